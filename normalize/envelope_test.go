@@ -1,0 +1,202 @@
+package normalize
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEnvelopeGolden(t *testing.T) {
+	f := &Failure{
+		Code: AccountLimited, Origin: OriginGuard, MatchedBy: MatchedBudget, RetryAfter: 8 * time.Hour,
+		ResetsAt: time.Date(2026, 11, 23, 1, 0, 0, 0, time.FixedZone("CET", 3600)), Model: "@cf/meta/llama-3.1-8b-instruct-fp8", RequestID: "req-1",
+		Message: "The ceiling of 10,000 neurons a day is reached: <9,998> used.",
+		Limit:   &Limit{Name: "account", Used: 9998, Reserved: 0.5, Limit: 10000, Unit: "neurons", Window: "day"},
+		Err:     errors.New("secret cause"),
+	}
+	const want = `{"error":{"message":"The ceiling of 10,000 neurons a day is reached: <9,998> used.","type":"rate_limit_error","param":null,"code":"insufficient_quota",` +
+		`"name":"account_limited","number":3036,"status":429,"origin":"guard","fault":"account","retryable":false,"retry_after_ms":28800000,` +
+		`"resets_at":"2026-11-23T00:00:00Z","action":"Wait for the reset, raise the plan, or use a cheaper model.","model":"@cf/meta/llama-3.1-8b-instruct-fp8",` +
+		`"matched_by":"budget","upstream":null,"limit":{"name":"account","client":null,"used":9998,"reserved":0.5,"limit":10000,"unit":"neurons","window":"day"},` +
+		`"doc_url":"/errors/account_limited"},"type":"error","message":"The ceiling of 10,000 neurons a day is reached: <9,998> used.","success":false,` +
+		`"errors":[{"code":3036,"message":"The ceiling of 10,000 neurons a day is reached: <9,998> used."}],"messages":[],"result":null,"request_id":"req-1"}`
+	if got := string(f.Append(nil)); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	checkEnvelope(t, f)
+	if got := string(f.Append([]byte("x"))); got != "x"+want {
+		t.Error("Append does not append")
+	}
+}
+
+func TestEnvelopeOfEveryEntry(t *testing.T) {
+	for _, e := range Catalog() {
+		for _, origin := range e.Origins {
+			f := &Failure{Code: e.Code, Origin: origin}
+			checkEnvelope(t, f)
+			if f.origin() != origin || f.Status != 0 {
+				t.Errorf("%s: origin %s", e.Slug, f.origin())
+			}
+		}
+		checkEnvelope(t, &Failure{Code: e.Code, NoRetry: true, Upstream: &Upstream{Status: 400, Code: "x", Message: "m", RequestID: "r", Ray: "y"}})
+		checkEnvelope(t, &Failure{Code: e.Code, RetryAfter: 1, Param: "p", Limit: &Limit{Client: "c", Used: math.NaN(), Limit: math.Inf(1)}})
+	}
+}
+
+func TestEnvelopeStrings(t *testing.T) {
+	for _, s := range []string{"plain", `a "quoted" \ one`, "line\nfeed\r\t\x00\x1f\x7f", "broken \xff\xc3 utf-8", "<a href=\"x\">&</a>", "ü 漢 🙂 \u2028", "\ufffd"} {
+		f := &Failure{Code: Internal, Message: s, Model: s, RequestID: s, Upstream: &Upstream{Status: 500, Code: s, Message: s}}
+		var got struct {
+			Error struct{ Message, Model string }
+		}
+		body := f.Append(nil)
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		want := strings.ToValidUTF8(s, "\ufffd")
+		if s == "broken \xff\xc3 utf-8" {
+			want = "broken \ufffd\ufffd utf-8"
+		}
+		if got.Error.Message != want || got.Error.Model != want {
+			t.Errorf("%q came back as %q", s, got.Error.Message)
+		}
+		checkSchema(t, body)
+	}
+}
+
+func TestErrorIsSafeForALog(t *testing.T) {
+	cause := errors.New("dial with token-0123")
+	f := &Failure{Code: UpstreamUnreachable, Message: "line one\nline two\x1b[31m", Err: cause}
+	if got, want := f.Error(), "upstream_unreachable (90011): line one line two [31m"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !errors.Is(f, cause) {
+		t.Error("the cause is lost")
+	}
+	if got := (&Failure{Code: Unclassified, Number: 5999, Message: "x"}).Error(); got != "upstream_unclassified (5999): x" {
+		t.Error(got)
+	}
+}
+
+func TestOursRefused(t *testing.T) {
+	for _, e := range Catalog() {
+		f := &Failure{Code: e.Code}
+		before := string(f.Append(nil))
+		f.OursRefused()
+		switch e.Code {
+		case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
+			if f.HTTPStatus() != http.StatusBadGateway || f.fault() != FaultOperator || f.Word() != e.Slug || f.Type() != TypeAPI || f.Retryable() {
+				t.Errorf("%s", f.Append(nil))
+			}
+			checkEnvelope(t, f)
+		default:
+			if string(f.Append(nil)) != before {
+				t.Errorf("%s is changed", e.Slug)
+			}
+		}
+	}
+}
+
+func TestSetHeader(t *testing.T) {
+	tests := []struct {
+		name                string
+		f                   Failure
+		retry, after, milli string
+	}{
+		{"capacity", Failure{Code: OutOfCapacity}, "true", "2", "2000"},
+		{"rounded up", Failure{Code: OutOfCapacity, RetryAfter: 1001 * time.Microsecond}, "true", "1", "2"},
+		{"as long as is allowed", Failure{Code: OutOfCapacity, RetryAfter: time.Minute}, "true", "60", "60000"},
+		{"longer than is allowed", Failure{Code: OutOfCapacity, RetryAfter: time.Minute + 1}, "true", "", ""},
+		{"API limit", Failure{Code: APIRateLimited}, "true", "", ""},
+		{"at the reset", Failure{Code: AccountLimited, RetryAfter: 5 * time.Second}, "false", "", ""},
+		{"never", Failure{Code: BadInput, RetryAfter: 5 * time.Second}, "false", "", ""},
+		{"once", Failure{Code: Timeout}, "true", "", ""},
+		{"not now", Failure{Code: OutOfCapacity, NoRetry: true}, "false", "", ""},
+		{"unclassified 5xx", Failure{Code: Unclassified, Status: 599}, "true", "", ""},
+		{"unclassified 4xx", Failure{Code: Unclassified, Status: 451}, "false", "", ""},
+		{"unclassified 429", Failure{Code: Unclassified, Status: 429}, "true", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := http.Header{"Retry-After": {"9"}, "Retry-After-Ms": {"9"}, "Cf-Ray": {"kept"}}
+			tt.f.RequestID = "req-1"
+			tt.f.SetHeader(h, time.Minute)
+			if h.Get("x-should-retry") != tt.retry || h.Get("retry-after") != tt.after || h.Get("retry-after-ms") != tt.milli {
+				t.Errorf("%v", h)
+			}
+			if h.Get("Content-Type") != "application/json" || h.Get("x-request-id") != "req-1" || h.Get("request-id") != "req-1" || h.Get("cf-ray") != "kept" {
+				t.Errorf("%v", h)
+			}
+			checkEnvelope(t, &tt.f)
+		})
+	}
+	h := http.Header{}
+	(&Failure{Code: Timeout, Upstream: &Upstream{Ray: "ray", RequestID: "id"}}).SetHeader(h, time.Minute)
+	if h.Get("cf-ray") != "ray" || h.Get("cf-ai-req-id") != "id" || len(h["X-Request-Id"]) != 0 {
+		t.Errorf("%v", h)
+	}
+}
+
+func TestAppendEvent(t *testing.T) {
+	f := &Failure{Code: StreamInterrupted, RequestID: "req-1"}
+	envelope := string(f.Append(nil))
+	for p, want := range map[Protocol]string{
+		ProtocolNative:    "data: " + envelope + "\n\n",
+		ProtocolOpenAI:    "data: " + envelope + "\n\n",
+		ProtocolAnthropic: "event: error\ndata: " + envelope + "\n\n",
+		ProtocolResponses: "event: error\ndata: " + strings.TrimSuffix(envelope, "}") + `,"code":"stream_interrupted","param":null,"sequence_number":0}` + "\n\n",
+	} {
+		got := string(f.AppendEvent([]byte("\n"), p))
+		if got != "\n"+want {
+			t.Errorf("protocol %d: %q", p, got)
+		}
+		_, data, _ := strings.Cut(got, "data: ")
+		checkSchema(t, []byte(strings.TrimSpace(data)))
+		if f := ClassifyEvent([]byte(got)); f == nil {
+			t.Errorf("protocol %d: our own event is no failure", p)
+		}
+	}
+}
+
+func TestParseRefusesWhatIsNotOurs(t *testing.T) {
+	ours := string((&Failure{Code: OutOfCapacity, RequestID: "r"}).Append(nil))
+	for name, body := range map[string]string{
+		"nothing": "", "null": "null", "no JSON": "AiError: 3040: x", "OpenAI": `{"error":{"message":"x","type":"y","param":null,"code":"z"}}`,
+		"v4": `{"errors":[{"code":3040,"message":"x"}],"success":false}`, "cut short": ours[:len(ours)-1], "array": `{"error":[{"code":2009}]}`,
+		"another doc_url": strings.Replace(ours, "/errors/out_of_capacity", "/errors/timeout", 1), "no status": strings.Replace(ours, `"status":429`, `"status":0`, 1),
+		"no message": strings.Replace(ours, (&Failure{Code: OutOfCapacity}).message(), "", 1),
+	} {
+		if f, ok := Parse([]byte(body)); ok || f != nil {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+}
+
+func TestParseUnknownName(t *testing.T) {
+	body := strings.ReplaceAll(string((&Failure{Code: OutOfCapacity, RequestID: "r"}).Append(nil)), "out_of_capacity", "brand_new")
+	body = strings.ReplaceAll(body, "3040", "91234")
+	f, ok := Parse([]byte(body))
+	if !ok || f.Code != Unclassified || !f.Unclassified || f.Number != 91234 || f.HTTPStatus() != 429 || !f.Retryable() {
+		t.Errorf("%v %+v", ok, f)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	const secret, odd = "canary-secret", "sp ace/+"
+	f := &Failure{
+		Message: "a canary-secret b sp+ace%2F%2B", Param: secret, Model: secret, RequestID: "kept",
+		Upstream: &Upstream{Code: "x" + secret, Message: "sp%20ace%2F+ " + odd, RequestID: secret, Ray: secret},
+	}
+	f.Redact("", secret, odd)
+	if out := string(f.Append(nil)); strings.Contains(out, secret) || strings.Contains(out, "ace") || !strings.Contains(out, "kept") {
+		t.Error(out)
+	}
+	if f.Message != "a [removed] b [removed]" {
+		t.Error(f.Message)
+	}
+	(&Failure{}).Redact(secret)
+}

@@ -1,0 +1,189 @@
+package normalize
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Failure is one failed call in the terms of the catalog. It is an error; the zero value of a field means what its comment says.
+type Failure struct {
+	Code         Code
+	Message      string        // for the caller; "" means the entry's Summary
+	Param        string        // the offending field; "" means null
+	Number       int           // 0 means the entry's; an unknown upstream code keeps its own here
+	Status       int           // HTTP status; 0 means the entry's
+	Origin       Origin        // "" means the entry's first
+	Fault        Fault         // "" means the entry's
+	MatchedBy    MatchedBy     // "" means what the origin suggests
+	RetryAfter   time.Duration // what upstream or the proxy knows; 0 means the entry's Delay
+	ResetsAt     time.Time     // zero means null
+	Model        string        // "" means null
+	RequestID    string
+	Upstream     *Upstream // nil means null
+	Limit        *Limit    // nil leaves the key out
+	Unclassified bool      // an unknown code, or nothing fitted
+	NoRetry      bool      // retrying now is pointless, whatever the entry says
+	Err          error     // for the log, never sent
+
+	ours bool // the refused credentials were the proxy's own
+}
+
+// Upstream is what upstream sent, as it came but for secrets and echoed paths.
+type Upstream struct {
+	Status    int
+	Code      any // int, string or nil
+	Message   string
+	RequestID string
+	Ray       string
+}
+
+// Limit is the budget or rate that refused a call, in Unit per Window.
+type Limit struct {
+	Name, Client          string
+	Used, Reserved, Limit float64
+	Unit, Window          string
+}
+
+// Error returns slug, number and message on one line. It never holds Err.
+func (f *Failure) Error() string {
+	return f.Code.String() + " (" + strconv.Itoa(f.number()) + "): " + plain(f.message())
+}
+
+// Unwrap returns Err.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// HTTPStatus returns the status that the answer carries.
+func (f *Failure) HTTPStatus() int {
+	if f.Status != 0 {
+		return f.Status
+	}
+	return f.Code.Entry().Status
+}
+
+// Retryable reports whether the same call may be sent again now or after a short wait.
+func (f *Failure) Retryable() bool {
+	if f.NoRetry {
+		return false
+	}
+	if f.Code.Entry().Code == Unclassified {
+		s := f.HTTPStatus()
+		return s >= http.StatusInternalServerError || s == http.StatusTooManyRequests
+	}
+	r := f.Code.Entry().Retry
+	return r == RetryAfterDelay || r == RetryOnce
+}
+
+// Type returns error.type. Refused credentials of the proxy's own are no failed authentication of the caller's.
+func (f *Failure) Type() Type {
+	if f.ours {
+		return TypeAPI
+	}
+	return f.Code.Entry().Type
+}
+
+// Word returns error.code: OpenAI's word where there is one, else the slug.
+func (f *Failure) Word() string {
+	if f.ours {
+		return f.Code.String()
+	}
+	return f.Code.Entry().Word()
+}
+
+// Wait returns how long to wait before the call may be sent again: what is known, else the entry's Delay; 0 when nothing is
+// known or the call must not be sent again before something changes.
+func (f *Failure) Wait() time.Duration {
+	e := f.Code.Entry()
+	if !f.Retryable() && e.Retry != RetryAtReset {
+		return 0
+	}
+	if f.RetryAfter > 0 {
+		return f.RetryAfter
+	}
+	return e.Delay
+}
+
+// OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the slug. Call it
+// when the credentials that upstream refused were the proxy's own. Other failures stay as they are.
+func (f *Failure) OursRefused() {
+	switch f.Code {
+	case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
+		f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
+	}
+}
+
+// Redact removes the literal secrets, also in their percent-encoded form, from everything of f that is sent.
+func (f *Failure) Redact(secrets ...string) {
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		f.redact(s)
+		if q := url.QueryEscape(s); q != s {
+			f.redact(q)
+		}
+		if p := url.PathEscape(s); p != s {
+			f.redact(p)
+		}
+	}
+}
+
+func (f *Failure) redact(secret string) {
+	f.Message = strings.ReplaceAll(f.Message, secret, removed)
+	f.Param = strings.ReplaceAll(f.Param, secret, removed)
+	f.Model = strings.ReplaceAll(f.Model, secret, removed)
+	u := f.Upstream
+	if u == nil {
+		return
+	}
+	u.Message = strings.ReplaceAll(u.Message, secret, removed)
+	u.RequestID = strings.ReplaceAll(u.RequestID, secret, removed)
+	u.Ray = strings.ReplaceAll(u.Ray, secret, removed)
+	if s, ok := u.Code.(string); ok {
+		u.Code = strings.ReplaceAll(s, secret, removed)
+	}
+}
+
+func (f *Failure) message() string {
+	if f.Message != "" {
+		return f.Message
+	}
+	return f.Code.Entry().Summary
+}
+
+func (f *Failure) number() int {
+	if f.Number != 0 {
+		return f.Number
+	}
+	return f.Code.Entry().Number
+}
+
+func (f *Failure) origin() Origin {
+	if f.Origin != "" {
+		return f.Origin
+	}
+	return f.Code.Entry().Origins[0]
+}
+
+func (f *Failure) fault() Fault {
+	if f.Fault != "" {
+		return f.Fault
+	}
+	return f.Code.Entry().Fault
+}
+
+func (f *Failure) matchedBy() MatchedBy {
+	if f.MatchedBy != "" {
+		return f.MatchedBy
+	}
+	switch f.origin() {
+	case OriginGuard:
+		return MatchedRequest
+	case OriginProxy:
+		return MatchedTransport
+	default:
+		return MatchedStatus
+	}
+}
