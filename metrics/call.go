@@ -1,0 +1,76 @@
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// Results of a call that are no slug of the catalog.
+const (
+	ResultOK         = "ok"
+	ResultClientGone = "client_gone"
+)
+
+// Other stands for every label value outside its bounded set.
+const Other = "other"
+
+// Call is how one call ended. Route, Model and Client must come from bounded
+// sets: the route table, the known models, the configured clients.
+type Call struct {
+	Route, Model, Client string
+	Stream               bool
+	Result               string        // ResultOK, ResultClientGone, or the failure's slug
+	Duration             time.Duration // arrival to the last byte
+	FirstByte            time.Duration // arrival to the first byte of the body; 0 where there was none
+	Overhead             time.Duration // our own share of it
+	RequestID            string        // exemplar; never a label
+}
+
+// Began counts a call in.
+func (m *Metrics) Began() { m.inFlight.Inc() }
+
+// Ended counts a call out and records how it went.
+func (m *Metrics) Ended(c *Call) {
+	m.inFlight.Dec()
+	m.requests.WithLabelValues(c.Route, c.Model, c.Client, c.Result).Inc()
+	observe(m.duration.WithLabelValues(c.Route, strconv.FormatBool(c.Stream)), c.Duration, c.RequestID)
+	if c.FirstByte > 0 {
+		observe(m.firstByte.WithLabelValues(c.Route), c.FirstByte, c.RequestID)
+	}
+	m.overhead.Observe(c.Overhead.Seconds())
+}
+
+// exemplarFrom is the shortest duration that carries an exemplar. A dashboard
+// asks for the request behind a slow point, and an exemplar costs allocations
+// on a path that otherwise has none.
+const exemplarFrom = time.Second
+
+func observe(o prometheus.Observer, d time.Duration, requestID string) {
+	// Prometheus refuses an exemplar of more than 128 characters, label name
+	// included.
+	if e, ok := o.(prometheus.ExemplarObserver); ok && d >= exemplarFrom && len(requestID) <= 100 {
+		e.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"request_id": requestID})
+		return
+	}
+	o.Observe(d.Seconds())
+}
+
+// Failed counts a failure that was delivered to a caller.
+func (m *Metrics) Failed(c normalize.Code, origin normalize.Origin, fault normalize.Fault) {
+	e := c.Entry()
+	m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(fault)).Inc()
+}
+
+// Unclassified counts an upstream failure that the catalog could not name, by
+// the HTTP status that upstream sent.
+func (m *Metrics) Unclassified(status int) {
+	if status < 100 || status > 599 {
+		m.unclassified.WithLabelValues(Other).Inc()
+		return
+	}
+	m.unclassified.WithLabelValues(strconv.Itoa(status)).Inc()
+}

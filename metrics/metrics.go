@@ -1,0 +1,112 @@
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// Build names the running binary.
+type Build struct {
+	Version string // release, such as "1.4.0"
+	Commit  string // revision it was built from
+}
+
+// Metrics is the set of series of one process. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	errors       *prometheus.CounterVec
+	requests     *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	firstByte    *prometheus.HistogramVec
+	overhead     prometheus.Histogram
+	inFlight     prometheus.Gauge
+	unclassified *prometheus.CounterVec
+}
+
+// New returns the series on a fresh registry, together with Go's and the
+// process's own collectors.
+func New(b Build) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_errors_total",
+			Help: "Failures delivered to callers, by catalog entry, by who said so (origin) and by who can mend it (fault).",
+		}, []string{"code", "name", "origin", "fault"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_requests_total",
+			Help: "Calls that ended, by result: ok, the slug of the failure, or client_gone.",
+		}, []string{"route", "model", "client", "result"}),
+		duration: prometheus.NewHistogramVec(histogram(
+			"neuronward_request_duration_seconds",
+			"Time from a call's arrival to the last byte of its answer, in seconds.",
+			0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+		), []string{"route", "stream"}),
+		firstByte: prometheus.NewHistogramVec(histogram(
+			"neuronward_time_to_first_byte_seconds",
+			"Time from a call's arrival to the first byte of its answer's body, in seconds.",
+			0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+		), []string{"route"}),
+		overhead: prometheus.NewHistogram(histogram(
+			"neuronward_overhead_seconds",
+			"What this proxy itself added before the answer's headers, in seconds: without upstream, without the caller's upload and without waiting for a turn.",
+			0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1,
+		)),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "neuronward_requests_in_flight",
+			Help: "Calls that have arrived and not ended.",
+		}),
+		unclassified: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_unclassified_total",
+			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
+		}, []string{"status"}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "neuronward_build_info",
+		Help: "Always 1; the labels say which binary runs.",
+	}, []string{"version", "commit", "goversion"})
+	build.WithLabelValues(b.Version, b.Commit, runtime.Version()).Set(1)
+
+	for _, e := range normalize.Catalog() {
+		for _, origin := range e.Origins {
+			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(e.Fault))
+		}
+	}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, build,
+	)
+	return m
+}
+
+// histogram describes a histogram with classic buckets for every scraper and
+// native ones for those that ask.
+func histogram(name, help string, buckets ...float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
+}
+
+// Handler serves the series: text for a plain scraper, OpenMetrics with
+// exemplars or the protobuf form with native histograms where it asks.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry:          m.registry,
+		EnableOpenMetrics: true,
+	})
+}
+
+// Gatherer returns the registry, for tests that read series as numbers.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }

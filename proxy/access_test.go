@@ -1,0 +1,184 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// raw sends bytes as they are and reads the answer.
+func (b *bench) raw(request string) (*http.Response, []byte) {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		b.t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		b.t.Fatalf("%.80q: %v", request, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res, body
+}
+
+func TestForeignPathsNeverReachUpstream(t *testing.T) {
+	var reached atomic.Pointer[string]
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached.Store(&r.RequestURI)
+		answerJSON(200, chatAnswer)(w, r)
+	}))
+	ours := "/client/v4/accounts/" + testAccount
+	for _, c := range []struct {
+		target string
+		slug   string // "" is route_not_proxied
+	}{
+		{target: "/"}, {target: "/v1"}, {target: "/v1/"}, {target: "/v1/chat"}, {target: "/v1/chat/completions/"}, {target: "/v1/completions"},
+		{target: "/V1/chat/completions"}, {target: "/v1/Chat/Completions"}, {target: "/v1//chat/completions"}, {target: "//v1/chat/completions"},
+		{target: "/v1/./chat/completions"}, {target: "/v1/x/../chat/completions"}, {target: "/v1/%2e%2e/v1/chat/completions"}, {target: "/v1/%2E./chat/completions"},
+		{target: "/v1/%252e%252e/chat/completions"}, {target: "/v1/chat%252Fcompletions"}, {target: `/v1\chat\completions`}, {target: "/v1%5Cchat%5Ccompletions"},
+		{target: "/v1/chat/completions;x=1"}, {target: "/v1;/chat/completions"}, {target: "/v1/chat/completions%00"}, {target: "/v1/chat/completions%0d%0aX:1"},
+		{target: "/v1/chat/completions%23"}, {target: "/v1/chat/completions%3fx"}, {target: "/v1/chat/completions%20"},
+		{target: "/run/"}, {target: "/run/@cf/../../../../user/tokens/verify"}, {target: "/run/@cf%2F..%2F..%2F..%2Ftokens"}, {target: "/run/@cf/%2e%2e/x"},
+		{target: "/run/%2e%2e/models/search"}, {target: "/run/@cf//meta"}, {target: "/run/@cf%2F%2Fmeta"}, {target: "/run/@cf/meta/llama;/x"}, {target: "/run/@cf/meta/a%25b"},
+		{target: "/run/."}, {target: "/run/.."}, {target: "/run/%E2%80%AE"}, {target: "/ai"}, {target: "/ai/"}, {target: "/ai/tokens"}, {target: "/ai/run/../../tokens"},
+		{target: "/client/v4/user/tokens/verify"}, {target: "/client/v4/zones"}, {target: "/client/v4/accounts"}, {target: ours}, {target: ours + "/ai"}, {target: ours + "/tokens"},
+		{target: ours + "/workers/scripts"}, {target: ours + "/ai/../tokens"}, {target: ours + "/ai/%2e%2e/tokens"}, {target: ours + "/AI/run/x"}, {target: ours + "//ai/run/x"},
+		{target: ours + "/ai/finetunes/x/finetune-assets"}, {target: "/client/v4/accounts//ai/run/x"}, {target: "/client/v4/accounts/../accounts/x/ai/run/x"},
+		{target: "/client/v3/accounts/" + testAccount + "/ai/run/x"}, {target: "/client/v4/graphql"},
+		{target: "/client/v4/accounts/00000000000000000000000000000000/ai/run/" + testModel, slug: "account_mismatch"},
+		{target: "/client/v4/accounts/" + strings.ToUpper(testAccount) + "/ai/run/" + testModel, slug: "account_mismatch"},
+		{target: ours + "/ai/finetunes", slug: "method_not_allowed"},
+		{target: "/ai/finetunes", slug: "method_not_allowed"},
+		{target: "/ai/models/search", slug: "method_not_allowed"},
+		{target: "http://localhost/v1/completions"},
+		{target: "http://localhost/client/v4/user"},
+	} {
+		if c.slug == "" {
+			c.slug = "route_not_proxied"
+		}
+		t.Run(c.target, func(t *testing.T) {
+			reached.Store(nil)
+			res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", c.target, len(chat), chat))
+			if res.Header.Get("Content-Type") != "application/json" {
+				t.Fatalf("%d %s", res.StatusCode, body)
+			}
+			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode || e.Error.Origin != "guard" {
+				t.Errorf("%d %s", res.StatusCode, body)
+			}
+			if uri := reached.Load(); uri != nil {
+				t.Errorf("reached upstream as %s", *uri)
+			}
+		})
+	}
+	t.Run("CONNECT", func(t *testing.T) {
+		res, body := b.raw("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n")
+		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	})
+	t.Run("a WebSocket", func(t *testing.T) {
+		res, body := b.raw("GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	})
+	t.Run("another method", func(t *testing.T) {
+		res, body := b.do("GET", "/v1/chat/completions", "")
+		if e := b.envelope(body); e.Error.Name != "method_not_allowed" || res.StatusCode != 405 || res.Header.Get("Allow") != "POST" {
+			t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+		}
+	})
+	t.Run("absolute form of a path that passes", func(t *testing.T) {
+		reached.Store(nil)
+		b.raw(fmt.Sprintf("POST http://localhost/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(chat), chat))
+		if uri := reached.Load(); uri == nil || *uri != ours+"/ai/v1/chat/completions" {
+			t.Errorf("reached %v", uri)
+		}
+	})
+}
+
+func TestWebPagesAreRefused(t *testing.T) {
+	b := newBench(t, answerJSON(200, chatAnswer), func(c *Config) { c.Hosts = []string{"Proxy.Internal"} })
+	for _, c := range []struct {
+		name, method, host string
+		header             []string
+		allowed            bool
+	}{
+		{name: "no browser", allowed: true},
+		{name: "localhost", host: "localhost:3036", allowed: true},
+		{name: "LOCALHOST.", host: "LOCALHOST.", allowed: true},
+		{name: "IPv6", host: "[::1]:3036", allowed: true},
+		{name: "a configured name", host: "proxy.internal:3036", allowed: true},
+		{name: "a rebound name", host: "evil.example"},
+		{name: "a rebound name with a port", host: "evil.example:3036"},
+		{name: "a name below localhost", host: "x.localhost"},
+		{name: "looks like an address", host: "127.0.0.1.evil.example"},
+		{name: "a page of another site", header: []string{"Sec-Fetch-Site", "cross-site"}},
+		{name: "a page of a sibling", header: []string{"Sec-Fetch-Site", "same-site"}},
+		{name: "a page of our own", header: []string{"Sec-Fetch-Site", "same-origin"}, allowed: true},
+		{name: "typed by a person", header: []string{"Sec-Fetch-Site", "none"}, allowed: true},
+		{name: "an old browser", header: []string{"Origin", "https://evil.example"}},
+		{name: "a sandboxed page", header: []string{"Origin", "null"}},
+		{name: "a preflight", method: "OPTIONS", header: []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
+		{name: "a read of another site", method: "GET", header: []string{"Sec-Fetch-Site", "cross-site"}},
+		{name: "fetch of Node", header: []string{"Sec-Fetch-Mode", "cors"}, allowed: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			method, path, body := c.method, "/v1/chat/completions", chat
+			if method == "" {
+				method = "POST"
+			}
+			if method == "GET" {
+				path, body = "/ai/models/search", ""
+			}
+			r, _ := http.NewRequest(method, b.url+path, strings.NewReader(body))
+			r.Host = c.host
+			for i := 0; i < len(c.header); i += 2 {
+				r.Header.Set(c.header[i], c.header[i+1])
+			}
+			res, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			answer, _ := io.ReadAll(res.Body)
+			for name := range res.Header {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("a CORS header: %s", name)
+				}
+			}
+			if c.allowed {
+				if res.StatusCode != 200 {
+					t.Errorf("refused: %d %s", res.StatusCode, answer)
+				}
+				return
+			}
+			if e := b.envelope(answer); res.StatusCode != 403 || e.Error.Name != "client_forbidden" {
+				t.Errorf("%d %s", res.StatusCode, answer)
+			}
+		})
+	}
+	t.Run("beyond loopback any name will do", func(t *testing.T) {
+		b := newBench(t, answerJSON(200, chatAnswer), func(c *Config) { c.Loopback = false })
+		r, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(chat))
+		r.Host = "gateway.example"
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil || res.StatusCode != 200 {
+			t.Fatal(res, err)
+		}
+		res.Body.Close()
+	})
+}

@@ -1,0 +1,152 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// inspectAnswer is where an upstream failure becomes ours, before the status is
+// sent. A successful answer passes on untouched; only its first bytes are looked
+// at, since Workers AI also fails with HTTP 200.
+func (p *Proxy) inspectAnswer(res *http.Response) error {
+	x, h := exchangeOf(res.Request.Context()), res.Header
+	x.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return p.upstreamFailure(x, res, p.readFailure(x, res.Body))
+	}
+	x.answered, x.neurons = true, h.Get("Cf-Ai-Neurons")
+	if err := p.look(x, res); err != nil {
+		return err
+	}
+	id := []string{x.requestID}
+	h["X-Request-Id"], h["Request-Id"] = id, id
+	if x.neurons != "" {
+		h["X-Neuronward-Neurons"] = []string{x.neurons}
+	}
+	return nil
+}
+
+// look decides by the first bytes of a 2xx answer whether it is a success, and
+// puts a body in place that gives these bytes back.
+func (p *Proxy) look(x *exchange, res *http.Response) error {
+	kind := mediaType(res.Header.Get("Content-Type"))
+	body := &passing{x: x, src: res.Body}
+	switch {
+	case kind == "text/event-stream":
+		return p.lookAtStream(x, res)
+	case opaque(kind) || encoded(res.Header) || x.route.body == bodyNone && res.ContentLength == 0:
+		x.pass()
+		res.Body = body
+		return nil
+	}
+	buf := p.buffers.Get()
+	n, err := fill(x, res.Body, buf)
+	if n == 0 && err == io.EOF || err == nil && firstByte(buf[:n]) == '{' || firstByte(buf[:n]) == '<' {
+		// JSON is looked at as far as the buffer goes: a failure is short.
+		n, err = fillUp(x, res.Body, buf, n, err)
+	}
+	if err != nil && err != io.EOF {
+		p.buffers.Put(buf)
+		return x.broken(err)
+	}
+	if normalize.IsFailure(buf[:n]) {
+		f := p.upstreamFailure(x, res, buf[:n])
+		p.buffers.Put(buf)
+		return f
+	}
+	x.pass()
+	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
+	if err == io.EOF {
+		body.end = io.EOF
+	}
+	res.Body = body
+	return nil
+}
+
+// fill reads once, on upstream's time.
+func fill(x *exchange, src io.Reader, buf []byte) (int, error) {
+	x.lap()
+	n, err := src.Read(buf)
+	x.resume()
+	return n, err
+}
+
+// fillUp reads on until the buffer is full or the answer ends.
+func fillUp(x *exchange, src io.Reader, buf []byte, n int, err error) (int, error) {
+	for err == nil && n < len(buf) {
+		var m int
+		m, err = fill(x, src, buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+// readFailure reads the body of a failure as far as it can matter. One that
+// breaks off is judged by what came.
+func (p *Proxy) readFailure(x *exchange, src io.Reader) []byte {
+	x.lap()
+	body, err := io.ReadAll(io.LimitReader(src, normalize.MaxErrorBody))
+	x.resume()
+	if err != nil {
+		p.log.Debug("upstream's failure broke off", "request_id", x.requestID, "err", err)
+	}
+	return body
+}
+
+// mediaType returns the lower-case type of a Content-Type, without parameters.
+func mediaType(contentType string) string {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}
+
+// opaque reports whether an answer of this type can't be a failure in disguise:
+// images, speech and other raw bytes.
+func opaque(kind string) bool {
+	return strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") ||
+		kind == "application/octet-stream"
+}
+
+func encoded(h http.Header) bool {
+	e := h.Get("Content-Encoding")
+	return e != "" && !strings.EqualFold(e, "identity")
+}
+
+// passing is the body of an answer on its way: what was looked at, then the rest
+// as upstream sends it. It notes what ends it.
+type passing struct {
+	x       *exchange
+	src     io.ReadCloser
+	buffers *buffers
+	buf     []byte // the pooled buffer behind ahead
+	ahead   []byte // looked at, not yet passed on
+	end     error  // what follows ahead; nil: more from src
+}
+
+// Read implements io.Reader.
+func (b *passing) Read(p []byte) (int, error) {
+	if len(b.ahead) > 0 {
+		n := copy(p, b.ahead)
+		b.ahead = b.ahead[n:]
+		return n, nil
+	}
+	if b.end != nil {
+		return 0, b.end
+	}
+	n, err := b.x.readWithin(b.src, p)
+	if err != nil && err != io.EOF {
+		b.x.fail(b.x.broken(err))
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *passing) Close() error {
+	if b.buf != nil {
+		b.buffers.Put(b.buf)
+		b.buf, b.ahead = nil, nil
+	}
+	return b.src.Close()
+}

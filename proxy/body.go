@@ -1,0 +1,305 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// smallBody is the size of a pooled buffer; most calls fit into one.
+const smallBody = 16 << 10
+
+// bodies reads request bodies within two bounds: the size of one, and what all
+// calls hold at once.
+type bodies struct {
+	max    int64
+	room   *semaphore.Weighted
+	budget int64
+	wait   time.Duration // how long a caller may wait for room
+	pool   sync.Pool     // *[]byte of smallBody bytes
+}
+
+// A held body is one that was read whole, because what it says decides what may
+// be done with it and because it may have to be sent again.
+type held struct {
+	mu     sync.Mutex
+	data   []byte  // nil once released
+	input  []byte  // the value of "input" in data, where it is an object
+	pooled *[]byte // the pool's own, if data stands in it
+	room   int64   // bytes taken from bodies.room
+}
+
+// open returns a reader over the body from its beginning.
+func (h *held) open() io.ReadCloser { return &heldReader{h: h} }
+
+// release gives the memory back. A reader that the transport has not let go of
+// yet reads no more: an answer may come before the whole request was sent.
+func (b *bodies) release(h *held) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	h.data = nil
+	h.mu.Unlock()
+	if h.pooled != nil {
+		b.pool.Put(h.pooled)
+	}
+	b.room.Release(h.room)
+}
+
+type heldReader struct {
+	h   *held
+	off int
+}
+
+var errReleased = errors.New("the call has ended")
+
+func (r *heldReader) Read(p []byte) (int, error) {
+	r.h.mu.Lock()
+	defer r.h.mu.Unlock()
+	if r.h.data == nil {
+		return 0, errReleased
+	}
+	if r.off == len(r.h.data) {
+		return 0, io.EOF
+	}
+	n := copy(p, r.h.data[r.off:])
+	r.off += n
+	return n, nil
+}
+
+// Close ends this reader only; the body stays for another attempt.
+func (r *heldReader) Close() error { return nil }
+
+// An upload is a body that streams through: raw audio, an image, multipart.
+type upload struct {
+	io.Reader
+	closer io.Closer
+	left   int64
+	failed atomic.Pointer[normalize.Failure] // why reading stopped, if it was not the end
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	if int64(len(p)) > u.left+1 {
+		p = p[:u.left+1]
+	}
+	n, err := u.Reader.Read(p)
+	u.left -= int64(n)
+	if u.left < 0 {
+		f := tooLarge()
+		u.failed.Store(f)
+		return 0, f
+	}
+	if err != nil && err != io.EOF {
+		u.failed.Store(unreadable(err))
+	}
+	return n, err
+}
+
+func (u *upload) Close() error { return u.closer.Close() }
+
+// read takes the request's body as far as it must be known. Exactly one of x.body
+// and x.upload is set for a route that has a body.
+func (p *Proxy) read(x *exchange, r *http.Request) error {
+	if x.route.body == bodyNone {
+		return nil
+	}
+	if r.ContentLength > p.bodies.max {
+		return tooLarge()
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
+	}
+	if err := p.hold(x, r); err != nil {
+		return err
+	}
+	if x.body == nil {
+		return nil
+	}
+	return p.understand(x, r)
+}
+
+// hold reads the body whole if it is JSON, by its first byte and not by its
+// Content-Type (curl sends JSON as a form), and leaves it to stream otherwise.
+func (p *Proxy) hold(x *exchange, r *http.Request) error {
+	b := &p.bodies
+	size := r.ContentLength
+	if size < 0 || size > smallBody {
+		size = smallBody
+	}
+	if err := b.take(x.ctx, smallBody); err != nil {
+		return err
+	}
+	pooled := b.pool.Get().(*[]byte)
+	h := &held{pooled: pooled, room: smallBody}
+	data, n, err := *pooled, 0, error(nil)
+	for int64(n) < size && err == nil && firstByte(data[:n]) == 0 {
+		var m int
+		m, err = r.Body.Read(data[n:])
+		n += m
+	}
+	if first := firstByte(data[:n]); first != '{' && first != '[' && x.route.body == bodyAny && n > 0 {
+		if err != nil && err != io.EOF {
+			b.release(h)
+			return unreadable(err)
+		}
+		// The few bytes read so far are copied: the pool gets its buffer back now.
+		x.upload = &upload{Reader: io.MultiReader(bytes.NewReader(bytes.Clone(data[:n])), r.Body), closer: r.Body, left: b.max}
+		b.release(h)
+		return nil
+	}
+	for err == nil {
+		if n == len(data) {
+			if data, err = b.grow(x.ctx, h, data, r.ContentLength); err != nil {
+				b.release(h)
+				return err
+			}
+		}
+		var m int
+		m, err = r.Body.Read(data[n:])
+		n += m
+		if int64(n) > b.max {
+			b.release(h)
+			return tooLarge()
+		}
+	}
+	if err != io.EOF {
+		b.release(h)
+		return unreadable(err)
+	}
+	h.data = data[:n]
+	x.body = h
+	return nil
+}
+
+// grow moves a body that does not fit into a larger buffer: of the declared size
+// at once, else of twice the size.
+func (b *bodies) grow(ctx context.Context, h *held, data []byte, declared int64) ([]byte, error) {
+	size := 2 * int64(len(data))
+	if declared > int64(len(data)) {
+		size = declared + 1 // the read that finds the end needs a place to read into
+	}
+	size = min(size, b.max+1)
+	if err := b.take(ctx, size-h.room); err != nil {
+		return nil, err
+	}
+	h.room = size
+	larger := make([]byte, size)
+	copy(larger, data)
+	if h.pooled != nil {
+		b.pool.Put(h.pooled)
+		h.pooled = nil
+	}
+	return larger, nil
+}
+
+// take waits for room among the bodies held.
+func (b *bodies) take(ctx context.Context, n int64) error {
+	if b.room.TryAcquire(n) {
+		return nil
+	}
+	full := func() error {
+		return refuse(normalize.Overloaded, fmt.Sprintf("The request bodies held at once have reached this proxy's limit of %s (NEURONWARD_MAX_HELD).", bytesText(b.budget)), "")
+	}
+	if n > b.budget {
+		return full()
+	}
+	waiting, stop := context.WithTimeout(ctx, b.wait)
+	defer stop()
+	if b.room.Acquire(waiting, n) == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return full()
+}
+
+// firstByte returns the first byte that is no JSON space, 0 if there is none.
+func firstByte(b []byte) byte {
+	for _, c := range b {
+		switch c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// understand inspects a held body and completes what the path said of the call.
+func (p *Proxy) understand(x *exchange, r *http.Request) error {
+	found, err := inspect(x.body.data, x.route.name == "run")
+	if err != nil {
+		var wrong *errInput
+		if errors.As(err, &wrong) {
+			return refuse(normalize.BadInput, wrong.text, wrong.field)
+		}
+		if x.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
+			return nil // a recording may begin with any byte
+		}
+		return refuse(normalize.IncompleteRequest, "Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
+	}
+	x.stream = found.Stream
+	if found.inputEnd > 0 {
+		x.body.input = x.body.data[found.input:found.inputEnd]
+	}
+	if x.route.model != modelInBody {
+		return nil
+	}
+	if found.Model == "" {
+		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: the field "model" is missing.`, "model")
+	}
+	x.model = found.Model
+	return nil
+}
+
+// binary reports whether a Content-Type says that the body is no JSON whatever
+// its first byte.
+func binary(contentType string) bool {
+	for _, prefix := range []string{"audio/", "image/", "video/", "application/octet-stream", "multipart/"} {
+		if len(contentType) >= len(prefix) && strings.EqualFold(contentType[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func tooLarge() *normalize.Failure {
+	return refuse(normalize.RequestTooLarge, "", "")
+}
+
+// unreadable says that the caller's body broke off or was malformed on the wire.
+func unreadable(err error) *normalize.Failure {
+	return &normalize.Failure{
+		Code:      normalize.IncompleteRequest,
+		Message:   "Request is missing headers or body: the body could not be read to its end.",
+		MatchedBy: normalize.MatchedRequest,
+		Err:       err,
+	}
+}
+
+// bytesText is a size for people, in the units of the configuration.
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size && n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + " " + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}

@@ -1,0 +1,216 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// refuse returns a failure of a call that this proxy does not let through.
+// message "" is the catalog's.
+func refuse(code normalize.Code, message, param string) *normalize.Failure {
+	return &normalize.Failure{Code: code, Message: message, Param: param, Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedRequest}
+}
+
+// unable returns a failure of this proxy's own making or meeting.
+func unable(code normalize.Code, message string, err error) *normalize.Failure {
+	return &normalize.Failure{Code: code, Message: message, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport, Err: err}
+}
+
+// fail answers a failed call. It is the one place that writes an error answer.
+func (p *Proxy) fail(x *exchange, err error) {
+	var f *normalize.Failure
+	if !errors.As(err, &f) {
+		f = x.broken(err)
+	}
+	f = x.fail(f)
+	f.Redact(p.secrets(x.inbound)...)
+	if x.writer.status != 0 {
+		// The headers are out; the only honest end left is a cut.
+		panic(http.ErrAbortHandler)
+	}
+	h := x.writer.Header()
+	f.SetHeader(h, p.retryAfterMax)
+	if x.upstream.ray != "" {
+		h.Set("Cf-Ray", p.redacted(x.upstream.ray, x))
+	}
+	if f.Code == normalize.MethodNotAllowed && x.allow != "" {
+		h.Set("Allow", x.allow)
+	}
+	if p.draining.Load() {
+		h.Set("Connection", "close")
+	}
+	x.writer.WriteHeader(f.HTTPStatus())
+	_, _ = x.writer.Write(f.Append(make([]byte, 0, 1024)))
+}
+
+// forwardFailed is the ErrorHandler of httputil.ReverseProxy: a failure that
+// inspectAnswer found, or no answer at all.
+func (p *Proxy) forwardFailed(_ http.ResponseWriter, out *http.Request, err error) {
+	x := exchangeOf(out.Context())
+	p.fail(x, err)
+}
+
+// broken says why there is no answer, or no more of it: most specific first.
+func (x *exchange) broken(err error) *normalize.Failure {
+	if x.upload != nil {
+		if f := x.upload.failed.Load(); f != nil && x.caller.Err() == nil {
+			return f
+		}
+	}
+	switch x.aborted() {
+	case errFirstByte:
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(x.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
+	case errIdle:
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(x.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
+	case errShutdown:
+		return unable(normalize.ShuttingDown, "", err)
+	}
+	if x.caller.Err() != nil {
+		return unable(normalize.Aborted, "Request was aborted: the caller left before the answer.", err)
+	}
+	if x.writer.status != 0 || x.answered {
+		return unable(normalize.StreamInterrupted, "", err)
+	}
+	return unable(normalize.UpstreamUnreachable, unreachable(err), err)
+}
+
+// unreachable puts a transport error into words that give nothing away.
+func unreachable(err error) string {
+	var (
+		dns     *net.DNSError
+		cert    *tls.CertificateVerificationError
+		unknown x509.UnknownAuthorityError
+		network net.Error
+	)
+	switch {
+	case errors.As(err, &dns):
+		return "Workers AI could not be reached: its host name could not be resolved."
+	case errors.As(err, &cert), errors.As(err, &unknown):
+		return "Workers AI could not be reached: the certificate that answered is not valid for it."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Workers AI could not be reached: the connection was refused."
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "The connection to Workers AI broke before an answer came."
+	case errors.As(err, &network) && network.Timeout():
+		return "Workers AI could not be reached: connecting took too long."
+	}
+	return ""
+}
+
+// upstreamFailure turns an answer of upstream's that is a failure into ours.
+func (p *Proxy) upstreamFailure(x *exchange, res *http.Response, body []byte) *normalize.Failure {
+	return p.attribute(x, normalize.Classify(res.StatusCode, res.Header, body), res.StatusCode)
+}
+
+// attribute completes what upstream said with what only this proxy knows: whose
+// credentials were refused, when the day ends, whether the code is news.
+func (p *Proxy) attribute(x *exchange, f *normalize.Failure, status int) *normalize.Failure {
+	f.Origin = normalize.OriginUpstream
+	switch f.Code {
+	case normalize.GatewayUnauthorized:
+		if p.gatewayToken() != "" {
+			f.OursRefused()
+		}
+	case normalize.AccountLimited:
+		f.ResetsAt = nextMidnight(time.Now())
+		f.RetryAfter = time.Until(f.ResetsAt)
+	default:
+		if p.token() != "" {
+			f.OursRefused()
+		}
+	}
+	if f.Unclassified {
+		p.metrics.Unclassified(status)
+		if p.unknown.first(f.Number, status) {
+			p.log.Warn("Workers AI failed in a way that the catalog does not know; please report it",
+				"request_id", x.requestID, "status", status, "number", f.Number, "sample", sample(f))
+		}
+	}
+	return f
+}
+
+// sample is the upstream message, which normalize has cleaned and bounded.
+func sample(f *normalize.Failure) string {
+	if f.Upstream == nil {
+		return ""
+	}
+	return f.Upstream.Message
+}
+
+// nextMidnight is when the account's day ends: 00:00 UTC.
+func nextMidnight(now time.Time) time.Time {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+}
+
+// unknownCodes remembers which unknown codes were told, so that a storm of one
+// makes one line.
+type unknownCodes struct {
+	mu   sync.Mutex
+	told map[[2]int]struct{}
+}
+
+// maxUnknownCodes bounds the memory: upstream, not we, chooses the codes.
+const maxUnknownCodes = 256
+
+func (u *unknownCodes) first(number, status int) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := [2]int{number, status}
+	if _, told := u.told[key]; told || len(u.told) >= maxUnknownCodes {
+		return false
+	}
+	if u.told == nil {
+		u.told = make(map[[2]int]struct{})
+	}
+	u.told[key] = struct{}{}
+	return true
+}
+
+// secrets are what must not come back to the caller in a message: our
+// credentials, and the caller's own, which upstream may echo.
+func (p *Proxy) secrets(r *http.Request) []string {
+	secrets := []string{p.token(), p.gatewayToken()}
+	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
+		value := r.Header.Get(name)
+		if _, after, ok := strings.Cut(value, " "); ok {
+			value = after
+		}
+		// A short one would tear holes into ordinary words.
+		if len(value) >= 8 {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
+}
+
+// text is a duration for people: "6m", not "6m0s".
+func text(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+// redacted takes the secrets of this proxy and of the caller out of a text.
+func (p *Proxy) redacted(text string, x *exchange) string {
+	for _, secret := range p.secrets(x.inbound) {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[removed]")
+		}
+	}
+	return text
+}

@@ -1,0 +1,166 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// NewTransport returns a transport for one upstream host and many streams:
+// connections are kept for reuse without a bound that a burst would run into,
+// HTTP/2 connections are pinged so that a dead one is found before a call is,
+// and nothing is decompressed or redirected.
+func NewTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    1024,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 256 << 10,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+	}
+}
+
+// transport is the only way to upstream. It times each attempt.
+type transport struct {
+	p    *Proxy
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper. The request's context carries the
+// exchange.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	x := exchangeOf(r.Context())
+	x.attempts++
+	x.lap()
+	x.await()
+	res, err := t.next.RoundTrip(r)
+	x.resume()
+	return res, err
+}
+
+// aim decides where the call goes, now that its model is known.
+func (p *Proxy) aim(x *exchange) (err error) {
+	x.base, x.path, err = p.upstream.target(&x.destination, x.account)
+	if err != nil || !p.upstream.gateway || x.route.name != "run" {
+		return err
+	}
+	// A gateway names the model in the path, and what remains of the body is
+	// its input.
+	if x.body.input == nil {
+		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
+	}
+	if !plain("/" + x.model) {
+		return refuse(normalize.InvalidModelID, "", "model")
+	}
+	x.path = x.base.Path + "/workers-ai/" + x.model
+	x.body.data = x.body.input
+	return nil
+}
+
+// outbound is the request that httputil.ReverseProxy gets to copy. The body is
+// left out: rewrite puts it in its place.
+func (x *exchange) outbound(r *http.Request) *http.Request {
+	out := r.WithContext(x.ctx)
+	out.Body = http.NoBody
+	return out
+}
+
+// Headers that stay behind. Those of Cloudflare's edge are refused or believed
+// by it when they come from outside.
+var (
+	notForwarded = []string{
+		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
+		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop", "X-Forwarded-Port", "X-Forwarded-Server",
+	}
+	credentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
+	identity    = []string{"identity"}
+)
+
+// rewrite makes the upstream request out of the caller's.
+func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
+	x, out := exchangeOf(r.Out.Context()), r.Out
+	out.URL.Scheme, out.URL.Host = x.base.Scheme, x.base.Host
+	out.URL.Path, out.URL.RawPath = x.path, ""
+	out.URL.User, out.URL.Fragment = nil, ""
+	out.Host = ""
+
+	h := out.Header
+	delete(h, "Expect") // what it asks for has happened
+	for _, name := range notForwarded {
+		delete(h, name)
+	}
+	if token := p.token(); token != "" {
+		for _, name := range credentials {
+			delete(h, name)
+		}
+		h["Authorization"] = p.bearerOf(token)
+	}
+	if token := p.gatewayToken(); token != "" {
+		delete(h, "Cf-Aig-Authorization")
+		if p.upstream.gateway && x.route.gateway != gatewayAPI {
+			h["Cf-Aig-Authorization"] = []string{"Bearer " + token}
+		}
+	}
+	if !p.simulate {
+		delete(h, "X-Simulate")
+	}
+	// A compressed answer could not be inspected.
+	h["Accept-Encoding"] = identity
+	h["X-Request-Id"] = []string{x.requestID}
+	p.attachBody(x, r.In, out)
+}
+
+// attachBody gives the outbound request what the caller sent.
+func (p *Proxy) attachBody(x *exchange, in, out *http.Request) {
+	out.TransferEncoding = nil
+	switch {
+	case x.body != nil:
+		out.ContentLength = int64(len(x.body.data))
+		out.Body = x.body.open()
+		// With it the transport may begin anew on another connection when an
+		// idle one turns out to be closed before anything was written.
+		body := x.body
+		out.GetBody = func() (io.ReadCloser, error) { return body.open(), nil }
+	case x.upload != nil:
+		out.ContentLength = in.ContentLength
+		out.Body = x.upload
+	default:
+		out.ContentLength = 0
+		out.Body = nil
+	}
+}
+
+// bearer keeps the Authorization header of the present token, so that a call
+// does not build it anew.
+type bearer struct {
+	token  string
+	header []string
+}
+
+func (p *Proxy) bearerOf(token string) []string {
+	if b := p.bearer.Load(); b != nil && b.token == token {
+		return b.header
+	}
+	b := &bearer{token: token, header: []string{"Bearer " + token}}
+	p.bearer.Store(b)
+	return b.header
+}
+
+// aborted returns why this proxy itself ended a call, nil if it did not.
+func (x *exchange) aborted() error {
+	switch cause := context.Cause(x.ctx); cause { //nolint:errorlint // our own values, never wrapped
+	case errFirstByte, errIdle, errShutdown:
+		return cause
+	}
+	return nil
+}

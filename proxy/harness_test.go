@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/neuronward/neuronward/metrics"
+)
+
+const (
+	testAccount = "0123456789abcdef0123456789abcdef"
+	testToken   = "canary-token-0123456789-abcdefghijklmnop"
+	testModel   = "@cf/meta/llama-3.1-8b-instruct-fp8"
+)
+
+// A bench is a proxy on a real listener in front of an upstream that the test
+// writes.
+type bench struct {
+	t        testing.TB
+	proxy    *Proxy
+	url      string
+	upstream *httptest.Server
+	metrics  *metrics.Metrics
+	log      *safeBuffer
+}
+
+// safeBuffer is a bytes.Buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func newBench(t testing.TB, upstream http.Handler, change ...func(*Config)) *bench {
+	t.Helper()
+	b := &bench{t: t, metrics: metrics.New(metrics.Build{Version: "test"}), log: &safeBuffer{}}
+	b.upstream = httptest.NewServer(upstream)
+	t.Cleanup(b.upstream.Close)
+	u, err := url.Parse(b.upstream.URL + "/client/v4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{
+		Account: testAccount, Token: func() string { return testToken }, Upstream: u, Loopback: true,
+		MaxBody: 1 << 20, MaxHeld: 16 << 20, HeldWait: 50 * time.Millisecond,
+		FirstByteTimeout: 10 * time.Second, StreamIdleTimeout: 10 * time.Second, RetryAfterMax: time.Minute,
+		Models: []string{testModel}, Metrics: b.metrics,
+		Log: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	if b.proxy, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(b.proxy)
+	server.Config.BaseContext = b.proxy.BaseContext
+	server.Start()
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	return b
+}
+
+// do sends a request and returns its answer, whole.
+func (b *bench) do(method, path, body string, header ...string) (*http.Response, []byte) {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatalf("reading the answer: %v", err)
+	}
+	return res, answer
+}
+
+// envelope is what the tests read of an error answer.
+type envelope struct {
+	Error struct {
+		Message, Type, Code, Name, Origin, Fault, Model string
+		Param                                           *string
+		Number, Status                                  int
+		Retryable                                       bool
+		MatchedBy                                       string `json:"matched_by"`
+	} `json:"error"`
+	RequestID string `json:"request_id"`
+}
+
+func (b *bench) envelope(body []byte) envelope {
+	b.t.Helper()
+	var e envelope
+	if err := json.Unmarshal(body, &e); err != nil || e.Error.Name == "" {
+		b.t.Fatalf("no envelope (%v): %.300s", err, body)
+	}
+	return e
+}
+
+// ended waits until no call is in flight and its record is written.
+func (b *bench) ended() {
+	b.t.Helper()
+	b.proxy.Drain()
+	<-b.proxy.Idle()
+}
+
+// value sums the samples of a series whose labels include the given pairs.
+func (b *bench) value(name string, labels ...string) float64 {
+	b.t.Helper()
+	families, err := b.metrics.Gatherer().Gather()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if matches(m, labels) {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return sum
+}
+
+func matches(m *dto.Metric, labels []string) bool {
+	for i := 0; i < len(labels); i += 2 {
+		found := false
+		for _, l := range m.GetLabel() {
+			found = found || l.GetName() == labels[i] && l.GetValue() == labels[i+1]
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// chat is a request body for testModel.
+const chat = `{"model":"` + testModel + `","messages":[{"role":"user","content":"Hello"}]}`
+
+// answerJSON answers every call with one JSON body.
+func answerJSON(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}

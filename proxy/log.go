@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// logCall writes the one line of a call. What the operator must mend is louder
+// than what callers get wrong.
+func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
+	level, message := slog.LevelInfo, "call"
+	if f := x.failure; f != nil {
+		message = "call failed"
+		switch f.Fault {
+		case normalize.FaultOperator:
+			level = slog.LevelError
+		case normalize.FaultUpstream, normalize.FaultProxy, normalize.FaultAccount:
+			level = slog.LevelWarn
+		case normalize.FaultCaller:
+		}
+		if result == metrics.ResultClientGone {
+			level, message = slog.LevelInfo, "caller left"
+		}
+	}
+	ctx := context.Background()
+	if !p.log.Enabled(ctx, level) {
+		return
+	}
+	var fields [20]slog.Attr
+	attrs := append(fields[:0],
+		slog.String("request_id", x.requestID),
+		slog.String("client", x.client),
+		slog.String("route", x.routeName()),
+		slog.String("model", clip(x.model, 128)),
+		slog.Bool("stream", x.stream),
+		slog.Int("status", x.writer.status),
+	)
+	if f := x.failure; f != nil {
+		attrs = append(attrs,
+			slog.String("name", f.Code.String()),
+			slog.Int("number", f.Number),
+			slog.String("origin", string(f.Origin)),
+			slog.String("fault", string(f.Fault)),
+			slog.String("message", f.Message),
+		)
+		if f.Err != nil {
+			attrs = append(attrs, slog.String("err", f.Err.Error()))
+		}
+	}
+	attrs = append(attrs,
+		slog.Int("attempts", x.attempts),
+		slog.Float64("first_byte_ms", milliseconds(x.firstByte)),
+		slog.Float64("duration_ms", milliseconds(took)),
+	)
+	if x.neurons != "" {
+		attrs = append(attrs, slog.String("neurons", x.neurons))
+	}
+	if x.upstream.request != "" {
+		attrs = append(attrs, slog.String("cf_ai_req_id", x.upstream.request))
+	}
+	if x.upstream.ray != "" {
+		attrs = append(attrs, slog.String("cf_ray", x.upstream.ray))
+	}
+	p.log.LogAttrs(ctx, level, message, attrs...)
+}
+
+// milliseconds rounds to microseconds: more digits are noise.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}

@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// Bounds of one models/search: the catalog has about a hundred models.
+const (
+	modelsPerPage  = 100
+	maxModelPages  = 20
+	maxModelsBytes = 8 << 20 // of one page
+)
+
+// A foundModel is what models/search says of a model, as far as OpenAI's list
+// has room for it.
+type foundModel struct {
+	Name      string `json:"name"`
+	CreatedAt string `json:"created_at"`
+}
+
+// listModels answers GET /v1/models: OpenAI's list, made from models/search,
+// since Workers AI has none of its own and answers 405.
+func (p *Proxy) listModels(x *exchange) error {
+	var models []foundModel
+	for page := 1; page <= maxModelPages; page++ {
+		found, err := p.searchModels(x, page)
+		if err != nil {
+			return err
+		}
+		models = append(models, found...)
+		if len(found) < modelsPerPage {
+			break
+		}
+	}
+	h := x.writer.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["X-Request-Id"], h["Request-Id"] = []string{x.requestID}, []string{x.requestID}
+	_, err := x.writer.Write(openAIList(models))
+	return err
+}
+
+// searchModels asks for one page of the catalog.
+func (p *Proxy) searchModels(x *exchange, page int) ([]foundModel, error) {
+	u := p.upstream.api
+	u.Path += "/accounts/" + x.account + "/ai/models/search"
+	u.RawQuery = url.Values{"per_page": {strconv.Itoa(modelsPerPage)}, "page": {strconv.Itoa(page)}}.Encode()
+	r, err := http.NewRequestWithContext(x.ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	p.authorize(r.Header, x.inbound.Header.Get("Authorization"))
+	r.Header["Accept-Encoding"] = identity
+	res, err := p.forward.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	x.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Result []foundModel `json:"result"`
+	}
+	if res.StatusCode != http.StatusOK || normalize.IsFailure(body) || json.Unmarshal(body, &answer) != nil {
+		return nil, p.upstreamFailure(x, res, body[:min(len(body), normalize.MaxErrorBody)])
+	}
+	return answer.Result, nil
+}
+
+// authorize puts our token, or the caller's own Authorization, on a request of
+// this proxy's own making.
+func (p *Proxy) authorize(h http.Header, callers string) {
+	if token := p.token(); token != "" {
+		h["Authorization"] = p.bearerOf(token)
+	} else if callers != "" {
+		h["Authorization"] = []string{callers}
+	}
+}
+
+// openAIList is the catalog in the form of OpenAI's GET /v1/models.
+func openAIList(models []foundModel) []byte {
+	type entry struct {
+		ID      string `json:"id"`
+		Object  string `json:"object"`
+		Created int64  `json:"created"` // Unix time in seconds, 0 where unknown
+		OwnedBy string `json:"owned_by"`
+	}
+	list := struct {
+		Object string  `json:"object"`
+		Data   []entry `json:"data"`
+	}{Object: "list", Data: make([]entry, 0, len(models))}
+	for _, m := range models {
+		e := entry{ID: m.Name, Object: "model", OwnedBy: owner(m.Name)}
+		for _, layout := range []string{"2006-01-02 15:04:05.999999999", time.RFC3339Nano} {
+			if created, err := time.Parse(layout, m.CreatedAt); err == nil {
+				e.Created = created.Unix()
+				break
+			}
+		}
+		list.Data = append(list.Data, e)
+	}
+	out, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // strings and integers
+	}
+	return out
+}
+
+// owner is the second part of a model's name: "meta" of "@cf/meta/llama-…".
+func owner(model string) string {
+	parts := strings.SplitN(model, "/", 3)
+	if len(parts) < 3 {
+		return "cloudflare"
+	}
+	return parts[1]
+}

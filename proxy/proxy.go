@@ -1,0 +1,248 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// A Secret returns a credential, which may change while the proxy runs, or ""
+// when there is none. It is called on every request and must not block.
+type Secret func() string
+
+// Config is what a Proxy needs. The zero value of an optional field is named
+// with it.
+type Config struct {
+	Account      string   // account whose Workers AI is called
+	Token        Secret   // put on calls instead of the caller's credentials; nil: theirs pass through
+	GatewayToken Secret   // put as cf-aig-authorization; nil: the caller's passes through
+	Upstream     *url.URL // such as https://api.cloudflare.com/client/v4, or an AI Gateway
+	API          *url.URL // where an AI Gateway can't be asked; nil: Upstream, or DefaultAPI behind a gateway
+
+	Loopback bool     // the listener is on loopback: the Host header is checked
+	Hosts    []string // further names that a listener on loopback answers to
+
+	MaxBody           int64         // bytes of one request body
+	MaxHeld           int64         // bytes of all inspected bodies at once
+	HeldWait          time.Duration // how long a call waits for room among them; 0: 5 s
+	FirstByteTimeout  time.Duration // for the answer's headers, or a stream's first event
+	StreamIdleTimeout time.Duration // between bytes after that
+	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
+
+	Models    []string          // known models: the bounded set for labels
+	Simulate  bool              // let x-simulate through; for the demo alone
+	Transport http.RoundTripper // nil: NewTransport()
+	Metrics   *metrics.Metrics
+	Log       *slog.Logger
+}
+
+// Proxy is the handler of the app listener.
+type Proxy struct {
+	account      string
+	token        Secret
+	gatewayToken Secret
+	upstream     upstream
+
+	loopback    bool
+	hosts       Hosts
+	crossOrigin *http.CrossOriginProtection
+
+	firstByteTimeout  time.Duration
+	streamIdleTimeout time.Duration
+	retryAfterMax     time.Duration
+
+	models   map[string]struct{}
+	simulate bool
+	bodies   bodies
+	buffers  buffers
+	forward  httputil.ReverseProxy
+	bearer   atomic.Pointer[bearer]
+
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	unknown unknownCodes
+
+	inFlight atomic.Int64
+	draining atomic.Bool
+	idle     chan struct{}
+	idleOnce sync.Once
+	base     context.Context
+	abort    context.CancelCauseFunc
+}
+
+// New returns a Proxy, or an error that names what is missing in c.
+func New(c Config) (*Proxy, error) {
+	switch {
+	case c.Account == "":
+		return nil, errors.New("proxy: Config.Account is empty")
+	case c.Upstream == nil || c.Upstream.Host == "":
+		return nil, errors.New("proxy: Config.Upstream is no absolute URL")
+	case c.MaxBody <= 0 || c.MaxHeld <= 0:
+		return nil, errors.New("proxy: Config.MaxBody and Config.MaxHeld must be positive")
+	case c.FirstByteTimeout <= 0 || c.StreamIdleTimeout <= 0:
+		return nil, errors.New("proxy: Config.FirstByteTimeout and Config.StreamIdleTimeout must be positive")
+	case c.Metrics == nil || c.Log == nil:
+		return nil, errors.New("proxy: Config.Metrics and Config.Log are required")
+	}
+	if c.Token == nil {
+		c.Token = noSecret
+	}
+	if c.GatewayToken == nil {
+		c.GatewayToken = noSecret
+	}
+	if c.HeldWait == 0 {
+		c.HeldWait = 5 * time.Second
+	}
+	if c.Transport == nil {
+		c.Transport = NewTransport()
+	}
+	p := &Proxy{
+		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
+		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
+		firstByteTimeout: c.FirstByteTimeout, streamIdleTimeout: c.StreamIdleTimeout, retryAfterMax: c.RetryAfterMax,
+		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate,
+		bodies: bodies{
+			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
+			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
+		},
+		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
+	}
+	for _, model := range c.Models {
+		p.models[model] = struct{}{}
+	}
+	p.base, p.abort = context.WithCancelCause(context.Background())
+	p.forward = httputil.ReverseProxy{
+		Rewrite:        p.rewrite,
+		Transport:      &transport{p: p, next: c.Transport},
+		ModifyResponse: p.inspectAnswer,
+		ErrorHandler:   p.forwardFailed,
+		BufferPool:     &p.buffers,
+		ErrorLog:       slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	return p, nil
+}
+
+func noSecret() string { return "" }
+
+// ServeHTTP takes one call from top to bottom. What must happen at its end is
+// deferred where it becomes due; each step returns its error, and fail answers
+// it.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := p.begin(w, r)
+	defer p.end(x)
+	defer p.rescue(x)
+
+	if err := p.admit(x, r); err != nil {
+		p.fail(x, err)
+		return
+	}
+	if err := p.read(x, r); err != nil {
+		p.fail(x, err)
+		return
+	}
+	if answer := x.route.answer; answer != nil {
+		if err := answer(p, x); err != nil {
+			p.fail(x, err)
+		}
+		x.complete = true
+		return
+	}
+	if err := p.aim(x); err != nil {
+		p.fail(x, err)
+		return
+	}
+	p.forward.ServeHTTP(&x.writer, x.outbound(r))
+	x.complete = true
+}
+
+// admit refuses what is not for this proxy before anything is read.
+func (p *Proxy) admit(x *exchange, r *http.Request) error {
+	if p.draining.Load() {
+		return refuse(normalize.ShuttingDown, "", "")
+	}
+	d, failure := resolve(r.Method, r.URL.Path)
+	x.destination = d
+	if err := p.access(x, r); err != nil {
+		return err
+	}
+	if failure != nil {
+		return failure
+	}
+	if r.Header.Get("Upgrade") != "" {
+		return refuse(normalize.RouteNotProxied, "This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
+	}
+	if x.account == "" {
+		x.account = p.account
+	}
+	if x.account != p.account && (p.token() != "" || p.upstream.gateway) {
+		return refuse(normalize.AccountMismatch,
+			"The path names another account than the one whose token this proxy holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
+	}
+	return nil
+}
+
+// rescue answers a panic that left the caller without an answer. Once bytes are
+// out, the panic goes on: to end normally would make half an answer look whole.
+func (p *Proxy) rescue(x *exchange) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // the value that net/http compares with
+		p.log.Error("a bug in this proxy: panic while serving a call", "request_id", x.requestID, "panic", p.redacted(fmt.Sprint(v), x), "stack", string(debug.Stack()))
+		x.fail(unable(normalize.Internal, "", nil))
+		if x.writer.status == 0 {
+			p.fail(x, x.failure)
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// BaseContext is for http.Server.BaseContext: it lets Abort reach every call.
+func (p *Proxy) BaseContext(net.Listener) context.Context { return p.base }
+
+// Drain turns new calls away with shutting_down from now on. Those in flight go
+// on.
+func (p *Proxy) Drain() {
+	p.draining.Store(true)
+	p.checkIdle()
+}
+
+// Draining reports whether Drain was called.
+func (p *Proxy) Draining() bool { return p.draining.Load() }
+
+// Idle is closed once the proxy drains and no call is in flight.
+func (p *Proxy) Idle() <-chan struct{} { return p.idle }
+
+// Abort ends the calls that are still in flight: one that has no answer yet gets
+// shutting_down, a stream its terminal event.
+func (p *Proxy) Abort() { p.abort(errShutdown) }
+
+// leave counts a call out; begin has counted it in, before looking at draining.
+func (p *Proxy) leave() {
+	p.inFlight.Add(-1)
+	if p.draining.Load() {
+		p.checkIdle()
+	}
+}
+
+func (p *Proxy) checkIdle() {
+	if p.inFlight.Load() == 0 {
+		p.idleOnce.Do(func() { close(p.idle) })
+	}
+}

@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+func TestErrorReference(t *testing.T) {
+	b := newBench(t, http.NotFoundHandler())
+	get := func(path string, header ...string) (*http.Response, string) {
+		res, body := b.do("GET", path, "", header...)
+		return res, string(body)
+	}
+	for _, c := range []struct{ accept, agent, kind string }{
+		{"text/html,application/xhtml+xml", "Mozilla/5.0", "text/html; charset=utf-8"},
+		{"*/*", "curl/8.5.0", "text/plain; charset=utf-8"},
+		{"application/json", "curl/8.5.0", "application/json"},
+		{"*/*", "python-requests/2", "application/json"},
+	} {
+		for _, path := range []string{"/errors", "/errors/account_limited", "/errors/4006", "/errors/90012"} {
+			res, body := get(path, "Accept", c.accept, "User-Agent", c.agent)
+			if res.StatusCode != 200 || res.Header.Get("Content-Type") != c.kind {
+				t.Errorf("%s for %s: %d %s", path, c.accept, res.StatusCode, res.Header.Get("Content-Type"))
+			}
+			for i, e := range normalize.Catalog() {
+				wanted := path == "/errors" || path == "/errors/"+e.Slug || path == "/errors/4006" && e.Slug == "account_limited" || path == "/errors/90012" && e.Slug == "stream_interrupted"
+				if wanted && !strings.Contains(body, e.Slug) {
+					t.Errorf("%s for %s lacks entry %d, %s", path, c.accept, i, e.Slug)
+				}
+			}
+			if strings.Contains(body, "<script") || strings.Contains(res.Header.Get("Content-Security-Policy"), "unsafe") {
+				t.Errorf("%s: a script, or a policy that lets one in", path)
+			}
+		}
+	}
+	var entry struct {
+		Name   string
+		Number int
+	}
+	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil || entry.Name != "account_limited" || entry.Number != 3036 {
+		t.Errorf("3036: %s", body)
+	}
+	if res, body := get("/errors/<script>alert(1)</script>", "Accept", "text/html"); res.StatusCode != 404 || b.envelope([]byte(body)).Error.Name != "route_not_proxied" {
+		t.Errorf("an unknown entry: %d %s", res.StatusCode, body)
+	}
+	if res, _ := get("/errors", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"); res.StatusCode != 200 {
+		t.Errorf("a link from a dashboard: %d", res.StatusCode)
+	}
+	if res, body := b.do("POST", "/errors", "", "Sec-Fetch-Site", "cross-site"); res.StatusCode != 403 {
+		t.Errorf("a cross-site post: %d %s", res.StatusCode, body)
+	}
+}
+
+func TestEveryDocURLLeadsToAnEntry(t *testing.T) {
+	b := newBench(t, http.NotFoundHandler())
+	for _, e := range normalize.Catalog() {
+		var envelope struct {
+			Error struct {
+				DocURL string `json:"doc_url"`
+			} `json:"error"`
+		}
+		if err := json.Unmarshal((&normalize.Failure{Code: e.Code}).Append(nil), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		if res, body := b.do("GET", envelope.Error.DocURL, "", "Accept", "application/json"); res.StatusCode != 200 || !strings.Contains(string(body), e.Slug) {
+			t.Errorf("%s: %d", envelope.Error.DocURL, res.StatusCode)
+		}
+	}
+}

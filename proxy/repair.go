@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// The one repair of a successful answer: newer models end an OpenAI stream with
+// a usage event in the native form, {"response":"","usage":{…}}, which has no
+// choices and breaks clients that expect chunks.
+
+// A chunkHead is what all chunks of one OpenAI stream have in common, as it
+// stands there; the zero value is not known yet.
+type chunkHead struct{ id, created, model []byte }
+
+// note remembers the head from the first chunk that shows it.
+func (h *chunkHead) note(event []byte) {
+	if h.id != nil || !bytes.Contains(event, []byte(`"choices"`)) {
+		return
+	}
+	fields := topLevel(eventData(event))
+	if fields["id"] == nil {
+		h.id = []byte{} // this stream shows none; don't look at every chunk
+		return
+	}
+	// The event's bytes are gone with the next read.
+	h.id, h.created, h.model = bytes.Clone(fields["id"]), bytes.Clone(fields["created"]), bytes.Clone(fields["model"])
+}
+
+// repairUsage returns the valid chunk for a native usage event, nil for any
+// other event. The usage is passed on as it stands.
+func (h *chunkHead) repairUsage(event []byte, x *exchange) []byte {
+	if !bytes.Contains(event, []byte(`"usage"`)) || !bytes.Contains(event, []byte(`"response"`)) {
+		return nil
+	}
+	fields := topLevel(eventData(event))
+	usage := fields["usage"]
+	if fields["response"] == nil || fields["choices"] != nil || len(usage) == 0 || usage[0] != '{' {
+		return nil
+	}
+	chunk := append(make([]byte, 0, len(event)+128), `data: {"id":`...)
+	chunk = appendRaw(chunk, h.id, "chatcmpl-"+x.requestID)
+	chunk = append(chunk, `,"object":"chat.completion.chunk","created":`...)
+	if len(h.created) > 0 {
+		chunk = append(chunk, h.created...)
+	} else {
+		chunk = strconv.AppendInt(chunk, x.began.Unix(), 10)
+	}
+	chunk = append(chunk, `,"model":`...)
+	chunk = appendRaw(chunk, h.model, x.model)
+	chunk = append(chunk, `,"choices":[],"usage":`...)
+	chunk = append(chunk, usage...)
+	return append(chunk, "}\n\n"...)
+}
+
+// appendRaw appends raw JSON, or a text as JSON where there is none.
+func appendRaw(dst, raw []byte, instead string) []byte {
+	if len(raw) > 0 {
+		return append(dst, raw...)
+	}
+	quoted, err := json.Marshal(instead)
+	if err != nil {
+		return append(dst, `""`...)
+	}
+	return append(dst, quoted...)
+}
+
+// eventData returns the data of an event that has it on one line, as all of
+// Workers AI's do; nil for another.
+func eventData(event []byte) []byte {
+	_, data, ok := bytes.Cut(event, []byte("data:"))
+	if !ok {
+		return nil
+	}
+	return bytes.TrimSpace(data)
+}
+
+// topLevel returns the raw values of a JSON object's members that a usage chunk
+// is made of; nil where data is no such object.
+func topLevel(data []byte) map[string][]byte {
+	if len(data) == 0 || data[0] != '{' {
+		return nil
+	}
+	s, fields := scanner{b: data}, map[string][]byte{}
+	err := s.members(func(rawName []byte) error {
+		start := s.i
+		if err := s.value(2); err != nil {
+			return err
+		}
+		switch name := string(rawName[1 : len(rawName)-1]); name {
+		case "id", "created", "model", "choices", "response", "usage":
+			fields[name] = data[start:s.i]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return fields
+}

@@ -1,0 +1,251 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+const (
+	eventBuffer    = 4 << 10  // where a stream's buffer begins
+	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
+)
+
+// errCut ends a stream after its terminal event. The connection is cut, not
+// ended: some clients see nothing but the cut.
+var errCut = errors.New("the stream was cut after its terminal event")
+
+// A stream is an event stream on its way to the caller. Whole events pass at
+// once and untouched; only an incomplete one waits, so that a break never leaves
+// half an event behind.
+//
+//	buf: | delivered | whole events | incomplete event |      |
+//	     0        begin          ready               end   len(buf)
+type stream struct {
+	x   *exchange
+	p   *Proxy
+	res *http.Response
+	src io.ReadCloser
+
+	buf               []byte
+	begin, ready, end int
+	line              int  // where the present line begins
+	scanned           int  // how far line ends were looked for
+	oversized         bool // the present event outgrew the buffer and passes as it comes
+
+	events   int  // events that may pass, without comments
+	complete bool // the stream has said that it is done
+	head     chunkHead
+	terminal []byte // our own last event
+	over     error  // what ends the stream once all is delivered
+}
+
+// lookAtStream waits for a stream's first event before the headers are
+// committed, so that a stream that begins with an error is a real HTTP error.
+func (p *Proxy) lookAtStream(x *exchange, res *http.Response) error {
+	x.stream = true
+	s := &stream{x: x, p: p, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
+	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
+		n, err := fill(x, s.src, s.room())
+		s.take(n, err)
+	}
+	if s.over != nil && s.events == 0 {
+		return x.failure
+	}
+	x.pass()
+	res.Body = s
+	return nil
+}
+
+// Read implements io.Reader: whole events first, then the terminal event, then
+// the end.
+func (s *stream) Read(p []byte) (int, error) {
+	for {
+		if s.begin < s.ready {
+			n := copy(p, s.buf[s.begin:s.ready])
+			s.begin += n
+			return n, nil
+		}
+		if len(s.terminal) > 0 {
+			n := copy(p, s.terminal)
+			s.terminal = s.terminal[n:]
+			return n, nil
+		}
+		if s.over != nil {
+			return 0, s.over
+		}
+		n, err := s.x.readWithin(s.src, s.room())
+		s.take(n, err)
+	}
+}
+
+// Close implements io.Closer.
+func (s *stream) Close() error { return s.src.Close() }
+
+// room returns the free end of the buffer, made larger if need be. At its full
+// size, what is there of an incomplete event is let go.
+func (s *stream) room() []byte {
+	if s.begin > 0 {
+		copy(s.buf, s.buf[s.begin:s.end])
+		s.ready, s.end, s.line, s.scanned = s.ready-s.begin, s.end-s.begin, s.line-s.begin, s.scanned-s.begin
+		s.begin = 0
+		if s.line < 0 { // its beginning was let go; it can't turn out blank any more
+			s.line = -2
+		}
+	}
+	if s.end == len(s.buf) {
+		larger := make([]byte, max(2*len(s.buf), eventBuffer))
+		copy(larger, s.buf)
+		s.buf = larger
+	}
+	return s.buf[s.end:]
+}
+
+// take handles n bytes that were read into room, and the end of the stream.
+func (s *stream) take(n int, err error) {
+	s.end += n
+	s.scan()
+	if s.over == nil && s.end-s.ready >= maxEventBuffer {
+		// What a closing event says of itself stands at its beginning.
+		s.events++
+		s.oversized = true
+		s.complete = s.complete || completes(s.buf[s.ready:s.end])
+	}
+	if s.oversized && s.over == nil {
+		s.ready = s.end
+	}
+	if err != nil && s.over == nil {
+		s.finish(err)
+	}
+}
+
+// scan finds the blank lines that end events.
+func (s *stream) scan() {
+	for s.over == nil {
+		i := bytes.IndexByte(s.buf[s.scanned:s.end], '\n')
+		if i < 0 {
+			s.scanned = s.end
+			return
+		}
+		i += s.scanned
+		blank := i == s.line || i == s.line+1 && s.buf[s.line] == '\r'
+		s.scanned, s.line = i+1, i+1
+		if blank {
+			s.event(i + 1)
+		}
+	}
+}
+
+// event handles the whole event that ends at the given offset.
+func (s *stream) event(end int) {
+	if s.oversized { // its beginning is gone
+		s.oversized, s.ready = false, end
+		return
+	}
+	event := s.buf[s.ready:end]
+	if !hasFields(event) {
+		s.ready = end
+		return
+	}
+	if f := normalize.ClassifyEvent(event); f != nil {
+		s.fail(s.p.attribute(s.x, f, s.res.StatusCode))
+		return
+	}
+	s.events++
+	s.complete = s.complete || completes(event)
+	if s.x.route.repaired {
+		if chunk := s.head.repairUsage(event, s.x); chunk != nil {
+			s.replace(end, chunk)
+			return
+		}
+		s.head.note(event)
+	}
+	s.ready = end
+}
+
+// replace puts another event in the place of the one that ends at the given
+// offset.
+func (s *stream) replace(end int, event []byte) {
+	s.buf = slices.Replace(s.buf[:s.end], s.ready, end, event...)
+	s.buf = s.buf[:cap(s.buf)]
+	s.ready += len(event)
+	longer := s.ready - end
+	s.end, s.line, s.scanned = s.end+longer, s.line+longer, s.scanned+longer
+}
+
+// finish handles upstream's end of the stream.
+func (s *stream) finish(err error) {
+	if err == io.EOF && !s.oversized {
+		if rest := s.buf[s.ready:s.end]; hasFields(rest) {
+			// The blank line after the last event is missing.
+			s.event(s.end)
+		}
+	}
+	switch {
+	case s.over != nil:
+	case s.complete:
+		s.ready, s.over = s.end, io.EOF
+	case s.events == 0 && err == io.EOF:
+		s.fail(s.p.upstreamFailure(s.x, s.res, s.buf[s.ready:s.end]))
+	case err == io.EOF:
+		s.fail(unable(normalize.StreamInterrupted, "", io.ErrUnexpectedEOF))
+	default:
+		s.fail(s.x.broken(err))
+	}
+}
+
+// fail ends the stream with its terminal event; what is incomplete is dropped.
+func (s *stream) fail(f *normalize.Failure) {
+	f = s.x.fail(f)
+	f.Redact(s.p.secrets(s.x.inbound)...)
+	s.end, s.over = s.ready, errCut
+	s.terminal = f.AppendEvent(nil, s.x.protocol())
+}
+
+// hasFields reports whether an event holds more than comments and empty lines.
+func hasFields(event []byte) bool {
+	for len(event) > 0 {
+		line, rest, _ := bytes.Cut(event, []byte{'\n'})
+		if line = bytes.TrimRight(line, "\r"); len(line) > 0 && line[0] != ':' {
+			return true
+		}
+		event = rest
+	}
+	return false
+}
+
+// completes reports whether an event is one after which a stream is whole: the
+// end marks of the four protocols, or the native usage that comes last.
+func completes(event []byte) bool {
+	return bytes.Contains(event, []byte("[DONE]")) && isDone(event) ||
+		stringMember(event, "finish_reason") ||
+		bytes.Contains(event, []byte(`"message_stop"`)) || bytes.Contains(event, []byte(`"response.completed"`)) ||
+		bytes.Contains(event, []byte(`"response.incomplete"`)) ||
+		bytes.Contains(event, []byte(`"usage"`)) && bytes.Contains(event, []byte(`"response"`)) && !bytes.Contains(event, []byte(`"choices"`))
+}
+
+// isDone reports whether an event's data is [DONE] and nothing else.
+func isDone(event []byte) bool {
+	_, data, ok := bytes.Cut(event, []byte("data:"))
+	return ok && string(bytes.TrimSpace(data)) == "[DONE]"
+}
+
+// stringMember reports whether an event has a member of that name whose value is
+// a string. Inside a model's text the closing quote would be escaped, so text
+// that speaks of the member does not count.
+func stringMember(event []byte, name string) bool {
+	i := bytes.Index(event, []byte(`"`+name+`"`))
+	if i < 0 {
+		return false
+	}
+	rest := bytes.TrimLeft(event[i+len(name)+2:], " \t")
+	if len(rest) == 0 || rest[0] != ':' {
+		return false
+	}
+	rest = bytes.TrimLeft(rest[1:], " \t")
+	return len(rest) > 0 && rest[0] == '"'
+}

@@ -1,0 +1,330 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// streams answers with an event stream written by play, which may cut it.
+func streams(play func(w http.ResponseWriter, r *http.Request, send func(string))) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		play(w, r, func(s string) {
+			_, _ = io.WriteString(w, s)
+			_ = http.NewResponseController(w).Flush()
+		})
+	}
+}
+
+// readAll reads a stream to its end or its cut.
+func (b *bench) stream(path, body string) (res *http.Response, answer string, cut bool) {
+	b.t.Helper()
+	res, err := http.Post(b.url+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	all, err := io.ReadAll(res.Body)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		b.t.Fatal(err)
+	}
+	return res, string(all), err != nil
+}
+
+const (
+	event3040   = "data: {\"errors\":[{\"message\":\"AiError: Capacity temporarily exceeded, please try again.\",\"code\":3040}],\"success\":false,\"result\":{},\"messages\":[]}\n\n"
+	ordinary    = "data: {\"response\":\"Hello\",\"p\":\"abc\"}\n\n"
+	chatPath    = "/v1/chat/completions"
+	streamChat  = `{"model":"` + testModel + `","messages":[],"stream":true}`
+	firstChunk  = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+	lastChunk   = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+	messageEnd  = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+	responseEnd = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n"
+)
+
+func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
+	for _, c := range []struct {
+		name, body, slug string
+		status           int
+	}{
+		{"v4 error", event3040, "out_of_capacity", 429},
+		{"wrapped error", "data: {\"error\":{\"errors\":[{\"message\":\"AiError: AiError: rate limiting: inference request per min rate reached\",\"code\":3021}],\"success\":false}}\n\ndata: [DONE]\n\n", "requests_per_minute_exceeded", 429},
+		{"an engine's error", "data: {\"object\":\"error\",\"message\":\"Request waiting timeout reached.\",\"type\":\"SERVICE_UNAVAILABLE\",\"code\":503}\n\n", "timeout", 408},
+		{"comments first", ": hello\n\n\n\n: again\n\n" + event3040, "out_of_capacity", 429},
+		{"without its blank line", strings.TrimSuffix(event3040, "\n\n"), "out_of_capacity", 429},
+		{"HTML", "<html><body>502 Bad Gateway</body></html>", "upstream_unavailable", 502},
+		{"JSON that is no stream", `{"success":false,"errors":[{"code":5007,"message":"No such model @cf/x/y or task"}]}`, "no_such_model", 400},
+		{"nothing", "", "upstream_unavailable", 502},
+		{"only comments", ": ping\n\n: ping\n\n", "upstream_unavailable", 502},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.body) }))
+			res, answer, _ := b.stream(chatPath, streamChat)
+			e := b.envelope([]byte(answer))
+			if res.StatusCode != c.status || e.Error.Name != c.slug || res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
+				t.Errorf("%d %v %s", res.StatusCode, res.Header, answer)
+			}
+			b.ended()
+			if n := b.value("neuronward_errors_total", "name", c.slug, "origin", "upstream"); n != 1 {
+				t.Errorf("errors_total: %v", n)
+			}
+		})
+	}
+}
+
+func TestStreamThatFailsMidway(t *testing.T) {
+	for _, path := range []string{chatPath, "/v1/responses", "/v1/messages", "/run/" + testModel} {
+		for _, c := range []struct {
+			name, slug, origin string
+			play               func(w http.ResponseWriter, r *http.Request, send func(string))
+		}{
+			{"an error event", "out_of_capacity", "upstream", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+				send(event3040)
+				send(ordinary)
+			}},
+			{"an error event cut into pieces", "out_of_capacity", "upstream", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+				for piece := range strings.SplitSeq(event3040, ",") {
+					if piece != strings.Split(event3040, ",")[0] {
+						piece = "," + piece
+					}
+					send(piece)
+				}
+			}},
+			{"broken off", "stream_interrupted", "proxy", func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) }},
+			{"broken off in an event", "stream_interrupted", "proxy", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+				send("data: {\"response\":\"half of")
+				panic(http.ErrAbortHandler)
+			}},
+			{"silent", "timeout", "proxy", func(_ http.ResponseWriter, r *http.Request, _ func(string)) { <-r.Context().Done() }},
+			{"ended before it was whole", "stream_interrupted", "proxy", func(http.ResponseWriter, *http.Request, func(string)) {}},
+		} {
+			t.Run(path+" "+c.name, func(t *testing.T) {
+				b := newBench(t, streams(func(w http.ResponseWriter, r *http.Request, send func(string)) {
+					send(ordinary)
+					c.play(w, r, send)
+				}), func(c *Config) { c.StreamIdleTimeout = 100 * time.Millisecond })
+				res, answer, cut := b.stream(path, streamChat)
+				rest, ok := strings.CutPrefix(answer, ordinary)
+				if res.StatusCode != 200 || !ok || !cut {
+					t.Fatalf("%d, cut %v: %s", res.StatusCode, cut, answer)
+				}
+				if event := path == "/v1/messages" || path == "/v1/responses"; event != strings.HasPrefix(rest, "event: error\n") {
+					t.Errorf("the wrong form for this protocol: %s", rest)
+				}
+				_, data, _ := strings.Cut(rest, "data: ")
+				if !strings.HasPrefix(data, `{"error":{`) || strings.Count(rest, "\n\n") != 1 || strings.Contains(rest, "half of") || strings.Contains(rest, "[DONE]") {
+					t.Errorf("terminal event: %q", rest)
+				}
+				if e := b.envelope([]byte(data)); e.Error.Name != c.slug || e.Error.Origin != c.origin {
+					t.Errorf("terminal event: %s", data)
+				}
+				b.ended()
+				if n := b.value("neuronward_requests_total", "result", c.slug); n != 1 {
+					t.Errorf("requests_total: %v", n)
+				}
+				if n := b.value("neuronward_errors_total", "name", c.slug, "origin", c.origin); n != 1 {
+					t.Errorf("errors_total: %v", n)
+				}
+			})
+		}
+	}
+}
+
+func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
+	for name, c := range map[string]struct{ path, end string }{
+		"[DONE]":               {chatPath, "data: [DONE]\n\n"},
+		"[DONE], no blank":     {chatPath, "data: [DONE]"},
+		"[DONE], CRLF":         {chatPath, "data: [DONE]\r\n\r\n"},
+		"finish_reason":        {chatPath, lastChunk},
+		"finish_reason spaced": {chatPath, "data: {\"choices\":[{\"finish_reason\" : \"length\"}]}\n\n"},
+		"message_stop":         {"/v1/messages", messageEnd},
+		"response.completed":   {"/v1/responses", responseEnd},
+		"huge completed":       {"/v1/responses", strings.Replace(responseEnd, `"completed"}`, `"completed","output":"`+strings.Repeat("x", 200<<10)+`"}`, 1)},
+		"native usage":         {"/run/" + testModel, "data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1}}\n\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, broken := range []bool{false, true} {
+				if broken && !strings.HasSuffix(c.end, "\n\n") && !strings.HasSuffix(c.end, "\r\n") {
+					continue // without its blank line an event counts only at a clean end
+				}
+				b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+					send(firstChunk)
+					send(c.end)
+					if broken { // after the end mark a broken connection harms nobody
+						panic(http.ErrAbortHandler)
+					}
+				}))
+				_, answer, cut := b.stream(c.path, streamChat)
+				if answer != firstChunk+c.end || cut {
+					t.Errorf("upstream broken %v: cut %v, %d bytes: %.300q", broken, cut, len(answer), answer)
+				}
+				b.ended()
+				if n := b.value("neuronward_requests_total", "result", "ok"); n != 1 {
+					t.Errorf("upstream broken %v: ok %v", broken, n)
+				}
+			}
+		})
+	}
+}
+
+func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
+	text := `data: {"choices":[{"delta":{"content":"say \"finish_reason\":\"stop\" and [DONE] and \"message_stop\" {\"error\":{\"code\":4006}} \"success\":false"},"finish_reason":null}]}` + "\n\n"
+	b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
+	_, answer, cut := b.stream(chatPath, streamChat)
+	if rest, ok := strings.CutPrefix(answer, text); !ok || !cut || !strings.Contains(rest, `"name":"stream_interrupted"`) {
+		t.Errorf("cut %v: %.600s", cut, answer)
+	}
+}
+
+func TestOversizedEventPassesAsItComes(t *testing.T) {
+	got := make(chan struct{})
+	b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+		send("data: {\"x\":\"" + strings.Repeat("y", maxEventBuffer))
+		<-got // the caller has the beginning of an event that has no end yet
+		send("\"}\n\n" + ordinary + "data: [DONE]\n\n")
+	}))
+	res, err := http.Post(b.url+chatPath, "application/json", strings.NewReader(streamChat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	begin := make([]byte, maxEventBuffer)
+	if _, err := io.ReadFull(res.Body, begin); err != nil {
+		t.Fatal(err)
+	}
+	close(got)
+	rest, err := io.ReadAll(res.Body)
+	if !strings.HasSuffix(string(rest), "\"}\n\n"+ordinary+"data: [DONE]\n\n") || err != nil {
+		t.Errorf("%v: %.200q", err, rest)
+	}
+}
+
+// pieces gives a text out in pieces of the given sizes, over and over.
+type pieces struct {
+	text  string
+	sizes []byte
+	i     int
+	err   error
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, p.err
+	}
+	size := 1
+	if len(p.sizes) > 0 {
+		size += int(p.sizes[p.i%len(p.sizes)])
+		p.i++
+	}
+	n := copy(b[:min(size, len(b))], p.text)
+	p.text = p.text[n:]
+	return n, nil
+}
+
+func (p *pieces) Close() error { return nil }
+
+// play runs a text through a stream, split into pieces.
+func play(p *Proxy, path, text string, sizes []byte, end error) (out string, failure normalize.Code, err error) {
+	x := p.begin(&discard{header: http.Header{}}, requestFor(path))
+	x.await()
+	defer x.deadline.Stop()
+	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
+	x.destination, _ = resolve("POST", path)
+	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: &pieces{text: text, sizes: sizes, err: end}}
+	if err := p.lookAtStream(x, res); err != nil {
+		return "", x.failure.Code, err
+	}
+	all, err := io.ReadAll(res.Body)
+	if x.failure != nil {
+		failure = x.failure.Code
+	}
+	return string(all), failure, err
+}
+
+// FuzzStream: however the bytes are split across reads, the caller gets the same
+// ones.
+func FuzzStream(f *testing.F) {
+	for _, text := range []string{
+		firstChunk + ordinary + lastChunk + "data: [DONE]\n\n", ordinary + event3040 + ordinary, ": c\r\n\r\n" + ordinary + "data: [DO",
+		event3040, firstChunk + "data: {\"response\":\"\",\"usage\":{\"neurons\":1}}\n\ndata: [DONE]\n\n", "\n\n\r\n\r\n", "data: x\n\r\ndata: y\r\n\n", "<html>", "data: " + strings.Repeat("z", maxEventBuffer+10) + "\n\n" + ordinary,
+	} {
+		f.Add(text, []byte{0}, true, true)
+		f.Add(text, []byte{3, 200, 17}, false, true)
+		f.Add(text, []byte{50, 1}, true, false)
+	}
+	b := newBench(f, http.NotFoundHandler())
+	f.Fuzz(func(t *testing.T, text string, sizes []byte, clean, native bool) {
+		path := chatPath
+		if native {
+			path = "/run/" + testModel
+		}
+		end := error(io.EOF)
+		if !clean {
+			end = io.ErrUnexpectedEOF
+		}
+		whole, failure, err := play(b.proxy, path, text, []byte{255}, end)
+		split, failure2, err2 := play(b.proxy, path, text, sizes, end)
+		if len(text) >= maxEventBuffer {
+			// How much of an oversized event is out when it breaks depends on the
+			// reads; what is out must still be upstream's bytes, in order.
+			if before, _, _ := strings.Cut(split, "data: {\"error\":"); failure2 != 0 && !strings.HasPrefix(text, before) {
+				t.Fatalf("invented: %q", before)
+			}
+			return
+		}
+		if whole != split || failure != failure2 || (err == nil) != (err2 == nil) {
+			t.Fatalf("at once: %q (%v, %v)\nin pieces: %q (%v, %v)", whole, failure, err, split, failure2, err2)
+		}
+		if err == nil && native && whole != text {
+			t.Fatalf("a stream that ended well changed: %q", whole)
+		}
+	})
+}
+
+func requestFor(path string) *http.Request {
+	r, err := http.NewRequest("POST", path, nil)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func BenchmarkStream(b *testing.B) {
+	bench := newBench(b, http.NotFoundHandler())
+	for _, n := range []int{100, 1000} {
+		var text strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"token %d\"},\"finish_reason\":null}],\"usage\":{\"neurons\":0.1},\"p\":\"abc\"}\n\n", i)
+		}
+		text.WriteString("data: [DONE]\n\n")
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(text.Len()))
+			buf := make([]byte, bufferSize)
+			for b.Loop() {
+				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(chatPath))
+				x.await()
+				x.destination, _ = resolve("POST", chatPath)
+				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}}
+				if err := bench.proxy.lookAtStream(x, res); err != nil {
+					b.Fatal(err)
+				}
+				for {
+					if _, err := res.Body.Read(buf); err != nil {
+						break
+					}
+				}
+				x.deadline.Stop()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/event")
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// DefaultAPI is Cloudflare's API, where everything is asked that an AI Gateway
+// does not answer.
+const DefaultAPI = "https://api.cloudflare.com/client/v4"
+
+// An upstream is where calls go: Cloudflare's API, or an AI Gateway in front of
+// it. A gateway has paths of its own for inference and none for the catalog,
+// which is asked of the API then.
+type upstream struct {
+	base    url.URL
+	gateway bool
+	api     url.URL
+}
+
+// newUpstream reads what kind of upstream a URL names. api is nil for the
+// default.
+func newUpstream(base, api *url.URL) upstream {
+	u := upstream{base: *base, gateway: isGateway(base)}
+	switch {
+	case api != nil:
+		u.api = *api
+	case !u.gateway:
+		u.api = *base
+	default:
+		parsed, err := url.Parse(DefaultAPI)
+		if err != nil {
+			panic(err) // a constant
+		}
+		u.api = *parsed
+	}
+	return u
+}
+
+// isGateway reports whether a base URL is an AI Gateway's,
+// …/v1/{account}/{gateway}.
+func isGateway(base *url.URL) bool {
+	segments := strings.Split(strings.Trim(base.Path, "/"), "/")
+	return len(segments) == 3 && segments[0] == "v1"
+}
+
+// How a route is reached through an AI Gateway.
+const (
+	gatewayNone = ""         // not at all
+	gatewayAPI  = "api"      // it isn't: the API is asked instead
+	gatewayRun  = "/{model}" // below the provider's name, by the model alone
+)
+
+// target returns where a destination goes: the base URL's scheme and host, and
+// the path.
+func (u *upstream) target(d *destination, account string) (base *url.URL, path string, err error) {
+	if !u.gateway || d.route.gateway == gatewayAPI {
+		base = &u.base
+		if u.gateway {
+			base = &u.api
+		}
+		return base, base.Path + "/accounts/" + account + "/ai/" + d.rest, nil
+	}
+	switch d.route.gateway {
+	case gatewayNone:
+		return nil, "", refuse(normalize.RouteNotProxied, "An AI Gateway has no path for "+d.route.name+
+			". Use v1/chat/completions or run/{model}, or point NEURONWARD_UPSTREAM at "+DefaultAPI+".", "")
+	case gatewayRun:
+		return &u.base, u.base.Path + "/workers-ai/" + d.model, nil
+	}
+	return &u.base, u.base.Path + d.route.gateway, nil
+}

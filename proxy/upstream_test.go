@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+)
+
+// behindGateway is a proxy whose upstream is an AI Gateway and whose API is
+// another server; seen is what each was asked last.
+func behindGateway(t *testing.T, gateway, api http.HandlerFunc) *bench {
+	t.Helper()
+	apiServer := httptest.NewServer(api)
+	t.Cleanup(apiServer.Close)
+	return newBench(t, gateway, func(c *Config) {
+		c.Upstream = &url.URL{Scheme: "http", Host: c.Upstream.Host, Path: "/v1/" + testAccount + "/my-gateway"}
+		c.API, _ = url.Parse(apiServer.URL + "/client/v4")
+		c.GatewayToken = func() string { return "gateway-canary-0123456789" }
+	})
+}
+
+func TestGatewayMapping(t *testing.T) {
+	type seen struct{ server, uri, body, authorization, gatewayToken string }
+	var last seen
+	record := func(server string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			last = seen{server, r.RequestURI, string(body), r.Header.Get("Authorization"), r.Header.Get("Cf-Aig-Authorization")}
+			answerJSON(200, `{"result":[],"success":true}`)(w, r)
+		}
+	}
+	b := behindGateway(t, record("gateway"), record("api"))
+	gateway, api := "/v1/"+testAccount+"/my-gateway", "/client/v4/accounts/"+testAccount+"/ai"
+	for _, c := range []struct{ method, path, body, server, uri, sent string }{
+		{"POST", "/v1/chat/completions", chat, "gateway", gateway + "/workers-ai/v1/chat/completions", chat},
+		{"POST", "/v1/embeddings", chat, "gateway", gateway + "/workers-ai/v1/embeddings", chat},
+		{"POST", "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
+		{"POST", "/run/" + testModel + "?queueRequest=true", `{"requests":[]}`, "gateway", gateway + "/workers-ai/" + testModel + "?queueRequest=true", `{"requests":[]}`},
+		{"POST", api + "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
+		{"POST", "/run", `{"model":"` + testModel + `", "input": {"prompt":"x"} }`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
+		{"GET", "/ai/models/search?task=x", "", "api", api + "/models/search?task=x", ""},
+		{"GET", "/ai/models/schema?model=x", "", "api", api + "/models/schema?model=x", ""},
+		{"GET", "/ai/finetunes/public", "", "api", api + "/finetunes/public", ""},
+		{"POST", "/ai/tomarkdown", "--x", "api", api + "/tomarkdown", "--x"},
+		{"GET", "/v1/models", "", "api", api + "/models/search?page=1&per_page=100", ""},
+	} {
+		last = seen{}
+		res, body := b.do(c.method, c.path, c.body, "Cf-Aig-Authorization", "Bearer theirs", "Cf-Aig-Cache-Ttl", "60")
+		if res.StatusCode != 200 {
+			t.Errorf("%s: %d %s", c.path, res.StatusCode, body)
+		}
+		if last.server != c.server || last.uri != c.uri || last.body != c.sent || last.authorization != "Bearer "+testToken {
+			t.Errorf("%s %s went to %+v", c.method, c.path, last)
+		}
+		if want := "Bearer gateway-canary-0123456789"; c.server == "gateway" && last.gatewayToken != want {
+			t.Errorf("%s: the gateway got %q", c.path, last.gatewayToken)
+		}
+		if c.server == "api" && last.gatewayToken != "" {
+			t.Errorf("%s: the gateway's token went to the API: %q", c.path, last.gatewayToken)
+		}
+	}
+	for _, c := range []struct{ path, body, slug string }{
+		{"/v1/responses", chat, "route_not_proxied"},
+		{"/v1/messages", chat, "route_not_proxied"},
+		{"/run", `{"model":"` + testModel + `"}`, "incomplete_request"},
+		{"/run", `{"model":"../../user","input":{}}`, "invalid_model_id"},
+		{"/client/v4/accounts/another/ai/run/" + testModel, `{"prompt":"x"}`, "account_mismatch"},
+	} {
+		last = seen{}
+		if _, body := b.do("POST", c.path, c.body); b.envelope(body).Error.Name != c.slug || last.server != "" {
+			t.Errorf("%s %s: reached %+v, %s", c.path, c.body, last, body)
+		}
+	}
+}
+
+func TestGatewayFailures(t *testing.T) {
+	for _, c := range []struct {
+		name, body   string
+		sent, status int
+		slug, fault  string
+	}{
+		{"rate limited", `{"success":false,"result":[],"messages":[],"error":[{"code":2003,"message":"Rate limited"}],"name":"AiGatewayError","httpCode":429}`, 429, 429, "gateway_rate_limited", ""},
+		{"our gateway token is refused", `{"success":false,"result":[],"messages":[],"error":[{"code":2009,"message":"Unauthorized"}]}`, 401, 502, "gateway_unauthorized", "operator"},
+		{"no credits", `{"success":false,"result":[],"messages":[],"error":[{"code":2021,"message":"Insufficient unified billing credits."}]}`, 402, 402, "gateway_no_credits", ""},
+		{"set up wrongly", `{"success":false,"result":[],"messages":[],"error":[{"code":2001,"message":"Please configure AI Gateway in the Cloudflare dashboard"}]}`, 400, 400, "gateway_misconfigured", ""},
+		{"a model's failure behind it", `{"name":"AiError","httpCode":400,"internalCode":5007,"message":"AiError: No such model @cf/x/y or task"}`, 404, 400, "no_such_model", ""},
+	} {
+		b := behindGateway(t, answerJSON(c.sent, c.body), http.NotFound)
+		res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)
+		e := b.envelope(body)
+		if res.StatusCode != c.status || e.Error.Name != c.slug || c.fault != "" && e.Error.Fault != c.fault {
+			t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
+		}
+	}
+}
+
+func TestModelsListIsOpenAIs(t *testing.T) {
+	pages := 0
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages++
+		var found []string
+		for i := range map[string]int{"1": 100, "2": 7}[r.URL.Query().Get("page")] {
+			found = append(found, fmt.Sprintf(`{"id":"x","name":"@cf/meta/m-%s-%d","created_at":"2026-01-02 03:04:05.678"}`, r.URL.Query().Get("page"), i))
+		}
+		answerJSON(200, `{"success":true,"result":[`+strings.Join(found, ",")+`],"errors":[],"messages":[]}`)(w, r)
+	}))
+	res, body := b.do("GET", "/v1/models", "")
+	var list struct {
+		Object string
+		Data   []struct {
+			ID, Object, OwnedBy string
+			Created             int64
+		}
+	}
+	if err := json.Unmarshal(body, &list); err != nil || res.StatusCode != 200 || list.Object != "list" {
+		t.Fatalf("%d %v %.300s", res.StatusCode, err, body)
+	}
+	if len(list.Data) != 107 || pages != 2 || list.Data[106].ID != "@cf/meta/m-2-6" || list.Data[0].Object != "model" || list.Data[0].Created != 1767323045 {
+		t.Errorf("%d models of %d pages, the last %+v", len(list.Data), pages, list.Data[len(list.Data)-1])
+	}
+	if !strings.Contains(string(body), `"owned_by":"meta"`) {
+		t.Errorf("%.300s", body)
+	}
+
+	b = newBench(t, answerJSON(200, `{"success":false,"errors":[{"code":971,"message":"Please wait and consider throttling your request speed"}]}`))
+	if res, body := b.do("GET", "/v1/models", ""); res.StatusCode != 429 || b.envelope(body).Error.Name != "api_rate_limited" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// Each task of the price table, through the proxy and without it: the same
+// bytes, but for what differs from call to call.
+func TestEveryTaskPassesUnchanged(t *testing.T) {
+	wav := "RIFF\x24\x7d\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\x00\x7d\x00\x00" + strings.Repeat("\x00", 32000)
+	form := "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na cat\r\n--b--\r\n"
+	for _, c := range []struct{ name, path, body, contentType, model string }{
+		{"chat", "/v1/chat/completions", chat, "", testModel},
+		{"native text, older", "/run/@cf/meta/llama-3.2-1b-instruct", `{"prompt":"Hello"}`, "", "@cf/meta/llama-3.2-1b-instruct"},
+		{"native text, newer", "/run/@cf/openai/gpt-oss-20b", `{"input":"Hello"}`, "", "@cf/openai/gpt-oss-20b"},
+		{"model in the body", "/run", `{"model":"` + testModel + `","input":{"prompt":"Hello"}}`, "", testModel},
+		{"responses", "/v1/responses", `{"model":"@cf/openai/gpt-oss-20b","input":"Hello"}`, "", "@cf/openai/gpt-oss-20b"},
+		{"messages", "/v1/messages", `{"model":"` + testModel + `","max_tokens":20,"messages":[{"role":"user","content":"Hello"}]}`, "", testModel},
+		{"embeddings", "/v1/embeddings", `{"model":"@cf/baai/bge-base-en-v1.5","input":"Hello"}`, "", "@cf/baai/bge-base-en-v1.5"},
+		{"embeddings, native", "/run/@cf/baai/bge-m3", `{"text":["Hello"]}`, "", "@cf/baai/bge-m3"},
+		{"classification", "/run/@cf/huggingface/distilbert-sst-2-int8", `{"text":"Hello"}`, "", "@cf/huggingface/distilbert-sst-2-int8"},
+		{"translation", "/run/@cf/meta/m2m100-1.2b", `{"text":"Hello","target_lang":"de"}`, "", "@cf/meta/m2m100-1.2b"},
+		{"speech, raw", "/run/@cf/openai/whisper", wav, "audio/wav", "@cf/openai/whisper"},
+		{"image, base64", "/run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "@cf/black-forest-labs/flux-1-schnell"},
+		{"image, binary", "/run/@cf/leonardo/phoenix-1.0", `{"prompt":"a cat"}`, "", "@cf/leonardo/phoenix-1.0"},
+		{"image, multipart", "/run/@cf/black-forest-labs/flux-2-klein-4b", form, "multipart/form-data; boundary=b", "@cf/black-forest-labs/flux-2-klein-4b"},
+		{"text to speech", "/run/@cf/deepgram/aura-1", `{"text":"Hello"}`, "", "@cf/deepgram/aura-1"},
+		{"image classification", "/run/@cf/microsoft/resnet-50", "\xff\xd8\xff\xe0" + strings.Repeat("x", 500), "image/jpeg", "@cf/microsoft/resnet-50"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			type exchange struct{ request, answer []byte }
+			var upstream exchange
+			sim := workersai.New(workersai.Options{Account: testAccount, Token: testToken})
+			b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				upstream.request, _ = io.ReadAll(r.Body)
+				r.Body = io.NopCloser(strings.NewReader(string(upstream.request)))
+				recorder := httptest.NewRecorder()
+				sim.ServeHTTP(recorder, r)
+				upstream.answer = recorder.Body.Bytes()
+				for k, v := range recorder.Header() {
+					w.Header()[k] = v
+				}
+				w.WriteHeader(recorder.Code)
+				_, _ = w.Write(upstream.answer)
+			}), func(c *Config) { c.Models = append(c.Models, testModel) })
+			b.proxy.models[c.model] = struct{}{}
+			contentType := c.contentType
+			if contentType == "" {
+				contentType = "application/json"
+			}
+			res, body := b.do("POST", c.path, c.body, "Content-Type", contentType)
+			if res.StatusCode != 200 {
+				t.Fatalf("%d %.500s", res.StatusCode, body)
+			}
+			if string(upstream.request) != c.body || string(upstream.answer) != string(body) || len(body) == 0 {
+				t.Errorf("changed on the way: %d bytes sent, %d arrived; %d answered, %d delivered", len(c.body), len(upstream.request), len(upstream.answer), len(body))
+			}
+			b.ended()
+			if n := b.value("neuronward_requests_total", "model", c.model, "result", "ok"); n != 1 {
+				t.Errorf("requests_total of %s: %v", c.model, n)
+			}
+		})
+	}
+}

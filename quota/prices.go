@@ -1,0 +1,134 @@
+package quota
+
+import (
+	_ "embed"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Task is a kind of model, in the words of the price table.
+type Task string
+
+// The tasks of the price table.
+const (
+	TextGeneration      Task = "text-generation"
+	TextEmbeddings      Task = "text-embeddings"
+	TextClassification  Task = "text-classification"
+	Translation         Task = "translation"
+	ImageToText         Task = "image-to-text"
+	ImageClassification Task = "image-classification"
+	TextToImage         Task = "text-to-image"
+	SpeechRecognition   Task = "automatic-speech-recognition"
+	TextToSpeech        Task = "text-to-speech"
+	VoiceActivity       Task = "voice-activity-detection"
+)
+
+// Tasks returns every task that a price table may name, sorted.
+func Tasks() []Task {
+	return []Task{
+		SpeechRecognition, ImageClassification, ImageToText, TextClassification, TextEmbeddings,
+		TextGeneration, TextToImage, TextToSpeech, Translation, VoiceActivity,
+	}
+}
+
+// Price is what one model costs, in neurons per unit. A unit that a model is
+// not billed by is 0; so is a unit that is free.
+type Price struct {
+	Task Task
+
+	InputPerM       float64 // per 1,000,000 input tokens
+	CachedInputPerM float64 // per 1,000,000 input tokens served from the prefix cache
+	OutputPerM      float64 // per 1,000,000 output tokens
+
+	Tile            float64 // per 512x512 tile of the image made
+	Step            float64 // per diffusion step and image
+	InputTile       float64 // per 512x512 tile of an image given
+	OutputTile      float64 // per 512x512 tile of the image made
+	InputTileStep   float64 // per 512x512 tile of an image given, per step
+	OutputTileStep  float64 // per 512x512 tile of the image made, per step
+	FirstMegapixel  float64 // for the first 1024x1024 of the image made
+	NextMegapixel   float64 // per further 1024x1024 of the image made
+	InputMegapixel  float64 // per 1024x1024 of an image given
+	Image           float64 // per image looked at
+	AudioMinute     float64 // per minute of audio, given or made
+	AudioMinuteLive float64 // per minute of audio over a WebSocket
+	CharactersPerK  float64 // per 1,000 input characters
+
+	DefaultSteps int // steps where the caller names none; 0: not published
+	MaxSteps     int // most steps that the model takes; 0: not published
+
+	DefaultOutput int64 // most output tokens where the caller sets no limit; 0: not known
+
+	RequiresWorkersPaid bool   // answered on the Workers Paid plan only
+	DeprecatedOn        string // UTC date "2026-05-30" of its end; "" means none is known
+	AliasedTo           string // model that answers in its place at its own price; "" means itself
+}
+
+// Tokens returns what a call costs by its tokens, rounded up to a millionth of
+// a neuron. Input counts all input tokens and cached those among them that came
+// from the prefix cache; where no cached rate is listed they cost what the
+// others do. Counts below 0 are taken as 0 and more cached than input tokens as
+// all of them.
+func (p Price) Tokens(input, cached, output int64) Neurons {
+	input, output = max(input, 0), max(output, 0)
+	cached = min(max(cached, 0), input)
+	rate := p.CachedInputPerM
+	if rate == 0 {
+		rate = p.InputPerM
+	}
+	// Neurons per million tokens are micro-neurons per token.
+	return ceil(float64(input-cached)*p.InputPerM + float64(cached)*rate + float64(output)*p.OutputPerM)
+}
+
+// Deprecated reports whether the model has come to its end at now.
+func (p Price) Deprecated(now time.Time) bool {
+	return p.DeprecatedOn != "" && now.UTC().Format(time.DateOnly) >= p.DeprecatedOn
+}
+
+// Prices is a table of prices. It is never changed once made and may be used by
+// many goroutines.
+type Prices struct {
+	asOf   string
+	usd    float64
+	free   Neurons
+	models map[string]Price
+	names  []string
+}
+
+//go:embed prices.json
+var embedded []byte
+
+var parseEmbedded = sync.OnceValue(func() *Prices {
+	p, err := ParsePrices(embedded)
+	if err != nil {
+		panic("quota: the embedded price table: " + err.Error())
+	}
+	return p
+})
+
+// Embedded returns the table that is part of the program. It is parsed once.
+func Embedded() *Prices {
+	return parseEmbedded()
+}
+
+// Model returns the row of the model called name, exactly so, and whether there
+// is one. An alias gives its own row: Price.AliasedTo says whose price holds.
+func (p *Prices) Model(name string) (Price, bool) {
+	price, ok := p.models[name]
+	return price, ok
+}
+
+// Models returns the names of all models, sorted.
+func (p *Prices) Models() []string {
+	return slices.Clone(p.names)
+}
+
+// AsOf returns the UTC date of the table, "2026-08-28".
+func (p *Prices) AsOf() string { return p.asOf }
+
+// USD returns what one neuron costs in US dollars beyond the free allocation.
+func (p *Prices) USD() float64 { return p.usd / 1000 }
+
+// DailyFree returns the free daily allocation of an account.
+func (p *Prices) DailyFree() Neurons { return p.free }
