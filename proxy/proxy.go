@@ -31,7 +31,7 @@ type Config struct {
 	Token        Secret   // put on calls instead of the caller's credentials; nil: theirs pass through
 	GatewayToken Secret   // put as cf-aig-authorization; nil: the caller's passes through
 	Upstream     *url.URL // such as https://api.cloudflare.com/client/v4, or an AI Gateway
-	API          *url.URL // where an AI Gateway can't be asked; nil: Upstream, or DefaultAPI behind a gateway
+	API          *url.URL // where an AI Gateway can't be asked; nil: Upstream where it ends in /client/v4, else DefaultAPI
 
 	Loopback bool     // the listener is on loopback: the Host header is checked
 	Hosts    []string // further names that a listener on loopback answers to

@@ -27,7 +27,7 @@ func newUpstream(base, api *url.URL) upstream {
 	switch {
 	case api != nil:
 		u.api = *api
-	case !u.gateway:
+	case strings.HasSuffix(base.Path, "/client/v4"):
 		u.api = *base
 	default:
 		parsed, err := url.Parse(DefaultAPI)

@@ -1,0 +1,63 @@
+package main
+
+// A config is the whole configuration, and the one table of what may be set. Each field is a variable; its tags are read
+// by caarlos0/env and by the help text:
+//
+//	env         the name
+//	envDefault  the default
+//	shown       the default for people, where it is not a literal
+//	doc         what it means
+//	choices     the values that it may have, with | between them
+//	secret      file: a secret that has a …_FILE twin; hidden: never shown
+//	empty       set: an empty value is a value and not the default
+//	status      later: understood, without effect in this version; refused: must not be set in this version
+//
+// The doc texts are one line of Markdown without a final full stop.
+type config struct {
+	Account      accountID  `env:"CLOUDFLARE_ACCOUNT_ID" shown:"required" doc:"account whose Workers AI is called"`
+	Token        credential `env:"CLOUDFLARE_API_TOKEN" secret:"file" doc:"put on upstream calls instead of the caller's credentials; without it the caller's Authorization passes through"`
+	GatewayToken credential `env:"CF_AIG_TOKEN" secret:"file" doc:"put as cf-aig-authorization on calls to an AI Gateway"`
+
+	Listen      address `env:"NEURONWARD_LISTEN" envDefault:"127.0.0.1:3036" doc:"where apps call"`
+	AdminListen address `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set" doc:"metrics and health; empty turns it off"`
+	Upstream    baseURL `env:"NEURONWARD_UPSTREAM" envDefault:"https://api.cloudflare.com/client/v4" doc:"Workers AI, or an AI Gateway: https://gateway.ai.cloudflare.com/v1/{account}/{gateway}; http:// beyond loopback with a token is refused"`
+	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where the model catalog is asked when the upstream is an AI Gateway"`
+	Hosts       hosts   `env:"NEURONWARD_HOSTS" doc:"further Host names to answer to while on loopback, with commas between them"`
+
+	ClientsFile    string `env:"NEURONWARD_CLIENTS_FILE" status:"refused" doc:"YAML of clients with a key each"`
+	AllowAnonymous toggle `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false" doc:"allows a token of ours on a listener beyond loopback without a clients file"`
+
+	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" status:"later" doc:"free: 10,000 neurons a day are a wall; paid: billing begins there"`
+	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 (no ceiling) on paid" status:"later" doc:"the ceiling that is enforced"`
+	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off" status:"later" doc:"observe counts what it would have refused and refuses nothing"`
+	Estimate     string   `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected" status:"later" doc:"bound: an upper bound is reserved; expected: the observed 99th percentile"`
+	Aborted      string   `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate" status:"later" doc:"what a call costs that its caller broke off"`
+	Store        storeURL `env:"NEURONWARD_STORE" shown:"file: in the state directory" secret:"hidden" status:"later" doc:"where neurons are kept: file:PATH, redis://, rediss:// or memory:"`
+	OnStoreFail  string   `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow" status:"later" doc:"whether calls go on while the store is gone"`
+	QuotaWait    wait     `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s" status:"later" doc:"how long a call may wait for neurons that calls in flight hold"`
+	QuotaProbe   wait     `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m" status:"later" doc:"how often one call is let through once Workers AI said that the day is spent; 0 never"`
+	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" status:"later" doc:"requests a minute by task or model; off"`
+	RateWait     wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" status:"later" doc:"how long a call may wait its turn"`
+
+	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" status:"later" doc:"beyond it 503 overloaded"`
+	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`
+	MaxHeld     size       `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB" doc:"inspected request bodies held at once; beyond it callers wait, then 503"`
+	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" status:"later" doc:"extra attempts for what is worth retrying"`
+	RetryBudget share      `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2" status:"later" doc:"retries are at most this share of calls"`
+
+	FirstByteTimeout  limit `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m" doc:"wait for the answer's headers, or a stream's first event; then 408, code 3007"`
+	StreamIdleTimeout limit `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m" doc:"wait between bytes of an answer after that"`
+	RetryAfterMax     wait  `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s" doc:"a longer wait is not sent as retry-after, only in the body"`
+
+	Prices         string     `env:"NEURONWARD_PRICES" envDefault:"live" status:"later" doc:"live, embedded, or a file of the same form"`
+	Reconcile      wait       `env:"NEURONWARD_RECONCILE" envDefault:"5m" status:"later" doc:"how often the account's own figure is read; 0 never"`
+	AnalyticsToken credential `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" status:"later" doc:"reads the account's own figure; needs Account Analytics: Read"`
+
+	TLSCert string `env:"NEURONWARD_TLS_CERT" status:"refused" doc:"certificate of the app listener"`
+	TLSKey  string `env:"NEURONWARD_TLS_KEY" status:"refused" doc:"key of that certificate"`
+
+	Drain     wait   `env:"NEURONWARD_DRAIN" envDefault:"30s" doc:"how long calls in flight may go on after SIGTERM"`
+	LogLevel  string `env:"NEURONWARD_LOG_LEVEL" envDefault:"info" choices:"debug|info|warn|error" doc:"the quietest line that is logged"`
+	LogFormat string `env:"NEURONWARD_LOG_FORMAT" envDefault:"auto" choices:"auto|text|json" doc:"the form of a line; auto is text on a terminal and json elsewhere"`
+	Pprof     toggle `env:"NEURONWARD_PPROF" envDefault:"false" doc:"serves /debug/pprof on the admin listener"`
+}

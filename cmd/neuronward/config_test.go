@@ -1,0 +1,264 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	hexAccount = "0123456789abcdef0123456789abcdef"
+	fakeToken  = "fake-token-abcdefghijklmnopqrstuvwxyz012"
+)
+
+// environ is the least that serve needs, with changes.
+func environ(pairs ...string) map[string]string {
+	m := map[string]string{"CLOUDFLARE_ACCOUNT_ID": hexAccount}
+	maps.Copy(m, toMap(pairs))
+	return m
+}
+
+func TestLoadDefaults(t *testing.T) {
+	l := load(environ(), new(redactor))
+	if err := l.err(); err != nil || len(l.warnings) > 0 {
+		t.Fatalf("mistakes %v, warnings %q", err, l.warnings)
+	}
+	c := l.config
+	type view struct {
+		account                            accountID
+		listen, admin                      address
+		upstream                           string
+		body, held                         size
+		first, idle, retryAfter, drain     time.Duration
+		level, format                      string
+		token, gateway, pprof, anonymously bool
+	}
+	got := view{
+		c.Account, c.Listen, c.AdminListen, c.Upstream.String(), c.MaxBody, c.MaxHeld,
+		time.Duration(c.FirstByteTimeout), time.Duration(c.StreamIdleTimeout), time.Duration(c.RetryAfterMax), time.Duration(c.Drain),
+		c.LogLevel, c.LogFormat, c.Token.set(), c.GatewayToken.set(), bool(c.Pprof), bool(c.AllowAnonymous),
+	}
+	want := view{
+		hexAccount, "127.0.0.1:3036", "127.0.0.1:3037", "https://api.cloudflare.com/client/v4", 32 << 20, 256 << 20,
+		6 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, "info", "auto", false, false, false, false,
+	}
+	if got != want {
+		t.Errorf("load gave %+v, want %+v", got, want)
+	}
+}
+
+func TestLoadValues(t *testing.T) {
+	cases := []struct {
+		name, set string
+		field     func(c *config) any
+		want      any
+	}{
+		{"size in MiB", "NEURONWARD_MAX_BODY=1MiB", func(c *config) any { return c.MaxBody }, size(1 << 20)},
+		{"size in kB", "NEURONWARD_MAX_BODY=500kB", func(c *config) any { return c.MaxBody }, size(500_000)},
+		{"size in GiB, other case", "NEURONWARD_MAX_HELD=1gib", func(c *config) any { return c.MaxHeld }, size(1 << 30)},
+		{"size in bytes", "NEURONWARD_MAX_BODY=1000", func(c *config) any { return c.MaxBody }, size(1000)},
+		{"empty is unset", "NEURONWARD_MAX_BODY=", func(c *config) any { return c.MaxBody }, size(32 << 20)},
+		{"empty admin listener is off", "NEURONWARD_ADMIN_LISTEN=", func(c *config) any { return c.AdminListen }, address("")},
+		{"slash at the upstream's end", "NEURONWARD_UPSTREAM=https://gateway.ai.cloudflare.com/v1/a/g/", func(c *config) any { return c.Upstream.String() }, "https://gateway.ai.cloudflare.com/v1/a/g"},
+		{"plain upstream on loopback", "NEURONWARD_UPSTREAM=http://[::1]:8080", func(c *config) any { return c.Upstream.String() }, "http://[::1]:8080"},
+		{"hosts", "NEURONWARD_HOSTS=AI.internal, b.example", func(c *config) any { return c.Hosts.String() }, "ai.internal,b.example"},
+		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *config) any { return c.Listen }, address(":3036")},
+		{"no drain", "NEURONWARD_DRAIN=0", func(c *config) any { return c.Drain }, wait(0)},
+		{"newline after a token", "CLOUDFLARE_API_TOKEN=" + fakeToken + "\n", func(c *config) any { return c.Token.Value() }, fakeToken},
+		{"yes", "NEURONWARD_PPROF=1", func(c *config) any { return c.Pprof }, toggle(true)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := load(environ(c.set), new(redactor))
+			if err := l.err(); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.field(&l.config); got != c.want {
+				t.Errorf("%s gave %#v, want %#v", c.set, got, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadMistakes(t *testing.T) {
+	cases := []struct {
+		name string
+		set  []string
+		want string // a regular expression for the one mistake
+	}{
+		{"no account", []string{"CLOUDFLARE_ACCOUNT_ID="}, `^CLOUDFLARE_ACCOUNT_ID: is required; .*neuronward demo$`},
+		{"account with a slash", []string{"CLOUDFLARE_ACCOUNT_ID=a/b"}, `^CLOUDFLARE_ACCOUNT_ID: is not an account id`},
+		{"account too long", []string{"CLOUDFLARE_ACCOUNT_ID=" + strings.Repeat("a", 65)}, `^CLOUDFLARE_ACCOUNT_ID: is not an account id`},
+		{"token with a space", []string{"CLOUDFLARE_API_TOKEN=fake token"}, `^CLOUDFLARE_API_TOKEN: holds a space`},
+		{"token of a newline alone", []string{"CLOUDFLARE_API_TOKEN=\n"}, `^CLOUDFLARE_API_TOKEN: is empty`},
+		{"port alone", []string{"NEURONWARD_LISTEN=3036"}, `^NEURONWARD_LISTEN: "3036" is not an address; write host:port`},
+		{"port too high", []string{"NEURONWARD_LISTEN=127.0.0.1:70000"}, `has no port between 0 and 65535`},
+		{"space before an address", []string{"NEURONWARD_LISTEN= 127.0.0.1:1"}, `names no host`},
+		{"one address twice", []string{"NEURONWARD_LISTEN=127.0.0.1:3037"}, `^NEURONWARD_ADMIN_LISTEN: is the address of NEURONWARD_LISTEN`},
+		{"upstream without scheme", []string{"NEURONWARD_UPSTREAM=api.cloudflare.com"}, `does not begin with http`},
+		{"upstream without host", []string{"NEURONWARD_UPSTREAM=https:///client"}, `has no host`},
+		{"upstream with a password", []string{"NEURONWARD_UPSTREAM=https://u:hidden-word@example.com"}, `^NEURONWARD_UPSTREAM: holds a user`},
+		{"upstream with a query", []string{"NEURONWARD_UPSTREAM=https://example.com/?a=b"}, `has a query`},
+		{"plain upstream with a token", []string{"NEURONWARD_UPSTREAM=http://example.com", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_UPSTREAM: would send the token unencrypted`},
+		{"plain upstream with a gateway token", []string{"NEURONWARD_UPSTREAM=http://10.0.0.1", "CF_AIG_TOKEN=" + fakeToken}, `would send the token unencrypted`},
+		{"host with a port", []string{"NEURONWARD_HOSTS=a.example:80"}, `^NEURONWARD_HOSTS: .* is not a list of host names`},
+		{"not a boolean", []string{"NEURONWARD_PPROF=yes"}, `neither true nor false`},
+		{"size without number", []string{"NEURONWARD_MAX_BODY=MiB"}, `is not a size`},
+		{"size with a fraction", []string{"NEURONWARD_MAX_BODY=1.5MiB"}, `is not a size`},
+		{"size of nothing", []string{"NEURONWARD_MAX_BODY=0"}, `is not above 0`},
+		{"size beyond 63 bits", []string{"NEURONWARD_MAX_HELD=9999999999GiB"}, `is too large`},
+		{"held below one body", []string{"NEURONWARD_MAX_HELD=1MiB"}, `^NEURONWARD_MAX_HELD: 1MiB is below NEURONWARD_MAX_BODY \(32MiB\)`},
+		{"time without unit", []string{"NEURONWARD_DRAIN=30"}, `"30" has no unit; write a time such as 30s`},
+		{"time below 0", []string{"NEURONWARD_DRAIN=-1s"}, `is below 0`},
+		{"time limit of 0", []string{"NEURONWARD_STREAM_IDLE_TIMEOUT=0s"}, `is not above 0`},
+		{"unknown level", []string{"NEURONWARD_LOG_LEVEL=verbose"}, `"verbose" is none of its values; write debug or info or warn or error`},
+		{"clients file", []string{"NEURONWARD_CLIENTS_FILE=/etc/clients.yaml"}, `^NEURONWARD_CLIENTS_FILE: this version does not support it yet .*; unset it$`},
+		{"certificate", []string{"NEURONWARD_TLS_CERT=/etc/cert.pem"}, `^NEURONWARD_TLS_CERT: this version does not support it yet`},
+		{"key", []string{"NEURONWARD_TLS_KEY=/etc/key.pem"}, `^NEURONWARD_TLS_KEY: this version does not support it yet`},
+		{"wrong value without effect", []string{"NEURONWARD_RETRY_BUDGET=2"}, `^NEURONWARD_RETRY_BUDGET: "2" is not a share`},
+		{"store with a password", []string{"NEURONWARD_STORE=http://u:hidden-word@h"}, `^NEURONWARD_STORE: is no store; write file:PATH`},
+		{"rates", []string{"NEURONWARD_RATE_LIMITS=text-generation"}, `^NEURONWARD_RATE_LIMITS: "text-generation" is no rate`},
+		{"misspelled", []string{"NEURONWARD_LISTN=:1"}, `^NEURONWARD_LISTN: there is no such variable; did you mean NEURONWARD_LISTEN\?$`},
+		{"unknown", []string{"NEURONWARD_SOMETHING_ELSE_ALTOGETHER=1"}, `^NEURONWARD_SOMETHING_ELSE_ALTOGETHER: there is no such variable; unset it$`},
+		{"file of what is no secret", []string{"NEURONWARD_LISTEN_FILE=/x"}, `^NEURONWARD_LISTEN_FILE: only secrets are read from files; set NEURONWARD_LISTEN itself$`},
+		{"token file that is not there", []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token"}, `^CLOUDFLARE_API_TOKEN_FILE: cannot be read \(open /nowhere/token: no such file`},
+		{"token twice", []string{"CLOUDFLARE_API_TOKEN=" + fakeToken, "CLOUDFLARE_API_TOKEN_FILE=/nowhere/token"}, `^CLOUDFLARE_API_TOKEN: is set together with CLOUDFLARE_API_TOKEN_FILE; keep one of them$`},
+		{"exposed token", []string{"NEURONWARD_LISTEN=0.0.0.0:3036", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_LISTEN: 0\.0\.0\.0:3036 is reachable .*listen on loopback.*unset the token.*NEURONWARD_ALLOW_ANONYMOUS=true`},
+		{"exposed gateway token", []string{"NEURONWARD_LISTEN=:3036", "CF_AIG_TOKEN=" + fakeToken}, `is reachable from other machines`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := load(environ(c.set...), new(redactor))
+			if len(l.mistakes) != 1 {
+				t.Fatalf("mistakes:\n%v", l.err())
+			}
+			got := l.mistakes[0].Error()
+			if !regexp.MustCompile(c.want).MatchString(got) || strings.Contains(got, "\n") {
+				t.Errorf("the mistake is %q, want %s", got, c.want)
+			}
+			for _, hidden := range []string{fakeToken, "hidden-word", "fake token"} {
+				if strings.Contains(got, hidden) {
+					t.Errorf("%q shows %q", got, hidden)
+				}
+			}
+		})
+	}
+}
+
+func TestExposureIsAllowed(t *testing.T) {
+	for name, set := range map[string][]string{
+		"on loopback":          {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=127.0.0.2:1"},
+		"on loopback, IPv6":    {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=[::1]:1"},
+		"on loopback, by name": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=localhost:1"},
+		"without a token":      {"NEURONWARD_LISTEN=0.0.0.0:1"},
+		"plain, without one":   {"NEURONWARD_UPSTREAM=http://192.0.2.1"},
+		"by the operator":      {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=0.0.0.0:1", "NEURONWARD_ALLOW_ANONYMOUS=true"},
+		"of the admin address": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_ADMIN_LISTEN=0.0.0.0:1"},
+	} {
+		if err := load(environ(set...), new(redactor)).err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestKubernetesNamesAreIgnored(t *testing.T) {
+	l := load(environ(
+		"NEURONWARD_SERVICE_HOST=10.0.0.1", "NEURONWARD_SERVICE_PORT=3036", "NEURONWARD_SERVICE_PORT_HTTP=3036",
+		"NEURONWARD_PORT=tcp://10.0.0.1:3036", "NEURONWARD_PORT_3036_TCP=tcp://10.0.0.1:3036",
+		"NEURONWARD_PORT_3036_TCP_ADDR=10.0.0.1", "NEURONWARD_PORT_3036_TCP_PORT=3036", "NEURONWARD_PORT_3036_TCP_PROTO=tcp",
+		"NEURONWARD_PORT_53_UDP=udp://10.0.0.1:53", "NEURONWARD_PORT_53_UDP_ADDR=10.0.0.1",
+		"NEURONWARD_ADMIN_SERVICE_HOST=10.0.0.1", "NEURONWARD_ADMIN_PORT=tcp://10.0.0.1:3037", "NEURONWARD_ADMIN_PORT_3037_TCP_ADDR=10.0.0.1",
+	), new(redactor))
+	if err := l.err(); err != nil {
+		t.Error(err)
+	}
+	l = load(environ("NEURONWARD_ADMIN_PORT=3037", "NEURONWARD_PORT_TCP=1", "NEURONWARD_PORTS=1"), new(redactor))
+	if len(l.mistakes) != 3 {
+		t.Errorf("what Kubernetes does not set was let through; mistakes:\n%v", l.err())
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(fakeToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l := load(environ(
+		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RETRIES=3", "NEURONWARD_PLAN=paid",
+		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=",
+	), new(redactor))
+	if err := l.err(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"CLOUDFLARE_API_TOKEN_FILE: " + path + " can be read by others (mode 0644); chmod 600 it",
+		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
+		"without effect in this version: NEURONWARD_PLAN, NEURONWARD_RETRIES, NEURONWARD_ANALYTICS_TOKEN",
+	}
+	if !slices.Equal(l.warnings, want) {
+		t.Errorf("warnings are %q, want %q", l.warnings, want)
+	}
+	if got := l.config.Token.Value(); got != fakeToken {
+		t.Errorf("the token is %q", got)
+	}
+}
+
+// The table is complete: each row says what it is, and its default is a value that it may have.
+func TestTableOfVariables(t *testing.T) {
+	seen := map[string]bool{}
+	for _, v := range variables() {
+		if v.Name == "" || v.Doc == "" || seen[v.Name] {
+			t.Errorf("a row is incomplete or comes twice: %+v", v)
+		}
+		seen[v.Name] = true
+		if strings.HasSuffix(v.Doc, ".") || strings.Contains(v.Doc, "\n") {
+			t.Errorf("%s: the doc text is not one line without a final full stop", v.Name)
+		}
+		if v.Choices != nil && !slices.Contains(v.Choices, v.Default) {
+			t.Errorf("%s: the default %q is none of %q", v.Name, v.Default, v.Choices)
+		}
+		if !slices.Contains([]status{statusActive, statusLater, statusRefused}, v.Status) {
+			t.Errorf("%s: status %q", v.Name, v.Status)
+		}
+	}
+	const all = 38
+	if len(seen) != all {
+		t.Errorf("there are %d variables, want %d", len(seen), all)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := names(variables())
+	for typed, want := range map[string]string{
+		"NEURONWARD_MAXBODY":       "NEURONWARD_MAX_BODY",
+		"NEURONWARD_UPSTREAM_URL":  "NEURONWARD_UPSTREAM",
+		"NEURONWARD_LOGLEVEL":      "NEURONWARD_LOG_LEVEL",
+		"NEURONWARD_ADMIN_LISTNE":  "NEURONWARD_ADMIN_LISTEN",
+		"NEURONWARD_X":             "",
+		"NEURONWARD_QUITE_ANOTHER": "",
+	} {
+		if got := nearest(typed, known); got != want {
+			t.Errorf("nearest(%s) = %q, want %q", typed, got, want)
+		}
+	}
+}
+
+// A token that cannot be read is still one that would be exposed: both mistakes are told at once.
+func TestExposureIsToldBesideAnUnreadableToken(t *testing.T) {
+	l := load(environ("CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "NEURONWARD_LISTEN=:1", "NEURONWARD_UPSTREAM=http://192.0.2.1"), new(redactor))
+	var told []string
+	for _, m := range l.mistakes {
+		told = append(told, m.Variable)
+	}
+	if want := []string{"CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_LISTEN", "NEURONWARD_UPSTREAM"}; !slices.Equal(told, want) {
+		t.Errorf("mistakes in %q, want %q", told, want)
+	}
+}

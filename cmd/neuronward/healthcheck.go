@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// healthPatience bounds the whole of a health check; container runtimes wait 30 seconds by default.
+const healthPatience = 5 * time.Second
+
+func healthcheckHelp() string {
+	return `Asks the proxy that runs with this environment whether it is ready: exit 0 if
+so, 1 if not. It is for container images without a shell.
+
+Usage:
+
+  neuronward healthcheck
+
+It reads these variables alone and asks /readyz on the admin listener; if that
+is off, it looks only whether the app listener accepts connections, and says so.
+
+` + variableTable(variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN")) + `
+Example, in a Dockerfile:
+
+  HEALTHCHECK CMD ["/neuronward", "healthcheck"]
+`
+}
+
+func healthcheck(ctx context.Context, in *invocation) int {
+	if _, code, ok := in.parse(in.flags(), healthcheckHelp(), 0); !ok {
+		return code
+	}
+	// Only what is needed: a mistake elsewhere is serve's to tell.
+	needed := []string{"NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN"}
+	environ := make(map[string]string)
+	for _, name := range needed {
+		if value, ok := in.environ[name]; ok {
+			environ[name] = value
+		}
+	}
+	l := load(environ, in.redactor)
+	l.mistakes = slices.DeleteFunc(l.mistakes, func(m mistake) bool { return !slices.Contains(needed, m.Variable) })
+	if err := l.err(); err != nil {
+		return in.mistakes(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	said, err := health(ctx, &l.config)
+	if err != nil {
+		return in.fail(err)
+	}
+	fmt.Fprintln(in.stdout, said)
+	return exitDone
+}
+
+// health returns what a healthy proxy showed, or an error that says what an unhealthy one did.
+func health(ctx context.Context, c *config) (string, error) {
+	if c.AdminListen == "" {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", callable(string(c.Listen)))
+		if err != nil {
+			return "", fmt.Errorf("not ready: %w", err)
+		}
+		conn.Close() //nolint:errcheck // nothing was written to it
+		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked", conn.RemoteAddr()), nil
+	}
+	url := "http://" + callable(string(c.AdminListen)) + "/readyz"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	// Neither a proxy of the environment nor a redirect has a place between two processes of one machine.
+	client := &http.Client{
+		Transport:     new(http.Transport),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("not ready: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 200))
+	said := strings.TrimSpace(string(body))
+	if err != nil {
+		return "", fmt.Errorf("not ready: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", errors.New("not ready: " + url + " answered " + resp.Status + ": " + said)
+	}
+	return "ready", nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// textWidth is how wide texts for people are set, in characters.
+const textWidth = 80
+
+// overview is the help of the program.
+func overview() string {
+	var b strings.Builder
+	b.WriteString(`neuronward stands between apps and Cloudflare Workers AI: it keeps the token,
+turns every failure into one error envelope, and counts all of it.
+
+Usage:
+
+  neuronward [COMMAND] [-h]
+
+Commands:
+
+`)
+	for _, c := range commands() {
+		b.WriteString(paragraph(fmt.Sprintf("  %-13s", c.name), strings.Repeat(" ", 15), c.summary))
+	}
+	b.WriteString(`
+Start here:
+
+  neuronward demo
+
+or, with an account:
+
+  export CLOUDFLARE_ACCOUNT_ID=… CLOUDFLARE_API_TOKEN=…
+  neuronward
+
+Apps then use http://127.0.0.1:3036/v1 as their OpenAI base URL. The
+configuration is the environment: neuronward serve -h lists it.
+`)
+	return b.String()
+}
+
+// variableTable writes the variables that have an effect and pass keep, for a help text.
+func variableTable(vars []variable, keep func(variable) bool) string {
+	var b strings.Builder
+	for _, v := range vars {
+		if v.Status != statusActive || !keep(v) {
+			continue
+		}
+		name := v.Name
+		if v.Twin {
+			name += ", …" + fileSuffix
+		}
+		doc := v.Doc
+		if v.Choices != nil {
+			doc = strings.Join(v.Choices, ", ") + ": " + doc
+		}
+		if v.Default != "" && v.Default != "required" {
+			doc += " (" + v.Default + ")"
+		} else if v.Default == "required" {
+			doc += " (required)"
+		}
+		fmt.Fprintf(&b, "  %s\n%s", name, paragraph("      ", "      ", doc))
+	}
+	return b.String()
+}
+
+func named(names ...string) func(variable) bool {
+	return func(v variable) bool { return slices.Contains(names, v.Name) }
+}
+
+// paragraph sets text in lines of at most textWidth characters; the first begins with first, the others with next.
+func paragraph(first, next, text string) string {
+	var b strings.Builder
+	line, width := first, len([]rune(first))
+	empty := true
+	for word := range strings.FieldsSeq(text) {
+		n := len([]rune(word))
+		if !empty && width+1+n > textWidth {
+			b.WriteString(line + "\n")
+			line, width, empty = next, len([]rune(next)), true
+		}
+		if !empty {
+			line, width = line+" ", width+1
+		}
+		line, width, empty = line+word, width+n, false
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+	return b.String()
+}

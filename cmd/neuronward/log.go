@@ -1,0 +1,42 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// newLogger returns a logger that writes to w: text or JSON, UTC times, from level on. The format auto is text where
+// terminal is true. w must be a redacting writer.
+func newLogger(w io.Writer, level, format string, terminal bool) *slog.Logger {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		least = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: least, ReplaceAttr: utc}
+	if format == "text" || format == "auto" && terminal {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// utc writes a record's time in UTC to the millisecond.
+func utc(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		if t, ok := a.Value.Any().(time.Time); ok {
+			return slog.String(slog.TimeKey, t.UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+	}
+	return a
+}
+
+// isTerminal reports whether w is a terminal, or another device that no machine reads.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // a mistake in the command line or the configuration
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// A command is one word of the command line.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, in *invocation) int
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "run the proxy (also without a command)", serve},
+		{"demo", "run the proxy in front of a simulated Workers AI: no account needed", demo},
+		{"explain", "say what an error code or a pasted failure means", explain},
+		{"check", "read the configuration and tell all mistakes in it", check},
+		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
+		{"version", "print version, commit and Go version", printVersion},
+	}
+}
+
+// An invocation is what one command is given. Both writers redact.
+type invocation struct {
+	command        command
+	args           []string // after the command
+	environ        map[string]string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	redactor       *redactor
+	terminal       bool // people read stderr as it is written
+}
+
+// run does what the command line says and returns the exit code. ctx ends a command that would run on, as SIGTERM does.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	red := new(redactor)
+	out, errw := red.Writer(stdout), red.Writer(stderr)
+	in := &invocation{
+		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr),
+	}
+	redactEnvironment(variables(), in.environ, red)
+	code := dispatch(ctx, args, in)
+	if err := errors.Join(out.Flush(), errw.Flush()); err != nil && code == exitDone {
+		return exitFailed
+	}
+	return code
+}
+
+func dispatch(ctx context.Context, args []string, in *invocation) int {
+	name := "serve"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "-h", "-help", "--help", "help":
+		fmt.Fprint(in.stdout, overview())
+		return exitDone
+	}
+	var known []string
+	for _, c := range commands() {
+		if c.name == name {
+			in.command, in.args = c, args
+			return c.run(ctx, in)
+		}
+		known = append(known, c.name)
+	}
+	fmt.Fprintf(in.stderr, "neuronward: there is no command %q; there are %s. Try neuronward -h.\n", name, strings.Join(known, ", "))
+	return exitUsage
+}
+
+// toMap splits NAME=value lines; of a name that comes twice the last holds.
+func toMap(environ []string) map[string]string {
+	m := make(map[string]string, len(environ))
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		m[name] = value
+	}
+	return m
+}
+
+// flags returns the command's flag set; parse reads it.
+func (in *invocation) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet(in.command.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return fs
+}
+
+// parse reads flags and arguments in any order and returns the arguments, at most most of them. It reports whether the
+// command should go on; if not, code is what to exit with.
+func (in *invocation) parse(fs *flag.FlagSet, help string, most int) (args []string, code int, ok bool) {
+	rest := in.args
+	for {
+		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(in.stdout, help)
+			return nil, exitDone, false
+		} else if err != nil {
+			return nil, in.usage(err.Error()), false
+		}
+		rest = fs.Args()
+		if len(rest) == 0 {
+			break
+		}
+		args, rest = append(args, rest[0]), rest[1:]
+	}
+	if len(args) > most {
+		return nil, in.usage(fmt.Sprintf("unexpected argument %q", args[most])), false
+	}
+	return args, exitDone, true
+}
+
+// usage tells a mistake in the command line.
+func (in *invocation) usage(problem string) int {
+	fmt.Fprintf(in.stderr, "neuronward %s: %s. Try neuronward %[1]s -h.\n", in.command.name, problem)
+	return exitUsage
+}
+
+// mistakes tells what is wrong with the configuration, one line each.
+func (in *invocation) mistakes(err error) int {
+	fmt.Fprintf(in.stderr, "neuronward: mistakes in the configuration:\n%s\n", indent(err.Error()))
+	return exitUsage
+}
+
+// fail tells why the command could not do its work.
+func (in *invocation) fail(err error) int {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(in.stderr, "neuronward: %s\n", line)
+	}
+	return exitFailed
+}
+
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

@@ -1,0 +1,382 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A process is the real binary, run as people run it.
+type process struct {
+	t          *testing.T
+	cmd        *exec.Cmd
+	app, admin string // base URLs
+	lines      chan map[string]any
+	log        lockedBuffer // all of stderr so far
+	out        bytes.Buffer // all of stdout, once it has ended
+}
+
+// start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it listens.
+func start(t *testing.T, environ []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, lines: make(chan map[string]any, 1024)}
+	// A test that hangs fails by itself; the process must not outlive it.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	p.cmd = exec.CommandContext(ctx, "neuronward", args...)
+	p.cmd.Env = append([]string{"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", quickExit}, environ...)
+	p.cmd.Stdout = &p.out
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			fmt.Fprintln(&p.log, s.Text())
+			line := map[string]any{}
+			if json.Unmarshal(s.Bytes(), &line) == nil {
+				select {
+				case p.lines <- line:
+				default: // nobody awaits the lines of a thousand calls
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			p.cmd.Process.Kill()
+			p.exit()
+		}
+		if t.Failed() {
+			t.Logf("stderr of neuronward:\n%s", p.log.String())
+		}
+	})
+	at := p.await("listening")
+	p.app, p.admin = "http://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
+	return p
+}
+
+// await reads log lines up to one whose message begins with prefix.
+func (p *process) await(prefix string) map[string]any {
+	p.t.Helper()
+	for line := range p.lines {
+		if msg, _ := line["msg"].(string); strings.HasPrefix(msg, prefix) {
+			return line
+		}
+	}
+	p.t.Fatalf("the process ended without the log line %q", prefix)
+	return nil
+}
+
+func (p *process) signal() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// exit waits for the end and returns the exit code.
+func (p *process) exit() int {
+	for range p.lines {
+	}
+	p.cmd.Wait() //nolint:errcheck // the exit code says it
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// get returns status and body.
+func (p *process) get(url string) (int, string) {
+	p.t.Helper()
+	return p.do(http.MethodGet, url, "")
+}
+
+func (p *process) do(method, url, body string) (int, string) {
+	p.t.Helper()
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+const (
+	streamCall = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+	chunk      = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}` + "\n\n"
+	lastChunk  = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
+)
+
+// slowUpstream streams one event, and the rest once release is closed.
+func slowUpstream(t *testing.T) (environ []string, release chan struct{}) {
+	t.Helper()
+	release = make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, chunk)
+		w.(http.Flusher).Flush()
+		select {
+		case <-release:
+			io.WriteString(w, lastChunk)
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(upstream.Close)
+	return []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"}, release
+}
+
+// open begins a stream and reads its first event.
+func (p *process) open() *bufio.Reader {
+	p.t.Helper()
+	resp, err := http.Post(p.app+"/v1/chat/completions", "application/json", strings.NewReader(streamCall))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { resp.Body.Close() })
+	r := bufio.NewReader(resp.Body)
+	got := make([]byte, len(chunk))
+	if _, err := io.ReadFull(r, got); err != nil || string(got) != chunk {
+		p.t.Fatalf("status %d, first event %q, %v", resp.StatusCode, got, err)
+	}
+	return r
+}
+
+func TestProcessDrainsOpenStreams(t *testing.T) {
+	environ, release := slowUpstream(t)
+	p := start(t, environ)
+	if status, body := p.get(p.admin + "/readyz"); status != http.StatusOK {
+		t.Fatalf("readyz: %d %s", status, body)
+	}
+	stream := p.open()
+	p.signal()
+	p.await("draining")
+	if status, body := p.get(p.admin + "/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("readyz while draining: %d %s", status, body)
+	}
+	if status, body := p.do(http.MethodPost, p.app+"/v1/chat/completions", streamCall); status != http.StatusServiceUnavailable || !strings.Contains(body, `"shutting_down"`) {
+		t.Errorf("a new call while draining: %d %s", status, body)
+	}
+	close(release)
+	if rest, err := io.ReadAll(stream); err != nil || string(rest) != lastChunk {
+		t.Errorf("the rest of the stream is %q, %v", rest, err)
+	}
+	if code := p.exit(); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestProcessCutsStreamsAfterDrain(t *testing.T) {
+	environ, _ := slowUpstream(t)
+	p := start(t, append(environ, "NEURONWARD_DRAIN=1ms"))
+	stream := p.open()
+	p.signal()
+	rest, err := io.ReadAll(stream)
+	if strings.Contains(string(rest), "[DONE]") || err == nil && !strings.Contains(string(rest), "error") {
+		t.Errorf("the cut stream looks whole: %q, %v", rest, err)
+	}
+	p.await("the drain time is over")
+	if code := p.exit(); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
+	environ, _ := slowUpstream(t)
+	p := start(t, append(environ, "NEURONWARD_DRAIN=1h"))
+	p.open()
+	p.signal()
+	p.await("draining")
+	p.signal()
+	if code := p.exit(); code != exitFailed {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// What upstream echoes, what is asked for and what is logged: the token is in nothing that leaves the process.
+func TestProcessNeverShowsTheToken(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, want := r.Header.Get("Authorization"), "Bearer "+fakeToken; got != want {
+			t.Errorf("upstream got Authorization %q", got)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"errors":[{"message":"AiError: bad %s","code":5006}],"success":false,"result":{},"messages":[]}`, r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(upstream.Close)
+	p := start(t, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_PPROF=true",
+	})
+	status, seen := p.do(http.MethodPost, p.app+"/v1/chat/completions?key="+fakeToken, `{"model":"`+fakeToken+`","messages":[]}`)
+	if status != http.StatusBadRequest {
+		t.Errorf("the call: %d %s", status, seen)
+	}
+	for _, path := range []string{"/", "/metrics", "/readyz", "/livez", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2"} {
+		_, body := p.get(p.admin + path)
+		seen += body
+	}
+	p.signal()
+	p.exit()
+	seen += p.log.String() + p.out.String()
+	if i := strings.Index(seen, fakeToken); i >= 0 {
+		t.Errorf("the token was shown: …%s…", seen[max(0, i-200):i])
+	}
+}
+
+func TestProcessPicksUpANewToken(t *testing.T) {
+	var mu sync.Mutex
+	var seen string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = r.Header.Get("Authorization")
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"result":{"response":"x"},"success":true,"errors":[],"messages":[]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(fakeToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN_FILE=" + path, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+	})
+	call := func() string {
+		p.do(http.MethodPost, p.app+"/run/@cf/meta/llama-3.1-8b-instruct-fp8", `{"prompt":"x"}`)
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+	if got := call(); got != "Bearer "+fakeToken {
+		t.Fatalf("upstream got %q", got)
+	}
+	const next = "fake-token-rotated"
+	if err := os.WriteFile(path, []byte(next), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.await("the secret file has changed")
+	if got := call(); got != "Bearer "+next {
+		t.Errorf("after the rotation upstream got %q", got)
+	}
+}
+
+// Each call that demo prints is run as it stands.
+func TestDemoCallsWork(t *testing.T) {
+	p := start(t, []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id", "NEURONWARD_UPSTREAM=http://192.0.2.1"}, "demo")
+	at := endpoints{strings.TrimPrefix(p.app, "http://"), strings.TrimPrefix(p.admin, "http://")}
+	printed := demoCalls(at)
+	for line := range strings.SplitSeq(printed, "\n") {
+		if len(line) > textWidth {
+			t.Errorf("wider than %d columns: %s", textWidth, line)
+		}
+	}
+	wants := []string{
+		`"object":"chat.completion"`, "data: [DONE]", `"success":true`, `"embedding":`, `"name":"out_of_capacity"`,
+		`neuronward_errors_total{code="3040",fault="upstream",name="out_of_capacity",origin="upstream"} 1`,
+	}
+	var calls []string
+	for part := range strings.SplitSeq(printed, "\n\n") {
+		if strings.HasPrefix(part, "  curl ") {
+			calls = append(calls, part)
+		}
+	}
+	if len(calls) != len(wants) {
+		t.Fatalf("%d calls are printed, want %d:\n%s", len(calls), len(wants), printed)
+	}
+	for i, call := range calls {
+		out, err := exec.Command("sh", "-c", call).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), wants[i]) {
+			t.Errorf("%s\n\nprinted %s\n%v; want %s", call, out, err, wants[i])
+		}
+	}
+	if status, body := p.get(p.app + "/client/v4/accounts/" + demoAccount + "/ai/models/search"); status != http.StatusOK {
+		t.Errorf("the full path: %d %s", status, body)
+	}
+	p.signal()
+	if code := p.exit(); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+	if p.out.String() != printed {
+		t.Errorf("demo printed\n%s\nwant\n%s", p.out.String(), printed)
+	}
+}
+
+func TestServeRemovesSimulate(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Simulate"); got != "" {
+			t.Errorf("upstream got x-simulate: %s", got)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"result":{"response":"x"},"success":true,"errors":[],"messages":[]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	p := start(t, []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"})
+	var out bytes.Buffer
+	err := transfer([]string{"-i", "-H", "x-simulate: 3040", "-d", `{"prompt":"x"}`, p.app + "/run/@cf/meta/llama-3.1-8b-instruct-fp8"}, &out)
+	if err != nil || !strings.HasPrefix(out.String(), "HTTP/1.1 200 OK") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+func TestHealthcheckOfAProcess(t *testing.T) {
+	environ, release := slowUpstream(t)
+	p := start(t, environ)
+	ask := func(environ ...string) (code int, said string) {
+		var out bytes.Buffer
+		code = run(t.Context(), []string{"healthcheck"}, environ, strings.NewReader(""), &out, &out)
+		return code, out.String()
+	}
+	admin := "NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")
+	everywhere := "NEURONWARD_ADMIN_LISTEN=0.0.0.0" + admin[strings.LastIndex(admin, ":"):]
+	for _, variable := range []string{admin, everywhere} {
+		if code, said := ask(variable, "NEURONWARD_DRAIN=wrong"); code != exitDone || said != "ready\n" {
+			t.Errorf("%s: exit %d, %q", variable, code, said)
+		}
+	}
+	app := strings.TrimPrefix(p.app, "http://")
+	if code, said := ask("NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+app); code != exitDone || !strings.Contains(said, "readiness was not asked") {
+		t.Errorf("admin listener off: exit %d, %q", code, said)
+	}
+	if code, said := ask("NEURONWARD_ADMIN_LISTEN=wrong"); code != exitUsage || !strings.Contains(said, "NEURONWARD_ADMIN_LISTEN: ") {
+		t.Errorf("wrong address: exit %d, %q", code, said)
+	}
+	stream := p.open()
+	p.signal()
+	p.await("draining")
+	if code, said := ask(admin); code != exitFailed || !strings.Contains(said, "503") {
+		t.Errorf("while draining: exit %d, %q", code, said)
+	}
+	close(release)
+	if _, err := io.Copy(io.Discard, stream); err != nil {
+		t.Error(err)
+	}
+	p.exit()
+	for _, gone := range [][]string{{admin}, {"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + app}} {
+		if code, said := ask(gone...); code != exitFailed || !strings.Contains(said, "not ready") {
+			t.Errorf("after the end: exit %d, %q", code, said)
+		}
+	}
+}

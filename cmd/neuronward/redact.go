@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	redactedMark = "[redacted]"
+	// minDerived is the length in bytes from which the encoded forms of a secret are looked for too: those of a shorter
+	// one are a few letters that ordinary words contain.
+	minDerived = 8
+)
+
+// A redactor knows every secret that this process has held. It is safe for concurrent use; secrets are never forgotten,
+// because a line about the old token may still be on its way when the new one is read.
+type redactor struct {
+	mu      sync.Mutex
+	needles atomic.Pointer[[][]byte]
+}
+
+// Add makes the redactor know secret in all its forms. An empty one is ignored.
+func (r *redactor) Add(secret string) {
+	if secret == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := slices.Clone(r.load())
+	for _, form := range forms(secret) {
+		if !slices.ContainsFunc(next, func(n []byte) bool { return string(n) == form }) {
+			next = append(next, []byte(form))
+		}
+	}
+	slices.SortFunc(next, func(a, b []byte) int { return len(b) - len(a) })
+	r.needles.Store(&next)
+}
+
+func (r *redactor) load() [][]byte {
+	if p := r.needles.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// forms lists the ways in which secret may be written: as it is, escaped for URLs, JSON and Go, and in base64 at each of
+// the three alignments that it can have inside a longer text.
+func forms(secret string) []string {
+	all := []string{secret}
+	if len(secret) < minDerived {
+		return all
+	}
+	quoted, err := json.Marshal(secret)
+	if err != nil { // a string always marshals
+		quoted = []byte(`""`)
+	}
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(secret) != nil {
+		plain.Reset()
+	}
+	all = append(
+		all,
+		url.QueryEscape(secret),
+		url.PathEscape(secret),
+		strings.Trim(string(quoted), `"`),
+		strings.Trim(strings.TrimSpace(plain.String()), `"`),
+		strings.Trim(strconv.Quote(secret), `"`),
+	)
+	for pad := range 3 {
+		text := append(make([]byte, pad), secret...)
+		// Only the characters that depend on the secret alone: the first and the last may mix with what is around it.
+		first, last := (pad*8+5)/6, (pad+len(secret))*8/6
+		all = append(
+			all,
+			base64.RawStdEncoding.EncodeToString(text)[first:last],
+			base64.RawURLEncoding.EncodeToString(text)[first:last],
+		)
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+// Writer returns a writer that passes on to w what is written to it, with every secret replaced. A secret that is split
+// over several writes is found: the part that might be its beginning waits for the next write, or for Flush.
+func (r *redactor) Writer(w io.Writer) *redactingWriter {
+	return &redactingWriter{r: r, w: w}
+}
+
+// A redactingWriter is made by redactor.Writer and is safe for concurrent use.
+type redactingWriter struct {
+	r    *redactor
+	mu   sync.Mutex
+	w    io.Writer
+	held []byte
+}
+
+// Write implements io.Writer. It reports len(p) bytes when all was passed on or held.
+func (w *redactingWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	needles := w.r.load()
+	if len(needles) == 0 && len(w.held) == 0 {
+		return w.w.Write(p)
+	}
+	text := p
+	if len(w.held) > 0 {
+		text = append(w.held, p...)
+	}
+	out, rest := redact(text, needles)
+	keep := heldBack(rest, needles)
+	out = append(out, rest[:len(rest)-keep]...)
+	w.held = slices.Clone(rest[len(rest)-keep:])
+	if len(out) > 0 {
+		if _, err := w.w.Write(out); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// Flush passes on what was held back; what follows is looked at afresh.
+func (w *redactingWriter) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.held) == 0 {
+		return nil
+	}
+	_, err := w.w.Write(w.held)
+	w.held = nil
+	return err
+}
+
+// redact replaces the needles in text and returns what is settled, with the marks in it, and what follows the last of them.
+func redact(text []byte, needles [][]byte) (out, rest []byte) {
+	rest = text
+	for {
+		at, size := -1, 0
+		for _, n := range needles { // longest first, so that of two at one place the longer one wins
+			if i := bytes.Index(rest, n); i >= 0 && (at < 0 || i < at) {
+				at, size = i, len(n)
+			}
+		}
+		if at < 0 {
+			return out, rest
+		}
+		out = append(append(out, rest[:at]...), redactedMark...)
+		rest = rest[at+size:]
+	}
+}
+
+// heldBack returns the length of the longest end of text that a needle could begin with. No needle holds a newline, so a
+// whole line is never held back.
+func heldBack(text []byte, needles [][]byte) int {
+	longest := 0
+	for _, n := range needles {
+		for k := min(len(n)-1, len(text)); k > longest; k-- {
+			if bytes.Equal(text[len(text)-k:], n[:k]) {
+				longest = k
+				break
+			}
+		}
+	}
+	return longest
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A fake token with characters that each encoding writes differently.
+const oddToken = `fake+token/with "odd" <chars>&\32`
+
+func TestRedactorFindsEveryForm(t *testing.T) {
+	quoted, err := json.Marshal(oddToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded := map[string]string{
+		"as it is":       oddToken,
+		"URL query":      url.QueryEscape(oddToken),
+		"URL path":       url.PathEscape(oddToken),
+		"JSON":           string(quoted),
+		"Go":             strconv.Quote(oddToken),
+		"base64":         base64.StdEncoding.EncodeToString([]byte(oddToken)),
+		"base64, URL":    base64.URLEncoding.EncodeToString([]byte(oddToken)),
+		"base64 of more": base64.StdEncoding.EncodeToString([]byte("user:" + oddToken + " and more")),
+		"base64, 1 off":  base64.RawURLEncoding.EncodeToString([]byte("a" + oddToken + "z")),
+		"base64, 2 off":  base64.RawStdEncoding.EncodeToString([]byte("ab" + oddToken)),
+	}
+	for name, text := range encoded {
+		t.Run(name, func(t *testing.T) {
+			red := new(redactor)
+			red.Add(oddToken)
+			got := written(t, red, "before "+text+" after\n")
+			if !strings.Contains(got, redactedMark) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\n") {
+				t.Errorf("wrote %q", got)
+			}
+			// What may remain are the characters at both ends that depend on what stands around the secret.
+			const most = 8
+			rest := strings.TrimSuffix(strings.TrimPrefix(strings.Replace(got, redactedMark, "", 1), "before "), " after\n")
+			if around := len("user: and more") * 4 / 3; len(rest) > around+most {
+				t.Errorf("%q remains of %q", rest, text)
+			}
+		})
+	}
+}
+
+// Every way to split a line into three writes must give what one write gives.
+func TestRedactingWriterSplits(t *testing.T) {
+	const secret, line = "tok-0123456789", "tok-0123 a tok-0123456789 b tok-tok-0123456789"
+	red := new(redactor)
+	red.Add(secret)
+	want := "tok-0123 a [redacted] b tok-[redacted]"
+	for i := range len(line) + 1 {
+		for j := i; j <= len(line); j++ {
+			if got := written(t, red, line[:i], line[i:j], line[j:]); got != want {
+				t.Fatalf("split at %d and %d: wrote %q, want %q", i, j, got, want)
+			}
+		}
+	}
+}
+
+func TestRedactingWriterHoldsBackNoWholeLine(t *testing.T) {
+	red := new(redactor)
+	red.Add("tok-0123456789")
+	var out bytes.Buffer
+	w := red.Writer(&out)
+	for _, line := range []string{"ends like the secret tok-01\n", "t\n", "\n"} {
+		out.Reset()
+		if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
+			t.Fatalf("Write(%q) = %d, %v", line, n, err)
+		}
+		if out.String() != line {
+			t.Errorf("after the line %q %q was passed on", line, out.String())
+		}
+	}
+}
+
+func TestRedactorKeepsOldSecrets(t *testing.T) {
+	red := new(redactor)
+	red.Add("first-secret-value")
+	red.Add("")
+	red.Add("second-secret-value")
+	if got, want := written(t, red, "first-secret-value second-secret-value"), "[redacted] [redacted]"; got != want {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+func TestLogIsRedactedInEveryFormat(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		red := new(redactor)
+		red.Add(oddToken)
+		var out bytes.Buffer
+		log := newLogger(red.Writer(&out), "debug", format, false)
+		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken}, slog.Group("g", "b", []string{oddToken}))
+		if n := strings.Count(out.String(), redactedMark); n != 4 || strings.Contains(out.String(), "odd") {
+			t.Errorf("%s: %d secrets were replaced in %s", format, n, out.String())
+		}
+	}
+}
+
+func TestLogFormatAndLevel(t *testing.T) {
+	cases := []struct {
+		name, level, format string
+		terminal            bool
+		want                string // the beginning of what is written at info, "" nothing
+	}{
+		{"text on a terminal", "info", "auto", true, "time="},
+		{"JSON elsewhere", "info", "auto", false, `{"time":"`},
+		{"text everywhere", "info", "text", false, "time="},
+		{"JSON everywhere", "info", "json", true, `{"time":"`},
+		{"too quiet", "warn", "json", false, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			newLogger(&out, c.level, c.format, c.terminal).Info("hello")
+			if got := out.String(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
+				t.Errorf("wrote %q, want it to begin with %q", got, c.want)
+			}
+			if c.want != "" && !strings.Contains(out.String(), `Z`) {
+				t.Errorf("the time is not in UTC: %s", out.String())
+			}
+		})
+	}
+}
+
+// A lockedBuffer may be written and read at once.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// written returns what a redacting writer makes of the parts.
+func written(t *testing.T, red *redactor, parts ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := red.Writer(&out)
+	for _, p := range parts {
+		if n, err := w.Write([]byte(p)); n != len(p) || err != nil {
+			t.Fatalf("Write(%q) = %d, %v", p, n, err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary the commands that the scripts and the process tests run: neuronward itself, and as much of
+// curl as the calls need that demo prints.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"neuronward": main, "curl": curl})
+}
+
+// quickExit spares each run of a binary with the race detector in it a second at the end.
+const quickExit = "GORACE=atexit_sleep_ms=0"
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, quickExit)
+			return nil
+		},
+	})
+}
+
+// curl does -s, -N, -i, -H and -d.
+func curl() {
+	if err := transfer(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "curl:", err)
+		os.Exit(1)
+	}
+}
+
+func transfer(args []string, out io.Writer) error {
+	header := http.Header{}
+	var data, url string
+	var include bool
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch {
+		case arg == "-H" && len(args) > 0:
+			name, value, _ := strings.Cut(args[0], ":")
+			header.Set(name, strings.TrimSpace(value))
+			args = args[1:]
+		case arg == "-d" && len(args) > 0:
+			// As curl does without a Content-Type: it claims to send a form.
+			data, args = strings.ReplaceAll(args[0], "\n", ""), args[1:]
+			header.Set("Content-Type", "application/x-www-form-urlencoded")
+		case strings.HasPrefix(arg, "-") && strings.Trim(arg, "-siN") == "":
+			include = include || strings.Contains(arg, "i")
+		case !strings.HasPrefix(arg, "-") && url == "":
+			url = arg
+		default:
+			return fmt.Errorf("%w: %s", flag.ErrHelp, arg)
+		}
+	}
+	method := http.MethodGet
+	if data != "" {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequest(method, url, strings.NewReader(data))
+	if err != nil {
+		return err
+	}
+	r.Header = header
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var head bytes.Buffer
+	if include {
+		fmt.Fprintf(&head, "%s %s\r\n", resp.Proto, resp.Status)
+		if err := resp.Header.Write(&head); err != nil {
+			return err
+		}
+		head.WriteString("\r\n")
+	}
+	_, err = io.Copy(out, io.MultiReader(&head, resp.Body))
+	return err
+}

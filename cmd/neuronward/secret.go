@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// secretPoll is how often secret files are looked at. Polling sees every kind of change, the swap of a symbolic link
+	// above the file included, which is how Kubernetes rotates a mounted Secret.
+	secretPoll = 500 * time.Millisecond
+	maxSecret  = 64 << 10 // bytes
+)
+
+// A credential is a secret that is given in the environment or in a file. The zero value is none. Its value may be read
+// while the file is being watched.
+type credential struct {
+	literal string
+	file    *secretFile
+}
+
+// UnmarshalText takes the value as it stands in the environment.
+func (c *credential) UnmarshalText(text []byte) error {
+	value, err := secretText(text)
+	c.literal = value
+	return err
+}
+
+// open reads the secret from the file at path and returns what to warn about.
+func (c *credential) open(path string, red *redactor) (warnings []string, err error) {
+	f := &secretFile{path: path, red: red}
+	change, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	c.file = f
+	return change.warnings, nil
+}
+
+// set reports whether there is a secret.
+func (c *credential) set() bool { return c.literal != "" || c.file != nil }
+
+// Value returns the secret as it is now, "" for none. It is cheap and safe for concurrent use.
+func (c *credential) Value() string {
+	if c.file != nil {
+		return *c.file.value.Load()
+	}
+	return c.literal
+}
+
+// String keeps the value out of whatever prints a config.
+func (c credential) String() string {
+	switch {
+	case c.file != nil:
+		return fmt.Sprintf("set, %d characters, from file %s", len(c.Value()), c.file.path)
+	case c.literal != "":
+		return fmt.Sprintf("set, %d characters", len(c.literal))
+	}
+	return "none"
+}
+
+// GoString is String, for %#v.
+func (c credential) GoString() string { return c.String() }
+
+// secretText cuts the newline that editors and echo leave at the end and refuses what no header can carry.
+func secretText(text []byte) (string, error) {
+	text = bytes.TrimRight(text, "\r\n")
+	switch {
+	case len(text) == 0:
+		return "", errors.New("is empty; put the token there")
+	case bytes.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "", errors.New("holds a space, a line break or a character that is not ASCII; put the token alone there")
+	}
+	return string(text), nil
+}
+
+// A secretFile is a file whose content is a secret. Its methods but value.Load are for one goroutine.
+type secretFile struct {
+	path    string
+	red     *redactor
+	value   atomic.Pointer[string]
+	regular bool
+	loose   fs.FileMode // the permissions that were warned about
+	trouble string      // the trouble that was warned about
+}
+
+// A secretChange is what one look at a secret file found.
+type secretChange struct {
+	rotated  bool
+	warnings []string
+}
+
+// read looks at the file. An error leaves the last good value.
+func (f *secretFile) read() (secretChange, error) {
+	var change secretChange
+	// The whole file is read each time: it is small, and times and sizes do not show every change.
+	file, err := os.Open(f.path)
+	if err != nil {
+		return change, unreadable(err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return change, unreadable(err)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	switch {
+	case info.IsDir():
+		return change, fmt.Errorf("%s is a directory; name the file in it", f.path)
+	case err != nil:
+		return change, unreadable(err)
+	case len(text) > maxSecret:
+		return change, fmt.Errorf("%s is larger than %d KiB; name a file that holds the token alone", f.path, maxSecret>>10)
+	}
+	value, err := secretText(text)
+	if err != nil {
+		return change, fmt.Errorf("%s %w", f.path, err)
+	}
+	f.regular = info.Mode().IsRegular()
+	if loose := info.Mode().Perm() & 0o044; f.regular && loose != 0 && loose != f.loose {
+		change.warnings = append(change.warnings, fmt.Sprintf("%s can be read by others (mode %04o); chmod 600 it", f.path, info.Mode().Perm()))
+	}
+	f.loose = info.Mode().Perm() & 0o044
+	if old := f.value.Load(); old == nil || *old != value {
+		f.red.Add(value)
+		f.value.Store(&value)
+		change.rotated = true
+	}
+	return change, nil
+}
+
+// unreadable words what the operating system said about a file, which names the path.
+func unreadable(err error) error {
+	return fmt.Errorf("cannot be read (%w); check the path and its permissions", err)
+}
+
+// watchSecrets follows the files of creds until ctx ends. What changes is logged, never the value.
+func watchSecrets(ctx context.Context, log *slog.Logger, creds map[string]*credential) {
+	tick := time.NewTicker(secretPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for name, c := range creds {
+			// A pipe can be read once only.
+			if c.file != nil && c.file.regular {
+				c.file.look(log.With("variable", name+fileSuffix))
+			}
+		}
+	}
+}
+
+// look reads the file once more and logs what is new about it.
+func (f *secretFile) look(log *slog.Logger) {
+	change, err := f.read()
+	if err != nil {
+		if f.trouble != err.Error() {
+			f.trouble = err.Error()
+			log.Warn("the secret file is unusable; the last good value stays in use", "reason", f.trouble)
+		}
+		return
+	}
+	if f.trouble != "" {
+		f.trouble = ""
+		log.Info("the secret file is usable again")
+	}
+	for _, w := range change.warnings {
+		log.Warn("the secret file is not safe", "reason", w)
+	}
+	if change.rotated {
+		log.Info("the secret file has changed; the new value is in use")
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A rotation is a watched secret file in a bubble, and what was logged about it.
+type rotation struct {
+	t    *testing.T
+	path string
+	cred credential
+	log  lockedBuffer
+}
+
+func watchFile(t *testing.T, value string, do func(r *rotation)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rotation{t: t, path: filepath.Join(dir, "token")}
+		r.put(value, 0o600)
+		if _, err := r.cred.open(r.path, new(redactor)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go watchSecrets(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), map[string]*credential{"CLOUDFLARE_API_TOKEN": &r.cred})
+		do(r)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// put replaces the file whole.
+func (r *rotation) put(value string, mode os.FileMode) {
+	r.t.Helper()
+	next := r.path + ".next"
+	if err := os.WriteFile(next, []byte(value), mode); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Chmod(next, mode); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(next, r.path); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// want waits the second within which a change is promised to be seen.
+func (r *rotation) want(value string) {
+	r.t.Helper()
+	time.Sleep(time.Second)
+	synctest.Wait()
+	if got := r.cred.Value(); got != value {
+		r.t.Fatalf("the secret is %q, want %q", got, value)
+	}
+}
+
+func (r *rotation) logged(text string, times int) {
+	r.t.Helper()
+	if n := strings.Count(r.log.String(), text); n != times {
+		r.t.Errorf("%q was logged %d times, want %d:\n%s", text, n, times, r.log.String())
+	}
+}
+
+func TestSecretFileRotates(t *testing.T) {
+	watchFile(t, "fake-token-one\n", func(r *rotation) {
+		r.want("fake-token-one")
+		r.put("fake-token-two\r\n", 0o600)
+		r.want("fake-token-two")
+		// In place and of the same size: no time stamp needs to change for it.
+		if err := os.WriteFile(r.path, []byte("fake-token-six"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.want("fake-token-six")
+		r.logged("the new value is in use", 2)
+		r.logged("fake-token", 0)
+	})
+}
+
+func TestSecretFileKeepsLastGoodValue(t *testing.T) {
+	watchFile(t, "fake-token-one", func(r *rotation) {
+		r.put("", 0o600)
+		r.want("fake-token-one")
+		r.want("fake-token-one")
+		r.logged("is empty", 1)
+		if err := os.Remove(r.path); err != nil {
+			t.Fatal(err)
+		}
+		r.want("fake-token-one")
+		r.logged("no such file", 1)
+		r.put("two words", 0o600)
+		r.want("fake-token-one")
+		r.logged("holds a space", 1)
+		r.logged("the last good value stays in use", 3)
+		r.put("fake-token-two", 0o600)
+		r.want("fake-token-two")
+		r.logged("usable again", 1)
+	})
+}
+
+func TestSecretFileReadableByOthersIsWarnedAboutOnce(t *testing.T) {
+	watchFile(t, "fake-token-one", func(r *rotation) {
+		r.put("fake-token-one", 0o644)
+		r.want("fake-token-one")
+		r.want("fake-token-one")
+		r.logged("mode 0644", 1)
+		r.put("fake-token-one", 0o640)
+		r.want("fake-token-one")
+		r.logged("mode 0640", 1)
+	})
+}
+
+// Kubernetes mounts a Secret as token -> ..data/token, ..data -> ..one, and rotates it by renaming another ..data over it.
+func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, value := range map[string]string{"..one": "fake-token-one", "..two": "fake-token-two"} {
+		must(os.Mkdir(filepath.Join(dir, name), 0o700))
+		must(os.WriteFile(filepath.Join(dir, name, "token"), []byte(value), 0o600))
+	}
+	must(os.Symlink("..one", filepath.Join(dir, "..data")))
+	must(os.Symlink(filepath.Join("..data", "token"), filepath.Join(dir, "token")))
+	f := &secretFile{path: filepath.Join(dir, "token"), red: new(redactor)}
+	change, err := f.read()
+	must(err)
+	if !change.rotated || *f.value.Load() != "fake-token-one" {
+		t.Fatalf("first read: %+v, %q", change, *f.value.Load())
+	}
+	must(os.Symlink("..two", filepath.Join(dir, "..next")))
+	must(os.Rename(filepath.Join(dir, "..next"), filepath.Join(dir, "..data")))
+	change, err = f.read()
+	must(err)
+	if !change.rotated || *f.value.Load() != "fake-token-two" {
+		t.Fatalf("after the swap: %+v, %q", change, *f.value.Load())
+	}
+	if got := written(t, f.red, "fake-token-one fake-token-two"); got != "[redacted] [redacted]" {
+		t.Errorf("the redactor left %q", got)
+	}
+}
+
+func TestSecretFileThatIsUnusableAtStart(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), maxSecret+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{dir: "is a directory", large: "is larger than", filepath.Join(dir, "none"): "no such file"} {
+		var c credential
+		if _, err := c.open(path, new(redactor)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("open(%s) = %v, want %q", path, err, want)
+		}
+		if c.set() {
+			t.Errorf("open(%s) left a secret", path)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+)
+
+// cutGrace is how long calls that are cut may take to tell their callers so.
+const cutGrace = 2 * time.Second
+
+// calls are what a server waits for when it is told to end.
+type calls interface {
+	Drain()                // refuse new ones
+	Idle() <-chan struct{} // closed when draining and none is left
+	Abort()                // cut those that are left
+}
+
+// A server is the two listeners of one process, from the first call to the last.
+type server struct {
+	log        *slog.Logger
+	calls      calls
+	app, admin *http.Server // admin is nil when it is off
+	ln         listeners
+	drain      wait
+}
+
+// newHTTPServer returns a server whose limits fit streams: none on how long an answer may take.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// run serves until ctx ends, a signal comes or a listener fails, and then drains. The error is what a listener failed with,
+// or that a second signal cut the calls in flight.
+func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
+	failed := make(chan error, 2)
+	go func() { failed <- s.app.Serve(s.ln.app) }()
+	if s.admin != nil {
+		go func() { failed <- s.admin.Serve(s.ln.admin) }()
+	}
+	var failure error
+	select {
+	case <-ctx.Done():
+		s.log.Info("ending", "reason", context.Cause(ctx).Error())
+	case sig := <-signals:
+		s.log.Info("ending", "reason", sig.String())
+	case failure = <-failed:
+		s.log.Error("a listener failed", "error", failure)
+	}
+	return errors.Join(failure, s.end(signals))
+}
+
+var errCut = errors.New("a second signal cut the calls in flight")
+
+// end lets the calls in flight finish within the drain time, cuts what is left, and closes the listeners. The admin listener
+// is closed last, so that readiness can be asked throughout.
+func (s *server) end(signals <-chan os.Signal) error {
+	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", s.drain.String())
+	s.calls.Drain()
+	err := s.await(signals, time.Duration(s.drain))
+	switch {
+	case err == nil:
+		s.log.Info("no call is in flight")
+	case errors.Is(err, errCut):
+		s.log.Warn("second signal: calls in flight are cut, without a word to their callers")
+		return errors.Join(err, s.close())
+	default:
+		s.log.Warn("the drain time is over; calls in flight are cut")
+		s.calls.Abort()
+		if errors.Is(s.await(signals, cutGrace), errCut) {
+			return errors.Join(errCut, s.close())
+		}
+	}
+	// The last bytes of the last answers may still be in the server's buffers.
+	ctx, cancel := context.WithTimeout(context.Background(), cutGrace)
+	defer cancel()
+	if err := s.app.Shutdown(ctx); err != nil {
+		s.log.Warn("connections were still open", "error", err)
+	}
+	err = s.close()
+	s.log.Info("ended")
+	return err
+}
+
+// await waits until no call is in flight, at most for d; the error says what came first instead.
+func (s *server) await(signals <-chan os.Signal, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.calls.Idle():
+		return nil
+	case <-signals:
+		return errCut
+	case <-timer.C:
+		select {
+		case <-s.calls.Idle(): // of two that are due, select takes either
+			return nil
+		default:
+		}
+		return context.DeadlineExceeded
+	}
+}
+
+// close cuts every connection.
+func (s *server) close() error {
+	err := s.app.Close()
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.Close())
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeCalls are calls in flight that end when the test says so.
+type fakeCalls struct {
+	idle           chan struct{}
+	drained, ended time.Time
+	endOnAbort     bool
+}
+
+func (f *fakeCalls) Drain()                { f.drained = time.Now() }
+func (f *fakeCalls) Idle() <-chan struct{} { return f.idle }
+
+func (f *fakeCalls) Abort() {
+	f.ended = time.Now()
+	if f.endOnAbort {
+		close(f.idle)
+	}
+}
+
+// silentListener never has a connection; a bubble's clock moves while it is waited for.
+type silentListener struct{ closed chan struct{} }
+
+func (l silentListener) Accept() (net.Conn, error) {
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l silentListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+func (l silentListener) Close() error {
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
+	return nil
+}
+
+func TestServerEnds(t *testing.T) {
+	const drain = 30 * time.Second
+	cases := []struct {
+		name       string
+		endOnAbort bool
+		idleAfter  time.Duration   // when the calls in flight end by themselves; 0 never
+		signals    []time.Duration // when a signal comes
+		wantErr    error
+		took       time.Duration // from the first signal to the end
+		aborted    bool
+		logged     string // what is logged, in this order
+	}{
+		{
+			name: "calls finish in time", idleAfter: 10 * time.Second, signals: []time.Duration{time.Second},
+			took: 9 * time.Second, logged: `ending.*draining.*no call is in flight.*ended`,
+		},
+		{
+			name: "calls take too long", endOnAbort: true, signals: []time.Duration{time.Second},
+			took: drain, aborted: true, logged: `draining.*the drain time is over.*ended`,
+		},
+		{
+			name: "calls that not even a cut ends", signals: []time.Duration{time.Second},
+			took: drain + cutGrace, aborted: true, logged: `the drain time is over.*ended`,
+		},
+		{
+			name: "second signal", signals: []time.Duration{time.Second, 3 * time.Second},
+			wantErr: errCut, took: 2 * time.Second, logged: `draining.*second signal`,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				log := slog.New(slog.NewTextHandler(&out, nil))
+				f := &fakeCalls{idle: make(chan struct{}), endOnAbort: c.endOnAbort}
+				s := &server{
+					log: log, calls: f, drain: wait(drain),
+					app: newHTTPServer(http.NotFoundHandler(), log), admin: newHTTPServer(http.NotFoundHandler(), log),
+					ln: listeners{silentListener{make(chan struct{})}, silentListener{make(chan struct{})}},
+				}
+				signals := make(chan os.Signal, len(c.signals))
+				for _, after := range c.signals {
+					time.AfterFunc(after, func() { signals <- syscall.SIGTERM })
+				}
+				if c.idleAfter > 0 {
+					time.AfterFunc(c.idleAfter, func() { close(f.idle) })
+				}
+				begin := time.Now()
+				err := s.run(t.Context(), signals)
+				if !errors.Is(err, c.wantErr) || (c.wantErr == nil) != (err == nil) {
+					t.Errorf("run returned %v, want %v", err, c.wantErr)
+				}
+				if took := time.Since(begin) - c.signals[0]; took != c.took {
+					t.Errorf("the end took %v, want %v", took, c.took)
+				}
+				if f.drained.Sub(begin) != c.signals[0] || f.ended.IsZero() == c.aborted {
+					t.Errorf("drained at %v, aborted: %v, want %v", f.drained.Sub(begin), !f.ended.IsZero(), c.aborted)
+				}
+				if !regexp.MustCompile(`(?s)` + c.logged).MatchString(out.String()) {
+					t.Errorf("logged, want %s:\n%s", c.logged, out.String())
+				}
+			})
+		})
+	}
+}
+
+// brokenListener fails at once.
+type brokenListener struct{ silentListener }
+
+var errBroken = errors.New("broken listener")
+
+func (brokenListener) Accept() (net.Conn, error) { return nil, errBroken }
+
+func TestServerTellsWhenAListenerFails(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	f := &fakeCalls{idle: make(chan struct{})}
+	close(f.idle)
+	s := &server{
+		log: log, calls: f, drain: wait(time.Minute), app: newHTTPServer(http.NotFoundHandler(), log),
+		ln: listeners{app: brokenListener{silentListener{make(chan struct{})}}},
+	}
+	if err := s.run(context.Background(), nil); !errors.Is(err, errBroken) {
+		t.Errorf("run returned %v", err)
+	}
+	if f.drained.IsZero() {
+		t.Error("the calls in flight were not drained")
+	}
+}
+
+func TestPortsInUseAreToldTogether(t *testing.T) {
+	var taken []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken = append(taken, l.Addr().String())
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), nil, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_LISTEN=" + taken[0], "NEURONWARD_ADMIN_LISTEN=" + taken[1],
+		"GOGC=100",
+	}, strings.NewReader(""), &out, &errs)
+	want := "neuronward: NEURONWARD_LISTEN: cannot listen on " + taken[0] + " (bind: address already in use); stop what listens there, or set another address\n" +
+		"neuronward: NEURONWARD_ADMIN_LISTEN: cannot listen on " + taken[1] + " (bind: address already in use); stop what listens there, or set another address\n"
+	if code != exitFailed || errs.String() != want || out.Len() > 0 {
+		t.Errorf("exit %d, stdout %q, stderr:\n%s\nwant:\n%s", code, out.String(), errs.String(), want)
+	}
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The types below are the values that a variable can have. Their UnmarshalText says in one line what is wrong and what to
+// write instead; a text that may hold a secret is never repeated in it.
+
+// shown quotes a value for a message, shortened where it is long.
+func shown(text []byte) string {
+	const most = 48
+	if len(text) > most {
+		return strconv.Quote(string(text[:most]) + "…")
+	}
+	return strconv.Quote(string(text))
+}
+
+// size is a number of bytes, above 0.
+type size int64
+
+type unit struct {
+	name  string
+	bytes int64
+}
+
+func units() []unit {
+	return []unit{
+		{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1},
+	}
+}
+
+func (s *size) UnmarshalText(text []byte) error {
+	const want = "write a number of bytes or one with a unit, such as 32MiB, 1GiB or 500kB"
+	digits, factor := string(text), int64(1)
+	for _, u := range units() {
+		if n := len(digits) - len(u.name); n > 0 && strings.EqualFold(digits[n:], u.name) {
+			digits, factor = digits[:n], u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s is not a size; %s", shown(text), want)
+	case n <= 0:
+		return fmt.Errorf("%s is not above 0; %s", shown(text), want)
+	case n > math.MaxInt64/factor:
+		return fmt.Errorf("%s is too large; %s", shown(text), want)
+	}
+	*s = size(n * factor)
+	return nil
+}
+
+func (s size) String() string {
+	for _, u := range units() {
+		if int64(s)%u.bytes == 0 && u.bytes%1024 == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// limit is a time above 0; wait is one that may be 0.
+type (
+	limit time.Duration
+	wait  time.Duration
+)
+
+func (l *limit) UnmarshalText(text []byte) error {
+	d, err := parseDuration(text)
+	if err == nil && d == 0 {
+		return fmt.Errorf("%s is not above 0; write a time such as 30s, 5m or 1h30m", shown(text))
+	}
+	*l = limit(d)
+	return err
+}
+
+func (w *wait) UnmarshalText(text []byte) error {
+	d, err := parseDuration(text)
+	*w = wait(d)
+	return err
+}
+
+func (l limit) String() string { return showDuration(time.Duration(l)) }
+func (w wait) String() string  { return showDuration(time.Duration(w)) }
+
+func parseDuration(text []byte) (time.Duration, error) {
+	d, err := time.ParseDuration(string(text))
+	if err != nil {
+		if _, number := strconv.ParseFloat(string(text), 64); number == nil {
+			return 0, fmt.Errorf("%s has no unit; write a time such as %ss, 5m or 1h30m", shown(text), text)
+		}
+		return 0, fmt.Errorf("%s is not a time; write one such as 30s, 5m or 1h30m", shown(text))
+	}
+	if d < 0 {
+		return 0, fmt.Errorf("%s is below 0; write a time such as 30s, 5m or 1h30m", shown(text))
+	}
+	return d, nil
+}
+
+// showDuration writes 6m0s as 6m.
+func showDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// toggle is true or false.
+type toggle bool
+
+func (t *toggle) UnmarshalText(text []byte) error {
+	b, err := strconv.ParseBool(string(text))
+	if err != nil {
+		return fmt.Errorf("%s is neither true nor false; write one of them", shown(text))
+	}
+	*t = toggle(b)
+	return nil
+}
+
+// count is a whole number from 0 on; atLeastOne one from 1 on.
+type (
+	count      int64
+	atLeastOne int64
+)
+
+func (c *count) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%s is not a whole number from 0 on; write one such as 2", shown(text))
+	}
+	*c = count(n)
+	return nil
+}
+
+func (c *atLeastOne) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%s is not a whole number from 1 on; write one such as 1024", shown(text))
+	}
+	*c = atLeastOne(n)
+	return nil
+}
+
+// amount is a number of neurons from 0 on.
+type amount float64
+
+func (a *amount) UnmarshalText(text []byte) error {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(f >= 0) || f > 1e12 {
+		return fmt.Errorf("%s is not a number of neurons; write one such as 10000, or 0 for no ceiling", shown(text))
+	}
+	*a = amount(f)
+	return nil
+}
+
+// share is a part of a whole, from 0 to 1.
+type share float64
+
+func (s *share) UnmarshalText(text []byte) error {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(f >= 0 && f <= 1) {
+		return fmt.Errorf("%s is not a share; write a number from 0 to 1, such as 0.2", shown(text))
+	}
+	*s = share(f)
+	return nil
+}
+
+// rates are requests a minute by task or model.
+type rates map[string]int64
+
+func (r *rates) UnmarshalText(text []byte) error {
+	const want = "write task=number or model=number with commas between them, such as text-generation=300, or off"
+	*r = rates{}
+	if string(text) == "off" {
+		return nil
+	}
+	for pair := range strings.SplitSeq(string(text), ",") {
+		name, number, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if !ok || name == "" || err != nil || n < 1 {
+			return fmt.Errorf("%s is no rate; %s", shown([]byte(pair)), want)
+		}
+		(*r)[name] = n
+	}
+	return nil
+}
+
+// storeURL says where neurons are kept. It may hold a password and is never shown.
+type storeURL string
+
+func (s *storeURL) UnmarshalText(text []byte) error {
+	scheme, rest, ok := strings.Cut(string(text), ":")
+	switch {
+	case ok && scheme == "memory" && rest == "",
+		ok && scheme == "file" && rest != "",
+		ok && (scheme == "redis" || scheme == "rediss") && len(rest) > len("//") && strings.HasPrefix(rest, "//"):
+		*s = storeURL(text)
+		return nil
+	}
+	return errors.New("is no store; write file:PATH, redis://HOST:PORT, rediss://HOST:PORT, or memory: alone")
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// version is set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes it.
+var version string
+
+const versionHelp = `Prints the version, the commit that it was built from, and the version of Go.
+
+Usage:
+
+  neuronward version [--json]
+
+  --json   one JSON object: version, commit, go
+`
+
+// A build is what is known about how this binary was made.
+type build struct {
+	Version string `json:"version"` // "dev" when nobody said
+	Commit  string `json:"commit"`  // with "-dirty" when the tree had changes; "unknown" outside git
+	Go      string `json:"go"`
+}
+
+// thisBuild reads what the linker and the Go command wrote into the binary.
+func thisBuild() build {
+	b := build{Version: version, Commit: "unknown", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	if b.Version == "" && info.Main.Version != "(devel)" {
+		b.Version = info.Main.Version // go install …@v1.2.3
+	}
+	if b.Version == "" {
+		b.Version = "dev"
+	}
+	dirty := ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			b.Commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	b.Commit += dirty
+	return b
+}
+
+func printVersion(_ context.Context, in *invocation) int {
+	fs := in.flags()
+	asJSON := fs.Bool("json", false, "")
+	if _, code, ok := in.parse(fs, versionHelp, 0); !ok {
+		return code
+	}
+	b := thisBuild()
+	if *asJSON {
+		return in.printJSON(b)
+	}
+	fmt.Fprintf(in.stdout, "neuronward %s\ncommit %s\n%s %s/%s\n", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
+	return exitDone
+}
+
+// printJSON writes v to stdout as indented JSON.
+func (in *invocation) printJSON(v any) int {
+	enc := json.NewEncoder(in.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return in.fail(err)
+	}
+	return exitDone
+}

@@ -1,0 +1,205 @@
+package workersai_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+type listed struct {
+	Name       string
+	Task       struct{ Name string }
+	Properties []struct {
+		ID    string `json:"property_id"`
+		Value json.RawMessage
+	}
+}
+
+func (m listed) property(id string) string {
+	for _, p := range m.Properties {
+		if p.ID == id {
+			return string(p.Value)
+		}
+	}
+	return ""
+}
+
+func TestModelsSearch(t *testing.T) {
+	s := start(t, workersai.Options{})
+	seen := map[string]listed{}
+	for page := 1; ; page++ {
+		v := decode[v4[[]listed]](t, s.get(fmt.Sprintf("/models/search?per_page=20&page=%d", page)))
+		if v.Info["page"] != page || v.Info["per_page"] != 20 || v.Info["count"] != len(v.Result) || v.Info["total_count"] != 73 {
+			t.Fatalf("page %d: %v", page, v.Info)
+		}
+		for _, m := range v.Result {
+			seen[m.Name] = m
+		}
+		if len(v.Result) < 20 {
+			break
+		}
+	}
+	if len(seen) != 73 {
+		t.Errorf("%d models", len(seen))
+	}
+	m := seen[paid]
+	if m.Task.Name != "Text Generation" || m.property("context_window") != `"262144"` || m.property("require_workers_paid") != `"true"` ||
+		m.property("price") != `[{"unit":"per M input tokens","price":0.950004,"currency":"USD"},{"unit":"per M cached input tokens","price":0.159995,"currency":"USD"},{"unit":"per M output tokens","price":3.999996,"currency":"USD"}]` {
+		t.Errorf("%+v", m)
+	}
+	if got := seen["@cf/meta/llama-3-8b-instruct"].property("planned_deprecation_date"); got != `"2026-05-30"` {
+		t.Errorf("planned_deprecation_date %s", got)
+	}
+	if got := seen["@cf/facebook/bart-large-cnn"]; got.property("beta") != `"true"` || got.property("price") != "" {
+		t.Errorf("%+v", got)
+	}
+	for name, m := range seen { // what the prices say is what the table says
+		price, ok := quota.Embedded().Model(name)
+		var tags []struct {
+			Unit  string
+			Price float64
+		}
+		if ok && json.Unmarshal([]byte(m.property("price")), &tags) != nil {
+			t.Errorf("%s has no prices: %+v", name, m)
+		}
+		for _, tag := range tags {
+			if tag.Unit == "per M input tokens" && math.Abs(tag.Price/0.000011-price.InputPerM) > 0.01 {
+				t.Errorf("%s: $%v, not %v neurons", name, tag.Price, price.InputPerM)
+			}
+		}
+	}
+	for query, want := range map[string]int{
+		"search=KIMI": 3, "task=Text-to-Image": 9, "task=translation": 2, "author=deepgram": 5, "search=nope": 0,
+		"search=bart&hide_experimental=true": 0, "search=kimi&page=9": 0,
+	} {
+		if v := decode[v4[[]listed]](t, s.get("/models/search?"+query)); len(v.Result) != want || v.Result == nil {
+			t.Errorf("%s: %d models, want %d", query, len(v.Result), want)
+		}
+	}
+	refused(t, s.get("/models/search?per_page=0"), 400, 7000, "per_page")
+	if s.Calls() != 0 || s.Requests() == 0 {
+		t.Errorf("%d calls", s.Calls())
+	}
+}
+
+func TestOtherReads(t *testing.T) {
+	s := start(t, workersai.Options{})
+	for path, want := range map[string]string{
+		"/models/schema?model=" + older: `{"input":{"oneOf":[{"required":["prompt"]},{"required":["messages"]}],"type":"object"},"output":{"type":"object"}}`,
+		"/tasks/search?per_page=1":      `"name":"Automatic Speech Recognition"`,
+		"/authors/search":               `{"name":"baai"}`,
+		"/finetunes":                    `"result":[]`,
+		"/finetunes/public":             `"name":"cf-public-magicoder"`,
+		"/tomarkdown/supported":         `{"extension":".pdf","mimeType":"application/pdf"}`,
+	} {
+		if a := s.get(path); a.status != 200 || !strings.Contains(a.body, want) || !strings.Contains(a.body, `"success":true`) {
+			t.Errorf("%s: %d %s\nhas no %s", path, a.status, a.body, want)
+		}
+	}
+	refused(t, s.get("/models/schema?model=nope"), 400, 5007, "No such model nope or task")
+	if a := s.post("/finetunes", `{"model":"@cf/a/b","name":"mine"}`); a.status != 200 || !strings.Contains(a.body, `"name":"mine"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	refused(t, s.post("/finetunes", `{}`), 400, 5006, "model,name")
+}
+
+func TestBatch(t *testing.T) {
+	var calls record
+	s := start(t, workersai.Options{OnCall: calls.add, DailyNeurons: 0.01})
+	path := "/run/" + older + "?queueRequest=true"
+	submitted := decode[v4[struct {
+		Status, Model string
+		ID            string `json:"request_id"`
+	}]](t, s.post(path, `{"requests":[{"prompt":"one","max_tokens":2,"external_reference":"a"},{"prompt":"two three","max_tokens":2}]}`)).Result
+	if submitted.Status != "queued" || submitted.Model != older || submitted.ID == "" {
+		t.Fatalf("%+v", submitted)
+	}
+	poll := `{"request_id":"` + submitted.ID + `"}`
+	if a := s.post(path, poll); a.body != `{"result":{"status":"queued","request_id":"`+submitted.ID+`","model":"`+older+`"},"success":true,"errors":[],"messages":[]}` {
+		t.Error(a.body)
+	}
+	for range 2 {
+		a := s.post(path, poll)
+		price, _ := quota.Embedded().Model(older)
+		want := `{"result":{"responses":[` +
+			`{"id":0,"external_reference":"a","result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.066034}},"success":true},` +
+			`{"id":1,"result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.079812}},"success":true}],` +
+			`"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.145846}},"success":true,"errors":[],"messages":[]}`
+		if a.body != want {
+			t.Errorf("%s\nwant\n%s", a.body, want)
+		}
+		if total := price.Tokens(3, 0, 4); s.Calls() != 1 || s.Billed() != total || calls.last().Neurons != total || calls.last().Output != 4 {
+			t.Errorf("%d calls, %v billed, want %v", s.Calls(), s.Billed(), total)
+		}
+	}
+	refused(t, s.post(path, `{"requests":[{"prompt":"x"}]}`), 429, 4006, "daily free allocation") // yet polls went on
+	refused(t, s.post("/run/"+newer+"?queueRequest=true", poll), 404, 5504, "Request not found in queue")
+
+	s = start(t, workersai.Options{})
+	refused(t, s.post(path, `{"request_id":"nope"}`), 404, 5504, "Request not found in queue")
+	refused(t, s.post(path, `{"prompt":"x"}`), 400, 5006, "required properties at '/' are 'requests'")
+	refused(t, s.post(path, `{"requests":[]}`), 400, 5006, "1 to 1000")
+	refused(t, s.post(path, `{"requests":[{}]}`), 400, 5006, "'prompt'")
+	refused(t, s.post("/run/@cf/openai/whisper?queueRequest=true", `{"requests":[{"audio":"eA=="}]}`), 400, 5006, "takes no batches")
+	embed := "/run/@cf/baai/bge-m3?queueRequest=true"
+	id := decode[v4[struct {
+		ID string `json:"request_id"`
+	}]](t, s.post(embed, `{"requests":[{"text":["x"]}]}`)).Result.ID
+	_ = s.post(embed, `{"request_id":"`+id+`"}`)
+	if a := s.post(embed, `{"request_id":"`+id+`"}`); !strings.Contains(a.body, `"shape":[1,1024]`) {
+		t.Errorf("%.200s", a.body)
+	}
+}
+
+// Many callers at once: each is counted once, and the ids are all different.
+func TestConcurrency(t *testing.T) {
+	var calls record
+	s := start(t, workersai.Options{OnCall: calls.add, DailyNeurons: 1e6, PerMinute: map[string]int{"text-generation": 1e6}})
+	requests := []struct{ path, body, header string }{
+		{"/run/" + older, streamed, ""},
+		{"/run/" + newer, prompted, ""},
+		{"/v1/chat/completions", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`, "midstream=3040; times=1"},
+		{"/run/" + older, prompted, "3040; times=2"},
+		{"/run/@cf/baai/bge-m3", `{"text":"x"}`, ""},
+		{"/run/" + older + "?queueRequest=true", `{"requests":[{"prompt":"x"}]}`, ""},
+	}
+	const rounds = 12
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	rays := map[string]bool{}
+	for range rounds {
+		for _, r := range requests {
+			group.Go(func() {
+				var headers []string
+				if r.header != "" {
+					headers = []string{"x-simulate", r.header}
+				}
+				a := s.post(r.path, r.body, headers...)
+				mu.Lock()
+				defer mu.Unlock()
+				rays[a.header.Get("cf-ray")] = true
+			})
+		}
+	}
+	group.Wait()
+	if s.Requests() != int64(rounds*len(requests)) || len(rays) != rounds*len(requests) {
+		t.Errorf("%d requests, %d rays", s.Requests(), len(rays))
+	}
+	// Of each three calls with times=2, one is let through.
+	if want := int64(rounds*5 + rounds/3); s.Calls() != want || int64(len(calls.all())) != want {
+		t.Errorf("%d calls, %d told, want %d", s.Calls(), len(calls.all()), want)
+	}
+	var sum quota.Neurons
+	for _, c := range calls.all() {
+		sum += c.Neurons
+	}
+	if sum != s.Billed() {
+		t.Errorf("%v billed, %v told", s.Billed(), sum)
+	}
+}

@@ -1,0 +1,212 @@
+package workersai_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+const hello = `[{"role":"system","content":"Be brief."},{"role":"user","content":"What is a neuron?"}]`
+
+type completion struct {
+	ID, Object, Model string
+	Choices           []struct {
+		Message struct {
+			Role      string
+			Content   *string
+			ToolCalls []struct {
+				ID, Type string
+				Function struct{ Name, Arguments string }
+			} `json:"tool_calls"`
+		}
+		Finish string `json:"finish_reason"`
+	}
+	Usage usage
+}
+
+func TestChat(t *testing.T) {
+	var calls record
+	s := start(t, workersai.Options{OnCall: calls.add})
+	a := s.post("/v1/chat/completions", `{"model":"`+older+`","messages":`+hello+`}`)
+	v := decode[completion](t, a)
+	text := *v.Choices[0].Message.Content
+	if !strings.Contains(text, "simulated Workers AI") || !strings.Contains(text, "What is a neuron?") {
+		t.Errorf("it says %q", text)
+	}
+	out := workersai.CountTokens(text)
+	price, _ := quota.Embedded().Model(older)
+	cost := price.Tokens(6, 0, out)
+	want := usage{Prompt: 6, Completion: out, Total: 6 + out, Neurons: cost.Float()}
+	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" || v.Choices[0].Finish != "stop" || v.Usage != want {
+		t.Errorf("%s\nwant usage %+v", a.body, want)
+	}
+	if a.header.Get("cf-ai-neurons") != cost.String() || a.header.Get("cf-ray") == "" || len(a.header.Get("cf-ai-req-id")) != 36 {
+		t.Errorf("headers %v", a.header)
+	}
+	call := workersai.Call{Model: older, Task: quota.TextGeneration, Path: "/client/v4/accounts/acct/ai/v1/chat/completions", Input: 6, Output: out, Neurons: cost}
+	if got := calls.all(); len(got) != 1 || got[0] != call {
+		t.Errorf("calls %+v, want %+v", got, call)
+	}
+	if s.Calls() != 1 || s.Requests() != 1 || s.Billed() != cost {
+		t.Errorf("%d calls, %d requests, %v billed", s.Calls(), s.Requests(), s.Billed())
+	}
+}
+
+func TestAnswersAreDeterministic(t *testing.T) {
+	body := `{"model":"` + newer + `","messages":` + hello + `}`
+	first := start(t, workersai.Options{}).post("/v1/chat/completions", body).body
+	if again := start(t, workersai.Options{}).post("/v1/chat/completions", body).body; again != first {
+		t.Errorf("%s\n%s", first, again)
+	}
+	if other := start(t, workersai.Options{Seed: 7}).post("/v1/chat/completions", body).body; other == first {
+		t.Error("the seed changes nothing")
+	}
+}
+
+func TestMaxTokens(t *testing.T) {
+	s := start(t, workersai.Options{})
+	for _, field := range []string{"max_tokens", "max_completion_tokens"} {
+		v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","`+field+`":3,"messages":`+hello+`}`))
+		if *v.Choices[0].Message.Content != "This is simulated" || v.Choices[0].Finish != "length" || v.Usage.Completion != 3 {
+			t.Errorf("%s: %+v", field, v)
+		}
+	}
+	exact := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","max_tokens":200,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
+	if exact.Usage.Completion != 200 || exact.Choices[0].Finish != "stop" {
+		t.Errorf("tokens=200: %+v", exact.Usage)
+	}
+	cut := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","max_tokens":199,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
+	if cut.Usage.Completion != 199 || cut.Choices[0].Finish != "length" {
+		t.Errorf("tokens=200 with max_tokens=199: %+v", cut.Usage)
+	}
+}
+
+func TestCachedTokensOfASession(t *testing.T) {
+	s := start(t, workersai.Options{})
+	body := `{"model":"` + cached + `","max_tokens":2,"messages":` + hello + `}`
+	if v := decode[completion](t, s.post("/v1/chat/completions", body)); v.Usage.Details.Cached != 0 || v.Usage.Neurons != 6*0.013636+2*0.045455 {
+		t.Errorf("without a session: %+v", v.Usage)
+	}
+	v := decode[completion](t, s.post("/v1/chat/completions", body, "x-session-affinity", "one"))
+	price, _ := quota.Embedded().Model(cached)
+	if v.Usage.Details.Cached != 2 || v.Usage.Neurons != price.Tokens(6, 2, 2).Float() {
+		t.Errorf("with a session: %+v", v.Usage)
+	}
+}
+
+func TestNativeShapes(t *testing.T) {
+	s := start(t, workersai.Options{})
+	type result struct {
+		Response *string
+		Choices  []struct{ Message struct{ Content string } }
+		Usage    usage
+	}
+	for _, body := range []string{
+		`{"prompt":"What is a neuron?"}`,
+		`{"messages":[{"role":"user","content":[{"type":"text","text":"What is a neuron?"}]}]}`,
+	} {
+		old := decode[v4[result]](t, s.post("/run/"+older, body)).Result
+		if old.Response == nil || !strings.Contains(*old.Response, "What is a neuron?") || old.Choices != nil || old.Usage.Prompt != 4 {
+			t.Errorf("older, %s: %+v", body, old)
+		}
+		young := decode[v4[result]](t, s.post("/run/"+newer, body)).Result
+		if young.Response != nil || len(young.Choices) != 1 || !strings.Contains(young.Choices[0].Message.Content, "What is a neuron?") || young.Usage.Prompt != 4 {
+			t.Errorf("newer, %s: %+v", body, young)
+		}
+	}
+}
+
+func TestModelNames(t *testing.T) {
+	var calls record
+	s := start(t, workersai.Options{OnCall: calls.add})
+	for _, c := range []struct{ path, body string }{
+		{"/run/" + older, `{"prompt":"x"}`},
+		{"/run/" + strings.ReplaceAll(older, "/", "%2F"), `{"prompt":"x"}`},
+		{"/run/%40cf%2fmeta/llama-3.1-8b-instruct-fp8", `{"prompt":"x"}`},
+		{"/run", `{"model":"` + older + `","input":{"prompt":"x"}}`},
+		{"/v1/responses", `{"model":"` + older + `","input":"x"}`},
+		{"/v1/messages", `{"model":"` + older + `","max_tokens":9,"messages":[{"role":"user","content":"x"}]}`},
+	} {
+		if a := s.post(c.path, c.body); a.status != 200 {
+			t.Errorf("%s: %d %s", c.path, a.status, a.body)
+		}
+	}
+	for _, c := range []struct{ path, body string }{
+		{"/v1/acct/gw/workers-ai/" + older, `{"prompt":"x"}`},
+		{"/v1/acct/gw/workers-ai/" + strings.ReplaceAll(older, "/", "%2F"), `{"prompt":"x"}`},
+		{"/v1/acct/gw/workers-ai/v1/chat/completions", `{"model":"` + older + `","messages":` + hello + `}`},
+		{"/v1/acct/gw/compat/chat/completions", `{"model":"workers-ai/` + older + `","messages":` + hello + `}`},
+	} {
+		if a := s.do("POST", s.root+c.path, c.body); a.status != 200 {
+			t.Errorf("%s: %d %s", c.path, a.status, a.body)
+		}
+	}
+	if got := calls.all(); len(got) != 10 {
+		t.Fatalf("%d calls", len(got))
+	}
+	for i, c := range calls.all() {
+		if c.Model != older {
+			t.Errorf("call %d was for %s", i, c.Model)
+		}
+	}
+}
+
+func TestForcedTool(t *testing.T) {
+	s := start(t, workersai.Options{})
+	tools := `"tools":[{"type":"function","function":{"name":"weather","parameters":{}}}]`
+	for _, choice := range []string{`"required"`, `{"type":"function","function":{"name":"weather"}}`} {
+		v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+tools+`,"tool_choice":`+choice+`}`))
+		m := v.Choices[0].Message
+		if m.Content != nil || len(m.ToolCalls) != 1 || m.ToolCalls[0].Function.Name != "weather" || m.ToolCalls[0].Function.Arguments != "{}" || v.Choices[0].Finish != "tool_calls" {
+			t.Errorf("%s: %+v", choice, m)
+		}
+	}
+	v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+tools+`}`))
+	if v.Choices[0].Message.Content == nil || v.Choices[0].Finish != "stop" {
+		t.Errorf("nothing forced: %+v", v.Choices[0])
+	}
+	native := s.post("/run/"+older, `{"prompt":"x",`+tools+`,"tool_choice":"required"}`)
+	if !strings.Contains(native.body, `"response":null,"tool_calls":[{"name":"weather","arguments":{}}]`) {
+		t.Error(native.body)
+	}
+	anthropic := s.post("/v1/messages", `{"model":"`+newer+`","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"weather","input_schema":{}}],"tool_choice":{"type":"any"}}`)
+	if !strings.Contains(anthropic.body, `"name":"weather","input":{}}],"stop_reason":"tool_use"`) {
+		t.Error(anthropic.body)
+	}
+}
+
+func TestStructuredOutput(t *testing.T) {
+	s := start(t, workersai.Options{})
+	format := `"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}}`
+	v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+format+`}`))
+	var object struct{ Simulated bool }
+	if err := json.Unmarshal([]byte(*v.Choices[0].Message.Content), &object); err != nil || !object.Simulated {
+		t.Errorf("%s: %v", *v.Choices[0].Message.Content, err)
+	}
+	native := decode[v4[struct{ Response struct{ Simulated bool } }]](t, s.post("/run/"+older, `{"prompt":"x",`+format+`}`))
+	if !native.Result.Response.Simulated {
+		t.Error("the native response is no object")
+	}
+	refused(t, s.post("/run/"+older, `{"prompt":"x","stream":true,`+format+`}`), 400, 5023, "stream")
+}
+
+func TestMessagesAndResponses(t *testing.T) {
+	s := start(t, workersai.Options{})
+	a := s.post("/v1/messages", `{"model":"`+older+`","max_tokens":2,"system":"Be brief.","messages":[{"role":"user","content":"What is a neuron?"}]}`)
+	if want := `"type":"message","role":"assistant","model":"` + older + `","content":[{"type":"text","text":"This is"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":6,"cache_read_input_tokens":0,"output_tokens":2,"neurons":0.134924}}`; !strings.HasSuffix(a.body, want) || a.header.Get("cf-ai-neurons") != "0.13" {
+		t.Errorf("%v\n%s\n%s", a.header, a.body, want)
+	}
+	a = s.post("/v1/responses", `{"model":"`+older+`","max_output_tokens":2,"instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"What is a neuron?"}]},{"type":"reasoning"}]}`)
+	for _, want := range []string{
+		`"object":"response"`, `"status":"incomplete","error":null,"incomplete_details":{"reason":"max_output_tokens"}`,
+		`"content":[{"type":"output_text","text":"This is","annotations":[]}]`,
+		`"output_tokens":2,"output_tokens_details":{"reasoning_tokens":0}`,
+	} {
+		if !strings.Contains(a.body, want) {
+			t.Errorf("%s\nhas no %s", a.body, want)
+		}
+	}
+}

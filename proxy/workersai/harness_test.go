@@ -1,0 +1,154 @@
+package workersai_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+)
+
+const (
+	older  = "@cf/meta/llama-3.1-8b-instruct-fp8" // 13778 in, 26128 out
+	newer  = "@cf/qwen/qwen3-30b-a3b-fp8"         // 4625 in, 30475 out
+	cached = "@cf/zai-org/glm-5.3-flash"          // 13636 in, 2727 cached, 45455 out; Workers Paid
+	paid   = "@cf/moonshotai/kimi-k2.6"
+)
+
+// noon is the simulator's clock in tests that do not move it.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// service is a simulator behind a real server.
+type service struct {
+	*workersai.Simulator
+	t    *testing.T
+	root string // of the server
+	ai   string // …/accounts/acct/ai
+}
+
+func start(t *testing.T, o workersai.Options) *service {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = func() time.Time { return noon }
+	}
+	sim := workersai.New(o)
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	return &service{sim, t, server.URL, server.URL + "/client/v4/accounts/acct/ai"}
+}
+
+// record keeps what a simulator tells of its calls.
+type record struct {
+	mu    sync.Mutex
+	calls []workersai.Call
+}
+
+func (r *record) add(c workersai.Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
+}
+
+func (r *record) all() []workersai.Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
+// last returns the call that came last, the zero value if there was none.
+func (r *record) last() workersai.Call {
+	all := r.all()
+	if len(all) == 0 {
+		return workersai.Call{}
+	}
+	return all[len(all)-1]
+}
+
+// answer is what came back; err is why the body broke off, if it did.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+// do sends a request with headers as name, value, name, value.
+func (s *service) do(method, url, body string, headers ...string) answer {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(data), err}
+}
+
+func (s *service) post(path, body string, headers ...string) answer {
+	s.t.Helper()
+	return s.do(http.MethodPost, s.ai+path, body, headers...)
+}
+
+func (s *service) get(path string) answer {
+	s.t.Helper()
+	return s.do(http.MethodGet, s.ai+path, "")
+}
+
+// decode reads a JSON answer that must be 200.
+func decode[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var v T
+	if a.err != nil || a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+		t.Fatalf("%d %s %v\n%s", a.status, a.header.Get("Content-Type"), a.err, a.body)
+	}
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%v\n%s", err, a.body)
+	}
+	return v
+}
+
+// v4 is the envelope of an answer.
+type v4[T any] struct {
+	Result  T    `json:"result"`
+	Success bool `json:"success"`
+	Errors  []struct {
+		Code    int
+		Message string
+	} `json:"errors"`
+	Info map[string]int `json:"result_info"`
+}
+
+type usage struct {
+	Prompt     int64   `json:"prompt_tokens"`
+	Completion int64   `json:"completion_tokens"`
+	Total      int64   `json:"total_tokens"`
+	Neurons    float64 `json:"neurons"`
+	Details    struct {
+		Cached int64 `json:"cached_tokens"`
+	} `json:"prompt_tokens_details"`
+}
+
+// refused checks that a is a v4 failure.
+func refused(t *testing.T, a answer, status, code int, says string) {
+	t.Helper()
+	var v v4[json.RawMessage]
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%d %v: %s", a.status, err, a.body)
+	}
+	if a.status != status || v.Success || len(v.Errors) == 0 || v.Errors[0].Code != code || !strings.Contains(v.Errors[0].Message, says) {
+		t.Errorf("%d %s\nwant %d with %d and %q", a.status, a.body, status, code, says)
+	}
+}
