@@ -79,6 +79,9 @@ func New(b Build) *Metrics {
 		for _, origin := range e.Origins {
 			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(e.Fault))
 		}
+		if e.Code.AboutCredentials() {
+			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(normalize.OriginUpstream), string(normalize.FaultOperator))
+		}
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),

@@ -108,10 +108,18 @@ func (f *Failure) Wait() time.Duration {
 // OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the slug. Call it
 // when the credentials that upstream refused were the proxy's own. Other failures stay as they are.
 func (f *Failure) OursRefused() {
-	switch f.Code {
-	case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
+	if f.Code.AboutCredentials() {
 		f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
 	}
+}
+
+// AboutCredentials reports whether c says that upstream refused credentials: the caller's, or the operator's after OursRefused.
+func (c Code) AboutCredentials() bool {
+	switch c {
+	case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
+		return true
+	}
+	return false
 }
 
 // Redact removes the literal secrets, also in their percent-encoded form, from everything of f that is sent.

@@ -38,7 +38,7 @@ func (p *Proxy) look(x *exchange, res *http.Response) error {
 	case kind == "text/event-stream":
 		return p.lookAtStream(x, res)
 	case opaque(kind) || encoded(res.Header) || x.route.body == bodyNone && res.ContentLength == 0:
-		x.pass()
+		x.watch.pass(true)
 		res.Body = body
 		return nil
 	}
@@ -57,7 +57,7 @@ func (p *Proxy) look(x *exchange, res *http.Response) error {
 		p.buffers.Put(buf)
 		return f
 	}
-	x.pass()
+	x.watch.pass(err == nil)
 	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
 	if err == io.EOF {
 		body.end = io.EOF
@@ -135,7 +135,7 @@ func (b *passing) Read(p []byte) (int, error) {
 	if b.end != nil {
 		return 0, b.end
 	}
-	n, err := b.x.readWithin(b.src, p)
+	n, err := b.x.watch.read(b.src, p)
 	if err != nil && err != io.EOF {
 		b.x.fail(b.x.broken(err))
 	}

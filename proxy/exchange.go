@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
@@ -31,13 +30,11 @@ type exchange struct {
 	body      *held
 	upload    *upload
 
-	ctx      context.Context // ends when the caller leaves or a time limit is over
-	cancel   context.CancelCauseFunc
-	caller   context.Context // ends when the caller leaves or Abort was called
-	inbound  *http.Request
-	limits   limits
-	deadline *time.Timer
-	passing  atomic.Bool // the answer is on its way to the caller
+	ctx     context.Context // ends when the caller leaves or a time limit is over
+	cancel  context.CancelCauseFunc
+	caller  context.Context // ends when the caller leaves or Abort was called
+	inbound *http.Request
+	watch   watchdog
 
 	writer    writer
 	attempts  int
@@ -143,12 +140,13 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	p.inFlight.Add(1)
 	p.metrics.Began()
-	x := &exchange{client: anonymous, began: time.Now(), inbound: r, limits: limits{firstByte: p.firstByteTimeout, idle: p.streamIdleTimeout}}
+	x := &exchange{client: anonymous, began: time.Now(), inbound: r}
 	x.mark = x.began
 	x.writer = writer{ResponseWriter: w, x: x}
 	x.requestID = requestID(r.Header)
 	x.caller = r.Context()
 	x.ctx, x.cancel = context.WithCancelCause(callContext{Context: x.caller, x: x})
+	x.watch.limits, x.watch.began, x.watch.expired = p.limits, x.began, x.cancel
 	return x
 }
 
@@ -177,9 +175,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // end closes the record: the time limit, the memory, one observation in each
 // series and one log line.
 func (p *Proxy) end(x *exchange) {
-	if x.deadline != nil {
-		x.deadline.Stop()
-	}
+	x.watch.stop()
 	x.cancel(nil)
 	p.bodies.release(x.body)
 	x.lap()

@@ -69,9 +69,9 @@ func (x *exchange) broken(err error) *normalize.Failure {
 	}
 	switch x.aborted() {
 	case errFirstByte:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(x.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(x.watch.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
 	case errIdle:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(x.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(x.watch.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
 	case errShutdown:
 		return unable(normalize.ShuttingDown, "", err)
 	}

@@ -26,6 +26,7 @@ func NewTransport() *http.Transport {
 		ExpectContinueTimeout:  time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 256 << 10,
+		ReadBufferSize:         8 << 10,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }
@@ -42,7 +43,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	x.attempts++
 	x.lap()
-	x.await()
+	x.watch.await()
 	res, err := t.next.RoundTrip(r)
 	x.resume()
 	return res, err

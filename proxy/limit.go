@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,33 +12,74 @@ type limits struct {
 	idle      time.Duration // between bytes after that
 }
 
+// A watchdog ends a call whose upstream is silent for too long. Only waits for
+// upstream count: a caller who reads slowly is not upstream being silent.
+//
+// Its timer is not set anew for each read, which would wake the runtime's poller
+// every time; it looks at when the present wait began and sleeps on.
+type watchdog struct {
+	limits  limits
+	expired func(cause error)
+	began   time.Time
+	timer   *time.Timer
+	waiting atomic.Int64 // when the present wait began, ns after began; 0: none
+	passing atomic.Bool  // the answer is on its way to the caller
+}
+
 // await begins the wait for the answer of an attempt.
-func (x *exchange) await() {
-	x.passing.Store(false)
-	if x.deadline != nil {
-		x.deadline.Reset(x.limits.firstByte)
+func (w *watchdog) await() {
+	w.passing.Store(false)
+	w.wait()
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.limits.firstByte, w.look)
 		return
 	}
-	x.deadline = time.AfterFunc(x.limits.firstByte, func() {
-		if x.passing.Load() {
-			x.cancel(errIdle)
-		} else {
-			x.cancel(errFirstByte)
-		}
-	})
+	w.timer.Reset(w.limits.firstByte)
 }
 
-// pass ends that wait. From now on only reads from upstream are limited, each
-// one anew: a caller who reads slowly is not upstream being silent.
-func (x *exchange) pass() {
-	x.passing.Store(true)
-	x.deadline.Stop()
+// pass ends that wait: the answer's first bytes are there. more says that the
+// rest of it is still to be read.
+func (w *watchdog) pass(more bool) {
+	w.passing.Store(true)
+	w.waiting.Store(0)
+	if more {
+		w.timer.Reset(w.limits.idle)
+	} else {
+		w.timer.Stop()
+	}
 }
 
-// readWithin reads once and gives upstream the idle time limit for it.
-func (x *exchange) readWithin(src io.Reader, p []byte) (int, error) {
-	x.deadline.Reset(x.limits.idle)
+// read reads once from upstream, on its time.
+func (w *watchdog) read(src io.Reader, p []byte) (int, error) {
+	w.wait()
 	n, err := src.Read(p)
-	x.deadline.Stop()
+	w.waiting.Store(0)
 	return n, err
+}
+
+// stop ends the watch.
+func (w *watchdog) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+func (w *watchdog) wait() { w.waiting.Store(max(1, int64(time.Since(w.began)))) }
+
+// look is called by the timer.
+func (w *watchdog) look() {
+	limit, cause := w.limits.firstByte, errFirstByte
+	if w.passing.Load() {
+		limit, cause = w.limits.idle, errIdle
+	}
+	since := w.waiting.Load()
+	if since == 0 {
+		w.timer.Reset(limit)
+		return
+	}
+	if left := limit - (time.Since(w.began) - time.Duration(since)); left > 0 {
+		w.timer.Reset(left)
+		return
+	}
+	w.expired(cause)
 }

@@ -61,9 +61,8 @@ type Proxy struct {
 	hosts       Hosts
 	crossOrigin *http.CrossOriginProtection
 
-	firstByteTimeout  time.Duration
-	streamIdleTimeout time.Duration
-	retryAfterMax     time.Duration
+	limits        limits
+	retryAfterMax time.Duration
 
 	models   map[string]struct{}
 	simulate bool
@@ -113,7 +112,7 @@ func New(c Config) (*Proxy, error) {
 	p := &Proxy{
 		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
-		firstByteTimeout: c.FirstByteTimeout, streamIdleTimeout: c.StreamIdleTimeout, retryAfterMax: c.RetryAfterMax,
+		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout}, retryAfterMax: c.RetryAfterMax,
 		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate,
 		bodies: bodies{
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,

@@ -263,12 +263,6 @@ func TestCallerGoneIs3008(t *testing.T) {
 }
 
 func TestBodies(t *testing.T) {
-	var calls atomic.Int64
-	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
-		n, err := io.Copy(io.Discard, r.Body)
-		answerJSON(200, fmt.Sprintf(`{"result":{"bytes":%d,"err":"%v"},"success":true}`, n, err))(w, r)
-	}))
 	big := strings.Repeat("x", 1<<20)
 	exact := `{"prompt":"` + strings.Repeat("x", 1<<20-13) + `"}`
 	chunked := func(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
@@ -293,7 +287,12 @@ func TestBodies(t *testing.T) {
 		{"no model", "/v1/chat/completions", strings.NewReader(`{"messages":[]}`), 400, "incomplete_request", false},
 		{"a field twice", "/v1/chat/completions", strings.NewReader(`{"model":"a","mod\u0065l":"b"}`), 400, "bad_input", false},
 	} {
-		before := calls.Load()
+		var calls atomic.Int64
+		b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			n, err := io.Copy(io.Discard, r.Body)
+			answerJSON(200, fmt.Sprintf(`{"result":{"bytes":%d,"err":"%v"},"success":true}`, n, err))(w, r)
+		}))
 		res, err := http.Post(b.url+c.path, "application/x-www-form-urlencoded", c.body)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -311,8 +310,8 @@ func TestBodies(t *testing.T) {
 			}
 		}
 		// An upload that is cut may or may not have begun to arrive.
-		if cut := c.name == "raw bytes too large, chunked"; !cut && (calls.Load() > before) != c.reaches {
-			t.Errorf("%s: reached upstream: %v", c.name, calls.Load() > before)
+		if cut := c.name == "raw bytes too large, chunked"; !cut && (calls.Load() > 0) != c.reaches {
+			t.Errorf("%s: reached upstream: %v", c.name, calls.Load() > 0)
 		}
 	}
 }

@@ -31,12 +31,12 @@ func (h *chunkHead) note(event []byte) {
 // repairUsage returns the valid chunk for a native usage event, nil for any
 // other event. The usage is passed on as it stands.
 func (h *chunkHead) repairUsage(event []byte, x *exchange) []byte {
-	if !bytes.Contains(event, []byte(`"usage"`)) || !bytes.Contains(event, []byte(`"response"`)) {
+	if !isNativeUsage(event) {
 		return nil
 	}
 	fields := topLevel(eventData(event))
 	usage := fields["usage"]
-	if fields["response"] == nil || fields["choices"] != nil || len(usage) == 0 || usage[0] != '{' {
+	if fields["response"] == nil || len(usage) == 0 || usage[0] != '{' {
 		return nil
 	}
 	chunk := append(make([]byte, 0, len(event)+128), `data: {"id":`...)

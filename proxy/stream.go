@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	eventBuffer    = 4 << 10  // where a stream's buffer begins
+	eventBuffer    = 8 << 10  // where a stream's buffer begins
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
 )
 
@@ -56,7 +56,7 @@ func (p *Proxy) lookAtStream(x *exchange, res *http.Response) error {
 	if s.over != nil && s.events == 0 {
 		return x.failure
 	}
-	x.pass()
+	x.watch.pass(true)
 	res.Body = s
 	return nil
 }
@@ -78,7 +78,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.over != nil {
 			return 0, s.over
 		}
-		n, err := s.x.readWithin(s.src, s.room())
+		n, err := s.x.watch.read(s.src, s.room())
 		s.take(n, err)
 	}
 }
@@ -113,7 +113,7 @@ func (s *stream) take(n int, err error) {
 		// What a closing event says of itself stands at its beginning.
 		s.events++
 		s.oversized = true
-		s.complete = s.complete || completes(s.buf[s.ready:s.end])
+		s.complete = s.complete || completes(s.buf[s.ready:s.end], s.x.route.protocol)
 	}
 	if s.oversized && s.over == nil {
 		s.ready = s.end
@@ -156,11 +156,14 @@ func (s *stream) event(end int) {
 		return
 	}
 	s.events++
-	s.complete = s.complete || completes(event)
+	ends := completes(event, s.x.route.protocol)
+	s.complete = s.complete || ends
 	if s.x.route.repaired {
-		if chunk := s.head.repairUsage(event, s.x); chunk != nil {
-			s.replace(end, chunk)
-			return
+		if ends {
+			if chunk := s.head.repairUsage(event, s.x); chunk != nil {
+				s.replace(end, chunk)
+				return
+			}
 		}
 		s.head.note(event)
 	}
@@ -218,34 +221,59 @@ func hasFields(event []byte) bool {
 	return false
 }
 
-// completes reports whether an event is one after which a stream is whole: the
-// end marks of the four protocols, or the native usage that comes last.
-func completes(event []byte) bool {
-	return bytes.Contains(event, []byte("[DONE]")) && isDone(event) ||
-		stringMember(event, "finish_reason") ||
-		bytes.Contains(event, []byte(`"message_stop"`)) || bytes.Contains(event, []byte(`"response.completed"`)) ||
-		bytes.Contains(event, []byte(`"response.incomplete"`)) ||
-		bytes.Contains(event, []byte(`"usage"`)) && bytes.Contains(event, []byte(`"response"`)) && !bytes.Contains(event, []byte(`"choices"`))
+// completes reports whether an event is one after which a stream of the given
+// protocol is whole: its end mark, or the native usage that comes last.
+func completes(event []byte, protocol normalize.Protocol) bool {
+	switch protocol {
+	case normalize.ProtocolAnthropic:
+		return says(event, "message_stop")
+	case normalize.ProtocolResponses:
+		return says(event, "response.completed") || says(event, "response.incomplete") || isDone(event)
+	}
+	return isDone(event) || stringMember(event, "finish_reason") != nil || isNativeUsage(event)
+}
+
+// says reports whether an event names itself so: in its event field, or as the
+// type that its data begins with.
+func says(event []byte, kind string) bool {
+	if name, ok := bytes.CutPrefix(event, []byte("event: ")); ok {
+		return bytes.HasPrefix(name, []byte(kind))
+	}
+	const near = 200 // an event names itself at its beginning, and may be huge
+	return bytes.HasPrefix(stringMember(event[:min(len(event), near)], "type"), []byte(kind+`"`))
+}
+
+// isNativeUsage reports whether an event looks like {"response":"","usage":{…}}.
+func isNativeUsage(event []byte) bool {
+	// Nearly every event of an OpenAI stream is told by the first look.
+	return !bytes.Contains(event, []byte(`"choices"`)) && bytes.Contains(event, []byte(`"usage"`)) && bytes.Contains(event, []byte(`"response"`))
 }
 
 // isDone reports whether an event's data is [DONE] and nothing else.
 func isDone(event []byte) bool {
+	if len(event) > 64 {
+		return false
+	}
 	_, data, ok := bytes.Cut(event, []byte("data:"))
 	return ok && string(bytes.TrimSpace(data)) == "[DONE]"
 }
 
-// stringMember reports whether an event has a member of that name whose value is
-// a string. Inside a model's text the closing quote would be escaped, so text
-// that speaks of the member does not count.
-func stringMember(event []byte, name string) bool {
-	i := bytes.Index(event, []byte(`"`+name+`"`))
-	if i < 0 {
-		return false
+// stringMember returns what follows the opening quote of the first member of
+// that name whose value is a string, nil where there is none. Inside a model's
+// text the closing quote of the name would be escaped, so text that speaks of
+// the member does not count.
+func stringMember(event []byte, name string) []byte {
+	i := bytes.Index(event, []byte(name+`"`))
+	if i < 1 || event[i-1] != '"' {
+		return nil
 	}
-	rest := bytes.TrimLeft(event[i+len(name)+2:], " \t")
+	rest := bytes.TrimLeft(event[i+len(name)+1:], " \t")
 	if len(rest) == 0 || rest[0] != ':' {
-		return false
+		return nil
 	}
 	rest = bytes.TrimLeft(rest[1:], " \t")
-	return len(rest) > 0 && rest[0] == '"'
+	if len(rest) == 0 || rest[0] != '"' {
+		return nil
+	}
+	return rest[1:]
 }

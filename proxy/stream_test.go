@@ -177,10 +177,15 @@ func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
 
 func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
 	text := `data: {"choices":[{"delta":{"content":"say \"finish_reason\":\"stop\" and [DONE] and \"message_stop\" {\"error\":{\"code\":4006}} \"success\":false"},"finish_reason":null}]}` + "\n\n"
-	b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
-	_, answer, cut := b.stream(chatPath, streamChat)
-	if rest, ok := strings.CutPrefix(answer, text); !ok || !cut || !strings.Contains(rest, `"name":"stream_interrupted"`) {
-		t.Errorf("cut %v: %.600s", cut, answer)
+	delta := func(text string) string {
+		return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"" + text + "\"}}\n\n"
+	}
+	for path, text := range map[string]string{chatPath: text, "/v1/messages": delta("message_stop"), "/v1/responses": delta("response.completed"), "/v1/responses?created": "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"status\":\"in_progress\",\"usage\":null}}\n\n"} {
+		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
+		_, answer, cut := b.stream(path, streamChat)
+		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut || !strings.Contains(rest, `"name":"stream_interrupted"`) {
+			t.Errorf("%s: cut %v: %.600s", path, cut, answer)
+		}
 	}
 }
 
@@ -234,8 +239,8 @@ func (p *pieces) Close() error { return nil }
 // play runs a text through a stream, split into pieces.
 func play(p *Proxy, path, text string, sizes []byte, end error) (out string, failure normalize.Code, err error) {
 	x := p.begin(&discard{header: http.Header{}}, requestFor(path))
-	x.await()
-	defer x.deadline.Stop()
+	x.watch.await()
+	defer x.watch.stop()
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
 	x.destination, _ = resolve("POST", path)
 	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: &pieces{text: text, sizes: sizes, err: end}}
@@ -311,7 +316,7 @@ func BenchmarkStream(b *testing.B) {
 			buf := make([]byte, bufferSize)
 			for b.Loop() {
 				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(chatPath))
-				x.await()
+				x.watch.await()
 				x.destination, _ = resolve("POST", chatPath)
 				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}}
 				if err := bench.proxy.lookAtStream(x, res); err != nil {
@@ -322,7 +327,7 @@ func BenchmarkStream(b *testing.B) {
 						break
 					}
 				}
-				x.deadline.Stop()
+				x.watch.stop()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/event")
 		})
