@@ -243,8 +243,7 @@ func firstByte(b []byte) byte {
 func (p *Proxy) understand(x *exchange, r *http.Request) error {
 	found, err := inspect(x.body.data, x.route.name == "run")
 	if err != nil {
-		var wrong *errInput
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*errInput](err); ok {
 			return refuse(normalize.BadInput, wrong.text, wrong.field)
 		}
 		if x.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {

@@ -159,7 +159,7 @@ func (p *Proxy) bearerOf(token string) []string {
 
 // aborted returns why this proxy itself ended a call, nil if it did not.
 func (x *exchange) aborted() error {
-	switch cause := context.Cause(x.ctx); cause { //nolint:errorlint // our own values, never wrapped
+	switch cause := context.Cause(x.ctx); cause {
 	case errFirstByte, errIdle, errShutdown:
 		return cause
 	}

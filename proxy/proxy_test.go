@@ -433,7 +433,7 @@ func TestAbortEndsStreamsWithATerminalEvent(t *testing.T) {
 	<-b.proxy.Idle()
 }
 
-type panicking struct{ after bool }
+type panicking struct{}
 
 func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("secret: " + testToken) }
 

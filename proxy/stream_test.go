@@ -271,7 +271,7 @@ func FuzzStream(f *testing.F) {
 		if native {
 			path = "/run/" + testModel
 		}
-		end := error(io.EOF)
+		end := io.EOF
 		if !clean {
 			end = io.ErrUnexpectedEOF
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -168,9 +169,7 @@ func TestEveryTaskPassesUnchanged(t *testing.T) {
 				recorder := httptest.NewRecorder()
 				sim.ServeHTTP(recorder, r)
 				upstream.answer = recorder.Body.Bytes()
-				for k, v := range recorder.Header() {
-					w.Header()[k] = v
-				}
+				maps.Copy(w.Header(), recorder.Header())
 				w.WriteHeader(recorder.Code)
 				_, _ = w.Write(upstream.answer)
 			}), func(c *Config) { c.Models = append(c.Models, testModel) })

@@ -1,0 +1,55 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Packages that have benchmarks worth comparing, and how often each runs.
+BENCH_PACKAGES ?= ./proxy/... ./normalize/...
+BENCH_COUNT ?= 6
+BENCH ?= .
+# Where this run's figures go, and earlier ones to compare with: make bench BENCH_OUT=new.bench BENCH_BASE=old.bench
+BENCH_OUT ?= bin/new.bench
+BENCH_BASE ?=
+
+# Time of each fuzz target, and rounds of every test, in a soak.
+FUZZTIME ?= 10m
+SOAK_COUNT ?= 20
+
+TOOL := go tool -modfile=.ci/tools/go.mod
+
+.PHONY: help demo build test lint fmt bench soak soak-tests soak-fuzz clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## run the proxy in front of a simulated Workers AI: no account needed
+	@go run ./cmd/neuronward demo
+
+build: ## build bin/neuronward with its version and commit
+	@bash .ci/build
+
+test: ## everything that decides whether main is green: build, lint, tests, fuzz seeds, README
+	@bash .ci/test
+
+lint: ## go vet, golangci-lint, dead code, shellcheck
+	@bash .ci/test vet lint
+
+fmt: ## format the Go code
+	@$(TOOL) golangci-lint fmt ./...
+
+bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE, if given)
+	@mkdir -p $(dir $(BENCH_OUT))
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) $(BENCH_PACKAGES) | tee $(BENCH_OUT)
+	@$(TOOL) benchstat $(BENCH_BASE) $(BENCH_OUT)
+	@if grep -q 'impl=stock' $(BENCH_OUT); then echo; $(TOOL) benchstat -col '/impl@(stock neuronward)' $(BENCH_OUT); fi
+
+soak: soak-tests soak-fuzz ## hours: every test SOAK_COUNT times under the race detector, every fuzz target for FUZZTIME
+
+soak-tests:
+	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
+
+soak-fuzz:
+	@bash .ci/fuzz $(FUZZTIME)
+
+clean: ## remove what was built
+	rm -rf bin dist coverage
