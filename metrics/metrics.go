@@ -30,6 +30,7 @@ type Metrics struct {
 	overhead     prometheus.Histogram
 	inFlight     prometheus.Gauge
 	unclassified *prometheus.CounterVec
+	quota        quotaSeries
 }
 
 // New returns the series on a fresh registry, together with Go's and the
@@ -68,6 +69,7 @@ func New(b Build) *Metrics {
 			Name: "neuronward_unclassified_total",
 			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
 		}, []string{"status"}),
+		quota: newQuotaSeries(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "neuronward_build_info",
@@ -88,6 +90,7 @@ func New(b Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, build,
 	)
+	m.registry.MustRegister(m.quota.collectors()...)
 	return m
 }
 

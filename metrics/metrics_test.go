@@ -48,6 +48,7 @@ func TestNamesAndHelpPassTheLinter(t *testing.T) {
 	m.Began()
 	m.Ended(&Call{Route: "run", Model: Other, Client: "anonymous", Result: ResultOK, Duration: time.Second, FirstByte: time.Second})
 	m.Unclassified(418)
+	spend(m)
 	problems, err := testutil.GatherAndLint(m.Gatherer())
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)

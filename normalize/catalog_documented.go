@@ -95,7 +95,7 @@ var documented = []Entry{
 	},
 	{
 		Code: InvalidModelID, Slug: "invalid_model_id", Number: 3042, Status: 404, Type: TypeNotFound, OpenAI: "model_not_found",
-		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceDocumented,
+		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
 		Summary:   "The model name is not a name at all.",
 		Action:    "Write the model as @cf/author/name, taken from GET /v1/models.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",

@@ -91,6 +91,10 @@ func TestIsFailure(t *testing.T) {
 		"warnings beside a success": `{"success":true,"errors":[{"code":1}],"result":{}}`,
 		"errors is null":            `{"errors":null,"error":"","result":{}}`, "PNG": "\x89PNG\r\n\x1a\n", "MP3": "ID3\x03", "array": `[{"error":1}]`, "text": "an error", "string": `"error"`, "XML": "<svg xmlns='x'>",
 		"a number for error": `{"error":0}`, "name alone": `{"name":"AiError","result":{}}`, "object": `{"object":"list"}`, "quotes": `{"a":"\\","b":"\"error\":{"}`,
+		"success in Python": `{'success': True, 'errors': [{'code': 1}]}`, "no code": `{"internalCode":0,"result":{}}`, "a code that is none": `{"internalCode":null,"result":{}}`,
+		"error of nothing beside a success": `{"error":{},"success":true}`, "error cut short": `{"error":"`, "a name and a status that is fine": `{"name":"AiError","httpCode":200}`,
+		"a name and a status that is none": `{"name":"AiError","httpCode":600}`, "a status alone": `{"httpCode":500,"result":{}}`, "no name": `{"name":"","httpCode":500}`, "a type that is a number": `{"type":5,"object":null}`,
+		"a class without its colon": "AiErrors: x", "half a class": "AiErro",
 	} {
 		if IsFailure([]byte(body)) {
 			t.Errorf("%s is a failure", name)
@@ -102,7 +106,8 @@ func TestIsFailure(t *testing.T) {
 		"error string": `{"error":"x"}`, "error of nothing": `{"error":{}}`, "errors": `{"errors":[{"code":1}]}`, "errors, success later false": `{"errors":[{}],"success":false}`,
 		"flat": `{"internalCode":5006,"message":"x"}`, "flat by name": `{"name":"AiError","httpCode":400}`, "flat as text": `{"internalCode":"5006"}`, "object error": `{"object":"error"}`,
 		"type error": ` {"type" : "error"}`, "page": "<html>", "doctype": "\ufeff\n<!DOCTYPE HTML PUBLIC", "heading": "<H1>x", "AiError": "AiError: 3040: x", "JSON string": `"AiError: Request timeout"`,
-		"edge": "error code: 1015", "late success": `{"result":"` + strings.Repeat("x", 60000) + `","success":false}`,
+		"edge": "error code: 1015", "class alone": "AiError:", "success is null": `{"success":null,"errors":[{"code":1}]}`, "flat, highest digit": `{"internalCode":9001}`, "flat, lowest digit": `{"internalCode":1001}`,
+		"flat by name, 5xx": `{"name":"AiError","httpCode":500}`, "type in Python": `{'type': 'error'}`, "failed response": `{"type":"response.failed"}`, "paragraph": "<P>", "late success": `{"result":"` + strings.Repeat("x", 60000) + `","success":false}`,
 	} {
 		if !IsFailure([]byte(body)) {
 			t.Errorf("%s is no failure", name)

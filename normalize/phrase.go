@@ -245,7 +245,7 @@ func isUUID(s string) bool {
 
 func hexDashes(s string) bool {
 	for i := range len(s) {
-		if c := s[i] | 0x20; s[i] != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+		if c := s[i]; c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return false
 		}
 	}

@@ -18,7 +18,7 @@ func (p *Proxy) access(x *exchange, r *http.Request) error {
 			"Call it by IP address or as localhost, or add the name to NEURONWARD_HOSTS.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
-	reference := x.route != nil && x.route.name == "errors" && r.Method == http.MethodGet
+	reference := x.route != nil && x.route.name == "errors" && r.Method != http.MethodPost
 	if !reference && p.crossSite(r) {
 		return forbidden("A web page of another site sent this request. Call this proxy from a server, not from a browser.")
 	}

@@ -1,9 +1,13 @@
 package proxy
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/neuronward/neuronward/normalize"
 )
@@ -14,12 +18,22 @@ import (
 func (p *Proxy) inspectAnswer(res *http.Response) error {
 	x, h := exchangeOf(res.Request.Context()), res.Header
 	x.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
+	p.heard(x, h)
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") { // no page is let in
+			delete(h, name)
+		}
+	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return p.upstreamFailure(x, res, p.readFailure(x, res.Body))
 	}
 	x.answered, x.neurons = true, h.Get("Cf-Ai-Neurons")
 	if err := p.look(x, res); err != nil {
 		return err
+	}
+	if x.claim.reservation != nil {
+		x.claim.reservation.Accepted()
+		x.limitHeaders(h)
 	}
 	id := []string{x.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
@@ -35,35 +49,54 @@ func (p *Proxy) look(x *exchange, res *http.Response) error {
 	kind := mediaType(res.Header.Get("Content-Type"))
 	body := &passing{x: x, src: res.Body}
 	switch {
-	case kind == "text/event-stream":
+	case kind == "text/event-stream" && !encoded(res.Header):
 		return p.lookAtStream(x, res)
-	case opaque(kind) || encoded(res.Header) || x.route.body == bodyNone && res.ContentLength == 0:
+	case opaque(kind) || kind == "text/event-stream" || res.StatusCode == http.StatusNoContent:
 		x.watch.pass(true)
 		res.Body = body
 		return nil
 	}
 	buf := p.buffers.Get()
-	n, err := fill(x, res.Body, buf)
-	if n == 0 && err == io.EOF || err == nil && firstByte(buf[:n]) == '{' || firstByte(buf[:n]) == '<' {
-		// JSON is looked at as far as the buffer goes: a failure is short.
-		n, err = fillUp(x, res.Body, buf, n, err)
-	}
+	n, err := p.lookAhead(x, res, kind, buf)
 	if err != nil && err != io.EOF {
 		p.buffers.Put(buf)
 		return x.broken(err)
 	}
-	if normalize.IsFailure(buf[:n]) {
+	if normalize.IsFailure(decoded(res.Header, buf[:n])) {
 		f := p.upstreamFailure(x, res, buf[:n])
 		p.buffers.Put(buf)
 		return f
 	}
 	x.watch.pass(err == nil)
 	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
+	if x.claim.meter != nil && firstByte(buf[:n]) == '{' {
+		body.meter = x.claim.meter
+		body.meter.write(buf[:n])
+	}
 	if err == io.EOF {
 		body.end = io.EOF
 	}
 	res.Body = body
 	return nil
+}
+
+// lookAhead reads as much of an answer as tells whether it is a failure: JSON and
+// pages as far as the buffer goes, since a failure is short; a text until it has
+// shown how it begins.
+func (p *Proxy) lookAhead(x *exchange, res *http.Response, kind string, buf []byte) (n int, err error) {
+	const beginning = 32 // bytes; longer than any word that upstream's texts begin with
+	for err == nil && n < len(buf) {
+		first := firstByte(buf[:n])
+		json := first == '{' || first == '<' || encoded(res.Header)
+		text := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == ""
+		if first != 0 && !json && (!text || n >= beginning) {
+			break
+		}
+		var m int
+		m, err = fill(x, res.Body, buf[n:])
+		n += m
+	}
+	return n, err
 }
 
 // fill reads once, on upstream's time.
@@ -74,21 +107,19 @@ func fill(x *exchange, src io.Reader, buf []byte) (int, error) {
 	return n, err
 }
 
-// fillUp reads on until the buffer is full or the answer ends.
-func fillUp(x *exchange, src io.Reader, buf []byte, n int, err error) (int, error) {
-	for err == nil && n < len(buf) {
-		var m int
-		m, err = fill(x, src, buf[n:])
-		n += m
-	}
-	return n, err
-}
+// failureLimit is how long the body of a failure may take: what came until then
+// decides.
+const failureLimit = 5 * time.Second
+
+var errSlowFailure = errors.New("the body of a failure took too long")
 
 // readFailure reads the body of a failure as far as it can matter. One that
 // breaks off is judged by what came.
 func (p *Proxy) readFailure(x *exchange, src io.Reader) []byte {
 	x.lap()
+	slow := time.AfterFunc(failureLimit, func() { x.cancel(errSlowFailure) })
 	body, err := io.ReadAll(io.LimitReader(src, normalize.MaxErrorBody))
+	slow.Stop()
 	x.resume()
 	if err != nil {
 		p.log.Debug("upstream's failure broke off", "request_id", x.requestID, "err", err)
@@ -114,6 +145,20 @@ func encoded(h http.Header) bool {
 	return e != "" && !strings.EqualFold(e, "identity")
 }
 
+// decoded returns the beginning of an answer in the clear. Upstream is asked not
+// to compress; what sits in front of it may do so all the same.
+func decoded(h http.Header, b []byte) []byte {
+	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
+		return b
+	}
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return b
+	}
+	clear, _ := io.ReadAll(io.LimitReader(r, bufferSize)) // it may well be cut short
+	return clear
+}
+
 // passing is the body of an answer on its way: what was looked at, then the rest
 // as upstream sends it. It notes what ends it.
 type passing struct {
@@ -123,6 +168,7 @@ type passing struct {
 	buf     []byte // the pooled buffer behind ahead
 	ahead   []byte // looked at, not yet passed on
 	end     error  // what follows ahead; nil: more from src
+	meter   *meter // of an answer that says what it cost; nil: of none
 }
 
 // Read implements io.Reader.
@@ -136,6 +182,9 @@ func (b *passing) Read(p []byte) (int, error) {
 		return 0, b.end
 	}
 	n, err := b.x.watch.read(b.src, p)
+	if b.meter != nil {
+		b.meter.write(p[:n])
+	}
 	if err != nil && err != io.EOF {
 		b.x.fail(b.x.broken(err))
 	}

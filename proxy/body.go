@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,6 +87,7 @@ func (r *heldReader) Close() error { return nil }
 // An upload is a body that streams through: raw audio, an image, multipart.
 type upload struct {
 	io.Reader
+	prefix []byte // what was read ahead of it
 	closer io.Closer
 	left   int64
 	failed atomic.Pointer[normalize.Failure] // why reading stopped, if it was not the end
@@ -122,6 +124,7 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
 	}
+	r.Body = &patient{ReadCloser: r.Body, deadline: http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline}
 	if err := p.hold(x, r); err != nil {
 		return err
 	}
@@ -139,11 +142,12 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	if size < 0 || size > smallBody {
 		size = smallBody
 	}
-	if err := b.take(x.ctx, smallBody); err != nil {
+	room := min(smallBody, b.max)
+	if err := b.take(x.ctx, room); err != nil {
 		return err
 	}
 	pooled := b.pool.Get().(*[]byte)
-	h := &held{pooled: pooled, room: smallBody}
+	h := &held{pooled: pooled, room: room}
 	data, n, err := *pooled, 0, error(nil)
 	for int64(n) < size && err == nil && firstByte(data[:n]) == 0 {
 		var m int
@@ -156,7 +160,8 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 			return unreadable(err)
 		}
 		// The few bytes read so far are copied: the pool gets its buffer back now.
-		x.upload = &upload{Reader: io.MultiReader(bytes.NewReader(bytes.Clone(data[:n])), r.Body), closer: r.Body, left: b.max}
+		prefix := bytes.Clone(data[:n])
+		x.upload = &upload{Reader: io.MultiReader(bytes.NewReader(prefix), r.Body), prefix: prefix, closer: r.Body, left: b.max}
 		b.release(h)
 		return nil
 	}
@@ -184,18 +189,18 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	return nil
 }
 
-// grow moves a body that does not fit into a larger buffer: of the declared size
-// at once, else of twice the size.
+// grow moves a body that does not fit into a buffer of twice the size. What a
+// caller declares is not believed before it is sent: memory is taken as it comes.
 func (b *bodies) grow(ctx context.Context, h *held, data []byte, declared int64) ([]byte, error) {
-	size := 2 * int64(len(data))
-	if declared > int64(len(data)) {
-		size = declared + 1 // the read that finds the end needs a place to read into
+	size := min(2*int64(len(data)), b.max+1)
+	if declared >= int64(len(data)) {
+		size = min(size, declared+1) // the read that finds the end needs a place to read into
 	}
-	size = min(size, b.max+1)
-	if err := b.take(ctx, size-h.room); err != nil {
+	room := min(size, b.max)
+	if err := b.take(ctx, room-h.room); err != nil {
 		return nil, err
 	}
-	h.room = size
+	h.room = room
 	larger := make([]byte, size)
 	copy(larger, data)
 	if h.pooled != nil {
@@ -280,14 +285,40 @@ func tooLarge() *normalize.Failure {
 	return refuse(normalize.RequestTooLarge, "", "")
 }
 
-// unreadable says that the caller's body broke off or was malformed on the wire.
+// unreadable says that the caller's body broke off, stood still, or was malformed
+// on the wire.
 func unreadable(err error) *normalize.Failure {
-	return &normalize.Failure{
-		Code:      normalize.IncompleteRequest,
-		Message:   "Request is missing headers or body: the body could not be read to its end.",
-		MatchedBy: normalize.MatchedRequest,
-		Err:       err,
+	why := "the body could not be read to its end."
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		why = "nothing more of the body came for " + text(bodyPause) + "."
 	}
+	f := refuse(normalize.IncompleteRequest, "Request is missing headers or body: "+why, "")
+	f.Err = err
+	return f
+}
+
+// bodyPause is how long a caller may pause while it sends its body.
+const bodyPause = 30 * time.Second
+
+// A patient body ends when its caller pauses for too long: what waits for it
+// holds memory that others need.
+type patient struct {
+	io.ReadCloser
+	deadline func(time.Time) error
+	set      time.Time
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if now := time.Now(); now.Sub(p.set) > time.Second {
+		p.set = now
+		_ = p.deadline(now.Add(bodyPause)) // a writer that knows none has no slow callers
+	}
+	n, err := p.ReadCloser.Read(b)
+	if err != nil {
+		// It must not strike while the answer is on its way.
+		_ = p.deadline(time.Time{})
+	}
+	return n, err
 }
 
 // bytesText is a size for people, in the units of the configuration.

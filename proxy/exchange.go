@@ -39,8 +39,10 @@ type exchange struct {
 	writer    writer
 	attempts  int
 	answered  bool // upstream has sent headers of success
+	streaming bool // and events, which the caller has or is about to get
 	upstream  upstreamIDs
 	neurons   string // cf-ai-neurons as it came
+	claim     claim
 	failure   *normalize.Failure
 	complete  bool      // the answer was delivered whole
 	began     time.Time // arrival
@@ -126,7 +128,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.written += int64(n)
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.failed = true
 	}
 	return n, err
@@ -195,6 +197,7 @@ func (p *Proxy) end(x *exchange) {
 	}
 	if x.failure != nil {
 		p.metrics.Failed(x.failure.Code, x.failure.Origin, x.failure.Fault)
+		p.noteFailure(x)
 	}
 	p.metrics.Ended(&metrics.Call{
 		Route: x.routeName(), Model: p.modelLabel(x.model), Client: x.client, Stream: x.stream,

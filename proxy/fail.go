@@ -40,6 +40,7 @@ func (p *Proxy) fail(x *exchange, err error) {
 	}
 	h := x.writer.Header()
 	f.SetHeader(h, p.retryAfterMax)
+	x.limitHeaders(h)
 	if x.upstream.ray != "" {
 		h.Set("Cf-Ray", p.redacted(x.upstream.ray, x))
 	}
@@ -73,7 +74,9 @@ func (x *exchange) broken(err error) *normalize.Failure {
 	case errIdle:
 		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(x.watch.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
 	case errShutdown:
-		return unable(normalize.ShuttingDown, "", err)
+		f := refuse(normalize.ShuttingDown, "", "")
+		f.Err = err
+		return f
 	}
 	if x.caller.Err() != nil {
 		return unable(normalize.Aborted, "Request was aborted: the caller left before the answer.", err)
@@ -109,13 +112,16 @@ func unreachable(err error) string {
 
 // upstreamFailure turns an answer of upstream's that is a failure into ours.
 func (p *Proxy) upstreamFailure(x *exchange, res *http.Response, body []byte) *normalize.Failure {
-	return p.attribute(x, normalize.Classify(res.StatusCode, res.Header, body), res.StatusCode)
+	f := normalize.Classify(res.StatusCode, res.Header, body)
+	p.latch(x, f, res.StatusCode, false)
+	return p.attribute(x, f, res.StatusCode)
 }
 
 // attribute completes what upstream said with what only this proxy knows: whose
 // credentials were refused, when the day ends, whether the code is news.
 func (p *Proxy) attribute(x *exchange, f *normalize.Failure, status int) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
+	f.Redact(p.secrets(x.inbound)...)
 	switch f.Code {
 	case normalize.GatewayUnauthorized:
 		if p.gatewayToken() != "" {

@@ -81,6 +81,7 @@ func (x *exchange) outbound(r *http.Request) *http.Request {
 var (
 	notForwarded = []string{
 		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
+		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", // an answer is judged whole
 		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop", "X-Forwarded-Port", "X-Forwarded-Server",
 	}
 	credentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
@@ -97,6 +98,8 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 
 	h := out.Header
 	delete(h, "Expect") // what it asks for has happened
+	delete(h, "Connection")
+	delete(h, "Upgrade") // Java offers h2c on every call; what is no WebSocket may be left unheard
 	for _, name := range notForwarded {
 		delete(h, name)
 	}

@@ -62,13 +62,8 @@ func newBench(t testing.TB, upstream http.Handler, change ...func(*Config)) *ben
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{
-		Account: testAccount, Token: func() string { return testToken }, Upstream: u, Loopback: true,
-		MaxBody: 1 << 20, MaxHeld: 16 << 20, HeldWait: 50 * time.Millisecond,
-		FirstByteTimeout: 10 * time.Second, StreamIdleTimeout: 10 * time.Second, RetryAfterMax: time.Minute,
-		Models: []string{testModel}, Metrics: b.metrics,
-		Log: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
+	c := testConfig(b.log)
+	c.Upstream, c.Metrics = u, b.metrics
 	for _, f := range change {
 		f(&c)
 	}
@@ -81,6 +76,18 @@ func newBench(t testing.TB, upstream http.Handler, change ...func(*Config)) *ben
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	return b
+}
+
+// testConfig is what a proxy needs in a test.
+func testConfig(log io.Writer) Config {
+	return Config{
+		Account: testAccount, Token: func() string { return testToken }, Loopback: true,
+		Upstream: &url.URL{Scheme: "http", Host: "upstream.invalid", Path: "/client/v4"},
+		MaxBody:  1 << 20, MaxHeld: 16 << 20, HeldWait: 50 * time.Millisecond,
+		FirstByteTimeout: 10 * time.Second, StreamIdleTimeout: 10 * time.Second, RetryAfterMax: time.Minute,
+		Models: []string{testModel}, Metrics: metrics.New(metrics.Build{Version: "test"}),
+		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
 }
 
 // do sends a request and returns its answer, whole.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,15 +22,20 @@ type watchdog struct {
 	limits  limits
 	expired func(cause error)
 	began   time.Time
+	waiting atomic.Int64 // when the present wait began, 1 + ns after began; 0: none
+
+	mu      sync.Mutex
 	timer   *time.Timer
-	waiting atomic.Int64 // when the present wait began, ns after began; 0: none
-	passing atomic.Bool  // the answer is on its way to the caller
+	passing bool // the answer is on its way to the caller
+	stopped bool
 }
 
 // await begins the wait for the answer of an attempt.
 func (w *watchdog) await() {
-	w.passing.Store(false)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.wait()
+	w.passing, w.stopped = false, false
 	if w.timer == nil {
 		w.timer = time.AfterFunc(w.limits.firstByte, w.look)
 		return
@@ -40,13 +46,16 @@ func (w *watchdog) await() {
 // pass ends that wait: the answer's first bytes are there. more says that the
 // rest of it is still to be read.
 func (w *watchdog) pass(more bool) {
-	w.passing.Store(true)
 	w.waiting.Store(0)
-	if more {
-		w.timer.Reset(w.limits.idle)
-	} else {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !more {
+		w.stopped = true
 		w.timer.Stop()
+		return
 	}
+	w.passing = true
+	w.timer.Reset(w.limits.idle)
 }
 
 // read reads once from upstream, on its time.
@@ -59,17 +68,25 @@ func (w *watchdog) read(src io.Reader, p []byte) (int, error) {
 
 // stop ends the watch.
 func (w *watchdog) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
 	if w.timer != nil {
 		w.timer.Stop()
 	}
 }
 
-func (w *watchdog) wait() { w.waiting.Store(max(1, int64(time.Since(w.began)))) }
+func (w *watchdog) wait() { w.waiting.Store(1 + int64(time.Since(w.began))) }
 
 // look is called by the timer.
 func (w *watchdog) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped { // while the timer was on its way here
+		return
+	}
 	limit, cause := w.limits.firstByte, errFirstByte
-	if w.passing.Load() {
+	if w.passing {
 		limit, cause = w.limits.idle, errIdle
 	}
 	since := w.waiting.Load()
@@ -77,7 +94,7 @@ func (w *watchdog) look() {
 		w.timer.Reset(limit)
 		return
 	}
-	if left := limit - (time.Since(w.began) - time.Duration(since)); left > 0 {
+	if left := limit - (time.Since(w.began) - time.Duration(since-1)); left > 0 {
 		w.timer.Reset(left)
 		return
 	}

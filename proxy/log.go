@@ -35,7 +35,7 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 		slog.String("request_id", x.requestID),
 		slog.String("client", x.client),
 		slog.String("route", x.routeName()),
-		slog.String("model", clip(x.model, 128)),
+		slog.String("model", p.modelText(x)),
 		slog.Bool("stream", x.stream),
 		slog.Int("status", x.writer.status),
 	)
@@ -48,7 +48,7 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 			slog.String("message", f.Message),
 		)
 		if f.Err != nil {
-			attrs = append(attrs, slog.String("err", f.Err.Error()))
+			attrs = append(attrs, slog.String("err", p.redacted(f.Err.Error(), x)))
 		}
 	}
 	attrs = append(attrs,
@@ -66,6 +66,15 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 		attrs = append(attrs, slog.String("cf_ray", x.upstream.ray))
 	}
 	p.log.LogAttrs(ctx, level, message, attrs...)
+}
+
+// modelText is the model that a call names. Callers write anything there, their
+// keys included.
+func (p *Proxy) modelText(x *exchange) string {
+	if _, known := p.models[x.model]; known {
+		return x.model
+	}
+	return p.redacted(clip(x.model, 128), x)
 }
 
 // milliseconds rounds to microseconds: more digits are noise.

@@ -30,13 +30,22 @@ type foundModel struct {
 // since Workers AI has none of its own and answers 405.
 func (p *Proxy) listModels(x *exchange) error {
 	var models []foundModel
+	seen, size := map[string]bool{}, 0
 	for page := 1; page <= maxModelPages; page++ {
-		found, err := p.searchModels(x, page)
+		found, total, err := p.searchModels(x, page)
 		if err != nil {
 			return err
 		}
-		models = append(models, found...)
-		if len(found) < modelsPerPage {
+		before := len(models)
+		size = max(size, len(found))
+		for _, m := range found {
+			if !seen[m.Name] {
+				seen[m.Name] = true
+				models = append(models, m)
+			}
+		}
+		// A server may cap the page, or ignore which one is asked for.
+		if len(models) == before || len(found) < size || total > 0 && len(models) >= total {
 			break
 		}
 	}
@@ -47,34 +56,38 @@ func (p *Proxy) listModels(x *exchange) error {
 	return err
 }
 
-// searchModels asks for one page of the catalog.
-func (p *Proxy) searchModels(x *exchange, page int) ([]foundModel, error) {
+// searchModels asks for one page of the catalog. total is how many models there
+// are, 0 if that is not said.
+func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total int, err error) {
 	u := p.upstream.api
 	u.Path += "/accounts/" + x.account + "/ai/models/search"
 	u.RawQuery = url.Values{"per_page": {strconv.Itoa(modelsPerPage)}, "page": {strconv.Itoa(page)}}.Encode()
 	r, err := http.NewRequestWithContext(x.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p.authorize(r.Header, x.inbound.Header.Get("Authorization"))
 	r.Header["Accept-Encoding"] = identity
 	res, err := p.forward.Transport.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer res.Body.Close()
 	x.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var answer struct {
 		Result []foundModel `json:"result"`
+		Info   struct {
+			Total int `json:"total_count"`
+		} `json:"result_info"`
 	}
 	if res.StatusCode != http.StatusOK || normalize.IsFailure(body) || json.Unmarshal(body, &answer) != nil {
-		return nil, p.upstreamFailure(x, res, body[:min(len(body), normalize.MaxErrorBody)])
+		return nil, 0, p.upstreamFailure(x, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
-	return answer.Result, nil
+	return answer.Result, answer.Info.Total, nil
 }
 
 // authorize puts our token, or the caller's own Authorization, on a request of

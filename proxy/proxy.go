@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // A Secret returns a credential, which may change while the proxy runs, or ""
@@ -43,6 +45,11 @@ type Config struct {
 	StreamIdleTimeout time.Duration // between bytes after that
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
+	Ledger          *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
+	Estimator       *quota.Estimator // required with a Ledger
+	AbortedEstimate bool             // a call that its caller broke off costs all that was reserved
+	FreePlan        bool             // models that require a Workers Paid plan are refused
+
 	Models    []string          // known models: the bounded set for labels
 	Simulate  bool              // let x-simulate through; for the demo alone
 	Transport http.RoundTripper // nil: NewTransport()
@@ -64,6 +71,7 @@ type Proxy struct {
 	limits        limits
 	retryAfterMax time.Duration
 
+	guard    guard
 	models   map[string]struct{}
 	simulate bool
 	bodies   bodies
@@ -74,6 +82,7 @@ type Proxy struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 	unknown unknownCodes
+	recent  recentFailures
 
 	inFlight atomic.Int64
 	draining atomic.Bool
@@ -94,6 +103,8 @@ func New(c Config) (*Proxy, error) {
 		return nil, errors.New("proxy: Config.MaxBody and Config.MaxHeld must be positive")
 	case c.FirstByteTimeout <= 0 || c.StreamIdleTimeout <= 0:
 		return nil, errors.New("proxy: Config.FirstByteTimeout and Config.StreamIdleTimeout must be positive")
+	case c.Ledger != nil && c.Estimator == nil:
+		return nil, errors.New("proxy: Config.Estimator is required with Config.Ledger")
 	case c.Metrics == nil || c.Log == nil:
 		return nil, errors.New("proxy: Config.Metrics and Config.Log are required")
 	}
@@ -123,6 +134,7 @@ func New(c Config) (*Proxy, error) {
 	for _, model := range c.Models {
 		p.models[model] = struct{}{}
 	}
+	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: quota.Embedded()}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
@@ -164,6 +176,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.fail(x, err)
 		return
 	}
+	if err := p.reserve(x); err != nil {
+		p.fail(x, err)
+		return
+	}
+	defer p.settle(x)
 	p.forward.ServeHTTP(&x.writer, x.outbound(r))
 	x.complete = true
 }
@@ -181,7 +198,7 @@ func (p *Proxy) admit(x *exchange, r *http.Request) error {
 	if failure != nil {
 		return failure
 	}
-	if r.Header.Get("Upgrade") != "" {
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return refuse(normalize.RouteNotProxied, "This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
 	if x.account == "" {

@@ -18,7 +18,10 @@ import (
 // The error reference on the app listener: every doc_url of an envelope leads
 // here. It is HTML for a browser, text for curl, JSON for everything else.
 
-var referenceRoutes = []route{{name: "errors", method: http.MethodGet, answer: (*Proxy).answerReference}}
+var referenceRoutes = []route{
+	{name: "errors", method: http.MethodGet, answer: (*Proxy).answerReference},
+	{name: "errors", method: http.MethodHead, answer: (*Proxy).answerReference},
+}
 
 // belowErrors returns what follows /errors/ in a path, and whether the path is
 // the reference's at all.
@@ -46,7 +49,7 @@ func (p *Proxy) answerReference(x *exchange) error {
 	h.Set("Content-Type", kind)
 	h.Set("Content-Security-Policy", referencePolicy)
 	h.Set("Vary", "Accept, User-Agent")
-	h["X-Request-Id"] = []string{x.requestID}
+	h["X-Request-Id"], h["Request-Id"] = []string{x.requestID}, []string{x.requestID}
 	_, err = x.writer.Write(body)
 	return err
 }
@@ -55,7 +58,7 @@ func renderReference(entries []normalize.Entry, single bool, r *http.Request) (k
 	var b bytes.Buffer
 	accept := r.Header.Get("Accept")
 	switch {
-	case strings.Contains(accept, "text/html"):
+	case prefers(accept, "text/html", "json"):
 		err = referencePage.Execute(&b, struct {
 			Single  bool
 			Style   template.CSS
@@ -76,6 +79,13 @@ func renderReference(entries []normalize.Entry, single bool, r *http.Request) (k
 		err = enc.Encode(entries)
 	}
 	return "application/json", b.Bytes(), err
+}
+
+// prefers reports whether an Accept header names the one kind, and before the
+// other: clients put first what they want.
+func prefers(accept, one, other string) bool {
+	i, j := strings.Index(accept, one), strings.Index(accept, other)
+	return i >= 0 && (j < 0 || i < j)
 }
 
 func writeReferenceText(b *bytes.Buffer, entries []normalize.Entry, single bool) {

@@ -31,12 +31,8 @@ func (h *chunkHead) note(event []byte) {
 // repairUsage returns the valid chunk for a native usage event, nil for any
 // other event. The usage is passed on as it stands.
 func (h *chunkHead) repairUsage(event []byte, x *exchange) []byte {
-	if !isNativeUsage(event) {
-		return nil
-	}
-	fields := topLevel(eventData(event))
-	usage := fields["usage"]
-	if fields["response"] == nil || len(usage) == 0 || usage[0] != '{' {
+	usage := nativeUsage(event)
+	if usage == nil {
 		return nil
 	}
 	chunk := append(make([]byte, 0, len(event)+128), `data: {"id":`...)
@@ -52,6 +48,21 @@ func (h *chunkHead) repairUsage(event []byte, x *exchange) []byte {
 	chunk = append(chunk, `,"choices":[],"usage":`...)
 	chunk = append(chunk, usage...)
 	return append(chunk, "}\n\n"...)
+}
+
+// nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of
+// any other: one that has text in it is no mere usage.
+func nativeUsage(event []byte) []byte {
+	// Nearly every event of an OpenAI stream is told by the first look.
+	if bytes.Contains(event, []byte(`"choices"`)) || !bytes.Contains(event, []byte(`"usage"`)) || !bytes.Contains(event, []byte(`"response"`)) {
+		return nil
+	}
+	fields := topLevel(eventData(event))
+	usage, response := fields["usage"], string(fields["response"])
+	if len(usage) == 0 || usage[0] != '{' || response != `""` && response != "null" {
+		return nil
+	}
+	return usage
 }
 
 // appendRaw appends raw JSON, or a text as JSON where there is none.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -57,6 +58,10 @@ func (p *Proxy) lookAtStream(x *exchange, res *http.Response) error {
 		return x.failure
 	}
 	x.watch.pass(true)
+	x.streaming = true
+	// Its length may change: by a repair, or by a terminal event.
+	delete(res.Header, "Content-Length")
+	res.ContentLength = -1
 	res.Body = s
 	return nil
 }
@@ -147,17 +152,15 @@ func (s *stream) event(end int) {
 		return
 	}
 	event := s.buf[s.ready:end]
-	if !hasFields(event) {
+	if !hasData(event) {
 		s.ready = end
 		return
 	}
 	if f := normalize.ClassifyEvent(event); f != nil {
-		s.fail(s.p.attribute(s.x, f, s.res.StatusCode))
+		s.failed(f)
 		return
 	}
-	s.events++
-	ends := completes(event, s.x.route.protocol)
-	s.complete = s.complete || ends
+	ends := s.saw(event)
 	if s.x.route.repaired {
 		if ends {
 			if chunk := s.head.repairUsage(event, s.x); chunk != nil {
@@ -168,6 +171,17 @@ func (s *stream) event(end int) {
 		s.head.note(event)
 	}
 	s.ready = end
+}
+
+// saw notes an event that may pass, and reports whether it is an end mark.
+func (s *stream) saw(event []byte) (ends bool) {
+	s.events++
+	if s.x.claim.meter != nil {
+		s.x.claim.meter.event(event)
+	}
+	ends = completes(event, s.x.route.protocol)
+	s.complete = s.complete || ends
+	return ends
 }
 
 // replace puts another event in the place of the one that ends at the given
@@ -182,18 +196,28 @@ func (s *stream) replace(end int, event []byte) {
 
 // finish handles upstream's end of the stream.
 func (s *stream) finish(err error) {
-	if err == io.EOF && !s.oversized {
-		if rest := s.buf[s.ready:s.end]; hasFields(rest) {
-			// The blank line after the last event is missing.
-			s.event(s.end)
+	rest := s.buf[s.ready:s.end]
+	if s.oversized {
+		rest = nil
+	}
+	// The blank line after the last event may be missing, where the connection
+	// ended in order and the event is plainly whole.
+	whole := err == io.EOF && wholeEvent(rest)
+	if whole {
+		if f := normalize.ClassifyEvent(rest); f != nil {
+			s.failed(f)
+			return
 		}
+		s.saw(rest)
 	}
 	switch {
-	case s.over != nil:
 	case s.complete:
+		if !whole && hasFields(rest) {
+			s.end = s.ready // half an event
+		}
 		s.ready, s.over = s.end, io.EOF
 	case s.events == 0 && err == io.EOF:
-		s.fail(s.p.upstreamFailure(s.x, s.res, s.buf[s.ready:s.end]))
+		s.fail(s.p.upstreamFailure(s.x, s.res, s.buf[:s.end]))
 	case err == io.EOF:
 		s.fail(unable(normalize.StreamInterrupted, "", io.ErrUnexpectedEOF))
 	default:
@@ -201,22 +225,50 @@ func (s *stream) finish(err error) {
 	}
 }
 
+// failed ends the stream because of what upstream said in it.
+func (s *stream) failed(f *normalize.Failure) {
+	s.p.latch(s.x, f, s.res.StatusCode, true)
+	s.fail(s.p.attribute(s.x, f, s.res.StatusCode))
+}
+
 // fail ends the stream with its terminal event; what is incomplete is dropped.
 func (s *stream) fail(f *normalize.Failure) {
 	f = s.x.fail(f)
 	f.Redact(s.p.secrets(s.x.inbound)...)
 	s.end, s.over = s.ready, errCut
-	s.terminal = f.AppendEvent(nil, s.x.protocol())
+	if s.oversized { // its beginning is out, without an end
+		s.terminal = append(s.terminal, "\n\n"...)
+	}
+	s.terminal = f.AppendEvent(s.terminal, s.x.protocol())
 }
 
-// hasFields reports whether an event holds more than comments and empty lines.
-func hasFields(event []byte) bool {
-	for len(event) > 0 {
-		line, rest, _ := bytes.Cut(event, []byte{'\n'})
-		if line = bytes.TrimRight(line, "\r"); len(line) > 0 && line[0] != ':' {
+// wholeEvent reports whether what stands at the end of a stream is an event that
+// lacks nothing but its blank line: its data is [DONE] or whole JSON.
+func wholeEvent(rest []byte) bool {
+	data := eventData(rest)
+	return len(data) > 0 && (string(data) == "[DONE]" || json.Valid(data))
+}
+
+// hasFields reports whether a block holds more than comments and empty lines.
+func hasFields(block []byte) bool {
+	for line := range bytes.Lines(block) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && line[0] != ':' {
 			return true
 		}
-		event = rest
+	}
+	return false
+}
+
+// hasData reports whether a block is an event: comments, empty lines and blocks
+// that only set a retry time or an id are none.
+func hasData(block []byte) bool {
+	if bytes.HasPrefix(block, []byte("data:")) {
+		return true
+	}
+	for line := range bytes.Lines(block) {
+		if bytes.HasPrefix(line, []byte("data:")) {
+			return true
+		}
 	}
 	return false
 }
@@ -230,7 +282,21 @@ func completes(event []byte, protocol normalize.Protocol) bool {
 	case normalize.ProtocolResponses:
 		return says(event, "response.completed") || says(event, "response.incomplete") || isDone(event)
 	}
-	return isDone(event) || stringMember(event, "finish_reason") != nil || isNativeUsage(event)
+	return isDone(event) || finishes(event) || nativeUsage(event) != nil
+}
+
+// finishes reports whether a chunk gives the reason why an answer has ended.
+func finishes(event []byte) bool {
+	for {
+		reason, rest := stringMember(event, "finish_reason")
+		if len(reason) > 0 && reason[0] != '"' {
+			return true
+		}
+		if rest == nil {
+			return false
+		}
+		event = rest
+	}
 }
 
 // says reports whether an event names itself so: in its event field, or as the
@@ -240,13 +306,8 @@ func says(event []byte, kind string) bool {
 		return bytes.HasPrefix(name, []byte(kind))
 	}
 	const near = 200 // an event names itself at its beginning, and may be huge
-	return bytes.HasPrefix(stringMember(event[:min(len(event), near)], "type"), []byte(kind+`"`))
-}
-
-// isNativeUsage reports whether an event looks like {"response":"","usage":{…}}.
-func isNativeUsage(event []byte) bool {
-	// Nearly every event of an OpenAI stream is told by the first look.
-	return !bytes.Contains(event, []byte(`"choices"`)) && bytes.Contains(event, []byte(`"usage"`)) && bytes.Contains(event, []byte(`"response"`))
+	value, _ := stringMember(event[:min(len(event), near)], "type")
+	return bytes.HasPrefix(value, []byte(kind+`"`))
 }
 
 // isDone reports whether an event's data is [DONE] and nothing else.
@@ -258,22 +319,29 @@ func isDone(event []byte) bool {
 	return ok && string(bytes.TrimSpace(data)) == "[DONE]"
 }
 
-// stringMember returns what follows the opening quote of the first member of
-// that name whose value is a string, nil where there is none. Inside a model's
-// text the closing quote of the name would be escaped, so text that speaks of
-// the member does not count.
-func stringMember(event []byte, name string) []byte {
-	i := bytes.Index(event, []byte(name+`"`))
-	if i < 1 || event[i-1] != '"' {
-		return nil
+// stringMember finds the first member of that name. value is what follows the
+// opening quote if it is a string, nil if it is not; rest is what follows the
+// name, nil where there is no such member. Inside a model's text the closing
+// quote of the name would be escaped, so text that speaks of it does not count.
+func stringMember(event []byte, name string) (value, rest []byte) {
+	for {
+		i := bytes.Index(event, []byte(name+`"`))
+		if i < 0 {
+			return nil, nil
+		}
+		rest = event[i+len(name)+1:]
+		if i > 0 && event[i-1] == '"' {
+			break
+		}
+		event = rest
 	}
-	rest := bytes.TrimLeft(event[i+len(name)+1:], " \t")
-	if len(rest) == 0 || rest[0] != ':' {
-		return nil
+	after := bytes.TrimLeft(rest, " \t")
+	if len(after) == 0 || after[0] != ':' {
+		return nil, rest
 	}
-	rest = bytes.TrimLeft(rest[1:], " \t")
-	if len(rest) == 0 || rest[0] != '"' {
-		return nil
+	after = bytes.TrimLeft(after[1:], " \t")
+	if len(after) == 0 || after[0] != '"' {
+		return nil, rest
 	}
-	return rest[1:]
+	return after[1:], rest
 }

@@ -24,6 +24,9 @@ type upstream struct {
 // default.
 func newUpstream(base, api *url.URL) upstream {
 	u := upstream{base: *base, gateway: isGateway(base)}
+	if u.gateway {
+		u.base.Path = strings.TrimSuffix(u.base.Path, "/workers-ai")
+	}
 	switch {
 	case api != nil:
 		u.api = *api
@@ -40,10 +43,10 @@ func newUpstream(base, api *url.URL) upstream {
 }
 
 // isGateway reports whether a base URL is an AI Gateway's,
-// …/v1/{account}/{gateway}.
+// …/v1/{account}/{gateway}, with or without the provider's name behind it.
 func isGateway(base *url.URL) bool {
 	segments := strings.Split(strings.Trim(base.Path, "/"), "/")
-	return len(segments) == 3 && segments[0] == "v1"
+	return segments[0] == "v1" && (len(segments) == 3 || len(segments) == 4 && segments[3] == "workers-ai")
 }
 
 // How a route is reached through an AI Gateway.

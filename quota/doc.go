@@ -1,5 +1,7 @@
-// Package quota counts what Workers AI costs: the unit in which neurons are
-// kept and the table of prices by which a call is estimated before it is made.
+// Package quota says whether a call to Workers AI may be made and keeps count of
+// what calls cost: the unit in which neurons are kept, the price table, the
+// estimate of a call before it is made, and the Ledger, which serves
+// reservations from allotments that holders share through a Store.
 //
 // It knows nothing of HTTP, of error envelopes or of series, and it imports no
 // other package of this module.

@@ -60,7 +60,7 @@ func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 		p, _ := quota.Embedded().Model(name)
 		seen[p.Task] = true
 		free := quota.Price{
-			Task: p.Task, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps,
+			Task: p.Task, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps, DefaultOutput: p.DefaultOutput,
 			RequiresWorkersPaid: p.RequiresWorkersPaid, DeprecatedOn: p.DeprecatedOn, AliasedTo: p.AliasedTo,
 		}
 		if p == free {

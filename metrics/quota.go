@@ -1,0 +1,117 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Modes in which a call can be preempted.
+const (
+	ModeEnforce = "enforce" // it was refused
+	ModeObserve = "observe" // it passed, and would have been refused
+)
+
+// reasons are why a call can be preempted: it never reached Workers AI.
+var reasons = [...]string{
+	"account_quota",  // the ceiling of the account's day
+	"client_budget",  // the client's own budget
+	"contended",      // calls in flight held what it needed, during all of its wait
+	"priority_floor", // what is left is kept for calls of a higher priority
+	"rate",           // requests per minute
+	"capacity",       // the model was out of capacity a moment ago
+	"overload",       // too many calls at once
+	"latched",        // Workers AI itself said that the day is spent
+	"plan",           // the model needs Workers Paid
+}
+
+// quotaSeries are the series of neurons.
+type quotaSeries struct {
+	preempted     *prometheus.CounterVec
+	neurons       *prometheus.CounterVec
+	tokens        *prometheus.CounterVec
+	estimateRatio *prometheus.HistogramVec
+	storeFailures *prometheus.CounterVec
+	storeDuration *prometheus.HistogramVec
+}
+
+func newQuotaSeries() quotaSeries {
+	s := quotaSeries{
+		preempted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_preempted_total",
+			Help: "Calls that were refused before they reached Workers AI, by reason; with mode observe, calls that passed and would have been refused.",
+		}, []string{"reason", "mode"}),
+		neurons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_neurons_total",
+			Help: "Neurons that calls cost, by where the figure comes from: reported by Workers AI, priced by the table, or estimated.",
+		}, []string{"model", "client", "basis"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_tokens_total",
+			Help: "Tokens that Workers AI reported, by kind: input (cached ones included), cached_input, output.",
+		}, []string{"model", "kind"}),
+		estimateRatio: prometheus.NewHistogramVec(histogram(
+			"neuronward_estimate_ratio",
+			"What a call cost, divided by what was reserved for it. Above 1 the reservation was too small.",
+			0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5,
+		), []string{"task"}),
+		storeFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neuronward_store_failures_total",
+			Help: "Steps of the store that failed, by what then happens to calls that need it: deny or allow.",
+		}, []string{"policy"}),
+		storeDuration: prometheus.NewHistogramVec(histogram(
+			"neuronward_store_duration_seconds",
+			"Time that one step of the store took, in seconds, failed ones included.",
+			0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+		), []string{"op"}),
+	}
+	for _, reason := range reasons {
+		s.preempted.WithLabelValues(reason, ModeEnforce)
+		s.preempted.WithLabelValues(reason, ModeObserve)
+	}
+	for _, policy := range []string{"deny", "allow"} {
+		s.storeFailures.WithLabelValues(policy)
+	}
+	for _, op := range []string{"exchange", "history", "lease"} {
+		s.storeDuration.WithLabelValues(op)
+	}
+	return s
+}
+
+func (s *quotaSeries) collectors() []prometheus.Collector {
+	return []prometheus.Collector{s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration}
+}
+
+// Preempted counts a call that was refused before it reached Workers AI, or
+// would have been: mode is ModeEnforce or ModeObserve, reason one of
+// account_quota, client_budget, contended, priority_floor, rate, capacity,
+// overload, latched and plan.
+func (m *Metrics) Preempted(reason, mode string) {
+	m.quota.preempted.WithLabelValues(reason, mode).Inc()
+}
+
+// Spent counts what a call cost, in neurons. Model and client must come from
+// bounded sets; basis is reported, priced or estimated. A correction that takes
+// neurons back is not counted, since a counter never falls.
+func (m *Metrics) Spent(model, client, basis string, neurons float64) {
+	m.quota.neurons.WithLabelValues(model, client, basis).Add(max(neurons, 0))
+}
+
+// Tokens counts n tokens of a kind: input, cached_input or output.
+func (m *Metrics) Tokens(model, kind string, n int64) {
+	m.quota.tokens.WithLabelValues(model, kind).Add(float64(max(n, 0)))
+}
+
+// EstimateRatio records what a call cost, divided by what was reserved for it.
+func (m *Metrics) EstimateRatio(task string, ratio float64) {
+	m.quota.estimateRatio.WithLabelValues(task).Observe(ratio)
+}
+
+// StoreFailed counts a step of the store that failed; policy is what then
+// happens, deny or allow.
+func (m *Metrics) StoreFailed(policy string) { m.quota.storeFailures.WithLabelValues(policy).Inc() }
+
+// StoreTook records how long a step of the store took; op is exchange, history
+// or lease.
+func (m *Metrics) StoreTook(op string, d time.Duration) {
+	m.quota.storeDuration.WithLabelValues(op).Observe(d.Seconds())
+}

@@ -1,0 +1,126 @@
+package metrics
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// spend touches every series of neurons.
+func spend(m *Metrics) {
+	m.Preempted("account_quota", ModeEnforce)
+	m.Preempted("contended", ModeObserve)
+	m.Spent("m", "c", "reported", 1.25)
+	m.Spent("m", "c", "reported", 0.25)
+	m.Spent("m", "c", "estimated", -4) // a correction
+	m.Tokens("m", "input", 12)
+	m.Tokens("m", "output", -1)
+	m.EstimateRatio("text-generation", 0.15)
+	m.EstimateRatio("text-generation", 1)
+	m.EstimateRatio("text-generation", 3)
+	m.StoreFailed("allow")
+	m.StoreTook("exchange", 3*time.Millisecond)
+	m.WatchQuota(func() Quota {
+		return Quota{
+			Used: 1234.5, Reserved: 20, Limit: 10000, Remaining: 8745.5, Latched: true,
+			ResetsAt: time.Unix(1_795_392_000, 0), ExhaustedAt: time.Unix(1_795_390_000, 500_000_000),
+			Clients: []ClientQuota{{Client: "search-team", Used: 3, Limit: 2000}},
+		}
+	})
+}
+
+func TestNeuronsAreSeen(t *testing.T) {
+	m := New(Build{})
+	spend(m)
+	_, body := scrape(t, m, "text/plain")
+	for _, want := range []string{
+		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`,
+		`neuronward_preempted_total{mode="observe",reason="contended"} 1`,
+		`neuronward_neurons_total{basis="reported",client="c",model="m"} 1.5`,
+		`neuronward_neurons_total{basis="estimated",client="c",model="m"} 0`,
+		`neuronward_tokens_total{kind="input",model="m"} 12`,
+		`neuronward_tokens_total{kind="output",model="m"} 0`,
+		`neuronward_estimate_ratio_bucket{task="text-generation",le="0.2"} 1`,
+		`neuronward_estimate_ratio_bucket{task="text-generation",le="1"} 2`,
+		`neuronward_estimate_ratio_count{task="text-generation"} 3`,
+		`neuronward_store_failures_total{policy="allow"} 1`,
+		`neuronward_store_duration_seconds_count{op="exchange"} 1`,
+		"neuronward_neurons_used 1234.5", "neuronward_neurons_reserved 20",
+		"neuronward_neurons_limit 10000", "neuronward_neurons_remaining 8745.5",
+		"neuronward_neurons_external 0", "neuronward_quota_latched 1",
+		"neuronward_quota_reset_timestamp_seconds 1.795392e+09",
+		"neuronward_quota_exhaustion_timestamp_seconds 1.7953900005e+09",
+		`neuronward_client_neurons_used{client="search-team"} 3`,
+		`neuronward_client_neurons_limit{client="search-team"} 2000`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("missing: %s", want)
+		}
+	}
+}
+
+// A rate over a counter that appears with its first event misses that event.
+func TestReasonsAndPoliciesAreThereAtZeroFromTheStart(t *testing.T) {
+	_, body := scrape(t, New(Build{}), "text/plain")
+	wants := []string{
+		`neuronward_store_failures_total{policy="deny"} 0`, `neuronward_store_failures_total{policy="allow"} 0`,
+		`neuronward_store_duration_seconds_count{op="exchange"} 0`, `neuronward_store_duration_seconds_count{op="history"} 0`,
+		`neuronward_store_duration_seconds_count{op="lease"} 0`,
+	}
+	for _, reason := range []string{
+		"account_quota", "client_budget", "contended", "priority_floor", "rate", "capacity", "overload", "latched", "plan",
+	} {
+		for _, mode := range []string{"enforce", "observe"} {
+			wants = append(wants, `neuronward_preempted_total{mode="`+mode+`",reason="`+reason+`"} 0`)
+		}
+	}
+	for _, want := range wants {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("missing: %s", want)
+		}
+	}
+	if n := strings.Count(body, "\nneuronward_preempted_total{"); n != 18 {
+		t.Errorf("%d series of preempted calls, want 18", n)
+	}
+}
+
+func TestGaugesOfTheDay(t *testing.T) {
+	always := []string{
+		"neuronward_neurons_external", "neuronward_neurons_reserved", "neuronward_neurons_used",
+		"neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched", "neuronward_quota_reset_timestamp_seconds",
+	}
+	cases := []struct {
+		name  string
+		watch func() Quota
+		want  []string // series, sorted
+	}{
+		{"nobody counts", nil, nil},
+		{"no ceiling", func() Quota { return Quota{Unlimited: true} }, always},
+		{"a ceiling of which nothing is left", func() Quota { return Quota{Limit: 1} }, append([]string{"neuronward_neurons_limit", "neuronward_neurons_remaining"}, always...)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := New(Build{})
+			if c.watch != nil {
+				m.WatchQuota(c.watch)
+			}
+			_, body := scrape(t, m, "text/plain")
+			var got []string
+			for line := range strings.SplitSeq(body, "\n") {
+				name, value, _ := strings.Cut(line, " ")
+				if strings.HasPrefix(name, "neuronward_neurons_") || strings.HasPrefix(name, "neuronward_quota_") || strings.HasPrefix(name, "neuronward_client_") {
+					got = append(got, name)
+					if name == "neuronward_quota_exhaustion_timestamp_seconds" && value != "0" {
+						t.Errorf("nobody said when the day will be spent, and the series says %s", value)
+					}
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("series are %q, want %q", got, c.want)
+			}
+		})
+	}
+}

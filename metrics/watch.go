@@ -1,0 +1,99 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Quota is how the account's day stands, in neurons.
+type Quota struct {
+	Used, Reserved   float64
+	Limit, Remaining float64 // without meaning where Unlimited
+	External         float64 // spent outside this proxy
+	Unlimited        bool    // there is no ceiling
+	Latched          bool    // Workers AI itself said that the day is spent
+	ResetsAt         time.Time
+	ExhaustedAt      time.Time // at the present rate; zero: not before the reset
+	Clients          []ClientQuota
+}
+
+// ClientQuota is how the day of one client with a budget of its own stands.
+type ClientQuota struct {
+	Client      string // from the configured clients
+	Used, Limit float64
+}
+
+// WatchQuota adds the gauges of the account's day. Each scrape calls read once,
+// so that they agree with each other. It may be called once; without it there
+// are no such gauges.
+func (m *Metrics) WatchQuota(read func() Quota) {
+	gauge := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	m.registry.MustRegister(&quotaCollector{
+		read:        read,
+		used:        gauge("neuronward_neurons_used", "Neurons that the account's day has cost, as far as this proxy knows."),
+		reserved:    gauge("neuronward_neurons_reserved", "Neurons that calls in flight may still cost."),
+		limit:       gauge("neuronward_neurons_limit", "Ceiling of the account's day in neurons; absent without one."),
+		remaining:   gauge("neuronward_neurons_remaining", "Neurons that are left of the account's day; absent without a ceiling."),
+		external:    gauge("neuronward_neurons_external", "Neurons that were spent outside this proxy today, by the account's own figure."),
+		reset:       gauge("neuronward_quota_reset_timestamp_seconds", "Unix time at which the day ends and neurons are given anew."),
+		exhaustion:  gauge("neuronward_quota_exhaustion_timestamp_seconds", "Unix time at which the day will be spent at the present rate; 0: not before the reset."),
+		latched:     gauge("neuronward_quota_latched", "Whether Workers AI itself said that the day is spent, 0 or 1."),
+		clientUsed:  gauge("neuronward_client_neurons_used", "Neurons that the day of a client with a budget has cost.", "client"),
+		clientLimit: gauge("neuronward_client_neurons_limit", "Budget of a client's day in neurons.", "client"),
+	})
+}
+
+// quotaCollector makes gauges of a Quota when it is asked.
+type quotaCollector struct {
+	read func() Quota
+
+	used, reserved, limit, remaining, external *prometheus.Desc
+	reset, exhaustion, latched                 *prometheus.Desc
+	clientUsed, clientLimit                    *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.used, c.reserved, c.limit, c.remaining, c.external, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit,
+	} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
+	q := c.read()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(c.used, q.Used)
+	gauge(c.reserved, q.Reserved)
+	if !q.Unlimited {
+		gauge(c.limit, q.Limit)
+		gauge(c.remaining, q.Remaining)
+	}
+	gauge(c.external, q.External)
+	gauge(c.reset, unixTime(q.ResetsAt))
+	gauge(c.exhaustion, unixTime(q.ExhaustedAt))
+	latched := 0.0
+	if q.Latched {
+		latched = 1
+	}
+	gauge(c.latched, latched)
+	for _, client := range q.Clients {
+		gauge(c.clientUsed, client.Used, client.Client)
+		gauge(c.clientLimit, client.Limit, client.Client)
+	}
+}
+
+// unixTime is t in seconds, 0 for the zero time.
+func unixTime(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}

@@ -1,0 +1,203 @@
+package proxy
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
+	var got http.Header
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		answerJSON(200, chatAnswer)(w, r)
+	}))
+	res, _ := b.do("POST", chatPath, chat, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "Http2-Settings", "AAMAAABkAAQAAP__")
+	if res.StatusCode != 200 || got.Get("Upgrade") != "" || got.Get("Http2-Settings") != "" {
+		t.Errorf("%d, upstream saw %v", res.StatusCode, got)
+	}
+}
+
+func TestNoCORSAnswerIsPassedOn(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		answerJSON(200, chatAnswer)(w, r)
+	}))
+	if res, _ := b.do("POST", chatPath, chat); res.StatusCode != 200 || res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+}
+
+func TestConditionalCallsAreAskedWhole(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match")+r.Header.Get("Range") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		answerJSON(200, `{"result":[],"success":true}`)(w, r)
+	}))
+	if res, body := b.do("GET", "/ai/models/search", "", "If-None-Match", `"x"`, "Range", "bytes=0-1"); res.StatusCode != 200 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+func TestNoContentPasses(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 204 || len(body) > 0 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+func TestCompressedFailureInsideASuccess(t *testing.T) {
+	pack := func(s string) []byte {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = io.WriteString(w, s)
+		_ = w.Close()
+		return b.Bytes()
+	}
+	for body, status := range map[string]int{
+		`{"success":false,"errors":[{"code":5007,"message":"No such model x or task"}]}`: 400,
+		chatAnswer: 200,
+	} {
+		b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(pack(body))
+		}))
+		res, got := b.do("POST", chatPath, chat, "Accept-Encoding", "gzip")
+		if res.StatusCode != status || status == 200 && !bytes.Equal(got, pack(body)) {
+			t.Errorf("%d %q", res.StatusCode, got)
+		}
+	}
+}
+
+func TestLargestBodyFitsWhenAllThatMayBeHeldIsOne(t *testing.T) {
+	b := newBench(t, answerJSON(200, chatAnswer), func(c *Config) { c.MaxBody, c.MaxHeld = 64<<10, 64<<10 })
+	body := `{"prompt":"` + strings.Repeat("x", 64<<10-13) + `"}`
+	for range 3 { // and what is held is given back
+		if res, answer := b.do("POST", "/run/"+testModel, body); res.StatusCode != 200 {
+			t.Errorf("%d %s", res.StatusCode, answer)
+		}
+	}
+	b = newBench(t, answerJSON(200, chatAnswer), func(c *Config) { c.MaxBody, c.MaxHeld = 1<<10, 1<<10 })
+	if res, answer := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 200 {
+		t.Errorf("limits below a pooled buffer: %d %s", res.StatusCode, answer)
+	}
+}
+
+func TestBrokenUploadIsTheCallers(t *testing.T) {
+	b := newBench(t, answerJSON(200, chatAnswer))
+	res, body := b.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" || e.Error.Origin != "guard" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+func TestPatienceWithUploadsEnds(t *testing.T) {
+	var set []time.Time
+	p := &patient{ReadCloser: io.NopCloser(strings.NewReader("abc")), deadline: func(at time.Time) error { set = append(set, at); return nil }}
+	if got, err := io.ReadAll(p); string(got) != "abc" || err != nil {
+		t.Fatal(string(got), err)
+	}
+	if len(set) != 2 || time.Until(set[0]) < bodyPause-time.Second || !set[1].IsZero() {
+		t.Errorf("deadlines %v: want one ahead, then none", set)
+	}
+	if f := unreadable(os.ErrDeadlineExceeded); !strings.Contains(f.Message, "30s") {
+		t.Error(f.Message)
+	}
+}
+
+// silent is a transport whose answers have a body that never ends.
+type silent struct {
+	status int
+	kind   string
+	body   string
+}
+
+func (s silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: s.status, Header: http.Header{"Content-Type": {s.kind}}, ContentLength: -1, Request: r,
+		Body: io.NopCloser(io.MultiReader(strings.NewReader(s.body), waiting{r.Context()})),
+	}, nil
+}
+
+type waiting struct{ ctx context.Context }
+
+func (w waiting) Read([]byte) (int, error) {
+	<-w.ctx.Done()
+	return 0, context.Cause(w.ctx)
+}
+
+// In virtual time: each kind of silence ends when its own limit is over, not
+// before and not later.
+func TestSilences(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer silent
+		after  time.Duration
+		status int
+		slug   string
+	}{
+		{"a failure that never ends is judged by what came", silent{429, "application/json", `{"errors":[{"code":3040,"message":"x"}],"success":false}`}, failureLimit, 429, "out_of_capacity"},
+		{"JSON that never ends", silent{200, "application/json", `{"result":`}, 6 * time.Minute, 408, "timeout"},
+		{"a stream without an event", silent{200, "text/event-stream", ": ping\n\n"}, 6 * time.Minute, 408, "timeout"},
+		{"a stream that falls silent", silent{200, "text/event-stream", ordinary}, 2 * time.Minute, 200, "timeout"},
+		{"an image that falls silent", silent{200, "image/png", "\x89PNG"}, 2 * time.Minute, 200, "timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, log := quietProxy(t, c.answer)
+				w := httptest.NewRecorder()
+				began := time.Now()
+				p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run/"+testModel, strings.NewReader(`{"prompt":"x"}`)))
+				if took := time.Since(began); took != c.after {
+					t.Errorf("ended after %v, want %v", took, c.after)
+				}
+				if w.Code != c.status || !strings.Contains(log.String(), `"name":"`+c.slug+`"`) {
+					t.Errorf("%d\n%s", w.Code, log)
+				}
+			})
+		})
+	}
+}
+
+// quietProxy is a proxy without listeners, over a transport of the test's.
+func quietProxy(t *testing.T, transport http.RoundTripper) (*Proxy, *safeBuffer) {
+	t.Helper()
+	log := &safeBuffer{}
+	c := testConfig(log)
+	c.Transport, c.FirstByteTimeout, c.StreamIdleTimeout = transport, 6*time.Minute, 2*time.Minute
+	p, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, log
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, breakIt := range map[string]func(*Config){
+		"Account":  func(c *Config) { c.Account = "" },
+		"Upstream": func(c *Config) { c.Upstream = nil },
+		"MaxBody":  func(c *Config) { c.MaxBody = 0 },
+		"Timeout":  func(c *Config) { c.FirstByteTimeout = 0 },
+		"Log":      func(c *Config) { c.Log = nil },
+	} {
+		c := testConfig(&safeBuffer{})
+		breakIt(&c)
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := New(testConfig(&safeBuffer{})); err != nil {
+		t.Error(err)
+	}
+}

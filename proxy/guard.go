@@ -1,0 +1,248 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// guard asks the ledger before a call is made and settles with it afterwards.
+// Package quota decides in neurons; only here does a decision become an error
+// of the catalog.
+type guard struct {
+	ledger          *quota.Ledger // nil: nothing is reserved or counted
+	estimator       *quota.Estimator
+	prices          *quota.Prices
+	abortedEstimate bool
+	freePlan        bool
+	batches         batches
+}
+
+// A claim is what one call has to do with the ledger.
+type claim struct {
+	request     quota.Request
+	estimate    quota.Estimate
+	call        quota.Call
+	decision    quota.Decision
+	reservation *quota.Reservation // nil: the call is not metered
+	meter       *meter
+	poll        string // request id of a batch that is polled
+	cached      bool   // an AI Gateway answered from its cache
+	written     bool   // upstream may have seen the call
+}
+
+// reserve sets aside what the call may cost, or says why it may not be made.
+// Calls on another account, with the caller's own token, are not ours to meter.
+func (p *Proxy) reserve(x *exchange) error {
+	g := &p.guard
+	if g.ledger == nil || x.account != p.account || x.route.body == bodyNone {
+		return nil
+	}
+	price, known := g.prices.Model(x.model)
+	if known && price.RequiresWorkersPaid && g.freePlan {
+		if err := p.refusePlan(x); err != nil {
+			return err
+		}
+	}
+	c := &x.claim
+	c.request = p.measured(x, price.Task)
+	c.meter = newMeter()
+	if c.poll = p.polled(x); c.poll != "" {
+		return nil // a poll costs nothing; the batch was charged when it was submitted
+	}
+	c.estimate = g.estimator.Estimate(c.request)
+	c.call = quota.Call{Model: p.modelLabel(x.model), Client: x.client, Estimate: c.estimate.Neurons}
+	x.lap()
+	res, d, err := g.ledger.Reserve(x.ctx, c.call)
+	x.resume()
+	c.decision = d
+	switch {
+	case errors.Is(err, quota.ErrClosed):
+		return refuse(normalize.ShuttingDown, "", "")
+	case err != nil && x.ctx.Err() != nil:
+		return x.broken(err)
+	case err != nil:
+		return unable(normalize.StoreUnavailable, "", err)
+	}
+	if d.Would != quota.Allowed {
+		p.metrics.Preempted(reasonOf(d.Would, d.Pot), "observe")
+	}
+	if res == nil {
+		p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), "enforce")
+		return p.denied(x, d)
+	}
+	c.reservation = res
+	return nil
+}
+
+// refusePlan refuses a model that the free plan does not have; in observe mode
+// it only counts.
+func (p *Proxy) refusePlan(x *exchange) error {
+	if p.guard.ledger.Snapshot().Mode != quota.Enforce {
+		p.metrics.Preempted("plan", "observe")
+		return nil
+	}
+	p.metrics.Preempted("plan", "enforce")
+	f := refuse(normalize.PaidPlanRequired, "The model "+clip(x.model, 100)+
+		" requires a Workers Paid plan, and this proxy is set up for the free one. If the account is on Workers Paid, set NEURONWARD_PLAN=paid.", "model")
+	f.MatchedBy = normalize.MatchedBudget
+	return f
+}
+
+// reasonOf is the label of a refusal.
+func reasonOf(o quota.Outcome, pot quota.Pot) string {
+	switch o {
+	case quota.LatchShut:
+		return "latched"
+	case quota.PriorityFloor:
+		return "priority_floor"
+	case quota.Contended:
+		return "contended"
+	}
+	if pot == quota.Account {
+		return "account_quota"
+	}
+	return "client_budget"
+}
+
+// denied puts a decision into words.
+func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
+	f := &normalize.Failure{
+		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget, ResetsAt: d.ResetsAt,
+		Limit: &normalize.Limit{
+			Name: "account", Used: d.Used.Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(), Unit: "neurons", Window: "day",
+		},
+	}
+	whose := "The ceiling of " + neurons(d.Limit) + " neurons a day set for this proxy"
+	if d.Pot != quota.Account {
+		whose = "Your budget of " + neurons(d.Limit) + " neurons a day"
+		f.Limit.Name, f.Limit.Client = "client", x.client
+	}
+	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
+	switch d.Outcome {
+	case quota.LatchShut:
+		f.Code, f.RetryAfter = normalize.AccountLimited, time.Until(d.ResetsAt)
+		f.Message = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " + resets
+	case quota.PriorityFloor:
+		f.Code, f.RetryAfter = normalize.PriorityFloor, time.Until(d.ResetsAt)
+		f.Message = "What is left of the day's " + neurons(d.Limit) + " neurons is kept for calls of a higher priority. " + resets
+	case quota.Contended:
+		f.Code, f.ResetsAt = normalize.QuotaContended, time.Time{}
+		f.Message = fmt.Sprintf("Calls in flight hold the neurons that this call may need: %s used and %s reserved of %s, this call may need %s. It may fit when they end.",
+			neurons(d.Used), neurons(d.Reserved), neurons(d.Limit), neurons(d.Estimate))
+	default:
+		f.Code, f.RetryAfter = normalize.AccountLimited, time.Until(d.ResetsAt)
+		if d.Pot != quota.Account {
+			f.Code = normalize.ClientBudgetExhausted
+		}
+		if left := d.Limit - d.Used; left > d.Limit/100 {
+			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. %s allows no more today: %s used. A smaller max_tokens or a shorter prompt may fit. %s",
+				neurons(d.Estimate), neurons(left), whose, neurons(d.Used), resets)
+		} else {
+			f.Message = fmt.Sprintf("%s is reached: %s used, this call may need %s. %s", whose, neurons(d.Used), neurons(d.Estimate), resets)
+		}
+	}
+	return f
+}
+
+// neurons is an amount for people: whole above 100, thousands set apart.
+func neurons(n quota.Neurons) string {
+	f := n.Float()
+	if f < 100 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	s := strconv.FormatFloat(f, 'f', 0, 64)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// limitHeaders tell a caller how the day stands
+// (draft-ietf-httpapi-ratelimit-headers). They replace upstream's.
+func (x *exchange) limitHeaders(h http.Header) {
+	d := x.claim.decision
+	if d.Unlimited || d.Limit == 0 {
+		return
+	}
+	seconds := max(0, int64(time.Until(d.ResetsAt)/time.Second))
+	h["Ratelimit-Policy"] = []string{`"neurons";q=` + strconv.FormatInt(int64(d.Limit/quota.OneNeuron), 10) + ";w=86400"}
+	h["Ratelimit"] = []string{`"neurons";r=` + strconv.FormatInt(int64(max(0, d.Remaining)/quota.OneNeuron), 10) + ";t=" + strconv.FormatInt(seconds, 10)}
+}
+
+// heard takes what every answer of upstream's says about the account: the time,
+// and that it was let through.
+func (p *Proxy) heard(x *exchange, h http.Header) {
+	if p.guard.ledger == nil {
+		return
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		p.guard.ledger.Observe(date)
+	}
+	x.claim.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
+}
+
+// latch shuts the account's gate when Workers AI itself has said that the day is
+// spent, and only then: by 429 or in a stream, on a call with our account.
+func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool) {
+	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || x.account != p.account {
+		return
+	}
+	if status == http.StatusTooManyRequests || event {
+		p.guard.ledger.Latch(time.Time{})
+	}
+}
+
+// batches remembers what the batches submitted through this proxy were charged,
+// until the first poll that finds them done.
+type batches struct {
+	mu   sync.Mutex
+	open map[string]submitted
+}
+
+type submitted struct {
+	call    quota.Call
+	day     quota.Day
+	charged quota.Neurons
+	at      time.Time
+}
+
+// maxBatches and batchAge bound that memory.
+const (
+	maxBatches = 10_000
+	batchAge   = 48 * time.Hour
+)
+
+func (b *batches) add(id string, s submitted) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open == nil {
+		b.open = make(map[string]submitted)
+	}
+	if len(b.open) >= maxBatches {
+		for id, old := range b.open {
+			if s.at.Sub(old.at) > batchAge {
+				delete(b.open, id)
+			}
+		}
+	}
+	if len(b.open) < maxBatches {
+		b.open[id] = s
+	}
+}
+
+// take returns a batch once.
+func (b *batches) take(id string) (submitted, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.open[id]
+	delete(b.open, id)
+	return s, ok
+}

@@ -1,0 +1,389 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// guarded is a proxy with a ledger, over a simulated Workers AI in memory.
+type guarded struct {
+	t      *testing.T
+	proxy  *Proxy
+	ledger *quota.Ledger
+	sim    *workersai.Simulator
+	log    *safeBuffer
+	config Config
+}
+
+func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, change ...func(*Config)) *guarded {
+	t.Helper()
+	ledger, err := quota.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guarded{t: t, ledger: ledger, sim: workersai.New(simulated), log: &safeBuffer{}}
+	g.config = testConfig(g.log)
+	g.config.Simulate, g.config.Transport = true, inMemory{g.sim}
+	g.config.Ledger, g.config.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
+	g.config.Models = quota.Embedded().Models()
+	g.config.FirstByteTimeout, g.config.StreamIdleTimeout = 6*time.Minute, 2*time.Minute
+	for _, f := range change {
+		f(&g.config)
+	}
+	if g.proxy, err = New(g.config); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// close ends the ledger; what was reserved must be settled by then.
+func (g *guarded) close() quota.Snapshot {
+	g.t.Helper()
+	s := g.ledger.Snapshot()
+	if s.Account.Reserved != 0 || s.InFlight != 0 {
+		g.t.Errorf("%v neurons are still reserved by %d calls", s.Account.Reserved, s.InFlight)
+	}
+	if err := g.ledger.Close(context.Background()); err != nil {
+		g.t.Error(err)
+	}
+	return s
+}
+
+func (g *guarded) latched() bool { return g.ledger.Snapshot().Latch.Set }
+
+func (g *guarded) post(path, body string, header ...string) *httptest.ResponseRecorder {
+	return g.postWith(context.Background(), path, body, header...)
+}
+
+func (g *guarded) postWith(ctx context.Context, path, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+path, strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.proxy.ServeHTTP(w, r)
+	return w
+}
+
+const neuron = quota.OneNeuron
+
+func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 20 * neuron}, workersai.Options{})
+		defer g.close()
+		call := `{"model":"` + testModel + `","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+		var refused *httptest.ResponseRecorder
+		for range 1000 {
+			if w := g.post(chatPath, call); w.Code != 200 {
+				refused = w
+				break
+			} else if w.Header().Get("Ratelimit-Policy") != `"neurons";q=20;w=86400` || !strings.HasPrefix(w.Header().Get("Ratelimit"), `"neurons";r=`) {
+				t.Fatalf("headers %v", w.Header())
+			}
+		}
+		if refused == nil {
+			t.Fatal("nothing was refused")
+		}
+		reached := g.sim.Requests()
+		var e struct {
+			Error struct {
+				Message, Code, Name, Origin, Fault string
+				Number, Status                     int
+				Retryable                          bool
+				RetryAfterMs                       int64     `json:"retry_after_ms"`
+				ResetsAt                           time.Time `json:"resets_at"`
+				MatchedBy                          string    `json:"matched_by"`
+				Limit                              struct {
+					Name, Unit, Window    string
+					Used, Reserved, Limit float64
+				}
+			}
+		}
+		if err := json.Unmarshal(refused.Body.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		if refused.Code != 429 || e.Error.Name != "account_limited" || e.Error.Number != 3036 || e.Error.Code != "insufficient_quota" ||
+			e.Error.Origin != "guard" || e.Error.MatchedBy != "budget" || e.Error.Retryable || !e.Error.ResetsAt.Equal(midnight) || e.Error.RetryAfterMs <= 0 {
+			t.Errorf("%d %s", refused.Code, refused.Body)
+		}
+		if l := e.Error.Limit; l.Unit != "neurons" || l.Window != "day" || l.Limit != 20 || l.Used < 15 || l.Used > 20 {
+			t.Errorf("limit %+v", l)
+		}
+		if refused.Header().Get("Retry-After") != "" || refused.Header().Get("X-Should-Retry") != "false" {
+			t.Errorf("headers %v", refused.Header())
+		}
+		for range 50 {
+			g.post(chatPath, call)
+		}
+		if g.sim.Requests() != reached {
+			t.Errorf("%d calls reached upstream after the ceiling", g.sim.Requests()-reached)
+		}
+		if billed := g.sim.Billed(); billed > 20*neuron {
+			t.Errorf("billed %v", billed)
+		}
+		b := &bench{t: t, metrics: g.config.Metrics}
+		if n := b.value("neuronward_preempted_total", "reason", "account_quota", "mode", "enforce"); n != 51 {
+			t.Errorf("preempted %v", n)
+		}
+		if w := g.post(chatPath, strings.Replace(call, "100", "1000000", 1)); !strings.Contains(w.Body.String(), "max_tokens") && g.ledger.Snapshot().Account.Used < 19*neuron {
+			t.Errorf("a call that is too large is not told why: %s", w.Body)
+		}
+	})
+}
+
+func TestObserveRefusesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: neuron, Mode: quota.Observe}, workersai.Options{})
+		defer g.close()
+		for range 20 {
+			if w := g.post(chatPath, chat); w.Code != 200 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+		}
+		b := &bench{t: t, metrics: g.config.Metrics}
+		if n := b.value("neuronward_preempted_total", "mode", "observe"); n == 0 {
+			t.Error("nothing counted that would have been refused")
+		}
+		if n := b.value("neuronward_preempted_total", "mode", "enforce"); n != 0 {
+			t.Errorf("refused %v", n)
+		}
+	})
+}
+
+func TestPaidModelsOnTheFreePlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
+		defer g.close()
+		w := g.post(chatPath, `{"model":"@cf/moonshotai/kimi-k2.6","messages":[]}`)
+		if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) || g.sim.Requests() != 0 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// What upstream says of the day shuts the gate, by the rule and not by an echo.
+func TestLatch(t *testing.T) {
+	for _, c := range []struct {
+		name, simulate string
+		latched        bool
+	}{
+		{"4006", "4006", true},
+		{"3036 by name", "account_limited", true},
+		{"as the first event of a stream", "first=4006", true},
+		{"in a stream", "midstream=4006; after=2", true},
+		{"with a status that no quota has", "4006; status=500", false},
+		{"another failure", "3040", false},
+		{"inside a success", "4006; shape=ok-false", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{})
+				defer g.close()
+				g.post(chatPath, streamChat, "X-Simulate", c.simulate)
+				reached := g.sim.Requests()
+				w := g.post(chatPath, chat)
+				if latched := g.latched(); latched != c.latched || (w.Code == 429) != c.latched {
+					t.Fatalf("latched %v, next call %d %s", latched, w.Code, w.Body)
+				}
+				if !c.latched {
+					return
+				}
+				if !strings.Contains(w.Body.String(), `"origin":"guard"`) || g.sim.Requests() != reached {
+					t.Errorf("the next call reached upstream: %s", w.Body)
+				}
+				// One call finds out, half an hour later, and opens the gate.
+				time.Sleep(31 * time.Minute)
+				if w := g.post(chatPath, chat); w.Code != 200 {
+					t.Errorf("the probe: %d %s", w.Code, w.Body)
+				}
+				if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
+					t.Errorf("after the probe: %d %s", w.Code, w.Body)
+				}
+			})
+		})
+	}
+	t.Run("a caller's own account", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Token = nil })
+			defer g.close()
+			g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat, "X-Simulate", "4006", "Authorization", "Bearer theirs")
+			if s := g.ledger.Snapshot(); g.latched() || s.Account.Used != 0 {
+				t.Errorf("latched %v, used %v", g.latched(), s.Account.Used)
+			}
+		})
+	})
+}
+
+// What each way to end costs, next to what was billed.
+func TestSettlement(t *testing.T) {
+	long := `{"model":"` + testModel + `","max_tokens":200,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+	for _, c := range []struct {
+		name, simulate string
+		body           string
+		check          func(used, billed, estimate quota.Neurons) bool
+		want           string
+	}{
+		{"a success", "", chat, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 }, "what was billed"},
+		{"a stream", "", long, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 }, "what was billed"},
+		{"bad input", "5006", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
+		{"no capacity", "3040", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
+		{"too many requests", "3021", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
+		{"an internal error", "3043", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing, as none was reported"},
+		{"upstream's timeout", "3046", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
+		{"a reset", "reset", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
+		{"silence", "hang", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
+		{"a cut stream", "midstream=cut; after=5", long, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
+		{"an error in a stream", "midstream=3040; after=5", long, func(used, _, estimate quota.Neurons) bool { return used > 0 && used < estimate }, "what had passed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
+				g.post(chatPath, c.body, "X-Simulate", c.simulate)
+				s := g.close()
+				estimate := g.config.Estimator.Estimate(measure(&routes["v1/chat/completions"][0], testModel, quota.TextGeneration, []byte(c.body), http.Header{}, int64(len(c.body)), nil)).Neurons
+				if !c.check(s.Account.Used, g.sim.Billed(), estimate) {
+					t.Errorf("used %v, billed %v, estimate %v; want %s\n%s", s.Account.Used, g.sim.Billed(), estimate, c.want, g.log)
+				}
+			})
+		})
+	}
+}
+
+func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{Latency: 100 * time.Millisecond}, func(c *Config) { c.AbortedEstimate = all })
+			ctx, leave := context.WithTimeout(t.Context(), 3*time.Second)
+			defer leave()
+			body := `{"model":"` + testModel + `","max_tokens":2000,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+			g.postWith(ctx, chatPath, body, "X-Simulate", "tokens=2000")
+			synctest.Wait()
+			s := g.close()
+			estimate := g.config.Estimator.Estimate(measure(&routes["v1/chat/completions"][0], testModel, quota.TextGeneration, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+			if all != (s.Account.Used == estimate) || s.Account.Used == 0 {
+				t.Errorf("estimate %v: used %v of %v", all, s.Account.Used, estimate)
+			}
+			if !strings.Contains(g.log.String(), `"name":"aborted"`) {
+				t.Error(g.log)
+			}
+		})
+	}
+}
+
+// Never over, always used: callers of random models, sizes, streams and failures
+// against a ceiling. SEEDS says how many, SEED where to begin.
+func TestNeverOverAlwaysUsed(t *testing.T) {
+	seeds := number("SEEDS", 20)
+	first := number("SEED", 1)
+	for seed := first; seed < first+seeds; seed++ {
+		for _, aborts := range []string{"none", "streams", "all"} {
+			t.Run(strconv.Itoa(seed)+" aborts "+aborts, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { neverOver(t, uint64(seed), aborts) })
+			})
+		}
+	}
+}
+
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func neverOver(t *testing.T, seed uint64, aborts string) {
+	const callers, ceiling = 64, 10_000
+	g := newGuarded(t, quota.Options{Limit: ceiling * neuron, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond, Seed: seed})
+	models := []string{
+		testModel, "@cf/meta/llama-3.3-70b-instruct-fp8-fast", "@cf/qwen/qwen3-30b-a3b-fp8", "@cf/openai/gpt-oss-120b",
+		"@cf/deepseek-ai/deepseek-r1-distill-qwen-32b",
+	}
+	var refused atomic.Int64
+	var wg sync.WaitGroup
+	for c := range callers {
+		random := rand.New(rand.NewPCG(seed, uint64(c)))
+		wg.Go(func() {
+			// Each goes on until smaller and smaller calls are refused.
+			for size := 2000; size >= 1; {
+				stream := random.IntN(2) == 0
+				body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"messages":[{"role":"user","content":%q}]}`,
+					models[random.IntN(len(models))], 1+random.IntN(size), stream, strings.Repeat("word ", random.IntN(200*size/2000+1)))
+				header := []string{"X-Simulate", "tokens=" + strconv.Itoa(1+random.IntN(size))}
+				ctx, leave := context.WithCancel(context.Background())
+				switch random.IntN(12) {
+				case 0:
+					header[1] = "3040"
+				case 1:
+					header[1] = "5006"
+				case 2: // the caller leaves, in the middle of the answer or after it
+					if aborts == "all" || aborts == "streams" && stream {
+						time.AfterFunc(time.Duration(random.IntN(size))*20*time.Millisecond, leave)
+					}
+				}
+				w := g.postWith(ctx, chatPath, body, header...)
+				leave()
+				if w.Code == 429 && strings.Contains(w.Body.String(), `"origin":"guard"`) {
+					refused.Add(1)
+					size /= 2
+				}
+			}
+		})
+	}
+	wg.Wait()
+	billed := g.sim.Billed()
+	s := g.close()
+	if billed > ceiling*neuron {
+		t.Errorf("billed %v of %d", billed, ceiling)
+	}
+	// What callers broke off is counted by what had passed, or where that can't be
+	// seen by all that was reserved: from above, and so less is used.
+	least, exact := quota.Neurons(99), aborts == "none"
+	if aborts == "all" {
+		least = 85
+	}
+	if billed < ceiling*neuron/100*least {
+		t.Errorf("only %v of %d were used; %d refusals", billed, ceiling, refused.Load())
+	}
+	if s.Account.Used < billed || exact && s.Account.Used != billed {
+		t.Errorf("counted %v, billed %v", s.Account.Used, billed)
+	}
+}
+
+func BenchmarkRefusal(b *testing.B) {
+	ledger, err := quota.New(b.Context(), quota.Options{Limit: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	bench := newBench(b, http.NotFoundHandler(), func(c *Config) {
+		c.Ledger, c.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
+	})
+	client := &http.Client{Transport: NewTransport()}
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := client.Post(bench.url+chatPath, "application/json", strings.NewReader(chat))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 429 {
+			b.Fatal(res.StatusCode, err)
+		}
+		res.Body.Close()
+	}
+}

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// wholeNumber reads a figure generously: a number or a string that begins like
+// one, rounded up. What is none, or not above 0, is 0.
+func wholeNumber(raw []byte) int64 {
+	text := string(raw)
+	if len(raw) > 1 && raw[0] == '"' {
+		if unquoted, err := unquote(raw); err == nil {
+			text = strings.TrimSpace(unquoted)
+		}
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil && !math.IsInf(v, 0) {
+		digits := 0
+		for digits < len(text) && text[digits]-'0' < 10 {
+			digits++
+		}
+		v, _ = strconv.ParseFloat(text[:digits], 64) // no digits are 0
+	}
+	if math.IsNaN(v) || v <= 0 {
+		return 0
+	}
+	return int64(math.Ceil(min(v, mostFigure)))
+}
+
+// sides reads the size of an image, "1024x768".
+func sides(raw []byte) (width, height int64) {
+	text, err := "", error(nil)
+	if len(raw) > 1 && raw[0] == '"' {
+		text, err = unquote(raw)
+	}
+	w, h, ok := strings.Cut(strings.ToLower(text), "x")
+	if err != nil || !ok {
+		return 0, 0
+	}
+	return wholeNumber([]byte(w)), wholeNumber([]byte(h))
+}
+
+// characters returns how many characters a raw string has, counted as UTF-16
+// does, which is never less than the letters that there are.
+func characters(raw []byte) (n int64) {
+	for i := 1; i < len(raw)-1; i++ {
+		switch c := raw[i]; {
+		case c == '\\' && i+1 < len(raw) && raw[i+1] == 'u':
+			i += 5
+			n++
+		case c == '\\':
+			i++
+			n++
+		case c >= 0xf0:
+			n += 2
+		case c < 0x80 || c >= 0xc0:
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A meter reads what a call cost out of its answer as the bytes pass. It keeps
+// figures, never the answer, and is of one size whatever the answer's. Make one
+// with newMeter; write is for an answer that is JSON, event and piece for one
+// that is a stream, never both.
+type meter struct {
+	w      walker
+	events eventReader
+	now    happening
+
+	sets   [numSets]figures // the usages found: of a JSON answer, or of the present event
+	usages uint8            // one bit for each that was opened
+	in     uint8            // the one that is read
+
+	streams bool
+	begun   bool // the JSON answer has
+	sum     figures
+	total   figures // of the whole: goes before sum
+	start   figures // of the input alone
+	spoken  int64   // output tokens that passed, at least
+
+	seconds    float64
+	hasSeconds bool
+	images     int64
+	requestID  string
+	status     string
+	responses  bool
+}
+
+// The usages of a meter, the first to be believed first.
+const (
+	setResultUsage = iota
+	setUsage
+	setMeta
+	setMessage
+	setResponse
+	numSets
+)
+
+// newMeter returns a meter that has read nothing.
+func newMeter() *meter {
+	m := &meter{now: happening{of: ofUntyped}}
+	m.w.found = m
+	return m
+}
+
+// write reads more of an answer that is JSON, in any split.
+func (m *meter) write(p []byte) {
+	if !m.begun {
+		m.begun = true
+		m.w.begin(inAnswer)
+	}
+	m.w.walk(p)
+}
+
+// usage returns what the wire has said so far of what the call cost. Input
+// includes the tokens that came from the cache, in every protocol. Of a stream
+// it is the cumulative usage where one came, else the sum of the increments; a
+// stream that has only said what its input was has no usage yet. Images are the
+// ones in the answer's JSON; their size and steps only the request knows.
+func (m *meter) usage() quota.Usage {
+	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
+	sources := []*figures{&m.sets[setResultUsage], &m.sets[setUsage], &m.sets[setMeta]}
+	if m.streams {
+		sources = []*figures{&m.total, &m.sum}
+		if m.total.zero() && !m.sum.zero() {
+			sources = sources[1:] // zeros are no word on a call that has cost something
+		}
+	}
+	for _, f := range sources {
+		if n, ok := f.neurons(); ok && !u.HasNeurons {
+			u.Neurons, u.HasNeurons = n, true
+		}
+		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens {
+			u.Input, u.Cached, u.Output, u.HasTokens = in, cached, out, true
+		}
+	}
+	return u
+}
+
+// tokensSeen returns the tokens of a stream that broke off: the input as far as
+// it was told, else 0, and the output that passed. Each event with a text, a
+// thought or a call's arguments in it counts as one token at least, and as a
+// token for each four bytes when it is longer than a token can be; a usage that
+// counts more counts.
+func (m *meter) tokensSeen() (input, output int64) {
+	for _, f := range []*figures{&m.start, &m.sum, &m.total} {
+		if in, _, out, ok := f.tokens(); ok {
+			input, output = max(input, in), max(output, out)
+		}
+	}
+	return input, max(output, m.spoken)
+}
+
+// batch returns what the answer to a batch says of it, "" for nothing. A batch
+// whose responses are there is "completed" unless it says otherwise.
+func (m *meter) batch() (requestID, status string) {
+	if m.responses && m.status == "" {
+		return m.requestID, "completed"
+	}
+	return m.requestID, m.status
+}
+
+// usage1 returns a usage of the present event, nil if it has none.
+func (m *meter) usage1(set int) *figures {
+	if m.usages&(1<<set) == 0 || m.sets[set].has == 0 {
+		return nil
+	}
+	return &m.sets[set]
+}
+
+// opened implements visitor.
+func (m *meter) opened(p place) {
+	switch p {
+	case inUsage:
+		m.reads(setUsage)
+	case inResultUsage:
+		m.reads(setResultUsage)
+	case inMeta:
+		m.reads(setMeta)
+	case inMessageUsage:
+		m.reads(setMessage)
+	case inResponseUsage:
+		m.reads(setResponse)
+	case inChoices:
+		m.now.choices = true
+	case inChoice:
+		m.now.choice = true
+	case inResponses:
+		m.responses = true
+	}
+}
+
+func (m *meter) reads(set uint8) {
+	m.in = set
+	m.usages |= 1 << set
+}
+
+// number implements visitor.
+func (m *meter) number(p place, v float64) {
+	switch {
+	case p == inSeconds:
+		m.seconds, m.hasSeconds = v, true
+	case p >= inNeurons && p < numPlaces:
+		m.sets[m.in].set(int(p-inNeurons), v)
+	}
+}
+
+// text implements visitor.
+func (m *meter) text(p place, size int, s []byte) {
+	switch p {
+	case inText, inNative, inDelta:
+		m.now.text += tokensOf(size)
+	case inThought:
+		m.now.thought = max(m.now.thought, tokensOf(size))
+	case inType:
+		switch {
+		case bytes.HasPrefix(s, []byte("response.")):
+			m.now.of = ofResponses
+		case string(s) == "message_delta":
+			m.now.of = ofDelta
+		default:
+			m.now.of = ofOther
+		}
+	case inImage, inImageOf:
+		if size > 0 {
+			m.images++
+		}
+	case inRequestID:
+		m.requestID = string(s)
+	case inStatus:
+		m.status = string(s)
+	}
+}

@@ -1,0 +1,228 @@
+package proxy
+
+// A place is where a value stands in an answer or an event. Only these places
+// count: text that a model wrote may say "usage" anywhere else.
+type place uint8
+
+const (
+	nowhere place = iota
+
+	inAnswer // a JSON answer
+	inResult
+	inTranscription
+	inSeconds
+	inRequestID
+	inStatus
+	inResponses
+	inImage
+	inImages
+	inImageOf
+
+	inEvent // an event's data
+	inType
+	inNative // response: text, or in the Responses protocol an object
+	inChoices
+	inChoice
+	inChoiceDelta
+	inToolCalls
+	inToolCall
+	inFunction
+	inDelta // a text, or in Anthropic's protocol an object
+	inBlock
+	inMessage
+	inText
+	inThought
+
+	inUsage // of the answer itself, or of an event
+	inResultUsage
+	inMeta
+	inMessageUsage
+	inResponseUsage
+	inDetails
+	inNeurons // from here on in the order of figures
+	inPrompt
+	inInput
+	inOutput
+	inCached
+	inCacheRead
+	inCacheMade
+	inTotal
+
+	numPlaces
+)
+
+// kind is what may stand at a place. Anything else there is passed over.
+type kind uint8
+
+const (
+	anObject kind = 1 << iota
+	aList
+	aText
+	aNumber
+)
+
+var kinds = [numPlaces]kind{
+	inAnswer: anObject, inResult: anObject, inTranscription: anObject, inSeconds: aNumber,
+	inRequestID: aText, inStatus: aText, inResponses: aList, inImage: aText, inImages: aList, inImageOf: aText,
+
+	inEvent: anObject, inType: aText, inNative: aText | anObject,
+	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject, inToolCalls: aList, inToolCall: anObject, inFunction: anObject,
+	inDelta: aText | anObject, inBlock: anObject, inMessage: anObject, inText: aText, inThought: aText,
+
+	inUsage: anObject, inResultUsage: anObject, inMeta: anObject, inMessageUsage: anObject, inResponseUsage: anObject,
+	inDetails: anObject,
+	inNeurons: aNumber, inPrompt: aNumber, inInput: aNumber, inOutput: aNumber, inTotal: aNumber,
+	inCached: aNumber, inCacheRead: aNumber, inCacheMade: aNumber,
+}
+
+// elementOf returns the place of a list's elements.
+func elementOf(list place) place {
+	switch list {
+	case inChoices:
+		return inChoice
+	case inToolCalls:
+		return inToolCall
+	case inImages:
+		return inImageOf
+	}
+	return nowhere
+}
+
+// memberOf returns the place of an object's member of that name.
+func memberOf(object place, name []byte) place {
+	switch object {
+	case inAnswer:
+		switch string(name) {
+		case "usage":
+			return inUsage
+		case "result":
+			return inResult
+		case "transcription_info":
+			return inTranscription
+		}
+	case inResult:
+		return memberOfResult(name)
+	case inTranscription:
+		if string(name) == "duration" {
+			return inSeconds
+		}
+	case inUsage, inResultUsage, inMeta, inMessageUsage, inResponseUsage:
+		return memberOfUsage(name)
+	case inDetails:
+		if string(name) == "cached_tokens" {
+			return inCached
+		}
+	default:
+		return memberOfEvent(object, name)
+	}
+	return nowhere
+}
+
+func memberOfResult(name []byte) place {
+	switch string(name) {
+	case "usage":
+		return inResultUsage
+	case "meta":
+		return inMeta
+	case "transcription_info", "metadata": // Whisper's word, Deepgram's word
+		return inTranscription
+	case "request_id":
+		return inRequestID
+	case "status":
+		return inStatus
+	case "responses":
+		return inResponses
+	case "image":
+		return inImage
+	case "images":
+		return inImages
+	}
+	return nowhere
+}
+
+func memberOfUsage(name []byte) place {
+	switch string(name) {
+	case "neurons":
+		return inNeurons
+	case "prompt_tokens":
+		return inPrompt
+	case "input_tokens":
+		return inInput
+	case "completion_tokens", "output_tokens":
+		return inOutput
+	case "total_tokens":
+		return inTotal
+	case "prompt_tokens_details", "input_tokens_details":
+		return inDetails
+	case "cache_read_input_tokens":
+		return inCacheRead
+	case "cache_creation_input_tokens":
+		return inCacheMade
+	}
+	return nowhere
+}
+
+// memberOfEvent is memberOf for what only events have.
+func memberOfEvent(object place, name []byte) place {
+	switch object {
+	case inEvent:
+		switch string(name) {
+		case "choices":
+			return inChoices
+		case "usage":
+			return inUsage
+		case "response":
+			return inNative
+		case "type":
+			return inType
+		case "delta":
+			return inDelta
+		case "message":
+			return inMessage
+		case "content_block":
+			return inBlock
+		}
+	case inChoice:
+		switch string(name) {
+		case "delta":
+			return inChoiceDelta
+		case "text":
+			return inText
+		}
+	case inChoiceDelta:
+		switch string(name) {
+		case "content", "refusal":
+			return inText
+		case "reasoning", "reasoning_content":
+			return inThought
+		case "tool_calls":
+			return inToolCalls
+		}
+	case inToolCall:
+		if string(name) == "function" {
+			return inFunction
+		}
+	case inFunction:
+		if string(name) == "arguments" {
+			return inText
+		}
+	case inDelta:
+		switch string(name) {
+		case "text", "partial_json", "thinking":
+			return inText
+		}
+	case inBlock:
+		if string(name) == "text" {
+			return inText
+		}
+	case inNative:
+		if string(name) == "usage" {
+			return inResponseUsage
+		}
+	case inMessage:
+		if string(name) == "usage" {
+			return inMessageUsage
+		}
+	}
+	return nowhere
+}

@@ -1,0 +1,155 @@
+package proxy
+
+import "bytes"
+
+// An eventReader finds the data of server-sent events in bytes as they come.
+type eventReader struct {
+	at    uint8 // how much of "data:" the line has matched; the values below, from then on
+	some  bool  // the line is not blank
+	begun bool  // the event has data
+}
+
+const (
+	dataName           = "data:"
+	inData       uint8 = 100
+	inOtherLine  uint8 = 101
+	longTokenLen       = 24 // bytes; a longer text is several tokens
+	tokenLen           = 4  // bytes, on average
+)
+
+// happening is what the present event says besides its usages.
+type happening struct {
+	of      uint8 // by its type: one of the values below
+	choices bool  // it has choices,
+	choice  bool  // and they are not empty
+	text    int64 // tokens
+	thought int64 // of reasoning; two fields may hold the same text
+}
+
+const (
+	ofOther     uint8 = iota
+	ofUntyped         // OpenAI's chunks and native events
+	ofResponses       // response.…
+	ofDelta           // message_delta
+)
+
+// piece reads part of an event that is too long to be seen whole. A blank line
+// ends it.
+func (m *meter) piece(p []byte) {
+	m.streams = true
+	r := &m.events
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		line := p[:end+1]
+		if end < 0 {
+			line = p
+		}
+		p = p[len(line):]
+		m.line(line)
+		if end >= 0 {
+			if !r.some {
+				m.eventEnds()
+			}
+			r.at, r.some = 0, false
+		}
+	}
+}
+
+// line reads a line of an event, or part of one.
+func (m *meter) line(line []byte) {
+	r := &m.events
+	for i, c := range line {
+		switch {
+		case r.at == inData:
+			m.w.walk(line[i:])
+			return
+		case c == '\n' || c == '\r':
+		case r.at == inOtherLine:
+			r.some = true
+			return
+		case c == dataName[r.at]:
+			r.some = true
+			if r.at++; int(r.at) == len(dataName) {
+				r.at = inData
+				if !r.begun {
+					r.begun = true
+					m.w.begin(inEvent)
+				}
+			}
+		default:
+			r.some, r.at = true, inOtherLine
+			return
+		}
+	}
+}
+
+// event reads one whole event, or as much of it as there is.
+func (m *meter) event(event []byte) {
+	m.piece(event)
+	m.eventEnds()
+	m.events = eventReader{}
+}
+
+// eventEnds takes what an event has said.
+func (m *meter) eventEnds() {
+	if !m.events.begun {
+		return
+	}
+	m.events.begun = false
+	m.w.end()
+	e := &m.now
+	m.spoken += e.text + e.thought
+	if m.usages != 0 {
+		m.account(e)
+	}
+	*e = happening{of: ofUntyped}
+}
+
+// account takes an event's usages. Where each counts:
+//
+//   - message_start has the input alone, which only a later word makes a cost;
+//   - message_delta, response.… and a native event without text say what the
+//     whole comes to;
+//   - a chunk, or a native event with text, adds to what was there, unless it is
+//     no less than the sum so far in every figure: then it is a total. Of chunks
+//     with choices that is only believed once the prompt was counted, since the
+//     first increment alone has it.
+func (m *meter) account(e *happening) {
+	if u := m.usage1(setMessage); u != nil && e.of == ofOther {
+		m.start.raise(u)
+	}
+	if u := m.usage1(setResponse); u != nil && e.of == ofResponses {
+		m.total.raise(u)
+	}
+	if u := m.usage1(setUsage); u != nil {
+		switch {
+		case e.of == ofDelta:
+			m.total.raise(&m.start)
+			m.total.raise(u)
+		case !e.choices && e.text == 0:
+			m.total.raise(u)
+		case u.covers(&m.sum) && (e.choices && !e.choice || m.sum.v[promptFigure]+m.sum.v[inputFigure] > 0):
+			m.sum.raise(u)
+		default:
+			m.sum.add(u)
+		}
+	}
+	for i := range m.sets {
+		if m.usages&(1<<i) != 0 {
+			m.sets[i] = figures{}
+		}
+	}
+	m.usages = 0
+}
+
+// tokensOf is how many tokens a text in an event is at least taken for: one,
+// since engines send each as it comes, and more where they were put together.
+func tokensOf(size int) int64 {
+	switch {
+	case size == 0:
+		return 0
+	case size <= longTokenLen:
+		return 1
+	}
+	return int64(size+tokenLen-1) / tokenLen
+}

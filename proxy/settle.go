@@ -1,0 +1,214 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"strconv"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// settle books what the call cost, exactly once and however it ended. It is
+// deferred where the reservation is made, and needs nothing of the caller's
+// context: who leaves does not take the bill along.
+func (p *Proxy) settle(x *exchange) {
+	c := &x.claim
+	if c.poll != "" {
+		p.settleBatch(x)
+		return
+	}
+	if c.reservation == nil {
+		return
+	}
+	cost := p.cost(x)
+	day := c.reservation.Settle(cost)
+	p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
+	if reserved := c.reservation.Neurons(); reserved > 0 && cost.Basis != quota.Estimated {
+		p.metrics.EstimateRatio(p.task(x), cost.Neurons.Float()/reserved.Float())
+	}
+	if cost.Basis == quota.Reported && !c.cached && x.failure == nil {
+		p.guard.estimator.Learn(x.model, c.estimate.Bound, cost.Neurons)
+	}
+	x.neurons = strconv.FormatFloat(cost.Neurons.Float(), 'f', -1, 64)
+	u := c.meter.usage()
+	p.countTokens(c.call.Model, u)
+	if id, status := c.meter.batch(); id != "" && status == "queued" {
+		p.guard.batches.add(id, submitted{call: c.call, day: day, charged: cost.Neurons, at: x.began})
+	}
+}
+
+// cost decides what the call cost, by the best word there is.
+func (p *Proxy) cost(x *exchange) quota.Cost {
+	c := &x.claim
+	if c.cached {
+		return quota.Cost{Basis: quota.Reported}
+	}
+	whole := quota.Cost{Neurons: c.reservation.Neurons(), Basis: quota.Estimated}
+	switch f := x.failure; {
+	case f == nil && x.complete:
+		if id, status := c.meter.batch(); id != "" && status == "queued" {
+			return whole // a submitted batch has not run yet
+		}
+		if cost, ok := p.reported(x); ok {
+			return cost
+		}
+		return whole
+	case f == nil || f.Code == normalize.Aborted && f.Origin == normalize.OriginProxy:
+		// The caller left, or a panic is on its way up.
+		return p.brokenOff(x, whole)
+	default:
+		return p.failed(x, f, whole)
+	}
+}
+
+// reported is what the wire says of an answer: neurons in its body, else in its
+// header, else what it counts times the price.
+func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
+	u := x.claim.meter.usage()
+	if !u.HasNeurons {
+		// Small calls are rounded to 0.00 there: that is no word on their cost.
+		if n, err := strconv.ParseFloat(x.neurons, 64); err == nil && n > 0 {
+			u.Neurons, u.HasNeurons = n, true
+		}
+	}
+	r := &x.claim.request
+	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
+	return p.guard.estimator.Cost(x.model, u)
+}
+
+// failed is what a failure costs, by its entry's charge. What upstream has
+// reported or sent before it failed counts in any case.
+func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quota.Cost {
+	charge := f.Code.Entry().Charge
+	if notWritten(f.Err) || x.attempts == 0 {
+		charge = normalize.ChargeNone
+	}
+	if charge == normalize.ChargeEstimate {
+		return whole
+	}
+	if x.streaming {
+		return p.seen(x, whole)
+	}
+	if charge == normalize.ChargeReported {
+		if u := x.claim.meter.usage(); u.HasNeurons {
+			return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}
+		}
+		if n, err := strconv.ParseFloat(x.neurons, 64); err == nil && n > 0 {
+			return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}
+		}
+	}
+	return quota.Cost{Basis: quota.Reported}
+}
+
+// brokenOff is what a call costs that its caller broke off.
+func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
+	switch {
+	case x.attempts == 0 || x.failure != nil && notWritten(x.failure.Err):
+		return quota.Cost{Basis: quota.Reported}
+	case p.guard.abortedEstimate, !x.stream:
+		// What is not streamed runs to its end whether its caller waits or not.
+		return whole
+	}
+	return p.seen(x, whole)
+}
+
+// seen is what had passed when a call broke off: the increments that were
+// reported, else the prompt and the tokens that were seen; with them what
+// upstream had made and not yet sent.
+func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
+	c := &x.claim
+	u := c.meter.usage()
+	price, known := p.guard.prices.Model(x.model)
+	switch {
+	case u.HasNeurons:
+		return quota.Cost{Neurons: quota.FromFloat(u.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
+	case !known:
+		return whole
+	}
+	input, output := c.meter.tokensSeen()
+	if input == 0 {
+		input = c.request.PromptBytes / promptBytesPerToken
+	}
+	return quota.Cost{Neurons: min(price.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
+}
+
+const (
+	// promptBytesPerToken is what a token of a prompt takes on average, its JSON
+	// included. A prompt that was sent is billed, be it answered or not.
+	promptBytesPerToken = 3
+	// unsentTokens are on their way when a stream breaks off.
+	unsentTokens = 2
+)
+
+// notWritten reports whether an attempt failed before upstream could see the
+// call.
+func notWritten(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// settleBatch corrects a batch by the first poll that finds it done. Further
+// polls, and those of batches that were not submitted here, change nothing.
+func (p *Proxy) settleBatch(x *exchange) {
+	c := &x.claim
+	u := c.meter.usage()
+	if x.failure != nil || !x.complete || !(u.HasNeurons || u.HasTokens) {
+		return
+	}
+	s, ok := p.guard.batches.take(c.poll)
+	if !ok {
+		return
+	}
+	cost, ok := p.guard.estimator.Cost(x.model, u)
+	if !ok {
+		return
+	}
+	p.guard.ledger.Correct(s.call, s.day, cost.Neurons-s.charged, cost.Basis)
+	if more := cost.Neurons - s.charged; more > 0 {
+		p.metrics.Spent(s.call.Model, s.call.Client, cost.Basis.String(), more.Float())
+	}
+	p.countTokens(s.call.Model, u)
+}
+
+func (p *Proxy) countTokens(model string, u quota.Usage) {
+	if !u.HasTokens {
+		return
+	}
+	p.metrics.Tokens(model, "input", u.Input-u.Cached)
+	p.metrics.Tokens(model, "cached_input", u.Cached)
+	p.metrics.Tokens(model, "output", u.Output)
+}
+
+// task is the task of the call's model, as a label.
+func (p *Proxy) task(x *exchange) string {
+	if price, ok := p.guard.prices.Model(x.model); ok {
+		return string(price.Task)
+	}
+	return "other"
+}
+
+// measured describes the call for the estimator.
+func (p *Proxy) measured(x *exchange, task quota.Task) quota.Request {
+	var body, prefix []byte
+	length := x.inbound.ContentLength
+	switch {
+	case x.body != nil:
+		body, length = x.body.data, int64(len(x.body.data))
+	case x.upload != nil:
+		prefix = x.upload.prefix
+	}
+	if length < 0 {
+		length = p.bodies.max
+	}
+	return measure(x.route, x.model, task, body, x.inbound.Header, length, prefix)
+}
+
+// polled returns the request id of a batch that the call asks after, "" for
+// every other call.
+func (p *Proxy) polled(x *exchange) string {
+	if x.body == nil || x.inbound.URL.Query().Get("queueRequest") != "true" {
+		return ""
+	}
+	return batchID(x.body.data)
+}

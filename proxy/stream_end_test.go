@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// How streams end that do not end as they should: what a caller gets is whole
+// events, then at most one terminal event on lines of its own.
+func TestHowStreamsEnd(t *testing.T) {
+	const done = "data: [DONE]\n\n"
+	for _, c := range []struct {
+		name, path, sent string
+		broken           bool   // the connection breaks, rather than ending in order
+		want             string // before the terminal event
+		slug             string // of the terminal event; "": the stream is whole
+	}{
+		{"half an event, ended in order", chatPath, firstChunk + `data: {"id":"c1","obj`, false, firstChunk, "stream_interrupted"},
+		{"half an event, broken off", chatPath, firstChunk + `data: {"id":"c1","obj`, true, firstChunk, "stream_interrupted"},
+		{"an event without its blank line", chatPath, firstChunk + strings.TrimSuffix(firstChunk, "\n"), false, firstChunk, "stream_interrupted"},
+		{"half an event after the end mark, in order", chatPath, lastChunk + `data: {"choices":[],"usa`, false, lastChunk, ""},
+		{"half an event after the end mark, broken off", chatPath, lastChunk + `data: {"choices":[],"usa`, true, lastChunk, ""},
+		{"an end mark without its blank line, broken off", chatPath, firstChunk + "data: [DONE]", true, firstChunk, "stream_interrupted"},
+		{"an oversized event, broken off", "/v1/responses", firstChunk + "data: {\"x\":\"" + strings.Repeat("y", 80_000), true, firstChunk + "data: {\"x\":\"" + strings.Repeat("y", 80_000), "stream_interrupted"},
+		{"an empty finish_reason is none", chatPath, `data: {"choices":[{"finish_reason":""}]}` + "\n\n", false, `data: {"choices":[{"finish_reason":""}]}` + "\n\n", "stream_interrupted"},
+		{"one of two choices has finished", chatPath, `data: {"choices":[{"native_finish_reason":"x","finish_reason":null},{"finish_reason":"stop"}]}` + "\n\n", false, `data: {"choices":[{"native_finish_reason":"x","finish_reason":null},{"finish_reason":"stop"}]}` + "\n\n", ""},
+		{"usage beside text is not the end", "/run/" + testModel, `data: {"response":"a","usage":{"neurons":1}}` + "\n\n", false, `data: {"response":"a","usage":{"neurons":1}}` + "\n\n", "stream_interrupted"},
+		{"usage beside text keeps the text", chatPath, `data: {"response":"TEXT","usage":{"neurons":1}}` + "\n\n" + done, false, `data: {"response":"TEXT","usage":{"neurons":1}}` + "\n\n" + done, ""},
+		{"a response that has only begun", "/v1/responses", "data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n", false, "data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n", "stream_interrupted"},
+		{"comments after the end", chatPath, firstChunk + done + ": bye\n", false, firstChunk + done + ": bye\n", ""},
+	} {
+		for _, length := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, length %v", c.name, length), func(t *testing.T) {
+				b := newBench(t, streams(func(w http.ResponseWriter, _ *http.Request, send func(string)) {
+					if length && !c.broken {
+						w.Header().Set("Content-Length", fmt.Sprint(len(c.sent)))
+					}
+					send(c.sent)
+					if c.broken {
+						panic(http.ErrAbortHandler)
+					}
+				}))
+				_, answer, cut := b.stream(c.path, streamChat)
+				rest, ok := strings.CutPrefix(answer, c.want)
+				if !ok || cut != (c.slug != "") {
+					t.Fatalf("cut %v: %.500q", cut, answer)
+				}
+				if c.slug == "" {
+					if rest != "" {
+						t.Errorf("more than was whole: %q", rest)
+					}
+					return
+				}
+				if strings.HasPrefix(c.name, "an oversized") {
+					rest = strings.TrimPrefix(rest, "\n\n")
+				}
+				rest = strings.TrimPrefix(rest, "event: error\n")
+				if !strings.HasPrefix(rest, `data: {"error":{`) || strings.Count(rest, "\n\n") != 1 || !strings.Contains(rest, `"name":"`+c.slug+`"`) {
+					t.Errorf("terminal event %q", rest)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatIsNoEventStream(t *testing.T) {
+	for body, slug := range map[string]string{
+		"upstream busy\n":                            "upstream_unclassified",
+		"error code: 1015\n":                         "api_rate_limited",
+		`{"result":{"response":"x"},"success":true}`: "upstream_unclassified",
+		"retry: 1000\n\n" + event3040:                "out_of_capacity",
+		"id: 1\n\n: c\n\n" + event3040:               "out_of_capacity",
+	} {
+		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(body) }))
+		res, answer, _ := b.stream(chatPath, streamChat)
+		if e := b.envelope([]byte(answer)); res.StatusCode < 400 || e.Error.Name != slug {
+			t.Errorf("%q: %d %s", body, res.StatusCode, answer)
+		}
+	}
+}
+
+func TestRepairedStreamWithALengthArrivesWhole(t *testing.T) {
+	sent := firstChunk + `data: {"response":"","usage":{"neurons":1}}` + "\n\ndata: [DONE]\n\n"
+	b := newBench(t, streams(func(w http.ResponseWriter, _ *http.Request, send func(string)) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(sent)))
+		send(sent)
+	}))
+	res, answer, cut := b.stream(chatPath, streamChat)
+	if cut || res.ContentLength != -1 || !strings.HasSuffix(answer, "data: [DONE]\n\n") || !strings.Contains(answer, `"choices":[],"usage":{"neurons":1}`) {
+		t.Errorf("cut %v, length %d: %q", cut, res.ContentLength, answer)
+	}
+	b.ended()
+	if n := b.value("neuronward_requests_total", "result", "ok"); n != 1 {
+		t.Errorf("ok: %v\n%s", n, b.log)
+	}
+}
+
+// A success may begin with white space, and come in any pieces.
+func TestSlowBeginningsAreNoFailures(t *testing.T) {
+	for name, c := range map[string]struct{ kind, first, rest string }{
+		"white space":  {"application/json", "\n", `{"result":{"response":"x"},"success":true}`},
+		"plain text":   {"text/plain", "Ai", "r is what we breathe"},
+		"nothing much": {"", " ", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header()["Content-Type"] = []string{c.kind}
+				_, _ = io.WriteString(w, c.first)
+				_ = http.NewResponseController(w).Flush()
+				_, _ = io.WriteString(w, c.rest)
+			}))
+			if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 200 || string(body) != c.first+c.rest {
+				t.Errorf("%d %q", res.StatusCode, body)
+			}
+		})
+	}
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, "AiErr")
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, "or: 3040: Capacity temporarily exceeded, please try again.")
+	}))
+	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 429 {
+		t.Errorf("a failure in two pieces: %d %q", res.StatusCode, body)
+	}
+}

@@ -1,0 +1,106 @@
+package quota
+
+import "time"
+
+// Mode says what a Ledger does with a call that does not fit.
+type Mode uint8
+
+// The modes.
+const (
+	Enforce Mode = iota // refuses it
+	Observe             // lets it pass and says what Enforce would have done
+	Off                 // counts, and never looks
+)
+
+// Priority says how far into the account's day a call may spend.
+type Priority uint8
+
+// The priorities.
+const (
+	High   Priority = iota // all of it
+	Normal                 // 95 %
+	Low                    // 80 %
+)
+
+// share returns the part of limit that p may spend.
+func (p Priority) share(limit Neurons) Neurons {
+	switch p {
+	case Normal:
+		return limit/100*95 + limit%100*95/100
+	case Low:
+		return limit/100*80 + limit%100*80/100
+	default:
+		return limit
+	}
+}
+
+// A Call is what a Ledger must know of a call before it is made.
+type Call struct {
+	Model       string   // from a bounded set
+	Client      string   // from a bounded set; "" where there are no clients
+	Estimate    Neurons  // what it may cost
+	ClientLimit Neurons  // the client's own budget for a day; 0: none
+	Priority    Priority // only the account's pot knows it
+}
+
+// Outcome is what was decided on a call.
+type Outcome uint8
+
+// The outcomes. Which pot refused is in Decision.Pot.
+const (
+	Allowed       Outcome = iota
+	Exhausted             // the call cannot fit any more before the reset, whatever comes back
+	Contended             // it did not fit beside the calls in flight, during all of the wait
+	PriorityFloor         // what is left is kept for calls of a higher priority
+	LatchShut             // Workers AI itself said that the allocation is spent
+)
+
+// String returns the outcome as a word for logs.
+func (o Outcome) String() string {
+	return [...]string{"allowed", "exhausted", "contended", "priority_floor", "latched"}[o]
+}
+
+// A Decision says whether a call may be made, and how the pot stands that
+// decided: the one that refused, else the one with least left. All figures are
+// over all holders, as far as this one knows; an allowed call is among the
+// reserved.
+type Decision struct {
+	Outcome   Outcome
+	Would     Outcome // in Observe: what Enforce would have decided (Contended: it would have waited first)
+	Unlimited bool    // the pot has no ceiling: Limit and Remaining say nothing
+	Probe     bool    // the one call that finds out whether a latched account may spend again
+	Unbacked  bool    // the store could not be asked; see Options.AllowUnbacked
+	Pot       Pot
+	Estimate  Neurons
+	Used      Neurons // settled today
+	Reserved  Neurons // by calls in flight
+	Limit     Neurons
+	Remaining Neurons // Limit less used, reserved and lost; never negative
+	ResetsAt  time.Time
+	RetryAt   time.Time     // when a latched account is tried again; zero: not known
+	Waited    time.Duration // for neurons
+}
+
+// OK reports whether the call may be made.
+func (d Decision) OK() bool { return d.Outcome == Allowed }
+
+// Basis says where the figure comes from by which a call was settled.
+type Basis uint8
+
+// The bases.
+const (
+	Reported  Basis = iota // Workers AI said it
+	Priced                 // tokens, seconds or the like, times the price table
+	Estimated              // what was reserved, or what had passed
+)
+
+// String returns the basis as the label of a series.
+func (b Basis) String() string {
+	return [...]string{"reported", "priced", "estimated"}[b]
+}
+
+// A Cost is what a call cost.
+type Cost struct {
+	Neurons Neurons
+	Basis   Basis
+}

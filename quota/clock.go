@@ -1,0 +1,80 @@
+package quota
+
+import "time"
+
+const (
+	// anchorTrust is how long a date of upstream is trusted before the machine's own clock counts again, corrected by how far it
+	// was off.
+	anchorTrust = 10 * time.Minute
+
+	// clockTolerance is what upstream's Date, which has whole seconds and travels, may differ without meaning anything.
+	clockTolerance = 3 * time.Second
+
+	// clockBound is the largest correction. A date further off is somebody's mistake.
+	clockBound = 24 * time.Hour
+)
+
+// clock tells the time by which days change: the machine's, corrected by the
+// store's, so that all holders agree, and by the dates of upstream's answers.
+// Within anchorTrust of such a date time runs on
+// from it by the monotonic clock, so that a jump of the machine's clock changes
+// nothing.
+type clock struct {
+	wall    func() time.Time
+	started time.Time     // has a monotonic reading
+	store   time.Duration // the store's clock less the machine's
+	anchor  time.Time     // upstream's date; zero: none
+	at      time.Duration
+	skew    time.Duration // upstream's date less the store's clock, when last seen
+	behind  int           // dates in a row that were behind ours
+}
+
+func newClock(wall func() time.Time) clock {
+	return clock{wall: wall, started: time.Now()}
+}
+
+func (c *clock) now() time.Time {
+	if !c.anchor.IsZero() {
+		if passed := time.Since(c.started) - c.at; passed < anchorTrust {
+			return c.anchor.Add(passed)
+		}
+	}
+	return c.agreed().Add(c.skew)
+}
+
+// agreed is the machine's time corrected by the store's.
+func (c *clock) agreed() time.Time { return c.wall().Add(c.store) }
+
+// agree takes the store's time. It is a little old, and what it differs by in so
+// short a time means nothing.
+func (c *clock) agree(at time.Time) {
+	c.store = at.Sub(c.wall())
+	if off := c.store.Abs(); off <= clockTolerance || off > clockBound {
+		c.store = 0
+	}
+}
+
+// observe takes a date of upstream. One that is ahead of ours counts at once,
+// one that is behind only when the next is as well: an answer may be late.
+func (c *clock) observe(date time.Time) {
+	now, wall := c.now(), c.agreed()
+	off := date.Sub(now)
+	if off.Abs() > clockBound && date.Sub(wall).Abs() > clockBound {
+		return
+	}
+	if off < -clockTolerance {
+		if c.behind++; c.behind < 2 {
+			return
+		}
+	}
+	c.behind = 0
+	if off.Abs() <= clockTolerance {
+		// Upstream agrees: run on from our own time, which is finer.
+		date = now
+	}
+	c.anchor, c.at = date, time.Since(c.started)
+	c.skew = date.Sub(wall)
+	if c.skew.Abs() <= clockTolerance {
+		c.skew = 0
+	}
+}

@@ -1,0 +1,221 @@
+package quota_test
+
+import (
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+func TestDay(t *testing.T) {
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), "2026-11-23"},
+		{time.Date(2026, 11, 23, 23, 59, 59, 1e9-1, time.UTC), "2026-11-23"},
+		{time.Date(2026, 11, 24, 0, 30, 0, 0, time.FixedZone("", 3600)), "2026-11-23"},
+		{time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), "1969-12-31"},
+		{time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), "1970-01-01"},
+	} {
+		d := quota.DayOf(c.at)
+		if d.String() != c.want || !d.Start().Add(24*time.Hour).Equal(d.End()) || d.Start().After(c.at) || !d.End().After(c.at) {
+			t.Errorf("%v is on %v, from %v to %v", c.at, d, d.Start(), d.End())
+		}
+		text, err := json.Marshal(d)
+		var back quota.Day
+		if err != nil || json.Unmarshal(text, &back) != nil || back != d || string(text) != `"`+c.want+`"` {
+			t.Errorf("%s, %v", text, back)
+		}
+	}
+	var d quota.Day
+	if err := json.Unmarshal([]byte(`"2026-13-01"`), &d); err == nil {
+		t.Error("a date that does not exist is accepted")
+	}
+}
+
+// before returns a clock by which the bubble, which begins at 2000-01-01
+// 00:00:00 UTC, begins d before the midnight after.
+func before(d time.Duration) func() time.Time {
+	return func() time.Time { return time.Now().Add(24*time.Hour - d) }
+}
+
+func TestResetToTheSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Minute)})
+		spend(t, l, 100*n)
+		time.Sleep(time.Minute - time.Nanosecond)
+		d := refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
+		if want := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !d.ResetsAt.Equal(want) {
+			t.Errorf("resets at %v", d.ResetsAt)
+		}
+		time.Sleep(time.Nanosecond)
+		spend(t, l, 99*n)
+		s := l.Snapshot()
+		if s.Day.String() != "2000-01-02" || s.Account.Used != 99*n || len(s.Records) != 1 {
+			t.Errorf("%+v", s)
+		}
+		h, err := l.History(t.Context(), s.Day-1, s.Day)
+		if err != nil || len(h) != 2 || h[0].Reported != 100*n || h[1].Reported != 99*n {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}
+
+func TestInFlightAtMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := before(time.Minute)
+		store := quota.NewMemory(now)
+		a := open(t, quota.Options{Store: store, Limit: 100 * n, Now: now})
+		b := open(t, quota.Options{Store: store, Limit: 100 * n, Now: now})
+		x := quota.Call{Model: "m", Client: "x", ClientLimit: 50 * n, Estimate: 40 * n}
+		spend(t, a, 50*n)
+		res := take(t, a, x)
+		time.Sleep(61 * time.Second)
+		s := a.Snapshot()
+		if s.Account.Used != 0 || s.Account.Reserved != 40*n || s.Account.Remaining != 60*n || s.Clients[0].Reserved != 40*n {
+			t.Errorf("%+v", s)
+		}
+		refused(t, b, quota.Call{Estimate: 61 * n}, quota.Contended)
+		take(t, b, quota.Call{Estimate: 60 * n}).Release()
+		day := res.Settle(settle(30 * n))
+		if day != s.Day {
+			t.Errorf("booked on %v, want %v", day, s.Day)
+		}
+		time.Sleep(quota.Heartbeat)
+		take(t, b, quota.Call{Estimate: 70 * n}).Release()
+		refused(t, b, quota.Call{Estimate: 71 * n}, quota.Exhausted)
+		h, err := a.History(t.Context(), s.Day-1, s.Day)
+		if err != nil || len(h) != 2 || h[0].Reported != 50*n || h[1].Reported != 30*n || h[1].Calls != 1 {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}
+
+// Waiting over midnight ends with the new day's neurons.
+func TestMidnightServesThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, quota.Options{Limit: 100 * n, Wait: time.Minute, Now: before(10 * time.Second)})
+		spend(t, l, 20*n)
+		take(t, l, quota.Call{Estimate: 60 * n})
+		a := ask(t.Context(), l, quota.Call{Estimate: 40 * n})
+		time.Sleep(9 * time.Second)
+		a.mustWait(t)
+		time.Sleep(time.Second + quota.Heartbeat)
+		if !a.decided() || a.res == nil || a.d.ResetsAt.Day() != 3 {
+			t.Errorf("%+v", a.d)
+		}
+	})
+}
+
+func TestTwoDaysSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var off atomic.Int64
+		l := open(t, quota.Options{Limit: 100 * n, Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
+		spend(t, l, 100*n)
+		off.Store(int64(49 * time.Hour)) // a laptop that slept
+		spend(t, l, 100*n)
+		refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
+		s := l.Snapshot()
+		h, err := l.History(t.Context(), s.Day-2, s.Day)
+		if err != nil || len(h) != 2 || h[0].Day != s.Day-2 || h[1].Day != s.Day || s.Day.String() != "2000-01-03" {
+			t.Errorf("%+v, %+v, %v", s, h, err)
+		}
+	})
+}
+
+func TestAClockThatJumps(t *testing.T) {
+	date := func(hour, minute int) time.Time { return time.Date(2000, 1, 1, hour, minute, 0, 0, time.UTC) }
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, l *quota.Ledger, off *atomic.Int64)
+		want string // the day in the end
+	}{
+		{"back over midnight: the day stays", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(-13 * time.Hour))
+			l.Snapshot()
+		}, "2000-01-01"},
+		{"forth and back: the day stays ahead", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(13 * time.Hour))
+			l.Snapshot()
+			off.Store(int64(0))
+		}, "2000-01-02"},
+		{"forth, while upstream's date is known: nothing happens", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(12, 0))
+			off.Store(int64(72 * time.Hour))
+			l.Snapshot()
+			time.Sleep(9 * time.Minute)
+			l.Snapshot()
+			l.Observe(date(12, 9))
+			time.Sleep(9 * time.Minute)
+			off.Store(int64(0))
+		}, "2000-01-01"},
+		{"it is slow: upstream's date is the day", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(-3 * time.Minute))
+			time.Sleep(12*time.Hour - time.Minute)
+			l.Observe(date(23, 59))
+			time.Sleep(time.Minute)
+		}, "2000-01-02"},
+		{"it is slow, and the correction outlasts a quiet night", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(-3 * time.Minute))
+			l.Observe(date(12, 0))
+			time.Sleep(12 * time.Hour)
+		}, "2000-01-02"},
+		{"it is fast: not yet", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(3 * time.Minute))
+			l.Observe(date(12, 0))
+			l.Observe(date(12, 0))
+			time.Sleep(12*time.Hour - time.Minute)
+		}, "2000-01-01"},
+		{"one late answer proves nothing", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(11, 0))
+			time.Sleep(12 * time.Hour)
+		}, "2000-01-02"},
+		{"a date that is nonsense", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(12, 0).AddDate(1, 0, 0))
+			l.Observe(date(12, 0).AddDate(-1, 0, 0))
+			l.Observe(date(12, 0).AddDate(-1, 0, 0))
+		}, "2000-01-01"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var off atomic.Int64
+				noon := before(12 * time.Hour)
+				l := open(t, quota.Options{Limit: 100 * n, Now: func() time.Time { return noon().Add(time.Duration(off.Load())) }})
+				spend(t, l, 10*n)
+				c.test(t, l, &off)
+				s := l.Snapshot()
+				if s.Day.String() != c.want {
+					t.Errorf("the day is %v, want %v", s.Day, c.want)
+				}
+				if used := s.Account.Used; (used == 10*n) != (c.want == "2000-01-01") {
+					t.Errorf("%v used", used)
+				}
+			})
+		})
+	}
+}
+
+// Two holders whose clocks differ live by the store's, from their start on.
+func TestTheStoresClockIsTheDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := quota.NewMemory(before(30 * time.Second))
+		fast := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(-30 * time.Second)})
+		slow := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(90 * time.Second)})
+		time.Sleep(29 * time.Second)
+		for _, l := range []*quota.Ledger{fast, slow} {
+			if day := l.Snapshot().Day.String(); day != "2000-01-01" {
+				t.Errorf("before midnight it is %s", day)
+			}
+		}
+		time.Sleep(time.Second)
+		for _, l := range []*quota.Ledger{fast, slow} {
+			if day := l.Snapshot().Day.String(); day != "2000-01-02" {
+				t.Errorf("at midnight it is %s", day)
+			}
+		}
+	})
+}

@@ -1,0 +1,231 @@
+package quota_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+func micro(neurons float64) quota.Neurons { return quota.FromFloat(neurons) }
+
+func TestEstimate(t *testing.T) {
+	const (
+		llama = "@cf/meta/llama-3.1-8b-instruct-fp8" // 13,778 and 26,128 a million tokens
+		flux  = "@cf/black-forest-labs/flux-1-schnell"
+	)
+	for _, c := range []struct {
+		name string
+		r    quota.Request
+		want quota.Neurons
+	}{
+		{"text: bytes are tokens, and max_tokens", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000}, micro(13.778 + 26.128)},
+		{"text without max_tokens", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 2048*0.026128)},
+		{"three answers", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000, Answers: 3}, micro(13.778 + 3*26.128)},
+		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 2048*0.026128)},
+		{"an image to a language model", quota.Request{Model: "@cf/meta/llama-3.2-11b-vision-instruct", PromptBytes: 936, Images: 1, MaxTokens: 100}, micro(7404*0.00441 + 6.1493)},
+		{"free output", quota.Request{Model: "@cf/cloudflare/clef", PromptBytes: 936, MaxTokens: 1e6}, micro(21.818)},
+		{"embeddings", quota.Request{Model: "@cf/baai/bge-m3", PromptBytes: 1e6 - 64, Texts: 10}, micro(1075)},
+		{"a reranker reads the query with each context", quota.Request{Model: "@cf/baai/bge-reranker-base", PromptBytes: 936, Texts: 100}, micro(52200 * 0.000283)},
+		{"translation", quota.Request{Model: "@cf/meta/m2m100-1.2b", PromptBytes: 936}, micro(2 * 31.05)},
+		{"an image of a megapixel, measured at three times the table", quota.Request{Model: flux, PromptBytes: 100}, micro(172.8)},
+		{"its largest steps", quota.Request{Model: flux, Steps: 500}, micro(3 * (19.2 + 8*9.6))},
+		{"two images", quota.Request{Model: flux, MakeImages: 2}, micro(2 * 172.8)},
+		{"tiles are rounded up", quota.Request{Model: flux, Width: 513, Height: 512, Steps: 1}, micro(3 * (2*4.8 + 9.6))},
+		{"unknown steps", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev"}, micro(4 * 37.5 * 50)},
+		{"with an image given", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 1, Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
+		{"by the tile", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-4b", Images: 2}, micro(4*26.05 + 2*4*5.37)},
+		{"by the megapixel", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-9b", Width: 2048, Height: 1024, Images: 1}, micro(1363.64 + 181.82 + 181.82)},
+		{"an image to be classified", quota.Request{Model: "@cf/microsoft/resnet-50", PromptBytes: 1e6}, micro(0.228055)},
+		{"speech of known length", quota.Request{Model: "@cf/openai/whisper", AudioSeconds: 90, AudioBytes: 1e9}, micro(41.14 * 1.5)},
+		{"speech of unknown length", quota.Request{Model: "@cf/openai/whisper", AudioBytes: 750 * 59}, micro(41.14)},
+		{"speech that is live", quota.Request{Model: "@cf/deepgram/nova-3", AudioSeconds: 60, Live: true}, micro(836.36)},
+		{"only live", quota.Request{Model: "@cf/deepgram/flux", AudioSeconds: 60}, micro(700)},
+		{"voice activity, at the larger of two prices", quota.Request{Model: "@cf/pipecat-ai/smart-turn-v2", AudioSeconds: 60}, micro(30.73)},
+		{"speaking, by characters", quota.Request{Model: "@cf/deepgram/aura-1", Characters: 500, PromptBytes: 9999}, micro(681.82)},
+		{"speaking, by the minute", quota.Request{Model: "@cf/myshell-ai/melotts", Characters: 59 * 8}, micro(18.63)},
+		{"an alias pays its target's price", quota.Request{Model: "@cf/moonshotai/kimi-k2.5", PromptBytes: 936, MaxTokens: 1000}, micro(86.364 + 363.636)},
+		{"an unknown model is the dearest that still answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000}, micro(127.273 + 400)},
+		{"an unknown embedding model", quota.Request{Model: "@cf/new/model", Task: quota.TextEmbeddings, PromptBytes: 936}, micro(18.582)},
+		{"a task without a table", quota.Request{Model: "@cf/new/model", Task: "object-detection"}, quota.OneNeuron / 1000},
+		{"a batch", quota.Request{Model: llama, PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := quota.NewEstimator(nil, quota.Bound).Estimate(c.r)
+			if diff := got.Neurons - c.want; diff < -2 || diff > 2 {
+				t.Errorf("%v, want %v", got.Neurons.Float(), c.want.Float())
+			}
+			_, listed := quota.Embedded().Model(c.r.Model)
+			if got.Bound != got.Neurons || got.Known != listed {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// Whatever a call says, its estimate is positive and bounded, and saying more
+// never makes it cheaper.
+func TestEstimatesAreSane(t *testing.T) {
+	e := quota.NewEstimator(nil, quota.Bound)
+	rng := rand.New(rand.NewPCG(1, 2))
+	size := func() int64 {
+		switch rng.IntN(4) {
+		case 0:
+			return 0
+		case 1:
+			return math.MaxInt64 >> rng.IntN(64)
+		case 2:
+			return -rng.Int64()
+		}
+		return rng.Int64N(100_000)
+	}
+	for _, model := range append(quota.Embedded().Models(), "@cf/new/model") {
+		for range 200 {
+			r := quota.Request{
+				Model: model, PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(), Images: size(), MakeImages: size(),
+				Width: size(), Height: size(), Steps: size(), AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(),
+			}
+			got := e.Estimate(r).Neurons
+			if got < quota.OneNeuron/1000 || got > 1_000_000_000*quota.OneNeuron {
+				t.Fatalf("%+v: %v", r, got)
+			}
+			more := r
+			for _, field := range []*int64{&more.PromptBytes, &more.Texts, &more.MaxTokens, &more.Answers, &more.Images, &more.MakeImages, &more.Width, &more.Height, &more.Steps} {
+				if *field > 0 && *field < math.MaxInt64/2 {
+					*field *= 2
+				}
+			}
+			if e.Estimate(more).Neurons < got {
+				t.Fatalf("%+v: %v; %+v: %v", r, got, more, e.Estimate(more).Neurons)
+			}
+		}
+	}
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if got := e.Estimate(quota.Request{Model: "@cf/openai/whisper", AudioSeconds: bad, AudioBytes: 1000}).Neurons; got < quota.OneNeuron/1000 {
+			t.Errorf("%v seconds: %v", bad, got)
+		}
+	}
+}
+
+// The bound of every model is at least what its tokens can cost.
+func TestTheBoundHolds(t *testing.T) {
+	e := quota.NewEstimator(nil, quota.Bound)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, model := range quota.Embedded().Models() {
+		for range 100 {
+			r := quota.Request{Model: model, PromptBytes: rng.Int64N(20_000), MaxTokens: 1 + rng.Int64N(5000), AudioSeconds: 1 + 100*rng.Float64()}
+			u := quota.Usage{
+				HasTokens: true, Input: rng.Int64N(r.PromptBytes + 65), Output: rng.Int64N(r.MaxTokens + 1),
+				HasAudio: true, AudioSeconds: r.AudioSeconds,
+			}
+			if c, ok := e.Cost(model, u); ok && c.Neurons > e.Estimate(r).Neurons && e.Estimate(r).Known {
+				if p, _ := quota.Embedded().Model(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
+					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(r).Neurons)
+				}
+			}
+		}
+	}
+}
+
+func TestCost(t *testing.T) {
+	const llama, whisper = "@cf/meta/llama-3.1-8b-instruct-fp8", "@cf/openai/whisper"
+	e := quota.NewEstimator(nil, quota.Bound)
+	for _, c := range []struct {
+		name  string
+		model string
+		u     quota.Usage
+		want  quota.Cost
+		ok    bool
+	}{
+		{"reported before all else", llama, quota.Usage{HasNeurons: true, Neurons: 1.5, HasTokens: true, Input: 1e6}, quota.Cost{Neurons: micro(1.5)}, true},
+		{"reported zero is zero", llama, quota.Usage{HasNeurons: true, HasTokens: true, Input: 1e6}, quota.Cost{}, true},
+		{"reported of an unknown model", "@cf/new/model", quota.Usage{HasNeurons: true, Neurons: 2}, quota.Cost{Neurons: micro(2)}, true},
+		{"tokens", llama, quota.Usage{HasTokens: true, Input: 1000, Output: 1000}, quota.Cost{Neurons: micro(13.778 + 26.128), Basis: quota.Priced}, true},
+		{"cached tokens are cheaper", "@cf/zai-org/glm-5.2", quota.Usage{HasTokens: true, Input: 1000, Cached: 900}, quota.Cost{Neurons: micro(12.7273 + 21.2724), Basis: quota.Priced}, true},
+		{"tokens of a model that is billed otherwise", whisper, quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
+		{"audio", whisper, quota.Usage{HasAudio: true, AudioSeconds: 30}, quota.Cost{Neurons: micro(20.57), Basis: quota.Priced}, true},
+		{"images, as they are bounded", "@cf/black-forest-labs/flux-1-schnell", quota.Usage{HasImages: true, Images: 1}, quota.Cost{Neurons: micro(172.8), Basis: quota.Priced}, true},
+		{"nothing was said", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
+		{"tokens of an unknown model", "@cf/new/model", quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, ok := e.Cost(c.model, c.u); got != c.want || ok != c.ok {
+				t.Errorf("%+v, %v; want %+v, %v", got, ok, c.want, c.ok)
+			}
+		})
+	}
+}
+
+func TestLearn(t *testing.T) {
+	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
+	bound := quota.NewEstimator(nil, quota.Bound).Estimate(r).Bound
+	ratio := func(e *quota.Estimator) float64 {
+		got := e.Estimate(r)
+		if got.Bound != bound {
+			t.Errorf("what was learnt changes the bound: %v", got.Bound)
+		}
+		return got.Neurons.Float() / bound.Float()
+	}
+	near := func(got, low, high float64, name string) {
+		t.Helper()
+		if got < low || got > high {
+			t.Errorf("%s: %.4f times the bound, want %v to %v", name, got, low, high)
+		}
+	}
+	t.Run("bound: one call above it raises it, calls below change nothing", func(t *testing.T) {
+		e := quota.NewEstimator(nil, quota.Bound)
+		for range 1000 {
+			e.Learn(model, bound, bound/10)
+		}
+		near(ratio(e), 1, 1, "below")
+		e.Learn(model, bound, bound*3)
+		near(ratio(e), 3, 3.0001, "above")
+		e.Learn(model, bound, 1000*bound)
+		near(ratio(e), 100, 100, "absurd")
+		e.Learn("@cf/other/model", bound, bound*9)
+		e.Learn(model, 0, bound)
+		e.Learn(model, bound, -1)
+		near(ratio(e), 100, 100, "nonsense")
+	})
+	t.Run("expected: the 99th percentile", func(t *testing.T) {
+		e := quota.NewEstimator(nil, quota.Expected)
+		for range 99 {
+			e.Learn(model, bound, bound/10)
+		}
+		near(ratio(e), 1, 1, "too few")
+		for range 9000 {
+			e.Learn(model, bound, bound/10)
+		}
+		near(ratio(e), 0.1, 0.12, "all alike")
+		rng := rand.New(rand.NewPCG(5, 6))
+		for range 20_000 {
+			e.Learn(model, bound, quota.Neurons(float64(bound)*rng.Float64()))
+		}
+		near(ratio(e), 0.97, 1.2, "uniform")
+		for range 20_000 {
+			e.Learn(model, bound, bound/10)
+		}
+		near(ratio(e), 0.1, 0.12, "it forgets")
+		for range 20_000 {
+			e.Learn(model, bound, 0)
+		}
+		if got := ratio(e); got > 0.001 {
+			t.Errorf("%v times the bound where all cost nothing", got)
+		}
+	})
+}
+
+func TestPricesMayBeReplaced(t *testing.T) {
+	e := quota.NewEstimator(nil, quota.Bound)
+	p, err := quota.ParsePrices([]byte(`{"as_of": "2026-08-28", "usd_per_1000_neurons": 0.011, "free_daily_neurons": 10000,
+		"models": {"@cf/a/b": {"task": "text-generation", "input_tokens_per_m": 1000, "output_tokens_per_m": 2000, "default_output_tokens": 256}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.SetPrices(p)
+	if got := e.Estimate(quota.Request{Model: "@cf/a/b", PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Prices() != p {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,252 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrStore is wrapped by what Reserve returns when the store that it needs
+// fails.
+var ErrStore = errors.New("quota: the store fails")
+
+// run exchanges with the store: on every heartbeat, when a call waits, when too
+// much is free, and when other holders want something.
+func (l *Ledger) run() {
+	defer close(l.stopped)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var events <-chan Event
+	beat, trim := time.NewTimer(Heartbeat), time.NewTimer(time.Hour)
+	trim.Stop()
+	defer beat.Stop()
+	defer trim.Stop()
+	for {
+		if events == nil {
+			events, _ = l.o.Store.Watch(ctx) // without it there still is the heartbeat
+		}
+		select {
+		case <-l.stop:
+			return
+		case <-l.trimmed:
+			trim.Reset(trimDelay)
+			continue
+		case e, ok := <-events:
+			if !ok {
+				events = nil
+				// A store that closes at once must not make this spin.
+				select {
+				case <-l.stop:
+					return
+				case <-beat.C:
+				}
+			} else if !l.concerns(e) {
+				continue
+			}
+		case <-l.kicked:
+		case <-trim.C:
+		case <-beat.C:
+		}
+		_ = l.exchange(ctx) // Healthy tells
+		beat.Reset(Heartbeat)
+	}
+}
+
+// concerns reports whether e is a reason to ask the store at once.
+func (l *Ledger) concerns(e Event) bool {
+	if e.Holder == l.o.Holder {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch e.Kind {
+	case Wanted:
+		for _, p := range l.pots {
+			if p.limit > 0 && p.spare() > 0 {
+				return true
+			}
+		}
+		return false
+	case Returned:
+		return len(l.queue) > 0
+	default:
+		return true
+	}
+}
+
+// exchange publishes days that are over, then today, and serves those who wait
+// with what comes back.
+func (l *Ledger) exchange(ctx context.Context) error {
+	l.exchanging.Lock()
+	defer l.exchanging.Unlock()
+	l.mu.Lock()
+	l.roll(l.clock.now())
+	for len(l.over) > 0 {
+		ended := l.number(l.over[0])
+		l.mu.Unlock()
+		_, err := l.send(ctx, ended)
+		l.mu.Lock()
+		if err != nil {
+			break // today's exchange tells the failure
+		}
+		if len(l.over) > 0 && l.over[0].Day == ended.Day {
+			l.over = l.over[1:]
+		}
+	}
+	r, raised, rows := l.report()
+	l.mu.Unlock()
+	s, err := l.send(ctx, r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.now()
+	if err != nil {
+		l.storeFailed(err, rows, now)
+		return err
+	}
+	l.failure = nil
+	l.clock.agree(s.Time)
+	if l.day == r.Day {
+		for i, c := range r.Claims {
+			l.pots[i].answered(c, raised[i], s.Granted[i], s.Balances[i], s.Holders)
+		}
+		if s.Joined && l.joined {
+			l.publishAgain()
+		}
+		l.joined = true
+	} else {
+		// The day ended meanwhile, and what was granted ended with it.
+		for _, w := range l.queue {
+			w.asked = false
+		}
+		l.kick()
+	}
+	l.gate.answered(r.Latch, s.Latch, l.o.Probe, now)
+	l.afterExchange(now)
+	return nil
+}
+
+func (l *Ledger) send(ctx context.Context, r Report) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
+	defer cancel()
+	s, err := l.o.Store.Exchange(ctx, r)
+	if err == nil && (len(s.Granted) != len(r.Claims) || len(s.Balances) != len(r.Claims)) {
+		return State{}, fmt.Errorf("%d grants and %d balances for %d claims", len(s.Granted), len(s.Balances), len(r.Claims))
+	}
+	return s, err
+}
+
+// number gives r its holder and the next number.
+func (l *Ledger) number(r Report) Report {
+	l.seq++
+	r.Seq, r.Holder = l.seq, l.o.Holder
+	return r
+}
+
+// report makes the report of today. The rows are those that it publishes.
+func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
+	now := l.clock.now()
+	age := time.Since(l.started)
+	r = l.number(Report{Day: l.day, Claims: make([]Claim, len(l.pots)), Latch: l.gate.change})
+	raised = make([]Neurons, len(l.pots))
+	for i, p := range l.pots {
+		sum, least := l.wanted(p)
+		r.Claims[i], raised[i] = p.claim(now, age, sum, least)
+	}
+	r.Records, rows = l.dirtyRows()
+	l.trim = false
+	select {
+	case <-l.trimmed:
+	default:
+	}
+	return r, raised, rows
+}
+
+// afterExchange serves those who wait, and judges those whose report was
+// answered.
+func (l *Ledger) afterExchange(now time.Time) {
+	for _, w := range l.queue {
+		w.seen = w.asked
+	}
+	l.serve(now)
+	for _, p := range l.pots {
+		l.freed(p)
+	}
+}
+
+// storeFailed decides on those who wait for the store without it.
+func (l *Ledger) storeFailed(err error, rows []*row, now time.Time) {
+	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
+	l.failed++
+	for _, r := range rows {
+		r.dirty = true
+	}
+	var left []*waiter
+	for _, w := range l.queue {
+		if w.asked && !l.gate.holds(w) {
+			left = append(left, w)
+		}
+	}
+	for _, w := range left {
+		if w.done {
+			continue
+		}
+		if !l.o.AllowUnbacked {
+			l.finish(w, nil, Decision{}, l.failure)
+			continue
+		}
+		for i, p := range w.pots {
+			if w.short[i] {
+				p.takeUnbacked(w.call.Estimate - p.spare())
+			}
+		}
+		w.seen = true
+	}
+	l.serve(now)
+}
+
+// takeUnbacked takes n without the store's word, up to the holder's share of
+// what was left when it was last heard. The next exchange that works makes it
+// known.
+func (p *pot) takeUnbacked(n Neurons) {
+	share := max(p.free, 0) / Neurons(max(p.holders, 1))
+	if n > 0 && p.unbacked+n <= share {
+		p.unbacked += n
+		p.held += n
+	}
+}
+
+// publishAgain makes all rows known to a store that has lost them.
+func (l *Ledger) publishAgain() {
+	for _, r := range l.rows {
+		r.dirty = r.dirty || r.Calls != 0 || r.Neurons() != 0
+	}
+	l.kick()
+}
+
+// leave is the last exchange: nothing stays here but what is reserved.
+func (l *Ledger) leave(ctx context.Context) error {
+	l.mu.Lock()
+	for _, p := range l.pots {
+		if p.limit > 0 {
+			p.held = min(p.held, p.reserved)
+		}
+	}
+	reports := make([]Report, 0, len(l.over)+1)
+	for _, r := range l.over {
+		reports = append(reports, l.number(r))
+	}
+	r, _, _ := l.report()
+	for i := range r.Claims {
+		r.Claims[i].Want = 0
+	}
+	r.Leave = true
+	reports = append(reports, r)
+	l.mu.Unlock()
+	var errs []error
+	for _, r := range reports {
+		_, err := l.send(ctx, r)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,104 @@
+package filestore
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// The file is one line that names the format, its version, the length and the
+// SHA-256 of what follows; then JSON.
+const (
+	magic   = "neuronward-quota"
+	version = 1
+)
+
+type fileBooks struct {
+	Latch  quota.Latch          `json:"latch"`
+	Leases map[string]time.Time `json:"leases,omitempty"`
+	Days   []json.RawMessage    `json:"days"`
+}
+
+type fileDay struct {
+	Day     quota.Day               `json:"day"`
+	Pots    map[quota.Pot]quota.Row `json:"pots"`
+	Records []quota.Record          `json:"records,omitempty"`
+}
+
+// encode returns the file. Days that are in done are taken from there, others
+// are put there.
+func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
+	f := fileBooks{Latch: b.Latch, Leases: b.Leases, Days: []json.RawMessage{}}
+	for _, d := range slices.Sorted(maps.Keys(b.Days)) {
+		if done[d] == nil {
+			pots, records := b.Sum(d)
+			day, err := json.Marshal(fileDay{Day: d, Pots: pots, Records: records})
+			if err != nil {
+				return nil, err
+			}
+			done[d] = day
+		}
+		f.Days = append(f.Days, done[d])
+	}
+	body, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	head := fmt.Sprintf("%s %d %d sha256:%s\n", magic, version, len(body), hex.EncodeToString(sum[:]))
+	return append([]byte(head), append(body, '\n')...), nil
+}
+
+// decode reads the file. It accepts nothing but what encode made.
+func decode(data []byte) (*quota.Books, error) {
+	head, body, _ := bytes.Cut(data, []byte("\n"))
+	var name, sum string
+	var v, length int
+	n, _ := fmt.Sscanf(string(head), "%s %d %d sha256:%s", &name, &v, &length, &sum)
+	if n < 2 || name != magic {
+		return nil, errors.New("it is not a neuronward quota file, or its beginning is lost")
+	}
+	if n < 4 && v == version {
+		return nil, errors.New("it is torn: not even its first line is whole")
+	}
+	if v != version {
+		return nil, fmt.Errorf("it is of version %d, and this program reads version %d", v, version)
+	}
+	if len(body) != length+1 {
+		return nil, fmt.Errorf("it is torn: %d bytes of %d are there", max(len(body)-1, 0), length)
+	}
+	body = body[:length]
+	if got := sha256.Sum256(body); hex.EncodeToString(got[:]) != sum {
+		return nil, errors.New("its checksum does not match: it is damaged")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	var f fileBooks
+	if err := dec.Decode(&f); err != nil {
+		return nil, err
+	}
+	b := quota.NewBooks()
+	b.Latch = f.Latch
+	if f.Leases != nil {
+		b.Leases = f.Leases
+	}
+	for _, raw := range f.Days {
+		var d fileDay
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return nil, err
+		}
+		for i := range d.Records {
+			d.Records[i].Day = d.Day
+		}
+		b.Days[d.Day] = &quota.DayBook{Holders: map[quota.Holder]*quota.HolderBook{}, Past: d.Pots, Records: d.Records}
+	}
+	return b, nil
+}

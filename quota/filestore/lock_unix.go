@@ -1,0 +1,59 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// lock is a lock on a file of its own beside the one it guards, which is
+// replaced. It ends with the process, however that ends.
+type lock struct{ f *os.File }
+
+// acquire takes the lock, waiting up to wait for another process.
+func acquire(ctx context.Context, path string, wait time.Duration) (*lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; the directory must be writable for this user, "+
+			"or the file must be in another one", err)
+	}
+	const pause = 20 * time.Millisecond
+	until := time.Now().Add(wait)
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			// For the message of whoever finds it taken.
+			_ = f.Truncate(0)
+			_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+			return &lock{f}, nil
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return nil, errors.Join(fmt.Errorf("filestore: %s cannot be locked: %w", path, err), f.Close())
+		}
+		left := time.Until(until)
+		if left <= 0 {
+			holder, _ := io.ReadAll(io.LimitReader(f, 32))
+			return nil, errors.Join(fmt.Errorf("filestore: another process (%s) has %s open: stop it, or give this one a file of its own, "+
+				"or share the neurons through Redis", strings.TrimSpace(string(holder)), strings.TrimSuffix(path, ".lock")), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("filestore: waiting for %s: %w", path, ctx.Err()), f.Close())
+		case <-time.After(min(left, pause)):
+		}
+	}
+}
+
+func (l *lock) release() error {
+	// The file stays: to remove it would let two processes lock two files of one name.
+	return l.f.Close()
+}

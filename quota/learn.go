@@ -1,0 +1,107 @@
+package quota
+
+import (
+	"math"
+	"sync"
+)
+
+const (
+	// enoughSeen is how many settled calls of a model a 99th percentile needs; before, the bound holds.
+	enoughSeen = 100
+
+	// halveAt is when what was seen is halved, so that it follows a model that changes.
+	halveAt = 4096
+
+	// mostLearnt bounds the models that are remembered, and mostFactor what one absurd figure can do.
+	mostLearnt = 512
+	mostFactor = 100
+
+	// Ratios are kept in steps of 2^(1/4), which a percentile is rounded up by, from 2^-16 to 2^7.
+	stepsADouble = 4
+	lowestStep   = -16 * stepsADouble
+	ratioSteps   = (16 + 7) * stepsADouble
+)
+
+// learnt is how far calls were from their bound, by model, in bounded memory.
+type learnt struct {
+	mu     sync.RWMutex
+	models map[string]*ratios
+}
+
+// ratios counts settled / bound of one model. most is the largest above 1.
+type ratios struct {
+	most  float64
+	seen  uint32
+	steps [ratioSteps]uint32
+}
+
+// Learn tells the estimator what a call cost whose cost Workers AI reported.
+// From the first call on that cost more than its bound, the bound of its model
+// is so much larger.
+func (e *Estimator) Learn(model string, bound, cost Neurons) {
+	if bound <= 0 || cost < 0 {
+		return
+	}
+	e.learnt.add(model, float64(cost)/float64(bound))
+}
+
+func (l *learnt) add(model string, ratio float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.models[model]
+	if r == nil {
+		if len(l.models) >= mostLearnt {
+			return
+		}
+		if l.models == nil {
+			l.models = map[string]*ratios{}
+		}
+		r = &ratios{}
+		l.models[model] = r
+	}
+	r.most = max(r.most, min(ratio, mostFactor))
+	if r.seen == halveAt {
+		r.seen = 0
+		for i := range r.steps {
+			r.steps[i] /= 2
+			r.seen += r.steps[i]
+		}
+	}
+	r.seen++
+	r.steps[step(ratio)]++
+}
+
+// step is where a ratio is counted: the first step that is not below it.
+func step(ratio float64) int {
+	if ratio <= 0 {
+		return 0
+	}
+	s := math.Ceil(math.Log2(ratio)*stepsADouble - 1e-9)
+	return int(min(max(s-lowestStep, 0), ratioSteps-1))
+}
+
+// factor is what the bound of a model is multiplied by.
+func (l *learnt) factor(model string, mode EstimateMode) float64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	r := l.models[model]
+	if r == nil {
+		return 1
+	}
+	if mode == Expected && r.seen >= enoughSeen {
+		return r.percentile(0.99)
+	}
+	return max(1, r.most)
+}
+
+// percentile is the least step that the share q of what was seen does not pass.
+func (r *ratios) percentile(q float64) float64 {
+	need := uint32(math.Ceil(float64(r.seen) * q))
+	sum := uint32(0)
+	for i, n := range r.steps {
+		if sum += n; sum >= need {
+			return math.Exp2(float64(i+lowestStep) / stepsADouble)
+		}
+	}
+	return mostFactor
+}

@@ -1,0 +1,66 @@
+package quota
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Heartbeat is how often a Ledger asks its store when nothing hurries.
+const Heartbeat = 500 * time.Millisecond
+
+const (
+	// trimDelay is how long more than what may be kept stays free after calls that cost less than they reserved: most bursts need
+	// it again at once.
+	trimDelay = 50 * time.Millisecond
+
+	// idleAfter is how long nobody must have asked of a pot before what is free of it goes back, where there are other holders.
+	idleAfter = 2 * time.Second
+
+	// slowStart is how long after its start a holder may keep the full 1 %. Before, it keeps the same part of 1 % that has passed of
+	// this time, or a quarter of what it spent, if that is more: a crash loop loses little.
+	slowStart = 30 * time.Minute
+
+	// mostNeurons bounds one estimate or cost, so that sums never wrap.
+	mostNeurons = 1_000_000_000 * OneNeuron
+)
+
+// Options are the settings of a Ledger. The zero value counts without a
+// ceiling, in memory.
+type Options struct {
+	Store         Store            // where holders agree; nil: a Memory of the ledger's own
+	Holder        Holder           // "": a random one, as it should be but in tests
+	Limit         Neurons          // ceiling of the account's day; 0: none
+	Mode          Mode             //
+	Wait          time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
+	Probe         time.Duration    // how often a latched account is tried before the reset; 0: never
+	AllowUnbacked bool             // while the store fails: spend this holder's share from memory instead of returning an error
+	StoreTimeout  time.Duration    // for one step of the store; 0: 2 s
+	Now           func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
+}
+
+func (o Options) check() (Options, error) {
+	if o.Limit < 0 || o.Limit > mostNeurons {
+		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, mostNeurons)
+	}
+	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 {
+		return o, errors.New("quota: a negative duration")
+	}
+	if o.Mode == Off {
+		o.Limit = 0
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Store == nil {
+		o.Store = NewMemory(o.Now)
+	}
+	if o.Holder == "" {
+		o.Holder = Holder(rand.Text())
+	}
+	if o.StoreTimeout == 0 {
+		o.StoreTimeout = 2 * time.Second
+	}
+	return o, nil
+}

@@ -1,0 +1,188 @@
+package quota_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A soak runs property tests more often: go test ./quota -seeds 1000
+var seeds = flag.Uint64("seeds", 20, "runs of each property test")
+
+// world is what callers do to ledgers, and what upstream would bill for it.
+type world struct {
+	holders, callers int
+	clients          int           // with a budget of clientLimit each; 0: none
+	clientLimit      quota.Neurons //
+	cost             func(rng *rand.Rand, estimate quota.Neurons) quota.Neurons
+
+	mu     sync.Mutex
+	billed quota.Neurons
+	client map[string]quota.Neurons
+}
+
+const ceiling = 10_000 * n
+
+// run lets the callers call until everything is refused, in one day, and
+// returns the ledgers' last view.
+func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
+	store := quota.NewMemory(nil)
+	var ledgers []*quota.Ledger
+	for range max(w.holders, 1) {
+		ledgers = append(ledgers, open(t, quota.Options{Store: store, Limit: ceiling, Wait: 10 * time.Second}))
+	}
+	w.client = map[string]quota.Neurons{}
+	var wg sync.WaitGroup
+	for i := range w.callers {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			l := ledgers[i%len(ledgers)]
+			c := quota.Call{Model: fmt.Sprint("m", rng.IntN(5))}
+			if w.clients > 0 {
+				c.Client = fmt.Sprint("c", i%w.clients)
+				c.ClientLimit = w.clientLimit
+			}
+			// Sizes of several magnitudes: embeddings of a hundredth of a neuron, texts without a limit of sixty. Small ones go on
+			// when large ones do not fit any more.
+			for size := 60 * n; size > n/100; {
+				c.Estimate = 1 + quota.Neurons(rng.Int64N(int64(size)))
+				if !w.call(t, l, c, rng) {
+					size /= 2
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, l := range ledgers {
+		if s := l.Snapshot(); s.InFlight != 0 || s.Waiting != 0 {
+			t.Errorf("seed %d: %d in flight, %d waiting", seed, s.InFlight, s.Waiting)
+		}
+	}
+	time.Sleep(2 * quota.Heartbeat) // in virtual time
+	return ledgers[0].Snapshot()
+}
+
+func (w *world) call(t *testing.T, l *quota.Ledger, c quota.Call, rng *rand.Rand) (made bool) {
+	ctx := t.Context()
+	if rng.IntN(50) == 0 { // a caller without patience
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(3000))*time.Millisecond)
+		defer cancel()
+	}
+	res, d, err := l.Reserve(ctx, c)
+	if err != nil {
+		if ctx.Err() == nil {
+			t.Error(err)
+		}
+		return true
+	}
+	if res == nil {
+		if d.Outcome == quota.Allowed {
+			t.Errorf("refused as allowed: %+v", d)
+		}
+		return false
+	}
+	defer res.Release()
+	time.Sleep(time.Duration(rng.IntN(2000)) * time.Millisecond)
+	if rng.IntN(20) == 0 {
+		return true // refused by upstream: nothing is billed
+	}
+	cost := w.cost(rng, c.Estimate)
+	w.mu.Lock()
+	w.billed += cost
+	w.client[c.Client] += cost
+	w.mu.Unlock()
+	res.Settle(quota.Cost{Neurons: cost})
+	return true
+}
+
+func anythingBelow(rng *rand.Rand, estimate quota.Neurons) quota.Neurons {
+	switch rng.IntN(4) {
+	case 0:
+		return estimate
+	case 1:
+		return estimate / 20
+	}
+	return quota.Neurons(rng.Int64N(int64(estimate) + 1))
+}
+
+// check compares what was billed with the ceiling and with the ledger, and
+// returns the part of the ceiling that was billed.
+func (w *world) check(t *testing.T, seed uint64, s quota.Snapshot, atLeast float64) float64 {
+	t.Helper()
+	if w.billed > ceiling {
+		t.Errorf("seed %d: billed %v, over the ceiling", seed, w.billed)
+	}
+	if used := w.billed.Float() / ceiling.Float(); used < atLeast {
+		t.Errorf("seed %d: %.2f %% of the ceiling was used, want %.0f %%", seed, 100*used, 100*atLeast)
+	}
+	if s.Account.Reserved != 0 || s.Account.Used != w.billed || s.Account.Lost != 0 {
+		t.Errorf("seed %d: billed %v, ledger says %+v", seed, w.billed, s.Account)
+	}
+	return w.billed.Float() / ceiling.Float()
+}
+
+func TestNeverOverAlwaysUsed(t *testing.T) {
+	least, most := 1.0, 0.0
+	for seed := range *seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := world{callers: 64, cost: anythingBelow}
+			used := w.check(t, seed, w.run(t, seed), 0.99)
+			least, most = min(least, used), max(most, used)
+		})
+	}
+	t.Logf("%d runs: %.4f %% to %.4f %% of the ceiling billed", *seeds, 100*least, 100*most)
+}
+
+func TestNeverOverAlwaysUsedByThreeHolders(t *testing.T) {
+	least, most := 1.0, 0.0
+	for seed := range *seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := world{callers: 96, holders: 3, cost: anythingBelow}
+			used := w.check(t, seed, w.run(t, seed), 0.98)
+			least, most = min(least, used), max(most, used)
+		})
+	}
+	t.Logf("%d runs: %.4f %% to %.4f %% of the ceiling billed", *seeds, 100*least, 100*most)
+}
+
+// Eight clients whose budgets are less than the account's day together.
+func TestClientBudgetsAreSpentLikeTheAccount(t *testing.T) {
+	for seed := range *seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := world{callers: 64, clients: 8, clientLimit: 1_000 * n, cost: anythingBelow}
+			w.check(t, seed, w.run(t, seed), 0.79)
+			for name, billed := range w.client {
+				if billed > 1_000*n || billed < 990*n {
+					t.Errorf("seed %d: %s spent %v of 1,000", seed, name, billed)
+				}
+			}
+		})
+	}
+}
+
+// Estimates that are no upper bound: what passes the ceiling is what calls in
+// flight cost above their estimates, and no more.
+func TestOverrunsAreRecordedAndStop(t *testing.T) {
+	for seed := range *seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := world{callers: 64, cost: func(rng *rand.Rand, estimate quota.Neurons) quota.Neurons {
+				return estimate * quota.Neurons(rng.IntN(4)) // up to three times
+			}}
+			s := w.run(t, seed)
+			if over := w.billed - ceiling; over > 64*2*60*n {
+				t.Errorf("seed %d: %v over", seed, over)
+			}
+			if w.billed < ceiling*99/100 || s.Account.Used != w.billed || s.Account.Remaining != 0 && s.Account.Used > ceiling {
+				t.Errorf("seed %d: billed %v, %+v", seed, w.billed, s.Account)
+			}
+		})
+	}
+}

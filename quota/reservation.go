@@ -1,0 +1,122 @@
+package quota
+
+// A Reservation is what Reserve set aside for one call. It ends once: by the
+// first of Settle and Release; further ones change nothing, so that Release may
+// be deferred.
+type Reservation struct {
+	l       *Ledger
+	pots    [2]*pot
+	row     *row
+	neurons Neurons
+	probe   bool
+	done    bool // under l.mu
+}
+
+// Neurons returns what is set aside.
+func (r *Reservation) Neurons() Neurons { return r.neurons }
+
+// Probe reports whether the call is the one that finds out whether a latched
+// account may spend again.
+func (r *Reservation) Probe() bool { return r.probe }
+
+// Settle books what the call really cost, on the present day, and gives the
+// rest back. The cost may be above what was set aside: it is booked all the
+// same. It returns the day it is booked on, for Ledger.Correct.
+func (r *Reservation) Settle(c Cost) Day {
+	return r.end(c, true)
+}
+
+// Release ends a call that cost nothing because it was never made, or was
+// refused. It counts as no call.
+func (r *Reservation) Release() {
+	r.end(Cost{}, false)
+}
+
+// Accepted says that Workers AI took the call: if it is a probe, the latch
+// opens. It does not settle.
+func (r *Reservation) Accepted() {
+	if r.probe || r.l.o.Mode == Observe {
+		r.l.Unlatch()
+	}
+}
+
+func (r *Reservation) end(c Cost, counts bool) Day {
+	l := r.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.done {
+		return l.day
+	}
+	r.done = true
+	now := l.clock.now()
+	l.roll(now)
+	cost := min(max(c.Neurons, 0), mostNeurons)
+	for _, p := range r.pots {
+		if p != nil {
+			p.credit(r.neurons, cost)
+			l.freed(p)
+		}
+	}
+	r.row.flying--
+	if counts {
+		r.row.book(cost, c.Basis, 1)
+	}
+	if r.probe {
+		l.gate.probeEnded(now)
+	}
+	if len(l.queue) > 0 {
+		l.serve(now)
+		l.fetch()
+	}
+	l.flying--
+	if l.idle != nil && l.flying == 0 {
+		close(l.idle)
+		l.idle = nil
+	}
+	return l.day
+}
+
+// freed sees to it that more than may stay in p goes back soon.
+func (l *Ledger) freed(p *pot) {
+	if l.trim || p.limit == 0 || p.spare() <= p.keep {
+		return
+	}
+	l.trim = true
+	l.trimmed <- struct{}{} // never blocks: trim says that it is empty
+}
+
+// fetch asks for an exchange if what is left in the store may help those who
+// still wait.
+func (l *Ledger) fetch() {
+	for _, w := range l.queue {
+		for i, p := range w.pots {
+			if w.short[i] && p.free > 0 {
+				l.kick()
+				return
+			}
+		}
+	}
+}
+
+// Correct books a difference to a call that was settled on the day on, once its
+// true cost is known, as of a batch. A call of an earlier day only adds.
+func (l *Ledger) Correct(c Call, on Day, difference Neurons, b Basis) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.now()
+	l.roll(now)
+	if on != l.day {
+		difference = max(difference, 0)
+	}
+	difference = min(max(difference, -mostNeurons), mostNeurons)
+	w := waiter{call: c}
+	w.touch(l, now)
+	for _, p := range w.pots {
+		if p != nil {
+			p.credit(0, max(difference, -p.spent))
+			l.freed(p)
+		}
+	}
+	l.row(c).book(difference, b, 0)
+	l.serve(now)
+}

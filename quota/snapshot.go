@@ -1,0 +1,81 @@
+package quota
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Snapshot is how things stand. Figures of pots are over all holders, as of
+// the last exchange and what this one did since; Records are this process' own.
+type Snapshot struct {
+	Day           Day
+	Mode          Mode
+	Account       Standing
+	Clients       []Standing // with a budget, in the order of their first call
+	ResetsAt      time.Time
+	Latch         Latch
+	RetryAt       time.Time // of the next probe; zero: none is planned
+	Holders       int
+	InFlight      int // reservations that are not settled
+	Waiting       int // calls that wait for neurons
+	Records       []Record
+	StoreFailures int64
+	StoreFailure  error         // of the last exchange; nil: it worked
+	ClockSkew     time.Duration // upstream's clock less this machine's; 0 within seconds
+}
+
+// A Standing is how one pot stands.
+type Standing struct {
+	Pot       Pot
+	Limit     Neurons // 0: none
+	Used      Neurons
+	Reserved  Neurons
+	Held      Neurons // by all holders, with what is reserved
+	Lost      Neurons // held by holders that died
+	Remaining Neurons // 0 where there is no limit
+}
+
+// Snapshot returns how things stand, without asking the store.
+func (l *Ledger) Snapshot() Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.roll(l.clock.now())
+	s := Snapshot{
+		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
+		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.account.holders,
+		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
+	}
+	if l.gate.latch.Set {
+		s.RetryAt = l.gate.next
+	}
+	for _, p := range l.pots[1:] {
+		s.Clients = append(s.Clients, p.standing())
+	}
+	return s
+}
+
+func (p *pot) standing() Standing {
+	return Standing{
+		Pot: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
+		Held: p.others.Held + p.held, Lost: p.others.Lost, Remaining: p.remaining(),
+	}
+}
+
+// Healthy returns nil, or why the last exchange with the store failed.
+func (l *Ledger) Healthy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failure
+}
+
+// History returns what was spent on the days from to to, both included, by all
+// holders. What this one has not published yet it publishes first.
+func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
+	if err := l.exchange(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
+	defer cancel()
+	return l.o.Store.History(ctx, from, to)
+}

@@ -1,0 +1,138 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Store is where the holders of one account agree on who may spend what.
+// Every method is one atomic step. A Store is used by many goroutines at once;
+// the exchanges of one holder are serialized by that holder.
+type Store interface {
+	// Exchange publishes the rows of one holder and asks for more. What a Report says replaces what the
+	// holder said before: figures are absolute, so a lost answer may be repeated and an emptied store
+	// refills itself. A Report whose Seq was seen already is answered as it was then and changes nothing; a
+	// lower Seq is refused with ErrStale. What is granted is kept (durably, if the store outlives the
+	// process) before Exchange returns; an error grants nothing that may be spent.
+	Exchange(ctx context.Context, r Report) (State, error)
+
+	// History returns what was spent on the days from to to, both included, one Record a day, model and
+	// client, summed over all holders, sorted by day, model and client.
+	History(ctx context.Context, from, to Day) ([]Record, error)
+
+	// Lease reports whether the caller is the one who may do what name stands for during the next ttl.
+	// A lease is not given back: it ends.
+	Lease(ctx context.Context, name string, ttl time.Duration) (bool, error)
+
+	// Watch returns a channel of what other holders made happen. Events may be merged or lost: whoever
+	// watches also asks from time to time. The channel is closed when ctx ends or the store closes.
+	Watch(ctx context.Context) (<-chan Event, error)
+}
+
+// ErrStale is returned by Exchange for a Report that is older than the last one
+// of its holder.
+var ErrStale = errors.New("quota: the report is older than the last one of its holder")
+
+// Holder names one process among those that share a store. A process that
+// starts again is another holder.
+type Holder string
+
+// Pot names what is shared out: the account's day, or a client's.
+type Pot string
+
+// Account is the pot of the account's day.
+const Account Pot = "account"
+
+// ClientPot returns the pot of the day of the client called name.
+func ClientPot(name string) Pot { return Pot("client:" + name) }
+
+// A Report is what one holder tells the store about one day.
+type Report struct {
+	Day     Day
+	Holder  Holder
+	Seq     uint64 // rises with every report of the holder
+	Claims  []Claim
+	Records []Record // what changed since the last report that was answered; Day is not read
+	Latch   LatchChange
+	Leave   bool // the holder spends nothing more on this day; what it still holds is lost
+}
+
+// A Claim is what a holder says about one pot. It is kept as the holder's row
+// of that day and pot, in place of the former one.
+type Claim struct {
+	Pot      Pot
+	Limit    Neurons // ceiling of the pot as the holder knows it; 0: none
+	Spent    Neurons // settled by this holder on this day
+	Held     Neurons // what the holder may still spend, with what is reserved
+	Reserved Neurons // the part of Held that belongs to calls in flight
+	Min      Neurons // less than this is of no use
+	Want     Neurons // asked for, on top of Held
+	Waiting  Neurons // calls of this many neurons wait; others should give back what is free
+}
+
+// State is a store's answer to a Report. Granted and Balances are in the order
+// of its Claims.
+type State struct {
+	Granted  []Neurons // to be added to what the holder holds: 0, or between Min and Want
+	Balances []Balance
+	Holders  int // that were heard of lately, the asking one included
+	Latch    Latch
+	Time     time.Time // the store's clock
+	Joined   bool      // the store had no row of this holder for the day: it is new, or the store was emptied
+}
+
+// A Balance is how a pot stands, over all holders, after an exchange.
+type Balance struct {
+	Limit    Neurons
+	Spent    Neurons // settled
+	Held     Neurons // by holders that live, with what is reserved
+	Reserved Neurons // by calls in flight of holders that live
+	Lost     Neurons // held by holders that left or were not heard of lately
+	Free     Neurons // to be granted: Limit - Spent - Held - Lost; negative after overruns
+	Waiting  Neurons // wanted by calls that wait at other holders
+}
+
+// A Record is what was spent on one day with one model by one client.
+type Record struct {
+	Day       Day     `json:"day"`
+	Model     string  `json:"model"`
+	Client    string  `json:"client"`
+	Calls     int64   `json:"calls"`
+	Reported  Neurons `json:"reported"`  // as Workers AI said
+	Priced    Neurons `json:"priced"`    // by the price table, from tokens or the like
+	Estimated Neurons `json:"estimated"` // by what was reserved, or by what had passed
+}
+
+// Neurons returns all that r counts.
+func (r Record) Neurons() Neurons { return r.Reported.Add(r.Priced).Add(r.Estimated) }
+
+// A Latch says that Workers AI itself refused for the spent allocation.
+type Latch struct {
+	Set   bool      `json:"set"`
+	At    time.Time `json:"at"`    // when it was set
+	Until time.Time `json:"until"` // the reset that it waits for
+}
+
+// A LatchChange asks a store to set or open the latch. The zero value leaves it
+// as it is.
+type LatchChange struct {
+	Open bool  // opens the latch
+	Set  Latch // replaces the latch, if Set.Set
+}
+
+// An Event is what a Store tells those who watch it.
+type Event struct {
+	Kind   EventKind
+	Holder Holder // who made it happen
+}
+
+// EventKind is what happened.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	Latched  EventKind = iota + 1 // the latch was set or opened
+	Wanted                        // a holder has calls that wait for neurons
+	Returned                      // neurons were given back while a holder waits
+)

@@ -1,0 +1,92 @@
+package quota
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxRows bounds what is kept apart by model and client; the rest is Other.
+const maxRows = 1000
+
+// Other stands for the models and clients beyond what is kept apart.
+const Other = "other"
+
+// row is what one client spent with one model, today, in this process.
+type row struct {
+	Record
+	dirty  bool // changed since it was published
+	flying int
+}
+
+// row returns the row of c, made if need be.
+func (l *Ledger) row(c Call) *row {
+	k := RecordKey{c.Model, c.Client}
+	if r := l.rows[k]; r != nil {
+		return r
+	}
+	if len(l.rows) >= maxRows {
+		k = RecordKey{Other, Other}
+		if r := l.rows[k]; r != nil {
+			return r
+		}
+	}
+	r := &row{Record: Record{Model: k.Model, Client: k.Client}}
+	l.rows[k] = r
+	return r
+}
+
+func (r *row) book(n Neurons, b Basis, calls int64) {
+	r.Calls += calls
+	switch b {
+	case Reported:
+		r.Reported += n
+	case Priced:
+		r.Priced += n
+	default:
+		r.Estimated += n
+	}
+	r.dirty = true
+}
+
+// dirtyRows returns what is to be published and counts it as published.
+func (l *Ledger) dirtyRows() (records []Record, rows []*row) {
+	for _, r := range l.rows {
+		if r.dirty {
+			r.dirty = false
+			records = append(records, r.Record)
+			rows = append(rows, r)
+		}
+	}
+	return records, rows
+}
+
+// rollRows returns all rows of the day and begins them anew.
+func (l *Ledger) rollRows() []Record {
+	var records []Record
+	for k, r := range l.rows {
+		if r.Record != (Record{Model: k.Model, Client: k.Client}) {
+			records = append(records, r.Record)
+		} else if r.flying == 0 {
+			delete(l.rows, k)
+			continue
+		}
+		r.Record, r.dirty = Record{Model: k.Model, Client: k.Client}, false
+	}
+	return records
+}
+
+// ownRecords returns the rows of today, sorted by model and client.
+func (l *Ledger) ownRecords() []Record {
+	records := make([]Record, 0, len(l.rows))
+	for _, r := range l.rows {
+		rec := r.Record
+		rec.Day = l.day
+		if rec.Calls != 0 || rec.Neurons() != 0 {
+			records = append(records, rec)
+		}
+	}
+	slices.SortFunc(records, func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
+	})
+	return records
+}
