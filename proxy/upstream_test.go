@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
 // behindGateway is a proxy whose upstream is an AI Gateway and whose API is
@@ -133,62 +130,5 @@ func TestModelsListIsOpenAIs(t *testing.T) {
 	b = newBench(t, answerJSON(200, `{"success":false,"errors":[{"code":971,"message":"Please wait and consider throttling your request speed"}]}`))
 	if res, body := b.do("GET", "/v1/models", ""); res.StatusCode != 429 || b.envelope(body).Error.Name != "api_rate_limited" {
 		t.Errorf("%d %s", res.StatusCode, body)
-	}
-}
-
-// Each task of the price table, through the proxy and without it: the same
-// bytes, but for what differs from call to call.
-func TestEveryTaskPassesUnchanged(t *testing.T) {
-	wav := "RIFF\x24\x7d\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\x00\x7d\x00\x00" + strings.Repeat("\x00", 32000)
-	form := "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na cat\r\n--b--\r\n"
-	for _, c := range []struct{ name, path, body, contentType, model string }{
-		{"chat", "/v1/chat/completions", chat, "", testModel},
-		{"native text, older", "/run/@cf/meta/llama-3.2-1b-instruct", `{"prompt":"Hello"}`, "", "@cf/meta/llama-3.2-1b-instruct"},
-		{"native text, newer", "/run/@cf/openai/gpt-oss-20b", `{"input":"Hello"}`, "", "@cf/openai/gpt-oss-20b"},
-		{"model in the body", "/run", `{"model":"` + testModel + `","input":{"prompt":"Hello"}}`, "", testModel},
-		{"responses", "/v1/responses", `{"model":"@cf/openai/gpt-oss-20b","input":"Hello"}`, "", "@cf/openai/gpt-oss-20b"},
-		{"messages", "/v1/messages", `{"model":"` + testModel + `","max_tokens":20,"messages":[{"role":"user","content":"Hello"}]}`, "", testModel},
-		{"embeddings", "/v1/embeddings", `{"model":"@cf/baai/bge-base-en-v1.5","input":"Hello"}`, "", "@cf/baai/bge-base-en-v1.5"},
-		{"embeddings, native", "/run/@cf/baai/bge-m3", `{"text":["Hello"]}`, "", "@cf/baai/bge-m3"},
-		{"classification", "/run/@cf/huggingface/distilbert-sst-2-int8", `{"text":"Hello"}`, "", "@cf/huggingface/distilbert-sst-2-int8"},
-		{"translation", "/run/@cf/meta/m2m100-1.2b", `{"text":"Hello","target_lang":"de"}`, "", "@cf/meta/m2m100-1.2b"},
-		{"speech, raw", "/run/@cf/openai/whisper", wav, "audio/wav", "@cf/openai/whisper"},
-		{"image, base64", "/run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "@cf/black-forest-labs/flux-1-schnell"},
-		{"image, binary", "/run/@cf/leonardo/phoenix-1.0", `{"prompt":"a cat"}`, "", "@cf/leonardo/phoenix-1.0"},
-		{"image, multipart", "/run/@cf/black-forest-labs/flux-2-klein-4b", form, "multipart/form-data; boundary=b", "@cf/black-forest-labs/flux-2-klein-4b"},
-		{"text to speech", "/run/@cf/deepgram/aura-1", `{"text":"Hello"}`, "", "@cf/deepgram/aura-1"},
-		{"image classification", "/run/@cf/microsoft/resnet-50", "\xff\xd8\xff\xe0" + strings.Repeat("x", 500), "image/jpeg", "@cf/microsoft/resnet-50"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			type exchange struct{ request, answer []byte }
-			var upstream exchange
-			sim := workersai.New(workersai.Options{Account: testAccount, Token: testToken})
-			b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				upstream.request, _ = io.ReadAll(r.Body)
-				r.Body = io.NopCloser(strings.NewReader(string(upstream.request)))
-				recorder := httptest.NewRecorder()
-				sim.ServeHTTP(recorder, r)
-				upstream.answer = recorder.Body.Bytes()
-				maps.Copy(w.Header(), recorder.Header())
-				w.WriteHeader(recorder.Code)
-				_, _ = w.Write(upstream.answer)
-			}), func(c *Config) { c.Models = append(c.Models, testModel) })
-			b.proxy.models[c.model] = struct{}{}
-			contentType := c.contentType
-			if contentType == "" {
-				contentType = "application/json"
-			}
-			res, body := b.do("POST", c.path, c.body, "Content-Type", contentType)
-			if res.StatusCode != 200 {
-				t.Fatalf("%d %.500s", res.StatusCode, body)
-			}
-			if string(upstream.request) != c.body || string(upstream.answer) != string(body) || len(body) == 0 {
-				t.Errorf("changed on the way: %d bytes sent, %d arrived; %d answered, %d delivered", len(c.body), len(upstream.request), len(upstream.answer), len(body))
-			}
-			b.ended()
-			if n := b.value("neuronward_requests_total", "model", c.model, "result", "ok"); n != 1 {
-				t.Errorf("requests_total of %s: %v", c.model, n)
-			}
-		})
 	}
 }
