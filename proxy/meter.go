@@ -108,8 +108,8 @@ func (m *meter) batch() (requestID, status string) {
 	return m.requestID, m.status
 }
 
-// usage1 returns a usage of the present event, nil if it has none.
-func (m *meter) usage1(set int) *figures {
+// said returns a usage of the present event, nil if it has none.
+func (m *meter) said(set int) *figures {
 	if m.usages&(1<<set) == 0 || m.sets[set].has == 0 {
 		return nil
 	}

@@ -115,13 +115,13 @@ func (m *meter) eventEnds() {
 //     with choices that is only believed once the prompt was counted, since the
 //     first increment alone has it.
 func (m *meter) account(e *happening) {
-	if u := m.usage1(setMessage); u != nil && e.of == ofOther {
+	if u := m.said(setMessage); u != nil && e.of == ofOther {
 		m.start.raise(u)
 	}
-	if u := m.usage1(setResponse); u != nil && e.of == ofResponses {
+	if u := m.said(setResponse); u != nil && e.of == ofResponses {
 		m.total.raise(u)
 	}
-	if u := m.usage1(setUsage); u != nil {
+	if u := m.said(setUsage); u != nil {
 		switch {
 		case e.of == ofDelta:
 			m.total.raise(&m.start)

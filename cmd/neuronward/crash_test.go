@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+)
+
+// TestProcessKilled kills the binary with -9 at random moments under load, again
+// and again on the same state file. What was billed is never more than what is
+// counted, and what is counted above it is bounded: 1 % of the ceiling and the
+// calls in flight, for each kill. CRASHES says how often (5).
+func TestProcessKilled(t *testing.T) {
+	const (
+		ceiling  = 100_000
+		callers  = 16
+		call     = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+		estimate = 6.0 // neurons that this call may cost at most, by the table
+	)
+	crashes := 5
+	if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
+		crashes = n
+	}
+	random := rand.New(rand.NewPCG(1, uint64(crashes)))
+
+	answered := make(chan struct{}, 1<<16)
+	simulator := workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken, OnCall: func(workersai.Call) { answered <- struct{}{} }})
+	var running sync.WaitGroup
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		defer running.Done()
+		simulator.ServeHTTP(w, r)
+	}))
+	t.Cleanup(upstream.Close)
+	environ := []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"NEURONWARD_STORE=file:" + filepath.Join(t.TempDir(), "neurons"), "NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(ceiling),
+		"NEURONWARD_LOG_LEVEL=info",
+	}
+	counted := func(p *process) float64 {
+		_, body := p.get(p.admin + "/status")
+		var s struct{ Used, Reserved, Lost float64 }
+		if err := json.Unmarshal([]byte(body), &s); err != nil {
+			t.Fatal(err, body)
+		}
+		return s.Used + s.Reserved + s.Lost
+	}
+	for crash := range crashes {
+		p := start(t, environ)
+		var calls sync.WaitGroup
+		for range callers {
+			calls.Go(func() {
+				for {
+					resp, err := http.Post(p.app+"/v1/chat/completions", "application/json", strings.NewReader(call))
+					if err != nil {
+						return // the proxy is dead
+					}
+					_, err = io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+					if err != nil {
+						return
+					}
+				}
+			})
+		}
+		for range 1 + random.IntN(300) {
+			<-answered
+		}
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		p.exit()
+		calls.Wait()
+		running.Wait() // what was at Workers AI when the proxy died is billed as well
+		for len(answered) > 0 {
+			<-answered
+		}
+
+		again := start(t, environ)
+		got, billed := counted(again), simulator.Billed().Float()
+		above := float64(crash+1) * (ceiling/100 + callers*estimate)
+		if got < billed {
+			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed", crash+1, got, billed)
+		}
+		if got > billed+above {
+			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed: more than %.0f above", crash+1, got, billed, above)
+		}
+		t.Logf("kill %d: counted %.2f, billed %.2f, above by %.2f", crash+1, got, billed, got-billed)
+		again.signal()
+		if code := again.exit(); code != exitDone {
+			t.Errorf("exit %d", code)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// until sleeps to a time of day, in virtual time.
+func until(clock string) {
+	at, err := time.Parse("15:04:05.000", clock)
+	if err != nil {
+		panic(err)
+	}
+	now := time.Now().UTC()
+	time.Sleep(now.Truncate(24 * time.Hour).Add(at.Sub(at.Truncate(24 * time.Hour))).Sub(now))
+}
+
+func TestDayEndsToTheSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		small := strings.Replace(chat, `{`, `{"max_tokens":50,`, 1)
+		g := newGuarded(t, quota.Options{Limit: 5 * neuron}, workersai.Options{})
+		defer g.close()
+		for g.post(chatPath, small).Code == 200 {
+		}
+		until("23:59:59.900")
+		if w := g.post(chatPath, small); w.Code != 429 {
+			t.Errorf("a tenth of a second before the reset: %d", w.Code)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if w := g.post(chatPath, small); w.Code != 200 {
+			t.Errorf("at the reset: %d %s", w.Code, w.Body)
+		}
+		if s := g.ledger.Snapshot(); s.Day.String() != "2000-01-02" || s.Account.Used > neuron {
+			t.Errorf("%v used %v", s.Day, s.Account.Used)
+		}
+	})
+}
+
+func TestStreamOverMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{Latency: time.Second})
+		until("23:59:30.000")
+		body := `{"model":"` + testModel + `","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+		done := make(chan int)
+		go func() { done <- g.post(chatPath, body, "X-Simulate", "tokens=60").Code }()
+		time.Sleep(31 * time.Second)
+		// What is in flight may still be billed today: it is held in the new day.
+		if s := g.ledger.Snapshot(); s.Day.String() != "2000-01-02" || s.Account.Reserved == 0 {
+			t.Errorf("after midnight, %v: reserved %v", s.Day, s.Account.Reserved)
+		}
+		if code := <-done; code != 200 {
+			t.Errorf("the stream: %d", code)
+		}
+		if s := g.close(); s.Account.Used != g.sim.Billed() {
+			t.Errorf("used %v, billed %v", s.Account.Used, g.sim.Billed())
+		}
+	})
+}
+
+// After a reset a latched account sends one call first; while Workers AI is late
+// the gate stays shut and the others are not sent.
+func TestLateReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
+		defer g.close()
+		g.post(chatPath, chat, "X-Simulate", "4006")
+		until("23:00:00.000")
+		if w := g.post(chatPath, chat); w.Code != 429 {
+			t.Errorf("while latched: %d", w.Code)
+		}
+		time.Sleep(time.Hour + time.Second)
+		reached := g.sim.Requests()
+		for range 10 { // Workers AI has not reset yet
+			g.post(chatPath, chat, "X-Simulate", "4006")
+		}
+		if n := g.sim.Requests() - reached; n != 1 {
+			t.Errorf("%d calls were sent to see, want 1", n)
+		}
+		time.Sleep(6 * time.Hour)
+		if w := g.post(chatPath, chat); w.Code != 200 {
+			t.Errorf("after the late reset: %d %s", w.Code, w.Body)
+		}
+		if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
+			t.Errorf("after the gate has opened: %d", w.Code)
+		}
+	})
+}
+
+// Each entry of the catalog costs what it says, when upstream fails with it.
+func TestChargeOfEachEntry(t *testing.T) {
+	for _, e := range normalize.Catalog() {
+		if e.Source == normalize.SourceOwn || e.Code == normalize.Unclassified {
+			continue
+		}
+		t.Run(e.Slug, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
+				w := g.post(chatPath, chat, "X-Simulate", e.Slug)
+				if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) {
+					t.Fatalf("%d %s", w.Code, w.Body)
+				}
+				used := g.close().Account.Used
+				if want := e.Charge == normalize.ChargeEstimate; (used > 0) != want {
+					t.Errorf("charge %s: used %v", e.Charge, used)
+				}
+			})
+		})
+	}
+}
