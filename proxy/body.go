@@ -149,7 +149,8 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	pooled := b.pool.Get().(*[]byte)
 	h := &held{pooled: pooled, room: room}
 	data, n, err := *pooled, 0, error(nil)
-	for int64(n) < size && err == nil && firstByte(data[:n]) == 0 {
+	for int64(n) < size && err == nil && (firstByte(data[:n]) == 0 || n < len(data) && binary(r.Header.Get("Content-Type"))) {
+		// Of a recording or a form as much is read as says how long it is.
 		var m int
 		m, err = r.Body.Read(data[n:])
 		n += m

@@ -121,6 +121,7 @@ func (s *stream) take(n int, err error) {
 		s.complete = s.complete || completes(s.buf[s.ready:s.end], s.x.route.protocol)
 	}
 	if s.oversized && s.over == nil {
+		s.meterPiece(s.end)
 		s.ready = s.end
 	}
 	if err != nil && s.over == nil {
@@ -148,6 +149,7 @@ func (s *stream) scan() {
 // event handles the whole event that ends at the given offset.
 func (s *stream) event(end int) {
 	if s.oversized { // its beginning is gone
+		s.meterPiece(end)
 		s.oversized, s.ready = false, end
 		return
 	}
@@ -171,6 +173,13 @@ func (s *stream) event(end int) {
 		s.head.note(event)
 	}
 	s.ready = end
+}
+
+// meterPiece gives the meter what is there of an oversized event.
+func (s *stream) meterPiece(end int) {
+	if s.x.claim.meter != nil {
+		s.x.claim.meter.piece(s.buf[s.ready:end])
+	}
 }
 
 // saw notes an event that may pass, and reports whether it is an end mark.
