@@ -14,6 +14,8 @@ BENCH_BASE ?=
 # Time of each fuzz target, and rounds of every test, in a soak.
 FUZZTIME ?= 10m
 SOAK_COUNT ?= 20
+# Random days that the guard is held against in a soak.
+SOAK_SEEDS ?= 1000
 
 TOOL := go tool -modfile=.ci/tools/go.mod
 
@@ -47,6 +49,10 @@ soak: soak-tests soak-fuzz ## hours: every test SOAK_COUNT times under the race 
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
+	go test -timeout 2h ./quota -seeds $(SOAK_SEEDS)
+	go test -timeout 2h ./proxy -run TestNeverOverAlwaysUsed -seeds $(SOAK_SEEDS)
+	go test -timeout 1h ./quota/filestore -crashes 50
+	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)

@@ -115,7 +115,7 @@ func TestReadPhraseAtItsBounds(t *testing.T) {
 func TestOnce(t *testing.T) {
 	a := strings.Repeat("a", 198)
 	for in, want := range map[string]string{
-		"x: x y": "x y", "x: y": "x: y", ": x": ": x", "x: y: x: y z": "x: y z", "a: : a: b": "a: b", "x: ": "x: ", "": "",
+		"x: x y": "x y", "x: y": "x: y", ": x": ": x", "x: y: x: y z": "x: y z", "x: abc: x: abc z": "x: abc z", "a: : a: b": "a: b", "x: ": "x: ", "": "",
 		a + ": b: " + a + ": bc": a + ": bc", "a" + a + ": b: a" + a + ": bc": "a" + a + ": b: a" + a + ": bc",
 	} {
 		if got := once(in); got != want {

@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -68,9 +69,10 @@ func TestWhatIsGatheredIsBounded(t *testing.T) {
 		}
 		return s
 	}
-	nested := func(depth int) string {
-		return strings.Repeat(`{"error":`, depth) + `{"code":5007,"message":"odd"}` + strings.Repeat("}", depth)
+	within := func(open, inner, end string, depth int) string {
+		return strings.Repeat(open, depth) + inner + strings.Repeat(end, depth)
 	}
+	nested := func(depth int) string { return within(`{"error":`, `{"code":5007,"message":"odd"}`, "}", depth) }
 	for _, tt := range []struct {
 		name, body string
 		want       Code
@@ -83,6 +85,12 @@ func TestWhatIsGatheredIsBounded(t *testing.T) {
 		{"a message too deep", deep(maxNested + 1), UpstreamInternalError},
 		{"the innermost object", nested(4), NoSuchModel},
 		{"an object too deep", nested(5), UpstreamInternalError},
+		{"the innermost array", within("[", known, "]", 4), RequestTooLarge},
+		{"an array too deep", within("[", known, "]", 5), UpstreamInternalError},
+		{"the innermost errors", within(`{"errors":`, known, "}", 4), RequestTooLarge},
+		{"errors too deep", within(`{"errors":`, known, "}", 5), UpstreamInternalError},
+		{"the innermost response", within(`{"response":{"error":`, known, "}}", 4), RequestTooLarge},
+		{"a response too deep", within(`{"response":{"error":`, known, "}}", 5), UpstreamInternalError},
 		{"no item at all", `[]`, UpstreamInternalError},
 		{"a bare item", `[5007]`, UpstreamInternalError},
 	} {
@@ -110,5 +118,30 @@ func TestEventStreamAsABody(t *testing.T) {
 		if data, _ := eventData([]byte(in)); string(data) != want {
 			t.Errorf("%q: %q, want %q", in, data, want)
 		}
+	}
+}
+
+// What an array without anything to read says is the array itself; nothing else is quoted whole.
+func TestWhatIsQuotedWhole(t *testing.T) {
+	for body, want := range map[string]string{
+		"[object Object]": "[object Object]", "[5007]": "[5007]", `{"a":1}`: "", "{}": "", "[]": "", `[{"a":1}]`: "", `[[1]]`: "", `[1,{"code":5007}]`: "", `[1,{"code":"odd"}]`: "", `[1,"odd"]`: "odd",
+	} {
+		if f := Classify(500, nil, []byte(body)); f.Upstream.Message != want {
+			t.Errorf("%s: %q, want %q", body, f.Upstream.Message, want)
+		}
+	}
+}
+
+// JSON and upstream's own texts are read as what they are even where they call themselves a page; other text is a page then.
+func TestWhatCallsItselfAPage(t *testing.T) {
+	for body, want := range map[string]Code{
+		`{"errors":[{"code":3040,"message":"x"}]}`: OutOfCapacity, `"3040: x"`: OutOfCapacity, "AiError: 3040: x": OutOfCapacity, "3040: x": EdgeRejected, "Sorry": EdgeRejected,
+	} {
+		if f := Classify(403, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, []byte(body)); f.Code != want {
+			t.Errorf("%s: %s, want %s", body, f.Code, want)
+		}
+	}
+	if f := Classify(403, http.Header{"Content-Type": {"text/plain"}}, []byte("Sorry")); f.Code != PermissionDenied {
+		t.Errorf("plain text: %s", f.Code)
 	}
 }

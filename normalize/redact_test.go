@@ -38,6 +38,7 @@ func TestRedactCredentials(t *testing.T) {
 		{"key with two lines below", "bad abcdefgh_0123456789_abcdefghijklmnopqrst", "bad [removed]"},
 		{"bounds of letters and digits", "bad " + strings.Repeat("azAZ09", 6), "bad [removed]"},
 		{"secret after a sign", "password=09az and token=x", "password=[removed] and token=[removed]"},
+		{"path that ends the text", "no /accounts/x", "no [removed]"},
 		{"path that ends in a bracket", "no </accounts/x?y=z> here", "no <[removed]> here"},
 
 		{"too short for a key", "key sk-01234567 is bad", ""},

@@ -195,6 +195,10 @@ func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool)
 	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || x.account != p.account {
 		return
 	}
+	// In the demo a provoked failure is make-believe: it must not end the day.
+	if p.simulate && x.inbound.Header.Get("X-Simulate") != "" {
+		return
+	}
 	if status == http.StatusTooManyRequests || event {
 		p.guard.ledger.Latch(time.Time{})
 	}

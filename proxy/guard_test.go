@@ -3,12 +3,12 @@ package proxy
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +39,7 @@ func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, chan
 	}
 	g := &guarded{t: t, ledger: ledger, sim: workersai.New(simulated), log: &safeBuffer{}}
 	g.config = testConfig(g.log)
-	g.config.Simulate, g.config.Transport = true, inMemory{g.sim}
+	g.config.Transport = provoking{inMemory{g.sim}}
 	g.config.Ledger, g.config.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
 	g.config.Models = quota.Embedded().Models()
 	g.config.FirstByteTimeout, g.config.StreamIdleTimeout = 6*time.Minute, 2*time.Minute
@@ -76,10 +76,25 @@ func (g *guarded) postWith(ctx context.Context, path, body string, header ...str
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	r.Header.Set("X-Provoke", r.Header.Get("X-Simulate"))
 	w := httptest.NewRecorder()
 	g.proxy.ServeHTTP(w, r)
 	return w
 }
+
+// provoking lets a test provoke failures of a proxy that is no demo: the header
+// is renamed behind it.
+type provoking struct{ next http.RoundTripper }
+
+func (p provoking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if provoked := r.Header.Get("X-Provoke"); provoked != "" {
+		r.Header.Set("X-Simulate", provoked)
+	}
+	return p.next.RoundTrip(r)
+}
+
+// seeds is how many random days the guard is held against: go test ./proxy -seeds 1000
+var seeds = flag.Int("seeds", 20, "random days that the guard is held against")
 
 const neuron = quota.OneNeuron
 
@@ -219,6 +234,15 @@ func TestLatch(t *testing.T) {
 			})
 		})
 	}
+	t.Run("make-believe of the demo", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Simulate = true })
+			defer g.close()
+			if w := g.post(chatPath, chat, "X-Simulate", "3036"); w.Code != 429 || g.latched() {
+				t.Errorf("%d, latched %v", w.Code, g.latched())
+			}
+		})
+	})
 	t.Run("a caller's own account", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Token = nil })
@@ -288,24 +312,15 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 }
 
 // Never over, always used: callers of random models, sizes, streams and failures
-// against a ceiling. SEEDS says how many, SEED where to begin.
+// against a ceiling.
 func TestNeverOverAlwaysUsed(t *testing.T) {
-	seeds := number("SEEDS", 20)
-	first := number("SEED", 1)
-	for seed := first; seed < first+seeds; seed++ {
+	for seed := 1; seed <= *seeds; seed++ {
 		for _, aborts := range []string{"none", "streams", "all"} {
 			t.Run(strconv.Itoa(seed)+" aborts "+aborts, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { neverOver(t, uint64(seed), aborts) })
 			})
 		}
 	}
-}
-
-func number(name string, otherwise int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-		return n
-	}
-	return otherwise
 }
 
 func neverOver(t *testing.T, seed uint64, aborts string) {

@@ -259,19 +259,8 @@ func (b *Books) Prune(keep int) {
 	}
 }
 
-// Bury makes all holders of d past: what they held is lost, what they spent and
-// their records are kept. It is for a store that knows that none of them lives.
-func (b *Books) Bury(d Day) {
-	book := b.Days[d]
-	if book == nil {
-		return
-	}
-	rows, records := b.Sum(d)
-	b.Days[d] = &DayBook{Holders: map[Holder]*HolderBook{}, Past: rows, Records: records}
-}
-
-// Sum returns the rows and records of d over all holders, as Bury would leave
-// them.
+// Sum returns the rows and records of d over all holders: what Past and Records
+// are once none of them lives.
 func (b *Books) Sum(d Day) (map[Pot]Row, []Record) {
 	book := b.Days[d]
 	if book == nil {

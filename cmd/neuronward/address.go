@@ -121,6 +121,18 @@ func (b baseURL) api() baseURL {
 	return baseURL{u: &url.URL{Scheme: "https", Host: "api.cloudflare.com", Path: "/client/v4"}}
 }
 
+// gatewayAccount returns the account that an AI Gateway's URL names, "" of any other URL.
+func (b baseURL) gatewayAccount() string {
+	if b.u == nil || b.u.Hostname() != "gateway.ai.cloudflare.com" {
+		return ""
+	}
+	parts := strings.Split(strings.Trim(b.u.Path, "/"), "/")
+	if len(parts) < 3 || parts[0] != "v1" {
+		return ""
+	}
+	return parts[1]
+}
+
 func (b baseURL) String() string {
 	if b.u == nil {
 		return ""

@@ -1,19 +1,26 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // An admin answers on the admin listener. It is for people and Prometheus, so its failures are plain text, not the envelope
 // that apps get.
 type admin struct {
 	metrics   http.Handler
-	draining  func() bool
+	unready   func() string // why calls would be refused, "" when they would not
+	status    func(context.Context) statusPage
+	history   func(ctx context.Context, days int) (history, error)
+	redactor  *redactor
 	pprof     bool
 	checkHost bool // the listener is on loopback: a web page must not reach it by a name of its own
 	hosts     proxy.Hosts
@@ -25,6 +32,8 @@ func (a admin) handler() http.Handler {
 	mux.Handle("GET /metrics", a.metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /status", a.showStatus)
+	mux.HandleFunc("GET /status/history", a.showHistory)
 	if a.pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -43,11 +52,58 @@ func (a admin) handler() http.Handler {
 }
 
 func (a admin) ready(w http.ResponseWriter, _ *http.Request) {
-	if a.draining() {
-		text(w, http.StatusServiceUnavailable, "draining: this process is ending")
+	if reason := a.unready(); reason != "" {
+		a.text(w, http.StatusServiceUnavailable, reason)
 		return
 	}
 	text(w, http.StatusOK, "ok")
+}
+
+func (a admin) showStatus(w http.ResponseWriter, r *http.Request) {
+	a.json(w, a.status(r.Context()))
+}
+
+// Days that /status/history tells of.
+const (
+	usualDays = 7
+	mostDays  = quota.KeepDays
+)
+
+func (a admin) showHistory(w http.ResponseWriter, r *http.Request) {
+	days := usualDays
+	if asked := r.URL.Query().Get("days"); asked != "" {
+		n, err := strconv.Atoi(asked)
+		if err != nil || n < 1 || n > mostDays {
+			text(w, http.StatusBadRequest, fmt.Sprintf("days is a whole number from 1 to %d", mostDays))
+			return
+		}
+		days = n
+	}
+	h, err := a.history(r.Context(), days)
+	if err != nil {
+		a.text(w, http.StatusServiceUnavailable, "the days cannot be read: "+err.Error())
+		return
+	}
+	a.json(w, h)
+}
+
+// json answers with v, for machines and for people with curl.
+func (a admin) json(w http.ResponseWriter, v any) {
+	head(w, http.StatusOK, "application/json")
+	out := a.redactor.Writer(w)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	enc.Encode(v) //nolint:errcheck // nobody is left to tell
+	out.Flush()   //nolint:errcheck // nobody is left to tell
+}
+
+// text answers with what may hold the words of an error.
+func (a admin) text(w http.ResponseWriter, status int, body string) {
+	head(w, status, plainText)
+	out := a.redactor.Writer(w)
+	fmt.Fprintln(out, body)
+	out.Flush() //nolint:errcheck // nobody is left to tell
 }
 
 func (a admin) index(w http.ResponseWriter, _ *http.Request) {
@@ -55,18 +111,26 @@ func (a admin) index(w http.ResponseWriter, _ *http.Request) {
 
 /metrics   series for Prometheus
 /livez     200 while the process lives
-/readyz    200 while it takes calls, 503 while it ends`
+/readyz    200 while it takes calls, 503 while it ends or has no store
+/status    the day's neurons, by model and client, as JSON
+/status/history?days=7   what the last days cost`
 	if a.pprof {
 		list += "\n/debug/pprof/   Go profiles"
 	}
 	text(w, http.StatusOK, list)
 }
 
+const plainText = "text/plain; charset=utf-8"
+
 func text(w http.ResponseWriter, status int, body string) {
+	head(w, status, plainText)
+	io.WriteString(w, fmt.Sprintln(body)) //nolint:errcheck // nobody is left to tell
+}
+
+func head(w http.ResponseWriter, status int, contentType string) {
 	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	io.WriteString(w, fmt.Sprintln(body)) //nolint:errcheck // nobody is left to tell
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,19 +14,31 @@ import (
 
 func TestAdmin(t *testing.T) {
 	series := metrics.New(metrics.Build{Version: "v0.0.0-test"}).Handler()
+	red := new(redactor)
+	red.Add(fakeToken)
 	cases := []struct {
 		name, method, path, host string
 		admin                    admin
-		draining                 bool
+		unready                  string
+		broken                   error // of the store
 		status                   int
 		body                     string
 	}{
 		{name: "index", path: "/", status: 200, body: "/readyz"},
 		{name: "index without profiles", path: "/", status: 200, body: "neuronward, admin listener"},
 		{name: "alive", path: "/livez", status: 200, body: "ok\n"},
-		{name: "alive while draining", path: "/livez", draining: true, status: 200, body: "ok\n"},
+		{name: "alive while not ready", path: "/livez", unready: "draining", status: 200, body: "ok\n"},
 		{name: "ready", path: "/readyz", status: 200, body: "ok\n"},
-		{name: "not ready while draining", path: "/readyz", draining: true, status: 503, body: "draining"},
+		{name: "not ready", path: "/readyz", unready: "draining: this process is ending", status: 503, body: "draining: this process is ending\n"},
+		{name: "not ready, and a secret in the reason", path: "/readyz", unready: "redis://u:" + fakeToken + "@h is gone", status: 503, body: "redis://u:[redacted]@h is gone\n"},
+		{name: "status", path: "/status", status: 200, body: `"version": "v0.0.0-test"`},
+		{name: "status, and a secret in it", path: "/status", status: 200, body: `"commit": "[redacted]"`},
+		{name: "days", path: "/status/history", status: 200, body: `"calls": 7`},
+		{name: "more days", path: "/status/history?days=35", status: 200, body: `"calls": 35`},
+		{name: "too many days", path: "/status/history?days=36", status: 400, body: "from 1 to 35"},
+		{name: "no days", path: "/status/history?days=0", status: 400, body: "from 1 to 35"},
+		{name: "days that are no number", path: "/status/history?days=week", status: 400, body: "from 1 to 35"},
+		{name: "days that cannot be read", path: "/status/history", broken: errors.New("disk of " + fakeToken), status: 503, body: "the days cannot be read: disk of [redacted]"},
 		{name: "metrics", path: "/metrics", status: 200, body: `neuronward_errors_total{code="3040",`},
 		{name: "metrics with build", path: "/metrics", status: 200, body: `version="v0.0.0-test"`},
 		{name: "no profiles", path: "/debug/pprof/", status: 404, body: "not found"},
@@ -40,7 +54,11 @@ func TestAdmin(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			a := c.admin
-			a.metrics, a.draining = series, func() bool { return c.draining }
+			a.metrics, a.unready, a.redactor = series, func() string { return c.unready }, red
+			a.status = func(context.Context) statusPage { return statusPage{Version: "v0.0.0-test", Commit: fakeToken} }
+			a.history = func(_ context.Context, days int) (history, error) {
+				return history{[]pastDay{{Calls: int64(days)}}}, c.broken
+			}
 			method := c.method
 			if method == "" {
 				method = http.MethodGet

@@ -118,7 +118,7 @@ func (l *loader) settings() []setting {
 			s.Source = sourceFile
 		}
 		s.Value = fmt.Sprint(value.Interface())
-		if v.Secret && s.Source == sourceDefault {
+		if v.Twin && s.Source == sourceDefault {
 			s.Value = ""
 		}
 		all = append(all, s)

@@ -19,7 +19,7 @@ type config struct {
 	GatewayToken credential `env:"CF_AIG_TOKEN" secret:"file" doc:"put as cf-aig-authorization on calls to an AI Gateway"`
 
 	Listen      address `env:"NEURONWARD_LISTEN" envDefault:"127.0.0.1:3036" doc:"where apps call"`
-	AdminListen address `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set" doc:"metrics and health; empty turns it off"`
+	AdminListen address `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set" doc:"metrics, health and status; empty turns it off"`
 	Upstream    baseURL `env:"NEURONWARD_UPSTREAM" envDefault:"https://api.cloudflare.com/client/v4" doc:"Workers AI, or an AI Gateway: https://gateway.ai.cloudflare.com/v1/{account}/{gateway}; http:// beyond loopback with a token is refused"`
 	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where the model catalog is asked when the upstream is an AI Gateway"`
 	Hosts       hosts   `env:"NEURONWARD_HOSTS" doc:"further Host names to answer to while on loopback, with commas between them"`
@@ -27,15 +27,15 @@ type config struct {
 	ClientsFile    string `env:"NEURONWARD_CLIENTS_FILE" status:"refused" doc:"YAML of clients with a key each"`
 	AllowAnonymous toggle `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false" doc:"allows a token of ours on a listener beyond loopback without a clients file"`
 
-	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" status:"later" doc:"free: 10,000 neurons a day are a wall; paid: billing begins there"`
-	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 (no ceiling) on paid" status:"later" doc:"the ceiling that is enforced"`
-	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off" status:"later" doc:"observe counts what it would have refused and refuses nothing"`
-	Estimate     string   `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected" status:"later" doc:"bound: an upper bound is reserved; expected: the observed 99th percentile"`
-	Aborted      string   `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate" status:"later" doc:"what a call costs that its caller broke off"`
-	Store        storeURL `env:"NEURONWARD_STORE" shown:"file: in the state directory" secret:"hidden" status:"later" doc:"where neurons are kept: file:PATH, redis://, rediss:// or memory:"`
-	OnStoreFail  string   `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow" status:"later" doc:"whether calls go on while the store is gone"`
-	QuotaWait    wait     `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s" status:"later" doc:"how long a call may wait for neurons that calls in flight hold"`
-	QuotaProbe   wait     `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m" status:"later" doc:"how often one call is let through once Workers AI said that the day is spent; 0 never"`
+	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" doc:"on free, 10,000 neurons a day are a wall, and models that need Workers Paid are refused; on paid, billing begins there"`
+	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 on paid" doc:"the ceiling of a day that is enforced; 0 is none"`
+	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off" doc:"observe counts what it would have refused and refuses nothing; off counts nothing and keeps nothing"`
+	Estimate     string   `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected" doc:"what is reserved for a call: an upper bound, so that the ceiling is never passed, or what 99 of 100 calls of its model stayed below, so that more calls fit at once"`
+	Aborted      string   `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate" doc:"what a call costs that its caller broke off: what had passed, or all that was reserved"`
+	Store        storeURL `env:"NEURONWARD_STORE" shown:"file: in $XDG_STATE_HOME/neuronward, ~/.local/state/neuronward or /var/lib/neuronward, the first that can be written" secret:"hidden" doc:"where it is kept what was spent: file:PATH, or memory: until the process ends"`
+	OnStoreFail  string   `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow" doc:"what becomes of calls while the store is gone and a ceiling is enforced; allow goes on from memory"`
+	QuotaWait    wait     `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s" doc:"how long a call may wait for neurons that calls in flight hold"`
+	QuotaProbe   wait     `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m" doc:"how often one call is let through once Workers AI itself said that the day is spent; 0 is never"`
 	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" status:"later" doc:"requests a minute by task or model; off"`
 	RateWait     wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" status:"later" doc:"how long a call may wait its turn"`
 

@@ -18,7 +18,7 @@ const (
 
 // environ is the least that serve needs, with changes.
 func environ(pairs ...string) map[string]string {
-	m := map[string]string{"CLOUDFLARE_ACCOUNT_ID": hexAccount}
+	m := map[string]string{"CLOUDFLARE_ACCOUNT_ID": hexAccount, "XDG_STATE_HOME": os.TempDir()}
 	maps.Copy(m, toMap(pairs))
 	return m
 }
@@ -70,6 +70,16 @@ func TestLoadValues(t *testing.T) {
 		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *config) any { return c.Listen }, address(":3036")},
 		{"no drain", "NEURONWARD_DRAIN=0", func(c *config) any { return c.Drain }, wait(0)},
 		{"newline after a token", "CLOUDFLARE_API_TOKEN=" + fakeToken + "\n", func(c *config) any { return c.Token.Value() }, fakeToken},
+		{"the free plan's ceiling", "NEURONWARD_PLAN=free", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
+		{"no ceiling on paid", "NEURONWARD_PLAN=paid", func(c *config) any { return c.DailyNeurons }, amount(0)},
+		{"a ceiling of its own", "NEURONWARD_DAILY_NEURONS=2500.5", func(c *config) any { return c.DailyNeurons }, amount(2500.5)},
+		{"no ceiling, in so many words", "NEURONWARD_DAILY_NEURONS=0", func(c *config) any { return c.DailyNeurons }, amount(0)},
+		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
+		{"store in memory", "NEURONWARD_STORE=memory:", func(c *config) any { return c.Store }, storeURL("memory:")},
+		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *config) any { return c.Store.path() }, "/srv/neurons"},
+		{"store not chosen", "NEURONWARD_STORE=", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
+		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *config) any { return c.Store }, storeURL("")},
+		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *config) any { return c.QuotaProbe }, wait(0)},
 		{"yes", "NEURONWARD_PPROF=1", func(c *config) any { return c.Pprof }, toggle(true)},
 	}
 	for _, c := range cases {
@@ -122,6 +132,13 @@ func TestLoadMistakes(t *testing.T) {
 		{"key", []string{"NEURONWARD_TLS_KEY=/etc/key.pem"}, `^NEURONWARD_TLS_KEY: this version does not support it yet`},
 		{"wrong value without effect", []string{"NEURONWARD_RETRY_BUDGET=2"}, `^NEURONWARD_RETRY_BUDGET: "2" is not a share`},
 		{"store with a password", []string{"NEURONWARD_STORE=http://u:hidden-word@h"}, `^NEURONWARD_STORE: is no store; write file:PATH`},
+		{"store in Redis", []string{"NEURONWARD_STORE=redis://u:hidden-word@h:6379/0"}, `^NEURONWARD_STORE: this version cannot share neurons through Redis yet; write file:PATH, or memory: alone$`},
+		{"store in Redis over TLS", []string{"NEURONWARD_STORE=rediss://u:hidden-word@h"}, `^NEURONWARD_STORE: this version cannot share`},
+		{"file without a path", []string{"NEURONWARD_STORE=file:"}, `^NEURONWARD_STORE: is no store`},
+		{"memory with a path", []string{"NEURONWARD_STORE=memory:x"}, `^NEURONWARD_STORE: is no store`},
+		{"ceiling below 0", []string{"NEURONWARD_DAILY_NEURONS=-0.5"}, `^NEURONWARD_DAILY_NEURONS: "-0.5" is not a number of neurons; write one such as 10000, or 0 for no ceiling$`},
+		{"ceiling that no account can reach", []string{"NEURONWARD_DAILY_NEURONS=1e10"}, `is not a number of neurons`},
+		{"ceiling that is no number", []string{"NEURONWARD_DAILY_NEURONS=NaN"}, `is not a number of neurons`},
 		{"rates", []string{"NEURONWARD_RATE_LIMITS=text-generation"}, `^NEURONWARD_RATE_LIMITS: "text-generation" is no rate`},
 		{"misspelled", []string{"NEURONWARD_LISTN=:1"}, `^NEURONWARD_LISTN: there is no such variable; did you mean NEURONWARD_LISTEN\?$`},
 		{"unknown", []string{"NEURONWARD_SOMETHING_ELSE_ALTOGETHER=1"}, `^NEURONWARD_SOMETHING_ELSE_ALTOGETHER: there is no such variable; unset it$`},
@@ -192,8 +209,8 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := load(environ(
-		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RETRIES=3", "NEURONWARD_PLAN=paid",
-		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=",
+		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RETRIES=3", "NEURONWARD_PLAN=free",
+		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=", "NEURONWARD_DAILY_NEURONS=10000.5",
 	), new(redactor))
 	if err := l.err(); err != nil {
 		t.Fatal(err)
@@ -201,7 +218,8 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		"CLOUDFLARE_API_TOKEN_FILE: " + path + " can be read by others (mode 0644); chmod 600 it",
 		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
-		"without effect in this version: NEURONWARD_PLAN, NEURONWARD_RETRIES, NEURONWARD_ANALYTICS_TOKEN",
+		"NEURONWARD_DAILY_NEURONS: 10000.5 is more than the 10000 neurons a day of the free plan; Workers AI itself refuses from there on",
+		"without effect in this version: NEURONWARD_RETRIES, NEURONWARD_ANALYTICS_TOKEN",
 	}
 	if !slices.Equal(l.warnings, want) {
 		t.Errorf("warnings are %q, want %q", l.warnings, want)

@@ -2,11 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,10 +16,13 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
+// crashes is how often the binary is killed: go test ./cmd/neuronward -crashes 50
+var crashes = flag.Int("crashes", 5, "how often the binary is killed")
+
 // TestProcessKilled kills the binary with -9 at random moments under load, again
 // and again on the same state file. What was billed is never more than what is
 // counted, and what is counted above it is bounded: 1 % of the ceiling and the
-// calls in flight, for each kill. CRASHES says how often (5).
+// calls in flight, for each kill.
 func TestProcessKilled(t *testing.T) {
 	const (
 		ceiling  = 100_000
@@ -27,11 +30,7 @@ func TestProcessKilled(t *testing.T) {
 		call     = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
 		estimate = 6.0 // neurons that this call may cost at most, by the table
 	)
-	crashes := 5
-	if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
-		crashes = n
-	}
-	random := rand.New(rand.NewPCG(1, uint64(crashes)))
+	random := rand.New(rand.NewPCG(1, uint64(*crashes)))
 
 	answered := make(chan struct{}, 1<<16)
 	simulator := workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken, OnCall: func(workersai.Call) { answered <- struct{}{} }})
@@ -55,7 +54,7 @@ func TestProcessKilled(t *testing.T) {
 		}
 		return s.Used + s.Reserved + s.Lost
 	}
-	for crash := range crashes {
+	for crash := range *crashes {
 		p := start(t, environ)
 		var calls sync.WaitGroup
 		for range callers {

@@ -21,6 +21,7 @@ const (
 	demoToken     = "simulated-token"
 	demoChat      = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	demoEmbedding = "@cf/baai/bge-base-en-v1.5"
+	demoDear      = "@cf/deepseek-ai/deepseek-r1-distill-qwen-32b"
 	demoLatency   = 10 * time.Millisecond // for each token, so that a stream is seen to be one
 )
 
@@ -36,11 +37,16 @@ Usage:
 The configuration is that of serve, but for CLOUDFLARE_*, CF_AIG_TOKEN and
 NEURONWARD_UPSTREAM, which are ignored. These matter here:
 
-` + variableTable(variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_LOG_LEVEL")) + `
+` + variableTable(variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL")) + `
+What was spent is forgotten at the end, unless NEURONWARD_STORE is set. On the
+free plan the simulated account has its 10,000 neurons a day, too: with a higher
+NEURONWARD_DAILY_NEURONS it is Workers AI that refuses first.
+
 A request header provokes a failure, so that an app can be seen to meet it;
 serve removes that header always:
 
   x-simulate: 3040        any documented or observed code
+  x-simulate: 4006        the day is spent: from then on the proxy refuses
   x-simulate: hang        no answer; also: reset, html-502, empty, ok-false
 
 Example:
@@ -55,9 +61,12 @@ func demo(ctx context.Context, in *invocation) int {
 	}
 	environ := maps.Clone(in.environ)
 	maps.DeleteFunc(environ, func(name, _ string) bool {
-		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_AIG_") || name == "NEURONWARD_UPSTREAM"
+		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_AIG_") || name == "NEURONWARD_UPSTREAM" || name == "NEURONWARD_API"
 	})
 	environ["CLOUDFLARE_ACCOUNT_ID"] = demoAccount
+	if environ["NEURONWARD_STORE"] == "" {
+		environ["NEURONWARD_STORE"] = storeMemory + ":"
+	}
 	l := load(environ, in.redactor)
 	if err := l.err(); err != nil {
 		return in.mistakes(err)
@@ -68,7 +77,7 @@ func demo(ctx context.Context, in *invocation) int {
 	if err != nil {
 		return in.fail(fmt.Errorf("the simulated Workers AI finds no port on loopback: %w", err))
 	}
-	simulator := newHTTPServer(workersai.New(workersai.Options{Account: demoAccount, Token: demoToken, Latency: demoLatency}), log)
+	simulator := newHTTPServer(workersai.New(demoWorkersAI(l.config.Plan)), log)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -81,15 +90,25 @@ func demo(ctx context.Context, in *invocation) int {
 		<-ended
 	}()
 	l.config.Upstream.u = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/client/v4"}
+	l.config.API = l.config.Upstream
 	l.warnings = nil
 	l.warn()
 	for _, w := range l.warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	return in.serve(ctx, log, &l.config, func(c *proxy.Config) {
+	return in.serve(ctx, log, l, func(c *proxy.Config) {
 		c.Token = func() string { return demoToken }
 		c.Simulate = true
 	}, func(at endpoints) { fmt.Fprint(in.stdout, demoCalls(at)) })
+}
+
+// demoWorkersAI is the simulated account: what it allows depends on its plan, as with a real one.
+func demoWorkersAI(plan string) workersai.Options {
+	o := workersai.Options{Account: demoAccount, Token: demoToken, Latency: demoLatency, Plan: workersai.PlanPaid}
+	if plan == planFree {
+		o.Plan, o.DailyNeurons = workersai.PlanFree, freeNeurons
+	}
+	return o
 }
 
 // demoCalls are calls to copy and paste, in at most textWidth columns.
@@ -99,11 +118,15 @@ func demoCalls(at endpoints) string {
 		metrics = fmt.Sprintf(`
 The counters:
 
-  curl -s http://%s/metrics \
+  curl -s http://%[1]s/metrics \
     | grep neuronward_errors_total | grep -v ' 0$'
+
+What was spent (neuronward usage --addr %[1]s shows it for people):
+
+  curl -s http://%[1]s/status
 `, callable(at.admin))
 	}
-	return strings.NewReplacer("{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{account}", demoAccount).Replace(`
+	return strings.NewReplacer("{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
 neuronward demo: a simulated Workers AI, no account needed. Ctrl-C ends it.
 
 Base URL for an OpenAI client (any key will do):
@@ -131,6 +154,14 @@ Embeddings:
 
   curl -s {app}/v1/embeddings -d '{
     "model": "{embedding}", "input": "Hello"}'
+
+A call that is refused before Workers AI sees it: it may cost more neurons than
+the day has.
+
+  curl -si {app}/v1/chat/completions -d '{
+    "model": "{dear}",
+    "max_tokens": 30000,
+    "messages": [{"role": "user", "content": "Hello"}]}'
 
 A failure, provoked (3040, out of capacity):
 

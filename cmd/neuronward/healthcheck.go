@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,16 +36,7 @@ func healthcheck(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), healthcheckHelp(), 0); !ok {
 		return code
 	}
-	// Only what is needed: a mistake elsewhere is serve's to tell.
-	needed := []string{"NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN"}
-	environ := make(map[string]string)
-	for _, name := range needed {
-		if value, ok := in.environ[name]; ok {
-			environ[name] = value
-		}
-	}
-	l := load(environ, in.redactor)
-	l.mistakes = slices.DeleteFunc(l.mistakes, func(m mistake) bool { return !slices.Contains(needed, m.Variable) })
+	l := in.loadOnly("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN")
 	if err := l.err(); err != nil {
 		return in.mistakes(err)
 	}
@@ -71,9 +61,34 @@ func health(ctx context.Context, c *config) (string, error) {
 		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked", conn.RemoteAddr()), nil
 	}
 	url := "http://" + callable(string(c.AdminListen)) + "/readyz"
+	status, body, err := ask(ctx, url, 200)
+	if err != nil {
+		return "", fmt.Errorf("not ready: %w", err)
+	}
+	if status != http.StatusOK {
+		return "", fmt.Errorf("not ready: %s answered %d %s: %s", url, status, http.StatusText(status), strings.TrimSpace(string(body)))
+	}
+	return "ready", nil
+}
+
+// loadOnly reads these variables alone. A mistake elsewhere is serve's to tell.
+func (in *invocation) loadOnly(needed ...string) *loader {
+	environ := make(map[string]string)
+	for _, name := range needed {
+		if value, ok := in.environ[name]; ok {
+			environ[name] = value
+		}
+	}
+	l := load(environ, in.redactor)
+	l.mistakes = slices.DeleteFunc(l.mistakes, func(m mistake) bool { return !slices.Contains(needed, m.Variable) })
+	return l
+}
+
+// ask gets url from another process of this machine, and at most most bytes of its answer.
+func ask(ctx context.Context, url string, most int64) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return "", err
+		return 0, nil, err
 	}
 	// Neither a proxy of the environment nor a redirect has a place between two processes of one machine.
 	client := &http.Client{
@@ -83,16 +98,9 @@ func health(ctx context.Context, c *config) (string, error) {
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("not ready: %w", err)
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 200))
-	said := strings.TrimSpace(string(body))
-	if err != nil {
-		return "", fmt.Errorf("not ready: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", errors.New("not ready: " + url + " answered " + resp.Status + ": " + said)
-	}
-	return "ready", nil
+	body, err = io.ReadAll(io.LimitReader(resp.Body, most))
+	return resp.StatusCode, body, err
 }

@@ -8,7 +8,7 @@ import (
 
 // Help is read on terminals of 80 columns, and shows how a command is called.
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, args := range [][]string{{"-h"}, {"serve", "-h"}, {"demo", "-h"}, {"explain", "-h"}, {"check", "-h"}, {"healthcheck", "-h"}, {"version", "-h"}} {
+	for _, args := range [][]string{{"-h"}, {"serve", "-h"}, {"demo", "-h"}, {"explain", "-h"}, {"check", "-h"}, {"usage", "-h"}, {"healthcheck", "-h"}, {"version", "-h"}} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, nil, strings.NewReader(""), &out, &errs); code != exitDone || errs.Len() > 0 {
 			t.Errorf("%q: exit %d, stderr %q", args, code, errs.String())

@@ -180,6 +180,7 @@ func (l *loader) checkTogether() {
 		l.mistake("NEURONWARD_MAX_HELD", "%v is below NEURONWARD_MAX_BODY (%v), so the largest body would never fit; raise it or lower the other",
 			c.MaxHeld, c.MaxBody)
 	}
+	l.resolveQuota()
 	if c.AdminListen == c.Listen && !strings.HasSuffix(string(c.Listen), ":0") && !l.wrong("NEURONWARD_LISTEN") && !l.wrong("NEURONWARD_ADMIN_LISTEN") {
 		l.mistake("NEURONWARD_ADMIN_LISTEN", "is the address of NEURONWARD_LISTEN; give it another port, or leave it empty to turn it off")
 	}
@@ -195,6 +196,13 @@ func (l *loader) warn() {
 	c := &l.config
 	if c.Account != "" && c.Upstream.u != nil && c.Upstream.cloudflare() && !c.Account.hex() {
 		l.warnings = append(l.warnings, "CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits")
+	}
+	if c.Plan == planFree && c.DailyNeurons > freeNeurons {
+		l.warnings = append(l.warnings, fmt.Sprintf("NEURONWARD_DAILY_NEURONS: %v is more than the %d neurons a day of the free plan; Workers AI itself refuses from there on",
+			c.DailyNeurons, freeNeurons))
+	}
+	if account := c.Upstream.gatewayAccount(); account != "" && account != string(c.Account) {
+		l.warnings = append(l.warnings, "NEURONWARD_UPSTREAM: names the AI Gateway of another account than CLOUDFLARE_ACCOUNT_ID: what is counted here would not be what it is billed")
 	}
 	var idle []string
 	for _, v := range l.vars {

@@ -33,6 +33,7 @@ func commands() []command {
 		{"demo", "run the proxy in front of a simulated Workers AI: no account needed", demo},
 		{"explain", "say what an error code or a pasted failure means", explain},
 		{"check", "read the configuration and tell all mistakes in it", check},
+		{"usage", "show today's neurons of a running proxy, and of the last days", usage},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
 		{"version", "print version, commit and Go version", printVersion},
 	}
@@ -47,6 +48,7 @@ type invocation struct {
 	stdout, stderr io.Writer
 	redactor       *redactor
 	terminal       bool // people read stderr as it is written
+	screen         bool // people read stdout as it is written
 }
 
 // run does what the command line says and returns the exit code. ctx ends a command that would run on, as SIGTERM does.
@@ -54,7 +56,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	red := new(redactor)
 	out, errw := red.Writer(stdout), red.Writer(stderr)
 	in := &invocation{
-		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr),
+		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
 	redactEnvironment(variables(), in.environ, red)
 	code := dispatch(ctx, args, in)
@@ -112,7 +114,7 @@ func (in *invocation) parse(fs *flag.FlagSet, help string, most int) (args []str
 			fmt.Fprint(in.stdout, help)
 			return nil, exitDone, false
 		} else if err != nil {
-			return nil, in.usage(err.Error()), false
+			return nil, in.misused(err.Error()), false
 		}
 		rest = fs.Args()
 		if len(rest) == 0 {
@@ -121,13 +123,13 @@ func (in *invocation) parse(fs *flag.FlagSet, help string, most int) (args []str
 		args, rest = append(args, rest[0]), rest[1:]
 	}
 	if len(args) > most {
-		return nil, in.usage(fmt.Sprintf("unexpected argument %q", args[most])), false
+		return nil, in.misused(fmt.Sprintf("unexpected argument %q", args[most])), false
 	}
 	return args, exitDone, true
 }
 
-// usage tells a mistake in the command line.
-func (in *invocation) usage(problem string) int {
+// misused tells a mistake in the command line.
+func (in *invocation) misused(problem string) int {
 	fmt.Fprintf(in.stderr, "neuronward %s: %s. Try neuronward %[1]s -h.\n", in.command.name, problem)
 	return exitUsage
 }

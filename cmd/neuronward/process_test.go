@@ -32,12 +32,29 @@ type process struct {
 // start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it listens.
 func start(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
+	p := launch(t, environ, args...)
+	p.listening()
+	return p
+}
+
+// listening waits until it listens.
+func (p *process) listening() {
+	p.t.Helper()
+	at := p.await("listening")
+	p.app, p.admin = "http://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
+}
+
+// launch is start without the wait.
+func launch(t *testing.T, environ []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, lines: make(chan map[string]any, 1024)}
 	// A test that hangs fails by itself; the process must not outlive it.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	p.cmd = exec.CommandContext(ctx, "neuronward", args...)
-	p.cmd.Env = append([]string{"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", quickExit}, environ...)
+	p.cmd.Env = append([]string{
+		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
+	}, environ...)
 	p.cmd.Stdout = &p.out
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -68,8 +85,6 @@ func start(t *testing.T, environ []string, args ...string) *process {
 			t.Logf("stderr of neuronward:\n%s", p.log.String())
 		}
 	})
-	at := p.await("listening")
-	p.app, p.admin = "http://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
 	return p
 }
 
@@ -234,7 +249,7 @@ func TestProcessNeverShowsTheToken(t *testing.T) {
 	if status != http.StatusBadRequest {
 		t.Errorf("the call: %d %s", status, seen)
 	}
-	for _, path := range []string{"/", "/metrics", "/readyz", "/livez", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2"} {
+	for _, path := range []string{"/", "/metrics", "/readyz", "/livez", "/status", "/status/history", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2"} {
 		_, body := p.get(p.admin + path)
 		seen += body
 	}
@@ -294,8 +309,8 @@ func TestDemoCallsWork(t *testing.T) {
 		}
 	}
 	wants := []string{
-		`"object":"chat.completion"`, "data: [DONE]", `"success":true`, `"embedding":`, `"name":"out_of_capacity"`,
-		`neuronward_errors_total{code="3040",fault="upstream",name="out_of_capacity",origin="upstream"} 1`,
+		`"object":"chat.completion"`, "data: [DONE]", `"success":true`, `"embedding":`, `"name":"account_limited"`, `"name":"out_of_capacity"`,
+		`neuronward_errors_total{code="3040",fault="upstream",name="out_of_capacity",origin="upstream"} 1`, `"name": "` + demoChat + `"`,
 	}
 	var calls []string
 	for part := range strings.SplitSeq(printed, "\n\n") {

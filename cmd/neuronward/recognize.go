@@ -101,10 +101,20 @@ func (f *finding) knownBy() string {
 	return string(f.MatchedBy) + ": " + words
 }
 
+// isStream reports whether a body begins as an event stream does: with a field or a comment.
+func isStream(body []byte) bool {
+	for _, field := range []string{"data:", "event:", "id:", "retry:", ":"} {
+		if bytes.HasPrefix(body, []byte(field)) {
+			return true
+		}
+	}
+	return false
+}
+
 // firstFailure returns the first event in body that is a failure, nil when body is no event stream or has none.
 func firstFailure(body []byte) *normalize.Failure {
 	trimmed := bytes.TrimSpace(body)
-	if !bytes.HasPrefix(trimmed, []byte("data:")) && !bytes.HasPrefix(trimmed, []byte("event:")) {
+	if !isStream(trimmed) {
 		return nil
 	}
 	text := strings.ReplaceAll(string(trimmed), "\r\n", "\n")

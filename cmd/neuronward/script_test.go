@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, quickExit)
+			e.Vars = append(e.Vars, quickExit, "XDG_STATE_HOME="+e.WorkDir+"/state")
 			return nil
 		},
 	})

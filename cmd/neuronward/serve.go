@@ -54,15 +54,21 @@ func serve(ctx context.Context, in *invocation) int {
 	for _, w := range l.warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	return in.serve(ctx, log, &l.config, func(*proxy.Config) {}, func(endpoints) {})
+	return in.serve(ctx, log, l, func(*proxy.Config) {}, func(endpoints) {
+		if l.planAssumed() {
+			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a wall, and models that need Workers Paid are refused; " +
+				"on Workers Paid set it to paid")
+		}
+	})
 }
 
 // endpoints are the addresses that the listeners really have; admin is "" when it is off.
 type endpoints struct{ app, admin string }
 
-// serve runs the proxy of c until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
+// serve runs the proxy of l until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
 // once both listeners accept calls.
-func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config, adjust func(*proxy.Config), started func(endpoints)) int {
+func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, adjust func(*proxy.Config), started func(endpoints)) int {
+	c := &l.config
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -74,12 +80,19 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config, ad
 	}
 	b := thisBuild()
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
-	settings := proxyConfig(c, log, m)
+	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	n, err := openNeurons(opening, c, log, m)
+	opened()
+	if err != nil {
+		ln.close()
+		return in.fail(err)
+	}
+	settings := proxyConfig(c, n, log, m)
 	adjust(&settings)
 	p, err := proxy.New(settings)
 	if err != nil {
 		ln.close()
-		return in.fail(err)
+		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
 	watching, stop := context.WithCancel(ctx)
@@ -98,22 +111,41 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config, ad
 	s.app.Protocols.SetHTTP1(true)
 	s.app.Protocols.SetUnencryptedHTTP2(true)
 	if ln.admin != nil {
-		hosts := proxy.NewHosts(c.Hosts...)
-		s.admin = newHTTPServer(admin{
-			metrics: m.Handler(), draining: p.Draining, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: hosts,
-		}.handler(), log)
+		s.admin = newHTTPServer(in.admin(l, n, p, m).handler(), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	started(at)
-	if err := s.run(ctx, signals); err != nil {
+	err = errors.Join(s.run(ctx, signals), n.close(cutGrace, log))
+	log.Info("ended")
+	if err != nil {
 		return in.fail(err)
 	}
 	return exitDone
 }
 
+// admin is what the admin listener of a running proxy answers.
+func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics) admin {
+	c, b := &l.config, thisBuild()
+	return admin{
+		metrics: m.Handler(),
+		unready: func() string {
+			if p.Draining() {
+				return "draining: this process is ending"
+			}
+			return n.unready()
+		},
+		status: func(ctx context.Context) statusPage {
+			return statusPage{
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Failures: p.RecentFailures(), Settings: l.settings(),
+			}
+		},
+		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
+	}
+}
+
 // proxyConfig turns the environment's words into the proxy's.
-func proxyConfig(c *config, log *slog.Logger, m *metrics.Metrics) proxy.Config {
+func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) proxy.Config {
 	p := proxy.Config{
 		Account:           string(c.Account),
 		Upstream:          c.Upstream.u,
@@ -125,6 +157,10 @@ func proxyConfig(c *config, log *slog.Logger, m *metrics.Metrics) proxy.Config {
 		FirstByteTimeout:  time.Duration(c.FirstByteTimeout),
 		StreamIdleTimeout: time.Duration(c.StreamIdleTimeout),
 		RetryAfterMax:     time.Duration(c.RetryAfterMax),
+		Ledger:            n.ledger,
+		Estimator:         n.estimator,
+		AbortedEstimate:   c.Aborted == abortedAll,
+		FreePlan:          c.Plan == planFree,
 		Models:            quota.Embedded().Models(),
 		Metrics:           m,
 		Log:               log,

@@ -36,6 +36,8 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// OPTIONS * is answered as everything else is: by the envelope.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 
@@ -64,8 +66,8 @@ var errCut = errors.New("a second signal cut the calls in flight")
 // end lets the calls in flight finish within the drain time, cuts what is left, and closes the listeners. The admin listener
 // is closed last, so that readiness can be asked throughout.
 func (s *server) end(signals <-chan os.Signal) error {
-	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", s.drain.String())
 	s.calls.Drain()
+	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", s.drain.String())
 	err := s.await(signals, time.Duration(s.drain))
 	switch {
 	case err == nil:
@@ -86,9 +88,7 @@ func (s *server) end(signals <-chan os.Signal) error {
 	if err := s.app.Shutdown(ctx); err != nil {
 		s.log.Warn("connections were still open", "error", err)
 	}
-	err = s.close()
-	s.log.Info("ended")
-	return err
+	return s.close()
 }
 
 // await waits until no call is in flight, at most for d; the error says what came first instead.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -152,17 +151,22 @@ func (c *atLeastOne) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// amount is a number of neurons from 0 on.
+// mostNeurons is far more than an account can spend in a day.
+const mostNeurons = 1e9
+
+// amount is a number of neurons from 0 to mostNeurons.
 type amount float64
 
 func (a *amount) UnmarshalText(text []byte) error {
 	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(f >= 0) || f > 1e12 {
+	if err != nil || !(f >= 0) || f > mostNeurons {
 		return fmt.Errorf("%s is not a number of neurons; write one such as 10000, or 0 for no ceiling", shown(text))
 	}
 	*a = amount(f)
 	return nil
 }
+
+func (a amount) String() string { return strconv.FormatFloat(float64(a), 'f', -1, 64) }
 
 // share is a part of a whole, from 0 to 1.
 type share float64
@@ -194,19 +198,4 @@ func (r *rates) UnmarshalText(text []byte) error {
 		(*r)[name] = n
 	}
 	return nil
-}
-
-// storeURL says where neurons are kept. It may hold a password and is never shown.
-type storeURL string
-
-func (s *storeURL) UnmarshalText(text []byte) error {
-	scheme, rest, ok := strings.Cut(string(text), ":")
-	switch {
-	case ok && scheme == "memory" && rest == "",
-		ok && scheme == "file" && rest != "",
-		ok && (scheme == "redis" || scheme == "rediss") && len(rest) > len("//") && strings.HasPrefix(rest, "//"):
-		*s = storeURL(text)
-		return nil
-	}
-	return errors.New("is no store; write file:PATH, redis://HOST:PORT, rediss://HOST:PORT, or memory: alone")
 }

@@ -235,6 +235,9 @@ func TestADiskThatFails(t *testing.T) {
 				t.Error(err)
 			}
 			mend()
+			if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
 			if g, err := granted(t, s, "b", 30*n); err != nil || g != 30*n {
 				t.Errorf("afterwards: granted %v, %v", g, err)
 			}

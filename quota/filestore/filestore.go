@@ -102,9 +102,6 @@ func (s *Store) load() error {
 				"or move it away to begin with nothing counted (what was spent today is then not known)", s.path, err)
 		}
 	}
-	for d := range s.books.Days {
-		s.books.Bury(d)
-	}
 	s.books.Prune(quota.KeepDays)
 	return s.write()
 }

@@ -57,7 +57,8 @@ func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
 	return append([]byte(head), append(body, '\n')...), nil
 }
 
-// decode reads the file. It accepts nothing but what encode made.
+// decode reads the file. It accepts nothing but what encode made. All holders are
+// past: the lock says that none of them lives.
 func decode(data []byte) (*quota.Books, error) {
 	head, body, _ := bytes.Cut(data, []byte("\n"))
 	var name, sum string

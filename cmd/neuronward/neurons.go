@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// Words of the settings below that the program itself compares.
+const (
+	planFree     = "free"
+	modeObserve  = "observe"
+	modeOff      = "off"
+	estimateMost = "expected"
+	abortedAll   = "estimate"
+	policyAllow  = "allow"
+
+	// freeNeurons is what every account is given a day; on the free plan it is a wall.
+	freeNeurons = 10_000
+)
+
+// resolveQuota puts the defaults that depend on other settings, and tells when there is none.
+func (l *loader) resolveQuota() {
+	c := &l.config
+	if _, set := l.given["NEURONWARD_DAILY_NEURONS"]; !set && c.Plan == planFree {
+		c.DailyNeurons = freeNeurons
+	}
+	// Without an account there is another mistake to tell, or a command that has no use for a store.
+	if c.Store != "" || l.wrong("NEURONWARD_STORE") || c.Account == "" || c.QuotaMode == modeOff {
+		return
+	}
+	store, err := defaultStore(stateDirectories(l.environ), c.Account)
+	if err != nil {
+		l.mistake("NEURONWARD_STORE", "%v", err)
+	}
+	c.Store = store
+}
+
+// planAssumed reports whether the plan was not said and matters.
+func (l *loader) planAssumed() bool {
+	return l.given["NEURONWARD_PLAN"] == "" && l.config.QuotaMode != modeOff
+}
+
+// neurons is what keeps the account's neurons. With NEURONWARD_QUOTA_MODE=off it has no ledger, and nothing is kept.
+type neurons struct {
+	ledger     *quota.Ledger
+	estimator  *quota.Estimator
+	closeStore func() error
+	deny       bool // without the store, calls are refused
+}
+
+// openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store.
+func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics) (*neurons, error) {
+	if c.QuotaMode == modeOff {
+		return &neurons{}, nil
+	}
+	store, closeStore, err := openStore(ctx, c.Store, time.Duration(c.Drain), log)
+	if err != nil {
+		return nil, err
+	}
+	o := quota.Options{
+		Store:         &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail},
+		Limit:         quota.FromFloat(float64(c.DailyNeurons)),
+		Wait:          time.Duration(c.QuotaWait),
+		Probe:         time.Duration(c.QuotaProbe),
+		AllowUnbacked: c.OnStoreFail == policyAllow,
+	}
+	if c.QuotaMode == modeObserve {
+		o.Mode = quota.Observe
+	}
+	estimate := quota.Bound
+	if c.Estimate == estimateMost {
+		estimate = quota.Expected
+	}
+	n, err := newNeurons(ctx, o, estimate, closeStore)
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	m.WatchQuota(n.gauges)
+	s := n.ledger.Snapshot()
+	log.Info("neurons of today", "day", s.Day.String(), "store", string(c.Store), "mode", c.QuotaMode,
+		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
+	return n, nil
+}
+
+func newNeurons(ctx context.Context, o quota.Options, estimate quota.EstimateMode, closeStore func() error) (*neurons, error) {
+	ledger, err := quota.New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &neurons{
+		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
+		deny: o.Mode == quota.Enforce && o.Limit > 0 && !o.AllowUnbacked,
+	}, nil
+}
+
+// close waits up to patience for calls that are not settled, writes what was spent and lets the store go.
+func (n *neurons) close(patience time.Duration, log *slog.Logger) error {
+	if n.ledger == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := errors.Join(n.ledger.Close(ctx), n.closeStore())
+	s := n.ledger.Snapshot()
+	if err != nil {
+		log.Error("the store may lack what was spent last", "day", s.Day.String(), "used", s.Account.Used.Float(), "error", err)
+		return err
+	}
+	log.Info("the store is closed", "day", s.Day.String(), "used", s.Account.Used.Float())
+	return nil
+}
+
+// unready returns why calls would be refused for the store's sake, "" when they would not.
+func (n *neurons) unready() string {
+	if !n.deny {
+		return ""
+	}
+	if err := n.ledger.Healthy(); err != nil {
+		return "without its store this process refuses calls: " + err.Error()
+	}
+	return ""
+}
+
+// gauges is how the day stands, for a scrape.
+func (n *neurons) gauges() metrics.Quota {
+	s := n.ledger.Snapshot()
+	q := metrics.Quota{
+		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(),
+		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
+		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt,
+	}
+	for _, c := range s.Clients {
+		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Pot), Used: c.Used.Float(), Limit: c.Limit.Float()})
+	}
+	return q
+}
+
+// clientOf is the client whose budget a pot is.
+func clientOf(p quota.Pot) string {
+	return strings.TrimPrefix(string(p), string(quota.ClientPot("")))
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A screen sets what usage shows. In a pipe nothing is drawn: the same lines in the same order, without bars and without
+// commas in the numbers.
+type screen struct {
+	drawn   bool
+	colored bool
+}
+
+const (
+	barWidth    = 12
+	nameWidth   = 44
+	numberWidth = 12
+)
+
+// usage sets a report; now is for what is left of the day.
+func (s screen) usage(r usageReport, now time.Time) string {
+	d := r.Today
+	if d.Day == nil || d.Used == nil || d.Reserved == nil || d.Lost == nil {
+		return "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Neurons of %s (UTC), %s plan, %s", d.Day, d.Plan, modeWords(d.Mode))
+	if d.ResetsAt != nil {
+		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), showDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
+	}
+	b.WriteString("\n\n")
+	s.line(&b, "used", *d.Used, s.whole(*d.Used, d.Limit))
+	s.line(&b, "reserved", *d.Reserved, "by calls in flight")
+	if *d.Lost != 0 {
+		s.line(&b, "lost", *d.Lost, "held by processes that died, until the reset")
+	}
+	if d.Limit == nil || d.Remaining == nil {
+		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no ceiling")
+	} else {
+		s.line(&b, "left", *d.Remaining, "of "+s.number(*d.Limit))
+	}
+	if shares := d.BasisShares; shares != (basisShares{}) {
+		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",
+			shares.Reported*100, shares.Priced*100, shares.Estimated*100)
+	}
+	if d.Latched {
+		b.WriteString("\nWorkers AI itself said that the day is spent.")
+		if d.RetryAt != nil {
+			fmt.Fprintf(&b, " One call is tried at %s.", d.RetryAt.Format(time.RFC3339))
+		}
+		b.WriteString("\n")
+	}
+	if f := d.Store.Failure; f != nil {
+		fmt.Fprintf(&b, "\nThe store fails: %s\n", *f)
+	}
+	s.table(&b, "by model", d.Models)
+	clients := make([]spending, 0, len(d.Clients))
+	for _, c := range d.Clients {
+		clients = append(clients, c.spending)
+	}
+	s.table(&b, "by client", clients)
+	s.table(&b, "by day", s.days(r))
+	return b.String()
+}
+
+func modeWords(mode string) string {
+	switch mode {
+	case modeObserve:
+		return "observed: nothing is refused"
+	case modeOff:
+		return "not counted"
+	}
+	return "enforced"
+}
+
+func (s screen) line(b *strings.Builder, name string, f figure, note string) {
+	fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("  %-9s %*s  %s", name, numberWidth, s.number(f), note), " "))
+}
+
+// days makes rows of the days, named for people.
+func (s screen) days(r usageReport) []spending {
+	rows := make([]spending, 0, len(r.Days))
+	for _, d := range r.Days {
+		name := d.Day.String()
+		switch *r.Today.Day - d.Day {
+		case 0:
+			name += " today"
+		case 1:
+			name += " yesterday"
+		}
+		rows = append(rows, spending{Name: name, Calls: d.Calls, Neurons: d.Neurons})
+	}
+	return rows
+}
+
+// table sets rows under a title; nothing where there is none.
+func (s screen) table(b *strings.Builder, title string, rows []spending) {
+	if len(rows) == 0 {
+		return
+	}
+	most, wide := figure(1), 0
+	for _, r := range rows {
+		most, wide = max(most, r.Neurons), max(wide, len([]rune(s.name(r.Name))))
+	}
+	wide = max(wide, len([]rune(title)))
+	fmt.Fprintf(b, "\n  %-*s %*s %6s\n", wide, title, numberWidth, "neurons", "calls")
+	for _, r := range rows {
+		line := fmt.Sprintf("  %-*s %*s %6d", wide, s.name(r.Name), numberWidth, s.number(r.Neurons), r.Calls)
+		if s.drawn && r.Neurons > 0 {
+			line += " " + s.bar(float64(r.Neurons)/float64(most), false)
+		}
+		fmt.Fprintln(b, line)
+	}
+}
+
+// name is what a row is called; a long name is cut where it is drawn.
+func (s screen) name(name string) string {
+	if name == "" {
+		name = "(none)"
+	}
+	if r := []rune(name); s.drawn && len(r) > nameWidth {
+		return string(r[:nameWidth-1]) + "…"
+	}
+	return name
+}
+
+// whole shows f as a part of limit.
+func (s screen) whole(f figure, limit *figure) string {
+	if limit == nil || *limit <= 0 {
+		return ""
+	}
+	part := float64(f) / float64(*limit)
+	text := fmt.Sprintf("%.1f %%", part*100)
+	if s.drawn {
+		text = s.bar(part, true) + " " + text
+	}
+	return text
+}
+
+// bar draws part, of 1. One that fills is in color from where it is worth a look: yellow from 80 %, red from 95 %.
+func (s screen) bar(part float64, fills bool) string {
+	cells := min(max(int(part*barWidth+0.5), 0), barWidth)
+	if part > 0 {
+		cells = max(cells, 1)
+	}
+	text := strings.Repeat("█", cells)
+	if s.colored {
+		color := "36" // cyan
+		switch {
+		case fills && part >= 0.95:
+			color = "31"
+		case fills && part >= 0.8:
+			color = "33"
+		}
+		text = "\x1b[" + color + "m" + text + "\x1b[0m"
+	}
+	if fills {
+		text += strings.Repeat("░", barWidth-cells)
+	}
+	return text
+}
+
+// number writes f with two decimals, on a screen with commas.
+func (s screen) number(f figure) string {
+	text := f.String()
+	if !s.drawn {
+		return text
+	}
+	whole, decimals, _ := strings.Cut(text, ".")
+	digits := strings.TrimPrefix(whole, "-")
+	var parts []string
+	for len(digits) > 3 {
+		parts = append(parts, digits[len(digits)-3:])
+		digits = digits[:len(digits)-3]
+	}
+	parts = append(parts, digits)
+	slices.Reverse(parts)
+	return strings.TrimSuffix(whole, strings.TrimPrefix(whole, "-")) + strings.Join(parts, ",") + "." + decimals
+}

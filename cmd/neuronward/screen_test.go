@@ -1,0 +1,108 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+func busyDay() usageReport {
+	on := quota.DayOf(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	amount := func(n float64) figure { return figure(quota.FromFloat(n)) }
+	limit, left, failure := amount(10_000), amount(1_500), "quota: the store fails: disk full"
+	used, reserved, lost := amount(8_234.5), amount(200), amount(65.5)
+	return usageReport{
+		Today: day{
+			Day: &on, Plan: planFree, Mode: "enforce", Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
+			ResetsAt: moment(on.End()), Latched: true, RetryAt: moment(on.End().Add(-time.Hour)),
+			BasisShares: basisShares{0.9, 0.06, 0.04},
+			Models: []spending{
+				{Name: "@cf/meta/llama-3.3-70b-instruct-fp8-fast", Calls: 1200, Neurons: amount(8_000)},
+				{Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5)},
+			},
+			Clients: []clientStatus{{spending: spending{Calls: 1201, Neurons: amount(8_234.5)}}},
+			Store:   storeStatus{Failure: &failure},
+		},
+		Days: []pastDay{{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)}, {Day: on - 2}},
+	}
+}
+
+func TestUsageInAPipe(t *testing.T) {
+	const want = `Neurons of 2026-11-23 (UTC), free plan, enforced
+until 2026-11-24T00:00:00Z, in 8h30m
+
+  used           8234.50  82.3 %
+  reserved        200.00  by calls in flight
+  lost             65.50  held by processes that died, until the reset
+  left           1500.00  of 10000.00
+
+90 % as Workers AI reported, 6 % by the price table, 4 % estimated
+
+Workers AI itself said that the day is spent. One call is tried at 2026-11-23T23:00:00Z.
+
+The store fails: quota: the store fails: disk full
+
+  by model                                                  neurons  calls
+  @cf/meta/llama-3.3-70b-instruct-fp8-fast                  8000.00   1200
+  @cf/longlonglonglonglonglonglonglonglonglonglonglong       234.50      1
+
+  by client      neurons  calls
+  (none)         8234.50   1201
+
+  by day                    neurons  calls
+  2026-11-23 today          8234.50   1201
+  2026-11-22 yesterday   1000000.00      3
+  2026-11-21                   0.00      0
+`
+	now := time.Date(2026, 11, 23, 15, 30, 0, 0, time.UTC)
+	if got := (screen{}).usage(busyDay(), now); got != want {
+		t.Errorf("usage is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestUsageOnAScreen(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC) // a proxy that has not noticed midnight
+	got := screen{drawn: true}.usage(busyDay(), now)
+	for _, want := range []string{
+		"used          8,234.50  ██████████░░ 82.3 %\n", "left          1,500.00  of 10,000.00\n", "until 2026-11-24T00:00:00Z, in 0s\n",
+		"@cf/meta/llama-3.3-70b-instruct-fp8-fast         8,000.00   1200 ████████████\n",
+		"@cf/longlonglonglonglonglonglonglonglonglon…       234.50      1 █\n",
+		"2026-11-22 yesterday 1,000,000.00      3 ████████████\n", "2026-11-21                   0.00      0\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	for line := range strings.SplitSeq(got, "\n") {
+		if len([]rune(line)) > textWidth && !strings.HasPrefix(line, "Workers AI") {
+			t.Errorf("wider than %d columns: %s", textWidth, line)
+		}
+	}
+	if strings.Contains(got, "\x1b") {
+		t.Errorf("there is color in\n%s", got)
+	}
+	r := busyDay()
+	for used, color := range map[float64]string{100: "36", 8_000: "33", 9_499: "33", 9_500: "31", 12_000: "31"} {
+		f := figure(quota.FromFloat(used))
+		r.Today.Used = &f
+		if got := (screen{drawn: true, colored: true}).usage(r, now); !strings.Contains(got, "  \x1b["+color+"m█") {
+			t.Errorf("%v of 10,000 is not in color %s:\n%s", used, color, got)
+		}
+	}
+}
+
+func TestUsageWithoutACeiling(t *testing.T) {
+	r := busyDay()
+	r.Today.Limit, r.Today.Remaining, r.Today.Plan, r.Today.Mode = nil, nil, "paid", modeObserve
+	got := screen{}.usage(r, time.Now())
+	for _, want := range []string{"paid plan, observed: nothing is refused\n", "  used           8234.50\n", "  left        no ceiling\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got := (screen{}).usage(usageReport{Today: day{Mode: modeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
+		t.Errorf("where nothing is counted: %s", got)
+	}
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
+)
+
+func seriesOf(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	body, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// counting is what openNeurons makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by
+// other, and 3 in flight.
+func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics) {
+	t.Helper()
+	l := load(environ(append([]string{"NEURONWARD_STORE=memory:"}, set...)...), new(redactor))
+	if err := l.err(); err != nil {
+		t.Fatal(err)
+	}
+	m := metrics.New(metrics.Build{})
+	n, err := openNeurons(t.Context(), &l.config, slog.New(slog.DiscardHandler), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.close(0, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+	})
+	if n.ledger == nil {
+		return n, &l.config, m
+	}
+	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
+		res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
+		if err != nil || res == nil {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		t.Cleanup(res.Release)
+		return res
+	}
+	const one = quota.OneNeuron
+	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one + one/2, Basis: quota.Reported})
+	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one / 2, Basis: quota.Priced})
+	reserve("m2", "other", 0, 10*one).Settle(quota.Cost{Neurons: 2*one + 1, Basis: quota.Estimated})
+	reserve("m2", "other", 0, 3*one)
+	return n, &l.config, m
+}
+
+// keys lists the keys of a JSON value with their paths, sorted; [] stands for the elements of a list.
+func keys(t *testing.T, body []byte) []string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, below := range v {
+				all = append(all, at+k)
+				walk(at+k+".", below)
+			}
+		case []any:
+			for _, below := range v {
+				walk(strings.TrimSuffix(at, ".")+"[].", below)
+			}
+		}
+	}
+	walk("", v)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// The keys of /status are a promise: a key may come, none may go.
+func TestKeysOfStatus(t *testing.T) {
+	n, c, _ := counting(t)
+	page := statusPage{
+		day:      n.today(t.Context(), c),
+		Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
+	}
+	body, err := json.Marshal(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported
+		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
+		commit day exhausted_at failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
+		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode
+		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
+		plan remaining reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
+		store store.failure store.failures store.healthy store.kind store.policy used version waiting`)
+	if got := keys(t, body); !slices.Equal(got, want) {
+		t.Errorf("the keys are\n%q\nwant\n%q", got, want)
+	}
+	h, err := n.past(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err = json.Marshal(h); err != nil {
+		t.Fatal(err)
+	}
+	want = strings.Fields(`days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
+		days[].clients[].neurons days[].clients[].priced days[].clients[].reported days[].day days[].estimated
+		days[].models days[].models[].calls days[].models[].estimated days[].models[].name days[].models[].neurons
+		days[].models[].priced days[].models[].reported days[].neurons days[].priced days[].reported`)
+	if got := keys(t, body); !slices.Equal(got, want) {
+		t.Errorf("the keys of the history are\n%q\nwant\n%q", got, want)
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestToday(t *testing.T) {
+	cases := []struct {
+		name string
+		set  []string
+		want []string
+	}{
+		{"a ceiling", nil, []string{
+			`"plan":"free","mode":"enforce","used":4.000001,"reserved":3,"lost":0,"limit":10000,"remaining":9992.999999,`,
+			`"exhausted_at":null,"latched":false,"retry_at":null,"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
+			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
+			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"limit":50,"remaining":48}`,
+			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"limit":null,"remaining":null}`,
+			`"holders":1,"in_flight":1,"waiting":0,"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
+		}},
+		{"no ceiling", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
+			`"plan":"paid","mode":"enforce","used":4.000001,"reserved":3,"lost":0,"limit":null,"remaining":null,`, `"policy":"allow"`,
+		}},
+		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{`"mode":"observe","used":4.000001,"reserved":3,"lost":0,"limit":1,"remaining":0,`}},
+		{"off", []string{"NEURONWARD_QUOTA_MODE=off"}, []string{
+			`{"day":null,"plan":"free","mode":"off","used":null,"reserved":null,"lost":null,"limit":null,"remaining":null,"resets_at":null,`,
+			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,"store":{"kind":"none",`,
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			n, settings, _ := counting(t, c.set...)
+			got := asJSON(t, n.today(t.Context(), settings))
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s\nis not in\n%s", want, got)
+				}
+			}
+		})
+	}
+}
+
+func TestALatchedDay(t *testing.T) {
+	n, c, m := counting(t)
+	n.ledger.Latch(time.Time{})
+	d := n.today(t.Context(), c)
+	if !d.Latched || d.RetryAt == nil || !strings.HasSuffix(asJSON(t, d.ResetsAt), `T00:00:00Z"`) {
+		t.Errorf("latched %v, retry at %v, resets at %v", d.Latched, d.RetryAt, d.ResetsAt)
+	}
+	if body := seriesOf(t, m); !strings.Contains(body, "\nneuronward_quota_latched 1\n") {
+		t.Error("the series does not say that the day is latched")
+	}
+}
+
+func TestGaugesAgreeWithStatus(t *testing.T) {
+	_, _, m := counting(t)
+	body := seriesOf(t, m)
+	for _, want := range []string{
+		"neuronward_neurons_used 4.000001", "neuronward_neurons_reserved 3", "neuronward_neurons_limit 10000", "neuronward_neurons_remaining 9992.999999",
+		"neuronward_quota_latched 0", "neuronward_quota_exhaustion_timestamp_seconds 0",
+		`neuronward_client_neurons_used{client="team"} 2`, `neuronward_client_neurons_limit{client="team"} 50`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("missing: %s", want)
+		}
+	}
+	for _, set := range []string{"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PLAN=paid"} {
+		_, _, m := counting(t, set)
+		if strings.Contains(seriesOf(t, m), "neuronward_neurons_limit") {
+			t.Errorf("%s: there is a ceiling", set)
+		}
+	}
+}
+
+func TestHistory(t *testing.T) {
+	n, _, _ := counting(t)
+	h, err := n.past(t.Context(), 3)
+	if err != nil || len(h.Days) != 3 {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	got := asJSON(t, h)
+	today := asJSON(t, h.Days[0].Day)
+	if !strings.HasPrefix(got, `{"days":[{"day":`+today+`,"calls":3,"neurons":4.000001,"reported":1.5,"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`) {
+		t.Errorf("the history is %s", got)
+	}
+	if h.Days[0].Day-h.Days[2].Day != 2 || h.Days[2].Neurons != 0 || !strings.Contains(got, `"models":[],"clients":[]`) {
+		t.Errorf("days on which nothing was spent: %s", got)
+	}
+	off, _, _ := counting(t, "NEURONWARD_QUOTA_MODE=off")
+	if h, err := off.past(t.Context(), 3); err != nil || asJSON(t, h) != `{"days":[]}` {
+		t.Errorf("off: %+v, %v", h, err)
+	}
+}
+
+// While the store fails, the page still answers, from what this process knows, and readiness depends on the policy.
+func TestAStoreThatFails(t *testing.T) {
+	cases := []struct {
+		name  string
+		o     quota.Options
+		ready bool
+	}{
+		{"a ceiling, deny", quota.Options{Limit: 10 * quota.OneNeuron}, false},
+		{"a ceiling, allow", quota.Options{Limit: 10 * quota.OneNeuron, AllowUnbacked: true}, true},
+		{"no ceiling", quota.Options{}, true},
+		{"observed", quota.Options{Limit: 10 * quota.OneNeuron, Mode: quota.Observe}, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
+			n, err := newNeurons(t.Context(), c.o, quota.Bound, func() error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			reason := n.unready()
+			if c.ready != (reason == "") || !c.ready && !strings.Contains(reason, "disk on fire") {
+				t.Errorf("the reason not to be ready is %q", reason)
+			}
+			d := n.today(t.Context(), &config{OnStoreFail: "deny", Store: "file:/x"})
+			if d.Store.Healthy || d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") || d.Store.Failures == 0 || d.Store.Kind != "file" || d.Used == nil {
+				t.Errorf("the status is %s", asJSON(t, d))
+			}
+			if _, err := n.past(t.Context(), 2); err == nil {
+				t.Error("the days were read from a store that fails")
+			}
+			if err := n.close(0, slog.New(slog.DiscardHandler)); err == nil {
+				t.Error("a store that could not be written was closed without a word")
+			}
+		})
+	}
+}

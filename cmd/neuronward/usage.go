@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// usagePatience bounds the whole of what a running proxy is asked.
+const usagePatience = 10 * time.Second
+
+func usageHelp() string {
+	return `Shows what a running proxy has spent: today's neurons (used, reserved, left), by
+model and by client, and the last 7 days. Exit 1 when no proxy answers.
+
+Usage:
+
+  neuronward usage [--json] [--addr HOST:PORT]
+
+  --json   one JSON object: today (as in /status) and days
+  --addr   the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
+
+It reads one variable:
+
+` + variableTable(variables(), named("NEURONWARD_ADMIN_LISTEN")) + `
+On a terminal it draws bars, in color unless NO_COLOR is set.
+
+Example:
+
+  neuronward usage --addr 10.0.0.7:3037 --json
+`
+}
+
+// A usageReport is what usage shows, and what --json prints.
+type usageReport struct {
+	Today day       `json:"today"`
+	Days  []pastDay `json:"days"`
+}
+
+func usage(ctx context.Context, in *invocation) int {
+	fs := in.flags()
+	asJSON := fs.Bool("json", false, "")
+	addr := fs.String("addr", "", "")
+	if _, code, ok := in.parse(fs, usageHelp(), 0); !ok {
+		return code
+	}
+	l := in.loadOnly("NEURONWARD_ADMIN_LISTEN")
+	at := l.config.AdminListen
+	if *addr != "" {
+		at = ""
+		if err := at.UnmarshalText([]byte(strings.TrimSuffix(strings.TrimPrefix(*addr, "http://"), "/"))); err != nil {
+			return in.misused("--addr: " + err.Error())
+		}
+	} else if err := l.err(); err != nil {
+		return in.mistakes(err)
+	} else if at == "" {
+		return in.misused("the admin listener is off (NEURONWARD_ADMIN_LISTEN is empty), so there is nothing to ask")
+	}
+	ctx, cancel := context.WithTimeout(ctx, usagePatience)
+	defer cancel()
+	r, err := askUsage(ctx, "http://"+callable(string(at)))
+	if err != nil {
+		return in.fail(err)
+	}
+	if *asJSON {
+		return in.printJSON(r)
+	}
+	s := screen{drawn: in.screen && in.environ["TERM"] != "dumb"}
+	s.colored = s.drawn && in.environ["NO_COLOR"] == ""
+	fmt.Fprint(in.stdout, s.usage(r, time.Now()))
+	return exitDone
+}
+
+// askUsage asks the proxy whose admin listener has this base URL.
+func askUsage(ctx context.Context, base string) (usageReport, error) {
+	var now struct{ day }
+	var past history
+	for _, q := range []struct {
+		path string
+		into any
+	}{{"/status", &now}, {fmt.Sprintf("/status/history?days=%d", usualDays), &past}} {
+		if err := askJSON(ctx, base+q.path, q.into); err != nil {
+			return usageReport{}, err
+		}
+	}
+	return usageReport{now.day, past.Days}, nil
+}
+
+func askJSON(ctx context.Context, url string, into any) error {
+	const most = 16 << 20
+	status, body, err := ask(ctx, url, most)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener (--addr, NEURONWARD_ADMIN_LISTEN)?", err)
+	case status == http.StatusServiceUnavailable:
+		return errors.New("the proxy cannot tell: " + strings.TrimSpace(string(body)))
+	case status != http.StatusOK:
+		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?", url, status, http.StatusText(status))
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s did not answer as neuronward does (%w); is it its admin listener?", url, err)
+	}
+	return nil
+}
