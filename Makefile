@@ -19,7 +19,7 @@ SOAK_SEEDS ?= 1000
 
 TOOL := go tool -modfile=.ci/tools/go.mod
 
-.PHONY: help demo build test lint fmt bench soak soak-tests soak-fuzz clean
+.PHONY: help demo build test lint fmt bench soak soak-tests soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,7 +45,7 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 	@$(TOOL) benchstat $(BENCH_BASE) $(BENCH_OUT)
 	@if grep -q 'impl=stock' $(BENCH_OUT); then echo; $(TOOL) benchstat -col '/impl@(stock neuronward)' $(BENCH_OUT); fi
 
-soak: soak-tests soak-fuzz ## hours: every test SOAK_COUNT times under the race detector, every fuzz target for FUZZTIME
+soak: soak-tests soak-fuzz soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, every fuzz target for FUZZTIME, mutants
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
@@ -56,6 +56,11 @@ soak-tests:
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)
+
+# At least 85 % of the classifier's mutants must be noticed. -count=1: a cached coverage run would make every mutant time out.
+soak-mutation:
+	GOFLAGS='-count=1 -vet=off -buildvcs=false' go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash \
+		--workers 2 --timeout-coefficient 10 --threshold-efficacy 85 ./normalize
 
 clean: ## remove what was built
 	rm -rf bin dist coverage

@@ -64,3 +64,16 @@ func BenchmarkAppend(b *testing.B) {
 		buf = f.Append(buf[:0])
 	}
 }
+
+// BenchmarkClassifyHostile shows that no body is dear to read out of proportion.
+func BenchmarkClassifyHostile(b *testing.B) {
+	for name, body := range hostile() {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				_ = Classify(500, nil, []byte(body))
+			}
+		})
+	}
+}

@@ -155,8 +155,8 @@ func decoded(h http.Header, b []byte) []byte {
 	if err != nil {
 		return b
 	}
-	clear, _ := io.ReadAll(io.LimitReader(r, bufferSize)) // it may well be cut short
-	return clear
+	text, _ := io.ReadAll(io.LimitReader(r, bufferSize)) // it may well be cut short
+	return text
 }
 
 // passing is the body of an answer on its way: what was looked at, then the rest

@@ -35,7 +35,6 @@ type claim struct {
 	meter       *meter
 	poll        string // request id of a batch that is polled
 	cached      bool   // an AI Gateway answered from its cache
-	written     bool   // upstream may have seen the call
 }
 
 // reserve sets aside what the call may cost, or says why it may not be made.

@@ -119,7 +119,7 @@ func (e *Estimator) Estimate(r Request) Estimate {
 	price, known := prices.billed(r.Model)
 	var bound Neurons
 	if known {
-		bound = r.bound(r.Model, price)
+		bound = r.floored(price).bound(r.Model, price)
 	} else {
 		task := r.Task
 		if task == "" {
@@ -127,7 +127,7 @@ func (e *Estimator) Estimate(r Request) Estimate {
 		}
 		for _, name := range prices.names {
 			if p := prices.models[name]; p.Task == task && p.DeprecatedOn == "" {
-				bound = max(bound, r.bound(name, p))
+				bound = max(bound, r.floored(p).bound(name, p))
 			}
 		}
 	}
@@ -167,6 +167,21 @@ func (r Request) bound(model string, p Price) Neurons {
 		given*givenTiles*(p.InputTile+p.InputTileStep*steps) + given*p.InputMegapixel +
 		looked*p.Image + r.minutes(p)*r.minute(p) + float64(r.characters())/1000*p.CharactersPerK
 	return FromFloat((micro/float64(OneNeuron) + neurons) * measuredFactor(model))
+}
+
+// floored returns r with no less than the defaults of a picture: some models
+// ignore the size and the steps that they are given.
+func (r Request) floored(p Price) Request {
+	if r.Width > 0 {
+		r.Width = max(r.Width, defaultSide)
+	}
+	if r.Height > 0 {
+		r.Height = max(r.Height, defaultSide)
+	}
+	if r.Steps > 0 {
+		r.Steps = max(r.Steps, int64(p.DefaultSteps))
+	}
+	return r
 }
 
 // tokens bounds the tokens of r. Models that are not billed by tokens have
