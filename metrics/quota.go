@@ -47,7 +47,7 @@ func newQuotaSeries() quotaSeries {
 		}, []string{"model", "client", "basis"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_tokens_total",
-			Help: "Tokens that Workers AI reported, by kind: input (cached ones included), cached_input, output.",
+			Help: "Tokens that Workers AI reported, by kind: input (without those from the cache), cached_input, output.",
 		}, []string{"model", "kind"}),
 		estimateRatio: prometheus.NewHistogramVec(histogram(
 			"neuronward_estimate_ratio",

@@ -24,15 +24,23 @@ func (p *Proxy) inspectAnswer(res *http.Response) error {
 			delete(h, name)
 		}
 	}
+	x.neurons = h.Get("Cf-Ai-Neurons")
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return p.upstreamFailure(x, res, p.readFailure(x, res.Body))
+		body := p.readFailure(x, res.Body)
+		if x.claim.meter != nil {
+			x.claim.meter.write(body)
+		}
+		return p.upstreamFailure(x, res, body)
 	}
-	x.answered, x.neurons = true, h.Get("Cf-Ai-Neurons")
+	x.answered = true
 	if err := p.look(x, res); err != nil {
 		return err
 	}
+	delete(h, "X-Neuronward-Neurons")
 	if x.claim.reservation != nil {
-		x.claim.reservation.Accepted()
+		if !x.claim.cached { // the cache says nothing of the account
+			x.claim.reservation.Accepted()
+		}
 		x.limitHeaders(h)
 	}
 	id := []string{x.requestID}

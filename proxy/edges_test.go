@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -154,7 +153,7 @@ func TestSilences(t *testing.T) {
 		{"an image that falls silent", silent{200, "image/png", "\x89PNG"}, 2 * time.Minute, 200, "timeout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				p, log := quietProxy(t, c.answer)
 				w := httptest.NewRecorder()
 				began := time.Now()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"time"
 
@@ -44,6 +45,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.attempts++
 	x.lap()
 	x.watch.await()
+	if x.claim.reservation != nil {
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { x.claim.written.Store(true) }}))
+	}
 	res, err := t.next.RoundTrip(r)
 	x.resume()
 	return res, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -33,15 +34,16 @@ type claim struct {
 	decision    quota.Decision
 	reservation *quota.Reservation // nil: the call is not metered
 	meter       *meter
-	poll        string // request id of a batch that is polled
-	cached      bool   // an AI Gateway answered from its cache
+	poll        string      // request id of a batch that is polled
+	cached      bool        // an AI Gateway answered from its cache
+	written     atomic.Bool // upstream may have seen the call
 }
 
 // reserve sets aside what the call may cost, or says why it may not be made.
 // Calls on another account, with the caller's own token, are not ours to meter.
 func (p *Proxy) reserve(x *exchange) error {
 	g := &p.guard
-	if g.ledger == nil || x.account != p.account || x.route.body == bodyNone {
+	if g.ledger == nil || x.account != p.account || !x.route.metered() {
 		return nil
 	}
 	price, known := g.prices.Model(x.model)
@@ -119,6 +121,9 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 			Name: "account", Used: d.Used.Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(), Unit: "neurons", Window: "day",
 		},
 	}
+	if d.Unlimited {
+		f.Limit = nil
+	}
 	whose := "The ceiling of " + neurons(d.Limit) + " neurons a day set for this proxy"
 	if d.Pot != quota.Account {
 		whose = "Your budget of " + neurons(d.Limit) + " neurons a day"
@@ -172,6 +177,9 @@ func (x *exchange) limitHeaders(h http.Header) {
 		return
 	}
 	seconds := max(0, int64(time.Until(d.ResetsAt)/time.Second))
+	if d.Outcome == quota.LatchShut {
+		d.Remaining = 0
+	}
 	h["Ratelimit-Policy"] = []string{`"neurons";q=` + strconv.FormatInt(int64(d.Limit/quota.OneNeuron), 10) + ";w=86400"}
 	h["Ratelimit"] = []string{`"neurons";r=` + strconv.FormatInt(int64(max(0, d.Remaining)/quota.OneNeuron), 10) + ";t=" + strconv.FormatInt(seconds, 10)}
 }

@@ -1,9 +1,10 @@
 package proxy
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -22,7 +23,7 @@ func until(clock string) {
 }
 
 func TestDayEndsToTheSecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		small := strings.Replace(chat, `{`, `{"max_tokens":50,`, 1)
 		g := newGuarded(t, quota.Options{Limit: 5 * neuron}, workersai.Options{})
 		defer g.close()
@@ -43,7 +44,7 @@ func TestDayEndsToTheSecond(t *testing.T) {
 }
 
 func TestStreamOverMidnight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{Latency: time.Second})
 		until("23:59:30.000")
 		body := `{"model":"` + testModel + `","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
@@ -66,7 +67,7 @@ func TestStreamOverMidnight(t *testing.T) {
 // After a reset a latched account sends one call first; while Workers AI is late
 // the gate stays shut and the others are not sent.
 func TestLateReset(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
 		defer g.close()
 		g.post(chatPath, chat, "X-Simulate", "4006")
@@ -99,7 +100,7 @@ func TestChargeOfEachEntry(t *testing.T) {
 			continue
 		}
 		t.Run(e.Slug, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
 				w := g.post(chatPath, chat, "X-Simulate", e.Slug)
 				if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) {
@@ -113,3 +114,66 @@ func TestChargeOfEachEntry(t *testing.T) {
 		})
 	}
 }
+
+// Ends that upstream's entries do not cover.
+func TestSettlementOfOtherEnds(t *testing.T) {
+	estimate := func(g *guarded) quota.Neurons {
+		return g.config.Estimator.Estimate(measure(&routes["v1/chat/completions"][0], testModel, quota.TextGeneration, []byte(chat), http.Header{}, int64(len(chat)), nil)).Neurons
+	}
+	t.Run("never written", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = unwritten{} })
+			w := g.post(chatPath, chat)
+			if s := g.close(); s.Account.Used != 0 || w.Code != 502 {
+				t.Errorf("%d, used %v", w.Code, s.Account.Used)
+			}
+		})
+	})
+	for name, answer := range map[string]http.HandlerFunc{
+		"a failure that reports its cost in the header": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cf-Ai-Neurons", "12.50")
+			answerJSON(500, `{"errors":[{"code":3043,"message":"Internal server error"}],"success":false}`)(w, r)
+		},
+		"a failure that reports its cost in the body": answerJSON(500, `{"errors":[{"code":3043,"message":"Internal server error"}],"success":false,"result":{"usage":{"neurons":12.5}}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+				g.post(chatPath, chat)
+				if s := g.close(); s.Account.Used != quota.FromFloat(12.5) {
+					t.Errorf("used %v", s.Account.Used)
+				}
+			})
+		})
+	}
+	t.Run("cut by the end of the process", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
+			done := make(chan int)
+			go func() { done <- g.postWith(g.proxy.BaseContext(nil), chatPath, chat, "X-Simulate", "hang").Code }()
+			time.Sleep(time.Second)
+			g.proxy.Drain()
+			g.proxy.Abort()
+			if code := <-done; code != 503 {
+				t.Errorf("status %d", code)
+			}
+			if s := g.close(); s.Account.Used != estimate(g) {
+				t.Errorf("used %v of %v", s.Account.Used, estimate(g))
+			}
+		})
+	})
+	t.Run("a panic", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = panicking{} })
+			if w := g.post(chatPath, chat); w.Code != 500 {
+				t.Errorf("status %d", w.Code)
+			}
+			g.close() // nothing stays reserved
+		})
+	})
+}
+
+// unwritten is a transport that never reaches anybody.
+type unwritten struct{}
+
+func (unwritten) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }

@@ -38,6 +38,10 @@ type route struct {
 	gateway  string                        // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 
+// metered reports whether a call of this route costs neurons that can be told.
+// What tomarkdown costs is nowhere said, neither before nor after.
+func (r *route) metered() bool { return r.body != bodyNone && r.name != "tomarkdown" }
+
 // Label of calls that no route takes.
 const noRoute = "none"
 

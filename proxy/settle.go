@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"errors"
-	"net"
 	"strconv"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -24,11 +22,11 @@ func (p *Proxy) settle(x *exchange) {
 	cost := p.cost(x)
 	day := c.reservation.Settle(cost)
 	p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
-	if reserved := c.reservation.Neurons(); reserved > 0 && cost.Basis != quota.Estimated {
-		p.metrics.EstimateRatio(p.task(x), cost.Neurons.Float()/reserved.Float())
-	}
-	if cost.Basis == quota.Reported && !c.cached && x.failure == nil {
-		p.guard.estimator.Learn(x.model, c.estimate.Bound, cost.Neurons)
+	if x.complete && x.failure == nil && !c.cached && cost.Basis != quota.Estimated {
+		p.metrics.EstimateRatio(p.task(x), cost.Neurons.Float()/c.reservation.Neurons().Float())
+		if cost.Basis == quota.Reported {
+			p.guard.estimator.Learn(x.model, c.estimate.Bound, cost.Neurons)
+		}
 	}
 	x.neurons = strconv.FormatFloat(cost.Neurons.Float(), 'f', -1, 64)
 	u := c.meter.usage()
@@ -41,11 +39,11 @@ func (p *Proxy) settle(x *exchange) {
 // cost decides what the call cost, by the best word there is.
 func (p *Proxy) cost(x *exchange) quota.Cost {
 	c := &x.claim
-	if c.cached {
-		return quota.Cost{Basis: quota.Reported}
-	}
 	whole := quota.Cost{Neurons: c.reservation.Neurons(), Basis: quota.Estimated}
-	switch f := x.failure; {
+	f := x.failure
+	switch {
+	case c.cached || !c.written.Load():
+		return quota.Cost{Basis: quota.Reported}
 	case f == nil && x.complete:
 		if id, status := c.meter.batch(); id != "" && status == "queued" {
 			return whole // a submitted batch has not run yet
@@ -53,9 +51,12 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 		if cost, ok := p.reported(x); ok {
 			return cost
 		}
+		if x.streaming {
+			return p.seen(x, whole)
+		}
 		return whole
-	case f == nil || f.Code == normalize.Aborted && f.Origin == normalize.OriginProxy:
-		// The caller left, or a panic is on its way up.
+	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
+		// The caller left, this proxy is ending, or a panic is on its way up.
 		return p.brokenOff(x, whole)
 	default:
 		return p.failed(x, f, whole)
@@ -67,8 +68,7 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
 	u := x.claim.meter.usage()
 	if !u.HasNeurons {
-		// Small calls are rounded to 0.00 there: that is no word on their cost.
-		if n, err := strconv.ParseFloat(x.neurons, 64); err == nil && n > 0 {
+		if n, ok := x.headerNeurons(); ok {
 			u.Neurons, u.HasNeurons = n, true
 		}
 	}
@@ -77,40 +77,53 @@ func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
 	return p.guard.estimator.Cost(x.model, u)
 }
 
+// headerNeurons is what cf-ai-neurons says. Small calls are rounded to 0.00
+// there: that is no word on their cost. Neither is more than any call can cost.
+func (x *exchange) headerNeurons() (float64, bool) {
+	const most = 1e9
+	n, err := strconv.ParseFloat(x.neurons, 64)
+	return n, err == nil && n > 0 && n < most
+}
+
 // failed is what a failure costs, by its entry's charge. What upstream has
 // reported or sent before it failed counts in any case.
 func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quota.Cost {
 	charge := f.Code.Entry().Charge
-	if notWritten(f.Err) || x.attempts == 0 {
-		charge = normalize.ChargeNone
-	}
-	if charge == normalize.ChargeEstimate {
+	switch {
+	case charge == normalize.ChargeEstimate:
 		return whole
-	}
-	if x.streaming {
+	case x.streaming:
 		return p.seen(x, whole)
-	}
-	if charge == normalize.ChargeReported {
-		if u := x.claim.meter.usage(); u.HasNeurons {
-			return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}
-		}
-		if n, err := strconv.ParseFloat(x.neurons, 64); err == nil && n > 0 {
-			return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}
+	case charge == normalize.ChargeReported:
+		if cost, ok := p.said(x); ok {
+			return cost
 		}
 	}
 	return quota.Cost{Basis: quota.Reported}
 }
 
+// said is the neurons that upstream itself named, in the body or the header.
+func (p *Proxy) said(x *exchange) (quota.Cost, bool) {
+	if u := x.claim.meter.usage(); u.HasNeurons {
+		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
+	}
+	n, ok := x.headerNeurons()
+	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, ok
+}
+
 // brokenOff is what a call costs that its caller broke off.
 func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
-	switch {
-	case x.attempts == 0 || x.failure != nil && notWritten(x.failure.Err):
-		return quota.Cost{Basis: quota.Reported}
-	case p.guard.abortedEstimate, !x.stream:
-		// What is not streamed runs to its end whether its caller waits or not.
+	if p.guard.abortedEstimate {
 		return whole
 	}
-	return p.seen(x, whole)
+	if x.stream {
+		return p.seen(x, whole)
+	}
+	// What is not streamed runs to its end whether its caller waits or not.
+	if cost, ok := p.said(x); ok {
+		return cost
+	}
+	return whole
 }
 
 // seen is what had passed when a call broke off: the increments that were
@@ -140,13 +153,6 @@ const (
 	// unsentTokens are on their way when a stream breaks off.
 	unsentTokens = 2
 )
-
-// notWritten reports whether an attempt failed before upstream could see the
-// call.
-func notWritten(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
 
 // settleBatch corrects a batch by the first poll that finds it done. Further
 // polls, and those of batches that were not submitted here, change nothing.

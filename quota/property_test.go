@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -132,7 +131,7 @@ func (w *world) check(t *testing.T, seed uint64, s quota.Snapshot, atLeast float
 func TestNeverOverAlwaysUsed(t *testing.T) {
 	least, most := 1.0, 0.0
 	for seed := range *seeds {
-		synctest.Test(t, func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
 			w := world{callers: 64, cost: anythingBelow}
 			used := w.check(t, seed, w.run(t, seed), 0.99)
 			least, most = min(least, used), max(most, used)
@@ -144,7 +143,7 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 func TestNeverOverAlwaysUsedByThreeHolders(t *testing.T) {
 	least, most := 1.0, 0.0
 	for seed := range *seeds {
-		synctest.Test(t, func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
 			w := world{callers: 96, holders: 3, cost: anythingBelow}
 			used := w.check(t, seed, w.run(t, seed), 0.98)
 			least, most = min(least, used), max(most, used)
@@ -156,7 +155,7 @@ func TestNeverOverAlwaysUsedByThreeHolders(t *testing.T) {
 // Eight clients whose budgets are less than the account's day together.
 func TestClientBudgetsAreSpentLikeTheAccount(t *testing.T) {
 	for seed := range *seeds {
-		synctest.Test(t, func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
 			w := world{callers: 64, clients: 8, clientLimit: 1_000 * n, cost: anythingBelow}
 			w.check(t, seed, w.run(t, seed), 0.79)
 			for name, billed := range w.client {
@@ -172,7 +171,7 @@ func TestClientBudgetsAreSpentLikeTheAccount(t *testing.T) {
 // flight cost above their estimates, and no more.
 func TestOverrunsAreRecordedAndStop(t *testing.T) {
 	for seed := range *seeds {
-		synctest.Test(t, func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
 			w := world{callers: 64, cost: func(rng *rand.Rand, estimate quota.Neurons) quota.Neurons {
 				return estimate * quota.Neurons(rng.IntN(4)) // up to three times
 			}}

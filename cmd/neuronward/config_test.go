@@ -77,7 +77,7 @@ func TestLoadValues(t *testing.T) {
 		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
 		{"store in memory", "NEURONWARD_STORE=memory:", func(c *config) any { return c.Store }, storeURL("memory:")},
 		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *config) any { return c.Store.path() }, "/srv/neurons"},
-		{"store not chosen", "NEURONWARD_STORE=", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
+		{"store not chosen", "NEURONWARD_QUOTA_MODE=enforce", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
 		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *config) any { return c.Store }, storeURL("")},
 		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *config) any { return c.QuotaProbe }, wait(0)},
 		{"yes", "NEURONWARD_PPROF=1", func(c *config) any { return c.Pprof }, toggle(true)},

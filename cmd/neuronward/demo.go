@@ -99,7 +99,7 @@ func demo(ctx context.Context, in *invocation) int {
 	return in.serve(ctx, log, l, func(c *proxy.Config) {
 		c.Token = func() string { return demoToken }
 		c.Simulate = true
-	}, func(at endpoints) { fmt.Fprint(in.stdout, demoCalls(at)) })
+	}, func(at endpoints) { fmt.Fprint(in.stdout, demoCalls(at, l.config.QuotaMode != modeOff)) })
 }
 
 // demoWorkersAI is the simulated account: what it allows depends on its plan, as with a real one.
@@ -111,22 +111,36 @@ func demoWorkersAI(plan string) workersai.Options {
 	return o
 }
 
-// demoCalls are calls to copy and paste, in at most textWidth columns.
-func demoCalls(at endpoints) string {
-	app, metrics := "http://"+callable(at.app), ""
+// demoCalls are calls to copy and paste, in at most textWidth columns. guarded says that neurons are kept count of.
+func demoCalls(at endpoints, guarded bool) string {
+	app, metrics, guard := "http://"+callable(at.app), "", ""
+	if guarded {
+		guard = `
+A call that is refused before Workers AI sees it: it may cost more neurons than
+the day has.
+
+  curl -si {app}/v1/chat/completions -d '{
+    "model": "{dear}",
+    "max_tokens": 30000,
+    "messages": [{"role": "user", "content": "Hello"}]}'
+`
+	}
 	if at.admin != "" {
 		metrics = fmt.Sprintf(`
 The counters:
 
   curl -s http://%[1]s/metrics \
     | grep neuronward_errors_total | grep -v ' 0$'
-
+`, callable(at.admin))
+		if guarded {
+			metrics += fmt.Sprintf(`
 What was spent (neuronward usage --addr %[1]s shows it for people):
 
   curl -s http://%[1]s/status
 `, callable(at.admin))
+		}
 	}
-	return strings.NewReplacer("{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
+	return strings.NewReplacer("{guard}", strings.NewReplacer("{app}", app, "{dear}", demoDear).Replace(guard), "{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
 neuronward demo: a simulated Workers AI, no account needed. Ctrl-C ends it.
 
 Base URL for an OpenAI client (any key will do):
@@ -154,15 +168,7 @@ Embeddings:
 
   curl -s {app}/v1/embeddings -d '{
     "model": "{embedding}", "input": "Hello"}'
-
-A call that is refused before Workers AI sees it: it may cost more neurons than
-the day has.
-
-  curl -si {app}/v1/chat/completions -d '{
-    "model": "{dear}",
-    "max_tokens": 30000,
-    "messages": [{"role": "user", "content": "Hello"}]}'
-
+{guard}
 A failure, provoked (3040, out of capacity):
 
   curl -si {app}/run/{chat} \

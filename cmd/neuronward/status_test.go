@@ -32,7 +32,7 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 // other, and 3 in flight.
 func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics) {
 	t.Helper()
-	l := load(environ(append([]string{"NEURONWARD_STORE=memory:"}, set...)...), new(redactor))
+	l := load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(redactor))
 	if err := l.err(); err != nil {
 		t.Fatal(err)
 	}
