@@ -389,6 +389,11 @@ func BenchmarkRefusal(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() {
+		if err := ledger.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
 	bench := newBench(b, http.NotFoundHandler(), func(c *Config) {
 		c.Ledger, c.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
 	})
