@@ -114,7 +114,7 @@ var documented = []Entry{
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstreamAndProxy, Charge: ChargeEstimate, Source: SourceDocumented,
 		Summary:   "The model did not answer in time.",
 		Action:    "Ask for less: a shorter prompt, fewer output tokens, a smaller model; or stream, so that the first token comes early.",
-		Automatic: "The call may be repeated once. What it may have cost is counted as its estimate, for the model may have run.",
+		Automatic: "The answer tells SDKs that trying once more may help. What the call may have cost is counted as its estimate, for the model may have run.",
 		Wire: "`Request timeout` after 120 to 360 seconds, with 3046 rather than 3007; on /v1/responses 400 `invalid_prompt` with that text; " +
 			"`Request waiting timeout reached.` in a stream; 504 and 524.",
 	},
@@ -132,7 +132,7 @@ var documented = []Entry{
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
 		Summary:   "The account's neurons of today are used up; they come back at 00:00 UTC.",
 		Action:    "Wait for the reset, raise the plan, or use a cheaper model.",
-		Automatic: "Nothing is repeated. Once Workers AI says it, further calls are refused here until the reset, but for one now and then to see.",
+		Automatic: "Nothing is repeated. With the neuron guard on, further calls are refused here until the reset once Workers AI has said it, but for one now and then to see.",
 		Wire: "`you have used up your daily free allocation of 10,000 neurons, …` with 4006, once with 3040; 3036 itself in a binding's text. " +
 			"The sentence counts only at the start of the message, never where a caller's input is echoed.",
 	},
@@ -142,7 +142,7 @@ var documented = []Entry{
 		Fault: FaultUpstream, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
 		Summary:   "No data center has room for this model right now.",
 		Action:    "Call again shortly, or fall back to another model.",
-		Automatic: "The call is repeated after a short wait, within the retry limits.",
+		Automatic: "The answer tells SDKs to try again after a short wait; the proxy does not repeat the call itself.",
 		Wire:      "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward the request to`; 429, also 400 through a gateway.",
 	},
 	{

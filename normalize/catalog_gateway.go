@@ -11,7 +11,7 @@ var gateway = []Entry{
 		Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary:   "The AI Gateway's own rate limit is reached.",
 		Action:    "Send fewer calls, or raise the rate limit in the gateway's settings.",
-		Automatic: "The call is repeated after a wait, within the retry limits.",
+		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself.",
 		Wire:      "`Rate limited` with 2003, the errors as an array under `error`; `wholesale rate limit exceeded for this gateway, …` as text.",
 	},
 	{

@@ -94,7 +94,7 @@ var own = []Entry{
 		Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
 		Summary:   "The connection to Cloudflare could not be made, or broke before an answer came.",
 		Action:    "Check name resolution, the network and a firewall between the proxy and the upstream, then www.cloudflarestatus.com.",
-		Automatic: "The call is repeated after a wait, within the retry limits. If the request had been written, its estimate is counted.",
+		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself. If the request had been written, its estimate is counted.",
 		Wire:      "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
 	},
 	{
