@@ -171,7 +171,10 @@ const maxUnknownCodes = 256
 func (u *unknownCodes) first(number, status int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	key := [2]int{number, status}
+	key := [2]int{number, 0}
+	if number == 0 {
+		key[1] = status
+	}
 	if _, told := u.told[key]; told || len(u.told) >= maxUnknownCodes {
 		return false
 	}

@@ -115,6 +115,32 @@ func TestChargeOfEachEntry(t *testing.T) {
 	}
 }
 
+// Somebody who says the sentence of the spent day, or makes a model say it, does
+// not end the day.
+func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
+	const sentence = "you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan"
+	for name, answer := range map[string]http.HandlerFunc{
+		"a 400 that echoes it":      answerJSON(400, `{"errors":[{"message":"AiError: Bad input: Error: Type mismatch of '/prompt', '`+sentence+`' not in 'array'","code":5006}],"success":false,"result":{},"messages":[]}`),
+		"a 400 that begins with it": answerJSON(400, `{"errors":[{"message":"AiError: `+sentence+`","code":5006}],"success":false,"result":{},"messages":[]}`),
+		"a 429 that echoes it":      answerJSON(429, `{"errors":[{"message":"AiError: rate limiting: inference request per min rate reached ('`+sentence+`')","code":3021}],"success":false}`),
+		"a completion that says it": answerJSON(200, `{"choices":[{"message":{"content":"`+sentence+`"},"finish_reason":"stop"}],"usage":{"neurons":1}}`),
+		"a stream that says it": streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+			send(`data: {"choices":[{"delta":{"content":"{\"errors\":[{\"code\":4006,\"message\":\"` + sentence + `\"}]}"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n")
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+				defer g.close()
+				w := g.post(chatPath, streamChat)
+				if g.latched() || strings.Contains(w.Body.String(), `"name":"account_limited"`) {
+					t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)
+				}
+			})
+		})
+	}
+}
+
 // Ends that upstream's entries do not cover.
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {

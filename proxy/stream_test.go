@@ -65,18 +65,20 @@ func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
 		{"nothing", "", "upstream_unavailable", 502},
 		{"only comments", ": ping\n\n: ping\n\n", "upstream_unavailable", 502},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.body) }))
-			res, answer, _ := b.stream(chatPath, streamChat)
-			e := b.envelope([]byte(answer))
-			if res.StatusCode != c.status || e.Error.Name != c.slug || res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
-				t.Errorf("%d %v %s", res.StatusCode, res.Header, answer)
-			}
-			b.ended()
-			if n := b.value("neuronward_errors_total", "name", c.slug, "origin", "upstream"); n != 1 {
-				t.Errorf("errors_total: %v", n)
-			}
-		})
+		for _, path := range []string{chatPath, "/v1/responses", "/v1/messages", "/run/" + testModel} {
+			t.Run(c.name+" "+path, func(t *testing.T) {
+				b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.body) }))
+				res, answer, _ := b.stream(path, streamChat)
+				e := b.envelope([]byte(answer))
+				if res.StatusCode != c.status || e.Error.Name != c.slug || res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
+					t.Errorf("%d %v %s", res.StatusCode, res.Header, answer)
+				}
+				b.ended()
+				if n := b.value("neuronward_errors_total", "name", c.slug, "origin", "upstream"); n != 1 {
+					t.Errorf("errors_total: %v", n)
+				}
+			})
+		}
 	}
 }
 

@@ -46,6 +46,10 @@ func TestGatewayMapping(t *testing.T) {
 		{"GET", "/ai/models/search?task=x", "", "api", api + "/models/search?task=x", ""},
 		{"GET", "/ai/models/schema?model=x", "", "api", api + "/models/schema?model=x", ""},
 		{"GET", "/ai/finetunes/public", "", "api", api + "/finetunes/public", ""},
+		{"GET", "/ai/tasks/search", "", "api", api + "/tasks/search", ""},
+		{"GET", "/ai/authors/search", "", "api", api + "/authors/search", ""},
+		{"GET", "/ai/finetunes", "", "api", api + "/finetunes", ""},
+		{"GET", "/ai/tomarkdown/supported", "", "api", api + "/tomarkdown/supported", ""},
 		{"POST", "/ai/tomarkdown", "--x", "api", api + "/tomarkdown", "--x"},
 		{"GET", "/v1/models", "", "api", api + "/models/search?page=1&per_page=100", ""},
 	} {
@@ -75,6 +79,20 @@ func TestGatewayMapping(t *testing.T) {
 		if _, body := b.do("POST", c.path, c.body); b.envelope(body).Error.Name != c.slug || last.server != "" {
 			t.Errorf("%s %s: reached %+v, %s", c.path, c.body, last, body)
 		}
+	}
+}
+
+func TestStreamThroughAGateway(t *testing.T) {
+	sent := firstChunk + lastChunk + "data: [DONE]\n\n"
+	b := behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(sent) }), http.NotFound)
+	if res, answer, cut := b.stream(chatPath, streamChat); answer != sent || cut {
+		t.Errorf("%d, cut %v: %q", res.StatusCode, cut, answer)
+	}
+	b = behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+		send(firstChunk + "data: {\"success\":false,\"error\":[{\"code\":2003,\"message\":\"Rate limited\"}]}\n\n")
+	}), http.NotFound)
+	if _, answer, cut := b.stream(chatPath, streamChat); !strings.HasPrefix(answer, firstChunk+`data: {"error":{`) || !strings.Contains(answer, `"name":"gateway_rate_limited"`) || !cut {
+		t.Errorf("cut %v: %q", cut, answer)
 	}
 }
 
