@@ -278,6 +278,8 @@ func TestBodies(t *testing.T) {
 		{"declared too large", "/run/" + testModel, strings.NewReader(`{"prompt":"` + big + `"}`), 413, "request_too_large", false},
 		{"too large, chunked", "/run/" + testModel, chunked(`{"prompt":"` + big + `"}`), 413, "request_too_large", false},
 		{"raw bytes", "/run/" + testModel, strings.NewReader("RIFF" + big[:1000]), 200, "", true},
+		{"raw bytes declared too large", "/run/" + testModel, strings.NewReader("RIFF" + big), 413, "request_too_large", false},
+		{"compressed", "/run/" + testModel, strings.NewReader("\x1f\x8b"), 400, "bad_input", false},
 		{"raw bytes too large, chunked", "/run/" + testModel, chunked("RIFF" + big), 413, "request_too_large", true},
 		{"empty", "/run/" + testModel, strings.NewReader(""), 400, "incomplete_request", false},
 		{"only spaces", "/v1/chat/completions", strings.NewReader("  \n "), 400, "incomplete_request", false},
@@ -293,7 +295,15 @@ func TestBodies(t *testing.T) {
 			n, err := io.Copy(io.Discard, r.Body)
 			answerJSON(200, fmt.Sprintf(`{"result":{"bytes":%d,"err":"%v"},"success":true}`, n, err))(w, r)
 		}))
-		res, err := http.Post(b.url+c.path, "application/x-www-form-urlencoded", c.body)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+c.path, c.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if c.name == "compressed" {
+			r.Header.Set("Content-Encoding", "gzip")
+		}
+		res, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
