@@ -128,10 +128,18 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		})
 	}
 	for _, c := range []struct{ method, target, slug string }{
-		{"GET", ours + "/tokens", "route_not_proxied"}, {"GET", "/client/v4/user/tokens", "route_not_proxied"}, {"GET", "/client/v4/zones", "route_not_proxied"},
-		{"PUT", ours + "/workers/scripts/x", "route_not_proxied"}, {"DELETE", "/client/v4/zones/x", "route_not_proxied"}, {"PATCH", ours + "/ai-gateway/gateways", "route_not_proxied"},
-		{"DELETE", "/ai/finetunes", "method_not_allowed"}, {"PUT", "/ai/finetunes/public", "method_not_allowed"}, {"POST", "/ai/finetunes/x/finetune-assets/", "route_not_proxied"},
-		{"DELETE", "/run/" + testModel, "method_not_allowed"}, {"GET", "/run", "method_not_allowed"}, {"TRACE", "/v1/chat/completions", "method_not_allowed"},
+		{"GET", ours + "/tokens", "route_not_proxied"},
+		{"GET", "/client/v4/user/tokens", "route_not_proxied"},
+		{"GET", "/client/v4/zones", "route_not_proxied"},
+		{"PUT", ours + "/workers/scripts/x", "route_not_proxied"},
+		{"DELETE", "/client/v4/zones/x", "route_not_proxied"},
+		{"PATCH", ours + "/ai-gateway/gateways", "route_not_proxied"},
+		{"DELETE", "/ai/finetunes", "method_not_allowed"},
+		{"PUT", "/ai/finetunes/public", "method_not_allowed"},
+		{"POST", "/ai/finetunes/x/finetune-assets/", "route_not_proxied"},
+		{"DELETE", "/run/" + testModel, "method_not_allowed"},
+		{"GET", "/run", "method_not_allowed"},
+		{"TRACE", "/v1/chat/completions", "method_not_allowed"},
 	} {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {
 			reached.Store(nil)
