@@ -228,7 +228,8 @@ func (s *stream) finish(err error) {
 	case s.events == 0 && err == io.EOF:
 		s.fail(s.p.upstreamFailure(s.x, s.res, s.buf[:s.end]))
 	case err == io.EOF:
-		s.fail(unable(normalize.StreamInterrupted, "", io.ErrUnexpectedEOF))
+		// Upstream may end in order because it was told that nobody listens.
+		s.fail(s.x.broken(io.ErrUnexpectedEOF))
 	default:
 		s.fail(s.x.broken(err))
 	}
