@@ -107,7 +107,7 @@ func (p *Proxy) lookAhead(x *exchange, res *http.Response, kind string, buf []by
 	return n, err
 }
 
-// fill reads once, on upstream's time.
+// fill reads once, on the time of whoever sends: upstream, or the caller.
 func fill(x *exchange, src io.Reader, buf []byte) (int, error) {
 	x.lap()
 	n, err := src.Read(buf)

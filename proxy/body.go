@@ -143,7 +143,7 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 		size = smallBody
 	}
 	room := min(smallBody, b.max)
-	if err := b.take(x.ctx, room); err != nil {
+	if err := b.take(x, room); err != nil {
 		return err
 	}
 	pooled := b.pool.Get().(*[]byte)
@@ -152,7 +152,7 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	for int64(n) < size && err == nil && (firstByte(data[:n]) == 0 || n < len(data) && binary(r.Header.Get("Content-Type"))) {
 		// Of a recording or a form as much is read as says how long it is.
 		var m int
-		m, err = r.Body.Read(data[n:])
+		m, err = fill(x, r.Body, data[n:])
 		n += m
 	}
 	if first := firstByte(data[:n]); first != '{' && first != '[' && x.route.body == bodyAny && n > 0 {
@@ -168,13 +168,13 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	}
 	for err == nil {
 		if n == len(data) {
-			if data, err = b.grow(x.ctx, h, data, r.ContentLength); err != nil {
+			if data, err = b.grow(x, h, data, r.ContentLength); err != nil {
 				b.release(h)
 				return err
 			}
 		}
 		var m int
-		m, err = r.Body.Read(data[n:])
+		m, err = fill(x, r.Body, data[n:])
 		n += m
 		if int64(n) > b.max {
 			b.release(h)
@@ -192,13 +192,13 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 
 // grow moves a body that does not fit into a buffer of twice the size. What a
 // caller declares is not believed before it is sent: memory is taken as it comes.
-func (b *bodies) grow(ctx context.Context, h *held, data []byte, declared int64) ([]byte, error) {
+func (b *bodies) grow(x *exchange, h *held, data []byte, declared int64) ([]byte, error) {
 	size := min(2*int64(len(data)), b.max+1)
 	if declared >= int64(len(data)) {
 		size = min(size, declared+1) // the read that finds the end needs a place to read into
 	}
 	room := min(size, b.max)
-	if err := b.take(ctx, room-h.room); err != nil {
+	if err := b.take(x, room-h.room); err != nil {
 		return nil, err
 	}
 	h.room = room
@@ -212,7 +212,7 @@ func (b *bodies) grow(ctx context.Context, h *held, data []byte, declared int64)
 }
 
 // take waits for room among the bodies held.
-func (b *bodies) take(ctx context.Context, n int64) error {
+func (b *bodies) take(x *exchange, n int64) error {
 	if b.room.TryAcquire(n) {
 		return nil
 	}
@@ -222,13 +222,16 @@ func (b *bodies) take(ctx context.Context, n int64) error {
 	if n > b.budget {
 		return full()
 	}
-	waiting, stop := context.WithTimeout(ctx, b.wait)
+	waiting, stop := context.WithTimeout(x.ctx, b.wait)
 	defer stop()
-	if b.room.Acquire(waiting, n) == nil {
+	x.lap()
+	err := b.room.Acquire(waiting, n)
+	x.resume()
+	switch {
+	case err == nil:
 		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	case x.ctx.Err() != nil:
+		return context.Cause(x.ctx)
 	}
 	return full()
 }

@@ -200,3 +200,67 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// slowly gives a text out in two halves, with a pause before each.
+type slowly struct {
+	text  string
+	pause time.Duration
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if s.text == "" {
+		return 0, io.EOF
+	}
+	time.Sleep(s.pause)
+	n := copy(p, s.text[:(len(s.text)+1)/2])
+	s.text = s.text[n:]
+	return n, nil
+}
+
+// In virtual time our own share is nothing: whatever is measured as overhead is
+// somebody else's time, counted as ours.
+func TestOverheadLeavesOutWhatOthersTake(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		answer := func(*http.Request) io.Reader { return &slowly{chatAnswer, 3 * time.Second} }
+		p, _ := quietProxy(t, replies{answer})
+		r := httptest.NewRequest("POST", "http://localhost"+chatPath, &slowly{chat, 5 * time.Second})
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if w.Code != 200 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		b := &bench{t: t, metrics: p.metrics}
+		if sum := b.sum("neuronward_overhead_seconds"); sum != 0 {
+			t.Errorf("%v s of overhead", sum)
+		}
+		if sum := b.sum("neuronward_request_duration_seconds"); sum < 10 {
+			t.Errorf("the call took %v s", sum)
+		}
+	})
+}
+
+// replies is a transport whose answers are JSON from a reader.
+type replies struct{ body func(*http.Request) io.Reader }
+
+func (a replies) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(time.Second)
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Request: r, Body: io.NopCloser(a.body(r)),
+	}, nil
+}
+
+// sum is the sum of all observations of a histogram.
+func (b *bench) sum(name string) (sum float64) {
+	families, err := b.metrics.Gatherer().Gather()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	return sum
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // maxDepth bounds how deep a JSON body may nest. Real bodies nest about ten
@@ -15,9 +14,8 @@ const maxDepth = 1000
 // An inspection is what this proxy must know of a JSON body before it calls
 // upstream. Fields that are absent, or that upstream would refuse, stay zero.
 type inspection struct {
-	Model     string
-	Stream    bool
-	MaxTokens int64 // the larger of max_tokens and max_completion_tokens; 0: none usable
+	Model  string
+	Stream bool
 
 	input, inputEnd int // where the object "input" of a nested body stands; inputEnd 0: nowhere
 }
@@ -133,7 +131,8 @@ func (s *scanner) object(found *inspection, nested bool) error {
 	})
 }
 
-// set takes one inspected value. A value of a form that upstream will refuse is
+// set takes one inspected value. Limits of tokens are looked at for being given
+// twice alone; measure reads what they say. A value of a form that upstream will refuse is
 // left for it to refuse, in its own words.
 func (n *inspection) set(field int, raw []byte) error {
 	switch field {
@@ -151,10 +150,6 @@ func (n *inspection) set(field int, raw []byte) error {
 		n.Model = model
 	case fieldStream:
 		n.Stream = n.Stream || string(raw) == "true"
-	case fieldMaxTokens, fieldMaxCompletionTokens:
-		if v, err := strconv.ParseInt(string(raw), 10, 64); err == nil && v > n.MaxTokens {
-			n.MaxTokens = v
-		}
 	}
 	return nil
 }

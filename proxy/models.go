@@ -74,7 +74,9 @@ func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total i
 	}
 	defer res.Body.Close()
 	x.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
+	x.lap()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
+	x.resume()
 	if err != nil {
 		return nil, 0, err
 	}
