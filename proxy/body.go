@@ -104,7 +104,9 @@ func (u *upload) Read(p []byte) (int, error) {
 		u.failed.Store(f)
 		return 0, f
 	}
-	if err != nil && err != io.EOF {
+	// The transport closes what it does not want to send on; that is no failure of
+	// the caller's.
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
 		u.failed.Store(unreadable(err))
 	}
 	return n, err

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/normalize"
 )
 
 func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
@@ -263,4 +265,20 @@ func (b *bench) sum(name string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// A caller whose upload was cut because upstream was silent is not at fault.
+func TestOurOwnTimeLimitComesBeforeTheUpload(t *testing.T) {
+	p, _ := quietProxy(t, unwritten{})
+	x := p.begin(httptest.NewRecorder(), requestFor("/run/"+testModel))
+	defer p.end(x)
+	x.upload = &upload{}
+	x.upload.failed.Store(unreadable(io.ErrUnexpectedEOF))
+	if f := x.broken(io.EOF); f.Code != normalize.IncompleteRequest {
+		t.Errorf("an upload that broke off: %v", f)
+	}
+	x.cancel(errFirstByte)
+	if f := x.broken(io.EOF); f.Code != normalize.Timeout {
+		t.Errorf("an upload that a time limit cut: %v", f)
+	}
 }

@@ -63,11 +63,6 @@ func (p *Proxy) forwardFailed(_ http.ResponseWriter, out *http.Request, err erro
 
 // broken says why there is no answer, or no more of it: most specific first.
 func (x *exchange) broken(err error) *normalize.Failure {
-	if x.upload != nil {
-		if f := x.upload.failed.Load(); f != nil && x.caller.Err() == nil {
-			return f
-		}
-	}
 	switch x.aborted() {
 	case errFirstByte:
 		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(x.watch.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
@@ -77,6 +72,11 @@ func (x *exchange) broken(err error) *normalize.Failure {
 		f := refuse(normalize.ShuttingDown, "", "")
 		f.Err = err
 		return f
+	}
+	if x.upload != nil && x.caller.Err() == nil {
+		if f := x.upload.failed.Load(); f != nil {
+			return f
+		}
 	}
 	if x.caller.Err() != nil {
 		return unable(normalize.Aborted, "Request was aborted: the caller left before the answer.", err)

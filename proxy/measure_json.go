@@ -245,23 +245,5 @@ func (m *measurement) items(visit func() error) error {
 		return errTooDeep
 	}
 	defer func() { m.depth-- }()
-	s := m.s
-	s.i++ // '['
-	s.space()
-	if s.eat(']') {
-		return nil
-	}
-	for {
-		if err := visit(); err != nil {
-			return err
-		}
-		s.space()
-		switch {
-		case s.eat(']'):
-			return nil
-		case !s.eat(','):
-			return s.wrong("a comma or a closing bracket is missing")
-		}
-		s.space()
-	}
+	return m.s.elements(visit)
 }

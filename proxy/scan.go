@@ -52,7 +52,7 @@ func (s *scanner) value(depth int) error {
 	case '{':
 		return s.members(func([]byte) error { return s.value(depth + 1) })
 	case '[':
-		return s.elements(depth)
+		return s.elements(func() error { return s.value(depth + 1) })
 	case '"':
 		return s.text()
 	case 't':
@@ -66,15 +66,16 @@ func (s *scanner) value(depth int) error {
 	}
 }
 
-// elements skips an array of the given depth.
-func (s *scanner) elements(depth int) error {
+// elements reads an array and calls visit at each element. visit must consume
+// it.
+func (s *scanner) elements(visit func() error) error {
 	s.i++
 	s.space()
 	if s.eat(']') {
 		return nil
 	}
 	for {
-		if err := s.value(depth + 1); err != nil {
+		if err := visit(); err != nil {
 			return err
 		}
 		s.space()
