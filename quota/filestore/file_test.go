@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -142,8 +144,9 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	// A rolling restart: the second waits until the first lets go, and sees what it did.
 	opened := make(chan *filestore.Store)
+	waiting := make(chan string, 2)
 	go func() {
-		s, err := filestore.Open(t.Context(), path, filestore.Options{LockWait: time.Minute})
+		s, err := filestore.Open(t.Context(), path, filestore.Options{LockWait: time.Minute, Waiting: func(pid string) { waiting <- pid }})
 		if err != nil {
 			t.Error(err)
 		}
@@ -152,7 +155,10 @@ func TestTwoProcesses(t *testing.T) {
 	select {
 	case <-opened:
 		t.Fatal("opened beside the first")
-	default:
+	case pid := <-waiting:
+		if pid != strconv.Itoa(os.Getpid()) {
+			t.Errorf("it waits for %q, want %d", pid, os.Getpid())
+		}
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -160,6 +166,9 @@ func TestTwoProcesses(t *testing.T) {
 	second := <-opened
 	if second == nil {
 		return
+	}
+	if len(waiting) > 0 {
+		t.Error("it told twice that it waits")
 	}
 	defer second.Close()
 	if g, err := granted(t, second, "b", 100*n); err != nil || g != 70*n {
@@ -170,20 +179,57 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// What a process that was killed while it wrote leaves behind.
+// What a process that was killed while it wrote leaves behind. Directory and file may be called anything: nothing in their
+// names is a pattern.
 func TestLeftoversAreRemoved(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "quota")
-	for _, name := range []string{".quota.tmp-123", "other.tmp-1"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"quota", "quota[1]", "quota*", `quota\`, "[quota"} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), name)
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for _, left := range []string{"." + name + ".tmp-123", "other.tmp-1", ".quota1.tmp-1"} {
+				if err := os.WriteFile(filepath.Join(dir, left), []byte("half"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			open(t, filepath.Join(dir, name))
+			entries, err := os.ReadDir(dir)
+			var names []string
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+			want := []string{".quota1.tmp-1", "other.tmp-1", name, name + ".lock"}
+			if slices.Sort(want); err != nil || !slices.Equal(names, want) {
+				t.Errorf("%q, %v; want %q", names, err, want)
+			}
+		})
 	}
-	open(t, path)
-	names, err := filepath.Glob(filepath.Join(dir, "*tmp*"))
-	hidden, _ := filepath.Glob(filepath.Join(dir, ".*tmp*"))
-	if err != nil || len(names) != 1 || len(hidden) != 0 {
-		t.Errorf("%v, %v, %v", names, hidden, err)
+}
+
+// A path that no file can have: the advice fits, and nothing is made.
+func TestAPathThatNoFileCanHave(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("anything"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ path, says string }{
+		"in a file":             {filepath.Join(file, "quota"), file + " is a file, not a directory: move it away, or name a file elsewhere"},
+		"further down a file":   {filepath.Join(file, "a", "b", "quota"), file + " is a file, not a directory: move it away, or name a file elsewhere"},
+		"a directory":           {dir, dir + " is a directory: name a file in it"},
+		"a directory, by slash": {dir + "/", dir + " is a directory: name a file in it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := filestore.Open(t.Context(), c.path, filestore.Options{}); err == nil || !strings.HasSuffix(err.Error(), c.says) {
+				t.Errorf("%v; want …%s", err, c.says)
+			}
+		})
+	}
+	for _, in := range []string{dir, filepath.Dir(dir)} {
+		if entries, err := os.ReadDir(in); err != nil || len(entries) != 1 {
+			t.Errorf("something was made in %s: %v, %v", in, entries, err)
+		}
 	}
 }
 
@@ -209,8 +255,7 @@ func TestALinkIsFollowed(t *testing.T) {
 
 // A disk that is full, or a directory that cannot be written any more: nothing
 // is granted that is not on the disk, what is on the disk stays, and it goes on
-// when the disk does. Permissions do not stop root, so the directory is made to
-// fail in ways that stop everyone.
+// when the disk does.
 func TestADiskThatFails(t *testing.T) {
 	for name, broken := range failures() {
 		t.Run(name, func(t *testing.T) {
@@ -230,11 +275,15 @@ func TestADiskThatFails(t *testing.T) {
 			if ok, err := s.Lease(t.Context(), "x", time.Hour); ok || err == nil {
 				t.Errorf("a lease: %v, %v", ok, err)
 			}
-			// What needs no grant goes on.
-			if _, err := s.Exchange(t.Context(), report("a", 2, quota.Claim{Spent: 10 * n, Held: 30 * n})); err != nil {
-				t.Error(err)
+			// What needs no grant fails, too: it must not look as if the disk were back.
+			moved := report("a", 2, quota.Claim{Spent: 10 * n, Held: 30 * n})
+			if _, err := s.Exchange(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+				t.Errorf("an exchange that grants nothing: %v", err)
 			}
 			mend()
+			if _, err := s.Exchange(t.Context(), moved); err != nil {
+				t.Error(err)
+			}
 			if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
@@ -279,6 +328,24 @@ type failure func(t *testing.T, dir string) (mend func())
 
 func failures() map[string]failure {
 	all := map[string]failure{
+		"a read-only directory": func(t *testing.T, dir string) func() {
+			if err := os.Chmod(dir, 0o500); err != nil {
+				t.Fatal(err)
+			}
+			back := unprivileged(t, dir)
+			if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
+				f.Close()
+				t.Fatal("the directory can be written all the same")
+			} else if _, err := os.ReadDir(dir); err != nil {
+				t.Fatal(err, "not even to be read: that is another failure")
+			}
+			return func() {
+				back()
+				if err := os.Chmod(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
 		"the directory is gone": func(t *testing.T, dir string) func() {
 			if err := os.Rename(dir, dir+".away"); err != nil {
 				t.Fatal(err)
@@ -289,18 +356,6 @@ func failures() map[string]failure {
 				}
 			}
 		},
-	}
-	if os.Getuid() != 0 {
-		all["a read-only directory"] = func(t *testing.T, dir string) func() {
-			if err := os.Chmod(dir, 0o500); err != nil {
-				t.Fatal(err)
-			}
-			return func() {
-				if err := os.Chmod(dir, 0o700); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
 	}
 	maps.Copy(all, limits())
 	return all

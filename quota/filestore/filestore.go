@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -24,6 +25,7 @@ const defaultFlush = time.Minute
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
 	LockWait time.Duration    // how long to wait for another process to let the file go, as in a rolling restart
+	Waiting  func(pid string) // told once when that wait begins, with the other process's id if it is known; may be nil
 	Flush    time.Duration    // how long records may wait to be written; 0: a minute
 	Now      func() time.Time // nil: time.Now
 }
@@ -43,7 +45,7 @@ type Store struct {
 	encoded map[quota.Day][]byte // days as they were last written
 	due     *time.Timer
 	writes  int64
-	failed  bool // the last flush did
+	failed  bool // the last write did
 	closed  bool
 }
 
@@ -68,10 +70,10 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the file is replaced, not the link
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("filestore: the directory of %s cannot be made: %w", path, err)
+	if err := room(path); err != nil {
+		return nil, err
 	}
-	lock, err := acquire(ctx, path+".lock", o.LockWait)
+	lock, err := acquire(ctx, path+".lock", o)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +84,22 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, errors.Join(err, lock.release())
 	}
 	return s, nil
+}
+
+// room makes the directory of path if it is missing, and tells what no file can
+// be made of.
+func room(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("filestore: %s is a directory: name a file in it", path)
+	}
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if pe, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("filestore: %s cannot be made: %s is a file, not a directory: move it away, or name a file elsewhere", path, pe.Path)
+	}
+	if err != nil {
+		return fmt.Errorf("filestore: the directory of %s cannot be made: %w", path, err)
+	}
+	return nil
 }
 
 // load reads the file and writes it once: whether it can be written is found out
@@ -109,6 +127,9 @@ func (s *Store) load() error {
 // Exchange implements quota.Store. It returns after the file is on the disk if
 // it grants anything, or if a pot's sum has changed otherwise: what was given
 // back, or spent beyond what was granted.
+//
+// Once a write has failed every exchange tries again, and fails until one works:
+// that some need no write does not mean that the disk is back.
 func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
 	if err := ctx.Err(); err != nil {
 		return quota.State{}, err
@@ -178,7 +199,7 @@ func (s *Store) flush() {
 		return
 	}
 	s.due = nil
-	s.failed = s.write() != nil // the next exchange tries again, and says so
+	_ = s.write() // the next exchange tries again, and says so
 }
 
 // write puts the books on the disk.
@@ -188,6 +209,7 @@ func (s *Store) write() error {
 		err = replace(s.path, data)
 	}
 	if err != nil {
+		s.failed = true
 		return fmt.Errorf("filestore: %s cannot be written: %w", s.path, err)
 	}
 	s.writes++
@@ -251,7 +273,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.cancel()
 	var err error
-	if s.due != nil {
+	if s.due != nil || s.failed {
 		err = s.write()
 	}
 	return errors.Join(err, s.lock.release())

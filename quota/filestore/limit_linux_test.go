@@ -1,6 +1,8 @@
 package filestore_test
 
 import (
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -23,4 +25,43 @@ func limits() map[string]failure {
 			}
 		}
 	}}
+}
+
+// unprivileged makes permissions count in dir: they do not stop root, so until back is called a test that root runs is
+// somebody else, whom dir is given to.
+func unprivileged(t *testing.T, dir string) (back func()) {
+	if os.Geteuid() != 0 {
+		return func() {}
+	}
+	const nobody = 65534
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := []string{dir}
+	for _, e := range entries {
+		given = append(given, filepath.Join(dir, e.Name()))
+	}
+	for _, name := range given {
+		if err := os.Chown(name, nobody, -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The way there: t.TempDir is below a directory of the test's own, which others may not enter.
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Seteuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := syscall.Seteuid(0); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range given {
+			if err := os.Chown(name, 0, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -5,12 +5,11 @@ package filestore
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 type lock struct{}
 
-func acquire(context.Context, string, time.Duration) (*lock, error) {
+func acquire(context.Context, string, Options) (*lock, error) {
 	return nil, errors.New("filestore: this system has no locks that end with a process: use another store")
 }
 

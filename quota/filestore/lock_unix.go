@@ -17,15 +17,16 @@ import (
 // replaced. It ends with the process, however that ends.
 type lock struct{ f *os.File }
 
-// acquire takes the lock, waiting up to wait for another process.
-func acquire(ctx context.Context, path string, wait time.Duration) (*lock, error) {
+// acquire takes the lock, waiting up to o.LockWait for another process.
+func acquire(ctx context.Context, path string, o Options) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; the directory must be writable for this user, "+
 			"or the file must be in another one", err)
 	}
 	const pause = 20 * time.Millisecond
-	until := time.Now().Add(wait)
+	until := time.Now().Add(o.LockWait)
+	waiting := false
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
@@ -41,9 +42,12 @@ func acquire(ctx context.Context, path string, wait time.Duration) (*lock, error
 		}
 		left := time.Until(until)
 		if left <= 0 {
-			holder, _ := io.ReadAll(io.LimitReader(f, 32))
-			return nil, errors.Join(fmt.Errorf("filestore: another process (%s) has %s open: stop it, or give this one a file of its own, "+
-				"or share the neurons through Redis", strings.TrimSpace(string(holder)), strings.TrimSuffix(path, ".lock")), f.Close())
+			return nil, errors.Join(fmt.Errorf("filestore: another process (%s) has %s open: stop it, or give this one a file of its own",
+				holder(f), strings.TrimSuffix(path, ".lock")), f.Close())
+		}
+		if !waiting && o.Waiting != nil {
+			o.Waiting(holder(f))
+			waiting = true
 		}
 		select {
 		case <-ctx.Done():
@@ -51,6 +55,12 @@ func acquire(ctx context.Context, path string, wait time.Duration) (*lock, error
 		case <-time.After(min(left, pause)):
 		}
 	}
+}
+
+// holder returns the id of the process that has the lock on f, as it wrote it.
+func holder(f *os.File) string {
+	pid, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
+	return strings.TrimSpace(string(pid))
 }
 
 func (l *lock) release() error {

@@ -5,14 +5,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
+
+// leftover is how the names begin of files that are to become the one called
+// base.
+func leftover(base string) string { return "." + base + ".tmp-" }
 
 // replace puts data at path so that, whatever happens, path is the former file
 // or the new one, whole. When it returns nil the new one is on the disk. The
 // file can be read by its owner alone.
 func replace(path string, data []byte) error {
 	dir, base := filepath.Split(path)
-	f, err := os.CreateTemp(dir, "."+base+".tmp-")
+	f, err := os.CreateTemp(dir, leftover(base))
 	if err != nil {
 		return err
 	}
@@ -42,12 +47,15 @@ func syncDir(dir string) error {
 // clean removes what a process that was killed during replace left behind.
 func clean(path string) error {
 	dir, base := filepath.Split(path)
-	left, err := filepath.Glob(filepath.Join(dir, "."+base+".tmp-*"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("filestore: %w", err)
 	}
-	for _, name := range left {
-		if err := os.Remove(name); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), leftover(base)) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("filestore: %w", err)
 		}
 	}
