@@ -85,7 +85,7 @@ var own = []Entry{
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary:   "This proxy process is going away and takes no new calls.",
 		Action:    "Call again; a load balancer will choose another replica.",
-		Automatic: "Calls in flight are finished within NEURONWARD_DRAIN; new ones are refused.",
+		Automatic: "Calls in flight are finished within NEURONWARD_DRAIN; new ones are refused. So does a process that is starting and waits for the one before it to let the state file go.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{

@@ -47,7 +47,7 @@ func (p *Proxy) fail(x *exchange, err error) {
 	if f.Code == normalize.MethodNotAllowed && x.allow != "" {
 		h.Set("Allow", x.allow)
 	}
-	if p.draining.Load() {
+	if p.draining.Load() || p.notYet != "" {
 		h.Set("Connection", "close")
 	}
 	x.writer.WriteHeader(f.HTTPStatus())

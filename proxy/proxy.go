@@ -50,6 +50,8 @@ type Config struct {
 	AbortedEstimate bool             // a call that its caller broke off costs all that was reserved
 	FreePlan        bool             // models that require a Workers Paid plan are refused
 
+	NotYet string // why no call is taken, for callers: each is refused with it as shutting_down; "": calls are taken
+
 	Models    []string          // known models: the bounded set for labels
 	Simulate  bool              // let x-simulate through; for the demo alone
 	Transport http.RoundTripper // nil: NewTransport()
@@ -72,6 +74,7 @@ type Proxy struct {
 	retryAfterMax time.Duration
 
 	guard    guard
+	notYet   string
 	models   map[string]struct{}
 	simulate bool
 	bodies   bodies
@@ -124,7 +127,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout}, retryAfterMax: c.RetryAfterMax,
-		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate,
+		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
@@ -187,8 +190,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit refuses what is not for this proxy before anything is read.
 func (p *Proxy) admit(x *exchange, r *http.Request) error {
-	if p.draining.Load() {
-		return refuse(normalize.ShuttingDown, "", "")
+	if p.draining.Load() || p.notYet != "" {
+		return refuse(normalize.ShuttingDown, p.notYet, "")
 	}
 	d, failure := resolve(r.Method, r.URL.Path)
 	x.destination = d

@@ -30,7 +30,7 @@ func (a admin) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.index)
 	mux.Handle("GET /metrics", a.metrics)
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /status", a.showStatus)
 	mux.HandleFunc("GET /status/history", a.showHistory)
@@ -42,14 +42,30 @@ func (a admin) handler() http.Handler {
 		mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
+	return a.known(mux)
+}
+
+// waiting is the handler while there is nothing to tell but why.
+func (a admin) waiting() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.metrics)
+	mux.HandleFunc("GET /livez", alive)
+	mux.HandleFunc("/", a.ready)
+	return a.known(mux)
+}
+
+// known lets calls through to next that name a host that is ours.
+func (a admin) known(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.checkHost && !a.hosts.Allowed(r.Host) {
 			text(w, http.StatusForbidden, "While this listener is on loopback it answers to IP addresses, localhost and the names in NEURONWARD_HOSTS.")
 			return
 		}
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
+
+func alive(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") }
 
 func (a admin) ready(w http.ResponseWriter, _ *http.Request) {
 	if reason := a.unready(); reason != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/filestore"
 )
 
 // Words of the settings below that the program itself compares.
@@ -54,12 +55,13 @@ type neurons struct {
 	deny       bool // without the store, calls are refused
 }
 
-// openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store.
-func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics) (*neurons, error) {
+// openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
+// told of it when it begins, with that process's id.
+func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
 	if c.QuotaMode == modeOff {
 		return &neurons{}, nil
 	}
-	store, closeStore, err := openStore(ctx, c.Store, time.Duration(c.Drain), log)
+	store, closeStore, err := openStore(ctx, c.Store, filestore.Options{LockWait: c.patience(), Waiting: waiting})
 	if err != nil {
 		return nil, err
 	}

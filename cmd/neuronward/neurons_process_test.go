@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -132,36 +131,6 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 	}
 }
 
-// Of two processes with one store the second waits as long as the first may take to end, and then says what is wrong.
-func TestTwoProcessesWithOneStore(t *testing.T) {
-	environ := costly(t, "XDG_STATE_HOME="+t.TempDir())
-	first := start(t, environ)
-	first.spend()
-
-	impatient := launch(t, append(environ, "NEURONWARD_DRAIN=0s"))
-	code := impatient.exit()
-	want := fmt.Sprintf("neuronward: NEURONWARD_STORE: filestore: another process (%d) has ", first.cmd.Process.Pid)
-	if log := impatient.log.String(); code != exitFailed || !strings.Contains(log, want) || !strings.Contains(log, "give this one a file of its own") {
-		t.Errorf("exit %d, %s\nwant %s", code, log, want)
-	}
-
-	cancelled := launch(t, append(environ, "NEURONWARD_DRAIN=1h"))
-	cancelled.await("the store is not open yet")
-	cancelled.signal()
-	if code := cancelled.exit(); code != exitFailed {
-		t.Errorf("one that was told to end while it waited: exit %d", code)
-	}
-
-	next := launch(t, append(environ, "NEURONWARD_DRAIN=1h"))
-	next.await("the store is not open yet")
-	first.stop()
-	next.listening()
-	if page := next.status(); asJSON(t, page.Used) != "2.5" {
-		t.Errorf("the one that waited knows of %s", asJSON(t, page.day))
-	}
-	next.stop()
-}
-
 func TestProcessWhoseStoreIsGone(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	p := start(t, costly(t, "NEURONWARD_STORE=file:"+state+"/neurons", "NEURONWARD_DAILY_NEURONS=20000", "NEURONWARD_PLAN=paid"))
@@ -178,6 +147,21 @@ func TestProcessWhoseStoreIsGone(t *testing.T) {
 	}
 	if _, series := p.get(p.admin + "/metrics"); strings.Contains(series, `neuronward_store_failures_total{policy="deny"} 0`) {
 		t.Error("the failure was not counted")
+	}
+	if status, body := p.get(p.admin + "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "cannot be written") {
+		t.Errorf("readyz without the store: %d %s", status, body)
+	}
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p.await("the store works again")
+	p.spend()
+	if status, body := p.get(p.admin + "/readyz"); status != http.StatusOK {
+		t.Errorf("readyz once the store is back: %d %s", status, body)
+	}
+	p.stop()
+	if got := strings.Count(p.log.String(), `"msg":"the store fails"`); got != 1 {
+		t.Errorf("it began to fail %d times", got)
 	}
 }
 

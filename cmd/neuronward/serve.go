@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -33,6 +30,10 @@ from the file that the twin names instead; a change of the file is picked up.
 ` + variableTable(variables(), func(variable) bool { return true }) + `
 SIGTERM or SIGINT ends it: not ready at once, calls in flight may finish for
 NEURONWARD_DRAIN, then they are cut. A second signal ends it at once.
+
+A new process waits for one that is ending: for its addresses, if they are the
+same, and for its store, a little longer than NEURONWARD_DRAIN. While it waits
+for the store /readyz is 503 and calls are refused.
 
 Example:
 
@@ -62,9 +63,6 @@ func serve(ctx context.Context, in *invocation) int {
 	})
 }
 
-// endpoints are the addresses that the listeners really have; admin is "" when it is off.
-type endpoints struct{ app, admin string }
-
 // serve runs the proxy of l until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
 // once both listeners accept calls.
 func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, adjust func(*proxy.Config), started func(endpoints)) int {
@@ -74,18 +72,21 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	defer signal.Stop(signals)
 	tuneMemory(in.environ, int64(c.MaxHeld))
 
-	ln, err := listen(ctx, c)
+	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer opened()
+	ln, err := listen(opening, c, log)
 	if err != nil {
-		return in.fail(err)
+		return in.unopened(opening, log, err)
 	}
 	b := thisBuild()
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
-	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	n, err := openNeurons(opening, c, log, m)
+	meanwhile := &standby{ln: ln, log: log}
+	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, c, m, other) })
+	meanwhile.end()
 	opened()
 	if err != nil {
 		ln.close()
-		return in.fail(err)
+		return in.unopened(opening, log, err)
 	}
 	settings := proxyConfig(c, n, log, m)
 	adjust(&settings)
@@ -124,6 +125,15 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	return exitDone
 }
 
+// unopened tells why serve did not get as far as to take calls. To be told to end meanwhile is no failure.
+func (in *invocation) unopened(opening context.Context, log *slog.Logger, err error) int {
+	if opening.Err() != nil && errors.Is(err, context.Canceled) {
+		log.Info("ended while it waited; no call was taken", "reason", context.Cause(opening).Error())
+		return exitDone
+	}
+	return in.fail(err)
+}
+
 // admin is what the admin listener of a running proxy answers.
 func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics) admin {
 	c, b := &l.config, thisBuild()
@@ -131,7 +141,7 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		metrics: m.Handler(),
 		unready: func() string {
 			if p.Draining() {
-				return "draining: this process is ending"
+				return drainingReason
 			}
 			return n.unready()
 		},
@@ -174,55 +184,6 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 	return p
 }
 
-// listeners are bound before anything else is made, so that a port in use is the first thing that is told.
-type listeners struct{ app, admin net.Listener }
-
-// listen binds both addresses; its error names each variable whose address is not to be had.
-func listen(ctx context.Context, c *config) (listeners, error) {
-	var ln listeners
-	var errs []error
-	bind := func(name string, at address) net.Listener {
-		if at == "" {
-			return nil
-		}
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at))
-		if err != nil {
-			if op, ok := errors.AsType[*net.OpError](err); ok {
-				err = op.Err
-			}
-			hint := "set another address"
-			if errors.Is(err, syscall.EADDRINUSE) {
-				hint = "stop what listens there, or set another address"
-			}
-			errs = append(errs, fmt.Errorf("%s: cannot listen on %s (%w); %s", name, at, err, hint))
-			return nil
-		}
-		return l
-	}
-	ln.app = bind("NEURONWARD_LISTEN", c.Listen)
-	ln.admin = bind("NEURONWARD_ADMIN_LISTEN", c.AdminListen)
-	if len(errs) > 0 {
-		ln.close()
-	}
-	return ln, errors.Join(errs...)
-}
-
-func (ln listeners) close() {
-	for _, l := range []net.Listener{ln.app, ln.admin} {
-		if l != nil {
-			l.Close()
-		}
-	}
-}
-
-func (ln listeners) endpoints() endpoints {
-	at := endpoints{app: ln.app.Addr().String()}
-	if ln.admin != nil {
-		at.admin = ln.admin.Addr().String()
-	}
-	return at
-}
-
 // tuneMemory trades memory for CPU unless the environment says otherwise. Collecting at four times the live heap took 0.82 of
 // the CPU of a call through a bare reverse proxy: what lives is small, and most of what a call allocates dies with
 // it. The soft limit keeps that from growing past what request bodies may hold and a fixed rest.
@@ -236,16 +197,4 @@ func tuneMemory(environ map[string]string, maxHeld int64) {
 	}
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(min(maxHeld, math.MaxInt64-rest) + rest)
-}
-
-// callable turns the address of a listener into one that a caller on this machine can use.
-func callable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(strings.ToLower(host), port)
 }

@@ -37,7 +37,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics)
 		t.Fatal(err)
 	}
 	m := metrics.New(metrics.Build{})
-	n, err := openNeurons(t.Context(), &l.config, slog.New(slog.DiscardHandler), m)
+	n, err := openNeurons(t.Context(), &l.config, slog.New(slog.DiscardHandler), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,19 +114,12 @@ func usable(dir string) error {
 	}
 }
 
-// lockPatience is how long opening a store may take in silence.
-const lockPatience = time.Second
-
-// openStore opens what s names. It waits up to patience for another process that has the file open.
-func openStore(ctx context.Context, s storeURL, patience time.Duration, log *slog.Logger) (store quota.Store, closeStore func() error, err error) {
+// openStore opens what s names; o is for a file.
+func openStore(ctx context.Context, s storeURL, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
 	if s.kind() == storeMemory {
 		return quota.NewMemory(nil), func() error { return nil }, nil
 	}
-	waiting := time.AfterFunc(lockPatience, func() {
-		log.Warn("the store is not open yet; another process that is ending may still have it", "store", string(s), "patience", patience.String())
-	})
-	defer waiting.Stop()
-	file, err := filestore.Open(ctx, s.path(), filestore.Options{LockWait: patience})
+	file, err := filestore.Open(ctx, s.path(), o)
 	if err != nil {
 		hint := ""
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/filestore"
 )
 
 func TestStateDirectories(t *testing.T) {
@@ -85,9 +87,20 @@ func TestAStoreThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+func TestAStoreThatAnotherProcessHas(t *testing.T) {
+	at := storeURL("file:" + filepath.Join(t.TempDir(), "neurons"))
+	if _, err := opened(t, at); err != nil {
+		t.Fatal(err)
+	}
+	_, err := opened(t, at)
+	if want := fmt.Sprintf("NEURONWARD_STORE: filestore: another process (%d) has %s open: stop it, or give this one a file of its own", os.Getpid(), at.path()); err == nil || err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+}
+
 func opened(t *testing.T, at storeURL) (quota.Store, error) {
 	t.Helper()
-	store, closeStore, err := openStore(t.Context(), at, 0, slog.New(slog.DiscardHandler))
+	store, closeStore, err := openStore(t.Context(), at, filestore.Options{})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := closeStore(); err != nil {

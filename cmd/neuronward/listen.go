@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// endpoints are the addresses that the listeners really have; admin is "" when it is off.
+type endpoints struct{ app, admin string }
+
+// listeners are bound before anything else is made, so that a port in use is the first thing that is told.
+type listeners struct{ app, admin net.Listener }
+
+// drainingReason is what /readyz says of a process that is ending.
+const drainingReason = "draining: this process is ending"
+
+// patience is how long to wait for a process that is ending: its drain time, as if it were ours, and what it may take after
+// that, for calls that are cut to end, for connections to close and for what was spent to be written.
+func (c *config) patience() time.Duration { return time.Duration(c.Drain) + 3*cutGrace }
+
+// listen binds both addresses. Where another neuronward has them that is ending, as when one is replaced on the same host,
+// it waits; whatever else has them is told at once.
+func listen(ctx context.Context, c *config, log *slog.Logger) (listeners, error) {
+	const pause = 50 * time.Millisecond
+	ln, err := c.bind(ctx)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return ln, err
+	}
+	if !ending(ctx, c) {
+		return c.bind(ctx) // it may have ended while it was asked
+	}
+	log.Warn("waiting for the addresses: the process that has them is ending", "listen", string(c.Listen), "admin_listen", string(c.AdminListen),
+		"patience", c.patience().String())
+	next := time.NewTicker(pause)
+	defer next.Stop()
+	over := time.After(c.patience())
+	for {
+		select {
+		case <-ctx.Done():
+			return listeners{}, ctx.Err()
+		case <-over:
+			return listeners{}, fmt.Errorf("%w (after %v)", err, c.patience())
+		case <-next.C:
+		}
+		if ln, err = c.bind(ctx); !errors.Is(err, syscall.EADDRINUSE) {
+			return ln, err
+		}
+	}
+}
+
+// ending reports whether what listens on one of our addresses is a neuronward that drains.
+func ending(ctx context.Context, c *config) bool {
+	const (
+		most     = 16 << 10
+		patience = time.Second // it answers at once; what does not is something else
+	)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if c.AdminListen != "" {
+		status, body, err := ask(ctx, "http://"+callable(string(c.AdminListen))+"/readyz", most)
+		if err == nil && status == http.StatusServiceUnavailable && strings.HasPrefix(string(body), drainingReason) {
+			return true
+		}
+	}
+	_, body, err := ask(ctx, "http://"+callable(string(c.Listen))+"/errors", most)
+	f, ok := normalize.Parse(body)
+	return err == nil && ok && f.Code == normalize.ShuttingDown
+}
+
+// bind binds both addresses; its error names each variable whose address is not to be had.
+func (c *config) bind(ctx context.Context) (listeners, error) {
+	var ln listeners
+	var errs []error
+	bind := func(name string, at address) net.Listener {
+		if at == "" {
+			return nil
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at))
+		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			} else if op, ok := errors.AsType[*net.OpError](err); ok {
+				err = op.Err
+			}
+			hint := "set another address"
+			if errors.Is(err, syscall.EADDRINUSE) {
+				hint = "stop what listens there, or set another address"
+			}
+			errs = append(errs, fmt.Errorf("%s: cannot listen on %s (%w); %s", name, at, err, hint))
+			return nil
+		}
+		return l
+	}
+	ln.app = bind("NEURONWARD_LISTEN", c.Listen)
+	ln.admin = bind("NEURONWARD_ADMIN_LISTEN", c.AdminListen)
+	if len(errs) > 0 {
+		ln.close()
+	}
+	return ln, errors.Join(errs...)
+}
+
+func (ln listeners) close() {
+	for _, l := range []net.Listener{ln.app, ln.admin} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+func (ln listeners) endpoints() endpoints {
+	at := endpoints{app: ln.app.Addr().String()}
+	if ln.admin != nil {
+		at.admin = ln.admin.Addr().String()
+	}
+	return at
+}
+
+// callable turns the address of a listener into one that a caller on this machine can use.
+func callable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(strings.ToLower(host), port)
+}
