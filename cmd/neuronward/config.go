@@ -29,7 +29,7 @@ type config struct {
 
 	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" doc:"on free, 10,000 neurons a day are a wall, and models that need Workers Paid are refused; on paid, billing begins there"`
 	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 on paid" doc:"the ceiling of a day that is enforced; 0 is none"`
-	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"off" choices:"enforce|observe|off" doc:"observe counts what it would have refused and refuses nothing; off counts nothing and keeps nothing"`
+	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off" doc:"observe counts what it would have refused and refuses nothing; off counts nothing and keeps nothing"`
 	Estimate     string   `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected" doc:"what is reserved for a call: an upper bound, so that the ceiling is never passed, or what 99 of 100 calls of its model stayed below, so that more calls fit at once"`
 	Aborted      string   `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate" doc:"what a call costs that its caller broke off: what had passed, or all that was reserved"`
 	Store        storeURL `env:"NEURONWARD_STORE" shown:"file: in $XDG_STATE_HOME/neuronward, ~/.local/state/neuronward or /var/lib/neuronward, the first that can be written" secret:"hidden" doc:"where it is kept what was spent: file:PATH, or memory: until the process ends"`

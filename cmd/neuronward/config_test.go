@@ -35,17 +35,20 @@ func TestLoadDefaults(t *testing.T) {
 		upstream                           string
 		body, held                         size
 		first, idle, retryAfter, drain     time.Duration
-		level, format                      string
+		level, format, quota, plan         string
+		ceiling                            amount
+		store                              string
 		token, gateway, pprof, anonymously bool
 	}
 	got := view{
 		c.Account, c.Listen, c.AdminListen, c.Upstream.String(), c.MaxBody, c.MaxHeld,
 		time.Duration(c.FirstByteTimeout), time.Duration(c.StreamIdleTimeout), time.Duration(c.RetryAfterMax), time.Duration(c.Drain),
-		c.LogLevel, c.LogFormat, c.Token.set(), c.GatewayToken.set(), bool(c.Pprof), bool(c.AllowAnonymous),
+		c.LogLevel, c.LogFormat, c.QuotaMode, c.Plan, c.DailyNeurons, c.Store.path(), c.Token.set(), c.GatewayToken.set(), bool(c.Pprof), bool(c.AllowAnonymous),
 	}
 	want := view{
 		hexAccount, "127.0.0.1:3036", "127.0.0.1:3037", "https://api.cloudflare.com/client/v4", 32 << 20, 256 << 20,
-		6 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, "info", "auto", false, false, false, false,
+		6 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, "info", "auto", "enforce", "free", 10_000,
+		filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount), false, false, false, false,
 	}
 	if got != want {
 		t.Errorf("load gave %+v, want %+v", got, want)
@@ -77,7 +80,7 @@ func TestLoadValues(t *testing.T) {
 		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
 		{"store in memory", "NEURONWARD_STORE=memory:", func(c *config) any { return c.Store }, storeURL("memory:")},
 		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *config) any { return c.Store.path() }, "/srv/neurons"},
-		{"store not chosen", "NEURONWARD_QUOTA_MODE=enforce", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
+		{"store not chosen", "NEURONWARD_QUOTA_MODE=", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
 		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *config) any { return c.Store }, storeURL("")},
 		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *config) any { return c.QuotaProbe }, wait(0)},
 		{"yes", "NEURONWARD_PPROF=1", func(c *config) any { return c.Pprof }, toggle(true)},

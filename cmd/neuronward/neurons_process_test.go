@@ -24,7 +24,7 @@ func costly(t *testing.T, more ...string) []string {
 		io.WriteString(w, `{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"neurons":2.5}},"success":true,"errors":[],"messages":[]}`)
 	}))
 	t.Cleanup(upstream.Close)
-	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4", "NEURONWARD_QUOTA_MODE=enforce"}, more...)
+	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"}, more...)
 }
 
 func (p *process) spend() {

@@ -300,7 +300,7 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 
 // Each call that demo prints is run as it stands.
 func TestDemoCallsWork(t *testing.T) {
-	p := start(t, []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id", "NEURONWARD_UPSTREAM=http://192.0.2.1", "NEURONWARD_API=http://192.0.2.1", "NEURONWARD_QUOTA_MODE=enforce"}, "demo")
+	p := start(t, []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id", "NEURONWARD_UPSTREAM=http://192.0.2.1", "NEURONWARD_API=http://192.0.2.1"}, "demo")
 	at := endpoints{strings.TrimPrefix(p.app, "http://"), strings.TrimPrefix(p.admin, "http://")}
 	printed := demoCalls(at, true)
 	for line := range strings.SplitSeq(printed, "\n") {
