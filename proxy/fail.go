@@ -51,8 +51,11 @@ func (p *Proxy) fail(x *exchange, err error) {
 		h.Set("Connection", "close")
 	}
 	x.writer.WriteHeader(f.HTTPStatus())
-	_, _ = x.writer.Write(f.Append(make([]byte, 0, 1024)))
+	_, _ = x.writer.Write(f.Append(make([]byte, 0, failureSize)))
 }
+
+// failureSize is room for the envelope of most failures, in bytes.
+const failureSize = 2048
 
 // forwardFailed is the ErrorHandler of httputil.ReverseProxy: a failure that
 // inspectAnswer found, or no answer at all.

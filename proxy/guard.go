@@ -33,7 +33,7 @@ type claim struct {
 	call        quota.Call
 	decision    quota.Decision
 	reservation *quota.Reservation // nil: the call is not metered
-	meter       *meter
+	meter       *meter      // nil: nobody is asked what the call cost
 	poll        string      // request id of a batch that is polled
 	cached      bool        // an AI Gateway answered from its cache
 	written     atomic.Bool // upstream may have seen the call
@@ -54,8 +54,8 @@ func (p *Proxy) reserve(x *exchange) error {
 	}
 	c := &x.claim
 	c.request = p.measured(x, price.Task)
-	c.meter = newMeter()
 	if c.poll = p.polled(x); c.poll != "" {
+		c.meter = newMeter()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
 	c.estimate = g.estimator.Estimate(c.request)
@@ -79,7 +79,7 @@ func (p *Proxy) reserve(x *exchange) error {
 		p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), "enforce")
 		return p.denied(x, d)
 	}
-	c.reservation = res
+	c.reservation, c.meter = res, newMeter()
 	return nil
 }
 

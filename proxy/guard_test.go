@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -384,6 +385,9 @@ func neverOver(t *testing.T, seed uint64, aborts string) {
 	}
 }
 
+// BenchmarkRefusal is a call that the guard refuses, from the caller's socket and
+// back. Beside it, what the same exchange costs where nothing is decided: the rest
+// is this proxy's.
 func BenchmarkRefusal(b *testing.B) {
 	ledger, err := quota.New(b.Context(), quota.Options{Limit: 1})
 	if err != nil {
@@ -396,17 +400,28 @@ func BenchmarkRefusal(b *testing.B) {
 	})
 	bench := newBench(b, http.NotFoundHandler(), func(c *Config) {
 		c.Ledger, c.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
+		c.Log = slog.New(slog.NewJSONHandler(io.Discard, nil)) // written out, but not kept
 	})
-	client := &http.Client{Transport: NewTransport()}
-	b.ReportAllocs()
-	for b.Loop() {
-		res, err := client.Post(bench.url+chatPath, "application/json", strings.NewReader(chat))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 429 {
-			b.Fatal(res.StatusCode, err)
-		}
-		res.Body.Close()
+	res, envelope := bench.do("POST", chatPath, chat)
+	if res.StatusCode != http.StatusTooManyRequests {
+		b.Fatal(res.StatusCode)
+	}
+	floor := httptest.NewServer(answerJSON(http.StatusTooManyRequests, string(envelope)))
+	b.Cleanup(floor.Close)
+	for _, c := range []struct{ impl, url string }{{"floor", floor.URL}, {"neuronward", bench.url}} {
+		b.Run("impl="+c.impl, func(b *testing.B) {
+			client := &http.Client{Transport: NewTransport()}
+			b.ReportAllocs()
+			for b.Loop() {
+				res, err := client.Post(c.url+chatPath, "application/json", strings.NewReader(chat))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 429 {
+					b.Fatal(res.StatusCode, err)
+				}
+				res.Body.Close()
+			}
+		})
 	}
 }
