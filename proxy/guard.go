@@ -33,10 +33,10 @@ type claim struct {
 	call        quota.Call
 	decision    quota.Decision
 	reservation *quota.Reservation // nil: the call is not metered
-	meter       *meter      // nil: nobody is asked what the call cost
-	poll        string      // request id of a batch that is polled
-	cached      bool        // an AI Gateway answered from its cache
-	written     atomic.Bool // upstream may have seen the call
+	meter       *meter             // nil: nobody is asked what the call cost
+	poll        string             // request id of a batch that is polled
+	cached      bool               // an AI Gateway answered from its cache
+	written     atomic.Bool        // upstream may have seen the call
 }
 
 // reserve sets aside what the call may cost, or says why it may not be made.

@@ -30,7 +30,8 @@ type exchange struct {
 	in        fields // the body as an object, with the input of POST run unwrapped; nil if it is none
 	streams   bool
 
-	reached  bool // a model has worked on it
+	reached  bool  // a model has worked on it
+	reply    reply // of a text model
 	settled  bool
 	usage    usage
 	neurons  quota.Neurons
@@ -205,12 +206,16 @@ func (x *exchange) settle() {
 	}
 	x.settled = true
 	s := x.s
+	aborted := x.r.Context().Err() != nil
+	if aborted && x.streams && s.o.BillsAborted {
+		x.spendTokens(x.reply.prompt.tokens, x.reply.prompt.cached, int64(len(x.reply.pieces)))
+	}
 	s.calls.Add(1)
 	s.billed.Add(int64(x.neurons))
 	s.day.add(x.now, x.neurons)
 	if s.o.OnCall != nil {
 		s.o.OnCall(Call{
-			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams,
+			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams, Aborted: aborted,
 			Input: x.usage.Prompt, Cached: x.usage.Details.Cached, Output: x.usage.Completion, Neurons: x.neurons,
 		})
 	}

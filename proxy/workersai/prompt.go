@@ -114,7 +114,7 @@ func readContent(at string, raw json.RawMessage) (string, int64, *failure) {
 // readPrompt reads what a chat or native call asks: messages, or a prompt.
 func (x *exchange) readPrompt() (*prompt, *failure) {
 	p := &prompt{}
-	limit := int64(defaultLimit)
+	limit := max(defaultLimit, int64(x.directive.tokens))
 	for _, name := range []string{"max_tokens", "max_completion_tokens", "max_output_tokens"} {
 		var f *failure
 		if limit, f = x.in.count(name, limit); f != nil {

@@ -53,6 +53,7 @@ func (x *exchange) think(p *prompt) reply {
 	if p.tool != "" {
 		r.tool, r.finish = p.tool, "tool_calls"
 		r.pieces = split("{}", -1)
+		x.reply = r
 		return r
 	}
 	said := x.sentence(p)
@@ -69,6 +70,7 @@ func (x *exchange) think(p *prompt) reply {
 	if len(strings.Join(r.pieces, "")) < len(said) {
 		r.finish = "length"
 	}
+	x.reply = r
 	return r
 }
 

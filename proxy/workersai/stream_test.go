@@ -194,24 +194,39 @@ func TestLatencyIsThatOfEachToken(t *testing.T) {
 	}
 }
 
-// A caller who leaves ends the stream at once and pays for what was sent.
+// A caller who leaves ends the stream at once. He pays for what was made, or for
+// all that would have been.
 func TestCallerLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var call workersai.Call
-		sim := workersai.New(workersai.Options{Latency: time.Second, OnCall: func(c workersai.Call) { call = c }})
-		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
-		defer cancel()
-		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/run/"+older, strings.NewReader(`{"prompt":"x","stream":true}`))
-		w := httptest.NewRecorder()
-		began := time.Now()
-		sim.ServeHTTP(w, r)
-		if took := time.Since(began); took != 4500*time.Millisecond {
-			t.Errorf("it went on for %v", took)
+	for _, path := range []string{"run/" + older, "run/" + newer, "v1/chat/completions", "v1/messages", "v1/responses"} {
+		for _, all := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				var call workersai.Call
+				sim := workersai.New(workersai.Options{Latency: time.Second, BillsAborted: all, OnCall: func(c workersai.Call) { call = c }})
+				body := `{"model":"` + older + `","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}`
+				leaves := func(after time.Duration) (events int) {
+					ctx, cancel := context.WithTimeout(t.Context(), after)
+					defer cancel()
+					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))
+					w := httptest.NewRecorder()
+					began := time.Now()
+					sim.ServeHTTP(w, r)
+					if took := time.Since(began); took > after {
+						t.Errorf("%s: it went on for %v", path, took)
+					}
+					return strings.Count(w.Body.String(), "data: ")
+				}
+				leaves(time.Hour)
+				whole, billed := call, sim.Billed()
+				events := leaves(9500 * time.Millisecond)
+				if whole.Aborted || !call.Aborted || sim.Billed()-billed != call.Neurons {
+					t.Errorf("%s: %+v, then %+v; billed %v and %v", path, whole, call, billed, sim.Billed()-billed)
+				}
+				if events != 10 || all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) || call.Output < 5 {
+					t.Errorf("%s, all billed %v: %d events; %+v of %+v", path, all, events, call, whole)
+				}
+			})
 		}
-		if events := strings.Count(w.Body.String(), "data: "); events != 5 || call.Output != 6 || sim.Billed() != call.Neurons {
-			t.Errorf("%d events; billed %+v", events, call)
-		}
-	})
+	}
 }
 
 // An event reaches the caller before the next one is made.
