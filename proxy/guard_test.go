@@ -3,17 +3,11 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,9 +87,6 @@ func (p provoking) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return p.next.RoundTrip(r)
 }
-
-// seeds is how many random days the guard is held against: go test ./proxy -seeds 1000
-var seeds = flag.Int("seeds", 3, "random days that the guard is held against")
 
 const neuron = quota.OneNeuron
 
@@ -309,79 +300,6 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 				t.Error(g.log)
 			}
 		})
-	}
-}
-
-// Never over, always used: callers of random models, sizes, streams and failures
-// against a ceiling.
-func TestNeverOverAlwaysUsed(t *testing.T) {
-	for seed := 1; seed <= *seeds; seed++ {
-		for _, aborts := range []string{"none", "streams", "all"} {
-			if aborts != "none" && seed > 1+*seeds/4 {
-				continue
-			}
-			t.Run(strconv.Itoa(seed)+" aborts "+aborts, func(t *testing.T) {
-				virtually(t, func(t *testing.T) { neverOver(t, uint64(seed), aborts) })
-			})
-		}
-	}
-}
-
-func neverOver(t *testing.T, seed uint64, aborts string) {
-	const callers, ceiling = 64, 10_000
-	g := newGuarded(t, quota.Options{Limit: ceiling * neuron, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond, Seed: seed})
-	models := []string{
-		testModel, "@cf/meta/llama-3.3-70b-instruct-fp8-fast", "@cf/qwen/qwen3-30b-a3b-fp8", "@cf/openai/gpt-oss-120b",
-		"@cf/deepseek-ai/deepseek-r1-distill-qwen-32b",
-	}
-	var refused atomic.Int64
-	var wg sync.WaitGroup
-	for c := range callers {
-		random := rand.New(rand.NewPCG(seed, uint64(c)))
-		wg.Go(func() {
-			// Each goes on until smaller and smaller calls are refused.
-			for size := 2000; size >= 1; {
-				stream := random.IntN(2) == 0
-				body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"messages":[{"role":"user","content":%q}]}`,
-					models[random.IntN(len(models))], 1+random.IntN(size), stream, strings.Repeat("word ", random.IntN(200*size/2000+1)))
-				header := []string{"X-Simulate", "tokens=" + strconv.Itoa(1+random.IntN(size))}
-				ctx, leave := context.WithCancel(context.Background())
-				switch random.IntN(12) {
-				case 0:
-					header[1] = "3040"
-				case 1:
-					header[1] = "5006"
-				case 2: // the caller leaves, in the middle of the answer or after it
-					if aborts == "all" || aborts == "streams" && stream {
-						time.AfterFunc(time.Duration(random.IntN(size))*20*time.Millisecond, leave)
-					}
-				}
-				w := g.postWith(ctx, chatPath, body, header...)
-				leave()
-				if w.Code == 429 && strings.Contains(w.Body.String(), `"origin":"guard"`) {
-					refused.Add(1)
-					size /= 2
-				}
-			}
-		})
-	}
-	wg.Wait()
-	billed := g.sim.Billed()
-	s := g.close()
-	if billed > ceiling*neuron {
-		t.Errorf("billed %v of %d", billed, ceiling)
-	}
-	// What callers broke off is counted by what had passed, or where that can't be
-	// seen by all that was reserved: from above, and so less is used.
-	least, exact := quota.Neurons(99), aborts == "none"
-	if !exact {
-		least = 80
-	}
-	if billed < ceiling*neuron/100*least {
-		t.Errorf("only %v of %d were used; %d refusals", billed, ceiling, refused.Load())
-	}
-	if s.Account.Used < billed || exact && s.Account.Used != billed {
-		t.Errorf("counted %v, billed %v", s.Account.Used, billed)
 	}
 }
 

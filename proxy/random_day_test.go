@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// seeds is how many random days of each kind the guard is held against: go test ./proxy -seeds 1000
+var seeds = flag.Uint64("seeds", 1, "random days of each kind that the guard is held against")
+
+// A randomDay is 64 callers of random models, sizes, streams and failures against
+// a ceiling, until nothing fits any more.
+type randomDay struct {
+	name         string
+	leavers      leavers
+	unlimited    bool // callers name no max_tokens
+	billsAborted bool // upstream bills what its caller broke off as if it had gone on
+	keepsAborted bool // NEURONWARD_ABORTED=estimate
+	exact        bool // what is counted is what is billed
+	billed       float64
+	mayPass      float64 // the ceiling, in per cent of it
+}
+
+// leavers are the calls whose callers leave before the end.
+type leavers uint8
+
+const (
+	noLeavers leavers = iota
+	leaversOfStreams
+	leaversOfAll
+)
+
+const (
+	dayCallers = 64
+	dayCeiling = 10_000 * neuron
+)
+
+// Never over, always used. The least of the ceiling that is billed is 99 %, but
+// where callers leave calls whose cost upstream tells nobody, as each of them
+// counts all that it may have cost. Whether Workers AI bills a broken-off stream
+// whole is not known: if it did, counting what was seen would pass the ceiling.
+func TestNeverOverAlwaysUsed(t *testing.T) {
+	for _, d := range []randomDay{
+		{name: "all stay", exact: true, billed: 99},
+		{name: "streams are broken off", leavers: leaversOfStreams, billed: 99},
+		{name: "all calls are broken off", leavers: leaversOfAll, billed: 85},
+		{name: "no max_tokens", unlimited: true, exact: true, billed: 99},
+		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
+		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 10},
+		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 85},
+	} {
+		t.Run(d.name, func(t *testing.T) {
+			least, most := 1000.0, 0.0
+			for seed := range *seeds {
+				virtually(t, func(t *testing.T) {
+					percent := d.run(t, seed+1)
+					least, most = min(least, percent), max(most, percent)
+				})
+			}
+			t.Logf("%d days: %.2f %% to %.2f %% of the ceiling billed", *seeds, least, most)
+		})
+	}
+}
+
+// run returns how much was billed, in per cent of the ceiling.
+func (d *randomDay) run(t *testing.T, seed uint64) float64 {
+	t.Helper()
+	var unseen atomic.Int64 // billed for streams that were broken off
+	g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{
+		Latency: 20 * time.Millisecond, Seed: seed, BillsAborted: d.billsAborted,
+		OnCall: func(c workersai.Call) {
+			if c.Aborted {
+				unseen.Add(int64(c.Neurons))
+			}
+		},
+	}, func(c *Config) { c.AbortedEstimate = d.keepsAborted })
+	var wg sync.WaitGroup
+	for caller := range dayCallers {
+		rng := rand.New(rand.NewPCG(seed, uint64(caller)))
+		wg.Go(func() { d.call(g, rng) })
+	}
+	wg.Wait()
+	billed, passed := g.sim.Billed(), quota.Neurons(0)
+	s := g.close()
+	if d.mayPass > 0 {
+		passed = quota.Neurons(unseen.Load())
+	}
+	percent := 100 * billed.Float() / dayCeiling.Float()
+	if billed > dayCeiling+passed || percent > 100+d.mayPass {
+		t.Errorf("seed %d: billed %v, of which %v may pass the ceiling", seed, billed, passed)
+	}
+	if percent < d.billed {
+		t.Errorf("seed %d: only %.2f %% of the ceiling was billed", seed, percent)
+	}
+	counted := s.Account.Used
+	if counted > dayCeiling || counted < dayCeiling*99/100 {
+		t.Errorf("seed %d: counted %v", seed, counted)
+	}
+	if counted+passed < billed || d.exact && counted != billed {
+		t.Errorf("seed %d: counted %v, billed %v", seed, counted, billed)
+	}
+	return percent
+}
+
+// dayModels are what is called, the dearest first.
+var dayModels = []string{
+	"@cf/deepseek-ai/deepseek-r1-distill-qwen-32b", "@cf/meta/llama-3.3-70b-instruct-fp8-fast", "@cf/openai/gpt-oss-120b",
+	"@cf/qwen/qwen3-30b-a3b-fp8", testModel,
+}
+
+// call is one caller, who goes on until smaller and smaller calls are refused.
+// Who names no max_tokens turns to cheaper models: his bound is the model's.
+func (d *randomDay) call(g *guarded, rng *rand.Rand) {
+	models := dayModels
+	for size, refused := 2000, 0; size >= 1; {
+		stream := rng.IntN(2) == 0
+		limit := fmt.Sprintf(`"max_tokens":%d,`, 1+rng.IntN(size))
+		if d.unlimited {
+			limit = ""
+		}
+		body := fmt.Sprintf(`{"model":%q,%s"stream":%v,"messages":[{"role":"user","content":%q}]}`,
+			models[rng.IntN(len(models))], limit, stream, strings.Repeat("word ", rng.IntN(size/10+1)))
+		simulate := "tokens=" + strconv.Itoa(1+rng.IntN(size))
+		ctx, leave := context.WithCancel(context.Background())
+		switch rng.IntN(12) {
+		case 0:
+			simulate = "3040"
+		case 1:
+			simulate = "5006"
+		case 2: // in the middle of the answer or after it
+			if d.leavers == leaversOfAll || d.leavers == leaversOfStreams && stream {
+				time.AfterFunc(time.Duration(rng.IntN(size))*20*time.Millisecond, leave)
+			}
+		}
+		w := g.postWith(ctx, chatPath, body, "X-Simulate", simulate)
+		leave()
+		if w.Code == 429 && strings.Contains(w.Body.String(), `"origin":"guard"`) {
+			size /= 2
+			if refused++; d.unlimited && refused%2 == 0 && len(models) > 1 {
+				models = models[1:]
+			}
+		}
+	}
+}
