@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -91,28 +90,6 @@ func TestLateReset(t *testing.T) {
 			t.Errorf("after the gate has opened: %d", w.Code)
 		}
 	})
-}
-
-// Each entry of the catalog costs what it says, when upstream fails with it.
-func TestChargeOfEachEntry(t *testing.T) {
-	for _, e := range normalize.Catalog() {
-		if e.Source == normalize.SourceOwn || e.Code == normalize.Unclassified {
-			continue
-		}
-		t.Run(e.Slug, func(t *testing.T) {
-			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
-				w := g.post(chatPath, chat, "X-Simulate", e.Slug)
-				if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) {
-					t.Fatalf("%d %s", w.Code, w.Body)
-				}
-				used := g.close().Account.Used
-				if want := e.Charge == normalize.ChargeEstimate; (used > 0) != want {
-					t.Errorf("charge %s: used %v", e.Charge, used)
-				}
-			})
-		})
-	}
 }
 
 // Somebody who says the sentence of the spent day, or makes a model say it, does
