@@ -24,15 +24,15 @@ var seeds = flag.Uint64("seeds", 1, "random days of each kind that the guard is 
 type randomDay struct {
 	name         string
 	leavers      leavers
-	unlimited    bool // callers name no max_tokens
-	billsAborted bool // upstream bills what its caller broke off as if it had gone on
-	keepsAborted bool // NEURONWARD_ABORTED=estimate
-	exact        bool // what is counted is what is billed
-	billed       float64
+	unlimited    bool    // callers name no max_tokens
+	billsAborted bool    // upstream bills what its caller broke off as if it had gone on
+	keepsAborted bool    // NEURONWARD_ABORTED=estimate
+	exact        bool    // what is counted is what is billed
+	billed       float64 // at least, in per cent of the ceiling
 	mayPass      float64 // the ceiling, in per cent of it
 }
 
-// leavers are the calls whose callers leave before the end.
+// leavers are the calls of which a quarter is broken off by the caller.
 type leavers uint8
 
 const (
@@ -46,19 +46,22 @@ const (
 	dayCeiling = 10_000 * neuron
 )
 
-// Never over, always used. The least of the ceiling that is billed is 99 %, but
-// where callers leave calls whose cost upstream tells nobody, as each of them
-// counts all that it may have cost. Whether Workers AI bills a broken-off stream
-// whole is not known: if it did, counting what was seen would pass the ceiling.
+// Never over, always used: what is billed stays below the ceiling and comes to
+// 99 % of it. Two kinds of days fall short of one of the two, by no more than is
+// said here. A call that is not streamed runs on when its caller leaves, and
+// nobody hears what it cost: it counts all that it may have cost, and so less is
+// billed. And whether Workers AI bills a broken-off stream whole is not known: if
+// it did, what was seen would be too little to count, and the ceiling would be
+// passed by what callers did not see, unless NEURONWARD_ABORTED=estimate.
 func TestNeverOverAlwaysUsed(t *testing.T) {
 	for _, d := range []randomDay{
 		{name: "all stay", exact: true, billed: 99},
 		{name: "streams are broken off", leavers: leaversOfStreams, billed: 99},
-		{name: "all calls are broken off", leavers: leaversOfAll, billed: 85},
+		{name: "all calls are broken off", leavers: leaversOfAll, billed: 80},
 		{name: "no max_tokens", unlimited: true, exact: true, billed: 99},
 		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
-		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 10},
-		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 85},
+		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 15},
+		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 80},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			least, most := 1000.0, 0.0
@@ -138,7 +141,7 @@ func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 			simulate = "3040"
 		case 1:
 			simulate = "5006"
-		case 2: // in the middle of the answer or after it
+		case 2, 3, 4: // in the middle of the answer or after it
 			if d.leavers == leaversOfAll || d.leavers == leaversOfStreams && stream {
 				time.AfterFunc(time.Duration(rng.IntN(size))*20*time.Millisecond, leave)
 			}
