@@ -132,23 +132,6 @@ func TestSettlementOfOtherEnds(t *testing.T) {
 			}
 		})
 	})
-	for name, answer := range map[string]http.HandlerFunc{
-		"a failure that reports its cost in the header": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cf-Ai-Neurons", "12.50")
-			answerJSON(500, `{"errors":[{"code":3043,"message":"Internal server error"}],"success":false}`)(w, r)
-		},
-		"a failure that reports its cost in the body": answerJSON(500, `{"errors":[{"code":3043,"message":"Internal server error"}],"success":false,"result":{"usage":{"neurons":12.5}}}`),
-	} {
-		t.Run(name, func(t *testing.T) {
-			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
-				g.post(chatPath, chat)
-				if s := g.close(); s.Account.Used != quota.FromFloat(12.5) {
-					t.Errorf("used %v", s.Account.Used)
-				}
-			})
-		})
-	}
 	t.Run("cut by the end of the process", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})

@@ -243,39 +243,14 @@ func TestMeterSimulator(t *testing.T) {
 	var call workersai.Call
 	sim := workersai.New(workersai.Options{OnCall: func(c workersai.Call) { call = c }})
 	const (
-		older  = "@cf/meta/llama-3.1-8b-instruct-fp8"
-		newer  = "@cf/qwen/qwen3-30b-a3b-fp8"
-		cached = "@cf/zai-org/glm-5.3-flash"
-	)
-	ask := `"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Tell me of neurons and what they cost"}]`
-	tools := `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"required"`
-	type situation struct{ name, path, body string }
-	var all []situation
-	for _, model := range []string{older, newer, cached} {
-		for _, stream := range []string{``, `,"stream":true`} {
-			for kind, more := range map[string]string{"": "", ", cut short": `,"max_tokens":3`, ", a call": tools} {
-				what := model + stream + kind
-				all = append(all,
-					situation{"run " + what, "run/" + model, `{` + ask + stream + more + `}`},
-					situation{"chat " + what, "v1/chat/completions", `{"model":"` + model + `",` + ask + stream + more + `}`},
-					situation{"messages " + what, "v1/messages", `{"model":"` + model + `",` + ask + stream + more + `}`},
-					situation{"responses " + what, "v1/responses", `{"model":"` + model + `","input":"Tell me of neurons"` + stream + strings.Replace(more, "max_tokens", "max_output_tokens", 1) + `}`},
-				)
-			}
-		}
-	}
-	picture := base64.StdEncoding.EncodeToString([]byte("a picture"))
-	all = append(all,
-		situation{"embeddings", "run/@cf/baai/bge-base-en-v1.5", `{"text":["one two","three"]}`},
-		situation{"embeddings, in meta", "run/@cf/qwen/qwen3-embedding-0.6b", `{"text":"one"}`},
-		situation{"reranker", "run/@cf/baai/bge-reranker-base", `{"query":"green apple","contexts":[{"text":"a red car"},{"text":"a green apple"}]}`},
-		situation{"an embedding model that ranks", "run/@cf/baai/bge-m3", `{"query":"apple","contexts":[{"text":"apple"}]}`},
-		situation{"translation", "run/@cf/meta/m2m100-1.2b", `{"text":"good day","target_lang":"fr"}`},
-		situation{"translation to Indian languages", "run/@cf/ai4bharat/indictrans2-en-indic-1B", `{"text":["good day"],"target_language":"tam_Taml"}`},
-		situation{"image to text", "run/@cf/moondream/moondream3.1-9B-A2B", `{"image":"data:image/png;base64,` + picture + `","prompt":"What is it?"}`},
+		older = testModel
+		newer = "@cf/qwen/qwen3-30b-a3b-fp8"
 	)
 	estimator := quota.NewEstimator(nil, quota.Bound)
-	for _, c := range all {
+	for _, c := range shapes() {
+		if !c.says {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			call = workersai.Call{}
 			m := meterOf(t, sim, c.path, c.body, "x-session-affinity", "s")
@@ -327,7 +302,7 @@ func TestMeterSimulator(t *testing.T) {
 		for _, c := range []struct{ path, model string }{
 			{"run/" + older, older}, {"run/" + newer, newer}, {"v1/chat/completions", older}, {"v1/chat/completions", newer}, {"v1/messages", older},
 		} {
-			m := meterOf(t, sim, c.path, `{"model":"`+c.model+`",`+ask+`,"stream":true}`, workersai.SimulateHeader, "midstream=end; after=9")
+			m := meterOf(t, sim, c.path, `{"model":"`+c.model+`",`+askOfNeurons+`,"stream":true}`, workersai.SimulateHeader, "midstream=end; after=9")
 			in, out := m.tokensSeen()
 			// The event that did not come was billed.
 			if out != call.Output-1 || in != 0 && in != call.Input {
@@ -340,8 +315,8 @@ func TestMeterSimulator(t *testing.T) {
 	})
 }
 
-// meterOf calls the simulator and meters its answer.
-func meterOf(t *testing.T, sim http.Handler, path, body string, header ...string) *meter {
+// answerOf calls the simulator.
+func answerOf(t testing.TB, sim http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
@@ -352,6 +327,13 @@ func meterOf(t *testing.T, sim http.Handler, path, body string, header ...string
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s %s: %d %s", path, body, w.Code, w.Body)
 	}
+	return w
+}
+
+// meterOf meters an answer of the simulator.
+func meterOf(t *testing.T, sim http.Handler, path, body string, header ...string) *meter {
+	t.Helper()
+	w := answerOf(t, sim, path, body, header...)
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 		return readStream(w.Body.String())
 	}
@@ -436,6 +418,12 @@ func FuzzMeter(f *testing.F) {
 		`]]]]`, `,`, `{"usage":}`, `1 2`, `"usage"`, "data: 1,\n\ndata:]\n\n",
 	} {
 		f.Add([]byte(seed), uint8(3))
+	}
+	sim := workersai.New(workersai.Options{})
+	for _, c := range shapes() {
+		if answer := answerOf(f, sim, c.path, c.body).Body.Bytes(); len(answer) < 64<<10 {
+			f.Add(answer, uint8(7))
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
 		same := func(how string, a, b *meter) {

@@ -77,12 +77,13 @@ func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
 	return p.guard.estimator.Cost(x.model, u)
 }
 
-// headerNeurons is what cf-ai-neurons says. Small calls are rounded to 0.00
-// there: that is no word on their cost. Neither is more than any call can cost.
+// headerNeurons is what a call cost at most by cf-ai-neurons, which is rounded to
+// a hundredth: half of that may have been cut off. Small calls are rounded to
+// 0.00: that is no word on their cost. Neither is more than any call can cost.
 func (x *exchange) headerNeurons() (float64, bool) {
-	const most = 1e9
+	const most, cut = 1e9, 0.005
 	n, err := strconv.ParseFloat(x.neurons, 64)
-	return n, err == nil && n > 0 && n < most
+	return max(n, min(n+cut, x.claim.reservation.Neurons().Float())), err == nil && n > 0 && n < most
 }
 
 // failed is what a failure costs, by its entry's charge. What upstream has
