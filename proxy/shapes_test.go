@@ -28,7 +28,8 @@ func shapes() []shape {
 	for _, model := range []string{testModel, "@cf/qwen/qwen3-30b-a3b-fp8", "@cf/zai-org/glm-5.3-flash"} {
 		for _, stream := range []string{``, `,"stream":true`} {
 			for _, kind := range []struct{ name, more string }{
-				{"", ""}, {", cut short", `,"max_tokens":3`},
+				{"", ""},
+				{", cut short", `,"max_tokens":3`},
 				{", a call", `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"required"`},
 			} {
 				what := model + stream + kind.name
