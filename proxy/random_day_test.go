@@ -60,7 +60,7 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "all calls are broken off", leavers: leaversOfAll, billed: 80},
 		{name: "no max_tokens", unlimited: true, exact: true, billed: 99},
 		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
-		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 15},
+		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 25},
 		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 80},
 	} {
 		t.Run(d.name, func(t *testing.T) {
