@@ -12,6 +12,9 @@ const (
 
 	// clockBound is the largest correction. A date further off is somebody's mistake.
 	clockBound = 24 * time.Hour
+
+	// clockLeap is how far ahead one date alone may set the clock. The day never goes back: one wrong date must not end it.
+	clockLeap = time.Minute
 )
 
 // clock tells the time by which days change: the machine's, corrected by the
@@ -26,7 +29,8 @@ type clock struct {
 	anchor  time.Time     // upstream's date; zero: none
 	at      time.Duration
 	skew    time.Duration // upstream's date less the store's clock, when last seen
-	behind  int           // dates in a row that were behind ours
+	doubted time.Time     // the last date, if it was not believed; zero: it was
+	doubtAt time.Duration // when it came
 }
 
 func newClock(wall func() time.Time) clock {
@@ -54,25 +58,28 @@ func (c *clock) agree(at time.Time) {
 	}
 }
 
-// observe takes a date of upstream. One that is ahead of ours counts at once,
-// one that is behind only when the next is as well: an answer may be late.
+// observe takes a date of upstream. One that is a little ahead of ours counts at
+// once. One that is far ahead, or behind, since an answer may be late, counts
+// only when the next one agrees with it.
 func (c *clock) observe(date time.Time) {
-	now, wall := c.now(), c.agreed()
+	now, wall, at := c.now(), c.agreed(), time.Since(c.started)
 	off := date.Sub(now)
 	if off.Abs() > clockBound && date.Sub(wall).Abs() > clockBound {
 		return
 	}
-	if off < -clockTolerance {
-		if c.behind++; c.behind < 2 {
+	if off < -clockTolerance || off > clockLeap {
+		expected := c.doubted.Add(at - c.doubtAt)
+		if c.doubted.IsZero() || date.Sub(expected).Abs() > clockTolerance {
+			c.doubted, c.doubtAt = date, at
 			return
 		}
 	}
-	c.behind = 0
+	c.doubted = time.Time{}
 	if off.Abs() <= clockTolerance {
 		// Upstream agrees: run on from our own time, which is finer.
 		date = now
 	}
-	c.anchor, c.at = date, time.Since(c.started)
+	c.anchor, c.at = date, at
 	c.skew = date.Sub(wall)
 	if c.skew.Abs() <= clockTolerance {
 		c.skew = 0

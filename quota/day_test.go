@@ -157,12 +157,38 @@ func TestAClockThatJumps(t *testing.T) {
 			off.Store(int64(-3 * time.Minute))
 			time.Sleep(12*time.Hour - time.Minute)
 			l.Observe(date(23, 59))
+			l.Observe(date(23, 59))
 			time.Sleep(time.Minute)
 		}, "2000-01-02"},
 		{"it is slow, and the correction outlasts a quiet night", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
 			off.Store(int64(-3 * time.Minute))
 			l.Observe(date(12, 0))
+			l.Observe(date(12, 0))
 			time.Sleep(12 * time.Hour)
+		}, "2000-01-02"},
+		{"it is a little slow: one date is enough", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			off.Store(int64(-50 * time.Second))
+			time.Sleep(12*time.Hour - time.Minute)
+			l.Observe(date(23, 59))
+			time.Sleep(time.Minute)
+		}, "2000-01-02"},
+		{"one date of tomorrow ends nothing", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(24, 1))
+			time.Sleep(time.Hour)
+			l.Observe(date(13, 0))
+			l.Observe(date(24, 1))
+			time.Sleep(time.Hour)
+		}, "2000-01-01"},
+		{"two dates of tomorrow that do not agree", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(24, 1))
+			l.Observe(date(25, 0))
+			time.Sleep(time.Minute)
+			l.Observe(date(25, 0)) // a minute ago it would have agreed
+		}, "2000-01-01"},
+		{"two that agree are the time", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+			l.Observe(date(24, 1))
+			time.Sleep(time.Minute)
+			l.Observe(date(24, 2))
 		}, "2000-01-02"},
 		{"it is fast: not yet", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
 			off.Store(int64(3 * time.Minute))
