@@ -71,6 +71,7 @@ type Estimate struct {
 	Neurons Neurons // to be reserved
 	Bound   Neurons // by the table alone, for Estimator.Learn
 	Known   bool    // the table has the model
+	Foreign bool    // the bound goes by what a recording says of itself, or by its size: the cost says nothing of the model
 }
 
 // An Estimator says what calls may cost. It is used by many goroutines at once.
@@ -112,6 +113,7 @@ func (e *Estimator) Estimate(r Request) Estimate {
 			one := e.Estimate(part)
 			sum.Neurons, sum.Bound = sum.Neurons.Add(one.Neurons), sum.Bound.Add(one.Bound)
 			sum.Known = sum.Known && one.Known
+			sum.Foreign = sum.Foreign || one.Foreign
 		}
 		return sum
 	}
@@ -135,7 +137,7 @@ func (e *Estimator) Estimate(r Request) Estimate {
 	factor := e.learnt.factor(r.Model, e.mode)
 	return Estimate{
 		Neurons: max(FromFloat(bound.Float()*factor), leastEstimate),
-		Bound:   bound, Known: known,
+		Bound:   bound, Known: known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0,
 	}
 }
 

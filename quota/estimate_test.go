@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/neuronward/neuronward/quota"
 )
@@ -162,6 +164,7 @@ func TestLearn(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
 	bound := quota.NewEstimator(nil, quota.Bound).Estimate(r).Bound
+	of := quota.Estimate{Bound: bound}
 	ratio := func(e *quota.Estimator) float64 {
 		got := e.Estimate(r)
 		if got.Bound != bound {
@@ -178,39 +181,76 @@ func TestLearn(t *testing.T) {
 	t.Run("bound: one call above it raises it, calls below change nothing", func(t *testing.T) {
 		e := quota.NewEstimator(nil, quota.Bound)
 		for range 1000 {
-			e.Learn(model, bound, bound/10)
+			e.Learn(model, of, bound/10)
 		}
 		near(ratio(e), 1, 1, "below")
-		e.Learn(model, bound, bound*3)
+		e.Learn(model, of, bound*3)
 		near(ratio(e), 3, 3.0001, "above")
-		e.Learn(model, bound, 1000*bound)
-		near(ratio(e), 100, 100, "absurd")
-		e.Learn("@cf/other/model", bound, bound*9)
-		e.Learn(model, 0, bound)
-		e.Learn(model, bound, -1)
-		near(ratio(e), 100, 100, "nonsense")
+		e.Learn(model, of, 1000*bound)
+		near(ratio(e), 3, 3.0001, "absurd, once")
+		e.Learn("@cf/other/model", of, bound*9)
+		e.Learn(model, quota.Estimate{}, bound)
+		e.Learn(model, quota.Estimate{Bound: bound, Foreign: true}, 5*bound)
+		e.Learn(model, of, -1)
+		near(ratio(e), 3, 3.0001, "nonsense")
+		e.Learn(model, of, 20*bound)
+		near(ratio(e), 20, 20.0001, "twice: as much as both agree on")
+		e.Learn(model, of, 2000*bound)
+		near(ratio(e), 100, 100, "no more than this")
+	})
+	t.Run("bound: what was seen once is forgotten after a day", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := quota.NewEstimator(nil, quota.Bound)
+			e.Learn(model, of, 3*bound)
+			time.Sleep(11 * time.Hour)
+			e.Learn(model, of, 5*bound)
+			near(ratio(e), 5, 5.0001, "both")
+			time.Sleep(2 * time.Hour)
+			e.Learn(model, of, 2*bound)
+			near(ratio(e), 5, 5.0001, "the next span")
+			time.Sleep(12 * time.Hour)
+			near(ratio(e), 2, 2.0001, "the span after that")
+			time.Sleep(12 * time.Hour)
+			near(ratio(e), 1, 1, "a day later")
+			e.Learn(model, of, 2*bound)
+			near(ratio(e), 2, 2.0001, "and it is no barrier")
+		})
+	})
+	t.Run("what a recording says of itself teaches nothing", func(t *testing.T) {
+		e := quota.NewEstimator(nil, quota.Bound)
+		const whisper = "@cf/openai/whisper"
+		for _, r := range []quota.Request{
+			{Model: whisper, AudioSeconds: 1}, {Model: whisper, AudioBytes: 1000},
+			{Model: whisper, Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
+		} {
+			before := e.Estimate(r)
+			e.Learn(whisper, before, 9*before.Bound)
+			if after := e.Estimate(r); after != before {
+				t.Errorf("%+v: %+v became %+v", r, before, after)
+			}
+		}
 	})
 	t.Run("expected: the 99th percentile", func(t *testing.T) {
 		e := quota.NewEstimator(nil, quota.Expected)
 		for range 99 {
-			e.Learn(model, bound, bound/10)
+			e.Learn(model, of, bound/10)
 		}
 		near(ratio(e), 1, 1, "too few")
 		for range 9000 {
-			e.Learn(model, bound, bound/10)
+			e.Learn(model, of, bound/10)
 		}
 		near(ratio(e), 0.1, 0.12, "all alike")
 		rng := rand.New(rand.NewPCG(5, 6))
 		for range 20_000 {
-			e.Learn(model, bound, quota.Neurons(float64(bound)*rng.Float64()))
+			e.Learn(model, of, quota.Neurons(float64(bound)*rng.Float64()))
 		}
 		near(ratio(e), 0.97, 1.2, "uniform")
 		for range 20_000 {
-			e.Learn(model, bound, bound/10)
+			e.Learn(model, of, bound/10)
 		}
 		near(ratio(e), 0.1, 0.12, "it forgets")
 		for range 20_000 {
-			e.Learn(model, bound, 0)
+			e.Learn(model, of, 0)
 		}
 		if got := ratio(e); got > 0.001 {
 			t.Errorf("%v times the bound where all cost nothing", got)

@@ -3,6 +3,7 @@ package quota
 import (
 	"math"
 	"sync"
+	"time"
 )
 
 const (
@@ -16,6 +17,13 @@ const (
 	mostLearnt = 512
 	mostFactor = 100
 
+	// A ratio above suspectRatio counts only once another one is seen.
+	suspectRatio = 10
+
+	// peakKept is how long the largest ratio counts at least; at most it is twice as long. Time decides, not calls: a model whose
+	// bound is a hundred times too high may get no more calls through.
+	peakKept = 12 * time.Hour
+
 	// Ratios are kept in steps of 2^(1/4), which a percentile is rounded up by, from 2^-16 to 2^7.
 	stepsADouble = 4
 	lowestStep   = -16 * stepsADouble
@@ -28,24 +36,54 @@ type learnt struct {
 	models map[string]*ratios
 }
 
-// ratios counts settled / bound of one model. most is the largest above 1.
+// ratios counts settled / bound of one model.
 type ratios struct {
-	most  float64
-	seen  uint32
-	steps [ratioSteps]uint32
+	peak    peak
+	suspect float64 // the largest above suspectRatio; 0: none
+	seen    uint32
+	steps   [ratioSteps]uint32
 }
 
-// Learn tells the estimator what a call cost whose cost Workers AI reported.
-// From the first call on that cost more than its bound, the bound of its model
-// is so much larger.
-func (e *Estimator) Learn(model string, bound, cost Neurons) {
-	if bound <= 0 || cost < 0 {
+// peak is the largest ratio of late: of the present span of peakKept, and of the
+// one before.
+type peak struct {
+	now, before float64
+	began       time.Time // the present span
+}
+
+func (p *peak) raise(ratio float64, at time.Time) {
+	if age := at.Sub(p.began); age >= peakKept {
+		p.before, p.now, p.began = p.now, 0, at
+		if age >= 2*peakKept {
+			p.before = 0
+		}
+	}
+	p.now = max(p.now, ratio)
+}
+
+// at is the peak by a time; 0: none.
+func (p *peak) at(at time.Time) float64 {
+	switch age := at.Sub(p.began); {
+	case age < peakKept:
+		return max(p.now, p.before)
+	case age < 2*peakKept:
+		return p.now
+	}
+	return 0
+}
+
+// Learn tells the estimator what a call cost whose cost Workers AI reported and
+// whose estimate it was. From the first call on that cost more than its bound,
+// the bound of its model is so much larger, for half a day at least and a day at
+// most. A cost beyond ten times the bound is believed when it is seen twice.
+func (e *Estimator) Learn(model string, of Estimate, cost Neurons) {
+	if of.Bound <= 0 || of.Foreign || cost < 0 {
 		return
 	}
-	e.learnt.add(model, float64(cost)/float64(bound))
+	e.learnt.add(model, float64(cost)/float64(of.Bound), time.Now())
 }
 
-func (l *learnt) add(model string, ratio float64) {
+func (l *learnt) add(model string, ratio float64, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.models[model]
@@ -59,7 +97,16 @@ func (l *learnt) add(model string, ratio float64) {
 		r = &ratios{}
 		l.models[model] = r
 	}
-	r.most = max(r.most, min(ratio, mostFactor))
+	if ratio > suspectRatio {
+		believed := min(r.suspect, ratio)
+		r.suspect = max(r.suspect, ratio)
+		if ratio = believed; ratio == 0 {
+			return
+		}
+	}
+	if ratio > 1 {
+		r.peak.raise(min(ratio, mostFactor), now)
+	}
 	if r.seen == halveAt {
 		r.seen = 0
 		for i := range r.steps {
@@ -91,7 +138,10 @@ func (l *learnt) factor(model string, mode EstimateMode) float64 {
 	if mode == Expected && r.seen >= enoughSeen {
 		return r.percentile(0.99)
 	}
-	return max(1, r.most)
+	if r.peak.began.IsZero() {
+		return 1
+	}
+	return max(1, r.peak.at(time.Now()))
 }
 
 // percentile is the least step that the share q of what was seen does not pass.
