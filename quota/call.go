@@ -75,11 +75,18 @@ type Decision struct {
 	Used      Neurons // settled today
 	Reserved  Neurons // by calls in flight
 	Limit     Neurons
-	Remaining Neurons // Limit less used, reserved and lost; never negative
+	Lost      Neurons   // held by holders that died
+	Remaining Neurons   // Limit less used, reserved and lost; never negative
+	At        time.Time // of the decision, by the ledger's clock
 	ResetsAt  time.Time
 	RetryAt   time.Time     // when a latched account is tried again; zero: not known
+	Late      bool          // the account is latched although its reset has passed
 	Waited    time.Duration // for neurons
 }
+
+// Left returns what may still be spent today, if all calls in flight cost
+// nothing; never negative.
+func (d Decision) Left() Neurons { return max(0, d.Limit-d.Used-d.Lost) }
 
 // OK reports whether the call may be made.
 func (d Decision) OK() bool { return d.Outcome == Allowed }

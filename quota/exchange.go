@@ -107,6 +107,9 @@ func (l *Ledger) exchange(ctx context.Context) error {
 	l.failure = nil
 	l.clock.agree(s.Time)
 	if l.day == r.Day {
+		if l.joined { // before, it is not known since when others have spent it
+			l.spending.add(now, s.Balances[0].Spent-r.Claims[0].Spent-l.account.others.Spent)
+		}
 		for i, c := range r.Claims {
 			l.pots[i].answered(c, raised[i], s.Granted[i], s.Balances[i], s.Holders)
 		}

@@ -13,6 +13,13 @@ const (
 	// A probe that ended without saying anything, as a timeout does, is followed by another after this.
 	unclearPause = 5 * time.Second
 
+	// A refusal so early in the day, after less than half of what is given was spent, says that the reset is late rather than that
+	// the day is spent. One was seen at 00:44 after some 2,800 neurons.
+	lateReset = time.Hour
+
+	// given is what Workers AI gives each account a day; it refuses nothing for the sake of another figure.
+	given = 10_000 * OneNeuron
+
 	probeLease = "probe"
 )
 
@@ -34,14 +41,27 @@ func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 // late reports whether the reset that the latch waits for has passed.
 func (g *gate) late(now time.Time) bool { return !now.Before(g.latch.Until) }
 
-// shutFrom sets the latch.
+// shutFrom sets the latch. One that was set after the reset that it waits for
+// says that the reset is late.
 func (g *gate) shutFrom(latch Latch, probe time.Duration) {
 	g.latch = latch
 	g.probing = false
 	g.pause = 0
 	g.next = time.Time{}
-	if probe > 0 {
+	switch {
+	case latch.At.After(latch.Until):
+		g.refusedAgain(latch.At)
+	case probe > 0 && latch.At.Before(latch.Until):
 		g.next = latch.At.Add(probe)
+	}
+}
+
+// newDay lets one call try at once where a late reset was waited for: there has
+// been another since.
+func (g *gate) newDay(now time.Time) {
+	if g.late(now) {
+		g.pause = 0
+		g.next = time.Time{}
 	}
 }
 
@@ -101,6 +121,8 @@ func (g *gate) refusedAgain(now time.Time) {
 // are refused from now on but for one probe every Options.Probe, over all
 // holders. After the reset one call is sent first while others wait for its
 // outcome; if that one is refused too, the next follows after growing pauses.
+// So it does where the account was not latched, when the day has only begun and
+// little of it was spent: then the reset is late.
 func (l *Ledger) Latch(until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,11 +131,49 @@ func (l *Ledger) Latch(until time.Time) {
 	}
 	now := l.clock.now()
 	l.roll(now)
+	l.shutGate(now, until, l.gate.probing)
+}
+
+// Refused says what Latch says, of this call. A call of a day that is over says
+// nothing of the new one: one call is sent first, as after every reset of a
+// latched account. It does not settle.
+func (r *Reservation) Refused() {
+	l := r.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.o.Mode == Off {
+		return
+	}
+	now := l.clock.now()
+	l.roll(now)
+	if r.day == l.day {
+		l.shutGate(now, time.Time{}, r.probe)
+		return
+	}
+	if g := &l.gate; !g.latch.Set {
+		over := l.day.Start()
+		g.shutFrom(Latch{Set: true, At: over, Until: over}, l.o.Probe)
+		g.change = LatchChange{Set: g.latch}
+		l.kick()
+	}
+}
+
+// shutGate shuts the gate at now until the reset, or for longer if that has
+// passed. probe says that it was a probe that found it shut.
+func (l *Ledger) shutGate(now, until time.Time, probe bool) {
 	g := &l.gate
-	if g.latch.Set && g.late(now) {
+	switch {
+	case g.latch.Set && g.late(now):
+		if !probe && g.pause > unclearPause {
+			return // it was sent before the gate was shut, and says nothing new
+		}
 		g.latch.At = stamp(now)
 		g.refusedAgain(now)
-	} else {
+	case !g.latch.Set && until.IsZero() && l.resetIsLate(now):
+		// A millisecond late at least, so that all holders can tell.
+		over := l.day.Start()
+		g.shutFrom(Latch{Set: true, At: stamp(later(now, over.Add(time.Millisecond))), Until: over}, l.o.Probe)
+	default:
 		if until.IsZero() || until.Before(now) {
 			until = l.day.End()
 		}
@@ -129,6 +189,23 @@ func (l *Ledger) Latch(until time.Time) {
 		l.serve(now)
 	}
 	l.kick()
+}
+
+// resetIsLate reports whether a refusal at now rather says that Workers AI has not
+// begun the new day.
+func (l *Ledger) resetIsLate(now time.Time) bool {
+	most := Neurons(given)
+	if limit := l.account.limit; limit > 0 {
+		most = min(most, limit)
+	}
+	return now.Sub(l.day.Start()) < lateReset && l.account.gone() < most/2
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // Unlatch opens the gate: Workers AI took a call.
@@ -147,14 +224,17 @@ func (l *Ledger) Unlatch() {
 // shut is the decision on a call that finds the gate shut.
 func (l *Ledger) shut(w *waiter, now time.Time) Decision {
 	w.pot = l.account
-	d := l.decision(LatchShut, w)
+	d := l.decision(LatchShut, w, now)
 	d.RetryAt = l.gate.next
 	if until := l.gate.latch.Until; until.After(now) {
 		d.ResetsAt = until
 		if d.RetryAt.IsZero() {
 			d.RetryAt = until
 		}
+		return d
 	}
+	d.Late = true
+	d.RetryAt = later(d.RetryAt, now.Add(unclearPause))
 	return d
 }
 
@@ -172,12 +252,12 @@ func (l *Ledger) reserveLatched(ctx context.Context, w waiter) (*Reservation, De
 	case g.due(now):
 		// Whatever becomes of this try, the next comes later.
 		g.probing = true
-		latch, ttl := g.latch, l.o.Probe
+		latch, ttl, day := g.latch, l.o.Probe, l.day
 		if g.late(now) {
 			ttl = max(g.pause, unclearPause)
 		}
 		l.mu.Unlock()
-		ours, err := l.lease(ctx, ttl)
+		ours, err := l.lease(ctx, day, ttl)
 		l.mu.Lock()
 		now = l.clock.now()
 		l.roll(now)
@@ -204,7 +284,7 @@ func (l *Ledger) reserveLatched(ctx context.Context, w waiter) (*Reservation, De
 		if res == nil && w.probe {
 			g.probing = false
 		}
-		return res, l.decision(outcome, &w), nil
+		return res, l.decision(outcome, &w, now), nil
 	}
 	if l.closed {
 		l.mu.Unlock()
@@ -213,8 +293,11 @@ func (l *Ledger) reserveLatched(ctx context.Context, w waiter) (*Reservation, De
 	return l.await(ctx, w) // unlocks
 }
 
-func (l *Ledger) lease(ctx context.Context, ttl time.Duration) (bool, error) {
+// lease asks whether this holder is the one who probes. Each day has a lease of
+// its own, so that the one of the evening does not hold up the first call after
+// the reset.
+func (l *Ledger) lease(ctx context.Context, day Day, ttl time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
 	defer cancel()
-	return l.o.Store.Lease(ctx, probeLease, ttl)
+	return l.o.Store.Lease(ctx, probeLease+" "+day.String(), ttl)
 }

@@ -124,11 +124,144 @@ func TestALateReset(t *testing.T) {
 	})
 }
 
+// A refusal of yesterday's call says that yesterday was spent: it makes one call
+// go first, and no more.
+func TestTheLatchIsOfTheDayOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: before(time.Second)})
+		late, later := take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n})
+		time.Sleep(time.Second + 100*time.Millisecond)
+		late.Refused()
+		late.Release()
+		s := l.Snapshot()
+		if midnight := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !s.Latch.Set || !s.Latch.Until.Equal(midnight) || !s.ExhaustedAt.IsZero() {
+			t.Fatalf("%+v, exhausted at %v", s.Latch, s.ExhaustedAt)
+		}
+		probe := take(t, l, quota.Call{Estimate: n})
+		if !probe.Probe() {
+			t.Fatal("the first call is not a probe")
+		}
+		other := ask(t.Context(), l, quota.Call{Estimate: n})
+		other.mustWait(t)
+		later.Refused() // changes nothing any more
+		later.Release()
+		other.mustWait(t)
+		time.Sleep(time.Second)
+		probe.Accepted()
+		other.must(t, quota.Allowed, time.Second)
+	})
+}
+
+// Refused just after midnight, after little was spent, though nobody had noticed
+// that yesterday was spent.
+func TestALateResetThatNothingForetold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := before(0)
+		store := quota.NewMemory(now)
+		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now}
+		l, other := open(t, o), open(t, o)
+		spend(t, l, 40*n)
+		flying := []*quota.Reservation{take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n})}
+		for _, r := range flying { // what was sent at once is refused at once, and is one refusal
+			r.Refused()
+			r.Release()
+		}
+		time.Sleep(time.Second)
+		for _, l := range []*quota.Ledger{l, other} {
+			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !d.Late || wait != 59*time.Second || d.ResetsAt.Day() != 3 {
+				t.Errorf("%+v: the next in %v", d, wait)
+			}
+		}
+		if _, retry := l.Reset(); retry.Round(time.Second) != 59*time.Second {
+			t.Errorf("it may be asked again in %v", retry)
+		}
+		time.Sleep(time.Minute)
+		for _, minutes := range []time.Duration{2, 4, 8, 16, 30, 30} {
+			probe := take(t, l, quota.Call{Estimate: n})
+			probe.Refused()
+			probe.Release()
+			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !probe.Probe() || wait != minutes*time.Minute {
+				t.Errorf("probe %v, the next in %v, want %d min", probe.Probe(), wait, minutes)
+			}
+			time.Sleep(minutes*time.Minute + time.Second)
+		}
+		probe := take(t, l, quota.Call{Estimate: n})
+		probe.Accepted()
+		spend(t, l, n)
+	})
+}
+
+// What says that the day is spent, rather than that the reset is late.
+func TestARefusalThatIsNoLateReset(t *testing.T) {
+	for name, c := range map[string]struct {
+		into  time.Duration
+		spent quota.Neurons
+		late  bool
+	}{
+		"the day has just begun":      {time.Minute, 49 * n, true},
+		"as it was seen":              {44 * time.Minute, 28 * n, true},
+		"much was spent":              {time.Minute, 50 * n, false},
+		"the day has long begun":      {time.Hour, 0, false},
+		"just before it has for long": {time.Hour - time.Second, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := open(t, quota.Options{Limit: 100 * n, Probe: 30 * time.Minute, Now: before(-c.into)})
+				spend(t, l, c.spent)
+				l.Latch(time.Time{})
+				d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+				want := 30 * time.Minute
+				if c.late {
+					want = time.Minute
+				}
+				if wait := d.RetryAt.Sub(d.At).Round(time.Second); d.Late != c.late || wait != want {
+					t.Errorf("late %v, the next in %v", d.Late, wait)
+				}
+				if s := l.Snapshot(); s.ExhaustedAt.IsZero() != c.late {
+					t.Errorf("exhausted at %v", s.ExhaustedAt)
+				}
+			})
+		})
+	}
+}
+
+// The pauses of a reset that stayed out all day end with the next one, and so
+// does the lease of the evening's probe.
+func TestTheNextResetIsTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, quota.Options{Limit: 100 * n, Now: before(10 * time.Minute)})
+		l.Latch(time.Time{})
+		refuse := func() {
+			t.Helper()
+			probe := take(t, l, quota.Call{Estimate: n})
+			if !probe.Probe() {
+				t.Fatal("it is not a probe")
+			}
+			probe.Refused()
+			probe.Release()
+			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		}
+		time.Sleep(10 * time.Minute)
+		for range 24*2 + 4 { // growing pauses, then every half hour, the last at 23:51
+			refuse()
+			time.Sleep(time.Until(time.Now().Add(30*time.Minute + time.Second)))
+		}
+		for l.Snapshot().Day.String() != "2000-01-03" {
+			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			time.Sleep(time.Second)
+		}
+		refuse()
+	})
+}
+
 // A holder that is told by another one, and one prober for both.
 func TestTheLatchReachesAllHolders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
-		o := quota.Options{Store: store, Limit: 100 * n, Probe: 30 * time.Minute, Wait: time.Second}
+		noon := before(12 * time.Hour)
+		store := quota.NewMemory(noon)
+		o := quota.Options{Store: store, Limit: 100 * n, Probe: 30 * time.Minute, Wait: time.Second, Now: noon}
 		a, b := open(t, o), open(t, o)
 		waits := make(chan struct{})
 		go func() {

@@ -25,25 +25,27 @@ type Ledger struct {
 
 	exchanging sync.Mutex // held during an exchange, taken before mu
 
-	mu      sync.Mutex
-	clock   clock
-	day     Day
-	dayEnd  int64 // Unix time of the next day
-	account *pot
-	pots    []*pot // the account first
-	byName  map[Pot]*pot
-	queue   queue
-	rows    map[RecordKey]*row
-	over    []Report // days that have ended, still to be published
-	gate    gate
-	seq     uint64
-	joined  bool // an exchange was answered
-	flying  int  // reservations that are not settled
-	idle    chan struct{}
-	trim    bool // an exchange is due within trimDelay
-	closed  bool
-	failure error // of the last exchange
-	failed  int64 // exchanges that failed
+	mu       sync.Mutex
+	clock    clock
+	day      Day
+	dayEnd   int64 // Unix time of the next day
+	account  *pot
+	pots     []*pot // the account first
+	byName   map[Pot]*pot
+	queue    queue
+	rows     map[RecordKey]*row
+	over     []Report // days that have ended, still to be published
+	gate     gate
+	spent    time.Time // when the day was found spent; zero: it is not
+	spending spending
+	seq      uint64
+	joined   bool // an exchange was answered
+	flying   int  // reservations that are not settled
+	idle     chan struct{}
+	trim     bool // an exchange is due within trimDelay
+	closed   bool
+	failure  error // of the last exchange
+	failed   int64 // exchanges that failed
 }
 
 // New returns a Ledger on o.Store, after a first exchange with it. That the
@@ -63,6 +65,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l.day = DayOf(now)
 	l.dayEnd = l.day.End().Unix()
 	l.account = l.pot(Account, o.Limit)
+	l.spending.begin(now)
 	_ = l.exchange(ctx) // Healthy tells
 	if day := DayOf(l.clock.now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.
@@ -115,7 +118,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	if l.o.Mode != Enforce {
 		defer l.mu.Unlock()
 		res := l.debit(&w)
-		return res, l.observed(&w), nil
+		return res, l.observed(&w, now), nil
 	}
 	if l.gate.latch.Set {
 		l.mu.Unlock()
@@ -125,7 +128,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	if !short {
 		defer l.mu.Unlock()
 		res := l.debitIf(outcome, &w)
-		return res, l.decision(outcome, &w), nil
+		return res, l.decision(outcome, &w, now), nil
 	}
 	return l.await(ctx, w) // unlocks
 }
@@ -179,7 +182,7 @@ func (l *Ledger) debitIf(o Outcome, w *waiter) *Reservation {
 
 // debit makes the reservation of w.
 func (l *Ledger) debit(w *waiter) *Reservation {
-	r := &Reservation{l: l, pots: w.pots, row: l.row(w.call), neurons: w.call.Estimate, probe: w.probe}
+	r := &Reservation{l: l, pots: w.pots, row: l.row(w.call), neurons: w.call.Estimate, day: l.day, probe: w.probe}
 	for _, p := range w.pots {
 		if p != nil {
 			p.debit(r.neurons)
@@ -194,7 +197,7 @@ func (l *Ledger) debit(w *waiter) *Reservation {
 }
 
 // observed is the decision on a call that passes anyway.
-func (l *Ledger) observed(w *waiter) Decision {
+func (l *Ledger) observed(w *waiter, now time.Time) Decision {
 	would := Allowed
 	if l.o.Mode == Observe {
 		// The call is in its pots already: what is judged is whether they still are within their ceilings.
@@ -214,13 +217,13 @@ func (l *Ledger) observed(w *waiter) Decision {
 			would, w.pot = LatchShut, l.account
 		}
 	}
-	d := l.decision(Allowed, w)
+	d := l.decision(Allowed, w, now)
 	d.Would = would
 	return d
 }
 
 // decision describes how things stand for w.
-func (l *Ledger) decision(o Outcome, w *waiter) Decision {
+func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	p := w.pot
 	if p == nil {
 		p = l.account
@@ -232,11 +235,15 @@ func (l *Ledger) decision(o Outcome, w *waiter) Decision {
 	}
 	d := Decision{
 		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe,
-		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Remaining: p.remaining(),
-		ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
+		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Lost: p.others.Lost, Remaining: p.remaining(),
+		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
 	}
 	if !w.since.IsZero() {
 		d.Waited = time.Since(w.since)
+	}
+	// A call that is larger than what is left says nothing of the day, unless hardly anything is left.
+	if o == Exhausted && p == l.account && d.Left() <= p.limit/100 {
+		l.foundSpent(now)
 	}
 	return d
 }
@@ -258,12 +265,15 @@ func (l *Ledger) roll(now time.Time) {
 	}
 	l.day = DayOf(now)
 	l.dayEnd = l.day.End().Unix()
+	l.spent = time.Time{}
+	l.gate.newDay(now)
 	l.kick()
 }
 
-// Observe takes the Date of an answer of upstream, by which the ledger corrects
-// its clock. A date more than a day away from the machine's clock is ignored;
-// the ledger's day never goes back.
+// Observe takes the Date of an answer that upstream has just made, by which the
+// ledger corrects its clock. A date more than a day away from the machine's
+// clock is ignored, one more than a minute ahead until the next answer's agrees
+// with it; the ledger's day never goes back.
 func (l *Ledger) Observe(date time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -160,6 +160,10 @@ func TestDecisions(t *testing.T) {
 				if want.Pot == "" {
 					want.Pot = quota.Account
 				}
+				if !d.At.Equal(reset.Add(-24 * time.Hour)) {
+					t.Errorf("decided at %v", d.At)
+				}
+				d.At = time.Time{}
 				if d != want {
 					t.Errorf("\n got %+v\nwant %+v", d, want)
 				}

@@ -8,6 +8,7 @@ type Reservation struct {
 	pots    [2]*pot
 	row     *row
 	neurons Neurons
+	day     Day // on which it was made
 	probe   bool
 	done    bool // under l.mu
 }
@@ -56,6 +57,10 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 			p.credit(r.neurons, cost)
 			l.freed(p)
 		}
+	}
+	l.spending.add(now, cost)
+	if a := l.account; a.limit > 0 && a.gone() >= a.limit {
+		l.foundSpent(now)
 	}
 	r.row.flying--
 	if counts {

@@ -16,6 +16,8 @@ type Snapshot struct {
 	ResetsAt      time.Time
 	Latch         Latch
 	RetryAt       time.Time // of the next probe; zero: none is planned
+	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
+	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
 	Holders       int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
@@ -40,8 +42,10 @@ type Standing struct {
 func (l *Ledger) Snapshot() Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.roll(l.clock.now())
+	now := l.clock.now()
+	l.roll(now)
 	s := Snapshot{
+		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
 		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.account.holders,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
@@ -60,6 +64,24 @@ func (p *pot) standing() Standing {
 		Pot: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
 		Held: p.others.Held + p.held, Lost: p.others.Lost, Remaining: p.remaining(),
 	}
+}
+
+// Mode returns what the ledger does with a call that does not fit.
+func (l *Ledger) Mode() Mode { return l.o.Mode }
+
+// Reset returns when the day ends, and in how long Workers AI may be asked again
+// once it has said that the day is spent: at the end of the day, but earlier
+// where the last reset is late.
+func (l *Ledger) Reset() (at time.Time, retry time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.now()
+	l.roll(now)
+	at = l.day.End()
+	if g := &l.gate; g.latch.Set && g.late(now) {
+		return at, max(g.next.Sub(now), unclearPause)
+	}
+	return at, at.Sub(now)
 }
 
 // Healthy returns nil, or why the last exchange with the store failed.

@@ -76,7 +76,7 @@ func (l *Ledger) await(ctx context.Context, w0 waiter) (*Reservation, Decision, 
 			if w.done {
 				return w.res, w.decision, w.err
 			}
-			l.finish(w, nil, l.decision(Contended, w), ctx.Err())
+			l.finish(w, nil, l.decision(Contended, w, l.clock.now()), ctx.Err())
 			l.serve(l.clock.now()) // nothing is set aside for it any more
 			return nil, w.decision, w.err
 		}
@@ -102,9 +102,9 @@ func (l *Ledger) serve(now time.Time) {
 		switch {
 		case !short:
 			res := l.debitIf(outcome, w)
-			l.finish(w, res, l.decision(outcome, w), nil)
+			l.finish(w, res, l.decision(outcome, w, now), nil)
 		case w.expired && w.seen:
-			l.finish(w, nil, l.decision(outcome, w), nil)
+			l.finish(w, nil, l.decision(outcome, w, now), nil)
 		case w.aged:
 			for i, p := range w.pots {
 				if w.short[i] {

@@ -1,0 +1,143 @@
+package quota_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+func TestWhenTheDayWasFoundSpent(t *testing.T) {
+	const zero = time.Duration(-1)
+	for name, c := range map[string]struct {
+		test func(t *testing.T, l *quota.Ledger)
+		want time.Duration // after noon
+	}{
+		"nothing was spent": {func(*testing.T, *quota.Ledger) {}, zero},
+		"a call larger than what is left": {func(t *testing.T, l *quota.Ledger) {
+			refused(t, l, quota.Call{Estimate: 101 * n}, quota.Exhausted)
+		}, zero},
+		"a client's budget": {func(t *testing.T, l *quota.Ledger) {
+			refused(t, l, quota.Call{Estimate: 2 * n, Client: "x", ClientLimit: n}, quota.Exhausted)
+		}, zero},
+		"to the last millionth": {func(t *testing.T, l *quota.Ledger) {
+			time.Sleep(time.Minute)
+			spend(t, l, 100*n)
+			time.Sleep(time.Minute)
+			refused(t, l, quota.Call{Estimate: n}, quota.Exhausted)
+		}, time.Minute},
+		"what is left is too little for a call": {func(t *testing.T, l *quota.Ledger) {
+			spend(t, l, 99*n)
+			time.Sleep(time.Minute)
+			refused(t, l, quota.Call{Estimate: 2 * n}, quota.Exhausted)
+			time.Sleep(time.Minute)
+			refused(t, l, quota.Call{Estimate: 2 * n}, quota.Exhausted)
+		}, time.Minute},
+		"latched": {func(t *testing.T, l *quota.Ledger) {
+			time.Sleep(time.Minute)
+			flying := take(t, l, quota.Call{Estimate: 100 * n})
+			l.Latch(time.Time{})
+			time.Sleep(time.Minute)
+			flying.Settle(settle(100 * n))
+		}, time.Minute},
+		"latched and opened": {func(_ *testing.T, l *quota.Ledger) {
+			l.Latch(time.Time{})
+			l.Unlatch()
+		}, zero},
+		"until the next day": {func(t *testing.T, l *quota.Ledger) {
+			spend(t, l, 100*n)
+			time.Sleep(12 * time.Hour)
+		}, zero},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := open(t, quota.Options{Limit: 100 * n, Now: before(12 * time.Hour)})
+				c.test(t, l)
+				s := l.Snapshot()
+				var want time.Time
+				if c.want != zero {
+					want = time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC).Add(c.want)
+				}
+				if !s.ExhaustedAt.Equal(want) {
+					t.Errorf("exhausted at %v, want %v", s.ExhaustedAt, want)
+				}
+				if c.want != zero && !s.ExpectedAt.Equal(want) {
+					t.Errorf("it was to be spent at %v, and is", s.ExpectedAt)
+				}
+			})
+		})
+	}
+}
+
+func TestForecast(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, a, b *quota.Ledger)
+		want time.Duration // from then on; 0: not before the reset
+		ceil quota.Neurons
+	}{
+		{"nothing is spent", func(*testing.T, *quota.Ledger, *quota.Ledger) {}, 0, 1000 * n},
+		{"no ceiling", func(t *testing.T, a, _ *quota.Ledger) { spend(t, a, 1000*n) }, 0, 0},
+		{"one a minute lasts", func(t *testing.T, a, _ *quota.Ledger) { each(t, a, 120, n) }, 0, 1000 * n},
+		{"two a minute do not", func(t *testing.T, a, _ *quota.Ledger) { each(t, a, 120, 2*n) }, 380 * time.Minute, 1000 * n},
+		{"of another process, too", func(t *testing.T, a, b *quota.Ledger) {
+			for range 120 {
+				spend(t, a, n)
+				spend(t, b, n)
+				time.Sleep(time.Minute)
+			}
+		}, 380 * time.Minute, 1000 * n},
+		{"the first minute is a minute", func(t *testing.T, a, _ *quota.Ledger) { spend(t, a, 100*n) }, 9 * time.Minute, 1000 * n},
+		{"a burst an hour ago", func(t *testing.T, a, _ *quota.Ledger) {
+			spend(t, a, 900*n)
+			time.Sleep(time.Hour)
+		}, 0, 1000 * n},
+		{"what is new weighs more", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 30, n)
+			each(t, a, 30, 5*n)
+		}, 205 * time.Minute, 1000 * n}, // four a minute rather than three: 820 are left
+		{"the last hour of a day", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 30, 2*n)
+		}, 0, 1000 * n},
+		{"the evening's rate in the night", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 59, 2*n)
+			time.Sleep(time.Minute)
+			spend(t, a, 2*n)
+		}, 499 * time.Minute, 1000 * n},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := quota.Options{Limit: c.ceil, Now: before(12 * time.Hour)}
+				if strings.Contains(c.name, "evening") || strings.Contains(c.name, "last hour") {
+					o.Now = before(time.Hour)
+				}
+				o.Store = quota.NewMemory(o.Now)
+				a, b := open(t, o), open(t, o)
+				c.test(t, a, b)
+				time.Sleep(2 * quota.Heartbeat)
+				s := a.Snapshot()
+				if (c.want == 0) != s.ExpectedAt.IsZero() {
+					t.Fatalf("spent at %v, want in %v", s.ExpectedAt, c.want)
+				}
+				if c.want == 0 {
+					return
+				}
+				in := s.ExpectedAt.Sub(o.Now())
+				if off := (in - c.want).Abs(); off > c.want/20+15*time.Second {
+					t.Errorf("spent in %v, want %v", in, c.want)
+				}
+			})
+		})
+	}
+}
+
+// each spends amount a minute, for as many minutes.
+func each(t *testing.T, l *quota.Ledger, minutes int, amount quota.Neurons) {
+	t.Helper()
+	for range minutes {
+		spend(t, l, amount)
+		time.Sleep(time.Minute)
+	}
+}
