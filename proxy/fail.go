@@ -131,8 +131,7 @@ func (p *Proxy) attribute(x *exchange, f *normalize.Failure, status int) *normal
 			f.OursRefused()
 		}
 	case normalize.AccountLimited:
-		f.ResetsAt = nextMidnight(time.Now())
-		f.RetryAfter = time.Until(f.ResetsAt)
+		f.ResetsAt, f.RetryAfter = p.reset(x)
 	default:
 		if p.token() != "" {
 			f.OursRefused()

@@ -32,6 +32,7 @@ type claim struct {
 	estimate    quota.Estimate
 	call        quota.Call
 	decision    quota.Decision
+	decided     time.Time          // when, by the machine's monotonic clock
 	reservation *quota.Reservation // nil: the call is not metered
 	meter       *meter             // nil: nobody is asked what the call cost
 	poll        string             // request id of a batch that is polled
@@ -63,7 +64,7 @@ func (p *Proxy) reserve(x *exchange) error {
 	x.lap()
 	res, d, err := g.ledger.Reserve(x.ctx, c.call)
 	x.resume()
-	c.decision = d
+	c.decision, c.decided = d, x.mark
 	switch {
 	case errors.Is(err, quota.ErrClosed):
 		return refuse(normalize.ShuttingDown, "", "")
@@ -86,7 +87,7 @@ func (p *Proxy) reserve(x *exchange) error {
 // refusePlan refuses a model that the free plan does not have; in observe mode
 // it only counts.
 func (p *Proxy) refusePlan(x *exchange) error {
-	if p.guard.ledger.Snapshot().Mode != quota.Enforce {
+	if p.guard.ledger.Mode() != quota.Enforce {
 		p.metrics.Preempted("plan", "observe")
 		return nil
 	}
@@ -130,30 +131,65 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 		f.Limit.Name, f.Limit.Client = "client", x.client
 	}
 	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
+	f.RetryAfter = d.ResetsAt.Sub(d.At)
 	switch d.Outcome {
 	case quota.LatchShut:
-		f.Code, f.RetryAfter = normalize.AccountLimited, time.Until(d.ResetsAt)
+		f.Code = normalize.AccountLimited
+		if d.Late {
+			f.RetryAfter = d.RetryAt.Sub(d.At)
+			f.Message = "Workers AI still says that the account's daily allocation is used up, although a new day has begun, so this call was not sent. The next call is let through to see at " +
+				d.RetryAt.UTC().Format(time.RFC3339) + "."
+			break
+		}
 		f.Message = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " + resets
 	case quota.PriorityFloor:
-		f.Code, f.RetryAfter = normalize.PriorityFloor, time.Until(d.ResetsAt)
+		f.Code = normalize.PriorityFloor
 		f.Message = "What is left of the day's " + neurons(d.Limit) + " neurons is kept for calls of a higher priority. " + resets
 	case quota.Contended:
-		f.Code, f.ResetsAt = normalize.QuotaContended, time.Time{}
-		f.Message = fmt.Sprintf("Calls in flight hold the neurons that this call may need: %s used and %s reserved of %s, this call may need %s. It may fit when they end.",
-			neurons(d.Used), neurons(d.Reserved), neurons(d.Limit), neurons(d.Estimate))
+		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, 0
+		f.Message = fmt.Sprintf("Calls in flight hold the neurons that this call may need: %s and %s reserved of %s, this call may need %s. It may fit when they end.",
+			used(d), neurons(d.Reserved), neurons(d.Limit), neurons(d.Estimate))
 	default:
-		f.Code, f.RetryAfter = normalize.AccountLimited, time.Until(d.ResetsAt)
+		f.Code = normalize.AccountLimited
 		if d.Pot != quota.Account {
 			f.Code = normalize.ClientBudgetExhausted
 		}
-		if left := d.Limit - d.Used; left > d.Limit/100 {
-			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. %s allows no more today: %s used. A smaller max_tokens or a shorter prompt may fit. %s",
-				neurons(d.Estimate), neurons(left), whose, neurons(d.Used), resets)
+		if left := d.Left(); left > d.Limit/100 {
+			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. %s allows no more today: %s. %s%s",
+				neurons(d.Estimate), neurons(left), whose, used(d), smaller(&x.claim.request), resets)
 		} else {
-			f.Message = fmt.Sprintf("%s is reached: %s used, this call may need %s. %s", whose, neurons(d.Used), neurons(d.Estimate), resets)
+			f.Message = fmt.Sprintf("%s is reached: %s, this call may need %s. %s", whose, used(d), neurons(d.Estimate), resets)
 		}
 	}
 	return f
+}
+
+// used tells what of a pot cannot come back today.
+func used(d quota.Decision) string {
+	if d.Lost == 0 {
+		return neurons(d.Used) + " used"
+	}
+	return neurons(d.Used) + " used, " + neurons(d.Lost) + " held by processes that have ended"
+}
+
+// smaller says what may make a call fit into what is left, "" where nothing
+// does.
+func smaller(r *quota.Request) string {
+	if len(r.Parts) > 0 {
+		return "A smaller batch may fit. "
+	}
+	switch r.Task {
+	case quota.TextToImage:
+		return "A smaller picture or fewer steps may fit. "
+	case quota.SpeechRecognition, quota.VoiceActivity:
+		return "A shorter recording may fit. "
+	case quota.TextToSpeech, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
+		return "A shorter text may fit. "
+	case quota.ImageClassification:
+		return ""
+	default:
+		return "A smaller max_tokens or a shorter prompt may fit. "
+	}
 }
 
 // neurons is an amount for people: whole above 100, thousands set apart.
@@ -170,30 +206,40 @@ func neurons(n quota.Neurons) string {
 }
 
 // limitHeaders tell a caller how the day stands
-// (draft-ietf-httpapi-ratelimit-headers). They replace upstream's.
+// (draft-ietf-httpapi-ratelimit-headers). They replace upstream's, those of the
+// drafts before among them. Where there is no ceiling, and so nothing of ours to
+// say, upstream's pass.
 func (x *exchange) limitHeaders(h http.Header) {
 	d := x.claim.decision
 	if d.Unlimited || d.Limit == 0 {
 		return
 	}
-	seconds := max(0, int64(time.Until(d.ResetsAt)/time.Second))
+	seconds := max(0, int64((d.ResetsAt.Sub(d.At)-time.Since(x.claim.decided))/time.Second))
 	if d.Outcome == quota.LatchShut {
 		d.Remaining = 0
+	}
+	for _, name := range formerLimits {
+		delete(h, name)
 	}
 	h["Ratelimit-Policy"] = []string{`"neurons";q=` + strconv.FormatInt(int64(d.Limit/quota.OneNeuron), 10) + ";w=86400"}
 	h["Ratelimit"] = []string{`"neurons";r=` + strconv.FormatInt(int64(max(0, d.Remaining)/quota.OneNeuron), 10) + ";t=" + strconv.FormatInt(seconds, 10)}
 }
 
-// heard takes what every answer of upstream's says about the account: the time,
-// and that it was let through.
+var formerLimits = []string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"}
+
+// heard takes what every answer of upstream's says beside itself: the time,
+// unless it comes from a cache and the time is old, and whether it does.
 func (p *Proxy) heard(x *exchange, h http.Header) {
 	if p.guard.ledger == nil {
+		return
+	}
+	x.claim.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
+	if x.claim.cached || h.Get("Age") != "" {
 		return
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		p.guard.ledger.Observe(date)
 	}
-	x.claim.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
 }
 
 // latch shuts the account's gate when Workers AI itself has said that the day is
@@ -206,9 +252,24 @@ func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool)
 	if p.simulate && x.inbound.Header.Get("X-Simulate") != "" {
 		return
 	}
-	if status == http.StatusTooManyRequests || event {
-		p.guard.ledger.Latch(time.Time{})
+	if status != http.StatusTooManyRequests && !event {
+		return
 	}
+	if res := x.claim.reservation; res != nil {
+		res.Refused()
+		return
+	}
+	p.guard.ledger.Latch(time.Time{})
+}
+
+// reset returns when the account's day ends and when a call may be tried again
+// that Workers AI has refused because it is spent.
+func (p *Proxy) reset(x *exchange) (at time.Time, retry time.Duration) {
+	if p.guard.ledger == nil || x.account != p.account {
+		at = nextMidnight(time.Now())
+		return at, time.Until(at)
+	}
+	return p.guard.ledger.Reset()
 }
 
 // batches remembers what the batches submitted through this proxy were charged,

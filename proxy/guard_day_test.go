@@ -69,6 +69,7 @@ func TestLateReset(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
 		defer g.close()
+		until("22:00:00.000")
 		g.post(chatPath, chat, "X-Simulate", "4006")
 		until("23:00:00.000")
 		if w := g.post(chatPath, chat); w.Code != 429 {
@@ -90,6 +91,169 @@ func TestLateReset(t *testing.T) {
 			t.Errorf("after the gate has opened: %d", w.Code)
 		}
 	})
+}
+
+// A call that was sent before midnight and refused after it says that yesterday
+// was spent.
+func TestLatchOverMidnight(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Wait: 10 * time.Second, Probe: 30 * time.Minute}, workersai.Options{})
+		defer g.close()
+		slow := provoking{inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(2 * time.Second)
+			g.sim.ServeHTTP(w, r)
+		})}}
+		g.proxy.forward.Transport = &transport{p: g.proxy, next: slow}
+		until("23:59:59.000")
+		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() || strings.Contains(w.Body.String(), `"retry_after_ms":8`) {
+			t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)
+		}
+		codes := make(chan int)
+		for range 3 { // one is sent first, and the others after it
+			go func() { codes <- g.post(chatPath, chat).Code }()
+		}
+		for range 3 {
+			if code := <-codes; code != 200 {
+				t.Errorf("on the new day: %d", code)
+			}
+		}
+		if s := g.ledger.Snapshot(); s.Latch.Set || s.Day.String() != "2000-01-02" {
+			t.Errorf("%v, %+v", s.Day, s.Latch)
+		}
+	})
+}
+
+// Nobody had noticed that yesterday was spent when today's first calls are
+// refused.
+func TestLateResetThatNothingForetold(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{})
+		defer g.close()
+		time.Sleep(10 * time.Second)
+		if w := g.post(chatPath, chat, "X-Simulate", "4006"); !strings.Contains(w.Body.String(), `"retry_after_ms":60000,`) {
+			t.Errorf("upstream's own refusal: %s", w.Body)
+		}
+		for range 3 { // a minute, two and four
+			reached := g.sim.Requests()
+			w := g.post(chatPath, chat)
+			if body := w.Body.String(); w.Code != 429 || g.sim.Requests() != reached || !strings.Contains(body, "although a new day has begun") ||
+				strings.Contains(body, "max_tokens") {
+				t.Errorf("%d %s", w.Code, body)
+			}
+			time.Sleep(g.ledger.Snapshot().RetryAt.Sub(time.Now()) + time.Millisecond)
+			g.post(chatPath, chat, "X-Simulate", "4006")
+			if n := g.sim.Requests() - reached; n != 1 {
+				t.Errorf("%d calls were sent to see", n)
+			}
+		}
+		if at := time.Now().UTC().Format("15:04:05"); at != "00:07:10" {
+			t.Errorf("the third pause ended at %s", at)
+		}
+		time.Sleep(8 * time.Minute)
+		if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
+			t.Errorf("once it has been reset: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// The day is upstream's, by the Date of its answers, whatever the machine's clock
+// does and whatever one answer says.
+func TestDaysByTheDateOfUpstream(t *testing.T) {
+	type world struct {
+		*guarded
+		machine, upstream time.Duration // how far their clocks are off
+		header            []string      // of upstream's answers
+	}
+	for _, c := range []struct {
+		name string
+		test func(w *world, call func())
+		want string // the day in the end; it begins at noon of the first
+	}{
+		{"the machine's clock jumps ahead", func(w *world, call func()) {
+			call()
+			w.machine = 30 * time.Hour
+			call()
+		}, "2000-01-01"},
+		{"and back", func(w *world, call func()) {
+			call()
+			w.machine = -30 * time.Hour
+			call()
+			time.Sleep(9 * time.Minute)
+			call()
+		}, "2000-01-01"},
+		{"it is hours slow", func(w *world, call func()) {
+			w.machine = -6 * time.Hour
+			call()
+			call()
+			time.Sleep(12 * time.Hour)
+		}, "2000-01-02"},
+		{"two days are skipped", func(w *world, call func()) {
+			call()
+			w.machine, w.upstream = 48*time.Hour, 48*time.Hour
+			call()
+			call()
+		}, "2000-01-03"},
+		{"two days are skipped in silence", func(w *world, _ func()) {
+			w.machine, w.upstream = 48*time.Hour, 48*time.Hour
+		}, "2000-01-03"},
+		{"one answer is of tomorrow", func(w *world, call func()) {
+			w.upstream = 13 * time.Hour
+			call()
+			w.upstream = 0
+			call()
+			call()
+		}, "2000-01-01"},
+		{"two answers are of tomorrow", func(w *world, call func()) {
+			w.upstream = 13 * time.Hour
+			call()
+			call()
+		}, "2000-01-02"},
+		{"a cache keeps answers of tomorrow", func(w *world, call func()) {
+			w.upstream, w.header = 13*time.Hour, []string{"Age", "0"}
+			call()
+			call()
+		}, "2000-01-01"},
+		{"a gateway's cache", func(w *world, call func()) {
+			w.upstream, w.header = 13*time.Hour, []string{"Cf-Aig-Cache-Status", "HIT"}
+			call()
+			call()
+		}, "2000-01-01"},
+		{"answers of next year", func(w *world, call func()) {
+			w.upstream = 365 * 24 * time.Hour
+			call()
+			call()
+		}, "2000-01-01"},
+		{"a date that is none", func(w *world, call func()) {
+			w.header = []string{"Date", "tomorrow"}
+			call()
+			call()
+		}, "2000-01-01"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				var w world
+				noon := func() time.Time { return time.Now().Add(12 * time.Hour) }
+				machine := func() time.Time { return noon().Add(w.machine) }
+				dated := http.HandlerFunc(func(res http.ResponseWriter, r *http.Request) {
+					h := res.Header()
+					h.Set("Date", noon().Add(w.upstream).UTC().Format(http.TimeFormat))
+					for i := 0; i < len(w.header); i += 2 {
+						h.Set(w.header[i], w.header[i+1])
+					}
+					answerJSON(200, `{"choices":[],"usage":{"neurons":1}}`)(res, r)
+				})
+				w.guarded = newGuarded(t, quota.Options{Limit: 10_000 * neuron, Now: machine}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{dated} })
+				c.test(&w, func() {
+					if res := w.post(chatPath, chat); res.Code != 200 {
+						t.Errorf("%d %s", res.Code, res.Body)
+					}
+				})
+				if s := w.close(); s.Day.String() != c.want {
+					t.Errorf("the day is %v, want %s", s.Day, c.want)
+				}
+			})
+		})
+	}
 }
 
 // Somebody who says the sentence of the spent day, or makes a model say it, does

@@ -203,6 +203,7 @@ func TestLatch(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{})
 				defer g.close()
+				time.Sleep(time.Hour) // earlier, it might be a late reset
 				g.post(chatPath, streamChat, "X-Simulate", c.simulate)
 				reached := g.sim.Requests()
 				w := g.post(chatPath, chat)

@@ -54,6 +54,9 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 		if x.streaming {
 			return p.seen(x, whole)
 		}
+		if p.roundedToZero(x) {
+			whole.Neurons = min(whole.Neurons, nextToNothing)
+		}
 		return whole
 	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
 		// The caller left, this proxy is ending, or a panic is on its way up.
@@ -77,9 +80,30 @@ func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
 	return p.guard.estimator.Cost(x.model, u)
 }
 
+// nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00:
+// less than 0.005.
+const nextToNothing = quota.OneNeuron / 100
+
+// roundedToZero reports whether upstream's header says that a call that
+// succeeded cost next to nothing. It is believed of tasks that are billed by
+// tokens, where it was seen to count; some models for pictures do not set it.
+func (p *Proxy) roundedToZero(x *exchange) bool {
+	n, err := strconv.ParseFloat(x.neurons, 64)
+	if err != nil || n != 0 {
+		return false
+	}
+	price, _ := p.guard.prices.Model(x.model)
+	switch price.Task {
+	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
+		return true
+	default:
+		return false
+	}
+}
+
 // headerNeurons is what a call cost at most by cf-ai-neurons, which is rounded to
 // a hundredth: half of that may have been cut off. Small calls are rounded to
-// 0.00: that is no word on their cost. Neither is more than any call can cost.
+// 0.00: that is no figure. Neither is more than any call can cost.
 func (x *exchange) headerNeurons() (float64, bool) {
 	const most, cut = 1e9, 0.005
 	n, err := strconv.ParseFloat(x.neurons, 64)
@@ -87,11 +111,13 @@ func (x *exchange) headerNeurons() (float64, bool) {
 }
 
 // failed is what a failure costs, by its entry's charge. What upstream has
-// reported or sent before it failed counts in any case.
+// reported or sent before it failed counts in any case: a stream that told all
+// along what it used, until it broke, needs no estimate. A silent one does: it
+// may have gone on.
 func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quota.Cost {
 	charge := f.Code.Entry().Charge
 	switch {
-	case charge == normalize.ChargeEstimate:
+	case charge == normalize.ChargeEstimate && !(f.Code == normalize.StreamInterrupted && x.claim.counted()):
 		return whole
 	case x.streaming:
 		return p.seen(x, whole)
@@ -101,6 +127,12 @@ func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quot
 		}
 	}
 	return quota.Cost{Basis: quota.Reported}
+}
+
+// counted reports whether a stream that broke off has said what it used so far.
+func (c *claim) counted() bool {
+	u := c.meter.usage()
+	return u.HasNeurons || u.HasTokens
 }
 
 // said is the neurons that upstream itself named, in the body or the header.

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// What a caller is told to do must be something that he can do.
+func TestWordsOfARefusal(t *testing.T) {
+	long := strings.Repeat("word ", 20_000)
+	for name, c := range map[string]struct{ path, body, want string }{
+		"a chat":       {chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1), "A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z."},
+		"a picture":    {"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`, "A smaller picture or fewer steps may fit. It resets"},
+		"a recording":  {"/run/@cf/openai/whisper", "RIFF" + strings.Repeat(long, 3), "A shorter recording may fit. It resets"},
+		"speech":       {"/run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`, "A shorter text may fit. It resets"},
+		"an embedding": {"/v1/embeddings", `{"model":"@cf/baai/bge-large-en-v1.5","input":"` + long + `"}`, "A shorter text may fit. It resets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{})
+				defer g.close()
+				kind := "application/json"
+				if c.body[0] != '{' {
+					kind = "audio/wav"
+				}
+				w := g.post(c.path, c.body, "Content-Type", kind)
+				if w.Code != 429 || !strings.Contains(w.Body.String(), c.want) || strings.Contains(w.Body.String(), "max_tokens") != strings.Contains(c.want, "max_tokens") {
+					t.Errorf("%d %.600s", w.Code, w.Body)
+				}
+			})
+		})
+	}
+}
+
+// What processes hold that have ended is neither used nor left.
+func TestLostNeuronsAreNotLeft(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		o := quota.Options{Store: quota.NewMemory(nil), Limit: 100 * neuron}
+		other, err := quota.New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, d, err := other.Reserve(t.Context(), quota.Call{Estimate: 60 * neuron}); err != nil || !d.OK() {
+			t.Fatal(d, err)
+		}
+		dies, now := context.WithCancel(context.Background())
+		now()
+		if err := other.Close(dies); err != nil {
+			t.Fatal(err)
+		}
+		g := newGuarded(t, o, workersai.Options{})
+		defer g.close()
+		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
+		if want := "more than the 40 that are left. The ceiling of 100 neurons a day set for this proxy allows no more today: 0 used, 60 held by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// Limits have one source: ours where there is a ceiling, else upstream's.
+func TestLimitHeadersHaveOneSource(t *testing.T) {
+	theirs := map[string]string{
+		"Ratelimit": `"default";r=50;t=30`, "Ratelimit-Policy": `"default";q=100;w=60`,
+		"Ratelimit-Limit": "100", "Ratelimit-Remaining": "50", "Ratelimit-Reset": "30",
+	}
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range theirs {
+			w.Header().Set(name, value)
+		}
+		answerJSON(200, `{"choices":[],"usage":{"neurons":1}}`)(w, r)
+	})
+	for name, c := range map[string]struct {
+		limit quota.Neurons
+		want  map[string]string
+	}{
+		"a ceiling": {100 * neuron, map[string]string{
+			// Of what was reserved the headers, which go first, know no better.
+			"Ratelimit-Policy": `"neurons";q=100;w=86400`,
+		}},
+		"no ceiling": {0, theirs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: c.limit}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+				defer g.close()
+				h := g.post(chatPath, chat).Header()
+				for name := range theirs {
+					got := h.Get(name)
+					if name == "Ratelimit" && c.limit > 0 {
+						if !strings.HasPrefix(got, `"neurons";r=`) || !strings.HasSuffix(got, ";t=86400") {
+							t.Errorf("%s: %s", name, got)
+						}
+						continue
+					}
+					if got != c.want[name] {
+						t.Errorf("%s: %q, want %q", name, got, c.want[name])
+					}
+				}
+			})
+		})
+	}
+}
+
+// How long the day still lasts is told by the ledger's clock, which upstream has
+// corrected.
+func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		upstream := func() time.Time { return time.Now().Add(23 * time.Hour) } // an hour before midnight
+		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", upstream().UTC().Format(http.TimeFormat))
+			if r.Header.Get("X-Provoke") != "" {
+				answerJSON(429, `{"errors":[{"code":4006,"message":"you have used up your daily free allocation of 10,000 neurons"}],"success":false}`)(w, r)
+				return
+			}
+			answerJSON(200, `{"choices":[],"usage":{"neurons":9}}`)(w, r)
+		})
+		open := func() *guarded {
+			return newGuarded(t, quota.Options{Limit: 22 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+		}
+		const wait = `"retry_after_ms":3599000,"resets_at":"2000-01-02T00:00:00Z"`
+		small := strings.Replace(chat, "{", `{"max_tokens":10,`, 1)
+
+		spent := open()
+		defer spent.close()
+		spent.post(chatPath, small)
+		spent.post(chatPath, small)
+		time.Sleep(time.Second)
+		w := spent.post(chatPath, small)
+		if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, "18 used") || !strings.Contains(body, wait) || !strings.HasSuffix(w.Header().Get("Ratelimit"), ";t=3599") {
+			t.Errorf("the ceiling: %d %v %s", w.Code, w.Header(), body)
+		}
+
+		latched := open()
+		defer latched.close()
+		latched.post(chatPath, small)
+		for _, want := range []string{`"origin":"upstream"`, `"origin":"guard"`} {
+			w := latched.post(chatPath, small, "X-Simulate", "4006")
+			if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, want) || !strings.Contains(body, wait) {
+				t.Errorf("%s: %d %s", want, w.Code, body)
+			}
+		}
+	})
+}
