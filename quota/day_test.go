@@ -176,7 +176,7 @@ func TestAClockThatJumps(t *testing.T) {
 			l.Observe(date(24, 1))
 			time.Sleep(time.Hour)
 			l.Observe(date(13, 0))
-			l.Observe(date(24, 1))
+			l.Observe(date(25, 1)) // it agrees with the first, and what came between with neither
 			time.Sleep(time.Hour)
 		}, "2000-01-01"},
 		{"two dates of tomorrow that do not agree", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {

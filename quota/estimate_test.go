@@ -214,6 +214,10 @@ func TestLearn(t *testing.T) {
 			near(ratio(e), 1, 1, "a day later")
 			e.Learn(model, of, 2*bound)
 			near(ratio(e), 2, 2.0001, "and it is no barrier")
+			e.Learn(model, of, 5*bound)
+			time.Sleep(30 * time.Hour)
+			e.Learn(model, of, 2*bound)
+			near(ratio(e), 2, 2.0001, "of what is long ago nothing comes back")
 		})
 	})
 	t.Run("what a recording says of itself teaches nothing", func(t *testing.T) {

@@ -141,3 +141,18 @@ func each(t *testing.T, l *quota.Ledger, minutes int, amount quota.Neurons) {
 		time.Sleep(time.Minute)
 	}
 }
+
+// What others spent before a process came is not of the minute in which it came.
+func TestForecastOfOneWhoComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quota.Options{Limit: 1000 * n, Now: before(12 * time.Hour)}
+		o.Store = quota.NewMemory(o.Now)
+		spend(t, open(t, o), 900*n)
+		time.Sleep(2 * quota.Heartbeat)
+		late := open(t, o)
+		time.Sleep(2 * quota.Heartbeat)
+		if s := late.Snapshot(); s.Account.Used != 900*n || !s.ExpectedAt.IsZero() {
+			t.Errorf("%v used, to be spent at %v", s.Account.Used, s.ExpectedAt)
+		}
+	})
+}

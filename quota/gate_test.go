@@ -231,7 +231,7 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 // does the lease of the evening's probe.
 func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{Limit: 100 * n, Now: before(10 * time.Minute)})
+		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Now: before(10 * time.Minute)})
 		l.Latch(time.Time{})
 		refuse := func() {
 			t.Helper()
@@ -244,15 +244,20 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
 		}
 		time.Sleep(10 * time.Minute)
-		for range 24*2 + 4 { // growing pauses, then every half hour, the last at 23:51
+		for range 47 {
 			refuse()
-			time.Sleep(time.Until(time.Now().Add(30*time.Minute + time.Second)))
+			time.Sleep(30*time.Minute + time.Second)
 		}
+		refuse() // the next would be due 47 seconds after midnight
 		for l.Snapshot().Day.String() != "2000-01-03" {
 			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
 			time.Sleep(time.Second)
 		}
-		refuse()
+		probe := take(t, l, quota.Call{Estimate: n})
+		other := ask(t.Context(), l, quota.Call{Estimate: n})
+		other.mustWait(t)
+		probe.Accepted()
+		other.must(t, quota.Allowed, 0)
 	})
 }
 
