@@ -48,7 +48,7 @@ func TestNeuronsAreSeen(t *testing.T) {
 		`neuronward_store_duration_seconds_count{op="exchange"} 1`,
 		"neuronward_neurons_used 1234.5", "neuronward_neurons_reserved 20",
 		"neuronward_neurons_limit 10000", "neuronward_neurons_remaining 8745.5",
-		"neuronward_neurons_external 0", "neuronward_quota_latched 1",
+		"neuronward_quota_latched 1",
 		"neuronward_quota_reset_timestamp_seconds 1.795392e+09",
 		"neuronward_quota_exhaustion_timestamp_seconds 1.7953900005e+09",
 		`neuronward_client_neurons_used{client="search-team"} 3`,
@@ -87,7 +87,7 @@ func TestReasonsAndPoliciesAreThereAtZeroFromTheStart(t *testing.T) {
 
 func TestGaugesOfTheDay(t *testing.T) {
 	always := []string{
-		"neuronward_neurons_external", "neuronward_neurons_reserved", "neuronward_neurons_used",
+		"neuronward_neurons_reserved", "neuronward_neurons_used",
 		"neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched", "neuronward_quota_reset_timestamp_seconds",
 	}
 	cases := []struct {

@@ -10,11 +10,10 @@ import (
 type Quota struct {
 	Used, Reserved   float64
 	Limit, Remaining float64 // without meaning where Unlimited
-	External         float64 // spent outside this proxy
 	Unlimited        bool    // there is no ceiling
 	Latched          bool    // Workers AI itself said that the day is spent
 	ResetsAt         time.Time
-	ExhaustedAt      time.Time // at the present rate; zero: not before the reset
+	ExhaustedAt      time.Time // when the day will be spent at the present rate, or was; zero: not before the reset
 	Clients          []ClientQuota
 }
 
@@ -37,9 +36,8 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 		reserved:    gauge("neuronward_neurons_reserved", "Neurons that calls in flight may still cost."),
 		limit:       gauge("neuronward_neurons_limit", "Ceiling of the account's day in neurons; absent without one."),
 		remaining:   gauge("neuronward_neurons_remaining", "Neurons that are left of the account's day; absent without a ceiling."),
-		external:    gauge("neuronward_neurons_external", "Neurons that were spent outside this proxy today, by the account's own figure."),
 		reset:       gauge("neuronward_quota_reset_timestamp_seconds", "Unix time at which the day ends and neurons are given anew."),
-		exhaustion:  gauge("neuronward_quota_exhaustion_timestamp_seconds", "Unix time at which the day will be spent at the present rate; 0: not before the reset."),
+		exhaustion:  gauge("neuronward_quota_exhaustion_timestamp_seconds", "Unix time at which the day will be spent at the present rate, or was spent; 0: not before the reset."),
 		latched:     gauge("neuronward_quota_latched", "Whether Workers AI itself said that the day is spent, 0 or 1."),
 		clientUsed:  gauge("neuronward_client_neurons_used", "Neurons that the day of a client with a budget has cost.", "client"),
 		clientLimit: gauge("neuronward_client_neurons_limit", "Budget of a client's day in neurons.", "client"),
@@ -50,15 +48,15 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 type quotaCollector struct {
 	read func() Quota
 
-	used, reserved, limit, remaining, external *prometheus.Desc
-	reset, exhaustion, latched                 *prometheus.Desc
-	clientUsed, clientLimit                    *prometheus.Desc
+	used, reserved, limit, remaining *prometheus.Desc
+	reset, exhaustion, latched       *prometheus.Desc
+	clientUsed, clientLimit          *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.used, c.reserved, c.limit, c.remaining, c.external, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit,
+		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit,
 	} {
 		out <- d
 	}
@@ -76,7 +74,6 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.limit, q.Limit)
 		gauge(c.remaining, q.Remaining)
 	}
-	gauge(c.external, q.External)
 	gauge(c.reset, unixTime(q.ResetsAt))
 	gauge(c.exhaustion, unixTime(q.ExhaustedAt))
 	latched := 0.0

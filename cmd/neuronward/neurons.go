@@ -66,7 +66,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 		return nil, err
 	}
 	o := quota.Options{
-		Store:         &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail},
+		Store:         &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == planFree}},
 		Limit:         quota.FromFloat(float64(c.DailyNeurons)),
 		Wait:          time.Duration(c.QuotaWait),
 		Probe:         time.Duration(c.QuotaProbe),
@@ -135,7 +135,7 @@ func (n *neurons) gauges() metrics.Quota {
 	q := metrics.Quota{
 		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(),
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
-		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt,
+		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}
 	for _, c := range s.Clients {
 		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Pot), Used: c.Used.Float(), Limit: c.Limit.Float()})

@@ -53,6 +53,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		}
 		b.WriteString("\n")
 	}
+	if d.PlanWrong {
+		b.WriteString("\nThat is more than the free plan gives: on Workers Paid, set NEURONWARD_PLAN=paid.\n")
+	}
 	if f := d.Store.Failure; f != nil {
 		fmt.Fprintf(&b, "\nThe store fails: %s\n", *f)
 	}

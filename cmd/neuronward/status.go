@@ -26,16 +26,17 @@ type statusPage struct {
 // A day is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the lists
 // empty.
 type day struct {
-	Day         *quota.Day `json:"day"`  // UTC date
-	Plan        string     `json:"plan"` // free, paid
-	Mode        string     `json:"mode"` // enforce, observe, off
+	Day         *quota.Day `json:"day"`        // UTC date
+	Plan        string     `json:"plan"`       // free, paid
+	PlanWrong   bool       `json:"plan_wrong"` // the plan is free, and more was spent today than the free plan gives
+	Mode        string     `json:"mode"`       // enforce, observe, off
 	Used        *figure    `json:"used"`
 	Reserved    *figure    `json:"reserved"`  // by calls in flight
 	Lost        *figure    `json:"lost"`      // held by processes that died; not to be spent before the reset
 	Limit       *figure    `json:"limit"`     // null: no ceiling
 	Remaining   *figure    `json:"remaining"` // limit less used, reserved and lost; null: no ceiling
 	ResetsAt    *time.Time `json:"resets_at"`
-	ExhaustedAt *time.Time `json:"exhausted_at"` // at the present rate; null: not before the reset, or not known
+	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent, or latched; null: it is not
 	Latched     bool       `json:"latched"`      // Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when a latched account is tried again
 
@@ -118,6 +119,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.Day, d.Used, d.Reserved, d.Lost = &s.Day, figureOf(s.Account.Used), figureOf(s.Account.Reserved), figureOf(s.Account.Lost)
 	d.Limit, d.Remaining = ceiling(s.Account)
 	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Latch.Set, moment(s.RetryAt)
+	d.ExhaustedAt, d.PlanWrong = moment(s.ExhaustedAt), c.Plan == planFree && beyondFree(s.Account.Used)
 	d.Holders, d.InFlight, d.Waiting = s.Holders, s.InFlight, s.Waiting
 	d.Store.Kind, d.Store.Failures = c.Store.kind(), s.StoreFailures
 	if s.StoreFailure != nil {

@@ -130,13 +130,15 @@ func openStore(ctx context.Context, s storeURL, o filestore.Options) (store quot
 	return file, file.Close, nil
 }
 
-// A watchedStore counts and times the steps of a store, and tells when it begins to fail and when it no longer does.
+// A watchedStore counts and times the steps of a store, tells when it begins to fail and when it no longer does, and when more
+// was spent than the plan allows.
 type watchedStore struct {
 	quota.Store
 	metrics *metrics.Metrics
 	log     *slog.Logger
 	policy  string // what becomes of calls that need it while it fails: deny, allow
 	failing atomic.Bool
+	plan    planWatch
 }
 
 // Exchange implements quota.Store.
@@ -150,6 +152,9 @@ func (s *watchedStore) Exchange(ctx context.Context, r quota.Report) (quota.Stat
 		} else {
 			s.log.Info("the store works again")
 		}
+	}
+	if err == nil {
+		s.plan.see(r, state, s.log)
 	}
 	return state, err
 }

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// More than the free plan gives can only be spent on Workers Paid, whatever the settings say.
+func TestMoreThanTheFreePlanGives(t *testing.T) {
+	const one = quota.OneNeuron
+	for _, c := range []struct {
+		name  string
+		set   []string
+		spent quota.Neurons
+		wrong bool
+	}{
+		{"plan unset", []string{"NEURONWARD_DAILY_NEURONS=20000"}, 10_001 * one, true},
+		{"plan free", []string{"NEURONWARD_DAILY_NEURONS=20000", "NEURONWARD_PLAN=free"}, 10_001 * one, true},
+		{"only observed", []string{"NEURONWARD_QUOTA_MODE=observe"}, 10_001 * one, true},
+		{"all that it gives", []string{"NEURONWARD_DAILY_NEURONS=20000"}, 10_000 * one, false},
+		{"plan paid", []string{"NEURONWARD_PLAN=paid"}, 10_001 * one, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, c.set...)...), new(redactor))
+			if err := l.err(); err != nil {
+				t.Fatal(err)
+			}
+			var text bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&text, nil))
+			n, err := openNeurons(t.Context(), &l.config, log, metrics.New(metrics.Build{}), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: c.spent / 2})
+				if err != nil || res == nil {
+					t.Fatal(d, err)
+				}
+				res.Settle(quota.Cost{Neurons: c.spent / 2})
+				n.today(t.Context(), &l.config)
+			}
+			d := n.today(t.Context(), &l.config)
+			screened := (screen{}).usage(usageReport{Today: d}, d.ResetsAt.Add(-1))
+			if d.PlanWrong != c.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != c.wrong {
+				t.Errorf("plan_wrong %v\n%s", d.PlanWrong, screened)
+			}
+			if err := n.close(0, log); err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			if c.wrong {
+				want = 1
+			}
+			if got := strings.Count(text.String(), "set NEURONWARD_PLAN=paid"); got != want {
+				t.Errorf("told %d times, want %d\n%s", got, want, text.String())
+			}
+		})
+	}
+}
+
+// What /status and the series say of a spent day.
+func TestASpentDay(t *testing.T) {
+	n, c, m := counting(t)
+	if d := n.today(t.Context(), c); d.ExhaustedAt != nil {
+		t.Errorf("exhausted at %v", d.ExhaustedAt)
+	}
+	res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: 9992 * quota.OneNeuron})
+	if err != nil || res == nil {
+		t.Fatal(d, err)
+	}
+	res.Settle(quota.Cost{Neurons: 9996 * quota.OneNeuron}) // more than was reserved: it is booked all the same
+	today := n.today(t.Context(), c)
+	if today.ExhaustedAt == nil || today.ExhaustedAt.After(*today.ResetsAt) {
+		t.Fatalf("exhausted at %v", today.ExhaustedAt)
+	}
+	if body := seriesOf(t, m); strings.Contains(body, "\nneuronward_quota_exhaustion_timestamp_seconds 0\n") {
+		t.Error("the series does not say that the day is spent")
+	}
+}
