@@ -140,7 +140,7 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 				strings.Contains(body, "max_tokens") {
 				t.Errorf("%d %s", w.Code, body)
 			}
-			time.Sleep(g.ledger.Snapshot().RetryAt.Sub(time.Now()) + time.Millisecond)
+			time.Sleep(time.Until(g.ledger.Snapshot().RetryAt) + time.Millisecond)
 			g.post(chatPath, chat, "X-Simulate", "4006")
 			if n := g.sim.Requests() - reached; n != 1 {
 				t.Errorf("%d calls were sent to see", n)

@@ -224,7 +224,8 @@ func TestLearn(t *testing.T) {
 		e := quota.NewEstimator(nil, quota.Bound)
 		const whisper = "@cf/openai/whisper"
 		for _, r := range []quota.Request{
-			{Model: whisper, AudioSeconds: 1}, {Model: whisper, AudioBytes: 1000},
+			{Model: whisper, AudioSeconds: 1},
+			{Model: whisper, AudioBytes: 1000},
 			{Model: whisper, Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
 		} {
 			before := e.Estimate(r)

@@ -194,7 +194,7 @@ func (l *Ledger) shutGate(now, until time.Time, probe bool) {
 // resetIsLate reports whether a refusal at now rather says that Workers AI has not
 // begun the new day.
 func (l *Ledger) resetIsLate(now time.Time) bool {
-	most := Neurons(given)
+	most := given
 	if limit := l.account.limit; limit > 0 {
 		most = min(most, limit)
 	}

@@ -177,15 +177,16 @@ func TestALateResetThatNothingForetold(t *testing.T) {
 			t.Errorf("it may be asked again in %v", retry)
 		}
 		time.Sleep(time.Minute)
-		for _, minutes := range []time.Duration{2, 4, 8, 16, 30, 30} {
+		for _, minutes := range []int{2, 4, 8, 16, 30, 30} {
+			pause := time.Duration(minutes) * time.Minute
 			probe := take(t, l, quota.Call{Estimate: n})
 			probe.Refused()
 			probe.Release()
 			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
-			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !probe.Probe() || wait != minutes*time.Minute {
-				t.Errorf("probe %v, the next in %v, want %d min", probe.Probe(), wait, minutes)
+			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !probe.Probe() || wait != pause {
+				t.Errorf("probe %v, the next in %v, want %v", probe.Probe(), wait, pause)
 			}
-			time.Sleep(minutes*time.Minute + time.Second)
+			time.Sleep(pause + time.Second)
 		}
 		probe := take(t, l, quota.Call{Estimate: n})
 		probe.Accepted()
