@@ -13,29 +13,33 @@ type Usage struct {
 	HasAudio     bool
 	Live         bool // over a WebSocket
 
-	Images    int64 // that were made; Width, Height and Steps are the request's
+	Images    int64 // that were made; what follows is the request's
 	Width     int64
 	Height    int64
 	Steps     int64
 	Given     int64
+	Sizes     []Size // of the images given
+	Assumed   bool
 	HasImages bool
 }
 
 // Cost returns what a call of model cost by what the wire said: the reported
 // neurons, else tokens, audio or images times the table. ok is false where
 // neither says anything: then the caller settles by what was reserved or had
-// passed, as Estimated.
+// passed, as Estimated. A picture is Estimated, too, where the price depends on
+// something that neither the call nor the model's documentation says.
 func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
 	if u.HasNeurons {
 		return Cost{Neurons: FromFloat(u.Neurons), Basis: Reported}, true
 	}
-	p, known := e.prices.Load().billed(model)
+	prices := e.prices.Load()
+	p, known := prices.Billed(model)
 	if !known {
 		return Cost{}, false
 	}
 	r := Request{
-		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, MakeImages: u.Images,
-		Width: u.Width, Height: u.Height, Steps: u.Steps,
+		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, GivenSizes: u.Sizes, MakeImages: u.Images,
+		Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
 	}
 	switch {
 	case u.HasTokens && (p.InputPerM > 0 || p.OutputPerM > 0):
@@ -43,8 +47,37 @@ func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
 	case u.HasAudio && r.minute(p) > 0:
 		return Cost{Neurons: FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: Priced}, true
 	case u.HasImages && (p.Task == TextToImage || p.Image > 0):
-		// As it is bounded: pictures were seen to cost more than the table says.
-		return Cost{Neurons: r.bound(model, p), Basis: Priced}, true
+		c = Cost{Neurons: r.bound(prices.target(model), p), Basis: Priced}
+		if r.assumes(p) {
+			c.Basis = Estimated
+		}
+		return c, true
 	}
 	return Cost{}, false
+}
+
+// assumes reports whether the price of r's pictures rests on an assumption.
+func (r Request) assumes(p Price) bool {
+	bySteps := p.Step+p.InputTileStep+p.OutputTileStep > 0
+	bySize := p.Tile+p.OutputTile+p.OutputTileStep+p.NextMegapixel > 0
+	byInput := p.InputTile+p.InputTileStep > 0
+	return r.Assumed ||
+		bySteps && r.Steps <= 0 && p.DefaultSteps == 0 ||
+		bySize && (r.Width <= 0 && p.DefaultWidth == 0 || r.Height <= 0 && p.DefaultHeight == 0) ||
+		byInput && r.Images > int64(len(r.GivenSizes))
+}
+
+// sentBytesPerToken is what a token of plain text takes on average, its JSON
+// included.
+const sentBytesPerToken = 3
+
+// SentTokens returns what the prompt of r counts as once it was sent, where the
+// answer broke off before anybody said: an average for plain text, and the bound
+// for what has no such average. wide is how many of the prompt's bytes are
+// beyond ASCII: a tokenizer that was not made for a script makes one token of
+// each of them.
+func (r Request) SentTokens(wide int64) int64 {
+	wide = min(max(wide, 0), max(r.PromptBytes, 0))
+	plain := max(r.PromptBytes, 0) - wide
+	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(r.mediaTokens())
 }

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 )
 
@@ -15,18 +16,22 @@ const (
 	// unknownOutput is what a model puts out where the call has no limit and the table does not know the model's own.
 	unknownOutput = 2048
 
+	// audioTokens is what a second of sound given to a language model counts as: the encoders in use make a frame each 20 ms (Whisper's)
+	// and join several of them into a token.
+	audioTokens = 50
+
 	// imageTokens is what an image given to a language model counts as: four tiles of 1,601 tokens.
 	imageTokens = 6404
 
 	// pairTokens is the most that a reranker reads of a query and one of its contexts.
 	pairTokens = 512
 
-	defaultSide  = 1024 // pixels, where the call does not say
+	defaultSide  = 1024 // pixels, where neither the call nor the table says
 	longestSide  = 4096
-	unknownSteps = 50
+	unknownSteps = 50 // what diffusion models are run with at most where nobody says; it is FLUX.2 [dev]'s own default
 	mostSteps    = 1000
 	tileSide     = 512
-	givenTiles   = 4 // 512x512 tiles of an image given: it is scaled down to a megapixel
+	givenTiles   = 4 // 512x512 tiles of an image given: at 512x512 FLUX.2's inputs end, and what is larger is scaled down to a megapixel
 	megapixel    = 1024 * 1024
 
 	// Speech is stored in no fewer bytes a second (6 kbit/s, Opus), and spoken in no fewer characters.
@@ -55,6 +60,7 @@ type Request struct {
 	MaxTokens    int64   // of one answer
 	Answers      int64   // asked for; 0: 1
 	Images       int64   // given
+	GivenSizes   []Size  // of the images given, as far as they are known
 	MakeImages   int64   // to be made; 0: 1
 	Width        int64   // of the image made, in pixels
 	Height       int64   //
@@ -64,7 +70,13 @@ type Request struct {
 	Live         bool    // audio over a WebSocket
 	Characters   int64   // to be spoken; 0: PromptBytes
 	Parts        []Request
+
+	// Assumed says that figures of a picture stand for the most they can be, because what the call says of them could not be read.
+	Assumed bool
 }
+
+// A Size is that of an image, in pixels.
+type Size struct{ Width, Height int64 }
 
 // An Estimate is what a call may cost.
 type Estimate struct {
@@ -101,7 +113,7 @@ func (e *Estimator) Prices() *Prices { return e.prices.Load() }
 // Estimate returns what r may cost: by the table and the bounds of this
 // package, times what the wire has shown of the model. A batch costs the sum of
 // its parts. It is never zero. A model that the table does not know is taken
-// for the dearest of its task that is still answered.
+// for the dearest still answered of all tasks that the call may be of.
 func (e *Estimator) Estimate(r Request) Estimate {
 	if len(r.Parts) > 0 {
 		sum := Estimate{Known: true}
@@ -118,17 +130,14 @@ func (e *Estimator) Estimate(r Request) Estimate {
 		return sum
 	}
 	prices := e.prices.Load()
-	price, known := prices.billed(r.Model)
+	price, known := prices.Billed(r.Model)
 	var bound Neurons
 	if known {
-		bound = r.floored(price).bound(r.Model, price)
+		bound = r.floored(price).bound(prices.target(r.Model), price)
 	} else {
-		task := r.Task
-		if task == "" {
-			task = TextGeneration
-		}
+		tasks := r.tasks()
 		for _, name := range prices.names {
-			if p := prices.models[name]; p.Task == task && p.DeprecatedOn == "" {
+			if p := prices.models[name]; slices.Contains(tasks, p.Task) && p.DeprecatedOn == "" {
 				bound = max(bound, r.floored(p).bound(name, p))
 			}
 		}
@@ -141,44 +150,48 @@ func (e *Estimator) Estimate(r Request) Estimate {
 	}
 }
 
-// billed returns the price that a call of name pays: an alias pays its
-// target's.
-func (p *Prices) billed(name string) (Price, bool) {
-	price, ok := p.models[name]
-	if target, aliased := p.models[price.AliasedTo]; ok && aliased {
-		return target, true
-	}
-	return price, ok
-}
-
 // bound is the most that r can cost at p, with what was measured above the
 // table.
 func (r Request) bound(model string, p Price) Neurons {
 	in, out := r.tokens(p)
 	made := float64(max(r.MakeImages, 1))
-	width, height := side(r.Width), side(r.Height)
+	width, height := side(r.Width, p.DefaultWidth), side(r.Height, p.DefaultHeight)
 	tiles := math.Ceil(width/tileSide) * math.Ceil(height/tileSide)
+	// Models with a price for a tile and one for a step were measured to the cent: by area, and each step in each tile.
+	area := width * height / (tileSide * tileSide)
 	megapixels := max(math.Ceil(width*height/megapixel), 1)
 	steps := r.steps(p)
 	given := float64(max(r.Images, 0))
 	looked := max(given, 1)
+	inputTiles := r.inputTiles()
 
 	micro := in*p.InputPerM + out*p.OutputPerM // neurons per million tokens are micro-neurons per token
-	neurons := made*(p.Tile*tiles+p.Step*steps+p.OutputTile*tiles+p.OutputTileStep*tiles*steps+
+	neurons := made*(area*(p.Tile+p.Step*steps)+tiles*(p.OutputTile+p.OutputTileStep*steps)+
 		p.FirstMegapixel+p.NextMegapixel*(megapixels-1)) +
-		given*givenTiles*(p.InputTile+p.InputTileStep*steps) + given*p.InputMegapixel +
+		inputTiles*(p.InputTile+p.InputTileStep*steps) + given*p.InputMegapixel +
 		looked*p.Image + r.minutes(p)*r.minute(p) + float64(r.characters())/1000*p.CharactersPerK
 	return FromFloat((micro/float64(OneNeuron) + neurons) * measuredFactor(model))
+}
+
+// inputTiles bounds the 512x512 tiles of the images given.
+func (r Request) inputTiles() float64 {
+	known := min(int64(len(r.GivenSizes)), max(r.Images, 0))
+	sum := float64(max(r.Images, 0)-known) * givenTiles
+	for _, s := range r.GivenSizes[:known] {
+		tiles := math.Ceil(float64(s.Width)/tileSide) * math.Ceil(float64(s.Height)/tileSide)
+		sum += min(max(tiles, 1), givenTiles)
+	}
+	return sum
 }
 
 // floored returns r with no less than the defaults of a picture: some models
 // ignore the size and the steps that they are given.
 func (r Request) floored(p Price) Request {
 	if r.Width > 0 {
-		r.Width = max(r.Width, defaultSide)
+		r.Width = max(r.Width, int64(side(0, p.DefaultWidth)))
 	}
 	if r.Height > 0 {
-		r.Height = max(r.Height, defaultSide)
+		r.Height = max(r.Height, int64(side(0, p.DefaultHeight)))
 	}
 	if r.Steps > 0 {
 		r.Steps = max(r.Steps, int64(p.DefaultSteps))
@@ -189,7 +202,7 @@ func (r Request) floored(p Price) Request {
 // tokens bounds the tokens of r. Models that are not billed by tokens have
 // rates of 0 for them.
 func (r Request) tokens(p Price) (in, out float64) {
-	in = float64(max(r.PromptBytes, 0)) + templateTokens + float64(max(r.Images, 0))*imageTokens
+	in = float64(max(r.PromptBytes, 0)) + templateTokens + r.mediaTokens()
 	switch p.Task {
 	case TextClassification:
 		in += float64(max(r.Texts, 0)) * pairTokens
@@ -225,11 +238,24 @@ func (r Request) steps(p Price) float64 {
 	return float64(min(steps, most))
 }
 
-func side(pixels int64) float64 {
-	if pixels <= 0 {
-		return defaultSide
+// mediaTokens bounds what images and sound given to a language model count as.
+func (r Request) mediaTokens() float64 {
+	tokens := float64(max(r.Images, 0)) * imageTokens
+	if r.AudioSeconds > 0 || r.AudioBytes > 0 {
+		tokens += r.seconds() * audioTokens
 	}
-	return float64(min(pixels, longestSide))
+	return tokens
+}
+
+// side is a side of the image made: what the call says, else the model's own.
+func side(pixels int64, usual int) float64 {
+	switch {
+	case pixels > 0:
+		return float64(min(pixels, longestSide))
+	case usual > 0:
+		return float64(usual)
+	}
+	return defaultSide
 }
 
 // minute is the price of a minute of audio. A model that is only billed live
@@ -246,10 +272,15 @@ func (r Request) minutes(p Price) float64 {
 	if p.Task == TextToSpeech {
 		return (1 + float64(r.characters())/charactersASecond) / 60
 	}
+	return r.seconds() / 60
+}
+
+// seconds bounds the length of the audio given.
+func (r Request) seconds() float64 {
 	if r.AudioSeconds > 0 {
-		return min(r.AudioSeconds, 1e9) / 60
+		return min(r.AudioSeconds, 1e9)
 	}
-	return (1 + float64(max(r.AudioBytes, 0))/bytesASecond) / 60
+	return 1 + float64(max(r.AudioBytes, 0))/bytesASecond
 }
 
 func (r Request) characters() int64 {

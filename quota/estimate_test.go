@@ -23,21 +23,31 @@ func TestEstimate(t *testing.T) {
 		want quota.Neurons
 	}{
 		{"text: bytes are tokens, and max_tokens", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000}, micro(13.778 + 26.128)},
-		{"text without max_tokens", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 2048*0.026128)},
+		{"text without max_tokens: the model's own", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 256*0.026128)},
+		{"text without max_tokens, of a model that publishes none", quota.Request{Model: "@cf/zai-org/glm-4.7-flash", PromptBytes: 936}, micro(5.5 + 2048*0.0364)},
 		{"three answers", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000, Answers: 3}, micro(13.778 + 3*26.128)},
-		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 2048*0.026128)},
+		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 256*0.026128)},
 		{"an image to a language model", quota.Request{Model: "@cf/meta/llama-3.2-11b-vision-instruct", PromptBytes: 936, Images: 1, MaxTokens: 100}, micro(7404*0.00441 + 6.1493)},
+		{"a recording to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioSeconds: 60, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
+		{"a recording of unknown length to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioBytes: 59 * 750, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
 		{"free output", quota.Request{Model: "@cf/cloudflare/clef", PromptBytes: 936, MaxTokens: 1e6}, micro(21.818)},
 		{"embeddings", quota.Request{Model: "@cf/baai/bge-m3", PromptBytes: 1e6 - 64, Texts: 10}, micro(1075)},
 		{"a reranker reads the query with each context", quota.Request{Model: "@cf/baai/bge-reranker-base", PromptBytes: 936, Texts: 100}, micro(52200 * 0.000283)},
 		{"translation", quota.Request{Model: "@cf/meta/m2m100-1.2b", PromptBytes: 936}, micro(2 * 31.05)},
-		{"an image of a megapixel, measured at three times the table", quota.Request{Model: flux, PromptBytes: 100}, micro(172.8)},
-		{"its largest steps", quota.Request{Model: flux, Steps: 500}, micro(3 * (19.2 + 8*9.6))},
+		{"an image of a megapixel, as it was measured", quota.Request{Model: flux, PromptBytes: 100}, micro(172.8)},
+		{"its largest steps", quota.Request{Model: flux, Steps: 500}, micro(4 * (4.8 + 8*9.6))},
+		{"the default image of Lucid Origin, as it was measured", quota.Request{Model: "@cf/leonardo/lucid-origin"}, micro(3904.6875)},
+		{"the default image of Phoenix, as it was measured", quota.Request{Model: "@cf/leonardo/phoenix-1.0"}, micro(3120)},
+		{"four megapixels", quota.Request{Model: "@cf/leonardo/phoenix-1.0", Width: 2048, Height: 2048, Steps: 50}, micro(16 * (530 + 50*10))},
 		{"two images", quota.Request{Model: flux, MakeImages: 2}, micro(2 * 172.8)},
-		{"tiles are rounded up", quota.Request{Model: flux, Width: 1025, Height: 1024, Steps: 4}, micro(3 * (6*4.8 + 4*9.6))},
-		{"a size and steps that the model may ignore", quota.Request{Model: flux, Width: 1, Height: 1, Steps: 1}, micro(3 * (4*4.8 + 4*9.6))},
+		{"tiles are rounded up", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-4b", Width: 1025, Height: 1024}, micro(6 * 26.05)},
+		{"but not where they were measured", quota.Request{Model: flux, Width: 1280, Height: 1024, Steps: 4}, micro(5 * (4.8 + 4*9.6))},
+		{"a size and steps that the model may ignore", quota.Request{Model: flux, Width: 1, Height: 1, Steps: 1}, micro(172.8)},
 		{"unknown steps", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev"}, micro(4 * 37.5 * 50)},
 		{"with an image given", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 1, Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
+		{"with small images given, and one of unknown size", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 3, GivenSizes: []quota.Size{{512, 512}, {513, 100}}, Steps: 25}, micro(4*37.5*25 + (1+2+4)*18.75*25)},
+		{"with large images given", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 1, GivenSizes: []quota.Size{{9000, 9000}}, Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
+		{"more sizes than images", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", GivenSizes: []quota.Size{{9000, 9000}}, Steps: 25}, micro(4 * 37.5 * 25)},
 		{"by the tile", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-4b", Images: 2}, micro(4*26.05 + 2*4*5.37)},
 		{"by the megapixel", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-9b", Width: 2048, Height: 1024, Images: 1}, micro(1363.64 + 181.82 + 181.82)},
 		{"an image to be classified", quota.Request{Model: "@cf/microsoft/resnet-50", PromptBytes: 1e6}, micro(0.228055)},
@@ -50,6 +60,13 @@ func TestEstimate(t *testing.T) {
 		{"speaking, by the minute", quota.Request{Model: "@cf/myshell-ai/melotts", Characters: 59 * 8}, micro(18.63)},
 		{"an alias pays its target's price", quota.Request{Model: "@cf/moonshotai/kimi-k2.5", PromptBytes: 936, MaxTokens: 1000}, micro(86.364 + 363.636)},
 		{"an unknown model is the dearest that still answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000}, micro(127.273 + 400)},
+		{"an unknown model that is told steps makes images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, Steps: 20}, micro(1120 * 1120 / (512. * 512) * (636 + 20*12))},
+		{"an unknown model that is told a number of images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MakeImages: 1}, micro(4 * 37.5 * 50)},
+		{"an unknown model that is told a number of answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000, MakeImages: 2, Answers: 2}, micro(45.17 + 2*443.756)},
+		{"an unknown model whose name tells of images", quota.Request{Model: "@cf/new/Stable-Diffusion-9", PromptBytes: 936}, micro(4 * 37.5 * 50)},
+		{"an unknown model that is sent sound", quota.Request{Model: "@cf/new/model", AudioSeconds: 60}, micro(700)},
+		{"an unknown model that is sent nothing but an image", quota.Request{Model: "@cf/new/model", Images: 1}, micro((64+6404)*0.027273 + 2048*0.090909)},
+		{"an unknown model whose name tells of speaking", quota.Request{Model: "@cf/new/tts-1", PromptBytes: 9000, Characters: 9000, MaxTokens: 1}, micro(9 * 2727.27)},
 		{"an unknown embedding model", quota.Request{Model: "@cf/new/model", Task: quota.TextEmbeddings, PromptBytes: 936}, micro(18.582)},
 		{"a task without a table", quota.Request{Model: "@cf/new/model", Task: "object-detection"}, quota.OneNeuron / 1000},
 		{"a batch", quota.Request{Model: llama, PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
@@ -149,6 +166,13 @@ func TestCost(t *testing.T) {
 		{"tokens of a model that is billed otherwise", whisper, quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
 		{"audio", whisper, quota.Usage{HasAudio: true, AudioSeconds: 30}, quota.Cost{Neurons: micro(20.57), Basis: quota.Priced}, true},
 		{"images, as they are bounded", "@cf/black-forest-labs/flux-1-schnell", quota.Usage{HasImages: true, Images: 1}, quota.Cost{Neurons: micro(172.8), Basis: quota.Priced}, true},
+		{"images of documented defaults", "@cf/leonardo/phoenix-1.0", quota.Usage{HasImages: true, Images: 1}, quota.Cost{Neurons: micro(3120), Basis: quota.Priced}, true},
+		{"an image of which all is said", "@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512, Steps: 10}, quota.Cost{Neurons: micro(375), Basis: quota.Priced}, true},
+		{"an image in steps that nobody said", "@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512}, quota.Cost{Neurons: micro(37.5 * 50), Basis: quota.Estimated}, true},
+		{"an image given whose size nobody said", "@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Given: 1}, quota.Cost{Neurons: micro(4*26.05 + 4*5.37), Basis: quota.Estimated}, true},
+		{"an image given of known size", "@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Given: 1, Sizes: []quota.Size{{512, 500}}}, quota.Cost{Neurons: micro(4*26.05 + 5.37), Basis: quota.Priced}, true},
+		{"an image that could not be measured", "@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Assumed: true}, quota.Cost{Neurons: micro(4 * 26.05), Basis: quota.Estimated}, true},
+		{"tokens of an alias, at its target's price", "@cf/moonshotai/kimi-k2.5", quota.Usage{HasTokens: true, Input: 1000, Output: 1000}, quota.Cost{Neurons: micro(86.364 + 363.636), Basis: quota.Priced}, true},
 		{"nothing was said", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
 		{"tokens of an unknown model", "@cf/new/model", quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
 	} {
@@ -273,5 +297,26 @@ func TestPricesMayBeReplaced(t *testing.T) {
 	e.SetPrices(p)
 	if got := e.Estimate(quota.Request{Model: "@cf/a/b", PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Prices() != p {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestSentTokens(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		r    quota.Request
+		wide int64
+		want int64
+	}{
+		{"plain text", quota.Request{PromptBytes: 300}, 0, 100},
+		{"a script that is not ASCII", quota.Request{PromptBytes: 300}, 300, 300},
+		{"both", quota.Request{PromptBytes: 301}, 30, 91 + 30},
+		{"more than there is", quota.Request{PromptBytes: 30}, 300, 30},
+		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 0, 100 + 6404},
+		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 0, 100 + 500},
+		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
+	} {
+		if got := c.r.SentTokens(c.wide); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
 	}
 }

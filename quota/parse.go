@@ -58,6 +58,8 @@ type priceRow struct {
 	AudioMinute     *float64 `json:"audio_minute"`
 	AudioMinuteLive *float64 `json:"audio_minute_websocket"`
 	CharactersPerK  *float64 `json:"characters_per_k"`
+	DefaultWidth    int      `json:"default_width"`
+	DefaultHeight   int      `json:"default_height"`
 	DefaultSteps    int      `json:"default_steps"`
 	MaxSteps        int      `json:"max_steps"`
 	DefaultOutput   int64    `json:"default_output_tokens"`
@@ -151,7 +153,7 @@ func (r priceRow) price(all map[string]priceRow) (Price, error) {
 		AudioMinute:     take("audio_minute", r.AudioMinute, perAudioMinute, false),
 		AudioMinuteLive: take("audio_minute_websocket", r.AudioMinuteLive, perAudioMinute, false),
 		CharactersPerK:  take("characters_per_k", r.CharactersPerK, perKCharacters, false),
-		DefaultSteps:    r.DefaultSteps, MaxSteps: r.MaxSteps, DefaultOutput: r.DefaultOutput,
+DefaultWidth: r.DefaultWidth, DefaultHeight: r.DefaultHeight, DefaultSteps: r.DefaultSteps, MaxSteps: r.MaxSteps, DefaultOutput: r.DefaultOutput,
 		RequiresWorkersPaid: r.RequiresPaid, DeprecatedOn: r.DeprecatedOn, AliasedTo: r.AliasedTo,
 	}
 	if !slices.Contains(Tasks(), r.Task) {
@@ -173,6 +175,9 @@ func (r priceRow) price(all map[string]priceRow) (Price, error) {
 	}
 	if r.DefaultSteps < 0 || r.MaxSteps < 0 || r.MaxSteps > 1000 || (r.MaxSteps > 0 && r.DefaultSteps > r.MaxSteps) {
 		bad("default_steps %d and max_steps %d do not go together", r.DefaultSteps, r.MaxSteps)
+	}
+	if min(r.DefaultWidth, r.DefaultHeight) < 0 || max(r.DefaultWidth, r.DefaultHeight) > longestSide {
+		bad("default_width %d and default_height %d are not between 0 and %d", r.DefaultWidth, r.DefaultHeight, longestSide)
 	}
 	if r.DefaultOutput < 0 || r.DefaultOutput > 10_000_000 {
 		bad("default_output_tokens: %d is not between 0 and 10,000,000", r.DefaultOutput)

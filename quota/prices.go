@@ -41,8 +41,8 @@ type Price struct {
 	CachedInputPerM float64 // per 1,000,000 input tokens served from the prefix cache
 	OutputPerM      float64 // per 1,000,000 output tokens
 
-	Tile            float64 // per 512x512 tile of the image made
-	Step            float64 // per diffusion step and image
+	Tile            float64 // per 512x512 tile of the image made, by area
+	Step            float64 // per diffusion step and such tile
 	InputTile       float64 // per 512x512 tile of an image given
 	OutputTile      float64 // per 512x512 tile of the image made
 	InputTileStep   float64 // per 512x512 tile of an image given, per step
@@ -55,10 +55,12 @@ type Price struct {
 	AudioMinuteLive float64 // per minute of audio over a WebSocket
 	CharactersPerK  float64 // per 1,000 input characters
 
-	DefaultSteps int // steps where the caller names none; 0: not published
-	MaxSteps     int // most steps that the model takes; 0: not published
+	DefaultWidth  int // pixels of the image made where the caller names none; 0: not published
+	DefaultHeight int
+	DefaultSteps  int // steps where the caller names none; 0: not published
+	MaxSteps      int // most steps that the model takes; 0: not published
 
-	DefaultOutput int64 // most output tokens where the caller sets no limit; 0: not known
+	DefaultOutput int64 // most output tokens where the caller sets no limit, by the model's schema; 0: not published
 
 	RequiresWorkersPaid bool   // answered on the Workers Paid plan only
 	DeprecatedOn        string // UTC date "2026-05-30" of its end; "" means none is known
@@ -117,6 +119,20 @@ func Embedded() *Prices {
 func (p *Prices) Model(name string) (Price, bool) {
 	price, ok := p.models[name]
 	return price, ok
+}
+
+// Billed returns the row whose price a call of the model called name pays, and
+// whose rules hold for it: its own, or that of the model it is an alias of.
+func (p *Prices) Billed(name string) (Price, bool) {
+	return p.Model(p.target(name))
+}
+
+// target is the model that answers for name.
+func (p *Prices) target(name string) string {
+	if alias, ok := p.models[name]; ok && alias.AliasedTo != "" {
+		return alias.AliasedTo
+	}
+	return name
 }
 
 // Models returns the names of all models, sorted.

@@ -35,15 +35,17 @@ func TestEmbeddedTable(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	for name, want := range map[string]quota.Price{
-		"@cf/meta/llama-3.1-8b-instruct-fp8":     {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128},
+		"@cf/meta/llama-3.1-8b-instruct-fp8":     {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256},
+		"@cf/qwen/qwen3-30b-a3b-fp8":             {Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {Task: quota.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000, RequiresWorkersPaid: true},
 		"@cf/moonshotai/kimi-k2.5":               {Task: quota.TextGeneration, InputPerM: 54545, CachedInputPerM: 9091, OutputPerM: 272727, DeprecatedOn: "2026-05-30", AliasedTo: "@cf/moonshotai/kimi-k2.6"},
 		"@cf/cloudflare/clef":                    {Task: quota.TextGeneration, InputPerM: 21818},
 		"@cf/microsoft/resnet-50":                {Task: quota.ImageClassification, Image: 0.228055},
-		"@cf/black-forest-labs/flux-1-schnell":   {Task: quota.TextToImage, Tile: 4.8, Step: 9.6, DefaultSteps: 4, MaxSteps: 8},
-		"@cf/black-forest-labs/flux-2-dev":       {Task: quota.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5},
-		"@cf/black-forest-labs/flux-2-klein-4b":  {Task: quota.TextToImage, InputTile: 5.37, OutputTile: 26.05},
-		"@cf/black-forest-labs/flux-2-klein-9b":  {Task: quota.TextToImage, FirstMegapixel: 1363.64, NextMegapixel: 181.82, InputMegapixel: 181.82},
+		"@cf/black-forest-labs/flux-1-schnell":   {Task: quota.TextToImage, Tile: 4.8, Step: 9.6, DefaultWidth: 1024, DefaultHeight: 1024, DefaultSteps: 4, MaxSteps: 8},
+		"@cf/leonardo/lucid-origin":              {Task: quota.TextToImage, Tile: 636, Step: 12, DefaultWidth: 1120, DefaultHeight: 1120, DefaultSteps: 15, MaxSteps: 40},
+		"@cf/black-forest-labs/flux-2-dev":       {Task: quota.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5, DefaultWidth: 1024, DefaultHeight: 768},
+		"@cf/black-forest-labs/flux-2-klein-4b":  {Task: quota.TextToImage, InputTile: 5.37, OutputTile: 26.05, DefaultWidth: 1024, DefaultHeight: 768},
+		"@cf/black-forest-labs/flux-2-klein-9b":  {Task: quota.TextToImage, FirstMegapixel: 1363.64, NextMegapixel: 181.82, InputMegapixel: 181.82, DefaultWidth: 1024, DefaultHeight: 768},
 		"@cf/deepgram/nova-3":                    {Task: quota.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36},
 		"@cf/deepgram/aura-1":                    {Task: quota.TextToSpeech, CharactersPerK: 1363.64},
 		"@cf/pipecat-ai/smart-turn-v2":           {Task: quota.VoiceActivity, AudioMinute: 0.51},
@@ -54,13 +56,30 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
+	const alias, target, plain = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6", "@cf/baai/bge-m3"
+	p := quota.Embedded()
+	for billed, as := range map[string]string{alias: target, target: target, plain: plain} {
+		want, _ := p.Model(as)
+		if got, ok := p.Billed(billed); !ok || got != want {
+			t.Errorf("%s: %+v, want %+v", billed, got, want)
+		}
+	}
+	if got, _ := p.Billed(alias); !got.RequiresWorkersPaid {
+		t.Error("the alias is answered on the free plan, its target is not")
+	}
+	if _, ok := p.Billed("@cf/new/model"); ok {
+		t.Error("a model that does not exist is billed")
+	}
+}
+
 func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 	seen := map[quota.Task]bool{}
 	for _, name := range quota.Embedded().Models() {
 		p, _ := quota.Embedded().Model(name)
 		seen[p.Task] = true
 		free := quota.Price{
-			Task: p.Task, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps, DefaultOutput: p.DefaultOutput,
+			Task: p.Task, DefaultWidth: p.DefaultWidth, DefaultHeight: p.DefaultHeight, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps, DefaultOutput: p.DefaultOutput,
 			RequiresWorkersPaid: p.RequiresWorkersPaid, DeprecatedOn: p.DeprecatedOn, AliasedTo: p.AliasedTo,
 		}
 		if p == free {
@@ -149,6 +168,7 @@ func TestParseRefuses(t *testing.T) {
 		{"no price", `"tile": 4.8, "step": 9.6, `, ``, "no price"},
 		{"a cached token dearer than another", `_per_m": 100,`, `_per_m": 1001,`, "dearer"},
 		{"more steps than there may be", `"default_steps": 4`, `"default_steps": 9`, "do not go together"},
+		{"a picture without end", `"default_steps": 4`, `"default_steps": 4, "default_width": 1024000`, "default_width 1024000"},
 		{"a date that is none", `2026-05-30`, `2026-02-30`, "deprecated_on"},
 		{"a table without a date", `2026-08-28`, `yesterday`, "as_of"},
 		{"an alias to nowhere", `_to": "@cf/a/new"`, `_to": "@cf/a/newer"`, "aliased_to"},
@@ -194,7 +214,7 @@ func TestAMillionTimesOffIsRefused(t *testing.T) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	notes := []string{"default_steps", "max_steps", "usd_audio_minute", "derived_from_usd_per_m_input"}
+	notes := []string{"default_width", "default_height", "default_steps", "max_steps", "default_output_tokens", "usd_audio_minute", "derived_from_usd_per_m_input"}
 	tried := 0
 	for name, row := range file["models"].(map[string]any) {
 		row := row.(map[string]any)

@@ -1,0 +1,45 @@
+package quota
+
+import "strings"
+
+// named says which task a part of a model's name tells of. Only what is dearer
+// than a language model, or billed by something else, is worth telling.
+var named = []struct {
+	part string
+	task Task
+}{
+	{"flux", TextToImage}, {"diffusion", TextToImage}, {"image", TextToImage}, {"dreamshaper", TextToImage},
+	{"sdxl", TextToImage}, {"phoenix", TextToImage}, {"lucid", TextToImage},
+	{"whisper", SpeechRecognition}, {"nova-", SpeechRecognition}, {"deepgram/flux", SpeechRecognition}, {"asr", SpeechRecognition},
+	{"aura-", TextToSpeech}, {"tts", TextToSpeech}, {"speech", TextToSpeech},
+}
+
+// tasks returns the tasks that a call may be of whose model is unknown: the one
+// that is told, else all that its fields and its model's name speak for.
+func (r Request) tasks() []Task {
+	if r.Task != "" {
+		return []Task{r.Task}
+	}
+	var tasks []Task
+	sound := r.AudioSeconds > 0 || r.AudioBytes > 0
+	if r.PromptBytes > 0 || (!sound && r.Images <= 0) {
+		tasks = append(tasks, TextGeneration)
+	}
+	if sound {
+		tasks = append(tasks, SpeechRecognition, VoiceActivity)
+	}
+	if r.Images > 0 {
+		tasks = append(tasks, ImageToText, ImageClassification)
+	}
+	// n is the number of chat answers, too: it does not speak for a picture.
+	if r.Width > 0 || r.Height > 0 || r.Steps > 0 || r.MakeImages > max(r.Answers, 0) {
+		tasks = append(tasks, TextToImage)
+	}
+	model := strings.ToLower(r.Model)
+	for _, n := range named {
+		if strings.Contains(model, n.part) {
+			tasks = append(tasks, n.task)
+		}
+	}
+	return tasks
+}
