@@ -137,7 +137,8 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 }
 
 // hold reads the body whole if it is JSON, by its first byte and not by its
-// Content-Type (curl sends JSON as a form), and leaves it to stream otherwise.
+// Content-Type (curl sends JSON as a form), or if it says at its end what it may
+// cost, and leaves it to stream otherwise.
 func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	b := &p.bodies
 	size := r.ContentLength
@@ -157,7 +158,7 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 		m, err = fill(x, r.Body, data[n:])
 		n += m
 	}
-	if first := firstByte(data[:n]); first != '{' && first != '[' && x.route.body == bodyAny && n > 0 {
+	if first := firstByte(data[:n]); first != '{' && first != '[' && x.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(x, r.Header, data[:n]) {
 		if err != nil && err != io.EOF {
 			b.release(h)
 			return unreadable(err)

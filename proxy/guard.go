@@ -47,7 +47,7 @@ func (p *Proxy) reserve(x *exchange) error {
 	if g.ledger == nil || x.account != p.account || !x.route.metered() {
 		return nil
 	}
-	price, known := g.prices.Model(x.model)
+	price, known := g.prices.Billed(x.model)
 	if known && price.RequiresWorkersPaid && g.freePlan {
 		if err := p.refusePlan(x); err != nil {
 			return err

@@ -2,22 +2,12 @@ package proxy
 
 import (
 	"bytes"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/neuronward/neuronward/quota"
-)
-
-// Bounds for what a form may say beyond what was read of it.
-const (
-	mostSide  = 2048 // pixels: the most that the image models take
-	mostSteps = 1000 // the estimator knows the model's own most
-	mostGiven = 4    // pictures that an image model takes
-	mostField = 256  // bytes of a field that is a number
 )
 
 // measure describes a call for the estimator before it is made: never less than
@@ -56,6 +46,10 @@ func measureRaw(q *quota.Request, kind string, prefix []byte, length int64) {
 	case quota.ImageClassification, quota.ImageToText, quota.TextToImage:
 		audio, picture = false, true
 	}
+	if !audio && !picture { // nobody says: perhaps its first bytes do
+		_, _, picture = pictureSize(bytes.NewReader(prefix))
+		audio = !picture && soundsLike(prefix, length)
+	}
 	if audio || !picture {
 		q.AudioBytes = length
 		if seconds, ok := audioSeconds(prefix, length); ok {
@@ -65,69 +59,31 @@ func measureRaw(q *quota.Request, kind string, prefix []byte, length int64) {
 	if picture || !audio {
 		q.Images = 1
 	}
-	if !audio && !picture {
-		q.PromptBytes = length
+	if !audio && !picture && isText(prefix) {
+		q.PromptBytes = length // no tokenizer reads what is no text
 	}
 }
 
-// measureForm measures a multipart form by as much of it as was read. A field of
-// a picture that does not stand there may stand behind the files: unless the
-// form was read whole, it is taken for the most that it can be.
-func measureForm(q *quota.Request, boundary string, prefix []byte, length int64) {
-	whole := int64(len(prefix)) >= length
-	reader := multipart.NewReader(bytes.NewReader(prefix), boundary)
-	var files, inFiles int64
-	for {
-		part, err := reader.NextRawPart()
-		if err != nil {
-			whole = whole && err == io.EOF
-			break
-		}
-		if part.FileName() == "" {
-			value, err := io.ReadAll(io.LimitReader(part, mostField))
-			if err != nil {
-				whole = false // cut within the field
-				break
-			}
-			formField(q, part.FormName(), value)
-			continue
-		}
-		head, _ := io.ReadAll(io.LimitReader(part, audioHeader)) // as far as it was read
-		rest, err := io.Copy(io.Discard, part)
-		whole = whole && err == nil
-		inFiles += int64(len(head)) + rest
-		if seconds, ok := audioSeconds(head, length); ok && files == 0 {
-			q.AudioSeconds = seconds
-		}
-		files++
-	}
-	q.PromptBytes, q.AudioBytes, q.Images = length, length, files
-	if files > 1 {
-		q.AudioSeconds = 0 // the size bounds them all
-	}
-	if whole {
-		q.PromptBytes = max(length-inFiles, 0)
-		return
-	}
-	q.Images = max(files, mostGiven)
-	for _, f := range []struct {
-		to   *int64
-		most int64
-	}{{&q.Width, mostSide}, {&q.Height, mostSide}, {&q.Steps, mostSteps}} {
-		if *f.to == 0 {
-			*f.to = f.most
+// soundsLike reports whether a recording begins so.
+func soundsLike(prefix []byte, length int64) bool {
+	for _, magic := range []string{"OggS", webmMagic, "ID3", "fLaC"} {
+		if begins(prefix, magic) {
+			return true
 		}
 	}
+	_, ok := audioSeconds(prefix, length)
+	return ok
 }
 
-// formField measures a field of a form, which has no types.
-func formField(q *quota.Request, name string, value []byte) {
-	m := measurement{Request: *q, route: &route{}}
-	if name == "size" || name == "image_size" {
-		value = strconv.AppendQuote(nil, string(value))
+// isText reports whether the first bytes of a body are text, the last of which
+// may be a part of a character.
+func isText(prefix []byte) bool {
+	for cut := range min(utf8.UTFMax, len(prefix)+1) {
+		if utf8.Valid(prefix[:len(prefix)-cut]) {
+			return bytes.IndexByte(prefix, 0) < 0
+		}
 	}
-	m.figure(name, value)
-	*q = m.Request
+	return false
 }
 
 // batchID returns the request id that a body asks after, if it does nothing

@@ -18,9 +18,9 @@ const (
 
 // audioSeconds returns how long a recording is by its container, as far as the
 // header stands in its first bytes; total is its length in bytes. ok is false
-// where only the size bounds it: for Ogg, for what is not known, and for a
-// header that is out of reach. What a header says is never believed below what
-// the bytes take at the highest rate that the format has.
+// where only the size bounds it: for Ogg that is not there whole, for what is not
+// known, and for a header that is out of reach. What a header says is never
+// believed below what the bytes take at the highest rate that the format has.
 func audioSeconds(prefix []byte, total int64) (seconds float64, ok bool) {
 	switch {
 	case len(prefix) >= 12 && string(prefix[:4]) == "RIFF" && string(prefix[8:12]) == "WAVE":
@@ -29,6 +29,12 @@ func audioSeconds(prefix []byte, total int64) (seconds float64, ok bool) {
 		seconds = flacSeconds(prefix, total)
 	case len(prefix) >= 8 && string(prefix[4:8]) == "ftyp":
 		seconds = mp4Seconds(prefix, total)
+	case begins(prefix, "OggS"):
+		if int64(len(prefix)) >= total {
+			seconds = oggSeconds(bytes.NewReader(prefix), total)
+		}
+	case begins(prefix, webmMagic):
+		seconds = webmSeconds(prefix, total)
 	default:
 		seconds = mp3Seconds(prefix, total)
 	}

@@ -11,8 +11,8 @@ const (
 	// maxParts bounds how many requests of a batch are kept apart; the rest is taken together.
 	maxParts = 1000
 
-	// usualOutput is what a model puts out at most where its call sets no limit that counts. A limit under a name that the route does
-	// not know is believed above it only: upstream may ignore it.
+	// usualOutput is what a model puts out at most where its call sets no limit that counts, and its default is not published for calls
+	// of that form. A limit under a name that the route does not know is believed above it only: upstream may ignore it.
 	usualOutput = 2048
 
 	// audioHeader is how much of a recording in JSON is decoded to find its duration.
@@ -28,6 +28,7 @@ type measurement struct {
 	route    *route
 	s        *scanner
 	nested   bool // in "input"
+	input    bool // that is no object: a prompt of Responses
 	inBatch  bool // one of a batch's requests
 	depth    int
 	unknown  int64 // most output tokens, by a name that the route does not know
@@ -51,7 +52,10 @@ func measureJSON(r *route, model string, task quota.Task, s *scanner) (quota.Req
 func (m *measurement) done(size int64) quota.Request {
 	r := m.Request
 	r.PromptBytes = max(size-m.media, 0)
-	if r.MaxTokens > 0 || m.unknown > usualOutput {
+	if r.MaxTokens == 0 && (m.unknown > 0 || m.undocumented()) {
+		r.MaxTokens = usualOutput
+	}
+	if r.MaxTokens > 0 {
 		r.MaxTokens = max(r.MaxTokens, m.unknown)
 	}
 	r.AudioSeconds, r.AudioBytes = m.seconds, m.unheard
@@ -70,6 +74,17 @@ func (m *measurement) done(size int64) quota.Request {
 		batch.Parts = append(batch.Parts, r)
 	}
 	return batch
+}
+
+// undocumented reports whether a model's default of max_tokens is not known to
+// hold for the call: its schema has one beside a prompt and beside messages, and
+// none beside the input of Responses; of Anthropic's it does not speak.
+func (m *measurement) undocumented() bool {
+	switch m.route.protocol {
+	case normalize.ProtocolResponses, normalize.ProtocolAnthropic:
+		return true
+	}
+	return m.input
 }
 
 func (m *measurement) native() bool { return m.route.protocol == normalize.ProtocolNative }
@@ -96,6 +111,7 @@ func (m *measurement) object() error {
 				m.nested = true
 				return m.object()
 			}
+			m.input = m.native()
 			return m.messages()
 		case "messages", "system":
 			return m.messages()
@@ -176,18 +192,35 @@ func (m *measurement) raw() ([]byte, error) {
 // texts measures a text, or a list of them.
 func (m *measurement) texts() error {
 	if m.first() == '[' {
-		var n int64
-		err := m.items(func() error {
-			n++
-			return m.s.value(3)
-		})
-		m.Texts = max(m.Texts, n)
-		return err
+		return m.list(m.Task == quota.TextToSpeech || m.Task == "", func() error { return m.s.value(3) })
 	}
 	raw, err := m.raw()
 	if err == nil {
 		m.text(raw)
 	}
+	return err
+}
+
+// list measures a list of texts, or of what has them. A model that speaks may
+// speak them all, and of what is no text all that stands there.
+func (m *measurement) list(mayBeSpoken bool, visit func() error) error {
+	var n, spoken int64
+	err := m.items(func() error {
+		start := m.s.i
+		n++
+		if err := visit(); err != nil {
+			return err
+		}
+		switch raw := m.s.b[start:m.s.i]; {
+		case !mayBeSpoken:
+		case raw[0] == '"':
+			spoken += characters(raw)
+		default:
+			spoken += int64(len(raw))
+		}
+		return nil
+	})
+	m.Texts, m.Characters = max(m.Texts, n), max(m.Characters, spoken)
 	return err
 }
 

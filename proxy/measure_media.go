@@ -3,7 +3,10 @@ package proxy
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"strings"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // messages measures a list of messages, of any protocol, or a plain text.
@@ -15,16 +18,12 @@ func (m *measurement) messages() error {
 		}
 		return err
 	}
-	var n int64
-	err := m.items(func() error {
-		n++
+	return m.list(m.Task == quota.TextToSpeech, func() error {
 		if m.first() != '{' {
 			return m.s.value(3)
 		}
 		return m.part(true)
 	})
-	m.Texts = max(m.Texts, n)
-	return err
 }
 
 // part measures a message, a part of its content, or a part of that. Pictures
@@ -146,12 +145,13 @@ func (m *measurement) audio() error {
 			return nil
 		}
 		m.media += int64(len(raw))
-		m.heard(decodeHead(text), int64(len(text))*3/4)
+		m.heard(int64(len(text))*3/4, func() io.Reader { return base64Reader(text) })
 		return nil
 	case '[':
 		if n := m.numbers(); n > 0 {
 			m.media += int64(m.s.i - start)
-			m.heard(listedBytes(m.s.b[start:m.s.i]), n)
+			list := m.s.b[start:m.s.i]
+			m.heard(n, func() io.Reader { return &listReader{list} })
 			return nil
 		}
 		return m.items(m.audio)
@@ -175,8 +175,15 @@ func (m *measurement) audio() error {
 }
 
 // heard counts a recording of that many bytes.
-func (m *measurement) heard(head []byte, total int64) {
-	if seconds, ok := audioSeconds(head, total); ok {
+func (m *measurement) heard(total int64, open func() io.Reader) {
+	head := make([]byte, min(total, audioHeader))
+	n, _ := io.ReadFull(open(), head) // what is decoded before an error counts
+	seconds, ok := audioSeconds(head[:n], total)
+	if !ok && begins(head[:n], "OggS") { // whose length stands at its end
+		seconds = oggSeconds(open(), total)
+		ok = seconds > 0
+	}
+	if ok {
 		m.seconds += seconds
 	} else {
 		m.unheard += total
@@ -208,25 +215,30 @@ func (m *measurement) numbers() int64 {
 	return 0
 }
 
-// listedBytes returns the first bytes of a list of numbers.
-func listedBytes(list []byte) []byte {
-	var head []byte
+// A listReader reads a list of numbers as the bytes that they stand for.
+type listReader struct{ list []byte }
+
+func (r *listReader) Read(b []byte) (n int, err error) {
 	v, digits := 0, false
-	for _, c := range list {
+	for i, c := range r.list {
 		switch {
+		case n == len(b):
+			r.list = r.list[i:]
+			return n, nil
 		case c-'0' < 10:
 			v, digits = (v*10+int(c-'0'))&0xffff, true
 		case c == ',' || c == ']':
 			if digits {
-				head = append(head, byte(v))
+				b[n] = byte(v)
+				n++
 			}
 			v, digits = 0, false
-			if len(head) == audioHeader {
-				return head
-			}
 		}
 	}
-	return head
+	if r.list = nil; n == 0 {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // payload returns the base64 in a raw string, which may be a data URL of the
@@ -258,21 +270,39 @@ func payload(raw []byte, kind string) (base64Text []byte, ok bool) {
 
 var base64Byte = indexBytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
-// decodeHead decodes the beginning of base64 that payload returned.
-func decodeHead(text []byte) []byte {
-	text = bytes.ReplaceAll(text[:min(len(text), audioHeader)], []byte(`\/`), []byte("/"))
-	if i := bytes.IndexAny(text, `\=`); i >= 0 {
-		text = text[:i]
-	}
-	for i, c := range text {
-		switch c {
-		case '-':
-			text[i] = '+'
-		case '_':
-			text[i] = '/'
+// base64Reader decodes what payload returned, as far as it can be.
+func base64Reader(text []byte) io.Reader {
+	return base64.NewDecoder(base64.RawStdEncoding, &lettersReader{text})
+}
+
+// A lettersReader reads base64 in JSON, of either alphabet, as plain base64.
+type lettersReader struct{ text []byte }
+
+func (r *lettersReader) Read(b []byte) (n int, err error) {
+	for n < len(b) && len(r.text) > 0 {
+		c := r.text[0]
+		r.text = r.text[1:]
+		if c == '\\' && len(r.text) > 0 {
+			c = r.text[0] // payload has let "/", "n" and "r" pass
+			r.text = r.text[1:]
+			if c != '/' {
+				continue
+			}
 		}
+		switch c {
+		case '=':
+			r.text = nil
+			continue
+		case '-':
+			c = '+'
+		case '_':
+			c = '/'
+		}
+		b[n] = c
+		n++
 	}
-	head := make([]byte, base64.RawStdEncoding.DecodedLen(len(text)))
-	n, _ := base64.RawStdEncoding.Decode(head, text) // what is decoded before an error counts
-	return head[:n]
+	if n == 0 && len(b) > 0 {
+		err = io.EOF
+	}
+	return n, err
 }

@@ -77,6 +77,7 @@ func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
 	}
 	r := &x.claim.request
 	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
+	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
 	return p.guard.estimator.Cost(x.model, u)
 }
 
@@ -165,7 +166,7 @@ func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
 func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	c := &x.claim
 	u := c.meter.usage()
-	price, known := p.guard.prices.Model(x.model)
+	price, known := p.guard.prices.Billed(x.model)
 	switch {
 	case u.HasNeurons:
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
@@ -174,18 +175,30 @@ func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	}
 	input, output := c.meter.tokensSeen()
 	if input == 0 {
-		input = c.request.PromptBytes / promptBytesPerToken
+		input = c.request.SentTokens(wideBytes(x.body))
 	}
 	return quota.Cost{Neurons: min(price.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
 }
 
-const (
-	// promptBytesPerToken is what a token of a prompt takes on average, its JSON
-	// included. A prompt that was sent is billed, be it answered or not.
-	promptBytesPerToken = 3
-	// unsentTokens are on their way when a stream breaks off.
-	unsentTokens = 2
-)
+// unsentTokens are on their way when a stream breaks off.
+const unsentTokens = 2
+
+// wideBytes returns how many bytes of a body are beyond ASCII. A character that
+// is written as an escape is taken for three of them.
+func wideBytes(h *held) (n int64) {
+	if h == nil {
+		return 0
+	}
+	for i, c := range h.data {
+		switch {
+		case c >= 0x80:
+			n++
+		case c == 'u' && i > 0 && h.data[i-1] == '\\':
+			n += 3
+		}
+	}
+	return n
+}
 
 // settleBatch corrects a batch by the first poll that finds it done. Further
 // polls, and those of batches that were not submitted here, change nothing.
@@ -221,7 +234,7 @@ func (p *Proxy) countTokens(model string, u quota.Usage) {
 
 // task is the task of the call's model, as a label.
 func (p *Proxy) task(x *exchange) string {
-	if price, ok := p.guard.prices.Model(x.model); ok {
+	if price, ok := p.guard.prices.Billed(x.model); ok {
 		return string(price.Task)
 	}
 	return "other"

@@ -13,14 +13,15 @@ type Usage struct {
 	HasAudio     bool
 	Live         bool // over a WebSocket
 
-	Images    int64 // that were made; what follows is the request's
-	Width     int64
-	Height    int64
-	Steps     int64
-	Given     int64
-	Sizes     []Size // of the images given
-	Assumed   bool
-	HasImages bool
+	Images  int64 // that were made; what follows is the request's
+	Width   int64
+	Height  int64
+	Steps   int64
+	Given   int64
+	Assumed bool
+
+	Sized, SizedTiles int64
+	HasImages         bool
 }
 
 // Cost returns what a call of model cost by what the wire said: the reported
@@ -38,7 +39,7 @@ func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
 		return Cost{}, false
 	}
 	r := Request{
-		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, GivenSizes: u.Sizes, MakeImages: u.Images,
+		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles, MakeImages: u.Images,
 		Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
 	}
 	switch {
@@ -64,7 +65,7 @@ func (r Request) assumes(p Price) bool {
 	return r.Assumed ||
 		bySteps && r.Steps <= 0 && p.DefaultSteps == 0 ||
 		bySize && (r.Width <= 0 && p.DefaultWidth == 0 || r.Height <= 0 && p.DefaultHeight == 0) ||
-		byInput && r.Images > int64(len(r.GivenSizes))
+		byInput && r.Images > r.Sized
 }
 
 // sentBytesPerToken is what a token of plain text takes on average, its JSON

@@ -60,7 +60,8 @@ type Request struct {
 	MaxTokens    int64   // of one answer
 	Answers      int64   // asked for; 0: 1
 	Images       int64   // given
-	GivenSizes   []Size  // of the images given, as far as they are known
+	Sized        int64   // how many of the images given have a known size
+	SizedTiles   int64   // of those, by InputTiles
 	MakeImages   int64   // to be made; 0: 1
 	Width        int64   // of the image made, in pixels
 	Height       int64   //
@@ -74,9 +75,6 @@ type Request struct {
 	// Assumed says that figures of a picture stand for the most they can be, because what the call says of them could not be read.
 	Assumed bool
 }
-
-// A Size is that of an image, in pixels.
-type Size struct{ Width, Height int64 }
 
 // An Estimate is what a call may cost.
 type Estimate struct {
@@ -158,7 +156,7 @@ func (r Request) bound(model string, p Price) Neurons {
 	width, height := side(r.Width, p.DefaultWidth), side(r.Height, p.DefaultHeight)
 	tiles := math.Ceil(width/tileSide) * math.Ceil(height/tileSide)
 	// Models with a price for a tile and one for a step were measured to the cent: by area, and each step in each tile.
-	area := width * height / (tileSide * tileSide)
+	area := max(width*height/(tileSide*tileSide), 1)
 	megapixels := max(math.Ceil(width*height/megapixel), 1)
 	steps := r.steps(p)
 	given := float64(max(r.Images, 0))
@@ -173,15 +171,18 @@ func (r Request) bound(model string, p Price) Neurons {
 	return FromFloat((micro/float64(OneNeuron) + neurons) * measuredFactor(model))
 }
 
-// inputTiles bounds the 512x512 tiles of the images given.
+// InputTiles returns how many 512x512 tiles an image of that many pixels counts
+// as, at most, when it is given to a model.
+func InputTiles(width, height int64) int64 {
+	tiles := math.Ceil(float64(width)/tileSide) * math.Ceil(float64(height)/tileSide)
+	return int64(min(max(tiles, 1), givenTiles))
+}
+
+// inputTiles bounds the tiles of all images given.
 func (r Request) inputTiles() float64 {
-	known := min(int64(len(r.GivenSizes)), max(r.Images, 0))
-	sum := float64(max(r.Images, 0)-known) * givenTiles
-	for _, s := range r.GivenSizes[:known] {
-		tiles := math.Ceil(float64(s.Width)/tileSide) * math.Ceil(float64(s.Height)/tileSide)
-		sum += min(max(tiles, 1), givenTiles)
-	}
-	return sum
+	images := max(r.Images, 0)
+	sized := min(max(r.Sized, 0), images)
+	return float64(images-sized)*givenTiles + float64(min(max(r.SizedTiles, sized), sized*givenTiles))
 }
 
 // floored returns r with no less than the defaults of a picture: some models

@@ -153,7 +153,7 @@ func (r priceRow) price(all map[string]priceRow) (Price, error) {
 		AudioMinute:     take("audio_minute", r.AudioMinute, perAudioMinute, false),
 		AudioMinuteLive: take("audio_minute_websocket", r.AudioMinuteLive, perAudioMinute, false),
 		CharactersPerK:  take("characters_per_k", r.CharactersPerK, perKCharacters, false),
-DefaultWidth: r.DefaultWidth, DefaultHeight: r.DefaultHeight, DefaultSteps: r.DefaultSteps, MaxSteps: r.MaxSteps, DefaultOutput: r.DefaultOutput,
+		DefaultWidth:    r.DefaultWidth, DefaultHeight: r.DefaultHeight, DefaultSteps: r.DefaultSteps, MaxSteps: r.MaxSteps, DefaultOutput: r.DefaultOutput,
 		RequiresWorkersPaid: r.RequiresPaid, DeprecatedOn: r.DeprecatedOn, AliasedTo: r.AliasedTo,
 	}
 	if !slices.Contains(Tasks(), r.Task) {

@@ -8,10 +8,20 @@ var named = []struct {
 	part string
 	task Task
 }{
-	{"flux", TextToImage}, {"diffusion", TextToImage}, {"image", TextToImage}, {"dreamshaper", TextToImage},
-	{"sdxl", TextToImage}, {"phoenix", TextToImage}, {"lucid", TextToImage},
-	{"whisper", SpeechRecognition}, {"nova-", SpeechRecognition}, {"deepgram/flux", SpeechRecognition}, {"asr", SpeechRecognition},
-	{"aura-", TextToSpeech}, {"tts", TextToSpeech}, {"speech", TextToSpeech},
+	{"flux", TextToImage},
+	{"diffusion", TextToImage},
+	{"image", TextToImage},
+	{"dreamshaper", TextToImage},
+	{"sdxl", TextToImage},
+	{"phoenix", TextToImage},
+	{"lucid", TextToImage},
+	{"whisper", SpeechRecognition},
+	{"nova-", SpeechRecognition},
+	{"deepgram/flux", SpeechRecognition},
+	{"asr", SpeechRecognition},
+	{"aura-", TextToSpeech},
+	{"tts", TextToSpeech},
+	{"speech", TextToSpeech},
 }
 
 // tasks returns the tasks that a call may be of whose model is unknown: the one

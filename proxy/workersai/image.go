@@ -2,6 +2,7 @@ package workersai
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"image"
@@ -20,7 +21,8 @@ type drawing struct {
 	prompt        string
 	width, height int
 	steps         int
-	inputs        int // images given
+	inputs        int   // images given
+	inputTiles    int64 // of 512x512, of all images given
 }
 
 // draw answers POST run for a text-to-image model: base64 in JSON, or the bytes of
@@ -92,10 +94,11 @@ func (x *exchange) readDrawing() (drawing, *failure) {
 	}
 	d.steps = int(steps)
 	for _, side := range []struct {
-		name string
-		to   *int
-	}{{"width", &d.width}, {"height", &d.height}} {
-		n, f := in.count(side.name, 1024)
+		name  string
+		usual int
+		to    *int
+	}{{"width", x.model.price.DefaultWidth, &d.width}, {"height", x.model.price.DefaultHeight, &d.height}} {
+		n, f := in.count(side.name, int64(cmp.Or(side.usual, 1024)))
 		if f != nil {
 			return d, f
 		}
@@ -108,20 +111,27 @@ func (x *exchange) readDrawing() (drawing, *failure) {
 	for _, p := range parts {
 		if p.file != "" {
 			d.inputs++
+			const unknown = 9999 // pixels: as many tiles as any picture has
+			size, _, err := image.DecodeConfig(bytes.NewReader(p.data))
+			if err != nil {
+				size.Width, size.Height = unknown, unknown
+			}
+			d.inputTiles += quota.InputTiles(int64(size.Width), int64(size.Height))
 		}
 	}
 	return d, f
 }
 
-// imageNeurons is the price of d by the table.
+// imageNeurons is the price of d by the table, as its notes explain it.
 func (x *exchange) imageNeurons(d drawing) quota.Neurons {
 	p := x.model.price
 	tiles := float64((d.width+511)/512) * float64((d.height+511)/512)
 	megapixels := max(float64(d.width)*float64(d.height)/(1024*1024), 1)
-	steps, inputs := float64(d.steps), float64(d.inputs)
-	return quota.FromFloat(p.Tile*tiles + p.Step*steps +
-		p.OutputTile*tiles + p.InputTile*inputs*4 +
-		p.OutputTileStep*tiles*steps + p.InputTileStep*inputs*4*steps +
+	area := max(float64(d.width)*float64(d.height)/(512*512), 1)
+	steps, inputs, inputTiles := float64(d.steps), float64(d.inputs), float64(d.inputTiles)
+	return quota.FromFloat(area*(p.Tile+p.Step*steps) +
+		p.OutputTile*tiles + p.InputTile*inputTiles +
+		p.OutputTileStep*tiles*steps + p.InputTileStep*inputTiles*steps +
 		p.FirstMegapixel + p.NextMegapixel*(megapixels-1) + p.InputMegapixel*inputs)
 }
 

@@ -158,14 +158,15 @@ func TestImages(t *testing.T) {
 		width, height     int
 		neurons           float64
 	}{
-		{"flux-1, default", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "jpeg", 1024, 1024, 4*4.8 + 4*9.6},
-		{"flux-1, small, more steps", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat","steps":8,"width":500,"height":600}`, "", "jpeg", 500, 600, 2*4.8 + 8*9.6},
-		{"lucid", "@cf/leonardo/lucid-origin", `{"prompt":"a cat","width":128,"height":64}`, "", "jpeg", 128, 64, 636 + 25*12},
-		{"phoenix", "@cf/leonardo/phoenix-1.0", `{"prompt":"a cat","num_steps":10,"width":513,"height":64}`, "image/jpeg", "jpeg", 513, 64, 2*530 + 10*10},
+		{"flux-1, default", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "jpeg", 1024, 1024, 172.8},
+		{"flux-1, small, more steps", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat","steps":8,"width":500,"height":600}`, "", "jpeg", 500, 600, 500 * 600 / (512. * 512) * (4.8 + 8*9.6)},
+		{"lucid", "@cf/leonardo/lucid-origin", `{"prompt":"a cat","width":128,"height":64}`, "", "jpeg", 128, 64, 636 + 15*12},
+		{"lucid, default", "@cf/leonardo/lucid-origin", `{"prompt":"a cat"}`, "", "jpeg", 1120, 1120, 3904.6875},
+		{"phoenix", "@cf/leonardo/phoenix-1.0", `{"prompt":"a cat","num_steps":10,"width":513,"height":64}`, "image/jpeg", "jpeg", 513, 64, 530 + 10*10},
 		{"stable diffusion, not billed", "@cf/stabilityai/stable-diffusion-xl-base-1.0", `{"prompt":"a cat","width":256,"height":256}`, "image/png", "png", 256, 256, 0},
 		{"flux-2-dev", "@cf/black-forest-labs/flux-2-dev", `{"prompt":"a cat","steps":10,"height":512}`, "", "jpeg", 1024, 512, 2 * 37.5 * 10},
 		{"flux-2-klein-4b", "@cf/black-forest-labs/flux-2-klein-4b", `{"prompt":"a cat","width":64,"height":64}`, "", "jpeg", 64, 64, 26.05},
-		{"flux-2-klein-9b of two megapixels", "@cf/black-forest-labs/flux-2-klein-9b", `{"prompt":"a cat","width":2048}`, "", "jpeg", 2048, 1024, 1363.64 + 181.82},
+		{"flux-2-klein-9b of two megapixels", "@cf/black-forest-labs/flux-2-klein-9b", `{"prompt":"a cat","width":2048}`, "", "jpeg", 2048, 768, 1363.64 + 181.82/2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, workersai.Options{})

@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// Bounds for what a form may say beyond what was read of it.
+const (
+	mostSide  = 2048 // pixels: the most that the image models take
+	mostSteps = 1000 // the estimator knows the model's own most
+	mostGiven = 4    // pictures that an image model takes
+	mostField = 256  // bytes of a field that is a number
+)
+
+// tellsAtItsEnd reports whether a body that is no JSON must be held to know what
+// the call may cost: a form for a picture, whose figures may stand behind the
+// pictures given, or Ogg, whose length stands in its last page. All else streams
+// through.
+func (p *Proxy) tellsAtItsEnd(x *exchange, header http.Header, prefix []byte) bool {
+	if p.guard.ledger == nil || x.account != p.account || !x.route.metered() {
+		return false
+	}
+	price, known := p.guard.prices.Billed(x.model)
+	if begins(prefix, "OggS") {
+		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
+	}
+	return isForm(header.Get("Content-Type")) && (!known || price.Task == quota.TextToImage)
+}
+
+func isForm(contentType string) bool {
+	const form = "multipart/"
+	return len(contentType) >= len(form) && strings.EqualFold(contentType[:len(form)], form)
+}
+
+// measureForm measures a multipart form by as much of it as was read. A field of
+// a picture that does not stand there may stand behind the files: unless the
+// form was read whole, it is taken for the most that it can be.
+func measureForm(q *quota.Request, boundary string, prefix []byte, length int64) {
+	f := form{q: q, length: length, head: make([]byte, audioHeader)}
+	whole := int64(len(prefix)) >= length
+	reader := multipart.NewReader(bytes.NewReader(prefix), boundary)
+	for {
+		part, err := reader.NextRawPart()
+		if err == nil {
+			err = f.part(part)
+		}
+		if err != nil {
+			whole = whole && err == io.EOF
+			break
+		}
+	}
+	if f.recordings > 1 {
+		q.AudioSeconds = 0 // the size bounds them all
+	}
+	if whole {
+		q.PromptBytes, q.AudioBytes, q.Images = max(length-f.pictureBytes-f.soundBytes, 0), f.soundBytes, f.pictures+f.recordings
+		return
+	}
+	q.Assumed = true
+	q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, mostGiven)
+	for _, f := range []struct {
+		to   *int64
+		most int64
+	}{{&q.Width, mostSide}, {&q.Height, mostSide}, {&q.Steps, mostSteps}} {
+		if *f.to == 0 {
+			*f.to = f.most
+		}
+	}
+}
+
+// A form is what was found in the parts so far.
+type form struct {
+	q            *quota.Request
+	length       int64
+	head         []byte // for the first bytes of a part
+	pictures     int64
+	pictureBytes int64
+	recordings   int64 // files that are no picture that is known: sound, or another picture
+	soundBytes   int64
+}
+
+// part measures one part and reads it to its end. The error is why that could
+// not be reached; a recording is measured by its beginning even so.
+func (f *form) part(part *multipart.Part) error {
+	n, err := 0, error(nil)
+	for n < len(f.head) && err == nil {
+		var m int
+		m, err = part.Read(f.head[n:])
+		n += m
+	}
+	head, rest := f.head[:n], &counted{Reader: part}
+	width, height, picture := pictureSize(io.MultiReader(bytes.NewReader(head), rest))
+	if err == nil {
+		_, err = io.Copy(io.Discard, rest)
+	}
+	if err == io.EOF { // of the part, not of the form
+		err = nil
+	}
+	all := int64(n) + rest.n
+	switch name := part.FormName(); {
+	case picture || forPicture(name):
+		f.pictures++
+		f.pictureBytes += all
+		if width > 0 && height > 0 {
+			f.q.Sized++
+			f.q.SizedTiles += quota.InputTiles(width, height)
+		}
+	case part.FileName() != "":
+		if seconds, ok := audioSeconds(head, f.length); ok && f.recordings == 0 {
+			f.q.AudioSeconds = seconds
+		}
+		f.recordings++
+		f.soundBytes += all
+	case err == nil:
+		value := bytes.TrimSpace(head)
+		formField(f.q, name, value[:min(len(value), mostField)])
+	}
+	return err
+}
+
+// forPicture reports whether a field is one that takes a picture, be it sent as
+// a file or not.
+func forPicture(name string) bool {
+	switch strings.TrimSuffix(name, "[]") {
+	case "image", "images", "mask":
+		return true
+	}
+	return strings.HasPrefix(name, "input_image")
+}
+
+type counted struct {
+	io.Reader
+	n int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// formField measures a field of a form, which has no types.
+func formField(q *quota.Request, name string, value []byte) {
+	m := measurement{Request: *q, route: &route{}}
+	if name == "size" || name == "image_size" {
+		value = strconv.AppendQuote(nil, string(value))
+	}
+	m.figure(name, value)
+	*q = m.Request
+}
