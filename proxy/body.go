@@ -152,13 +152,13 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	pooled := b.pool.Get().(*[]byte)
 	h := &held{pooled: pooled, room: room}
 	data, n, err := *pooled, 0, error(nil)
-	for int64(n) < size && err == nil && (firstByte(data[:n]) == 0 || n < len(data) && binary(r.Header.Get("Content-Type"))) {
-		// Of a recording or a form as much is read as says how long it is.
+	for int64(n) < size && err == nil && (!opensJSON(data[:n]) || binary(r.Header.Get("Content-Type"))) {
+		// Of a recording or a form as much is read as says how long it is, in however many pieces it comes.
 		var m int
 		m, err = fill(x, r.Body, data[n:])
 		n += m
 	}
-	if first := firstByte(data[:n]); first != '{' && first != '[' && x.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(x, r.Header, data[:n]) {
+	if !opensJSON(data[:n]) && x.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(x, r.Header, data[:n]) {
 		if err != nil && err != io.EOF {
 			b.release(h)
 			return unreadable(err)
@@ -249,6 +249,11 @@ func firstByte(b []byte) byte {
 		}
 	}
 	return 0
+}
+
+func opensJSON(b []byte) bool {
+	first := firstByte(b)
+	return first == '{' || first == '['
 }
 
 // understand inspects a held body and completes what the path said of the call.

@@ -178,9 +178,11 @@ func TestPaidModelsOnTheFreePlan(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
 		defer g.close()
-		w := g.post(chatPath, `{"model":"@cf/moonshotai/kimi-k2.6","messages":[]}`)
-		if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) || g.sim.Requests() != 0 {
-			t.Errorf("%d %s", w.Code, w.Body)
+		for _, model := range []string{"@cf/moonshotai/kimi-k2.6", "@cf/moonshotai/kimi-k2.5"} { // an alias of the first
+			w := g.post(chatPath, `{"model":"`+model+`","messages":[]}`)
+			if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) || g.sim.Requests() != 0 {
+				t.Errorf("%s: %d %s", model, w.Code, w.Body)
+			}
 		}
 	})
 }

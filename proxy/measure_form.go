@@ -13,9 +13,10 @@ import (
 
 // Bounds for what a form may say beyond what was read of it.
 const (
-	mostSide  = 2048 // pixels: the most that the image models take
+	mostSide  = 4096 // pixels: more than any image model takes
 	mostSteps = 1000 // the estimator knows the model's own most
-	mostGiven = 4    // pictures that an image model takes
+	mostGiven = 4    // pictures that FLUX.2 takes, by its documentation, and no other model takes more
+	mostMade  = 4    // pictures made at once
 	mostField = 256  // bytes of a field that is a number
 )
 
@@ -39,9 +40,9 @@ func isForm(contentType string) bool {
 	return len(contentType) >= len(form) && strings.EqualFold(contentType[:len(form)], form)
 }
 
-// measureForm measures a multipart form by as much of it as was read. A field of
-// a picture that does not stand there may stand behind the files: unless the
-// form was read whole, it is taken for the most that it can be.
+// measureForm measures a multipart form by as much of it as was read. Unless
+// that is all, and in order, the figures of a picture may stand behind it, or
+// stand there again: they are taken for the most that they can be.
 func measureForm(q *quota.Request, boundary string, prefix []byte, length int64) {
 	f := form{q: q, length: length, head: make([]byte, audioHeader)}
 	whole := int64(len(prefix)) >= length
@@ -61,17 +62,14 @@ func measureForm(q *quota.Request, boundary string, prefix []byte, length int64)
 	}
 	if whole {
 		q.PromptBytes, q.AudioBytes, q.Images = max(length-f.pictureBytes-f.soundBytes, 0), f.soundBytes, f.pictures+f.recordings
-		return
+	} else {
+		q.Assumed = true
+		q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, mostGiven)
+		q.Width, q.Height, q.Steps = max(q.Width, mostSide), max(q.Height, mostSide), max(q.Steps, mostSteps)
+		q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, mostMade), 0, 0
 	}
-	q.Assumed = true
-	q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, mostGiven)
-	for _, f := range []struct {
-		to   *int64
-		most int64
-	}{{&q.Width, mostSide}, {&q.Height, mostSide}, {&q.Steps, mostSteps}} {
-		if *f.to == 0 {
-			*f.to = f.most
-		}
+	if q.Task == quota.TextToImage && q.Images > mostGiven { // nobody knows which ones are taken
+		q.Images, q.Sized, q.SizedTiles = mostGiven, 0, 0
 	}
 }
 

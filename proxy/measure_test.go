@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"mime/multipart"
 	"net/http"
 	"reflect"
 	"strings"
@@ -288,8 +287,12 @@ func TestMeasureRaw(t *testing.T) {
 		{"a picture", quota.ImageClassification, "", "\x89PNG", quota.Request{Images: 1}},
 		{"a picture for an unknown model", "", "image/png", "\x89PNG", quota.Request{Images: 1}},
 		{"audio for an unknown model", "", "audio/mpeg", "OggS", quota.Request{AudioBytes: 5000}},
+		{"a picture that nobody calls one", "", "", "\x89PNG\r\n\x1a\n", quota.Request{Images: 1}},
+		{"a recording that nobody calls one", "", "application/octet-stream", "OggS\x00", quota.Request{AudioBytes: 5000}},
+		{"bytes, for who knows whom", "", "application/octet-stream", "\x00\x01", quota.Request{AudioBytes: 5000, Images: 1}},
+		{"text that is cut within a character", "", "text/plain", "caf\xc3", quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
 		{"who knows what, for who knows whom", "", "", "who knows", quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
-		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: mostGiven, PromptBytes: 5000, AudioBytes: 5000, Width: mostSide, Height: mostSide, Steps: mostSteps, Assumed: true}},
+		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: mostGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: mostMade, Width: mostSide, Height: mostSide, Steps: mostSteps, Assumed: true}},
 	} {
 		c.want.Task = c.task
 		if got := measure(routeOf(t, "run/m"), "", c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
@@ -299,40 +302,6 @@ func TestMeasureRaw(t *testing.T) {
 	// Audio that happens to begin with a brace.
 	if got := measure(routeOf(t, "run/m"), "", quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
 		t.Errorf("%+v", got)
-	}
-}
-
-func TestMeasureForm(t *testing.T) {
-	form := func(files int, fields ...string) (string, []byte) {
-		var b bytes.Buffer
-		w := multipart.NewWriter(&b)
-		for i := 0; i < len(fields); i += 2 {
-			_ = w.WriteField(fields[i], fields[i+1]) // a buffer takes all
-		}
-		for range files {
-			f, _ := w.CreateFormFile("input_image", "a.png")
-			_, _ = f.Write(make([]byte, 9000))
-		}
-		_ = w.Close()
-		return w.FormDataContentType(), b.Bytes()
-	}
-	get := func(kind string, body []byte, cut int) quota.Request {
-		return measure(routeOf(t, "run/m"), "", quota.TextToImage, nil, http.Header{"Content-Type": {kind}}, int64(len(body)), body[:len(body)-cut])
-	}
-	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
-	q := get(kind, body, 0)
-	if q.Width != 512 || q.Height != 640 || q.Steps != 9 || q.MakeImages != 2 || q.Images != 2 || q.PromptBytes > 2000 || q.PromptBytes < 100 {
-		t.Errorf("whole: %+v", q)
-	}
-	if q := get(kind, body, 9500); q.Width != 512 || q.Height != 640 || q.Steps != 9 || q.Images != mostGiven || q.PromptBytes != int64(len(body)) {
-		t.Errorf("its beginning: %+v", q)
-	}
-	if q := get(kind, body, len(body)-10); q.Width != mostSide || q.Height != mostSide || q.Steps != mostSteps || q.Images != mostGiven {
-		t.Errorf("next to nothing of it: %+v", q)
-	}
-	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
-	if q := get(kind, body, 0); q.Width != 900 || q.Height != 400 {
-		t.Errorf("a size, and a field given twice: %+v", q)
 	}
 }
 
@@ -353,6 +322,9 @@ func TestMeasureBounds(t *testing.T) {
 		{"run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"cat","steps":8}`},
 		{"run/@cf/leonardo/phoenix-1.0", `{"prompt":"cat","width":1100,"height":1500,"num_steps":40}`},
 		{"run/@cf/black-forest-labs/flux-2-klein-9b", `{"prompt":"cat","width":1500}`},
+		{"run/@cf/leonardo/phoenix-1.0", `{"prompt":"cat","width":2048,"height":2048,"num_steps":50}`},
+		{"run/@cf/leonardo/lucid-origin", `{"prompt":"cat"}`},
+		{"run/@cf/black-forest-labs/flux-2-dev", `{"prompt":"cat"}`},
 		{"run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`},
 		{"run/@cf/myshell-ai/melotts", `{"prompt":"` + long + `"}`},
 		{"run/@cf/openai/whisper", `{"audio":"` + base64.StdEncoding.EncodeToString(wav(30)) + `"}`},

@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http/httptest"
+	"reflect"
+	"testing"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// In whatever pieces a body comes, and whether its length is declared, it is
+// measured alike; and what is seen of a form by its beginning is no less.
+func FuzzMeasurePieces(f *testing.F) {
+	formBody := "--x\r\nContent-Disposition: form-data; name=\"input_image_0\"; filename=\"a\"\r\n\r\n\x89PNG\r\n\x1a\n____IHDR\x00\x00\x02\x00\x00\x00\x01\x00\r\n" +
+		"--x\r\nContent-Disposition: form-data; name=\"width\"\r\n\r\n1500\r\n--x\r\nContent-Disposition: form-data; name=\"steps\"\r\n\r\n7\r\n--x--\r\n"
+	for _, seed := range []string{
+		formBody, `{"prompt":"x","max_tokens":5}`, `{"audio":[1,2,3]}`, string(ogg(1, opusHead, 48_000)), string(wav(0.1)), "  \r\n--x", "", " ", "\xff",
+	} {
+		for kind := range uint8(16) {
+			f.Add([]byte(seed), uint16(0), kind)
+			f.Add([]byte(seed), uint16(100), kind)
+		}
+	}
+	ledger, err := quota.New(f.Context(), quota.Options{Limit: neuron})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = ledger.Close(context.Background()) }) // nothing was reserved
+	c := testConfig(io.Discard)
+	estimator := quota.NewEstimator(nil, quota.Bound)
+	c.Ledger, c.Estimator = ledger, estimator
+	p, err := New(c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	models := []string{"@cf/black-forest-labs/flux-2-dev", "@cf/openai/whisper", "@cf/new/model", testModel}
+	kinds := []string{"multipart/form-data; boundary=x", "audio/ogg", "", "application/json"}
+	f.Fuzz(func(t *testing.T, b []byte, size uint16, which uint8) {
+		model, kind := models[which%4], kinds[which/4%4]
+		r := httptest.NewRequest("POST", "/", nil)
+		r.Header.Set("Content-Type", kind)
+		measured := func(body io.Reader, length int64) (quota.Request, error) {
+			x := &exchange{destination: destination{route: routeOf(t, "run/m"), account: p.account, model: model}, inbound: r, ctx: t.Context()}
+			r.Body, r.ContentLength = io.NopCloser(body), length
+			if err := p.hold(x, r); err != nil {
+				return quota.Request{}, err
+			}
+			defer func() { p.bodies.release(x.body) }()
+			price, _ := quota.Embedded().Billed(model)
+			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
+			return p.measured(x, price.Task), nil
+		}
+		whole, wholeErr := measured(bytes.NewReader(b), int64(len(b)))
+		for _, length := range []int64{-1, int64(len(b))} {
+			inPieces, err := measured(&pieces{text: string(b), sizes: []byte{byte(size)}, err: io.EOF}, length)
+			if !reflect.DeepEqual(inPieces, whole) || (err == nil) != (wholeErr == nil) {
+				t.Fatalf("%q to %s as %s in pieces of %d: %+v (%v)\nwhole %+v (%v)", b, model, kind, size%256+1, inPieces, err, whole, wholeErr)
+			}
+		}
+		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
+			return
+		}
+		part := measure(routeOf(t, "run/m"), model, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
+		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
+		if got, least := estimator.Estimate(part).Neurons, estimator.Estimate(whole).Neurons; whole.Task == quota.TextToImage && got < least {
+			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)
+		}
+	})
+}

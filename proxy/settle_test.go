@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A stream that breaks off before anybody said what its prompt came to is
+// settled by what was sent.
+func TestPromptOfABrokenStream(t *testing.T) {
+	const llama, vision = testModel, "@cf/meta/llama-3.2-11b-vision-instruct"
+	content := func(text string) string { return `[{"role":"user","content":` + text + `}]` }
+	cjk := strings.Repeat("神经元", 500) // 4,500 bytes
+	for _, c := range []struct {
+		name, model, messages string
+		least, most           int64 // input tokens
+	}{
+		{"plain text", llama, content(`"` + strings.Repeat("some words ", 300) + `"`), 1100, 1200},
+		{"another script", llama, content(`"` + cjk + `"`), 4500, 4600},
+		{"another script in escapes", llama, content(`"` + strings.Repeat(`\u795e`, 1500) + `"`), 4500, 6100},
+		{"a picture", vision, content(`[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + base64Of(30_000) + `"}}]`), 6404, 6504},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{})
+				g.post(chatPath, `{"model":"`+c.model+`","max_tokens":5000,"stream":true,"messages":`+c.messages+`}`, "X-Simulate", "midstream=3040; after=1")
+				used := g.close().Account.Used
+				price, _ := quota.Embedded().Billed(c.model)
+				if low, high := price.Tokens(c.least, 0, 0), price.Tokens(c.most, 0, 20); used < low || used > high {
+					t.Errorf("used %v, want %v to %v\n%s", used, low, high, g.log)
+				}
+			})
+		})
+	}
+}
+
+func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
+	const alias, target = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6"
+	g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
+	defer g.close()
+	x := &exchange{destination: destination{model: alias}}
+	x.claim.meter, x.claim.request.PromptBytes = newMeter(), 3000
+	price, _ := quota.Embedded().Model(target)
+	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, price.Tokens(1000, 0, unsentTokens); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
