@@ -167,3 +167,34 @@ func TestWhatTellsAtItsEnd(t *testing.T) {
 		g.close()
 	}
 }
+
+// Where upstream does not say what a picture cost, what was assumed of it is no
+// price.
+func TestAnAssumedPictureIsSettledAsAnEstimate(t *testing.T) {
+	small := string(picture(t, "png", 512, 512))
+	for _, c := range []struct {
+		name, model       string
+		parts             []formPart
+		cut               int
+		priced, estimated float64
+	}{
+		{"all is said", "flux-2-klein-4b", []formPart{{"input_image_0", "a.png", small}, {"width", "", "512"}, {"height", "", "512"}}, 0, 26.05 + 5.37, 0},
+		{"the rest is documented", "flux-2-klein-4b", []formPart{{"prompt", "", "a cat"}}, 0, 4 * 26.05, 0},
+		{"a picture of unknown size", "flux-2-klein-4b", []formPart{{"input_image_0", "a.avif", "pixels"}}, 0, 0, 4*26.05 + 4*5.37},
+		{"steps that nobody says", "flux-2-dev", []formPart{{"prompt", "", "a cat"}}, 0, 0, 4 * 37.5 * 50},
+		{"a form without its end", "flux-2-klein-4b", []formPart{{"width", "", "512"}, {"height", "", "512"}}, 10, 0, 4*64*26.05 + 4*4*5.37},
+	} {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) {
+			c.Transport = inMemory{answerJSON(200, `{"result":{"image":"AAAA"},"success":true,"errors":[],"messages":[]}`)}
+		})
+		kind, body := formOf(t, c.parts...)
+		w := g.post("/run/@cf/black-forest-labs/"+c.model, string(body[:len(body)-c.cut]), "Content-Type", kind)
+		records := g.close().Records
+		if w.Code != 200 || len(records) != 1 {
+			t.Fatalf("%s: %d %s, %+v", c.name, w.Code, w.Body, records)
+		}
+		if r := records[0]; r.Priced != quota.FromFloat(c.priced) || r.Estimated != quota.FromFloat(c.estimated) {
+			t.Errorf("%s: %v priced and %v estimated, want %v and %v", c.name, r.Priced, r.Estimated, c.priced, c.estimated)
+		}
+	}
+}
