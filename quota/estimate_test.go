@@ -23,10 +23,10 @@ func TestEstimate(t *testing.T) {
 		want quota.Neurons
 	}{
 		{"text: bytes are tokens, and max_tokens", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000}, micro(13.778 + 26.128)},
-		{"text without max_tokens: the model's own", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 256*0.026128)},
+		{"text without max_tokens", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 2048*0.026128)},
 		{"text without max_tokens, of a model that publishes none", quota.Request{Model: "@cf/zai-org/glm-4.7-flash", PromptBytes: 936}, micro(5.5 + 2048*0.0364)},
 		{"three answers", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000, Answers: 3}, micro(13.778 + 3*26.128)},
-		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 256*0.026128)},
+		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 2048*0.026128)},
 		{"an image to a language model", quota.Request{Model: "@cf/meta/llama-3.2-11b-vision-instruct", PromptBytes: 936, Images: 1, MaxTokens: 100}, micro(7404*0.00441 + 6.1493)},
 		{"a recording to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioSeconds: 60, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
 		{"a recording of unknown length to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioBytes: 59 * 750, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
@@ -63,7 +63,8 @@ func TestEstimate(t *testing.T) {
 		{"an unknown model that is told steps makes images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, Steps: 20}, micro(1120 * 1120 / (512. * 512) * (636 + 20*12))},
 		{"an unknown model that is told a number of images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MakeImages: 1}, micro(4 * 37.5 * 50)},
 		{"an unknown model that is told a number of answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000, MakeImages: 2, Answers: 2}, micro(45.17 + 2*443.756)},
-		{"an unknown model whose name tells of images", quota.Request{Model: "@cf/new/Stable-Diffusion-9", PromptBytes: 936}, micro(4 * 37.5 * 50)},
+		{"an unknown model whose name tells of images", quota.Request{Model: "@cf/new/Image-9", PromptBytes: 936}, micro(4 * 37.5 * 50)},
+		{"a beta that is not billed", quota.Request{Model: "@cf/stabilityai/Stable-Diffusion-xl-base-1.0", PromptBytes: 936, Steps: 20}, quota.OneNeuron / 1000},
 		{"an unknown model that is sent sound", quota.Request{Model: "@cf/new/model", AudioSeconds: 60}, micro(700)},
 		{"an unknown model that is sent nothing but an image", quota.Request{Model: "@cf/new/model", Images: 1}, micro((64+6404)*0.027273 + 2048*0.090909)},
 		{"an unknown model whose name tells of speaking", quota.Request{Model: "@cf/new/tts-1", PromptBytes: 9000, Characters: 9000, MaxTokens: 1}, micro(9 * 2727.27)},

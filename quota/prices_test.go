@@ -35,8 +35,8 @@ func TestEmbeddedTable(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	for name, want := range map[string]quota.Price{
-		"@cf/meta/llama-3.1-8b-instruct-fp8":     {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256},
-		"@cf/qwen/qwen3-30b-a3b-fp8":             {Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000},
+		"@cf/meta/llama-3.1-8b-instruct-fp8":     {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128},
+		"@cf/qwen/qwen3-30b-a3b-fp8":             {Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {Task: quota.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000, RequiresWorkersPaid: true},
 		"@cf/moonshotai/kimi-k2.5":               {Task: quota.TextGeneration, InputPerM: 54545, CachedInputPerM: 9091, OutputPerM: 272727, DeprecatedOn: "2026-05-30", AliasedTo: "@cf/moonshotai/kimi-k2.6"},
 		"@cf/cloudflare/clef":                    {Task: quota.TextGeneration, InputPerM: 21818},

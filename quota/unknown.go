@@ -1,6 +1,9 @@
 package quota
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // named says which task a part of a model's name tells of. Only what is dearer
 // than a language model, or billed by something else, is worth telling.
@@ -9,10 +12,7 @@ var named = []struct {
 	task Task
 }{
 	{"flux", TextToImage},
-	{"diffusion", TextToImage},
 	{"image", TextToImage},
-	{"dreamshaper", TextToImage},
-	{"sdxl", TextToImage},
 	{"phoenix", TextToImage},
 	{"lucid", TextToImage},
 	{"whisper", SpeechRecognition},
@@ -24,11 +24,21 @@ var named = []struct {
 	{"speech", TextToSpeech},
 }
 
+// betas are parts of the names of image models that Workers AI has offered since
+// before it billed in neurons, at $0.00 a step: no table has them, and the
+// dearest picture there is would shut them off.
+var betas = []string{"stable-diffusion", "dreamshaper"}
+
 // tasks returns the tasks that a call may be of whose model is unknown: the one
-// that is told, else all that its fields and its model's name speak for.
+// that is told, else all that its fields and its model's name speak for. None
+// leaves the least that any call is taken to cost.
 func (r Request) tasks() []Task {
 	if r.Task != "" {
 		return []Task{r.Task}
+	}
+	model := strings.ToLower(r.Model)
+	if slices.ContainsFunc(betas, func(part string) bool { return strings.Contains(model, part) }) {
+		return nil
 	}
 	var tasks []Task
 	sound := r.AudioSeconds > 0 || r.AudioBytes > 0
@@ -45,7 +55,6 @@ func (r Request) tasks() []Task {
 	if r.Width > 0 || r.Height > 0 || r.Steps > 0 || r.MakeImages > max(r.Answers, 0) {
 		tasks = append(tasks, TextToImage)
 	}
-	model := strings.ToLower(r.Model)
 	for _, n := range named {
 		if strings.Contains(model, n.part) {
 			tasks = append(tasks, n.task)
