@@ -1,0 +1,168 @@
+package quota
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// mostLanes bounds the limits that are kept at once, beside one for each task: a caller may name any model.
+	mostLanes = 4096
+
+	// sweepEvery is how often idle limits are dropped, and idleFor how long they must not have been used: a limit that is seldom used
+	// is not made anew for each call, nor do its series come and go.
+	sweepEvery = time.Minute
+	idleFor    = 5 * time.Minute
+
+	// leastShare is the least that a process may have of the limits: nothing at all would never recover by itself.
+	leastShare = 0.001
+)
+
+// Pace keeps calls within limits of requests per minute, by task, model and
+// client: never more than the limit in any 60 seconds. A call may wait its turn;
+// those that one limit holds back go in order of arrival, but a client's calls
+// to different models may overtake each other. It is safe for many goroutines
+// and starts none that stays. Make one with NewPace.
+//
+// Models share no lock, but those that share a limit: finding a limit takes
+// none.
+type Pace struct {
+	limits  RateLimits
+	started time.Time
+	sweepAt atomic.Int64 // time.Duration since started
+	lanes   atomic.Pointer[laneSet]
+
+	mu    sync.Mutex // who replaces lanes; locked before any lane
+	share float64
+}
+
+// NewPace returns a Pace of limits.
+func NewPace(limits RateLimits) *Pace {
+	p := &Pace{limits: limits.full(), started: time.Now(), share: 1}
+	p.sweepAt.Store(int64(sweepEvery))
+	p.lanes.Store(newLaneSet(nil))
+	return p
+}
+
+// A PaceKey is what a Pace must know of a call.
+type PaceKey struct {
+	Task        Task   // the model's; "": not known, taken as TextGeneration, which nearly every new model is
+	Model       string //
+	PaidOnly    bool   // Price.RequiresWorkersPaid of the model
+	Client      string //
+	ClientLimit int    // the client's own requests per minute; 0: none
+}
+
+func (k *PaceKey) task() Task {
+	if k.Task == "" {
+		return TextGeneration
+	}
+	return k.Task
+}
+
+// A PaceDecision says whether a call may be made now. All but OK and Waited is
+// for refusals.
+type PaceDecision struct {
+	OK         bool
+	Limit      string        // that refused: a task, a model, or "client"
+	Client     string        // where that is "client"
+	PerMinute  int           // the limit
+	Pace       float64       // at which it stands in this process, in requests per minute: less after 3021, or with a share
+	Window     time.Duration // of PerMinute: a minute
+	RetryAfter time.Duration // after which the call passes at once, if nobody comes before it and those who wait now stay
+	Waited     time.Duration
+}
+
+// Acquire lets a call through, having waited for its turn up to maxWait. It is
+// refused at once if its turn cannot come within that time unless somebody who
+// is before it leaves. A call that several limits apply to counts in all of
+// them or in none. The error is ctx's, if that ends first; then the call counts
+// nowhere.
+func (p *Pace) Acquire(ctx context.Context, key PaceKey, maxWait time.Duration) (PaceDecision, error) {
+	if err := ctx.Err(); err != nil {
+		return PaceDecision{}, err
+	}
+	now := time.Now()
+	w := p.locked(&key, now)
+	if w.n == 0 {
+		return PaceDecision{OK: true}, nil
+	}
+	if w.passes() {
+		w.unlock(0, w.n)
+		return PaceDecision{OK: true}, nil
+	}
+	wait, by := w.due(true)
+	if wait > maxWait {
+		d := w.refusal(by, key.Client)
+		w.unlock(0, w.n)
+		return d, nil
+	}
+	t := &turn{way: w, ctx: ctx, client: key.Client, since: now, ready: make(chan struct{})}
+	alone, _ := w.due(false)
+	t.enqueue(by, alone)
+	w.unlock(0, w.n)
+	return t.await(maxWait)
+}
+
+// Throttled says that Workers AI refused the call with 3021 at the time now:
+// somebody else spends the same limit. It halves the pace of the model, which
+// then recovers step by step, and reports whether it did: a volley of refusals
+// is one signal. A model that shares its task's limit becomes slower by itself;
+// where the task has no published limit, 300 is presumed until it has recovered.
+func (p *Pace) Throttled(key PaceKey, now time.Time) bool {
+	if p.limits.off {
+		return false
+	}
+	own := p.limits.of(&key)
+	if own.kind == laneOfTask && key.Model != "" {
+		own = learned(own, key.Model)
+	}
+	for {
+		l := p.lane(own, &key)
+		if l == nil {
+			return false
+		}
+		l.lock(now)
+		if l.dropped {
+			l.mu.Unlock()
+			continue
+		}
+		halved := l.backOff()
+		if halved {
+			l.serve()
+		}
+		l.mu.Unlock()
+		return halved
+	}
+}
+
+// SetShare sets which part of all limits is this process': 1 where it is alone,
+// 1/n where n replicas share them. Less than 0.001 is taken as that, more than 1
+// as 1. Where the share of a limit is below one request per minute, one may
+// still pass at once.
+func (p *Pace) SetShare(share float64, now time.Time) {
+	if !(share > leastShare) { // nor is NaN
+		share = leastShare
+	}
+	share = min(share, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if share == p.share {
+		return
+	}
+	p.share = share
+	lanes := p.lanes.Load().byKey
+	for _, l := range lanes {
+		l.lock(now)
+		l.share = share
+		l.retune()
+		l.mu.Unlock()
+	}
+	for _, l := range lanes { // once all are retuned: a call may wait for several
+		l.lock(now)
+		l.serve()
+		l.mu.Unlock()
+	}
+}

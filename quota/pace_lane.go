@@ -1,0 +1,174 @@
+package quota
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// backOffGap is how long after a halving further 3021s mean nothing: they answer calls that were on their way. Three halvings fit
+	// into one minute of Cloudflare's.
+	backOffGap = 20 * time.Second
+
+	// A pace recovers by 1/recoverySteps of its limit, at least 1 request per minute, each recoverEvery without 3021: from half of
+	// it in two and a half minutes.
+	recoverEvery  = 15 * time.Second
+	recoverySteps = 20
+
+	// lowestShare of its limit, and at least 1 request per minute, is what a pace is never halved below.
+	lowestShare = 1.0 / 50
+
+	// never is longer than any wait.
+	never = time.Duration(math.MaxInt64)
+)
+
+// laneKind says what a lane is for. Where a call passes several lanes, they are
+// locked in this order, and it never passes two of one rank.
+type laneKind uint8
+
+const (
+	laneOfTask   laneKind = iota
+	laneOfModel           // a model with a limit of its own; same rank as laneOfTask
+	laneLearned           // a model that shares its task's limit, slower since 3021
+	laneOfClient          //
+)
+
+// laneKey says which lane. The limit is part of it, so that a client whose limit
+// is changed gets another lane.
+type laneKey struct {
+	kind      laneKind
+	name      string
+	perMinute int
+}
+
+// lane is one limit: a bucket of tokens and the calls that wait for one.
+type lane struct {
+	laneKey
+	task Task // "" of a client
+
+	mu      sync.Mutex
+	bucket  *rate.Limiter
+	seen    time.Time // the latest time that came by
+	used    time.Time // when a call asked for a token last
+	pace    float64   // requests per minute; perMinute where nothing is learned
+	share   float64   // of it that is this process'
+	backed  time.Time // when pace was halved last
+	stepped time.Time // when it recovered last, or was halved
+
+	queue   []*turn     // calls that wait of which this is the first lane, in order of arrival
+	waiting int         // calls that wait and will need a token of this lane
+	held    int         // those among them that this lane holds back
+	timer   *time.Timer // runs wake
+	wakeAt  time.Time   // when; zero: not set
+	dropped bool        // no longer in the Pace
+}
+
+func newLane(key laneKey, task Task, share float64) *lane {
+	l := &lane{laneKey: key, task: task, pace: float64(key.perMinute), share: share}
+	r, burst := bucketOf(l.pace * share)
+	l.bucket = rate.NewLimiter(r, burst)
+	return l
+}
+
+// title is what a caller is told of whose limit it is.
+func (l *lane) title() string {
+	if l.kind == laneOfClient {
+		return "client"
+	}
+	return l.name
+}
+
+// bucketOf returns the rate per second and the burst that never let more than
+// perMinute requests through in any 60 seconds: what the bucket can hold and
+// what flows in add up to that. A larger burst would serve more at once and
+// less in the long run. Below 20 the burst is a fifth, since 4 would leave
+// little or nothing to flow; below 2 requests come at least 61 seconds apart.
+func bucketOf(perMinute float64) (rate.Limit, int) {
+	if perMinute < 2 {
+		return rate.Limit(min(perMinute, 1) / 61), 1
+	}
+	burst := max(4, math.Floor(perMinute/10))
+	if perMinute < 20 {
+		burst = max(1, math.Floor(perMinute/5))
+	}
+	return rate.Limit((perMinute - burst) / 60), int(burst)
+}
+
+// lock locks l at the time now, which it takes for no earlier than what it has
+// seen: a Limiter whose time goes back counts that time twice.
+func (l *lane) lock(now time.Time) {
+	l.mu.Lock()
+	if now.After(l.seen) {
+		l.seen = now
+	}
+	l.recover()
+}
+
+// recover makes the steps of recovery that are due.
+func (l *lane) recover() {
+	limit := float64(l.perMinute)
+	if l.pace >= limit {
+		return
+	}
+	steps := l.seen.Sub(l.stepped) / recoverEvery
+	if steps <= 0 {
+		return
+	}
+	l.stepped = l.stepped.Add(steps * recoverEvery)
+	l.pace = min(l.pace+float64(steps)*max(limit/recoverySteps, 1), limit)
+	l.retune()
+}
+
+// backOff halves the pace and reports whether it is lower now.
+func (l *lane) backOff() bool {
+	if !l.backed.IsZero() && l.seen.Sub(l.backed) < backOffGap {
+		return false
+	}
+	before := l.pace
+	l.backed, l.stepped = l.seen, l.seen
+	l.pace = max(l.pace/2, float64(l.perMinute)*lowestShare, 1)
+	l.retune()
+	return l.pace < before
+}
+
+// retune gives the bucket the shape of the present pace.
+func (l *lane) retune() {
+	r, burst := bucketOf(l.pace * l.share)
+	l.bucket.SetLimitAt(l.seen, r)
+	l.bucket.SetBurstAt(l.seen, burst)
+}
+
+// until returns how long until n tokens are there if nobody takes one, 0 where
+// they are. It rounds as rate.Limiter does, so that AllowN agrees.
+func (l *lane) until(n int) time.Duration {
+	missing := float64(n) - l.bucket.TokensAt(l.seen)
+	if missing <= 0 {
+		return 0
+	}
+	d := time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
+	if d == 0 {
+		return 0
+	}
+	return d + 1
+}
+
+// take takes a token and reports whether there was one; until says it before.
+func (l *lane) take() bool {
+	l.used = l.seen
+	return l.bucket.AllowN(l.seen, 1)
+}
+
+// idle reports whether nothing is lost if l is forgotten: a new one would stand
+// as it does.
+func (l *lane) idle() bool {
+	if l.waiting > 0 || l.pace < float64(l.perMinute) {
+		return false
+	}
+	if l.kind == laneLearned {
+		return true // once it has recovered it has nothing more to say
+	}
+	return l.seen.Sub(l.used) >= idleFor && l.until(l.bucket.Burst()) == 0
+}

@@ -1,0 +1,70 @@
+package quota
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// A PaceStanding is how one limit stands that calls have spent of lately, or
+// that is slower since 3021.
+type PaceStanding struct {
+	Task      Task
+	Model     string  // "" where the task's models share the limit
+	PerMinute int     // the limit
+	Pace      float64 // at which it stands in this process, in requests per minute: less after 3021, or with a share
+	Learned   bool    // 3021 lowered it
+	Waiting   int     // calls
+}
+
+// Snapshot returns how the limits of tasks and models stand that are in use, by
+// task and model. There are at most 4,096 and one for each task.
+func (p *Pace) Snapshot(now time.Time) []PaceStanding {
+	p.sweep(now)
+	var all []PaceStanding
+	for _, l := range p.lanes.Load().byKey {
+		if l.kind == laneOfClient {
+			continue
+		}
+		l.lock(now)
+		s := PaceStanding{
+			Task: l.task, PerMinute: l.perMinute, Pace: l.pace * l.share, Learned: l.pace < float64(l.perMinute), Waiting: l.waiting,
+		}
+		l.mu.Unlock()
+		if l.kind != laneOfTask {
+			s.Model = l.name
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b PaceStanding) int {
+		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Model, b.Model))
+	})
+	return all
+}
+
+// A PaceRemainder is what is left of the limit of which least is left.
+type PaceRemainder struct {
+	Limit     string        // a task, a model, or "client"
+	PerMinute int           // the limit
+	Window    time.Duration // of PerMinute: a minute
+	Requests  int           // that would pass at once
+	Full      time.Duration // until as many as ever would pass at once, if nobody calls
+}
+
+// Remaining returns what is left for calls like key, and whether any limit
+// applies to them.
+func (p *Pace) Remaining(key PaceKey, now time.Time) (PaceRemainder, bool) {
+	w := p.locked(&key, now)
+	defer w.unlock(0, w.n)
+	var least PaceRemainder
+	for i, l := range w.all() {
+		n := max(int(l.bucket.TokensAt(l.seen))-l.waiting, 0)
+		if i > 0 && n >= least.Requests {
+			continue
+		}
+		least = PaceRemainder{
+			Limit: l.title(), PerMinute: l.perMinute, Window: time.Minute, Requests: n, Full: l.until(l.bucket.Burst()),
+		}
+	}
+	return least, w.n > 0
+}

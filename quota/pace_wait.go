@@ -1,0 +1,245 @@
+package quota
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// way is the lanes that one call passes, in the order in which they are locked.
+// It takes a token of each, or of none.
+type way struct {
+	lanes [3]*lane
+	n     int
+}
+
+func (w *way) add(l *lane) {
+	w.lanes[w.n] = l
+	w.n++
+}
+
+func (w *way) all() []*lane { return w.lanes[:w.n] }
+
+// lock locks the lanes, having served who waits in the first of them: nobody
+// who comes now may be before them. It reports whether all are still in use;
+// if not, none is locked.
+func (w *way) lock(now time.Time) bool {
+	for i, l := range w.all() {
+		l.lock(now)
+		if l.dropped {
+			w.unlock(0, i+1)
+			return false
+		}
+		if i == 0 && len(l.queue) > 0 {
+			l.serve()
+		}
+	}
+	return true
+}
+
+// unlock unlocks the lanes from i up to j.
+func (w *way) unlock(i, j int) {
+	for _, l := range w.lanes[i:j] {
+		l.mu.Unlock()
+	}
+}
+
+// due returns how long until each lane has a token to spare, and which is the
+// last to have one. Where behind is true, the calls that a lane holds back come
+// first.
+func (w *way) due(behind bool) (longest time.Duration, last *lane) {
+	last = w.lanes[0]
+	for _, l := range w.all() {
+		n := 1
+		if behind {
+			n += l.held
+		}
+		if d := l.until(n); d > longest {
+			longest, last = d, l
+		}
+	}
+	return longest, last
+}
+
+func (w *way) take() {
+	for _, l := range w.all() {
+		l.take()
+	}
+}
+
+// passes takes a token of each lane if all have one to spare, behind the calls
+// that they hold back, and reports whether it did.
+func (w *way) passes() bool {
+	if l := w.lanes[0]; w.n == 1 && l.held == 0 {
+		return l.take() // the same, without looking twice
+	}
+	if wait, _ := w.due(true); wait > 0 {
+		return false
+	}
+	w.take()
+	return true
+}
+
+// refusal is what a call is told for which last is too slow. RetryAfter lets
+// all those take their tokens who wait now. With one limit it is exact; where
+// calls wait in several, the waits are added up, which may be too long.
+func (w *way) refusal(last *lane, client string) PaceDecision {
+	d := PaceDecision{
+		Limit: last.title(), PerMinute: last.perMinute, Pace: last.pace * last.share, Window: time.Minute,
+	}
+	if last.kind == laneOfClient {
+		d.Client = client
+	}
+	var longest, sum time.Duration
+	others := 0
+	for _, l := range w.all() {
+		wait := l.until(1 + l.waiting)
+		longest = max(longest, wait)
+		sum += wait
+		others += l.waiting
+	}
+	if others > 0 {
+		longest = sum
+	}
+	// Nanoseconds would be wrong by some, since each token that is waited for is rounded.
+	d.RetryAfter = longest.Truncate(time.Millisecond) + time.Millisecond
+	return d
+}
+
+// turn is a call that waits.
+type turn struct {
+	way
+	ctx    context.Context
+	client string
+	by     *lane // that holds it back
+	since  time.Time
+	ready  chan struct{} // closed once it has its tokens
+	done   bool          // likewise; under the lock of the first lane
+}
+
+// enqueue lets t wait for wait, since by has no token for it. All its lanes are
+// locked.
+func (t *turn) enqueue(by *lane, wait time.Duration) {
+	t.by = by
+	by.held++
+	for _, l := range t.all() {
+		l.waiting++
+	}
+	first := t.lanes[0]
+	first.queue = append(first.queue, t)
+	first.arm(wait)
+}
+
+// unwait takes t out of the counts of its lanes, which are all locked.
+func (t *turn) unwait() {
+	t.by.held--
+	for _, l := range t.all() {
+		l.waiting--
+	}
+}
+
+// await waits until t has its tokens, its time is over, or its caller leaves.
+func (t *turn) await(maxWait time.Duration) (PaceDecision, error) {
+	end := time.NewTimer(maxWait)
+	defer end.Stop()
+	var err error
+	select {
+	case <-t.ready:
+		return PaceDecision{OK: true, Waited: time.Since(t.since)}, nil
+	case <-t.ctx.Done():
+		err = t.ctx.Err()
+	case <-end.C:
+	}
+	first, now := t.lanes[0], time.Now()
+	first.lock(now)
+	defer first.mu.Unlock()
+	if err == nil {
+		first.serve() // its token may have come at this very moment
+	}
+	waited := now.Sub(t.since)
+	if t.done {
+		return PaceDecision{OK: true, Waited: waited}, nil
+	}
+	for _, l := range t.lanes[1:t.n] {
+		l.lock(now)
+	}
+	defer t.unlock(1, t.n)
+	t.unwait()
+	if i := slices.Index(first.queue, t); i >= 0 {
+		first.queue = slices.Delete(first.queue, i, i+1)
+	}
+	if len(first.queue) == 0 {
+		first.disarm()
+	}
+	_, last := t.due(true)
+	d := t.refusal(last, t.client)
+	d.Waited = waited
+	return d, err
+}
+
+// serve lets those go whose turn has come, in order of arrival. A call that
+// another lane holds back is passed over; it keeps its place. Only l is locked.
+func (l *lane) serve() {
+	kept, next := l.queue[:0], never
+	for i, t := range l.queue {
+		if wait := l.until(1); wait > 0 {
+			next = min(next, wait)
+			kept = append(kept, l.queue[i:]...)
+			break
+		}
+		if t.ctx.Err() != nil { // about to leave
+			kept = append(kept, t)
+			continue
+		}
+		for _, other := range t.lanes[1:t.n] {
+			other.lock(l.seen)
+		}
+		if wait, by := t.due(false); wait > 0 {
+			t.by.held--
+			by.held++
+			t.by = by
+			next = min(next, wait)
+			kept = append(kept, t)
+		} else {
+			t.take()
+			t.unwait()
+			t.done = true
+			close(t.ready)
+		}
+		t.unlock(1, t.n)
+	}
+	clear(l.queue[len(kept):])
+	l.queue = kept
+	l.disarm()
+	if next < never {
+		l.arm(next)
+	}
+}
+
+// arm sees to it that l is served in d or earlier.
+func (l *lane) arm(d time.Duration) {
+	at := l.seen.Add(d)
+	if !l.wakeAt.IsZero() && !at.Before(l.wakeAt) {
+		return
+	}
+	l.wakeAt = at
+	if l.timer == nil {
+		l.timer = time.AfterFunc(d, l.wake)
+	} else {
+		l.timer.Reset(d)
+	}
+}
+
+func (l *lane) disarm() {
+	if !l.wakeAt.IsZero() {
+		l.wakeAt = time.Time{}
+		l.timer.Stop()
+	}
+}
+
+// wake serves l when its timer says so.
+func (l *lane) wake() {
+	l.lock(time.Now())
+	defer l.mu.Unlock()
+	l.serve()
+}
