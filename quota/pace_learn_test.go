@@ -205,6 +205,26 @@ func TestPaceForgetsWhatIsIdle(t *testing.T) {
 	})
 }
 
+// Nobody has called a model for long, but a call waits, for its client.
+func TestPaceKeepsWhatIsWaitedFor(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 300)
+		key.Client, key.ClientLimit = "a", 1
+		p.SetShare(0.1, time.Now()) // one in 610 s
+		drain(t, p, key)
+		waits := queueUp(t.Context(), p, key, 15*time.Minute, time.Now())
+		time.Sleep(9 * time.Minute)
+		if shown := p.Snapshot(time.Now()); len(shown) != 1 || shown[0].Waiting != 1 {
+			t.Errorf("%+v, not one with one that waits", shown)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if !waits.d.OK {
+			t.Errorf("%+v", waits)
+		}
+	})
+}
+
 // Names of models and clients without end: what is kept is bounded, and limits
 // still hold.
 func TestPaceIsBounded(t *testing.T) {

@@ -172,20 +172,55 @@ func TestPaceWhoLeavesFreesTheirPlace(t *testing.T) {
 	})
 }
 
-// Everybody leaves in the very moment in which the token comes.
+// Its token comes when a caller has left and nobody has noticed yet.
 func TestPaceWhoLeavesBurnsNothing(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60)
 		started := time.Now()
 		drain(t, p, key)
-		ctx, leave := context.WithTimeout(t.Context(), time.Second*10/9+1)
-		defer leave()
+		ctx, leave := context.WithCancel(t.Context())
 		leaver := queueUp(ctx, p, key, 5*time.Second, started)
-		time.Sleep(2 * time.Second)
+		leave()
+		then := time.Now().Add(2 * time.Second)
+		p.Remaining(key, then)
 		synctest.Wait()
-		r, _ := p.Remaining(key, time.Now())
-		if want := map[bool]int{true: 0, false: 1}[leaver.d.OK]; !leaver.done || r.Requests != want {
-			t.Errorf("%+v, and %d are left, not %d", leaver, r.Requests, want)
+		if r, _ := p.Remaining(key, then); !errors.Is(leaver.err, context.Canceled) || r.Requests != 1 {
+			t.Errorf("%+v, and %d are left, not 1", leaver, r.Requests)
+		}
+	})
+}
+
+// The turn comes in the very moment in which the wait ends.
+func TestPaceTurnAtTheVeryEnd(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 60)
+		started := time.Now()
+		drain(t, p, key)
+		turn := time.Second*10/9 + 1
+		late := queueUp(t.Context(), p, key, turn-1, started)
+		q := queueUp(t.Context(), p, key, turn, started)
+		time.Sleep(turn)
+		synctest.Wait()
+		if late.d.OK || late.at != 0 || !q.d.OK || q.at != turn {
+			t.Errorf("%+v refused at once, and %+v at %v", late, q, turn)
+		}
+	})
+}
+
+// The caller of Remaining has read its clock before somebody else took a token.
+func TestPaceOfAClockThatIsBehind(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 60)
+		before := time.Now()
+		time.Sleep(5 * time.Second)
+		drain(t, p, key)
+		for range 100 {
+			p.Remaining(key, before)
+			p.SetShare(0.5, before)
+			p.SetShare(1, before)
+			if n := drain(t, p, key); n != 0 {
+				t.Fatalf("%d passed: the seconds before are counted again", n)
+			}
 		}
 	})
 }
@@ -254,6 +289,84 @@ func TestPaceAClientDoesNotHoldOthersBack(t *testing.T) {
 		}
 		if turn := 15 * time.Second; !slow.d.OK || (slow.at-turn).Abs() > time.Microsecond {
 			t.Errorf("the client: %+v, its turn is at %v", slow, turn)
+		}
+	})
+}
+
+// What comes when a waiting call's turn has come, and its timer has not, is
+// served behind it. Timers are up to a nanosecond late.
+func TestPaceNobodySlipsIn(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 60)
+		a := key
+		a.Client, a.ClientLimit = "a", 5
+		elsewhere := quota.PaceKey{Task: quota.TextToSpeech, Client: "a", ClientLimit: 5}
+		started := time.Now()
+		drain(t, p, a)
+		waits := queueUp(t.Context(), p, a, 20*time.Second, started)
+		time.Sleep(15 * time.Second)
+		if waits.done {
+			t.Fatalf("%+v: its timer is not late", waits)
+		}
+		if d, _ := p.Acquire(t.Context(), elsewhere, 0); d.OK {
+			t.Error("the client's token went to another call of the client")
+		}
+		if n := drain(t, p, key); n != 5 {
+			t.Errorf("%d passed, not what the waiting call leaves of 6", n)
+		}
+		synctest.Wait()
+		if !waits.d.OK || waits.at != 15*time.Second {
+			t.Errorf("%+v, not served", waits)
+		}
+	})
+}
+
+// A call that waits for less time than those before it is not served with them.
+func TestPaceOfTwoClientsThatWait(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 600)
+		slow, fast := key, key
+		slow.Client, slow.ClientLimit = "slow", 5
+		fast.Client, fast.ClientLimit = "fast", 60
+		started := time.Now()
+		drain(t, p, slow)
+		drain(t, p, fast)
+		first := queueUp(t.Context(), p, slow, 20*time.Second, started)
+		second := queueUp(t.Context(), p, fast, 20*time.Second, started)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		for q, turn := range map[*queued]time.Duration{first: 15 * time.Second, second: time.Second * 10 / 9} {
+			if !q.d.OK || (q.at-turn).Abs() > time.Microsecond {
+				t.Errorf("%+v, its turn is at %v", q, turn)
+			}
+		}
+	})
+}
+
+// A call waits for its client, then for its model; while it waits for one it
+// does not count with those that the other holds back.
+func TestPaceOfACallThatWaitsTwice(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, key := paced(t, 20) // a burst of 4, then one in 3.75 s
+		a := key
+		a.Client, a.ClientLimit = "a", 60 // 0.9 a second
+		elsewhere := quota.PaceKey{Task: quota.TextToSpeech, Client: "a", ClientLimit: 60}
+		started := time.Now()
+		drain(t, p, elsewhere)
+		waits := queueUp(t.Context(), p, a, 20*time.Second, started) // for the client, until 1.11 s
+		drain(t, p, key)
+		time.Sleep(3 * time.Second) // the client has 2.7 and needs one
+		synctest.Wait()
+		if d, _ := p.Acquire(t.Context(), elsewhere, 0); !d.OK {
+			t.Errorf("%+v, behind a call that its model holds back", d)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if turn := 3750 * time.Millisecond; !waits.d.OK || (waits.at-turn).Abs() > time.Microsecond {
+			t.Errorf("%+v, its turn is at %v", waits, turn)
+		}
+		if r, _ := p.Remaining(elsewhere, time.Now()); r.Requests != 1 {
+			t.Errorf("%d left of the client's, not 1", r.Requests)
 		}
 	})
 }
