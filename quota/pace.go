@@ -130,10 +130,7 @@ func (p *Pace) Throttled(key PaceKey, now time.Time) bool {
 			continue
 		}
 		halved := l.backOff()
-		if halved {
-			l.serve()
-		}
-		l.mu.Unlock()
+		l.mu.Unlock() // timers that are too early now find out when they run
 		return halved
 	}
 }

@@ -113,12 +113,12 @@ func (l *lane) recover() {
 	if l.pace >= limit {
 		return
 	}
-	steps := l.seen.Sub(l.stepped) / recoverEvery
-	if steps <= 0 {
+	passed := l.seen.Sub(l.stepped).Truncate(recoverEvery)
+	if passed <= 0 {
 		return
 	}
-	l.stepped = l.stepped.Add(steps * recoverEvery)
-	l.pace = min(l.pace+float64(steps)*max(limit/recoverySteps, 1), limit)
+	l.stepped = l.stepped.Add(passed)
+	l.pace = min(l.pace+float64(passed/recoverEvery)*max(limit/recoverySteps, 1), limit)
 	l.retune()
 }
 

@@ -48,7 +48,7 @@ func TestPaceLearnsFrom3021(t *testing.T) {
 		if pace := paceOf(p, pacedModel); pace != 23.4375 {
 			t.Errorf("recovered to %v before 15 s were over", pace)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if pace := paceOf(p, pacedModel); pace != 38.4375 {
 			t.Errorf("%v after 15 s, not 38.4375", pace)
 		}
@@ -120,8 +120,11 @@ func TestPaceLearnsOfAModelWithoutLimit(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p := quota.NewPace(quota.RateLimits{})
 		key := quota.PaceKey{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}
-		if !p.Throttled(key, time.Now()) || paceOf(p, key.Model) != 150 || drain(t, p, key) != 15 {
-			t.Errorf("%+v: not half of 300", p.Snapshot(time.Now()))
+		if !p.Throttled(key, time.Now()) {
+			t.Error("not halved")
+		}
+		if n := drain(t, p, key); n != 15 {
+			t.Errorf("%d passed at once, not 15 as of half of 300", n)
 		}
 		time.Sleep(4 * time.Minute)
 		for range 1000 {
@@ -195,7 +198,7 @@ func TestPaceForgetsWhatIsIdle(t *testing.T) {
 		if n := len(p.Snapshot(time.Now())); n != 1 {
 			t.Errorf("%d are shown less than five minutes after its last call, not 1", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if n := len(p.Snapshot(time.Now())); n != 0 {
 			t.Errorf("%d are shown five minutes after its last call, not 0", n)
 		}

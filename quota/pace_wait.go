@@ -181,32 +181,21 @@ func (t *turn) await(maxWait time.Duration) (PaceDecision, error) {
 // another lane holds back is passed over; it keeps its place. Only l is locked.
 func (l *lane) serve() {
 	kept, next := l.queue[:0], never
-	for i, t := range l.queue {
-		if wait := l.until(1); wait > 0 {
+	wait := l.until(1)
+	for _, t := range l.queue {
+		switch {
+		case wait > 0 && t.by == l: // most of them
 			next = min(next, wait)
-			kept = append(kept, l.queue[i:]...)
-			break
-		}
-		if t.ctx.Err() != nil { // about to leave
-			kept = append(kept, t)
+		case t.ctx.Err() != nil: // about to leave
+		default:
+			if late := t.tryAgain(); late > 0 {
+				next = min(next, late)
+				break
+			}
+			wait = l.until(1)
 			continue
 		}
-		for _, other := range t.lanes[1:t.n] {
-			other.lock(l.seen)
-		}
-		if wait, by := t.due(false); wait > 0 {
-			t.by.held--
-			by.held++
-			t.by = by
-			next = min(next, wait)
-			kept = append(kept, t)
-		} else {
-			t.take()
-			t.unwait()
-			t.done = true
-			close(t.ready)
-		}
-		t.unlock(1, t.n)
+		kept = append(kept, t)
 	}
 	clear(l.queue[len(kept):])
 	l.queue = kept
@@ -214,6 +203,27 @@ func (l *lane) serve() {
 	if next < never {
 		l.arm(next)
 	}
+}
+
+// tryAgain lets t go if all its lanes have a token, else it notes which lane
+// holds it back now and returns for how long. Its first lane is locked.
+func (t *turn) tryAgain() time.Duration {
+	for _, other := range t.lanes[1:t.n] {
+		other.lock(t.lanes[0].seen)
+	}
+	defer t.unlock(1, t.n)
+	wait, by := t.due(false)
+	if wait > 0 {
+		t.by.held--
+		by.held++
+		t.by = by
+		return wait
+	}
+	t.take()
+	t.unwait()
+	t.done = true
+	close(t.ready)
+	return 0
 }
 
 // arm sees to it that l is served in d or earlier.
