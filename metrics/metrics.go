@@ -30,6 +30,7 @@ type Metrics struct {
 	overhead     prometheus.Histogram
 	inFlight     prometheus.Gauge
 	unclassified *prometheus.CounterVec
+	retries      *prometheus.CounterVec
 	quota        quotaSeries
 }
 
@@ -69,7 +70,8 @@ func New(b Build) *Metrics {
 			Name: "neuronward_unclassified_total",
 			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
 		}, []string{"status"}),
-		quota: newQuotaSeries(),
+		retries: newRetries(),
+		quota:   newQuotaSeries(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "neuronward_build_info",
@@ -88,7 +90,7 @@ func New(b Build) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, build,
+		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, m.retries, build,
 	)
 	m.registry.MustRegister(m.quota.collectors()...)
 	return m

@@ -25,7 +25,7 @@ type Failure struct {
 	Upstream     *Upstream // nil means null
 	Limit        *Limit    // nil leaves the key out
 	Unclassified bool      // an unknown code, or nothing fitted
-	NoRetry      bool      // retrying now is pointless, whatever the entry says
+	NoRetry      bool      // retrying now is pointless or does harm, whatever the entry says; a RetryAfter is told in the body alone
 	Err          error     // for the log, never sent
 
 	ours bool // the refused credentials were the proxy's own
@@ -96,6 +96,9 @@ func (f *Failure) Word() string {
 // known or the call must not be sent again before something changes.
 func (f *Failure) Wait() time.Duration {
 	e := f.Code.Entry()
+	if f.NoRetry {
+		return f.RetryAfter
+	}
 	if !f.Retryable() && e.Retry != RetryAtReset {
 		return 0
 	}

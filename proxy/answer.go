@@ -15,8 +15,8 @@ import (
 // inspectAnswer is where an upstream failure becomes ours, before the status is
 // sent. A successful answer passes on untouched; only its first bytes are looked
 // at, since Workers AI also fails with HTTP 200.
-func (p *Proxy) inspectAnswer(res *http.Response) error {
-	x, h := exchangeOf(res.Request.Context()), res.Header
+func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
+	h := res.Header
 	x.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
 	p.heard(x, h)
 	for name := range h {
@@ -45,6 +45,7 @@ func (p *Proxy) inspectAnswer(res *http.Response) error {
 	}
 	id := []string{x.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
+	x.attemptsHeader(h)
 	if x.neurons != "" {
 		h["X-Neuronward-Neurons"] = []string{x.neurons}
 	}

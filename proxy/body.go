@@ -42,8 +42,9 @@ type held struct {
 	room   int64   // bytes taken from bodies.room
 }
 
-// open returns a reader over the body from its beginning.
-func (h *held) open() io.ReadCloser { return &heldReader{h: h} }
+// open returns a reader over the body from its beginning, which sets sent once
+// something of it was taken: from then on upstream may have seen the call.
+func (h *held) open(sent *atomic.Bool) io.ReadCloser { return &heldReader{h: h, sent: sent} }
 
 // release gives the memory back. A reader that the transport has not let go of
 // yet reads no more: an answer may come before the whole request was sent.
@@ -61,13 +62,15 @@ func (b *bodies) release(h *held) {
 }
 
 type heldReader struct {
-	h   *held
-	off int
+	h    *held
+	off  int
+	sent *atomic.Bool
 }
 
 var errReleased = errors.New("the call has ended")
 
 func (r *heldReader) Read(p []byte) (int, error) {
+	r.sent.Store(true)
 	r.h.mu.Lock()
 	defer r.h.mu.Unlock()
 	if r.h.data == nil {
@@ -90,10 +93,12 @@ type upload struct {
 	prefix []byte // what was read ahead of it
 	closer io.Closer
 	left   int64
+	sent   atomic.Bool                       // upstream may have seen the call
 	failed atomic.Pointer[normalize.Failure] // why reading stopped, if it was not the end
 }
 
 func (u *upload) Read(p []byte) (int, error) {
+	u.sent.Store(true)
 	if int64(len(p)) > u.left+1 {
 		p = p[:u.left+1]
 	}

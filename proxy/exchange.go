@@ -38,8 +38,9 @@ type exchange struct {
 
 	writer    writer
 	attempts  int
-	answered  bool // upstream has sent headers of success
-	streaming bool // and events, which the caller has or is about to get
+	healing   []normalize.Code // what the attempts but the last failed with
+	answered  bool             // upstream has sent headers of success
+	streaming bool             // and events, which the caller has or is about to get
 	upstream  upstreamIDs
 	neurons   string // cf-ai-neurons as it came
 	claim     claim
@@ -199,6 +200,7 @@ func (p *Proxy) end(x *exchange) {
 		p.metrics.Failed(x.failure.Code, x.failure.Origin, x.failure.Fault)
 		p.noteFailure(x)
 	}
+	p.countRetries(x)
 	p.metrics.Ended(&metrics.Call{
 		Route: x.routeName(), Model: p.modelLabel(x.model), Client: x.client, Stream: x.stream,
 		Result: result, Duration: took, FirstByte: x.firstByte, Overhead: x.own, RequestID: x.requestID,

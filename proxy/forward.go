@@ -2,11 +2,12 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/http/httputil"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -32,25 +33,54 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// transport is the only way to upstream. It times each attempt.
-type transport struct {
-	p    *Proxy
-	next http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper. The request's context carries the
-// exchange.
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	x := exchangeOf(r.Context())
+// attempt is the only way to upstream. It times one attempt.
+func (p *Proxy) attempt(x *exchange, r *http.Request) (*http.Response, error) {
 	x.attempts++
 	x.lap()
 	x.watch.await()
-	if x.claim.reservation != nil {
-		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { x.claim.written.Store(true) }}))
-	}
-	res, err := t.next.RoundTrip(r)
+	res, err := p.transport.RoundTrip(r)
 	x.resume()
 	return res, err
+}
+
+// repeating makes as many attempts at a call as it is worth, and hands on the
+// answer of the last one, or its Failure.
+type repeating struct{ p *Proxy }
+
+// RoundTrip implements http.RoundTripper. The request's context carries the
+// exchange.
+func (t repeating) RoundTrip(r *http.Request) (*http.Response, error) {
+	p, x := t.p, exchangeOf(r.Context())
+	p.budget.earn()
+	for {
+		res, f, status := p.try(x, r)
+		p.noteCapacity(x, f)
+		if f == nil {
+			return res, nil
+		}
+		x.watch.stop()
+		if f = p.repeat(x, f, status); f != nil {
+			return nil, f
+		}
+		r = r.WithContext(r.Context()) // a copy: the transport may still hold the last one
+		p.attachBody(x, x.inbound, r)
+	}
+}
+
+// try makes one attempt. status is upstream's, 0 where no answer came.
+func (p *Proxy) try(x *exchange, r *http.Request) (res *http.Response, f *normalize.Failure, status int) {
+	res, err := p.attempt(x, r)
+	if err != nil {
+		return nil, x.broken(err), 0
+	}
+	if err = p.inspectAnswer(x, res); err == nil {
+		return res, nil, res.StatusCode
+	}
+	res.Body.Close()
+	if !errors.As(err, &f) {
+		f = x.broken(err)
+	}
+	return nil, f, res.StatusCode
 }
 
 // aim decides where the call goes, now that its model is known.
@@ -134,13 +164,16 @@ func (p *Proxy) attachBody(x *exchange, in, out *http.Request) {
 	switch {
 	case x.body != nil:
 		out.ContentLength = int64(len(x.body.data))
-		out.Body = x.body.open()
+		sent := new(atomic.Bool)
+		x.claim.sent = sent
+		out.Body = x.body.open(sent)
 		// With it the transport may begin anew on another connection when an
 		// idle one turns out to be closed before anything was written.
 		body := x.body
-		out.GetBody = func() (io.ReadCloser, error) { return body.open(), nil }
+		out.GetBody = func() (io.ReadCloser, error) { return body.open(sent), nil }
 	case x.upload != nil:
 		out.ContentLength = in.ContentLength
+		x.claim.sent = &x.upload.sent
 		out.Body = x.upload
 	default:
 		out.ContentLength = 0

@@ -37,8 +37,11 @@ type claim struct {
 	meter       *meter             // nil: nobody is asked what the call cost
 	poll        string             // request id of a batch that is polled
 	cached      bool               // an AI Gateway answered from its cache
-	written     atomic.Bool        // upstream may have seen the call
+	sent        *atomic.Bool       // upstream may have seen the present attempt; nil: it has not been made
 }
+
+// seen reports whether upstream may have seen the present attempt.
+func (c *claim) seen() bool { return c.sent != nil && c.sent.Load() }
 
 // reserve sets aside what the call may cost, or says why it may not be made.
 // Calls on another account, with the caller's own token, are not ours to meter.
@@ -248,8 +251,7 @@ func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool)
 	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || x.account != p.account {
 		return
 	}
-	// In the demo a provoked failure is make-believe: it must not end the day.
-	if p.simulate && x.inbound.Header.Get("X-Simulate") != "" {
+	if p.provoked(x) {
 		return
 	}
 	if status != http.StatusTooManyRequests && !event {
@@ -270,6 +272,12 @@ func (p *Proxy) reset(x *exchange) (at time.Time, retry time.Duration) {
 		return at, time.Until(at)
 	}
 	return p.guard.ledger.Reset()
+}
+
+// provoked reports whether the demo's caller asked for a failure: that is
+// make-believe, and must not end the day or shut a model off.
+func (p *Proxy) provoked(x *exchange) bool {
+	return p.simulate && x.inbound.Header.Get("X-Simulate") != ""
 }
 
 // batches remembers what the batches submitted through this proxy were charged,

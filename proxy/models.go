@@ -68,7 +68,7 @@ func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total i
 	}
 	p.authorize(r.Header, x.inbound.Header.Get("Authorization"))
 	r.Header["Accept-Encoding"] = identity
-	res, err := p.forward.Transport.RoundTrip(r)
+	res, err := p.attempt(x, r)
 	if err != nil {
 		return nil, 0, err
 	}

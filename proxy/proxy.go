@@ -52,6 +52,9 @@ type Config struct {
 
 	NotYet string // why no call is taken, for callers: each is refused with it as shutting_down; "": calls are taken
 
+	Retries     int     // further attempts at a call that is worth repeating; 0: none
+	RetryBudget float64 // and at most this many of them a call, on average
+
 	Models    []string          // known models: the bounded set for labels
 	Simulate  bool              // let x-simulate through; for the demo alone
 	Transport http.RoundTripper // nil: NewTransport()
@@ -80,7 +83,12 @@ type Proxy struct {
 	bodies   bodies
 	buffers  buffers
 	forward  httputil.ReverseProxy
-	bearer   atomic.Pointer[bearer]
+
+	transport http.RoundTripper
+	retries   int
+	budget    *retryBudget
+	breakers  breakers
+	bearer    atomic.Pointer[bearer]
 
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -132,6 +140,7 @@ func New(c Config) (*Proxy, error) {
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
+		transport: c.Transport, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
 	for _, model := range c.Models {
@@ -140,12 +149,11 @@ func New(c Config) (*Proxy, error) {
 	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: quota.Embedded()}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
-		Rewrite:        p.rewrite,
-		Transport:      &transport{p: p, next: c.Transport},
-		ModifyResponse: p.inspectAnswer,
-		ErrorHandler:   p.forwardFailed,
-		BufferPool:     &p.buffers,
-		ErrorLog:       slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		Rewrite:      p.rewrite,
+		Transport:    repeating{p},
+		ErrorHandler: p.forwardFailed,
+		BufferPool:   &p.buffers,
+		ErrorLog:     slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return p, nil
 }
@@ -184,6 +192,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.settle(x)
+	if err := p.capacity(x); err != nil {
+		p.fail(x, err)
+		return
+	}
 	p.forward.ServeHTTP(&x.writer, x.outbound(r))
 	x.complete = true
 }

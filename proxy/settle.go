@@ -19,6 +19,10 @@ func (p *Proxy) settle(x *exchange) {
 	if c.reservation == nil {
 		return
 	}
+	if x.attempts == 0 { // it was refused before it was made
+		c.reservation.Release()
+		return
+	}
 	cost := p.cost(x)
 	day := c.reservation.Settle(cost)
 	p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
@@ -36,13 +40,45 @@ func (p *Proxy) settle(x *exchange) {
 	}
 }
 
+// settleAttempt books what a failed attempt cost, before another is made. Where
+// it cost nothing, as is usual, its reservation goes on.
+func (p *Proxy) settleAttempt(x *exchange, f *normalize.Failure) {
+	c := &x.claim
+	if c.reservation != nil {
+		x.failure = f
+		if cost := p.cost(x); cost.Neurons > 0 {
+			c.reservation.Settle(cost)
+			c.reservation = nil
+			p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
+		}
+	}
+	x.failure, c.sent, c.cached = nil, nil, false
+	if c.meter != nil {
+		c.meter = newMeter()
+	}
+}
+
+// cover reserves for another attempt where the one before has used the
+// reservation up, and reports whether there was enough.
+func (p *Proxy) cover(x *exchange) bool {
+	c := &x.claim
+	if c.call.Estimate == 0 || c.reservation != nil { // not metered, or still covered
+		return true
+	}
+	x.lap()
+	res, d, err := p.guard.ledger.Reserve(x.ctx, c.call)
+	x.resume()
+	c.reservation, c.decision = res, d
+	return err == nil && res != nil
+}
+
 // cost decides what the call cost, by the best word there is.
 func (p *Proxy) cost(x *exchange) quota.Cost {
 	c := &x.claim
 	whole := quota.Cost{Neurons: c.reservation.Neurons(), Basis: quota.Estimated}
 	f := x.failure
 	switch {
-	case c.cached || !c.written.Load():
+	case c.cached || !c.seen():
 		return quota.Cost{Basis: quota.Reported}
 	case f == nil && x.complete:
 		if id, status := c.meter.batch(); id != "" && status == "queued" {

@@ -42,8 +42,8 @@ type config struct {
 	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" status:"later" doc:"beyond it 503 overloaded"`
 	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`
 	MaxHeld     size       `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB" doc:"inspected request bodies held at once; beyond it callers wait, then 503"`
-	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" status:"later" doc:"extra attempts for what is worth retrying"`
-	RetryBudget share      `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2" status:"later" doc:"retries are at most this share of calls"`
+	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" doc:"extra attempts for what is worth repeating, before any byte went to the caller; 0 is none"`
+	RetryBudget share      `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2" doc:"extra attempts are at most this share of calls, so that an outage is not doubled"`
 
 	FirstByteTimeout  limit `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m" doc:"wait for the answer's headers, or a stream's first event; then 408, code 3007"`
 	StreamIdleTimeout limit `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m" doc:"wait between bytes of an answer after that"`

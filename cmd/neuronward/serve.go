@@ -99,6 +99,8 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
+	m.WatchBreakers(p.BreakerLabels)
+
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken})
@@ -150,7 +152,7 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		status: func(ctx context.Context) statusPage {
 			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Failures: p.RecentFailures(), Settings: l.settings(),
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
 			}
 		},
 		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
@@ -173,6 +175,8 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
 		AbortedEstimate:   c.Aborted == abortedAll,
+		Retries:           int(c.Retries),
+		RetryBudget:       float64(c.RetryBudget),
 		FreePlan:          c.Plan == planFree,
 		Models:            quota.Embedded().Models(),
 		Metrics:           m,

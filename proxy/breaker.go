@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+const (
+	// A model's breaker opens when within tallyPeriod at least openFrom attempts found no capacity, and at most one in
+	// openShare found some.
+	tallyPeriod = 10 * time.Second
+	openFrom    = 10
+	openShare   = 10
+
+	// While it is open one call is let through after a pause, which grows as long as 3040 goes on.
+	firstTrial = time.Second
+	mostTrial  = 10 * time.Second
+
+	// maxBreakers bounds how many models are watched. Only Workers AI's own word adds one.
+	maxBreakers = 1000
+)
+
+// breakers spare a model that is out of capacity (3040) the calls that would
+// find it so again, one breaker a model: callers get their answer at once, and a
+// trickle of calls finds out when there is room again.
+type breakers struct {
+	watched atomic.Int64 // models in the map; while it is 0, nothing is locked
+	mu      sync.Mutex
+	models  map[string]*breaker
+}
+
+type breaker struct {
+	since      time.Time // the tally's
+	busy, fine int
+	open       bool
+	next       time.Time // when the next trial may go
+	pause      time.Duration
+}
+
+// A Breaker is how the breaker of one model stands, for /status.
+type Breaker struct {
+	Model     string    `json:"model"`
+	NextTrial time.Time `json:"next_trial"` // when a call is let through to see
+}
+
+// admit reports whether a call of the model may go, now, and if not, how long it
+// takes until one may.
+func (b *breakers) admit(model string, now time.Time) (wait time.Duration, ok bool) {
+	if b.watched.Load() == 0 {
+		return 0, true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.models[model]
+	if m == nil || !m.open {
+		return 0, true
+	}
+	if wait := m.next.Sub(now); wait > 0 {
+		return wait, false
+	}
+	// This call is the trial. Should it end without a word, another follows.
+	m.next = now.Add(m.pause)
+	return 0, true
+}
+
+// isOpen reports whether calls of the model are being spared.
+func (b *breakers) isOpen(model string) bool {
+	if b.watched.Load() == 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.models[model]
+	return m != nil && m.open
+}
+
+// busy notes that Workers AI had no capacity for a call of the model, and
+// reports whether this opened its breaker.
+func (b *breakers) busy(model string, now time.Time) (opened bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.models[model]
+	if m == nil {
+		if len(b.models) >= maxBreakers {
+			b.forget(now)
+		}
+		if len(b.models) >= maxBreakers {
+			return false
+		}
+		if b.models == nil {
+			b.models = make(map[string]*breaker)
+		}
+		m = &breaker{since: now}
+		b.models[model] = m
+		b.watched.Store(int64(len(b.models)))
+	}
+	if m.open {
+		m.pause = min(2*m.pause, mostTrial)
+		m.next = now.Add(m.pause)
+		return false
+	}
+	m.age(now)
+	m.busy++
+	if m.busy < openFrom || m.fine*openShare > m.busy+m.fine {
+		return false
+	}
+	m.open, m.pause = true, firstTrial
+	m.next = now.Add(m.pause)
+	return true
+}
+
+// fine notes that a call of the model was taken, and reports whether this closed
+// its breaker.
+func (b *breakers) fine(model string, now time.Time) (closed bool) {
+	if b.watched.Load() == 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.models[model]
+	switch {
+	case m == nil:
+		return false
+	case m.open:
+		delete(b.models, model)
+		b.watched.Store(int64(len(b.models)))
+		return true
+	}
+	m.age(now)
+	m.fine++
+	if m.busy == 0 {
+		delete(b.models, model)
+		b.watched.Store(int64(len(b.models)))
+	}
+	return false
+}
+
+// age begins a new tally when the present one is old.
+func (m *breaker) age(now time.Time) {
+	if now.Sub(m.since) >= tallyPeriod {
+		m.since, m.busy, m.fine = now, 0, 0
+	}
+}
+
+// forget drops what nothing was heard of for a while.
+func (b *breakers) forget(now time.Time) {
+	maps.DeleteFunc(b.models, func(_ string, m *breaker) bool {
+		return now.Sub(m.since) >= tallyPeriod && now.Sub(m.next) >= tallyPeriod
+	})
+}
+
+// standing lists the open breakers by model.
+func (b *breakers) standing() []Breaker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := []Breaker{}
+	for model, m := range b.models {
+		if m.open {
+			list = append(list, Breaker{Model: model, NextTrial: m.next.UTC().Truncate(time.Millisecond)})
+		}
+	}
+	slices.SortFunc(list, func(a, b Breaker) int { return strings.Compare(a.Model, b.Model) })
+	return list
+}
+
+// Breakers lists the models that Workers AI has no capacity for at present, of
+// which most calls are answered here.
+func (p *Proxy) Breakers() []Breaker { return p.breakers.standing() }
+
+// BreakerLabels is the same for a label: models that are not known are other.
+func (p *Proxy) BreakerLabels() []string {
+	labels := []string{}
+	for _, b := range p.Breakers() {
+		if label := p.modelLabel(b.Model); !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	return labels
+}
+
+// capacity answers a call in Workers AI's place while its model is out of
+// capacity.
+func (p *Proxy) capacity(x *exchange) error {
+	if x.model == "" || p.provoked(x) {
+		return nil
+	}
+	wait, ok := p.breakers.admit(x.model, time.Now())
+	if ok {
+		return nil
+	}
+	p.metrics.Preempted("capacity", metrics.ModeEnforce)
+	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. One call is let through every few seconds to see.", clip(x.model, 100)), "")
+	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true
+	f.RetryAfter = max(wait, time.Second)
+	return f
+}
+
+// noteCapacity takes what one attempt says of its model's capacity: f is nil for
+// one that was taken.
+func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure) {
+	switch {
+	case x.model == "" || p.provoked(x):
+	case f == nil:
+		if p.breakers.fine(x.model, time.Now()) {
+			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
+		}
+	case f.Code == normalize.OutOfCapacity && !x.rejectIfBusy():
+		if p.breakers.busy(x.model, time.Now()) {
+			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
+		}
+	}
+}

@@ -1,0 +1,487 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// repeatedly is the configuration of calls that are repeated, at most as often
+// as the budget allows.
+func repeatedly(c *Config) { c.Retries, c.RetryBudget = 2, 0.2 }
+
+func TestCapacityTwiceThenSuccessIsOneSuccess(t *testing.T) {
+	for name, c := range map[string]struct{ body, simulate string }{
+		"an answer":                     {chat, "3040; times=2"},
+		"a stream that begins with one": {strings.Replace(chat, "{", `{"stream":true,`, 1), "first=3040; times=2"},
+		"a failure inside a success":    {chat, "3040; shape=ok-false; status=200; times=2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly)
+				once := g.post(chatPath, c.body)
+				one := g.ledger.Snapshot().Account.Used
+				w := g.post(chatPath, c.body, "X-Simulate", c.simulate)
+				if w.Code != 200 || w.Header().Get("X-Neuronward-Attempts") != "3" || once.Header().Get("X-Neuronward-Attempts") != "1" {
+					t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+				}
+				s := g.close()
+				if used := s.Account.Used; used != 2*one || one == 0 {
+					t.Errorf("one call cost %v, with the repeated one %v", one, used)
+				}
+				if n := count(t, g.config.Metrics, "neuronward_retries_total", "code", "3040", "outcome", "recovered"); n != 2 {
+					t.Errorf("%v recovered", n)
+				}
+				if n := count(t, g.config.Metrics, "neuronward_errors_total"); n != 0 {
+					t.Errorf("%v failures were counted, none was delivered", n)
+				}
+			})
+		})
+	}
+}
+
+// What is repeated, and how often. A failure that may have run, or that the
+// caller must change, never is.
+func TestWhatIsRepeated(t *testing.T) {
+	v4 := func(code int, text string) string {
+		return `{"success":false,"errors":[{"code":` + strconv.Itoa(code) + `,"message":"AiError: ` + text + `"}],"messages":[],"result":{}}`
+	}
+	page := "<html><title>Bad gateway</title></html>"
+	for _, c := range []struct {
+		name     string
+		status   int
+		body     string
+		attempts int
+		next     string // x-should-retry
+	}{
+		{"capacity", 429, v4(3040, "Capacity temporarily exceeded, please try again."), 3, "true"},
+		{"capacity, and a wait that is too long", 429, v4(3040, "wait"), 1, "true"},
+		{"retries of upstream's own", 503, v4(3050, "Max retries exhausted"), 3, "true"},
+		{"an error inside", 500, v4(3043, "Internal server error"), 2, "true"},
+		{"502 of the edge", 502, page, 3, "true"},
+		{"503 of the edge", 503, page, 3, "true"},
+		{"521", 521, page, 3, "true"},
+		{"522", 522, page, 3, "true"},
+		{"523", 523, page, 3, "true"},
+		{"520 may have run", 520, page, 1, "true"},
+		{"504 may have run", 504, page, 1, "true"},
+		{"524 may have run", 524, page, 1, "true"},
+		{"a timeout has run", 408, v4(3046, "Request timeout"), 1, "true"},
+		{"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1, "false"},
+		{"requests per minute", 429, v4(3021, "rate limiting: inference request per min rate reached"), 1, "true"},
+		{"bad input", 400, v4(5006, "Bad input"), 1, "false"},
+		{"no such model", 400, v4(5007, "No such model"), 1, "false"},
+		{"not the schema's form, and billed", 400, v4(5024, "JSON Mode couldn't be met"), 1, "true"},
+		{"a bad token", 403, v4(10000, "Authentication error"), 1, "false"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				var calls atomic.Int64
+				config := testConfig(io.Discard)
+				repeatedly(&config)
+				config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					calls.Add(1)
+					if b, _ := io.ReadAll(r.Body); string(b) != chat {
+						t.Errorf("attempt %d sent %q", calls.Load(), b)
+					}
+					if strings.Contains(c.body, "wait") {
+						w.Header().Set("Retry-After", "30")
+					}
+					answerJSON(c.status, c.body)(w, r)
+				})}
+				w := call(t, config, chat)
+				if int(calls.Load()) != c.attempts || w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) || w.Header().Get("X-Should-Retry") != c.next {
+					t.Errorf("%d attempts, want %d; %v", calls.Load(), c.attempts, w.Header())
+				}
+				if n := count(t, config.Metrics, "neuronward_retries_total", "outcome", "failed"); int(n) != c.attempts-1 {
+					t.Errorf("%v were counted as failed", n)
+				}
+			})
+		})
+	}
+}
+
+// call sends one chat call through a proxy made of config.
+func call(t *testing.T, config Config, body string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	p, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return through(p, t.Context(), body, header...)
+}
+
+func through(p *Proxy, ctx context.Context, body string, header ...string) *httptest.ResponseRecorder { //nolint:revive // p is what is called
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath, strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w
+}
+
+func TestWhoAsksToBeToldAtOnceIs(t *testing.T) {
+	for _, body := range []string{
+		`{"model":"` + testModel + `","options":{"rejectIfBusy":true},"messages":[{"role":"user","content":"Hello"}]}`,
+		`{"options":{"other":1,"rejectIfBusy":true},"model":"` + testModel + `","prompt":"x"}`,
+	} {
+		virtually(t, func(t *testing.T) {
+			config := testConfig(io.Discard)
+			repeatedly(&config)
+			config.Transport = inMemory{answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+			if w := call(t, config, body); w.Code != 429 || w.Header().Get("X-Neuronward-Attempts") != "1" {
+				t.Errorf("%d %v", w.Code, w.Header())
+			}
+		})
+	}
+}
+
+// failing is a transport whose connections fail, before or after the request was
+// written.
+type failing struct {
+	err     error
+	written bool
+	calls   atomic.Int64
+}
+
+func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.calls.Add(1)
+	if f.written {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	return nil, f.err
+}
+
+func TestConnectionsThatFail(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	for _, c := range []struct {
+		name     string
+		err      error
+		written  bool
+		attempts int64
+	}{
+		{"refused", refused, false, 3},
+		{"reset before anything was written", reset, false, 3},
+		{"reset afterwards", reset, true, 1},
+		{"end of file afterwards", io.EOF, true, 1},
+		{"no such host", &net.DNSError{Err: "no such host", IsNotFound: true}, false, 1},
+		{"name server busy", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, false, 3},
+		{"nobody answers", &net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, false, 1},
+		{"something unheard of", errors.New("?"), false, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				f := &failing{err: c.err, written: c.written}
+				config := testConfig(io.Discard)
+				repeatedly(&config)
+				config.Transport = f
+				w := call(t, config, chat)
+				if w.Code != 502 || f.calls.Load() != c.attempts {
+					t.Errorf("%d after %d attempts, want %d", w.Code, f.calls.Load(), c.attempts)
+				}
+			})
+		})
+	}
+	t.Run("an upload is sent once", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			f := &failing{err: refused}
+			config := testConfig(io.Discard)
+			repeatedly(&config)
+			config.Transport = f
+			p, err := New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/run/@cf/openai/whisper", strings.NewReader("RIFF....")))
+			if f.calls.Load() != 1 {
+				t.Errorf("%d attempts", f.calls.Load())
+			}
+		})
+	})
+}
+
+func TestUpstreamsOwnWaitComesFirst(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		var at []time.Time
+		config := testConfig(io.Discard)
+		repeatedly(&config)
+		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			at = append(at, time.Now())
+			w.Header().Set("Retry-After", "3")
+			answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
+		})}
+		call(t, config, chat)
+		if len(at) != 3 || at[1].Sub(at[0]) != 3*time.Second || at[2].Sub(at[1]) != 3*time.Second {
+			t.Errorf("attempts at %v", at)
+		}
+	})
+}
+
+func TestCallerMayLeaveBetweenAttempts(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly)
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		g.postWith(ctx, chatPath, chat, "X-Simulate", "3040; retry-after=4")
+		if n := g.sim.Requests(); n != 1 {
+			t.Errorf("%d attempts", n)
+		}
+		if s := g.close(); s.Account.Used != 0 {
+			t.Errorf("cost %v", s.Account.Used)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 1 {
+			t.Errorf("%v left", n)
+		}
+	})
+}
+
+// An attempt that failed and yet cost something is paid for beside the one that
+// succeeds.
+func TestEachAttemptIsCharged(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		attempt := 0
+		upstream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if attempt++; attempt == 1 {
+				w.Header().Set("Cf-Ai-Neurons", "3.50")
+				answerJSON(500, `{"success":false,"errors":[{"code":3043,"message":"Internal server error"}]}`)(w, r)
+				return
+			}
+			answerJSON(200, chatAnswer)(w, r)
+		})
+		g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly, func(c *Config) { c.Transport = inMemory{upstream} })
+		if w := g.post(chatPath, chat); w.Code != 200 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if s := g.close(); s.Account.Used != quota.FromFloat(3.6) {
+			t.Errorf("cost %v, want 3.5 and 0.1", s.Account.Used)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_neurons_total"); n < 3.59 || n > 3.61 {
+			t.Errorf("neurons_total %v", n)
+		}
+	})
+}
+
+func TestRetriesEndWithTheBudget(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		config := testConfig(io.Discard)
+		repeatedly(&config)
+		var calls atomic.Int64
+		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			answerJSON(503, `{"success":false,"errors":[{"code":3050,"message":"Max retries exhausted"}]}`)(w, r)
+		})}
+		p, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped := 0
+		for range 1000 {
+			if w := through(p, t.Context(), chat); w.Header().Get("X-Should-Retry") == "false" {
+				stopped++
+			}
+		}
+		// A fifth of the calls, and the ten attempts of a budget that begins full.
+		if n := calls.Load(); n > 1210 || n < 1190 {
+			t.Errorf("1000 calls made %d attempts", n)
+		}
+		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3050", "outcome", "budget"); int(n) != stopped || stopped < 700 {
+			t.Errorf("%d answers forbid to repeat, %v were counted", stopped, n)
+		}
+	})
+	t.Run("of nothing", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			config := testConfig(io.Discard)
+			repeatedly(&config)
+			config.RetryBudget = 0
+			config.Transport = inMemory{answerJSON(502, "")}
+			if w := call(t, config, chat); w.Header().Get("X-Neuronward-Attempts") != "1" {
+				t.Errorf("%v", w.Header())
+			}
+		})
+	})
+}
+
+// Half a minute without upstream, under 200 callers who call again once they are
+// answered: the outage is not doubled, everybody gets an answer, and all is well
+// as soon as upstream is.
+func TestOutageIsNotDoubled(t *testing.T) {
+	for name, kind := range map[string]string{
+		"connections refused": "", "502 of the edge": "html-502", "no capacity": "3040",
+	} {
+		t.Run(name, func(t *testing.T) { virtually(t, func(t *testing.T) { outage(t, kind) }) })
+	}
+}
+
+func outage(t *testing.T, kind string) {
+	var down atomic.Bool
+	var upstreamCalls, calls, unanswered atomic.Int64
+	began := time.Now()
+	g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly)
+	sim := g.config.Transport
+	g.config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		upstreamCalls.Add(1)
+		if down.Load() {
+			if kind == "" {
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			}
+			r.Header.Set("X-Simulate", kind)
+		}
+		return sim.RoundTrip(r)
+	})
+	p, err := New(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var lastFailure time.Time
+	var callers sync.WaitGroup
+	for i := range 200 {
+		callers.Go(func() {
+			for time.Since(began) < 90*time.Second {
+				w := through(p, t.Context(), chat)
+				calls.Add(1)
+				switch {
+				case w.Code != 200 && !strings.HasPrefix(w.Body.String(), `{"error":{"message":"`):
+					unanswered.Add(1)
+				case w.Code != 200:
+					mu.Lock()
+					lastFailure = time.Now()
+					mu.Unlock()
+				}
+				time.Sleep(time.Second + time.Duration(i)*time.Millisecond)
+			}
+		})
+	}
+	time.Sleep(20 * time.Second)
+	down.Store(true)
+	time.Sleep(30 * time.Second)
+	down.Store(false)
+	callers.Wait()
+	if unanswered.Load() > 0 {
+		t.Errorf("%d callers got no envelope", unanswered.Load())
+	}
+	recovery := lastFailure.Sub(began.Add(50 * time.Second))
+	ratio := float64(upstreamCalls.Load()) / float64(calls.Load())
+	if ratio > 1.25 {
+		t.Errorf("%d calls made %d upstream calls", calls.Load(), upstreamCalls.Load())
+	}
+	if recovery > 11*time.Second {
+		t.Errorf("the last failure came %v after the end of the outage", recovery)
+	}
+	t.Logf("%d calls, %.2f upstream calls each; the last failure %v after the end", calls.Load(), ratio, recovery.Round(time.Millisecond))
+	g.close()
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// While a model has no capacity its calls are answered here, others go on, and
+// one success ends it.
+func TestBreaker(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		const other = "@cf/meta/llama-3.2-1b-instruct"
+		var busy atomic.Bool
+		var calls atomic.Int64
+		busy.Store(true)
+		config := testConfig(io.Discard)
+		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if busy.Load() && !strings.Contains(string(body), other) {
+				calls.Add(1)
+				answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
+				return
+			}
+			answerJSON(200, chatAnswer)(w, r)
+		})}
+		p, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range openFrom {
+			if w := through(p, t.Context(), chat); strings.Contains(w.Body.String(), `"origin":"guard"`) {
+				t.Fatalf("opened early: %s", w.Body)
+			}
+		}
+		w := through(p, t.Context(), chat)
+		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) || !strings.Contains(s, `"origin":"guard"`) ||
+			!strings.Contains(s, `"retry_after_ms":1000`) || w.Header().Get("X-Should-Retry") != "false" {
+			t.Errorf("%d %v %s", w.Code, w.Header(), s)
+		}
+		if w := through(p, t.Context(), strings.Replace(chat, testModel, other, 1)); w.Code != 200 {
+			t.Errorf("another model: %d", w.Code)
+		}
+		if b := p.Breakers(); len(b) != 1 || b[0].Model != testModel {
+			t.Errorf("open: %v", b)
+		}
+		before, began := calls.Load(), time.Now()
+		for time.Since(began) < time.Minute {
+			through(p, t.Context(), chat)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := calls.Load() - before; n < 6 || n > 12 {
+			t.Errorf("%d trials in a minute", n)
+		}
+		if n := count(t, config.Metrics, "neuronward_preempted_total", "reason", "capacity", "mode", metrics.ModeEnforce); n < 5900 {
+			t.Errorf("%v preempted", n)
+		}
+		busy.Store(false)
+		time.Sleep(mostTrial)
+		for range 10 {
+			if w := through(p, t.Context(), chat); w.Code != 200 {
+				t.Errorf("there is room again: %d %s", w.Code, w.Body)
+			}
+		}
+		if b := p.Breakers(); len(b) != 0 {
+			t.Errorf("open: %v", b)
+		}
+		synctest.Wait()
+	})
+}
+
+// A model of which one call in four still finds room is not shut off.
+func TestBreakerStaysClosedWhileSomeFindRoom(t *testing.T) {
+	var b breakers
+	now := time.Now()
+	for i := range 1000 {
+		if _, ok := b.admit("m", now); !ok {
+			t.Fatalf("open after %d", i)
+		}
+		if i%4 == 0 {
+			b.fine("m", now)
+		} else {
+			b.busy("m", now)
+		}
+		now = now.Add(50 * time.Millisecond)
+	}
+	for range maxBreakers + 10 {
+		b.busy(strconv.Itoa(len(b.models)), now)
+	}
+	if len(b.models) > maxBreakers {
+		t.Errorf("%d models are remembered", len(b.models))
+	}
+}
+
+// count sums the samples of a series whose labels include the given pairs.
+func count(t testing.TB, m *metrics.Metrics, name string, labels ...string) float64 {
+	t.Helper()
+	return (&bench{t: t, metrics: m}).value(name, labels...)
+}
