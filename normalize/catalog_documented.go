@@ -142,7 +142,7 @@ var documented = []Entry{
 		Fault: FaultUpstream, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
 		Summary:   "No data center has room for this model right now.",
 		Action:    "Call again shortly, or fall back to another model.",
-		Automatic: "The answer tells SDKs to try again after a short wait; the proxy does not repeat the call itself.",
+		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as NEURONWARD_RETRY_BUDGET allows, but not where options.rejectIfBusy is set. While it goes on, most calls of the model are answered here (origin guard) and a few find out when there is room again.",
 		Wire:      "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward the request to`; 429, also 400 through a gateway.",
 	},
 	{

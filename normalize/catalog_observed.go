@@ -11,7 +11,7 @@ var observed = []Entry{
 		Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary:   "The account sends this task more requests a minute than Workers AI allows.",
 		Action:    "Send fewer calls at once, spread them over the minute, or batch the inputs.",
-		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not pace calls yet.",
+		Automatic: "The answer is passed on, and the proxy halves its own pace for the model and raises it again step by step: somebody else spends the same limit.",
 		Wire:      "`rate limiting: inference request per min rate reached`, also as the first event of a stream with status 200. No Retry-After ever came with it.",
 	},
 	{
@@ -61,7 +61,7 @@ var observed = []Entry{
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary:   "The model answered, but not in the form that the JSON schema asks for.",
 		Action:    "Call again; if it stays, simplify the schema or leave the answer more tokens.",
-		Automatic: "The answer tells SDKs that trying once more may help; the proxy does not repeat the call itself.",
+		Automatic: "The answer tells SDKs that trying once more may help; the proxy does not repeat the call itself, for it was billed.",
 		Wire:      "`JSON Mode couldn't be met`, also with success false in an answer of status 200.",
 	},
 	{
@@ -77,7 +77,7 @@ var observed = []Entry{
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary:   "Workers AI failed inside itself.",
 		Action:    "Call again; if one model keeps failing, use another and report the upstream request id to Cloudflare.",
-		Automatic: "The answer tells SDKs that trying once more may help; the proxy does not repeat the call itself.",
+		Automatic: "The call is repeated once after a short random wait, as far as NEURONWARD_RETRY_BUDGET allows.",
 		Wire: "`Internal server error`, `An internal server error occured.`, `Network connection lost.`, `undefined: undefined`; 3030 with that text; " +
 			"a Python exception of the engine behind 400 `invalid_prompt`.",
 	},
@@ -87,7 +87,7 @@ var observed = []Entry{
 		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary:   "Workers AI tried the model several times itself and gave up.",
 		Action:    "Call again after a few seconds, or fall back to another model.",
-		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself.",
+		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as NEURONWARD_RETRY_BUDGET allows.",
 		Wire:      "`Max retries exhausted`.",
 	},
 	{
@@ -121,7 +121,7 @@ var observed = []Entry{
 		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary:   "Cloudflare's edge could not reach Workers AI or had no usable answer from it.",
 		Action:    "Call again; if it lasts, look at www.cloudflarestatus.com.",
-		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself.",
+		Automatic: "With 502, 503, 521, 522 or 523 the call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as NEURONWARD_RETRY_BUDGET allows; with another status it may have run, and is not.",
 		Wire:      "7009 `Upstream service unavailable`; an HTML page with 502, 503, 52x, 1101 or even 200; `upstream connect error`; an empty body.",
 	},
 	{

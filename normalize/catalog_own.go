@@ -94,7 +94,7 @@ var own = []Entry{
 		Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
 		Summary:   "The connection to Cloudflare could not be made, or broke before an answer came.",
 		Action:    "Check name resolution, the network and a firewall between the proxy and the upstream, then www.cloudflarestatus.com.",
-		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself. If the request had been written, its estimate is counted.",
+		Automatic: "A connection that was refused, or broke before anything of the call was written, is tried again up to NEURONWARD_RETRIES times, as far as NEURONWARD_RETRY_BUDGET allows. Once something was written the call is not repeated, for it may run; its estimate is counted.",
 		Wire:      "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
 	},
 	{

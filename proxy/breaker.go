@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// A model's breaker opens when within tallyPeriod at least openFrom attempts found no capacity, and at most one in
-	// openShare found some.
+	// A model's breaker opens when, within tallyPeriod, 3040 has gone on for at least openAfter, on at least openFrom
+	// attempts, while at most one in openShare got any other answer: not on a burst of failures alone.
 	tallyPeriod = 10 * time.Second
-	openFrom    = 10
+	openAfter   = 2 * time.Second
+	openFrom    = 20
 	openShare   = 10
 
 	// While it is open one call is let through after a pause, which grows as long as 3040 goes on.
@@ -38,7 +39,7 @@ type breakers struct {
 }
 
 type breaker struct {
-	since      time.Time // the tally's
+	since      time.Time // the first 3040 of the tally
 	busy, fine int
 	open       bool
 	next       time.Time // when the next trial may go
@@ -109,7 +110,7 @@ func (b *breakers) busy(model string, now time.Time) (opened bool) {
 	}
 	m.age(now)
 	m.busy++
-	if m.busy < openFrom || m.fine*openShare > m.busy+m.fine {
+	if m.busy < openFrom || now.Sub(m.since) < openAfter || m.fine*openShare > m.busy+m.fine {
 		return false
 	}
 	m.open, m.pause = true, firstTrial
@@ -117,8 +118,8 @@ func (b *breakers) busy(model string, now time.Time) (opened bool) {
 	return true
 }
 
-// fine notes that a call of the model was taken, and reports whether this closed
-// its breaker.
+// fine notes that a call of the model got another answer, and reports whether
+// this closed its breaker.
 func (b *breakers) fine(model string, now time.Time) (closed bool) {
 	if b.watched.Load() == 0 {
 		return false
@@ -203,16 +204,16 @@ func (p *Proxy) capacity(x *exchange) error {
 	return f
 }
 
-// noteCapacity takes what one attempt says of its model's capacity: f is nil for
-// one that was taken.
-func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure) {
+// noteCapacity takes what one attempt says of its model's capacity: status is
+// upstream's, 0 where no answer came, and f is nil for a success.
+func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
 	switch {
-	case x.model == "" || p.provoked(x):
-	case f == nil:
+	case p.retries == 0 || x.model == "" || status == 0 || p.provoked(x):
+	case f == nil || f.Code != normalize.OutOfCapacity:
 		if p.breakers.fine(x.model, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
 		}
-	case f.Code == normalize.OutOfCapacity && !x.rejectIfBusy():
+	case !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
 		if p.breakers.busy(x.model, time.Now()) {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
 		}

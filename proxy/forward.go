@@ -54,7 +54,7 @@ func (t repeating) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.budget.earn()
 	for {
 		res, f, status := p.try(x, r)
-		p.noteCapacity(x, f)
+		p.noteCapacity(x, f, status)
 		if f == nil {
 			return res, nil
 		}

@@ -52,7 +52,7 @@ type Config struct {
 
 	NotYet string // why no call is taken, for callers: each is refused with it as shutting_down; "": calls are taken
 
-	Retries     int     // further attempts at a call that is worth repeating; 0: none
+	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
 	RetryBudget float64 // and at most this many of them a call, on average
 
 	Models    []string          // known models: the bounded set for labels

@@ -403,6 +403,7 @@ func TestBreaker(t *testing.T) {
 		var calls atomic.Int64
 		busy.Store(true)
 		config := testConfig(io.Discard)
+		config.Retries = 1 // and no budget: each call is one attempt
 		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if busy.Load() && !strings.Contains(string(body), other) {
@@ -416,11 +417,13 @@ func TestBreaker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range openFrom {
+		for range 10 * openFrom { // a burst
 			if w := through(p, t.Context(), chat); strings.Contains(w.Body.String(), `"origin":"guard"`) {
 				t.Fatalf("opened early: %s", w.Body)
 			}
 		}
+		time.Sleep(openAfter)
+		through(p, t.Context(), chat)
 		w := through(p, t.Context(), chat)
 		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) || !strings.Contains(s, `"origin":"guard"`) ||
 			!strings.Contains(s, `"retry_after_ms":1000`) || w.Header().Get("X-Should-Retry") != "false" {

@@ -42,7 +42,7 @@ type config struct {
 	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" status:"later" doc:"beyond it 503 overloaded"`
 	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`
 	MaxHeld     size       `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB" doc:"inspected request bodies held at once; beyond it callers wait, then 503"`
-	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" doc:"extra attempts for what is worth repeating, before any byte went to the caller; 0 is none"`
+	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" doc:"extra attempts for what is worth repeating, before any byte went to the caller; 0 is none, and every 3040 comes from Workers AI itself"`
 	RetryBudget share      `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2" doc:"extra attempts are at most this share of calls, so that an outage is not doubled"`
 
 	FirstByteTimeout  limit `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m" doc:"wait for the answer's headers, or a stream's first event; then 408, code 3007"`
