@@ -31,6 +31,7 @@ type Metrics struct {
 	inFlight     prometheus.Gauge
 	unclassified *prometheus.CounterVec
 	retries      *prometheus.CounterVec
+	rateWait     prometheus.Histogram
 	quota        quotaSeries
 }
 
@@ -71,7 +72,12 @@ func New(b Build) *Metrics {
 			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
 		}, []string{"status"}),
 		retries: newRetries(),
-		quota:   newQuotaSeries(),
+		rateWait: prometheus.NewHistogram(histogram(
+			"neuronward_rate_wait_seconds",
+			"Time that an attempt waited its turn by its limits of requests per minute, in seconds; 0 for those that passed at once.",
+			0, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30,
+		)),
+		quota: newQuotaSeries(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "neuronward_build_info",
@@ -90,7 +96,7 @@ func New(b Build) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, m.retries, build,
+		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, m.retries, m.rateWait, build,
 	)
 	m.registry.MustRegister(m.quota.collectors()...)
 	return m

@@ -41,8 +41,8 @@ func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
 		if !x.claim.cached { // the cache says nothing of the account
 			x.claim.reservation.Accepted()
 		}
-		x.limitHeaders(h)
 	}
+	p.limitHeaders(x, h)
 	id := []string{x.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
 	x.attemptsHeader(h)

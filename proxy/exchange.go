@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // Why a call that is under way was ended by this proxy.
@@ -44,6 +45,7 @@ type exchange struct {
 	upstream  upstreamIDs
 	neurons   string // cf-ai-neurons as it came
 	claim     claim
+	rate      quota.PaceKey // by which it waited its turn
 	failure   *normalize.Failure
 	complete  bool      // the answer was delivered whole
 	began     time.Time // arrival

@@ -40,7 +40,7 @@ func (p *Proxy) fail(x *exchange, err error) {
 	}
 	h := x.writer.Header()
 	f.SetHeader(h, p.retryAfterMax)
-	x.limitHeaders(h)
+	p.limitHeaders(x, h)
 	x.attemptsHeader(h)
 	if x.upstream.ray != "" {
 		h.Set("Cf-Ray", p.redacted(x.upstream.ray, x))

@@ -55,6 +55,7 @@ func (t repeating) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		res, f, status := p.try(x, r)
 		p.noteCapacity(x, f, status)
+		p.noteRate(x, f)
 		if f == nil {
 			return res, nil
 		}

@@ -52,6 +52,9 @@ type Config struct {
 
 	NotYet string // why no call is taken, for callers: each is refused with it as shutting_down; "": calls are taken
 
+	Pace     *quota.Pace   // keeps requests per minute; nil: none are limited
+	RateWait time.Duration // how long a call may wait its turn
+
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
 	RetryBudget float64 // and at most this many of them a call, on average
 
@@ -85,6 +88,8 @@ type Proxy struct {
 	forward  httputil.ReverseProxy
 
 	transport http.RoundTripper
+	pace      *quota.Pace
+	rateWait  time.Duration
 	retries   int
 	budget    *retryBudget
 	breakers  breakers
@@ -140,7 +145,7 @@ func New(c Config) (*Proxy, error) {
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
-		transport: c.Transport, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
+		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
 	for _, model := range c.Models {
@@ -193,6 +198,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.settle(x)
 	if err := p.capacity(x); err != nil {
+		p.fail(x, err)
+		return
+	}
+	if err := p.turn(x); err != nil {
 		p.fail(x, err)
 		return
 	}

@@ -189,6 +189,12 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 	if !p.cover(x) {
 		return f
 	}
+	switch d, err := p.pass(x); {
+	case err != nil:
+		return x.broken(err)
+	case !d.OK:
+		return f // Workers AI's own word says more than that its turn did not come
+	}
 	x.answered, x.neurons, x.upstream = false, "", upstreamIDs{}
 	return nil
 }

@@ -295,7 +295,7 @@ func (p *Proxy) measured(x *exchange, task quota.Task) quota.Request {
 // polled returns the request id of a batch that the call asks after, "" for
 // every other call.
 func (p *Proxy) polled(x *exchange) string {
-	if x.body == nil || x.inbound.URL.Query().Get("queueRequest") != "true" {
+	if x.body == nil || x.inbound.URL.RawQuery == "" || x.inbound.URL.Query().Get("queueRequest") != "true" {
 		return ""
 	}
 	return batchID(x.body.data)

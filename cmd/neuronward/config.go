@@ -36,8 +36,8 @@ type config struct {
 	OnStoreFail  string   `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow" doc:"what becomes of calls while the store is gone and a ceiling is enforced; allow goes on from memory"`
 	QuotaWait    wait     `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s" doc:"how long a call may wait for neurons that calls in flight hold"`
 	QuotaProbe   wait     `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m" doc:"how often one call is let through once Workers AI itself said that the day is spent; 0 is never"`
-	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" status:"later" doc:"requests a minute by task or model; off"`
-	RateWait     wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" status:"later" doc:"how long a call may wait its turn"`
+	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" doc:"requests a minute by task or model, over that table: text-generation=300,@cf/baai/bge-large-en-v1.5=1500; off is none"`
+	RateWait     wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" doc:"how long a call may wait its turn before 429 rate_limited"`
 
 	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" status:"later" doc:"beyond it 503 overloaded"`
 	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`

@@ -100,6 +100,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	}
 
 	m.WatchBreakers(p.BreakerLabels)
+	m.WatchPace(p.PaceSeries)
 
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -152,7 +153,7 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		status: func(ctx context.Context) statusPage {
 			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Rates: p.Rates(), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
 			}
 		},
 		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
@@ -175,6 +176,8 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
 		AbortedEstimate:   c.Aborted == abortedAll,
+		Pace:              quota.NewPace(c.RateLimits.RateLimits),
+		RateWait:          time.Duration(c.RateWait),
 		Retries:           int(c.Retries),
 		RetryBudget:       float64(c.RetryBudget),
 		FreePlan:          c.Plan == planFree,

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // The types below are the values that a variable can have. Their UnmarshalText says in one line what is wrong and what to
@@ -181,21 +183,9 @@ func (s *share) UnmarshalText(text []byte) error {
 }
 
 // rates are requests a minute by task or model.
-type rates map[string]int64
+type rates struct{ quota.RateLimits }
 
-func (r *rates) UnmarshalText(text []byte) error {
-	const want = "write task=number or model=number with commas between them, such as text-generation=300, or off"
-	*r = rates{}
-	if string(text) == "off" {
-		return nil
-	}
-	for pair := range strings.SplitSeq(string(text), ",") {
-		name, number, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		n, err := strconv.ParseInt(number, 10, 64)
-		if !ok || name == "" || err != nil || n < 1 {
-			return fmt.Errorf("%s is no rate; %s", shown([]byte(pair)), want)
-		}
-		(*r)[name] = n
-	}
-	return nil
+func (r *rates) UnmarshalText(text []byte) (err error) {
+	r.RateLimits, err = quota.ParseRateLimits(string(text))
+	return err
 }

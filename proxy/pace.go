@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// paced reports whether the call spends of the account's requests per minute:
+// inference with our account does, asking after a batch does not.
+func (p *Proxy) paced(x *exchange) bool {
+	return p.pace != nil && x.route.metered() && x.account == p.account && p.polled(x) == ""
+}
+
+// turn waits until the call may go by its limits of requests per minute. What it
+// returns is why it may not.
+func (p *Proxy) turn(x *exchange) error {
+	d, err := p.pass(x)
+	switch {
+	case err != nil:
+		return x.broken(err)
+	case d.OK:
+		return nil
+	}
+	p.metrics.Preempted("rate", metrics.ModeEnforce)
+	return p.tooFast(d)
+}
+
+// pass takes one request from the limits, having waited for it, for
+// Config.RateWait at most. The error is that the call has ended.
+func (p *Proxy) pass(x *exchange) (quota.PaceDecision, error) {
+	if !p.paced(x) {
+		return quota.PaceDecision{OK: true}, nil
+	}
+	x.rate = p.rateKey(x)
+	x.lap()
+	d, err := p.pace.Acquire(x.ctx, x.rate, p.rateWait)
+	x.resume()
+	p.metrics.RateWaited(d.Waited)
+	return d, err
+}
+
+// rateKey is what a Pace must know of the call. A model that is not in the price
+// table has the task that its path tells, if it tells one.
+func (p *Proxy) rateKey(x *exchange) quota.PaceKey {
+	price, _ := p.guard.prices.Billed(x.model)
+	k := quota.PaceKey{Task: price.Task, Model: x.model, PaidOnly: price.RequiresWorkersPaid}
+	if alias, _ := p.guard.prices.Model(x.model); alias.AliasedTo != "" {
+		k.Model = alias.AliasedTo
+	}
+	if k.Task == "" && x.route.name == "v1/embeddings" {
+		k.Task = quota.TextEmbeddings
+	}
+	return k
+}
+
+// tooFast puts a refusal into words.
+func (p *Proxy) tooFast(d quota.PaceDecision) *normalize.Failure {
+	limit := strconv.Itoa(d.PerMinute) + " requests a minute for " + clip(d.Limit, 100)
+	whose := "this proxy lets through " + limit
+	if d.Limit == "client" {
+		whose = "your limit is " + strconv.Itoa(d.PerMinute) + " requests a minute"
+	}
+	slowed := ""
+	if pace := int(math.Round(d.Pace)); pace < d.PerMinute {
+		slowed = fmt.Sprintf(", at present %d", max(pace, 1))
+	}
+	f := refuse(normalize.RateLimited, fmt.Sprintf("Too many requests: %s%s, and the turn of this call would not have come within %s. It was not sent; one sent in %s will pass.",
+		whose, slowed, text(p.rateWait), text(d.RetryAfter.Truncate(time.Second)+time.Second)), "")
+	f.MatchedBy, f.RetryAfter = normalize.MatchedRate, d.RetryAfter
+	f.Limit = &normalize.Limit{Name: d.Limit, Client: d.Client, Limit: float64(d.PerMinute), Unit: "requests", Window: "minute"}
+	return f
+}
+
+// noteRate slows the model down when Workers AI itself says that its requests
+// per minute are spent (3021): somebody else spends of the same limit.
+func (p *Proxy) noteRate(x *exchange, f *normalize.Failure) {
+	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || !p.paced(x) || p.provoked(x) {
+		return
+	}
+	if p.pace.Throttled(x.rate, time.Now()) {
+		p.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program on this account spends the same limit. "+
+			"The pace of the model is halved and recovers step by step; if this goes on, lower it with NEURONWARD_RATE_LIMITS",
+			"model", p.modelText(x), "task", string(x.rate.Task))
+	}
+}
+
+// A Rate is how one limit of requests per minute stands, for /status.
+type Rate struct {
+	Task      string  `json:"task"`
+	Model     *string `json:"model"`               // null where the models of the task share the limit
+	PerMinute int     `json:"requests_per_minute"` // the limit
+	Pace      float64 `json:"pace"`                // at which calls pass at present: less than the limit after 3021
+	Waiting   int     `json:"waiting"`             // calls
+}
+
+// Rates lists the limits of requests per minute that are in use: of tasks, and
+// of models that are known.
+func (p *Proxy) Rates() []Rate {
+	rates := []Rate{}
+	if p.pace == nil {
+		return rates
+	}
+	for _, s := range p.pace.Snapshot(time.Now()) {
+		r := Rate{Task: string(s.Task), PerMinute: s.PerMinute, Pace: math.Round(s.Pace*10) / 10, Waiting: s.Waiting}
+		if s.Model != "" {
+			if p.modelLabel(s.Model) != s.Model {
+				continue // callers name anything
+			}
+			r.Model = &s.Model
+		}
+		rates = append(rates, r)
+	}
+	return rates
+}
+
+// PaceSeries is the same for a gauge.
+func (p *Proxy) PaceSeries() []metrics.Pace {
+	var series []metrics.Pace
+	for _, r := range p.Rates() {
+		s := metrics.Pace{Task: r.Task, PerMinute: r.Pace}
+		if r.Model != nil {
+			s.Model = *r.Model
+		}
+		series = append(series, s)
+	}
+	return series
+}

@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// atPace limits requests per minute.
+func atPace(t *testing.T, limits string, wait time.Duration) func(*Config) {
+	t.Helper()
+	parsed, err := quota.ParseRateLimits(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *Config) { c.Pace, c.RateWait = quota.NewPace(parsed), wait }
+}
+
+func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{}, workersai.Options{}, atPace(t, "text-generation=60", time.Second))
+		var refused *httptest.ResponseRecorder
+		for range 60 {
+			if w := g.post(chatPath, chat); w.Code != 200 {
+				refused = w
+				break
+			} else if h := w.Header(); h.Get("Ratelimit-Policy") != `"rpm";q=60;w=60` || !strings.HasPrefix(h.Get("Ratelimit"), `"rpm";r=`) {
+				t.Fatalf("headers %v", h)
+			}
+		}
+		reached := g.sim.Requests()
+		if refused == nil || refused.Code != 429 {
+			t.Fatalf("refused: %v", refused)
+		}
+		var e struct {
+			Error struct {
+				Name, Origin, Code, Message string
+				MatchedBy                   string `json:"matched_by"`
+				RetryAfter                  int64  `json:"retry_after_ms"`
+				Limit                       struct {
+					Name, Unit, Window string
+					Limit              float64
+				}
+			}
+		}
+		if err := json.Unmarshal(refused.Body.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		if x := e.Error; x.Name != "rate_limited" || x.Origin != "guard" || x.MatchedBy != "rate" || x.Code != "rate_limit_exceeded" ||
+			x.Limit.Name != "text-generation" || x.Limit.Limit != 60 || x.Limit.Unit != "requests" || x.Limit.Window != "minute" ||
+			!strings.Contains(x.Message, "60 requests a minute for text-generation") || refused.Header().Get("X-Should-Retry") != "true" {
+			t.Errorf("%s", refused.Body)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate"); n != 1 {
+			t.Errorf("%v preempted", n)
+		}
+		time.Sleep(time.Duration(e.Error.RetryAfter) * time.Millisecond)
+		before := time.Now()
+		if w := g.post(chatPath, chat); w.Code != 200 || time.Since(before) != 0 {
+			t.Errorf("after the retry-after: %d in %v", w.Code, time.Since(before))
+		}
+		if g.sim.Requests() != reached+1 {
+			t.Errorf("%d calls reached upstream, then %d", reached, g.sim.Requests())
+		}
+		g.close()
+	})
+}
+
+// What waits its turn goes in order of arrival, and who leaves takes nothing
+// along.
+func TestCallsWaitTheirTurn(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{}, atPace(t, "text-generation=60", 30*time.Second))
+		began := time.Now()
+		for time.Since(began) == 0 {
+			g.post(chatPath, chat)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		var order []int
+		var all sync.WaitGroup
+		for i := range 10 {
+			ctx := t.Context()
+			if i%2 == 1 {
+				ctx = gone
+			}
+			all.Go(func() {
+				w := g.postWith(ctx, chatPath, chat)
+				mu.Lock()
+				defer mu.Unlock()
+				if w.Code == 200 {
+					order = append(order, i)
+				}
+			})
+			synctest.Wait()
+		}
+		reached := g.sim.Requests()
+		leave()
+		waiting := time.Now()
+		all.Wait()
+		if len(order) != 5 || order[0] != 0 || order[1] != 2 || order[2] != 4 || order[3] != 6 || order[4] != 8 {
+			t.Errorf("they went in the order %v", order)
+		}
+		if n := g.sim.Requests() - reached; n != 5 {
+			t.Errorf("%d calls reached upstream", n)
+		}
+		if took := time.Since(waiting); took < 4*time.Second || took > 7*time.Second {
+			t.Errorf("five turns took %v", took)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 5 {
+			t.Errorf("%v callers left", n)
+		}
+		g.close()
+	})
+}
+
+// A spent account is told so, however many ask: its refusals spend no requests
+// per minute, and wait for none.
+func TestSpentAccountIsToldSoAtAnyRate(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{}, atPace(t, "text-generation=20", 5*time.Second))
+		began := time.Now()
+		for range 500 {
+			if w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":2000000,`, 1)); !strings.Contains(w.Body.String(), `"name":"account_limited"`) {
+				t.Fatalf("%s", w.Body)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the refusals waited %v", took)
+		}
+		g.close()
+	})
+}
+
+func TestThreeThousandTwentyOneHalvesThePace(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{}, workersai.Options{}, atPace(t, "", time.Second))
+		for range 5 { // one volley
+			g.post(chatPath, chat, "X-Simulate", "3021")
+		}
+		model := func() (pace float64) {
+			for _, r := range g.proxy.Rates() {
+				if r.Model != nil && *r.Model == testModel {
+					pace = r.Pace
+				}
+			}
+			return pace
+		}
+		if m := model(); m < 140 || m > 160 {
+			t.Errorf("the pace is %v: %+v", m, g.proxy.Rates())
+		}
+		if n := strings.Count(g.log.String(), "another program on this account"); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+		slow := model()
+		time.Sleep(2 * time.Minute)
+		if m := model(); m <= slow {
+			t.Errorf("the pace stays at %v", m)
+		}
+		g.close()
+	})
+}
+
+// Each attempt takes its turn; calls that are not ours to count take none.
+func TestWhatIsPaced(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=60", time.Second))
+		left := func() int {
+			r, _ := g.proxy.pace.Remaining(quota.PaceKey{Task: quota.TextGeneration, Model: testModel}, time.Now())
+			return r.Requests
+		}
+		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)
+		if left() != 6 {
+			t.Errorf("asking after a batch leaves %d", left())
+		}
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/v1/models", nil)
+		g.proxy.ServeHTTP(httptest.NewRecorder(), r)
+		if left() != 6 {
+			t.Errorf("listing models leaves %d", left())
+		}
+		began := time.Now()
+		g.post(chatPath, chat, "X-Simulate", "3050; times=2")
+		waited := int(time.Since(began).Seconds() * 54 / 60) // what came back meanwhile
+		if n := left(); n < 3 || n > 3+waited+1 {
+			t.Errorf("three attempts leave %d", n)
+		}
+		g.close()
+	})
+	t.Run("another account", func(t *testing.T) {
+		var calls atomic.Int64
+		config := testConfig(io.Discard)
+		atPace(t, "text-generation=1", 0)(&config)
+		config.Token = nil
+		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			answerJSON(200, chatAnswer)(w, r)
+		})}
+		p, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/client/v4/accounts/another/ai/v1/chat/completions", strings.NewReader(chat)))
+		}
+		if calls.Load() != 20 {
+			t.Errorf("%d of 20 calls with the caller's own token passed", calls.Load())
+		}
+	})
+}
