@@ -33,6 +33,13 @@ type Call struct {
 // Began counts a call in.
 func (m *Metrics) Began() { m.inFlight.Inc() }
 
+// Queued counts a call in that must wait for a place; Unqueued counts it out,
+// whatever became of it.
+func (m *Metrics) Queued() { m.queued.Inc() }
+
+// Unqueued ends what Queued began.
+func (m *Metrics) Unqueued() { m.queued.Dec() }
+
 // Ended counts a call out and records how it went.
 func (m *Metrics) Ended(c *Call) {
 	m.inFlight.Dec()

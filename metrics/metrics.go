@@ -29,6 +29,7 @@ type Metrics struct {
 	firstByte    *prometheus.HistogramVec
 	overhead     prometheus.Histogram
 	inFlight     prometheus.Gauge
+	queued       prometheus.Gauge
 	unclassified *prometheus.CounterVec
 	retries      *prometheus.CounterVec
 	rateWait     prometheus.Histogram
@@ -67,6 +68,10 @@ func New(b Build) *Metrics {
 			Name: "neuronward_requests_in_flight",
 			Help: "Calls that have arrived and not ended.",
 		}),
+		queued: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "neuronward_requests_queued",
+			Help: "Those of the calls in flight that wait because as many are served as NEURONWARD_MAX_IN_FLIGHT allows.",
+		}),
 		unclassified: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_unclassified_total",
 			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
@@ -96,7 +101,7 @@ func New(b Build) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.unclassified, m.retries, m.rateWait, build,
+		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.queued, m.unclassified, m.retries, m.rateWait, build,
 	)
 	m.registry.MustRegister(m.quota.collectors()...)
 	return m

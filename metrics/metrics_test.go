@@ -35,7 +35,7 @@ func TestEveryEntryIsThereAtZeroFromTheStart(t *testing.T) {
 	}
 	for _, want := range []string{
 		`neuronward_errors_total{code="10000",fault="operator",name="authentication_failed",origin="upstream"} 0`,
-		`neuronward_build_info{commit="abc",goversion="go`, "neuronward_requests_in_flight 0", "go_goroutines", "process_",
+		`neuronward_build_info{commit="abc",goversion="go`, "neuronward_requests_in_flight 0", "neuronward_requests_queued 0", "go_goroutines", "process_",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("missing: %s", want)

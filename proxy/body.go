@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +28,8 @@ type bodies struct {
 	room   *semaphore.Weighted
 	budget int64
 	wait   time.Duration // how long a caller may wait for room
-	pool   sync.Pool     // *[]byte of smallBody bytes
+	slow   patience
+	pool   sync.Pool // *[]byte of smallBody bytes
 }
 
 // A held body is one that was read whole, because what it says decides what may
@@ -131,7 +131,10 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
 	}
-	r.Body = &patient{ReadCloser: r.Body, deadline: http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline}
+	r.Body = &patient{
+		ReadCloser: r.Body, patience: p.bodies.slow, http2: r.ProtoMajor == 2,
+		deadline: http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline,
+	}
 	if err := p.hold(x, r); err != nil {
 		return err
 	}
@@ -306,36 +309,12 @@ func tooLarge() *normalize.Failure {
 // on the wire.
 func unreadable(err error) *normalize.Failure {
 	why := "the body could not be read to its end."
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		why = "nothing more of the body came for " + text(bodyPause) + "."
+	if slow, ok := errors.AsType[*errSlow](err); ok {
+		why = slow.how + "."
 	}
 	f := refuse(normalize.IncompleteRequest, "Request is missing headers or body: "+why, "")
 	f.Err = err
 	return f
-}
-
-// bodyPause is how long a caller may pause while it sends its body.
-const bodyPause = 30 * time.Second
-
-// A patient body ends when its caller pauses for too long: what waits for it
-// holds memory that others need.
-type patient struct {
-	io.ReadCloser
-	deadline func(time.Time) error
-	set      time.Time
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	if now := time.Now(); now.Sub(p.set) > time.Second {
-		p.set = now
-		_ = p.deadline(now.Add(bodyPause)) // a writer that knows none has no slow callers
-	}
-	n, err := p.ReadCloser.Read(b)
-	if err != nil {
-		// It must not strike while the answer is on its way.
-		_ = p.deadline(time.Time{})
-	}
-	return n, err
 }
 
 // bytesText is a size for people, in the units of the configuration.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -100,20 +99,6 @@ func TestBrokenUploadIsTheCallers(t *testing.T) {
 	res, body := b.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" || e.Error.Origin != "guard" {
 		t.Errorf("%d %s", res.StatusCode, body)
-	}
-}
-
-func TestPatienceWithUploadsEnds(t *testing.T) {
-	var set []time.Time
-	p := &patient{ReadCloser: io.NopCloser(strings.NewReader("abc")), deadline: func(at time.Time) error { set = append(set, at); return nil }}
-	if got, err := io.ReadAll(p); string(got) != "abc" || err != nil {
-		t.Fatal(string(got), err)
-	}
-	if len(set) != 2 || time.Until(set[0]) < bodyPause-time.Second || !set[1].IsZero() {
-		t.Errorf("deadlines %v: want one ahead, then none", set)
-	}
-	if f := unreadable(os.ErrDeadlineExceeded); !strings.Contains(f.Message, "30s") {
-		t.Error(f.Message)
 	}
 }
 

@@ -129,7 +129,9 @@ func (w *writer) Write(b []byte) (int, error) {
 	if w.written == 0 && len(b) > 0 {
 		w.x.firstByte = time.Since(w.x.began)
 	}
+	w.x.watch.write()
 	n, err := w.ResponseWriter.Write(b)
+	w.x.watch.wrote()
 	w.written += int64(n)
 	if err != nil && !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.failed = true
@@ -151,7 +153,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.requestID = requestID(r.Header)
 	x.caller = r.Context()
 	x.ctx, x.cancel = context.WithCancelCause(callContext{Context: x.caller, x: x})
-	x.watch.limits, x.watch.began, x.watch.expired = p.limits, x.began, x.cancel
+	x.watch.limits, x.watch.began, x.watch.expired, x.watch.caller = p.limits, x.began, x.cancel, &x.writer
 	return x
 }
 
@@ -193,7 +195,7 @@ func (p *Proxy) end(x *exchange) {
 		result = x.failure.Code.String()
 	case x.gone():
 		result = metrics.ResultClientGone
-		x.fail(unable(normalize.Aborted, "Request was aborted: the caller left before the answer was whole.", nil))
+		x.fail(x.left("the caller left before the answer was whole.", nil))
 	default:
 		// Upstream's own "aborted", or an end that nobody has noted.
 		result = x.fail(unable(normalize.Internal, "", nil)).Code.String()

@@ -51,6 +51,7 @@ func (p *Proxy) fail(x *exchange, err error) {
 	if p.draining.Load() || p.notYet != "" {
 		h.Set("Connection", "close")
 	}
+	x.hurry()
 	x.writer.WriteHeader(f.HTTPStatus())
 	_, _ = x.writer.Write(f.Append(make([]byte, 0, failureSize)))
 }
@@ -83,7 +84,7 @@ func (x *exchange) broken(err error) *normalize.Failure {
 		}
 	}
 	if x.caller.Err() != nil {
-		return unable(normalize.Aborted, "Request was aborted: the caller left before the answer.", err)
+		return x.left("the caller left before the answer.", err)
 	}
 	if x.writer.status != 0 || x.answered {
 		return unable(normalize.StreamInterrupted, "", err)

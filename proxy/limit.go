@@ -7,27 +7,32 @@ import (
 	"time"
 )
 
-// limits are how long upstream may take.
+// limits are how long upstream and the caller may take.
 type limits struct {
 	firstByte time.Duration // until the answer's headers, or a stream's first event
 	idle      time.Duration // between bytes after that
+	stalled   time.Duration // until the caller has taken what is written to it at once
 }
 
-// A watchdog ends a call whose upstream is silent for too long. Only waits for
-// upstream count: a caller who reads slowly is not upstream being silent.
+// A watchdog ends a call whose upstream is silent for too long, or whose caller
+// takes nothing for too long. Each is charged with its own waits only: a caller
+// who reads slowly is not upstream being silent, nor the other way round.
 //
 // Its timer is not set anew for each read, which would wake the runtime's poller
 // every time; it looks at when the present wait began and sleeps on.
 type watchdog struct {
 	limits  limits
 	expired func(cause error)
+	caller  *writer
 	began   time.Time
-	waiting atomic.Int64 // when the present wait began, 1 + ns after began; 0: none
+	waiting atomic.Int64 // when the present wait for upstream began, 1 + ns after began; 0: none
+	writing atomic.Int64 // the same of a write to the caller
 
 	mu      sync.Mutex
 	timer   *time.Timer
 	passing bool // the answer is on its way to the caller
 	stopped bool
+	cut     bool // a write to the caller was
 }
 
 // await begins the wait for the answer of an attempt.
@@ -43,19 +48,18 @@ func (w *watchdog) await() {
 	w.timer.Reset(w.limits.firstByte)
 }
 
-// pass ends that wait: the answer's first bytes are there. more says that the
-// rest of it is still to be read.
+// pass ends that wait: the answer's first bytes are there. What is left to watch
+// is the rest of it, if there is more, and the caller.
 func (w *watchdog) pass(more bool) {
 	w.waiting.Store(0)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !more {
-		w.stopped = true
-		w.timer.Stop()
+	w.passing = true
+	if more {
+		w.timer.Reset(min(w.limits.idle, w.limits.stalled))
 		return
 	}
-	w.passing = true
-	w.timer.Reset(w.limits.idle)
+	w.timer.Reset(w.limits.stalled)
 }
 
 // read reads once from upstream, on its time.
@@ -64,6 +68,17 @@ func (w *watchdog) read(src io.Reader, p []byte) (int, error) {
 	n, err := src.Read(p)
 	w.waiting.Store(0)
 	return n, err
+}
+
+// write and wrote surround what is written to the caller.
+func (w *watchdog) write() { w.writing.Store(w.mark()) }
+func (w *watchdog) wrote() { w.writing.Store(0) }
+
+// hasCut reports whether a write to the caller was cut.
+func (w *watchdog) hasCut() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cut
 }
 
 // stop ends the watch.
@@ -76,7 +91,19 @@ func (w *watchdog) stop() {
 	}
 }
 
-func (w *watchdog) wait() { w.waiting.Store(1 + int64(time.Since(w.began))) }
+func (w *watchdog) wait() { w.waiting.Store(w.mark()) }
+
+// mark is the present moment as waiting and writing hold it.
+func (w *watchdog) mark() int64 { return 1 + int64(time.Since(w.began)) }
+
+// left is what is left of a limit on something that began at a mark; all of it,
+// if nothing did.
+func (w *watchdog) left(limit time.Duration, mark int64) time.Duration {
+	if mark == 0 {
+		return limit
+	}
+	return limit - (time.Since(w.began) - time.Duration(mark-1))
+}
 
 // look is called by the timer.
 func (w *watchdog) look() {
@@ -89,14 +116,19 @@ func (w *watchdog) look() {
 	if w.passing {
 		limit, cause = w.limits.idle, errIdle
 	}
-	since := w.waiting.Load()
-	if since == 0 {
-		w.timer.Reset(limit)
+	next := w.left(limit, w.waiting.Load())
+	if next <= 0 {
+		w.expired(cause)
 		return
 	}
-	if left := limit - (time.Since(w.began) - time.Duration(since-1)); left > 0 {
-		w.timer.Reset(left)
-		return
+	if w.passing {
+		stalled := w.left(w.limits.stalled, w.writing.Load())
+		if stalled <= 0 {
+			w.cut = true
+			w.caller.cut()
+			return
+		}
+		next = min(next, stalled)
 	}
-	w.expired(cause)
+	w.timer.Reset(next)
 }

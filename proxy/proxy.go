@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,11 @@ type Config struct {
 	MaxBody           int64         // bytes of one request body
 	MaxHeld           int64         // bytes of all inspected bodies at once
 	HeldWait          time.Duration // how long a call waits for room among them; 0: 5 s
+	MaxInFlight       int           // calls served at once; 0: 1024
+	InFlightWait      time.Duration // how long a call waits for a place among them; 0: 2 s
+	UploadPause       time.Duration // how long a caller may pause while it sends a body; 0: 30 s
+	UploadRate        int64         // bytes a second that it must then have sent on average; 0: 1 KiB
+	ReadPause         time.Duration // how long a caller may take nothing of its answer; 0: 1 min
 	FirstByteTimeout  time.Duration // for the answer's headers, or a stream's first event
 	StreamIdleTimeout time.Duration // between bytes after that
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
@@ -100,7 +106,8 @@ type Proxy struct {
 	unknown unknownCodes
 	recent  recentFailures
 
-	inFlight atomic.Int64
+	gate     gate
+	inFlight atomic.Int64 // with those that wait at the gate or are refused
 	draining atomic.Bool
 	idle     chan struct{}
 	idleOnce sync.Once
@@ -117,6 +124,8 @@ func New(c Config) (*Proxy, error) {
 		return nil, errors.New("proxy: Config.Upstream is no absolute URL")
 	case c.MaxBody <= 0 || c.MaxHeld <= 0:
 		return nil, errors.New("proxy: Config.MaxBody and Config.MaxHeld must be positive")
+	case c.MaxInFlight < 0 || c.UploadRate < 0:
+		return nil, errors.New("proxy: Config.MaxInFlight and Config.UploadRate must not be negative")
 	case c.FirstByteTimeout <= 0 || c.StreamIdleTimeout <= 0:
 		return nil, errors.New("proxy: Config.FirstByteTimeout and Config.StreamIdleTimeout must be positive")
 	case c.Ledger != nil && c.Estimator == nil:
@@ -130,19 +139,23 @@ func New(c Config) (*Proxy, error) {
 	if c.GatewayToken == nil {
 		c.GatewayToken = noSecret
 	}
-	if c.HeldWait == 0 {
-		c.HeldWait = 5 * time.Second
-	}
+	c.HeldWait = cmp.Or(c.HeldWait, 5*time.Second)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 1024)
+	c.InFlightWait = cmp.Or(c.InFlightWait, 2*time.Second)
+	c.UploadPause = cmp.Or(c.UploadPause, 30*time.Second)
+	c.UploadRate = cmp.Or(c.UploadRate, 1<<10)
+	c.ReadPause = cmp.Or(c.ReadPause, time.Minute)
 	if c.Transport == nil {
 		c.Transport = NewTransport()
 	}
 	p := &Proxy{
 		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
-		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout}, retryAfterMax: c.RetryAfterMax,
+		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
 		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
+			slow: patience{pause: c.UploadPause, rate: c.UploadRate},
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
 		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
@@ -151,6 +164,7 @@ func New(c Config) (*Proxy, error) {
 	for _, model := range c.Models {
 		p.models[model] = struct{}{}
 	}
+	p.gate.max, p.gate.wait, p.gate.closed = int64(c.MaxInFlight), c.InFlightWait, make(chan struct{})
 	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: quota.Embedded()}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
@@ -171,11 +185,19 @@ func noSecret() string { return "" }
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := p.begin(w, r)
 	defer p.end(x)
+	defer x.part()
 	defer p.rescue(x)
 
 	if err := p.admit(x, r); err != nil {
 		p.fail(x, err)
 		return
+	}
+	if !x.route.local {
+		if err := p.enter(x); err != nil {
+			p.fail(x, err)
+			return
+		}
+		defer p.gate.leave()
 	}
 	if err := p.read(x, r); err != nil {
 		p.fail(x, err)
@@ -206,7 +228,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.forward.ServeHTTP(&x.writer, x.outbound(r))
-	x.complete = true
+	x.complete = x.finish()
 }
 
 // admit refuses what is not for this proxy before anything is read.
@@ -256,10 +278,12 @@ func (p *Proxy) rescue(x *exchange) {
 // BaseContext is for http.Server.BaseContext: it lets Abort reach every call.
 func (p *Proxy) BaseContext(net.Listener) context.Context { return p.base }
 
-// Drain turns new calls away with shutting_down from now on. Those in flight go
-// on.
+// Drain turns new calls away with shutting_down from now on, and those that wait
+// for a place. Those in flight go on.
 func (p *Proxy) Drain() {
-	p.draining.Store(true)
+	if !p.draining.Swap(true) {
+		close(p.gate.closed)
+	}
 	p.checkIdle()
 }
 

@@ -19,8 +19,8 @@ import (
 // here. It is HTML for a browser, text for curl, JSON for everything else.
 
 var referenceRoutes = []route{
-	{name: "errors", method: http.MethodGet, answer: (*Proxy).answerReference},
-	{name: "errors", method: http.MethodHead, answer: (*Proxy).answerReference},
+	{name: "errors", method: http.MethodGet, answer: (*Proxy).answerReference, local: true},
+	{name: "errors", method: http.MethodHead, answer: (*Proxy).answerReference, local: true},
 }
 
 // belowErrors returns what follows /errors/ in a path, and whether the path is

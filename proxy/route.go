@@ -35,6 +35,7 @@ type route struct {
 	protocol normalize.Protocol
 	answer   func(*Proxy, *exchange) error // nil: upstream's
 	repaired bool                          // its streams are OpenAI chunks, and the native usage among them is made one
+	local    bool                          // it costs next to nothing here and nothing elsewhere
 	gateway  string                        // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 

@@ -39,7 +39,7 @@ type config struct {
 	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" doc:"requests a minute by task or model, over that table: text-generation=300,@cf/baai/bge-large-en-v1.5=1500; off is none"`
 	RateWait     wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" doc:"how long a call may wait its turn before 429 rate_limited"`
 
-	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" status:"later" doc:"beyond it 503 overloaded"`
+	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" doc:"calls served at once; beyond it as many wait for up to 2s, then 503 overloaded"`
 	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`
 	MaxHeld     size       `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB" doc:"inspected request bodies held at once; beyond it callers wait, then 503"`
 	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" doc:"extra attempts for what is worth repeating, before any byte went to the caller; 0 is none, and every 3040 comes from Workers AI itself"`

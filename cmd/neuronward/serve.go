@@ -153,7 +153,7 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		status: func(ctx context.Context) statusPage {
 			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Rates: p.Rates(), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
 			}
 		},
 		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
@@ -170,6 +170,7 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Hosts:             c.Hosts,
 		MaxBody:           int64(c.MaxBody),
 		MaxHeld:           int64(c.MaxHeld),
+		MaxInFlight:       int(c.MaxInFlight),
 		FirstByteTimeout:  time.Duration(c.FirstByteTimeout),
 		StreamIdleTimeout: time.Duration(c.StreamIdleTimeout),
 		RetryAfterMax:     time.Duration(c.RetryAfterMax),

@@ -28,13 +28,15 @@ type server struct {
 	drain      wait
 }
 
-// newHTTPServer returns a server whose limits fit streams: none on how long an answer may take.
+// newHTTPServer returns a server whose limits fit streams: none on how long an answer may take. How slowly a caller may send a
+// body or take an answer is for its handler to say.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: time.Minute}, // nothing at all can be written
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		// OPTIONS * is answered as everything else is: by the envelope.
 		DisableGeneralOptionsHandler: true,

@@ -19,6 +19,7 @@ type statusPage struct {
 	Commit  string `json:"commit"`
 
 	day
+	Requests proxy.Load            `json:"requests"` // of this process
 	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
 	Breakers []proxy.Breaker       `json:"breakers"` // models out of capacity, most of whose calls are answered here
 	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first

@@ -108,7 +108,7 @@ func TestKeysOfStatus(t *testing.T) {
 		commit day exhausted_at failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
 		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode
 		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
-		plan plan_wrong remaining reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
+		plan plan_wrong rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
 		store store.failure store.failures store.healthy store.kind store.policy used version waiting`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("the keys are\n%q\nwant\n%q", got, want)

@@ -1,0 +1,276 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// A crowd is callers of a proxy whose upstream answers when the test says so.
+type crowd struct {
+	*bench
+	arrived []string      // calls that reached upstream, in order
+	release chan struct{} // one answer each
+}
+
+func newCrowd(t *testing.T, most int) *crowd {
+	t.Helper()
+	c := &crowd{release: make(chan struct{})}
+	config := testConfig(io.Discard)
+	config.MaxInFlight = most
+	config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.arrived = append(c.arrived, r.Header.Get("X-Request-Id"))
+		select {
+		case <-c.release:
+		case <-r.Context().Done():
+			return
+		}
+		answerJSON(200, chatAnswer)(w, r)
+	})}
+	p, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.bench = &bench{t: t, proxy: p, metrics: config.Metrics}
+	return c
+}
+
+// A caller is one call on its way; it is over when status is set.
+type caller struct {
+	*httptest.ResponseRecorder
+	read  atomic.Bool // its body was looked at
+	after time.Duration
+	leave context.CancelFunc
+	done  chan struct{}
+}
+
+// call makes a call and waits until it goes no further.
+func (c *crowd) call(id string) *caller {
+	ctx, leave := context.WithCancel(context.Background())
+	a := &caller{ResponseRecorder: httptest.NewRecorder(), leave: leave, done: make(chan struct{})}
+	body := strings.NewReader(chat)
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath, readerFunc(func(p []byte) (int, error) {
+		a.read.Store(true)
+		return body.Read(p)
+	}))
+	r.Header.Set("X-Request-Id", id)
+	began := time.Now()
+	go func() {
+		defer close(a.done)
+		c.proxy.ServeHTTP(a, r)
+		a.after = time.Since(began)
+	}()
+	synctest.Wait()
+	return a
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// empty checks that nothing of any call is left.
+func (c *crowd) empty() {
+	c.t.Helper()
+	g := &c.proxy.gate
+	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || g.line.Len() != 0 || g.owed != 0 {
+		c.t.Errorf("left behind: %+v, %d in line, %d owed", l, g.line.Len(), g.owed)
+	}
+	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
+		c.t.Errorf("in flight or queued: %v", n)
+	}
+}
+
+func TestOverload(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		c := newCrowd(t, 2)
+		first, second := c.call("1"), c.call("2")
+		third, fourth, fifth := c.call("3"), c.call("4"), c.call("5")
+		if l := c.proxy.Load(); l != (Load{InFlight: 2, Limit: 2, Queued: 2}) {
+			t.Errorf("load: %+v", l)
+		}
+		if served, queued := c.value("neuronward_requests_in_flight"), c.value("neuronward_requests_queued"); served != 4 || queued != 2 {
+			t.Errorf("in flight %v, queued %v", served, queued)
+		}
+		reference := httptest.NewRecorder()
+		c.proxy.ServeHTTP(reference, httptest.NewRequest("GET", "http://localhost/errors/overloaded", nil))
+		if reference.Code != 200 {
+			t.Errorf("the error reference: %d %s", reference.Code, reference.Body)
+		}
+		<-third.done
+		<-fourth.done
+		for name, call := range map[string]struct {
+			*caller
+			after time.Duration
+			says  string
+		}{
+			"with a full line": {fifth, 0, "2 calls are being served and as many wait (NEURONWARD_MAX_IN_FLIGHT)"},
+			"in line":          {third, 2 * time.Second, "2 calls are being served, and no place came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
+			"last in line":     {fourth, 2 * time.Second, "within 2s"},
+		} {
+			e := c.envelope(call.Body.Bytes())
+			if call.Code != 503 || e.Error.Name != "overloaded" || e.Error.Number != 90009 || e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||
+				!e.Error.Retryable || call.Header().Get("Retry-After") != "1" || !strings.Contains(e.Error.Message, call.says) {
+				t.Errorf("%s: %d %v %s", name, call.Code, call.Header(), call.Body)
+			}
+			if call.caller.after != call.after || call.read.Load() {
+				t.Errorf("%s: answered after %v, want %v; body read: %v", name, call.caller.after, call.after, call.read.Load())
+			}
+			if want := `"limit":{"name":"in_flight","client":null,"used":2,"reserved":0,"limit":2,"unit":"calls","window":"at_once"}`; !strings.Contains(call.Body.String(), want) {
+				t.Errorf("%s: no %s in %s", name, want, call.Body)
+			}
+		}
+		close(c.release)
+		<-first.done
+		<-second.done
+		if first.Code != 200 || second.Code != 200 {
+			t.Errorf("served: %d, %d", first.Code, second.Code)
+		}
+		if n := c.value("neuronward_preempted_total", "reason", "overload", "mode", "enforce"); n != 3 {
+			t.Errorf("preempted: %v", n)
+		}
+		c.empty()
+	})
+}
+
+func TestLineIsInOrderOfArrival(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		c := newCrowd(t, 4)
+		var want []string
+		var calls []*caller
+		for i := range 8 {
+			want = append(want, fmt.Sprint(i))
+			calls = append(calls, c.call(want[i]))
+		}
+		for range calls {
+			c.release <- struct{}{}
+			synctest.Wait()
+		}
+		if !slices.Equal(c.arrived, want) {
+			t.Errorf("upstream saw %v", c.arrived)
+		}
+		c.empty()
+	})
+}
+
+func TestWhoLeavesTheLineFreesItsPlace(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		c := newCrowd(t, 1)
+		served, left := c.call("served"), c.call("left")
+		left.leave()
+		<-left.done
+		if left.after != 0 || left.read.Load() {
+			t.Errorf("after %v; body read: %v", left.after, left.read.Load())
+		}
+		next := c.call("next")
+		close(c.release)
+		<-served.done
+		<-next.done
+		if next.Code != 200 || !slices.Equal(c.arrived, []string{"served", "next"}) {
+			t.Errorf("%d; upstream saw %v", next.Code, c.arrived)
+		}
+		if n := c.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
+			t.Errorf("client_gone: %v", n)
+		}
+		c.empty()
+	})
+}
+
+func TestDrainTurnsTheLineAway(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		c := newCrowd(t, 1)
+		served, waiting := c.call("served"), c.call("waiting")
+		c.proxy.Drain()
+		c.proxy.Drain() // twice is once
+		<-waiting.done
+		if e := c.envelope(waiting.Body.Bytes()); waiting.Code != 503 || e.Error.Name != "shutting_down" || waiting.after != 0 {
+			t.Errorf("after %v: %d %s", waiting.after, waiting.Code, waiting.Body)
+		}
+		close(c.release)
+		<-served.done
+		<-c.proxy.Idle()
+		if served.Code != 200 {
+			t.Errorf("%d %s", served.Code, served.Body)
+		}
+		c.empty()
+	})
+}
+
+func TestPlaceOfAPanicIsFree(t *testing.T) {
+	p, err := New(func() Config {
+		c := testConfig(io.Discard)
+		c.MaxInFlight, c.Transport = 1, panicking{}
+		return c
+	}())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost"+chatPath, strings.NewReader(chat)))
+		var e envelope
+		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Error.Name != normalize.Internal.String() {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+}
+
+// Whatever comes together at the gate: never more than max are served, a place
+// is never lost, and in the end nothing is owed.
+func TestGateKeepsCount(t *testing.T) {
+	for _, most := range []int64{1, 2, 7} {
+		for _, wait := range []time.Duration{0, 50 * time.Microsecond, time.Minute} {
+			g := &gate{max: most, wait: wait, closed: make(chan struct{})}
+			var within atomic.Int64
+			var over atomic.Bool
+			var all sync.WaitGroup
+			for i := range 4 * most {
+				all.Go(func() {
+					random := rand.New(rand.NewPCG(uint64(i), uint64(wait)))
+					for range 2000 {
+						ctx, cancel := context.WithCancel(context.Background())
+						if random.IntN(4) == 0 {
+							go cancel()
+						}
+						if g.arrive() || g.stand(ctx) == served {
+							if within.Add(1) > most {
+								over.Store(true)
+							}
+							runtime.Gosched()
+							within.Add(-1)
+							g.leave()
+						}
+						cancel()
+					}
+				})
+			}
+			all.Wait()
+			if over.Load() || g.count.Load() != 0 || g.owed != 0 || g.line.Len() != 0 {
+				t.Errorf("max %d, wait %v: more served at once: %v; left: count %d, owed %d, %d in line", most, wait, over.Load(), g.count.Load(), g.owed, g.line.Len())
+			}
+		}
+	}
+}
+
+func BenchmarkGate(b *testing.B) {
+	g := &gate{max: 1024, closed: make(chan struct{})}
+	b.ReportAllocs()
+	for b.Loop() {
+		if g.arrive() {
+			g.leave()
+		}
+	}
+}
