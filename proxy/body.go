@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -24,12 +25,13 @@ const smallBody = 16 << 10
 // bodies reads request bodies within two bounds: the size of one, and what all
 // calls hold at once.
 type bodies struct {
-	max    int64
-	room   *semaphore.Weighted
-	budget int64
-	wait   time.Duration // how long a caller may wait for room
-	slow   patience
-	pool   sync.Pool // *[]byte of smallBody bytes
+	max     int64
+	room    *semaphore.Weighted
+	budget  int64
+	wait    time.Duration // how long a caller may wait for room
+	slow    patience
+	metrics *metrics.Metrics
+	pool    sync.Pool // *[]byte of smallBody bytes
 }
 
 // A held body is one that was read whole, because what it says decides what may
@@ -228,6 +230,7 @@ func (b *bodies) take(x *exchange, n int64) error {
 		return nil
 	}
 	full := func() error {
+		b.metrics.Preempted("overload", metrics.ModeEnforce)
 		return refuse(normalize.Overloaded, fmt.Sprintf("The request bodies held at once have reached this proxy's limit of %s (NEURONWARD_MAX_HELD).", bytesText(b.budget)), "")
 	}
 	if n > b.budget {

@@ -155,7 +155,7 @@ func New(c Config) (*Proxy, error) {
 		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
 			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
-			slow: patience{pause: c.UploadPause, rate: c.UploadRate},
+			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
 		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),

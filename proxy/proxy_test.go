@@ -344,6 +344,9 @@ func TestHeldBodiesAreBounded(t *testing.T) {
 	if e := b.envelope(body); res.StatusCode != 503 || e.Error.Name != "overloaded" || res.Header.Get("Retry-After") != "1" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
+	if n := b.value("neuronward_preempted_total", "reason", "overload", "mode", "enforce"); n != 1 {
+		t.Errorf("preempted: %v", n)
+	}
 	close(release)
 	if status := <-first; status != 200 {
 		t.Errorf("the first call: %d", status)

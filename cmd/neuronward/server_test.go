@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -160,5 +161,62 @@ func TestPortsInUseAreToldTogether(t *testing.T) {
 		"neuronward: NEURONWARD_ADMIN_LISTEN: cannot listen on " + taken[1] + " (bind: address already in use); stop what listens there, or set another address\n"
 	if code != exitFailed || errs.String() != want || out.Len() > 0 {
 		t.Errorf("exit %d, stdout %q, stderr:\n%s\nwant:\n%s", code, out.String(), errs.String(), want)
+	}
+}
+
+// pipeListener has the one connection that it is given.
+type pipeListener struct {
+	silentListener
+	conn chan net.Conn
+}
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conn:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// What a caller may not take its time with before a handler is there to say so.
+func TestSlowCallersAreLetGo(t *testing.T) {
+	for _, c := range []struct {
+		name, sent string
+		every      time.Duration // between the bytes of what is sent
+		answered   bool
+		after      time.Duration
+	}{
+		{"a header that never ends", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 1000), time.Second, true, 10 * time.Second},
+		{"nothing", "", 0, false, 10 * time.Second},
+		{"no second request", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, true, 2 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+				l := pipeListener{silentListener{make(chan struct{})}, make(chan net.Conn)}
+				served, sent := make(chan error), make(chan struct{})
+				go func() { served <- s.Serve(l) }()
+				ours, theirs := net.Pipe()
+				l.conn <- theirs
+				began := time.Now()
+				go func() {
+					defer close(sent)
+					for _, b := range []byte(c.sent) {
+						if _, err := ours.Write([]byte{b}); err != nil {
+							return
+						}
+						time.Sleep(c.every)
+					}
+				}()
+				answer, err := io.ReadAll(ours)
+				if took := time.Since(began); err != nil || took != c.after || (len(answer) > 0) != c.answered {
+					t.Errorf("let go after %v, want %v: %v, %q", took, c.after, err, answer)
+				}
+				<-sent
+				s.Close()
+				<-served
+			})
+		})
 	}
 }
