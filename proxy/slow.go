@@ -19,9 +19,6 @@ import (
 // will read. It takes up to 256 KiB of it before an answer goes out.
 const lingering = 5 * time.Second
 
-// longAgo is a deadline that strikes at once.
-var longAgo = time.Unix(1, 0)
-
 // patience is how slowly a caller may send its body: with pauses, and at a rate
 // on average once a first pause is used up.
 type patience struct {
@@ -105,9 +102,9 @@ func (x *exchange) left(how string, err error) *normalize.Failure {
 	return unable(normalize.Aborted, "Request was aborted: "+how, err)
 }
 
-// cut ends a write to a caller that takes nothing.
+// cut ends a write to a caller that takes nothing, by a deadline long ago.
 func (w *writer) cut() {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(longAgo)
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
 }
 
 // FlushError is what http.ResponseController calls; like a write, it ends when

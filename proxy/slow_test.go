@@ -103,8 +103,11 @@ func TestSlowUploads(t *testing.T) {
 					t.Fatal(err)
 				}
 				began := time.Now()
-				sent := make(chan error)
-				go func() { sent <- test.send(conn) }()
+				sent := make(chan struct{})
+				go func() {
+					defer close(sent)
+					_ = test.send(conn)
+				}()
 				in := bufio.NewReader(conn)
 				res, err := http.ReadResponse(in, nil)
 				if err != nil {

@@ -195,8 +195,11 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 				l := pipeListener{silentListener{make(chan struct{})}, make(chan net.Conn)}
-				served, sent := make(chan error), make(chan struct{})
-				go func() { served <- s.Serve(l) }()
+				served, sent := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(served)
+					_ = s.Serve(l)
+				}()
 				ours, theirs := net.Pipe()
 				l.conn <- theirs
 				began := time.Now()
