@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// A model's breaker opens when, within tallyPeriod, 3040 has gone on for at least openAfter, on at least openFrom
-	// attempts, while at most one in openShare got any other answer: not on a burst of failures alone.
-	tallyPeriod = 10 * time.Second
+	// A model's breaker opens when, within tallyPeriod, 3040 has gone on for at least openAfter and has met at least openFrom
+	// calls, while at most one in openShare got any other answer: not on a burst of failures alone.
+	tallyPeriod = 30 * time.Second
 	openAfter   = 2 * time.Second
-	openFrom    = 20
+	openFrom    = 25
 	openShare   = 10
 
 	// While it is open one call is let through after a pause, which grows as long as 3040 goes on.
@@ -213,7 +213,7 @@ func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
 		if p.breakers.fine(x.model, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
 		}
-	case !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
+	case x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
 		if p.breakers.busy(x.model, time.Now()) {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
 		}

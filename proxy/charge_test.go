@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -211,7 +210,7 @@ func (s *unwilling) Exchange(ctx context.Context, r quota.Report) (quota.State, 
 type resets struct{}
 
 func (resets) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+	_, _ = io.Copy(io.Discard, r.Body)
 	return nil, syscall.ECONNRESET
 }
 
@@ -219,6 +218,6 @@ func (resets) RoundTrip(r *http.Request) (*http.Response, error) {
 type panickingLate struct{}
 
 func (panickingLate) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+	_, _ = io.Copy(io.Discard, r.Body)
 	panic("late")
 }

@@ -260,8 +260,7 @@ func TestEachAttemptIsCharged(t *testing.T) {
 		upstream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			if attempt++; attempt == 1 {
-				w.Header().Set("Cf-Ai-Neurons", "3.50")
-				answerJSON(500, `{"success":false,"errors":[{"code":3043,"message":"Internal server error"}]}`)(w, r)
+				answerJSON(500, `{"success":false,"errors":[{"code":3043,"message":"Internal server error"}],"result":{"usage":{"neurons":3.5}}}`)(w, r)
 				return
 			}
 			answerJSON(200, chatAnswer)(w, r)

@@ -68,7 +68,7 @@ func (p *Proxy) cover(x *exchange) bool {
 	x.lap()
 	res, d, err := p.guard.ledger.Reserve(x.ctx, c.call)
 	x.resume()
-	c.reservation, c.decision = res, d
+	c.reservation, c.decision, c.decided = res, d, x.mark
 	return err == nil && res != nil
 }
 

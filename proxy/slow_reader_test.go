@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,11 +16,11 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// wroteHeaders tells its caller that the call was written, as net/http does.
+// wroteHeaders takes some of the call's body, as net/http does when it writes.
 type wroteHeaders struct{ next http.RoundTripper }
 
 func (t wroteHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
-	httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+	_, _ = io.CopyN(io.Discard, r.Body, 1)
 	return t.next.RoundTrip(r)
 }
 

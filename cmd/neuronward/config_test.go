@@ -212,7 +212,7 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := load(environ(
-		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RETRIES=3", "NEURONWARD_PLAN=free",
+		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RECONCILE=3m", "NEURONWARD_PLAN=free",
 		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=", "NEURONWARD_DAILY_NEURONS=10000.5",
 	), new(redactor))
 	if err := l.err(); err != nil {
@@ -222,7 +222,7 @@ func TestWarnings(t *testing.T) {
 		"CLOUDFLARE_API_TOKEN_FILE: " + path + " can be read by others (mode 0644); chmod 600 it",
 		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
 		"NEURONWARD_DAILY_NEURONS: 10000.5 is more than the 10000 neurons a day of the free plan; Workers AI itself refuses from there on",
-		"without effect in this version: NEURONWARD_RETRIES, NEURONWARD_ANALYTICS_TOKEN",
+		"without effect in this version: NEURONWARD_RECONCILE, NEURONWARD_ANALYTICS_TOKEN",
 	}
 	if !slices.Equal(l.warnings, want) {
 		t.Errorf("warnings are %q, want %q", l.warnings, want)

@@ -97,13 +97,13 @@ func TestKeysOfStatus(t *testing.T) {
 	n, c, _ := counting(t)
 	page := statusPage{
 		day:      n.today(t.Context(), c),
-		Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
+		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
 	}
 	body, err := json.Marshal(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported
+	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
 		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
 		commit day exhausted_at failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
 		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode

@@ -183,9 +183,20 @@ func (s *share) UnmarshalText(text []byte) error {
 }
 
 // rates are requests a minute by task or model.
-type rates struct{ quota.RateLimits }
+type rates struct {
+	quota.RateLimits
+	text string // as it was given
+}
 
 func (r *rates) UnmarshalText(text []byte) (err error) {
-	r.RateLimits, err = quota.ParseRateLimits(string(text))
+	r.text = string(text)
+	r.RateLimits, err = quota.ParseRateLimits(r.text)
 	return err
+}
+
+func (r rates) String() string {
+	if r.text == "" {
+		return "Cloudflare's table"
+	}
+	return r.text
 }

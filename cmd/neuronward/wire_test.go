@@ -61,7 +61,7 @@ func newScripted(t *testing.T) *scripted {
 // environ points a proxy at it. A spent allocation, once told, would stop all that
 // follows: tests that go through the codes turn the guard off.
 func (s *scripted) environ(more ...string) []string {
-	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + s.url + "/client/v4", "NEURONWARD_STORE=memory:"}, more...)
+	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + s.url + "/client/v4", "NEURONWARD_STORE=memory:", "NEURONWARD_RETRIES=0", "NEURONWARD_RATE_LIMITS=off"}, more...)
 }
 
 // delivered is an error answer as a caller gets it.
