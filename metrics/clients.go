@@ -1,0 +1,48 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ClientsFile is how the last reading of the clients file ended.
+type ClientsFile struct {
+	OK       bool      // the file as it is now is in use; false: the last good one is
+	LoadedAt time.Time // when the one in use was read
+}
+
+// WatchClients adds the gauges of the clients file. Each scrape calls read once.
+// It may be called once; without it there are no such gauges.
+func (m *Metrics) WatchClients(read func() ClientsFile) {
+	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	m.registry.MustRegister(&clientsCollector{
+		read: read,
+		success: gauge("neuronward_clients_reload_success",
+			"Whether the clients file as it is now is in use, 0 or 1; at 0 it was refused and the last good one is."),
+		loaded: gauge("neuronward_clients_reload_timestamp_seconds", "Unix time at which the clients that are in use were read from their file."),
+	})
+}
+
+// clientsCollector makes gauges of a ClientsFile when it is asked.
+type clientsCollector struct {
+	read            func() ClientsFile
+	success, loaded *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c *clientsCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- c.success
+	out <- c.loaded
+}
+
+// Collect implements prometheus.Collector.
+func (c *clientsCollector) Collect(out chan<- prometheus.Metric) {
+	f := c.read()
+	success := 0.0
+	if f.OK {
+		success = 1
+	}
+	out <- prometheus.MustNewConstMetric(c.success, prometheus.GaugeValue, success)
+	out <- prometheus.MustNewConstMetric(c.loaded, prometheus.GaugeValue, unixTime(f.LoadedAt))
+}
