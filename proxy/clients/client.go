@@ -1,0 +1,74 @@
+package clients
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A Client is one entry of the clients file. It is not to be changed.
+type Client struct {
+	Name              string        // unique; fit to be a label
+	DailyNeurons      quota.Neurons // budget of a UTC day; 0: none of its own
+	RequestsPerMinute int           // 0: no limit of its own
+	Priority          quota.Priority
+	Finetunes         bool // may make and change finetunes
+
+	models []pattern // nil: every model
+}
+
+// Allows reports whether the client may call model. A name that could mean
+// another one, with empty or dotted segments or unusual characters in it, is
+// allowed only to a client without a list.
+func (c *Client) Allows(model string) bool {
+	if c.models == nil {
+		return true
+	}
+	if checkPath(model) != nil {
+		return false
+	}
+	for _, p := range c.models {
+		if p.matches(model) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxName is what a DNS label may be, which is how most things that call are named.
+const maxName = 63
+
+// reserved names would merge a client with what metrics and logs call so.
+var reserved = []string{"account", "anonymous", "none", "other"}
+
+// CheckName says what is wrong with name as that of a client, nil if nothing
+// is. A name is a metric label, a log field and a part of a key in the store.
+func CheckName(name string) error {
+	const want = "write 1 to 63 lower-case letters, digits, -, _ or ., the first and last a letter or digit"
+	if name == "" {
+		return errors.New("is empty; " + want)
+	}
+	if len(name) > maxName {
+		return fmt.Errorf("%s is too long; %s", shown(name), want)
+	}
+	for i := range len(name) {
+		inner := i > 0 && i < len(name)-1
+		if !nameByte(name[i], inner) {
+			return fmt.Errorf("%s is not a client's name; %s", shown(name), want)
+		}
+	}
+	if slices.Contains(reserved, name) {
+		return fmt.Errorf("%s has a meaning of its own in metrics; choose another name", shown(name))
+	}
+	if strings.HasPrefix(name, KeyPrefix) {
+		return fmt.Errorf("%s begins as a key does; choose another name", shown(name))
+	}
+	return nil
+}
+
+func nameByte(c byte, inner bool) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || inner && (c == '-' || c == '_' || c == '.')
+}

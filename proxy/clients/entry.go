@@ -1,0 +1,233 @@
+package clients
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+const (
+	mostNeurons  = 1e9 // far more than an account can spend in a day
+	mostRequests = 1_000_000
+	mostModels   = 200 // patterns of one client: each call is held against them
+)
+
+// A field is a key of an entry.
+type field struct {
+	name     string
+	required bool
+	read     func(r *reader, e *entry, n *yaml.Node) error
+}
+
+// fields are the keys of an entry, in the order in which client new writes them.
+var fields = []field{
+	{"name", true, (*reader).name},
+	{"key_sha256", true, (*reader).key},
+	{"daily_neurons", false, (*reader).dailyNeurons},
+	{"requests_per_minute", false, (*reader).requestsPerMinute},
+	{"priority", false, (*reader).priority},
+	{"finetunes", false, (*reader).finetunes},
+	{"models", false, (*reader).models},
+}
+
+// client reads one entry of the list.
+func (r *reader) client(n *yaml.Node) entry {
+	e := entry{client: new(Client)}
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode || n.ShortTag() != "!!map" {
+		r.mistake(n.Line, "is no entry of a client; write - name: and below it key_sha256:")
+		return e
+	}
+	seen := make(map[string]int)
+	for key, value := range pairs(n) {
+		i := slices.IndexFunc(fields, func(f field) bool { return key.Kind == yaml.ScalarNode && f.name == key.Value })
+		if i < 0 {
+			r.mistake(key.Line, "there is no %s; %s", keyShown(key), advice(key.Value))
+			continue
+		}
+		f := fields[i]
+		if line, twice := seen[f.name]; twice {
+			r.mistake(key.Line, "%s stands in line %d already; keep one of them", f.name, line)
+			continue
+		}
+		seen[f.name] = key.Line
+		if err := f.read(r, &e, value); err != nil {
+			r.mistake(value.Line, "%s: %v", f.name, err)
+		}
+	}
+	for _, f := range fields {
+		if f.required && seen[f.name] == 0 {
+			r.mistake(n.Line, "the entry has no %s; add it, or make an entry with neuronward client new", f.name)
+		}
+	}
+	return e
+}
+
+// advice says what to write instead of a key that does not exist.
+func advice(key string) string {
+	if key == "key" || key == "api_key" {
+		return "keys themselves are not kept here: write key_sha256 and the key's SHA-256"
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return "an entry has " + strings.Join(names, ", ")
+}
+
+// scalar returns a single value as it is written. Its type is not asked for: a
+// name may look like a number, and a hash like 5e88… does.
+func scalar(n *yaml.Node) (string, error) {
+	if n.Kind != yaml.ScalarNode {
+		return "", errors.New("is not a single value; write one, or remove the line")
+	}
+	switch n.ShortTag() {
+	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
+		return n.Value, nil
+	case "!!null":
+		return "", errors.New("is empty; write a value, or remove the line")
+	}
+	return "", fmt.Errorf("has the tag %s, which nothing here reads; write the value alone", shown(n.Tag))
+}
+
+func (r *reader) name(e *entry, n *yaml.Node) error {
+	name, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if line, taken := r.names[name]; taken {
+		return fmt.Errorf("%s is the name of the client in line %d already; give each its own", shown(name), line)
+	}
+	r.names[name] = n.Line
+	e.client.Name = name
+	return nil
+}
+
+func (r *reader) key(e *entry, n *yaml.Node) error {
+	const want = "write the 64 hexadecimal digits that neuronward client new prints"
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(text, KeyPrefix) {
+		return errors.New("is a key itself, not its hash; make a new key, since this one has been in a file, and " + want)
+	}
+	// What stands here may be a key of another kind, so it is not repeated.
+	if len(text) != hex.EncodedLen(sha256.Size) {
+		return fmt.Errorf("has %d characters; %s", len(text), want)
+	}
+	sum, err := hex.DecodeString(text)
+	if err != nil {
+		return errors.New("is not hexadecimal; " + want)
+	}
+	e.key = digest(sum)
+	if e.key == sha256.Sum256(nil) {
+		return errors.New("is the hash of nothing; " + want)
+	}
+	if line, taken := r.keys[e.key]; taken {
+		return fmt.Errorf("is the key in line %d already; give each client its own", line)
+	}
+	r.keys[e.key] = n.Line
+	return nil
+}
+
+func (r *reader) dailyNeurons(e *entry, n *yaml.Node) error {
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil || !(f >= 0) || f > mostNeurons:
+		return fmt.Errorf("%s is not a number of neurons above 0; write one such as 2000, or remove the line for no budget of its own", shown(text))
+	case f == 0:
+		return errors.New("0 would allow nothing; remove the line for no budget of its own, or the entry to keep the client out")
+	}
+	e.client.DailyNeurons = quota.FromFloat(f)
+	return nil
+}
+
+func (r *reader) requestsPerMinute(e *entry, n *yaml.Node) error {
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	i, err := strconv.Atoi(text)
+	switch {
+	case err != nil || i < 0 || i > mostRequests:
+		return fmt.Errorf("%s is not a whole number from 1 to %d; write one such as 60, or remove the line for no limit of its own", shown(text), mostRequests)
+	case i == 0:
+		return errors.New("0 would allow nothing; remove the line for no limit of its own, or the entry to keep the client out")
+	}
+	e.client.RequestsPerMinute = i
+	return nil
+}
+
+func (r *reader) priority(e *entry, n *yaml.Node) error {
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	for p, word := range [...]string{quota.High: "high", quota.Normal: "normal", quota.Low: "low"} {
+		if text == word {
+			e.client.Priority = quota.Priority(p)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no priority; write high, normal or low", shown(text))
+}
+
+func (r *reader) finetunes(e *entry, n *yaml.Node) error {
+	text, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	switch text {
+	case "true", "false":
+		e.client.Finetunes = text == "true"
+		return nil
+	}
+	return fmt.Errorf("%s is neither true nor false; write one of them", shown(text))
+}
+
+// models tells each of its mistakes itself, in the line where it is.
+func (r *reader) models(e *entry, n *yaml.Node) error {
+	switch {
+	case n.Kind != yaml.SequenceNode || n.ShortTag() != "!!seq":
+		return errors.New(`is not a list; write one such as ["@cf/meta/*"], or remove the line for every model`)
+	case len(n.Content) == 0:
+		return errors.New(`is empty; write a list such as ["@cf/meta/*"], or remove the line for every model`)
+	case len(n.Content) > mostModels:
+		return fmt.Errorf("has %d entries; write at most %d, with * for many models at once", len(n.Content), mostModels)
+	}
+	for _, item := range n.Content {
+		item = resolve(item)
+		text, err := scalar(item)
+		if err != nil {
+			r.mistake(item.Line, "models: %v", err)
+			continue
+		}
+		p, err := parsePattern(text)
+		if err != nil {
+			r.mistake(item.Line, "models: %v", err)
+			continue
+		}
+		if slices.Contains(e.client.models, p) {
+			r.mistake(item.Line, "models: %s stands in the list already; keep one of them", shown(text))
+			continue
+		}
+		e.client.models = append(e.client.models, p)
+	}
+	return nil
+}

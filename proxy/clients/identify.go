@@ -1,0 +1,119 @@
+package clients
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Refusal says why a call has no client. The zero value is none.
+type Refusal uint8
+
+// The refusals.
+const (
+	Accepted     Refusal = iota
+	NoKey                // no header holds one
+	UnknownKey           // it is nobody's
+	KeysDiffer           // two headers hold keys of different clients
+	KeyRepeated          // one header was sent twice
+	KeyMisplaced         // a key stands where the caller's token for Cloudflare belongs
+)
+
+// String returns the refusal as a word for logs.
+func (r Refusal) String() string {
+	return [...]string{"accepted", "no_key", "unknown_key", "keys_differ", "key_repeated", "key_misplaced"}[r]
+}
+
+// Message is what the caller is told, "" for Accepted. It is the same whoever
+// calls, and repeats nothing of the call.
+func (r Refusal) Message(ownToken bool) string {
+	where := "as x-api-key or cf-aig-authorization; Authorization is for your own Cloudflare token."
+	if ownToken {
+		where = "as Authorization: Bearer, x-api-key or cf-aig-authorization."
+	}
+	switch r {
+	case NoKey:
+		return "This proxy asks for a key of its own, and this call carries none. Send it " + where
+	case UnknownKey:
+		return "The key of this call is not one of this proxy's. Check it, or ask whoever runs the proxy for one."
+	case KeysDiffer:
+		return "Two headers of this call hold keys of different clients. Send one key."
+	case KeyRepeated:
+		return "A header that may hold a key was sent twice. Send each of Authorization, x-api-key and cf-aig-authorization once at most."
+	case KeyMisplaced:
+		return "A key of this proxy came in Authorization, which goes to Cloudflare. Send the key " + where
+	}
+	return ""
+}
+
+const authorization = "Authorization"
+
+// carriers are the headers that a key may come in.
+var carriers = [...]string{authorization, "X-Api-Key", "Cf-Aig-Authorization"}
+
+// Identify returns the client whose key h holds. With ownToken the proxy calls
+// Cloudflare with a token of its own, and a key may come in Authorization,
+// x-api-key or cf-aig-authorization, each with or without "Bearer". Without it
+// Authorization is the caller's own and passes on, so a key in it is refused:
+// it must not reach Cloudflare.
+//
+// No header comes before another. SDKs fill in one of them whether they have a
+// key or not, so what is no key of ours is passed over where another header
+// holds one; keys of two clients are refused, since nobody could tell who
+// pays.
+func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
+	var client *Client
+	refusal := NoKey
+	for _, name := range carriers {
+		values := h[name]
+		if len(values) > 1 {
+			return nil, KeyRepeated
+		}
+		if len(values) == 0 {
+			continue
+		}
+		key := bare(values[0])
+		if key == "" {
+			continue
+		}
+		found := s.Lookup(key)
+		switch {
+		case name == authorization && !ownToken:
+			if found != nil || strings.HasPrefix(key, KeyPrefix) {
+				return nil, KeyMisplaced
+			}
+		case found == nil:
+			refusal = UnknownKey
+		case client != nil && client != found:
+			return nil, KeysDiffer
+		default:
+			client = found
+		}
+	}
+	if client == nil {
+		return nil, refusal
+	}
+	return client, Accepted
+}
+
+// RemoveKeys deletes every header of h that Identify takes for one of a key,
+// whatever it holds. Keys end here.
+func RemoveKeys(h http.Header, ownToken bool) {
+	for _, name := range carriers {
+		if name != authorization || ownToken {
+			delete(h, name)
+		}
+	}
+}
+
+// bare is a header's value without "Bearer" before it.
+func bare(value string) string {
+	const scheme = "Bearer"
+	value = strings.Trim(value, " \t")
+	if len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) {
+		rest := value[len(scheme):]
+		if rest == "" || rest[0] == ' ' || rest[0] == '\t' {
+			return strings.Trim(rest, " \t")
+		}
+	}
+	return value
+}

@@ -1,0 +1,55 @@
+package clients
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Mistake is one thing that is wrong with a clients file, in one line.
+type Mistake struct {
+	File    string // as it was named
+	Line    int    // from 1; 0: the file as a whole
+	Problem string // what is wrong, a semicolon, what to do instead; never a key
+}
+
+func (m Mistake) Error() string {
+	if m.Line == 0 {
+		return m.File + " " + m.Problem
+	}
+	return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Problem)
+}
+
+// Mistakes are all that is wrong with a clients file, in the order of its lines.
+type Mistakes []Mistake
+
+func (m Mistakes) Error() string { return m.lines(len(m)) }
+
+// lines are the first n mistakes, and how many there are beyond them.
+func (m Mistakes) lines(n int) string {
+	var b strings.Builder
+	for i, mistake := range m {
+		if i == n {
+			fmt.Fprintf(&b, "\nand %d more", len(m)-n)
+			break
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(mistake.Error())
+	}
+	return b.String()
+}
+
+// shown quotes a value of the file for a message. A key that stands where it
+// should not is not repeated.
+func shown(text string) string {
+	const most = 48
+	switch {
+	case strings.Contains(strings.ToLower(text), KeyPrefix):
+		return "(a key)"
+	case len(text) > most:
+		return strconv.Quote(text[:most] + "…")
+	}
+	return strconv.Quote(text)
+}
