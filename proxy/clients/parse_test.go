@@ -111,6 +111,7 @@ func TestMistakesAreTold(t *testing.T) {
 		{"two documents", "clients: []\n---\nclients: []\n", `^clients.yaml:\d: begins a second document; remove the line --- and keep one list$`},
 		{"not YAML", "clients:\n\t- name: a\n", `^clients.yaml:2: is not YAML: found character that cannot start any token; indent with spaces, and quote`},
 		{"a model without quotes", good + "models: [@cf/meta/*]\n", `^clients.yaml:4: is not YAML: found character that cannot start any token; .*quote what begins with a sign`},
+		{"a key for an alias", "clients: *nwk_hidden\n", `^clients.yaml(:1:)? is not YAML: a key stands where none belongs; `},
 		{"broken after the document", "clients: []\n...\n\"\n", `is not YAML`},
 
 		{"an entry is a word", "clients: [search-team]\n", `^clients.yaml:1: is no entry of a client; write - name: and below it key_sha256:$`},
@@ -170,6 +171,7 @@ func TestMistakesAreTold(t *testing.T) {
 		{"a very long model", good + "models: ['" + strings.Repeat("x", 257) + "']\n", `is too long; write a model`},
 		{"very many models", good + "models: [" + strings.Repeat("x,", 201) + "]\n", `^clients.yaml:4: models: has 201 entries; write at most 200`},
 		{"a list of lists", good + "models: [['@cf/*']]\n", `^clients.yaml:4: models: is not a single value`},
+		{"an alias of a mistake, each in its line", good + "priority: &p no\n  - name: b\n    key_sha256: {b}\n    priority: *p\n", `(?s)^clients.yaml:4: priority: "no" is no priority.*\nclients.yaml:7: priority: "no" is no priority`},
 		{"an alias of itself", good + "models: &m [*m]\n", `^clients.yaml:4: models: is not a single value`},
 	}
 	for _, c := range cases {

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"regexp"
 	"strings"
 	"testing"
@@ -83,7 +84,7 @@ func TestLookupIsBuiltForConstantTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compared, loops, returns := 0, 0, 0
+	compared, loops, returns, stoodIn := 0, 0, 0, false
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok || f.Name.Name != "Lookup" {
@@ -93,6 +94,11 @@ func TestLookupIsBuiltForConstantTime(t *testing.T) {
 			switch n := n.(type) {
 			case *ast.ReturnStmt:
 				returns++
+			case *ast.IfStmt:
+				if len(n.Body.List) == 1 && types.ExprString(n.Cond) == "len(candidates) == 0" {
+					assign, ok := n.Body.List[0].(*ast.AssignStmt)
+					stoodIn = ok && types.ExprString(assign.Rhs[0]) == "s.nobody[:]"
+				}
 			case *ast.RangeStmt:
 				loops++
 				ast.Inspect(n.Body, func(n ast.Node) bool {
@@ -111,6 +117,9 @@ func TestLookupIsBuiltForConstantTime(t *testing.T) {
 			}
 			return true
 		})
+	}
+	if !stoodIn {
+		t.Error("where nothing is found nothing is compared")
 	}
 	if compared != 1 || loops != 1 || returns != 2 {
 		t.Errorf("Lookup compares %d times in constant time, in %d loops, and returns in %d places", compared, loops, returns)
