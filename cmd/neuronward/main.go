@@ -34,6 +34,7 @@ func commands() []command {
 		{"explain", "say what an error code or a pasted failure means", explain},
 		{"check", "read the configuration and tell all mistakes in it", check},
 		{"usage", "show today's neurons of a running proxy, and of the last days", usage},
+		{"client", "make an API key for an app: client new NAME", client},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
 		{"version", "print version, commit and Go version", printVersion},
 	}
