@@ -8,7 +8,8 @@ import (
 )
 
 const clientHelp = `Makes an API key for a client: an app or a team that may call the proxy. The key
-is printed this once and kept nowhere; the file of clients holds its hash alone.
+is printed this once and kept nowhere; the file that NEURONWARD_CLIENTS_FILE
+names holds its hash alone.
 
 Usage:
 
@@ -17,8 +18,8 @@ Usage:
   --json   one JSON object: name, key, key_sha256
 
 NAME is 1 to 63 lower-case letters, digits, -, _ or . and appears in metrics
-and logs. Nothing is written: add the entry to the file of clients yourself,
-below a line that says clients: at its top. All that an entry can say:
+and logs. Nothing is written: add the entry to the file yourself. neuronward
+check tells all mistakes in it. All that an entry can say:
 
   clients:
     - name: search-team
@@ -69,7 +70,7 @@ func client(_ context.Context, in *invocation) int {
 
   %s
 
-Its entry in the file of clients:
+Its entry in the file that NEURONWARD_CLIENTS_FILE names, below clients:
 
   - name: %[1]s
     key_sha256: %[3]s

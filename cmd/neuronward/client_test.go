@@ -24,7 +24,7 @@ func newClientOf(t *testing.T, args ...string) string {
 func TestClientNewPrintsAnEntryThatHoldsItsKey(t *testing.T) {
 	out := newClientOf(t, "search-team")
 	key := regexp.MustCompile(`(?m)^  (nwk_[a-z2-7]{52})$`).FindStringSubmatch(out)
-	_, list, found := strings.Cut(out, "Its entry in the file of clients:\n")
+	_, list, found := strings.Cut(out, ", below clients:\n")
 	if key == nil || !found || strings.Count(out, "nwk_") != 1 {
 		t.Fatalf("printed:\n%s", out)
 	}

@@ -24,8 +24,8 @@ type config struct {
 	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where the model catalog is asked when the upstream is an AI Gateway"`
 	Hosts       hosts   `env:"NEURONWARD_HOSTS" doc:"further Host names to answer to while on loopback, with commas between them"`
 
-	ClientsFile    string `env:"NEURONWARD_CLIENTS_FILE" status:"refused" doc:"YAML of clients with a key each"`
-	AllowAnonymous toggle `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false" doc:"allows a token of ours on a listener beyond loopback without a clients file"`
+	ClientsFile    clientsFile `env:"NEURONWARD_CLIENTS_FILE" doc:"YAML of the clients that may call, with a key each (neuronward client -h); a change is picked up within a second, a bad file is refused whole"`
+	AllowAnonymous toggle      `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false" doc:"allows a token of ours on a listener beyond loopback without a clients file"`
 
 	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" doc:"on free, 10,000 neurons a day are a wall, and models that need Workers Paid are refused; on paid, billing begins there"`
 	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 on paid" doc:"the ceiling of a day that is enforced; 0 is none"`

@@ -130,7 +130,9 @@ func TestLoadMistakes(t *testing.T) {
 		{"time below 0", []string{"NEURONWARD_DRAIN=-1s"}, `is below 0`},
 		{"time limit of 0", []string{"NEURONWARD_STREAM_IDLE_TIMEOUT=0s"}, `is not above 0`},
 		{"unknown level", []string{"NEURONWARD_LOG_LEVEL=verbose"}, `"verbose" is none of its values; write debug or info or warn or error`},
-		{"clients file", []string{"NEURONWARD_CLIENTS_FILE=/etc/clients.yaml"}, `^NEURONWARD_CLIENTS_FILE: this version does not support it yet .*; unset it$`},
+		{"clients file that is not there", []string{"NEURONWARD_CLIENTS_FILE=/nowhere/clients.yaml"}, `^NEURONWARD_CLIENTS_FILE: cannot be read \(open /nowhere/clients.yaml: no such file .*; check the path and its permissions$`},
+		{"clients themselves", []string{"NEURONWARD_CLIENTS_FILE=clients:\n- name: a"}, `^NEURONWARD_CLIENTS_FILE: holds a line break; put the clients in a file and name it here$`},
+		{"clients file that is not there, exposed", []string{"NEURONWARD_CLIENTS_FILE=/nowhere/clients.yaml", "NEURONWARD_LISTEN=:3036", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_CLIENTS_FILE: cannot be read`},
 		{"certificate", []string{"NEURONWARD_TLS_CERT=/etc/cert.pem"}, `^NEURONWARD_TLS_CERT: this version does not support it yet`},
 		{"key", []string{"NEURONWARD_TLS_KEY=/etc/key.pem"}, `^NEURONWARD_TLS_KEY: this version does not support it yet`},
 		{"wrong value without effect", []string{"NEURONWARD_RETRY_BUDGET=2"}, `^NEURONWARD_RETRY_BUDGET: "2" is not a share`},
@@ -148,7 +150,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"file of what is no secret", []string{"NEURONWARD_LISTEN_FILE=/x"}, `^NEURONWARD_LISTEN_FILE: only secrets are read from files; set NEURONWARD_LISTEN itself$`},
 		{"token file that is not there", []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token"}, `^CLOUDFLARE_API_TOKEN_FILE: cannot be read \(open /nowhere/token: no such file`},
 		{"token twice", []string{"CLOUDFLARE_API_TOKEN=" + fakeToken, "CLOUDFLARE_API_TOKEN_FILE=/nowhere/token"}, `^CLOUDFLARE_API_TOKEN: is set together with CLOUDFLARE_API_TOKEN_FILE; keep one of them$`},
-		{"exposed token", []string{"NEURONWARD_LISTEN=0.0.0.0:3036", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_LISTEN: 0\.0\.0\.0:3036 is reachable .*listen on loopback.*unset the token.*NEURONWARD_ALLOW_ANONYMOUS=true`},
+		{"exposed token", []string{"NEURONWARD_LISTEN=0.0.0.0:3036", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_LISTEN: 0\.0\.0\.0:3036 is reachable .*listen on loopback.*unset the token.*NEURONWARD_CLIENTS_FILE.*NEURONWARD_ALLOW_ANONYMOUS=true`},
 		{"exposed gateway token", []string{"NEURONWARD_LISTEN=:3036", "CF_AIG_TOKEN=" + fakeToken}, `is reachable from other machines`},
 	}
 	for _, c := range cases {
@@ -171,12 +173,17 @@ func TestLoadMistakes(t *testing.T) {
 }
 
 func TestExposureIsAllowed(t *testing.T) {
+	nobody := filepath.Join(t.TempDir(), "clients.yaml")
+	if err := os.WriteFile(nobody, []byte("clients: []"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, set := range map[string][]string{
 		"on loopback":          {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=127.0.0.2:1"},
 		"on loopback, IPv6":    {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=[::1]:1"},
 		"on loopback, by name": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=localhost:1"},
 		"without a token":      {"NEURONWARD_LISTEN=0.0.0.0:1"},
 		"plain, without one":   {"NEURONWARD_UPSTREAM=http://192.0.2.1"},
+		"to clients":           {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=0.0.0.0:1", "NEURONWARD_CLIENTS_FILE=" + nobody},
 		"by the operator":      {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=0.0.0.0:1", "NEURONWARD_ALLOW_ANONYMOUS=true"},
 		"of the admin address": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_ADMIN_LISTEN=0.0.0.0:1"},
 	} {

@@ -30,7 +30,7 @@ type loader struct {
 	config   config
 }
 
-// load reads environ and the secret files that it names. The mistakes are all that there are, in the table's order; the
+// load reads environ and the files of secrets and clients that it names. The mistakes are all that there are, in the table's order; the
 // configuration is of use only when there is none. Every secret is known to red before load returns.
 func load(environ map[string]string, red *redactor) *loader {
 	l := &loader{vars: variables(), environ: environ, given: maps.Clone(environ)}
@@ -44,6 +44,7 @@ func load(environ map[string]string, red *redactor) *loader {
 	redactEnvironment(l.vars, environ, red)
 	l.parse()
 	l.readSecrets(red)
+	l.readClients()
 	for _, v := range l.vars {
 		l.checkOne(v)
 	}
@@ -184,10 +185,10 @@ func (l *loader) checkTogether() {
 	if c.AdminListen == c.Listen && !strings.HasSuffix(string(c.Listen), ":0") && !l.wrong("NEURONWARD_LISTEN") && !l.wrong("NEURONWARD_ADMIN_LISTEN") {
 		l.mistake("NEURONWARD_ADMIN_LISTEN", "is the address of NEURONWARD_LISTEN; give it another port, or leave it empty to turn it off")
 	}
-	if l.tokenGiven() && c.Listen != "" && !c.Listen.loopback() && c.ClientsFile == "" && !bool(c.AllowAnonymous) && !l.wrong("NEURONWARD_ALLOW_ANONYMOUS") {
+	if l.tokenGiven() && c.Listen != "" && !c.Listen.loopback() && !c.ClientsFile.set() && !bool(c.AllowAnonymous) && !l.wrong("NEURONWARD_ALLOW_ANONYMOUS") {
 		l.mistake("NEURONWARD_LISTEN", "%s is reachable from other machines, and whoever reaches it would spend the account's neurons with the token; "+
 			"listen on loopback (127.0.0.1:3036), or unset the token so that callers bring their own, "+
-			"or set NEURONWARD_ALLOW_ANONYMOUS=true if the network keeps strangers out", c.Listen)
+			"or give each client a key (NEURONWARD_CLIENTS_FILE), or set NEURONWARD_ALLOW_ANONYMOUS=true if the network keeps strangers out", c.Listen)
 	}
 }
 

@@ -29,7 +29,8 @@ from the file that the twin names instead; a change of the file is picked up.
 
 ` + variableTable(variables(), func(variable) bool { return true }) + `
 SIGTERM or SIGINT ends it: not ready at once, calls in flight may finish for
-NEURONWARD_DRAIN, then they are cut. A second signal ends it at once.
+NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
+reads NEURONWARD_CLIENTS_FILE at once.
 
 Neurons are kept count of, in a file that survives the process, and calls are
 refused that would not fit the day's ceiling. neuronward usage shows the day.
@@ -73,6 +74,11 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	again := make(chan os.Signal, 1)
+	if c.ClientsFile.set() {
+		signal.Notify(again, syscall.SIGHUP)
+		defer signal.Stop(again)
+	}
 	tuneMemory(in.environ, int64(c.MaxHeld))
 
 	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -105,6 +111,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken})
+	c.ClientsFile.watch(watching, log, m, again)
 
 	s := &server{
 		log:   log,

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const (
+	oneClient = "clients:\n  - {name: a, key_sha256: 47aa206af77b4b183f7ee7b3250d64b8a243759be47ce143179ac6d32395e669}\n"
+	noClient  = "clients: []\n"
+)
+
+// A running proxy follows its clients file, keeps the last good one, and shows which it is in the log and the gauges.
+func TestProcessFollowsTheClientsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clients.yaml")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(oneClient)
+	p := start(t, []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_CLIENTS_FILE=" + path})
+	loaded := ""
+	want := func(success string, changed bool) {
+		t.Helper()
+		_, body := p.get(p.admin + "/metrics")
+		if !strings.Contains(body, "\nneuronward_clients_reload_success "+success+"\n") {
+			t.Errorf("neuronward_clients_reload_success is not %s", success)
+		}
+		m := regexp.MustCompile(`(?m)^neuronward_clients_reload_timestamp_seconds ([0-9.e+]+)$`).FindStringSubmatch(body)
+		if m == nil || (m[1] != loaded) != changed {
+			t.Errorf("loaded at %v, before that at %s", m, loaded)
+		}
+		if m != nil {
+			loaded = m[1]
+		}
+	}
+	want("1", true)
+	if strings.Contains(p.log.String(), "can be read by others") {
+		t.Error("a file of hashes is no secret")
+	}
+
+	put("clients: 1\n")
+	if line := p.await("the clients file is refused"); !strings.Contains(line["reason"].(string), path+":1: clients: is not a list") {
+		t.Errorf("logged %v", line)
+	}
+	want("0", false)
+	put(noClient)
+	if line := p.await("the clients file is in use as it is now"); line["clients"] != 0.0 {
+		t.Errorf("logged %v", line)
+	}
+	want("1", true)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.await("the clients file is in use as it is now") // unchanged, and told once more
+	want("1", true)
+	_, status := p.get(p.admin + "/status")
+	if !strings.Contains(status, path+", 0 clients") {
+		t.Errorf("the settings in /status do not show the file as it is now:\n%s", status)
+	}
+	p.signal()
+	if code := p.exit(); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+}
