@@ -13,7 +13,7 @@ import (
 // for every page that a developer opens beside it: a page may post to
 // 127.0.0.1, and a hostile name may be made to resolve there.
 func (p *Proxy) access(x *exchange, r *http.Request) error {
-	if p.loopback && !p.hosts.Allowed(r.Host) {
+	if p.loopback && p.clients == nil && !p.hosts.Allowed(r.Host) {
 		return forbidden("The Host header names " + quoted(r.Host) + ", which this proxy does not answer to while it listens on loopback. " +
 			"Call it by IP address or as localhost, or add the name to NEURONWARD_HOSTS.")
 	}

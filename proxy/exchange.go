@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -26,8 +27,9 @@ type exchange struct {
 	base      *url.URL // of the upstream that is asked
 	path      string   // on it
 	requestID string
-	client    string // from the configured clients; a label
-	stream    bool   // asked for, or answered, as a stream
+	client    string          // from the configured clients; a label
+	entry     *clients.Client // of that client; nil: there is no clients file, or nobody was identified
+	stream    bool            // asked for, or answered, as a stream
 	body      *held
 	upload    *upload
 
@@ -206,7 +208,7 @@ func (p *Proxy) end(x *exchange) {
 	}
 	p.countRetries(x)
 	p.metrics.Ended(&metrics.Call{
-		Route: x.routeName(), Model: p.modelLabel(x.model), Client: x.client, Stream: x.stream,
+		Route: x.routeName(), Model: p.modelLabel(x.model), Client: p.callLabel(x), Stream: x.stream,
 		Result: result, Duration: took, FirstByte: x.firstByte, Overhead: x.own, RequestID: x.requestID,
 	})
 	p.logCall(x, result, took)

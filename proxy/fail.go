@@ -45,6 +45,9 @@ func (p *Proxy) fail(x *exchange, err error) {
 	if x.upstream.ray != "" {
 		h.Set("Cf-Ray", p.redacted(x.upstream.ray, x))
 	}
+	if f.Code == normalize.ClientUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
+	}
 	if f.Code == normalize.MethodNotAllowed && x.allow != "" {
 		h.Set("Allow", x.allow)
 	}
@@ -194,9 +197,9 @@ func (u *unknownCodes) first(number, status int) bool {
 func (p *Proxy) secrets(r *http.Request) []string {
 	secrets := []string{p.token(), p.gatewayToken()}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
-		value := r.Header.Get(name)
-		if _, after, ok := strings.Cut(value, " "); ok {
-			value = after
+		value := strings.Trim(r.Header.Get(name), " \t")
+		if i := strings.IndexAny(value, " \t"); i >= 0 {
+			value = strings.Trim(value[i:], " \t")
 		}
 		// A short one would tear holes into ordinary words.
 		if len(value) >= 8 {

@@ -138,6 +138,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	for _, name := range notForwarded {
 		delete(h, name)
 	}
+	p.removeKeys(h)
 	if token := p.token(); token != "" {
 		for _, name := range credentials {
 			delete(h, name)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,11 +58,18 @@ func (p *Proxy) reserve(x *exchange) error {
 	c := &x.claim
 	c.request = p.measured(x, price.Task)
 	if c.poll = p.polled(x); c.poll != "" {
+		if g.batches.foreign(c.poll, x.client) {
+			c.poll = ""
+			return forbidden("Another client of this proxy submitted the batch of this request_id.")
+		}
 		c.meter = newMeter()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
 	c.estimate = g.estimator.Estimate(c.request)
 	c.call = quota.Call{Model: p.modelLabel(x.model), Client: x.client, Estimate: c.estimate.Neurons}
+	if x.entry != nil {
+		c.call.ClientLimit, c.call.Priority = x.entry.DailyNeurons, x.entry.Priority
+	}
 	x.lap()
 	res, d, err := g.ledger.Reserve(x.ctx, c.call)
 	x.resume()
@@ -297,51 +303,4 @@ func (p *Proxy) reset(x *exchange) (at time.Time, retry time.Duration) {
 // make-believe, and must not end the day or shut a model off.
 func (p *Proxy) provoked(x *exchange) bool {
 	return p.simulate && x.inbound.Header.Get("X-Simulate") != ""
-}
-
-// batches remembers what the batches submitted through this proxy were charged,
-// until the first poll that finds them done.
-type batches struct {
-	mu   sync.Mutex
-	open map[string]submitted
-}
-
-type submitted struct {
-	call    quota.Call
-	day     quota.Day
-	charged quota.Neurons
-	at      time.Time
-}
-
-// maxBatches and batchAge bound that memory.
-const (
-	maxBatches = 10_000
-	batchAge   = 48 * time.Hour
-)
-
-func (b *batches) add(id string, s submitted) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open == nil {
-		b.open = make(map[string]submitted)
-	}
-	if len(b.open) >= maxBatches {
-		for id, old := range b.open {
-			if s.at.Sub(old.at) > batchAge {
-				delete(b.open, id)
-			}
-		}
-	}
-	if len(b.open) < maxBatches {
-		b.open[id] = s
-	}
-}
-
-// take returns a batch once.
-func (b *batches) take(id string) (submitted, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s, ok := b.open[id]
-	delete(b.open, id)
-	return s, ok
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,9 @@ func (p *Proxy) listModels(x *exchange) error {
 		if len(models) == before || len(found) < size || total > 0 && len(models) >= total {
 			break
 		}
+	}
+	if c := x.entry; c != nil {
+		models = slices.DeleteFunc(models, func(m foundModel) bool { return !c.Allows(m.Name) })
 	}
 	h := x.writer.Header()
 	h["Content-Type"] = []string{"application/json"}

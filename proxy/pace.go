@@ -53,6 +53,9 @@ func (p *Proxy) rateKey(x *exchange) quota.PaceKey {
 	if alias, _ := p.guard.prices.Model(x.model); alias.AliasedTo != "" {
 		k.Model = alias.AliasedTo
 	}
+	if x.entry != nil {
+		k.Client, k.ClientLimit = x.client, x.entry.RequestsPerMinute
+	}
 	if k.Task == "" && x.route.name == "v1/embeddings" {
 		k.Task = quota.TextEmbeddings
 	}

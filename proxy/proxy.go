@@ -20,6 +20,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	GatewayToken Secret   // put as cf-aig-authorization; nil: the caller's passes through
 	Upstream     *url.URL // such as https://api.cloudflare.com/client/v4, or an AI Gateway
 	API          *url.URL // where an AI Gateway can't be asked; nil: Upstream where it ends in /client/v4, else DefaultAPI
+
+	Clients func() *clients.Set // those who may call, at present; nil: anyone who reaches the listener
 
 	Loopback bool     // the listener is on loopback: the Host header is checked
 	Hosts    []string // further names that a listener on loopback answers to
@@ -78,6 +81,7 @@ type Proxy struct {
 	gatewayToken Secret
 	upstream     upstream
 
+	clients     func() *clients.Set
 	loopback    bool
 	hosts       Hosts
 	crossOrigin *http.CrossOriginProtection
@@ -150,7 +154,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
-		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
+		clients: c.Clients, loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
 		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
@@ -210,25 +214,32 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.complete = true
 		return
 	}
-	if err := p.aim(x); err != nil {
-		p.fail(x, err)
-		return
-	}
-	if err := p.reserve(x); err != nil {
-		p.fail(x, err)
-		return
-	}
 	defer p.settle(x)
-	if err := p.capacity(x); err != nil {
-		p.fail(x, err)
-		return
-	}
-	if err := p.turn(x); err != nil {
+	if err := p.clear(x); err != nil {
 		p.fail(x, err)
 		return
 	}
 	p.forward.ServeHTTP(&x.writer, x.outbound(r))
 	x.complete = x.finish()
+}
+
+// clear says where the call goes and whether it may: by its client, by the
+// neurons that it may need, by the capacity of its model and by its turn. The
+// turn comes last: what is refused takes none.
+func (p *Proxy) clear(x *exchange) error {
+	if err := p.aim(x); err != nil {
+		return err
+	}
+	if err := p.permit(x); err != nil {
+		return err
+	}
+	if err := p.reserve(x); err != nil {
+		return err
+	}
+	if err := p.capacity(x); err != nil {
+		return err
+	}
+	return p.turn(x)
 }
 
 // admit refuses what is not for this proxy before anything is read.
@@ -240,6 +251,12 @@ func (p *Proxy) admit(x *exchange, r *http.Request) error {
 	x.destination = d
 	if err := p.access(x, r); err != nil {
 		return err
+	}
+	if err := p.identify(x, r.Header); err != nil {
+		return err
+	}
+	if x.route != nil && strings.HasPrefix(x.route.name, "finetunes") && !x.mayFinetune() {
+		x.destination, failure = resolveWithout(r.Method, x.destination)
 	}
 	if failure != nil {
 		return failure

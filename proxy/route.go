@@ -28,20 +28,21 @@ const (
 // A route is one method and path pair that passes to Workers AI. Everything
 // that is not in the table is refused: our token is for inference.
 type route struct {
-	name     string // metric label and log field; a path below …/ai/
-	method   string
-	model    modelPlace
-	body     bodyKind
-	protocol normalize.Protocol
-	answer   func(*Proxy, *exchange) error // nil: upstream's
-	repaired bool                          // its streams are OpenAI chunks, and the native usage among them is made one
-	local    bool                          // it costs next to nothing here and nothing elsewhere
-	gateway  string                        // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
+	name      string // metric label and log field; a path below …/ai/
+	method    string
+	model     modelPlace
+	body      bodyKind
+	protocol  normalize.Protocol
+	answer    func(*Proxy, *exchange) error // nil: upstream's
+	repaired  bool                          // its streams are OpenAI chunks, and the native usage among them is made one
+	local     bool                          // it costs next to nothing here and nothing elsewhere
+	finetunes bool                          // only for a client whose entry says so
+	gateway   string                        // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 
 // metered reports whether a call of this route costs neurons that can be told.
 // What tomarkdown costs is nowhere said, neither before nor after.
-func (r *route) metered() bool { return r.body != bodyNone && r.name != "tomarkdown" }
+func (r *route) metered() bool { return r.model != modelNone }
 
 // Label of calls that no route takes.
 const noRoute = "none"
@@ -64,10 +65,14 @@ var routes = map[string][]route{
 	"tasks/search":   {{name: "tasks/search", method: http.MethodGet, gateway: gatewayAPI}},
 	"authors/search": {{name: "authors/search", method: http.MethodGet, gateway: gatewayAPI}},
 
-	"finetunes":            {{name: "finetunes", method: http.MethodGet, gateway: gatewayAPI}},
-	"finetunes/public":     {{name: "finetunes/public", method: http.MethodGet, gateway: gatewayAPI}},
-	"tomarkdown":           {{name: "tomarkdown", method: http.MethodPost, body: bodyAny, gateway: gatewayAPI}},
-	"tomarkdown/supported": {{name: "tomarkdown/supported", method: http.MethodGet, gateway: gatewayAPI}},
+	"finetunes": {
+		{name: "finetunes", method: http.MethodGet, gateway: gatewayAPI},
+		{name: "finetunes", method: http.MethodPost, body: bodyJSON, finetunes: true, gateway: gatewayAPI},
+	},
+	"finetunes/{id}/finetune-assets": {{name: "finetunes/{id}/finetune-assets", method: http.MethodPost, body: bodyAny, finetunes: true, gateway: gatewayAPI}},
+	"finetunes/public":               {{name: "finetunes/public", method: http.MethodGet, gateway: gatewayAPI}},
+	"tomarkdown":                     {{name: "tomarkdown", method: http.MethodPost, body: bodyAny, gateway: gatewayAPI}},
+	"tomarkdown/supported":           {{name: "tomarkdown/supported", method: http.MethodGet, gateway: gatewayAPI}},
 }
 
 // A destination is where a call goes: its route, the account it names ("" is
@@ -95,11 +100,31 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	if m, found := strings.CutPrefix(rest, "run/"); found {
 		key, model = "run/", m
 	}
+	if id, found := strings.CutPrefix(rest, "finetunes/"); found {
+		if id, found = strings.CutSuffix(id, "/finetune-assets"); found && !strings.Contains(id, "/") {
+			key = "finetunes/{id}/finetune-assets"
+		}
+	}
 	candidates := routes[key]
 	if len(candidates) == 0 {
 		return destination{}, notProxied()
 	}
 	return choose(method, candidates, destination{account: account, rest: rest, model: model})
+}
+
+// resolveWithout is what resolve finds for a caller who may not make finetunes:
+// the path without those routes.
+func resolveWithout(method string, d destination) (destination, *normalize.Failure) {
+	var others []route
+	for _, r := range routes[d.route.name] {
+		if !r.finetunes {
+			others = append(others, r)
+		}
+	}
+	if len(others) == 0 {
+		return destination{}, notProxied()
+	}
+	return choose(method, others, d)
 }
 
 // choose completes a destination with the one of a path's routes that takes the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/clients"
@@ -28,6 +29,11 @@ func (c *clientsFile) UnmarshalText(text []byte) error {
 
 // set reports whether there is a clients file, be it readable or not.
 func (c clientsFile) set() bool { return c.path != "" }
+
+// budgets reports whether any client has neurons of its own.
+func (c clientsFile) budgets() bool {
+	return c.file != nil && slices.ContainsFunc(c.file.Set().Clients(), func(one *clients.Client) bool { return one.DailyNeurons > 0 })
+}
 
 // String names the file and says how many clients it has.
 func (c clientsFile) String() string {

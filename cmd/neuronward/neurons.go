@@ -52,7 +52,7 @@ type neurons struct {
 	ledger     *quota.Ledger
 	estimator  *quota.Estimator
 	closeStore func() error
-	deny       bool // without the store, calls are refused
+	deny       func() bool // without the store, calls are refused
 }
 
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
@@ -79,7 +79,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	if c.Estimate == estimateMost {
 		estimate = quota.Expected
 	}
-	n, err := newNeurons(ctx, o, estimate, closeStore)
+	n, err := newNeurons(ctx, o, c.ClientsFile.budgets, estimate, closeStore)
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
@@ -90,14 +90,15 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	return n, nil
 }
 
-func newNeurons(ctx context.Context, o quota.Options, estimate quota.EstimateMode, closeStore func() error) (*neurons, error) {
+// newNeurons returns the neurons of a ledger with o; budgets says whether any client has some of its own.
+func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estimate quota.EstimateMode, closeStore func() error) (*neurons, error) {
 	ledger, err := quota.New(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return &neurons{
 		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
-		deny: o.Mode == quota.Enforce && o.Limit > 0 && !o.AllowUnbacked,
+		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowUnbacked && (o.Limit > 0 || budgets()) },
 	}, nil
 }
 
@@ -120,7 +121,7 @@ func (n *neurons) close(patience time.Duration, log *slog.Logger) error {
 
 // unready returns why calls would be refused for the store's sake, "" when they would not.
 func (n *neurons) unready() string {
-	if !n.deny {
+	if n.deny == nil || !n.deny() {
 		return ""
 	}
 	if err := n.ledger.Healthy(); err != nil {

@@ -193,6 +193,9 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Metrics:           m,
 		Log:               log,
 	}
+	if c.ClientsFile.set() {
+		p.Clients = c.ClientsFile.file.Set
+	}
 	if c.Token.set() {
 		p.Token = c.Token.Value
 	}

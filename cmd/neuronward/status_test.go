@@ -96,7 +96,7 @@ func keys(t *testing.T, body []byte) []string {
 func TestKeysOfStatus(t *testing.T) {
 	n, c, _ := counting(t)
 	page := statusPage{
-		day:      n.today(t.Context(), c),
+		day:   n.today(t.Context(), c),
 		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
 	}
 	body, err := json.Marshal(page)
@@ -241,7 +241,7 @@ func TestAStoreThatFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
-			n, err := newNeurons(t.Context(), c.o, quota.Bound, func() error { return nil })
+			n, err := newNeurons(t.Context(), c.o, clientsFile{}.budgets, quota.Bound, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

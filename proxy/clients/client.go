@@ -20,6 +20,9 @@ type Client struct {
 	models []pattern // nil: every model
 }
 
+// AllowsAll reports whether the client has no list of models.
+func (c *Client) AllowsAll() bool { return c.models == nil }
+
 // Allows reports whether the client may call model. A name that could mean
 // another one, with empty or dotted segments or unusual characters in it, is
 // allowed only to a client without a list.

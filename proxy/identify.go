@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/clients"
+)
+
+// identify finds out whose call this is. With a clients file nobody passes
+// without a key of it; only the error reference is read by anyone.
+func (p *Proxy) identify(x *exchange, h http.Header) error {
+	if p.clients == nil || x.route != nil && x.route.local {
+		return nil
+	}
+	own := p.token() != ""
+	client, refusal := p.clients().Identify(h, own)
+	if client == nil {
+		return refuse(normalize.ClientUnauthorized, refusal.Message(own), "")
+	}
+	x.entry, x.client = client, client.Name
+	return nil
+}
+
+// permit refuses what the client's entry in the clients file does not allow.
+func (p *Proxy) permit(x *exchange) error {
+	switch c := x.entry; {
+	case c == nil, x.route.method == http.MethodGet, x.route.finetunes:
+		return nil
+	case x.model == "" && !c.AllowsAll():
+		return forbidden("This client may call only models of its list, and what this path uses is not told. Ask whoever runs the proxy.")
+	case x.model != "" && !c.Allows(x.model):
+		f := forbidden("This client may not call " + clip(x.model, 100) + ". GET /v1/models lists what it may call.")
+		f.Param = "model"
+		return f
+	}
+	return nil
+}
+
+// mayFinetune reports whether the caller may make and change finetunes.
+func (x *exchange) mayFinetune() bool { return x.entry != nil && x.entry.Finetunes }
+
+// mostLabels is how many clients are told apart in the series of calls, which
+// has most labels beside them.
+const mostLabels = 50
+
+// callLabel is the client as a label of the series of calls.
+func (p *Proxy) callLabel(x *exchange) string {
+	if x.entry != nil && len(p.clients().Clients()) > mostLabels {
+		return metrics.Other
+	}
+	return x.client
+}
+
+// removeKeys takes every header that may hold a key of ours off the outbound
+// call: keys end here.
+func (p *Proxy) removeKeys(h http.Header) {
+	if p.clients != nil {
+		clients.RemoveKeys(h, p.token() != "")
+	}
+}
