@@ -124,7 +124,7 @@ func (u *upload) Close() error { return u.closer.Close() }
 // read takes the request's body as far as it must be known. Exactly one of x.body
 // and x.upload is set for a route that has a body.
 func (p *Proxy) read(x *exchange, r *http.Request) error {
-	if x.route.body == bodyNone {
+	if x.route.body == bodyNone && r.ContentLength == 0 {
 		return nil
 	}
 	if r.ContentLength > p.bodies.max {
@@ -136,6 +136,9 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 	r.Body = &patient{
 		ReadCloser: r.Body, patience: p.bodies.slow, http2: r.ProtoMajor == 2,
 		deadline: http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline,
+	}
+	if x.route.body == bodyNone {
+		return skip(x, r.Body)
 	}
 	if err := p.hold(x, r); err != nil {
 		return err

@@ -111,17 +111,43 @@ type writer struct {
 	http.ResponseWriter
 	x       *exchange
 	status  int  // 0 until the headers are sent
+	interim int  // 1xx answers so far
 	failed  bool // the caller's connection broke
 	written int64
 }
 
-// WriteHeader notes the final status. 1xx answers may come before it.
+// WriteHeader notes the final status. Some 1xx answers may come before it.
 func (w *writer) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
+	if status < 200 {
+		w.writeInterim(status)
+		return
+	}
+	if w.status == 0 {
 		w.status = status
 		w.x.lap()
+		if onceOnly(w.x.inbound) {
+			w.Header()["Connection"] = []string{"close"}
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// maxInterim is how many 1xx answers one call may have: net/http reads them
+// without a bound when somebody passes them on.
+const maxInterim = 5
+
+var errInterim = errors.New("more 1xx answers than a call may have")
+
+// writeInterim passes a 1xx answer on, but for callers of HTTP/1.0, which would
+// take it for the answer (RFC 9110, section 15.2).
+func (w *writer) writeInterim(status int) {
+	if w.interim++; w.interim > maxInterim {
+		w.x.cancel(errInterim)
+		return
+	}
+	if w.x.inbound.ProtoAtLeast(1, 1) {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
 func (w *writer) Write(b []byte) (int, error) {
@@ -184,6 +210,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // end closes the record: the time limit, the memory, one observation in each
 // series and one log line.
 func (p *Proxy) end(x *exchange) {
+	x.hurry()
 	x.watch.stop()
 	x.cancel(nil)
 	p.bodies.release(x.body)

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tables of the shell_… files send bytes that no HTTP library would to the real binary, in front of an upstream that
+// keeps the bytes it gets. Each row says everything that may be seen of it, on both sides.
+
+const (
+	shellModel  = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	shellPath   = "/run/" + shellModel
+	shellBody   = `{"prompt":"x"}`
+	shellAnswer = `{"result":{"response":"x"},"success":true,"errors":[],"messages":[]}`
+	shellAI     = "/client/v4/accounts/" + hexAccount + "/ai"
+	hostLine    = "Host: localhost\r\n"
+	lengthLine  = "Content-Length: 14\r\n"
+)
+
+// A rawUpstream keeps each request as it came, byte for byte, and answers it with bytes that the test chooses.
+type rawUpstream struct {
+	addr string
+
+	mu     sync.Mutex
+	answer string // the next answers
+	early  bool   // answered once the headers are there
+	seen   []string
+}
+
+// wellAnswered is a plain success.
+var wellAnswered = rawAnswer("200 OK", "", shellAnswer)
+
+func rawAnswer(status, header, body string) string {
+	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", status, len(body), header, body)
+}
+
+func newRawUpstream(t *testing.T) *rawUpstream {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &rawUpstream{addr: ln.Addr().String(), answer: wellAnswered}
+	var serving sync.WaitGroup
+	t.Cleanup(func() { ln.Close(); serving.Wait() })
+	serving.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			serving.Go(func() { u.serve(conn) })
+		}
+	})
+	return u
+}
+
+// serve answers the requests of one connection until it breaks or an answer says that it closes.
+func (u *rawUpstream) serve(conn net.Conn) {
+	defer conn.Close()
+	var raw lockedBuffer
+	in := bufio.NewReader(io.TeeReader(conn, &raw))
+	for done := 0; ; {
+		r, err := http.ReadRequest(in)
+		if errors.Is(err, io.EOF) && len(raw.String()) == done {
+			return
+		}
+		u.mu.Lock()
+		answer, early := u.answer, u.early
+		u.mu.Unlock()
+		if err == nil && early {
+			head, _, _ := strings.Cut(raw.String()[done:], "\r\n\r\n")
+			u.keep(head + "\r\n\r\n")
+			_, _ = io.WriteString(conn, answer)
+			_, _ = io.Copy(io.Discard, in)
+			return
+		}
+		if err == nil {
+			_, err = io.Copy(io.Discard, r.Body)
+		}
+		end := len(raw.String()) - in.Buffered()
+		got := raw.String()[done:end]
+		if err != nil {
+			u.keep(got + "[broken]")
+			return
+		}
+		u.keep(got)
+		done = end
+		if _, err := io.WriteString(conn, answer); err != nil || strings.Contains(answer, "Connection: close\r\n") {
+			return
+		}
+	}
+}
+
+func (u *rawUpstream) keep(request string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.seen = append(u.seen, request)
+}
+
+// begin sets the answer of a row.
+func (u *rawUpstream) begin(answer string, early bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.seen, u.answer, u.early = nil, wellAnswered, early
+	if answer != "" {
+		u.answer = answer
+	}
+}
+
+var madeID = regexp.MustCompile(`X-Request-Id: [0-9a-f]{32}\r\n`)
+
+// requests returns what came, with the ids that the proxy has made taken out.
+func (u *rawUpstream) requests() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var all []string
+	for _, request := range u.seen {
+		all = append(all, madeID.ReplaceAllString(request, "X-Request-Id: made\r\n"))
+	}
+	return all
+}
+
+// posted is what upstream may see of a POST: these bytes and no others. Lines that are given replace ours of the same name.
+func (u *rawUpstream) posted(path, body string, lines ...string) string {
+	return u.request(http.MethodPost, path, fmt.Sprintf("Content-Length: %d\r\n", len(body)), body, lines...)
+}
+
+func (u *rawUpstream) request(method, path, framing, body string, lines ...string) string {
+	for _, line := range []string{"Accept-Encoding: identity", "Authorization: Bearer " + fakeToken, "X-Request-Id: made"} {
+		name, _, _ := strings.Cut(line, ":")
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, name+":") }) {
+			lines = append(lines, line)
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b string) int {
+		a, _, _ = strings.Cut(a, ":")
+		b, _, _ = strings.Cut(b, ":")
+		return strings.Compare(a, b)
+	})
+	return method + " " + path + " HTTP/1.1\r\nHost: " + u.addr + "\r\n" + framing + strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+}
+
+// A shellRow is bytes of a caller, and what may come of them.
+type shellRow struct {
+	name     string
+	send     string
+	answers  []int    // statuses, in order; none: closed without a word
+	open     bool     // another call on the same connection is answered as it should be; otherwise it is closed
+	upstream []string // what upstream may see
+	answer   string   // of upstream's; "": a plain success
+	early    bool     // upstream answers once it has the headers
+	half     bool     // the caller sends no more, but reads on
+	says     string   // part of the last answer: status line, headers or body
+	hides    string   // no part of any answer
+}
+
+// A shell is a running proxy under fire.
+type shell struct {
+	*process
+	*rawUpstream
+}
+
+func newShell(t *testing.T, environ ...string) shell {
+	t.Helper()
+	u := newRawUpstream(t)
+	return shell{start(t, append([]string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
+		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_MAX_BODY=64KiB",
+	}, environ...)), u}
+}
+
+// patience is how long a row may take: only what is broken takes as long.
+const patience = 3 * time.Second
+
+func (s shell) dial(t *testing.T) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.app, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// run checks the rows one after another.
+func (s shell) run(t *testing.T, rows []shellRow) {
+	t.Helper()
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) { s.check(t, &row) })
+	}
+}
+
+func (s shell) check(t *testing.T, row *shellRow) {
+	s.begin(row.answer, row.early)
+	conn := s.dial(t)
+	go func() {
+		_, _ = io.WriteString(conn, row.send) // it may be refused while it is sent
+		if row.half {
+			_ = conn.CloseWrite()
+		}
+	}()
+	var whole lockedBuffer
+	in := bufio.NewReader(io.TeeReader(conn, &whole))
+	method, _, _ := strings.Cut(row.send, " ")
+	var statuses []int
+	read := func() error {
+		res, err := http.ReadResponse(in, &http.Request{Method: method})
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		statuses = append(statuses, res.StatusCode)
+		return err
+	}
+	var err error
+	for range row.answers {
+		if err = read(); err != nil {
+			break
+		}
+	}
+	last := whole.String()
+	if row.open && err == nil {
+		if _, err := io.WriteString(conn, "GET /errors/aborted HTTP/1.1\r\n"+hostLine+"X-Request-Id: next\r\n\r\n"); err != nil {
+			t.Error(err)
+		}
+		if err := read(); err != nil || !slices.Equal(statuses, append(slices.Clone(row.answers), 200)) || !strings.Contains(whole.String(), "X-Request-Id: next") {
+			t.Errorf("the next call on the connection: %v, statuses %v", err, statuses)
+		}
+		statuses = statuses[:len(statuses)-1]
+	} else if err == nil {
+		err = read()
+		for err == nil {
+			err = read()
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the connection stays open")
+		}
+	}
+	if !slices.Equal(statuses, row.answers) {
+		t.Errorf("statuses %v, want %v (%v)\n%s", statuses, row.answers, err, whole.String())
+	}
+	if !strings.Contains(last, row.says) || row.hides != "" && strings.Contains(whole.String(), row.hides) || strings.Contains(whole.String(), fakeToken) {
+		t.Errorf("answered, want %q in it and never %q:\n%s", row.says, row.hides, whole.String())
+	}
+	if got := s.requests(); !slices.Equal(got, row.upstream) {
+		t.Errorf("upstream got %d:\n%q\nwant %d:\n%q", len(got), got, len(row.upstream), row.upstream)
+	}
+}
+
+// reset reports whether a connection ended the hard way.
+func reset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
