@@ -130,7 +130,7 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 	if r.ContentLength > p.bodies.max {
 		return tooLarge()
 	}
-	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+	if enc := strings.Join(r.Header["Content-Encoding"], ", "); enc != "" && !strings.EqualFold(enc, "identity") {
 		return refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
 	}
 	r.Body = &patient{

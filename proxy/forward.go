@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,7 +118,9 @@ var (
 	notForwarded = []string{
 		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
 		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", // an answer is judged whole
-		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop", "X-Forwarded-Port", "X-Forwarded-Server",
+		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
+		// Our token is lent for the method and the path that were checked.
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
 	}
 	credentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
 	identity    = []string{"identity"}
@@ -130,6 +133,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	out.URL.Path, out.URL.RawPath = x.path, ""
 	out.URL.User, out.URL.Fragment = nil, ""
 	out.Host = ""
+	out.Trailer = nil // it could bring an Authorization behind ours
 
 	h := out.Header
 	delete(h, "Expect") // what it asks for has happened
@@ -137,6 +141,11 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	delete(h, "Upgrade") // Java offers h2c on every call; what is no WebSocket may be left unheard
 	for _, name := range notForwarded {
 		delete(h, name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			delete(h, name)
+		}
 	}
 	p.removeKeys(h)
 	if token := p.token(); token != "" {
