@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -76,7 +75,7 @@ func (u *rawUpstream) serve(conn net.Conn) {
 	in := bufio.NewReader(io.TeeReader(conn, &raw))
 	for done := 0; ; {
 		r, err := http.ReadRequest(in)
-		if errors.Is(err, io.EOF) && len(raw.String()) == done {
+		if err != nil && len(raw.String()) == done {
 			return
 		}
 		u.mu.Lock()
@@ -204,11 +203,22 @@ func (s shell) dial(t *testing.T) *net.TCPConn {
 func (s shell) run(t *testing.T, rows []shellRow) {
 	t.Helper()
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { s.check(t, &row) })
+		t.Run(clipped(row.name), func(t *testing.T) { s.check(t, &row) })
 	}
 }
 
-func (s shell) check(t *testing.T, row *shellRow) {
+// clipped is a name that can be read.
+func clipped(name string) string { return name[:min(len(name), 60)] }
+
+// check reports whether a row went as it says.
+func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
+	t.Helper()
+	wrong := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf(format, args...)
+		ok = false
+	}
+	ok = true
 	s.begin(row.answer, row.early)
 	conn := s.dial(t)
 	go func() {
@@ -239,10 +249,10 @@ func (s shell) check(t *testing.T, row *shellRow) {
 	last := whole.String()
 	if row.open && err == nil {
 		if _, err := io.WriteString(conn, "GET /errors/aborted HTTP/1.1\r\n"+hostLine+"X-Request-Id: next\r\n\r\n"); err != nil {
-			t.Error(err)
+			wrong("%v", err)
 		}
 		if err := read(); err != nil || !slices.Equal(statuses, append(slices.Clone(row.answers), 200)) || !strings.Contains(whole.String(), "X-Request-Id: next") {
-			t.Errorf("the next call on the connection: %v, statuses %v", err, statuses)
+			wrong("the next call on the connection: %v, statuses %v", err, statuses)
 		}
 		statuses = statuses[:len(statuses)-1]
 	} else if err == nil {
@@ -251,19 +261,17 @@ func (s shell) check(t *testing.T, row *shellRow) {
 			err = read()
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error("the connection stays open")
+			wrong("the connection stays open")
 		}
 	}
 	if !slices.Equal(statuses, row.answers) {
-		t.Errorf("statuses %v, want %v (%v)\n%s", statuses, row.answers, err, whole.String())
+		wrong("statuses %v, want %v (%v)\n%.500s", statuses, row.answers, err, whole.String())
 	}
 	if !strings.Contains(last, row.says) || row.hides != "" && strings.Contains(whole.String(), row.hides) || strings.Contains(whole.String(), fakeToken) {
-		t.Errorf("answered, want %q in it and never %q:\n%s", row.says, row.hides, whole.String())
+		wrong("answered, want %q in it and never %q:\n%.900s", row.says, row.hides, whole.String())
 	}
 	if got := s.requests(); !slices.Equal(got, row.upstream) {
-		t.Errorf("upstream got %d:\n%q\nwant %d:\n%q", len(got), got, len(row.upstream), row.upstream)
+		wrong("upstream got %d:\n%q\nwant %d:\n%q", len(got), got, len(row.upstream), row.upstream)
 	}
+	return ok
 }
-
-// reset reports whether a connection ended the hard way.
-func reset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
