@@ -66,7 +66,7 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 					}
 					got, err = io.ReadAll(io.LimitReader(res.Body, limit))
 					if wrong := judge(res, kind, id, got, err == nil && !leaves); wrong != "" {
-								t.Errorf("%s, %s: %s: %d %.100q", id, kind, wrong, res.StatusCode, got)
+						t.Errorf("%s, %s: %s: %d %.100q", id, kind, wrong, res.StatusCode, got)
 					}
 					cancel()
 					res.Body.Close()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -83,13 +84,15 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 				defer func() {
 					here.Close()
 					server.Close()
-					<-ended
+					if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+						t.Error(err)
+					}
 				}()
 				began := time.Now()
 				if err := here.SetDeadline(began.Add(time.Hour)); err != nil {
 					t.Fatal(err)
 				}
-				go io.WriteString(here, c.send) //nolint:errcheck // what is not read is the point
+				go io.WriteString(here, c.send)
 				in := bufio.NewReader(here)
 				res, err := http.ReadResponse(in, nil)
 				if err != nil {

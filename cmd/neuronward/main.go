@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"os"
 	"strings"
 )
@@ -19,8 +19,8 @@ const (
 )
 
 func main() {
-	// Only net/http writes to it, and what it writes quotes answers.
-	log.SetOutput(io.Discard)
+	// Only net/http writes to the default logger, and what it writes quotes answers.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -80,8 +80,10 @@ func TestShellFraming(t *testing.T) {
 		refused("CL beyond the limit", "Content-Length: 9223372036854775807\r\n", shellBody, 413),
 		{name: "CL with zeros", send: post(shellPath, "Content-Length: 0014\r\n", shellBody), answers: []int{200}, open: true, upstream: once},
 		refused("CL in two words", "Content-Length: 1 4\r\n", shellBody, 400),
-		{name: "body of a GET is not a request", send: "GET /ai/models/search HTTP/1.1\r\n" + hostLine + "Content-Length: 132\r\n\r\n" + smuggled + strings.Repeat(" ", 132-len(smuggled)),
-			answers: []int{200}, open: true, upstream: []string{s.request("GET", shellAI+"/models/search", "", "")}},
+		{
+			name: "body of a GET is not a request", send: "GET /ai/models/search HTTP/1.1\r\n" + hostLine + "Content-Length: 132\r\n\r\n" + smuggled + strings.Repeat(" ", 132-len(smuggled)),
+			answers: []int{200}, open: true, upstream: []string{s.request("GET", shellAI+"/models/search", "", "")},
+		},
 		{name: "no length is no body", send: post(shellPath, "", shellBody+"\r\n\r\n"), answers: []int{400, 400}},
 	})
 }

@@ -72,9 +72,11 @@ func TestShellTargets(t *testing.T) {
 		refused("POST /client/v4/user/tokens/verify HTTP/1.1", 404), refused("POST /ai/finetunes HTTP/1.1", 405), refused("GET /ai/run/../../../../user/tokens HTTP/1.1", 404),
 		refused("POST /run/@cf/x%0d%0aX-Evil:%201 HTTP/1.1", 404),
 
-		{name: "a model of line ends", send: post("/v1/chat/completions", "Content-Length: 52\r\n", `{"model":"a\r\nX-Evil: b\u0000","messages":[],"x":1}`), answers: []int{400}, open: true, hides: "X-Evil: b\r\n",
+		{
+			name: "a model of line ends", send: post("/v1/chat/completions", "Content-Length: 52\r\n", `{"model":"a\r\nX-Evil: b\u0000","messages":[],"x":1}`), answers: []int{400}, open: true, hides: "X-Evil: b\r\n",
 			answer: rawAnswer("400 Bad Request", "", `{"errors":[{"message":"No such model a\r\nX-Evil: b","code":5007}]}`), says: `"name":"no_such_model"`,
-			upstream: []string{s.posted(shellAI+"/v1/chat/completions", `{"model":"a\r\nX-Evil: b\u0000","messages":[],"x":1}`)}},
+			upstream: []string{s.posted(shellAI+"/v1/chat/completions", `{"model":"a\r\nX-Evil: b\u0000","messages":[],"x":1}`)},
+		},
 		{name: "a model not of text", send: post("/v1/chat/completions", "Content-Length: 14\r\n", `{"model":["x"]`), answers: []int{400}, open: true},
 		{name: "a model twice", send: post("/v1/chat/completions", "Content-Length: 40\r\n", `{"model":"a","model":"b","messages":[] } `[:40]), answers: []int{400}, open: true},
 	})
