@@ -17,6 +17,7 @@ import (
 // at, since Workers AI also fails with HTTP 200.
 func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
 	h := res.Header
+	withoutHops(h)
 	x.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
 	p.heard(x, h)
 	for name := range h {
@@ -207,4 +208,16 @@ func (b *passing) Close() error {
 		b.buf, b.ahead = nil, nil
 	}
 	return b.src.Close()
+}
+
+// withoutHops takes out what an answer's Connection header names: it was for this
+// proxy alone (RFC 9110, section 7.6.1). It comes before ours are set, which it
+// must not name.
+func withoutHops(h http.Header) {
+	for _, names := range h["Connection"] {
+		for name := range strings.SplitSeq(names, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	delete(h, "Connection")
 }

@@ -210,7 +210,6 @@ func exchangeOf(ctx context.Context) *exchange {
 // end closes the record: the time limit, the memory, one observation in each
 // series and one log line.
 func (p *Proxy) end(x *exchange) {
-	x.hurry()
 	x.watch.stop()
 	x.cancel(nil)
 	p.bodies.release(x.body)

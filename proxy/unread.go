@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"net/http"
-	"time"
 )
 
 // skip reads the body of a call that needs none: net/http would wait for it before
@@ -23,19 +22,6 @@ func skip(x *exchange, body io.Reader) error {
 		return unreadable(err)
 	}
 	return nil
-}
-
-// unreadPause is how long a caller may take to send what is left of a body that
-// nobody wants any more.
-const unreadPause = 5 * time.Second
-
-// hurry bounds what net/http waits for after a call: it reads what is left of a
-// short body before it sends the answer or closes the connection, and would do so
-// for as long as the caller likes.
-func (x *exchange) hurry() {
-	if x.body == nil && x.inbound.ContentLength != 0 {
-		_ = http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline(time.Now().Add(unreadPause))
-	}
 }
 
 // onceOnly reports whether nothing may be read from the connection after a

@@ -35,7 +35,10 @@ func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 // A body that nobody reads, and that does not come, holds neither the answer nor
 // the connection for longer than was promised.
 func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
-	const model = "/run/" + testModel
+	const (
+		model       = "/run/" + testModel
+		uploadPause = 30 * time.Second
+	)
 	for _, c := range []struct {
 		name, send string
 		status     int
@@ -44,7 +47,7 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 	}{
 		{
 			name: "refused", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 404, answered: unreadPause, closed: time.Second,
+			status: 404, answered: lingering, closed: time.Second,
 		},
 		{
 			name: "too large", send: "POST " + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
@@ -52,11 +55,11 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 		},
 		{
 			name: "refused before it was asked for", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
-			status: 404, answered: 0, closed: unreadPause + time.Second,
+			status: 404, answered: 0, closed: lingering + time.Second,
 		},
 		{
 			name: "of a call that needs none", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 400, answered: bodyPause + unreadPause, closed: time.Second,
+			status: 400, answered: uploadPause + lingering, closed: time.Second,
 		},
 		{
 			name: "of a call that needs none, too long", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
@@ -64,12 +67,13 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 		},
 		{
 			name: "needed", send: "POST " + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 400, answered: bodyPause + unreadPause, closed: time.Second,
+			status: 400, answered: uploadPause + lingering, closed: time.Second,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				config := testConfig(io.Discard)
+				config.UploadPause = uploadPause
 				config.Transport = inMemory{answerJSON(200, chatAnswer)}
 				p, err := New(config)
 				if err != nil {

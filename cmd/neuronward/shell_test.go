@@ -174,13 +174,13 @@ type shell struct {
 	*rawUpstream
 }
 
-func newShell(t *testing.T, environ ...string) shell {
+func newShell(t *testing.T) shell {
 	t.Helper()
 	u := newRawUpstream(t)
-	return shell{start(t, append([]string{
+	return shell{start(t, []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
-		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_MAX_BODY=64KiB",
-	}, environ...)), u}
+		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_MAX_BODY=64KiB",
+	}), u}
 }
 
 // patience is how long a row may take: only what is broken takes as long.
