@@ -53,8 +53,8 @@ type config struct {
 	Reconcile      wait       `env:"NEURONWARD_RECONCILE" envDefault:"5m" status:"later" doc:"how often the account's own figure is read; 0 never"`
 	AnalyticsToken credential `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" status:"later" doc:"reads the account's own figure; needs Account Analytics: Read"`
 
-	TLSCert string `env:"NEURONWARD_TLS_CERT" status:"refused" doc:"certificate of the app listener"`
-	TLSKey  string `env:"NEURONWARD_TLS_KEY" status:"refused" doc:"key of that certificate"`
+	TLSCert pemFile `env:"NEURONWARD_TLS_CERT" doc:"PEM file of the app listener's certificate, with what is needed of its chain; with it apps call https://. A change of the file is picked up"`
+	TLSKey  pemFile `env:"NEURONWARD_TLS_KEY" doc:"PEM file of that certificate's key"`
 
 	Drain     wait   `env:"NEURONWARD_DRAIN" envDefault:"30s" doc:"how long calls in flight may go on after SIGTERM"`
 	LogLevel  string `env:"NEURONWARD_LOG_LEVEL" envDefault:"info" choices:"debug|info|warn|error" doc:"the quietest line that is logged"`

@@ -99,7 +99,9 @@ func demo(ctx context.Context, in *invocation) int {
 	return in.serve(ctx, log, l, func(c *proxy.Config) {
 		c.Token = func() string { return demoToken }
 		c.Simulate = true
-	}, func(at endpoints) { fmt.Fprint(in.stdout, demoCalls(at, l.config.QuotaMode != modeOff)) })
+	}, func(at endpoints) {
+		fmt.Fprint(in.stdout, demoCalls(l.config.scheme(), at, l.config.QuotaMode != modeOff))
+	})
 }
 
 // demoWorkersAI is the simulated account: what it allows depends on its plan, as with a real one.
@@ -111,9 +113,14 @@ func demoWorkersAI(plan string) workersai.Options {
 	return o
 }
 
-// demoCalls are calls to copy and paste, in at most textWidth columns. guarded says that neurons are kept count of.
-func demoCalls(at endpoints, guarded bool) string {
-	app, metrics, guard := "http://"+callable(at.app), "", ""
+// demoCalls are calls to copy and paste, in at most textWidth columns, to apps of this scheme. guarded says that neurons are
+// kept count of.
+func demoCalls(scheme string, at endpoints, guarded bool) string {
+	base, metrics, guard := scheme+"://"+callable(at.app), "", ""
+	app := base
+	if scheme == "https" { // its certificate names another host, if curl trusts it at all
+		app = "-k " + base
+	}
 	if guarded {
 		guard = `
 A call that is refused before Workers AI sees it: it may cost more neurons than
@@ -140,12 +147,12 @@ What was spent (neuronward usage --addr %[1]s shows it for people):
 `, callable(at.admin))
 		}
 	}
-	return strings.NewReplacer("{guard}", strings.NewReplacer("{app}", app, "{dear}", demoDear).Replace(guard), "{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
+	return strings.NewReplacer("{guard}", strings.NewReplacer("{app}", app, "{dear}", demoDear).Replace(guard), "{base}", base, "{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
 neuronward demo: a simulated Workers AI, no account needed. Ctrl-C ends it.
 
 Base URL for an OpenAI client (any key will do):
 
-  {app}/v1
+  {base}/v1
 
 A chat:
 

@@ -71,9 +71,14 @@ func ending(ctx context.Context, c *config) bool {
 			return true
 		}
 	}
-	_, body, err := ask(ctx, "http://"+callable(string(c.Listen))+"/errors", most)
-	f, ok := normalize.Parse(body)
-	return err == nil && ok && f.Code == normalize.ShuttingDown
+	// Whether the other one has a certificate says nothing of us.
+	for _, scheme := range []string{"http", "https"} {
+		_, body, err := ask(ctx, scheme+"://"+callable(string(c.Listen))+"/errors", most)
+		if f, ok := normalize.Parse(body); err == nil && ok && f.Code == normalize.ShuttingDown {
+			return true
+		}
+	}
+	return false
 }
 
 // bind binds both addresses; its error names each variable whose address is not to be had.

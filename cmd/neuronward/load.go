@@ -28,6 +28,8 @@ type loader struct {
 	mistakes []mistake
 	warnings []string
 	config   config
+
+	certificate *certificate // of the app listener; nil: it is plain
 }
 
 // load reads environ and the files of secrets and clients that it names. The mistakes are all that there are, in the table's order; the
@@ -45,6 +47,7 @@ func load(environ map[string]string, red *redactor) *loader {
 	l.parse()
 	l.readSecrets(red)
 	l.readClients()
+	l.readCertificate()
 	for _, v := range l.vars {
 		l.checkOne(v)
 	}

@@ -302,7 +302,7 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 func TestDemoCallsWork(t *testing.T) {
 	p := start(t, []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id", "NEURONWARD_UPSTREAM=http://192.0.2.1", "NEURONWARD_API=http://192.0.2.1"}, "demo")
 	at := endpoints{strings.TrimPrefix(p.app, "http://"), strings.TrimPrefix(p.admin, "http://")}
-	printed := demoCalls(at, true)
+	printed := demoCalls("http", at, true)
 	for line := range strings.SplitSeq(printed, "\n") {
 		if len(line) > textWidth {
 			t.Errorf("wider than %d columns: %s", textWidth, line)

@@ -88,8 +88,8 @@ type secretFile struct {
 	red     *redactor
 	value   atomic.Pointer[string]
 	regular bool
-	loose   fs.FileMode // the permissions that were warned about
-	trouble string      // the trouble that was warned about
+	loose   loose
+	trouble string // the trouble that was warned about
 }
 
 // A secretChange is what one look at a secret file found.
@@ -101,40 +101,59 @@ type secretChange struct {
 // read looks at the file. An error leaves the last good value.
 func (f *secretFile) read() (secretChange, error) {
 	var change secretChange
-	// The whole file is read each time: it is small, and times and sizes do not show every change.
-	file, err := os.Open(f.path)
+	text, mode, err := readSmall(f.path, "the token")
 	if err != nil {
-		return change, unreadable(err)
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	info, err := file.Stat()
-	if err != nil {
-		return change, unreadable(err)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
-	switch {
-	case info.IsDir():
-		return change, fmt.Errorf("%s is a directory; name the file in it", f.path)
-	case err != nil:
-		return change, unreadable(err)
-	case len(text) > maxSecret:
-		return change, fmt.Errorf("%s is larger than %d KiB; name a file that holds the token alone", f.path, maxSecret>>10)
+		return change, err
 	}
 	value, err := secretText(text)
 	if err != nil {
 		return change, fmt.Errorf("%s %w", f.path, err)
 	}
-	f.regular = info.Mode().IsRegular()
-	if loose := info.Mode().Perm() & 0o044; f.regular && loose != 0 && loose != f.loose {
-		change.warnings = append(change.warnings, fmt.Sprintf("%s can be read by others (mode %04o); chmod 600 it", f.path, info.Mode().Perm()))
-	}
-	f.loose = info.Mode().Perm() & 0o044
+	f.regular = mode.IsRegular()
+	change.warnings = f.loose.look(f.path, mode)
 	if old := f.value.Load(); old == nil || *old != value {
 		f.red.Add(value)
 		f.value.Store(&value)
 		change.rotated = true
 	}
 	return change, nil
+}
+
+// loose are the permissions of a secret file that others have. The zero value has none.
+type loose fs.FileMode
+
+// look notes the permissions of the file at path; what it returns is worth a warning, once.
+func (l *loose) look(path string, mode fs.FileMode) (warnings []string) {
+	now := loose(mode.Perm() & 0o044)
+	if mode.IsRegular() && now != 0 && now != *l {
+		warnings = append(warnings, fmt.Sprintf("%s can be read by others (mode %04o); chmod 600 it", path, mode.Perm()))
+	}
+	*l = now
+	return warnings
+}
+
+// readSmall returns what the file at path holds, which should be content alone, and its mode. The whole file is read each
+// time: it is small, and times and sizes do not show every change.
+func readSmall(path, content string) ([]byte, fs.FileMode, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, unreadable(err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, unreadable(err)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	switch {
+	case info.IsDir():
+		return nil, 0, fmt.Errorf("%s is a directory; name the file in it", path)
+	case err != nil:
+		return nil, 0, unreadable(err)
+	case len(text) > maxSecret:
+		return nil, 0, fmt.Errorf("%s is larger than %d KiB; name a file that holds %s alone", path, maxSecret>>10, content)
+	}
+	return text, info.Mode(), nil
 }
 
 // unreadable words what the operating system said about a file, which names the path.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -89,8 +88,14 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	}
 	b := thisBuild()
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	if l.certificate != nil {
+		m.WatchCertificate(l.certificate.state)
+		go l.certificate.watch(watching, log)
+	}
 	meanwhile := &standby{ln: ln, log: log}
-	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, c, m, other) })
+	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, l, m, other) })
 	meanwhile.end()
 	opened()
 	if err != nil {
@@ -108,27 +113,22 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
 	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken})
 	c.ClientsFile.watch(watching, log, m, again)
 
 	s := &server{
 		log:   log,
 		calls: p,
-		app:   newHTTPServer(p, log),
+		app:   newAppServer(p, log, l.certificate),
 		drain: c.Drain,
 		ln:    ln,
 	}
 	s.app.BaseContext = p.BaseContext
-	s.app.Protocols = new(http.Protocols)
-	s.app.Protocols.SetHTTP1(true)
-	s.app.Protocols.SetUnencryptedHTTP2(true)
 	if ln.admin != nil {
 		s.admin = newHTTPServer(in.admin(l, n, p, m).handler(), log)
 	}
 	at := ln.endpoints()
-	log.Info("listening", "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
+	log.Info("listening", "scheme", c.scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	started(at)
 	err = errors.Join(s.run(ctx, signals), n.close(cutGrace, log))
 	log.Info("ended")

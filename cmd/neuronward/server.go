@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -43,11 +45,33 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2, over TLS with a certificate and plain without one.
+func newAppServer(h http.Handler, log *slog.Logger, cert *certificate) *http.Server {
+	s := newHTTPServer(h, log)
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	if cert == nil {
+		s.Protocols.SetUnencryptedHTTP2(true)
+		return s
+	}
+	s.Protocols.SetHTTP2(true)
+	s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.present}
+	return s
+}
+
+// serveOn serves ln, over TLS if s is made for it.
+func serveOn(s *http.Server, ln net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(ln, "", "")
+	}
+	return s.Serve(ln)
+}
+
 // run serves until ctx ends, a signal comes or a listener fails, and then drains. The error is what a listener failed with,
 // or that a second signal cut the calls in flight.
 func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
-	go func() { failed <- s.app.Serve(s.ln.app) }()
+	go func() { failed <- serveOn(s.app, s.ln.app) }()
 	if s.admin != nil {
 		go func() { failed <- s.admin.Serve(s.ln.admin) }()
 	}

@@ -32,18 +32,17 @@ type deadliner interface{ SetDeadline(time.Time) error }
 func (l lent) Close() error { return l.Listener.(deadliner).SetDeadline(time.Unix(1, 0)) }
 
 // serve begins to answer.
-func (s *standby) serve(app, admin http.Handler) {
+func (s *standby) serve(app, admin *http.Server) {
 	for _, at := range []struct {
-		ln      net.Listener
-		handler http.Handler
+		ln     net.Listener
+		server *http.Server
 	}{{s.ln.app, app}, {s.ln.admin, admin}} {
 		if at.ln == nil {
 			continue
 		}
-		server := newHTTPServer(at.handler, s.log)
-		s.servers = append(s.servers, server)
+		s.servers = append(s.servers, at.server)
 		s.running.Go(func() {
-			if err := server.Serve(lent{at.ln}); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(at.server, lent{at.ln}); !errors.Is(err, http.ErrServerClosed) {
 				s.log.Error("a listener failed", "error", err)
 			}
 		})
@@ -71,8 +70,8 @@ func (s *standby) end() {
 }
 
 // standIn says that the process waits for another one, whose id is other, to let the store go, and answers meanwhile.
-func (in *invocation) standIn(s *standby, c *config, m *metrics.Metrics, other string) {
-	at := s.ln.endpoints()
+func (in *invocation) standIn(s *standby, l *loader, m *metrics.Metrics, other string) {
+	c, at := &l.config, s.ln.endpoints()
 	s.log.Warn("waiting for the store: another process has it; until it lets go this one is not ready and refuses calls",
 		"store", string(c.Store), "process", other, "patience", c.patience().String(), "listen", at.app, "admin_listen", at.admin)
 	a := admin{
@@ -84,6 +83,6 @@ func (in *invocation) standIn(s *standby, c *config, m *metrics.Metrics, other s
 	settings := proxyConfig(c, &neurons{}, s.log, m)
 	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
 	if p, err := proxy.New(settings); err == nil { // else serve will say why
-		s.serve(p, a.waiting())
+		s.serve(newAppServer(p, s.log, l.certificate), newHTTPServer(a.waiting(), s.log))
 	}
 }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+)
+
+const (
+	tlsCertName = "NEURONWARD_TLS_CERT"
+	tlsKeyName  = "NEURONWARD_TLS_KEY"
+)
+
+// pemFile is the path of a PEM file.
+type pemFile string
+
+// UnmarshalText refuses what stands in a PEM file, so that a key is not shown as a path.
+func (f *pemFile) UnmarshalText(text []byte) error {
+	if bytes.Contains(text, []byte("-----")) || bytes.ContainsAny(text, "\r\n\x00") {
+		return errors.New("is not a path; put the PEM text into a file and name that")
+	}
+	*f = pemFile(text)
+	return nil
+}
+
+// scheme is what the URLs of the app listener begin with.
+func (c *config) scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// A certificate is what the app listener presents, from two files that may change at any time: the last good pair stays in
+// use until both hold another one. A resumed TLS session presents none and goes on.
+type certificate struct {
+	certPath, keyPath string
+
+	current atomic.Pointer[loadedPair]
+	stale   atomic.Bool // the files hold something else, which cannot be used
+
+	// Only for the goroutine that looks at the files.
+	regular    bool
+	used, seen sight
+	loose      loose
+	trouble    string // what was warned about
+	expired    bool   // it was told of the pair in use
+}
+
+// A loadedPair is a certificate with its key, and since when it is in use.
+type loadedPair struct {
+	tls.Certificate
+	since time.Time
+}
+
+// A sight is what one look at the files found.
+type sight struct {
+	cert, key [sha256.Size]byte
+	trouble   string // why they could not be read
+}
+
+// pemPair is the text of both files.
+type pemPair struct{ cert, key []byte }
+
+func (p pemPair) sight() sight { return sight{cert: sha256.Sum256(p.cert), key: sha256.Sum256(p.key)} }
+
+// readCertificate reads the pair that the app listener begins with.
+func (l *loader) readCertificate() {
+	c := &l.config
+	switch {
+	case l.wrong(tlsCertName) || l.wrong(tlsKeyName) || c.TLSCert == "" && c.TLSKey == "":
+		return
+	case c.TLSKey == "":
+		l.mistake(tlsKeyName, "is not set, but %s is; set both, or neither to listen without TLS", tlsCertName)
+		return
+	case c.TLSCert == "":
+		l.mistake(tlsCertName, "is not set, but %s is; set both, or neither to listen without TLS", tlsKeyName)
+		return
+	}
+	cert := &certificate{certPath: string(c.TLSCert), keyPath: string(c.TLSKey)}
+	pair, warnings, errs := cert.read()
+	for _, w := range warnings {
+		l.warnings = append(l.warnings, tlsKeyName+": "+w)
+	}
+	for i, name := range []string{tlsCertName, tlsKeyName} {
+		if errs[i] != nil {
+			l.mistake(name, "%v", errs[i])
+		}
+	}
+	if errors.Join(errs[:]...) != nil {
+		return
+	}
+	if err := cert.adopt(pair, time.Now()); err != nil {
+		l.mistake(tlsCertName, "%v", err)
+		return
+	}
+	l.certificate = cert
+}
+
+// read reads both files; the errors are in their order.
+func (c *certificate) read() (pair pemPair, warnings []string, errs [2]error) {
+	cert, certMode, err := readSmall(c.certPath, "the certificate and its chain")
+	errs[0] = err
+	key, keyMode, err := readSmall(c.keyPath, "the key")
+	if errs[1] = err; err == nil {
+		warnings = c.loose.look(c.keyPath, keyMode)
+	}
+	c.regular = certMode.IsRegular() && keyMode.IsRegular()
+	return pemPair{cert, key}, warnings, errs
+}
+
+// adopt takes pair into use if it can be at this time; the error names no part of a file's content.
+func (c *certificate) adopt(pair pemPair, now time.Time) error {
+	got, err := tls.X509KeyPair(pair.cert, pair.key)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s and %s are no pair (%w); name a PEM certificate and the key that belongs to it", c.certPath, c.keyPath, err)
+	case cutOff(pair.cert):
+		return fmt.Errorf("%s ends in the middle of a certificate; write it whole", c.certPath)
+	case now.After(got.Leaf.NotAfter):
+		return fmt.Errorf("%s has expired (%s); renew it", c.certPath, got.Leaf.NotAfter.Format(time.RFC3339))
+	case now.Before(got.Leaf.NotBefore):
+		return fmt.Errorf("%s is not valid before %s; check the clock, or wait", c.certPath, got.Leaf.NotBefore.Format(time.RFC3339))
+	}
+	c.used, c.expired = pair.sight(), false
+	c.seen = c.used
+	c.current.Store(&loadedPair{got, now})
+	return nil
+}
+
+// cutOff reports whether text ends before its last PEM block does. Its pair may be good, without the chain.
+func cutOff(text []byte) bool {
+	for {
+		block, rest := pem.Decode(text)
+		if block == nil {
+			return bytes.Contains(text, []byte("-----"))
+		}
+		text = rest
+	}
+}
+
+// present is tls.Config's GetCertificate.
+func (c *certificate) present(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return &c.current.Load().Certificate, nil
+}
+
+// state is what the gauges show.
+func (c *certificate) state() metrics.Certificate {
+	pair := c.current.Load()
+	return metrics.Certificate{ExpiresAt: pair.Leaf.NotAfter, LoadedAt: pair.since, Stale: c.stale.Load()}
+}
+
+// watch follows the files until ctx ends. What changes is logged.
+func (c *certificate) watch(ctx context.Context, log *slog.Logger) {
+	if !c.regular { // a pipe can be read once only
+		return
+	}
+	tick := time.NewTicker(secretPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			c.look(now, log)
+		}
+	}
+}
+
+// look reads the files once more. They cannot be replaced in one step: what is new counts once two looks agree on it.
+func (c *certificate) look(now time.Time, log *slog.Logger) {
+	pair, warnings, errs := c.read()
+	for _, w := range warnings {
+		log.Warn("the key file is not safe", "variable", tlsKeyName, "reason", w)
+	}
+	if leaf := c.current.Load().Leaf; now.After(leaf.NotAfter) && !c.expired {
+		c.expired = true
+		log.Error("the certificate in use has expired: callers refuse it", "variable", tlsCertName, "not_after", leaf.NotAfter)
+	}
+	saw, err := pair.sight(), errors.Join(errs[:]...)
+	if err != nil {
+		saw = sight{trouble: err.Error()}
+	}
+	settled := saw == c.seen
+	c.seen = saw
+	switch {
+	case saw == c.used:
+		c.mended(log)
+		return
+	case !settled:
+		return
+	case err == nil:
+		err = c.adopt(pair, now)
+	}
+	if err != nil {
+		c.stale.Store(true)
+		if c.trouble != err.Error() {
+			c.trouble = err.Error()
+			log.Warn("the certificate files are unusable; the last good pair stays in use", "reason", c.trouble)
+		}
+		return
+	}
+	c.mended(log)
+	leaf := c.current.Load().Leaf
+	log.Info("the certificate has changed; new connections get it", "variable", tlsCertName, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
+}
+
+// mended notes that the files hold what is in use.
+func (c *certificate) mended(log *slog.Logger) {
+	c.stale.Store(false)
+	if c.trouble != "" {
+		c.trouble = ""
+		log.Info("the certificate files are usable again")
+	}
+}
