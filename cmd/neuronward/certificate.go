@@ -18,6 +18,9 @@ import (
 const (
 	tlsCertName = "NEURONWARD_TLS_CERT"
 	tlsKeyName  = "NEURONWARD_TLS_KEY"
+
+	// settling is how long changed files must stay as they are: two files cannot be replaced in one step.
+	settling = 100 * time.Millisecond
 )
 
 // pemFile is the path of a PEM file.
@@ -164,20 +167,24 @@ func (c *certificate) watch(ctx context.Context, log *slog.Logger) {
 	if !c.regular { // a pipe can be read once only
 		return
 	}
-	tick := time.NewTicker(secretPoll)
-	defer tick.Stop()
+	next := time.NewTimer(secretPoll)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			c.look(now, log)
+		case now := <-next.C:
+			if c.look(now, log) {
+				next.Reset(secretPoll)
+			} else {
+				next.Reset(settling)
+			}
 		}
 	}
 }
 
-// look reads the files once more. They cannot be replaced in one step: what is new counts once two looks agree on it.
-func (c *certificate) look(now time.Time, log *slog.Logger) {
+// look reads the files once more. What is new counts once two looks agree on it: false asks for the second.
+func (c *certificate) look(now time.Time, log *slog.Logger) (settled bool) {
 	pair, warnings, errs := c.read()
 	for _, w := range warnings {
 		log.Warn("the key file is not safe", "variable", tlsKeyName, "reason", w)
@@ -190,14 +197,14 @@ func (c *certificate) look(now time.Time, log *slog.Logger) {
 	if err != nil {
 		saw = sight{trouble: err.Error()}
 	}
-	settled := saw == c.seen
+	settled = saw == c.seen || saw == c.used
 	c.seen = saw
 	switch {
 	case saw == c.used:
 		c.mended(log)
-		return
+		return true
 	case !settled:
-		return
+		return false
 	case err == nil:
 		err = c.adopt(pair, now)
 	}
@@ -207,11 +214,12 @@ func (c *certificate) look(now time.Time, log *slog.Logger) {
 			c.trouble = err.Error()
 			log.Warn("the certificate files are unusable; the last good pair stays in use", "reason", c.trouble)
 		}
-		return
+		return true
 	}
 	c.mended(log)
 	leaf := c.current.Load().Leaf
 	log.Info("the certificate has changed; new connections get it", "variable", tlsCertName, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
+	return true
 }
 
 // mended notes that the files hold what is in use.

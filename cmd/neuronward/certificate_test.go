@@ -233,12 +233,12 @@ func TestCertificateFilesThatAreGone(t *testing.T) {
 	})
 }
 
-// Between two writes the files are no pair: whoever renews them is not warned of what is over half a second later.
+// Between two writes the files are no pair: whoever renews them is not warned of what is over at the next look.
 func TestCertificateThatIsBeingWritten(t *testing.T) {
 	watchPair(t, func(r *renewal, _ pemPair) {
 		next := newPair(r.t, 2, time.Now())
 		r.write(r.pairFiles.cert, next.cert)
-		time.Sleep(secretPoll)
+		time.Sleep(secretPoll + settling/2) // one look has seen it
 		synctest.Wait()
 		r.write(r.key, next.key)
 		r.want(2, false)

@@ -41,7 +41,7 @@ func start(t *testing.T, environ []string, args ...string) *process {
 func (p *process) listening() {
 	p.t.Helper()
 	at := p.await("listening")
-	p.app, p.admin = "http://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
+	p.app, p.admin = at["scheme"].(string)+"://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
 }
 
 // launch is start without the wait.

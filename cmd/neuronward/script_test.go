@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// curl does -s, -N, -i, -H and -d.
+// curl does -s, -N, -i, -k, -H and -d.
 func curl() {
 	if err := transfer(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "curl:", err)
@@ -46,7 +47,7 @@ func curl() {
 func transfer(args []string, out io.Writer) error {
 	header := http.Header{}
 	var data, url string
-	var include bool
+	var include, insecure bool
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -59,8 +60,8 @@ func transfer(args []string, out io.Writer) error {
 			// As curl does without a Content-Type: it claims to send a form.
 			data, args = strings.ReplaceAll(args[0], "\n", ""), args[1:]
 			header.Set("Content-Type", "application/x-www-form-urlencoded")
-		case strings.HasPrefix(arg, "-") && strings.Trim(arg, "-siN") == "":
-			include = include || strings.Contains(arg, "i")
+		case strings.HasPrefix(arg, "-") && strings.Trim(arg, "-siNk") == "":
+			include, insecure = include || strings.Contains(arg, "i"), insecure || strings.Contains(arg, "k")
 		case !strings.HasPrefix(arg, "-") && url == "":
 			url = arg
 		default:
@@ -76,7 +77,8 @@ func transfer(args []string, out io.Writer) error {
 		return err
 	}
 	r.Header = header
-	resp, err := http.DefaultClient.Do(r)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: insecure}}}
+	resp, err := client.Do(r)
 	if err != nil {
 		return err
 	}

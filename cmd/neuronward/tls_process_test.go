@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// trust returns a pool of these certificates.
+func trust(t *testing.T, pairs ...pemPair) *x509.CertPool {
+	t.Helper()
+	pool := x509.NewCertPool()
+	for _, p := range pairs {
+		if !pool.AppendCertsFromPEM(p.cert) {
+			t.Fatal("no certificate")
+		}
+	}
+	return pool
+}
+
+// presented returns the serial number of the certificate that a new connection gets.
+func (p *process) presented(pool *x509.CertPool) int64 {
+	p.t.Helper()
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(p.app, "https://"), &tls.Config{RootCAs: pool})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+// A tlsCaller makes calls and now and then a new connection for them.
+type tlsCaller struct {
+	http.Client
+	url                   string
+	calls, fresh, resumed int
+	serials               map[int64]bool // of the certificates that it was shown
+}
+
+// newTLSCaller returns a caller that speaks HTTP/2 or not, and resumes TLS sessions or not.
+func newTLSCaller(p *process, pool *x509.CertPool, http2, resume bool) *tlsCaller {
+	config := &tls.Config{RootCAs: pool}
+	if resume {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	return &tlsCaller{
+		Client: http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: http2}},
+		url:    p.app + "/v1/chat/completions", serials: map[int64]bool{},
+	}
+}
+
+// call makes one call, every other one a stream, and reports what failed.
+func (c *tlsCaller) call() error {
+	c.calls++
+	if c.calls%3 == 0 {
+		c.CloseIdleConnections()
+		c.fresh++
+	}
+	body, end := streamCall, "data: [DONE]\n\n"
+	if c.calls%2 == 0 {
+		body, end = strings.Replace(streamCall, `"stream":true`, `"stream":false`, 1), "}"
+	}
+	resp, err := c.Post(c.url, "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	c.serials[resp.TLS.PeerCertificates[0].SerialNumber.Int64()] = true
+	if resp.TLS.DidResume {
+		c.resumed++
+	}
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && (resp.StatusCode != http.StatusOK || !strings.HasSuffix(string(answer), end)) {
+		err = fmt.Errorf("%d %.300q", resp.StatusCode, answer)
+	}
+	return err
+}
+
+// Renewing the certificate costs no call: 32 callers, half of them over HTTP/2, while good and broken pairs come and go.
+func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
+	const callers, swaps = 32, 24
+	pairs := make([]pemPair, swaps+1)
+	for i := range pairs {
+		pairs[i] = newPair(t, int64(i), time.Now())
+	}
+	stranger := newPair(t, 99, time.Now())
+	pool := trust(t, pairs...)
+	files := newPairFiles(t, pairs[0])
+	p := start(t, append(files.environ(), "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_LOG_LEVEL=debug"), "demo")
+
+	var ended atomic.Bool
+	var running sync.WaitGroup
+	all := make([]*tlsCaller, callers)
+	for i := range all {
+		all[i] = newTLSCaller(p, pool, i%2 == 0, i%4 < 2)
+		running.Go(func() {
+			for !ended.Load() {
+				if err := all[i].call(); err != nil {
+					t.Errorf("caller %d, call %d: %v", i, all[i].calls, err)
+					return
+				}
+			}
+		})
+	}
+	shown := int64(0)
+	for i := 1; i <= swaps; i++ {
+		success := "1"
+		if next := pairs[i]; i%4 != 0 {
+			files.put(next)
+			shown = int64(i)
+			if said := p.await("the certificate has changed"); said["serial"] != strconv.FormatInt(shown, 16) {
+				t.Errorf("swap %d: %v", i, said)
+			}
+		} else {
+			broken := []pemPair{{pairs[i-1].cert, stranger.key}, {pairs[i-1].cert[:200], next.key}, {}, newPair(t, 98, time.Now().Add(-48*time.Hour))}
+			files.put(broken[i/4%len(broken)])
+			p.await("the certificate files are unusable")
+			success = "0"
+		}
+		if got := p.presented(pool); got != shown {
+			t.Errorf("after swap %d a new connection is shown certificate %d, want %d", i, got, shown)
+		}
+		if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, "\nneuronward_tls_reload_success "+success+"\n") {
+			t.Errorf("after swap %d neuronward_tls_reload_success is not %s", i, success)
+		}
+	}
+	ended.Store(true)
+	running.Wait()
+
+	calls, fresh, resumed, seen := 0, 0, 0, map[int64]bool{}
+	for i, c := range all {
+		calls, fresh, resumed = calls+c.calls, fresh+c.fresh, resumed+c.resumed
+		for serial := range c.serials {
+			seen[serial] = true
+		}
+		if c.calls < 3 {
+			t.Errorf("caller %d made %d calls", i, c.calls)
+		}
+		c.CloseIdleConnections()
+	}
+	if len(seen) < swaps/2 || resumed == 0 {
+		t.Errorf("the callers saw %d certificates and resumed %d sessions: that was no load", len(seen), resumed)
+	}
+	t.Logf("%d swaps, %d of them broken; %d calls over at least %d connections saw %d certificates; %d answers in resumed sessions", swaps, swaps/4, calls, fresh, len(seen), resumed)
+
+	told := p.log.String()
+	for _, path := range []string{"/", "/status", "/metrics"} {
+		_, body := p.get(p.admin + path)
+		told += body
+	}
+	p.stop()
+	for i, pair := range append(pairs, stranger) {
+		if showsKey(told+p.log.String()+p.out.String(), pair) {
+			t.Errorf("key %d was shown", i)
+		}
+	}
+	if n := strings.Count(p.log.String(), "TLS handshake error"); n > 0 {
+		t.Errorf("%d handshakes failed:\n%s", n, p.log.String())
+	}
+}
+
+func TestProcessWithACertificate(t *testing.T) {
+	pair := newPair(t, 7, time.Now())
+	pool := trust(t, pair)
+	p := start(t, append(costly(t, newPairFiles(t, pair).environ()...), "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0"))
+	addr := strings.TrimPrefix(p.app, "https://")
+
+	for name, c := range map[string]struct {
+		offer []string
+		most  uint16
+		proto string
+		fails bool
+	}{
+		"HTTP/2":               {offer: []string{"h2", "http/1.1"}, proto: "h2"},
+		"HTTP/1.1":             {offer: []string{"http/1.1"}, proto: "http/1.1"},
+		"no word of protocols": {},
+		"TLS 1.2":              {offer: []string{"h2"}, most: tls.VersionTLS12, proto: "h2"},
+		"TLS 1.1":              {most: tls.VersionTLS11, fails: true},
+	} {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.most})
+		if c.fails != (err != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			if got := conn.ConnectionState().NegotiatedProtocol; got != c.proto {
+				t.Errorf("%s: %q was agreed on", name, got)
+			}
+			conn.Close()
+		}
+	}
+	if status, body := p.get("http://" + addr + "/errors"); status != http.StatusBadRequest || body != "Client sent an HTTP request to an HTTPS server.\n" {
+		t.Errorf("a plain request: %d %q", status, body)
+	}
+	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, "\nneuronward_tls_certificate_expiry_timestamp_seconds 1") {
+		t.Error("no gauge of the certificate's end")
+	}
+	if _, page := p.get(p.admin + "/status"); showsKey(page, pair) || !strings.Contains(page, `"variable": "NEURONWARD_TLS_KEY"`) {
+		t.Errorf("status: %s", page)
+	}
+
+	before := strings.Count(p.log.String(), "TLS handshake error")
+	var out bytes.Buffer
+	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, tlsCertName + "=/not/read/here"}, strings.NewReader(""), &out, &out)
+	if code != exitDone || !strings.Contains(out.String(), addr+" accepts connections") {
+		t.Errorf("healthcheck: exit %d, %s", code, out.String())
+	}
+	p.stop()
+	if n := strings.Count(p.log.String(), "TLS handshake error"); n != before {
+		t.Errorf("the health check failed its handshake:\n%s", p.log.String())
+	}
+}
+
+// A process that takes over from one with a certificate sees that it is ending, also without its admin listener, and answers
+// over TLS while it waits.
+func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
+	pair := newPair(t, 7, time.Now())
+	environ, release := slowUpstream(t)
+	environ = append(environ, newPairFiles(t, pair).environ()...)
+	environ = append(environ, "XDG_STATE_HOME="+t.TempDir(), "NEURONWARD_DRAIN=1h")
+	first := start(t, append(environ, "NEURONWARD_ADMIN_LISTEN="))
+	client := newTLSCaller(first, trust(t, pair), true, false)
+	resp, err := client.Post(client.url, "application/json", strings.NewReader(streamCall))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadFull(resp.Body, make([]byte, len(chunk))); err != nil {
+		t.Fatal(err)
+	}
+
+	beside := launch(t, environ)
+	at := beside.await("waiting for the store")
+	refused, err := client.Post("https://"+at["listen"].(string)+"/v1/chat/completions", "application/json", strings.NewReader(streamCall))
+	if err != nil || refused.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one that waits for the store: %v, %v", refused, err)
+	} else {
+		refused.Body.Close()
+	}
+	beside.signal()
+	beside.exit()
+
+	first.signal()
+	first.await("draining")
+	next := launch(t, append(environ, "NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+strings.TrimPrefix(first.app, "https://")))
+	next.await("waiting for the addresses")
+	close(release)
+	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != lastChunk {
+		t.Errorf("the rest of the stream is %q, %v", rest, err)
+	}
+	if code := first.exit(); code != exitDone {
+		t.Errorf("the first: exit %d", code)
+	}
+	next.listening()
+	next.stop()
+}
+
+// The calls that demo prints work with a certificate, too.
+func TestDemoCallsWorkOverTLS(t *testing.T) {
+	p := start(t, newPairFiles(t, newPair(t, 7, time.Now())).environ(), "demo")
+	printed := demoCalls("https", endpoints{strings.TrimPrefix(p.app, "https://"), strings.TrimPrefix(p.admin, "http://")}, true)
+	ran := 0
+	for part := range strings.SplitSeq(printed, "\n\n") {
+		if !strings.HasPrefix(part, "  curl ") {
+			continue
+		}
+		ran++
+		if out, err := exec.Command("sh", "-c", part).CombinedOutput(); err != nil || len(out) == 0 {
+			t.Errorf("%s\n\nprinted %s\n%v", part, out, err)
+		}
+	}
+	for line := range strings.SplitSeq(printed, "\n") {
+		if len(line) > textWidth {
+			t.Errorf("wider than %d columns: %s", textWidth, line)
+		}
+	}
+	if ran != 8 || !strings.Contains(printed, "  https://127.0.0.1:") {
+		t.Errorf("%d calls:\n%s", ran, printed)
+	}
+	p.stop()
+	if p.out.String() != printed {
+		t.Errorf("demo printed\n%s\nwant\n%s", p.out.String(), printed)
+	}
+}
