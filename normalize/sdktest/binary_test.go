@@ -58,6 +58,7 @@ func start(t *testing.T, bin, command string, environ ...string) *process {
 			p.stderr.Write(append(s.Bytes(), '\n'))
 			var line struct {
 				Message   string `json:"msg"`
+				Scheme    string `json:"scheme"`
 				Listen    string `json:"listen"`
 				RequestID string `json:"request_id"`
 				Route     string `json:"route"`
@@ -67,7 +68,7 @@ func start(t *testing.T, bin, command string, environ ...string) *process {
 			}
 			switch {
 			case line.Message == "listening":
-				listening <- "http://" + line.Listen
+				listening <- line.Scheme + "://" + line.Listen
 			case line.Route != "": // the one line of a call, however it ended
 				p.calls[line.RequestID]++
 			}
