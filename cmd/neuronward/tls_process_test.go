@@ -266,7 +266,7 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 
 // The calls that demo prints work with a certificate, too.
 func TestDemoCallsWorkOverTLS(t *testing.T) {
-	p := start(t, newPairFiles(t, newPair(t, 7, time.Now())).environ(), "demo")
+	p := start(t, append(newPairFiles(t, newPair(t, 7, time.Now())).environ(), "NEURONWARD_RETRIES=0"), "demo")
 	printed := demoCalls("https", endpoints{strings.TrimPrefix(p.app, "https://"), strings.TrimPrefix(p.admin, "http://")}, true)
 	ran := 0
 	for part := range strings.SplitSeq(printed, "\n\n") {
