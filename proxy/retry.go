@@ -171,7 +171,7 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 	}
 	wait := f.RetryAfter
 	if wait == 0 {
-		wait = time.Duration(rand.Int64N(int64(min(firstBackoff<<(n-1), mostBackoff))))
+		wait = time.Duration(rand.Int64N(int64(min(firstBackoff<<(n-1), mostBackoff)))) //nolint:gosec // jitter, no secret
 	}
 	if wait > mostBackoff {
 		return f
