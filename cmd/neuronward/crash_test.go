@@ -44,6 +44,7 @@ func TestProcessKilled(t *testing.T) {
 	environ := []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 		"NEURONWARD_STORE=file:" + filepath.Join(t.TempDir(), "neurons"), "NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(ceiling),
+		"NEURONWARD_RATE_LIMITS=off",
 	}
 	counted := func(p *process) float64 {
 		_, body := p.get(p.admin + "/status")
