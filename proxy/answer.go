@@ -43,6 +43,7 @@ func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
 			x.claim.reservation.Accepted()
 		}
 	}
+	x.healed = true
 	p.limitHeaders(x, h)
 	id := []string{x.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id

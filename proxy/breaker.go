@@ -15,7 +15,7 @@ import (
 
 const (
 	// A model's breaker opens when, within tallyPeriod, 3040 has gone on for at least openAfter and has met at least openFrom
-	// calls, while at most one in openShare got any other answer: not on a burst of failures alone.
+	// calls, while at most one in openShare was taken: not on a burst of failures alone.
 	tallyPeriod = 30 * time.Second
 	openAfter   = 2 * time.Second
 	openFrom    = 25
@@ -41,7 +41,7 @@ type breakers struct {
 type breaker struct {
 	since      time.Time // the first 3040 of the tally
 	busy, fine int
-	open       bool
+	opened     time.Time // zero: it is closed
 	next       time.Time // when the next trial may go
 	pause      time.Duration
 }
@@ -53,22 +53,24 @@ type Breaker struct {
 }
 
 // admit reports whether a call of the model may go, now, and if not, how long it
-// takes until one may.
-func (b *breakers) admit(model string, now time.Time) (wait time.Duration, ok bool) {
+// takes until one may. goes says that it does go if it may.
+func (b *breakers) admit(model string, now time.Time, goes bool) (wait time.Duration, ok bool) {
 	if b.watched.Load() == 0 {
 		return 0, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.models[model]
-	if m == nil || !m.open {
+	if m == nil || !m.open() {
 		return 0, true
 	}
 	if wait := m.next.Sub(now); wait > 0 {
 		return wait, false
 	}
-	// This call is the trial. Should it end without a word, another follows.
-	m.next = now.Add(m.pause)
+	if goes {
+		// This call is the trial. Should it end without a word, another follows.
+		m.next = now.Add(m.pause)
+	}
 	return 0, true
 }
 
@@ -80,8 +82,10 @@ func (b *breakers) isOpen(model string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.models[model]
-	return m != nil && m.open
+	return m != nil && m.open()
 }
+
+func (m *breaker) open() bool { return !m.opened.IsZero() }
 
 // busy notes that Workers AI had no capacity for a call of the model, and
 // reports whether this opened its breaker.
@@ -103,7 +107,7 @@ func (b *breakers) busy(model string, now time.Time) (opened bool) {
 		b.models[model] = m
 		b.watched.Store(int64(len(b.models)))
 	}
-	if m.open {
+	if m.open() {
 		m.pause = min(2*m.pause, mostTrial)
 		m.next = now.Add(m.pause)
 		return false
@@ -113,14 +117,14 @@ func (b *breakers) busy(model string, now time.Time) (opened bool) {
 	if m.busy < openFrom || now.Sub(m.since) < openAfter || m.fine*openShare > m.busy+m.fine {
 		return false
 	}
-	m.open, m.pause = true, firstTrial
+	m.opened, m.pause = now, firstTrial
 	m.next = now.Add(m.pause)
 	return true
 }
 
-// fine notes that a call of the model got another answer, and reports whether
-// this closed its breaker.
-func (b *breakers) fine(model string, now time.Time) (closed bool) {
+// fine notes that a call of the model was taken that was sent at the time sent,
+// and reports whether this closed its breaker.
+func (b *breakers) fine(model string, sent, now time.Time) (closed bool) {
 	if b.watched.Load() == 0 {
 		return false
 	}
@@ -128,9 +132,9 @@ func (b *breakers) fine(model string, now time.Time) (closed bool) {
 	defer b.mu.Unlock()
 	m := b.models[model]
 	switch {
-	case m == nil:
+	case m == nil, m.open() && !sent.After(m.opened):
 		return false
-	case m.open:
+	case m.open():
 		delete(b.models, model)
 		b.watched.Store(int64(len(b.models)))
 		return true
@@ -164,7 +168,7 @@ func (b *breakers) standing() []Breaker {
 	defer b.mu.Unlock()
 	list := []Breaker{}
 	for model, m := range b.models {
-		if m.open {
+		if m.open() {
 			list = append(list, Breaker{Model: model, NextTrial: m.next.UTC().Truncate(time.Millisecond)})
 		}
 	}
@@ -188,13 +192,19 @@ func (p *Proxy) BreakerLabels() []string {
 }
 
 // capacity answers a call in Workers AI's place while its model is out of
-// capacity.
-func (p *Proxy) capacity(x *exchange) error {
+// capacity. goes says that the call is sent next if it may be.
+func (p *Proxy) capacity(x *exchange, goes bool) error {
 	if x.model == "" || p.provoked(x) {
 		return nil
 	}
-	wait, ok := p.breakers.admit(x.model, time.Now())
+	wait, ok := p.breakers.admit(x.model, time.Now(), goes)
 	if ok {
+		return nil
+	}
+	if p.observes() {
+		if goes { // asked twice of each call, counted once
+			p.metrics.Preempted("capacity", metrics.ModeObserve)
+		}
 		return nil
 	}
 	p.metrics.Preempted("capacity", metrics.ModeEnforce)
@@ -209,11 +219,11 @@ func (p *Proxy) capacity(x *exchange) error {
 func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
 	switch {
 	case p.retries == 0 || x.model == "" || status == 0 || p.provoked(x):
-	case f == nil || f.Code != normalize.OutOfCapacity:
-		if p.breakers.fine(x.model, time.Now()) {
+	case f == nil && !x.claim.cached: // another failure says nothing of room
+		if p.breakers.fine(x.model, x.tried, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
 		}
-	case x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
+	case f != nil && f.Code == normalize.OutOfCapacity && x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
 		if p.breakers.busy(x.model, time.Now()) {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
 		}

@@ -41,7 +41,9 @@ type exchange struct {
 
 	writer    writer
 	attempts  int
+	tried     time.Time        // when the present attempt began
 	healing   []normalize.Code // what the attempts but the last failed with
+	healed    bool             // the last one was taken
 	answered  bool             // upstream has sent headers of success
 	streaming bool             // and events, which the caller has or is about to get
 	upstream  upstreamIDs

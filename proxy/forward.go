@@ -37,6 +37,7 @@ func NewTransport() *http.Transport {
 // attempt is the only way to upstream. It times one attempt.
 func (p *Proxy) attempt(x *exchange, r *http.Request) (*http.Response, error) {
 	x.attempts++
+	x.tried = time.Now()
 	x.lap()
 	x.watch.await()
 	res, err := p.transport.RoundTrip(r)
@@ -117,6 +118,7 @@ func (x *exchange) outbound(r *http.Request) *http.Request {
 var (
 	notForwarded = []string{
 		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
+		"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
 		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", // an answer is judged whole
 		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
 		// Our token is lent for the method and the path that were checked.

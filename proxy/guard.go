@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -34,6 +35,7 @@ type claim struct {
 	decided     time.Time          // when, by the machine's monotonic clock
 	reservation *quota.Reservation // nil: the call is not metered
 	meter       *meter             // nil: nobody is asked what the call cost
+	before      quota.Neurons      // what earlier attempts cost
 	poll        string             // request id of a batch that is polled
 	cached      bool               // an AI Gateway answered from its cache
 	sent        *atomic.Bool       // upstream may have seen the present attempt; nil: it has not been made
@@ -91,6 +93,27 @@ func (p *Proxy) reserve(x *exchange) error {
 	}
 	c.reservation, c.meter = res, newMeter()
 	return nil
+}
+
+// observes reports whether what would be refused is only counted.
+func (p *Proxy) observes() bool {
+	return p.guard.ledger != nil && p.guard.ledger.Mode() == quota.Observe
+}
+
+// barred refuses a call that waited for its turn while Workers AI said that the
+// day is spent.
+func (p *Proxy) barred(x *exchange) *normalize.Failure {
+	c := &x.claim
+	if c.reservation == nil {
+		return nil
+	}
+	d, barred := c.reservation.Barred()
+	if !barred {
+		return nil
+	}
+	c.decision, c.decided = d, x.mark
+	p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), metrics.ModeEnforce)
+	return p.denied(x, d)
 }
 
 // refusePlan refuses a model that the free plan does not have; in observe mode

@@ -73,6 +73,7 @@ func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total i
 	p.authorize(r.Header, x.inbound.Header.Get("Authorization"))
 	r.Header["Accept-Encoding"] = identity
 	res, err := p.attempt(x, r)
+	x.attempts = 1 // however many pages
 	if err != nil {
 		return nil, 0, err
 	}

@@ -26,6 +26,9 @@ func (p *Proxy) turn(x *exchange) error {
 		return x.broken(err)
 	case d.OK:
 		return nil
+	case p.observes():
+		p.metrics.Preempted("rate", metrics.ModeObserve)
+		return nil
 	}
 	p.metrics.Preempted("rate", metrics.ModeEnforce)
 	return p.tooFast(d)

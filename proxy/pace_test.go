@@ -218,3 +218,51 @@ func TestWhatIsPaced(t *testing.T) {
 		}
 	})
 }
+
+// Calls that wait their turn when Workers AI says that the day is spent are not
+// sent any more.
+func TestWaitingCallsHearOfTheLatch(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{}, atPace(t, "text-generation=60", time.Minute))
+		began := time.Now()
+		for time.Since(began) == 0 {
+			g.post(chatPath, chat)
+		}
+		reached := g.sim.Requests()
+		var refused atomic.Int64
+		var waiting sync.WaitGroup
+		for range 10 {
+			waiting.Go(func() {
+				if w := g.post(chatPath, chat); strings.Contains(w.Body.String(), `"name":"account_limited"`) && strings.Contains(w.Body.String(), `"origin":"guard"`) {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		g.ledger.Latch(time.Time{})
+		waiting.Wait()
+		if refused.Load() != 10 || g.sim.Requests() != reached {
+			t.Errorf("%d of 10 were refused, %d reached upstream", refused.Load(), g.sim.Requests()-reached)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "latched"); n != 10 {
+			t.Errorf("%v preempted", n)
+		}
+		g.close()
+	})
+}
+
+// In observe mode nothing is refused: calls wait, then pass, and are counted.
+func TestObserveRefusesNoRate(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Mode: quota.Observe}, workersai.Options{}, atPace(t, "text-generation=20", 0))
+		for range 50 {
+			if w := g.post(chatPath, chat); w.Code != 200 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+		}
+		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate", "mode", "observe"); n < 40 {
+			t.Errorf("%v would have been refused", n)
+		}
+		g.close()
+	})
+}

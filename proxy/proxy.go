@@ -65,7 +65,7 @@ type Config struct {
 	RateWait time.Duration // how long a call may wait its turn
 
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
-	RetryBudget float64 // and at most this many of them a call, on average
+	RetryBudget float64 // and at most this many of them a call, on average; 0: as with Retries 0
 
 	Models    []string          // known models: the bounded set for labels
 	Simulate  bool              // let x-simulate through; for the demo alone
@@ -149,6 +149,9 @@ func New(c Config) (*Proxy, error) {
 	c.UploadPause = cmp.Or(c.UploadPause, 30*time.Second)
 	c.UploadRate = cmp.Or(c.UploadRate, 1<<10)
 	c.ReadPause = cmp.Or(c.ReadPause, time.Minute)
+	if c.RetryBudget <= 0 {
+		c.Retries = 0
+	}
 	if c.Transport == nil {
 		c.Transport = NewTransport()
 	}
@@ -224,8 +227,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // clear says where the call goes and whether it may: by its client, by the
-// neurons that it may need, by the capacity of its model and by its turn. The
-// turn comes last: what is refused takes none.
+// capacity of its model, by the neurons that it may need and by its turn. The
+// turn comes last: what is refused takes none. What may have changed while the
+// call waited is asked again.
 func (p *Proxy) clear(x *exchange) error {
 	if err := p.aim(x); err != nil {
 		return err
@@ -233,13 +237,19 @@ func (p *Proxy) clear(x *exchange) error {
 	if err := p.permit(x); err != nil {
 		return err
 	}
+	if err := p.capacity(x, false); err != nil {
+		return err
+	}
 	if err := p.reserve(x); err != nil {
 		return err
 	}
-	if err := p.capacity(x); err != nil {
+	if err := p.turn(x); err != nil {
 		return err
 	}
-	return p.turn(x)
+	if f := p.barred(x); f != nil {
+		return f
+	}
+	return p.capacity(x, true)
 }
 
 // admit refuses what is not for this proxy before anything is read.

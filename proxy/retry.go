@@ -108,7 +108,7 @@ func (x *exchange) attemptsHeader(h http.Header) {
 // countRetries counts what became of the further attempts of a call.
 func (p *Proxy) countRetries(x *exchange) {
 	outcome := metrics.RetryRecovered
-	if x.failure != nil {
+	if !x.healed { // what becomes of the answer afterwards is another matter
 		outcome = metrics.RetryFailed
 	}
 	for _, code := range x.healing {
@@ -171,7 +171,7 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 	}
 	wait := f.RetryAfter
 	if wait == 0 {
-		wait = time.Duration(rand.Int64N(int64(min(firstBackoff<<(n-1), mostBackoff)))) //nolint:gosec // jitter, no secret
+		wait = time.Duration(rand.Int64N(int64(min(firstBackoff<<min(n-1, 10), mostBackoff)))) //nolint:gosec // jitter, no secret
 	}
 	if wait > mostBackoff {
 		return f
@@ -181,7 +181,6 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 		p.metrics.Retried(f.Code, metrics.RetryBudget)
 		return f
 	}
-	x.healing = append(x.healing, f.Code)
 	p.settleAttempt(x, f)
 	if err := p.pause(x, wait); err != nil {
 		return x.broken(err)
@@ -192,9 +191,14 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 	switch d, err := p.pass(x); {
 	case err != nil:
 		return x.broken(err)
-	case !d.OK:
+	case !d.OK && !p.observes():
+		f.RetryAfter = max(f.Wait(), d.RetryAfter)
 		return f // Workers AI's own word says more than that its turn did not come
 	}
+	if err := p.barred(x); err != nil {
+		return err
+	}
+	x.healing = append(x.healing, f.Code)
 	x.answered, x.neurons, x.upstream = false, "", upstreamIDs{}
 	return nil
 }

@@ -402,7 +402,7 @@ func TestBreaker(t *testing.T) {
 		var calls atomic.Int64
 		busy.Store(true)
 		config := testConfig(io.Discard)
-		config.Retries = 1 // and no budget: each call is one attempt
+		config.Retries, config.RetryBudget = 1, 1e-9 // each call is one attempt
 		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if busy.Load() && !strings.Contains(string(body), other) {
@@ -464,11 +464,11 @@ func TestBreakerStaysClosedWhileSomeFindRoom(t *testing.T) {
 	var b breakers
 	now := time.Now()
 	for i := range 1000 {
-		if _, ok := b.admit("m", now); !ok {
+		if _, ok := b.admit("m", now, true); !ok {
 			t.Fatalf("open after %d", i)
 		}
 		if i%4 == 0 {
-			b.fine("m", now)
+			b.fine("m", now, now)
 		} else {
 			b.busy("m", now)
 		}
@@ -486,4 +486,150 @@ func TestBreakerStaysClosedWhileSomeFindRoom(t *testing.T) {
 func count(t testing.TB, m *metrics.Metrics, name string, labels ...string) float64 {
 	t.Helper()
 	return (&bench{t: t, metrics: m}).value(name, labels...)
+}
+
+// Go's transport sends a call that carries such a header again by itself, though
+// it may have run.
+func TestIdempotencyKeysStayBehind(t *testing.T) {
+	var got http.Header
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		answerJSON(200, chatAnswer)(w, r)
+	}))
+	b.do("POST", chatPath, chat, "Idempotency-Key", "k", "X-Idempotency-Key", "k")
+	if got.Get("Idempotency-Key") != "" || got.Get("X-Idempotency-Key") != "" {
+		t.Errorf("upstream saw %v", got)
+	}
+}
+
+// scriptedAnswers answers each call with the next of its steps, and then with the
+// last.
+func scriptedAnswers(steps ...func(http.ResponseWriter, *http.Request)) http.Handler {
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		steps[min(int(n.Add(1)), len(steps))-1](w, r)
+	})
+}
+
+// What an attempt has left behind does not count for the next.
+func TestAttemptsBeginAnew(t *testing.T) {
+	busy := answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)
+	t.Run("the time limit of the first does not end the wait", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			config := testConfig(io.Discard)
+			repeatedly(&config)
+			config.FirstByteTimeout = time.Second
+			config.Transport = inMemory{scriptedAnswers(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Retry-After", "4")
+				busy(w, r)
+			}, answerJSON(200, chatAnswer))}
+			if w := call(t, config, chat); w.Code != 200 {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	})
+	t.Run("nor does the cache hit of the first make the second free", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly, func(c *Config) {
+				c.Transport = inMemory{scriptedAnswers(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Cf-Aig-Cache-Status", "HIT")
+					answerJSON(502, "")(w, r)
+				}, answerJSON(200, chatAnswer))}
+			})
+			g.post(chatPath, chat)
+			if s := g.close(); s.Account.Used == 0 {
+				t.Error("it cost nothing")
+			}
+		})
+	})
+	t.Run("nor is a connection that fails a stream that broke", func(t *testing.T) {
+		virtually(t, func(t *testing.T) {
+			config := testConfig(io.Discard)
+			repeatedly(&config)
+			upstream := inMemory{answerJSON(200, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+			var calls atomic.Int64
+			config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				if calls.Add(1) == 1 {
+					return upstream.RoundTrip(r)
+				}
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			})
+			if w := call(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) || calls.Load() != 3 {
+				t.Errorf("%d calls: %s", calls.Load(), w.Body)
+			}
+		})
+	})
+}
+
+// A nested body asks to be told at once, too.
+func TestNestedRejectIfBusy(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		config := testConfig(io.Discard)
+		repeatedly(&config)
+		config.Transport = inMemory{answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+		p, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run", strings.NewReader(`{"model":"`+testModel+`","input":{"prompt":"x","options":{"rejectIfBusy":true}}}`)))
+		if w.Header().Get("X-Neuronward-Attempts") != "1" {
+			t.Errorf("%v", w.Header())
+		}
+	})
+}
+
+// A retry that was not made is not counted as one, and the caller is told how
+// long its turn takes.
+func TestRetryWhoseTurnDoesNotCome(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=1", 0))
+		w := g.post(chatPath, chat, "X-Simulate", "3040")
+		if w.Header().Get("X-Neuronward-Attempts") != "1" || !strings.Contains(w.Body.String(), `"retry_after_ms":6`) {
+			t.Errorf("%v %s", w.Header(), w.Body)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_retries_total"); n != 0 {
+			t.Errorf("%v were counted", n)
+		}
+		g.close()
+	})
+}
+
+// Who leaves in the middle of an answer that a retry brought has been helped by
+// it.
+func TestRecoveredIsWhatWasTaken(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{}, workersai.Options{Latency: time.Second}, repeatedly)
+		ctx, leave := context.WithTimeout(t.Context(), 10*time.Second)
+		defer leave()
+		func() {
+			defer func() { _ = recover() }() // net/http's abort
+			g.postWith(ctx, chatPath, strings.Replace(chat, "{", `{"stream":true,"max_tokens":100,`, 1), "X-Simulate", "first=3040; times=1")
+		}()
+		if n := count(t, g.config.Metrics, "neuronward_retries_total", "outcome", "recovered"); n != 1 {
+			t.Errorf("%v recovered", n)
+		}
+		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 1 {
+			t.Errorf("%v left", n)
+		}
+		g.close()
+	})
+}
+
+// However many attempts are allowed, the waits stay waits.
+func TestManyRetries(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		config := testConfig(io.Discard)
+		config.Retries, config.RetryBudget = 100, 1
+		config.Transport = inMemory{answerJSON(502, "")}
+		p, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.budget.credit.Store(1000 * oneAttempt)
+		if w := through(p, t.Context(), chat); w.Header().Get("X-Neuronward-Attempts") != "101" {
+			t.Errorf("%d %v", w.Code, w.Header())
+		}
+	})
 }

@@ -32,7 +32,7 @@ func (p *Proxy) settle(x *exchange) {
 			p.guard.estimator.Learn(x.model, c.estimate, cost.Neurons)
 		}
 	}
-	x.neurons = strconv.FormatFloat(cost.Neurons.Float(), 'f', -1, 64)
+	x.neurons = strconv.FormatFloat(c.before.Add(cost.Neurons).Float(), 'f', -1, 64)
 	u := c.meter.usage()
 	p.countTokens(c.call.Model, u)
 	if id, status := c.meter.batch(); id != "" && status == "queued" {
@@ -49,6 +49,7 @@ func (p *Proxy) settleAttempt(x *exchange, f *normalize.Failure) {
 		if cost := p.cost(x); cost.Neurons > 0 {
 			c.reservation.Settle(cost)
 			c.reservation = nil
+			c.before = c.before.Add(cost.Neurons)
 			p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
 		}
 	}

@@ -33,6 +33,20 @@ func (r *Reservation) Release() {
 	r.end(Cost{}, false)
 }
 
+// Barred reports whether the gate was shut since the reservation was made: the
+// call must not be sent any more, unless it is the probe. The decision says what
+// Reserve would say now. A call that is barred is to be released.
+func (r *Reservation) Barred() (Decision, bool) {
+	l := r.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.probe || !l.gate.latch.Set || l.o.Mode != Enforce {
+		return Decision{}, false
+	}
+	w := waiter{call: Call{Estimate: r.neurons}, pots: r.pots}
+	return l.shut(&w, l.clock.now()), true
+}
+
 // Accepted says that Workers AI took the call: if it is a probe, the latch
 // opens. It does not settle.
 func (r *Reservation) Accepted() {

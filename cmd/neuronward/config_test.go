@@ -133,6 +133,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"clients file that is not there", []string{"NEURONWARD_CLIENTS_FILE=/nowhere/clients.yaml"}, `^NEURONWARD_CLIENTS_FILE: cannot be read \(open /nowhere/clients.yaml: no such file .*; check the path and its permissions$`},
 		{"clients themselves", []string{"NEURONWARD_CLIENTS_FILE=clients:\n- name: a"}, `^NEURONWARD_CLIENTS_FILE: holds a line break; put the clients in a file and name it here$`},
 		{"clients file that is not there, exposed", []string{"NEURONWARD_CLIENTS_FILE=/nowhere/clients.yaml", "NEURONWARD_LISTEN=:3036", "CLOUDFLARE_API_TOKEN=" + fakeToken}, `^NEURONWARD_CLIENTS_FILE: cannot be read`},
+		{"retries without end", []string{"NEURONWARD_RETRIES=11"}, `^NEURONWARD_RETRIES: 11 is more than 10;`},
 		{"wrong value without effect", []string{"NEURONWARD_RETRY_BUDGET=2"}, `^NEURONWARD_RETRY_BUDGET: "2" is not a share`},
 		{"store with a password", []string{"NEURONWARD_STORE=http://u:hidden-word@h"}, `^NEURONWARD_STORE: is no store; write file:PATH`},
 		{"store in Redis", []string{"NEURONWARD_STORE=redis://u:hidden-word@h:6379/0"}, `^NEURONWARD_STORE: this version cannot share neurons through Redis yet; write file:PATH, or memory: alone$`},

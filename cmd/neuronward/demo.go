@@ -46,7 +46,8 @@ A request header provokes a failure, so that an app can be seen to meet it;
 serve removes that header always:
 
   x-simulate: 3040        any documented or observed code
-  x-simulate: 4006        the day is spent: from then on the proxy refuses
+  x-simulate: 4006        what Workers AI says once the day is spent
+  x-simulate: 3040; times=2   no capacity twice: the proxy tries again by itself
   x-simulate: hang        no answer; also: reset, html-502, empty, ok-false
 
 Example:

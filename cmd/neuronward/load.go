@@ -165,6 +165,9 @@ func (l *loader) tokenGiven() bool {
 	})
 }
 
+// mostRetries bounds NEURONWARD_RETRIES.
+const mostRetries = 10
+
 // checkTogether tells what only several variables together show.
 func (l *loader) checkTogether() {
 	c := &l.config
@@ -183,6 +186,9 @@ func (l *loader) checkTogether() {
 	if c.MaxHeld < c.MaxBody && !l.wrong("NEURONWARD_MAX_HELD") && !l.wrong("NEURONWARD_MAX_BODY") {
 		l.mistake("NEURONWARD_MAX_HELD", "%v is below NEURONWARD_MAX_BODY (%v), so the largest body would never fit; raise it or lower the other",
 			c.MaxHeld, c.MaxBody)
+	}
+	if c.Retries > mostRetries {
+		l.mistake("NEURONWARD_RETRIES", "%d is more than %d; more attempts only make an outage longer", c.Retries, mostRetries)
 	}
 	l.resolveQuota()
 	if c.AdminListen == c.Listen && !strings.HasSuffix(string(c.Listen), ":0") && !l.wrong("NEURONWARD_LISTEN") && !l.wrong("NEURONWARD_ADMIN_LISTEN") {
