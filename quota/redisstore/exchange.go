@@ -1,0 +1,194 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// exact is where the server's numbers, which are doubles, stop being exact.
+const exact = 1 << 53
+
+// Exchange implements quota.Store. When the connection breaks it asks a second
+// time, within the same deadline: the same report is never counted twice.
+//
+// A server that has lost rows (it was emptied, or restarted from an older copy,
+// or another one took its place) grants nothing for two heartbeats, while all
+// holders write their rows again. What was spent by holders that are gone is
+// then forgotten, as far as the server has forgotten it.
+func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+	if err := ctx.Err(); err != nil {
+		return quota.State{}, err
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	here := seat{r.Day, r.Holder}
+	s.mu.Lock()
+	epoch, answered := s.epoch, s.answered[here]
+	s.mu.Unlock()
+	args, ok := s.arguments(r, epoch, answered)
+	if !ok {
+		return quota.State{}, ErrBeyond
+	}
+	answer, err := s.ask(ctx, s.exchange, s.keys(r.Day), args...)
+	if broke(err) && ctx.Err() == nil {
+		answer, err = s.ask(ctx, s.exchange, s.keys(r.Day), args...)
+	}
+	if err != nil {
+		return quota.State{}, explain(err, s.o.Timeout)
+	}
+	switch {
+	case len(answer) == 1 && answer[0] == "stale":
+		return quota.State{}, quota.ErrStale
+	case len(answer) == 1 && answer[0] == "beyond":
+		return quota.State{}, ErrBeyond
+	}
+	state, epoch, err := decode(answer, len(r.Claims))
+	if err != nil {
+		return quota.State{}, fmt.Errorf("redisstore: %w", err)
+	}
+	s.learn(here, r, epoch)
+	return state, nil
+}
+
+// learn keeps what the server must still know when it is asked next.
+func (s *Store) learn(here seat, r quota.Report, epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch = max(s.epoch, epoch)
+	s.answered[here] = r.Seq
+	for other := range s.answered {
+		if other.day < r.Day-3 || r.Leave && other.holder == r.Holder && other.day < r.Day {
+			delete(s.answered, other)
+		}
+	}
+}
+
+// keys are those of exchange.lua.
+func (s *Store) keys(d quota.Day) []string {
+	day := s.prefix + d.String() + ":"
+	return []string{
+		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
+		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history",
+	}
+}
+
+// arguments are those of exchange.lua, but for the number of the question. ok
+// is false if a figure is beyond what the server counts exactly.
+func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, ok bool) {
+	ok = r.Seq < exact
+	add := func(all ...any) { args = append(args, all...) }
+	figures := func(all ...int64) {
+		for _, n := range all {
+			ok = ok && n < exact && n > -exact
+			args = append(args, n)
+		}
+	}
+	leave, change, at, until := 0, "", "", ""
+	if r.Leave {
+		leave = 1
+	}
+	switch {
+	case r.Latch.Set.Set:
+		change, until = "set", moment(r.Latch.Set.Until)
+		if !r.Latch.Set.At.IsZero() {
+			at = moment(r.Latch.Set.At)
+		}
+	case r.Latch.Open:
+		change = "open"
+	}
+	add(s.prefix+"events", int64(r.Day), string(r.Holder), r.Seq, leave, answered, epoch, change, at, until)
+	for _, d := range []time.Duration{settleTime, quota.HolderTimeout, dayLife, historyLife, epochLife} {
+		add(d.Milliseconds())
+	}
+	add(len(r.Claims), len(r.Records))
+	for _, c := range r.Claims {
+		add(string(c.Pot))
+		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved), int64(c.Min), int64(c.Want), int64(c.Waiting))
+	}
+	for _, rec := range r.Records {
+		add(rec.Model + separator + rec.Client)
+		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated))
+	}
+	return args, ok
+}
+
+// separator is between a record's model and client, which have none.
+const separator = "\x00"
+
+// decode reads what exchange.lua answers.
+func decode(answer []string, claims int) (s quota.State, epoch uint64, err error) {
+	const head = 7
+	if len(answer) != head+claims || answer[0] != "kept" {
+		return s, 0, fmt.Errorf("%d values came back for %d claims", len(answer), claims)
+	}
+	seconds, err1 := strconv.ParseInt(answer[1], 10, 64)
+	micros, err2 := strconv.ParseInt(answer[2], 10, 64)
+	epoch, err3 := strconv.ParseUint(answer[3], 10, 64)
+	holders, err4 := strconv.Atoi(answer[5])
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return s, 0, err
+		}
+	}
+	s = quota.State{
+		Granted: make([]quota.Neurons, claims), Balances: make([]quota.Balance, claims),
+		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Holders: holders,
+	}
+	if answer[6] != "" {
+		at, until, _ := strings.Cut(answer[6], " ")
+		s.Latch.Set = true
+		if s.Latch.At, err = parseMoment(at); err != nil {
+			return s, 0, err
+		}
+		if s.Latch.Until, err = parseMoment(until); err != nil {
+			return s, 0, err
+		}
+	}
+	for i := range claims {
+		n, err := figures(answer[head+i], 8)
+		if err != nil {
+			return s, 0, err
+		}
+		s.Granted[i] = n[0]
+		s.Balances[i] = quota.Balance{Limit: n[1], Spent: n[2], Held: n[3], Reserved: n[4], Lost: n[5], Free: n[6], Waiting: n[7]}
+	}
+	return s, epoch, nil
+}
+
+// figures reads as many amounts with spaces between them.
+func figures(text string, want int) ([]quota.Neurons, error) {
+	words := strings.Fields(text)
+	if len(words) != want {
+		return nil, fmt.Errorf("%d figures came back, not %d", len(words), want)
+	}
+	all := make([]quota.Neurons, want)
+	for i, word := range words {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = quota.Neurons(n)
+	}
+	return all, nil
+}
+
+// moment writes t as seconds and nanoseconds since 1970.
+func moment(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
+
+func parseMoment(text string) (time.Time, error) {
+	before, after, _ := strings.Cut(text, ".")
+	seconds, err := strconv.ParseInt(before, 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	nanos, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(seconds, nanos).UTC(), nil
+}

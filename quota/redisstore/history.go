@@ -1,0 +1,71 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// History implements quota.Store. Each day is one step with a deadline of its
+// own, so that the answer is whole by the day.
+func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	days, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
+		return s.ask(ctx, s.days, []string{s.prefix + "days"}, int64(from), int64(to))
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []quota.Record
+	for _, text := range days {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("redisstore: %w", err)
+		}
+		day := quota.Day(n)
+		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
+			return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":history"})
+		})
+		if err != nil {
+			return nil, err
+		}
+		for pair := range slices.Chunk(pairs, 2) {
+			record, err := parseRecord(day, pair)
+			if err != nil {
+				return nil, fmt.Errorf("redisstore: %w", err)
+			}
+			all = append(all, record)
+		}
+	}
+	slices.SortFunc(all, func(a, b quota.Record) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
+	})
+	return all, nil
+}
+
+func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, error)) ([]string, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	answer, err := step(ctx)
+	return answer, explain(err, s.o.Timeout)
+}
+
+// parseRecord reads a field of a day's hash and its value.
+func parseRecord(day quota.Day, pair []string) (quota.Record, error) {
+	if len(pair) != 2 {
+		return quota.Record{}, fmt.Errorf("half a record of %v", day)
+	}
+	model, client, _ := strings.Cut(pair[0], separator)
+	n, err := figures(pair[1], 4)
+	if err != nil {
+		return quota.Record{}, err
+	}
+	return quota.Record{Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3]}, nil
+}

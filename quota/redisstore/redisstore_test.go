@@ -1,0 +1,256 @@
+package redisstore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	mathrand "math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/storetest"
+)
+
+const (
+	n   = quota.OneNeuron
+	day = quota.Day(20_000)
+)
+
+// patient is for tests that put more on the machine at once than 50 ms are
+// enough for.
+var patient = Options{Timeout: 30 * time.Second}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Place {
+		account := rand.Text()
+		return func(t *testing.T) quota.Store {
+			return old(t, open(t, shared.url(""), account, patient))
+		}
+	})
+}
+
+// A holder makes reports with rising numbers.
+type holder struct {
+	name quota.Holder
+	seq  uint64
+}
+
+func (h *holder) report(claims ...quota.Claim) quota.Report {
+	h.seq++
+	return quota.Report{Day: day, Holder: h.name, Seq: h.seq, Claims: claims}
+}
+
+// of is a claim on the account's pot of 100 neurons.
+func of(spent, held, want quota.Neurons) quota.Claim {
+	return quota.Claim{Pot: quota.Account, Limit: 100 * n, Spent: spent, Held: held, Min: min(want, 1), Want: want}
+}
+
+func exchange(t testing.TB, s *Store, r quota.Report) quota.State {
+	t.Helper()
+	state, err := s.Exchange(t.Context(), r)
+	if err != nil {
+		t.Fatalf("report %d of %s: %v", r.Seq, r.Holder, err)
+	}
+	return state
+}
+
+// The script does what Books do, report by report: both are given the same
+// thousands, repeated, late and contradictory ones among them.
+func TestAgreesWithBooks(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rng := mathrand.New(mathrand.NewPCG(seed, 1))
+			s, books := old(t, open(t, shared.url(""), rand.Text(), patient)), quota.NewMemory(nil)
+			holders := []*holder{{name: "a"}, {name: "b"}, {name: "c"}, {name: "d"}}
+			var former []quota.Report
+			for range 500 {
+				h := holders[rng.IntN(len(holders))]
+				r := h.report()
+				if len(former) > 0 && rng.IntN(8) == 0 {
+					h.seq--
+					r = former[max(0, len(former)-1-rng.IntN(6))]
+				} else {
+					randomize(rng, &r)
+					former = append(former, r)
+				}
+				want, wantErr := books.Exchange(t.Context(), r)
+				got, err := s.Exchange(t.Context(), r)
+				if !errors.Is(err, wantErr) {
+					t.Fatalf("%+v: %v, want %v", r, err, wantErr)
+				}
+				got.Time, want.Time = time.Time{}, time.Time{}
+				if err == nil && !reflect.DeepEqual(got, want) {
+					t.Fatalf("%+v\n got %+v\nwant %+v", r, got, want)
+				}
+			}
+			got, err := s.History(t.Context(), 0, math.MaxInt32)
+			want, _ := books.History(t.Context(), 0, math.MaxInt32)
+			if err != nil || len(want) < 10 || !reflect.DeepEqual(got, want) {
+				t.Errorf("%v\n got %+v\nwant %+v", err, got, want)
+			}
+		})
+	}
+}
+
+// randomize fills r with what a holder might say, and with what none would.
+func randomize(rng *mathrand.Rand, r *quota.Report) {
+	amount := func(most int64) quota.Neurons { return quota.Neurons(rng.Int64N(most)) }
+	r.Day = day + quota.Day(rng.IntN(2))
+	for _, p := range []quota.Pot{quota.Account, quota.ClientPot("x"), quota.ClientPot("y z")} {
+		if rng.IntN(4) == 0 {
+			continue
+		}
+		c := quota.Claim{Pot: p, Limit: 1_000_000_007 * n / 7, Spent: amount(3e13), Held: amount(1e13), Min: amount(1e12), Want: amount(9e13)}
+		c.Reserved = amount(int64(c.Held) + 1)
+		if rng.IntN(3) == 0 {
+			c.Waiting = c.Want
+		}
+		if rng.IntN(10) == 0 {
+			c.Limit = 0
+		}
+		r.Claims = append(r.Claims, c)
+	}
+	for _, model := range []string{"@cf/a", "@cf/b"} {
+		if client := fmt.Sprint(rng.IntN(4)); rng.IntN(2) == 0 {
+			r.Records = append(r.Records, quota.Record{
+				Day: r.Day, Model: model, Client: client, Calls: rng.Int64N(1e6), Reported: amount(1e15), Priced: amount(1e15), Estimated: amount(1e15),
+			})
+		}
+	}
+	at := time.Unix(rng.Int64N(2), rng.Int64N(1e9)).UTC()
+	switch rng.IntN(10) {
+	case 0:
+		r.Latch.Set = quota.Latch{Set: true, At: at, Until: at.Add(time.Hour)}
+	case 1:
+		r.Latch.Open = true
+	case 2:
+		r.Leave = true
+	}
+}
+
+// What reaches 2^53 is refused whole, wherever it comes up; what is below comes
+// back to the last digit.
+func TestExactBelow2To53(t *testing.T) {
+	s := old(t, open(t, shared.url(""), rand.Text(), patient))
+	a, b := holder{name: "a"}, holder{name: "b"}
+	const most = 1<<53 - 1
+	st := exchange(t, s, a.report(quota.Claim{Pot: quota.Account, Limit: most, Spent: most - 10, Min: 1, Want: 9}))
+	if want := (quota.Balance{Limit: most, Spent: most - 10, Held: 9, Free: 1}); st.Granted[0] != 9 || st.Balances[0] != want {
+		t.Errorf("%+v", st)
+	}
+	for name, r := range map[string]quota.Report{
+		"a figure":       b.report(quota.Claim{Pot: quota.Account, Limit: most, Held: most + 1}),
+		"a sum of spent": b.report(quota.Claim{Pot: quota.Account, Limit: most, Spent: 11}),
+		"a record":       {Day: day, Holder: "b", Seq: 9, Records: []quota.Record{{Model: "m", Calls: 1 << 60}}},
+		"a number":       {Day: day, Holder: "b", Seq: 1 << 53},
+	} {
+		if st, err := s.Exchange(t.Context(), r); !errors.Is(err, ErrBeyond) {
+			t.Errorf("%s: %+v, %v", name, st, err)
+		}
+	}
+	st = exchange(t, s, b.report(quota.Claim{Pot: quota.Account, Limit: most}))
+	if want := (quota.Balance{Limit: most, Spent: most - 10, Held: 9, Free: 1}); st.Balances[0] != want || !st.Joined {
+		t.Errorf("what was refused left something: %+v", st)
+	}
+}
+
+// No key tells whose it is, all are of one slot, and all end.
+func TestKeys(t *testing.T) {
+	server := serverWith(t)
+	account := "0123456789abcdef0123456789abcdef"
+	s := open(t, server.url(""), account, patient)
+	a := holder{name: "a"}
+	for range 2 {
+		r := a.report(of(1, 1, 1), quota.Claim{Pot: quota.ClientPot("x"), Limit: n})
+		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1}}
+		r.Latch.Set = quota.Latch{Set: true, Until: time.Now().Add(time.Hour)}
+		exchange(t, s, r)
+	}
+	if _, err := s.Lease(t.Context(), "probe", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	c := server.client(t)
+	keys, err := c.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 10 {
+		t.Errorf("%q, %v: want 10 keys", keys, err)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
+			t.Errorf("the key %q", key)
+		}
+		least, most := 7*24*time.Hour, 9*24*time.Hour
+		switch {
+		case strings.HasSuffix(key, ":history"):
+			least, most = 35*24*time.Hour, 37*24*time.Hour
+		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
+			least, most = 38*24*time.Hour, 42*24*time.Hour
+		case strings.HasSuffix(key, ":lease:probe"):
+			least, most = 50*time.Second, time.Minute
+		}
+		if ttl := c.PTTL(t.Context(), key).Val(); ttl < least || ttl > most {
+			t.Errorf("%s ends in %v", key, ttl)
+		}
+	}
+	other := open(t, server.url(""), "another account", patient)
+	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Holders != 1 || st.Latch.Set {
+		t.Errorf("another account: %+v", st)
+	}
+}
+
+// A latch that is set without a time is set at the server's.
+func TestLatchedNow(t *testing.T) {
+	s := open(t, shared.url(""), rand.Text(), patient)
+	a := holder{name: "a"}
+	r := a.report()
+	r.Latch.Set = quota.Latch{Set: true}
+	st := exchange(t, s, r)
+	if !st.Latch.Set || st.Latch.At.IsZero() || !st.Latch.Until.IsZero() || st.Time.Sub(st.Latch.At).Abs() > time.Second || time.Since(st.Time).Abs() > time.Minute {
+		t.Errorf("%+v", st)
+	}
+}
+
+// As many pots and records as no array of the server's scripts has room for.
+func TestMany(t *testing.T) {
+	s := old(t, open(t, shared.url(""), rand.Text(), patient))
+	a := holder{name: "a"}
+	r := a.report()
+	for i := range 5000 {
+		r.Claims = append(r.Claims, quota.Claim{Pot: quota.ClientPot(fmt.Sprint(i)), Limit: n, Spent: quota.Neurons(i), Min: 1, Want: 1})
+		r.Records = append(r.Records, quota.Record{Day: day, Model: "m", Client: fmt.Sprint(i), Calls: int64(i)})
+	}
+	st := exchange(t, s, r)
+	if b := st.Balances[4999]; st.Granted[4999] != 1 || b.Spent != 4999 || b.Held != 1 {
+		t.Errorf("%+v", b)
+	}
+	if h, err := s.History(t.Context(), day, day); err != nil || len(h) != 5000 {
+		t.Errorf("%d records, %v", len(h), err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	s := open(t, shared.url(""), rand.Text(), patient)
+	events, err := s.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := <-events; ok {
+		t.Error("an event instead of the end")
+	}
+	a := holder{name: "a"}
+	_, exchangeErr := s.Exchange(t.Context(), a.report())
+	_, historyErr := s.History(t.Context(), day, day)
+	_, leaseErr := s.Lease(t.Context(), "x", time.Hour)
+	_, watchErr := s.Watch(t.Context())
+	for _, err := range []error{exchangeErr, historyErr, leaseErr, watchErr} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("%v, want ErrClosed", err)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package redisstore
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+)
+
+// shared is a real server that all tests use who do nothing to it.
+var shared *server
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "redis")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	shared = &server{dir: dir}
+	if err := shared.start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	status := m.Run()
+	shared.kill()
+	if err := goleak.Find(); err != nil && status == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+// A server is a redis-server in a directory of its own, on a socket there. What
+// it keeps is lost when it ends, unless args say otherwise.
+type server struct {
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// serverWith starts a server that ends with the test.
+func serverWith(t testing.TB, args ...string) *server {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "redis") // t.TempDir may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{dir: dir, args: args}
+	t.Cleanup(func() {
+		s.kill()
+		os.RemoveAll(dir)
+	})
+	s.begin(t)
+	return s
+}
+
+func (s *server) begin(t testing.TB) {
+	t.Helper()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start starts the server and waits until it takes connections.
+func (s *server) start() error {
+	args := append([]string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}, s.args...)
+	if len(s.args) > 0 && s.args[0] == "--sentinel" {
+		config := filepath.Join(s.dir, "sentinel.conf")
+		if err := os.WriteFile(config, []byte("port 0\nunixsocket "+s.socket()+"\n"), 0o600); err != nil {
+			return err
+		}
+		args = []string{config, "--sentinel"}
+	}
+	s.cmd = exec.CommandContext(context.Background(), "redis-server", args...)
+	s.cmd.SysProcAttr = diesWithUs()
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("these tests need redis-server, of the Debian package redis-server: %w", err)
+	}
+	var said []string
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "accept connections at") || strings.Contains(lines.Text(), "Sentinel ID is") {
+			go func() {
+				for lines.Scan() { // or the server blocks
+				}
+			}()
+			return nil
+		}
+	}
+	s.kill()
+	return fmt.Errorf("redis-server ended: %s", strings.Join(said, "\n"))
+}
+
+// kill ends the server as a crash would.
+func (s *server) kill() {
+	if s.cmd != nil && s.cmd.Process != nil {
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+func (s *server) socket() string { return filepath.Join(s.dir, "s") }
+
+// url is the server's address; user is empty or ends in @.
+func (s *server) url(user string) string { return "unix://" + user + s.socket() }
+
+// client is a connection of the test's own.
+func (s *server) client(t testing.TB) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// do runs a command and fails the test if it fails.
+func (s *server) do(t testing.TB, args ...any) any {
+	t.Helper()
+	v, err := s.client(t).Do(context.Background(), args...).Result()
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return v
+}
+
+// open opens a store at url for account that ends with the test.
+func open(t testing.TB, url, account string, o Options) *Store {
+	t.Helper()
+	a, err := Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Open(a, account, o)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// old makes the account of s one that the server has known for long, so that it
+// grants from the first report on.
+func old(t testing.TB, s *Store) *Store {
+	t.Helper()
+	if err := s.client.Load().Set(context.Background(), s.prefix+"epoch", "1 0", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// freePort is one that nobody listens on.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
