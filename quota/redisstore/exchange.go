@@ -77,7 +77,7 @@ func (s *Store) keys(d quota.Day) []string {
 	}
 }
 
-// arguments are those of exchange.lua, but for the number of the question. ok
+// arguments are those of exchange.lua, but for the first two, which ask adds. ok
 // is false if a figure is beyond what the server counts exactly.
 func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, ok bool) {
 	ok = r.Seq < exact

@@ -19,7 +19,7 @@ local function text()
 end
 local function number() return tonumber(text()) end
 
-local id, events, day, holder, seq, leave = text(), text(), text(), text(), number(), text() == '1'
+local id, unknown, events, day, holder, seq, leave = text(), text() == '1', text(), text(), text(), number(), text() == '1'
 local answered, known = number(), number() -- the last report that was answered, and the epoch, as the asking process knows them
 local latch_change, latch_at, latch_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
@@ -73,10 +73,11 @@ if seq < last then return {id, 'stale'} end
 local repeated = me and seq == last
 if not repeated then left = leave and 1 or 0 end
 
--- A server that lacks the epoch, is before it, or does not know what it answered in it, has lost rows: was flushed,
--- restarted from an older copy, or is another one. Whoever lives writes its rows again within a heartbeat.
+-- A server that lacks the epoch, is before it, did not have this script, or does not know what it answered, may have
+-- lost rows: it was flushed, restarted from an older copy, or is another one. Whoever lives writes its rows again within
+-- a heartbeat.
 local lost = answered > last
-local renewed = epoch == 0 or known > epoch or (lost and known == epoch)
+local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch)
 if renewed then
 	epoch = math.max(now, known + 1, epoch + 1)
 	grants_from = now + settle

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/neuronward/neuronward/quota"
@@ -97,18 +98,21 @@ func Open(a Address, account string, o Options) *Store {
 	s := &Store{
 		address: a, o: o, owner: rand.Text(),
 		prefix:   "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
-		exchange: redis.NewScript(exchangeScript), lease: redis.NewScript(leaseScript),
-		days: redis.NewScript(daysScript), history: redis.NewScript(historyScript),
+		lease: redis.NewScript(leaseScript), days: redis.NewScript(daysScript), history: redis.NewScript(historyScript),
 		listens: make(chan struct{}), answered: map[seat]uint64{},
 	}
+	// Each account's differs, so that a server that does not have it yet is known to have begun anew for this account.
+	s.exchange = redis.NewScript("-- " + s.prefix + "\n" + exchangeScript)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.client.Store(s.connect())
 	return s
 }
 
 // connect returns a client, which connects when it is first used. It repeats
-// nothing by itself.
+// nothing by itself. What it would log, to the standard error, is what its
+// errors say.
 func (s *Store) connect() *redis.Client {
+	logging.Disable()
 	o := s.address.options(s.o.TLS)
 	o.Protocol = 2
 	o.MaxRetries = -1
@@ -124,10 +128,19 @@ func (s *Store) connect() *redis.Client {
 // ask runs a script and returns what it answers, without the number of the
 // question that each answer begins with. A connection whose answers are shifted
 // would else give one holder's neurons to another: all are given up then.
+//
+// The script's second argument says whether the server had to be given the
+// script: it does not keep scripts when it restarts, nor does a replica have
+// those of its primary.
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]string, error) {
 	client := s.client.Load()
 	number := strconv.FormatUint(s.asked.Add(1), 10)
-	answer, err := script.Run(ctx, client, keys, append([]any{number}, args...)...).StringSlice()
+	args = append([]any{number, 0}, args...)
+	answer, err := script.EvalSha(ctx, client, keys, args...).StringSlice()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		args[1] = 1
+		answer, err = script.Eval(ctx, client, keys, args...).StringSlice()
+	}
 	if s.ctx.Err() != nil {
 		return nil, ErrClosed
 	}

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -161,7 +162,8 @@ func open(t testing.TB, url, account string, o Options) *Store {
 // grants from the first report on.
 func old(t testing.TB, s *Store) *Store {
 	t.Helper()
-	if err := s.client.Load().Set(context.Background(), s.prefix+"epoch", "1 0", 0).Err(); err != nil {
+	c := s.client.Load()
+	if err := errors.Join(c.Set(context.Background(), s.prefix+"epoch", "1 0", 0).Err(), s.exchange.Load(context.Background(), c).Err()); err != nil {
 		t.Fatal(err)
 	}
 	return s
