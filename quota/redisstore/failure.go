@@ -34,11 +34,13 @@ type refusal struct {
 
 var refusals = [...]refusal{
 	{"WRONGPASS", "the user or the password is wrong", true},
-	{"NOAUTH", "it wants a password; write it into the address", true},
+	{"NOAUTH", nobody, true},
+	{"ERR Protocol error: unauthenticated", nobody, true}, // so it says to long questions
 	{"ERR AUTH", "it has no password, and the address has one", true},
 	{"ERR DB index", "it has no such database", true},
 	{"ERR invalid DB index", "it has no such database", true},
-	{"NOPERM", "this user may not do what is needed: eval, evalsha and the commands of its scripts, on keys neuronward:*", true},
+	{"NOPERM", forbidden, true},
+	{"ERR The user executing the script can't", forbidden, true},
 	{"MOVED", cluster, true},
 	{"ASK", cluster, true},
 	{"CLUSTERDOWN", cluster, true},
@@ -51,6 +53,9 @@ var refusals = [...]refusal{
 }
 
 const (
+	nobody    = "it wants a password; write it into the address"
+	forbidden = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info on keys neuronward:*, " +
+		"and +publish +subscribe on channels neuronward:*"
 	cluster = "it is a node of a Redis Cluster, which is not supported: name a server outside of a cluster"
 	replica = "it is a replica and takes no changes: name the primary"
 )

@@ -14,12 +14,16 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(dialTimeout, s.o.Timeout)) // the first connection is made here
 	defer cancel()
 	client := s.client.Load()
-	if err := client.Ping(ctx).Err(); err != nil {
+	err = client.Ping(ctx).Err()
+	if broke(err) { // a connection that ended while nobody asked
+		err = client.Ping(ctx).Err()
+	}
+	if err != nil {
 		return nil, explain(err, dialTimeout)
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {
-		return nil, nil //nolint:nilerr // it is there; what this user may not see is not judged
+		return nil, nil // it is there; what this user may not see is not judged
 	}
 	told := map[string]string{}
 	for line := range strings.Lines(text) {

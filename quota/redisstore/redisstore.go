@@ -76,6 +76,7 @@ type Store struct {
 	running                        sync.WaitGroup
 	ctx                            context.Context // ends with the store
 	cancel                         context.CancelFunc
+	closing                        sync.Once
 
 	mu       sync.Mutex
 	epoch    uint64
@@ -97,8 +98,8 @@ func Open(a Address, account string, o Options) *Store {
 	sum := sha256.Sum256([]byte("neuronward account " + account))
 	s := &Store{
 		address: a, o: o, owner: rand.Text(),
-		prefix:   "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
-		lease: redis.NewScript(leaseScript), days: redis.NewScript(daysScript), history: redis.NewScript(historyScript),
+		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
+		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript), history: redis.NewScript(historyScript),
 		listens: make(chan struct{}), answered: map[seat]uint64{},
 	}
 	// Each account's differs, so that a server that does not have it yet is known to have begun anew for this account.
@@ -187,15 +188,13 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool
 }
 
 // Close ends the connections. Further calls do nothing.
-func (s *Store) Close() error {
-	if s.ctx.Err() != nil {
-		return nil
-	}
-	s.cancel()
-	err := s.client.Load().Close()
-	s.running.Wait()
-	if err != nil {
-		return fmt.Errorf("redisstore: %w", err)
-	}
-	return nil
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() {
+		s.cancel()
+		if err = s.client.Load().Close(); err != nil {
+			err = fmt.Errorf("redisstore: %w", err)
+		}
+		s.running.Wait()
+	})
+	return err
 }

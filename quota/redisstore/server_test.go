@@ -29,7 +29,6 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
 	shared = &server{dir: dir}
 	if err := shared.start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,7 +36,7 @@ func run(m *testing.M) int {
 	}
 	status := m.Run()
 	shared.kill()
-	if err := goleak.Find(); err != nil && status == 0 {
+	if err := errors.Join(os.RemoveAll(dir), goleak.Find()); err != nil && status == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -55,14 +54,16 @@ type server struct {
 // serverWith starts a server that ends with the test.
 func serverWith(t testing.TB, args ...string) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "redis") // t.TempDir may be too long for a socket
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // its path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &server{dir: dir, args: args}
 	t.Cleanup(func() {
 		s.kill()
-		os.RemoveAll(dir)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
 	})
 	s.begin(t)
 	return s
@@ -114,7 +115,7 @@ func (s *server) start() error {
 func (s *server) kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		s.cmd.Process.Kill()
-		s.cmd.Wait()
+		s.cmd.Wait() //nolint:errcheck // that it was killed
 		s.cmd = nil
 	}
 }

@@ -59,8 +59,9 @@ func (s *Store) subscribe(stands func()) {
 	ctx, cancel := s.within(s.ctx)
 	defer cancel()
 	sub := s.client.Load().Subscribe(ctx, s.prefix+"events")
-	defer sub.Close()
-	defer context.AfterFunc(s.ctx, func() { sub.Close() })()
+	end := func() { sub.Close() } //nolint:errcheck // whatever it was told is told
+	defer end()
+	defer context.AfterFunc(s.ctx, end)()
 	if _, err := sub.ReceiveTimeout(s.ctx, s.o.Timeout); err != nil {
 		return
 	}

@@ -1,0 +1,116 @@
+package redisstore
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct{ text, shown, password string }{
+		{"redis://h", "redis://h:6379/0", ""},
+		{"redis://h/", "redis://h:6379/0", ""},
+		{"redis://h:7000/12", "redis://h:7000/12", ""},
+		{"redis://:p%40ss@h", "redis://h:6379/0", "p@ss"},
+		{"rediss://u:w@redis.internal:6380/3", "rediss://u@redis.internal:6380/3", "w"},
+		{"redis://[::1]:6379", "redis://[::1]:6379/0", ""},
+		{"unix:///run/redis.sock", "unix:///run/redis.sock?db=0", ""},
+		{"unix://u:w@/run/redis.sock?db=2", "unix://u@/run/redis.sock?db=2", "w"},
+	} {
+		a, err := Parse(c.text)
+		if err != nil || a.String() != c.shown || a.Password() != c.password {
+			t.Errorf("%s: %s, %q, %v; want %s, %q", c.text, a, a.Password(), err, c.shown, c.password)
+		}
+		if again, err := Parse(a.String()); err != nil || again.String() != c.shown {
+			t.Errorf("%s is not read again: %s, %v", c.shown, again, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                               "is no address",
+		"redis":                          "is no address",
+		"http://h":                       "is no address",
+		"redis://":                       "has no host",
+		"redis://:some-word@":            "has no host",
+		"redis://h:some-word":            "a character in it has to be escaped",
+		"redis://:some-word@h@i:x":       "a character in it has to be escaped",
+		"redis://:some/word@h":           "a character in it has to be escaped",
+		"redis://h:0":                    "port",
+		"redis://h:70000":                "port",
+		"redis://h/some-word":            "database",
+		"redis://h/-1":                   "database",
+		"redis://h/0?password=some-word": "has settings",
+		"redis://h/0#some-word":          "has settings",
+		"unix://run/redis.sock":          "has no path",
+		"unix:///":                       "has no path",
+		"unix:///run/redis.sock?db=x":    "database",
+	} {
+		_, err := Parse(text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "some-word") || strings.Contains(err.Error(), "some/word")) {
+			t.Errorf("%s: a password is shown: %v", text, err)
+		}
+	}
+}
+
+// Over TLS: with the server's certificate, and not with another one.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key, roots := certificate(t)
+	port := freePort(t)
+	serverWith(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--tls-ca-cert-file", cert)
+	url := "rediss://127.0.0.1:" + port + "/2"
+	a := holder{name: "a"}
+	s := open(t, url, "x", Options{Timeout: patient.Timeout, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	exchange(t, s, a.report(of(0, 0, n)))
+	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
+		t.Errorf("%q, %v", w, err)
+	}
+	if _, err := open(t, url, "x", patient).Exchange(t.Context(), a.report(of(0, 0, n))); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+}
+
+// certificate makes one for 127.0.0.1 that is its own authority.
+func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: encoded})
+	for path, text := range map[string][]byte{cert: certPEM, key: keyPEM} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(certPEM)
+	return cert, key, roots
+}
