@@ -9,7 +9,8 @@ import (
 func checkHelp() string {
 	return `Reads the configuration as serve would, tells all mistakes in it at once, and
 prints what is in effect. Secrets are never shown. Exit 2 when there are
-mistakes.
+mistakes. A store in a Redis server is asked what it is; if it does not answer,
+that is a warning.
 
 Usage:
 
@@ -43,13 +44,14 @@ type setting struct {
 	Source   string `json:"source"`
 }
 
-func check(_ context.Context, in *invocation) int {
+func check(ctx context.Context, in *invocation) int {
 	fs := in.flags()
 	asJSON := fs.Bool("json", false, "")
 	if _, code, ok := in.parse(fs, checkHelp(), 0); !ok {
 		return code
 	}
 	l := load(in.environ, in.redactor)
+	l.checkStore(ctx)
 	r := report{OK: len(l.mistakes) == 0, Mistakes: []mistake{}, Warnings: []string{}, Settings: []setting{}}
 	r.Mistakes = append(r.Mistakes, l.mistakes...)
 	r.Warnings = append(r.Warnings, l.warnings...)

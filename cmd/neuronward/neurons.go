@@ -61,7 +61,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	if c.QuotaMode == modeOff {
 		return &neurons{}, nil
 	}
-	store, closeStore, err := openStore(ctx, c.Store, filestore.Options{LockWait: c.patience(), Waiting: waiting})
+	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: c.patience(), Waiting: waiting})
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	}
 	m.WatchQuota(n.gauges)
 	s := n.ledger.Snapshot()
-	log.Info("neurons of today", "day", s.Day.String(), "store", string(c.Store), "mode", c.QuotaMode,
+	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,
 		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
 	return n, nil
 }

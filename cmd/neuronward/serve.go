@@ -31,8 +31,9 @@ SIGTERM or SIGINT ends it: not ready at once, calls in flight may finish for
 NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
 reads NEURONWARD_CLIENTS_FILE at once.
 
-Neurons are kept count of, in a file that survives the process, and calls are
-refused that would not fit the day's ceiling. neuronward usage shows the day.
+Neurons are kept count of, in a file that survives the process or in a Redis
+server that several processes share, and calls are refused that would not fit
+the day's ceiling. neuronward usage shows the day.
 
 A new process waits for one that is ending: for its addresses, if they are the
 same, and for its store, a little longer than NEURONWARD_DRAIN. While it waits

@@ -80,7 +80,7 @@ type clientStatus struct {
 
 // A storeStatus says whether what is spent is kept. While it is not, models and clients tell of this process alone.
 type storeStatus struct {
-	Kind     string  `json:"kind"`     // file, memory; none where nothing is counted
+	Kind     string  `json:"kind"`     // file, memory, redis; none where nothing is counted
 	Policy   string  `json:"policy"`   // what becomes of calls while it fails: deny, allow
 	Healthy  bool    `json:"healthy"`  //
 	Failures int64   `json:"failures"` // exchanges that failed, since the start

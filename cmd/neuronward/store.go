@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,15 +17,17 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
+	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
-// Schemes of a storeURL.
+// Kinds of a storeURL. Those of a file and of memory are their schemes as well.
 const (
 	storeFile   = "file"
 	storeMemory = "memory"
+	storeRedis  = "redis"
 )
 
-// storeURL says where it is kept what was spent: file:PATH or memory:.
+// storeURL says where it is kept what was spent: file:PATH, memory: or the address of a Redis server, with its password.
 type storeURL string
 
 func (s *storeURL) UnmarshalText(text []byte) error {
@@ -33,16 +36,35 @@ func (s *storeURL) UnmarshalText(text []byte) error {
 	case ok && scheme == storeMemory && rest == "", ok && scheme == storeFile && rest != "":
 		*s = storeURL(text)
 		return nil
-	case ok && (scheme == "redis" || scheme == "rediss") && strings.HasPrefix(rest, "//"):
-		return errors.New("this version cannot share neurons through Redis yet; write file:PATH, or memory: alone")
+	case ok && slices.Contains(redisstore.Schemes[:], scheme):
+		_, err := redisstore.Parse(string(text))
+		if err == nil {
+			*s = storeURL(text)
+		}
+		return err
 	}
-	return errors.New("is no store; write file:PATH, or memory: alone")
+	return errors.New("is no store; write file:PATH, redis://HOST:6379/0 (rediss:// for TLS), or memory: alone")
 }
 
-// kind is the part before the colon.
+// kind is what it is kept in: file, memory, redis; "" if nothing is kept.
 func (s storeURL) kind() string {
-	kind, _, _ := strings.Cut(string(s), ":")
-	return kind
+	scheme, _, _ := strings.Cut(string(s), ":")
+	if slices.Contains(redisstore.Schemes[:], scheme) {
+		return storeRedis
+	}
+	return scheme
+}
+
+// String is s without a password.
+func (s storeURL) String() string {
+	if s.kind() != storeRedis {
+		return string(s)
+	}
+	address, err := redisstore.Parse(string(s))
+	if err != nil {
+		return storeRedis
+	}
+	return address.String()
 }
 
 // path is where the file is, "" for another kind.
@@ -114,10 +136,20 @@ func usable(dir string) error {
 	}
 }
 
-// openStore opens what s names; o is for a file.
-func openStore(ctx context.Context, s storeURL, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
-	if s.kind() == storeMemory {
+// openStore opens what s names for account; o is for a file.
+func openStore(ctx context.Context, s storeURL, account accountID, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
+	switch s.kind() {
+	case storeMemory:
 		return quota.NewMemory(nil), func() error { return nil }, nil
+	case storeRedis:
+		shared, warnings, err := openRedis(ctx, s, account)
+		if err != nil {
+			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w", err)
+		}
+		for _, w := range warnings {
+			log.Warn("the store may fail or forget", "store", s.String(), "warning", w)
+		}
+		return shared, shared.Close, nil
 	}
 	file, err := filestore.Open(ctx, s.path(), o)
 	if err != nil {
@@ -128,6 +160,41 @@ func openStore(ctx context.Context, s storeURL, o filestore.Options) (store quot
 		return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
 	}
 	return file, file.Close, nil
+}
+
+// openRedis opens a store in a server. It fails if that can never keep neurons as it is. One that does not answer is only
+// warned of: it may come back, and until then calls meet NEURONWARD_ON_STORE_FAILURE.
+func openRedis(ctx context.Context, s storeURL, account accountID) (store *redisstore.Store, warnings []string, err error) {
+	address, err := redisstore.Parse(string(s))
+	if err != nil {
+		return nil, nil, err
+	}
+	store = redisstore.Open(address, string(account), redisstore.Options{})
+	warnings, err = store.Inspect(ctx)
+	switch {
+	case errors.Is(err, redisstore.ErrUnfit):
+		return nil, nil, errors.Join(err, store.Close())
+	case err != nil:
+		warnings = append(warnings, "it does not answer: "+err.Error())
+	}
+	return store, warnings, nil
+}
+
+// checkStore tells what is wrong with a store in a server: a mistake if it can never keep neurons as it is, else warnings.
+func (l *loader) checkStore(ctx context.Context) {
+	c := &l.config
+	if len(l.mistakes) > 0 || c.Store.kind() != storeRedis || c.QuotaMode == modeOff {
+		return
+	}
+	store, warnings, err := openRedis(ctx, c.Store, c.Account)
+	if err != nil {
+		l.mistake("NEURONWARD_STORE", "%v", err)
+		return
+	}
+	store.Close() //nolint:errcheck // nothing was written
+	for _, w := range warnings {
+		l.warnings = append(l.warnings, "NEURONWARD_STORE: "+w)
+	}
 }
 
 // A watchedStore counts and times the steps of a store, tells when it begins to fail and when it no longer does, and when more

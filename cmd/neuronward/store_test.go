@@ -100,7 +100,7 @@ func TestAStoreThatAnotherProcessHas(t *testing.T) {
 
 func opened(t *testing.T, at storeURL) (quota.Store, error) {
 	t.Helper()
-	store, closeStore, err := openStore(t.Context(), at, filestore.Options{})
+	store, closeStore, err := openStore(t.Context(), at, "x", slog.New(slog.DiscardHandler), filestore.Options{})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := closeStore(); err != nil {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A redisServer is a real one, on a socket, with a password.
+type redisServer struct {
+	t      *testing.T
+	socket string
+	cmd    *exec.Cmd
+}
+
+const redisWord = "hidden-word"
+
+func startRedis(t *testing.T) *redisServer {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // its path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &redisServer{t: t, socket: filepath.Join(dir, "s")}
+	t.Cleanup(func() {
+		r.kill()
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	r.start()
+	return r
+}
+
+// start waits until the server takes connections.
+func (r *redisServer) start() {
+	r.t.Helper()
+	r.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass", redisWord)
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatalf("this test needs redis-server, of the Debian package redis-server: %v", err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "accept connections at") {
+			go func() {
+				for lines.Scan() { // or the server blocks
+				}
+			}()
+			return
+		}
+	}
+	r.t.Fatal("redis-server ended")
+}
+
+func (r *redisServer) kill() {
+	if r.cmd.ProcessState == nil {
+		r.cmd.Process.Kill()
+		r.cmd.Wait() //nolint:errcheck // that it was killed
+	}
+}
+
+func (r *redisServer) url(password string) string {
+	return "NEURONWARD_STORE=unix://:" + password + "@" + r.socket
+}
+
+// used waits until /status tells this figure.
+func (p *process) used(want string) {
+	p.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; {
+		page := p.status()
+		if asJSON(p.t, page.Used) == want {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("used is not %s: %s", want, asJSON(p.t, page.day))
+		}
+	}
+}
+
+// ready waits until /readyz answers so.
+func (p *process) ready(want int) {
+	p.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; {
+		status, body := p.get(p.admin + "/readyz")
+		if status == want {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("readyz: %d %s, not %d", status, body, want)
+		}
+	}
+}
+
+func TestProcessesShareAStore(t *testing.T) {
+	server := startRedis(t)
+	environ := costly(t, server.url(redisWord), "NEURONWARD_PLAN=free")
+	a, b := start(t, environ), start(t, environ)
+	a.spend()
+	a.spend()
+	b.spend()
+	for _, p := range []*process{a, b} {
+		p.used("7.5")
+		page := p.status()
+		if page.Store.Kind != storeRedis || !page.Store.Healthy || page.Holders != 2 {
+			t.Errorf("%s", asJSON(t, page.day))
+		}
+		if _, body := p.get(p.admin + "/status"); strings.Contains(body, redisWord) || !strings.Contains(body, "unix://"+server.socket) {
+			t.Errorf("the settings are %s", body)
+		}
+	}
+	b.stop()
+
+	// Without the server calls are refused once the process cannot go on alone; with it again, all goes on by itself. It
+	// has forgotten the day, but for what the process that lives has spent.
+	server.kill()
+	if failed := a.await("the store fails"); failed["policy"] != "deny" {
+		t.Errorf("logged: %v", failed)
+	}
+	a.ready(http.StatusServiceUnavailable)
+	server.start()
+	a.await("the store works again")
+	a.spend()
+	a.used("7.5")
+	a.ready(http.StatusOK)
+	a.stop()
+	for _, p := range []*process{a, b} {
+		if strings.Contains(p.log.String(), redisWord) {
+			t.Error("the password is logged")
+		}
+	}
+}
+
+func TestServeWithAStoreThatCannotBe(t *testing.T) {
+	server := startRedis(t)
+	for _, command := range []string{"serve", "check"} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{command}, []string{
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, server.url("fake-word"), "NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=",
+		}, strings.NewReader(""), &out, &errs)
+		said := out.String() + errs.String()
+		if code == exitDone || !strings.Contains(said, "NEURONWARD_STORE: redisstore: the server cannot be used: the user or the password is wrong") || strings.Contains(said, "fake-word") {
+			t.Errorf("%s: exit %d\n%s", command, code, said)
+		}
+	}
+}
