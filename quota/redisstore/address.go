@@ -70,9 +70,6 @@ func Parse(text string) (Address, error) {
 	return a, nil
 }
 
-// Password returns the password, "" if there is none.
-func (a Address) Password() string { return a.password }
-
 // String returns a in the form that Parse reads, without the password.
 func (a Address) String() string {
 	u := url.URL{Scheme: a.scheme, Host: a.at, Path: "/" + strconv.Itoa(a.db)}

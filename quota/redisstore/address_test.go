@@ -28,8 +28,8 @@ func TestParse(t *testing.T) {
 		{"unix://u:w@/run/redis.sock?db=2", "unix://u@/run/redis.sock?db=2", "w"},
 	} {
 		a, err := Parse(c.text)
-		if err != nil || a.String() != c.shown || a.Password() != c.password {
-			t.Errorf("%s: %s, %q, %v; want %s, %q", c.text, a, a.Password(), err, c.shown, c.password)
+		if err != nil || a.String() != c.shown || a.password != c.password {
+			t.Errorf("%s: %s, %q, %v; want %s, %q", c.text, a, a.password, err, c.shown, c.password)
 		}
 		if again, err := Parse(a.String()); err != nil || again.String() != c.shown {
 			t.Errorf("%s is not read again: %s, %v", c.shown, again, err)
