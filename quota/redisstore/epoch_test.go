@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/rand"
+	"fmt"
 	"testing"
 	"time"
 
@@ -180,5 +181,23 @@ func TestLossIsDealtWithOnce(t *testing.T) {
 	r.Day++
 	if st := exchange(t, l.sa, r); st.Granted[0] != 100*n {
 		t.Errorf("%+v", st)
+	}
+}
+
+// A server whose clock is set back while nothing is granted does not wait until
+// it is as late again.
+func TestClockSetBack(t *testing.T) {
+	s, a := old(t, open(t, shared.url(""), rand.Text(), patient)), holder{name: "a"}
+	const tomorrow = "1 9999999999999"
+	if err := s.client.Load().Set(t.Context(), s.prefix+"epoch", tomorrow, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	st := exchange(t, s, a.report(of(0, 0, n)))
+	var epoch, from int64
+	if _, err := fmt.Sscan(s.client.Load().Get(t.Context(), s.prefix+"epoch").Val(), &epoch, &from); err != nil {
+		t.Fatal(err)
+	}
+	if wait := time.UnixMilli(from).Sub(st.Time); st.Granted[0] != 0 || wait < 0 || wait > settleTime {
+		t.Errorf("granted %v, the next in %v", st.Granted[0], wait)
 	}
 }

@@ -25,11 +25,9 @@ local latch_change, latch_at, latch_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
 local num_claims, num_records = number(), number()
 
-local function digits(...)
-	local all = {...}
-	for i = 1, #all do all[i] = string.format('%.0f', all[i]) end
-	return table.concat(all, ' ')
-end
+local formats = {}
+for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
+local function digits(...) return string.format(formats[select('#', ...)], ...) end
 local function numbers(line)
 	local all = {}
 	for word in string.gmatch(line, '%S+') do all[#all + 1] = tonumber(word) end
@@ -75,9 +73,9 @@ if not repeated then left = leave and 1 or 0 end
 
 -- A server that lacks the epoch, is before it, did not have this script, or does not know what it answered, may have
 -- lost rows: it was flushed, restarted from an older copy, or is another one. Whoever lives writes its rows again within
--- a heartbeat.
+-- a heartbeat. One whose clock was set back would grant nothing until it is as late again.
 local lost = answered > last
-local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch)
+local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle
 if renewed then
 	epoch = math.max(now, known + 1, epoch + 1)
 	grants_from = now + settle

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/storetest"
 )
@@ -252,5 +254,26 @@ func TestClosed(t *testing.T) {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}
+	}
+}
+
+// What a holder that is not heard of holds is lost, until it is heard of again.
+func TestDeadHolder(t *testing.T) {
+	s := old(t, open(t, shared.url(""), rand.Text(), patient))
+	a, b := holder{name: "a"}, holder{name: "b"}
+	exchange(t, s, a.report(of(10*n, 20*n, 0)))
+	exchange(t, s, b.report(of(5*n, 15*n, 0)))
+	long := time.Now().Add(-quota.HolderTimeout - time.Second).UnixMilli()
+	seen := redis.Z{Score: float64(long), Member: "b"}
+	if err := s.client.Load().ZAdd(t.Context(), s.keys(day)[4], seen).Err(); err != nil {
+		t.Fatal(err)
+	}
+	st := exchange(t, s, a.report(of(10*n, 20*n, 100*n)))
+	if want := (quota.Balance{Limit: 100 * n, Spent: 15 * n, Held: 70 * n, Lost: 15 * n}); st.Granted[0] != 50*n || st.Balances[0] != want || st.Holders != 1 {
+		t.Errorf("%+v", st)
+	}
+	st = exchange(t, s, b.report(of(6*n, 14*n, 100*n)))
+	if want := (quota.Balance{Limit: 100 * n, Spent: 16 * n, Held: 84 * n}); st.Granted[0] != 0 || st.Balances[0] != want || st.Holders != 2 || st.Joined {
+		t.Errorf("%+v", st)
 	}
 }
