@@ -1,0 +1,216 @@
+package cuttest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/redisstore"
+)
+
+const (
+	n       = quota.OneNeuron
+	ceiling = 400 * n
+	wait    = 3 * time.Second // of a call
+)
+
+// startRedis starts a server that ends with the test, and returns its address.
+func startRedis(t *testing.T) string {
+	t.Helper()
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("this test needs redis-server, of the Debian package redis-server: %v", err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "eady to accept connections") {
+			go func() {
+				for lines.Scan() { // or the server blocks
+				}
+			}()
+			return address
+		}
+	}
+	t.Fatal("redis-server ended")
+	return ""
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// between starts a toxiproxy to a server.
+func between(t *testing.T, server string) *toxiproxy.Proxy {
+	t.Helper()
+	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	p := toxiproxy.NewProxy(api, "redis", freeAddress(t), server)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	return p
+}
+
+// Two ledgers, as two processes have them, spend a day while what is between
+// them and the server goes wrong for a second, at first for one of them and then
+// for both. Nothing is spent beyond the ceiling; no call waits longer than it is
+// told to; afterwards the rest is spent.
+func TestCut(t *testing.T) {
+	toxic := func(text string) func(*testing.T, *toxiproxy.Proxy) func() {
+		return func(t *testing.T, p *toxiproxy.Proxy) func() {
+			if _, err := p.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
+				t.Error(err)
+			}
+			return func() { p.Toxics.ResetToxics(context.Background()) }
+		}
+	}
+	for _, c := range []struct {
+		name string
+		harm func(*testing.T, *toxiproxy.Proxy) (heal func())
+	}{
+		{"cut", func(t *testing.T, p *toxiproxy.Proxy) func() {
+			p.Stop()
+			return func() {
+				if err := p.Start(); err != nil {
+					t.Error(err)
+				}
+			}
+		}},
+		{"reset", toxic(`{"name":"x","type":"reset_peer","stream":"downstream","attributes":{"timeout":0}}`)},
+		{"questions vanish", toxic(`{"name":"x","type":"timeout","stream":"upstream","attributes":{"timeout":0}}`)},
+		{"answers vanish", toxic(`{"name":"x","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)},
+		{"answers come too late", toxic(`{"name":"x","type":"latency","stream":"downstream","attributes":{"latency":120,"jitter":60}}`)},
+		{"answers in small pieces", toxic(`{"name":"x","type":"slicer","stream":"downstream","attributes":{"average_size":7,"size_variation":3,"delay":50}}`)},
+		{"answers end in the middle", toxic(`{"name":"x","type":"limit_data","stream":"downstream","attributes":{"bytes":300}}`)},
+	} {
+		for _, allow := range []bool{false, true} {
+			name := c.name + ", deny"
+			if allow {
+				name = c.name + ", allow"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				cut(t, allow, c.harm)
+			})
+		}
+	}
+}
+
+// replica is a ledger with what it has spent.
+type replica struct {
+	ledger *quota.Ledger
+	proxy  *toxiproxy.Proxy
+}
+
+func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func()) {
+	server, account := startRedis(t), rand.Text()
+	var all []*replica
+	for range 2 {
+		p := between(t, server)
+		address, err := redisstore.Parse("redis://" + p.Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := redisstore.Open(address, account, redisstore.Options{})
+		t.Cleanup(func() { s.Close() })
+		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: ceiling, Wait: wait, AllowUnbacked: allow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, &replica{l, p})
+	}
+	var billed, refused, failed, longest atomic.Int64
+	spend := func(ctx context.Context, r *replica) {
+		for ctx.Err() == nil {
+			began := time.Now()
+			res, d, err := r.ledger.Reserve(ctx, quota.Call{Model: "m", Estimate: n})
+			for took := int64(time.Since(began)); ; {
+				if was := longest.Load(); took <= was || longest.CompareAndSwap(was, took) {
+					break
+				}
+			}
+			switch {
+			case res != nil:
+				hold(ctx, 10*time.Millisecond)
+				res.Settle(quota.Cost{Neurons: n})
+				billed.Add(int64(n))
+			case err != nil:
+				failed.Add(1)
+				hold(ctx, 10*time.Millisecond) // as a caller would
+			case d.Outcome == quota.Exhausted:
+				return
+			default:
+				refused.Add(1)
+			}
+		}
+	}
+	var spending sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	for _, r := range all {
+		spending.Go(func() { spend(ctx, r) })
+		spending.Go(func() { spend(ctx, r) })
+	}
+	hold(ctx, 1200*time.Millisecond) // a new server grants nothing for a second
+	heal := harm(t, all[0].proxy)
+	hold(ctx, 500*time.Millisecond)
+	healOther := harm(t, all[1].proxy)
+	hold(ctx, 500*time.Millisecond)
+	heal()
+	healOther()
+	spending.Wait()
+	t.Logf("billed %v of %v, %d calls failed, %d were refused, the longest took %v",
+		quota.Neurons(billed.Load()), ceiling, failed.Load(), refused.Load(), time.Duration(longest.Load()).Round(time.Millisecond))
+	// A ledger that may go on alone takes its share, half of what it last saw free, while the other may take all.
+	most := ceiling
+	if allow {
+		most += ceiling / 2
+	}
+	if got := quota.Neurons(billed.Load()); got > most || got < ceiling*98/100 {
+		t.Errorf("billed %v of %v", got, ceiling)
+	}
+	if time.Duration(longest.Load()) > wait+time.Second {
+		t.Errorf("a call took %v", time.Duration(longest.Load()))
+	}
+	for _, r := range all {
+		if err := r.ledger.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// hold waits, or until ctx ends.
+func hold(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
