@@ -13,7 +13,7 @@ import (
 
 // slack is how much longer than its deadline a step may take on a machine that
 // does much else.
-const slack = 400 * time.Millisecond
+const slack = time.Second
 
 // timed exchanges, and fails the test if that takes longer than the deadline.
 func timed(t *testing.T, s *Store, h *holder) error {

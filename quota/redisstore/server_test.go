@@ -163,7 +163,8 @@ func open(t testing.TB, url, account string, o Options) *Store {
 // grants from the first report on.
 func old(t testing.TB, s *Store) *Store {
 	t.Helper()
-	c := s.client.Load()
+	c := redis.NewClient(s.address.options(nil))
+	defer c.Close()
 	if err := errors.Join(c.Set(context.Background(), s.prefix+"epoch", "1 0", 0).Err(), s.exchange.Load(context.Background(), c).Err()); err != nil {
 		t.Fatal(err)
 	}

@@ -247,10 +247,10 @@ type spender struct {
 func badWire(t *testing.T, faults []fault) {
 	const limit = 100 * n
 	rng := mathrand.New(mathrand.NewPCG(1, uint64(len(faults))<<8|uint64(faults[0])))
-	w := wireTo(t, shared)
+	w, account := wireTo(t, shared), rand.Text()
 	var all []*spender
 	for i := range 4 {
-		s := open(t, w.url(), t.Name(), Options{})
+		s := open(t, w.url(), account, Options{})
 		old(t, s)
 		all = append(all, &spender{holder: holder{name: quota.Holder(fmt.Sprint("h", i))}, store: s})
 	}
@@ -294,7 +294,8 @@ func badWire(t *testing.T, faults []fault) {
 	for _, x := range all {
 		x.held = 0
 		spent += x.spent
-		last = exchange(t, x.store, x.report(quota.Claim{Pot: quota.Account, Limit: limit, Spent: x.spent})).Balances[0]
+		s := open(t, w.url(), account, patient)
+		last = exchange(t, s, x.report(quota.Claim{Pot: quota.Account, Limit: limit, Spent: x.spent})).Balances[0]
 	}
 	if last.Spent != spent || last.Held+last.Lost != held || last.Free != limit-spent {
 		t.Errorf("%v were spent: %+v", spent, last)
