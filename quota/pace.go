@@ -21,10 +21,11 @@ const (
 )
 
 // Pace keeps calls within limits of requests per minute, by task, model and
-// client: never more than the limit in any 60 seconds. A call may wait its turn;
-// those that one limit holds back go in order of arrival, but a client's calls
-// to different models may overtake each other. It is safe for many goroutines
-// and starts none that stays. Make one with NewPace.
+// client: never more than the limit in any 60 seconds. A call may wait its turn.
+// Of those that one limit holds back, clients go in turns, and the calls of one
+// client in order of arrival; only those to different models may overtake each
+// other. It is safe for many goroutines and starts none that stays. Make one
+// with NewPace.
 //
 // Models share no lock, but those that share a limit: finding a limit takes
 // none.
@@ -51,7 +52,7 @@ type PaceKey struct {
 	Task        Task   // the model's; "": not known, taken as TextGeneration, which nearly every new model is
 	Model       string //
 	PaidOnly    bool   // Price.RequiresWorkersPaid of the model
-	Client      string //
+	Client      string // "" is one, too
 	ClientLimit int    // the client's own requests per minute; 0: none
 }
 
@@ -77,9 +78,9 @@ type PaceDecision struct {
 
 // Acquire lets a call through, having waited for its turn up to maxWait. It is
 // refused at once if its turn cannot come within that time unless somebody who
-// is before it leaves. A call that several limits apply to counts in all of
-// them or in none. The error is ctx's, if that ends first; then the call counts
-// nowhere.
+// is before it leaves, and later if calls of other clients have come in between.
+// A call that several limits apply to counts in all of them or in none. The
+// error is ctx's, if that ends first; then the call counts nowhere.
 func (p *Pace) Acquire(ctx context.Context, key PaceKey, maxWait time.Duration) (PaceDecision, error) {
 	if err := ctx.Err(); err != nil {
 		return PaceDecision{}, err
@@ -89,18 +90,18 @@ func (p *Pace) Acquire(ctx context.Context, key PaceKey, maxWait time.Duration) 
 	if w.n == 0 {
 		return PaceDecision{OK: true}, nil
 	}
-	if w.passes() {
+	if w.passes(key.Client) {
 		w.unlock(0, w.n)
 		return PaceDecision{OK: true}, nil
 	}
-	wait, by := w.due(true)
+	wait, by := w.dueBehind(key.Client)
 	if wait > maxWait {
 		d := w.refusal(by, key.Client)
 		w.unlock(0, w.n)
 		return d, nil
 	}
 	t := &turn{way: w, ctx: ctx, client: key.Client, since: now, ready: make(chan struct{})}
-	alone, _ := w.due(false)
+	alone, _ := w.due()
 	t.enqueue(by, alone)
 	w.unlock(0, w.n)
 	return t.await(maxWait)

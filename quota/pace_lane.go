@@ -58,7 +58,7 @@ type lane struct {
 	backed  time.Time // when pace was halved last
 	stepped time.Time // when it recovered last, or was halved
 
-	queue   []*turn     // calls that wait of which this is the first lane, in order of arrival
+	queue   crowd       // calls that wait of which this is the first lane
 	waiting int         // calls that wait and will need a token of this lane
 	held    int         // those among them that this lane holds back
 	timer   *time.Timer // runs wake

@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (w *way) lock(now time.Time) bool {
 			w.unlock(0, i+1)
 			return false
 		}
-		if i == 0 && len(l.queue) > 0 {
+		if i == 0 && !l.queue.empty() {
 			l.serve()
 		}
 	}
@@ -44,17 +43,28 @@ func (w *way) unlock(i, j int) {
 	}
 }
 
-// due returns how long until each lane has a token to spare, and which is the
-// last to have one. Where behind is true, the calls that a lane holds back come
-// first.
-func (w *way) due(behind bool) (longest time.Duration, last *lane) {
+// due returns how long until each lane has a token for a call, and which is the
+// last to have one, if nobody comes before it.
+func (w *way) due() (longest time.Duration, last *lane) {
 	last = w.lanes[0]
 	for _, l := range w.all() {
-		n := 1
-		if behind {
-			n += l.held
+		if d := l.until(1); d > longest {
+			longest, last = d, l
 		}
-		if d := l.until(n); d > longest {
+	}
+	return longest, last
+}
+
+// dueBehind is the same for a call of client that comes now, behind those that
+// the lanes hold back and whose turn is before its own.
+func (w *way) dueBehind(client string) (longest time.Duration, last *lane) {
+	last = w.lanes[0]
+	for _, l := range w.all() {
+		n := l.held
+		if n > 0 && l.kind != laneOfClient { // in that all are of one client
+			n = w.lanes[0].queue.before(client, l)
+		}
+		if d := l.until(1 + n); d > longest {
 			longest, last = d, l
 		}
 	}
@@ -69,11 +79,11 @@ func (w *way) take() {
 
 // passes takes a token of each lane if all have one to spare, behind the calls
 // that they hold back, and reports whether it did.
-func (w *way) passes() bool {
+func (w *way) passes(client string) bool {
 	if l := w.lanes[0]; w.n == 1 && l.held == 0 {
 		return l.take() // the same, without looking twice
 	}
-	if wait, _ := w.due(true); wait > 0 {
+	if wait, _ := w.dueBehind(client); wait > 0 {
 		return false
 	}
 	w.take()
@@ -126,7 +136,7 @@ func (t *turn) enqueue(by *lane, wait time.Duration) {
 		l.waiting++
 	}
 	first := t.lanes[0]
-	first.queue = append(first.queue, t)
+	first.queue.add(t)
 	first.arm(wait)
 }
 
@@ -165,44 +175,52 @@ func (t *turn) await(maxWait time.Duration) (PaceDecision, error) {
 	}
 	defer t.unlock(1, t.n)
 	t.unwait()
-	if i := slices.Index(first.queue, t); i >= 0 {
-		first.queue = slices.Delete(first.queue, i, i+1)
-	}
-	if len(first.queue) == 0 {
+	first.queue.remove(t)
+	if first.queue.empty() {
 		first.disarm()
 	}
-	_, last := t.due(true)
+	_, last := t.dueBehind(t.client)
 	d := t.refusal(last, t.client)
 	d.Waited = waited
 	return d, err
 }
 
-// serve lets those go whose turn has come, in order of arrival. A call that
+// serve lets those go whose turn has come, fairly between clients. A call that
 // another lane holds back is passed over; it keeps its place. Only l is locked.
 func (l *lane) serve() {
-	kept, next := l.queue[:0], never
-	wait := l.until(1)
-	for _, t := range l.queue {
-		switch {
-		case wait > 0 && t.by == l: // most of them
-			next = min(next, wait)
-		case t.ctx.Err() != nil: // about to leave
-		default:
-			if late := t.tryAgain(); late > 0 {
-				next = min(next, late)
-				break
-			}
-			wait = l.until(1)
-			continue
-		}
-		kept = append(kept, t)
-	}
-	clear(l.queue[len(kept):])
-	l.queue = kept
 	l.disarm()
+	next, served := l.serveNext()
+	for served {
+		next, served = l.serveNext()
+	}
 	if next < never {
 		l.arm(next)
 	}
+}
+
+// serveNext lets the next call go whose turn has come, or returns how long until
+// it may be worth another look.
+func (l *lane) serveNext() (next time.Duration, served bool) {
+	next = never
+	wait := l.until(1)
+	for at, line := range l.queue.lines {
+		for i, t := range line.turns {
+			switch {
+			case wait > 0 && t.by == l: // most of them
+				next = min(next, wait)
+				continue
+			case t.ctx.Err() != nil: // about to leave
+				continue
+			}
+			late := t.tryAgain()
+			if late == 0 {
+				l.queue.pass(at, i)
+				return 0, true
+			}
+			next = min(next, late)
+		}
+	}
+	return next, false
 }
 
 // tryAgain lets t go if all its lanes have a token, else it notes which lane
@@ -212,7 +230,7 @@ func (t *turn) tryAgain() time.Duration {
 		other.lock(t.lanes[0].seen)
 	}
 	defer t.unlock(1, t.n)
-	wait, by := t.due(false)
+	wait, by := t.due()
 	if wait > 0 {
 		t.by.held--
 		by.held++
