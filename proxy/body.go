@@ -11,9 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
@@ -26,9 +23,7 @@ const smallBody = 16 << 10
 // calls hold at once.
 type bodies struct {
 	max     int64
-	room    *semaphore.Weighted
-	budget  int64
-	wait    time.Duration // how long a caller may wait for room
+	room    *commons // bytes of all bodies held
 	slow    patience
 	metrics *metrics.Metrics
 	pool    sync.Pool // *[]byte of smallBody bytes
@@ -41,7 +36,8 @@ type held struct {
 	data   []byte  // nil once released
 	input  []byte  // the value of "input" in data, where it is an object
 	pooled *[]byte // the pool's own, if data stands in it
-	room   int64   // bytes taken from bodies.room
+	member *member // of bodies.room, from which room bytes are taken
+	room   int64
 }
 
 // open returns a reader over the body from its beginning, which sets sent once
@@ -60,7 +56,7 @@ func (b *bodies) release(h *held) {
 	if h.pooled != nil {
 		b.pool.Put(h.pooled)
 	}
-	b.room.Release(h.room)
+	b.room.give(h.member, h.room)
 }
 
 type heldReader struct {
@@ -158,13 +154,12 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	if size < 0 || size > smallBody {
 		size = smallBody
 	}
-	room := min(smallBody, b.max)
-	if err := b.take(x, room); err != nil {
+	h := &held{}
+	if err := b.take(x, h, min(smallBody, b.max)); err != nil {
 		return err
 	}
-	pooled := b.pool.Get().(*[]byte)
-	h := &held{pooled: pooled, room: room}
-	data, n, err := *pooled, 0, error(nil)
+	h.pooled = b.pool.Get().(*[]byte)
+	data, n, err := *h.pooled, 0, error(nil)
 	for int64(n) < size && err == nil && (!opensJSON(data[:n]) || binary(r.Header.Get("Content-Type"))) {
 		// Of a recording or a form as much is read as says how long it is, in however many pieces it comes.
 		var m int
@@ -213,11 +208,9 @@ func (b *bodies) grow(x *exchange, h *held, data []byte, declared int64) ([]byte
 	if declared >= int64(len(data)) {
 		size = min(size, declared+1) // the read that finds the end needs a place to read into
 	}
-	room := min(size, b.max)
-	if err := b.take(x, room-h.room); err != nil {
+	if err := b.take(x, h, min(size, b.max)-h.room); err != nil {
 		return nil, err
 	}
-	h.room = room
 	larger := make([]byte, size)
 	copy(larger, data)
 	if h.pooled != nil {
@@ -227,30 +220,30 @@ func (b *bodies) grow(x *exchange, h *held, data []byte, declared int64) ([]byte
 	return larger, nil
 }
 
-// take waits for room among the bodies held.
-func (b *bodies) take(x *exchange, n int64) error {
-	if b.room.TryAcquire(n) {
+// take takes n more bytes of room for a body, and waits for them.
+func (b *bodies) take(x *exchange, h *held, n int64) error {
+	if m := b.room.take(x.client, x.shares(), n, h.room); m != nil {
+		h.member = m
+		h.room += n
 		return nil
 	}
-	full := func() error {
-		b.metrics.Preempted("overload", metrics.ModeEnforce)
-		return refuse(normalize.Overloaded, fmt.Sprintf("The request bodies held at once have reached this proxy's limit of %s (NEURONWARD_MAX_HELD).", bytesText(b.budget)), "")
-	}
-	if n > b.budget {
-		return full()
-	}
-	waiting, stop := context.WithTimeout(x.ctx, b.wait)
-	defer stop()
 	x.lap()
-	err := b.room.Acquire(waiting, n)
+	became := b.room.stand(x.ctx, x.client, x.shares(), n, h.room)
 	x.resume()
-	switch {
-	case err == nil:
+	switch became.admission {
+	case served:
+		h.member = became.member
+		h.room += n
 		return nil
-	case x.ctx.Err() != nil:
+	case gone:
 		return context.Cause(x.ctx)
 	}
-	return full()
+	b.metrics.Preempted("overload", metrics.ModeEnforce)
+	what := "The request bodies held at once have reached this proxy's limit of"
+	if became.share {
+		what = "The request bodies of your client have used up its share of what this proxy holds at once,"
+	}
+	return refuse(normalize.Overloaded, fmt.Sprintf("%s %s (NEURONWARD_MAX_HELD).", what, bytesText(b.room.size)), "")
 }
 
 // firstByte returns the first byte that is no JSON space, 0 if there is none.

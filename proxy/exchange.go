@@ -29,6 +29,7 @@ type exchange struct {
 	requestID string
 	client    string          // from the configured clients; a label
 	entry     *clients.Client // of that client; nil: there is no clients file, or nobody was identified
+	place     *member         // of Proxy.places, once it has one
 	stream    bool            // asked for, or answered, as a stream
 	body      *held
 	upload    *upload

@@ -129,7 +129,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if l := p.Load(); l.InFlight != 0 || l.Queued != 0 {
 		t.Errorf("load: %+v", l)
 	}
-	if !p.bodies.room.TryAcquire(held) {
+	if p.bodies.room.take("anonymous", false, held, 0) == nil {
 		t.Error("bodies are still held")
 	}
 }

@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -85,9 +82,8 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // empty checks that nothing of any call is left.
 func (c *crowd) empty() {
 	c.t.Helper()
-	g := &c.proxy.gate
-	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || g.line.Len() != 0 || g.owed != 0 {
-		c.t.Errorf("left behind: %+v, %d in line, %d owed", l, g.line.Len(), g.owed)
+	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || len(c.proxy.places.members) != 0 {
+		c.t.Errorf("left behind: %+v, %d clients", l, len(c.proxy.places.members))
 	}
 	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
 		c.t.Errorf("in flight or queued: %v", n)
@@ -224,53 +220,6 @@ func TestPlaceOfAPanicIsFree(t *testing.T) {
 		var e envelope
 		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Error.Name != normalize.Internal.String() {
 			t.Fatalf("%d %s", w.Code, w.Body)
-		}
-	}
-}
-
-// Whatever comes together at the gate: never more than max are served, a place
-// is never lost, and in the end nothing is owed.
-func TestGateKeepsCount(t *testing.T) {
-	for _, most := range []int64{1, 2, 7} {
-		for _, wait := range []time.Duration{0, 50 * time.Microsecond, time.Minute} {
-			g := &gate{max: most, wait: wait, closed: make(chan struct{})}
-			var within atomic.Int64
-			var over atomic.Bool
-			var all sync.WaitGroup
-			for i := range 4 * most {
-				all.Go(func() {
-					random := rand.New(rand.NewPCG(uint64(i), uint64(wait)))
-					for range 2000 {
-						ctx, cancel := context.WithCancel(context.Background())
-						if random.IntN(4) == 0 {
-							go cancel()
-						}
-						if g.arrive() || g.stand(ctx) == served {
-							if within.Add(1) > most {
-								over.Store(true)
-							}
-							runtime.Gosched()
-							within.Add(-1)
-							g.leave()
-						}
-						cancel()
-					}
-				})
-			}
-			all.Wait()
-			if over.Load() || g.count.Load() != 0 || g.owed != 0 || g.line.Len() != 0 {
-				t.Errorf("max %d, wait %v: more served at once: %v; left: count %d, owed %d, %d in line", most, wait, over.Load(), g.count.Load(), g.owed, g.line.Len())
-			}
-		}
-	}
-}
-
-func BenchmarkGate(b *testing.B) {
-	g := &gate{max: 1024, closed: make(chan struct{})}
-	b.ReportAllocs()
-	for b.Loop() {
-		if g.arrive() {
-			g.leave()
 		}
 	}
 }

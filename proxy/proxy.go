@@ -16,8 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
@@ -110,9 +108,10 @@ type Proxy struct {
 	unknown unknownCodes
 	recent  recentFailures
 
-	gate     gate
-	inFlight atomic.Int64 // with those that wait at the gate or are refused
+	places   *commons     // in which calls are served
+	inFlight atomic.Int64 // with those that wait for a place or are refused
 	draining atomic.Bool
+	closed   chan struct{} // by Drain: nobody waits for a place any longer
 	idle     chan struct{}
 	idleOnce sync.Once
 	base     context.Context
@@ -161,7 +160,7 @@ func New(c Config) (*Proxy, error) {
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
 		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
-			max: c.MaxBody, room: semaphore.NewWeighted(c.MaxHeld), budget: c.MaxHeld, wait: c.HeldWait,
+			max: c.MaxBody, room: newCommons(c.MaxHeld, 0, c.HeldWait, nil),
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
@@ -171,7 +170,8 @@ func New(c Config) (*Proxy, error) {
 	for _, model := range c.Models {
 		p.models[model] = struct{}{}
 	}
-	p.gate.max, p.gate.wait, p.gate.closed = int64(c.MaxInFlight), c.InFlightWait, make(chan struct{})
+	p.closed = make(chan struct{})
+	p.places = newCommons(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
 	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: quota.Embedded()}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
@@ -204,7 +204,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.fail(x, err)
 			return
 		}
-		defer p.gate.leave()
+		defer p.exit(x)
 	}
 	if err := p.read(x, r); err != nil {
 		p.fail(x, err)
@@ -309,7 +309,7 @@ func (p *Proxy) BaseContext(net.Listener) context.Context { return p.base }
 // for a place. Those in flight go on.
 func (p *Proxy) Drain() {
 	if !p.draining.Swap(true) {
-		close(p.gate.closed)
+		close(p.closed)
 	}
 	p.checkIdle()
 }
