@@ -157,9 +157,9 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 	if d.Unlimited {
 		f.Limit = nil
 	}
-	whose := "The ceiling of " + neurons(d.Limit) + " neurons a day set for this proxy"
+	whose, holding := "The ceiling of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
 	if d.Pot != quota.Account {
-		whose = "Your budget of " + neurons(d.Limit) + " neurons a day"
+		whose, holding = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
 		f.Limit.Name, f.Limit.Client = "client", x.client
 	}
 	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
@@ -176,11 +176,21 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 		f.Message = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " + resets
 	case quota.PriorityFloor:
 		f.Code = normalize.PriorityFloor
-		f.Message = "What is left of the day's " + neurons(d.Limit) + " neurons is kept for calls of a higher priority. " + resets
+		kept := neurons(d.Kept) + " of the day's " + neurons(d.Limit) + " neurons are kept for calls of a higher priority"
+		if left := d.Left(); left > d.Limit/100 {
+			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: %s. %s%s",
+				neurons(d.Estimate), neurons(left), kept, smaller(&x.claim.request), resets)
+		} else {
+			f.Message = kept + ", and the rest is spent. " + resets
+		}
 	case quota.Contended:
 		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, 0
-		f.Message = fmt.Sprintf("Calls in flight hold the neurons that this call may need: %s and %s reserved of %s, this call may need %s. It may fit when they end.",
-			used(d), neurons(d.Reserved), neurons(d.Limit), neurons(d.Estimate))
+		kept := ""
+		if d.Kept > 0 {
+			kept = ", " + neurons(d.Kept) + " kept for calls of a higher priority"
+		}
+		f.Message = fmt.Sprintf("%s hold the neurons that this call may need, %s. %s: %s, %s reserved%s. It may fit when they end.",
+			holding, neurons(d.Estimate), whose, used(d), neurons(d.Reserved), kept)
 	default:
 		f.Code = normalize.AccountLimited
 		if d.Pot != quota.Account {

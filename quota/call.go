@@ -51,7 +51,7 @@ const (
 	Allowed       Outcome = iota
 	Exhausted             // the call cannot fit any more before the reset, whatever comes back
 	Contended             // it did not fit beside the calls in flight, during all of the wait
-	PriorityFloor         // what is left is kept for calls of a higher priority
+	PriorityFloor         // what would be left for it is kept for calls of a higher priority, whatever comes back
 	LatchShut             // Workers AI itself said that the allocation is spent
 )
 
@@ -75,8 +75,9 @@ type Decision struct {
 	Used      Neurons // settled today
 	Reserved  Neurons // by calls in flight
 	Limit     Neurons
+	Kept      Neurons   // of Limit, for calls of a higher priority
 	Lost      Neurons   // held by holders that died
-	Remaining Neurons   // Limit less used, reserved and lost; never negative
+	Remaining Neurons   // Limit less kept, used, reserved and lost; never negative
 	At        time.Time // of the decision, by the ledger's clock
 	ResetsAt  time.Time
 	RetryAt   time.Time     // when a latched account is tried again; zero: not known
@@ -84,9 +85,9 @@ type Decision struct {
 	Waited    time.Duration // for neurons
 }
 
-// Left returns what may still be spent today, if all calls in flight cost
-// nothing; never negative.
-func (d Decision) Left() Neurons { return max(0, d.Limit-d.Used-d.Lost) }
+// Left returns what calls of this priority may still spend today, if all calls in
+// flight cost nothing; never negative.
+func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost) }
 
 // OK reports whether the call may be made.
 func (d Decision) OK() bool { return d.Outcome == Allowed }

@@ -137,7 +137,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 // may later. The pots that it lacks are noted in w.
 func (l *Ledger) judge(w *waiter) (o Outcome, short bool) {
 	n := w.call.Estimate
-	w.short, w.floor = [2]bool{}, false
+	w.pot, w.short, w.floor = nil, [2]bool{}, false
 	if n == 0 { // nothing to spend, nothing to refuse
 		return Allowed, false
 	}
@@ -147,6 +147,9 @@ func (l *Ledger) judge(w *waiter) (o Outcome, short bool) {
 		}
 		if p.exhausted(n) {
 			w.pot = p
+			if l.kept(p, w) > 0 && !p.finished() {
+				return PriorityFloor, false // smaller calls of a higher one still fit
+			}
 			return Exhausted, false
 		}
 		if !p.has(n) || p.barrier {
@@ -155,21 +158,29 @@ func (l *Ledger) judge(w *waiter) (o Outcome, short bool) {
 			short = true
 		}
 	}
-	if a := l.account; w.call.Priority != High && a.limit > 0 {
-		share := w.call.Priority.share(a.limit)
+	if a := l.account; l.kept(a, w) > 0 {
+		share := a.limit - l.kept(a, w)
 		if a.gone()+n > share {
 			w.pot = a
 			return PriorityFloor, false
 		}
 		if a.gone()+a.flying()+n > share {
 			w.pot, w.floor = a, true
-			return PriorityFloor, true
+			return Contended, true
 		}
 	}
 	if short {
 		return Contended, true
 	}
 	return Allowed, false
+}
+
+// kept is what of p is not for w but for calls of a higher priority.
+func (l *Ledger) kept(p *pot, w *waiter) Neurons {
+	if p != l.account {
+		return 0
+	}
+	return p.limit - w.call.Priority.share(p.limit)
 }
 
 // debitIf makes the reservation of w, or none if it is refused.
@@ -228,21 +239,22 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	if p == nil {
 		p = l.account
 		for _, q := range w.pots {
-			if q != nil && q.limit > 0 && (p.limit == 0 || q.remaining() < p.remaining()) {
+			if q != nil && q.limit > 0 && (p.limit == 0 || q.remaining() < p.remaining()-l.kept(p, w)) {
 				p = q
 			}
 		}
 	}
 	d := Decision{
 		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe,
-		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Lost: p.others.Lost, Remaining: p.remaining(),
+		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.others.Lost,
 		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
 	}
+	d.Remaining = max(0, p.remaining()-d.Kept)
 	if !w.since.IsZero() {
 		d.Waited = time.Since(w.since)
 	}
 	// A call that is larger than what is left says nothing of the day, unless hardly anything is left.
-	if o == Exhausted && p == l.account && d.Left() <= p.limit/100 {
+	if o == Exhausted && p == l.account && p.finished() {
 		l.foundSpent(now)
 	}
 	return d

@@ -108,18 +108,33 @@ func TestDecisions(t *testing.T) {
 		{
 			"low stops at 80 %", 100 * n, 70 * n, 0,
 			quota.Call{Estimate: 10*n + 1, Priority: quota.Low},
-			quota.Decision{Outcome: quota.PriorityFloor, Used: 70 * n, Limit: 100 * n, Remaining: 30 * n},
+			quota.Decision{Outcome: quota.PriorityFloor, Used: 70 * n, Limit: 100 * n, Kept: 20 * n, Remaining: 10 * n},
 		},
-		{"low goes on to 80 %", 100 * n, 70 * n, 0, quota.Call{Estimate: 10 * n, Priority: quota.Low}, quota.Decision{Used: 70 * n, Limit: 100 * n, Remaining: 30 * n}},
+		{"low goes on to 80 %", 100 * n, 70 * n, 0, quota.Call{Estimate: 10 * n, Priority: quota.Low}, quota.Decision{Used: 70 * n, Limit: 100 * n, Kept: 20 * n, Remaining: 10 * n}},
 		{
 			"normal stops at 95 %", 100 * n, 90 * n, 0,
 			quota.Call{Estimate: 5*n + 1, Priority: quota.Normal},
-			quota.Decision{Outcome: quota.PriorityFloor, Used: 90 * n, Limit: 100 * n, Remaining: 10 * n},
+			quota.Decision{Outcome: quota.PriorityFloor, Used: 90 * n, Limit: 100 * n, Kept: 5 * n, Remaining: 5 * n},
 		},
 		{
 			"normal beside what is reserved", 100 * n, 80 * n, 10 * n,
 			quota.Call{Estimate: 5*n + 1, Priority: quota.Normal},
-			quota.Decision{Outcome: quota.PriorityFloor, Used: 80 * n, Reserved: 10 * n, Limit: 100 * n, Remaining: 10 * n},
+			quota.Decision{Outcome: quota.Contended, Used: 80 * n, Reserved: 10 * n, Limit: 100 * n, Kept: 5 * n, Remaining: 5 * n},
+		},
+		{
+			"low beyond all that is left", 100 * n, 70 * n, 0,
+			quota.Call{Estimate: 31 * n, Priority: quota.Low},
+			quota.Decision{Outcome: quota.PriorityFloor, Used: 70 * n, Limit: 100 * n, Kept: 20 * n, Remaining: 10 * n},
+		},
+		{
+			"low once all is spent", 100 * n, 99 * n, 0,
+			quota.Call{Estimate: 2 * n, Priority: quota.Low},
+			quota.Decision{Outcome: quota.Exhausted, Used: 99 * n, Limit: 100 * n, Kept: 20 * n},
+		},
+		{
+			"low with a budget larger than what is left for low", 100 * n, 70 * n, 0,
+			quota.Call{Estimate: n, Priority: quota.Low, Client: "x", ClientLimit: 20 * n},
+			quota.Decision{Used: 70 * n, Limit: 100 * n, Kept: 20 * n, Remaining: 10 * n},
 		},
 		{"high takes it all", 100 * n, 90 * n, 0, quota.Call{Estimate: 10 * n}, quota.Decision{Used: 90 * n, Limit: 100 * n, Remaining: 10 * n}},
 		{"no floors without a ceiling", 0, 90 * n, 0, quota.Call{Estimate: 10 * n, Priority: quota.Low}, quota.Decision{Unlimited: true, Used: 90 * n}},

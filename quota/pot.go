@@ -36,6 +36,10 @@ func (p *pot) exhausted(n Neurons) bool {
 	return p.limit > 0 && p.limit-p.gone() < n
 }
 
+// finished reports whether hardly anything is left: a hundredth at most, whatever
+// comes back.
+func (p *pot) finished() bool { return p.limit > 0 && p.limit-p.gone() <= p.limit/100 }
+
 // has reports whether n fits into what is here.
 func (p *pot) has(n Neurons) bool {
 	return p.limit == 0 || p.spare() >= n
