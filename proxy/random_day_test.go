@@ -30,6 +30,7 @@ type randomDay struct {
 	exact        bool    // what is counted is what is billed
 	billed       float64 // at least, in per cent of the ceiling
 	mayPass      float64 // the ceiling, in per cent of it
+	key          string  // of the client whose callers these are; "": there are no clients
 }
 
 // leavers are the calls of which a quarter is broken off by the caller.
@@ -146,7 +147,7 @@ func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 				time.AfterFunc(time.Duration(rng.IntN(size))*20*time.Millisecond, leave)
 			}
 		}
-		w := g.postWith(ctx, chatPath, body, "X-Simulate", simulate)
+		w := g.postWith(ctx, chatPath, body, "X-Simulate", simulate, "X-Api-Key", d.key)
 		leave()
 		if w.Code == 429 && strings.Contains(w.Body.String(), `"origin":"guard"`) {
 			size /= 2
