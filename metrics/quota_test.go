@@ -25,7 +25,7 @@ func spend(m *Metrics) {
 		return Quota{
 			Used: 1234.5, Reserved: 20, Limit: 10000, Remaining: 8745.5, Latched: true,
 			ResetsAt: time.Unix(1_795_392_000, 0), ExhaustedAt: time.Unix(1_795_390_000, 500_000_000),
-			Clients: []ClientQuota{{Client: "search-team", Used: 3, Limit: 2000}},
+			Clients: []ClientQuota{{Client: "search-team", Used: 3, Limit: 2000}, {Client: "no-budget", Used: 7}},
 		}
 	})
 }
@@ -52,11 +52,14 @@ func TestNeuronsAreSeen(t *testing.T) {
 		"neuronward_quota_reset_timestamp_seconds 1.795392e+09",
 		"neuronward_quota_exhaustion_timestamp_seconds 1.7953900005e+09",
 		`neuronward_client_neurons_used{client="search-team"} 3`,
-		`neuronward_client_neurons_limit{client="search-team"} 2000`,
+		`neuronward_client_neurons_limit{client="search-team"} 2000`, `neuronward_client_neurons_used{client="no-budget"} 7`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("missing: %s", want)
 		}
+	}
+	if strings.Contains(body, `neuronward_client_neurons_limit{client="no-budget"}`) {
+		t.Error("a limit of a client without a budget")
 	}
 }
 

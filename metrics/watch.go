@@ -17,10 +17,10 @@ type Quota struct {
 	Clients          []ClientQuota
 }
 
-// ClientQuota is how the day of one client with a budget of its own stands.
+// ClientQuota is how the day of one client stands.
 type ClientQuota struct {
 	Client      string // from the configured clients
-	Used, Limit float64
+	Used, Limit float64 // Limit 0: no budget of its own, and no gauge of one
 }
 
 // WatchQuota adds the gauges of the account's day. Each scrape calls read once,
@@ -39,7 +39,7 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 		reset:       gauge("neuronward_quota_reset_timestamp_seconds", "Unix time at which the day ends and neurons are given anew."),
 		exhaustion:  gauge("neuronward_quota_exhaustion_timestamp_seconds", "Unix time at which the day will be spent at the present rate, or was spent; 0: not before the reset."),
 		latched:     gauge("neuronward_quota_latched", "Whether Workers AI itself said that the day is spent, 0 or 1."),
-		clientUsed:  gauge("neuronward_client_neurons_used", "Neurons that the day of a client with a budget has cost.", "client"),
+		clientUsed:  gauge("neuronward_client_neurons_used", "Neurons that the day of a client has cost.", "client"),
 		clientLimit: gauge("neuronward_client_neurons_limit", "Budget of a client's day in neurons.", "client"),
 	})
 }
@@ -83,7 +83,9 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(c.latched, latched)
 	for _, client := range q.Clients {
 		gauge(c.clientUsed, client.Used, client.Client)
-		gauge(c.clientLimit, client.Limit, client.Client)
+		if client.Limit > 0 {
+			gauge(c.clientLimit, client.Limit, client.Client)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func (p *Proxy) reserve(x *exchange) error {
 	c.estimate = g.estimator.Estimate(c.request)
 	c.call = quota.Call{Model: p.modelLabel(x.model), Client: x.client, Estimate: c.estimate.Neurons}
 	if x.entry != nil {
-		c.call.ClientLimit, c.call.Priority = x.entry.DailyNeurons, x.entry.Priority
+		c.call.ClientLimit, c.call.ClientPot, c.call.Priority = x.entry.DailyNeurons, true, x.entry.Priority
 	}
 	x.lap()
 	res, d, err := g.ledger.Reserve(x.ctx, c.call)

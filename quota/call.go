@@ -40,6 +40,7 @@ type Call struct {
 	Client      string   // from a bounded set; "" where there are no clients
 	Estimate    Neurons  // what it may cost
 	ClientLimit Neurons  // the client's own budget for a day; 0: none
+	ClientPot   bool     // the client has a pot without a budget, too, so that one that it is given later today counts what it has spent
 	Priority    Priority // only the account's pot knows it
 }
 

@@ -95,6 +95,38 @@ func TestInFlightAtMidnight(t *testing.T) {
 	})
 }
 
+// A budget that is given, changed or taken away in the course of a day counts what was
+// spent before, here and elsewhere.
+func TestABudgetThatChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := quota.NewMemory(nil)
+		a := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
+		b := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
+		call := func(limit, estimate quota.Neurons) quota.Call {
+			return quota.Call{Client: "x", ClientPot: true, ClientLimit: limit, Estimate: estimate}
+		}
+		take(t, a, call(0, 30*n)).Settle(settle(30 * n))
+		take(t, b, call(0, 20*n)).Settle(settle(20 * n))
+		flying := take(t, a, call(0, 10*n))
+		time.Sleep(2 * quota.Heartbeat)
+		refused(t, a, call(60*n, n), quota.Contended)
+		refused(t, b, call(60*n, 11*n), quota.Exhausted)
+		flying.Settle(settle(5 * n))
+		time.Sleep(2 * quota.Heartbeat)
+		refused(t, a, call(60*n, 6*n), quota.Exhausted)
+		take(t, b, call(60*n, 5*n)).Settle(settle(5 * n))
+		refused(t, b, call(60*n, 1), quota.Exhausted)
+		take(t, b, call(0, 40*n)).Settle(settle(40 * n))
+		take(t, b, call(110*n, 10*n)).Settle(settle(10 * n))
+		refused(t, b, call(110*n, 1), quota.Exhausted)
+		time.Sleep(2 * quota.Heartbeat)
+		refused(t, a, call(110*n, 1), quota.Exhausted)
+		if s := a.Snapshot(); len(s.Clients) != 1 || s.Clients[0].Used != 110*n || s.Clients[0].Limit != 110*n || s.Account.Used != 110*n {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // Waiting over midnight ends with the new day's neurons.
 func TestMidnightServesThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,7 @@ type Snapshot struct {
 	Day           Day
 	Mode          Mode
 	Account       Standing
-	Clients       []Standing // with a budget, in the order of their first call
+	Clients       []Standing // those with a pot of their own, in the order of their first call
 	ResetsAt      time.Time
 	Latch         Latch
 	RetryAt       time.Time // of the next probe; zero: none is planned

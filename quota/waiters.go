@@ -9,7 +9,7 @@ import (
 // waiter is a call that asks, and that waits where it does not fit at once.
 type waiter struct {
 	call  Call
-	pots  [2]*pot // the account's, and the client's if it has a budget
+	pots  [2]*pot // the account's, and the client's if it has one
 	probe bool
 
 	pot   *pot    // that decided
@@ -33,7 +33,7 @@ type waiter struct {
 func (w *waiter) touch(l *Ledger, now time.Time) {
 	w.pots[0] = l.account
 	l.account.used = now
-	if w.call.ClientLimit > 0 && l.o.Mode != Off {
+	if (w.call.ClientLimit > 0 || w.call.ClientPot) && l.o.Mode != Off {
 		w.pots[1] = l.pot(ClientPot(w.call.Client), min(w.call.ClientLimit, mostNeurons))
 		w.pots[1].used = now
 	}
