@@ -19,7 +19,7 @@ type Quota struct {
 
 // ClientQuota is how the day of one client stands.
 type ClientQuota struct {
-	Client      string // from the configured clients
+	Client      string  // from the configured clients
 	Used, Limit float64 // Limit 0: no budget of its own, and no gauge of one
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-		"time"
+	"time"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"

@@ -228,7 +228,7 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 		change   func(*Config)
 		body     string
 	}{
-		"upstream echoes it": {upstream: answerJSON(400, `{"success":false,"errors":[{"code":5006,"message":"AiError: bad `+key+` in `+key+`"}],"messages":[],"result":{}}`)},
+		"upstream echoes it":         {upstream: answerJSON(400, `{"success":false,"errors":[{"code":5006,"message":"AiError: bad `+key+` in `+key+`"}],"messages":[],"result":{}}`)},
 		"upstream's unknown failure": {upstream: answerJSON(418, `<h1>`+key+`</h1>`)},
 		"a panic": {change: func(c *Config) {
 			c.Transport = roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug near " + key) })
