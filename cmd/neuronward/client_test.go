@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // newClientOf runs client new and returns what it printed.
@@ -54,19 +56,27 @@ func TestClientNewForMachines(t *testing.T) {
 	}
 }
 
-// The example in the help is a file that is valid, but for the hash that it cuts short.
-func TestTheHelpShowsAValidEntry(t *testing.T) {
-	_, text, _ := strings.Cut(clientHelp, "All that an entry can say:\n")
-	text, _, found := strings.Cut(text, "\nA client sends")
-	if !found {
-		t.Fatal("the help has no example")
-	}
-	set, err := clients.Parse("f", []byte(strings.Replace(text, "5e88…", strings.Repeat("5e88", 16), 1)))
+// The examples in the help and in the README are files that are valid, but for the hash that they cut short.
+func TestTheExamplesAreValidEntries(t *testing.T) {
+	_, help, _ := strings.Cut(clientHelp, "All that an entry can say:\n")
+	help, _, inHelp := strings.Cut(help, "\nA client sends")
+	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := set.Clients()[0]
-	if c.Name != "search-team" || c.RequestsPerMinute != 60 || !c.Allows("@cf/meta/x") || c.Allows("@cf/baai/x") {
-		t.Errorf("%+v", c)
+	_, example, _ := strings.Cut(string(readme), "```yaml\n")
+	example, _, inReadme := strings.Cut(example, "```")
+	if !inHelp || !inReadme {
+		t.Fatalf("an example in the help: %t, in the README: %t", inHelp, inReadme)
+	}
+	for _, text := range []string{help, example} {
+		set, err := clients.Parse("f", []byte(strings.Replace(text, "5e88…", strings.Repeat("5e88", 16), 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := set.Clients()[0]
+		if c.Name != "search-team" || c.RequestsPerMinute != 60 || c.DailyNeurons != 2000*quota.OneNeuron || c.Priority != quota.Normal || !c.Allows("@cf/meta/x") || c.Allows("@cf/baai/x") {
+			t.Errorf("%+v of\n%s", c, text)
+		}
 	}
 }
