@@ -38,7 +38,9 @@ func (p *Pace) way(k *PaceKey) way {
 	var w way
 	key := p.limits.of(k)
 	if key.perMinute > 0 {
-		w.add(p.lane(key, k))
+		if l := p.lane(key, k); l != nil {
+			w.add(l)
+		}
 	}
 	if lanes := p.lanes.Load(); lanes.learned && key.kind == laneOfTask {
 		if l := lanes.byKey[learned(key, k.Model)]; l != nil {

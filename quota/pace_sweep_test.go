@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -19,5 +20,28 @@ func TestPaceDropsALimitThatACallHasFound(t *testing.T) {
 	again := p.way(&key)
 	if again.lanes[0] == found.lanes[0] || !again.lock(later) {
 		t.Error("did not find another")
+	}
+}
+
+// Where there are too many limits, a model with one of its own shares its task's,
+// and passes where the task has none.
+func TestPaceWithTooManyLimits(t *testing.T) {
+	p := NewPace(RateLimits{})
+	full := make(map[laneKey]*lane)
+	for i := range mostLanes {
+		key := laneKey{laneOfClient, strconv.Itoa(i), 60}
+		full[key] = newLane(key, "", 1)
+	}
+	p.lanes.Store(newLaneSet(full))
+	for _, key := range []PaceKey{
+		{Task: TextToSpeech, Model: "@cf/a/paid", PaidOnly: true},
+		{Task: TextToSpeech, Model: "@cf/a/paid", PaidOnly: true, Client: "a", ClientLimit: 60},
+	} {
+		if d, err := p.Acquire(t.Context(), key, 0); !d.OK || err != nil {
+			t.Errorf("%+v: %+v, %v", key, d, err)
+		}
+	}
+	if len(p.lanes.Load().byKey) > mostLanes+1 {
+		t.Errorf("%d limits are kept", len(p.lanes.Load().byKey))
 	}
 }
