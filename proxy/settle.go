@@ -253,7 +253,7 @@ func (p *Proxy) settleBatch(x *exchange) {
 	if !ok {
 		return
 	}
-	p.guard.ledger.Correct(s.call, s.day, cost.Neurons-s.charged, cost.Basis)
+	p.guard.ledger.Correct(s.call, s.day, s.charged, cost)
 	if more := cost.Neurons - s.charged; more > 0 {
 		p.metrics.Spent(s.call.Model, s.call.Client, cost.Basis.String(), more.Float())
 	}

@@ -279,24 +279,53 @@ func TestOffCounts(t *testing.T) {
 	})
 }
 
+// The estimate by which a batch was charged is replaced by what it cost, in the
+// pots and in the records alike: neither ever tells of less than nothing.
 func TestCorrect(t *testing.T) {
+	for name, c := range map[string]struct {
+		charged quota.Neurons
+		actual  quota.Cost
+		want    quota.Record
+	}{
+		"less":            {50 * n, quota.Cost{Neurons: 20 * n, Basis: quota.Reported}, quota.Record{Reported: 20 * n}},
+		"more":            {50 * n, quota.Cost{Neurons: 60 * n, Basis: quota.Priced}, quota.Record{Priced: 60 * n}},
+		"nothing":         {50 * n, quota.Cost{Basis: quota.Reported}, quota.Record{}},
+		"a part":          {30 * n, quota.Cost{Neurons: 5 * n, Basis: quota.Reported}, quota.Record{Reported: 5 * n, Estimated: 20 * n}},
+		"an estimate":     {50 * n, quota.Cost{Neurons: 40 * n, Basis: quota.Estimated}, quota.Record{Estimated: 40 * n}},
+		"more than there": {70 * n, quota.Cost{Neurons: 10 * n, Basis: quota.Reported}, quota.Record{Reported: 10 * n}},
+		"less than none":  {50 * n, quota.Cost{Neurons: -10 * n, Basis: quota.Reported}, quota.Record{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := open(t, quota.Options{Limit: 100 * n})
+				batch := quota.Call{Model: "m", Client: "x", ClientLimit: 100 * n, Estimate: 50 * n}
+				day := take(t, l, batch).Settle(quota.Cost{Neurons: 50 * n, Basis: quota.Estimated})
+				l.Correct(batch, day, c.charged, c.actual)
+				c.want.Day, c.want.Model, c.want.Client, c.want.Calls = day, "m", "x", 1
+				s := l.Snapshot()
+				if used := c.want.Neurons(); s.Records[0] != c.want || s.Account.Used != used || s.Clients[0].Used != used {
+					t.Errorf("%+v", s)
+				}
+				take(t, l, quota.Call{Estimate: 100*n - c.want.Neurons()}).Release()
+			})
+		})
+	}
+}
+
+// The day of the charge is over, and its figures are published: only what the
+// batch cost beyond the charge is added, to the new day.
+func TestCorrectTheNextDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Hour)})
 		batch := quota.Call{Model: "m", Estimate: 50 * n}
 		day := take(t, l, batch).Settle(quota.Cost{Neurons: 50 * n, Basis: quota.Estimated})
-		l.Correct(batch, day, -30*n, quota.Estimated)
-		l.Correct(batch, day, 5*n, quota.Reported)
-		s := l.Snapshot()
-		if want := (quota.Record{Day: day, Model: "m", Calls: 1, Reported: 5 * n, Estimated: 20 * n}); s.Account.Used != 25*n || s.Records[0] != want {
-			t.Errorf("%+v", s)
-		}
-		take(t, l, quota.Call{Estimate: 75 * n}).Release()
 		time.Sleep(time.Hour)
-		spend(t, l, 30*n)
-		l.Correct(batch, day, -20*n, quota.Estimated)
-		l.Correct(batch, day, 2*n, quota.Reported)
-		if s := l.Snapshot(); s.Account.Used != 32*n {
-			t.Errorf("the next day: %+v", s.Account)
+		take(t, l, batch).Settle(quota.Cost{Neurons: 30 * n, Basis: quota.Estimated})
+		l.Correct(batch, day, 50*n, quota.Cost{Neurons: 20 * n, Basis: quota.Reported})
+		l.Correct(batch, day, 50*n, quota.Cost{Neurons: 52 * n, Basis: quota.Reported})
+		s := l.Snapshot()
+		if want := (quota.Record{Day: s.Day, Model: "m", Calls: 1, Reported: 2 * n, Estimated: 30 * n}); s.Account.Used != 32*n || s.Records[0] != want {
+			t.Errorf("%+v", s)
 		}
 	})
 }

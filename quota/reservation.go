@@ -117,25 +117,32 @@ func (l *Ledger) fetch() {
 	}
 }
 
-// Correct books a difference to a call that was settled on the day on, once its
-// true cost is known, as of a batch. A call of an earlier day only adds.
-func (l *Ledger) Correct(c Call, on Day, difference Neurons, b Basis) {
+// Correct books the true cost of a call, as of a batch, once it is known: on the
+// day on, charged was booked for it as Estimated. On a later day only what it
+// cost beyond that is added.
+func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock.now()
 	l.roll(now)
-	if on != l.day {
-		difference = max(difference, 0)
-	}
-	difference = min(max(difference, -mostNeurons), mostNeurons)
 	w := waiter{call: c}
 	w.touch(l, now)
+	row := l.row(c)
+	cost := min(max(actual.Neurons, 0), mostNeurons)
+	charged = min(max(charged, 0), mostNeurons)
+	if on == l.day {
+		// No more than is booked there, or the row would tell of less than nothing.
+		charged = min(charged, row.Estimated)
+		row.book(-charged, Estimated, 0)
+	} else {
+		cost, charged = max(cost-charged, 0), 0
+	}
+	row.book(cost, actual.Basis, 0)
 	for _, p := range w.pots {
 		if p != nil {
-			p.credit(0, max(difference, -p.spent))
+			p.credit(0, max(cost-charged, -p.spent)) // a client's pot may be younger than the charge
 			l.freed(p)
 		}
 	}
-	l.row(c).book(difference, b, 0)
 	l.serve(now)
 }
