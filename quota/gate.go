@@ -1,9 +1,6 @@
 package quota
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 const (
 	// After the reset a latched account is tried at growing intervals, as long as Workers AI still refuses.
@@ -19,21 +16,20 @@ const (
 
 	// given is what Workers AI gives each account a day; it refuses nothing for the sake of another figure.
 	given = 10_000 * OneNeuron
-
-	probeLease = "probe"
 )
 
 // gate is shut while Workers AI itself says that the allocation is spent.
 type gate struct {
 	latch   Latch
 	change  LatchChange // to be published
-	probing bool        // one call is out to try
+	probing *probe      // that is out to try
+	unused  *probe      // was never sent: the next needs no lease of its own
 	next    time.Time   // when the next may; zero: never before the reset
 	pause   time.Duration
 }
 
 // holds reports whether w must wait for the outcome of a probe.
-func (g *gate) holds(w *waiter) bool { return g.latch.Set && !w.probe }
+func (g *gate) holds(w *waiter) bool { return g.latch.Set && (w.probe == nil || w.probe != g.probing) }
 
 // stamp is t as every store can keep it.
 func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
@@ -45,7 +41,7 @@ func (g *gate) late(now time.Time) bool { return !now.Before(g.latch.Until) }
 // says that the reset is late.
 func (g *gate) shutFrom(latch Latch, probe time.Duration) {
 	g.latch = latch
-	g.probing = false
+	g.endProbes()
 	g.pause = 0
 	g.next = time.Time{}
 	switch {
@@ -57,33 +53,15 @@ func (g *gate) shutFrom(latch Latch, probe time.Duration) {
 }
 
 // newDay lets one call try at once where a late reset was waited for: there has
-// been another since.
+// been another since. It has a lease of its own.
 func (g *gate) newDay(now time.Time) {
+	g.unused = nil
+	if g.probing != nil {
+		g.probing.until = now
+	}
 	if g.late(now) {
 		g.pause = 0
 		g.next = time.Time{}
-	}
-}
-
-// due reports whether a call may try now.
-func (g *gate) due(now time.Time) bool {
-	if g.probing {
-		return false
-	}
-	if g.late(now) {
-		return g.pause == 0 || !now.Before(g.next)
-	}
-	return !g.next.IsZero() && !now.Before(g.next)
-}
-
-// probeEnded ends a probe that neither opened the gate nor found it shut.
-func (g *gate) probeEnded(now time.Time) {
-	if !g.latch.Set || !g.probing {
-		return
-	}
-	g.probing = false
-	if g.late(now) {
-		g.next, g.pause = now.Add(unclearPause), max(g.pause, unclearPause)
 	}
 }
 
@@ -98,7 +76,7 @@ func (g *gate) answered(sent LatchChange, latch Latch, probe time.Duration, now 
 	case latch == g.latch:
 	case !latch.Set:
 		g.latch = Latch{}
-		g.probing = false
+		g.endProbes()
 	case !g.latch.Set || latch.Until.After(g.latch.Until):
 		g.shutFrom(latch, probe)
 	default: // another holder found it still shut after the reset
@@ -111,7 +89,7 @@ func (g *gate) answered(sent LatchChange, latch Latch, probe time.Duration, now 
 
 // refusedAgain makes the pause after the reset longer.
 func (g *gate) refusedAgain(now time.Time) {
-	g.probing = false
+	g.endProbes()
 	g.pause = min(max(2*g.pause, firstPause), mostPause)
 	g.next = now.Add(g.pause)
 }
@@ -131,7 +109,7 @@ func (l *Ledger) Latch(until time.Time) {
 	}
 	now := l.clock.now()
 	l.roll(now)
-	l.shutGate(now, until, l.gate.probing)
+	l.shutGate(now, until, l.gate.probing != nil)
 }
 
 // Refused says what Latch says, of this call. A call of a day that is over says
@@ -147,7 +125,7 @@ func (r *Reservation) Refused() {
 	now := l.clock.now()
 	l.roll(now)
 	if r.day == l.day {
-		l.shutGate(now, time.Time{}, r.probe)
+		l.shutGate(now, time.Time{}, r.probe != nil)
 		return
 	}
 	if g := &l.gate; !g.latch.Set {
@@ -182,7 +160,7 @@ func (l *Ledger) shutGate(now, until time.Time, probe bool) {
 	g.change = LatchChange{Set: g.latch}
 	if l.o.Mode == Enforce {
 		for _, w := range append(queue(nil), l.queue...) {
-			if !w.probe {
+			if g.holds(w) {
 				l.finish(w, nil, l.shut(w, now), nil)
 			}
 		}
@@ -215,7 +193,8 @@ func (l *Ledger) Unlatch() {
 	if !l.gate.latch.Set {
 		return
 	}
-	l.gate.latch, l.gate.probing = Latch{}, false
+	l.gate.latch = Latch{}
+	l.gate.endProbes()
 	l.gate.change = LatchChange{Open: true}
 	l.serve(l.clock.now())
 	l.kick()
@@ -236,68 +215,4 @@ func (l *Ledger) shut(w *waiter, now time.Time) Decision {
 	d.Late = true
 	d.RetryAt = later(d.RetryAt, now.Add(unclearPause))
 	return d
-}
-
-// reserveLatched is Reserve while the gate is shut.
-func (l *Ledger) reserveLatched(ctx context.Context, w waiter) (*Reservation, Decision, error) {
-	l.mu.Lock()
-	now := l.clock.now()
-	g := &l.gate
-	if l.closed {
-		l.mu.Unlock()
-		return nil, Decision{}, ErrClosed
-	}
-	switch {
-	case !g.latch.Set: // opened in between
-	case g.due(now):
-		// Whatever becomes of this try, the next comes later.
-		g.probing = true
-		latch, ttl, day := g.latch, l.o.Probe, l.day
-		if g.late(now) {
-			ttl = max(g.pause, unclearPause)
-		}
-		l.mu.Unlock()
-		ours, err := l.lease(ctx, day, ttl)
-		l.mu.Lock()
-		now = l.clock.now()
-		l.roll(now)
-		if g.latch == latch && (err != nil || !ours) {
-			g.probing = false
-			g.next = now.Add(min(ttl, mostPause))
-			if g.late(now) {
-				g.pause = max(g.pause, unclearPause)
-			}
-			break
-		}
-		w.probe = g.latch == latch
-	}
-	outcome, short := l.judge(&w)
-	switch {
-	case g.holds(&w):
-		if !g.late(now) || g.pause > unclearPause {
-			defer l.mu.Unlock()
-			return nil, l.shut(&w, now), nil
-		}
-	case !short:
-		defer l.mu.Unlock()
-		res := l.debitIf(outcome, &w)
-		if res == nil && w.probe {
-			g.probing = false
-		}
-		return res, l.decision(outcome, &w, now), nil
-	}
-	if l.closed {
-		l.mu.Unlock()
-		return nil, Decision{}, ErrClosed
-	}
-	return l.await(ctx, w) // unlocks
-}
-
-// lease asks whether this holder is the one who probes. Each day has a lease of
-// its own, so that the one of the evening does not hold up the first call after
-// the reset.
-func (l *Ledger) lease(ctx context.Context, day Day, ttl time.Duration) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
-	defer cancel()
-	return l.o.Store.Lease(ctx, probeLease+" "+day.String(), ttl)
 }

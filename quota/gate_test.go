@@ -52,10 +52,10 @@ func TestALatchedAccountIsProbed(t *testing.T) {
 func TestAnUnclearProbe(t *testing.T) {
 	latched(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
 		time.Sleep(30 * time.Minute)
-		take(t, l, quota.Call{Estimate: n}).Release()
+		take(t, l, quota.Call{Estimate: n}).Settle(settle(0))
 		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
 		time.Sleep(30 * time.Minute)
-		take(t, l, quota.Call{Estimate: n}).Release()
+		take(t, l, quota.Call{Estimate: n}).Settle(settle(0))
 	})
 }
 

@@ -245,7 +245,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 		}
 	}
 	d := Decision{
-		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe,
+		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
 		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.others.Lost,
 		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
 	}

@@ -8,9 +8,9 @@ type Reservation struct {
 	pots    [2]*pot
 	row     *row
 	neurons Neurons
-	day     Day // on which it was made
-	probe   bool
-	done    bool // under l.mu
+	day     Day    // on which it was made
+	probe   *probe // nil: it is none
+	done    bool   // under l.mu
 }
 
 // Neurons returns what is set aside.
@@ -18,7 +18,7 @@ func (r *Reservation) Neurons() Neurons { return r.neurons }
 
 // Probe reports whether the call is the one that finds out whether a latched
 // account may spend again.
-func (r *Reservation) Probe() bool { return r.probe }
+func (r *Reservation) Probe() bool { return r.probe != nil }
 
 // Settle books what the call really cost, on the present day, and gives the
 // rest back. The cost may be above what was set aside: it is booked all the
@@ -28,7 +28,7 @@ func (r *Reservation) Settle(c Cost) Day {
 }
 
 // Release ends a call that cost nothing because it was never made, or was
-// refused. It counts as no call.
+// refused. It counts as no call, and a probe that said nothing stays due.
 func (r *Reservation) Release() {
 	r.end(Cost{}, false)
 }
@@ -50,7 +50,7 @@ func (r *Reservation) Barred() (Decision, bool) {
 // Accepted says that Workers AI took the call: if it is a probe, the latch
 // opens. It does not settle.
 func (r *Reservation) Accepted() {
-	if r.probe || r.l.o.Mode == Observe {
+	if r.probe != nil || r.l.o.Mode == Observe {
 		r.l.Unlatch()
 	}
 }
@@ -80,9 +80,7 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 	if counts {
 		r.row.book(cost, c.Basis, 1)
 	}
-	if r.probe {
-		l.gate.probeEnded(now)
-	}
+	l.gate.probeEnded(r.probe, counts, now)
 	if len(l.queue) > 0 {
 		l.serve(now)
 		l.fetch()

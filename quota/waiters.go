@@ -10,7 +10,7 @@ import (
 type waiter struct {
 	call  Call
 	pots  [2]*pot // the account's, and the client's if it has one
-	probe bool
+	probe *probe  // nil: it is none
 
 	pot   *pot    // that decided
 	short [2]bool // pots that lack neurons
@@ -122,8 +122,8 @@ func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
 	if i := slices.Index(l.queue, w); i >= 0 {
 		l.queue = slices.Delete(l.queue, i, i+1)
 	}
-	if res == nil && w.probe {
-		l.gate.probing = false
+	if res == nil {
+		l.gate.probeEnded(w.probe, false, l.clock.now())
 	}
 }
 

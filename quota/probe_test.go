@@ -1,0 +1,152 @@
+package quota_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// slowLease is a store whose leases take a while to come.
+type slowLease struct {
+	quota.Store
+	takes time.Duration
+}
+
+func (s *slowLease) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	ours, err := s.Store.Lease(ctx, name, ttl)
+	time.Sleep(s.takes)
+	return ours, err
+}
+
+// Whatever is said of the latch while a holder asks for its probe's lease, it
+// probes again.
+func TestTheLatchChangesDuringTheLease(t *testing.T) {
+	for name, meanwhile := range map[string]func(a, b *quota.Ledger, flying *quota.Reservation){
+		"set again by another holder": func(_, _ *quota.Ledger, flying *quota.Reservation) { flying.Refused() },
+		"set again here":              func(a, _ *quota.Ledger, _ *quota.Reservation) { a.Latch(time.Time{}) },
+		"opened and set again": func(_, b *quota.Ledger, flying *quota.Reservation) {
+			b.Unlatch()
+			time.Sleep(100 * time.Millisecond)
+			flying.Refused()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				noon := before(12 * time.Hour)
+				memory := quota.NewMemory(noon)
+				slow := &slowLease{Store: memory}
+				o := quota.Options{Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon}
+				a := open(t, o)
+				o.Store = memory
+				b := open(t, o)
+				flying := take(t, b, quota.Call{Estimate: n})
+				a.Latch(time.Time{})
+				time.Sleep(31 * time.Minute)
+				slow.takes = 1500 * time.Millisecond
+				first := ask(t.Context(), a, quota.Call{Estimate: n})
+				meanwhile(a, b, flying)
+				flying.Release()
+				time.Sleep(2 * time.Second)
+				if !first.decided() {
+					t.Fatal("not decided")
+				}
+				if first.res != nil {
+					first.res.Settle(settle(0)) // it said nothing
+				}
+				slow.takes = 0
+				time.Sleep(31 * time.Minute)
+				if !take(t, a, quota.Call{Estimate: n}).Probe() {
+					t.Error("it is not a probe")
+				}
+			})
+		})
+	}
+}
+
+// A probe that never reached Workers AI stays due, without a lease of its own:
+// the one that it had lasts half an hour.
+func TestAProbeThatWasNeverSent(t *testing.T) {
+	for name, unsent := range map[string]func(t *testing.T, l *quota.Ledger, slow *slowLease){
+		"released": func(t *testing.T, l *quota.Ledger, _ *slowLease) { take(t, l, quota.Call{Estimate: n}).Release() },
+		"released twice": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
+			take(t, l, quota.Call{Estimate: n}).Release()
+			take(t, l, quota.Call{Estimate: n}).Release()
+		},
+		"too large": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
+			refused(t, l, quota.Call{Estimate: 200 * n}, quota.Exhausted)
+		},
+		"its caller left during the lease": func(t *testing.T, l *quota.Ledger, slow *slowLease) {
+			slow.takes = time.Second
+			ctx, leave := context.WithCancel(t.Context())
+			left := ask(ctx, l, quota.Call{Estimate: n})
+			leave()
+			time.Sleep(time.Second)
+			if left.decided(); left.res != nil {
+				left.res.Release()
+			}
+		},
+		"its caller left while it waited for neurons": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
+			ctx, leave := context.WithCancel(t.Context())
+			waits := ask(ctx, l, quota.Call{Estimate: 60 * n})
+			waits.mustWait(t)
+			leave()
+			<-waits.done
+		},
+		"it waited for neurons in vain": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
+			refused(t, l, quota.Call{Estimate: 60 * n}, quota.Contended)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				noon := before(12 * time.Hour)
+				slow := &slowLease{Store: quota.NewMemory(noon)}
+				l := open(t, quota.Options{Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon})
+				take(t, l, quota.Call{Estimate: 50 * n}) // stays in flight
+				l.Latch(time.Time{})
+				time.Sleep(30 * time.Minute)
+				unsent(t, l, slow)
+				probe := take(t, l, quota.Call{Estimate: n})
+				if !probe.Probe() {
+					t.Error("it is not a probe")
+				}
+				refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+				probe.Settle(settle(0)) // that one was used, and said nothing
+				refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			})
+		})
+	}
+}
+
+// What is left of a probe ends with its lease, and with its day.
+func TestAProbeThatIsNotUsedEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		released, passes time.Duration
+		ours             bool // another holder asks first
+	}{
+		"within its lease":    {0, 29 * time.Minute, true},
+		"its lease has ended": {0, 31 * time.Minute, false},
+		"the next day":        {11*time.Hour + 25*time.Minute, 10 * time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				noon := before(12 * time.Hour)
+				o := quota.Options{Store: quota.NewMemory(noon), Limit: 100 * n, Wait: 0, Probe: 30 * time.Minute, Now: noon}
+				a, b := open(t, o), open(t, o)
+				a.Latch(time.Time{})
+				time.Sleep(30*time.Minute + c.released)
+				take(t, a, quota.Call{Estimate: n}).Release()
+				time.Sleep(c.passes)
+				if !c.ours {
+					take(t, b, quota.Call{Estimate: n})
+				}
+				res, d, err := a.Reserve(t.Context(), quota.Call{Estimate: n})
+				if got := res != nil; got != c.ours || err != nil {
+					t.Errorf("%+v, %v", d, err)
+				}
+			})
+		})
+	}
+}
