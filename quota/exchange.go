@@ -15,8 +15,7 @@ var ErrStore = errors.New("quota: the store fails")
 // much is free, and when other holders want something.
 func (l *Ledger) run() {
 	defer close(l.stopped)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := l.life
 	var events <-chan Event
 	beat, trim := time.NewTimer(Heartbeat), time.NewTimer(time.Hour)
 	trim.Stop()
@@ -27,7 +26,7 @@ func (l *Ledger) run() {
 			events, _ = l.o.Store.Watch(ctx) // without it there still is the heartbeat
 		}
 		select {
-		case <-l.stop:
+		case <-ctx.Done():
 			return
 		case <-l.trimmed:
 			trim.Reset(trimDelay)
@@ -37,7 +36,7 @@ func (l *Ledger) run() {
 				events = nil
 				// A store that closes at once must not make this spin.
 				select {
-				case <-l.stop:
+				case <-ctx.Done():
 					return
 				case <-beat.C:
 				}
@@ -78,9 +77,17 @@ func (l *Ledger) concerns(e Event) bool {
 // exchange publishes days that are over, then today, and serves those who wait
 // with what comes back.
 func (l *Ledger) exchange(ctx context.Context) error {
-	l.exchanging.Lock()
-	defer l.exchanging.Unlock()
+	select {
+	case l.exchanging <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.exchanging }()
 	l.mu.Lock()
+	if l.left { // another report would bring this holder back to life
+		l.mu.Unlock()
+		return ErrClosed
+	}
 	l.roll(l.clock.now())
 	for len(l.over) > 0 {
 		ended := l.number(l.over[0])
@@ -101,7 +108,14 @@ func (l *Ledger) exchange(ctx context.Context) error {
 	defer l.mu.Unlock()
 	now := l.clock.now()
 	if err != nil {
-		l.storeFailed(err, rows, now)
+		for _, r := range rows {
+			r.dirty = true
+		}
+		if ctx.Err() != nil { // whoever asked has left, which says nothing of the store
+			l.kick()
+			return err
+		}
+		l.storeFailed(err, now)
 		return err
 	}
 	l.failure = nil
@@ -130,8 +144,6 @@ func (l *Ledger) exchange(ctx context.Context) error {
 }
 
 func (l *Ledger) send(ctx context.Context, r Report) (State, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
-	defer cancel()
 	s, err := l.o.Store.Exchange(ctx, r)
 	if err == nil && (len(s.Granted) != len(r.Claims) || len(s.Balances) != len(r.Claims)) {
 		return State{}, fmt.Errorf("%d grants and %d balances for %d claims", len(s.Granted), len(s.Balances), len(r.Claims))
@@ -178,12 +190,9 @@ func (l *Ledger) afterExchange(now time.Time) {
 }
 
 // storeFailed decides on those who wait for the store without it.
-func (l *Ledger) storeFailed(err error, rows []*row, now time.Time) {
+func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
 	l.failed++
-	for _, r := range rows {
-		r.dirty = true
-	}
 	var left []*waiter
 	for _, w := range l.queue {
 		if w.asked && !l.gate.holds(w) {
@@ -229,7 +238,14 @@ func (l *Ledger) publishAgain() {
 
 // leave is the last exchange: nothing stays here but what is reserved.
 func (l *Ledger) leave(ctx context.Context) error {
+	select {
+	case l.exchanging <- struct{}{}:
+		defer func() { <-l.exchanging }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	l.mu.Lock()
+	l.left = true
 	for _, p := range l.pots {
 		if p.limit > 0 {
 			p.held = min(p.held, p.reserved)

@@ -18,12 +18,13 @@ type Ledger struct {
 	o       Options
 	started time.Time
 
-	kicked  chan struct{} // exchange now
-	trimmed chan struct{} // exchange soon
-	stop    chan struct{}
+	kicked  chan struct{}   // exchange now
+	trimmed chan struct{}   // exchange soon
+	life    context.Context // ends with Close
+	end     context.CancelFunc
 	stopped chan struct{}
 
-	exchanging sync.Mutex // held during an exchange, taken before mu
+	exchanging chan struct{} // full during an exchange; filled before mu is locked
 
 	mu       sync.Mutex
 	clock    clock
@@ -44,6 +45,7 @@ type Ledger struct {
 	idle     chan struct{}
 	trim     bool // an exchange is due within trimDelay
 	closed   bool
+	left     bool  // the last report was made
 	failure  error // of the last exchange
 	failed   int64 // exchanges that failed
 }
@@ -58,9 +60,11 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		o: o, started: time.Now(), clock: newClock(o.Now),
 		kicked: make(chan struct{}, 1), trimmed: make(chan struct{}, 1),
-		stop: make(chan struct{}), stopped: make(chan struct{}),
+		stopped: make(chan struct{}), exchanging: make(chan struct{}, 1),
 		byName: map[Pot]*pot{}, rows: map[RecordKey]*row{},
 	}
+	l.o.Store = newPrompt(o.Store, o.StoreTimeout)
+	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	now := l.clock.now()
 	l.day = DayOf(now)
 	l.dayEnd = l.day.End().Unix()
@@ -304,13 +308,23 @@ func (l *Ledger) kick() {
 // Close gives back what is free and publishes what was spent, so that nothing
 // is lost. It waits for reservations that are not settled until ctx ends; what
 // they hold then is lost for the day. Reserve fails from the beginning of Close
-// on; settling after its end is counted nowhere.
+// on; settling after its end is counted nowhere. A store that stands still holds
+// it up for twice Options.StoreTimeout beyond ctx.
 func (l *Ledger) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		<-l.stopped
-		return nil
+		select {
+		case <-l.stopped:
+			return nil
+		default:
+		}
+		select {
+		case <-l.stopped:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	l.closed = true
 	l.failQueue(ErrClosed)
@@ -324,9 +338,12 @@ func (l *Ledger) Close(ctx context.Context) error {
 	} else {
 		l.mu.Unlock()
 	}
-	close(l.stop)
-	<-l.stopped
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.StoreTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.o.StoreTimeout)
 	defer cancel()
+	l.end()
+	select {
+	case <-l.stopped:
+	case <-last.Done():
+	}
 	return l.leave(last)
 }

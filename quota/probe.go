@@ -124,7 +124,5 @@ func (l *Ledger) probe(ctx context.Context, now time.Time) *probe {
 // its own, so that the one of the evening does not hold up the first call after
 // the reset.
 func (l *Ledger) lease(ctx context.Context, day Day, ttl time.Duration) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
-	defer cancel()
 	return l.o.Store.Lease(ctx, probeLease+" "+day.String(), ttl)
 }

@@ -92,12 +92,15 @@ func (l *Ledger) Healthy() error {
 }
 
 // History returns what was spent on the days from to to, both included, by all
-// holders. What this one has not published yet it publishes first.
+// holders. What this one has not published yet it publishes first. It takes no
+// longer than two steps of the store may.
 func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
+	// Behind those who asked before.
+	ctx, cancel := context.WithTimeout(ctx, 2*l.o.StoreTimeout)
+	defer cancel()
+	defer context.AfterFunc(l.life, cancel)() // the last report is more urgent
 	if err := l.exchange(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.o.StoreTimeout)
-	defer cancel()
 	return l.o.Store.History(ctx, from, to)
 }

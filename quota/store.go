@@ -8,7 +8,9 @@ import (
 
 // A Store is where the holders of one account agree on who may spend what.
 // Every method is one atomic step. A Store is used by many goroutines at once;
-// the exchanges of one holder are serialized by that holder.
+// the exchanges of one holder are serialized by that holder. A step should end
+// with its context; a Ledger waits no longer for one that does not, and begins no
+// other of the same kind before it has ended.
 type Store interface {
 	// Exchange publishes the rows of one holder and asks for more. What a Report says replaces what the
 	// holder said before: figures are absolute, so a lost answer may be repeated and an emptied store

@@ -1,0 +1,290 @@
+package quota_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// stalled is a store on a disk that stands still from stall on until go on: its
+// steps look at no context.
+type stalled struct {
+	quota.Store
+	after  bool // what is asked is done before the disk stands still
+	mu     sync.Mutex
+	still  chan struct{} // nil: the disk works
+	inside atomic.Int32
+	most   atomic.Int32 // exchanges at once
+}
+
+func (s *stalled) stall() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.still = make(chan struct{})
+}
+
+func (s *stalled) goOn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.still)
+	s.still = nil
+}
+
+func (s *stalled) wait() {
+	s.mu.Lock()
+	still := s.still
+	s.mu.Unlock()
+	if still != nil {
+		<-still
+	}
+}
+
+func (s *stalled) Exchange(_ context.Context, r quota.Report) (quota.State, error) {
+	s.most.Store(max(s.most.Load(), s.inside.Add(1)))
+	defer s.inside.Add(-1)
+	if s.after {
+		st, err := s.Store.Exchange(context.Background(), r)
+		s.wait()
+		return st, err
+	}
+	s.wait()
+	return s.Store.Exchange(context.Background(), r)
+}
+
+func (s *stalled) Lease(_ context.Context, name string, ttl time.Duration) (bool, error) {
+	s.wait()
+	return s.Store.Lease(context.Background(), name, ttl)
+}
+
+func (s *stalled) History(_ context.Context, from, to quota.Day) ([]quota.Record, error) {
+	s.wait()
+	return s.Store.History(context.Background(), from, to)
+}
+
+// standing runs a test on a ledger whose store's disk can stand still, in both
+// ways: before it has done what it is asked, and after.
+func standing(t *testing.T, o quota.Options, test func(t *testing.T, s *stalled, l *quota.Ledger)) {
+	for name, after := range map[string]bool{"nothing is done": false, "all is done": true} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				s := &stalled{Store: quota.NewMemory(o.Now), after: after}
+				o.Store = s
+				test(t, s, open(t, o))
+				if most := s.most.Load(); most != 1 {
+					t.Errorf("%d exchanges at once", most)
+				}
+			})
+		})
+	}
+}
+
+// longest is what a call waits at most for a store that stands still: for the
+// step that is under way, and one of its own.
+const longest = 4 * time.Second
+
+func TestAStoreThatStandsStillUnderDeny(t *testing.T) {
+	standing(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+		spend(t, l, 10*n)
+		s.stall()
+		time.Sleep(time.Second)
+		for range 3 {
+			began := time.Now()
+			res, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
+			if res != nil || !errors.Is(err, quota.ErrStore) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > longest {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+			if err := l.Healthy(); !errors.Is(err, quota.ErrStore) {
+				t.Errorf("healthy: %v", err)
+			}
+		}
+		time.Sleep(time.Minute)
+		s.goOn()
+		time.Sleep(2 * quota.Heartbeat)
+		if st := l.Snapshot().Account; l.Healthy() != nil || st.Used != 10*n || st.Held > n {
+			t.Errorf("%v, %+v", l.Healthy(), st)
+		}
+		spend(t, l, 90*n) // what was granted when nobody listened any more is not lost
+		refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
+		time.Sleep(2 * quota.Heartbeat)
+		b := open(t, quota.Options{Store: s, Limit: 100 * n})
+		if st := b.Snapshot().Account; st.Used != 100*n || st.Held != 0 || st.Lost != 0 {
+			t.Errorf("the store tells %+v", st)
+		}
+	})
+}
+
+func TestAStoreThatStandsStillUnderAllow(t *testing.T) {
+	standing(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, AllowUnbacked: true}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+		spend(t, l, 10*n)
+		s.stall()
+		time.Sleep(time.Second)
+		began := time.Now()
+		res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
+		if res == nil || err != nil || !d.Unbacked || time.Since(began) > longest {
+			t.Fatalf("%+v, %v after %v", d, err, time.Since(began))
+		}
+		res.Settle(settle(50 * n))
+		s.goOn()
+		time.Sleep(2 * quota.Heartbeat)
+		b := open(t, quota.Options{Store: s, Limit: 100 * n})
+		if st := b.Snapshot().Account; st.Used != 60*n || st.Held > n {
+			t.Errorf("the store tells %+v", st)
+		}
+	})
+}
+
+// Days that have ended are published when the disk works again.
+func TestAStoreThatStandsStillOverMidnight(t *testing.T) {
+	standing(t, quota.Options{Limit: 100 * n, Now: before(time.Minute)}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+		spend(t, l, 10*n)
+		s.stall()
+		time.Sleep(2 * time.Minute)
+		began := time.Now()
+		if _, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n}); !errors.Is(err, quota.ErrStore) || time.Since(began) > 2*longest {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		s.goOn()
+		time.Sleep(2 * quota.Heartbeat)
+		today := l.Snapshot().Day
+		if h, err := l.History(t.Context(), today-1, today); err != nil || len(h) != 1 || h[0].Day != today-1 || h[0].Reported != 10*n {
+			t.Errorf("%+v, %v", h, err)
+		}
+		spend(t, l, 100*n)
+	})
+}
+
+func TestCloseOfAStoreThatStandsStill(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		s := &stalled{Store: quota.NewMemory(nil)}
+		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 100 * n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(t, l, quota.Call{Estimate: 10 * n}) // stays in flight
+		s.stall()
+		time.Sleep(3 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		again := make(chan error, 1)
+		go func() {
+			synctest.Wait()
+			again <- l.Close(ctx)
+		}()
+		err = l.Close(ctx)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second+longest {
+			t.Errorf("%v after %v", err, took)
+		}
+		if err := <-again; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		s.goOn()
+	})
+}
+
+// A store that is only slow when the ledger closes, while many read: nothing is
+// lost.
+func TestCloseDuringAnExchange(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		s := &spy{Store: quota.NewMemory(nil)}
+		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 100 * n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spend(t, l, 10*n)
+		s.set(func(s *spy) { s.slow = time.Second })
+		var readers sync.WaitGroup
+		for range 10 {
+			readers.Go(func() { _, _ = l.History(t.Context(), 0, 1<<20) })
+		}
+		synctest.Wait()
+		if err := l.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		readers.Wait()
+		if _, err := l.History(t.Context(), 0, 1<<20); err == nil {
+			t.Error("a ledger that is closed reports")
+		}
+		b := open(t, quota.Options{Store: s.Store, Limit: 100 * n})
+		if st := b.Snapshot(); st.Account.Used != 10*n || st.Account.Held != 0 || st.Account.Lost != 0 || st.Holders != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// However many ask at once, as a page that is loaded again and again does.
+func TestHistoryOfAStoreThatStandsStill(t *testing.T) {
+	standing(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+		spend(t, l, 10*n)
+		s.stall()
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := l.History(t.Context(), 0, 1<<20); !errors.Is(err, quota.ErrStore) {
+					t.Errorf("%v, want ErrStore", err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > longest {
+			t.Errorf("it took %v", took)
+		}
+		s.goOn()
+		time.Sleep(quota.Heartbeat)
+		if h, err := l.History(t.Context(), 0, 1<<20); err != nil || len(h) != 1 || h[0].Reported != 10*n {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}
+
+// Somebody who asks for the history leaves before it comes: that is no failure of
+// the store, and what he had published is published again.
+func TestWhoeverLeavesIsNoFailure(t *testing.T) {
+	spied(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second}, func(t *testing.T, s *spy, l *quota.Ledger) {
+		spend(t, l, 10*n)
+		s.set(func(s *spy) { s.slow = time.Second })
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, leave)
+		if _, err := l.History(ctx, 0, 1<<20); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		if l.Healthy() != nil || l.Snapshot().StoreFailures != 0 {
+			t.Errorf("healthy: %v", l.Healthy())
+		}
+		s.set(func(s *spy) { s.slow = 0 })
+		spend(t, l, 90*n)
+		time.Sleep(2 * time.Second)
+		if h, err := s.History(t.Context(), 0, 1<<20); err != nil || len(h) != 1 || h[0].Reported != 100*n {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}
+
+func TestALeaseThatStandsStill(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		noon := before(12 * time.Hour)
+		s := &stalled{Store: quota.NewMemory(noon)}
+		l := open(t, quota.Options{Store: s, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: noon})
+		spend(t, l, n)
+		l.Latch(time.Time{})
+		time.Sleep(30 * time.Minute)
+		s.stall()
+		began := time.Now()
+		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		if took := time.Since(began); took > longest {
+			t.Errorf("it took %v", took)
+		}
+		s.goOn()
+		time.Sleep(31 * time.Minute) // longer than the lease that came too late
+		if !take(t, l, quota.Call{Estimate: n}).Probe() {
+			t.Error("it is not a probe")
+		}
+	})
+}
