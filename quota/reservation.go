@@ -40,7 +40,7 @@ func (r *Reservation) Barred() (Decision, bool) {
 	l := r.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r.probe || !l.gate.latch.Set || l.o.Mode != Enforce {
+	if r.probe != nil || !l.gate.latch.Set || l.o.Mode != Enforce {
 		return Decision{}, false
 	}
 	w := waiter{call: Call{Estimate: r.neurons}, pots: r.pots}
