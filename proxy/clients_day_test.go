@@ -154,7 +154,7 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 			}
 			wg.Wait()
 			for _, p := range priorities {
-				if last, any := sent.Load(p.client); !any || last.(quota.Neurons) > p.stops {
+				if last, sentAny := sent.Load(p.client); !sentAny || last.(quota.Neurons) > p.stops {
 					t.Errorf("seed %d: the last call of %s was sent at %v, not below %v", seed, p.client, last, p.stops)
 				}
 			}

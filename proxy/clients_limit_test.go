@@ -59,7 +59,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: c.ceiling}, workersai.Options{}, withClients(t, c.entry, "another-team, daily_neurons: 777"))
+				g := newGuarded(t, quota.Options{Limit: c.ceiling}, workersai.Options{}, withClients(t, c.entry, "another-team, daily_neurons: 77.7125"))
 				defer g.close()
 				if c.spent > 0 {
 					res, d, err := g.ledger.Reserve(t.Context(), quota.Call{Client: "another-team", Estimate: c.spent * neuron})
@@ -74,7 +74,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 					(e.Limit.Client == c.client) != (c.limit == "client") || e.Retryable {
 					t.Errorf("%s", w.Body)
 				}
-				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") || strings.Contains(w.Body.String(), "777") {
+				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") || strings.Contains(w.Body.String(), "77.7125") {
 					t.Errorf("it reached upstream %d times, or tells of another client: %s", g.sim.Requests(), w.Body)
 				}
 			})
