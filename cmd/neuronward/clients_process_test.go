@@ -49,12 +49,12 @@ func replace(t *testing.T, path, text string) {
 	}
 }
 
-// team is costly with a clients file, and the path of that file.
-func team(t *testing.T, text string, more ...string) (environ []string, path string) {
+// team is costlyAfter with a clients file, and the path of that file.
+func team(t *testing.T, latency time.Duration, text string, more ...string) (environ []string, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "clients.yaml")
 	replace(t, path, text)
-	return costly(t, append([]string{"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid", "NEURONWARD_RATE_LIMITS=off"}, more...)...), path
+	return costlyAfter(t, latency, append([]string{"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid", "NEURONWARD_RATE_LIMITS=off"}, more...)...), path
 }
 
 func (p *process) hangUp() {
@@ -110,7 +110,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 		}
 		return entries
 	}
-	environ, path := team(t, clientsText(base(1_000_000)...))
+	environ, path := team(t, 40*time.Millisecond, clientsText(base(1_000_000)...)) // the callers leave the machine time to reload
 	p := start(t, environ)
 	caller := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers + 1}}
 	t.Cleanup(caller.CloseIdleConnections)
@@ -229,7 +229,7 @@ func TestProcessFollowsAMountedSecret(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..data", "clients.yaml"), path); err != nil {
 		t.Fatal(err)
 	}
-	environ, _ := team(t, clientsText("a"))
+	environ, _ := team(t, 0, clientsText("a"))
 	p := start(t, append(environ, "NEURONWARD_CLIENTS_FILE="+path))
 	fastest := time.Hour
 	for version := 1; version <= 3; version++ {
@@ -254,7 +254,7 @@ func TestProcessFollowsAMountedSecret(t *testing.T) {
 
 // What an entry says takes effect while the proxy runs, and shows wherever clients show.
 func TestProcessAppliesChangedEntries(t *testing.T) {
-	environ, path := team(t, clientsText("a, daily_neurons: 5", "b"), "NEURONWARD_RATE_WAIT=0s")
+	environ, path := team(t, 0, clientsText("a, daily_neurons: 5", "b"), "NEURONWARD_RATE_WAIT=0s")
 	p := start(t, environ)
 	put := func(entry string) {
 		t.Helper()

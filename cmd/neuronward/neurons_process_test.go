@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -18,8 +19,18 @@ const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 // costly is an upstream whose calls cost 2.5 neurons each.
 func costly(t *testing.T, more ...string) []string {
 	t.Helper()
+	return costlyAfter(t, 0, more...)
+}
+
+// costlyAfter is costly with calls that take a time.
+func costlyAfter(t *testing.T, latency time.Duration, more ...string) []string {
+	t.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
+		select {
+		case <-time.After(latency):
+		case <-r.Context().Done():
+		}
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"neurons":2.5}},"success":true,"errors":[],"messages":[]}`)
 	}))
