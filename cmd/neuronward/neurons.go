@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -102,6 +103,38 @@ func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estim
 	}, nil
 }
 
+const (
+	// letGo is how long a store may take to write what it has not written yet. One on a disk that stands still never returns.
+	letGo = 2 * time.Second
+
+	// lastMoment is what a disk that works needs at most to end. One Ctrl-C may come as two signals, which must not cost what was
+	// spent last.
+	lastMoment = 250 * time.Millisecond
+)
+
+var (
+	errStandsStill = errors.New("the store stands still")
+	errAbandoned   = errors.New("a signal ended the process before the store was closed")
+)
+
+// closeUnless is close, but for a signal: then what is not done in a moment is left.
+func (n *neurons) closeUnless(signals <-chan os.Signal, patience time.Duration, log *slog.Logger) error {
+	closed := make(chan error, 1)
+	go func() { closed <- n.close(patience, log) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-signals:
+	}
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(lastMoment):
+		log.Warn("second signal: the store is not closed, it may lack what was spent last")
+		return errAbandoned
+	}
+}
+
 // close waits up to patience for calls that are not settled, writes what was spent and lets the store go.
 func (n *neurons) close(patience time.Duration, log *slog.Logger) error {
 	if n.ledger == nil {
@@ -109,7 +142,7 @@ func (n *neurons) close(patience time.Duration, log *slog.Logger) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	err := errors.Join(n.ledger.Close(ctx), n.closeStore())
+	err := errors.Join(n.ledger.Close(ctx), n.release())
 	s := n.ledger.Snapshot()
 	if err != nil {
 		log.Error("the store may lack what was spent last", "day", s.Day.String(), "used", s.Account.Used.Float(), "error", err)
@@ -117,6 +150,18 @@ func (n *neurons) close(patience time.Duration, log *slog.Logger) error {
 	}
 	log.Info("the store is closed", "day", s.Day.String(), "used", s.Account.Used.Float())
 	return nil
+}
+
+// release closes the store, or gives that up after letGo.
+func (n *neurons) release() error {
+	released := make(chan error, 1)
+	go func() { released <- n.closeStore() }()
+	select {
+	case err := <-released:
+		return err
+	case <-time.After(letGo):
+		return errStandsStill
+	}
 }
 
 // unready returns why calls would be refused for the store's sake, "" when they would not.

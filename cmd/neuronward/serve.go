@@ -131,7 +131,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	started(at)
-	err = errors.Join(s.run(ctx, signals), n.close(cutGrace, log))
+	err = errors.Join(s.run(ctx, signals), n.closeUnless(signals, cutGrace, log))
 	log.Info("ended")
 	if err != nil {
 		return in.fail(err)

@@ -211,19 +211,35 @@ type watchedStore struct {
 // Exchange implements quota.Store.
 func (s *watchedStore) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
 	began := time.Now()
+	// A disk that stands still does not return, and what it answers later comes too late.
+	inTime := context.AfterFunc(ctx, func() {
+		s.metrics.StoreFailed(s.policy)
+		s.tell(fmt.Errorf("no answer in time: %w", context.Cause(ctx)))
+	})
 	state, err := s.Store.Exchange(ctx, r)
-	s.took("exchange", began, err)
-	if failing := err != nil; s.failing.CompareAndSwap(!failing, failing) {
-		if failing {
-			s.log.Error("the store fails", "policy", s.policy, "error", err)
-		} else {
-			s.log.Info("the store works again")
-		}
+	if !inTime() {
+		s.metrics.StoreTook("exchange", time.Since(began))
+		return state, err
 	}
+	s.took("exchange", began, err)
+	s.tell(err)
 	if err == nil {
 		s.plan.see(r, state, s.log)
 	}
 	return state, err
+}
+
+// tell logs that the store begins to fail, or no longer does.
+func (s *watchedStore) tell(err error) {
+	failing := err != nil
+	if !s.failing.CompareAndSwap(!failing, failing) {
+		return
+	}
+	if failing {
+		s.log.Error("the store fails", "policy", s.policy, "error", err)
+	} else {
+		s.log.Info("the store works again")
+	}
 }
 
 // History implements quota.Store.

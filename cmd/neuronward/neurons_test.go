@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// stalled is a store on a disk that can stand still, or be too slow: its steps look at no context.
+type stalled struct {
+	quota.Store
+	mu    sync.Mutex
+	still chan struct{} // nil: the disk works
+	slow  time.Duration // what a step takes
+}
+
+func (s *stalled) stall() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.still = make(chan struct{})
+}
+
+// goOn ends a stall: from now on each step takes slow.
+func (s *stalled) goOn(slow time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.still != nil {
+		close(s.still)
+	}
+	s.still, s.slow = nil, slow
+}
+
+func (s *stalled) wait() {
+	s.mu.Lock()
+	still, slow := s.still, s.slow
+	s.mu.Unlock()
+	time.Sleep(slow)
+	if still != nil {
+		<-still
+	}
+}
+
+func (s *stalled) Exchange(_ context.Context, r quota.Report) (quota.State, error) {
+	s.wait()
+	return s.Store.Exchange(context.Background(), r)
+}
+
+func (s *stalled) close() error {
+	s.wait()
+	return nil
+}
+
+func TestTheStoreIsClosed(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		stalls  bool
+		signals []time.Duration // when a signal comes, after close has begun
+		wantErr error
+		took    time.Duration // at most
+	}{
+		{"it works", false, nil, nil, 0},
+		{"it works, and one Ctrl-C was two signals", false, []time.Duration{0}, nil, 0},
+		{"it stands still", true, nil, errStandsStill, cutGrace + 2*2*time.Second + letGo},
+		{"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned, time.Second + lastMoment},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// One processor: the race detector of Go 1.26 crashes when two fire timers of one bubble at once.
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			synctest.Test(t, func(t *testing.T) {
+				s := &stalled{Store: quota.NewMemory(nil)}
+				n, err := newNeurons(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, quota.Bound, s.close)
+				if err != nil {
+					t.Fatal(err)
+				}
+				signals := make(chan os.Signal, 2)
+				for _, after := range c.signals {
+					time.AfterFunc(after, func() { signals <- syscall.SIGTERM })
+				}
+				synctest.Wait()
+				if c.stalls {
+					s.stall()
+				}
+				began := time.Now()
+				err = n.closeUnless(signals, cutGrace, slog.New(slog.DiscardHandler))
+				if took := time.Since(began); !errors.Is(err, c.wantErr) || took > c.took {
+					t.Errorf("%v after %v", err, took)
+				}
+				s.goOn(0)
+			})
+		})
+	}
+}
+
+// While the disk stands still that is told, counted and shown; and when it works again.
+func TestAStoreThatStandsStillIsTold(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // likewise
+	synctest.Test(t, func(t *testing.T) {
+		var out lockedBuffer
+		m := metrics.New(metrics.Build{})
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		s := &stalled{Store: quota.NewMemory(nil)}
+		o := quota.Options{Store: &watchedStore{Store: s, metrics: m, log: log, policy: "deny"}, Limit: 100 * quota.OneNeuron}
+		n, err := newNeurons(t.Context(), o, func() bool { return false }, quota.Bound, s.close)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.stall()
+		time.Sleep(10 * time.Second)
+		if why := n.unready(); !strings.Contains(why, "stands still") {
+			t.Errorf("unready: %q", why)
+		}
+		if text := out.String(); strings.Count(text, "the store fails") != 1 || strings.Contains(text, "works again") {
+			t.Errorf("logged:\n%s", text)
+		}
+		if want := `neuronward_store_failures_total{policy="deny"} 1` + "\n"; !strings.Contains(seriesOf(t, m), want) {
+			t.Errorf("missing: %s", want)
+		}
+		s.goOn(3 * time.Second) // each answer comes too late
+		time.Sleep(time.Minute)
+		if text := out.String(); strings.Count(text, "the store fails") != 1 || strings.Contains(text, "works again") {
+			t.Errorf("logged:\n%s", text)
+		}
+		s.goOn(0)
+		time.Sleep(10 * time.Second)
+		if why := n.unready(); why != "" || strings.Count(out.String(), "works again") != 1 {
+			t.Errorf("unready: %q, logged:\n%s", why, out.String())
+		}
+		if err := n.close(0, log); err != nil {
+			t.Error(err)
+		}
+	})
+}
