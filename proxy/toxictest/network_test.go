@@ -1,0 +1,91 @@
+package toxictest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+)
+
+// A toxic is one thing that is wrong with a network, as Toxiproxy's API has it.
+// Upstream is the way of the call, downstream that of its answer.
+type toxic struct {
+	kind, way, attributes string
+	toxicity              float64 // the share of the connections; 0: none of them
+}
+
+func up(kind, attributes string) toxic   { return toxic{kind, "upstream", attributes, 1} }
+func down(kind, attributes string) toxic { return toxic{kind, "downstream", attributes, 1} }
+
+// resets makes a connection that another toxic ends be reset: Toxiproxy prepares
+// for it wherever this toxic is in the chain, whether it strikes or not.
+func resets(way string) toxic { return toxic{"reset_peer", way, "", 0} }
+
+// network returns a Toxiproxy in front of an address. It listens at an address of
+// its own and is not started yet.
+func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close() // refused until it is started
+	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), address, to)
+	for _, x := range toxics {
+		if _, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%v,"attributes":{%s}}`, x.kind, x.way, x.toxicity, x.attributes))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(p.Stop)
+	return p
+}
+
+// A dialer counts the connections of the proxy to that network.
+type dialer struct {
+	refused func() // the first time that nobody listens
+	once    sync.Once
+	open    atomic.Int64
+	made    atomic.Int64
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		d.once.Do(d.refused)
+		return nil, err
+	}
+	d.open.Add(1)
+	d.made.Add(1)
+	return &counted{Conn: c, d: d}, nil
+}
+
+type counted struct {
+	net.Conn
+	d    *dialer
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.d.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// soon waits until something is so, and reports whether it came to be.
+func soon(is func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+		if is() {
+			return true
+		}
+	}
+	return is()
+}

@@ -1,0 +1,177 @@
+package toxictest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// TestMain fails the module when a call has left a goroutine behind. Toxiproxy's
+// own are not counted: those of a connection that a toxic has ended wait forever
+// for somebody to take what still comes.
+func TestMain(m *testing.M) {
+	status := m.Run()
+	const links = "github.com/Shopify/toxiproxy/v2.(*ToxicLink)."
+	if err := goleak.Find(
+		goleak.IgnoreAnyFunction(links+"read"), goleak.IgnoreAnyFunction(links+"write"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+	); err != nil && status == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// A site is a proxy with everything on, in front of a simulated Workers AI, with
+// a network between the two.
+type site struct {
+	t       *testing.T
+	limit   time.Duration // of each call
+	url     string
+	client  *http.Client // of the callers
+	proxy   *proxy.Proxy
+	server  *httptest.Server
+	ledger  *quota.Ledger
+	pace    *quota.Pace
+	onward  *http.Transport
+	dialer  dialer
+	sim     *workersai.Simulator
+	price   quota.Price  // of countingModel
+	serving atomic.Int64 // calls that the simulator is at
+
+	made        atomic.Int64 // calls
+	interrupted atomic.Int64 // streams that told all along what they used, until they broke off
+}
+
+const account = "0123456789abcdef0123456789abcdef"
+
+func newSite(t *testing.T, n *situation) *site {
+	t.Helper()
+	closing := make(chan struct{})
+	s := &site{t: t, sim: workersai.New(workersai.Options{Closing: closing})}
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serving.Add(1)
+		defer s.serving.Add(-1)
+		s.sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { close(closing); upstream.Close() })
+	between := network(t, upstream.Listener.Addr().String(), n.toxics...)
+	start := func() {
+		if err := between.Start(); err != nil {
+			t.Error(err)
+		}
+	}
+	s.dialer.refused = start
+	if !n.comesUp {
+		start()
+	}
+	s.price, _ = quota.Embedded().Model(countingModel)
+	var err error
+	if s.ledger, err = quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	limits, err := quota.ParseRateLimits("text-generation=6000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pace = quota.NewPace(limits)
+	s.onward = proxy.NewTransport()
+	s.onward.DialContext = s.dialer.dial
+	c := proxy.Config{
+		Account: account, Token: func() string { return "token" }, Loopback: true, Simulate: true,
+		Upstream: &url.URL{Scheme: "http", Host: between.Listen, Path: "/client/v4"}, Transport: s.onward,
+		MaxBody: 1 << 20, MaxHeld: 16 << 20, MaxInFlight: 64, InFlightWait: time.Second,
+		FirstByteTimeout: 5 * time.Second, StreamIdleTimeout: 5 * time.Second, RetryAfterMax: time.Minute,
+		Ledger: s.ledger, Estimator: quota.NewEstimator(nil, quota.Bound),
+		Pace: s.pace, RateWait: time.Second, Retries: 2, RetryBudget: 1,
+		Models: quota.Embedded().Models(), Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
+	}
+	if n.silent {
+		c.FirstByteTimeout, c.StreamIdleTimeout = silence, silence
+	}
+	// A place, a turn, three answers' beginnings with two waits between them, and the rest of the answer. Generous with a machine
+	// that has other things to do.
+	s.limit = c.InFlightWait + c.RateWait + 3*c.FirstByteTimeout + 1500*time.Millisecond + c.StreamIdleTimeout + 5*time.Second
+	if s.proxy, err = proxy.New(c); err != nil {
+		t.Fatal(err)
+	}
+	s.server = httptest.NewUnstartedServer(s.proxy)
+	s.server.Config.BaseContext = s.proxy.BaseContext
+	s.server.Start()
+	s.url = s.server.URL
+	s.client = &http.Client{Transport: &http.Transport{}}
+	return s
+}
+
+// quiet waits until no call is on its way, neither here nor at Workers AI, where
+// one that comes too late is billed as well.
+func (s *site) quiet() {
+	s.t.Helper()
+	if !soon(func() bool { return s.proxy.Load().InFlight == 0 && s.serving.Load() == 0 }) {
+		s.t.Errorf("calls do not end: %+v, %d at Workers AI", s.proxy.Load(), s.serving.Load())
+	}
+}
+
+// count checks that no neuron that was billed is missing, now that every call has
+// ended, and that no more calls were billed than were made. A stream that tells
+// all along what it used costs what it told, also where the network breaks it off:
+// what was on its way then is nowhere counted. Here that is less than a whole
+// answer.
+func (s *site) count() {
+	s.t.Helper()
+	s.quiet()
+	counted, billed, lost := s.ledger.Snapshot().Account.Used, s.sim.Billed(), s.price.Tokens(0, 0, s.interrupted.Load()*tokens)
+	if counted.Add(lost) < billed {
+		s.t.Errorf("%v neurons are counted, %v were billed, and at most %v were lost on their way", counted, billed, lost)
+	}
+	if reached := s.sim.Requests(); reached > s.made.Load() {
+		s.t.Errorf("%d requests reached Workers AI, of %d calls", reached, s.made.Load())
+	}
+}
+
+// close ends the proxy and checks that nothing is left of any call, and that no
+// neuron is lost.
+func (s *site) close() {
+	s.t.Helper()
+	s.client.CloseIdleConnections()
+	s.proxy.Drain()
+	select {
+	case <-s.proxy.Idle():
+	case <-time.After(10 * time.Second):
+		s.t.Errorf("calls are still in flight: %+v", s.proxy.Load())
+	}
+	s.server.Close()
+	s.onward.CloseIdleConnections()
+	if !soon(func() bool { return s.dialer.open.Load() == 0 }) {
+		s.t.Errorf("%d of %d connections to Workers AI are still open", s.dialer.open.Load(), s.dialer.made.Load())
+	}
+	s.count()
+	snapshot := s.ledger.Snapshot()
+	if snapshot.Account.Reserved != 0 || snapshot.InFlight != 0 {
+		s.t.Errorf("%v neurons are still reserved by %d calls", snapshot.Account.Reserved, snapshot.InFlight)
+	}
+	for _, p := range s.pace.Snapshot(time.Now()) {
+		if p.Waiting != 0 {
+			s.t.Errorf("calls still wait for their turn: %+v", p)
+		}
+	}
+	s.t.Logf("%d calls on %d connections, %d reached Workers AI; %v neurons counted, %v billed",
+		s.made.Load(), s.dialer.made.Load(), s.sim.Requests(), snapshot.Account.Used, s.sim.Billed())
+	if err := s.ledger.Close(context.Background()); err != nil {
+		s.t.Error(err)
+	}
+}
