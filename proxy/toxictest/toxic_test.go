@@ -9,7 +9,7 @@ import (
 )
 
 // silence is how long nothing may come where that is what a test waits for.
-const silence = 400 * time.Millisecond
+const silence = time.Second
 
 // A situation is a network and what becomes of calls in it.
 type situation struct {
@@ -54,12 +54,12 @@ var situations = []situation{
 	{name: "slow", toxics: []toxic{up("bandwidth", slow), down("bandwidth", slow)}, ends: all(whole)},
 	{name: "nobody listens until somebody has tried", comesUp: true, ends: all(whole)},
 
-	{name: "the call takes too long to arrive", silent: true, toxics: []toxic{up("latency", `"latency":1000`)}, ends: all("timeout")},
+	{name: "the call takes too long to arrive", silent: true, toxics: []toxic{up("latency", `"latency":3000`)}, ends: all("timeout")},
 	{name: "the call is lost", silent: true, toxics: []toxic{up("timeout", lost)}, ends: all("timeout")},
 	{name: "the answer is lost", silent: true, toxics: []toxic{down("timeout", lost)}, ends: all("timeout")},
 	{
 		name: "an answer ends half-way and its connection does not", silent: true, simulate: "midstream=cut; after=9; ",
-		toxics: []toxic{down("slow_close", `"delay":1500`)}, ends: ends{{"timeout"}, {cut}, {"timeout*"}, {"timeout*"}},
+		toxics: []toxic{down("slow_close", `"delay":3000`)}, ends: ends{{"timeout"}, {cut, "timeout"}, {"timeout*", "timeout"}, {"timeout*", "timeout"}}, // its beginning may be late, too
 	},
 
 	{name: "the call is lost and then the connection", toxics: []toxic{up("timeout", lostSoon)}, ends: all("upstream_unreachable")},
