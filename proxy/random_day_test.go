@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type randomDay struct {
 	unlimited    bool    // callers name no max_tokens
 	billsAborted bool    // upstream bills what its caller broke off as if it had gone on
 	keepsAborted bool    // NEURONWARD_ABORTED=estimate
+	heals        bool    // many calls fail at first; they are repeated, and each attempt is paced
 	exact        bool    // what is counted is what is billed
 	billed       float64 // at least, in per cent of the ceiling
 	mayPass      float64 // the ceiling, in per cent of it
@@ -61,6 +63,8 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "all calls are broken off", leavers: leaversOfAll, billed: 80},
 		{name: "no max_tokens", unlimited: true, exact: true, billed: 99},
 		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
+		{name: "failures are healed", heals: true, exact: true, billed: 99},
+		{name: "failures are healed, streams are broken off", heals: true, leavers: leaversOfStreams, billed: 99},
 		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 25},
 		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 80},
 	} {
@@ -88,13 +92,22 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 				unseen.Add(int64(c.Neurons))
 			}
 		},
-	}, func(c *Config) { c.AbortedEstimate = d.keepsAborted })
+	}, func(c *Config) {
+		c.AbortedEstimate = d.keepsAborted
+		if d.heals {
+			c.Retries, c.RetryBudget = 3, 1
+			atPace(t, "text-generation=300", time.Minute)(c)
+		}
+	})
 	var wg sync.WaitGroup
 	for caller := range dayCallers {
 		rng := rand.New(rand.NewPCG(seed, uint64(caller)))
 		wg.Go(func() { d.call(g, rng) })
 	}
 	wg.Wait()
+	if d.heals {
+		d.healed(g, seed)
+	}
 	billed, passed := g.sim.Billed(), quota.Neurons(0)
 	s := g.close()
 	if d.mayPass > 0 {
@@ -123,6 +136,34 @@ var dayModels = []string{
 	"@cf/qwen/qwen3-30b-a3b-fp8", testModel,
 }
 
+// healable are failures that further attempts heal, one that they do not but that
+// slows the pace down, and none.
+var healable = []string{"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ", "3021; times=1; ", "", ""}
+
+// noNeurons is a refusal for the lack of neurons, not of capacity or of a turn.
+var noNeurons = regexp.MustCompile(`"name":"(account_limited|quota_contended)".*"origin":"guard"`)
+
+// healed checks that the day was what it was to be: calls were repeated, with
+// success, and others waited for their turn.
+func (d *randomDay) healed(g *guarded, seed uint64) {
+	g.t.Helper()
+	b := &bench{t: g.t, metrics: g.config.Metrics}
+	recovered := b.value("neuronward_retries_total", "outcome", "recovered")
+	families, err := g.config.Metrics.Gatherer().Gather()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	waited := 0.0 // seconds
+	for _, f := range families {
+		if f.GetName() == "neuronward_rate_wait_seconds" {
+			waited = f.GetMetric()[0].GetHistogram().GetSampleSum()
+		}
+	}
+	if recovered < 100 || waited < 100 {
+		g.t.Errorf("seed %d: %v further attempts have healed a call, calls have waited %.0f s for their turn: too few to show anything", seed, recovered, waited)
+	}
+}
+
 // call is one caller, who goes on until smaller and smaller calls are refused.
 // Who names no max_tokens turns to cheaper models: his bound is the model's.
 func (d *randomDay) call(g *guarded, rng *rand.Rand) {
@@ -137,6 +178,9 @@ func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 			models[rng.IntN(len(models))], limit, stream, strings.Repeat("word ", rng.IntN(size/10+1)))
 		simulate := "tokens=" + strconv.Itoa(1+rng.IntN(size))
 		ctx, leave := context.WithCancel(context.Background())
+		if d.heals {
+			simulate = healable[rng.IntN(len(healable))] + simulate
+		}
 		switch rng.IntN(12) {
 		case 0:
 			simulate = "3040"
@@ -149,7 +193,7 @@ func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 		}
 		w := g.postWith(ctx, chatPath, body, "X-Simulate", simulate, "X-Api-Key", d.key)
 		leave()
-		if w.Code == 429 && strings.Contains(w.Body.String(), `"origin":"guard"`) {
+		if w.Code == 429 && noNeurons.MatchString(w.Body.String()) {
 			size /= 2
 			if refused++; d.unlimited && refused%2 == 0 && len(models) > 1 {
 				models = models[1:]
