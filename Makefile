@@ -19,7 +19,7 @@ SOAK_SEEDS ?= 1000
 
 TOOL := go tool -modfile=.ci/tools/go.mod
 
-.PHONY: help demo build test lint fmt bench soak soak-tests soak-fuzz soak-mutation clean
+.PHONY: help demo build test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,7 +45,7 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 	@$(TOOL) benchstat $(BENCH_BASE) $(BENCH_OUT)
 	@if grep -q 'impl=stock' $(BENCH_OUT); then echo; $(TOOL) benchstat -col '/impl@(stock neuronward)' $(BENCH_OUT); fi
 
-soak: soak-tests soak-fuzz soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, every fuzz target for FUZZTIME, mutants
+soak: soak-tests soak-load soak-fuzz soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, mutants
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
@@ -53,6 +53,12 @@ soak-tests:
 	go test -timeout 2h ./proxy -run TestNeverOverAlwaysUsed -seeds $(SOAK_SEEDS)
 	go test -timeout 1h ./quota/filestore -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
+
+# The binary under what would bring down a proxy that lets everybody in; its memory and its callers' times are in the output.
+soak-load:
+	@bash .ci/install
+	go test -v -timeout 1h ./cmd/neuronward -run TestUnderLoad -streams 2000 -uploads 64 -slow 60s
+	cd proxy/toxictest && go test -race -count $(SOAK_COUNT) -parallel 8 -timeout 1h ./...
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)

@@ -47,11 +47,16 @@ func (p *process) listening() {
 // launch is start without the wait.
 func launch(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
+	return launchBinary(t, "neuronward", time.Minute, environ, args...)
+}
+
+// launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by more than limit.
+func launchBinary(t *testing.T, binary string, limit time.Duration, environ []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, lines: make(chan map[string]any, 1024)}
-	// A test that hangs fails by itself; the process must not outlive it.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
-	p.cmd = exec.CommandContext(ctx, "neuronward", args...)
+	p.cmd = exec.CommandContext(ctx, binary, args...)
 	p.cmd.Env = append([]string{
 		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
 	}, environ...)

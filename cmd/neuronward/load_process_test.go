@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+)
+
+// How much the real binary is put under: make soak says more.
+var (
+	idleStreams  = flag.Int("streams", 200, "streams that are open at once and silent")
+	largeUploads = flag.Int("uploads", 20, "uploads of 30 MB at once")
+	slowFor      = flag.Duration("slow", 3*time.Second, "how long slowhttptest attacks")
+)
+
+// What README.md says of the memory of a process.
+const (
+	restMemory = (256 + 32) << 20 // beside NEURONWARD_MAX_HELD: what Go is told, and the binary's own pages
+	perStream  = 128 << 10        // of an open one
+)
+
+// TestUnderLoad puts the binary, as it is built for use, without the race
+// detector, under what would bring down a proxy that lets everybody in: its
+// memory is what its settings say, and it goes on serving.
+func TestUnderLoad(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "neuronward")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	serve := func(t *testing.T, upstream string, environ ...string) *process {
+		p := launchBinary(t, binary, 10*time.Minute, append([]string{
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream + "/client/v4",
+			"NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid", "NEURONWARD_RATE_LIMITS=off",
+		}, environ...))
+		p.listening()
+		return p
+	}
+	t.Run("silent streams", func(t *testing.T) { silentStreams(t, serve) })
+	t.Run("large uploads", func(t *testing.T) { largeBodies(t, serve) })
+	for name, mode := range map[string][]string{
+		"slow headers": {"-H", "-x", "24"},
+		"slow bodies":  {"-B", "-s", "8192", "-x", "10"},
+		"slow readers": {"-X", "-k", "5", "-w", "10", "-y", "20", "-n", "5", "-z", "32"},
+	} {
+		t.Run(name, func(t *testing.T) { slowCallers(t, serve, mode) })
+	}
+}
+
+// peak is the most memory that a process has had, in bytes.
+func (p *process) peak() int64 {
+	p.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	kib, err := strconv.ParseInt(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)[1]), 10, 64)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// silentStreams opens streams that say one thing and then nothing. Others are
+// served meanwhile, and each stream goes on to its end.
+func silentStreams(t *testing.T, serve func(*testing.T, string, ...string) *process) {
+	environ, release := slowUpstream(t)
+	p := serve(t, strings.TrimSuffix(strings.TrimPrefix(environ[len(environ)-1], "NEURONWARD_UPSTREAM="), "/client/v4"),
+		"NEURONWARD_MAX_IN_FLIGHT="+strconv.Itoa(*idleStreams+1))
+	p.open() // whatever the first call needs, and the last place
+	before := p.peak()
+	var streams sync.WaitGroup
+	for range *idleStreams {
+		stream := p.open()
+		streams.Go(func() {
+			if rest, err := io.ReadAll(stream); err != nil || string(rest) != lastChunk {
+				t.Errorf("the rest of a stream is %q, %v", rest, err)
+			}
+		})
+	}
+	if got := p.series("neuronward_requests_in_flight"); got != strconv.Itoa(*idleStreams+1) {
+		t.Errorf("%s calls in flight", got)
+	}
+	each := (p.peak() - before) / int64(*idleStreams)
+	t.Logf("%d streams: %d KiB each, %d MiB at the peak", *idleStreams, each>>10, p.peak()>>20)
+	if each > perStream {
+		t.Errorf("an open stream takes %d KiB", each>>10)
+	}
+	close(release)
+	streams.Wait()
+}
+
+// largeBodies sends many large bodies at once: half of them JSON, which is held
+// in memory, and half recordings, which stream through.
+func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *process) {
+	const size, held = 30_000_000, 64 << 20
+	var arrived atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		arrived.Add(n)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"result":{"response":"x"},"success":true,"errors":[],"messages":[]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	p := serve(t, upstream.URL, "NEURONWARD_MAX_HELD="+strconv.Itoa(held))
+	text := `{"prompt":"` + strings.Repeat("a", size-len(`{"prompt":""}`)) + `"}`
+	recording := strings.Repeat("\x00", size)
+	var answered, refused atomic.Int64
+	var all sync.WaitGroup
+	for i := range *largeUploads {
+		all.Go(func() {
+			path, kind, body := "/run/"+model, "application/json", text
+			if i%2 == 1 {
+				path, kind, body = "/run/@cf/openai/whisper", "application/octet-stream", recording
+			}
+			resp, err := http.Post(p.app+path, kind, strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			answer, err := io.ReadAll(resp.Body)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case resp.StatusCode == http.StatusOK:
+				answered.Add(1)
+			case resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(answer), `"name":"overloaded"`):
+				refused.Add(1)
+			default:
+				t.Errorf("%d %.300s", resp.StatusCode, answer)
+			}
+		})
+	}
+	all.Wait()
+	peak, got := p.peak(), arrived.Load()
+	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d MB arrived; %d MiB at the peak", *largeUploads, answered.Load(), refused.Load(), got/1e6, peak>>20)
+	if answered.Load() < held/size { // as many as there is room for
+		t.Errorf("only %d uploads were answered", answered.Load())
+	}
+	if status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`); status != http.StatusOK {
+		t.Errorf("a call that comes afterwards: %d %s", status, body)
+	}
+	if got != answered.Load()*size {
+		t.Errorf("%d bytes arrived of %d answered uploads", got, answered.Load())
+	}
+	if peak > held+restMemory {
+		t.Errorf("%d MiB at the peak, more than NEURONWARD_MAX_HELD and %d MiB", peak>>20, restMemory>>20)
+	}
+}
+
+// slowCallers lets slowhttptest attack, with callers beside it who do as callers
+// do: none of them notices.
+func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *process, mode []string) {
+	upstream := httptest.NewServer(workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}))
+	t.Cleanup(upstream.Close)
+	p := serve(t, upstream.URL)
+	seconds := strconv.Itoa(int(slowFor.Seconds()))
+	url := p.app + "/run/" + model
+	if mode[0] == "-X" {
+		url = p.app + "/errors" // the longest answer that needs no body
+	}
+	attack := exec.CommandContext(t.Context(), "slowhttptest", append(mode, "-c", "500", "-r", "250", "-i", "1", "-l", seconds, "-u", url)...)
+	over, end := context.WithCancel(t.Context())
+	var healthy sync.WaitGroup
+	var mu sync.Mutex
+	var took []time.Duration
+	failed := 0
+	for range 4 {
+		healthy.Go(func() {
+			for over.Err() == nil {
+				began := time.Now()
+				resp, err := http.Post(p.app+"/run/"+model, "application/json", strings.NewReader(`{"prompt":"Hello"}`))
+				ok := err == nil && resp.StatusCode == http.StatusOK
+				if err == nil {
+					io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+				}
+				mu.Lock()
+				took = append(took, time.Since(began))
+				if !ok {
+					failed++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	out, err := attack.CombinedOutput()
+	end()
+	healthy.Wait()
+	attackers := 0 // at once
+	for _, m := range regexp.MustCompile(`connected: +(\d+)`).FindAllSubmatch(regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAll(out, nil), -1) {
+		n, _ := strconv.Atoi(string(m[1]))
+		attackers = max(attackers, n)
+	}
+	if err != nil || attackers < 100 {
+		t.Fatalf("%d attackers; bash .ci/install installs slowhttptest: %v\n%s", attackers, err, out)
+	}
+	slices.Sort(took)
+	t.Logf("%d calls beside %d attackers, %d failed, half within %v, 99 %% within %v; %d MiB at the peak",
+		len(took), attackers, failed, took[len(took)/2].Round(time.Microsecond), took[len(took)*99/100].Round(time.Microsecond), p.peak()>>20)
+	if failed > 0 || len(took) < 10 {
+		t.Errorf("%d of %d calls beside the attack failed", failed, len(took))
+	}
+	if peak := p.peak(); peak > restMemory {
+		t.Errorf("%d MiB at the peak", peak>>20)
+	}
+}
