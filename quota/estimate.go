@@ -135,7 +135,7 @@ func (e *Estimator) Estimate(r Request) Estimate {
 	} else {
 		tasks := r.tasks()
 		for _, name := range prices.names {
-			if p := prices.models[name]; slices.Contains(tasks, p.Task) && p.DeprecatedOn == "" {
+			if p := prices.models[name]; slices.Contains(tasks, p.Task) && !p.ended(prices.asOf) {
 				bound = max(bound, r.floored(p).bound(name, p))
 			}
 		}
@@ -219,6 +219,9 @@ func (r Request) tokens(p Price) (in, out float64) {
 		if p.DefaultOutput > 0 {
 			limit = float64(p.DefaultOutput)
 		}
+	}
+	if p.Task == TextGeneration && p.ContextWindow > 0 { // what is longer is refused, or cut
+		in, limit = min(in, float64(p.ContextWindow)), min(limit, float64(p.ContextWindow))
 	}
 	return in, limit * float64(max(r.Answers, 1))
 }

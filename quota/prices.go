@@ -62,6 +62,8 @@ type Price struct {
 
 	DefaultOutput int64 // most output tokens where the caller sets no limit, by the model's schema; 0: not published
 
+	ContextWindow int64 // most tokens that the model reads and puts out, by the live catalog; 0: not known
+
 	RequiresWorkersPaid bool   // answered on the Workers Paid plan only
 	DeprecatedOn        string // UTC date "2026-05-30" of its end; "" means none is known
 	AliasedTo           string // model that answers in its place at its own price; "" means itself
@@ -85,7 +87,12 @@ func (p Price) Tokens(input, cached, output int64) Neurons {
 
 // Deprecated reports whether the model has come to its end at now.
 func (p Price) Deprecated(now time.Time) bool {
-	return p.DeprecatedOn != "" && now.UTC().Format(time.DateOnly) >= p.DeprecatedOn
+	return p.ended(now.UTC().Format(time.DateOnly))
+}
+
+// ended reports whether the model has come to its end on a UTC date.
+func (p Price) ended(date string) bool {
+	return p.DeprecatedOn != "" && date >= p.DeprecatedOn
 }
 
 // Prices is a table of prices. It is never changed once made and may be used by

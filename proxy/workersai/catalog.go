@@ -43,6 +43,12 @@ type priceTag struct {
 // serveRead answers what is no inference.
 func (x *exchange) serveRead() *failure {
 	switch x.route.read {
+	case "graphql":
+		return x.graphQL()
+	case "tokens/verify":
+		return x.verifyToken()
+	case "accounts":
+		return list(x, []accountEntry{{x.s.o.Account}})
 	case "models/search":
 		return x.searchModels()
 	case "models/schema":
@@ -123,6 +129,9 @@ func (x *exchange) describeModel(m model) catalogModel {
 	}
 	if m.beta {
 		add("beta", "true")
+		if m.task == quota.TextToImage {
+			add("price", []priceTag{{"per step", 0, "USD"}})
+		}
 	}
 	if tags := x.priceTags(m.price); len(tags) > 0 {
 		add("price", tags)

@@ -27,13 +27,26 @@ type route struct {
 	compat  bool   // model in the body is workers-ai/@cf/…
 	read    string // "models/search" and the like
 	methods string // "GET" or "POST" or both with a space between
+
+	everywhere bool // the path names no account
 }
 
 // findRoute returns the route of a request's path; false where there is none.
 func findRoute(r *http.Request) (route, bool) {
 	path := r.URL.EscapedPath()
+	switch path {
+	case "/client/v4/graphql":
+		return route{read: "graphql", everywhere: true, methods: http.MethodPost}, true
+	case "/client/v4/user/tokens/verify":
+		return route{read: "tokens/verify", everywhere: true, methods: http.MethodGet}, true
+	case "/client/v4/accounts":
+		return route{read: "accounts", everywhere: true, methods: http.MethodGet}, true
+	}
 	if rest, ok := strings.CutPrefix(path, "/client/v4/accounts/"); ok {
 		account, rest, _ := strings.Cut(rest, "/")
+		if account != "" && rest == "tokens/verify" {
+			return route{account: account, read: rest, methods: http.MethodGet}, true
+		}
 		rest, ok := strings.CutPrefix(rest, "ai/")
 		if account == "" || !ok {
 			return route{}, false

@@ -33,6 +33,20 @@ type Options struct {
 	// Gateway paths; "" accepts any and none.
 	GatewayToken string
 
+	// AnalyticsToken is the only token that may read the account's own figure, and
+	// may do nothing else; "" lets every accepted one.
+	AnalyticsToken string
+	// NoAnalytics refuses the account's own figure to every token.
+	NoAnalytics bool
+	// AnalyticsLag is how long it takes until a call is in the account's own figure.
+	AnalyticsLag time.Duration
+	// GraphQLFails returns the error that GraphQL answers with, inside a 200, ""
+	// where there is none; nil is never any.
+	GraphQLFails func(now time.Time) string
+	// AccountOwned says that Token is the account's and not a user's: another path
+	// verifies it.
+	AccountOwned bool
+
 	// Prices is the table of models and what they cost; nil is quota.Embedded.
 	Prices *quota.Prices
 	// Plan is the account's plan; "" is PlanPaid.
@@ -92,6 +106,7 @@ type Simulator struct {
 	billed   atomic.Int64 // quota.Neurons
 
 	day     allocation
+	spent   spendings
 	pace    pace
 	times   tally
 	batches batches

@@ -1,0 +1,54 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// A Loop does something again and again: after a success when it is due, after a
+// failure sooner, and never at the same moment as other processes that began
+// with it.
+type Loop struct {
+	Every  time.Duration // after a success
+	Jitter float64       // at most this part of each wait is added to it, by chance
+	Least  time.Duration // after the first failure; it doubles with each further one, up to Every
+}
+
+// Run calls do at once and from then on until ctx ends. A failure's RetryAfter is
+// obeyed where it is longer than the wait. changed, if not nil, is told when do
+// begins to fail, when it fails for a reason of another kind, and, with nil, when
+// it no longer does: that is what is worth a line in a log.
+func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed func(error)) {
+	var failing error
+	failures := 0
+	for {
+		err := do(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if changed != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
+			changed(err)
+		}
+		failing = err
+		wait := l.Every
+		if err == nil {
+			failures = 0
+		} else {
+			wait = min(l.Least<<min(failures, 16), l.Every)
+			failures++
+			if e, ok := errors.AsType[*Error](err); ok {
+				wait = max(wait, e.RetryAfter)
+			}
+		}
+		wait += time.Duration(float64(wait) * l.Jitter * rand.Float64())
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
