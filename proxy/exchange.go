@@ -260,7 +260,7 @@ func (x *exchange) routeName() string {
 
 // modelLabel keeps the label to models that are known: callers name anything.
 func (p *Proxy) modelLabel(model string) string {
-	if _, known := p.models[model]; known {
+	if p.models.has(model) {
 		return model
 	}
 	return metrics.Other

@@ -20,11 +20,20 @@ import (
 type guard struct {
 	ledger          *quota.Ledger // nil: nothing is reserved or counted
 	estimator       *quota.Estimator
-	prices          *quota.Prices
+	prices          table
 	abortedEstimate bool
 	freePlan        bool
 	batches         batches
 }
+
+// table is the prices in use, which may be replaced while calls are served.
+type table struct{ estimator *quota.Estimator }
+
+// Billed is that of quota.Prices.
+func (t table) Billed(model string) (quota.Price, bool) { return t.estimator.Prices().Billed(model) }
+
+// Model is that of quota.Prices.
+func (t table) Model(model string) (quota.Price, bool) { return t.estimator.Prices().Model(model) }
 
 // A claim is what one call has to do with the ledger.
 type claim struct {

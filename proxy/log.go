@@ -71,7 +71,7 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 // modelText is the model that a call names. Callers write anything there, their
 // keys included.
 func (p *Proxy) modelText(x *exchange) string {
-	if _, known := p.models[x.model]; known {
+	if p.models.has(x.model) {
 		return x.model
 	}
 	return p.redacted(clip(x.model, 128), x)

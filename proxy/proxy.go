@@ -53,7 +53,7 @@ type Config struct {
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
 	Ledger          *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
-	Estimator       *quota.Estimator // required with a Ledger
+	Estimator       *quota.Estimator // required with a Ledger; its prices may be replaced at any time; nil: the embedded ones
 	AbortedEstimate bool             // a call that its caller broke off costs all that was reserved
 	FreePlan        bool             // models that require a Workers Paid plan are refused
 
@@ -65,7 +65,7 @@ type Config struct {
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
 	RetryBudget float64 // and at most this many of them a call, on average; 0: as with Retries 0
 
-	Models    []string          // known models: the bounded set for labels
+	Models    []string          // known models: the bounded set for labels; KnowModels adds to it
 	Simulate  bool              // let x-simulate through; for the demo alone
 	Transport http.RoundTripper // nil: NewTransport()
 	Metrics   *metrics.Metrics
@@ -89,7 +89,8 @@ type Proxy struct {
 
 	guard    guard
 	notYet   string
-	models   map[string]struct{}
+	models   knownModels
+	endings  endings
 	simulate bool
 	bodies   bodies
 	buffers  buffers
@@ -158,7 +159,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
 		clients: c.Clients, loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
-		models: make(map[string]struct{}, len(c.Models)), simulate: c.Simulate, notYet: c.NotYet,
+		simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
 			max: c.MaxBody, room: newCommons(c.MaxHeld, 0, c.HeldWait, nil),
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
@@ -167,12 +168,13 @@ func New(c Config) (*Proxy, error) {
 		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
-	for _, model := range c.Models {
-		p.models[model] = struct{}{}
-	}
+	p.models.add(c.Models)
 	p.closed = make(chan struct{})
 	p.places = newCommons(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
-	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: quota.Embedded()}
+	if c.Estimator == nil {
+		c.Estimator = quota.NewEstimator(nil, quota.Bound)
+	}
+	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: table{c.Estimator}}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -237,6 +239,7 @@ func (p *Proxy) clear(x *exchange) error {
 	if err := p.permit(x); err != nil {
 		return err
 	}
+	p.warnOfEnd(x)
 	if err := p.capacity(x, false); err != nil {
 		return err
 	}

@@ -1,0 +1,45 @@
+package proxy
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// maxKnown bounds the models that are labels, over all tables that a process
+// sees in its life.
+const maxKnown = 500
+
+// knownModels are the models that may be labels. They grow and never shrink: a
+// series that exists stays. Reading takes no lock.
+type knownModels struct {
+	mu  sync.Mutex
+	all atomic.Pointer[map[string]struct{}]
+}
+
+// add makes names known, in their order, while there is room.
+func (k *knownModels) add(names []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := map[string]struct{}{}
+	if now := k.all.Load(); now != nil {
+		all = maps.Clone(*now)
+	}
+	for _, name := range names {
+		if len(all) >= maxKnown {
+			break
+		}
+		all[name] = struct{}{}
+	}
+	k.all.Store(&all)
+}
+
+// has reports whether model is known.
+func (k *knownModels) has(model string) bool {
+	_, ok := (*k.all.Load())[model]
+	return ok
+}
+
+// KnowModels adds names, in their order, to those that are labels; there is room
+// for 500 in all. It may be called while calls are served.
+func (p *Proxy) KnowModels(names []string) { p.models.add(names) }

@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// offered is the embedded table with one offer over it.
+func offered(model string, p quota.Price) *quota.Prices {
+	merged, _ := quota.Embedded().Over("2026-11-22", []quota.Offer{{Model: model, Price: p, Priced: true}})
+	return merged
+}
+
+func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
+	g := newGuarded(t, quota.Options{Limit: 100 * quota.OneNeuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
+	dear := quota.Price{Task: quota.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
+	call := func() (int, string) {
+		w := g.post("/v1/chat/completions", chat)
+		return w.Code, w.Body.String()
+	}
+	if status, body := call(); status != http.StatusOK {
+		t.Fatalf("at the embedded price: %d %s", status, body)
+	}
+	g.config.Estimator.SetPrices(offered(testModel, dear))
+	if status, body := call(); status != http.StatusTooManyRequests || !strings.Contains(body, "account_limited") {
+		t.Errorf("at a price beyond the day: %d %s", status, body)
+	}
+	paid := quota.Price{Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
+	g.config.Estimator.SetPrices(offered(testModel, paid))
+	if status, body := call(); status != http.StatusForbidden || !strings.Contains(body, "paid_plan_required") {
+		t.Errorf("once it requires Workers Paid: %d %s", status, body)
+	}
+	g.config.Estimator.SetPrices(quota.Embedded())
+	if status, body := call(); status != http.StatusOK {
+		t.Errorf("at the embedded price again: %d %s", status, body)
+	}
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			for range 20 {
+				call()
+			}
+		})
+	}
+	for i := range 50 {
+		g.config.Estimator.SetPrices(offered(testModel, quota.Price{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
+		g.proxy.KnowModels([]string{fmt.Sprint("@cf/new/", i)})
+	}
+	calls.Wait()
+	g.close()
+}
+
+func TestKnownModelsAreBounded(t *testing.T) {
+	b := newBench(t, answerJSON(http.StatusOK, `{}`))
+	names := make([]string, 600)
+	for i := range names {
+		names[i] = fmt.Sprint("@cf/new/", i)
+	}
+	if b.proxy.modelLabel(names[0]) != "other" {
+		t.Error("a model is a label before it is known")
+	}
+	b.proxy.KnowModels(names[:10])
+	b.proxy.KnowModels(names)
+	for name, want := range map[string]string{testModel: testModel, names[0]: names[0], names[498]: names[498], names[499]: "other", names[599]: "other", "": "other"} {
+		if got := b.proxy.modelLabel(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		days int // from today to the end
+		says string
+	}{
+		{"in 15 days", 15, ""},
+		{"in 14 days", 14, "ends soon"},
+		{"tomorrow", 1, "ends soon"},
+		{"today", 0, "has come"},
+		{"long past", -100, "has come"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 1000 * quota.OneNeuron}, workersai.Options{})
+				defer g.close()
+				g.post("/v1/chat/completions", chat) // no end is planned yet
+				ends := time.Now().UTC().AddDate(0, 0, c.days).Format(time.DateOnly)
+				g.config.Estimator.SetPrices(offered(testModel, quota.Price{InputPerM: 13778, OutputPerM: 26128, DeprecatedOn: ends}))
+				for range 3 {
+					g.post("/v1/chat/completions", chat)
+				}
+				log := g.log.String()
+				if got := strings.Count(log, "a model is called"); got != min(len(c.says), 1) || !strings.Contains(log, c.says) {
+					t.Errorf("told %d times: %s", got, log)
+				}
+			})
+		})
+	}
+}
