@@ -60,7 +60,7 @@ type neurons struct {
 // told of it when it begins, with that process's id.
 func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
 	if c.QuotaMode == modeOff {
-		return &neurons{}, nil
+		return &neurons{estimator: quota.NewEstimator(nil, quota.Bound)}, nil
 	}
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: c.patience(), Waiting: waiting})
 	if err != nil {

@@ -111,6 +111,8 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
+	table := newPrices(c, n.estimator, settings.Token, p.KnowModels, log)
+	go table.watch(watching)
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
@@ -126,7 +128,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	}
 	s.app.BaseContext = p.BaseContext
 	if ln.admin != nil {
-		s.admin = newHTTPServer(in.admin(l, n, p, m).handler(), log)
+		s.admin = newHTTPServer(in.admin(l, n, p, m, table).handler(), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
@@ -149,7 +151,7 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 }
 
 // admin is what the admin listener of a running proxy answers.
-func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics) admin {
+func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices) admin {
 	c, b := &l.config, thisBuild()
 	return admin{
 		metrics: m.Handler(),
@@ -161,7 +163,7 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		status: func(ctx context.Context) statusPage {
 			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Failures: p.RecentFailures(), Settings: l.settings(),
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Prices: table.now(), Failures: p.RecentFailures(), Settings: l.settings(),
 			}
 		},
 		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),

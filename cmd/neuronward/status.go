@@ -22,6 +22,7 @@ type statusPage struct {
 	Requests proxy.Load            `json:"requests"` // of this process
 	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
 	Breakers []proxy.Breaker       `json:"breakers"` // models out of capacity, most of whose calls are answered here
+	Prices   pricesStatus          `json:"prices"`
 	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
 	Settings []setting             `json:"settings"` // that are in effect; secrets hidden
 }

@@ -98,6 +98,7 @@ func TestKeysOfStatus(t *testing.T) {
 	page := statusPage{
 		day:   n.today(t.Context(), c),
 		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
+		Prices: pricesStatus{Departures: []quota.Departure{{}}},
 	}
 	body, err := json.Marshal(page)
 	if err != nil {
@@ -108,7 +109,8 @@ func TestKeysOfStatus(t *testing.T) {
 		commit day exhausted_at failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
 		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode
 		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
-		plan plan_wrong rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
+		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
+		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
 		store store.failure store.failures store.healthy store.kind store.policy used version waiting`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("the keys are\n%q\nwant\n%q", got, want)

@@ -42,7 +42,7 @@ func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed f
 				wait = max(wait, e.RetryAfter)
 			}
 		}
-		wait += time.Duration(float64(wait) * l.Jitter * rand.Float64())
+		wait += time.Duration(float64(wait) * l.Jitter * rand.Float64()) //nolint:gosec // no secret
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
