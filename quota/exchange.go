@@ -69,8 +69,10 @@ func (l *Ledger) concerns(e Event) bool {
 		return false
 	case Returned:
 		return len(l.queue) > 0
-	default:
+	case Latched:
 		return true
+	default: // not the ledger's business
+		return false
 	}
 }
 
@@ -120,12 +122,13 @@ func (l *Ledger) exchange(ctx context.Context) error {
 	}
 	l.failure = nil
 	l.clock.agree(s.Time)
+	l.heardOf(s, now)
 	if l.day == r.Day {
 		if l.joined { // before, it is not known since when others have spent it
 			l.spending.add(now, s.Balances[0].Spent-r.Claims[0].Spent-l.account.others.Spent)
 		}
 		for i, c := range r.Claims {
-			l.pots[i].answered(c, raised[i], s.Granted[i], s.Balances[i], s.Holders)
+			l.pots[i].answered(c, raised[i], s.Granted[i], s.Balances[i], l.holders)
 		}
 		if s.Joined && l.joined {
 			l.publishAgain()

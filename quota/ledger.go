@@ -40,8 +40,10 @@ type Ledger struct {
 	spent    time.Time // when the day was found spent; zero: it is not
 	spending spending
 	seq      uint64
-	joined   bool // an exchange was answered
-	flying   int  // reservations that are not settled
+	joined   bool      // an exchange was answered
+	holders  int       // that live, as far as it is known; 0: an exchange was never answered
+	rejoined time.Time // when the store had no row of this holder
+	flying   int       // reservations that are not settled
 	idle     chan struct{}
 	trim     bool // an exchange is due within trimDelay
 	closed   bool

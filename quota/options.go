@@ -37,6 +37,7 @@ type Options struct {
 	Probe         time.Duration    // how often a latched account is tried before the reset; 0: never
 	AllowUnbacked bool             // while the store fails: spend this holder's share from memory instead of returning an error
 	StoreTimeout  time.Duration    // for one step of the store; 0: 2 s
+	Pace          *Pace            // whose limits the holders share in equal parts; nil: none
 	Now           func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
 }
 

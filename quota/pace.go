@@ -18,6 +18,9 @@ const (
 
 	// leastShare is the least that a process may have of the limits: nothing at all would never recover by itself.
 	leastShare = 0.001
+
+	// fillTime is how long the burst of any limit takes to fill.
+	fillTime = 61 * time.Second
 )
 
 // Pace keeps calls within limits of requests per minute, by task, model and
@@ -35,13 +38,15 @@ type Pace struct {
 	sweepAt atomic.Int64 // time.Duration since started
 	lanes   atomic.Pointer[laneSet]
 
-	mu    sync.Mutex // who replaces lanes; locked before any lane
-	share float64
+	mu      sync.Mutex // who replaces lanes; locked before any lane
+	share   float64
+	filled  float64   // the share whose burst a limit had at the time changed that is not in use
+	changed time.Time // when share changed last; zero: never
 }
 
 // NewPace returns a Pace of limits.
 func NewPace(limits RateLimits) *Pace {
-	p := &Pace{limits: limits.full(), started: time.Now(), share: 1}
+	p := &Pace{limits: limits.full(), started: time.Now(), share: 1, filled: 1}
 	p.sweepAt.Store(int64(sweepEvery))
 	p.lanes.Store(newLaneSet(nil))
 	return p
@@ -150,7 +155,12 @@ func (p *Pace) SetShare(share float64, now time.Time) {
 	if share == p.share {
 		return
 	}
-	p.share = share
+	if now.Sub(p.changed) < fillTime {
+		p.filled = min(p.filled, p.share, share)
+	} else {
+		p.filled = min(p.share, share)
+	}
+	p.share, p.changed = share, now
 	lanes := p.lanes.Load().byKey
 	for _, l := range lanes {
 		l.lock(now)
@@ -163,4 +173,12 @@ func (p *Pace) SetShare(share float64, now time.Time) {
 		l.serve()
 		l.mu.Unlock()
 	}
+}
+
+// join says that others have spent of the limits up to now: what is not in use
+// yet begins without a burst.
+func (p *Pace) join(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.filled, p.changed = 0, now
 }

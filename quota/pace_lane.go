@@ -66,10 +66,16 @@ type lane struct {
 	dropped bool        // no longer in the Pace
 }
 
-func newLane(key laneKey, task Task, share float64) *lane {
-	l := &lane{laneKey: key, task: task, pace: float64(key.perMinute), share: share}
-	r, burst := bucketOf(l.pace * share)
+// newLane returns a lane as it would stand if it had had the burst of the share
+// filled at the time from, and nobody had used it since.
+func newLane(key laneKey, task Task, share, filled float64, from time.Time) *lane {
+	l := &lane{laneKey: key, task: task, pace: float64(key.perMinute), share: share, seen: from}
+	r, burst := bucketOf(l.pace, filled)
+	if filled == 0 {
+		burst = 0
+	}
 	l.bucket = rate.NewLimiter(r, burst)
+	l.retune()
 	return l
 }
 
@@ -86,15 +92,22 @@ func (l *lane) title() string {
 // what flows in add up to that. A larger burst would serve more at once and
 // less in the long run. Below 20 the burst is a fifth, since 4 would leave
 // little or nothing to flow; below 2 requests come at least 61 seconds apart.
-func bucketOf(perMinute float64) (rate.Limit, int) {
-	if perMinute < 2 {
-		return rate.Limit(min(perMinute, 1) / 61), 1
+//
+// A share of the limit has that share of both, so that the sum stays within the
+// limit also while shares change, as long as each has a burst of 1.
+func bucketOf(perMinute, share float64) (rate.Limit, int) {
+	part := perMinute * share
+	if part < 2 {
+		return rate.Limit(min(part, 1) / 61), 1
 	}
 	burst := max(4, math.Floor(perMinute/10))
 	if perMinute < 20 {
 		burst = max(1, math.Floor(perMinute/5))
 	}
-	return rate.Limit((perMinute - burst) / 60), int(burst)
+	if own := burst * share; own >= 1 {
+		return rate.Limit((perMinute - burst) * share / 60), int(own)
+	}
+	return rate.Limit((part - 1) / 60), 1
 }
 
 // lock locks l at the time now, which it takes for no earlier than what it has
@@ -136,7 +149,7 @@ func (l *lane) backOff() bool {
 
 // retune gives the bucket the shape of the present pace.
 func (l *lane) retune() {
-	r, burst := bucketOf(l.pace * l.share)
+	r, burst := bucketOf(l.pace, l.share)
 	l.bucket.SetLimitAt(l.seen, r)
 	l.bucket.SetBurstAt(l.seen, burst)
 }

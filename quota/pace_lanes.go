@@ -87,7 +87,7 @@ func (p *Pace) lane(key laneKey, k *PaceKey) *lane {
 	if key.kind == laneOfClient {
 		task = ""
 	}
-	l := newLane(key, task, p.share)
+	l := newLane(key, task, p.share, p.filled, p.changed)
 	more := make(map[laneKey]*lane, len(lanes)+1)
 	maps.Copy(more, lanes)
 	more[key] = l

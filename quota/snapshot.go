@@ -47,7 +47,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.account.holders,
+		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {

@@ -51,6 +51,7 @@ func (l *loader) planAssumed() bool {
 // neurons is what keeps the account's neurons. With NEURONWARD_QUOTA_MODE=off it has no ledger, and nothing is kept.
 type neurons struct {
 	ledger     *quota.Ledger
+	pace       *quota.Pace // whose limits the processes on one store share
 	estimator  *quota.Estimator
 	closeStore func() error
 	deny       func() bool // without the store, calls are refused
@@ -59,8 +60,9 @@ type neurons struct {
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
 // told of it when it begins, with that process's id.
 func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
+	pace := quota.NewPace(c.RateLimits.RateLimits)
 	if c.QuotaMode == modeOff {
-		return &neurons{estimator: quota.NewEstimator(nil, quota.Bound)}, nil
+		return &neurons{pace: pace, estimator: quota.NewEstimator(nil, quota.Bound)}, nil
 	}
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: c.patience(), Waiting: waiting})
 	if err != nil {
@@ -72,6 +74,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 		Wait:          time.Duration(c.QuotaWait),
 		Probe:         time.Duration(c.QuotaProbe),
 		AllowUnbacked: c.OnStoreFail == policyAllow,
+		Pace:          pace,
 	}
 	if c.QuotaMode == modeObserve {
 		o.Mode = quota.Observe
@@ -98,7 +101,7 @@ func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estim
 		return nil, err
 	}
 	return &neurons{
-		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
+		ledger: ledger, pace: o.Pace, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
 		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowUnbacked && (o.Limit > 0 || budgets()) },
 	}, nil
 }

@@ -187,7 +187,7 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
 		AbortedEstimate:   c.Aborted == abortedAll,
-		Pace:              quota.NewPace(c.RateLimits.RateLimits),
+		Pace:              n.pace,
 		RateWait:          time.Duration(c.RateWait),
 		Retries:           int(c.Retries),
 		RetryBudget:       float64(c.RetryBudget),
