@@ -92,20 +92,9 @@ func (m *breaker) open() bool { return !m.opened.IsZero() }
 func (b *breakers) busy(model string, now time.Time) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	m := b.models[model]
+	m := b.watch(model, now)
 	if m == nil {
-		if len(b.models) >= maxBreakers {
-			b.forget(now)
-		}
-		if len(b.models) >= maxBreakers {
-			return false
-		}
-		if b.models == nil {
-			b.models = make(map[string]*breaker)
-		}
-		m = &breaker{since: now}
-		b.models[model] = m
-		b.watched.Store(int64(len(b.models)))
+		return false
 	}
 	if m.open() {
 		m.pause = min(2*m.pause, mostTrial)
@@ -117,9 +106,41 @@ func (b *breakers) busy(model string, now time.Time) (opened bool) {
 	if m.busy < openFrom || now.Sub(m.since) < openAfter || m.fine*openShare > m.busy+m.fine {
 		return false
 	}
+	m.shut(now)
+	return true
+}
+
+// shut begins to spare the model.
+func (m *breaker) shut(now time.Time) {
 	m.opened, m.pause = now, firstTrial
 	m.next = now.Add(m.pause)
-	return true
+}
+
+// watch returns the breaker of model, which it makes if there is none, or nil if
+// there are too many.
+func (b *breakers) watch(model string, now time.Time) *breaker {
+	if m := b.models[model]; m != nil {
+		return m
+	}
+	if len(b.models) >= maxBreakers {
+		b.forget(now)
+	}
+	if len(b.models) >= maxBreakers {
+		return nil
+	}
+	if b.models == nil {
+		b.models = make(map[string]*breaker)
+	}
+	m := &breaker{since: now}
+	b.models[model] = m
+	b.watched.Store(int64(len(b.models)))
+	return m
+}
+
+// unwatch forgets what is known of model.
+func (b *breakers) unwatch(model string) {
+	delete(b.models, model)
+	b.watched.Store(int64(len(b.models)))
 }
 
 // fine notes that a call of the model was taken that was sent at the time sent,
@@ -135,15 +156,13 @@ func (b *breakers) fine(model string, sent, now time.Time) (closed bool) {
 	case m == nil, m.open() && !sent.After(m.opened):
 		return false
 	case m.open():
-		delete(b.models, model)
-		b.watched.Store(int64(len(b.models)))
+		b.unwatch(model)
 		return true
 	}
 	m.age(now)
 	m.fine++
 	if m.busy == 0 {
-		delete(b.models, model)
-		b.watched.Store(int64(len(b.models)))
+		b.unwatch(model)
 	}
 	return false
 }
@@ -222,10 +241,12 @@ func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
 	case f == nil && !x.claim.cached: // another failure says nothing of room
 		if p.breakers.fine(x.model, x.tried, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
+			p.tellCapacity(x.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
 		if p.breakers.busy(x.model, time.Now()) {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
+			p.tellCapacity(x.model, false)
 		}
 	}
 }

@@ -65,6 +65,8 @@ type Config struct {
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
 	RetryBudget float64 // and at most this many of them a call, on average; 0: as with Retries 0
 
+	TellCapacity func(model string, free bool) // is told when a model is found out of capacity, and when it is free again; must not block; nil: nobody is
+
 	Models    []string          // known models: the bounded set for labels; KnowModels adds to it
 	Simulate  bool              // let x-simulate through; for the demo alone
 	Transport http.RoundTripper // nil: NewTransport()
@@ -102,6 +104,7 @@ type Proxy struct {
 	retries   int
 	budget    *retryBudget
 	breakers  breakers
+	tell      func(model string, free bool) // of breakers; nil: nobody
 	bearer    atomic.Pointer[bearer]
 
 	metrics *metrics.Metrics
@@ -165,7 +168,7 @@ func New(c Config) (*Proxy, error) {
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
-		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget),
+		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget), tell: c.TellCapacity,
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
 	p.models.add(c.Models)

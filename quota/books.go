@@ -92,7 +92,7 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 	}
 	day.Holders[r.Holder] = me
 	if b.changeLatch(r.Latch, now) {
-		events = append(events, Event{Latched, r.Holder})
+		events = append(events, Event{Kind: Latched, Holder: r.Holder})
 	}
 	gaveBack, waits := false, false
 	for _, c := range r.Claims {
@@ -115,10 +115,10 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 		}
 	}
 	if waits {
-		events = append(events, Event{Wanted, r.Holder})
+		events = append(events, Event{Kind: Wanted, Holder: r.Holder})
 	}
 	if gaveBack {
-		events = append(events, Event{Returned, r.Holder})
+		events = append(events, Event{Kind: Returned, Holder: r.Holder})
 	}
 	records := me.Records
 	if len(r.Records) > 0 {

@@ -65,6 +65,12 @@ func (m *Memory) Watch(ctx context.Context) (<-chan Event, error) {
 	return m.watchers.Add(ctx), nil
 }
 
+// Tell implements Store.
+func (m *Memory) Tell(ctx context.Context, e Event) error {
+	m.watchers.Tell(e)
+	return ctx.Err()
+}
+
 // Watchers passes events to those who watch a store within this process. The
 // zero value has none.
 type Watchers struct {

@@ -30,6 +30,9 @@ type Store interface {
 	// Watch returns a channel of what other holders made happen. Events may be merged or lost: whoever
 	// watches also asks from time to time. The channel is closed when ctx ends or the store closes.
 	Watch(ctx context.Context) (<-chan Event, error)
+
+	// Tell passes e on to all who watch, to those of its own holder as well. It may be lost.
+	Tell(ctx context.Context, e Event) error
 }
 
 // ErrStale is returned by Exchange for a Report that is older than the last one
@@ -127,6 +130,7 @@ type LatchChange struct {
 type Event struct {
 	Kind   EventKind
 	Holder Holder // who made it happen
+	Model  string // of ModelBusy and ModelFree
 }
 
 // EventKind is what happened.
@@ -137,4 +141,6 @@ const (
 	Latched  EventKind = iota + 1 // the latch was set or opened
 	Wanted                        // a holder has calls that wait for neurons
 	Returned                      // neurons were given back while a holder waits
+	ModelBusy                     // Workers AI has no capacity for a model
+	ModelFree                     // it has again
 )

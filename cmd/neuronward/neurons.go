@@ -52,6 +52,7 @@ func (l *loader) planAssumed() bool {
 type neurons struct {
 	ledger     *quota.Ledger
 	pace       *quota.Pace // whose limits the processes on one store share
+	word       *word       // to and from those processes; nil: there is no store
 	estimator  *quota.Estimator
 	closeStore func() error
 	deny       func() bool // without the store, calls are refused
@@ -87,6 +88,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
+	n.word = newWord(store)
 	m.WatchQuota(n.gauges)
 	s := n.ledger.Snapshot()
 	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,

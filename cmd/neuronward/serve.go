@@ -118,6 +118,9 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 
 	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken})
 	c.ClientsFile.watch(watching, log, m, again)
+	if n.word != nil {
+		go n.word.pass(watching, p.HearCapacity)
+	}
 
 	s := &server{
 		log:   log,
@@ -195,6 +198,9 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		Models:            quota.Embedded().Models(),
 		Metrics:           m,
 		Log:               log,
+	}
+	if n.word != nil {
+		p.TellCapacity = n.word.tell
 	}
 	if c.ClientsFile.set() {
 		p.Clients = c.ClientsFile.file.Set

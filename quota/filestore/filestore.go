@@ -262,6 +262,12 @@ func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	return s.watchers.Add(ctx), nil
 }
 
+// Tell implements quota.Store.
+func (s *Store) Tell(ctx context.Context, e quota.Event) error {
+	s.watchers.Tell(e)
+	return ctx.Err()
+}
+
 // Close writes what is not written yet and lets the file go. Further calls do
 // nothing.
 func (s *Store) Close() error {

@@ -3,7 +3,9 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -85,10 +87,37 @@ func (s *Store) subscribe(stands func()) {
 	}
 }
 
-// tell passes on an event as exchange.lua writes it.
-func (s *Store) tell(payload string) {
-	kind, holder, _ := strings.Cut(payload, " ")
-	if len(kind) == 1 && kind[0] >= '0'+byte(quota.Latched) && kind[0] <= '0'+byte(quota.Returned) {
-		s.watchers.Tell(quota.Event{Kind: quota.EventKind(kind[0] - '0'), Holder: quota.Holder(holder)})
+// Tell implements quota.Store. An event that is lost is not told again.
+func (s *Store) Tell(ctx context.Context, e quota.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	payload := fmt.Sprintf("%d %s", e.Kind, e.Holder)
+	if e.Model != "" {
+		payload += " " + e.Model
+	}
+	err := s.client.Load().Publish(ctx, s.prefix+"events", payload).Err()
+	if s.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return explain(err, s.o.Timeout)
+}
+
+// mostPayload bounds an event: whoever may write to the server may publish anything.
+const mostPayload = 512
+
+// tell passes on an event as Tell and exchange.lua write it: kind, holder and, of some, the model.
+func (s *Store) tell(payload string) {
+	words := strings.SplitN(payload, " ", 3)
+	kind, err := strconv.ParseUint(words[0], 10, 8)
+	if len(words) < 2 || err != nil || len(payload) > mostPayload {
+		return
+	}
+	e := quota.Event{Kind: quota.EventKind(kind), Holder: quota.Holder(words[1])}
+	if len(words) == 3 {
+		e.Model = words[2]
+	}
+	s.watchers.Tell(e)
 }

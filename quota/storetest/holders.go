@@ -196,16 +196,20 @@ func events(t *testing.T, open Place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := func(want quota.EventKind, who quota.Holder) {
+	hear := func(want quota.Event) {
 		t.Helper()
 		select {
 		case e := <-watch:
-			if e != (quota.Event{Kind: want, Holder: who}) {
-				t.Errorf("event %+v, want %v by %s", e, want, who)
+			if e != want {
+				t.Errorf("event %+v, want %+v", e, want)
 			}
 		case <-time.After(10 * time.Second):
-			t.Errorf("no event %v", want)
+			t.Errorf("no event %+v", want)
 		}
+	}
+	next := func(want quota.EventKind, who quota.Holder) {
+		t.Helper()
+		hear(quota.Event{Kind: want, Holder: who})
 	}
 	a, b := holder{name: "a"}, holder{name: "b"}
 	exchange(t, s, a.report(of(0, 0, 1, limit)))
@@ -219,6 +223,14 @@ func events(t *testing.T, open Place) {
 	r.Latch.Set = quota.Latch{Set: true, At: time.Unix(1, 0).UTC(), Until: time.Unix(2, 0).UTC()}
 	exchange(t, s, r)
 	next(quota.Latched, "b")
+	for _, e := range []quota.Event{
+		{Kind: quota.ModelBusy, Holder: "c", Model: "@cf/a/b c"}, {Kind: quota.ModelFree, Holder: "a", Model: "@cf/a/b c"},
+	} {
+		if err := s.Tell(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+		hear(e)
+	}
 }
 
 func ended(t *testing.T, open Place) {
