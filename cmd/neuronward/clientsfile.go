@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // A clientsFile is the clients file of a configuration. The zero value is none.
@@ -33,6 +34,19 @@ func (c clientsFile) set() bool { return c.path != "" }
 // budgets reports whether any client has neurons of its own.
 func (c clientsFile) budgets() bool {
 	return c.file != nil && slices.ContainsFunc(c.file.Set().Clients(), func(one *clients.Client) bool { return one.DailyNeurons > 0 })
+}
+
+// budget is a client's neurons a day; 0 where it has none of its own.
+func (c clientsFile) budget(client string) quota.Neurons {
+	if c.file == nil {
+		return 0
+	}
+	for _, one := range c.file.Set().Clients() {
+		if one.Name == client {
+			return one.DailyNeurons
+		}
+	}
+	return 0
 }
 
 // String names the file and says how many clients it has.

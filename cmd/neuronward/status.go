@@ -134,6 +134,10 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.Models = sum(records, byModel)
 	for _, spent := range sum(records, byClient) {
 		client := clientStatus{spending: spent}
+		// A client that only other processes know of has a budget all the same.
+		if budget := c.ClientsFile.budget(spent.Name); budget > 0 {
+			client.Limit, client.Remaining = ceiling(quota.Standing{Limit: budget, Remaining: max(budget-quota.Neurons(spent.Neurons), 0)})
+		}
 		for _, pot := range s.Clients {
 			if clientOf(pot.Pot) == spent.Name {
 				client.Limit, client.Remaining = ceiling(pot)

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+)
+
+// fleets is how many days of replicas are run: go test ./cmd/neuronward -run TestReplicas -fleets 10
+var fleets = flag.Int("fleets", 1, "how often replicas spend a day together")
+
+// A fleet is processes on one Redis server, and callers in front of them, as behind a load balancer.
+type fleet struct {
+	t         *testing.T
+	server    *redisServer
+	simulator *workersai.Simulator
+	upstream  *httptest.Server
+	environ   []string
+	body      string
+	client    *http.Client
+	atWork    sync.WaitGroup // calls that are at Workers AI
+
+	mu   sync.Mutex
+	live []*process
+
+	calls    sync.WaitGroup
+	asked    atomic.Int64
+	over     chan struct{} // closed when callers are to end
+	spent    atomic.Int64  // refusals in a row for the day that is spent
+	stopOnce sync.Once
+
+	slow struct {
+		sync.Mutex
+		longest time.Duration
+	}
+	outcomes sync.Map // what an answer says, to *atomic.Int64
+}
+
+// fleetCall may cost 6 neurons at most.
+const fleetCall = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+
+func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
+	t.Helper()
+	f := &fleet{
+		t: t, server: server, body: fleetCall, over: make(chan struct{}),
+		client:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+		simulator: workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}),
+	}
+	t.Cleanup(f.client.CloseIdleConnections)
+	f.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.atWork.Add(1)
+		defer f.atWork.Done()
+		f.simulator.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.upstream.Close)
+	f.environ = append([]string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + f.upstream.URL + "/client/v4",
+		server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_LEVEL=warn",
+	}, more...)
+	return f
+}
+
+func (f *fleet) join() *process {
+	f.t.Helper()
+	p := start(f.t, append(f.environ, "NEURONWARD_LOG_LEVEL=info"))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.live = append(f.live, p)
+	return p
+}
+
+// without takes a process out of the load balancer.
+func (f *fleet) without(p *process) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var live []*process
+	for _, q := range f.live {
+		if q != p {
+			live = append(live, q)
+		}
+	}
+	f.live = live
+}
+
+// next is the process that the next call goes to.
+func (f *fleet) next() *process {
+	n := f.asked.Add(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.live[n%int64(len(f.live))]
+}
+
+// load lets callers call until end, or until the day is spent.
+func (f *fleet) load(callers int) {
+	for range callers {
+		f.calls.Go(func() {
+			for {
+				select {
+				case <-f.over:
+					return
+				default:
+				}
+				f.call(f.next())
+			}
+		})
+	}
+}
+
+func (f *fleet) call(p *process) {
+	began := time.Now()
+	outcome := "broken"
+	resp, err := f.client.Post(p.app+"/v1/chat/completions", "application/json", strings.NewReader(f.body))
+	if err == nil {
+		var answer struct{ Error struct{ Name string } }
+		err = json.NewDecoder(resp.Body).Decode(&answer)
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err == nil {
+			outcome = answer.Error.Name
+		}
+	}
+	took := time.Since(began)
+	f.slow.Lock()
+	f.slow.longest = max(f.slow.longest, took)
+	f.slow.Unlock()
+	n, _ := f.outcomes.LoadOrStore(outcome, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+	if outcome != "account_limited" {
+		f.spent.Store(0)
+	} else if f.spent.Add(1) > 200 {
+		f.end()
+	}
+}
+
+// count is how many answers had this outcome; "" is success.
+func (f *fleet) count(outcome string) int64 {
+	if n, ok := f.outcomes.Load(outcome); ok {
+		return n.(*atomic.Int64).Load()
+	}
+	return 0
+}
+
+// longest is the longest call since it was asked last.
+func (f *fleet) longest() time.Duration {
+	f.slow.Lock()
+	defer f.slow.Unlock()
+	d := f.slow.longest
+	f.slow.longest = 0
+	return d
+}
+
+func (f *fleet) end() { f.stopOnce.Do(func() { close(f.over) }) }
+
+// wait waits until the callers have ended and no call is at Workers AI.
+func (f *fleet) wait() {
+	f.calls.Wait()
+	f.atWork.Wait()
+}
+
+// billed is what Workers AI has billed, in neurons.
+func (f *fleet) billed() float64 { return f.simulator.Billed().Float() }
+
+// until waits until so much was billed.
+func (f *fleet) until(billed float64) {
+	f.t.Helper()
+	for end := time.Now().Add(50 * time.Second); f.billed() < billed; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			f.t.Fatalf("only %.1f neurons were billed, not %.1f", f.billed(), billed)
+		}
+	}
+}
+
+// summary is the outcomes of calls.
+func (f *fleet) summary() string {
+	text := ""
+	f.outcomes.Range(func(outcome, n any) bool {
+		if outcome == "" {
+			outcome = "ok"
+		}
+		text += fmt.Sprintf(" %v %d", outcome, n.(*atomic.Int64).Load())
+		return true
+	})
+	return strings.TrimSpace(text)
+}
+
+// Three replicas spend a day together, and three among which one joins, one leaves and one is killed: never more than the ceiling
+// is billed, and nearly all of it is used, but for what the one that was killed held, which is told as lost.
+func TestReplicasSpendADay(t *testing.T) {
+	const (
+		ceiling  = 10_000
+		callers  = 96
+		estimate = 6.0
+	)
+	for range *fleets {
+		t.Run("three", func(t *testing.T) {
+			f := newFleet(t, startRedis(t))
+			a := f.join()
+			f.join()
+			f.join()
+			f.load(callers)
+			f.wait()
+			s := a.status()
+			billed := f.billed()
+			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, holders %d; longest call %v; %s",
+				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Holders, f.longest().Round(time.Millisecond), f.summary())
+			if billed > ceiling || billed < 0.98*ceiling {
+				t.Errorf("%.2f neurons were billed", billed)
+			}
+			f.counted(a, billed, 0)
+		})
+		t.Run("coming and going", func(t *testing.T) {
+			f := newFleet(t, startRedis(t))
+			first, second, third := f.join(), f.join(), f.join()
+			f.load(callers)
+			f.until(2000)
+			fourth := f.join()
+			f.until(4000)
+			f.without(second)
+			second.stop()
+			f.until(6000)
+			f.without(third)
+			if err := third.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			third.exit()
+			f.wait()
+			first.until("the killed one is noticed", func() bool { s := first.status(); return s.Holders == 2 && *s.Lost > 0 })
+			s := fourth.status()
+			billed, lost := f.billed(), float64(*s.Lost)/1e6
+			t.Logf("four came, one left, one was killed: billed %.2f (%.2f %%), used %v, lost %.2f, holders %d; longest call %v; %s",
+				billed, billed/ceiling*100, s.Used, lost, s.Holders, f.longest().Round(time.Millisecond), f.summary())
+			if billed > ceiling || billed+lost < 0.98*ceiling {
+				t.Errorf("%.2f neurons were billed, %.2f are lost", billed, lost)
+			}
+			f.counted(first, billed, ceiling/100+callers*estimate)
+		})
+	}
+}
+
+// counted checks what a process tells against what was billed: no less, and above it what was lost at most.
+func (f *fleet) counted(p *process, billed, lost float64) {
+	f.t.Helper()
+	s := p.status()
+	used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
+	if used+held < billed-1e-6 || used > billed+1e-6 || held > lost {
+		f.t.Errorf("%.2f neurons are told as used and %.2f as lost of at most %.2f, %.2f were billed", used, held, lost, billed)
+	}
+}
