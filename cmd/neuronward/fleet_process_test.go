@@ -24,6 +24,7 @@ type fleet struct {
 	t         *testing.T
 	server    *redisServer
 	simulator *workersai.Simulator
+	answered  chan struct{} // by Workers AI
 	upstream  *httptest.Server
 	environ   []string
 	body      string
@@ -46,16 +47,25 @@ type fleet struct {
 	outcomes sync.Map // what an answer says, to *atomic.Int64
 }
 
-// fleetCall may cost 6 neurons at most.
-const fleetCall = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+// fleetCall may cost fleetEstimate neurons at most.
+const (
+	fleetCall     = `{"model":"@cf/meta/llama-3.3-70b-instruct-fp8-fast","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+	fleetEstimate = 25.0
+)
 
 func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 	t.Helper()
 	f := &fleet{
 		t: t, server: server, body: fleetCall, over: make(chan struct{}),
-		client:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
-		simulator: workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}),
+		client:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+		answered: make(chan struct{}, 1),
 	}
+	f.simulator = workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken, OnCall: func(workersai.Call) {
+		select {
+		case f.answered <- struct{}{}:
+		default:
+		}
+	}})
 	t.Cleanup(f.client.CloseIdleConnections)
 	f.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.atWork.Add(1)
@@ -173,8 +183,11 @@ func (f *fleet) billed() float64 { return f.simulator.Billed().Float() }
 // until waits until so much was billed.
 func (f *fleet) until(billed float64) {
 	f.t.Helper()
-	for end := time.Now().Add(50 * time.Second); f.billed() < billed; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	end := time.After(50 * time.Second)
+	for f.billed() < billed {
+		select {
+		case <-f.answered:
+		case <-end:
 			f.t.Fatalf("only %.1f neurons were billed, not %.1f", f.billed(), billed)
 		}
 	}
@@ -197,9 +210,8 @@ func (f *fleet) summary() string {
 // is billed, and nearly all of it is used, but for what the one that was killed held, which is told as lost.
 func TestReplicasSpendADay(t *testing.T) {
 	const (
-		ceiling  = 10_000
-		callers  = 96
-		estimate = 6.0
+		ceiling = 10_000
+		callers = 96
 	)
 	for range *fleets {
 		t.Run("three", func(t *testing.T) {
@@ -242,7 +254,7 @@ func TestReplicasSpendADay(t *testing.T) {
 			if billed > ceiling || billed+lost < 0.98*ceiling {
 				t.Errorf("%.2f neurons were billed, %.2f are lost", billed, lost)
 			}
-			f.counted(first, billed, ceiling/100+callers*estimate)
+			f.counted(first, billed, ceiling/100+callers*fleetEstimate)
 		})
 	}
 }

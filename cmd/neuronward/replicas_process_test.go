@@ -80,6 +80,8 @@ func TestProcessesTellOfTheAccount(t *testing.T) {
 		t.Errorf("%s\n%s", asJSON(t, one), asJSON(t, other))
 	}
 	for _, p := range []*process{a, b} {
-		p.until("the gauge", func() bool { return p.series("neuronward_neurons_used") == "2.5" && p.series("neuronward_neurons_remaining") == "9997.5" })
+		p.until("the gauge", func() bool {
+			return p.series("neuronward_neurons_used") == "2.5" && p.series("neuronward_neurons_remaining") == "9997.5"
+		})
 	}
 }
