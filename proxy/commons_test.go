@@ -130,7 +130,7 @@ func TestCommonsEvensOut(t *testing.T) {
 type asker struct {
 	decision
 	after time.Duration
-	done  bool
+	done  atomic.Bool
 }
 
 func ask(t *testing.T, c *commons, client string, n, has int64) *asker {
@@ -140,7 +140,8 @@ func ask(t *testing.T, c *commons, client string, n, has int64) *asker {
 		if a.member = c.take(client, client != anonymous, n, has); a.member == nil {
 			a.decision = c.stand(t.Context(), client, client != anonymous, n, has)
 		}
-		a.after, a.done = time.Since(began), true
+		a.after = time.Since(began)
+		a.done.Store(true)
 	}()
 	synctest.Wait()
 	return a
@@ -158,14 +159,14 @@ func TestCommonsServesWhoWouldHoldLeast(t *testing.T) {
 		large := ask(t, c, "large", 40, 0)
 		other := ask(t, c, "other", 5, 0)
 		more := ask(t, c, "many", 1, 0)
-		if large.done || !other.done || more.done {
+		if large.done.Load() || !other.done.Load() || more.done.Load() {
 			t.Fatalf("there are 30 free: large %+v, other %+v, of many %+v", large, other, more)
 		}
 		for i := range 15 {
 			c.give(small[i], 1)
 		}
 		synctest.Wait()
-		if !large.done || large.admission != served || more.done {
+		if !large.done.Load() || large.admission != served || more.done.Load() {
 			t.Errorf("large: %+v, of many: %+v", large, more)
 		}
 		time.Sleep(5 * time.Second)
@@ -184,11 +185,11 @@ func TestCommonsServesTheSmallAmongThoseThatWait(t *testing.T) {
 		large, behind, other := ask(t, c, "large", 40, 0), ask(t, c, "large", 5, 0), ask(t, c, "other", 5, 0)
 		c.give(held, 5)
 		synctest.Wait()
-		if large.done || behind.done || !other.done {
+		if large.done.Load() || behind.done.Load() || !other.done.Load() {
 			t.Errorf("large: %+v, behind it: %+v, other: %+v", large, behind, other)
 		}
 		c.give(held, 6)
-		if tiny := ask(t, c, "large", 1, 0); large.done || behind.done || tiny.done {
+		if tiny := ask(t, c, "large", 1, 0); large.done.Load() || behind.done.Load() || tiny.done.Load() {
 			t.Errorf("large: %+v, behind it: %+v and %+v", large, behind, tiny)
 		}
 		time.Sleep(5 * time.Second)
@@ -203,12 +204,12 @@ func TestCommonsServesWhoIsBehindOneThatLeaves(t *testing.T) {
 		large := ask(t, c, "large", 40, 0)
 		time.Sleep(time.Second)
 		more := ask(t, c, "many", 1, 0)
-		if more.done {
+		if more.done.Load() {
 			t.Fatalf("behind the large one: %+v", more)
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if large.admission != late || !more.done || more.admission != served || more.after != 4*time.Second {
+		if large.admission != late || !more.done.Load() || more.admission != served || more.after != 4*time.Second {
 			t.Errorf("large: %+v, behind it: %+v", large, more)
 		}
 	})
@@ -229,7 +230,7 @@ func TestCommonsSaysWhoseShareIsUsedUp(t *testing.T) {
 			t.Errorf("the ninth in line: %+v", ninth)
 		}
 		b := ask(t, c, "b", 1, 0) // the places of others are not in its way
-		if !b.done || b.admission != served || b.after != 0 {
+		if !b.done.Load() || b.admission != served || b.after != 0 {
 			t.Errorf("another client: %+v", b)
 		}
 		c.give(c.members["b"], 1)
@@ -254,7 +255,7 @@ func TestCommonsServesAClientInOrder(t *testing.T) {
 		first, second := ask(t, c, "a", 1, 0), ask(t, c, "a", 1, 0)
 		c.give(c.members["a"], 1)
 		synctest.Wait()
-		if !first.done || second.done {
+		if !first.done.Load() || second.done.Load() {
 			t.Errorf("first: %+v, second: %+v", first, second)
 		}
 		c.give(c.members["a"], 1)

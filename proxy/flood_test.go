@@ -70,16 +70,15 @@ func newFlooded(t *testing.T, floods int, change func(*Config)) *flooded {
 // A trickle is a large JSON body that takes two seconds to arrive.
 type trickle struct{ left int }
 
-const trickleSize = 512 << 10
+const trickleSize = 128 << 10
+
+var spaces = strings.Repeat(" ", 16<<10)
 
 func (b *trickle) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, io.EOF
 	}
-	n := min(len(p), b.left, 64<<10)
-	for i := range p[:n] {
-		p[i] = ' '
-	}
+	n := copy(p[:min(len(p), b.left)], spaces)
 	if b.left == trickleSize {
 		n = copy(p, `{"model":"`+testModel+`","messages":[{"role":"user","content":"hi"}]`)
 	} else if b.left == n {
@@ -126,7 +125,7 @@ func (f *flooded) loops(wg *sync.WaitGroup, client string, n int, from, until ti
 			time.Sleep(from + time.Duration(rng.Int64N(int64(time.Second))))
 			for time.Since(f.began) < until {
 				if !f.call(client, []int{0, 0, 0, 1, 1, 1, 2, 3}[rng.IntN(8)]).ok {
-					time.Sleep(400 * time.Millisecond)
+					time.Sleep(time.Second)
 				}
 			}
 		})
@@ -157,12 +156,12 @@ func (f *flooded) between(t *testing.T, client string, from, until time.Duration
 	return float64(len(took)) / float64(calls), took[(len(took)*99+99)/100-1]
 }
 
-// One client makes steady calls, a quarter of them large; for some minutes others
-// call as fast as they can from 200 loops. Each time something else is scarce.
+// One client makes steady calls, a quarter of them large; for a minute others
+// call from 200 loops without end. Each time something else is scarce.
 func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
-	const calm, end = time.Minute, 150 * time.Second
+	const calm, end = 30 * time.Second, 90 * time.Second
 	places := func(c *Config) { c.MaxInFlight, c.MaxHeld = 64, 256<<20 }
-	held := func(c *Config) { c.MaxHeld = 16 << 20 }
+	held := func(c *Config) { c.MaxHeld = 4 << 20 }
 	limited := func(c *Config) { atPace(t, "text-generation=300", 5*time.Second)(c) }
 	pace := func(c *Config) { c.MaxHeld = 256 << 20; limited(c) }
 	all := func(c *Config) { places(c); held(c); limited(c) }
@@ -205,7 +204,7 @@ func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
 				if p99During > p99Before+c.longest {
 					t.Errorf("p99: %v, in the flood %v", p99Before, p99During)
 				}
-				if f.refused[429]+f.refused[503] < 500 || flood == 0 {
+				if f.refused[429]+f.refused[503] < 300 || flood == 0 {
 					t.Errorf("that was no flood: refused %v", f.refused)
 				}
 				if l := f.proxy.Load(); l.InFlight != 0 || l.Queued != 0 {
