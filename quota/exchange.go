@@ -220,12 +220,13 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.serve(now)
 }
 
-// takeUnbacked takes n without the store's word, up to the holder's share of
-// what was left when it was last heard. The next exchange that works makes it
-// known.
+// takeUnbacked takes n without the store's word, and more ahead of need as with
+// it, up to the holder's share of what was left when it was last heard. The next
+// exchange that works makes it known.
 func (p *pot) takeUnbacked(n Neurons) {
-	share := max(p.free, 0) / Neurons(max(p.holders, 1))
-	if n > 0 && p.unbacked+n <= share {
+	left := max(p.free, 0)/Neurons(max(p.holders, 1)) - p.unbacked
+	if n > 0 && n <= left {
+		n = min(max(n, p.chunk()), left)
 		p.unbacked += n
 		p.held += n
 	}

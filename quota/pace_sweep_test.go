@@ -30,7 +30,7 @@ func TestPaceWithTooManyLimits(t *testing.T) {
 	full := make(map[laneKey]*lane)
 	for i := range mostLanes {
 		key := laneKey{laneOfClient, strconv.Itoa(i), 60}
-		full[key] = newLane(key, "", 1)
+		full[key] = newLane(key, "", 1, 1, time.Time{})
 	}
 	p.lanes.Store(newLaneSet(full))
 	for _, key := range []PaceKey{

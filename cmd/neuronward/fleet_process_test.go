@@ -30,6 +30,7 @@ type fleet struct {
 	body      string
 	client    *http.Client
 	atWork    sync.WaitGroup // calls that are at Workers AI
+	came      arrivals
 
 	mu   sync.Mutex
 	live []*process
@@ -45,6 +46,35 @@ type fleet struct {
 		longest time.Duration
 	}
 	outcomes sync.Map // what an answer says, to *atomic.Int64
+}
+
+// arrivals are the times at which calls came to Workers AI.
+type arrivals struct {
+	sync.Mutex
+	at []time.Time
+}
+
+func (a *arrivals) now() {
+	a.Lock()
+	defer a.Unlock()
+	a.at = append(a.at, time.Now())
+}
+
+// within is the largest number of them in any window between two times.
+func (a *arrivals) within(window time.Duration, from, to time.Time) (most int) {
+	a.Lock()
+	defer a.Unlock()
+	first := 0
+	for i, at := range a.at {
+		if at.Before(from) || at.After(to) {
+			continue
+		}
+		for a.at[first].Before(from) || at.Sub(a.at[first]) >= window {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
 }
 
 // fleetCall may cost fleetEstimate neurons at most.
@@ -70,6 +100,7 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 	f.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.atWork.Add(1)
 		defer f.atWork.Done()
+		f.came.now()
 		f.simulator.ServeHTTP(w, r)
 	}))
 	t.Cleanup(f.upstream.Close)

@@ -47,7 +47,7 @@ func (p *process) listening() {
 // launch is start without the wait.
 func launch(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
-	return launchBinary(t, "neuronward", time.Minute, environ, args...)
+	return launchBinary(t, "neuronward", 3*time.Minute, environ, args...)
 }
 
 // launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by more than limit.

@@ -21,7 +21,8 @@ type redisServer struct {
 
 const redisWord = "hidden-word"
 
-func startRedis(t *testing.T) *redisServer {
+// startRedis starts one that ends with the test. What it keeps is lost when it ends, unless more says otherwise.
+func startRedis(t *testing.T, more ...string) *redisServer {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // its path may be too long for a socket
 	if err != nil {
@@ -34,14 +35,16 @@ func startRedis(t *testing.T) *redisServer {
 			t.Error(err)
 		}
 	})
-	r.start()
+	r.start(more...)
 	return r
 }
 
 // start waits until the server takes connections.
-func (r *redisServer) start() {
+func (r *redisServer) start(more ...string) {
 	r.t.Helper()
-	r.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass", redisWord)
+	r.cmd = exec.Command("redis-server", append([]string{
+		"--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass", redisWord,
+	}, more...)...)
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)

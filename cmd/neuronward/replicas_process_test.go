@@ -65,7 +65,7 @@ func TestProcessesTellEachOther(t *testing.T) {
 // only the other has met.
 func TestProcessesTellOfTheAccount(t *testing.T) {
 	server := startRedis(t)
-	environ, _ := team(t, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")
+	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")
 	a, b := start(t, environ), start(t, environ)
 	if status, body := a.callAs(http.DefaultClient, "a-team"); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
