@@ -53,6 +53,7 @@ soak-tests:
 	go test -timeout 2h ./proxy -run TestNeverOverAlwaysUsed -seeds $(SOAK_SEEDS)
 	go test -timeout 1h ./quota/filestore -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
+	go test -timeout 1h ./cmd/neuronward -run TestReplicas -fleets 20 -outages -minute
 
 # The binary under what would bring down a proxy that lets everybody in; its memory and its callers' times are in the output.
 soak-load:

@@ -101,6 +101,7 @@ func (p *pot) claim(now time.Time, age time.Duration, wanted, least Neurons) (c 
 	give := Neurons(0)
 	switch {
 	case spare <= 0:
+	case p.unbacked > 0: // there is nobody to give it to; what is given now is gone until the store is back
 	case otherWaits:
 		// Also when calls wait here: what is free does not suffice for them, and two holders must not sit on two halves.
 		give = spare

@@ -138,9 +138,9 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	Latched  EventKind = iota + 1 // the latch was set or opened
-	Wanted                        // a holder has calls that wait for neurons
-	Returned                      // neurons were given back while a holder waits
-	ModelBusy                     // Workers AI has no capacity for a model
-	ModelFree                     // it has again
+	Latched   EventKind = iota + 1 // the latch was set or opened
+	Wanted                         // a holder has calls that wait for neurons
+	Returned                       // neurons were given back while a holder waits
+	ModelBusy                      // Workers AI has no capacity for a model
+	ModelFree                      // it has again
 )

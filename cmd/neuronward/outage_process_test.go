@@ -214,3 +214,37 @@ func (f *fleet) tellServer(command string) {
 		f.t.Fatalf("%v: %s", err, answer)
 	}
 }
+
+// Without the server for the rest of the day, three replicas that are allowed to go on spend what was left, each its part, and
+// when it comes back it is told of all.
+func TestReplicasOnTheirOwn(t *testing.T) {
+	const ceiling = 10_000
+	server := startRedis(t)
+	f := newFleet(t, server, "NEURONWARD_ON_STORE_FAILURE=allow", "NEURONWARD_QUOTA_WAIT=1s")
+	all := []*process{f.join(), f.join(), f.join()}
+	f.load(24)
+	f.until(2000)
+	server.kill()
+	for quiet := false; !quiet; {
+		select {
+		case <-f.answered:
+		case <-time.After(3 * time.Second):
+			quiet = true
+		}
+	}
+	billed := f.billed()
+	f.end()
+	f.wait()
+	server.start()
+	for _, p := range all {
+		p.until("it goes on", func() bool { return p.status().Store.Healthy })
+	}
+	all[0].until("all is told", func() bool { return all[0].status().Holders == len(all) })
+	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100, f.longest().Round(time.Millisecond), f.summary())
+	if billed > ceiling*1.03 || billed < ceiling*0.95 {
+		t.Errorf("%.2f were billed", billed)
+	}
+	for _, p := range all {
+		f.counted(p, billed, 0)
+	}
+}
