@@ -217,7 +217,7 @@ func TestReplicasKeepTheirShareInAnEmptiedStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer l.Close(context.Background()) //nolint:errcheck // the test is over
+			defer l.Close(context.Background())
 			all = append(all, p)
 			time.Sleep(100 * time.Millisecond)
 		}

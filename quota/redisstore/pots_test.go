@@ -18,8 +18,8 @@ func TestClientPotsDoNotPinNeurons(t *testing.T) {
 	const (
 		clients  = 50
 		replicas = 4
-		ceiling  = 5_000 * n
 	)
+	ceiling := 5_000 * n
 	for _, budget := range []quota.Neurons{ceiling / clients, ceiling} {
 		t.Run(fmt.Sprint("budgets of ", budget), func(t *testing.T) {
 			s := old(t, open(t, shared.url(""), t.Name(), patient))
@@ -64,9 +64,9 @@ func TestClientPotsDoNotPinNeurons(t *testing.T) {
 					t.Errorf("client %d spent %v of %v", c, amount, budget)
 				}
 			}
-			t.Logf("%v of %v (%.1f %%) in %v", sum, quota.Neurons(ceiling), 100*sum.Float()/quota.Neurons(ceiling).Float(), time.Since(began).Round(time.Millisecond))
+			t.Logf("%v of %v (%.1f %%) in %v", sum, ceiling, 100*sum.Float()/ceiling.Float(), time.Since(began).Round(time.Millisecond))
 			if sum > ceiling || sum < ceiling*95/100 {
-				t.Errorf("%v of %v were used", sum, quota.Neurons(ceiling))
+				t.Errorf("%v of %v were used", sum, ceiling)
 			}
 			for _, l := range ledgers {
 				if err := l.Close(context.Background()); err != nil {
