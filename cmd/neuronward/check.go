@@ -8,15 +8,19 @@ import (
 
 func checkHelp() string {
 	return `Reads the configuration as serve would, tells all mistakes in it at once, and
-prints what is in effect. Secrets are never shown. Exit 2 when there are
-mistakes. A store in a Redis server is asked what it is; if it does not answer,
-that is a warning.
+prints what is in effect. Then it looks whether that can work: the tokens and
+their permissions, the account and the clock at Cloudflare; the store, the
+clients and the addresses here. Each line is ok, a warning or a failure, and
+says what to do. It calls no model, and secrets are never shown.
+
+Exit 1 when there are failures, 2 when there are mistakes.
 
 Usage:
 
-  neuronward check [--json]
+  neuronward check [--json] [--offline]
 
-  --json   one JSON object: ok, mistakes, warnings, settings
+  --json      one JSON object: ok, mistakes, warnings, settings, checks
+  --offline   asks nothing of Cloudflare
 
 Variables that are most often wrong:
 
@@ -31,10 +35,11 @@ Example:
 
 // A report is what check found.
 type report struct {
-	OK       bool      `json:"ok"`
-	Mistakes []mistake `json:"mistakes"`
-	Warnings []string  `json:"warnings"`
-	Settings []setting `json:"settings"` // empty when there are mistakes
+	OK       bool         `json:"ok"`
+	Mistakes []mistake    `json:"mistakes"`
+	Warnings []string     `json:"warnings"`
+	Settings []setting    `json:"settings"` // empty when there are mistakes
+	Checks   checkResults `json:"checks"`   // likewise
 }
 
 // A setting is one variable as it is in effect.
@@ -47,27 +52,32 @@ type setting struct {
 func check(ctx context.Context, in *invocation) int {
 	fs := in.flags()
 	asJSON := fs.Bool("json", false, "")
+	offline := fs.Bool("offline", false, "")
 	if _, code, ok := in.parse(fs, checkHelp(), 0); !ok {
 		return code
 	}
 	l := load(in.environ, in.redactor)
-	l.checkStore(ctx)
-	r := report{OK: len(l.mistakes) == 0, Mistakes: []mistake{}, Warnings: []string{}, Settings: []setting{}}
+	r := report{OK: len(l.mistakes) == 0, Mistakes: []mistake{}, Warnings: []string{}, Settings: []setting{}, Checks: checkResults{}}
 	r.Mistakes = append(r.Mistakes, l.mistakes...)
 	r.Warnings = append(r.Warnings, l.warnings...)
 	if r.OK {
 		r.Settings = append(r.Settings, l.settings()...)
+		r.Checks = l.examine(ctx, *offline)
+		r.OK = !r.Checks.failed()
 	}
 	code := exitDone
-	if !r.OK {
+	switch {
+	case len(r.Mistakes) > 0:
 		code = exitUsage
+	case !r.OK:
+		code = exitFailed
 	}
 	switch {
 	case *asJSON:
 		if failed := in.printJSON(r); failed != exitDone {
 			return failed
 		}
-	case !r.OK:
+	case code == exitUsage:
 		return in.mistakes(l.err())
 	default:
 		r.print(in)
@@ -94,6 +104,14 @@ func (r report) print(in *invocation) {
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(in.stdout, "\nwarning: %s\n", w)
+	}
+	fmt.Fprintf(in.stdout, "\nChecked:\n\n")
+	for _, c := range r.Checks {
+		line := c.Found
+		if c.Action != "" {
+			line += "; " + c.Action
+		}
+		fmt.Fprintf(in.stdout, "  %-7s  %-12s  %s\n", c.Result, c.Check, line)
 	}
 }
 

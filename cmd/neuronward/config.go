@@ -21,7 +21,7 @@ type config struct {
 	Listen      address `env:"NEURONWARD_LISTEN" envDefault:"127.0.0.1:3036" doc:"where apps call"`
 	AdminListen address `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set" doc:"metrics, health and status; empty turns it off"`
 	Upstream    baseURL `env:"NEURONWARD_UPSTREAM" envDefault:"https://api.cloudflare.com/client/v4" doc:"Workers AI, or an AI Gateway: https://gateway.ai.cloudflare.com/v1/{account}/{gateway}; http:// beyond loopback with a token is refused"`
-	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where prices are asked, and the model catalog when the upstream is an AI Gateway"`
+	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where prices and check are asked, and the model catalog when the upstream is an AI Gateway"`
 	Hosts       hosts   `env:"NEURONWARD_HOSTS" doc:"further Host names to answer to while on loopback, with commas between them"`
 
 	ClientsFile    clientsFile `env:"NEURONWARD_CLIENTS_FILE" doc:"YAML of the clients that may call, with a key each (neuronward client -h); a change is picked up within a second, a bad file is refused whole"`
@@ -51,7 +51,7 @@ type config struct {
 
 	Prices         priceSource `env:"NEURONWARD_PRICES" envDefault:"live" doc:"live: what models/search says, over the embedded table, read at start and daily with the API token; embedded: that table alone; or a file of its form instead of it"`
 	Reconcile      wait        `env:"NEURONWARD_RECONCILE" envDefault:"5m" status:"later" doc:"how often the account's own figure is read; 0 never"`
-	AnalyticsToken credential  `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" status:"later" doc:"reads the account's own figure; needs Account Analytics: Read"`
+	AnalyticsToken credential  `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" doc:"reads the account's own figure; needs Account Analytics: Read. In this version check alone uses it"`
 
 	TLSCert pemFile `env:"NEURONWARD_TLS_CERT" doc:"PEM file of the app listener's certificate, with what is needed of its chain; with it apps call https://. A change of the file is picked up"`
 	TLSKey  pemFile `env:"NEURONWARD_TLS_KEY" doc:"PEM file of that certificate's key"`

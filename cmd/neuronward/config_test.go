@@ -230,7 +230,7 @@ func TestWarnings(t *testing.T) {
 		"CLOUDFLARE_API_TOKEN_FILE: " + path + " can be read by others (mode 0644); chmod 600 it",
 		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
 		"NEURONWARD_DAILY_NEURONS: 10000.5 is more than the 10000 neurons a day of the free plan; Workers AI itself refuses from there on",
-		"without effect in this version: NEURONWARD_RECONCILE, NEURONWARD_ANALYTICS_TOKEN",
+		"without effect in this version: NEURONWARD_RECONCILE",
 	}
 	if !slices.Equal(l.warnings, want) {
 		t.Errorf("warnings are %q, want %q", l.warnings, want)

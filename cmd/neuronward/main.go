@@ -35,7 +35,7 @@ func commands() []command {
 		{"serve", "run the proxy (also without a command)", serve},
 		{"demo", "run the proxy in front of a simulated Workers AI: no account needed", demo},
 		{"explain", "say what an error code or a pasted failure means", explain},
-		{"check", "read the configuration and tell all mistakes in it", check},
+		{"check", "tell all mistakes in the configuration, and what would not work", check},
 		{"usage", "show today's neurons of a running proxy, and of the last days", usage},
 		{"client", "make an API key for an app: client new NAME", client},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},

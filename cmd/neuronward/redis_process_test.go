@@ -151,7 +151,7 @@ func TestServeWithAStoreThatCannotBe(t *testing.T) {
 			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, server.url("fake-word"), "NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=",
 		}, strings.NewReader(""), &out, &errs)
 		said := out.String() + errs.String()
-		if code == exitDone || !strings.Contains(said, "NEURONWARD_STORE: redisstore: the server cannot be used: the user or the password is wrong") || strings.Contains(said, "fake-word") {
+		if code == exitDone || !strings.Contains(said, "redisstore: the server cannot be used: the user or the password is wrong") || strings.Contains(said, "fake-word") {
 			t.Errorf("%s: exit %d\n%s", command, code, said)
 		}
 	}

@@ -180,23 +180,6 @@ func openRedis(ctx context.Context, s storeURL, account accountID) (store *redis
 	return store, warnings, nil
 }
 
-// checkStore tells what is wrong with a store in a server: a mistake if it can never keep neurons as it is, else warnings.
-func (l *loader) checkStore(ctx context.Context) {
-	c := &l.config
-	if len(l.mistakes) > 0 || c.Store.kind() != storeRedis || c.QuotaMode == modeOff {
-		return
-	}
-	store, warnings, err := openRedis(ctx, c.Store, c.Account)
-	if err != nil {
-		l.mistake("NEURONWARD_STORE", "%v", err)
-		return
-	}
-	store.Close() //nolint:errcheck // nothing was written
-	for _, w := range warnings {
-		l.warnings = append(l.warnings, "NEURONWARD_STORE: "+w)
-	}
-}
-
 // A watchedStore counts and times the steps of a store, tells when it begins to fail and when it no longer does, and when more
 // was spent than the plan allows.
 type watchedStore struct {
