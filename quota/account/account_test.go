@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,16 +107,19 @@ func TestModelsThatServersPageOtherwise(t *testing.T) {
 	cases := []struct {
 		name  string
 		pages map[string]string // the last is for all others
-		want  int
+		want  int               // models; below 0: an error
+		asked int
 	}{
-		{"pages that are capped", map[string]string{"1": page("a", "b"), "2": page("c", "d"), "": page("e")}, 5},
-		{"a page that is asked for in vain", map[string]string{"": page("a", "b")}, 2},
-		{"an empty page at the end", map[string]string{"1": page("a", "b"), "": page()}, 2},
-		{"nothing", map[string]string{"": page()}, -1},
+		{"pages that are capped", map[string]string{"1": page("a", "b"), "2": page("c", "d"), "": page("e")}, 5, 3},
+		{"a page that is asked for in vain", map[string]string{"": page("a", "b")}, 2, 2},
+		{"an empty page at the end", map[string]string{"1": page("a", "b"), "": page()}, 2, 2},
+		{"nothing", map[string]string{"": page()}, -1, 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			asked := 0
 			client := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
 				body, ok := c.pages[r.URL.Query().Get("page")]
 				if !ok {
 					body = c.pages[""]
@@ -123,8 +127,8 @@ func TestModelsThatServersPageOtherwise(t *testing.T) {
 				_, _ = io.WriteString(w, body)
 			}), testToken)
 			models, err := client.Models(t.Context())
-			if c.want < 0 != (err != nil) || err == nil && len(models) != c.want {
-				t.Errorf("%d models, %v", len(models), err)
+			if c.want < 0 != (err != nil) || err == nil && len(models) != c.want || asked != c.asked {
+				t.Errorf("%d models of %d pages, %v", len(models), asked, err)
 			}
 		})
 	}
@@ -184,6 +188,28 @@ func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 		said = text
 		if _, err := c.Day(t.Context(), today); account.KindOf(err) != kind {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestDayThatCannotBeBelieved(t *testing.T) {
+	groups := func(list string) string {
+		return `{"data":{"viewer":{"accounts":[{"aiInferenceAdaptiveGroups":` + list + `}]}},"errors":null}`
+	}
+	for name, c := range map[string]struct {
+		body string
+		kind account.Kind
+	}{
+		"an account that the token does not see": {`{"data":{"viewer":{"accounts":[]}},"errors":null}`, account.Forbidden},
+		"no viewer":                              {`{"data":{},"errors":null}`, account.Garbled},
+		"no data":                                {`{"data":null,"errors":null}`, account.Garbled},
+		"no groups":                              {groups(`null`), account.Garbled},
+		"below zero":                             {groups(`[{"sum":{"totalNeurons":-1}}]`), account.Garbled},
+		"cut short":                              {groups(`[` + strings.Repeat(`{"sum":{}},`, 9999) + `{"sum":{}}]`), account.Garbled},
+	} {
+		u, err := ask(t, answering(200, c.body), testToken).Day(t.Context(), 20000)
+		if err == nil || account.KindOf(err) != c.kind || u.Neurons != 0 || c.kind == account.Forbidden && !strings.HasSuffix(err.Error(), "grant Account Analytics: Read") {
+			t.Errorf("%s: %+v, %v", name, u, err)
 		}
 	}
 }
@@ -265,6 +291,7 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
+	var drained atomic.Bool
 	redirected := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected = true }))
 	t.Cleanup(elsewhere.Close)
@@ -284,7 +311,14 @@ func TestFailures(t *testing.T) {
 		{"no such account", answering(404, `{"success":false,"errors":[{"code":7003,"message":"Could not route"}]}`), account.NoAccount, 0},
 		{"no JSON", answering(200, `hello`), account.Garbled, 0},
 		{"another form", answering(200, `{"success":true,"result":"x"}`), account.Garbled, 0},
-		{"too much", answering(200, strings.Repeat(" ", 9<<20)), account.Garbled, 0},
+		{"an answer without an end", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for range 64 << 20 >> 16 {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+			drained.Store(true)
+		}), account.Garbled, 0},
 		{"a redirect", http.RedirectHandler(elsewhere.URL, http.StatusFound), account.Garbled, 0},
 		{"a broken connection", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), account.Unreachable, 0},
 	}
@@ -313,7 +347,7 @@ func TestFailures(t *testing.T) {
 			}
 		})
 	}
-	if redirected {
-		t.Error("a redirect was followed")
+	if redirected || drained.Load() {
+		t.Errorf("a redirect was followed: %v; an answer without an end was read: %v", redirected, drained.Load())
 	}
 }
