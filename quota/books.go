@@ -23,9 +23,10 @@ type Books struct {
 
 // DayBook is one day of Books.
 type DayBook struct {
-	Holders map[Holder]*HolderBook
-	Past    map[Pot]Row // of holders that are gone; what they held is lost
-	Records []Record    // of holders that are gone
+	Holders  map[Holder]*HolderBook
+	External External
+	Past     map[Pot]Row // of holders that are gone; what they held is lost
+	Records  []Record    // of holders that are gone
 }
 
 // HolderBook is what one holder said of a day.
@@ -72,9 +73,9 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 		me.seen = now
 		return b.state(day, me, r, now, false), nil, func() {}, nil
 	}
-	former, latch := me, b.Latch
+	former, latch, external := me, b.Latch, day.External
 	undo = func() {
-		b.Latch = latch
+		b.Latch, day.External = latch, external
 		if former == nil {
 			delete(day.Holders, r.Holder)
 		} else {
@@ -91,6 +92,7 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 		me.Records = former.Records
 	}
 	day.Holders[r.Holder] = me
+	day.External = day.External.Later(r.External)
 	if b.changeLatch(r.Latch, now) {
 		events = append(events, Event{Kind: Latched, Holder: r.Holder})
 	}
@@ -156,7 +158,7 @@ func (b *Books) changeLatch(c LatchChange, now time.Time) (changed bool) {
 func (b *Books) state(day *DayBook, me *HolderBook, r Report, now time.Time, joined bool) State {
 	s := State{
 		Granted: make([]Neurons, len(r.Claims)), Balances: make([]Balance, len(r.Claims)),
-		Latch: b.Latch, Time: now, Joined: joined,
+		Latch: b.Latch, External: day.External, Time: now, Joined: joined,
 	}
 	for i, c := range r.Claims {
 		s.Granted[i] = me.Granted[c.Pot]
@@ -196,6 +198,9 @@ func (d *DayBook) balance(p Pot, limit Neurons, asking Holder, now time.Time) Ba
 	}
 	if limit > 0 {
 		s.Free = limit - s.Spent - s.Held - s.Lost
+		if p == Account {
+			s.Free -= d.External.less(s.Lost)
+		}
 	}
 	return s
 }

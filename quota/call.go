@@ -78,7 +78,8 @@ type Decision struct {
 	Limit     Neurons
 	Kept      Neurons   // of Limit, for calls of a higher priority
 	Lost      Neurons   // held by holders that died
-	Remaining Neurons   // Limit less kept, used, reserved and lost; never negative
+	External  Neurons   // spent outside of all holders, by the account's own figure
+	Remaining Neurons   // Limit less kept, used, reserved, lost and external; never negative
 	At        time.Time // of the decision, by the ledger's clock
 	ResetsAt  time.Time
 	RetryAt   time.Time     // when a latched account is tried again; zero: not known
@@ -88,7 +89,7 @@ type Decision struct {
 
 // Left returns what calls of this priority may still spend today, if all calls in
 // flight cost nothing; never negative.
-func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost) }
+func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost-d.External) }
 
 // OK reports whether the call may be made.
 func (d Decision) OK() bool { return d.Outcome == Allowed }

@@ -121,6 +121,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		return err
 	}
 	l.failure = nil
+	l.heard = time.Now()
 	l.clock.agree(s.Time)
 	l.heardOf(s, now)
 	if l.day == r.Day {
@@ -133,6 +134,8 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		if s.Joined && l.joined {
 			l.publishAgain()
 		}
+		l.ages.saw(now, l.day, s.Balances[0].Spent, s.Balances[0].Lost)
+		l.takeExternal(s.External, now)
 		l.joined = true
 	} else {
 		// The day ended meanwhile, and what was granted ended with it.
@@ -165,7 +168,8 @@ func (l *Ledger) number(r Report) Report {
 func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
 	now := l.clock.now()
 	age := time.Since(l.started)
-	r = l.number(Report{Day: l.day, Claims: make([]Claim, len(l.pots)), Latch: l.gate.change})
+	l.giveUp()
+	r = l.number(Report{Day: l.day, Claims: make([]Claim, len(l.pots)), Latch: l.gate.change, External: l.account.external})
 	raised = make([]Neurons, len(l.pots))
 	for i, p := range l.pots {
 		sum, least := l.wanted(p)

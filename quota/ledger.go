@@ -39,6 +39,9 @@ type Ledger struct {
 	gate     gate
 	spent    time.Time // when the day was found spent; zero: it is not
 	spending spending
+	ages     ages
+	heard    time.Time // when an exchange was last answered
+	leads    time.Time // until when this holder reads the account's own figure
 	seq      uint64
 	joined   bool      // an exchange was answered
 	holders  int       // that live, as far as it is known; 0: an exchange was never answered
@@ -252,7 +255,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	}
 	d := Decision{
 		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
-		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.others.Lost,
+		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.lost(), External: p.external.Spent,
 		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
 	}
 	d.Remaining = max(0, p.remaining()-d.Kept)

@@ -38,6 +38,7 @@ type Options struct {
 	AllowUnbacked bool             // while the store fails: spend this holder's share from memory instead of returning an error
 	StoreTimeout  time.Duration    // for one step of the store; 0: 2 s
 	Pace          *Pace            // whose limits the holders share in equal parts; nil: none
+	FigureLag     time.Duration    // until the account's own figure has counted a call; 0: 5 min
 	Now           func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
 }
 
@@ -45,7 +46,7 @@ func (o Options) check() (Options, error) {
 	if o.Limit < 0 || o.Limit > mostNeurons {
 		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, mostNeurons)
 	}
-	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 {
+	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 || o.FigureLag < 0 {
 		return o, errors.New("quota: a negative duration")
 	}
 	if o.Mode == Off {
@@ -59,6 +60,9 @@ func (o Options) check() (Options, error) {
 	}
 	if o.Holder == "" {
 		o.Holder = Holder(rand.Text())
+	}
+	if o.FigureLag == 0 {
+		o.FigureLag = figureLag
 	}
 	if o.StoreTimeout == 0 {
 		o.StoreTimeout = 2 * time.Second

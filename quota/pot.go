@@ -12,10 +12,11 @@ type pot struct {
 	spent, reserved, held Neurons
 
 	// Of the last exchange.
-	others  Balance // less our own row
-	free    Neurons // left in the store
-	holders int
-	keep    Neurons // what may stay free here
+	others   Balance  // less our own row
+	free     Neurons  // left in the store
+	external External // zero but for the account's
+	holders  int
+	keep     Neurons // what may stay free here
 
 	used     time.Time // when somebody last asked
 	barrier  bool      // what is free is set aside for a call that has waited long
@@ -26,7 +27,10 @@ type pot struct {
 func (p *pot) spare() Neurons { return p.held - p.reserved }
 
 // gone is what cannot come back today, over all holders.
-func (p *pot) gone() Neurons { return p.others.Spent + p.others.Lost + p.spent }
+func (p *pot) gone() Neurons { return p.others.Spent + p.lost() + p.spent + p.external.Spent }
+
+// lost is what holders that died held and may have spent.
+func (p *pot) lost() Neurons { return max(p.others.Lost-p.external.Released, 0) }
 
 // flying is what calls in flight have reserved, over all holders.
 func (p *pot) flying() Neurons { return p.others.Reserved + p.reserved }
@@ -72,7 +76,7 @@ func (p *pot) credit(n, c Neurons) {
 // roll begins a new day. What is reserved goes with it and is claimed anew.
 func (p *pot) roll() {
 	p.spent, p.held, p.unbacked = 0, 0, 0
-	p.others = Balance{}
+	p.others, p.external = Balance{}, External{}
 	p.free = p.limit
 	if p.limit == 0 {
 		p.held = p.reserved

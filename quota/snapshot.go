@@ -18,6 +18,7 @@ type Snapshot struct {
 	RetryAt       time.Time // of the next probe; zero: none is planned
 	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
+	FigureAt      time.Time // until when the account's own figure counts that External is of; zero: it was not read today
 	Holders       int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
@@ -34,7 +35,8 @@ type Standing struct {
 	Used      Neurons
 	Reserved  Neurons
 	Held      Neurons // by all holders, with what is reserved
-	Lost      Neurons // held by holders that died
+	Lost      Neurons // held by holders that died, who may have spent it
+	External  Neurons // spent outside of all holders, by the account's own figure; 0 but for the account's pot
 	Remaining Neurons // 0 where there is no limit
 }
 
@@ -47,7 +49,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders,
+		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.account.external.At,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {
@@ -62,7 +64,7 @@ func (l *Ledger) Snapshot() Snapshot {
 func (p *pot) standing() Standing {
 	return Standing{
 		Pot: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
-		Held: p.others.Held + p.held, Lost: p.others.Lost, Remaining: p.remaining(),
+		Held: p.others.Held + p.held, Lost: p.lost(), External: p.external.Spent, Remaining: p.remaining(),
 	}
 }
 

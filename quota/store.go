@@ -54,13 +54,14 @@ func ClientPot(name string) Pot { return Pot("client:" + name) }
 
 // A Report is what one holder tells the store about one day.
 type Report struct {
-	Day     Day
-	Holder  Holder
-	Seq     uint64 // rises with every report of the holder
-	Claims  []Claim
-	Records []Record // what changed since the last report that was answered; Day is not read
-	Latch   LatchChange
-	Leave   bool // the holder spends nothing more on this day; what it still holds is lost
+	Day      Day
+	Holder   Holder
+	Seq      uint64 // rises with every report of the holder
+	Claims   []Claim
+	Records  []Record // what changed since the last report that was answered; Day is not read
+	Latch    LatchChange
+	External External // as the holder knows it; the store keeps the latest
+	Leave    bool     // the holder spends nothing more on this day; what it still holds is lost
 }
 
 // A Claim is what a holder says about one pot. It is kept as the holder's row
@@ -83,6 +84,7 @@ type State struct {
 	Balances []Balance
 	Holders  int // that were heard of lately, the asking one included
 	Latch    Latch
+	External External  // of the day
 	Time     time.Time // the store's clock
 	Joined   bool      // the store had no row of this holder for the day: it is new, or the store was emptied
 }
@@ -93,10 +95,29 @@ type Balance struct {
 	Spent    Neurons // settled
 	Held     Neurons // by holders that live, with what is reserved
 	Reserved Neurons // by calls in flight of holders that live
-	Lost     Neurons // held by holders that left or were not heard of lately
-	Free     Neurons // to be granted: Limit - Spent - Held - Lost; negative after overruns
+	Lost     Neurons // held by holders that left or were not heard of lately, with what of it was released
+	Free     Neurons // to be granted: Limit - Spent - Held - Lost; less what is external and more by what was released, of the account; negative after overruns
 	Waiting  Neurons // wanted by calls that wait at other holders
 }
+
+// External is what the account's own figure says of a day beyond what its
+// holders say. It concerns the account's pot alone.
+type External struct {
+	Spent    Neurons   `json:"spent,omitempty"`    // outside of all holders
+	Released Neurons   `json:"released,omitempty"` // of what is lost: the figure shows that it was not spent
+	At       time.Time `json:"at"`                 // until when the figure counts, in whole seconds; zero: it was never read
+}
+
+// Later returns the one of the two that was read later, e if both are as old.
+func (e External) Later(o External) External {
+	if o.At.After(e.At) {
+		return o
+	}
+	return e
+}
+
+// less is how much less may be granted for e, where lost is lost.
+func (e External) less(lost Neurons) Neurons { return e.Spent - min(e.Released, lost) }
 
 // A Record is what was spent on one day with one model by one client.
 type Record struct {

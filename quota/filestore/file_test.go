@@ -95,7 +95,7 @@ func TestADamagedFileIsLeftAlone(t *testing.T) {
 		{"a bit flipped", "checksum", flipped},
 		{"zeroes", "beginning is lost", make([]byte, len(good))},
 		{"another file", "not a neuronward quota file", []byte("{\"hello\": 1}\n")},
-		{"of a later version", "version 2", bytes.Replace(good, []byte("quota 1"), []byte("quota 2"), 1)},
+		{"of a later version", "version 3", bytes.Replace(good, []byte("quota 2"), []byte("quota 3"), 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := os.WriteFile(path, c.data, 0o600); err != nil {
@@ -359,4 +359,30 @@ func failures() map[string]failure {
 	}
 	maps.Copy(all, limits())
 	return all
+}
+
+// Files of version 1 are those of today that say nothing of what is external.
+func TestAFileOfTheFormerVersionIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "quota")
+	s := open(t, path)
+	if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
+		t.Fatal(g, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	former := bytes.Replace(data, []byte("quota 2"), []byte("quota 1"), 1)
+	if bytes.Equal(former, data) || bytes.Contains(data, []byte("external")) {
+		t.Fatalf("%s", data)
+	}
+	if err := os.WriteFile(path, former, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := granted(t, open(t, path), "b", 100*n); err != nil || g != 60*n {
+		t.Errorf("granted %v, %v; want 60", g, err)
+	}
 }

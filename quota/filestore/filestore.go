@@ -139,13 +139,13 @@ func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, erro
 	if s.closed {
 		return quota.State{}, ErrClosed
 	}
-	before, spent, latch := s.sums(r), s.spent(r), s.books.Latch
+	before, spent, latch, external := s.sums(r), s.spent(r), s.books.Latch, s.external(r.Day)
 	state, events, undo, err := s.books.Exchange(r, s.o.Now())
 	if err != nil {
 		return state, err
 	}
 	delete(s.encoded, r.Day)
-	if s.failed || s.books.Latch != latch || !maps.Equal(s.sums(r), before) {
+	if s.failed || s.books.Latch != latch || s.external(r.Day) != external || !maps.Equal(s.sums(r), before) {
 		if err := s.write(); err != nil {
 			undo()
 			delete(s.encoded, r.Day)
@@ -173,6 +173,14 @@ func (s *Store) sums(r quota.Report) map[quota.Pot]quota.Neurons {
 		}
 	}
 	return sums
+}
+
+// external returns what is external of a day.
+func (s *Store) external(d quota.Day) quota.External {
+	if day := s.books.Days[d]; day != nil {
+		return day.External
+	}
+	return quota.External{}
 }
 
 // spent returns what the reporting holder has spent, over all pots.

@@ -18,7 +18,8 @@ import (
 // SHA-256 of what follows; then JSON.
 const (
 	magic   = "neuronward-quota"
-	version = 1
+	version = 2
+	oldest  = 1 // without what is external
 )
 
 type fileBooks struct {
@@ -28,9 +29,10 @@ type fileBooks struct {
 }
 
 type fileDay struct {
-	Day     quota.Day               `json:"day"`
-	Pots    map[quota.Pot]quota.Row `json:"pots"`
-	Records []quota.Record          `json:"records,omitempty"`
+	Day      quota.Day               `json:"day"`
+	External quota.External          `json:"external,omitzero"`
+	Pots     map[quota.Pot]quota.Row `json:"pots"`
+	Records  []quota.Record          `json:"records,omitempty"`
 }
 
 // encode returns the file. Days that are in done are taken from there, others
@@ -40,7 +42,7 @@ func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
 	for _, d := range slices.Sorted(maps.Keys(b.Days)) {
 		if done[d] == nil {
 			pots, records := b.Sum(d)
-			day, err := json.Marshal(fileDay{Day: d, Pots: pots, Records: records})
+			day, err := json.Marshal(fileDay{Day: d, External: b.Days[d].External, Pots: pots, Records: records})
 			if err != nil {
 				return nil, err
 			}
@@ -67,11 +69,11 @@ func decode(data []byte) (*quota.Books, error) {
 	if n < 2 || name != magic {
 		return nil, errors.New("it is not a neuronward quota file, or its beginning is lost")
 	}
-	if n < 4 && v == version {
+	if n < 4 && v >= oldest && v <= version {
 		return nil, errors.New("it is torn: not even its first line is whole")
 	}
-	if v != version {
-		return nil, fmt.Errorf("it is of version %d, and this program reads version %d", v, version)
+	if v < oldest || v > version {
+		return nil, fmt.Errorf("it is of version %d, and this program reads versions %d to %d", v, oldest, version)
 	}
 	if len(body) != length+1 {
 		return nil, fmt.Errorf("it is torn: %d bytes of %d are there", max(len(body)-1, 0), length)
@@ -99,7 +101,7 @@ func decode(data []byte) (*quota.Books, error) {
 		for i := range d.Records {
 			d.Records[i].Day = d.Day
 		}
-		b.Days[d.Day] = &quota.DayBook{Holders: map[quota.Holder]*quota.HolderBook{}, Past: d.Pots, Records: d.Records}
+		b.Days[d.Day] = &quota.DayBook{Holders: map[quota.Holder]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records}
 	}
 	return b, nil
 }

@@ -73,7 +73,7 @@ func (s *Store) keys(d quota.Day) []string {
 	day := s.prefix + d.String() + ":"
 	return []string{
 		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
-		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history",
+		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external",
 	}
 }
 
@@ -105,6 +105,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	for _, d := range []time.Duration{settleTime, quota.HolderTimeout, dayLife, historyLife, epochLife} {
 		add(d.Milliseconds())
 	}
+	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix())
 	add(len(r.Claims), len(r.Records))
 	for _, c := range r.Claims {
 		add(string(c.Pot))
@@ -122,7 +123,7 @@ const separator = "\x00"
 
 // decode reads what exchange.lua answers.
 func decode(answer []string, claims int) (s quota.State, epoch uint64, err error) {
-	const head = 7
+	const head = 8
 	if len(answer) != head+claims || answer[0] != "kept" {
 		return s, 0, fmt.Errorf("%d values came back for %d claims", len(answer), claims)
 	}
@@ -148,6 +149,13 @@ func decode(answer []string, claims int) (s quota.State, epoch uint64, err error
 		if s.Latch.Until, err = parseMoment(until); err != nil {
 			return s, 0, err
 		}
+	}
+	external, err := figures(answer[7], 3)
+	if err != nil {
+		return s, 0, err
+	}
+	if external[2] != 0 {
+		s.External = quota.External{Spent: external[0], Released: external[1], At: time.Unix(int64(external[2]), 0).UTC()}
 	}
 	for i := range claims {
 		n, err := figures(answer[head+i], 8)

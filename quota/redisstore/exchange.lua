@@ -7,9 +7,10 @@
 --   holder  seq left                                                    what the last report was
 --   row     limit spent held reserved waiting granted seq               of a holder and pot; granted by the report seq
 --   sum     spent held                                                  of a pot, over all holders, those who are gone included
+--   external  spent released at                                          of the day, beyond what its holders say; at in Unix seconds
 --   record  calls reported priced estimated                             of a holder, or over all
 
-local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key = unpack(KEYS)
+local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key = unpack(KEYS)
 local most = 9007199254740992 -- 2^53
 
 local at = 0
@@ -23,6 +24,7 @@ local id, unknown, events, day, holder, seq, leave = text(), text() == '1', text
 local answered, known = number(), number() -- the last report that was answered, and the epoch, as the asking process knows them
 local latch_change, latch_at, latch_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
+local external = {number(), number(), number()}
 local num_claims, num_records = number(), number()
 
 local formats = {}
@@ -59,10 +61,11 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local kept = redis.call('MGET', epoch_key, latch_key)
+local kept = redis.call('MGET', epoch_key, latch_key, external_key)
 local epoch, grants_from = 0, 0
 if kept[1] then epoch, grants_from = unpack(numbers(kept[1])) end
 local latch = kept[2] or ''
+local kept_external = kept[3] and numbers(kept[3]) or {0, 0, 0}
 
 local me = redis.call('HGET', holders_key, holder)
 local last, left = 0, 0
@@ -113,12 +116,17 @@ for i, c in ipairs(claims) do
 	alive[c.pot] = {held, reserved, waiting}
 end
 
+local function less(pot, lost)
+	if pot ~= 'account' then return 0 end
+	return external[1] - math.min(external[2], lost)
+end
+if repeated or kept_external[3] >= external[3] then external = kept_external end
 local wanted, returned, latched = false, false, false
 if not repeated then
 	for _, c in ipairs(claims) do
 		local old, sum = rows[c.pot], sums[c.pot]
 		sum[1], sum[2] = add(sum[1] - old[2], c.spent), add(sum[2] - old[3], c.held)
-		local free, granted = c.limit - add(sum[1], sum[2]), 0
+		local free, granted = c.limit - add(sum[1], sum[2]) - less(c.pot, sum[2] - c.held - alive[c.pot][1]), 0
 		if now >= grants_from and c.want > 0 and c.limit > 0 and free > 0 and free >= c.min then
 			granted = math.min(c.want, free)
 			sum[2] = sum[2] + granted
@@ -166,6 +174,7 @@ if not repeated then
 		new_sums[2 * i - 1], new_sums[2 * i] = c.pot, digits(unpack(sums[c.pot]))
 	end
 	put(holders_key, {holder, digits(seq, left)})
+	if external[3] ~= kept_external[3] then redis.call('SET', external_key, digits(unpack(external)), 'PX', day_ttl) end
 	put(rows_key, new_rows)
 	put(sums_key, new_sums)
 	put(records_key, new_records)
@@ -198,14 +207,14 @@ if wanted then redis.pcall('PUBLISH', events, '2 ' .. holder) end
 if returned then redis.pcall('PUBLISH', events, '3 ' .. holder) end
 
 local answer = {
-	id, 'kept', time[1], time[2], digits(epoch), (lost or not me) and '1' or '0', digits(#others + 1 - left), latch,
+	id, 'kept', time[1], time[2], digits(epoch), (lost or not me) and '1' or '0', digits(#others + 1 - left), latch, digits(unpack(external)),
 }
 for _, c in ipairs(claims) do
 	local row, sum, living = rows[c.pot], sums[c.pot], alive[c.pot]
 	local held, reserved = living[1], living[2]
 	if left == 0 then held, reserved = held + row[3], reserved + row[4] end
 	local free = 0
-	if c.limit > 0 then free = c.limit - sum[1] - sum[2] end
+	if c.limit > 0 then free = c.limit - sum[1] - sum[2] - less(c.pot, sum[2] - held) end
 	local granted = 0
 	if row[7] == seq then granted = row[6] end
 	answer[#answer + 1] = digits(granted, c.limit, sum[1], held, reserved, sum[2] - held, free, living[3])

@@ -1,0 +1,217 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// figureLag is how long it takes until Workers AI's own figure has counted a call: "minutes".
+	figureLag = 5 * time.Minute
+
+	// agesKept is how far back it is known, minute by minute, what all holders had settled.
+	agesKept = 32
+
+	// releaseAfter is how long neurons have been lost before the figure may show them to be unspent. What a call in flight cost
+	// that outlived its process has been billed by then. A holder that was not answered for half of this gives up what is
+	// free of its own, since it may be the one that the others take for dead.
+	releaseAfter = 20 * time.Minute
+
+	// reconcileLease names who reads the figure.
+	reconcileLease = "reconcile"
+)
+
+// ErrEarly is returned by Reconcile when the day is too young for its figure.
+var ErrEarly = errors.New("quota: the day is too young to be reconciled")
+
+// age is how the account's pot stood, over all holders, when a minute ended.
+type age struct {
+	minute              int64 // of Unix time
+	spent               Neurons
+	lostMost, lostLeast Neurons // during the minute
+}
+
+// ages are the last minutes of a day, without those in which the store was not
+// answered.
+type ages struct {
+	all   [agesKept]age
+	day   Day
+	spent Neurons   // the last that was seen
+	doubt time.Time // until when a store that has lost rows is waited for; zero: it has not
+}
+
+// saw notes how the account's pot stood at now.
+func (a *ages) saw(now time.Time, day Day, spent, lost Neurons) {
+	if a.day != day {
+		*a = ages{day: day}
+	}
+	if spent < a.spent && a.doubt.IsZero() {
+		a.doubt = now.Add(HolderTimeout)
+	}
+	if !a.doubt.IsZero() {
+		if now.Before(a.doubt) && spent < a.spent {
+			return
+		}
+		// What the store has forgotten for good was not settled as far as it says: the figure has it, which then counts.
+		a.doubt = time.Time{}
+		forgot := max(a.spent-spent, 0)
+		for i := range a.all {
+			a.all[i].spent -= forgot
+		}
+	}
+	a.spent = spent
+	m := minuteOf(now)
+	s := &a.all[m%agesKept]
+	if s.minute != m {
+		*s = age{minute: m, lostMost: lost, lostLeast: lost}
+	}
+	s.spent, s.lostMost, s.lostLeast = spent, max(s.lostMost, lost), min(s.lostLeast, lost)
+}
+
+// settled is what had been settled when the minute ended that follows at: calls
+// that the figure counts at their end are settled by then. Where that minute is
+// not known, it is what had been settled at the next that is. known says whether
+// it is the minute itself.
+func (a *ages) settled(at time.Time) (n Neurons, known bool) {
+	from := minuteOf(at) + 1
+	n = a.spent
+	best := int64(-1)
+	for _, s := range a.all {
+		if s.minute >= from && (best < 0 || s.minute < best) {
+			best, n = s.minute, s.spent
+		}
+	}
+	return n, best == from
+}
+
+// lost returns how much was lost at any time since from, and all the time. What
+// was lost in a minute that is not known is none.
+func (a *ages) lost(from, now time.Time) (most, least Neurons) {
+	first := true
+	known := int64(0)
+	for _, s := range a.all {
+		if s.minute < minuteOf(from) || s.minute > minuteOf(now) {
+			continue
+		}
+		known++
+		most = max(most, s.lostMost)
+		if first || s.lostLeast < least {
+			least = s.lostLeast
+		}
+		first = false
+	}
+	if known < minuteOf(now)-minuteOf(from)+1 {
+		least = 0
+	}
+	return most, least
+}
+
+// A Figure reads what the account was billed on a day for calls up to a time,
+// that time included, as Cloudflare counts it.
+type Figure func(ctx context.Context, day Day, until time.Time) (Neurons, error)
+
+// Reconcile compares the account's own figure with what all holders have
+// settled. What is beyond that was spent elsewhere: it counts against the
+// ceiling from then on, for all holders. What is lost and was not billed is
+// released.
+//
+// Of the holders of a store one reads, who has a lease of every; for others, and
+// for the reading one, ours says whether it was this one. A reading that fails
+// leaves things as they were. Reconcile never keeps calls waiting.
+func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure) (ours bool, err error) {
+	if ours, err = l.lead(ctx, every); !ours || err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	now := l.clock.now()
+	l.roll(now)
+	day := l.day
+	// The figure is asked for up to a minute that it has counted, not for all that it has counted so far: only so is it known what it
+	// stands for.
+	until := now.Add(-l.o.FigureLag).Truncate(time.Minute).Add(-time.Second)
+	l.mu.Unlock()
+	if until.Before(day.Start()) {
+		return true, ErrEarly
+	}
+	billed, err := read(ctx, day, until)
+	if err != nil {
+		return true, err
+	}
+	l.mu.Lock()
+	if l.day == day && l.failure == nil && l.joined && l.ages.day == day && l.ages.doubt.IsZero() {
+		now = l.clock.now()
+		l.takeExternal(l.compare(now, until, billed), now)
+		l.serve(now)
+		l.kick()
+	}
+	l.mu.Unlock()
+	return true, nil
+}
+
+// lead reports whether this holder is the one that reads the figure.
+func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
+	l.mu.Lock()
+	ours := time.Now().Before(l.leads)
+	l.mu.Unlock()
+	if ours {
+		return true, nil
+	}
+	began := time.Now()
+	ttl := every * 9 / 10 // it has ended when the next reading is due
+	ours, err := l.o.Store.Lease(ctx, reconcileLease, ttl)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	if ours {
+		l.mu.Lock()
+		l.leads = began.Add(ttl)
+		l.mu.Unlock()
+	}
+	return ours, nil
+}
+
+// compare makes what is external of what was billed until a time.
+func (l *Ledger) compare(now, until time.Time, billed Neurons) External {
+	settled, known := l.ages.settled(until)
+	beyond := max(billed-settled, 0)
+	most, least := l.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
+	e := External{At: until, Spent: max(beyond-most, 0)}
+	if known {
+		e.Released = max(least-beyond, 0)
+	} else {
+		// Since this holder does not know what was settled by then, it knows only the least that is external.
+		e.Spent = max(e.Spent, l.account.external.Spent)
+		e.Released = min(e.Released, l.account.external.Released)
+	}
+	return e
+}
+
+// takeExternal makes e count, if it was read later than what counts now.
+func (l *Ledger) takeExternal(e External, now time.Time) {
+	p := l.account
+	if !e.At.After(p.external.At) {
+		return
+	}
+	if !p.external.At.IsZero() { // before, it is not known since when it was spent
+		l.spending.add(now, e.Spent-p.external.Spent)
+	}
+	p.external = e
+	if p.limit > 0 && p.gone() >= p.limit {
+		l.foundSpent(now)
+	}
+}
+
+// giveUp gives back what is free here when the store was not heard of for so long
+// that others may have taken it for unspent.
+func (l *Ledger) giveUp() {
+	if l.o.AllowUnbacked || l.heard.IsZero() || time.Since(l.heard) < releaseAfter/2 {
+		return
+	}
+	for _, p := range l.pots {
+		if p.limit > 0 {
+			p.held = min(p.held, p.reserved)
+		}
+	}
+}
