@@ -33,6 +33,8 @@ type quotaSeries struct {
 	estimateRatio *prometheus.HistogramVec
 	storeFailures *prometheus.CounterVec
 	storeDuration *prometheus.HistogramVec
+
+	reconcileFailures prometheus.Counter
 }
 
 func newQuotaSeries() quotaSeries {
@@ -58,6 +60,10 @@ func newQuotaSeries() quotaSeries {
 			Name: "neuronward_store_failures_total",
 			Help: "Steps of the store that failed, by what then happens to calls that need it: deny or allow.",
 		}, []string{"policy"}),
+		reconcileFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "neuronward_reconcile_failures_total",
+			Help: "Readings of the account's own figure that failed.",
+		}),
 		storeDuration: prometheus.NewHistogramVec(histogram(
 			"neuronward_store_duration_seconds",
 			"Time that one step of the store took, in seconds, failed ones included.",
@@ -78,7 +84,7 @@ func newQuotaSeries() quotaSeries {
 }
 
 func (s *quotaSeries) collectors() []prometheus.Collector {
-	return []prometheus.Collector{s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration}
+	return []prometheus.Collector{s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration, s.reconcileFailures}
 }
 
 // Preempted counts a call that was refused before it reached Workers AI, or
@@ -109,6 +115,9 @@ func (m *Metrics) EstimateRatio(task string, ratio float64) {
 // StoreFailed counts a step of the store that failed; policy is what then
 // happens, deny or allow.
 func (m *Metrics) StoreFailed(policy string) { m.quota.storeFailures.WithLabelValues(policy).Inc() }
+
+// ReconcileFailed counts a reading of the account's own figure that failed.
+func (m *Metrics) ReconcileFailed() { m.quota.reconcileFailures.Inc() }
 
 // StoreTook records how long a step of the store took; op is exchange, history
 // or lease.

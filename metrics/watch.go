@@ -9,10 +9,12 @@ import (
 // Quota is how the account's day stands, in neurons.
 type Quota struct {
 	Used, Reserved   float64
+	External         float64 // spent outside this proxy, by the account's own figure
 	Limit, Remaining float64 // without meaning where Unlimited
 	Unlimited        bool    // there is no ceiling
 	Latched          bool    // Workers AI itself said that the day is spent
 	ResetsAt         time.Time
+	FigureAt         time.Time // until when that figure was counted that was read last; zero: none was
 	ExhaustedAt      time.Time // when the day will be spent at the present rate, or was; zero: not before the reset
 	Clients          []ClientQuota
 }
@@ -34,6 +36,8 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 		read:        read,
 		used:        gauge("neuronward_neurons_used", "Neurons that the account's day has cost, as far as this proxy knows."),
 		reserved:    gauge("neuronward_neurons_reserved", "Neurons that calls in flight may still cost."),
+		external:    gauge("neuronward_neurons_external", "Neurons of the account's day that were spent outside this proxy, by the account's own figure."),
+		reconciled:  gauge("neuronward_reconcile_timestamp_seconds", "Unix time until which the account's own figure was counted that was last compared with this proxy's; 0: none was."),
 		limit:       gauge("neuronward_neurons_limit", "Ceiling of the account's day in neurons; absent without one."),
 		remaining:   gauge("neuronward_neurons_remaining", "Neurons that are left of the account's day; absent without a ceiling."),
 		reset:       gauge("neuronward_quota_reset_timestamp_seconds", "Unix time at which the day ends and neurons are given anew."),
@@ -51,12 +55,13 @@ type quotaCollector struct {
 	used, reserved, limit, remaining *prometheus.Desc
 	reset, exhaustion, latched       *prometheus.Desc
 	clientUsed, clientLimit          *prometheus.Desc
+	external, reconciled             *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit,
+		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit, c.external, c.reconciled,
 	} {
 		out <- d
 	}
@@ -70,6 +75,8 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(c.used, q.Used)
 	gauge(c.reserved, q.Reserved)
+	gauge(c.external, q.External)
+	gauge(c.reconciled, unixTime(q.FigureAt))
 	if !q.Unlimited {
 		gauge(c.limit, q.Limit)
 		gauge(c.remaining, q.Remaining)

@@ -160,7 +160,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 	f := &normalize.Failure{
 		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget, ResetsAt: d.ResetsAt,
 		Limit: &normalize.Limit{
-			Name: "account", Used: d.Used.Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(), Unit: "neurons", Window: "day",
+			Name: "account", Used: d.Used.Add(d.External).Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(), Unit: "neurons", Window: "day",
 		},
 	}
 	if d.Unlimited {
@@ -217,10 +217,14 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 
 // used tells what of a pot cannot come back today.
 func used(d quota.Decision) string {
-	if d.Lost == 0 {
-		return neurons(d.Used) + " used"
+	text := neurons(d.Used.Add(d.External)) + " used"
+	if d.External != 0 {
+		text += ", of which " + neurons(d.External) + " outside this proxy"
 	}
-	return neurons(d.Used) + " used, " + neurons(d.Lost) + " held by processes that have ended"
+	if d.Lost != 0 {
+		text += ", " + neurons(d.Lost) + " held by processes that have ended"
+	}
+	return text
 }
 
 // smaller says what may make a call fit into what is left, "" where nothing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -70,20 +71,24 @@ func (a *ages) saw(now time.Time, day Day, spent, lost Neurons) {
 	s.spent, s.lostMost, s.lostLeast = spent, max(s.lostMost, lost), min(s.lostLeast, lost)
 }
 
-// settled is what had been settled when the minute ended that follows at: calls
-// that the figure counts at their end are settled by then. Where that minute is
-// not known, it is what had been settled at the next that is. known says whether
-// it is the minute itself.
-func (a *ages) settled(at time.Time) (n Neurons, known bool) {
+// settled returns the least and the most that had been settled of what the figure
+// counts until at, whose minute ends then. The most allows calls another minute,
+// since the figure may have them before they are settled. Where a minute is not
+// known, the least is nothing and the most what had been settled at the next that
+// is.
+func (a *ages) settled(at time.Time) (least, most Neurons) {
 	from := minuteOf(at) + 1
-	n = a.spent
-	best := int64(-1)
+	if s := a.all[minuteOf(at)%agesKept]; s.minute == minuteOf(at) {
+		least = s.spent
+	}
+	most = a.spent
+	next := int64(math.MaxInt64)
 	for _, s := range a.all {
-		if s.minute >= from && (best < 0 || s.minute < best) {
-			best, n = s.minute, s.spent
+		if s.minute >= from && s.minute < next {
+			next, most = s.minute, s.spent
 		}
 	}
-	return n, best == from
+	return least, max(least, most)
 }
 
 // lost returns how much was lost at any time since from, and all the time. What
@@ -172,19 +177,17 @@ func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 	return ours, nil
 }
 
-// compare makes what is external of what was billed until a time.
+// compare makes what is external of what was billed until a time. It moves what
+// it was no further than the figure demands: a burst of our own calls just then,
+// or a holder that does not know what had been settled, must not hide it.
 func (l *Ledger) compare(now, until time.Time, billed Neurons) External {
-	settled, known := l.ages.settled(until)
-	beyond := max(billed-settled, 0)
-	most, least := l.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
-	e := External{At: until, Spent: max(beyond-most, 0)}
-	if known {
-		e.Released = max(least-beyond, 0)
-	} else {
-		// Since this holder does not know what was settled by then, it knows only the least that is external.
-		e.Spent = max(e.Spent, l.account.external.Spent)
-		e.Released = min(e.Released, l.account.external.Released)
-	}
+	least, most := l.ages.settled(until)
+	everLost, stillLost := l.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
+	e := External{At: until, Spent: l.account.external.Spent}
+	e.Spent = min(e.Spent, max(billed-least, 0))
+	e.Spent = max(e.Spent, billed-most-everLost)
+	// What is lost may have been spent where the figure has more than is accounted for.
+	e.Released = max(stillLost-max(billed-least-e.Spent, 0), 0)
 	return e
 }
 
@@ -197,7 +200,7 @@ func (l *Ledger) takeExternal(e External, now time.Time) {
 	if !p.external.At.IsZero() { // before, it is not known since when it was spent
 		l.spending.add(now, e.Spent-p.external.Spent)
 	}
-	p.external = e
+	p.external, l.figureAt = e, e.At
 	if p.limit > 0 && p.gone() >= p.limit {
 		l.foundSpent(now)
 	}

@@ -138,7 +138,7 @@ func TestWhatIsSpentElsewhereCounts(t *testing.T) {
 		}
 		spend(t, other, 600*n)
 		time.Sleep(time.Until(quota.DayOf(time.Now()).End()) + time.Second)
-		if s := other.Snapshot(); s.Account.External != 0 || s.Account.Remaining != 1000*n || !s.FigureAt.IsZero() {
+		if s := other.Snapshot(); s.Account.External != 0 || s.Account.Remaining != 1000*n || s.FigureAt.IsZero() {
 			t.Errorf("the next day: %+v", s.Account)
 		}
 	})
@@ -175,6 +175,41 @@ func TestARestartKeepsWhatIsExternal(t *testing.T) {
 		if s := l.Snapshot().Account; s.External != 400*n || s.Remaining != 100*n {
 			t.Errorf("in the end: %+v", s)
 		}
+	})
+}
+
+// What an emptied store has forgotten for good counts as external from the next
+// reading on, and no longer once it is told again.
+func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := &bill{lag: lag}
+		store := &emptied{Store: quota.NewMemory(nil)}
+		time.Sleep(time.Hour)
+		l := open(t, quota.Options{Store: store, Limit: 1000 * n})
+		b.own(t, l, 100*n)
+		gone := quota.Report{Day: quota.DayOf(time.Now()), Holder: "gone", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 1000 * n, Spent: 200 * n}}}
+		if _, err := store.Exchange(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+		b.add(200*n, true)
+		expect := func(when string, used, external quota.Neurons) {
+			t.Helper()
+			b.reconcile(t, l)
+			if s := l.Snapshot().Account; s.Used != used || s.External != external {
+				t.Errorf("%s: %+v", when, s)
+			}
+		}
+		time.Sleep(2 * every)
+		expect("before", 300*n, 0)
+		store.empty()
+		time.Sleep(time.Minute)
+		expect("after", 100*n, 200*n)
+		gone.Seq++
+		if _, err := store.Exchange(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * every)
+		expect("told again", 300*n, 0)
 	})
 }
 

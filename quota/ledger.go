@@ -40,6 +40,7 @@ type Ledger struct {
 	spent    time.Time // when the day was found spent; zero: it is not
 	spending spending
 	ages     ages
+	figureAt time.Time // until when the account's own figure was counted that was read last, on whatever day
 	heard    time.Time // when an exchange was last answered
 	leads    time.Time // until when this holder reads the account's own figure
 	seq      uint64

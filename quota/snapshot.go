@@ -18,7 +18,7 @@ type Snapshot struct {
 	RetryAt       time.Time // of the next probe; zero: none is planned
 	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
-	FigureAt      time.Time // until when the account's own figure counts that External is of; zero: it was not read today
+	FigureAt      time.Time // until when the account's own figure was counted that was last read, on whatever day; zero: it was not
 	Holders       int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
@@ -49,7 +49,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.account.external.At,
+		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figureAt,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {

@@ -50,8 +50,8 @@ type config struct {
 	RetryAfterMax     wait  `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s" doc:"a longer wait is not sent as retry-after, only in the body"`
 
 	Prices         priceSource `env:"NEURONWARD_PRICES" envDefault:"live" doc:"live: what models/search says, over the embedded table, read at start and daily with the API token; embedded: that table alone; or a file of its form instead of it"`
-	Reconcile      wait        `env:"NEURONWARD_RECONCILE" envDefault:"5m" status:"later" doc:"how often the account's own figure is read; 0 never"`
-	AnalyticsToken credential  `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" doc:"reads the account's own figure; needs Account Analytics: Read. In this version check alone uses it"`
+	Reconcile      wait        `env:"NEURONWARD_RECONCILE" envDefault:"5m" doc:"how often the account's own figure is read: what others spend of the account counts against the ceiling; 0 never"`
+	AnalyticsToken credential  `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" doc:"reads the account's own figure; needs Account Analytics: Read"`
 
 	TLSCert pemFile `env:"NEURONWARD_TLS_CERT" doc:"PEM file of the app listener's certificate, with what is needed of its chain; with it apps call https://. A change of the file is picked up"`
 	TLSKey  pemFile `env:"NEURONWARD_TLS_KEY" doc:"PEM file of that certificate's key"`

@@ -56,6 +56,7 @@ type neurons struct {
 	estimator  *quota.Estimator
 	closeStore func() error
 	deny       func() bool // without the store, calls are refused
+	others     *others     // who spend of the account, too; nil: they are not looked for
 }
 
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
@@ -184,7 +185,7 @@ func (n *neurons) unready() string {
 func (n *neurons) gauges() metrics.Quota {
 	s := n.ledger.Snapshot()
 	q := metrics.Quota{
-		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(),
+		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(), FigureAt: s.FigureAt,
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
 		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}

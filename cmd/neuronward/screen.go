@@ -37,6 +37,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	if *d.Lost != 0 {
 		s.line(&b, "lost", *d.Lost, "held by processes that died, until the reset")
 	}
+	if d.External != nil && *d.External != 0 {
+		s.line(&b, "external", *d.External, "spent outside this proxy, by the account's own figure")
+	}
 	if d.Limit == nil || d.Remaining == nil {
 		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no ceiling")
 	} else {
@@ -55,6 +58,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	}
 	if d.PlanWrong {
 		b.WriteString("\nThat is more than the free plan gives: on Workers Paid, set NEURONWARD_PLAN=paid.\n")
+	}
+	if f := d.Reconciliation.Failure; f != nil {
+		fmt.Fprintf(&b, "\nThe account's own figure cannot be read: %s\n", *f)
 	}
 	if f := d.Store.Failure; f != nil {
 		fmt.Fprintf(&b, "\nThe store fails: %s\n", *f)

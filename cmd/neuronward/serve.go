@@ -116,7 +116,11 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
-	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken})
+	if n.others = newOthers(c, n.ledger, settings.Token, log, m); n.others != nil {
+		go n.others.watch(watching)
+	}
+
+	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
 	c.ClientsFile.watch(watching, log, m, again)
 	if n.word != nil {
 		go n.word.pass(watching, p.HearCapacity)

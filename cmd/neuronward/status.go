@@ -37,8 +37,9 @@ type day struct {
 	Used        *figure    `json:"used"`
 	Reserved    *figure    `json:"reserved"`  // by calls in flight
 	Lost        *figure    `json:"lost"`      // held by processes that died; not to be spent before the reset
+	External    *figure    `json:"external"`  // spent outside this proxy, by the account's own figure
 	Limit       *figure    `json:"limit"`     // null: no ceiling
-	Remaining   *figure    `json:"remaining"` // limit less used, reserved and lost; null: no ceiling
+	Remaining   *figure    `json:"remaining"` // limit less used, reserved, lost and external; null: no ceiling
 	ResetsAt    *time.Time `json:"resets_at"`
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent, or latched; null: it is not
 	Latched     bool       `json:"latched"`      // Workers AI itself said that the day is spent
@@ -51,6 +52,8 @@ type day struct {
 	Holders  int `json:"holders"`   // processes that share the day
 	InFlight int `json:"in_flight"` // calls of this process that are not settled
 	Waiting  int `json:"waiting"`   // calls of this process that wait for neurons
+
+	Reconciliation reconciliation `json:"reconciliation"`
 
 	Store storeStatus `json:"store"`
 }
@@ -121,6 +124,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 		records = s.Records
 	}
 	d.Day, d.Used, d.Reserved, d.Lost = &s.Day, figureOf(s.Account.Used), figureOf(s.Account.Reserved), figureOf(s.Account.Lost)
+	d.External, d.Reconciliation = figureOf(s.Account.External), n.others.status(s.FigureAt)
 	d.Limit, d.Remaining = ceiling(s.Account)
 	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Latch.Set, moment(s.RetryAt)
 	d.ExhaustedAt, d.PlanWrong = moment(s.ExhaustedAt), c.Plan == planFree && beyondFree(s.Account.Used)

@@ -49,6 +49,13 @@ func (c *Client) Day(ctx context.Context, day quota.Day) (Usage, error) {
 	return c.between(ctx, day.Start(), day.End().Add(-time.Second), mostGroups)
 }
 
+// DayUntil is Day as far as the day has gone by until, that second included. Asked
+// for a time that all is counted of, it does not depend on how far Cloudflare has
+// got.
+func (c *Client) DayUntil(ctx context.Context, day quota.Day, until time.Time) (Usage, error) {
+	return c.between(ctx, day.Start(), until, mostGroups)
+}
+
 func (c *Client) between(ctx context.Context, from, to time.Time, most int) (Usage, error) {
 	var v struct {
 		Viewer *struct {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
+)
+
+const (
+	// figureDelay is how long after the start the account's own figure is read first. A process that has just begun does
+	// not know yet what was settled when.
+	figureDelay = 10 * time.Second
+
+	figureRetry = 10 * time.Second // after the first failure
+)
+
+// others finds out by the account's own figure what is spent outside this proxy.
+type others struct {
+	ledger  *quota.Ledger
+	client  *account.Client
+	every   time.Duration
+	notable quota.Neurons // in one day; more is told
+	log     *slog.Logger
+	metrics *metrics.Metrics
+
+	mu      sync.Mutex
+	failure error     // of the last reading
+	told    quota.Day // the last day on which another spender was told of
+}
+
+// reconciliation is what /status tells of the account's own figure.
+type reconciliation struct {
+	CountedUntil *time.Time `json:"counted_until"` // of the figure that was read last, by whichever process; null: none was
+	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, or need not
+}
+
+// newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
+func newOthers(c *config, ledger *quota.Ledger, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
+	if ledger == nil || c.Reconcile == 0 {
+		return nil
+	}
+	if c.AnalyticsToken.set() {
+		token = c.AnalyticsToken.Value
+	}
+	if token == nil {
+		log.Info("what others spend of the account is not known: the account's own figure cannot be read without a token of this proxy's own " +
+			"(NEURONWARD_ANALYTICS_TOKEN; NEURONWARD_RECONCILE=0 if that is as it should be)")
+		return nil
+	}
+	client, err := account.New(account.Config{API: c.API.u, Account: string(c.Account), Token: token})
+	if err != nil { // what is wrong with the settings was told before
+		log.Warn("what others spend of the account is not known", "error", err)
+		return nil
+	}
+	notable := quota.FromFloat(float64(c.DailyNeurons)) / 10
+	if notable == 0 {
+		notable = freeNeurons * quota.OneNeuron / 10
+	}
+	return &others{ledger: ledger, client: client, every: time.Duration(c.Reconcile), notable: notable, log: log, metrics: m, told: -1}
+}
+
+// watch reads the figure again and again until ctx ends.
+func (o *others) watch(ctx context.Context) {
+	defer o.client.Close()
+	first := time.NewTimer(min(figureDelay, o.every))
+	defer first.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-first.C:
+	}
+	account.Loop{Every: o.every, Jitter: 0.1, Least: min(figureRetry, o.every)}.Run(ctx, o.reconcile, o.changed)
+}
+
+// reconcile reads the figure, or leaves that to another process.
+func (o *others) reconcile(ctx context.Context) error {
+	ours, err := o.ledger.Reconcile(ctx, o.every, o.read)
+	if errors.Is(err, quota.ErrEarly) || ctx.Err() != nil {
+		err = nil
+	}
+	o.mu.Lock()
+	o.failure = err
+	o.mu.Unlock()
+	if err != nil {
+		o.metrics.ReconcileFailed()
+		return err
+	}
+	if ours {
+		o.tell(o.ledger.Snapshot())
+	}
+	return nil
+}
+
+// read is a quota.Figure.
+func (o *others) read(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
+	u, err := o.client.DayUntil(ctx, day, until)
+	return u.Neurons, err
+}
+
+// tell tells once a day of another spender.
+func (o *others) tell(s quota.Snapshot) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.Account.External <= o.notable || s.Day <= o.told {
+		return
+	}
+	o.told = s.Day
+	o.log.Warn("another spender: much of the account's day is spent outside this proxy, which learns of it minutes later; "+
+		"let all proxies of the account share a store (NEURONWARD_STORE), and call Workers AI through them",
+		"day", s.Day.String(), "external", s.Account.External.Float(), "used", s.Account.Used.Float())
+}
+
+// changed tells when the figure can no longer be read, and when it can again.
+func (o *others) changed(err error) {
+	if err == nil {
+		o.log.Info("the account's own figure can be read again")
+		return
+	}
+	o.log.Warn("the account's own figure cannot be read, so what others spend of the account is not known; calls go on as before", "error", err)
+}
+
+// status tells /status how it stands; counted is until when the figure that was read last counts.
+func (o *others) status(counted time.Time) reconciliation {
+	r := reconciliation{CountedUntil: moment(counted)}
+	if o == nil {
+		return r
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failure != nil {
+		text := o.failure.Error()
+		r.Failure = &text
+	}
+	return r
+}
