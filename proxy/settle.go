@@ -155,7 +155,8 @@ func (x *exchange) headerNeurons() (float64, bool) {
 func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quota.Cost {
 	charge := f.Code.Entry().Charge
 	switch {
-	case charge == normalize.ChargeEstimate && !(f.Code == normalize.StreamInterrupted && x.claim.counted()):
+	case charge == normalize.ChargeEstimate:
+		// Also where a stream has told what it used so far: it may have gone on, and what was on its way is lost.
 		return whole
 	case x.streaming:
 		return p.seen(x, whole)
@@ -165,12 +166,6 @@ func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quot
 		}
 	}
 	return quota.Cost{Basis: quota.Reported}
-}
-
-// counted reports whether a stream that broke off has said what it used so far.
-func (c *claim) counted() bool {
-	u := c.meter.usage()
-	return u.HasNeurons || u.HasTokens
 }
 
 // said is the neurons that upstream itself named, in the body or the header.

@@ -82,9 +82,6 @@ func (s *site) call(k kind, simulate string) string {
 		return name
 	case streams:
 		end := endOfStream(answer, err)
-		if k == counting && end == "stream_interrupted*" {
-			s.interrupted.Add(1)
-		}
 		return end
 	case err != nil && k == long:
 		return cut

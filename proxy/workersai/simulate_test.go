@@ -156,7 +156,7 @@ func TestMidstream(t *testing.T) {
 		{"midstream=3040; after=1; shape=flat", first + `data: {"name":"AiError","internalCode":3040,"httpCode":429,"message":"AiError: Capacity temporarily exceeded, please try again. (UUID)","description":"Capacity temporarily exceeded, please try again.","requestId":"UUID"}` + "\n\n", false, 2},
 		{"midstream=3040; after=1; shape=nested", first + `data: {"error":` + failed + "}\n\ndata: [DONE]\n\n", false, 2},
 		{"midstream=timeout; after=1; shape=sglang", first + `data: {"error":{"object":"error","message":"Request timeout","type":"SERVICE_UNAVAILABLE","param":null,"code":408}}` + "\n\n", false, 2},
-		{"first=out_of_capacity", "data: " + failed + "\n\n", false, 1},
+		{"first=out_of_capacity", "data: " + failed + "\n\n", false, 0},
 		{"midstream=cut; after=3", three, true, 4},
 		{"midstream=half; after=1", first + `data: {"response":`, true, 2},
 		{"midstream=end; after=1", first, false, 2},

@@ -79,6 +79,9 @@ func (st *stream) flush(b []byte) bool {
 // interrupt breaks the stream before the event of data.
 func (st *stream) interrupt(name string, data []byte) {
 	x := st.x
+	if x.directive.stream == breakFail && st.sent == 0 {
+		x.spendTokens(0, 0, 0) // it was refused before anything was made
+	}
 	x.settle()
 	switch x.directive.stream {
 	case breakFail:
