@@ -90,7 +90,7 @@ func TestReasonsAndPoliciesAreThereAtZeroFromTheStart(t *testing.T) {
 
 func TestGaugesOfTheDay(t *testing.T) {
 	always := []string{
-		"neuronward_neurons_reserved", "neuronward_neurons_used",
+		"neuronward_neurons_external", "neuronward_neurons_reserved", "neuronward_neurons_used",
 		"neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched", "neuronward_quota_reset_timestamp_seconds",
 	}
 	cases := []struct {

@@ -63,6 +63,23 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 	})
 }
 
+// What others spend of the account is no more left than what the proxy spends.
+func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{})
+		defer g.close()
+		time.Sleep(time.Hour)
+		figure := func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return 60 * neuron, nil }
+		if _, err := g.ledger.Reconcile(t.Context(), time.Minute, figure); err != nil {
+			t.Fatal(err)
+		}
+		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
+		if want := "more than the 40 that are left. The ceiling of 100 neurons a day set for this proxy allows no more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"used":60,`) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 // Limits have one source: ours where there is a ceiling, else upstream's.
 func TestLimitHeadersHaveOneSource(t *testing.T) {
 	theirs := map[string]string{

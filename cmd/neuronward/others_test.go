@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
+)
+
+// within is a transport to a handler, without a network.
+type within struct{ http.Handler }
+
+func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	w.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+// shared is an account that others spend of, too.
+type shared struct {
+	*neurons
+	c   *config
+	m   *metrics.Metrics
+	sim *workersai.Simulator
+	log bytes.Buffer // of what is read
+}
+
+// shareAccount runs test in virtual time, an hour into the day, while the figure is read.
+func shareAccount(t *testing.T, o workersai.Options, test func(*testing.T, *shared)) {
+	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour)
+		l := load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(redactor))
+		if err := l.err(); err != nil {
+			t.Fatal(err)
+		}
+		s := &shared{c: &l.config, m: metrics.New(metrics.Build{})}
+		o.Account, o.Token, o.AnalyticsLag = string(s.c.Account), fakeToken, 5*time.Minute
+		s.sim = workersai.New(o)
+		var err error
+		if s.neurons, err = openNeurons(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil); err != nil {
+			t.Fatal(err)
+		}
+		token := func() string { return fakeToken }
+		s.others = newOthers(s.c, s.ledger, token, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
+		if s.others.client, err = account.New(account.Config{API: s.c.API.u, Account: string(s.c.Account), Token: token, Transport: within{s.sim}}); err != nil {
+			t.Fatal(err)
+		}
+		go s.others.watch(t.Context())
+		test(t, s)
+		if err := s.close(0, slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAnotherSpenderIsTold(t *testing.T) {
+	shareAccount(t, workersai.Options{}, func(t *testing.T, s *shared) {
+		time.Sleep(time.Minute)
+		if d := s.today(t.Context(), s.c); *d.External != 0 || d.Reconciliation.CountedUntil == nil || d.Reconciliation.Failure != nil {
+			t.Errorf("%+v", d.Reconciliation)
+		}
+		s.sim.Spend("m", 1000*quota.OneNeuron)
+		time.Sleep(15 * time.Minute)
+		if strings.Contains(s.log.String(), "another spender") {
+			t.Errorf("a tenth of the day is told of\n%s", s.log.String())
+		}
+		for range 4 {
+			s.sim.Spend("m", 500*quota.OneNeuron)
+			time.Sleep(15 * time.Minute)
+		}
+		d := s.today(t.Context(), s.c)
+		if *d.External != figure(3000*quota.OneNeuron) || *d.Remaining != figure(7000*quota.OneNeuron) {
+			t.Errorf("external %v, left %v", *d.External, *d.Remaining)
+		}
+		if said := (screen{}).usage(usageReport{Today: d}, time.Now()); !strings.Contains(said, "\n  external       3000.00  spent outside this proxy, by the account's own figure\n  left           7000.00  of 10000.00\n") {
+			t.Error(said)
+		}
+		series := seriesOf(t, s.m)
+		for _, want := range []string{"neuronward_neurons_external 3000\n", "neuronward_neurons_used 0\n", "neuronward_neurons_remaining 7000\n", "neuronward_reconcile_failures_total 0\n", "neuronward_reconcile_timestamp_seconds 9.4669"} {
+			if !strings.Contains(series, want) {
+				t.Errorf("missing: %s", want)
+			}
+		}
+		time.Sleep(24 * time.Hour)
+		s.sim.Spend("m", 2000*quota.OneNeuron)
+		time.Sleep(time.Hour)
+		if n := strings.Count(s.log.String(), "another spender"); n != 2 || strings.Count(s.log.String(), "\n") != 2 {
+			t.Errorf("told %d times on two days\n%s", n, s.log.String())
+		}
+	})
+}
+
+// What the figure cannot be read for is said once, and is in no call's way.
+func TestTheFigureCannotBeRead(t *testing.T) {
+	said := "not authorized for that account"
+	shareAccount(t, workersai.Options{GraphQLFails: func(time.Time) string { return said }}, func(t *testing.T, s *shared) {
+		lines := func(n int, last string) {
+			t.Helper()
+			all := strings.Split(strings.TrimSuffix(s.log.String(), "\n"), "\n")
+			if len(all) != n || !strings.Contains(all[n-1], last) {
+				t.Errorf("%s\nwant %d lines, in the last %q", s.log.String(), n, last)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		lines(1, "grant Account Analytics: Read")
+		if f := s.today(t.Context(), s.c).Reconciliation.Failure; f == nil || !strings.Contains(*f, "grant Account Analytics: Read") {
+			t.Errorf("%v", f)
+		}
+		res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Estimate: 9_999 * quota.OneNeuron})
+		if err != nil || res == nil {
+			t.Fatal(d, err)
+		}
+		res.Release()
+		if series := seriesOf(t, s.m); strings.Contains(series, "neuronward_reconcile_failures_total 0\n") || !strings.Contains(series, "neuronward_reconcile_timestamp_seconds 0\n") {
+			t.Error("no failure is counted")
+		}
+		said = "rate limiter budget depleted, please try again later"
+		time.Sleep(time.Hour)
+		lines(2, "rate limited")
+		said = ""
+		time.Sleep(time.Hour)
+		lines(3, "can be read again")
+		if r := s.today(t.Context(), s.c).Reconciliation; r.Failure != nil || r.CountedUntil == nil {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestTheFigureIsNotRead(t *testing.T) {
+	for _, c := range []struct {
+		name, set, says string
+	}{
+		{"no token of ours", "NEURONWARD_RECONCILE=5m", "without a token"},
+		{"never", "NEURONWARD_RECONCILE=0", ""},
+		{"nothing is counted", "NEURONWARD_QUOTA_MODE=off", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, config, m := counting(t, c.set)
+			var log bytes.Buffer
+			if newOthers(config, n.ledger, nil, slog.New(slog.NewTextHandler(&log, nil)), m) != nil {
+				t.Error("it is read")
+			}
+			if text := log.String(); strings.Count(text, "\n") != min(len(c.says), 1) || !strings.Contains(text, c.says) {
+				t.Errorf("%s", text)
+			}
+		})
+	}
+}
