@@ -1,0 +1,219 @@
+package quota_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
+)
+
+// A spender that bypasses the proxy is known of within unknown: the lag, a
+// minute that has to end, the time between two readings and its jitter. Of our
+// own calls, those of the minute after that in which the figure ends may be
+// taken for billed already.
+const (
+	unknown    = lag + time.Minute + every*11/10 + 2*time.Second
+	unknownOwn = time.Minute + 2*time.Second
+)
+
+// cloud is a simulated account, and a client that asks it for its own figure.
+type cloud struct {
+	*workersai.Simulator
+	client *account.Client
+
+	mu          sync.Mutex
+	own, others []item
+}
+
+// inside is a transport to a handler, without a network.
+type inside struct{ http.Handler }
+
+func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	i.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+func newCloud(t *testing.T, o workersai.Options) *cloud {
+	t.Helper()
+	o.AnalyticsLag = lag
+	c := &cloud{Simulator: workersai.New(o)}
+	var err error
+	c.client, err = account.New(account.Config{
+		API: &url.URL{Scheme: "https", Host: "api.example.com", Path: "/client/v4"}, Account: "a", Token: func() string { return "t" }, Transport: inside{c},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// bill bills the account.
+func (c *cloud) bill(amount quota.Neurons, own bool) {
+	c.Spend("m", amount)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := &c.others
+	if own {
+		all = &c.own
+	}
+	*all = append(*all, item{time.Now(), amount, own})
+}
+
+// of sums up what was billed since a time.
+func (c *cloud) of(own bool, since time.Time) (sum quota.Neurons) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.others
+	if own {
+		all = c.own
+	}
+	for i := len(all) - 1; i >= 0 && all[i].at.After(since); i-- {
+		sum += all[i].amount
+	}
+	return sum
+}
+
+// most is the most of our own calls in any span of length that has ended since.
+func (c *cloud) most(length, since time.Duration) (most quota.Neurons) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begin := time.Now().Add(-since - length)
+	var sum quota.Neurons
+	for i, j := len(c.own)-1, len(c.own)-1; i >= 0 && c.own[i].at.After(begin); i-- {
+		sum += c.own[i].amount
+		for c.own[j].at.Sub(c.own[i].at) > length {
+			sum -= c.own[j].amount
+			j--
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
+// reconcile reads the figure again and again, as the program does.
+func (c *cloud) reconcile(t *testing.T, l *quota.Ledger) {
+	go account.Loop{Every: every, Jitter: 0.1, Least: 10 * time.Second}.Run(t.Context(), func(ctx context.Context) error {
+		_, err := l.Reconcile(ctx, every, func(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
+			u, err := c.client.DayUntil(ctx, day, until)
+			return u.Neurons, err
+		})
+		return err
+	}, nil)
+}
+
+// Somebody takes half of the day past the proxy. Whenever a call of ours goes
+// through, no more has been billed than the ceiling and what was not to be known
+// yet.
+func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
+	var worst quota.Neurons
+	for seed := range max(*seeds/4, 1) {
+		virtually(t, func(t *testing.T) { worst = max(worst, secondSpender(t, seed)) })
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	t.Logf("at most %v over the ceiling of %v", worst, quota.Neurons(ceiling))
+}
+
+func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
+	rng := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test that can be repeated
+	c := newCloud(t, workersai.Options{})
+	defer c.client.Close()
+	o := quota.Options{Store: quota.NewMemory(nil), Limit: ceiling}
+	ledgers := []*quota.Ledger{open(t, o), open(t, o)}
+	for _, l := range ledgers {
+		c.reconcile(t, l)
+	}
+	hours := 2 + 4*rng.Float64() // that it takes the others, and us
+	pause := time.Duration(5+rng.IntN(55)) * time.Second
+	each := quota.FromFloat(5_000 * pause.Seconds() / (hours * 3600))
+	begin, left, refusals := time.Now(), 5_000*n, 0
+	for time.Since(begin) < 8*time.Hour && refusals < 20 {
+		if left > 0 {
+			amount := min(left, quota.Neurons(rng.Int64N(int64(2*each))))
+			left -= amount
+			c.bill(amount, false)
+		}
+		l := ledgers[rng.IntN(2)]
+		amount := quota.Neurons(rng.Int64N(int64(2 * each)))
+		res, d, err := l.Reserve(t.Context(), quota.Call{Model: "m", Estimate: amount})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res == nil {
+			if refusals++; refusals == 1 && left == 0 && d.External < 5_000*n-c.of(false, time.Now().Add(-unknown))-c.most(unknownOwn, unknown) {
+				t.Errorf("%v external, of 5000", d.External)
+			}
+		} else {
+			res.Settle(settle(amount))
+			c.bill(amount, true)
+			now := c.Billed() - ceiling
+			if bound := c.of(false, time.Now().Add(-unknown)) + c.most(unknownOwn, unknown); now > bound {
+				t.Errorf("after %v %v over the ceiling, and no more than %v could not be known", time.Since(begin), now, bound)
+			}
+			over = max(over, now)
+		}
+		time.Sleep(pause)
+	}
+	if refusals < 20 {
+		t.Errorf("%v billed, and no refusal", c.Billed())
+	}
+	return over
+}
+
+// Ten days with resets, outages of the figure, prices that change, calls that
+// cost other than they were estimated, and another spender: ledger and account
+// agree at the end of each day. By default it is two days.
+func TestLedgerAndAccountAgreeForDays(t *testing.T) {
+	days := 2
+	if *seeds >= 100 {
+		days = 10
+	}
+	virtually(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(11, 11)) //nolint:gosec // a test that can be repeated
+		c := newCloud(t, workersai.Options{GraphQLFails: func(now time.Time) string {
+			if now.Hour()%6 == 3 || now.Minute() < 7 { // an hour in six, and some minutes of each
+				return "internal server error"
+			}
+			return ""
+		}})
+		defer c.client.Close()
+		l := open(t, quota.Options{Limit: 100_000 * n})
+		c.reconcile(t, l)
+		var before, counted quota.Neurons
+		for day := range days {
+			price := 0.3 + 3*rng.Float64() // of the day's calls, by that of the estimate
+			for end := l.Snapshot().ResetsAt; time.Until(end) > 70*time.Second; {
+				estimate := quota.Neurons(rng.Int64N(int64(12 * n)))
+				res := take(t, l, quota.Call{Model: fmt.Sprint("m", rng.IntN(3)), Estimate: estimate})
+				cost := quota.FromFloat(estimate.Float() * price * rng.Float64())
+				time.Sleep(time.Duration(rng.IntN(20)) * time.Second)
+				res.Settle(settle(cost))
+				c.bill(cost, true)
+				if rng.IntN(3) == 0 && time.Until(end) > 20*time.Minute {
+					c.bill(quota.Neurons(rng.Int64N(int64(4*n))), false)
+				}
+				time.Sleep(time.Duration(rng.IntN(60)) * time.Second)
+			}
+			s := l.Snapshot().Account
+			billed := c.Billed() - before
+			before = c.Billed()
+			counted += s.Used + s.External
+			if drift := (s.Used + s.External - billed).Float() / billed.Float(); drift > 0.001 || drift < -0.001 {
+				t.Errorf("day %d: %v used and %v external of %v billed: %.3f %%", day, s.Used, s.External, billed, drift*100)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		t.Logf("%d days, %v billed, %v counted: %.4f %%", days, c.Billed(), counted, 100*(counted-c.Billed()).Float()/c.Billed().Float())
+	})
+}
