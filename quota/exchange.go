@@ -121,7 +121,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		return err
 	}
 	l.failure = nil
-	l.heard = time.Now()
+	l.figure.heard = time.Now()
 	l.clock.agree(s.Time)
 	l.heardOf(s, now)
 	if l.day == r.Day {
@@ -134,7 +134,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		if s.Joined && l.joined {
 			l.publishAgain()
 		}
-		l.ages.saw(now, l.day, s.Balances[0].Spent, s.Balances[0].Lost)
+		l.figure.ages.saw(now, l.day, s.Balances[0].Spent, s.Balances[0].Lost)
 		l.takeExternal(s.External, now)
 		l.joined = true
 	} else {

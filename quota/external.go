@@ -43,6 +43,14 @@ type ages struct {
 	doubt time.Time // until when a store that has lost rows is waited for; zero: it has not
 }
 
+// reading is what a ledger knows of the account's own figure and needs for it.
+type reading struct {
+	ages  ages
+	at    time.Time // until when it was counted that was read last, on whatever day
+	leads time.Time // until when this holder is the one that reads it
+	heard time.Time // when the store last answered
+}
+
 // saw notes how the account's pot stood at now.
 func (a *ages) saw(now time.Time, day Day, spent, lost Neurons) {
 	if a.day != day {
@@ -145,7 +153,7 @@ func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure
 		return true, err
 	}
 	l.mu.Lock()
-	if l.day == day && l.failure == nil && l.joined && l.ages.day == day && l.ages.doubt.IsZero() {
+	if l.day == day && l.failure == nil && l.joined && l.figure.ages.day == day && l.figure.ages.doubt.IsZero() {
 		now = l.clock.now()
 		l.takeExternal(l.compare(now, until, billed), now)
 		l.serve(now)
@@ -158,7 +166,7 @@ func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure
 // lead reports whether this holder is the one that reads the figure.
 func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 	l.mu.Lock()
-	ours := time.Now().Before(l.leads)
+	ours := time.Now().Before(l.figure.leads)
 	l.mu.Unlock()
 	if ours {
 		return true, nil
@@ -171,7 +179,7 @@ func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 	}
 	if ours {
 		l.mu.Lock()
-		l.leads = began.Add(ttl)
+		l.figure.leads = began.Add(ttl)
 		l.mu.Unlock()
 	}
 	return ours, nil
@@ -181,8 +189,8 @@ func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 // it was no further than the figure demands: a burst of our own calls just then,
 // or a holder that does not know what had been settled, must not hide it.
 func (l *Ledger) compare(now, until time.Time, billed Neurons) External {
-	least, most := l.ages.settled(until)
-	everLost, stillLost := l.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
+	least, most := l.figure.ages.settled(until)
+	everLost, stillLost := l.figure.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
 	e := External{At: until, Spent: l.account.external.Spent}
 	e.Spent = min(e.Spent, max(billed-least, 0))
 	e.Spent = max(e.Spent, billed-most-everLost)
@@ -200,7 +208,7 @@ func (l *Ledger) takeExternal(e External, now time.Time) {
 	if !p.external.At.IsZero() { // before, it is not known since when it was spent
 		l.spending.add(now, e.Spent-p.external.Spent)
 	}
-	p.external, l.figureAt = e, e.At
+	p.external, l.figure.at = e, e.At
 	if p.limit > 0 && p.gone() >= p.limit {
 		l.foundSpent(now)
 	}
@@ -209,7 +217,7 @@ func (l *Ledger) takeExternal(e External, now time.Time) {
 // giveUp gives back what is free here when the store was not heard of for so long
 // that others may have taken it for unspent.
 func (l *Ledger) giveUp() {
-	if l.o.AllowUnbacked || l.heard.IsZero() || time.Since(l.heard) < releaseAfter/2 {
+	if l.o.AllowUnbacked || l.figure.heard.IsZero() || time.Since(l.figure.heard) < releaseAfter/2 {
 		return
 	}
 	for _, p := range l.pots {

@@ -305,7 +305,7 @@ func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
 }
 
 func randomDay(t *testing.T, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 5)) //nolint:gosec // a test that can be repeated
+	rng := rand.New(rand.NewPCG(seed, 5))
 	b := &bill{lag: time.Duration(rng.IntN(301)) * time.Second}
 	store := &emptied{Store: quota.NewMemory(nil)}
 	o := quota.Options{Store: store, Limit: 100_000 * n}

@@ -39,10 +39,7 @@ type Ledger struct {
 	gate     gate
 	spent    time.Time // when the day was found spent; zero: it is not
 	spending spending
-	ages     ages
-	figureAt time.Time // until when the account's own figure was counted that was read last, on whatever day
-	heard    time.Time // when an exchange was last answered
-	leads    time.Time // until when this holder reads the account's own figure
+	figure   reading
 	seq      uint64
 	joined   bool      // an exchange was answered
 	holders  int       // that live, as far as it is known; 0: an exchange was never answered

@@ -49,7 +49,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figureAt,
+		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figure.at,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {

@@ -122,11 +122,11 @@ func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	t.Logf("at most %v over the ceiling of %v", worst, quota.Neurons(ceiling))
+	t.Logf("at most %v over the ceiling of %v", worst, ceiling)
 }
 
 func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
-	rng := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test that can be repeated
+	rng := rand.New(rand.NewPCG(seed, 7))
 	c := newCloud(t, workersai.Options{})
 	defer c.client.Close()
 	o := quota.Options{Store: quota.NewMemory(nil), Limit: ceiling}
@@ -180,7 +180,7 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 		days = 10
 	}
 	virtually(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(11, 11)) //nolint:gosec // a test that can be repeated
+		rng := rand.New(rand.NewPCG(11, 11))
 		c := newCloud(t, workersai.Options{GraphQLFails: func(now time.Time) string {
 			if now.Hour()%6 == 3 || now.Minute() < 7 { // an hour in six, and some minutes of each
 				return "internal server error"

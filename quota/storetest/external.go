@@ -7,12 +7,15 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-var noon = day.Start().Add(12 * time.Hour)
+// at is the time of day of a reading, in minutes after noon.
+func at(minute int) time.Time {
+	return day.Start().Add(12*time.Hour + time.Duration(minute)*time.Minute)
+}
 
 func external(t *testing.T, open Place) {
 	s := open(t)
 	a, b := holder{name: "a"}, holder{name: "b"}
-	read := quota.External{Spent: 4_000 * n, At: noon}
+	read := quota.External{Spent: 4_000 * n, At: at(0)}
 	r := a.report(of(100*n, 0, 1, 50*n), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9_000 * n, Min: 1, Want: 9_000 * n})
 	r.External = read
 	st := exchange(t, s, r)
@@ -20,7 +23,7 @@ func external(t *testing.T, open Place) {
 	if st.Granted[1] != 9_000*n {
 		t.Errorf("a client's pot knows what is external: granted %v", st.Granted[1])
 	}
-	for _, said := range []quota.External{{}, read, {Spent: 9_000 * n, At: noon.Add(-time.Minute)}} {
+	for _, said := range []quota.External{{}, read, {Spent: 9_000 * n, At: at(-1)}} {
 		r = b.report(of(0, 0, 0, 0))
 		r.External = said
 		if st := exchange(t, s, r); st.External != read || st.Balances[0].Free != limit-4_150*n {
@@ -37,7 +40,7 @@ func external(t *testing.T, open Place) {
 	if again := exchange(t, s, r); again.External != read || again.Granted[0] != st.Granted[0] {
 		t.Errorf("the same report again: %+v", again)
 	}
-	later := quota.External{Spent: 3_000 * n, At: noon.Add(time.Minute)}
+	later := quota.External{Spent: 3_000 * n, At: at(1)}
 	r = c.report(of(0, limit-4_150*n, 0, 0))
 	r.External = later
 	if st = exchange(t, s, r); st.External != later || st.Balances[0].Free != 1_000*n {
@@ -58,7 +61,7 @@ func released(t *testing.T, open Place) {
 	exchange(t, s, r)
 	for i, c := range []struct{ released, free quota.Neurons }{{30 * n, limit - 70*n}, {90 * n, limit - 10*n}, {500 * n, limit - 10*n}} {
 		r = b.report(of(0, 0, 0, 0))
-		r.External = quota.External{Released: c.released, At: noon.Add(time.Duration(i) * time.Minute)}
+		r.External = quota.External{Released: c.released, At: at(i)}
 		expect(t, exchange(t, s, r), 0, quota.Balance{Spent: 10 * n, Lost: 90 * n, Free: c.free})
 	}
 	expect(t, exchange(t, s, b.report(of(0, 0, 1, limit))), limit-10*n, quota.Balance{Spent: 10 * n, Lost: 90 * n, Held: limit - 10*n})
