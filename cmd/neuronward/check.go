@@ -126,9 +126,6 @@ const (
 func (l *loader) settings() []setting {
 	var all []setting
 	for _, v := range l.vars {
-		if v.Status != statusActive {
-			continue
-		}
 		s := setting{Variable: v.Name, Source: sourceDefault}
 		if _, set := l.environ[v.Name]; set && (l.given[v.Name] != "" || v.Empty) {
 			s.Source = sourceEnvironment

@@ -10,7 +10,6 @@ package main
 //	choices     the values that it may have, with | between them
 //	secret      file: a secret that has a …_FILE twin; hidden: never shown
 //	empty       set: an empty value is a value and not the default
-//	status      later: understood, without effect in this version; refused: must not be set in this version
 //
 // The doc texts are one line of Markdown without a final full stop.
 type config struct {

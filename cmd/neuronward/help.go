@@ -41,11 +41,11 @@ configuration is the environment: neuronward serve -h lists it.
 	return b.String()
 }
 
-// variableTable writes the variables that have an effect and pass keep, for a help text.
+// variableTable writes the variables that pass keep, for a help text.
 func variableTable(vars []variable, keep func(variable) bool) string {
 	var b strings.Builder
 	for _, v := range vars {
-		if v.Status != statusActive || !keep(v) {
+		if !keep(v) {
 			continue
 		}
 		name := v.Name

@@ -151,8 +151,6 @@ func (l *loader) checkOne(v variable) {
 	}
 	switch {
 	case !set || l.wrong(v.Name):
-	case v.Status == statusRefused:
-		l.mistake(v.Name, "this version does not support it yet (%s); unset it", v.Doc)
 	case v.Choices != nil && !slices.Contains(v.Choices, value):
 		l.mistake(v.Name, "%s is none of its values; write %s", shown([]byte(value)), strings.Join(v.Choices, " or "))
 	}
@@ -213,16 +211,5 @@ func (l *loader) warn() {
 	}
 	if account := c.Upstream.gatewayAccount(); account != "" && account != string(c.Account) {
 		l.warnings = append(l.warnings, "NEURONWARD_UPSTREAM: names the AI Gateway of another account than CLOUDFLARE_ACCOUNT_ID: what is counted here would not be what it is billed")
-	}
-	var idle []string
-	for _, v := range l.vars {
-		for _, name := range []string{v.Name, v.Name + fileSuffix} {
-			if _, set := l.given[name]; set && v.Status == statusLater && (name == v.Name || v.Twin) {
-				idle = append(idle, name)
-			}
-		}
-	}
-	if len(idle) > 0 {
-		l.warnings = append(l.warnings, "without effect in this version: "+strings.Join(idle, ", "))
 	}
 }

@@ -58,7 +58,7 @@ func launchBinary(t *testing.T, binary string, limit time.Duration, environ []st
 	t.Cleanup(cancel)
 	p.cmd = exec.CommandContext(ctx, binary, args...)
 	p.cmd.Env = append([]string{
-		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_PRICES=embedded", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
+		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_PRICES=embedded", "NEURONWARD_RECONCILE=0", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
 	}, environ...)
 	p.cmd.Stdout = &p.out
 	stderr, err := p.cmd.StderrPipe()

@@ -12,15 +12,6 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// A status says what a variable does in this version.
-type status string
-
-const (
-	statusActive  status = ""
-	statusLater   status = "later"   // understood, without effect
-	statusRefused status = "refused" // leaving it without effect would leave a door open
-)
-
 // A variable is a row of the table that config is.
 type variable struct {
 	Name    string
@@ -30,8 +21,7 @@ type variable struct {
 	Secret  bool // its value is never shown
 	Twin    bool // Name_FILE names a file that holds the value
 	Empty   bool // an empty value is a value
-	Status  status
-	field   int // of config
+	field   int  // of config
 }
 
 // variables lists every variable that there is, in the table's order.
@@ -45,7 +35,6 @@ func variables() []variable {
 			Secret:  f.Tag.Get("secret") != "",
 			Twin:    f.Tag.Get("secret") == "file",
 			Empty:   f.Tag.Get("empty") == "set",
-			Status:  status(f.Tag.Get("status")),
 			field:   f.Index[0],
 		}
 		if s := f.Tag.Get("shown"); s != "" {

@@ -41,7 +41,7 @@ func start(t *testing.T, bin, command string, environ ...string) *process {
 	p.cmd = exec.CommandContext(t.Context(), bin, command)
 	p.cmd.Env = append([]string{
 		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_RETRIES=0",
-		"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PRICES=embedded", "NEURONWARD_LOG_FORMAT=json",
+		"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PRICES=embedded", "NEURONWARD_RECONCILE=0", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_FORMAT=json",
 	}, environ...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
