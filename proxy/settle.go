@@ -29,7 +29,7 @@ func (p *Proxy) settle(x *exchange) {
 	if x.complete && x.failure == nil && !c.cached && cost.Basis != quota.Estimated {
 		p.metrics.EstimateRatio(p.task(x), cost.Neurons.Float()/c.reservation.Neurons().Float())
 		if cost.Basis == quota.Reported {
-			p.guard.estimator.Learn(x.model, c.estimate, cost.Neurons)
+			c.reservation.Calibrate(p.guard.estimator.Learn(x.model, c.estimate, cost.Neurons))
 		}
 	}
 	x.neurons = strconv.FormatFloat(c.before.Add(cost.Neurons).Float(), 'f', -1, 64)

@@ -39,6 +39,7 @@ type learnt struct {
 // ratios counts settled / bound of one model.
 type ratios struct {
 	peak    peak
+	usual   float64 // the 99th percentile that was kept, until enough is seen anew; 0: none was
 	suspect float64 // the largest above suspectRatio; 0: none
 	seen    uint32
 	steps   [ratioSteps]uint32
@@ -75,37 +76,33 @@ func (p *peak) at(at time.Time) float64 {
 // Learn tells the estimator what a call cost whose cost Workers AI reported and
 // whose estimate it was. From the first call on that cost more than its bound,
 // the bound of its model is so much larger, for half a day at least and a day at
-// most. A cost beyond ten times the bound is believed when it is seen twice.
-func (e *Estimator) Learn(model string, of Estimate, cost Neurons) {
+// most. A cost beyond ten times the bound is believed when it is seen twice. What
+// is returned is to be kept, for Recall.
+func (e *Estimator) Learn(model string, of Estimate, cost Neurons) Calibration {
 	if of.Bound <= 0 || of.Foreign || cost < 0 {
-		return
+		return Calibration{}
 	}
-	e.learnt.add(model, float64(cost)/float64(of.Bound), time.Now())
+	return e.learnt.add(model, float64(cost)/float64(of.Bound), time.Now())
 }
 
-func (l *learnt) add(model string, ratio float64, now time.Time) {
+func (l *learnt) add(model string, ratio float64, now time.Time) (c Calibration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.models[model]
+	r := l.of(model)
 	if r == nil {
-		if len(l.models) >= mostLearnt {
-			return
-		}
-		if l.models == nil {
-			l.models = map[string]*ratios{}
-		}
-		r = &ratios{}
-		l.models[model] = r
+		return c
 	}
 	if ratio > suspectRatio {
 		believed := min(r.suspect, ratio)
 		r.suspect = max(r.suspect, ratio)
 		if ratio = believed; ratio == 0 {
-			return
+			return c
 		}
 	}
 	if ratio > 1 {
-		r.peak.raise(min(ratio, mostFactor), now)
+		ratio = min(ratio, mostFactor)
+		r.peak.raise(ratio, now)
+		c.Peak = ratioOf(ratio)
 	}
 	if r.seen == halveAt {
 		r.seen = 0
@@ -116,6 +113,24 @@ func (l *learnt) add(model string, ratio float64, now time.Time) {
 	}
 	r.seen++
 	r.steps[step(ratio)]++
+	if r.seen >= enoughSeen {
+		c.Usual = ratioOf(r.percentile(0.99))
+	}
+	return c
+}
+
+// of returns what is known of model, made if need be; nil beyond mostLearnt.
+func (l *learnt) of(model string) *ratios {
+	r := l.models[model]
+	if r != nil || len(l.models) >= mostLearnt {
+		return r
+	}
+	if l.models == nil {
+		l.models = map[string]*ratios{}
+	}
+	r = &ratios{}
+	l.models[model] = r
+	return r
 }
 
 // step is where a ratio is counted: the first step that is not below it.
@@ -137,6 +152,9 @@ func (l *learnt) factor(model string, mode EstimateMode) float64 {
 	}
 	if mode == Expected && r.seen >= enoughSeen {
 		return r.percentile(0.99)
+	}
+	if mode == Expected && r.usual > 0 {
+		return r.usual
 	}
 	if r.peak.began.IsZero() {
 		return 1

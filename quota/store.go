@@ -128,6 +128,8 @@ type Record struct {
 	Reported  Neurons `json:"reported"`  // as Workers AI said
 	Priced    Neurons `json:"priced"`    // by the price table, from tokens or the like
 	Estimated Neurons `json:"estimated"` // by what was reserved, or by what had passed
+
+	Calibration
 }
 
 // Neurons returns all that r counts.

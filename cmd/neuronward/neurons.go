@@ -92,6 +92,9 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	n.word = newWord(store)
 	m.WatchQuota(n.gauges)
 	s := n.ledger.Snapshot()
+	if kept, err := n.ledger.History(ctx, s.Day-1, s.Day); err == nil { // that the store fails is told
+		n.estimator.Recall(kept)
+	}
 	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,
 		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
 	return n, nil

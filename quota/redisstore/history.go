@@ -63,9 +63,16 @@ func parseRecord(day quota.Day, pair []string) (quota.Record, error) {
 		return quota.Record{}, fmt.Errorf("half a record of %v", day)
 	}
 	model, client, _ := strings.Cut(pair[0], separator)
-	n, err := figures(pair[1], 4)
+	text := pair[1]
+	if strings.Count(text, " ") == 3 { // of a version that kept no calibration
+		text += " 0 0"
+	}
+	n, err := figures(text, 6)
 	if err != nil {
 		return quota.Record{}, err
 	}
-	return quota.Record{Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3]}, nil
+	return quota.Record{
+		Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3],
+		Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5])},
+	}, nil
 }
