@@ -42,6 +42,7 @@ type Ledger struct {
 	figure   reading
 	seq      uint64
 	joined   bool      // an exchange was answered
+	whole    bool      // the next report is of all pots
 	holders  int       // that live, as far as it is known; 0: an exchange was never answered
 	rejoined time.Time // when the store had no row of this holder
 	flying   int       // reservations that are not settled

@@ -17,6 +17,7 @@ type pot struct {
 	external External // zero but for the account's
 	holders  int
 	keep     Neurons // what may stay free here
+	told     Claim   // as the store has it; zero: that is not known
 
 	used     time.Time // when somebody last asked
 	barrier  bool      // what is free is set aside for a call that has waited long
@@ -76,7 +77,7 @@ func (p *pot) credit(n, c Neurons) {
 // roll begins a new day. What is reserved goes with it and is claimed anew.
 func (p *pot) roll() {
 	p.spent, p.held, p.unbacked = 0, 0, 0
-	p.others, p.external = Balance{}, External{}
+	p.others, p.external, p.told = Balance{}, External{}, Claim{}
 	p.free = p.limit
 	if p.limit == 0 {
 		p.held = p.reserved
@@ -153,5 +154,5 @@ func (p *pot) answered(c Claim, raise, granted Neurons, b Balance, holders int) 
 		Spent: b.Spent - c.Spent, Reserved: b.Reserved - c.Reserved, Held: b.Held - c.Held - granted,
 		Lost: b.Lost, Waiting: b.Waiting,
 	}
-	p.free, p.holders, p.unbacked = b.Free, holders, 0
+	p.free, p.holders, p.unbacked, p.told = b.Free, holders, 0, c
 }

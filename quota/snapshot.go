@@ -101,6 +101,9 @@ func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*l.o.StoreTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)() // the last report is more urgent
+	l.mu.Lock()
+	l.whole = true // so that a Snapshot agrees with it
+	l.mu.Unlock()
 	if err := l.exchange(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
