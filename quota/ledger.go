@@ -85,22 +85,6 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// pot returns the pot called name, made if need be. A limit that has changed,
-// as a client's may, counts from now on.
-func (l *Ledger) pot(name Pot, limit Neurons) *pot {
-	p := l.byName[name]
-	if p == nil {
-		p = &pot{name: name, limit: limit, free: limit}
-		l.byName[name] = p
-		l.pots = append(l.pots, p)
-	}
-	if p.limit != limit {
-		p.limit = limit
-		p.free = max(limit-p.gone()-p.others.Held-p.held, 0)
-	}
-	return p
-}
-
 // Reserve sets c.Estimate aside in every pot that c touches, in all or in none.
 // Where that needs neurons that are not here it waits: for one exchange with
 // the store in any case, and up to Options.Wait for calls in flight to settle.

@@ -24,6 +24,22 @@ type pot struct {
 	unbacked Neurons   // taken without the store's word, since it fails
 }
 
+// pot returns the pot called name, made if need be. A limit that has changed,
+// as a client's may, counts from now on.
+func (l *Ledger) pot(name Pot, limit Neurons) *pot {
+	p := l.byName[name]
+	if p == nil {
+		p = &pot{name: name, limit: limit, free: limit}
+		l.byName[name] = p
+		l.pots = append(l.pots, p)
+	}
+	if p.limit != limit {
+		p.limit = limit
+		p.free = max(limit-p.gone()-p.others.Held-p.held, 0)
+	}
+	return p
+}
+
 // spare is what the holder may give to a new call, or back.
 func (p *pot) spare() Neurons { return p.held - p.reserved }
 
