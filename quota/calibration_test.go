@@ -77,7 +77,7 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close() //nolint:errcheck // it was written
+			defer s.Close()
 			l := open(t, quota.Options{Store: s, Holder: quota.Holder(time.Now().String())})
 			then(l)
 			today := l.Snapshot().Day

@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// limitHeaders tell a caller how its limits stand
+// (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and the
+// requests per minute. They replace upstream's, those of the drafts before among
+// them. Where there is no limit, and so nothing of ours to say, upstream's pass.
+func (p *Proxy) limitHeaders(x *exchange, h http.Header) {
+	var policy, standing []byte
+	if d := x.claim.decision; !d.Unlimited && d.Limit != 0 {
+		if d.Outcome == quota.LatchShut {
+			d.Remaining = 0
+		}
+		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
+		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(x.claim.decided))/time.Second))
+	}
+	if x.rate.Model != "" {
+		if r, limited := p.pace.Remaining(x.rate, time.Now()); limited {
+			policy = limit(policy, "rpm", "q", int64(r.PerMinute), "w", 60)
+			standing = limit(standing, "rpm", "r", int64(r.Requests), "t", int64((r.Full+time.Second-1)/time.Second))
+		}
+	}
+	if policy != nil {
+		for _, name := range formerLimits {
+			delete(h, name)
+		}
+		h["Ratelimit-Policy"], h["Ratelimit"] = []string{string(policy)}, []string{string(standing)}
+	}
+}
+
+// limit appends one member to the list of such a header.
+func limit(dst []byte, name, key string, value int64, window string, seconds int64) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, 64)
+	} else {
+		dst = append(dst, ", "...)
+	}
+	dst = append(append(append(dst, '"'), name...), `";`...)
+	dst = strconv.AppendInt(append(append(dst, key...), '='), value, 10)
+	return strconv.AppendInt(append(append(append(dst, ';'), window...), '='), max(0, seconds), 10)
+}
+
+var formerLimits = []string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"}
