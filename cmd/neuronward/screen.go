@@ -44,6 +44,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no ceiling")
 	} else {
 		s.line(&b, "left", *d.Remaining, "of "+s.number(*d.Limit))
+		if d.ExpectedAt != nil && d.ExhaustedAt == nil {
+			fmt.Fprintf(&b, "\nAt the rate of the last hour the day is spent at %s.\n", d.ExpectedAt.Format(time.RFC3339))
+		}
 	}
 	if shares := d.BasisShares; shares != (basisShares{}) {
 		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",

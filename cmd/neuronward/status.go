@@ -42,6 +42,7 @@ type day struct {
 	Remaining   *figure    `json:"remaining"` // limit less used, reserved, lost and external; null: no ceiling
 	ResetsAt    *time.Time `json:"resets_at"`
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent, or latched; null: it is not
+	ExpectedAt  *time.Time `json:"expected_at"`  // when it will be spent at the rate of the last hour, or was; null: not before the reset
 	Latched     bool       `json:"latched"`      // Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when a latched account is tried again
 
@@ -127,7 +128,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.External, d.Reconciliation = figureOf(s.Account.External), n.others.status(s.FigureAt)
 	d.Limit, d.Remaining = ceiling(s.Account)
 	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Latch.Set, moment(s.RetryAt)
-	d.ExhaustedAt, d.PlanWrong = moment(s.ExhaustedAt), c.Plan == planFree && beyondFree(s.Account.Used)
+	d.ExhaustedAt, d.ExpectedAt, d.PlanWrong = moment(s.ExhaustedAt), moment(s.ExpectedAt), c.Plan == planFree && beyondFree(s.Account.Used)
 	d.Holders, d.InFlight, d.Waiting = s.Holders, s.InFlight, s.Waiting
 	d.Store.Kind, d.Store.Failures = c.Store.kind(), s.StoreFailures
 	if s.StoreFailure != nil {

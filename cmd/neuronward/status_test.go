@@ -106,7 +106,7 @@ func TestKeysOfStatus(t *testing.T) {
 	}
 	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
 		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
-		commit day exhausted_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
+		commit day exhausted_at expected_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
 		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode
 		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
 		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused

@@ -201,3 +201,26 @@ func TestClockSetBack(t *testing.T) {
 		t.Errorf("granted %v, the next in %v", st.Granted[0], wait)
 	}
 }
+
+// What is external is known again as soon as one of those who know it has told.
+func TestWhatIsExternalComesBack(t *testing.T) {
+	s := serverWith(t)
+	l := begin(t, s.url(""))
+	r := l.a.report(of(10*n, 20*n, 0))
+	r.External = quota.External{Spent: 30 * n, At: time.Unix(1_700_000_000, 0).UTC()}
+	read := r.External
+	exchange(t, l.sa, r)
+	if st := l.bs(t); st.External != read {
+		t.Errorf("before: %+v", st.External)
+	}
+	s.do(t, "FLUSHALL")
+	if st := l.bs(t); st.External != (quota.External{}) {
+		t.Errorf("flushed: %+v", st.External)
+	}
+	r = l.a.report(of(10*n, 20*n, 0))
+	r.External = read
+	exchange(t, l.sa, r)
+	if st := l.bs(t); st.External != read || st.Balances[0].Free != 20*n {
+		t.Errorf("after: %+v, %+v", st.External, st.Balances[0])
+	}
+}
