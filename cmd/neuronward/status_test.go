@@ -148,11 +148,11 @@ func TestToday(t *testing.T) {
 	}{
 		{"a ceiling", nil, []string{
 			`"plan":"free","plan_wrong":false,"mode":"enforce","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":10000,"remaining":9992.999999,`,
-			`"exhausted_at":null,"latched":false,"retry_at":null,"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
+			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
 			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"limit":50,"remaining":48}`,
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"limit":null,"remaining":null}`,
-			`"holders":1,"in_flight":1,"waiting":0,"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
+			`"holders":1,"in_flight":1,"waiting":0,"reconciliation":{"counted_until":null,"failure":null},"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
 		}},
 		{"no ceiling", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
 			`"plan":"paid","plan_wrong":false,"mode":"enforce","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":null,"remaining":null,`, `"policy":"allow"`,
@@ -160,7 +160,7 @@ func TestToday(t *testing.T) {
 		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{`"mode":"observe","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":1,"remaining":0,`}},
 		{"off", []string{"NEURONWARD_QUOTA_MODE=off"}, []string{
 			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,"external":null,"limit":null,"remaining":null,"resets_at":null,`,
-			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,"store":{"kind":"none",`,
+			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,"reconciliation":{"counted_until":null,"failure":null},"store":{"kind":"none",`,
 		}},
 	}
 	for _, c := range cases {
