@@ -3,8 +3,8 @@ package quota_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,83 +292,53 @@ func TestReleased(t *testing.T) {
 	}
 }
 
-// Random days: two holders and somebody else spend, holders are replaced, some
-// die with what they have not told, the store is emptied. What counts is never
-// more than what was billed, and in the end no less.
-func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
-	for seed := range max(*seeds/4, 1) {
-		virtually(t, func(t *testing.T) { randomDay(t, seed) })
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
+// unanswered is a store that can be away.
+type unanswered struct {
+	quota.Store
+	away atomic.Bool
 }
 
-func randomDay(t *testing.T, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 5))
-	b := &bill{lag: time.Duration(rng.IntN(301)) * time.Second}
-	store := &emptied{Store: quota.NewMemory(nil)}
-	o := quota.Options{Store: store, Limit: 100_000 * n}
-	all := []*quota.Ledger{open(t, o), open(t, o)}
-	next := time.Now()
-	check := func() {
-		t.Helper()
-		for i, l := range all {
-			s := l.Snapshot()
-			billed := b.sum(s.Day, time.Now(), true)
-			if s.Account.External < 0 || s.Account.Used+s.Account.External > billed {
-				t.Errorf("%v, holder %d: %v used and %v external of %v billed", time.Now(), i, s.Account.Used, s.Account.External, billed)
-			}
-		}
+func (u *unanswered) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+	if u.away.Load() {
+		return quota.State{}, errors.New("away")
 	}
-	for begin := time.Now(); time.Since(begin) < 6*time.Hour && !t.Failed(); {
-		if rng.IntN(10) == 0 { // a burst
-			for range rng.IntN(20) {
-				b.own(t, all[rng.IntN(2)], quota.Neurons(rng.Int64N(int64(20*n))))
-			}
-		}
-		b.own(t, all[rng.IntN(2)], quota.Neurons(rng.Int64N(int64(2*n))))
-		if rng.IntN(3) == 0 {
-			b.add(quota.Neurons(rng.Int64N(int64(4*n))), false)
-		}
-		time.Sleep(time.Duration(rng.IntN(120)) * time.Second)
-		switch rng.IntN(40) {
-		case 0: // a rolling restart
-			i := rng.IntN(2)
-			if err := all[i].Close(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			all[i] = open(t, o)
-		case 1: // what the others have told comes back, what former holders told does not
-			before := all[0].Snapshot().Account.External
-			store.empty()
-			time.Sleep(10 * time.Second)
-			late := open(t, o)
-			if e := late.Snapshot().Account.External; e != before {
-				t.Errorf("external: %v; %v after the store was emptied", before, e)
-			}
-			if err := late.Close(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if time.Now().After(next) {
-			next = time.Now().Add(every)
-			for _, l := range all {
-				b.reconcile(t, l)
-			}
-			check()
-		}
-	}
-	time.Sleep(15 * time.Minute)
-	for range 3 {
-		for _, l := range all {
-			b.reconcile(t, l)
-		}
-		time.Sleep(every)
-	}
-	check()
-	s := all[0].Snapshot()
-	if billed := b.sum(s.Day, time.Now(), true); s.Account.Used+s.Account.External != billed {
-		t.Errorf("in the end %v used and %v external of %v billed, %v by others", s.Account.Used, s.Account.External, billed, b.sum(s.Day, time.Now(), false))
+	return u.Store.Exchange(ctx, r)
+}
+
+// A holder that was not answered for ten minutes may be the one whose neurons
+// are lost to the others, and released later: it gives up what it has free.
+func TestAHolderThatNobodyHearsGivesUp(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		unbacked bool
+		held     quota.Neurons // beside the call in flight
+	}{{"refusing", false, 0}, {"from memory", true, 9 * n}} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				store := &unanswered{Store: quota.NewMemory(nil)}
+				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowUnbacked: c.unbacked})
+				time.Sleep(time.Hour)
+				spend(t, l, n)
+				time.Sleep(time.Second)
+				flying := take(t, l, quota.Call{Estimate: n})
+				store.away.Store(true)
+				held := func() quota.Neurons { return l.Snapshot().Account.Held - n }
+				time.Sleep(9 * time.Minute)
+				if got := held(); got < 8*n {
+					t.Errorf("%v free after nine minutes", got)
+				}
+				time.Sleep(2 * time.Minute)
+				if got := held(); got > c.held || got < c.held-n {
+					t.Errorf("%v free after eleven minutes", got)
+				}
+				store.away.Store(false)
+				time.Sleep(time.Second)
+				flying.Settle(settle(n))
+				spend(t, l, 990*n)
+				if s := l.Snapshot().Account; s.Used != 992*n {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
 	}
 }
