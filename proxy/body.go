@@ -177,7 +177,7 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 		b.release(h)
 		return nil
 	}
-	for err == nil {
+	for err == nil && int64(n) <= b.max {
 		if n == len(data) {
 			if data, err = b.grow(x, h, data, r.ContentLength); err != nil {
 				b.release(h)
@@ -187,10 +187,10 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 		var m int
 		m, err = fill(x, r.Body, data[n:])
 		n += m
-		if int64(n) > b.max {
-			b.release(h)
-			return tooLarge()
-		}
+	}
+	if int64(n) > b.max {
+		b.release(h)
+		return tooLarge()
 	}
 	if err != io.EOF {
 		b.release(h)

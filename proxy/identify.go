@@ -28,8 +28,8 @@ func (p *Proxy) permit(x *exchange) error {
 	switch c := x.entry; {
 	case c == nil, x.route.method == http.MethodGet, x.route.finetunes:
 		return nil
-	case x.model == "" && !c.AllowsAll():
-		return forbidden("This client may call only models of its list, and what this path uses is not told. Ask whoever runs the proxy.")
+	case x.model == "" && (!c.AllowsAll() || c.DailyNeurons > 0):
+		return forbidden("This client has a list of models or a budget, and what this path uses and costs is not told. Ask whoever runs the proxy.")
 	case x.model != "" && !c.Allows(x.model):
 		f := forbidden("This client may not call " + clip(x.model, 100) + ". GET /v1/models lists what it may call.")
 		f.Param = "model"

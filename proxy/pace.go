@@ -11,11 +11,20 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// paced reports whether the call spends of the account's requests per minute:
+// infers reports whether the call spends of the account's requests per minute:
 // inference with our account does, asking after a batch does not.
-func (p *Proxy) paced(x *exchange) bool {
-	return p.pace != nil && x.route.metered() && x.account == p.account && p.polled(x) == ""
+func (p *Proxy) infers(x *exchange) bool {
+	return x.route.metered() && x.account == p.account && p.polled(x) == ""
 }
+
+// paced reports whether any limit of requests per minute holds for the call: a
+// client's own does for all that goes upstream.
+func (p *Proxy) paced(x *exchange) bool {
+	return p.pace != nil && (p.infers(x) || x.entry != nil && x.entry.RequestsPerMinute > 0)
+}
+
+// elsewhere stands for calls of no task, which only their client's limit is for.
+const elsewhere quota.Task = "none"
 
 // turn waits until the call may go by its limits of requests per minute. What it
 // returns is why it may not.
@@ -51,6 +60,9 @@ func (p *Proxy) pass(x *exchange) (quota.PaceDecision, error) {
 // rateKey is what a Pace must know of the call. A model that is not in the price
 // table has the task that its path tells, if it tells one.
 func (p *Proxy) rateKey(x *exchange) quota.PaceKey {
+	if !p.infers(x) {
+		return quota.PaceKey{Task: elsewhere, Client: x.client, ClientLimit: x.entry.RequestsPerMinute}
+	}
 	price, _ := p.guard.prices.Billed(x.model)
 	k := quota.PaceKey{Task: price.Task, Model: x.model, PaidOnly: price.RequiresWorkersPaid}
 	if alias, _ := p.guard.prices.Model(x.model); alias.AliasedTo != "" {
@@ -86,7 +98,7 @@ func (p *Proxy) tooFast(d quota.PaceDecision) *normalize.Failure {
 // noteRate slows the model down when Workers AI itself says that its requests
 // per minute are spent (3021): somebody else spends of the same limit.
 func (p *Proxy) noteRate(x *exchange, f *normalize.Failure) {
-	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || !p.paced(x) || p.provoked(x) {
+	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || p.pace == nil || !p.infers(x) || p.provoked(x) {
 		return
 	}
 	if p.pace.Throttled(x.rate, time.Now()) {

@@ -216,6 +216,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if answer := x.route.answer; answer != nil {
+		if !x.route.local {
+			if err := p.turn(x); err != nil {
+				p.fail(x, err)
+				return
+			}
+		}
 		if err := answer(p, x); err != nil {
 			p.fail(x, err)
 		}

@@ -182,7 +182,7 @@ func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
 	if p.guard.abortedEstimate {
 		return whole
 	}
-	if x.stream {
+	if x.streaming || p.wouldStream(x) {
 		return p.seen(x, whole)
 	}
 	// What is not streamed runs to its end whether its caller waits or not.
@@ -190,6 +190,13 @@ func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
 		return cost
 	}
 	return whole
+}
+
+// wouldStream reports whether a call that broke off before its answer came would
+// have been answered by a stream: not only asked for one.
+func (p *Proxy) wouldStream(x *exchange) bool {
+	price, known := p.guard.prices.Billed(x.model)
+	return x.stream && !x.answered && known && price.Task == quota.TextGeneration && !queued(x)
 }
 
 // seen is what had passed when a call broke off: the increments that were
@@ -288,10 +295,15 @@ func (p *Proxy) measured(x *exchange, task quota.Task) quota.Request {
 	return measure(x.route, x.model, task, body, x.inbound.Header, length, prefix)
 }
 
+// queued reports whether the call is one of a batch's: its submission, or a poll.
+func queued(x *exchange) bool {
+	return x.inbound.URL.RawQuery != "" && x.inbound.URL.Query().Get("queueRequest") == "true"
+}
+
 // polled returns the request id of a batch that the call asks after, "" for
 // every other call.
 func (p *Proxy) polled(x *exchange) string {
-	if x.body == nil || x.inbound.URL.RawQuery == "" || x.inbound.URL.Query().Get("queueRequest") != "true" {
+	if x.body == nil || !queued(x) {
 		return ""
 	}
 	return batchID(x.body.data)

@@ -71,7 +71,7 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 		p.hangUp()
 		p.await("the clients file is")
 		var out bytes.Buffer
-		run(t.Context(), []string{"check"}, environ, strings.NewReader(""), &out, &out)
+		run(t.Context(), []string{"check", "--offline"}, environ, strings.NewReader(""), &out, &out)
 		fmt.Fprintln(&seen, out.String())
 	}
 	go func() { // in flight while all is looked at

@@ -78,7 +78,7 @@ func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
 		found := s.Lookup(key)
 		switch {
 		case name == authorization && !ownToken:
-			if found != nil || strings.HasPrefix(key, KeyPrefix) {
+			if found != nil || strings.Contains(values[0], KeyPrefix) {
 				return nil, KeyMisplaced
 			}
 		case found == nil:
