@@ -120,6 +120,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		l.storeFailed(err, now)
 		return err
 	}
+	failed := l.failure != nil
 	l.failure = nil
 	l.figure.heard = time.Now()
 	l.clock.agree(s.Time)
@@ -134,7 +135,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		if s.Joined && l.joined {
 			l.publishAgain()
 		}
-		l.figure.ages.saw(now, l.day, s.Balances[0].Spent, s.Balances[0].Lost)
+		l.figure.ages.saw(now, l.day, s, failed)
 		l.takeExternal(s.External, now)
 		l.joined = true
 	} else {

@@ -40,7 +40,8 @@ type ages struct {
 	all   [agesKept]age
 	day   Day
 	spent Neurons   // the last that was seen
-	doubt time.Time // until when a store that has lost rows is waited for; zero: it has not
+	doubt time.Time // until when a store that may have lost rows is waited for; zero: it has not
+	empty bool      // it said so itself
 }
 
 // reading is what a ledger knows of the account's own figure and needs for it.
@@ -51,32 +52,45 @@ type reading struct {
 	heard time.Time // when the store last answered
 }
 
-// saw notes how the account's pot stood at now.
-func (a *ages) saw(now time.Time, day Day, spent, lost Neurons) {
+// saw notes how the account's pot stood at now, by the store's answer s. failed
+// says that the answer before this one did not come, with which the store may
+// have said that it is empty.
+func (a *ages) saw(now time.Time, day Day, s State, failed bool) {
+	spent, lost := s.Balances[0].Spent, s.Balances[0].Lost
 	if a.day != day {
 		*a = ages{day: day}
 	}
-	if spent < a.spent && a.doubt.IsZero() {
+	if spent < a.spent && a.doubt.IsZero() && (s.Joined || failed) {
 		a.doubt = now.Add(HolderTimeout)
 	}
 	if !a.doubt.IsZero() {
+		a.empty = a.empty || s.Joined
 		if now.Before(a.doubt) && spent < a.spent {
 			return
 		}
-		// What the store has forgotten for good was not settled as far as it says: the figure has it, which then counts.
-		a.doubt = time.Time{}
-		forgot := max(a.spent-spent, 0)
+		if a.empty {
+			// What the store has forgotten for good was not settled as far as it says: the figure has it, which then counts.
+			forgot := max(a.spent-spent, 0)
+			for i := range a.all {
+				a.all[i].spent = max(a.all[i].spent-forgot, 0)
+			}
+		}
+		a.doubt, a.empty = time.Time{}, false
+	}
+	if spent < a.spent {
+		// A cost was corrected, as a batch's: what it was charged for was never billed. It is not known when it was charged, but at no
+		// time before was more settled than now.
 		for i := range a.all {
-			a.all[i].spent -= forgot
+			a.all[i].spent = min(a.all[i].spent, spent)
 		}
 	}
 	a.spent = spent
 	m := minuteOf(now)
-	s := &a.all[m%agesKept]
-	if s.minute != m {
-		*s = age{minute: m, lostMost: lost, lostLeast: lost}
+	minute := &a.all[m%agesKept]
+	if minute.minute != m {
+		*minute = age{minute: m, lostMost: lost, lostLeast: lost}
 	}
-	s.spent, s.lostMost, s.lostLeast = spent, max(s.lostMost, lost), min(s.lostLeast, lost)
+	minute.spent, minute.lostMost, minute.lostLeast = spent, max(minute.lostMost, lost), min(minute.lostLeast, lost)
 }
 
 // settled returns the least and the most that had been settled of what the figure
