@@ -27,6 +27,14 @@ const (
 // ErrEarly is returned by Reconcile when the day is too young for its figure.
 var ErrEarly = errors.New("quota: the day is too young to be reconciled")
 
+// ErrFell is returned by Reconcile when the figure of the day is lower than one
+// that was read before, which a bill cannot be: it lacks something.
+var ErrFell = errors.New("quota: the account's own figure is lower than it was")
+
+// falls is how much lower a figure may be for no reason but that fractions were
+// added up in another order.
+const falls = OneNeuron / 100
+
 // age is how the account's pot stood, over all holders, when a minute ended.
 type age struct {
 	minute              int64 // of Unix time
@@ -146,7 +154,7 @@ type Figure func(ctx context.Context, day Day, until time.Time) (Neurons, error)
 //
 // Of the holders of a store one reads, who has a lease of every; for others, and
 // for the reading one, ours says whether it was this one. A reading that fails
-// leaves things as they were. Reconcile never keeps calls waiting.
+// leaves things as they were, and so does a figure that fell. Reconcile never keeps calls waiting.
 func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure) (ours bool, err error) {
 	if ours, err = l.lead(ctx, every); !ours || err != nil {
 		return false, err
@@ -167,13 +175,22 @@ func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure
 		return true, err
 	}
 	l.mu.Lock()
-	if l.day == day && l.failure == nil && l.joined && l.figure.ages.day == day && l.figure.ages.doubt.IsZero() {
+	defer l.mu.Unlock()
+	if l.day != day {
+		return true, nil
+	}
+	if last := l.account.external; !until.Before(last.At) {
+		if billed < last.Billed-falls {
+			return true, fmt.Errorf("%w: %v, after %v", ErrFell, billed, last.Billed)
+		}
+		billed = max(billed, last.Billed)
+	}
+	if l.failure == nil && l.joined && l.figure.ages.day == day && l.figure.ages.doubt.IsZero() {
 		now = l.clock.now()
 		l.takeExternal(l.compare(now, until, billed), now)
 		l.serve(now)
 		l.kick()
 	}
-	l.mu.Unlock()
 	return true, nil
 }
 
@@ -205,7 +222,7 @@ func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 func (l *Ledger) compare(now, until time.Time, billed Neurons) External {
 	least, most := l.figure.ages.settled(until)
 	everLost, stillLost := l.figure.ages.lost(now.Add(-l.o.FigureLag-releaseAfter), now)
-	e := External{At: until, Spent: l.account.external.Spent}
+	e := External{At: until, Billed: billed, Spent: l.account.external.Spent}
 	e.Spent = min(e.Spent, max(billed-least, 0))
 	e.Spent = max(e.Spent, billed-most-everLost)
 	// What is lost may have been spent where the figure has more than is accounted for.

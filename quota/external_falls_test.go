@@ -1,6 +1,8 @@
 package quota_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -43,6 +45,72 @@ func TestACorrectionIsNotExternal(t *testing.T) {
 					}
 				}
 				spend(t, l, 6_000*n-c.elsewhere)
+			})
+		})
+	}
+}
+
+// What was billed until some time can only grow. A figure that lacks something,
+// or all, takes nothing back, whoever reads it, and releases nothing.
+func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fell quota.Neurons
+		err  error
+	}{
+		{"as before", 9_590 * n, nil},
+		{"but for a fraction", 9_590*n - 3, nil},
+		{"a part is missing", 9_000 * n, quota.ErrFell},
+		{"all is missing", 0, quota.ErrFell},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				store := quota.NewMemory(nil)
+				time.Sleep(12 * time.Hour)
+				dead := quota.Report{Day: quota.DayOf(time.Now()), Holder: "dead", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 10_000 * n, Min: 40 * n, Want: 40 * n}}}
+				if _, err := store.Exchange(t.Context(), dead); err != nil {
+					t.Fatal(err)
+				}
+				o := quota.Options{Store: store, Limit: 10_000 * n}
+				l := open(t, o)
+				time.Sleep(40 * time.Minute)
+				read := func(l *quota.Ledger, figure quota.Neurons) error {
+					ours, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
+					if !ours {
+						t.Error("another one reads")
+					}
+					time.Sleep(every)
+					return err
+				}
+				if err := read(l, 9_590*n); err != nil {
+					t.Fatal(err)
+				}
+				first := l.Snapshot()
+				if s := first.Account; s.External != 9_550*n || s.Lost != 40*n {
+					t.Fatalf("%+v", s)
+				}
+				if err := l.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				l = open(t, o) // which learns of the figure from the store
+				time.Sleep(40 * time.Minute)
+				for range 2 {
+					if err := read(l, c.fell); !errors.Is(err, c.err) {
+						t.Errorf("%v, want %v", err, c.err)
+					}
+					s := l.Snapshot()
+					if s.Account.External != 9_550*n || s.Account.Lost != 40*n || (c.err == nil) != s.FigureAt.After(first.FigureAt) {
+						t.Errorf("%+v, until %v", s.Account, s.FigureAt)
+					}
+				}
+				refused(t, l, quota.Call{Estimate: 5_000 * n}, quota.Exhausted)
+				if err := read(l, 9_600*n); err != nil || l.Snapshot().Account.External != 9_560*n {
+					t.Errorf("%v, %+v", err, l.Snapshot().Account)
+				}
+				time.Sleep(24 * time.Hour)
+				if err := read(l, 7*n); err != nil || l.Snapshot().Account.External != 7*n {
+					t.Errorf("the next day: %v, %+v", err, l.Snapshot().Account)
+				}
 			})
 		})
 	}

@@ -105,6 +105,7 @@ type Balance struct {
 type External struct {
 	Spent    Neurons   `json:"spent,omitempty"`    // outside of all holders
 	Released Neurons   `json:"released,omitempty"` // of what is lost: the figure shows that it was not spent
+	Billed   Neurons   `json:"billed,omitempty"`   // on the day until At, to all
 	At       time.Time `json:"at"`                 // until when the figure counts, in whole seconds; zero: it was never read
 }
 

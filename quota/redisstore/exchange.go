@@ -105,7 +105,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	for _, d := range []time.Duration{settleTime, quota.HolderTimeout, dayLife, historyLife, epochLife} {
 		add(d.Milliseconds())
 	}
-	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix())
+	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix(), int64(r.External.Billed))
 	add(len(r.Claims), len(r.Records))
 	for _, c := range r.Claims {
 		add(string(c.Pot))
@@ -150,12 +150,12 @@ func decode(answer []string, claims int) (s quota.State, epoch uint64, err error
 			return s, 0, err
 		}
 	}
-	external, err := figures(answer[7], 3)
+	external, err := figures(answer[7], 4)
 	if err != nil {
 		return s, 0, err
 	}
 	if external[2] != 0 {
-		s.External = quota.External{Spent: external[0], Released: external[1], At: time.Unix(int64(external[2]), 0).UTC()}
+		s.External = quota.External{Spent: external[0], Released: external[1], At: time.Unix(int64(external[2]), 0).UTC(), Billed: external[3]}
 	}
 	for i := range claims {
 		n, err := figures(answer[head+i], 8)

@@ -7,7 +7,7 @@
 --   holder  seq left                                                    what the last report was
 --   row     limit spent held reserved waiting granted seq               of a holder and pot; granted by the report seq
 --   sum     spent held                                                  of a pot, over all holders, those who are gone included
---   external  spent released at                                          of the day, beyond what its holders say; at in Unix seconds
+--   external  spent released at billed                                   of the day, beyond what its holders say; at in Unix seconds
 --   record  calls reported priced estimated peak usual                  of a holder, or over all; the last two are not summed: the largest holds
 
 local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key = unpack(KEYS)
@@ -24,7 +24,7 @@ local id, unknown, events, day, holder, seq, leave = text(), text() == '1', text
 local answered, known = number(), number() -- the last report that was answered, and the epoch, as the asking process knows them
 local latch_change, latch_at, latch_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
-local external = {number(), number(), number()}
+local external = {number(), number(), number(), number()}
 local num_claims, num_records = number(), number()
 
 local formats = {}
@@ -65,7 +65,8 @@ local kept = redis.call('MGET', epoch_key, latch_key, external_key)
 local epoch, grants_from = 0, 0
 if kept[1] then epoch, grants_from = unpack(numbers(kept[1])) end
 local latch = kept[2] or ''
-local kept_external = kept[3] and numbers(kept[3]) or {0, 0, 0}
+local kept_external = kept[3] and numbers(kept[3]) or {0, 0, 0, 0}
+kept_external[4] = kept_external[4] or 0 -- written before billed was kept
 
 local me = redis.call('HGET', holders_key, holder)
 local last, left = 0, 0

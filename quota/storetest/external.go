@@ -15,7 +15,7 @@ func at(minute int) time.Time {
 func external(t *testing.T, open Place) {
 	s := open(t)
 	a, b := holder{name: "a"}, holder{name: "b"}
-	read := quota.External{Spent: 4_000 * n, At: at(0)}
+	read := quota.External{Spent: 4_000 * n, Billed: 4_100 * n, At: at(0)}
 	r := a.report(of(100*n, 0, 1, 50*n), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9_000 * n, Min: 1, Want: 9_000 * n})
 	r.External = read
 	st := exchange(t, s, r)
@@ -40,7 +40,7 @@ func external(t *testing.T, open Place) {
 	if again := exchange(t, s, r); again.External != read || again.Granted[0] != st.Granted[0] {
 		t.Errorf("the same report again: %+v", again)
 	}
-	later := quota.External{Spent: 3_000 * n, At: at(1)}
+	later := quota.External{Spent: 3_000 * n, Billed: 4_200 * n, At: at(1)}
 	r = c.report(of(0, limit-4_150*n, 0, 0))
 	r.External = later
 	if st = exchange(t, s, r); st.External != later || st.Balances[0].Free != 1_000*n {
