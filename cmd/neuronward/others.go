@@ -32,13 +32,14 @@ type others struct {
 
 	mu      sync.Mutex
 	failure error     // of the last reading
+	counted time.Time // until when the figure counted that was known then
 	told    quota.Day // the last day on which another spender was told of
 }
 
 // reconciliation is what /status tells of the account's own figure.
 type reconciliation struct {
 	CountedUntil *time.Time `json:"counted_until"` // of the figure that was read last, by whichever process; null: none was
-	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, or need not
+	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, need not, or another one has read it since
 }
 
 // newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
@@ -76,26 +77,41 @@ func (o *others) watch(ctx context.Context) {
 		return
 	case <-first.C:
 	}
-	account.Loop{Every: o.every, Jitter: 0.1, Least: min(figureRetry, o.every)}.Run(ctx, o.reconcile, o.changed)
+	account.Loop{Every: o.every, Jitter: 0.1, Least: min(figureRetry, o.every)}.Run(ctx, o.reconcile, nil)
 }
 
 // reconcile reads the figure, or leaves that to another process.
 func (o *others) reconcile(ctx context.Context) error {
 	ours, err := o.ledger.Reconcile(ctx, o.every, o.read)
-	if errors.Is(err, quota.ErrEarly) || ctx.Err() != nil {
-		err = nil
+	if ctx.Err() != nil {
+		return account.ErrIdle
+	}
+	s := o.ledger.Snapshot()
+	if errors.Is(err, quota.ErrEarly) || err == nil && !ours && !o.overtaken(s.FigureAt) {
+		return account.ErrIdle // nothing was read, so what failed before may fail still
 	}
 	o.mu.Lock()
-	o.failure = err
+	former := o.failure
+	o.failure, o.counted = err, s.FigureAt
 	o.mu.Unlock()
+	if now := sayOf(err); now != sayOf(former) {
+		o.changed(now, err)
+	}
 	if err != nil {
 		o.metrics.ReconcileFailed()
 		return err
 	}
 	if ours {
-		o.tell(o.ledger.Snapshot())
+		o.tell(s)
 	}
 	return nil
+}
+
+// overtaken reports whether another process has read the figure, which counts until counted, after this one had failed to.
+func (o *others) overtaken(counted time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failure != nil && counted.After(o.counted)
 }
 
 // read is a quota.Figure.
@@ -117,13 +133,34 @@ func (o *others) tell(s quota.Snapshot) {
 		"day", s.Day.String(), "external", s.Account.External.Float(), "used", s.Account.Used.Float())
 }
 
+// saying is what the log says of a reading. Another kind of failure is worth another line.
+type saying struct {
+	text string // "": all is well
+	kind account.Kind
+}
+
+func sayOf(err error) saying {
+	switch {
+	case err == nil:
+		return saying{}
+	case errors.Is(err, quota.ErrStore):
+		return saying{text: "the account's own figure is not read while the store fails, which knows whose turn it is"}
+	case errors.Is(err, quota.ErrFell):
+		return saying{text: "the account's own figure lacks something, so it is not believed; what counts is what was read before"}
+	}
+	return saying{
+		text: "the account's own figure cannot be read, so what others spend of the account is not known; calls go on as before",
+		kind: account.KindOf(err),
+	}
+}
+
 // changed tells when the figure can no longer be read, and when it can again.
-func (o *others) changed(err error) {
+func (o *others) changed(now saying, err error) {
 	if err == nil {
 		o.log.Info("the account's own figure can be read again")
 		return
 	}
-	o.log.Warn("the account's own figure cannot be read, so what others spend of the account is not known; calls go on as before", "error", err)
+	o.log.Warn(now.text, "error", err)
 }
 
 // status tells /status how it stands; counted is until when the figure that was read last counts.

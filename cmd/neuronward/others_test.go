@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -151,6 +154,76 @@ func TestTheFigureCannotBeRead(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// Nothing is read at the beginning of a day, nor while it is another process'
+// turn. That does not mean that the figure could be read.
+func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
+	shareAccount(t, workersai.Options{GraphQLFails: func(time.Time) string { return "not authorized for that account" }}, func(t *testing.T, s *shared) {
+		failed := func(when string) {
+			t.Helper()
+			if text := s.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "grant Account Analytics: Read") {
+				t.Errorf("%s:\n%s", when, text)
+			}
+			if s.today(t.Context(), s.c).Reconciliation.Failure == nil {
+				t.Errorf("%s: no failure", when)
+			}
+		}
+		pass(23*time.Hour + 4*time.Minute + 30*time.Second)
+		failed("just after midnight")
+		pass(26 * time.Hour)
+		failed("the next day")
+
+		other, err := quota.New(t.Context(), quota.Options{Store: s.word.store, Limit: 10_000 * quota.OneNeuron})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return 0, errors.New("no answer") }
+		turn := func() {
+			for range 60 {
+				if ours, _ := other.Reconcile(t.Context(), 24*time.Hour, read); ours {
+					return
+				}
+				pass(10 * time.Second)
+			}
+			t.Error("the other process never reads")
+		}
+		turn()
+		pass(time.Hour)
+		failed("another process fails as well")
+		read = func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return 0, nil }
+		turn()
+		pass(time.Hour)
+		if text := s.log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "can be read again") {
+			t.Errorf("another process has read it:\n%s", text)
+		}
+		if f := s.today(t.Context(), s.c).Reconciliation.Failure; f != nil {
+			t.Errorf("another process has read it: %s", *f)
+		}
+		if err := other.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSayingsOfAReading(t *testing.T) {
+	forbidden := &account.Error{Kind: account.Forbidden}
+	for _, c := range []struct {
+		name string
+		err  error
+		says string
+	}{
+		{"it works", nil, ""},
+		{"the store fails", fmt.Errorf("%w: away", quota.ErrStore), "while the store fails"},
+		{"it fell", fmt.Errorf("%w: 1 after 2", quota.ErrFell), "is not believed"},
+		{"a permission is missing", forbidden, "cannot be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if s := sayOf(c.err); !strings.Contains(s.text, c.says) || (s.text == "") != (c.err == nil) || s.kind != account.KindOf(c.err) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
 }
 
 func TestTheFigureIsNotRead(t *testing.T) {

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// ErrIdle is returned by what a Loop does when there was nothing to do: it is no
+// failure, and says nothing of whether the next time will be one.
+var ErrIdle = errors.New("account: there was nothing to do")
+
 // A Loop does something again and again: after a success when it is due, after a
 // failure sooner, and never at the same moment as other processes that began
 // with it.
@@ -28,14 +32,17 @@ func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed f
 		if ctx.Err() != nil {
 			return
 		}
-		if changed != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
+		idle := errors.Is(err, ErrIdle)
+		if !idle && changed != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
 			changed(err)
 		}
-		failing = err
 		wait := l.Every
-		if err == nil {
-			failures = 0
-		} else {
+		switch {
+		case idle:
+		case err == nil:
+			failing, failures = nil, 0
+		default:
+			failing = err
 			wait = min(l.Least<<min(failures, 16), l.Every)
 			failures++
 			if e, ok := errors.AsType[*Error](err); ok {

@@ -48,6 +48,15 @@ func TestLoop(t *testing.T) {
 	if !slices.EqualFunc(told, []error{down, busy, nil, down, nil}, func(a, b error) bool { return errors.Is(a, b) }) {
 		t.Errorf("told %v", told)
 	}
+	idle := account.ErrIdle
+	at, told = run(t, l, idle, down, down, idle, down, nil, idle, down)
+	want = []time.Duration{0, time.Hour, 10 * time.Second, 20 * time.Second, time.Hour, 40 * time.Second, time.Hour, time.Hour, 10 * time.Second}
+	for i := 1; i < len(want); i++ {
+		want[i] += want[i-1]
+	}
+	if !slices.Equal(at, want) || !slices.EqualFunc(told, []error{down, nil, down}, func(a, b error) bool { return errors.Is(a, b) }) {
+		t.Errorf("idle between failures: asked at %v\nwant %v\ntold %v", at, want, told)
+	}
 	many := make([]error, 40)
 	for i := range many {
 		many[i] = down
