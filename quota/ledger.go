@@ -44,7 +44,7 @@ type Ledger struct {
 	joined   bool      // an exchange was answered
 	whole    bool      // the next report is of all pots
 	holders  int       // that live, as far as it is known; 0: an exchange was never answered
-	rejoined time.Time // when the store had no row of this holder
+	gathers  time.Time // until when holders may live that the store has not heard of
 	flying   int       // reservations that are not settled
 	idle     chan struct{}
 	trim     bool // an exchange is due within trimDelay
@@ -271,6 +271,7 @@ func (l *Ledger) roll(now time.Time) {
 	l.dayEnd = l.day.End().Unix()
 	l.spent = time.Time{}
 	l.gate.newDay(now)
+	l.gather(apart + gathering)
 	l.kick()
 }
 

@@ -4,11 +4,11 @@ import "time"
 
 // A holder that the store has not heard of for the day, since the day has just
 // begun or the store has lost its rows, may live all the same: after two
-// heartbeats it has been heard of. Before the end of the day those whose clock is
-// a little ahead have left it.
+// heartbeats it has been heard of. Two whose clocks differ begin the day as much
+// apart, and before its end the one whose clock is ahead has left it.
 const (
 	gathering = 2 * Heartbeat
-	parting   = 5 // seconds
+	apart     = 2 * clockTolerance // one clock is ahead, the other one behind
 )
 
 // heardOf takes the number of holders that live from s, and gives the Pace its
@@ -17,10 +17,10 @@ const (
 func (l *Ledger) heardOf(s State, now time.Time) {
 	before := l.holders
 	if s.Joined {
-		l.rejoined = time.Now()
+		l.gather(gathering)
 	}
 	n := max(s.Holders, 1)
-	if n < before && (time.Since(l.rejoined) < gathering || now.Unix() >= l.dayEnd-parting) {
+	if n < before && (time.Now().Before(l.gathers) || now.Unix() >= l.dayEnd-int64(apart/time.Second)) {
 		return
 	}
 	l.holders = n
@@ -29,5 +29,13 @@ func (l *Ledger) heardOf(s State, now time.Time) {
 			p.join(time.Now())
 		}
 		p.SetShare(1/float64(n), time.Now())
+	}
+}
+
+// gather waits for d, or longer if it already does, until it believes that there
+// are fewer holders.
+func (l *Ledger) gather(d time.Duration) {
+	if end := time.Now().Add(d); end.After(l.gathers) {
+		l.gathers = end
 	}
 }
