@@ -262,6 +262,7 @@ func (l *Ledger) roll(now time.Time) {
 		ended.Claims = append(ended.Claims, Claim{Pot: p.name, Limit: p.limit, Spent: p.spent})
 		p.roll()
 	}
+	l.dropUnused()
 	ended.Records = l.rollRows()
 	l.over = append(l.over, ended)
 	if drop := len(l.over) - 3; drop > 0 { // a store that was away for days

@@ -1,6 +1,9 @@
 package quota
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // pot is one pot as this holder knows it. Of what the store granted (spent +
 // held), held may still be spent, and reserved of it belongs to calls in
@@ -38,6 +41,18 @@ func (l *Ledger) pot(name Pot, limit Neurons) *pot {
 		p.free = max(limit-p.gone()-p.others.Held-p.held, 0)
 	}
 	return p
+}
+
+// dropUnused forgets the pots that nobody has asked for on the day that has just
+// ended: their clients may be gone for good. One that comes back gets another.
+func (l *Ledger) dropUnused() {
+	l.pots = slices.DeleteFunc(l.pots, func(p *pot) bool {
+		unused := p != l.account && p.used.Before(l.day.Start()) && p.flying() == 0 && p.held == 0
+		if unused {
+			delete(l.byName, p.name)
+		}
+		return unused
+	})
 }
 
 // spare is what the holder may give to a new call, or back.
