@@ -115,3 +115,46 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 		})
 	}
 }
+
+// What a holder spends from memory while it alone is cut off is external to the
+// others, and for some minutes after its return both spent and external: too
+// much, never too little.
+func TestAHolderThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := &bill{lag: lag}
+		store := quota.NewMemory(nil)
+		cut := &unanswered{Store: store}
+		o := quota.Options{Store: store, Limit: 10_000 * n, AllowUnbacked: true}
+		time.Sleep(12 * time.Hour)
+		l := open(t, o)
+		o.Store = cut
+		other := open(t, o)
+		time.Sleep(10 * time.Minute)
+		cut.away.Store(true)
+		for range 40 {
+			b.own(t, other, 90*n)
+			time.Sleep(15 * time.Second)
+		}
+		for range 2 {
+			time.Sleep(every)
+			b.reconcile(t, l)
+		}
+		if s := l.Snapshot().Account; s.Used != 0 || s.External != 3_600*n {
+			t.Errorf("cut off: %+v", s)
+		}
+		cut.away.Store(false)
+		for back := time.Now(); time.Since(back) < 12*time.Minute; time.Sleep(time.Second) {
+			if time.Since(back) > 2*quota.Heartbeat {
+				if s := l.Snapshot().Account; s.Used != 3_600*n {
+					t.Fatalf("back: %+v", s)
+				}
+			}
+			if time.Since(back)%every == every/2 {
+				b.reconcile(t, l)
+			}
+		}
+		if s := l.Snapshot().Account; s.Used != 3_600*n || s.External != 0 {
+			t.Errorf("twelve minutes later: %+v", s)
+		}
+	})
+}
