@@ -141,7 +141,7 @@ var dayModels = []string{
 var healable = []string{"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ", "3021; times=1; ", "", ""}
 
 // noNeurons is a refusal for the lack of neurons, not of capacity or of a turn.
-var noNeurons = regexp.MustCompile(`"name":"(account_limited|quota_contended)".*"origin":"guard"`)
+var noNeurons = regexp.MustCompile(`"name":"(account_limited|client_budget_exhausted|priority_floor|quota_contended)".*"origin":"guard"`)
 
 // healed checks that the day was what it was to be: calls were repeated, with
 // success, and others waited for their turn.
