@@ -31,7 +31,8 @@ const (
 
 // A rawUpstream keeps each request as it came, byte for byte, and answers it with bytes that the test chooses.
 type rawUpstream struct {
-	addr string
+	addr  string
+	conns sync.WaitGroup // connections that are served
 
 	mu     sync.Mutex
 	answer string // the next answers
@@ -62,7 +63,8 @@ func newRawUpstream(t *testing.T) *rawUpstream {
 				return
 			}
 			t.Cleanup(func() { conn.Close() })
-			serving.Go(func() { u.serve(conn) })
+			u.conns.Add(1)
+			serving.Go(func() { defer u.conns.Done(); u.serve(conn) })
 		}
 	})
 	return u
@@ -164,6 +166,7 @@ type shellRow struct {
 	answer   string   // of upstream's; "": a plain success
 	early    bool     // upstream answers once it has the headers
 	half     bool     // the caller sends no more, but reads on
+	dropped  bool     // the proxy gives up its connection to upstream
 	says     string   // part of the last answer: status line, headers or body
 	hides    string   // no part of any answer
 }
@@ -244,6 +247,15 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 	for range row.answers {
 		if err = read(); err != nil {
 			break
+		}
+	}
+	if row.dropped {
+		dropped := make(chan struct{})
+		go func() { s.conns.Wait(); close(dropped) }()
+		select {
+		case <-dropped:
+		case <-time.After(patience):
+			wrong("the connection to upstream stays open")
 		}
 	}
 	last := whole.String()

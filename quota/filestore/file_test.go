@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +46,24 @@ func report(who quota.Holder, seq uint64, c quota.Claim) quota.Report {
 	return quota.Report{Day: 20_000, Holder: who, Seq: seq, Claims: []quota.Claim{c}}
 }
 
+// written is a file, and what is in it, of which 40 neurons have been granted.
+func written(t *testing.T) (path string, data []byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "quota")
+	s := open(t, path)
+	if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
+		t.Fatal(g, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, data
+}
+
 func TestTheFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "quota")
 	s := open(t, path)
@@ -68,18 +85,7 @@ func TestTheFileIsPrivate(t *testing.T) {
 // Every way in which a file can be damaged: it is not opened, not changed, and
 // the error says what to do.
 func TestADamagedFileIsLeftAlone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "quota")
-	s := open(t, path)
-	if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
-		t.Fatal(g, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, good := written(t)
 	flipped := bytes.Clone(good)
 	flipped[len(flipped)-20] ^= 1
 	for _, c := range []struct {
@@ -258,53 +264,56 @@ func TestALinkIsFollowed(t *testing.T) {
 // when the disk does.
 func TestADiskThatFails(t *testing.T) {
 	for name, broken := range failures() {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, "quota")
-			s := open(t, path)
-			fatten(t, s)
-			if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
-				t.Fatal(g, err)
-			}
-			mend := broken(t, dir)
-			for range 3 {
-				if g, err := granted(t, s, "b", 30*n); err == nil || g != 0 || !strings.Contains(err.Error(), path+" cannot be written") {
-					t.Fatalf("granted %v, %v", g, err)
-				}
-			}
-			if ok, err := s.Lease(t.Context(), "x", time.Hour); ok || err == nil {
-				t.Errorf("a lease: %v, %v", ok, err)
-			}
-			// What needs no grant fails, too: it must not look as if the disk were back.
-			moved := report("a", 2, quota.Claim{Spent: 10 * n, Held: 30 * n})
-			if _, err := s.Exchange(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "cannot be written") {
-				t.Errorf("an exchange that grants nothing: %v", err)
-			}
-			mend()
-			if _, err := s.Exchange(t.Context(), moved); err != nil {
-				t.Error(err)
-			}
-			if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
-				t.Errorf("left behind: %v, %v", left, err)
-			}
-			if g, err := granted(t, s, "b", 30*n); err != nil || g != 30*n {
-				t.Errorf("afterwards: granted %v, %v", g, err)
-			}
-			if ok, err := s.Lease(t.Context(), "x", time.Hour); !ok || err != nil {
-				t.Errorf("a lease afterwards: %v, %v", ok, err)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			st, err := open(t, path).Exchange(t.Context(), report("c", 1, quota.Claim{}))
-			if want := (quota.Balance{Limit: 100 * n, Spent: 10 * n, Lost: 60 * n, Free: 30 * n}); err != nil || st.Balances[0] != want {
-				t.Errorf("%+v, %v", st, err)
-			}
-			names, err := os.ReadDir(dir)
-			if err != nil || len(names) != 2 {
-				t.Errorf("left behind: %v, %v", names, err)
-			}
-		})
+		t.Run(name, func(t *testing.T) { failing(t, broken) })
+	}
+}
+
+// failing is TestADiskThatFails for one failure.
+func failing(t *testing.T, broken failure) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "quota")
+	s := open(t, path)
+	fatten(t, s)
+	if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
+		t.Fatal(g, err)
+	}
+	mend := broken(t, dir)
+	for range 3 {
+		if g, err := granted(t, s, "b", 30*n); err == nil || g != 0 || !strings.Contains(err.Error(), path+" cannot be written") {
+			t.Fatalf("granted %v, %v", g, err)
+		}
+	}
+	if ok, err := s.Lease(t.Context(), "x", time.Hour); ok || err == nil {
+		t.Errorf("a lease: %v, %v", ok, err)
+	}
+	// What needs no grant fails, too: it must not look as if the disk were back.
+	moved := report("a", 2, quota.Claim{Spent: 10 * n, Held: 30 * n})
+	if _, err := s.Exchange(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("an exchange that grants nothing: %v", err)
+	}
+	mend()
+	if _, err := s.Exchange(t.Context(), moved); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if g, err := granted(t, s, "b", 30*n); err != nil || g != 30*n {
+		t.Errorf("afterwards: granted %v, %v", g, err)
+	}
+	if ok, err := s.Lease(t.Context(), "x", time.Hour); !ok || err != nil {
+		t.Errorf("a lease afterwards: %v, %v", ok, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	st, err := open(t, path).Exchange(t.Context(), report("c", 1, quota.Claim{}))
+	if want := (quota.Balance{Limit: 100 * n, Spent: 10 * n, Lost: 60 * n, Free: 30 * n}); err != nil || st.Balances[0] != want {
+		t.Errorf("%+v, %v", st, err)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) != 2 {
+		t.Errorf("left behind: %v, %v", names, err)
 	}
 }
 
@@ -327,7 +336,7 @@ func fatten(t *testing.T, s quota.Store) {
 type failure func(t *testing.T, dir string) (mend func())
 
 func failures() map[string]failure {
-	all := map[string]failure{
+	return map[string]failure{
 		"a read-only directory": func(t *testing.T, dir string) func() {
 			if err := os.Chmod(dir, 0o500); err != nil {
 				t.Fatal(err)
@@ -357,24 +366,11 @@ func failures() map[string]failure {
 			}
 		},
 	}
-	maps.Copy(all, limits())
-	return all
 }
 
 // Files of version 1 are those of today that say nothing of what is external.
 func TestAFileOfTheFormerVersionIsRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "quota")
-	s := open(t, path)
-	if g, err := granted(t, s, "a", 40*n); err != nil || g != 40*n {
-		t.Fatal(g, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, data := written(t)
 	former := bytes.Replace(data, []byte("quota 2"), []byte("quota 1"), 1)
 	if bytes.Equal(former, data) || bytes.Contains(data, []byte("external")) {
 		t.Fatalf("%s", data)

@@ -7,8 +7,6 @@ import (
 	"testing"
 )
 
-func limits() map[string]failure { return nil }
-
 func unprivileged(t *testing.T, _ string) (back func()) {
 	if os.Geteuid() == 0 {
 		t.Fatal("permissions do not stop root: run this test as somebody else")
