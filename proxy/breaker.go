@@ -88,26 +88,26 @@ func (b *breakers) isOpen(model string) bool {
 func (m *breaker) open() bool { return !m.opened.IsZero() }
 
 // busy notes that Workers AI had no capacity for a call of the model, and
-// reports whether this opened its breaker.
-func (b *breakers) busy(model string, now time.Time) (opened bool) {
+// reports whether its breaker is open, and whether this opened it.
+func (b *breakers) busy(model string, now time.Time) (open, opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.watch(model, now)
 	if m == nil {
-		return false
+		return false, false
 	}
 	if m.open() {
 		m.pause = min(2*m.pause, mostTrial)
 		m.next = now.Add(m.pause)
-		return false
+		return true, false
 	}
 	m.age(now)
 	m.busy++
 	if m.busy < openFrom || now.Sub(m.since) < openAfter || m.fine*openShare > m.busy+m.fine {
-		return false
+		return false, false
 	}
 	m.shut(now)
-	return true
+	return true, true
 }
 
 // shut begins to spare the model.
@@ -244,8 +244,11 @@ func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
 			p.tellCapacity(x.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
-		if p.breakers.busy(x.model, time.Now()) {
+		open, opened := p.breakers.busy(x.model, time.Now())
+		if opened {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
+		}
+		if open { // again with each trial: what others did not hear, they hear then
 			p.tellCapacity(x.model, false)
 		}
 	}

@@ -14,7 +14,7 @@ func (p *Proxy) tellCapacity(model string, free bool) {
 
 // HearCapacity takes another proxy's word that it opened the breaker of a model,
 // or, with free, that it closed it. The breaker here then goes on by itself, with
-// trials of its own: a word that is lost costs a few calls, one that is wrong is
+// trials of its own: a word that is lost comes again, one that is wrong is
 // forgotten with the first call that is taken.
 func (p *Proxy) HearCapacity(model string, free bool) {
 	if p.retries == 0 || model == "" || len(model) > mostModelTold {

@@ -16,12 +16,16 @@ import (
 func TestBreakersOfTwoProxies(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var calls atomic.Int64
-		var room atomic.Bool
+		var room, cut atomic.Bool
 		var two [2]*Proxy
 		for i := range two {
 			config := testConfig(t.Output())
 			config.Retries, config.RetryBudget = 1, 1e-9
-			config.TellCapacity = func(model string, free bool) { two[1-i].HearCapacity(model, free) }
+			config.TellCapacity = func(model string, free bool) {
+				if !cut.Load() {
+					two[1-i].HearCapacity(model, free)
+				}
+			}
 			config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				calls.Add(1)
 				if room.Load() {
@@ -37,13 +41,21 @@ func TestBreakersOfTwoProxies(t *testing.T) {
 			two[i] = p
 		}
 		first, second := two[0], two[1]
+		cut.Store(true)
 		shutOff(t, first)
+		if len(first.Breakers()) != 1 || len(second.Breakers()) != 0 {
+			t.Fatal("it heard what was not told")
+		}
+		// The word that was lost comes again with the next trial.
+		cut.Store(false)
+		time.Sleep(firstTrial)
+		through(first, t.Context(), chat)
 		before := calls.Load()
 		if w := through(second, t.Context(), chat); calls.Load() != before || !strings.Contains(w.Body.String(), `"`+normalize.OutOfCapacity.String()+`"`) {
 			t.Errorf("the second sent a call that the first knew of: %s", w.Body)
 		}
 		room.Store(true)
-		time.Sleep(firstTrial)
+		time.Sleep(2 * firstTrial)
 		if w := through(second, t.Context(), chat); w.Code != http.StatusOK {
 			t.Errorf("the second's trial: %d", w.Code)
 		}

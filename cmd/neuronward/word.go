@@ -8,8 +8,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A word is what the processes on one store tell each other of models that are out of capacity. What is lost costs each of
-// them a few calls to find out by itself.
+// A word is what the processes on one store tell each other of models that are out of capacity. What is lost comes again with
+// the next trial.
 type word struct {
 	store quota.Store
 	own   quota.Holder // in what this process tells
@@ -53,7 +53,7 @@ func (w *word) listen(ctx context.Context, hear func(model string, free bool)) {
 	for {
 		select {
 		case e := <-w.said:
-			_ = w.store.Tell(ctx, e) // the others find out by themselves
+			_ = w.store.Tell(ctx, e) // it comes again
 		case e, ok := <-events:
 			switch {
 			case !ok:
