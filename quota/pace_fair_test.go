@@ -88,7 +88,7 @@ func TestPaceRefusesByTheTurnOfTheClient(t *testing.T) {
 
 // A client that floods takes nothing from one that calls now and then.
 func TestPaceUnderAFlood(t *testing.T) {
-	const minutes, loops = 20, 200
+	const minutes, loops = 10, 60
 	for _, c := range []struct {
 		perMinute, floods int
 		every             time.Duration // between the other's calls
