@@ -1,0 +1,158 @@
+package deploytest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take on a machine that has much else to do.
+const patience = time.Minute
+
+// binary builds the product once, and returns its path.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "neuronward")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "neuronward")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, "./cmd/neuronward")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path)) //nolint:errcheck // nothing depends on it
+	}
+	os.Exit(status)
+}
+
+// A process is a program that runs beside the tests and ends with one.
+type process struct {
+	t      *testing.T
+	name   string
+	cmd    *exec.Cmd
+	lines  chan string // of both outputs; closed when it has ended
+	output bytes.Buffer
+}
+
+// launch starts a program with nothing but these variables. Its output is shown when the test fails.
+func launch(t *testing.T, environ []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, name: filepath.Base(name), lines: make(chan string, 1024)}
+	p.cmd = exec.CommandContext(context.Background(), name, args...)
+	p.cmd.Env = append([]string{}, environ...)
+	p.cmd.SysProcAttr = diesWithUs()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = write, write
+	err = p.cmd.Start()
+	write.Close()
+	if err != nil {
+		read.Close()
+		t.Fatalf("these tests need %s; .ci/install installs it: %v", p.name, err)
+	}
+	go func() {
+		defer close(p.lines)
+		defer read.Close()
+		for s := bufio.NewScanner(read); s.Scan(); {
+			fmt.Fprintln(&p.output, s.Text())
+			select {
+			case p.lines <- s.Text():
+			default: // nobody awaits the lines of a thousand calls
+			}
+		}
+	}()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// await reads lines of output up to one that found accepts.
+func (p *process) await(what string, found func(line string) bool) {
+	p.t.Helper()
+	end := time.After(patience)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				p.t.Fatalf("%s ended before %s", p.name, what)
+			}
+			if found(line) {
+				return
+			}
+		case <-end:
+			p.t.Fatalf("%s: no sign of %s", p.name, what)
+		}
+	}
+}
+
+// kill ends the process at once. It may be called again.
+func (p *process) kill() {
+	if p.cmd.ProcessState != nil {
+		return
+	}
+	p.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
+	for range p.lines {
+	}
+	p.cmd.Wait() //nolint:errcheck // that it was killed
+	if p.t.Failed() {
+		tail := p.output.Bytes()
+		if most := 8 << 10; len(tail) > most {
+			tail = tail[len(tail)-most:]
+		}
+		p.t.Logf("the end of what %s said:\n%s", p.name, tail)
+	}
+}
+
+// until waits until ok says so.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("it took longer than %v until %s", patience, what)
+		}
+	}
+}
+
+// freeAddress is one on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startRedis starts a Redis server on a socket of its own and returns the URL for NEURONWARD_STORE.
+func startRedis(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "redis") // t.TempDir may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	p := launch(t, nil, "redis-server", "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "")
+	p.await("it takes connections", func(line string) bool { return strings.Contains(line, "accept connections at") })
+	return "unix://" + socket
+}

@@ -1,0 +1,84 @@
+package deploytest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// catalogue is every series that the code can have, by name, with its labels and the values of them that are known.
+type catalogue map[string]map[string]map[string]bool
+
+// seriesOfTheCode asks the product's own package for all of its series, those with values that only the load gives included.
+func seriesOfTheCode(t *testing.T) catalogue {
+	t.Helper()
+	m := metrics.New(metrics.Build{})
+	m.WatchQuota(func() metrics.Quota {
+		return metrics.Quota{Limit: 1, Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1}}}
+	})
+	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })
+	m.WatchBreakers(func() []string { return []string{metrics.Other} })
+	m.WatchClients(func() metrics.ClientsFile { return metrics.ClientsFile{} })
+	m.WatchCertificate(func() metrics.Certificate { return metrics.Certificate{} })
+	for _, stream := range []bool{false, true} {
+		m.Began()
+		m.Ended(&metrics.Call{Result: metrics.ResultClientGone, Stream: stream, FirstByte: 1})
+	}
+	for _, e := range normalize.Catalog() {
+		m.Began()
+		m.Ended(&metrics.Call{Result: e.Slug})
+	}
+	m.Unclassified(501)
+	m.Spent("", "", "", 1)
+	m.Tokens("", "", 1)
+	m.EstimateRatio("", 1)
+	families, err := m.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(catalogue)
+	for _, family := range families {
+		name := family.GetName()
+		names := []string{name}
+		if family.GetType() == dto.MetricType_HISTOGRAM || family.GetType() == dto.MetricType_SUMMARY {
+			names = []string{name + "_bucket", name + "_sum", name + "_count"}
+		}
+		for _, name := range names {
+			for _, metric := range family.GetMetric() {
+				labels := map[string]string{}
+				for _, l := range metric.GetLabel() {
+					labels[l.GetName()] = l.GetValue()
+				}
+				if strings.HasSuffix(name, "_bucket") {
+					labels["le"] = "+Inf"
+				}
+				all.add(name, labels)
+			}
+		}
+	}
+	return all
+}
+
+func (c catalogue) add(name string, labels map[string]string) {
+	if c[name] == nil {
+		c[name] = make(map[string]map[string]bool)
+	}
+	for label, value := range labels {
+		if c[name][label] == nil {
+			c[name][label] = make(map[string]bool)
+		}
+		c[name][label][value] = true
+	}
+}
+
+// product are the names of the series that are the product's own rather than those of Go or of the process.
+func (c catalogue) product() []string {
+	names := slices.Sorted(maps.Keys(c))
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, "neuronward_") })
+}
