@@ -23,7 +23,7 @@ func spend(m *Metrics) {
 	m.StoreTook("exchange", 3*time.Millisecond)
 	m.WatchQuota(func() Quota {
 		return Quota{
-			Used: 1234.5, Reserved: 20, Limit: 10000, Remaining: 8745.5, Latched: true,
+			Used: 1234.5, Reserved: 20, Lost: 8, Limit: 10000, Remaining: 8737.5, Latched: true,
 			ResetsAt: time.Unix(1_795_392_000, 0), ExhaustedAt: time.Unix(1_795_390_000, 500_000_000),
 			Clients: []ClientQuota{{Client: "search-team", Used: 3, Limit: 2000}, {Client: "no-budget", Used: 7}},
 		}
@@ -47,7 +47,7 @@ func TestNeuronsAreSeen(t *testing.T) {
 		`neuronward_store_failures_total{policy="allow"} 1`,
 		`neuronward_store_duration_seconds_count{op="exchange"} 1`,
 		"neuronward_neurons_used 1234.5", "neuronward_neurons_reserved 20",
-		"neuronward_neurons_limit 10000", "neuronward_neurons_remaining 8745.5",
+		"neuronward_neurons_limit 10000", "neuronward_neurons_remaining 8737.5", "neuronward_neurons_lost 8",
 		"neuronward_quota_latched 1",
 		"neuronward_quota_reset_timestamp_seconds 1.795392e+09",
 		"neuronward_quota_exhaustion_timestamp_seconds 1.7953900005e+09",
@@ -90,7 +90,7 @@ func TestReasonsAndPoliciesAreThereAtZeroFromTheStart(t *testing.T) {
 
 func TestGaugesOfTheDay(t *testing.T) {
 	always := []string{
-		"neuronward_neurons_external", "neuronward_neurons_reserved", "neuronward_neurons_used",
+		"neuronward_neurons_external", "neuronward_neurons_lost", "neuronward_neurons_reserved", "neuronward_neurons_used",
 		"neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched", "neuronward_quota_reset_timestamp_seconds",
 	}
 	cases := []struct {

@@ -10,6 +10,7 @@ import (
 type Quota struct {
 	Used, Reserved   float64
 	External         float64 // spent outside this proxy, by the account's own figure
+	Lost             float64 // held by processes that died; not to be spent before the reset
 	Limit, Remaining float64 // without meaning where Unlimited
 	Unlimited        bool    // there is no ceiling
 	Latched          bool    // Workers AI itself said that the day is spent
@@ -37,6 +38,7 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 		used:        gauge("neuronward_neurons_used", "Neurons that the account's day has cost, as far as this proxy knows."),
 		reserved:    gauge("neuronward_neurons_reserved", "Neurons that calls in flight may still cost."),
 		external:    gauge("neuronward_neurons_external", "Neurons of the account's day that were spent outside this proxy, by the account's own figure."),
+		lost:        gauge("neuronward_neurons_lost", "Neurons of the account's day that processes held which died; nobody can spend them before the reset."),
 		reconciled:  gauge("neuronward_reconcile_timestamp_seconds", "Unix time until which the account's own figure was counted that was last compared with this proxy's; 0: none was."),
 		limit:       gauge("neuronward_neurons_limit", "Ceiling of the account's day in neurons; absent without one."),
 		remaining:   gauge("neuronward_neurons_remaining", "Neurons that are left of the account's day; absent without a ceiling."),
@@ -55,13 +57,13 @@ type quotaCollector struct {
 	used, reserved, limit, remaining *prometheus.Desc
 	reset, exhaustion, latched       *prometheus.Desc
 	clientUsed, clientLimit          *prometheus.Desc
-	external, reconciled             *prometheus.Desc
+	external, lost, reconciled       *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit, c.external, c.reconciled,
+		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.latched, c.clientUsed, c.clientLimit, c.external, c.lost, c.reconciled,
 	} {
 		out <- d
 	}
@@ -76,6 +78,7 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(c.used, q.Used)
 	gauge(c.reserved, q.Reserved)
 	gauge(c.external, q.External)
+	gauge(c.lost, q.Lost)
 	gauge(c.reconciled, unixTime(q.FigureAt))
 	if !q.Unlimited {
 		gauge(c.limit, q.Limit)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -297,5 +298,8 @@ func (f *fleet) counted(p *process, billed, lost float64) {
 	used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
 	if used+held < billed-1e-6 || used > billed+1e-6 || held > lost {
 		f.t.Errorf("%.2f neurons are told as used and %.2f as lost of at most %.2f, %.2f were billed", used, held, lost, billed)
+	}
+	if got := p.series("neuronward_neurons_lost"); got != strconv.FormatFloat(held, 'g', -1, 64) {
+		f.t.Errorf("%v neurons are told as lost, the gauge says %s", held, got)
 	}
 }

@@ -188,7 +188,7 @@ func (n *neurons) unready() string {
 func (n *neurons) gauges() metrics.Quota {
 	s := n.ledger.Snapshot()
 	q := metrics.Quota{
-		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(), FigureAt: s.FigureAt,
+		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(), Lost: s.Account.Lost.Float(), FigureAt: s.FigureAt,
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
 		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}
