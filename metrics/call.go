@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -49,6 +50,9 @@ func (m *Metrics) Ended(c *Call) {
 		observe(m.firstByte.WithLabelValues(c.Route), c.FirstByte, c.RequestID)
 	}
 	m.overhead.Observe(c.Overhead.Seconds())
+	m.minutes.Ended(time.Now(), &minutes.Call{
+		Model: c.Model, Client: c.Client, Failed: c.Result != ResultOK, Duration: c.Duration, FirstByte: c.FirstByte,
+	})
 }
 
 // exemplarFrom is the shortest duration that carries an exemplar. A dashboard
@@ -70,6 +74,7 @@ func observe(o prometheus.Observer, d time.Duration, requestID string) {
 func (m *Metrics) Failed(c normalize.Code, origin normalize.Origin, fault normalize.Fault) {
 	e := c.Entry()
 	m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(fault)).Inc()
+	m.minutes.Failed(time.Now(), c, origin)
 }
 
 // Unclassified counts an upstream failure that the catalog could not name, by

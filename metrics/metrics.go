@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -22,6 +23,7 @@ type Build struct {
 // Metrics is the set of series of one process. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+	minutes  *minutes.Minutes
 
 	errors       *prometheus.CounterVec
 	requests     *prometheus.CounterVec
@@ -41,6 +43,7 @@ type Metrics struct {
 func New(b Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		minutes:  minutes.New(),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_errors_total",
 			Help: "Failures delivered to callers, by catalog entry, by who said so (origin) and by who can mend it (fault).",
@@ -129,3 +132,7 @@ func (m *Metrics) Handler() http.Handler {
 
 // Gatherer returns the registry, for tests that read series as numbers.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Minutes returns the last hour and the last day by the minute, of the same
+// events, for people without a Prometheus.
+func (m *Metrics) Minutes() *minutes.Minutes { return m.minutes }

@@ -105,3 +105,21 @@ func BenchmarkEnded(b *testing.B) {
 		}
 	})
 }
+
+func TestMinutesSeeWhatTheSeriesSee(t *testing.T) {
+	m := New(Build{})
+	m.Began()
+	m.Ended(&Call{Route: "run", Model: "m", Client: "team", Result: ResultOK, Duration: time.Second, FirstByte: time.Millisecond})
+	m.Began()
+	m.Failed(normalize.OutOfCapacity, normalize.OriginUpstream, normalize.FaultUpstream)
+	m.Ended(&Call{Route: "run", Model: "m", Client: "team", Result: normalize.OutOfCapacity.String(), Duration: time.Second})
+	m.Spent("m", "team", "reported", 1.5)
+	now := time.Now()
+	s := m.Minutes().Models(now)["m"]
+	if s.Calls != 2 || s.Failed != 1 || s.Neurons != 1.5 || s.Median < 800*time.Millisecond || s.FirstByteMedian == 0 || m.Minutes().Clients(now)["team"] != s {
+		t.Errorf("%+v", s)
+	}
+	if f := m.Minutes().Failures(now); len(f) != 1 || f[0].Code != normalize.OutOfCapacity || f[0].Total != 1 {
+		t.Errorf("%+v", f)
+	}
+}

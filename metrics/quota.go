@@ -100,6 +100,7 @@ func (m *Metrics) Preempted(reason, mode string) {
 // neurons back is not counted, since a counter never falls.
 func (m *Metrics) Spent(model, client, basis string, neurons float64) {
 	m.quota.neurons.WithLabelValues(model, client, basis).Add(max(neurons, 0))
+	m.minutes.Spent(time.Now(), model, client, neurons)
 }
 
 // Tokens counts n tokens of a kind: input, cached_input or output.
