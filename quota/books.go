@@ -27,6 +27,7 @@ type DayBook struct {
 	External External
 	Past     map[Pot]Row // of holders that are gone; what they held is lost
 	Records  []Record    // of holders that are gone
+	Hours    Hours       // of holders that are gone
 }
 
 // HolderBook is what one holder said of a day.
@@ -35,6 +36,7 @@ type HolderBook struct {
 	Granted map[Pot]Neurons // with Seq, to answer it again
 	Rows    map[Pot]Row
 	Records map[RecordKey]Record
+	Hours   Hours
 	Left    bool
 	seen    time.Time
 }
@@ -89,8 +91,9 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 	if known {
 		// Pots that are not in this report stay as they were: the holder may still hold some of them.
 		maps.Copy(me.Rows, former.Rows)
-		me.Records = former.Records
+		me.Records, me.Hours = former.Records, former.Hours
 	}
+	me.Hours = me.Hours.with(r.Hours)
 	day.Holders[r.Holder] = me
 	day.External = day.External.Later(r.External)
 	if b.changeLatch(r.Latch, now) {
@@ -238,6 +241,19 @@ func sumRecords(d Day, book *DayBook) []Record {
 		}
 	}
 	return slices.Collect(maps.Values(sum))
+}
+
+// Hours is Store.Hours.
+func (b *Books) Hours(d Day) (sum Hours) {
+	book := b.Days[d]
+	if book == nil {
+		return sum
+	}
+	sum = book.Hours
+	for _, h := range book.Holders {
+		sum = sum.Plus(h.Hours)
+	}
+	return sum
 }
 
 // Lease is Store.Lease.

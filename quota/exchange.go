@@ -113,6 +113,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		for _, r := range rows {
 			r.dirty = true
 		}
+		l.hours.again(r.Hours)
 		if ctx.Err() != nil { // whoever asked has left, which says nothing of the store
 			l.kick()
 			return err
@@ -189,6 +190,7 @@ func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
 	}
 	l.whole = false
 	r.Records, rows = l.dirtyRows()
+	r.Hours = l.hours.publish()
 	l.trim = false
 	select {
 	case <-l.trimmed:
@@ -254,6 +256,7 @@ func (l *Ledger) publishAgain() {
 	for _, r := range l.rows {
 		r.dirty = r.dirty || r.Calls != 0 || r.Neurons() != 0
 	}
+	l.hours.all()
 	l.whole = true
 	l.kick()
 }

@@ -35,6 +35,7 @@ type Ledger struct {
 	byName   map[Pot]*pot
 	queue    queue
 	rows     map[RecordKey]*row
+	hours    hours
 	over     []Report // days that have ended, still to be published
 	gate     gate
 	spent    time.Time // when the day was found spent; zero: it is not
@@ -263,7 +264,7 @@ func (l *Ledger) roll(now time.Time) {
 		p.roll()
 	}
 	l.dropUnused()
-	ended.Records = l.rollRows()
+	ended.Records, ended.Hours = l.rollRows(), l.hours.roll()
 	l.over = append(l.over, ended)
 	if drop := len(l.over) - 3; drop > 0 { // a store that was away for days
 		l.over = l.over[drop:]

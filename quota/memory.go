@@ -50,6 +50,16 @@ func (m *Memory) History(ctx context.Context, from, to Day) ([]Record, error) {
 	return m.books.History(from, to), nil
 }
 
+// Hours implements Store.
+func (m *Memory) Hours(ctx context.Context, day Day) (Hours, error) {
+	if err := ctx.Err(); err != nil {
+		return Hours{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.books.Hours(day), nil
+}
+
 // Lease implements Store.
 func (m *Memory) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {

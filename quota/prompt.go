@@ -14,12 +14,12 @@ import (
 // absolute figures, takes the place of the former whether that was kept or not.
 type prompt struct {
 	Store
-	timeout                      time.Duration
-	exchanges, histories, leases chan struct{} // full while a step of the kind is under way
+	timeout                             time.Duration
+	exchanges, histories, hours, leases chan struct{} // full while a step of the kind is under way
 }
 
 func newPrompt(s Store, timeout time.Duration) *prompt {
-	return &prompt{s, timeout, make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)}
+	return &prompt{s, timeout, make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)}
 }
 
 // Exchange implements Store.
@@ -30,6 +30,11 @@ func (p *prompt) Exchange(ctx context.Context, r Report) (State, error) {
 // History implements Store.
 func (p *prompt) History(ctx context.Context, from, to Day) ([]Record, error) {
 	return inTime(ctx, p.timeout, p.histories, func(ctx context.Context) ([]Record, error) { return p.Store.History(ctx, from, to) })
+}
+
+// Hours implements Store.
+func (p *prompt) Hours(ctx context.Context, day Day) (Hours, error) {
+	return inTime(ctx, p.timeout, p.hours, func(ctx context.Context) (Hours, error) { return p.Store.Hours(ctx, day) })
 }
 
 // Lease implements Store.

@@ -73,6 +73,7 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 		}
 	}
 	l.spending.add(now, cost)
+	l.hours.book(l.day, now, cost)
 	if a := l.account; a.limit > 0 && a.gone() >= a.limit {
 		l.foundSpent(now)
 	}
@@ -136,11 +137,13 @@ func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 		cost, charged = max(cost-charged, 0), 0
 	}
 	row.book(cost, actual.Basis, 0)
+	former := l.account.spent
 	for _, p := range w.pots {
 		if p != nil {
 			p.credit(0, max(cost-charged, -p.spent)) // a client's pot may be younger than the charge
 			l.freed(p)
 		}
 	}
+	l.hours.book(l.day, now, l.account.spent-former)
 	l.serve(now)
 }

@@ -7,8 +7,10 @@ import (
 )
 
 // A Snapshot is how things stand. Figures of pots are over all holders, as of
-// the last exchange and what this one did since; Records are this process' own.
+// the last exchange and what this one did since; Records and Hours are this
+// process' own.
 type Snapshot struct {
+	At            time.Time // by the ledger's clock
 	Day           Day
 	Mode          Mode
 	Account       Standing
@@ -23,6 +25,7 @@ type Snapshot struct {
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
 	Records       []Record
+	Hours         Hours
 	StoreFailures int64
 	StoreFailure  error         // of the last exchange; nil: it worked
 	ClockSkew     time.Duration // upstream's clock less this machine's; 0 within seconds
@@ -47,7 +50,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	now := l.clock.now()
 	l.roll(now)
 	s := Snapshot{
-		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
+		At: now, Hours: l.hours.Hours, ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
 		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figure.at,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,

@@ -23,6 +23,9 @@ type Store interface {
 	// client, summed over all holders, sorted by day, model and client.
 	History(ctx context.Context, from, to Day) ([]Record, error)
 
+	// Hours returns what was settled in each hour of a day, summed over all holders.
+	Hours(ctx context.Context, day Day) (Hours, error)
+
 	// Lease reports whether the caller is the one who may do what name stands for during the next ttl.
 	// A lease is not given back: it ends.
 	Lease(ctx context.Context, name string, ttl time.Duration) (bool, error)
@@ -58,7 +61,8 @@ type Report struct {
 	Holder   Holder
 	Seq      uint64 // rises with every report of the holder
 	Claims   []Claim
-	Records  []Record // what changed since the last report that was answered; Day is not read
+	Records  []Record    // what changed since the last report that was answered; Day is not read
+	Hours    []HourSpent // by this holder, those that changed likewise
 	Latch    LatchChange
 	External External // as the holder knows it; the store keeps the latest
 	Leave    bool     // the holder spends nothing more on this day; what it still holds is lost

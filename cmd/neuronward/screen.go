@@ -48,6 +48,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 			fmt.Fprintf(&b, "\nAt the rate of the last hour the day is spent at %s.\n", d.ExpectedAt.Format(time.RFC3339))
 		}
 	}
+	if y := d.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
+		fmt.Fprintf(&b, "\nYesterday %s neurons were spent by this time of the day, %s on the whole day.\n", s.number(*y.ByNow), s.number(y.Used))
+	}
 	if shares := d.BasisShares; shares != (basisShares{}) {
 		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",
 			shares.Reported*100, shares.Priced*100, shares.Estimated*100)

@@ -46,6 +46,9 @@ type day struct {
 	Latched     bool       `json:"latched"`      // Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when a latched account is tried again
 
+	Hours     hourly     `json:"hours"`     // used, hour by hour
+	Yesterday *dayBefore `json:"yesterday"` // null: the store does not tell
+
 	BasisShares basisShares    `json:"basis_shares"` // of what was spent today
 	Models      []spending     `json:"models"`       // today, the dearest first
 	Clients     []clientStatus `json:"clients"`      // today, the dearest first
@@ -119,10 +122,15 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 		return d
 	}
 	on := n.ledger.Snapshot().Day
-	records, err := n.ledger.History(ctx, on, on)
+	both, err := n.ledger.History(ctx, on-1, on)
 	s := n.ledger.Snapshot()
-	if err != nil || s.Day != on {
-		records = s.Records
+	records := s.Records
+	if err == nil && s.Day == on {
+		first, _ := slices.BinarySearchFunc(both, on, func(r quota.Record, day quota.Day) int { return cmp.Compare(r.Day, day) })
+		records = both[first:]
+		d.Hours, d.Yesterday = n.hourByHour(ctx, s, both[:first])
+	} else {
+		d.Hours = hourlyOf(s.Hours, s.Day, s.At)
 	}
 	d.Day, d.Used, d.Reserved, d.Lost = &s.Day, figureOf(s.Account.Used), figureOf(s.Account.Reserved), figureOf(s.Account.Lost)
 	d.External, d.Reconciliation = figureOf(s.Account.External), n.others.status(s.FigureAt)

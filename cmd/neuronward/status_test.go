@@ -107,11 +107,11 @@ func TestKeysOfStatus(t *testing.T) {
 	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
 		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
 		commit day exhausted_at expected_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
-		failures[].request_id failures[].route failures[].status failures[].time holders in_flight latched limit lost mode
+		failures[].request_id failures[].route failures[].status failures[].time holders hours in_flight latched limit lost mode
 		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
 		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy used version waiting`)
+		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("the keys are\n%q\nwant\n%q", got, want)
 	}
@@ -148,7 +148,7 @@ func TestToday(t *testing.T) {
 	}{
 		{"a ceiling", nil, []string{
 			`"plan":"free","plan_wrong":false,"mode":"enforce","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":10000,"remaining":9992.999999,`,
-			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
+			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`, `],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
 			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"limit":50,"remaining":48}`,
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"limit":null,"remaining":null}`,
@@ -159,7 +159,7 @@ func TestToday(t *testing.T) {
 		}},
 		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{`"mode":"observe","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":1,"remaining":0,`}},
 		{"off", []string{"NEURONWARD_QUOTA_MODE=off"}, []string{
-			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,"external":null,"limit":null,"remaining":null,"resets_at":null,`,
+			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,"external":null,"limit":null,"remaining":null,"resets_at":null,`, `"hours":null,"yesterday":null,`,
 			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,"reconciliation":{"counted_until":null,"failure":null},"store":{"kind":"none",`,
 		}},
 	}

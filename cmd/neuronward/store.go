@@ -233,6 +233,14 @@ func (s *watchedStore) History(ctx context.Context, from, to quota.Day) ([]quota
 	return records, err
 }
 
+// Hours implements quota.Store.
+func (s *watchedStore) Hours(ctx context.Context, day quota.Day) (quota.Hours, error) {
+	began := time.Now()
+	hours, err := s.Store.Hours(ctx, day)
+	s.took("history", began, err)
+	return hours, err
+}
+
 // Lease implements quota.Store.
 func (s *watchedStore) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	began := time.Now()

@@ -151,7 +151,7 @@ func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, erro
 			delete(s.encoded, r.Day)
 			return quota.State{}, err
 		}
-	} else if len(r.Records) > 0 || s.spent(r) != spent {
+	} else if len(r.Records) > 0 || len(r.Hours) > 0 || s.spent(r) != spent {
 		s.later()
 	}
 	s.watchers.Tell(events...)
@@ -240,6 +240,19 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		return nil, ErrClosed
 	}
 	return s.books.History(from, to), nil
+}
+
+// Hours implements quota.Store.
+func (s *Store) Hours(ctx context.Context, day quota.Day) (quota.Hours, error) {
+	if err := ctx.Err(); err != nil {
+		return quota.Hours{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return quota.Hours{}, ErrClosed
+	}
+	return s.books.Hours(day), nil
 }
 
 // Lease implements quota.Store.

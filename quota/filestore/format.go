@@ -33,6 +33,7 @@ type fileDay struct {
 	External quota.External          `json:"external,omitzero"`
 	Pots     map[quota.Pot]quota.Row `json:"pots"`
 	Records  []quota.Record          `json:"records,omitempty"`
+	Hours    quota.Hours             `json:"hours,omitzero"` // none in files of a version that kept none
 }
 
 // encode returns the file. Days that are in done are taken from there, others
@@ -42,7 +43,7 @@ func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
 	for _, d := range slices.Sorted(maps.Keys(b.Days)) {
 		if done[d] == nil {
 			pots, records := b.Sum(d)
-			day, err := json.Marshal(fileDay{Day: d, External: b.Days[d].External, Pots: pots, Records: records})
+			day, err := json.Marshal(fileDay{Day: d, External: b.Days[d].External, Pots: pots, Records: records, Hours: b.Hours(d)})
 			if err != nil {
 				return nil, err
 			}
@@ -101,7 +102,9 @@ func decode(data []byte) (*quota.Books, error) {
 		for i := range d.Records {
 			d.Records[i].Day = d.Day
 		}
-		b.Days[d.Day] = &quota.DayBook{Holders: map[quota.Holder]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records}
+		b.Days[d.Day] = &quota.DayBook{
+			Holders: map[quota.Holder]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records, Hours: d.Hours,
+		}
 	}
 	return b, nil
 }

@@ -73,7 +73,7 @@ func (s *Store) keys(d quota.Day) []string {
 	day := s.prefix + d.String() + ":"
 	return []string{
 		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
-		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external",
+		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external", day + "hours",
 	}
 }
 
@@ -106,7 +106,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 		add(d.Milliseconds())
 	}
 	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix(), int64(r.External.Billed))
-	add(len(r.Claims), len(r.Records))
+	add(len(r.Claims), len(r.Records), len(r.Hours))
 	for _, c := range r.Claims {
 		add(string(c.Pot))
 		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved), int64(c.Min), int64(c.Want), int64(c.Waiting))
@@ -114,6 +114,10 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	for _, rec := range r.Records {
 		add(rec.Model + separator + rec.Client)
 		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated), int64(rec.Peak), int64(rec.Usual))
+	}
+	for _, h := range r.Hours {
+		add(h.Hour)
+		figures(int64(h.Spent))
 	}
 	return args, ok
 }

@@ -8,9 +8,10 @@
 --   row     limit spent held reserved waiting granted seq               of a holder and pot; granted by the report seq
 --   sum     spent held                                                  of a pot, over all holders, those who are gone included
 --   external  spent released at billed                                   of the day, beyond what its holders say; at in Unix seconds
+--   hour    spent                                                   of a holder, among its records, or over all
 --   record  calls reported priced estimated peak usual                  of a holder, or over all; the last two are not summed: the largest holds
 
-local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key = unpack(KEYS)
+local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key, hours_key = unpack(KEYS)
 local most = 9007199254740992 -- 2^53
 
 local at = 0
@@ -25,7 +26,7 @@ local answered, known = number(), number() -- the last report that was answered,
 local latch_change, latch_at, latch_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
 local external = {number(), number(), number(), number()}
-local num_claims, num_records = number(), number()
+local num_claims, num_records, num_hours = number(), number(), number()
 
 local formats = {}
 for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
@@ -158,6 +159,23 @@ if not repeated and num_records > 0 then
 		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum))
 	end
 end
+
+-- So are the hours. A holder's own are among its records, whose names have a second zero byte.
+local new_hours = {}
+if not repeated and num_hours > 0 then
+	local names, own, values = {}, {}, {}
+	for i = 1, num_hours do
+		names[i] = text()
+		own[i] = holder .. '\0' .. names[i]
+		values[i] = number()
+	end
+	local mine, all = fetch(records_key, own), fetch(hours_key, names)
+	for i, name in ipairs(names) do
+		local sum = add((tonumber(all[i]) or 0) - (tonumber(mine[i]) or 0), values[i])
+		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(values[i])
+		new_hours[2 * i - 1], new_hours[2 * i] = name, digits(sum)
+	end
+end
 if not fits then return {id, 'beyond'} end
 
 if not repeated then
@@ -181,6 +199,7 @@ if not repeated then
 	put(sums_key, new_sums)
 	put(records_key, new_records)
 	put(history_key, new_history)
+	put(hours_key, new_hours)
 	if latched and latch ~= '' then
 		redis.call('SET', latch_key, latch, 'PX', day_ttl)
 	elseif latched then
@@ -201,6 +220,7 @@ end
 if grew then
 	for _, key in ipairs({holders_key, seen_key, rows_key, sums_key, records_key}) do redis.call('PEXPIRE', key, day_ttl) end
 	redis.call('PEXPIRE', history_key, history_ttl)
+	redis.call('PEXPIRE', hours_key, history_ttl)
 end
 
 -- Whoever may not publish is heard at the next heartbeat.

@@ -50,6 +50,27 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 	return all, nil
 }
 
+// Hours implements quota.Store.
+func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, err error) {
+	if err := ctx.Err(); err != nil {
+		return hours, err
+	}
+	pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
+		return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":hours"})
+	})
+	if err != nil {
+		return hours, err
+	}
+	for pair := range slices.Chunk(pairs, 2) {
+		spent, err := figures(strings.Join(pair, " "), 2)
+		if err != nil || spent[0] < 0 || int(spent[0]) >= len(hours) {
+			return quota.Hours{}, fmt.Errorf("redisstore: %q is no hour of %v", pair, day)
+		}
+		hours[spent[0]] = spent[1]
+	}
+	return hours, nil
+}
+
 func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, error)) ([]string, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()

@@ -94,6 +94,12 @@ func TestAgreesWithBooks(t *testing.T) {
 			if err != nil || len(want) < 10 || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v\n got %+v\nwant %+v", err, got, want)
 			}
+			for on := day; on < day+2; on++ {
+				got, err := s.Hours(t.Context(), on)
+				if want, _ := books.Hours(t.Context(), on); err != nil || want == (quota.Hours{}) || got != want {
+					t.Errorf("%v\n got %v\nwant %v", err, got, want)
+				}
+			}
 		})
 	}
 }
@@ -123,6 +129,11 @@ func randomize(rng *mathrand.Rand, r *quota.Report) {
 			})
 		}
 	}
+	for hour := range 24 {
+		if rng.IntN(12) == 0 {
+			r.Hours = append(r.Hours, quota.HourSpent{Hour: hour, Spent: amount(2e14) - 1e14})
+		}
+	}
 	at := time.Unix(rng.Int64N(2), rng.Int64N(1e9)).UTC()
 	switch rng.IntN(10) {
 	case 0:
@@ -148,6 +159,7 @@ func TestExactBelow2To53(t *testing.T) {
 		"a figure":       b.report(quota.Claim{Pot: quota.Account, Limit: most, Held: most + 1}),
 		"a sum of spent": b.report(quota.Claim{Pot: quota.Account, Limit: most, Spent: 11}),
 		"a record":       {Day: day, Holder: "b", Seq: 9, Records: []quota.Record{{Model: "m", Calls: 1 << 60}}},
+		"an hour":        {Day: day, Holder: "b", Seq: 9, Hours: []quota.HourSpent{{Spent: -1 << 53}}},
 		"a number":       {Day: day, Holder: "b", Seq: 1 << 53},
 	} {
 		if st, err := s.Exchange(t.Context(), r); !errors.Is(err, ErrBeyond) {
@@ -169,6 +181,7 @@ func TestKeys(t *testing.T) {
 	for range 2 {
 		r := a.report(of(1, 1, 1), quota.Claim{Pot: quota.ClientPot("x"), Limit: n})
 		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1}}
+		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
 		r.Latch.Set = quota.Latch{Set: true, Until: time.Now().Add(time.Hour)}
 		exchange(t, s, r)
 	}
@@ -177,8 +190,8 @@ func TestKeys(t *testing.T) {
 	}
 	c := server.client(t)
 	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 10 {
-		t.Errorf("%q, %v: want 10 keys", keys, err)
+	if err != nil || len(keys) != 11 {
+		t.Errorf("%q, %v: want 11 keys", keys, err)
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
@@ -186,7 +199,7 @@ func TestKeys(t *testing.T) {
 		}
 		least, most := 7*24*time.Hour, 9*24*time.Hour
 		switch {
-		case strings.HasSuffix(key, ":history"):
+		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"):
 			least, most = 35*24*time.Hour, 37*24*time.Hour
 		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
 			least, most = 38*24*time.Hour, 42*24*time.Hour
@@ -248,9 +261,10 @@ func TestClosed(t *testing.T) {
 	a := holder{name: "a"}
 	_, exchangeErr := s.Exchange(t.Context(), a.report())
 	_, historyErr := s.History(t.Context(), day, day)
+	_, hoursErr := s.Hours(t.Context(), day)
 	_, leaseErr := s.Lease(t.Context(), "x", time.Hour)
 	_, watchErr := s.Watch(t.Context())
-	for _, err := range []error{exchangeErr, historyErr, leaseErr, watchErr} {
+	for _, err := range []error{exchangeErr, historyErr, hoursErr, leaseErr, watchErr} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}

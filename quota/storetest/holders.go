@@ -244,6 +244,9 @@ func ended(t *testing.T, open Place) {
 	if _, err := s.History(ctx, day, day); err == nil {
 		t.Error("History does not mind")
 	}
+	if _, err := s.Hours(ctx, day); err == nil {
+		t.Error("Hours does not mind")
+	}
 	if _, err := s.Lease(ctx, "x", time.Hour); err == nil {
 		t.Error("Lease does not mind")
 	}

@@ -36,6 +36,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a holder that dies keeps what it held", dies},
 		{"a holder that leaves", leaves},
 		{"records are summed over holders", records},
+		{"hours are summed over holders and kept with the days", hours},
 		{"what is external counts for all, once, and the latest reading holds", external},
 		{"what is lost is released, and no more", released},
 		{"the latch reaches all", latch},

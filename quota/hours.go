@@ -1,0 +1,98 @@
+package quota
+
+import (
+	"context"
+	"time"
+)
+
+// Hours is what was settled in each hour of a UTC day, the first from 00:00 to
+// 01:00. An hour in which a cost was corrected may be negative.
+type Hours [24]Neurons
+
+// An HourSpent is one hour of Hours.
+type HourSpent struct {
+	Hour  int // 0 to 23
+	Spent Neurons
+}
+
+// Plus returns the sum of both, hour by hour.
+func (h Hours) Plus(o Hours) Hours {
+	for i, n := range o {
+		h[i] = h[i].Add(n)
+	}
+	return h
+}
+
+// Until returns what was settled until a time of the day: of the hour that this
+// is in, the part that had passed.
+func (h Hours) Until(passed time.Duration) (sum Neurons) {
+	for i, n := range h {
+		part := min(max(passed-time.Duration(i)*time.Hour, 0), time.Hour)
+		sum = sum.Add(Neurons(float64(n) * part.Hours()))
+	}
+	return sum
+}
+
+// with returns h with those of some hours in place.
+func (h Hours) with(some []HourSpent) Hours {
+	for _, s := range some {
+		h[s.Hour] = s.Spent
+	}
+	return h
+}
+
+// hours is what this holder has settled today.
+type hours struct {
+	Hours
+	dirty [24]bool // changed since it was published
+}
+
+// book counts n as settled at now. A clock that went back to the day before
+// counts for the first hour.
+func (h *hours) book(day Day, now time.Time, n Neurons) {
+	if n == 0 {
+		return
+	}
+	hour := min(max(int(now.Sub(day.Start())/time.Hour), 0), 23)
+	h.Hours[hour] += n
+	h.dirty[hour] = true
+}
+
+// publish returns the hours that have changed and counts them as published.
+func (h *hours) publish() (some []HourSpent) {
+	for i, dirty := range h.dirty {
+		if dirty {
+			some = append(some, HourSpent{i, h.Hours[i]})
+		}
+	}
+	h.dirty = [24]bool{}
+	return some
+}
+
+// again has some hours published once more: they were not answered.
+func (h *hours) again(some []HourSpent) {
+	for _, s := range some {
+		h.dirty[s.Hour] = true
+	}
+}
+
+// all has every hour published once more, to a store that has lost them.
+func (h *hours) all() {
+	for i, n := range h.Hours {
+		h.dirty[i] = h.dirty[i] || n != 0
+	}
+}
+
+// roll returns the hours of the day that has ended and begins anew.
+func (h *hours) roll() (ended []HourSpent) {
+	h.all()
+	ended = h.publish()
+	*h = hours{}
+	return ended
+}
+
+// Hours returns what all holders have settled in each hour of a day, as far as
+// they have published it: History publishes what this one has.
+func (l *Ledger) Hours(ctx context.Context, day Day) (Hours, error) {
+	return l.o.Store.Hours(ctx, day)
+}
