@@ -156,10 +156,10 @@ func (f *flooded) between(t *testing.T, client string, from, until time.Duration
 	return float64(len(took)) / float64(calls), took[(len(took)*99+99)/100-1]
 }
 
-// One client makes steady calls, a quarter of them large; for a minute others
+// One client makes steady calls, a quarter of them large; for half a minute others
 // call from 200 loops without end. Each time something else is scarce.
 func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
-	const calm, end = 30 * time.Second, 90 * time.Second
+	const calm, end = 30 * time.Second, 60 * time.Second
 	places := func(c *Config) { c.MaxInFlight, c.MaxHeld = 64, 256<<20 }
 	held := func(c *Config) { c.MaxHeld = 4 << 20 }
 	limited := func(c *Config) { atPace(t, "text-generation=300", 5*time.Second)(c) }
