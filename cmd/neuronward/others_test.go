@@ -39,12 +39,12 @@ type shared struct {
 	log bytes.Buffer // of what is read
 }
 
-// shareAccount runs test in virtual time, an hour into the day, while the figure is read.
-func shareAccount(t *testing.T, o workersai.Options, test func(*testing.T, *shared)) {
+// shareAccount runs test in virtual time, from that time of the day on, while the figure is read.
+func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test func(*testing.T, *shared)) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Hour)
+		time.Sleep(from)
 		l := load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(redactor))
 		if err := l.err(); err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func pass(d time.Duration) {
 }
 
 func TestAnotherSpenderIsTold(t *testing.T) {
-	shareAccount(t, workersai.Options{}, func(t *testing.T, s *shared) {
+	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		pass(time.Minute)
 		if d := s.today(t.Context(), s.c); *d.External != 0 || d.Reconciliation.CountedUntil == nil || d.Reconciliation.Failure != nil {
 			t.Errorf("%+v", d.Reconciliation)
@@ -123,7 +123,7 @@ func TestAnotherSpenderIsTold(t *testing.T) {
 func TestTheFigureCannotBeRead(t *testing.T) {
 	var said atomic.Value
 	said.Store("not authorized for that account")
-	shareAccount(t, workersai.Options{GraphQLFails: func(time.Time) string { return said.Load().(string) }}, func(t *testing.T, s *shared) {
+	shareAccount(t, time.Hour, workersai.Options{GraphQLFails: func(time.Time) string { return said.Load().(string) }}, func(t *testing.T, s *shared) {
 		lines := func(n int, last string) {
 			t.Helper()
 			all := strings.Split(strings.TrimSuffix(s.log.String(), "\n"), "\n")
@@ -159,7 +159,7 @@ func TestTheFigureCannotBeRead(t *testing.T) {
 // Nothing is read at the beginning of a day, nor while it is another process'
 // turn. That does not mean that the figure could be read.
 func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
-	shareAccount(t, workersai.Options{GraphQLFails: func(time.Time) string { return "not authorized for that account" }}, func(t *testing.T, s *shared) {
+	shareAccount(t, 23*time.Hour, workersai.Options{GraphQLFails: func(time.Time) string { return "not authorized for that account" }}, func(t *testing.T, s *shared) {
 		failed := func(when string) {
 			t.Helper()
 			if text := s.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "grant Account Analytics: Read") {
@@ -169,9 +169,9 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 				t.Errorf("%s: no failure", when)
 			}
 		}
-		pass(23*time.Hour + 4*time.Minute + 30*time.Second)
+		pass(time.Hour + 4*time.Minute + 30*time.Second)
 		failed("just after midnight")
-		pass(26 * time.Hour)
+		pass(3 * time.Hour)
 		failed("the next day")
 
 		other, err := quota.New(t.Context(), quota.Options{Store: s.word.store, Limit: 10_000 * quota.OneNeuron})
