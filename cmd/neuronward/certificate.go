@@ -111,9 +111,9 @@ func (l *loader) readCertificate() {
 
 // read reads both files; the errors are in their order.
 func (c *certificate) read() (pair pemPair, warnings []string, errs [2]error) {
-	cert, certMode, err := readSmall(c.certPath, "the certificate and its chain")
+	cert, certMode, err := readSmall(c.certPath, "the certificate and its chain", c.regular)
 	errs[0] = err
-	key, keyMode, err := readSmall(c.keyPath, "the key")
+	key, keyMode, err := readSmall(c.keyPath, "the key", c.regular)
 	if errs[1] = err; err == nil {
 		warnings = c.loose.look(c.keyPath, keyMode)
 	}

@@ -10,12 +10,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,6 +229,19 @@ func TestCertificateFilesThatAreGone(t *testing.T) {
 		}
 		r.want(1, true)
 		r.logged("no such file", 1)
+		r.put(first)
+		r.want(1, false)
+		r.logged("usable again", 1)
+	})
+}
+
+func TestCertificateFileThatBecomesAPipe(t *testing.T) {
+	watchPair(t, func(r *renewal, first pemPair) {
+		if err := errors.Join(os.Remove(r.key), syscall.Mkfifo(r.key, 0o600)); err != nil {
+			r.t.Fatal(err)
+		}
+		r.want(1, true)
+		r.logged("is a pipe or a device now", 1)
 		r.put(first)
 		r.want(1, false)
 		r.logged("usable again", 1)

@@ -25,7 +25,7 @@ func (s *priceSource) UnmarshalText(text []byte) error {
 	if s.text == pricesLive || s.text == pricesEmbedded {
 		return nil
 	}
-	data, _, err := readSmall(s.text, "a price table")
+	data, _, err := readSmall(s.text, "a price table", false)
 	if err != nil {
 		return fmt.Errorf("%w; write live, embedded, or the path of a price table", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -101,7 +102,7 @@ type secretChange struct {
 // read looks at the file. An error leaves the last good value.
 func (f *secretFile) read() (secretChange, error) {
 	var change secretChange
-	text, mode, err := readSmall(f.path, "the token")
+	text, mode, err := readSmall(f.path, "the token", f.regular)
 	if err != nil {
 		return change, err
 	}
@@ -133,9 +134,14 @@ func (l *loose) look(path string, mode fs.FileMode) (warnings []string) {
 }
 
 // readSmall returns what the file at path holds, which should be content alone, and its mode. The whole file is read each
-// time: it is small, and times and sizes do not show every change.
-func readSmall(path, content string) ([]byte, fs.FileMode, error) {
-	file, err := os.Open(path)
+// time: it is small, and times and sizes do not show every change. A file that was regular must be so still: whoever opens a
+// pipe waits for a writer.
+func readSmall(path, content string, regular bool) ([]byte, fs.FileMode, error) {
+	flags := os.O_RDONLY
+	if regular {
+		flags |= syscall.O_NONBLOCK
+	}
+	file, err := os.OpenFile(path, flags, 0)
 	if err != nil {
 		return nil, 0, unreadable(err)
 	}
@@ -144,10 +150,14 @@ func readSmall(path, content string) ([]byte, fs.FileMode, error) {
 	if err != nil {
 		return nil, 0, unreadable(err)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	switch {
 	case info.IsDir():
 		return nil, 0, fmt.Errorf("%s is a directory; name the file in it", path)
+	case regular && !info.Mode().IsRegular():
+		return nil, 0, fmt.Errorf("%s is a pipe or a device now, which can be read at the start only; put a file in its place", path)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	switch {
 	case err != nil:
 		return nil, 0, unreadable(err)
 	case len(text) > maxSecret:

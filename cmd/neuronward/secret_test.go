@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +101,20 @@ func TestSecretFileKeepsLastGoodValue(t *testing.T) {
 		r.want("fake-token-one")
 		r.logged("holds a space", 1)
 		r.logged("the last good value stays in use", 3)
+		r.put("fake-token-two", 0o600)
+		r.want("fake-token-two")
+		r.logged("usable again", 1)
+	})
+}
+
+// Nobody writes to the pipe, which must not keep the watcher waiting.
+func TestSecretFileThatBecomesAPipe(t *testing.T) {
+	watchFile(t, "fake-token-one", func(r *rotation) {
+		if err := errors.Join(os.Remove(r.path), syscall.Mkfifo(r.path, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		r.want("fake-token-one")
+		r.logged("is a pipe or a device now", 1)
 		r.put("fake-token-two", 0o600)
 		r.want("fake-token-two")
 		r.logged("usable again", 1)

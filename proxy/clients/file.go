@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -72,7 +73,11 @@ func (f *File) String() string {
 // read returns the whole of the file: it is small, and times and sizes do not
 // show every change.
 func (f *File) read() ([]byte, error) {
-	file, err := os.Open(f.path)
+	flags := os.O_RDONLY
+	if f.regular { // whoever opens a pipe waits for a writer
+		flags |= syscall.O_NONBLOCK
+	}
+	file, err := os.OpenFile(f.path, flags, 0)
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -83,6 +88,9 @@ func (f *File) read() ([]byte, error) {
 	}
 	if info.IsDir() {
 		return nil, errors.New(f.path + " is a directory; name the file in it")
+	}
+	if f.regular && !info.Mode().IsRegular() {
+		return nil, errors.New(f.path + " is a pipe or a device now, which can be read at the start only; put a file in its place")
 	}
 	f.regular = info.Mode().IsRegular()
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))

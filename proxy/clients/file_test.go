@@ -228,6 +228,18 @@ func TestASymlinkSwapIsFollowed(t *testing.T) {
 	})
 }
 
+// Nobody writes to the pipe, which must not keep the watcher waiting.
+func TestAFileThatBecomesAPipe(t *testing.T) {
+	follow(t, both, func(f *followed) {
+		f.must(os.Remove(f.path))
+		f.must(syscall.Mkfifo(f.path, 0o600))
+		f.want("ab", false)
+		f.logged("is a pipe or a device now", 1)
+		f.put(onlyA)
+		f.want("a", true)
+	})
+}
+
 // 200 changes, good and bad ones, while many look keys up: who is in every good file is never unknown.
 func TestNoLookupFailsForAReload(t *testing.T) {
 	follow(t, both, func(f *followed) {
