@@ -19,7 +19,9 @@ SOAK_SEEDS ?= 1000
 
 TOOL := go tool -modfile=.ci/tools/go.mod
 
-.PHONY: help demo build test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
+CONTAINER ?= docker
+
+.PHONY: help demo build image test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +31,10 @@ demo: ## run the proxy in front of a simulated Workers AI: no account needed
 
 build: ## build bin/neuronward with its version and commit
 	@bash .ci/build
+
+image: ## build the container image neuronward, with docker, or with CONTAINER=podman
+	$(CONTAINER) build -f deploy/Dockerfile -t neuronward \
+		--build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg COMMIT="$$(git rev-parse HEAD)" .
 
 test: ## everything that decides whether main is green: build, lint, tests, fuzz seeds, README
 	@bash .ci/test

@@ -8,8 +8,9 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes it.
-var version string
+// version and commit are set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes them. The commit is set only
+// where there is no .git to read it from, as where the image is built.
+var version, commit string
 
 const versionHelp = `Prints the version, the commit that it was built from, and the version of Go.
 
@@ -29,7 +30,7 @@ type build struct {
 
 // thisBuild reads what the linker and the Go command wrote into the binary.
 func thisBuild() build {
-	b := build{Version: version, Commit: "unknown", Go: runtime.Version()}
+	b := build{Version: version, Commit: commit, Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
@@ -48,6 +49,9 @@ func thisBuild() build {
 		case s.Key == "vcs.modified" && s.Value == "true":
 			dirty = "-dirty"
 		}
+	}
+	if b.Commit == "" {
+		b.Commit = "unknown"
 	}
 	b.Commit += dirty
 	return b

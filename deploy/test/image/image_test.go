@@ -1,0 +1,235 @@
+package imagetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nobody is the user and the group that the image runs as.
+const nobody = 65532
+
+func TestImage(t *testing.T) {
+	s := newStorage(t)
+	s.build(t)
+	t.Run("holds a static binary, certificates and a directory of its user", func(t *testing.T) { testFiles(t, s) })
+	t.Run("declares user, volume, health and what it was made from", func(t *testing.T) { testDeclared(t, s) })
+	t.Run("tells its version and commit", func(t *testing.T) {
+		if out, _ := s.run(t, nil, "version"); !strings.Contains(out, "neuronward v1.2.3-test\ncommit "+commit+"\n") {
+			t.Errorf("version says %q", out)
+		}
+	})
+	t.Run("refuses a token that every neighbour could spend", func(t *testing.T) {
+		out, status := s.run(t, []string{"CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef", "CLOUDFLARE_API_TOKEN=secret"})
+		if status != 2 || !strings.Contains(out, "NEURONWARD_ALLOW_ANONYMOUS") || strings.Contains(out, "secret") {
+			t.Errorf("exit status %d: %s", status, out)
+		}
+	})
+	t.Run("healthcheck says what is wrong by its exit status", func(t *testing.T) {
+		for want, environ := range map[int]string{1: "NEURONWARD_ADMIN_LISTEN=" + freeAddress(t), 2: "NEURONWARD_ADMIN_LISTEN=nowhere"} {
+			if out, status := s.run(t, []string{environ}, "healthcheck"); status != want {
+				t.Errorf("%s: exit status %d, want %d: %s", environ, status, want, out)
+			}
+		}
+	})
+	t.Run("answers", func(t *testing.T) { testAnswers(t, s) })
+}
+
+func testFiles(t *testing.T, s *storage) {
+	container := s.podman(t, "create", "--pull", "never", image)
+	path := filepath.Join(t.TempDir(), "files.tar")
+	s.podman(t, "export", "--output", path, container)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+
+	var all []string
+	for archive := tar.NewReader(file); ; {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch h.Name {
+		case "neuronward":
+			static(t, archive)
+		case "var/lib/neuronward/":
+			if h.Uid != nobody || h.Gid != nobody {
+				t.Errorf("/var/lib/neuronward belongs to %d:%d, want %d", h.Uid, h.Gid, nobody)
+			}
+		}
+		// The runtime adds empty directories and files to mount things on.
+		if h.Typeflag == tar.TypeReg && h.Size > 0 || strings.HasPrefix(h.Name, "var/lib/neuronward/") {
+			all = append(all, h.Name)
+		}
+	}
+	slices.Sort(all)
+	if want := []string{"etc/ssl/certs/ca-certificates.crt", "neuronward", "var/lib/neuronward/"}; !slices.Equal(all, want) {
+		t.Errorf("the image holds %q, want %q", all, want)
+	}
+}
+
+// static reports a binary that needs more than a kernel.
+func static(t *testing.T, r io.Reader) {
+	t.Helper()
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := elf.NewFile(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range binary.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the binary wants a dynamic linker, which the image does not have")
+		}
+	}
+}
+
+func testDeclared(t *testing.T, s *storage) {
+	var declared []struct {
+		Config struct {
+			User       string
+			Env        []string
+			Entrypoint []string
+			Cmd        []string
+			Volumes    map[string]struct{}
+			Labels     map[string]string
+		}
+		Healthcheck struct{ Test []string }
+	}
+	if err := json.Unmarshal([]byte(s.podman(t, "image", "inspect", image)), &declared); err != nil {
+		t.Fatal(err)
+	}
+	c := declared[0].Config
+	if c.User != fmt.Sprintf("%d:%[1]d", nobody) {
+		t.Errorf("the user is %q", c.User)
+	}
+	if _, ok := c.Volumes["/var/lib/neuronward"]; !ok || len(c.Volumes) != 1 {
+		t.Errorf("the volumes are %v", c.Volumes)
+	}
+	for _, want := range []string{"NEURONWARD_LISTEN=:3036", "NEURONWARD_ADMIN_LISTEN=:3037", "XDG_STATE_HOME=/var/lib"} {
+		if !slices.Contains(c.Env, want) {
+			t.Errorf("%s is not in %q", want, c.Env)
+		}
+	}
+	if !slices.Equal(c.Entrypoint, []string{"/neuronward"}) || len(c.Cmd) != 0 {
+		t.Errorf("it runs %q %q", c.Entrypoint, c.Cmd)
+	}
+	if want := []string{"CMD", "/neuronward", "healthcheck"}; !slices.Equal(declared[0].Healthcheck.Test, want) {
+		t.Errorf("its health is asked by %q", declared[0].Healthcheck.Test)
+	}
+	for label, want := range map[string]string{"version": version, "revision": commit, "licenses": "Apache-2.0"} {
+		if got := c.Labels["org.opencontainers.image."+label]; got != want {
+			t.Errorf("label %s is %q, want %q", label, got, want)
+		}
+	}
+}
+
+func testAnswers(t *testing.T, s *storage) {
+	_, app, _ := net.SplitHostPort(freeAddress(t))
+	_, admin, _ := net.SplitHostPort(freeAddress(t))
+	container := s.start(t, []string{"NEURONWARD_LISTEN=:" + app, "NEURONWARD_ADMIN_LISTEN=:" + admin, "NEURONWARD_STORE=file:/var/lib/neuronward/demo"}, "demo")
+	until(t, "it is ready", func() bool {
+		status, _ := call(t, http.MethodGet, "http://127.0.0.1:"+admin+"/readyz", "")
+		return status == http.StatusOK
+	})
+
+	if top := strings.Fields(s.podman(t, "top", container, "user", "capeff", "capbnd")); len(top) < 3 || !slices.Equal(top[len(top)-3:], []string{strconv.Itoa(nobody), "none", "none"}) {
+		t.Errorf("the process has more privileges than it needs: %q", top)
+	}
+
+	// By a name, as from another container.
+	body := `{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", "messages": [{"role": "user", "content": "Hello"}]}`
+	status, answer := call(t, http.MethodPost, "http://127.0.0.1:"+app+"/v1/chat/completions", body)
+	if status != http.StatusOK || !strings.Contains(answer, `"role":"assistant"`) {
+		t.Errorf("a chat: %d %s", status, answer)
+	}
+	s.podman(t, "exec", container, "/neuronward", "healthcheck")
+	if out := s.podman(t, "exec", container, "/neuronward", "usage", "--json"); !strings.Contains(out, "@cf/meta/llama-3.1-8b-instruct-fp8") {
+		t.Errorf("usage does not know of the call: %s", out)
+	}
+
+	s.podman(t, "stop", "--time", "40", container)
+	if status := s.podman(t, "inspect", "--format", "{{.State.ExitCode}}", container); status != "0" {
+		t.Errorf("told to stop, it ended with exit status %s", status)
+	}
+}
+
+// call returns status 0 when nobody answers.
+func call(t *testing.T, method, url, body string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "demo"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
+}
+
+// until waits until ok says so, however much else the machine has to do.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("it took longer than a minute until %s", what)
+		}
+	}
+}
+
+// freeAddress is one on loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// output runs a command and returns what it printed, without the newline at the end, and its exit status.
+func output(t *testing.T, cmd *exec.Cmd) (string, int) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatalf("%s: %v; .ci/install installs it", cmd.Path, err)
+	}
+	said := strings.TrimSpace(out.String())
+	if status := cmd.ProcessState.ExitCode(); status != 0 {
+		return strings.TrimSpace(said + "\n" + complaints.String()), cmp.Or(status, -1)
+	}
+	return said, 0
+}
