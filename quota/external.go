@@ -31,6 +31,11 @@ var ErrEarly = errors.New("quota: the day is too young to be reconciled")
 // that was read before, which a bill cannot be: it lacks something.
 var ErrFell = errors.New("quota: the account's own figure is lower than it was")
 
+// fellFor is how long a lower figure must last until it is believed: that it was
+// higher must have been wrong then, and would else keep calls from neurons that
+// nobody has spent until the reset.
+const fellFor = time.Hour
+
 // falls is how much lower a figure may be for no reason but that fractions were
 // added up in another order.
 const falls = OneNeuron / 100
@@ -58,6 +63,29 @@ type reading struct {
 	at    time.Time // until when it was counted that was read last, on whatever day
 	leads time.Time // until when this holder is the one that reads it
 	heard time.Time // when the store last answered
+	low   low
+}
+
+// low is the last of the figures that were lower than one before them.
+type low struct {
+	day    Day
+	since  time.Time // until when the first of them counted; zero: there is none
+	billed Neurons
+}
+
+// believed takes another lower figure and reports whether they have lasted long
+// enough to be right: they do not fall themselves, and the last of them lacks
+// nothing of what all holders had settled.
+func (f *low) believed(day Day, until time.Time, billed, settled Neurons) bool {
+	if f.since.IsZero() || f.day != day || billed < f.billed-falls {
+		*f = low{day: day, since: until}
+	}
+	f.billed = billed
+	if until.Sub(f.since) < fellFor || billed < settled {
+		return false
+	}
+	*f = low{}
+	return true
 }
 
 // saw notes how the account's pot stood at now, by the store's answer s. failed
@@ -154,7 +182,8 @@ type Figure func(ctx context.Context, day Day, until time.Time) (Neurons, error)
 //
 // Of the holders of a store one reads, who has a lease of every; for others, and
 // for the reading one, ours says whether it was this one. A reading that fails
-// leaves things as they were, and so does a figure that fell. Reconcile never keeps calls waiting.
+// leaves things as they were, and so does a figure that fell, unless it stays
+// low for an hour. Reconcile never keeps calls waiting.
 func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure) (ours bool, err error) {
 	if ours, err = l.lead(ctx, every); !ours || err != nil {
 		return false, err
@@ -180,10 +209,14 @@ func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure
 		return true, nil
 	}
 	if last := l.account.external; !until.Before(last.At) {
-		if billed < last.Billed-falls {
+		least, _ := l.figure.ages.settled(until)
+		switch {
+		case billed >= last.Billed-falls:
+			l.figure.low = low{}
+			billed = max(billed, last.Billed)
+		case !l.figure.low.believed(day, until, billed, least):
 			return true, fmt.Errorf("%w: %v, after %v", ErrFell, billed, last.Billed)
 		}
-		billed = max(billed, last.Billed)
 	}
 	if l.failure == nil && l.joined && l.figure.ages.day == day && l.figure.ages.doubt.IsZero() {
 		now = l.clock.now()
@@ -225,8 +258,9 @@ func (l *Ledger) compare(now, until time.Time, billed Neurons) External {
 	e := External{At: until, Billed: billed, Spent: l.account.external.Spent}
 	e.Spent = min(e.Spent, max(billed-least, 0))
 	e.Spent = max(e.Spent, billed-most-everLost)
-	// What is lost may have been spent where the figure has more than is accounted for.
-	e.Released = max(stillLost-max(billed-least-e.Spent, 0), 0)
+	// What is lost may have been spent where the figure has more than is accounted for, and may be lacking where it lacks some of
+	// what was settled.
+	e.Released = max(stillLost-max(billed-least-e.Spent, least-billed, 0), 0)
 	return e
 }
 
@@ -240,8 +274,11 @@ func (l *Ledger) takeExternal(e External, now time.Time) {
 		l.spending.add(now, e.Spent-p.external.Spent)
 	}
 	p.external, l.figure.at = e, e.At
-	if p.limit > 0 && p.gone() >= p.limit {
+	switch {
+	case p.limit > 0 && p.gone() >= p.limit:
 		l.foundSpent(now)
+	case !p.finished():
+		l.spent = time.Time{} // the figure was wrong
 	}
 }
 

@@ -116,6 +116,83 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 	}
 }
 
+// One figure that was far too high must not cost the rest of the day: lower ones
+// that last for an hour are believed, unless they lack some of what was settled.
+func TestAFigureThatWasTooHighEnds(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		reads func(minute int) quota.Neurons // after the one that is too high
+		after time.Duration                  // until it is believed; 0: never
+	}{
+		{"it stays lower", func(int) quota.Neurons { return 500 * n }, time.Hour},
+		{"it grows", func(minute int) quota.Neurons { return 500*n + quota.Neurons(minute)*n }, time.Hour},
+		{"it falls once more", func(minute int) quota.Neurons {
+			if minute < 30 {
+				return 700 * n
+			}
+			return 500 * n
+		}, 90 * time.Minute},
+		{"it lacks what was settled", func(int) quota.Neurons { return 300 * n }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				time.Sleep(12 * time.Hour)
+				l := open(t, quota.Options{Limit: 10_000 * n})
+				spend(t, l, 400*n)
+				time.Sleep(time.Hour)
+				read := func(figure quota.Neurons) error {
+					_, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
+					time.Sleep(2 * quota.Heartbeat)
+					return err
+				}
+				if err := read(20_000 * n); err != nil || l.Snapshot().ExhaustedAt.IsZero() {
+					t.Fatal(err, l.Snapshot())
+				}
+				began := time.Now().Add(every - 2*quota.Heartbeat)
+				for time.Since(began) < 3*time.Hour {
+					time.Sleep(every - 2*quota.Heartbeat)
+					passed := time.Since(began)
+					err := read(c.reads(int(passed.Minutes())))
+					s := l.Snapshot()
+					if believed := err == nil; believed != (c.after > 0 && passed >= c.after) || !believed && (!errors.Is(err, quota.ErrFell) || s.Account.External != 19_600*n) {
+						t.Fatalf("after %v: %v, %+v", passed, err, s.Account)
+					}
+				}
+				s := l.Snapshot()
+				if want := c.reads(180) - 400*n; c.after > 0 && (s.Account.External < want-5*n || s.Account.External > want || !s.ExhaustedAt.IsZero()) {
+					t.Errorf("in the end %v external, want %v, spent at %v", s.Account.External, want, s.ExhaustedAt)
+				}
+				if c.after > 0 {
+					spend(t, l, 9_000*n)
+				}
+			})
+		})
+	}
+}
+
+// What is lost is not released by a figure that lacks some of what was settled,
+// such as one that is late.
+func TestALateFigureReleasesNothing(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		time.Sleep(12 * time.Hour)
+		store := quota.NewMemory(nil)
+		dead := quota.Report{Day: quota.DayOf(time.Now()), Holder: "dead", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 1_000 * n, Min: 40 * n, Want: 40 * n}}}
+		if _, err := store.Exchange(t.Context(), dead); err != nil {
+			t.Fatal(err)
+		}
+		l := open(t, quota.Options{Store: store, Limit: 1_000 * n})
+		spend(t, l, 100*n)
+		time.Sleep(40*time.Minute + 10*time.Second)
+		for _, c := range []struct{ figure, lost quota.Neurons }{{0, 40 * n}, {30 * n, 40 * n}, {90 * n, 10 * n}, {100 * n, 0}} {
+			_, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return c.figure, nil })
+			time.Sleep(every)
+			if s := l.Snapshot().Account; err != nil || s.Lost != c.lost || s.External != 0 {
+				t.Errorf("%v billed: %+v, %v; want %v lost", c.figure, s, err, c.lost)
+			}
+		}
+	})
+}
+
 // What a holder spends from memory while it alone is cut off is external to the
 // others, and for some minutes after its return both spent and external: too
 // much, never too little.
