@@ -234,6 +234,7 @@ func TestCheckLooksAround(t *testing.T) {
 		{"a place where no file can be", "NEURONWARD_STORE=file:DIR/damaged/neurons", "  failure  store         filestore: DIR/damaged/neurons cannot be made: DIR/damaged is a file, not a directory: move it away, or name a file elsewhere; mend it, or name another store\n", exitFailed},
 		{"a directory that cannot be written", "NEURONWARD_STORE=file:/proc/neuronward/neurons", "; name a path in NEURONWARD_STORE that this user can write, or memory:\n", exitFailed},
 		{"a damaged file", "NEURONWARD_STORE=file:DIR/damaged", "  failure  store         filestore: DIR/damaged: ", exitFailed},
+		{"Redis is down", "NEURONWARD_STORE=redis://127.0.0.1:1/0", "  failure  store         redis://127.0.0.1:1/0 does not answer: redisstore: dial tcp 127.0.0.1:1: connect: connection refused; start the server, or mend the way to it; until then calls meet NEURONWARD_ON_STORE_FAILURE\n", exitFailed},
 		{"nothing is counted", "NEURONWARD_QUOTA_MODE=off", "  ok       store         none: nothing is counted with NEURONWARD_QUOTA_MODE=off\n", exitDone},
 		{"a port that is taken", "NEURONWARD_LISTEN=" + taken, "  failure  listen        another program listens on " + taken + "; stop it, or set NEURONWARD_LISTEN to another address\n", exitFailed},
 		{"a port that another proxy has", "NEURONWARD_LISTEN=" + ours, "  warning  listen        a neuronward listens on " + ours + running, exitDone},
