@@ -113,7 +113,7 @@ func (p *process) kill() {
 	p.cmd.Wait() //nolint:errcheck // that it was killed
 	if p.t.Failed() {
 		tail := p.output.Bytes()
-		if most := 8 << 10; len(tail) > most {
+		if most := 2 << 10; len(tail) > most {
 			tail = tail[len(tail)-most:]
 		}
 		p.t.Logf("the end of what %s said:\n%s", p.name, tail)

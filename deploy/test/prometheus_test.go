@@ -94,6 +94,29 @@ func (p *prometheus) queryRange(expr string, from time.Time, step time.Duration)
 	return data.Result, err
 }
 
+// exemplars reports whether a series has exemplars with request ids.
+func (p *prometheus) exemplars(t *testing.T, series string) bool {
+	t.Helper()
+	var found []struct {
+		Exemplars []struct{ Labels map[string]string }
+	}
+	now := time.Now()
+	err := p.ask("query_exemplars", url.Values{
+		"query": {series}, "start": {now.Add(-time.Hour).UTC().Format(time.RFC3339)}, "end": {now.UTC().Format(time.RFC3339)},
+	}, &found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		for _, e := range f.Exemplars {
+			if e.Labels["request_id"] != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // ask reads the data of an answer of the HTTP API into data.
 func (p *prometheus) ask(path string, q url.Values, data any) error {
 	resp, err := http.PostForm(p.url+"/api/v1/"+path, q)

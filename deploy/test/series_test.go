@@ -3,6 +3,7 @@ package deploytest
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // catalogue is every series that the code can have, by name, with its labels and the values of them that are known.
@@ -28,21 +30,25 @@ func seriesOfTheCode(t *testing.T) catalogue {
 	m.WatchCertificate(func() metrics.Certificate { return metrics.Certificate{} })
 	for _, stream := range []bool{false, true} {
 		m.Began()
-		m.Ended(&metrics.Call{Result: metrics.ResultClientGone, Stream: stream, FirstByte: 1})
+		m.Ended(&metrics.Call{Result: metrics.ResultOK, Stream: stream, FirstByte: 1})
 	}
+	m.Began()
+	m.Ended(&metrics.Call{Result: metrics.ResultClientGone})
 	for _, e := range normalize.Catalog() {
 		m.Began()
 		m.Ended(&metrics.Call{Result: e.Slug})
 	}
 	m.Unclassified(501)
-	m.Spent("", "", "", 1)
+	for _, b := range []quota.Basis{quota.Reported, quota.Priced, quota.Estimated} {
+		m.Spent("", "", b.String(), 1)
+	}
 	m.Tokens("", "", 1)
 	m.EstimateRatio("", 1)
 	families, err := m.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(catalogue)
+	all := catalogue{"up": {}} // which Prometheus makes
 	for _, family := range families {
 		name := family.GetName()
 		names := []string{name}
@@ -55,10 +61,13 @@ func seriesOfTheCode(t *testing.T) catalogue {
 				for _, l := range metric.GetLabel() {
 					labels[l.GetName()] = l.GetValue()
 				}
-				if strings.HasSuffix(name, "_bucket") {
-					labels["le"] = "+Inf"
-				}
 				all.add(name, labels)
+				for _, b := range metric.GetHistogram().GetBucket() {
+					if strings.HasSuffix(name, "_bucket") {
+						labels["le"] = strconv.FormatFloat(b.GetUpperBound(), 'g', -1, 64)
+						all.add(name, labels)
+					}
+				}
 			}
 		}
 	}
