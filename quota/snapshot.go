@@ -20,6 +20,7 @@ type Snapshot struct {
 	RetryAt       time.Time // of the next probe; zero: none is planned
 	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
+	Rate          float64   // neurons a second that are spent at present, by whomever
 	FigureAt      time.Time // until when the account's own figure was counted that was last read, on whatever day; zero: it was not
 	Holders       int
 	InFlight      int // reservations that are not settled
@@ -52,7 +53,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		At: now, Hours: l.hours.Hours, ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figure.at,
+		Rate: l.spending.rate(now), InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figure.at,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {

@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"strconv"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -20,6 +21,8 @@ type admin struct {
 	unready   func() string // why calls would be refused, "" when they would not
 	status    func(context.Context) statusPage
 	history   func(ctx context.Context, days int) (history, error)
+	page      func(context.Context) *page.State // for people
+	tries     *tries                            // the demo's buttons; nil: there are none
 	redactor  *redactor
 	pprof     bool
 	checkHost bool // the listener is on loopback: a web page must not reach it by a name of its own
@@ -29,6 +32,12 @@ type admin struct {
 func (a admin) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.index)
+	mux.HandleFunc("GET /page/", page.ServeFile)
+	mux.HandleFunc("GET /errors", a.errors)
+	mux.HandleFunc("GET /errors/{topic}", a.errors)
+	if a.tries != nil {
+		mux.Handle("POST /demo/try", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.try)))
+	}
 	mux.Handle("GET /metrics", a.metrics)
 	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /readyz", a.ready)
@@ -120,20 +129,6 @@ func (a admin) text(w http.ResponseWriter, status int, body string) {
 	out := a.redactor.Writer(w)
 	fmt.Fprintln(out, body)
 	out.Flush() //nolint:errcheck // nobody is left to tell
-}
-
-func (a admin) index(w http.ResponseWriter, _ *http.Request) {
-	list := `neuronward, admin listener
-
-/metrics   series for Prometheus
-/livez     200 while the process lives
-/readyz    200 while it takes calls, 503 while it ends or has no store
-/status    the day's neurons, by model and client, as JSON
-/status/history?days=7   what the last days cost`
-	if a.pprof {
-		list += "\n/debug/pprof/   Go profiles"
-	}
-	text(w, http.StatusOK, list)
 }
 
 const plainText = "text/plain; charset=utf-8"

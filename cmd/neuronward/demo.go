@@ -135,6 +135,11 @@ the day has.
 	}
 	if at.admin != "" {
 		metrics = fmt.Sprintf(`
+What happens, to look at in a browser; it has buttons for these calls and for
+each failure:
+
+  http://%[1]s/
+
 The counters:
 
   curl -s http://%[1]s/metrics \

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"html/template"
 	"io"
 	"net/url"
 	"slices"
@@ -51,7 +52,7 @@ func (r *redactor) load() [][]byte {
 	return nil
 }
 
-// forms lists the ways in which secret may be written: as it is, escaped for URLs, JSON and Go, and in base64 at each of
+// forms lists the ways in which secret may be written: as it is, escaped for URLs, JSON, HTML and Go, and in base64 at each of
 // the three alignments that it can have inside a longer text.
 func forms(secret string) []string {
 	all := []string{secret}
@@ -72,6 +73,8 @@ func forms(secret string) []string {
 		all,
 		url.QueryEscape(secret),
 		url.PathEscape(secret),
+		template.HTMLEscapeString(secret),
+		strings.ReplaceAll(template.HTMLEscapeString(secret), "+", "&#43;"), // as html/template has it
 		strings.Trim(string(quoted), `"`),
 		strings.Trim(strings.TrimSpace(plain.String()), `"`),
 		strings.Trim(strconv.Quote(secret), `"`),

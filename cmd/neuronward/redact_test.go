@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"html/template"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -20,11 +21,16 @@ func TestRedactorFindsEveryForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var inHTML strings.Builder
+	if err := template.Must(template.New("").Parse("{{.}}")).Execute(&inHTML, oddToken); err != nil {
+		t.Fatal(err)
+	}
 	encoded := map[string]string{
 		"as it is":       oddToken,
 		"URL query":      url.QueryEscape(oddToken),
 		"URL path":       url.PathEscape(oddToken),
 		"JSON":           string(quoted),
+		"HTML":           inHTML.String(),
 		"Go":             strconv.Quote(oddToken),
 		"base64":         base64.StdEncoding.EncodeToString([]byte(oddToken)),
 		"base64, URL":    base64.URLEncoding.EncodeToString([]byte(oddToken)),

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -113,6 +114,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 
 	table := newPrices(c, n.estimator, settings.Token, p.KnowModels, log)
 	go table.watch(watching)
+	go n.sample(watching, m.Minutes())
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
@@ -135,7 +137,11 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	}
 	s.app.BaseContext = p.BaseContext
 	if ln.admin != nil {
-		s.admin = newHTTPServer(in.admin(l, n, p, m, table).handler(), log)
+		a := in.admin(l, n, p, m, table)
+		if settings.Simulate {
+			a.tries = newTries(c.scheme() + "://" + callable(ln.endpoints().app))
+		}
+		s.admin = newHTTPServer(a.handler(), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
@@ -160,7 +166,7 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 // admin is what the admin listener of a running proxy answers.
 func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices) admin {
 	c, b := &l.config, thisBuild()
-	return admin{
+	a := admin{
 		metrics: m.Handler(),
 		unready: func() string {
 			if p.Draining() {
@@ -175,6 +181,11 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
 	}
+	a.page = func(ctx context.Context) *page.State {
+		status := a.status(ctx)
+		return n.forPeople(&status, m.Minutes(), a.unready())
+	}
+	return a
 }
 
 // proxyConfig turns the environment's words into the proxy's.

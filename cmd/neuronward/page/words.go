@@ -1,0 +1,111 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// amount is a number of neurons for people: whole from 100 on, thousands set
+// apart.
+func amount(n float64) string {
+	switch abs := math.Abs(n); {
+	case abs == 0:
+		return "0"
+	case abs < 0.01:
+		return "under 0.01"
+	case abs < 100:
+		return strings.TrimSuffix(strconv.FormatFloat(n, 'f', 2, 64), ".00")
+	}
+	return grouped(int64(math.Round(n)))
+}
+
+// about is a number that nobody knows exactly: two digits of it.
+func about(n float64) string {
+	if n < 100 {
+		return amount(math.Round(n))
+	}
+	step := math.Pow(10, math.Floor(math.Log10(n))-1)
+	return amount(math.Round(n/step) * step)
+}
+
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural is n of what one is called.
+func plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(int64(n)) + " " + many
+}
+
+// span is a while for people: 2 h 20 min, 4 min, 30 s.
+func span(d time.Duration) string {
+	d = max(d, 0)
+	switch minutes := int(d.Round(time.Minute) / time.Minute); {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s", int(math.Round(d.Seconds())))
+	case minutes < 60:
+		return fmt.Sprintf("%d min", minutes)
+	case minutes%60 == 0:
+		return fmt.Sprintf("%d h", minutes/60)
+	default:
+		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
+	}
+}
+
+// lasted is how long a call took, in two or three digits: 870 ms, 1.24 s, 2.5 min.
+func lasted(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "–"
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f min", d.Minutes())
+}
+
+// clock is a moment as hours and minutes in UTC; the script adds the reader's own
+// time.
+func clock(t time.Time) template.HTML { return moment(t, "15:04 UTC") }
+
+// second is clock with seconds.
+func second(t time.Time) template.HTML { return moment(t, "15:04:05 UTC") }
+
+// bare is second for a column that says that it is UTC.
+func bare(t time.Time) template.HTML { return moment(t, "15:04:05") }
+
+func moment(t time.Time, layout string) template.HTML {
+	t = t.UTC()
+	//nolint:gosec // digits and colons
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + `</time>`)
+}
+
+// sentence joins words, which are escaped, and what is HTML already.
+func sentence(parts ...any) template.HTML {
+	var b strings.Builder
+	for _, p := range parts {
+		switch p := p.(type) {
+		case template.HTML:
+			b.WriteString(string(p))
+		case string:
+			b.WriteString(template.HTMLEscapeString(p))
+		}
+	}
+	return template.HTML(b.String()) //nolint:gosec // escaped above
+}
