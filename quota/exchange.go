@@ -289,8 +289,27 @@ func (l *Ledger) leave(ctx context.Context) error {
 	l.mu.Unlock()
 	var errs []error
 	for _, r := range reports {
-		_, err := l.send(ctx, r)
-		errs = append(errs, err)
+		errs = append(errs, l.sendLast(ctx, r))
 	}
 	return errors.Join(errs...)
+}
+
+// sendLast is send, repeated until the store has heard it or ctx ends: a store
+// that was away for a moment would never be told, and what is held here be lost.
+func (l *Ledger) sendLast(ctx context.Context, r Report) error {
+	var failure error
+	for {
+		_, err := l.send(ctx, r)
+		if err == nil {
+			return nil
+		}
+		if failure == nil || ctx.Err() == nil { // not that time is over, but why it took so long
+			failure = err
+		}
+		select {
+		case <-time.After(Heartbeat / 5):
+		case <-ctx.Done():
+			return failure
+		}
+	}
 }

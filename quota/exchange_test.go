@@ -278,3 +278,27 @@ func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
 		x.Release()
 	})
 }
+
+// A store that is away when a ledger ends is told when it is back, as long as
+// Close may take: what was held is others' again.
+func TestTheLastReportIsRepeated(t *testing.T) {
+	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
+		take(t, l, quota.Call{Estimate: 10 * n}).Settle(settle(4 * n))
+		s.set(func(s *spy) { s.fail = errDown })
+		time.AfterFunc(3*time.Second, func() { s.set(func(s *spy) { s.fail = nil }) })
+		began := time.Now()
+		if err := l.Close(t.Context()); err != nil || time.Since(began) > 3*time.Second+quota.Heartbeat {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if a := open(t, quota.Options{Store: s.Store, Limit: 100 * n}).Snapshot().Account; a.Used != 4*n || a.Lost != 0 {
+			t.Errorf("%+v", a)
+		}
+	})
+	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
+		s.set(func(s *spy) { s.fail = errDown })
+		began := time.Now()
+		if err := l.Close(t.Context()); !errors.Is(err, errDown) || time.Since(began) > 4*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
