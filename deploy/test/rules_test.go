@@ -14,8 +14,10 @@ import (
 
 // A rule records a series, or alerts.
 type rule struct {
-	Record, Alert string
-	Expr          string
+	Record, Alert       string
+	Expr                string
+	For                 string
+	Labels, Annotations map[string]string
 }
 
 // name is the series or the alert.

@@ -1,0 +1,273 @@
+package deploytest
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+var update = flag.Bool("update", false, "write what is made from other files anew")
+
+var (
+	prometheusDir = filepath.Join("..", "prometheus")
+	runbooks      = filepath.Join(prometheusDir, "runbooks")
+)
+
+// runbookURL is where people find the page of an alert.
+const runbookURL = "https://github.com/neuronward/neuronward/blob/main/deploy/prometheus/runbooks/"
+
+// alerts are the rules that alert.
+func alerts(t *testing.T) []rule {
+	t.Helper()
+	_, rules := ruleFiles(t)
+	return slices.DeleteFunc(rules, func(r rule) bool { return r.Alert == "" })
+}
+
+// runTool runs a program of Prometheus or of Alertmanager in deploy/prometheus.
+func runTool(t *testing.T, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = prometheusDir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+func TestPrometheusTakesTheFiles(t *testing.T) {
+	files, _ := ruleFiles(t)
+	args := []string{"check", "rules", "--lint=all", "--lint-fatal"}
+	for _, f := range files {
+		args = append(args, filepath.Base(f))
+	}
+	runTool(t, "promtool", args...)
+	runTool(t, "promtool", "check", "config", "prometheus.yml")
+	runTool(t, "amtool", "check-config", "alertmanager.yml")
+}
+
+// Each alert fires, and does not fire, where tests says so.
+func TestAlertsFireWhereTheyShould(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(prometheusDir, "tests", "*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			t.Parallel()
+			runTool(t, "promtool", "test", "rules", filepath.Join("tests", filepath.Base(f)))
+		})
+	}
+}
+
+// An expectation is what promtool expects of one alert at one time.
+type expectation struct {
+	Alertname string
+	Expected  []struct {
+		Labels map[string]string `yaml:"exp_labels"`
+	} `yaml:"exp_alerts"`
+}
+
+// has reports whether the alert of r is expected to fire.
+func (e expectation) has(r rule) bool {
+	for _, fires := range e.Expected {
+		matches := true
+		for label, value := range r.Labels {
+			matches = matches && fires.Labels[label] == value
+		}
+		if matches {
+			return true
+		}
+	}
+	return false
+}
+
+func TestEveryAlertHasTestsOfBothKinds(t *testing.T) {
+	for _, r := range alerts(t) {
+		text, err := os.ReadFile(filepath.Join(prometheusDir, "tests", r.Alert+".yml"))
+		if err != nil {
+			t.Errorf("%s has no tests: %v", r.Alert, err)
+			continue
+		}
+		var file struct {
+			Tests []struct {
+				Expectations []expectation `yaml:"alert_rule_test"`
+			}
+		}
+		if err := yaml.Unmarshal(text, &file); err != nil {
+			t.Fatalf("%s: %v", r.Alert, err)
+		}
+		fires, holds := 0, 0
+		for _, test := range file.Tests {
+			for _, e := range test.Expectations {
+				switch {
+				case e.Alertname != r.Alert:
+					t.Errorf("the tests of %s speak of %s", r.Alert, e.Alertname)
+				case e.has(r):
+					fires++
+				default:
+					holds++
+				}
+			}
+		}
+		if fires == 0 || holds == 0 {
+			t.Errorf("%s %v: expected to fire %d times, and not to fire %d times", r.Alert, r.Labels, fires, holds)
+		}
+	}
+}
+
+// What a runbook has, in this order.
+var runbookParts = []string{"## What it means", "## What callers see", "## Look at first", "## Mend it", "## When to ignore it"}
+
+var (
+	promqlBlock  = regexp.MustCompile("(?s)```promql\n(.+?)\n *```")
+	slugNamed    = regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)` \\((\\d+)\\)")
+	variableName = regexp.MustCompile(`NEURONWARD_[A-Z_]+[A-Z]`)
+	alertNamed   = regexp.MustCompile(`\]\((Neuronward\w+)\.md\)`)
+)
+
+// Each alert says how bad it is, what is wrong, and where its page is; no page is left over.
+func TestEveryAlertHasARunbook(t *testing.T) {
+	var pages []string
+	for _, r := range alerts(t) {
+		if !slices.Contains([]string{"page", "warning", "info"}, r.Labels["severity"]) {
+			t.Errorf("%s: severity %q", r.Alert, r.Labels["severity"])
+		}
+		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			t.Errorf("%s: no summary or no description", r.Alert)
+		}
+		if want := runbookURL + r.Alert + ".md"; r.Annotations["runbook_url"] != want {
+			t.Errorf("%s: runbook_url is %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
+		}
+		pages = append(pages, r.Alert+".md")
+	}
+	slices.Sort(pages)
+	entries, err := os.ReadDir(runbooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, e := range entries {
+		files = append(files, e.Name())
+	}
+	if want := slices.Compact(pages); !slices.Equal(files, want) {
+		t.Errorf("runbooks are\n%q\nand there are alerts for\n%q", files, want)
+	}
+}
+
+// Runbooks have all of their parts, and what they name exists: series, codes, settings, other alerts.
+func TestRunbooksNameWhatExists(t *testing.T) {
+	series := seriesOfTheCode(t)
+	_, rules := ruleFiles(t)
+	settings := helpOf(t, "serve")
+	numbers := make(map[string]string)
+	for _, e := range normalize.Catalog() {
+		numbers[e.Slug] = strconv.Itoa(e.Number)
+	}
+	files, err := filepath.Glob(filepath.Join(runbooks, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".md")
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		if !strings.HasPrefix(text, "# "+name+"\n") {
+			t.Errorf("%s does not begin with its name", name)
+		}
+		rest := text
+		for _, part := range runbookParts {
+			_, after, found := strings.Cut(rest, "\n"+part+"\n")
+			if !found {
+				t.Errorf("%s: no %q in its place", name, part)
+			}
+			rest = after
+		}
+		blocks := promqlBlock.FindAllStringSubmatch(text, -1)
+		if len(blocks) == 0 {
+			t.Errorf("%s has no query", name)
+		}
+		for _, m := range blocks {
+			series.names(t, name, m[1], recorded(rules)...)
+		}
+		for _, m := range slugNamed.FindAllStringSubmatch(text, -1) {
+			if numbers[m[1]] != m[2] {
+				t.Errorf("%s: the number of %s is %q, not %s", name, m[1], numbers[m[1]], m[2])
+			}
+		}
+		for _, v := range variableName.FindAllString(text, -1) {
+			if !strings.Contains(settings, v) {
+				t.Errorf("%s: there is no setting %s", name, v)
+			}
+		}
+		for _, m := range alertNamed.FindAllStringSubmatch(text, -1) {
+			if !slices.ContainsFunc(rules, func(r rule) bool { return r.Alert == m[1] }) {
+				t.Errorf("%s: there is no alert %s", name, m[1])
+			}
+		}
+	}
+}
+
+// helpOf is what a command says of itself.
+func helpOf(t *testing.T, command string) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, command, "-h")
+	cmd.Env = []string{}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// All ways to refuse credentials are in the alert, and nothing else.
+func TestCredentialsOfTheAlertAreThoseOfTheCatalog(t *testing.T) {
+	want := make(map[string]bool)
+	for _, e := range normalize.Catalog() {
+		if e.Code.AboutCredentials() {
+			want[e.Slug] = true
+		}
+	}
+	i := slices.IndexFunc(alerts(t), func(r rule) bool { return r.Alert == "NeuronwardCredentialsRefused" })
+	expr, err := parser.ParseExpr(alerts(t)[i].Expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, s := range selectors(expr) {
+		for _, m := range s.LabelMatchers {
+			if m.Name != "name" || m.Type != labels.MatchRegexp {
+				continue
+			}
+			seen++
+			got := make(map[string]bool)
+			for _, slug := range strings.Split(m.Value, "|") {
+				got[slug] = true
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("the alert asks for %v, the catalog has %v", got, want)
+			}
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d choices of codes, want 2", seen)
+	}
+}
