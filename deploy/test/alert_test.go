@@ -134,6 +134,7 @@ var (
 	promqlBlock  = regexp.MustCompile("(?s)```promql\n(.+?)\n *```")
 	slugNamed    = regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)` \\((\\d+)\\)")
 	variableName = regexp.MustCompile(`NEURONWARD_[A-Z_]+[A-Z]`)
+	alertRow     = regexp.MustCompile(`(?m)^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| ([a-z, ]+) \|`)
 	alertNamed   = regexp.MustCompile(`\]\((Neuronward\w+)\.md\)`)
 )
 
@@ -163,6 +164,31 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	}
 	if want := slices.Compact(pages); !slices.Equal(files, want) {
 		t.Errorf("runbooks are\n%q\nand there are alerts for\n%q", files, want)
+	}
+}
+
+// The table of alerts has them all, with their severities, in the order of the rules.
+func TestTheTableOfAlertsIsWhole(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(prometheusDir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, m := range alertRow.FindAllStringSubmatch(string(text), -1) {
+		if m[1] != m[2] {
+			t.Errorf("%s leads to the page of %s", m[1], m[2])
+		}
+		for _, severity := range strings.Split(m[3], ", ") {
+			want = append(want, m[1]+" "+severity)
+		}
+	}
+	for _, r := range alerts(t) {
+		if a := r.Alert + " " + r.Labels["severity"]; !slices.Contains(got, a) {
+			got = append(got, a)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the rules have\n%q\nand the table has\n%q", got, want)
 	}
 }
 
