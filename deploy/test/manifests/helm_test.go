@@ -1,0 +1,216 @@
+package manifeststest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"sigs.k8s.io/yaml"
+)
+
+// values merges YAML over YAML, as several -f of helm do.
+func values(t *testing.T, layers ...string) map[string]any {
+	t.Helper()
+	all := make(map[string]any)
+	for _, layer := range layers {
+		var v map[string]any
+		if err := yaml.Unmarshal([]byte(layer), &v); err != nil {
+			t.Fatal(err)
+		}
+		all = chartutil.CoalesceTables(v, all)
+	}
+	return all
+}
+
+// render is helm template neuronward. Without the schema the templates alone refuse.
+func render(t *testing.T, v map[string]any, skipSchema bool) (map[string]string, error) {
+	t.Helper()
+	chart, err := loader.LoadDir(filepath.Join(top, "deploy", "helm", "neuronward"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := chartutil.ReleaseOptions{Name: "neuronward", Namespace: "ai", IsInstall: true}
+	all, err := chartutil.ToRenderValuesWithSchemaValidation(chart, v, release, chartutil.DefaultCapabilities, skipSchema)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Render(chart, all)
+}
+
+func rendered(t *testing.T, layers ...string) objects {
+	t.Helper()
+	files, err := render(t, values(t, layers...), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifests bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasSuffix(name, ".yaml") && strings.TrimSpace(files[name]) != "" {
+			manifests.WriteString("---\n" + files[name] + "\n")
+		}
+	}
+	return decode(t, manifests.Bytes())
+}
+
+// Sets of values that people would have.
+const (
+	oneReplica = `
+accountId: ` + someAccount + `
+secret:
+  apiToken: token
+  clients: |
+    clients:
+      - name: app
+        key_sha256: ` + someAccount + someAccount + `
+persistence: {enabled: true, storageClass: fast}
+`
+	team = `
+accountId: ` + someAccount + `
+redis: {enabled: true}
+secret: {name: neuronward}
+autoscaling: {enabled: true}
+`
+	unlike = `
+accountId: ` + someAccount + `
+image: {repository: registry.example.com/neuronward, tag: v9}
+imagePullSecrets: [{name: registry}]
+replicas: 3
+redis: {enabled: true}
+secret: {apiToken: token, store: "` + someStore + `", clients: "` + `clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
+drainSeconds: 120
+maxHeldMiB: 1024
+resources: {requests: {cpu: 1, memory: 1Gi}, limits: {ephemeral-storage: 1Mi}}
+config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_PPROF: true}
+service: {type: LoadBalancer, port: 80}
+networkPolicy:
+  monitoringNamespace: prometheus
+  redisPort: 6380
+  extraEgress: [{to: [{ipBlock: {cidr: 10.1.2.3/32}}], ports: [{port: 6380, protocol: TCP}]}]
+podAnnotations: {example.com/owner: ai}
+nodeSelector: {kubernetes.io/arch: amd64}
+tolerations: [{key: dedicated, operator: Exists}]
+affinity: {nodeAffinity: {}}
+`
+)
+
+func TestChart(t *testing.T) {
+	outside := map[string]map[string]string{"neuronward": {"api-token": "token", "clients.yaml": someClients, "store": someStore}}
+	for name, set := range map[string]string{"one replica": oneReplica, "a team's": team, "all is unlike the defaults": unlike} {
+		t.Run(name, func(t *testing.T) {
+			o := rendered(t, set)
+			workload := only(t, o.workloads)
+			p := newPod(t, workload.Spec.Template.Spec, o, outside)
+			p.wantSound()
+			p.wantGrace()
+			if said, status := p.check(); status == mistakes {
+				t.Errorf("the product finds mistakes:\n%s", said)
+			}
+			if name == "one replica" {
+				only(t, o.volumes)
+				only(t, o.secrets)
+				if len(o.scalers)+len(o.budgets) > 0 || *workload.Spec.Replicas != 1 || workload.Spec.Strategy.Type != "Recreate" {
+					t.Errorf("one replica with a file is not treated as one: %v", workload.Spec.Strategy)
+				}
+			}
+		})
+	}
+}
+
+// The chart and the base of kustomize are two ways to write one thing.
+func TestChartIsTheGateway(t *testing.T) {
+	base, chart := kustomized(t, "gateway"), rendered(t, team)
+	for what, pair := range map[string][2]any{
+		"Deployment":              {only(t, base.workloads).Spec, only(t, chart.workloads).Spec},
+		"Service":                 {only(t, base.services).Spec, only(t, chart.services).Spec},
+		"HorizontalPodAutoscaler": {only(t, base.scalers).Spec, only(t, chart.scalers).Spec},
+		"PodDisruptionBudget":     {only(t, base.budgets).Spec, only(t, chart.budgets).Spec},
+		"NetworkPolicy":           {only(t, base.networks).Spec, only(t, chart.networks).Spec},
+		"ConfigMap":               {only(t, base.configs).Data, only(t, chart.configs).Data},
+	} {
+		if b, c := plain(t, pair[0]), plain(t, pair[1]); b != c {
+			t.Errorf("%s: the base is\n%s\nand the chart\n%s", what, b, c)
+		}
+	}
+	o := rendered(t, team)
+	wantSelected(t, o)
+	wantPolicy(t, o)
+}
+
+// plain is v as YAML without what must differ: names, versions, labels of releases, and what stands for the account.
+func plain(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	text, err = yaml.Marshal(without(tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func without(tree any) any {
+	switch tree := tree.(type) {
+	case map[string]any:
+		for _, differs := range []string{
+			"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart",
+			"annotations", "image", "imagePullPolicy", "CLOUDFLARE_ACCOUNT_ID", "type",
+		} {
+			delete(tree, differs)
+		}
+		if ref, ok := tree["configMapRef"].(map[string]any); ok {
+			ref["name"], _, _ = strings.Cut(ref["name"].(string), "-")
+		}
+		for key, value := range tree {
+			tree[key] = without(value)
+		}
+	case []any:
+		for i, value := range tree {
+			tree[i] = without(value)
+		}
+	}
+	return tree
+}
+
+func TestChartRefuses(t *testing.T) {
+	for name, set := range map[string]string{
+		"replicas without Redis":             "replicas: 2",
+		"an autoscaler without Redis":        "autoscaling: {enabled: true}",
+		"no account":                         "accountId: ''",
+		"no token":                           "secret: {apiToken: ''}",
+		"no clients":                         "secret: {clients: ''}",
+		"Redis without its address":          "redis: {enabled: true}\npersistence: {enabled: false}",
+		"a Secret that is both":              "secret: {name: mine}",
+		"a volume beside Redis":              "redis: {enabled: true}\nsecret: {store: 'redis://redis'}",
+		"another kind of store":              "secret: {store: 'file:/tmp/x'}",
+		"a limit of memory":                  "resources: {limits: {memory: 64Mi}}",
+		"a variable that the chart sets":     "config: {NEURONWARD_DRAIN: 5s}",
+		"a variable that is not the product": "config: {GOGC: 100}",
+		"a misspelt value":                   "replica: 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := render(t, values(t, oneReplica, set), false); err == nil || !strings.Contains(err.Error(), "schema") {
+				t.Errorf("it is not refused by the schema: %v", err)
+			}
+		})
+	}
+	for _, set := range []string{"replicas: 2", "autoscaling: {enabled: true}"} {
+		t.Run("without the schema, "+set, func(t *testing.T) {
+			if _, err := render(t, values(t, oneReplica, set), true); err == nil || !strings.Contains(err.Error(), "more than one replica needs redis.enabled") {
+				t.Errorf("it is not refused: %v", err)
+			}
+		})
+	}
+}

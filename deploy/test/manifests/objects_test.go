@@ -1,0 +1,100 @@
+package manifeststest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// objects are what a set of manifests makes in a cluster, by kind.
+type objects struct {
+	configs   map[string]corev1.ConfigMap
+	secrets   map[string]corev1.Secret
+	services  map[string]corev1.Service
+	volumes   map[string]corev1.PersistentVolumeClaim
+	workloads map[string]appsv1.Deployment
+	scalers   map[string]autoscalingv2.HorizontalPodAutoscaler
+	budgets   map[string]policyv1.PodDisruptionBudget
+	networks  map[string]networkingv1.NetworkPolicy
+}
+
+// decode reads manifests strictly: a field that Kubernetes does not have, or has twice, fails the test.
+func decode(t *testing.T, manifests []byte) objects {
+	t.Helper()
+	var o objects
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return o
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kind metav1.TypeMeta
+		if err := yaml.Unmarshal(document, &kind); err != nil {
+			t.Fatalf("%v in\n%s", err, document)
+		}
+		switch kind.APIVersion + " " + kind.Kind {
+		case " ": // comments alone
+		case "v1 ConfigMap":
+			keep(t, &o.configs, document)
+		case "v1 Secret":
+			keep(t, &o.secrets, document)
+		case "v1 Service":
+			keep(t, &o.services, document)
+		case "v1 PersistentVolumeClaim":
+			keep(t, &o.volumes, document)
+		case "apps/v1 Deployment":
+			keep(t, &o.workloads, document)
+		case "autoscaling/v2 HorizontalPodAutoscaler":
+			keep(t, &o.scalers, document)
+		case "policy/v1 PodDisruptionBudget":
+			keep(t, &o.budgets, document)
+		case "networking.k8s.io/v1 NetworkPolicy":
+			keep(t, &o.networks, document)
+		default:
+			t.Errorf("nothing is known of %s %s", kind.APIVersion, kind.Kind)
+		}
+	}
+}
+
+// keep decodes a document and puts it into all by its name.
+func keep[T any](t *testing.T, all *map[string]T, document []byte) {
+	t.Helper()
+	var object T
+	var named metav1.PartialObjectMetadata
+	if err := errors.Join(yaml.UnmarshalStrict(document, &object), yaml.Unmarshal(document, &named)); err != nil {
+		t.Errorf("%v in\n%s", err, document)
+	}
+	if *all == nil {
+		*all = make(map[string]T)
+	}
+	if _, ok := (*all)[named.Name]; ok || named.Name == "" {
+		t.Errorf("%s %q: no name, or one that there is already", named.Kind, named.Name)
+	}
+	(*all)[named.Name] = object
+}
+
+// only returns the one object of a kind that there is.
+func only[T any](t *testing.T, all map[string]T) T {
+	t.Helper()
+	if len(all) != 1 {
+		t.Fatalf("there are %d of %T, want one", len(all), all)
+	}
+	for _, object := range all {
+		return object
+	}
+	panic("unreachable")
+}
