@@ -178,7 +178,7 @@ func TestTheTableOfAlertsIsWhole(t *testing.T) {
 		if m[1] != m[2] {
 			t.Errorf("%s leads to the page of %s", m[1], m[2])
 		}
-		for _, severity := range strings.Split(m[3], ", ") {
+		for severity := range strings.SplitSeq(m[3], ", ") {
 			want = append(want, m[1]+" "+severity)
 		}
 	}
@@ -285,7 +285,7 @@ func TestCredentialsOfTheAlertAreThoseOfTheCatalog(t *testing.T) {
 			}
 			seen++
 			got := make(map[string]bool)
-			for _, slug := range strings.Split(m.Value, "|") {
+			for slug := range strings.SplitSeq(m.Value, "|") {
 				got[slug] = true
 			}
 			if !maps.Equal(got, want) {

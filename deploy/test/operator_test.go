@@ -56,7 +56,7 @@ func TestPrometheusRuleIsMadeFromTheRules(t *testing.T) {
 	path := filepath.Join(prometheusDir, "operator", "prometheusrule.yaml")
 	made := operatorRules(t)
 	if *update {
-		if err := os.WriteFile(path, made, 0o644); err != nil { //nolint:gosec // as git makes it
+		if err := os.WriteFile(path, made, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
