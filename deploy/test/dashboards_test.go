@@ -39,11 +39,23 @@ type panel struct {
 	Datasource  source
 	GridPos     struct{ H, W, X, Y int }
 	Targets     []target
+	Options     struct{ Legend struct{ Placement string } }
 	FieldConfig struct {
 		Defaults struct {
 			Unit       string
-			Thresholds struct{ Steps []struct{ Color string } }
-			Links      []link
+			NoValue    string
+			Thresholds struct {
+				Steps []struct {
+					Value *float64
+					Color string
+				}
+			}
+			Mappings []struct {
+				Type    string
+				Options map[string]json.RawMessage
+			}
+			Custom struct{ Stacking struct{ Mode string } }
+			Links  []link
 		}
 		Overrides []struct {
 			Matcher struct {
@@ -215,7 +227,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				}
 			}
 			for _, l := range links {
-				slug, ok := strings.CutPrefix(l.URL, "${proxy}/errors/")
+				slug, ok := strings.CutPrefix(l.URL, "${proxy:raw}/errors/")
 				if !ok || !slugs[slug] && !field.MatchString(slug) {
 					t.Errorf("%s: %s links to %s", title, p.Title, l.URL)
 				}

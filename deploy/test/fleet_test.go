@@ -79,6 +79,14 @@ func startFleet(t *testing.T, command string, replicas int, environ []string) *f
 	}
 	for _, r := range f.replicas {
 		r.await("it listens", r.listens)
+		until(t, "it is ready", func() bool {
+			resp, err := http.Get("http://" + r.admin + "/readyz")
+			if err != nil {
+				return false
+			}
+			resp.Body.Close()
+			return resp.StatusCode == http.StatusOK
+		})
 	}
 	return f
 }

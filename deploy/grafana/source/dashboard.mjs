@@ -52,7 +52,7 @@ const dashboards = [
 
 /** A page of the error reference of the proxy that the variable proxy names, for a slug. */
 export function reference(slug) {
-  return { title: `What ${slug} means, and what to do`, url: `\${proxy}/errors/${slug}` };
+  return { title: `What ${slug} means, and what to do`, url: `\${proxy:raw}/errors/${slug}` };
 }
 
 function labelValues(name, label, query, all, description) {

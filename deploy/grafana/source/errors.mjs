@@ -38,7 +38,7 @@ const ok = ['Is it ok?', [
     description: 'Upstream failures in this range that the catalog does not know. One is worth a look: the log has a redacted sample of each '
       + 'kind, `neuronward explain -` reads a body. Empty by nature until the first of them: then this shows "none".',
     queries: [[increase('neuronward_unclassified_total'), undefined, { instant: true }]],
-    unit: unit.count, decimals: 0, thresholds: [green, [0.5, yellow]], noValue: 'none',
+    unit: unit.count, decimals: 0, thresholds: [green, [0.5, yellow]], noValue: 'none', noColour: green,
   }),
   stat({
     title: 'Out of capacity (3040)',

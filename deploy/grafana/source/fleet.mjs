@@ -13,7 +13,7 @@ const ok = ['Is it ok?', [
     title: 'Replicas up',
     description: 'Processes that Prometheus reaches. Fewer than there should be: see "Replicas" for which, then its container\'s log.',
     queries: [[`sum(up{${where}})`]],
-    unit: unit.count, decimals: 0, thresholds: [red, [1, green]], noValue: 'none',
+    unit: unit.count, decimals: 0, thresholds: [red, [1, green]], noValue: 'none', noColour: red,
   }),
   stat({
     title: 'Replicas down',
@@ -95,7 +95,7 @@ const store = ['Store', [
   }),
   curves({
     title: 'Time of a step, p99 by kind',
-    description: 'exchange gets neurons, history writes what was spent, lease picks who asks for the account\'s figure. Calls wait for exchange only when their '
+    description: 'exchange tells what was spent and gets neurons, history reads what was spent, lease picks who asks for the account\'s figure. Calls wait for exchange only when their '
       + 'process has run out. Above 100 ms: Redis is far, busy, or its disk is.',
     queries: [[quantile(0.99, 'neuronward_store_duration_seconds', '', 'op'), '{{op}}']],
     unit: unit.seconds, width: 8,

@@ -6,6 +6,8 @@
 //   width, height        of a grid of 24 columns
 //   thresholds           [colour of the base, [value, colour], …]
 //   colours, matching    colour by legend, and [pattern of legends, colour]
+//   noValue, noColour    what is shown where there is no value
+//   mappings             { text, color } by value
 //   link                 data link: { title, url }
 import { PanelBuilder as BarGauge } from '@grafana/grafana-foundation-sdk/bargauge';
 import {
@@ -85,8 +87,12 @@ function begin(panel, p, width, height) {
   if (p.noValue !== undefined) {
     panel.noValue(p.noValue);
   }
-  if (p.mappings) {
-    panel.mappings([{ type: 'value', options: p.mappings }]);
+  const mappings = p.mappings ? [{ type: 'value', options: p.mappings }] : [];
+  if (p.noValue !== undefined) { // or it has the colour of the lowest threshold, which may be red
+    mappings.push({ type: 'special', options: { match: 'null+nan', result: { text: p.noValue, color: p.noColour ?? grey, index: mappings.length } } });
+  }
+  if (mappings.length > 0) {
+    panel.mappings(mappings);
   }
   if (p.link) {
     panel.dataLinks([{ build: () => ({ targetBlank: true, ...p.link }) }]);
@@ -114,7 +120,8 @@ export function stat(p) {
 export function curves(p) {
   const panel = begin(new TimeSeries(), { min: 0, ...p }, 12, 8)
     .legend(new VizLegendOptionsBuilder().showLegend(true).displayMode(LegendDisplayMode.Table)
-      .placement(p.legend === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom).calcs(['lastNotNull', 'max']))
+      .placement(p.legend === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom).calcs(['lastNotNull', 'max'])
+      .sortBy('Last *').sortDesc(true))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
     .drawStyle(GraphDrawStyle.Line).lineWidth(1).fillOpacity(p.stacked ? 40 : 8).spanNulls(false)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName));

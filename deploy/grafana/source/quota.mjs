@@ -35,9 +35,10 @@ const ok = ['Is it ok?', [
   stat({
     title: 'Spent in',
     description: 'When the day will be spent at the rate of the last hour, if before the reset. Red: within half an hour. Slow down whoever is first under '
-      + '"Who spends", by a budget in the clients file, or raise the plan. Empty by nature while the day lasts until the reset.',
-    queries: [[`clamp_min(${untilSpent}, 0)`, '{{job}}']],
-    unit: unit.duration, thresholds: [red, [hour / 2, yellow], [3 * hour, green]], noValue: 'not before the reset',
+      + '"Who spends", by a budget in the clients file, or raise the plan.',
+    queries: [[`clamp_min(${untilSpent}, 0) or (${account('neuronward_quota_exhaustion_timestamp_seconds')} == 0) - 1`, '{{job}}']],
+    unit: unit.duration, thresholds: [red, [hour / 2, yellow], [3 * hour, green]],
+    mappings: { '-1': { text: 'not before the reset', color: green, index: 0 } },
   }),
   stat({
     title: 'Reset in',
@@ -49,7 +50,7 @@ const ok = ['Is it ok?', [
     title: 'Burn rate',
     description: 'What calls cost at present, over what would just last until the reset. Above 1 the day ends early if this goes on. '
       + noCeiling,
-    queries: [[`(sum by (job) (rate(neuronward_neurons_total{${where}}[${rateRange}]))) / ((${remaining}) / (${untilReset}))`, '{{job}}']],
+    queries: [[`(sum by (job) (rate(neuronward_neurons_total{${where}}[${rateRange}]))) / (clamp_min(${remaining}, 1) / (${untilReset}))`, '{{job}}']],
     unit: 'suffix:×', decimals: 2, thresholds: [green, [1, yellow], [3, red]], noValue: 'no ceiling',
   }),
   stat({
@@ -79,7 +80,7 @@ const theDay = ['The day', [
   curves({
     title: 'Forecast',
     description: 'Until the day will be spent at the rate of the last hour, and until the reset. Where the first is the lower one, the day ends early. '
-      + 'Its curve is missing while the day lasts.',
+      + 'Empty by nature while the day lasts: then there is only the second.',
     queries: [[`clamp_min(${untilSpent}, 0)`, '{{job}} spent in'], [untilReset, '{{job}} reset in']],
     unit: unit.seconds, max: day, width: 8, height: 10, matching: [['spent in$', red], ['reset in$', grey]],
   }),
