@@ -10,6 +10,7 @@ import (
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"go.yaml.in/yaml/v3"
+	apps "k8s.io/api/apps/v1"
 	strict "sigs.k8s.io/yaml"
 )
 
@@ -114,7 +115,28 @@ func TestPodMonitorIsWhatTheOperatorTakes(t *testing.T) {
 	if len(m.Spec.PodMetricsEndpoints) != 1 || m.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != "neuronward" {
 		t.Fatalf("%+v", m.Spec)
 	}
-	if e := m.Spec.PodMetricsEndpoints[0]; e.Port == nil || *e.Port != "admin" || e.Path != "" && e.Path != "/metrics" {
-		t.Errorf("it scrapes %v %q", e.Port, e.Path)
+	e := m.Spec.PodMetricsEndpoints[0]
+	if e.Path != "" && e.Path != "/metrics" {
+		t.Errorf("it scrapes %q", e.Path)
+	}
+	deployment, err := os.ReadFile(filepath.Join("..", "kubernetes", "gateway", "deployment.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gateway apps.Deployment
+	if err := strict.UnmarshalStrict(deployment, &gateway); err != nil {
+		t.Fatal(err)
+	}
+	for label, value := range m.Spec.Selector.MatchLabels {
+		if gateway.Spec.Selector.MatchLabels[label] != value {
+			t.Errorf("the gateway's pods have no %s=%s", label, value)
+		}
+	}
+	found := false
+	for _, port := range gateway.Spec.Template.Spec.Containers[0].Ports {
+		found = found || e.Port != nil && port.Name == *e.Port && port.ContainerPort == 3037
+	}
+	if !found {
+		t.Error("the gateway's pods have no such port")
 	}
 }
