@@ -21,13 +21,16 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo build image test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
+.PHONY: help demo demo-stack build image test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## run the proxy in front of a simulated Workers AI: no account needed
 	@go run ./cmd/neuronward demo
+
+demo-stack: ## the demo with a load, Prometheus and its alerts (Grafana, where it is installed): what on-call sees
+	@bash deploy/compose/stack.sh
 
 build: ## build bin/neuronward with its version and commit
 	@bash .ci/build
