@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -111,13 +112,13 @@ func (l *loader) readCertificate() {
 
 // read reads both files; the errors are in their order.
 func (c *certificate) read() (pair pemPair, warnings []string, errs [2]error) {
-	cert, certMode, err := readSmall(c.certPath, "the certificate and its chain", c.regular)
+	cert, certInfo, err := readSmall(c.certPath, "the certificate and its chain", c.regular)
 	errs[0] = err
-	key, keyMode, err := readSmall(c.keyPath, "the key", c.regular)
+	key, keyInfo, err := readSmall(c.keyPath, "the key", c.regular)
 	if errs[1] = err; err == nil {
-		warnings = c.loose.look(c.keyPath, keyMode)
+		warnings = c.loose.look(c.keyPath, keyInfo, os.Geteuid())
 	}
-	c.regular = certMode.IsRegular() && keyMode.IsRegular()
+	c.regular = (certInfo == nil || certInfo.Mode().IsRegular()) && (keyInfo == nil || keyInfo.Mode().IsRegular())
 	return pemPair{cert, key}, warnings, errs
 }
 

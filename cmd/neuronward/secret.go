@@ -102,7 +102,7 @@ type secretChange struct {
 // read looks at the file. An error leaves the last good value.
 func (f *secretFile) read() (secretChange, error) {
 	var change secretChange
-	text, mode, err := readSmall(f.path, "the token", f.regular)
+	text, info, err := readSmall(f.path, "the token", f.regular)
 	if err != nil {
 		return change, err
 	}
@@ -110,8 +110,8 @@ func (f *secretFile) read() (secretChange, error) {
 	if err != nil {
 		return change, fmt.Errorf("%s %w", f.path, err)
 	}
-	f.regular = mode.IsRegular()
-	change.warnings = f.loose.look(f.path, mode)
+	f.regular = info.Mode().IsRegular()
+	change.warnings = f.loose.look(f.path, info, os.Geteuid())
 	if old := f.value.Load(); old == nil || *old != value {
 		f.red.Add(value)
 		f.value.Store(&value)
@@ -123,9 +123,14 @@ func (f *secretFile) read() (secretChange, error) {
 // loose are the permissions of a secret file that others have. The zero value has none.
 type loose fs.FileMode
 
-// look notes the permissions of the file at path; what it returns is worth a warning, once.
-func (l *loose) look(path string, mode fs.FileMode) (warnings []string) {
+// look notes the permissions of the file at path; what it returns is worth a warning to user, once. A file of another user that its
+// group may read is as it must be: only so can user read it. Kubernetes mounts a Secret so, and systemd a credential.
+func (l *loose) look(path string, info fs.FileInfo, user int) (warnings []string) {
+	mode := info.Mode()
 	now := loose(mode.Perm() & 0o044)
+	if !owns(user, info) {
+		now &= 0o004
+	}
 	if mode.IsRegular() && now != 0 && now != *l {
 		warnings = append(warnings, fmt.Sprintf("%s can be read by others (mode %04o); chmod 600 it", path, mode.Perm()))
 	}
@@ -133,37 +138,37 @@ func (l *loose) look(path string, mode fs.FileMode) (warnings []string) {
 	return warnings
 }
 
-// readSmall returns what the file at path holds, which should be content alone, and its mode. The whole file is read each
-// time: it is small, and times and sizes do not show every change. A file that was regular must be so still: whoever opens a
-// pipe waits for a writer.
-func readSmall(path, content string, regular bool) ([]byte, fs.FileMode, error) {
+// readSmall returns what the file at path holds, which should be content alone, and what is known of the file. The whole file
+// is read each time: it is small, and times and sizes do not show every change. A file that was regular must be so still:
+// whoever opens a pipe waits for a writer.
+func readSmall(path, content string, regular bool) ([]byte, fs.FileInfo, error) {
 	flags := os.O_RDONLY
 	if regular {
 		flags |= syscall.O_NONBLOCK
 	}
 	file, err := os.OpenFile(path, flags, 0)
 	if err != nil {
-		return nil, 0, unreadable(err)
+		return nil, nil, unreadable(err)
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	info, err := file.Stat()
 	if err != nil {
-		return nil, 0, unreadable(err)
+		return nil, nil, unreadable(err)
 	}
 	switch {
 	case info.IsDir():
-		return nil, 0, fmt.Errorf("%s is a directory; name the file in it", path)
+		return nil, nil, fmt.Errorf("%s is a directory; name the file in it", path)
 	case regular && !info.Mode().IsRegular():
-		return nil, 0, fmt.Errorf("%s is a pipe or a device now, which can be read at the start only; put a file in its place", path)
+		return nil, nil, fmt.Errorf("%s is a pipe or a device now, which can be read at the start only; put a file in its place", path)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	switch {
 	case err != nil:
-		return nil, 0, unreadable(err)
+		return nil, nil, unreadable(err)
 	case len(text) > maxSecret:
-		return nil, 0, fmt.Errorf("%s is larger than %d KiB; name a file that holds %s alone", path, maxSecret>>10, content)
+		return nil, nil, fmt.Errorf("%s is larger than %d KiB; name a file that holds %s alone", path, maxSecret>>10, content)
 	}
-	return text, info.Mode(), nil
+	return text, info, nil
 }
 
 // unreadable words what the operating system said about a file, which names the path.

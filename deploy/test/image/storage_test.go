@@ -22,19 +22,12 @@ type storage struct{ dir string }
 
 func newStorage(t *testing.T) *storage {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "images")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &storage{dir}
+	s := &storage{t.TempDir()}
 	t.Cleanup(func() {
 		for _, args := range [][]string{{"podman", "rm", "--all", "--force", "--volumes"}, {"buildah", "rm", "--all"}} {
 			if out, err := s.command(args[0], args[1:]...).CombinedOutput(); err != nil {
 				t.Errorf("%q: %v: %s", args, err, out)
 			}
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
 		}
 	})
 	return s
@@ -135,7 +128,7 @@ func (s *storage) standIn(t *testing.T, name string) {
 		if err != nil {
 			t.Fatalf("%v; .ci/install installs it", err)
 		}
-		if err := os.WriteFile(filepath.Join(root, to), content, 0o755); err != nil { //nolint:gosec // busybox is a program
+		if err := os.WriteFile(filepath.Join(root, to), content, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -51,8 +51,8 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 		case err := <-ended:
 			t.Fatalf("it did not start: %v\n%s", err, said.String())
 		case <-end:
-			cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
-			<-ended
+			cmd.Process.Kill()
+			<-ended //nolint:errcheck // it was killed
 			t.Fatalf("it is not ready\n%s", said.String())
 		case <-tick.C:
 		}
@@ -89,7 +89,7 @@ func answers(t *testing.T, url string) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body) //nolint:errcheck // the status is what counts
+	io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode == http.StatusOK
 }
 

@@ -30,7 +30,7 @@ func TestSystemdUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	installed := filepath.Join(t.TempDir(), "neuronward.service")
-	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward", "ExecStart="+program, 1)), 0o644); err != nil { //nolint:gosec // as a unit is
+	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward", "ExecStart="+program, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := analyze(t, "verify", "--man=no", installed); err != nil || out != "" {

@@ -60,7 +60,7 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	environ := append(os.Environ(), "NEURONWARD_LISTEN="+app, "NEURONWARD_ADMIN_LISTEN="+admin, "PROMETHEUS_LISTEN="+prometheus, "GRAFANA_LISTEN="+dashboards, //nolint:forbidigo // what a newcomer's shell has
 		"LOAD_PAUSE=0.05", "TMPDIR="+scratch)
 	if withGrafana {
-		if err := os.WriteFile(filepath.Join(programs, "grafana-server"), []byte(grafana), 0o755); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(programs, "grafana-server"), []byte(grafana), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		environ = append(environ, "PATH="+programs+":"+os.Getenv("PATH")) //nolint:forbidigo // as above
@@ -78,7 +78,7 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	group := -cmd.Process.Pid
-	t.Cleanup(func() { syscall.Kill(group, syscall.SIGKILL) }) //nolint:errcheck // nothing may be left
+	t.Cleanup(func() { syscall.Kill(group, syscall.SIGKILL) })
 
 	for _, want := range queries {
 		until(t, want.query, ended, &said, func() bool { return ask(t, prometheus, want.query) >= want.least })
@@ -111,7 +111,7 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	}
 	for _, address := range []string{app, admin, prometheus, dashboards} {
 		if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address); err == nil {
-			conn.Close() //nolint:errcheck // it should not be there
+			conn.Close()
 			t.Errorf("something still listens on %s", address)
 		}
 	}
