@@ -93,8 +93,9 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 		}
 		if p.roundedToZero(x) {
 			whole.Neurons = min(whole.Neurons, nextToNothing)
+			return whole
 		}
-		return whole
+		return p.guard.estimator.Unsaid(x.model, c.estimate, whole.Neurons)
 	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
 		// The caller left, this proxy is ending, or a panic is on its way up.
 		return p.brokenOff(x, whole)

@@ -229,7 +229,7 @@ func sumRecords(d Day, book *DayBook) []Record {
 		sum[k] = Record{
 			Day: d, Model: r.Model, Client: r.Client, Calls: r.Calls + o.Calls,
 			Reported: r.Reported.Add(o.Reported), Priced: r.Priced.Add(o.Priced), Estimated: r.Estimated.Add(o.Estimated),
-			Calibration: r.Calibration.Max(o.Calibration),
+			Silent: r.Silent + o.Silent, Table: r.Table.Add(o.Table), Calibration: r.Calibration.Max(o.Calibration),
 		}
 	}
 	for _, r := range book.Records {

@@ -17,11 +17,12 @@ func ratioOf(f float64) Ratio { return Ratio(math.Ceil(f * 1000)) }
 type Calibration struct {
 	Peak  Ratio `json:"peak,omitempty"`  // the largest above 1
 	Usual Ratio `json:"usual,omitempty"` // the largest 99th percentile
+	Paid  Ratio `json:"paid,omitempty"`  // the largest of Audit.Ratio
 }
 
 // Max returns the larger figures of both.
 func (c Calibration) Max(o Calibration) Calibration {
-	return Calibration{Peak: max(c.Peak, o.Peak), Usual: max(c.Usual, o.Usual)}
+	return Calibration{Peak: max(c.Peak, o.Peak), Usual: max(c.Usual, o.Usual), Paid: max(c.Paid, o.Paid)}
 }
 
 // Calibrate keeps with the call's day what Estimator.Learn returned of it.
@@ -33,10 +34,40 @@ func (r *Reservation) Calibrate(c Calibration) {
 	}
 }
 
+// Pays tells the estimator what the account's own figure showed of calls of a
+// model whose cost the wire does not say: ratio times what the table makes of
+// them. From then on they cost that, and are bounded by no less.
+func (e *Estimator) Pays(model string, ratio float64) {
+	if !(ratio >= leastPaid && ratio <= mostPaid) {
+		return
+	}
+	l := &e.learnt
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.of(model); r != nil {
+		r.paid = ratio
+	}
+}
+
+// RecallPaid takes up of records what Pays was told, by other processes or by
+// former ones.
+func (e *Estimator) RecallPaid(records []Record) {
+	last := map[string]Record{} // by model
+	for _, rec := range records {
+		if was, ok := last[rec.Model]; rec.Paid > 0 && rec.Model != Other && (!ok || rec.Day > was.Day || rec.Day == was.Day && rec.Paid > was.Paid) {
+			last[rec.Model] = rec
+		}
+	}
+	for model, rec := range last {
+		e.Pays(model, float64(rec.Paid)/1000)
+	}
+}
+
 // Recall takes up what was learnt on former days, or by former processes today,
 // as their records tell. It counts for as long as if it had been learnt at the
 // end of its day.
 func (e *Estimator) Recall(records []Record) {
+	e.RecallPaid(records)
 	l := &e.learnt
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -113,4 +113,5 @@ func (b Basis) String() string {
 type Cost struct {
 	Neurons Neurons
 	Basis   Basis
+	Table   Neurons // what the price table alone makes of a call that succeeded and did not say what it cost; 0: it is not such a call
 }

@@ -26,8 +26,9 @@ type Usage struct {
 
 // Cost returns what a call of model cost by what the wire said: the reported
 // neurons, else tokens, audio or images times the table. ok is false where
-// neither says anything: then the caller settles by what was reserved or had
-// passed, as Estimated. A picture is Estimated, too, where the price depends on
+// neither says anything: then the caller settles by Unsaid, or by what had
+// passed, as Estimated. What the account's own figure showed of the model
+// corrects what the table says. A picture is Estimated, too, where the price depends on
 // something that neither the call nor the model's documentation says.
 func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
 	if u.HasNeurons {
@@ -44,17 +45,31 @@ func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
 	}
 	switch {
 	case u.HasTokens && (p.InputPerM > 0 || p.OutputPerM > 0):
-		return Cost{Neurons: p.Tokens(u.Input, u.Cached, u.Output), Basis: Priced}, true
+		c = Cost{Neurons: p.Tokens(u.Input, u.Cached, u.Output), Basis: Priced}
 	case u.HasAudio && r.minute(p) > 0:
-		return Cost{Neurons: FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: Priced}, true
+		c = Cost{Neurons: FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: Priced}
 	case u.HasImages && (p.Task == TextToImage || p.Image > 0):
 		c = Cost{Neurons: r.bound(prices.target(model), p), Basis: Priced}
 		if r.assumes(p) {
 			c.Basis = Estimated
 		}
-		return c, true
+	default:
+		return Cost{}, false
 	}
-	return Cost{}, false
+	c.Table = c.Neurons
+	c.Neurons = FromFloat(c.Table.Float() * e.learnt.paid(model))
+	return c, true
+}
+
+// Unsaid returns what a call of model cost of which the wire says nothing at all
+// and for which reserved was set aside: that, or what the account's own figure
+// showed such calls to cost.
+func (e *Estimator) Unsaid(model string, of Estimate, reserved Neurons) Cost {
+	c := Cost{Neurons: reserved, Basis: Estimated, Table: of.Bound}
+	if paid := e.learnt.paid(model); paid != 1 {
+		c.Neurons = FromFloat(of.Bound.Float() * paid)
+	}
+	return c
 }
 
 // assumes reports whether the price of r's pictures rests on an assumption.

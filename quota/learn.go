@@ -41,6 +41,7 @@ type ratios struct {
 	peak    peak
 	usual   float64 // the 99th percentile that was kept, until enough is seen anew; 0: none was
 	suspect float64 // the largest above suspectRatio; 0: none
+	paid    float64 // what calls cost whose cost the wire does not say, by what the table makes of them; 0: not known
 	seen    uint32
 	steps   [ratioSteps]uint32
 }
@@ -156,10 +157,21 @@ func (l *learnt) factor(model string, mode EstimateMode) float64 {
 	if mode == Expected && r.usual > 0 {
 		return r.usual
 	}
+	most := max(1, r.paid)
 	if r.peak.began.IsZero() {
-		return 1
+		return most
 	}
-	return max(1, r.peak.at(time.Now()))
+	return max(most, r.peak.at(time.Now()))
+}
+
+// paid is what the table's word on a call of a model is multiplied by.
+func (l *learnt) paid(model string) float64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if r := l.models[model]; r != nil && r.paid > 0 {
+		return r.paid
+	}
+	return 1
 }
 
 // percentile is the least step that the share q of what was seen does not pass.

@@ -36,6 +36,7 @@ type Ledger struct {
 	queue    queue
 	rows     map[RecordKey]*row
 	hours    hours
+	audit    audit
 	over     []Report // days that have ended, still to be published
 	gate     gate
 	spent    time.Time // when the day was found spent; zero: it is not

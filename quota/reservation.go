@@ -78,8 +78,13 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 		l.foundSpent(now)
 	}
 	r.row.flying--
+	r.row.ended = now
 	if counts {
 		r.row.book(cost, c.Basis, 1)
+		if c.Table > 0 {
+			r.row.Silent++
+			r.row.Table = r.row.Table.Add(min(c.Table, mostNeurons))
+		}
 	}
 	l.gate.probeEnded(r.probe, counts, now)
 	if len(l.queue) > 0 {

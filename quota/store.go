@@ -134,6 +134,10 @@ type Record struct {
 	Priced    Neurons `json:"priced"`    // by the price table, from tokens or the like
 	Estimated Neurons `json:"estimated"` // by what was reserved, or by what had passed
 
+	// Of the calls that succeeded and did not say what they cost: how many they were, and what the price table alone makes of them.
+	Silent int64   `json:"silent,omitempty"`
+	Table  Neurons `json:"table,omitempty"`
+
 	Calibration
 }
 

@@ -3,6 +3,7 @@ package quota
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // maxRows bounds what is kept apart by model and client; the rest is Other.
@@ -16,6 +17,7 @@ type row struct {
 	Record
 	dirty  bool // changed since it was published
 	flying int
+	ended  time.Time // when the last call was
 }
 
 // row returns the row of c, made if need be.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -19,16 +20,21 @@ const (
 	figureDelay = 10 * time.Second
 
 	figureRetry = 10 * time.Second // after the first failure
+
+	farOff = 0.1 // by how much calls must have cost more or less for it to be told
 )
 
 // others finds out by the account's own figure what is spent outside this proxy.
 type others struct {
 	ledger  *quota.Ledger
+	learns  *quota.Estimator // what models cost of which Workers AI does not say it
 	client  *account.Client
 	every   time.Duration
 	notable quota.Neurons // in one day; more is told
 	log     *slog.Logger
 	metrics *metrics.Metrics
+
+	unknown bool // it was told that the figure cannot be read by model; for watch alone
 
 	mu      sync.Mutex
 	failure error     // of the last reading
@@ -43,7 +49,7 @@ type reconciliation struct {
 }
 
 // newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
-func newOthers(c *config, ledger *quota.Ledger, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
+func newOthers(c *config, ledger *quota.Ledger, learns *quota.Estimator, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
 	if ledger == nil || c.Reconcile == 0 {
 		return nil
 	}
@@ -64,7 +70,7 @@ func newOthers(c *config, ledger *quota.Ledger, token proxy.Secret, log *slog.Lo
 	if notable == 0 {
 		notable = freeNeurons * quota.OneNeuron / 10
 	}
-	return &others{ledger: ledger, client: client, every: time.Duration(c.Reconcile), notable: notable, log: log, metrics: m, told: -1}
+	return &others{ledger: ledger, learns: learns, client: client, every: time.Duration(c.Reconcile), notable: notable, log: log, metrics: m, told: -1}
 }
 
 // watch reads the figure again and again until ctx ends.
@@ -82,9 +88,13 @@ func (o *others) watch(ctx context.Context) {
 
 // reconcile reads the figure, or leaves that to another process.
 func (o *others) reconcile(ctx context.Context) error {
+	audited := o.audit(ctx) // before, so that what is found to be ours does not count as external
 	ours, err := o.ledger.Reconcile(ctx, o.every, o.read)
 	if ctx.Err() != nil {
 		return account.ErrIdle
+	}
+	if !ours && err == nil {
+		o.learn(ctx)
 	}
 	s := o.ledger.Snapshot()
 	if errors.Is(err, quota.ErrEarly) || err == nil && !ours && !o.overtaken(s.FigureAt) {
@@ -103,8 +113,16 @@ func (o *others) reconcile(ctx context.Context) error {
 	}
 	if ours {
 		o.tell(s)
+		o.tellUnknown(audited)
 	}
 	return nil
+}
+
+// failing reports whether this process could not read the figure last.
+func (o *others) failing() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failure != nil
 }
 
 // overtaken reports whether another process has read the figure, which counts until counted, after this one had failed to.
@@ -112,6 +130,54 @@ func (o *others) overtaken(counted time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.failure != nil && counted.After(o.counted)
+}
+
+// audit finds out what models cost of which Workers AI does not say it.
+func (o *others) audit(ctx context.Context) error {
+	if o.failing() {
+		return nil
+	}
+	found, err := o.ledger.Audit(ctx, o.every, o.breakdown)
+	for _, f := range found {
+		o.learns.Pays(f.Model, f.Ratio)
+		level := slog.LevelDebug
+		if off := (f.Billed - f.Booked).Float() / f.Billed.Float(); off > farOff || off < -farOff {
+			level = slog.LevelInfo
+		}
+		o.log.Log(ctx, level, "calls cost other than the price table says, by the account's own figure; what was counted for them is corrected",
+			"model", f.Model, "calls", f.Calls, "counted", f.Booked.Float(), "billed", f.Billed.Float(), "table_times", math.Round(f.Ratio*1000)/1000)
+	}
+	return err
+}
+
+// learn takes up what the process that reads the figure has found out.
+func (o *others) learn(ctx context.Context) {
+	today := o.ledger.Snapshot().Day
+	if records, err := o.ledger.History(ctx, today, today); err == nil {
+		o.learns.RecallPaid(records)
+	}
+}
+
+// tellUnknown tells once that the figure can be read, but not by model.
+func (o *others) tellUnknown(err error) {
+	if _, asked := errors.AsType[*account.Error](err); !asked || o.unknown {
+		return
+	}
+	o.unknown = true
+	o.log.Info("the account's own figure cannot be read by model; what models cost of which Workers AI does not say it stays as the price table has it", "error", err)
+}
+
+// breakdown is a quota.Breakdown.
+func (o *others) breakdown(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
+	u, err := o.client.CallsUntil(ctx, day, until)
+	if err != nil {
+		return nil, err
+	}
+	bills := map[string]quota.ModelBill{}
+	for _, m := range u.Models {
+		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
+	}
+	return bills, nil
 }
 
 // read is a quota.Figure.

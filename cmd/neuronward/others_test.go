@@ -57,7 +57,7 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
-		s.others = newOthers(s.c, s.ledger, token, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
+		s.others = newOthers(s.c, s.ledger, s.estimator, token, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
 		if s.others.client, err = account.New(account.Config{API: s.c.API.u, Account: string(s.c.Account), Token: token, Transport: within{s.sim}}); err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +73,59 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// What speech costs is only in the account's own figure.
+func TestWhatAModelCostsIsFoundOut(t *testing.T) {
+	const model = "@cf/deepgram/aura-1"
+	shareAccount(t, workersai.Options{}, func(t *testing.T, s *shared) {
+		speak := func() (booked quota.Neurons) {
+			of := s.estimator.Estimate(quota.Request{Model: model, Characters: 100})
+			res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
+			if err != nil || res == nil {
+				t.Fatal(d, err)
+			}
+			cost := s.estimator.Unsaid(model, of, res.Neurons())
+			res.Settle(cost)
+			s.sim.Spend(model, 3*of.Bound)
+			return cost.Neurons
+		}
+		pass(time.Minute)
+		first := speak()
+		pass(20 * time.Minute)
+		if d := s.today(t.Context(), s.c); *d.Used != figure(3*first) || *d.External != 0 || d.Models[0].Neurons != figure(3*first) {
+			t.Errorf("used %v, external %v, by model %+v; 3 times %v was billed", *d.Used, *d.External, d.Models, first)
+		}
+		if again := speak(); again != 3*first {
+			t.Errorf("%v, then %v", first, again)
+		}
+		// So does a process that reads nothing itself.
+		follower := quota.NewEstimator(nil, quota.Bound)
+		(&others{ledger: s.ledger, learns: follower}).learn(t.Context())
+		of := follower.Estimate(quota.Request{Model: model, Characters: 100})
+		if got := follower.Unsaid(model, of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {
+			t.Errorf("another process sets %v aside and books %v", of.Neurons, got)
+		}
+		pass(20 * time.Minute)
+		log := s.log.String()
+		if want := `level=INFO msg="calls cost other than the price table says, by the account's own figure; what was counted for them is corrected" model=` + model + " calls=1 "; strings.Count(log, "\n") != 1 || !strings.Contains(log, want) || !strings.Contains(log, " table_times=3\n") {
+			t.Errorf("logged\n%s", log)
+		}
+	})
+}
+
+// A figure that Cloudflare does not give by model is told of once.
+func TestAFigureWithoutModelsIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	o := &others{log: slog.New(slog.NewTextHandler(&log, nil))}
+	o.tellUnknown(nil)
+	o.tellUnknown(quota.ErrStore)
+	for range 2 {
+		o.tellUnknown(&account.Error{Kind: account.Garbled, Message: `unknown field "count"`})
+	}
+	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "cannot be read by model") {
+		t.Errorf("%s", said)
+	}
 }
 
 func TestAnotherSpenderIsTold(t *testing.T) {
@@ -237,7 +290,7 @@ func TestTheFigureIsNotRead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n, config, m := counting(t, c.set)
 			var log bytes.Buffer
-			if newOthers(config, n.ledger, nil, slog.New(slog.NewTextHandler(&log, nil)), m) != nil {
+			if newOthers(config, n.ledger, n.estimator, nil, slog.New(slog.NewTextHandler(&log, nil)), m) != nil {
 				t.Error("it is read")
 			}
 			if text := log.String(); strings.Count(text, "\n") != min(len(c.says), 1) || !strings.Contains(text, c.says) {

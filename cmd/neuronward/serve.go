@@ -118,7 +118,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
-	if n.others = newOthers(c, n.ledger, settings.Token, log, m); n.others != nil {
+	if n.others = newOthers(c, n.ledger, n.estimator, settings.Token, log, m); n.others != nil {
 		go n.others.watch(watching)
 	}
 

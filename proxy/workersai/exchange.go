@@ -216,7 +216,7 @@ func (x *exchange) settle() {
 	s.calls.Add(1)
 	s.billed.Add(int64(x.neurons))
 	s.day.add(x.now, x.neurons)
-	s.spent.add(x.now, x.model.name, sums{x.neurons, x.usage.Prompt, x.usage.Completion})
+	s.spent.add(x.now, x.model.name, sums{x.neurons, x.usage.Prompt, x.usage.Completion, 1})
 	if s.o.OnCall != nil {
 		s.o.OnCall(Call{
 			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams, Aborted: aborted,

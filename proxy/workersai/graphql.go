@@ -31,6 +31,11 @@ type spending struct {
 type sums struct {
 	neurons       quota.Neurons
 	input, output int64
+	calls         int64
+}
+
+func (s sums) plus(o sums) sums {
+	return sums{s.neurons.Add(o.neurons), s.input + o.input, s.output + o.output, s.calls + o.calls}
 }
 
 func (s *spendings) add(now time.Time, model string, more sums) {
@@ -49,8 +54,7 @@ func (s *spendings) add(now time.Time, model string, more sums) {
 	}
 	s.latest = max(s.latest, second)
 	k := spending{second, model}
-	was := s.at[k]
-	s.at[k] = sums{was.neurons.Add(more.neurons), was.input + more.input, was.output + more.output}
+	s.at[k] = s.at[k].plus(more)
 }
 
 // between sums up what was spent from one second to another, both included, by
@@ -61,8 +65,7 @@ func (s *spendings) between(from, to int64) map[string]sums {
 	all := make(map[string]sums)
 	for k, v := range s.at {
 		if k.second >= from && k.second <= to {
-			was := all[k.model]
-			all[k.model] = sums{was.neurons.Add(v.neurons), was.input + v.input, was.output + v.output}
+			all[k.model] = all[k.model].plus(v)
 		}
 	}
 	return all
@@ -77,7 +80,7 @@ func (s *Simulator) Spend(model string, n quota.Neurons) bool {
 	}
 	s.billed.Add(int64(n))
 	s.day.add(now, n)
-	s.spent.add(now, model, sums{neurons: n})
+	s.spent.add(now, model, sums{neurons: n, calls: 1})
 	return true
 }
 
@@ -93,6 +96,7 @@ type graphQLError struct {
 }
 
 type usageGroup struct {
+	Count      int64 `json:"count,omitempty"`
 	Dimensions struct {
 		Model string `json:"modelId"`
 	} `json:"dimensions"`
@@ -135,6 +139,9 @@ func (x *exchange) graphQL() *failure {
 	for model, sum := range x.s.spent.between(v.From.Unix(), to) {
 		var g usageGroup
 		g.Dimensions.Model = model
+		if strings.Contains(ask.Query, " count ") {
+			g.Count = sum.calls
+		}
 		g.Sum.Neurons, g.Sum.Input, g.Sum.Output = sum.neurons.Float(), sum.input, sum.output
 		groups = append(groups, g)
 	}

@@ -16,17 +16,24 @@ import (
 const mostGroups = 10_000
 
 // dayQuery asks what the models of an account have cost between two times, both
-// included.
-const dayQuery = `query Neurons($account: string!, $from: Time!, $to: Time!, $most: uint64!) {
+// included; modelQuery also how often they were called.
+const (
+	dayQuery   = queryHead + queryTail
+	modelQuery = queryHead + " count " + queryTail
+
+	queryHead = `query Neurons($account: string!, $from: Time!, $to: Time!, $most: uint64!) {
   viewer {
     accounts(filter: {accountTag: $account}) {
       aiInferenceAdaptiveGroups(limit: $most, filter: {datetime_geq: $from, datetime_leq: $to}) {
-        sum { totalNeurons totalInputTokens totalOutputTokens }
+        sum { totalNeurons totalInputTokens totalOutputTokens }`
+
+	queryTail = `
         dimensions { modelId }
       }
     }
   }
 }`
+)
 
 // Usage is what an account was billed in a span of time, by its own figure. It
 // lags behind by minutes.
@@ -41,22 +48,29 @@ type ModelUsage struct {
 	Model         string
 	Neurons       quota.Neurons
 	Input, Output int64 // tokens
+	Calls         int64 // of CallsUntil
 }
 
 // Day returns what the account was billed on a UTC day, as far as Cloudflare has
 // counted it. It needs Account Analytics: Read.
 func (c *Client) Day(ctx context.Context, day quota.Day) (Usage, error) {
-	return c.between(ctx, day.Start(), day.End().Add(-time.Second), mostGroups)
+	return c.between(ctx, dayQuery, day.Start(), day.End().Add(-time.Second), mostGroups)
 }
 
 // DayUntil is Day as far as the day has gone by until, that second included. Asked
 // for a time that all is counted of, it does not depend on how far Cloudflare has
 // got.
 func (c *Client) DayUntil(ctx context.Context, day quota.Day, until time.Time) (Usage, error) {
-	return c.between(ctx, day.Start(), until, mostGroups)
+	return c.between(ctx, dayQuery, day.Start(), until, mostGroups)
 }
 
-func (c *Client) between(ctx context.Context, from, to time.Time, most int) (Usage, error) {
+// CallsUntil is DayUntil, with how many calls of each model there were. Where
+// Cloudflare counts a sample of them, it is an estimate.
+func (c *Client) CallsUntil(ctx context.Context, day quota.Day, until time.Time) (Usage, error) {
+	return c.between(ctx, modelQuery, day.Start(), until, mostGroups)
+}
+
+func (c *Client) between(ctx context.Context, query string, from, to time.Time, most int) (Usage, error) {
 	var v struct {
 		Viewer *struct {
 			Accounts []struct {
@@ -64,7 +78,7 @@ func (c *Client) between(ctx context.Context, from, to time.Time, most int) (Usa
 			} `json:"accounts"`
 		} `json:"viewer"`
 	}
-	a, err := c.graphQL(ctx, dayQuery, map[string]any{
+	a, err := c.graphQL(ctx, query, map[string]any{
 		"account": c.account, "from": from.UTC().Format(time.RFC3339), "to": to.UTC().Format(time.RFC3339), "most": most,
 	}, &v)
 	switch {
@@ -93,6 +107,7 @@ func (c *Client) between(ctx context.Context, from, to time.Time, most int) (Usa
 		}
 		m, n := &u.Models[i], quota.FromFloat(g.Sum.Neurons)
 		m.Neurons, u.Neurons = m.Neurons.Add(n), u.Neurons.Add(n)
+		m.Calls += int64(g.Count)
 		m.Input, m.Output = m.Input+int64(g.Sum.Input), m.Output+int64(g.Sum.Output)
 	}
 	slices.SortFunc(u.Models, func(a, b ModelUsage) int {
@@ -107,6 +122,7 @@ type usageGroup struct {
 		Input   float64 `json:"totalInputTokens"`
 		Output  float64 `json:"totalOutputTokens"`
 	} `json:"sum"`
+	Count      float64 `json:"count"`
 	Dimensions struct {
 		Model string `json:"modelId"`
 	} `json:"dimensions"`

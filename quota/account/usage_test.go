@@ -45,6 +45,12 @@ func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 	if err != nil || u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0].Model != "m1" || u.Models[0].Neurons != quota.FromFloat(2.5) || u.AskedAt.IsZero() {
 		t.Errorf("%+v, %v", u, err)
 	}
+	if u.Models[0].Calls != 0 {
+		t.Errorf("%d calls, which were not asked for", u.Models[0].Calls)
+	}
+	if u, err := c.CallsUntil(t.Context(), today, now); err != nil || len(u.Models) != 2 || u.Models[0].Calls != 2 || u.Models[1].Calls != 1 || u.Neurons != quota.FromFloat(4.75) {
+		t.Errorf("with calls: %+v, %v", u, err)
+	}
 	if u, err := c.Day(t.Context(), today-1); err != nil || u.Neurons != quota.FromFloat(7) {
 		t.Errorf("yesterday: %+v, %v", u, err)
 	}

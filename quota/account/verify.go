@@ -111,7 +111,7 @@ func (c *Client) MayReadModels(ctx context.Context) error {
 // MayReadUsage returns nil if the token may read what the account was billed.
 func (c *Client) MayReadUsage(ctx context.Context) error {
 	now := time.Now()
-	_, err := c.between(ctx, now.Add(-time.Hour), now, 1)
+	_, err := c.between(ctx, dayQuery, now.Add(-time.Hour), now, 1)
 	return err
 }
 

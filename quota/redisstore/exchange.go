@@ -113,7 +113,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	}
 	for _, rec := range r.Records {
 		add(rec.Model + separator + rec.Client)
-		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated), int64(rec.Peak), int64(rec.Usual))
+		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated), int64(rec.Peak), int64(rec.Usual), rec.Silent, int64(rec.Table), int64(rec.Paid))
 	}
 	for _, h := range r.Hours {
 		add(h.Hour)

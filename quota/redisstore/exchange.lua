@@ -9,7 +9,7 @@
 --   sum     spent held                                                  of a pot, over all holders, those who are gone included
 --   external  spent released at billed                                   of the day, beyond what its holders say; at in Unix seconds
 --   hour    spent                                                   of a holder, among its records, or over all
---   record  calls reported priced estimated peak usual                  of a holder, or over all; the last two are not summed: the largest holds
+--   record  calls reported priced estimated peak usual silent table paid  of a holder, or over all; peak, usual and paid are not summed: the largest holds
 
 local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key, hours_key = unpack(KEYS)
 local most = 9007199254740992 -- 2^53
@@ -29,7 +29,7 @@ local external = {number(), number(), number(), number()}
 local num_claims, num_records, num_hours = number(), number(), number()
 
 local formats = {}
-for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
+for i = 1, 9 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
 local function digits(...) return string.format(formats[select('#', ...)], ...) end
 local function numbers(line)
 	local all = {}
@@ -147,14 +147,14 @@ if not repeated and num_records > 0 then
 	for i = 1, num_records do
 		names[i] = text()
 		own[i] = holder .. '\0' .. names[i]
-		values[i] = {number(), number(), number(), number(), number(), number()}
+		values[i] = {number(), number(), number(), number(), number(), number(), number(), number(), number()}
 	end
 	local mine, all = fetch(records_key, own), fetch(history_key, names)
 	for i, name in ipairs(names) do
 		local old = mine[i] and numbers(mine[i]) or {0, 0, 0, 0}
 		local sum = all[i] and numbers(all[i]) or {0, 0, 0, 0}
-		for k = 1, 4 do sum[k] = add(sum[k] - old[k], values[i][k]) end
-		for k = 5, 6 do sum[k] = math.max(sum[k] or 0, values[i][k]) end
+		for _, k in ipairs({1, 2, 3, 4, 7, 8}) do sum[k] = add((sum[k] or 0) - (old[k] or 0), values[i][k]) end
+		for _, k in ipairs({5, 6, 9}) do sum[k] = math.max(sum[k] or 0, values[i][k]) end
 		new_records[2 * i - 1], new_records[2 * i] = own[i], digits(unpack(values[i]))
 		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum))
 	end

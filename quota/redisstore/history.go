@@ -85,15 +85,15 @@ func parseRecord(day quota.Day, pair []string) (quota.Record, error) {
 	}
 	model, client, _ := strings.Cut(pair[0], separator)
 	text := pair[1]
-	if strings.Count(text, " ") == 3 { // of a version that kept no calibration
-		text += " 0 0"
+	for strings.Count(text, " ") < 8 { // of a version that kept less
+		text += " 0"
 	}
-	n, err := figures(text, 6)
+	n, err := figures(text, 9)
 	if err != nil {
 		return quota.Record{}, err
 	}
 	return quota.Record{
 		Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3],
-		Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5])},
+		Silent: int64(n[6]), Table: n[7], Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5]), Paid: quota.Ratio(n[8])},
 	}, nil
 }

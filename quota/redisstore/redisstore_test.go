@@ -126,6 +126,7 @@ func randomize(rng *mathrand.Rand, r *quota.Report) {
 		if client := fmt.Sprint(rng.IntN(4)); rng.IntN(2) == 0 {
 			r.Records = append(r.Records, quota.Record{
 				Day: r.Day, Model: model, Client: client, Calls: rng.Int64N(1e6), Reported: amount(1e15), Priced: amount(1e15), Estimated: amount(1e15),
+				Silent: rng.Int64N(1e6), Table: amount(1e15),
 			})
 		}
 	}

@@ -90,15 +90,15 @@ func records(t *testing.T, open Place) {
 	a, b := holder{name: "a"}, holder{name: "b"}
 	r := a.report(of(0, 0, 0, 0))
 	r.Records = []quota.Record{
-		{Model: "m", Client: "x", Calls: 1, Reported: 1, Calibration: quota.Calibration{Peak: 1500, Usual: 400}},
+		{Model: "m", Client: "x", Calls: 1, Reported: 1, Silent: 1, Table: 4, Calibration: quota.Calibration{Peak: 1500, Usual: 400, Paid: 1500}},
 		{Model: "m", Client: "w", Calls: 1, Reported: 1},
 	}
 	exchange(t, s, r)
 	r = a.report(of(0, 0, 0, 0))
-	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 2, Reported: 5, Priced: 6, Estimated: 7, Calibration: quota.Calibration{Peak: 3000, Usual: 500}}}
+	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 2, Reported: 5, Priced: 6, Estimated: 7, Silent: 2, Table: 5, Calibration: quota.Calibration{Peak: 3000, Usual: 500, Paid: 3000}}}
 	exchange(t, s, r)
 	r = b.report(of(0, 0, 0, 0))
-	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 10, Reported: 10, Calibration: quota.Calibration{Peak: 2000, Usual: 900}}, {Model: "a", Client: "x", Calls: 1, Priced: 3}}
+	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 10, Reported: 10, Silent: 3, Table: 70, Calibration: quota.Calibration{Peak: 2000, Usual: 900, Paid: 1000}}, {Model: "a", Client: "x", Calls: 1, Priced: 3}}
 	exchange(t, s, r)
 	r = b.report(of(0, 0, 0, 0))
 	r.Day++
@@ -107,7 +107,7 @@ func records(t *testing.T, open Place) {
 	want := []quota.Record{
 		{Day: day, Model: "a", Client: "x", Calls: 1, Priced: 3},
 		{Day: day, Model: "m", Client: "w", Calls: 1, Reported: 1},
-		{Day: day, Model: "m", Client: "x", Calls: 12, Reported: 15, Priced: 6, Estimated: 7, Calibration: quota.Calibration{Peak: 3000, Usual: 900}},
+		{Day: day, Model: "m", Client: "x", Calls: 12, Reported: 15, Priced: 6, Estimated: 7, Silent: 5, Table: 75, Calibration: quota.Calibration{Peak: 3000, Usual: 900, Paid: 3000}},
 		{Day: day + 1, Model: "b", Calls: 1},
 	}
 	for _, c := range []struct {
