@@ -21,7 +21,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test lint fmt bench soak soak-tests soak-load soak-fuzz soak-mutation clean
+.PHONY: help demo demo-stack build image test lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) $(BENCH_PACKAGES) | tee $(BENCH_OUT)
 	@$(TOOL) benchstat $(BENCH_BASE) $(BENCH_OUT)
 	@if grep -q 'impl=stock' $(BENCH_OUT); then echo; $(TOOL) benchstat -col '/impl@(stock neuronward)' $(BENCH_OUT); fi
+
+screenshots: ## take the pictures of the page for people again (deploy/grafana)
+	@bash .ci/page pictures
 
 soak: soak-tests soak-load soak-fuzz soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, mutants
 

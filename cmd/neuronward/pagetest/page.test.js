@@ -1,0 +1,359 @@
+// The page for people in a real Chromium, in front of the demo under mixed load. Run by .ci/page.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { launch } from './chromium.js';
+import { embedding, eventually, model, start, sum } from './demo.js';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const hostile = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>';
+
+let demo;
+let browser;
+const complaints = []; // of any page that was looked at
+
+before(async () => {
+  // Around midnight figures begin anew while they are compared.
+  const left = 86_400_000 - (Date.now() % 86_400_000);
+  if (left < 180_000) {
+    await pause(left + 1000);
+  }
+  [demo, browser] = await Promise.all([start({ NEURONWARD_RECONCILE: '0' }), launch()]);
+  await load();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+/** Calls of every kind, that succeed, fail and break; it ends when all of them have. */
+async function load() {
+  const calls = [
+    demo.call('/v1/embeddings', { model: embedding, input: 'Hello' }),
+    demo.call(`/run/${model}`, { prompt: 'Hello' }),
+    demo.call('/v1/chat/completions', '{"model": '),
+    demo.call('/client/v4/accounts', {}),
+    demo.chat(hostile, { 'x-simulate': '5021', 'x-request-id': hostile }),
+    demo.chat('Hello', { 'x-request-id': 'the-one-to-find', 'x-simulate': '3006' }),
+    demo.chat('Hello', {}, { model: '@cf/deepseek-ai/deepseek-r1-distill-qwen-32b', max_tokens: 30_000 }),
+    demo.chat('Hello', {}, { model: hostile }),
+    demo.chat('Hello', {}, { model: '@cf/nobody/has-this' }),
+  ];
+  for (const simulate of ['3040; times=2', '3040', '3021', '4006', 'ok-false', 'html-502', 'empty', 'reset', 'midstream=3040; after=2', 'midstream=cut; after=2']) {
+    calls.push(demo.chat('Hello', { 'x-simulate': simulate }, { stream: simulate.startsWith('mid') }));
+  }
+  for (let i = 0; i < 12; i++) {
+    calls.push(demo.chat(`Hello ${i}`, { 'x-simulate': `tokens=${10 + i}` }, { stream: i % 2 === 0 }));
+  }
+  await Promise.all(calls);
+  await eventually('nothing is in flight', async () => {
+    const s = await demo.status();
+    return s.requests.in_flight === 0 && s.in_flight === 0 && s.reserved === 0;
+  });
+}
+
+/** Opens a path of the admin listener; whatever is wrong with it is noted. */
+async function open(t, path = '/', { at = demo.admin, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB', timezoneId: 'Asia/Tokyo', reducedMotion: 'reduce', ...options });
+  t.after(() => context.close());
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(60_000);
+  tab.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) {
+      complaints.push(`${path}: console: ${message.text()}`);
+    }
+  });
+  tab.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`));
+  tab.on('dialog', (dialog) => complaints.push(`${path}: a dialog: ${dialog.message()}`));
+  tab.on('request', (request) => {
+    if (!request.url().startsWith(`${at}/`)) {
+      complaints.push(`${path}: asks another host: ${request.url()}`);
+    }
+  });
+  tab.on('response', (response) => {
+    if (response.status() >= 400) {
+      complaints.push(`${path}: ${response.status()} ${response.url()}`);
+    }
+  });
+  await tab.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`)));
+  await tab.goto(at + path, { waitUntil: 'load' });
+  return tab;
+}
+
+const figure = (tab, name) => tab.locator(`[data-figure=${name}]`).getAttribute('data-value');
+const text = async (locator) => (await locator.textContent()).trim();
+const number = (shown) => Number(shown.replaceAll(',', ''));
+
+/** Waits until the page has brought itself up to date. */
+async function updated(tab) {
+  const before = await text(tab.locator('.eyebrow time'));
+  await tab.waitForFunction((was) => document.querySelector('.eyebrow time').textContent.trim() !== was, before);
+}
+
+/** The rows of a table of models or clients, by name. */
+async function spenders(tab, id) {
+  const rows = {};
+  for (const row of await tab.locator(`#${id} tbody tr`).all()) {
+    const cells = (await row.locator('td').allTextContents()).map((cell) => cell.trim());
+    rows[await text(row.locator('th'))] = { calls: number(cells[0]), neurons: number(cells[1]), hourCalls: number(cells[2]), failed: number(cells[3]), hourNeurons: number(cells[4]) };
+  }
+  return rows;
+}
+
+test('figures are those of /status and /metrics', async (t) => {
+  const tab = await open(t);
+  const [status, metrics] = [await demo.status(), await demo.metrics()];
+  assert.ok(status.used > 0, 'the load has spent something');
+  for (const [name, ofSeries] of [['used', 'neurons_used'], ['reserved', 'neurons_reserved'], ['external', 'neurons_external'], ['remaining', 'neurons_remaining']]) {
+    const shown = Number(await figure(tab, name));
+    assert.equal(shown, status[name], name);
+    assert.ok(Math.abs(shown - sum(metrics, `neuronward_${ofSeries}`)) < 1e-6, `${name} in /metrics`);
+  }
+  assert.match(await text(tab.locator('h1')), /^\d+(\.\d+)? of 10,000 neurons spent\.$/);
+
+  for (const [id, label] of [['models', 'model'], ['clients', 'client']]) {
+    const rows = await spenders(tab, id);
+    for (const one of status[id]) {
+      assert.equal(rows[one.name].calls, one.calls, `${one.name}: calls`);
+      assert.ok(Math.abs(rows[one.name].neurons - one.neurons) <= 0.5, `${one.name}: ${rows[one.name].neurons}, not ${one.neurons} neurons`);
+    }
+    for (const [name, row] of Object.entries(rows)) {
+      const calls = sum(metrics, 'neuronward_requests_total', { [label]: name });
+      assert.equal(row.hourCalls, calls, `${name}: calls of the last hour`);
+      assert.equal(row.failed, calls - sum(metrics, 'neuronward_requests_total', { [label]: name, result: 'ok' }), `${name}: failures of the last hour`);
+      const neurons = sum(metrics, 'neuronward_neurons_total', { [label]: name });
+      assert.ok(Math.abs(row.hourNeurons - neurons) <= 0.5, `${name}: ${row.hourNeurons}, not ${neurons} neurons in the last hour`);
+    }
+  }
+
+  const cards = await tab.locator('.cards li').evaluateAll((all) => all.map((card) => ({ ...card.dataset })));
+  const failed = metrics.filter((s) => s.name === 'neuronward_errors_total' && s.value > 0);
+  assert.deepEqual(new Set(cards.map((card) => card.code)), new Set(failed.map((s) => s.labels.name)), 'codes');
+  for (const card of cards) {
+    const there = sum(failed, 'neuronward_errors_total', { name: card.code, origin: 'upstream' });
+    assert.equal(Number(card.there), there, `${card.code}: said by Workers AI`);
+    assert.equal(Number(card.here), sum(failed, 'neuronward_errors_total', { name: card.code }) - there, `${card.code}: refused here`);
+  }
+
+  const ids = (await tab.locator('#rows tbody tr td:last-child').allTextContents()).map((id) => id.trim());
+  assert.deepEqual(ids, status.failures.map((f) => f.request_id), 'the last failures');
+});
+
+describe('axe finds nothing', () => {
+  const looks = [
+    ['/', 360, 'light'], ['/', 1280, 'dark'], ['/?q=nothing-has-this', 360, 'light'],
+    ['/errors', 1280, 'light'], ['/errors', 360, 'dark'], ['/errors/out_of_capacity', 360, 'light'], ['/errors/out_of_capacity', 1280, 'dark'],
+  ];
+  for (const [path, width, colorScheme] of looks) {
+    test(`${path}, ${colorScheme}, ${width} px`, async (t) => {
+      const tab = await open(t, path, { colorScheme, viewport: { width, height: 800 } });
+      if (path === '/') {
+        await tab.locator('#live').click(); // stand still
+        await tab.locator('summary').first().click();
+        await tab.evaluate(() => { const a = document.getElementById('answer'); a.hidden = false; a.textContent = 'An answer.'; });
+      }
+      await tab.evaluate(await readFile(axe, 'utf8'));
+      const { violations, incomplete } = await tab.evaluate(() => window.axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      }));
+      assert.deepEqual(violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]), []);
+      // What axe cannot judge are texts of the drawing, which stand on a rim in the colour of the paper.
+      const unsure = incomplete.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
+      assert.deepEqual(unsure.filter((node) => !node.startsWith('color-contrast: <text class="tick')), []);
+      for (const [words, ratio] of await tab.evaluate(contrasts, '.plot text')) {
+        assert.ok(ratio >= 4.5, `the contrast of ${words} is ${ratio}`);
+      }
+    });
+  }
+});
+
+test('it brings itself up to date without being loaded again', async (t) => {
+  const tab = await open(t);
+  await tab.evaluate(() => { window.mark = 'the same document'; });
+  const link = tab.locator('#rows a').first();
+  await link.focus();
+  const key = await tab.evaluate(() => document.activeElement.closest('tr').dataset.key);
+  const used = await figure(tab, 'used');
+  await demo.chat('Hello again', { 'x-request-id': 'the-newest', 'x-simulate': '5004' });
+  await demo.chat('Hello again');
+  await tab.waitForFunction((was) => document.querySelector('[data-figure=used]').dataset.value !== was, used);
+  await tab.locator('#rows tbody tr', { hasText: 'the-newest' }).waitFor();
+  assert.equal(await tab.evaluate(() => window.mark), 'the same document');
+  assert.equal(await tab.evaluate(() => document.activeElement.closest('tr')?.dataset.key), key, 'what had the focus has it still');
+  assert.equal(await text(tab.locator('#rows tbody tr').first().locator('td').last()), 'the-newest', 'the newest is first');
+
+  await tab.locator('#live').click();
+  assert.equal(await tab.locator('#live').getAttribute('aria-pressed'), 'false');
+  const asked = [];
+  tab.on('request', (request) => asked.push(request.url()));
+  await tab.waitForTimeout(5000);
+  assert.deepEqual(asked, [], 'what is paused asks for nothing');
+  await tab.locator('#live').click();
+  await updated(tab);
+});
+
+test('a filter leaves the failures that match, also when there are new ones', async (t) => {
+  const tab = await open(t);
+  const rows = tab.locator('#rows tbody tr:visible');
+  const all = await rows.count();
+  await tab.fill('#filter', 'THE-ONE request_too');
+  assert.equal(await rows.count(), 1);
+  assert.match(await text(rows.first()), /3006/);
+  assert.equal(await text(tab.locator('#found')), `1 of ${all}`);
+  await updated(tab);
+  assert.equal(await rows.count(), 1, 'after an update');
+  await tab.locator('#filter').press('Enter');
+  assert.equal(await rows.count(), 1, 'after Enter');
+  await tab.fill('#filter', '');
+  assert.ok(await rows.count() >= all);
+
+  const linked = await open(t, `/?q=${encodeURIComponent(model)}#last`);
+  await updated(linked);
+  for (const row of await linked.locator('#rows tbody tr:visible').all()) {
+    assert.ok((await text(row)).includes(model));
+  }
+});
+
+test('every link leads somewhere', async (t) => {
+  for (const path of ['/', '/errors', '/errors/out_of_capacity']) {
+    const tab = await open(t, path);
+    const links = await tab.locator('a[href]').evaluateAll((all) => [...new Set(all.map((a) => a.href))]);
+    assert.ok(links.length > 1);
+    for (const link of links) {
+      assert.ok(link.startsWith(`${demo.admin}/`), link);
+      const response = await fetch(link, { headers: { Accept: 'text/html' } });
+      const body = await response.text();
+      assert.equal(response.status, 200, link);
+      const { hash } = new URL(link);
+      assert.ok(!hash || body.includes(`id="${hash.slice(1)}"`), `${link}: no such place`);
+    }
+  }
+  const tab = await open(t);
+  await tab.locator('.cards a', { hasText: 'out_of_capacity' }).click();
+  await tab.waitForURL('**/errors/out_of_capacity');
+  assert.equal(await text(tab.locator('h1')), 'out_of_capacity');
+});
+
+test('what callers say is inert', async (t) => {
+  const tab = await open(t);
+  const row = tab.locator('#rows tbody tr', { hasText: '<img src=x onerror=' }).first();
+  await row.waitFor();
+  await updated(tab);
+  const there = await open(t, `/?q=${encodeURIComponent(hostile)}`, { javaScriptEnabled: false });
+  assert.equal(await there.locator('#filter').inputValue(), hostile);
+  for (const one of [tab, there]) {
+    assert.equal(await one.locator('main img, main script').count(), 0);
+  }
+  assert.equal(await tab.evaluate(() => window.harmed), undefined);
+});
+
+test('buttons show what they bring', async (t) => {
+  const tab = await open(t);
+  const answer = tab.locator('#answer');
+  assert.ok(await answer.isHidden());
+  await tab.getByRole('button', { name: 'Send a stream' }).click();
+  await answer.getByText('HTTP/1.1 200 OK').waitFor();
+  await eventually('the answer is whole', async () => (await answer.textContent()).includes('(after '));
+  assert.match(await answer.textContent(), /data: \{.*\n\ndata: \[DONE\]/s);
+  await tab.getByRole('button', { name: 'Too dear for the day' }).click();
+  await eventually('it is refused', async () => /HTTP\/1\.1 429[^]*"name":"account_limited"[^]*"origin":"guard"/.test(await answer.textContent()));
+
+  // All of them, at once, as the page's script calls.
+  const brought = await tab.evaluate(async () => Object.fromEntries(await Promise.all([...document.querySelectorAll('#tries button')].map(async ({ value }) => {
+    const response = await fetch('/demo/try', { method: 'POST', headers: { Accept: 'text/plain' }, body: new URLSearchParams({ try: value }) });
+    return [value, await response.text()];
+  }))));
+  assert.ok(Object.keys(brought).length > 40);
+  for (const [key, answered] of Object.entries(brought)) {
+    assert.match(answered, /^\$ curl -siN http:/, key);
+    if (key.startsWith('code-') && key !== 'code-upstream_unclassified') {
+      assert.ok(answered.includes(`"name":"${key.slice('code-'.length)}"`), answered);
+    }
+  }
+  for (const [key, has] of Object.entries({
+    hang: '(nothing within 3 s: the caller gave up)', healed: 'HTTP/1.1 200', cut: '(the connection was cut', invalid: 'HTTP/1.1 400', path: '"name":"route_not_proxied"',
+    native: '"success":true', embeddings: '"embedding"', midstream: '"number":3040',
+  })) {
+    assert.ok(brought[key].includes(has), `${key}: ${brought[key]}`);
+  }
+});
+
+test('the page is whole without a script', async (t) => {
+  const tab = await open(t, '/', { javaScriptEnabled: false });
+  assert.ok(await tab.getByRole('heading', { name: 'Failures of the last hour' }).isVisible());
+  assert.ok(await tab.locator('.plot path.edge').isVisible());
+  assert.ok(await tab.locator('#live').isHidden());
+  assert.ok(await tab.getByRole('link', { name: 'Reload', exact: true }).isVisible());
+  const [{ request_id: id }] = (await demo.status()).failures;
+  await tab.fill('#filter', id);
+  await tab.locator('#filter').press('Enter');
+  await tab.waitForURL(`**/?q=${id}#last`);
+  assert.equal(await tab.locator('#rows tbody tr').count(), 1);
+  await tab.getByRole('button', { name: '3040 out_of_capacity' }).click();
+  await tab.waitForURL('**/demo/try#answer');
+  assert.match(await tab.locator('#answer').textContent(), /"name":"out_of_capacity"/);
+});
+
+test('nothing has to be pushed sideways', async (t) => {
+  for (const [path, ...widths] of [['/', 320, 360, 700, 1280, 3840], ['/errors', 360, 1280], ['/errors/requests_per_minute_exceeded', 360]]) {
+    const tab = await open(t, path);
+    if (path === '/') {
+      await tab.locator('summary').first().click();
+      await tab.evaluate(() => { const a = document.getElementById('answer'); a.hidden = false; a.textContent = 'x'.repeat(5000); });
+    }
+    for (const width of widths) {
+      await tab.setViewportSize({ width, height: 800 });
+      assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), width, `${path} at ${width} px`);
+    }
+  }
+});
+
+/** Runs on the page: the contrast of texts with the paper below them, by the formula of WCAG. */
+function contrasts(selector) {
+  const light = (color) => {
+    const [r, g, b] = color.match(/[\d.]+/g).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  const paper = light(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll(selector)].map((text) => {
+    const ink = light(getComputedStyle(text).fill);
+    return [text.textContent, Math.max(ink, paper) / Math.min(ink, paper)];
+  });
+}
+
+test('it can be used by keyboard, and tells times of the reader', async (t) => {
+  const tab = await open(t);
+  await tab.keyboard.press('Tab');
+  assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  const outline = await tab.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.notEqual(outline, 'none');
+  const reached = new Set();
+  for (let i = 0; i < 20; i++) {
+    await tab.keyboard.press('Tab');
+    reached.add(await tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()));
+  }
+  for (const name of ['Errors', 'live', 'Send a chat']) {
+    assert.ok(reached.has(name), `${name} cannot be reached among ${[...reached].join(', ')}`);
+  }
+  assert.match(await tab.locator('.eyebrow time').getAttribute('title'), /GMT\+9/);
+});
+
+test('a screen reader is told when the verdict changes, and only then', async (t) => {
+  const small = await start({ NEURONWARD_RECONCILE: '0', NEURONWARD_DAILY_NEURONS: '20' });
+  t.after(() => small.stop());
+  const tab = await open(t, '/', { at: small.admin });
+  assert.equal(await tab.locator('[aria-live]').count(), 1, 'only the verdict speaks');
+  await updated(tab);
+  assert.equal(await text(tab.locator('#said')), '');
+  for (let i = 0; i < 3; i++) {
+    await small.chat('Hello', { 'x-simulate': 'tokens=200' }, { max_tokens: 200 });
+  }
+  await eventually('it is said', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#said'))));
+  assert.equal(await tab.locator('#verdict').getAttribute('data-state'), 'will run out');
+});
+
+test('nothing was complained of', () => {
+  assert.deepEqual(complaints, []);
+});
