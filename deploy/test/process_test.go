@@ -18,26 +18,28 @@ import (
 // patience is how long anything may take on a machine that has much else to do.
 const patience = time.Minute
 
+// scratch is a directory that ends with the tests.
+var scratch string
+
 // binary builds the product once, and returns its path.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "neuronward")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "neuronward")
+	path := filepath.Join(scratch, "neuronward")
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, "./cmd/neuronward")
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("go build: %w\n%s", err, out)
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil
 })
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path)) //nolint:errcheck // nothing depends on it
+	var err error
+	if scratch, err = os.MkdirTemp("", "neuronward"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	status := m.Run()
+	os.RemoveAll(scratch) //nolint:errcheck // nothing depends on it
 	os.Exit(status)
 }
 

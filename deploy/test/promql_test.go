@@ -225,6 +225,51 @@ func TestEverySeriesIsOnADashboard(t *testing.T) {
 	}
 }
 
+// ofTheAccount are gauges that replicas on one store tell alike.
+var ofTheAccount = []string{
+	"neuronward_neurons_used", "neuronward_neurons_reserved", "neuronward_neurons_external", "neuronward_neurons_lost", "neuronward_neurons_limit",
+	"neuronward_neurons_remaining", "neuronward_quota_reset_timestamp_seconds", "neuronward_quota_exhaustion_timestamp_seconds",
+	"neuronward_quota_latched", "neuronward_reconcile_timestamp_seconds", "neuronward_client_neurons_used", "neuronward_client_neurons_limit",
+}
+
+// What every replica tells of the account is nowhere added up, on dashboards and in rules.
+func TestTheAccountIsNotCountedOncePerReplica(t *testing.T) {
+	expressions := make(map[string]string)
+	for _, d := range dashboards(t) {
+		for _, p := range d.queries() {
+			for _, q := range p.Targets {
+				expressions[d.Title+": "+p.Title+": "+q.RefID] = picked.Replace(q.Expr)
+			}
+		}
+	}
+	_, rules := ruleFiles(t)
+	for _, r := range rules {
+		expressions[r.name()] = r.Expr
+	}
+	for where, expression := range expressions {
+		expr, err := parser.ParseExpr(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
+			s, ok := node.(*parser.VectorSelector)
+			if !ok || !slices.Contains(ofTheAccount, s.Name) {
+				return nil
+			}
+			// The innermost aggregation is the one that puts replicas together.
+			for _, above := range slices.Backward(path) {
+				if a, ok := above.(*parser.AggregateExpr); ok {
+					if a.Op != parser.MAX && a.Op != parser.MIN {
+						t.Errorf("%s: %s of %s over replicas", where, a.Op, s.Name)
+					}
+					break
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // family is the histogram that a series belongs to, or its own name.
 func family(name string) string {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
