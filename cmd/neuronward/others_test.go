@@ -78,7 +78,7 @@ func pass(d time.Duration) {
 // What speech costs is only in the account's own figure.
 func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 	const model = "@cf/deepgram/aura-1"
-	shareAccount(t, workersai.Options{}, func(t *testing.T, s *shared) {
+	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		speak := func() (booked quota.Neurons) {
 			of := s.estimator.Estimate(quota.Request{Model: model, Characters: 100})
 			res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
