@@ -132,7 +132,7 @@ var runbookParts = []string{"## What it means", "## What callers see", "## Look 
 
 var (
 	promqlBlock  = regexp.MustCompile("(?s)```promql\n(.+?)\n *```")
-	slugNamed    = regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)` \\((\\d+)\\)")
+	slugNamed    = regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`\\s+\\((\\d+)\\)")
 	variableName = regexp.MustCompile(`NEURONWARD_[A-Z_]+[A-Z]`)
 	alertRow     = regexp.MustCompile(`(?m)^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| ([a-z, ]+) \|`)
 	alertNamed   = regexp.MustCompile(`\]\((Neuronward\w+)\.md\)`)
@@ -196,7 +196,7 @@ func TestTheTableOfAlertsIsWhole(t *testing.T) {
 func TestRunbooksNameWhatExists(t *testing.T) {
 	series := seriesOfTheCode(t)
 	_, rules := ruleFiles(t)
-	settings := helpOf(t, "serve")
+	settings := variableName.FindAllString(helpOf(t, "serve"), -1)
 	numbers := make(map[string]string)
 	for _, e := range normalize.Catalog() {
 		numbers[e.Slug] = strconv.Itoa(e.Number)
@@ -236,7 +236,7 @@ func TestRunbooksNameWhatExists(t *testing.T) {
 			}
 		}
 		for _, v := range variableName.FindAllString(text, -1) {
-			if !strings.Contains(settings, v) {
+			if !slices.Contains(settings, v) {
 				t.Errorf("%s: there is no setting %s", name, v)
 			}
 		}
