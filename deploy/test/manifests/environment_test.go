@@ -57,6 +57,10 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 		case <-tick.C:
 		}
 	}
+	followed := only(t, kustomized(t, "gateway").scalers).Spec.Metrics[0].Pods.Metric.Name
+	if series, _ := fetch(t, "http://"+admin+"/metrics"); !strings.Contains(series, "\n"+followed+" ") {
+		t.Errorf("the autoscaler follows %s, which there is not", followed)
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
@@ -80,17 +84,23 @@ func links(s corev1.Service) []string {
 // answers reports whether a path is answered with 200.
 func answers(t *testing.T, url string) bool {
 	t.Helper()
+	_, ok := fetch(t, url)
+	return ok
+}
+
+func fetch(t *testing.T, url string) (body string, ok bool) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return "", false
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode == http.StatusOK
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err == nil && resp.StatusCode == http.StatusOK
 }
 
 // freeAddress is one on loopback that nobody listens on.

@@ -1,17 +1,20 @@
 package manifeststest
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 )
 
 // An account and a client's key that the product takes.
@@ -21,9 +24,15 @@ const (
 	someStore   = "redis://:password@127.0.0.1:1/0" // nobody answers there
 )
 
+// kustomized is kubectl kustomize of a directory of deploy/kubernetes.
 func kustomized(t *testing.T, dir string) objects {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(top, "deploy", "kubernetes", dir))
+	return build(t, filepath.Join(top, "deploy", "kubernetes", dir))
+}
+
+func build(t *testing.T, dir string) objects {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +54,7 @@ func TestGateway(t *testing.T) {
 	}
 	wantSelected(t, o)
 	wantPolicy(t, o)
+	wantScraped(t, p, workload.Spec.Template.Labels)
 
 	// Nothing starts with what only stands for what is the operator's.
 	said, status := p.check()
@@ -105,6 +115,42 @@ func TestSidecar(t *testing.T) {
 	}
 }
 
+// What README shows of a sidecar's kustomization is enough, but that the component is this tree's.
+func TestSidecarOfReadme(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(top, "deploy", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)\n```yaml\n(components:\n.*?)```\n").FindSubmatch(readme)
+	if shown == nil {
+		t.Fatal("README shows no kustomization of a sidecar")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	component, err := filepath.Abs(filepath.Join(top, "deploy", "kubernetes", "sidecar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if component, err = filepath.Rel(dir, component); err != nil {
+		t.Fatal(err)
+	}
+	local := strings.Replace(string(shown[1]), "https://github.com/neuronward/neuronward//deploy/kubernetes/sidecar", component, 1)
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [app.yaml]\n"+local), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyFile(filepath.Join(top, "deploy", "kubernetes", "examples", "sidecar", "app.yaml"), filepath.Join(dir, "app.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	o := build(t, dir)
+	p := newPod(t, only(t, o.workloads).Spec.Template.Spec, o, map[string]map[string]string{"neuronward-sidecar": {"api-token": "token"}})
+	p.wantSound()
+	if said, status := p.check(); status == mistakes {
+		t.Errorf("the product finds mistakes:\n%s", said)
+	}
+}
+
 // wantSelected: each selector means the replicas, and no others.
 func wantSelected(t *testing.T, o objects) {
 	t.Helper()
@@ -127,6 +173,36 @@ func wantSelected(t *testing.T, o objects) {
 		if port.TargetPort.StrVal != "apps" {
 			t.Errorf("the Service leads to %v, which is not for apps", port.TargetPort)
 		}
+	}
+}
+
+// wantScraped: the PodMonitor finds the replicas, and their port.
+func wantScraped(t *testing.T, p *pod, replica labels.Set) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(top, "deploy", "prometheus", "operator", "podmonitor.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var monitor struct {
+		Spec struct {
+			Selector            metav1.LabelSelector
+			PodMetricsEndpoints []struct{ Port string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &monitor); err != nil {
+		t.Fatal(err)
+	}
+	s, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
+	if err != nil || s.Empty() || !s.Matches(replica) {
+		t.Errorf("the PodMonitor's selector, %v, does not mean the replicas: %v", s, err)
+	}
+	for _, e := range monitor.Spec.PodMetricsEndpoints {
+		if !slices.ContainsFunc(p.container.Ports, func(port corev1.ContainerPort) bool { return port.Name == e.Port && port.Name == "admin" }) {
+			t.Errorf("the PodMonitor asks the port %q", e.Port)
+		}
+	}
+	if len(monitor.Spec.PodMetricsEndpoints) != 1 {
+		t.Errorf("the PodMonitor asks %v", monitor.Spec.PodMetricsEndpoints)
 	}
 }
 
