@@ -166,9 +166,12 @@ func without(tree any) any {
 	case map[string]any:
 		for _, differs := range []string{
 			"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart",
-			"annotations", "image", "imagePullPolicy", "CLOUDFLARE_ACCOUNT_ID", "type",
+			"annotations", "image", "imagePullPolicy", "CLOUDFLARE_ACCOUNT_ID",
 		} {
 			delete(tree, differs)
+		}
+		if tree["type"] == "ClusterIP" { // the default
+			delete(tree, "type")
 		}
 		if ref, ok := tree["configMapRef"].(map[string]any); ok {
 			ref["name"], _, _ = strings.Cut(ref["name"].(string), "-")
