@@ -20,6 +20,7 @@ type failing struct {
 
 // bars is one small drawing: a bar for each minute.
 type bars struct {
+	By    string // here, own, there: its colour, which is that of the dashboards
 	Label string
 	Count int64
 	Text  string
@@ -46,25 +47,25 @@ func failingOf(all []minutes.CodeFailures) []failing {
 				recent += int64(here[m]) + int64(there[m])
 			}
 		}
-		label := "refused here"
+		label, by := "refused here", "here"
 		switch {
 		case own > 0 && guard > 0:
 			label = "refused or failed here"
 		case own > 0:
-			label = "failed here"
+			label, by = "failed here", "own"
 		}
 		out = append(out, failing{
 			Slug: e.Slug, Number: e.Number, Total: grouped(f.Total),
 			Lately: fmt.Sprintf("%s of them in the last %d min", grouped(recent), lately),
-			Here:   barsOf(label, &here, most), There: barsOf("said by Workers AI", &there, most),
+			Here:   barsOf(by, label, &here, most), There: barsOf("there", "said by Workers AI", &there, most),
 		})
 	}
 	return out
 }
 
 // barsOf draws counts, the tallest bar being for most.
-func barsOf(label string, counts *[minutes.Hour]uint32, most uint32) bars {
-	b := bars{Label: label}
+func barsOf(by, label string, counts *[minutes.Hour]uint32, most uint32) bars {
+	b := bars{By: by, Label: label}
 	var p strings.Builder
 	peak := uint32(0)
 	for m, n := range counts {
