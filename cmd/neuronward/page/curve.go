@@ -81,7 +81,7 @@ func curveOf(d *Day, now time.Time) *curve {
 	most *= 1.1
 	top := func(n float64) float64 { return percent(most-n, most) }
 	if d.Limit != nil {
-		c.Ceiling, c.HasCeiling, c.CeilingText = top(*d.Limit), true, amount(*d.Limit)+" ceiling"
+		c.Ceiling, c.HasCeiling, c.CeilingText = top(*d.Limit), true, "ceiling, "+amount(*d.Limit)+" neurons"
 	}
 	for n, step := 0.0, niceStep(most/4); n < most; n += step {
 		if n > 0 && (d.Limit == nil || math.Abs(n-*d.Limit) > most/16) && top(n) > 4 {

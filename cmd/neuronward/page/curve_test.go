@@ -58,7 +58,7 @@ func TestCurveIsWhatHappened(t *testing.T) {
 	if len(edge) > 4+2*60/curveStep+2 {
 		t.Errorf("%d points", len(edge))
 	}
-	if !c.HasCeiling || math.Abs(c.Ceiling-100.0/11) > 0.1 || c.CeilingText != "10,000 ceiling" || c.End.Text != "09:30" || c.External == "" || c.Reserved == "" {
+	if !c.HasCeiling || math.Abs(c.Ceiling-100.0/11) > 0.1 || c.CeilingText != "ceiling, 10,000 neurons" || c.End.Text != "09:30" || c.External == "" || c.Reserved == "" {
 		t.Errorf("%+v", c)
 	}
 	if got, want := fmt.Sprint(c.Hours[0], c.Hours[4], c.Hours[5], c.Hours[24]), "{01:00 100 100} {05:00 2,500 500} {06:00 3,500 600} {now 3,500 600}"; got != want {

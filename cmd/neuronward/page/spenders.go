@@ -42,6 +42,7 @@ func spendersOf(id, title, column string, all []Spender) spenders {
 // cells are the columns but the name; most is what the dearest spent.
 func (s *Spender) cells(most float64, budgets bool) template.HTML {
 	var b strings.Builder
+	b.Grow(1 << 10)
 	cell := func(of, text string) {
 		b.WriteString(`<td role="cell" class="number" data-of="`)
 		b.WriteString(of)

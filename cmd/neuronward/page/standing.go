@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
 )
 
@@ -49,7 +50,7 @@ func (s *State) pace() standing {
 			if r.Model != nil {
 				name = *r.Model
 			}
-			slowed = append(slowed, fmt.Sprintf("%s at %s of %s a minute", name, about(r.Pace), grouped(int64(r.PerMinute))))
+			slowed = append(slowed, fmt.Sprintf("%s at %s of %s a minute", name, amount(math.Round(r.Pace)), grouped(int64(r.PerMinute))))
 		}
 	}
 	text, level := "No limit of requests per minute is in use yet.", levelOK

@@ -37,7 +37,7 @@ async function compact(tab, png) {
   return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
 }
 
-const sizes = { page: [1280, 1212] };
+const sizes = { page: [1280, 1186] };
 if (process.argv[2]) {
   Object.assign(sizes, { narrow: [360, 800], usual: [1280, 860], wide: [3840, 2160] });
 }
