@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write normalize/SDKS.md")
+var update = flag.Bool("update", false, "write normalize/SDKS.md, and README's table of it")
 
 const pageHead = `# What the users of SDKs see
 
@@ -22,23 +22,49 @@ Workers AI's number in Cloudflare's own SDKs.
 
 `
 
-// checkPage compares normalize/SDKS.md with what was seen, or writes it.
+// What README has of the page stands between these.
+const (
+	tableBegins = "<!-- made by .ci/sdk -update -->\n"
+	tableEnds   = "<!-- end -->\n"
+)
+
+// checkPage compares normalize/SDKS.md, and README's table, with what was seen, or writes them.
 func checkPage(t *testing.T, seen [][]sight) {
 	t.Helper()
 	path := filepath.Join("..", "SDKS.md")
-	fresh := page(t, seen)
-	if *update {
-		if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
+	hold(t, path, contents(t, path), page(t, seen))
+	path = filepath.Join("..", "..", "README.md")
+	old := contents(t, path)
+	before, rest, begins := strings.Cut(old, tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		t.Fatalf("README.md lacks %q or %q", tableBegins, tableEnds)
 	}
-	old, err := os.ReadFile(path)
+	table, _ := overview(t, seen, false)
+	hold(t, path, old, before+tableBegins+table+tableEnds+after)
+}
+
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(old) != fresh {
-		t.Errorf("normalize/SDKS.md is stale: run go test -update in normalize/sdktest. It would be:\n%s", fresh)
+	return string(data)
+}
+
+// hold compares a file with what it should be, or makes it so.
+func hold(t *testing.T, path, old, fresh string) {
+	t.Helper()
+	if old == fresh {
+		return
+	}
+	if !*update {
+		t.Errorf("%s is stale: run .ci/sdk -update. It would be:\n%s", path, fresh)
+		return
+	}
+	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -47,25 +73,8 @@ func page(t *testing.T, seen [][]sight) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(pageHead)
-	row(&b, "SDK", "API", "Base URL", "Day used up", "No capacity at first", "Failure in a stream")
-	row(&b, "---", "---", "---", "---", "---", "---")
-	titles := make([]string, len(clients))
-	for i, c := range clients {
-		titles[i] = c.title(t)
-		saw := func(name string) sight {
-			return seen[i][slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == name })]
-		}
-		spent, busy, midstream := saw("spent"), saw("busy"), saw("midstream-error")
-		after := "an answer"
-		if busy.Class != "" {
-			after = "the failure"
-		}
-		inStream := "code `" + midstream.Code + "`"
-		if midstream.Code == "" {
-			inStream = "no code, `" + midstream.Message + "`"
-		}
-		row(&b, titles[i], c.api, c.base, fmt.Sprintf("`%s`, %s", spent.Code, times(spent.requests)), after+", "+times(busy.requests), inStream)
-	}
+	table, titles := overview(t, seen, true)
+	b.WriteString(table)
 	for i, c := range clients {
 		fmt.Fprintf(&b, "\n## %s, %s\n\n", titles[i], c.api)
 		row(&b, "Situation", "What the caller gets", "Status", "Code", "Message", "Requests")
@@ -104,6 +113,38 @@ func page(t *testing.T, seen [][]sight) string {
 		}
 	}
 	return b.String()
+}
+
+// overview has a row for each client; titles are their names with versions.
+func overview(t *testing.T, seen [][]sight, urls bool) (table string, titles []string) {
+	t.Helper()
+	var b strings.Builder
+	line := func(sdk, api, url string, rest ...string) {
+		cells := []string{sdk, api}
+		if urls {
+			cells = append(cells, url)
+		}
+		row(&b, append(cells, rest...)...)
+	}
+	line("SDK", "API", "Base URL", "Day used up", "No capacity at first", "Failure in a stream")
+	line("---", "---", "---", "---", "---", "---")
+	for i, c := range clients {
+		titles = append(titles, c.title(t))
+		saw := func(name string) sight {
+			return seen[i][slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == name })]
+		}
+		spent, busy, midstream := saw("spent"), saw("busy"), saw("midstream-error")
+		after := "an answer"
+		if busy.Class != "" {
+			after = "the failure"
+		}
+		inStream := "code `" + midstream.Code + "`"
+		if midstream.Code == "" {
+			inStream = "no code, `" + midstream.Message + "`"
+		}
+		line(titles[i], c.api, c.base, fmt.Sprintf("`%s`, %s", spent.Code, times(spent.requests)), after+", "+times(busy.requests), inStream)
+	}
+	return b.String(), titles
 }
 
 func times(requests int) string {
