@@ -20,7 +20,7 @@ before(async () => {
   if (left < 180_000) {
     await pause(left + 1000);
   }
-  [demo, browser] = await Promise.all([start({ NEURONWARD_RECONCILE: '0' }), launch()]);
+  [demo, browser] = await Promise.all([start({ NEURONWARD_RECONCILE: '0', NEURONWARD_RATE_LIMITS: 'text-generation=3000' }), launch()]);
   await load();
 });
 after(async () => {
