@@ -67,6 +67,7 @@ func TestAdmin(t *testing.T) {
 			if c.host != "" {
 				r.Host = c.host
 			}
+			r.Header.Set("Accept", "text/plain")
 			w := httptest.NewRecorder()
 			a.handler().ServeHTTP(w, r)
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.body) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/page"
@@ -18,10 +19,10 @@ import (
 
 // What the admin listener shows to people rather than to machines.
 
-// index is the page, or the list of paths for who asks with curl.
+// index is the page, or the list of paths for who asks with curl or for plain text.
 func (a admin) index(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Vary", "Accept")
-	if reference.Prefers(r.Header.Get("Accept"), "text/html", "json") {
+	w.Header().Set("Vary", reference.Vary)
+	if accept := r.Header.Get("Accept"); strings.Contains(accept, "text/html") || !strings.Contains(accept, "text/plain") && !strings.HasPrefix(r.UserAgent(), "curl/") {
 		a.show(w, r, page.Request{Filter: r.URL.Query().Get("q")})
 		return
 	}

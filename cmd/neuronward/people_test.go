@@ -68,8 +68,14 @@ func TestPageForPeople(t *testing.T) {
 	if got := browsed(t, a, "GET", "/?q="+strings.Repeat("x", 5000), "").Body.String(); strings.Contains(got, strings.Repeat("x", mostFilter+1)) {
 		t.Error("a filter of any length is on the page")
 	}
-	if w := browsed(t, a, "GET", "/", "", "Accept", "*/*"); !strings.HasPrefix(w.Body.String(), "neuronward, admin listener\n") {
-		t.Errorf("for curl: %s", w.Body)
+	for _, c := range []struct {
+		accept, agent string
+		page          bool
+	}{{"*/*", "curl/8.5.0", false}, {"text/plain", "", false}, {"text/html", "curl/8.5.0", true}, {"*/*", "Go-http-client/1.1", true}, {"", "", true}} {
+		w := browsed(t, a, "GET", "/", "", "Accept", c.accept, "User-Agent", c.agent)
+		if list := strings.HasPrefix(w.Body.String(), "neuronward, admin listener\n"); list == c.page || c.page && w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%+v: %.100s", c, w.Body)
+		}
 	}
 	a.checkHost, a.hosts = true, proxy.NewHosts()
 	if w := browsed(t, a, "GET", "/", "", "Host", "evil.example"); w.Code != 200 {
