@@ -44,26 +44,32 @@ func (s *listener) call(t *testing.T, client string, characters int64) quota.Neu
 	return cost.Neurons
 }
 
+// audit reads the figure by model once.
+func (s *listener) audit(t *testing.T, l *quota.Ledger) {
+	t.Helper()
+	found, err := l.Audit(t.Context(), every, func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
+		u, err := s.client.CallsUntil(ctx, day, until)
+		bills := map[string]quota.ModelBill{}
+		for _, m := range u.Models {
+			bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
+		}
+		return bills, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range found {
+		s.e.Pays(a.Model, a.Ratio)
+	}
+	s.found = append(s.found, found...)
+}
+
 // pass lets time pass in which the figure is read, as the program does.
 func (s *listener) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(every)
-		found, err := s.l.Audit(t.Context(), every, func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
-			u, err := s.client.CallsUntil(ctx, day, until)
-			bills := map[string]quota.ModelBill{}
-			for _, m := range u.Models {
-				bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
-			}
-			return bills, err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range found {
-			s.e.Pays(a.Model, a.Ratio)
-		}
-		s.found = append(s.found, found...)
+		s.audit(t, s.l)
 		if _, err := s.l.Reconcile(t.Context(), every, func(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
 			u, err := s.client.DayUntil(ctx, day, until)
 			return u.Neurons, err
@@ -219,6 +225,42 @@ func TestAuditsOfCallsThatGoOn(t *testing.T) {
 				}
 				if got := s.l.Snapshot().Account; len(s.found) < 7 || !near(got.Used, s.Billed()) || !near(got.External, 0) {
 					t.Errorf("%d found, %v used, %v external of %v billed", len(s.found), got.Used, got.External, s.Billed())
+				}
+			})
+		})
+	}
+}
+
+// Of two holders now one reads the figure and now the other. What one of them has
+// corrected the other does not correct once more.
+func TestAuditsByTurns(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"it sees the other's turn": every, "it does not": 3 * every} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				time.Sleep(12 * time.Hour)
+				o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
+				s := &listener{newCloud(t, workersai.Options{}), open(t, o), quota.NewEstimator(nil, quota.Bound), 3, nil}
+				defer s.client.Close()
+				other := open(t, o)
+				for range 10 {
+					s.call(t, "", 1000)
+				}
+				time.Sleep(time.Minute)
+				began := time.Now()
+				s.audit(t, s.l) // counts the calls
+				for i := 1; i <= 3; i++ {
+					time.Sleep(time.Until(began.Add(time.Duration(i)*every - 20*time.Second)))
+					if i < 3 {
+						s.audit(t, other) // counts them, and then compares
+					}
+					time.Sleep(time.Until(began.Add(time.Duration(i) * every)))
+					if time.Duration(i)*every%pause == 0 {
+						s.audit(t, s.l)
+					}
+				}
+				time.Sleep(2 * quota.Heartbeat)
+				if got := s.l.Snapshot().Account; len(s.found) != 1 || !near(got.Used, s.Billed()) {
+					t.Errorf("found %+v, %v used of %v billed", s.found, got.Used, s.Billed())
 				}
 			})
 		})

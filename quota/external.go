@@ -241,10 +241,13 @@ func (l *Ledger) lead(ctx context.Context, every time.Duration) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrStore, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !ours || began.Sub(l.figure.leads) >= ttl {
+		l.audit = audit{} // another holder audits, or may have: its corrections are in the records, not in what is known here
+	}
 	if ours {
-		l.mu.Lock()
 		l.figure.leads = began.Add(ttl)
-		l.mu.Unlock()
 	}
 	return ours, nil
 }
