@@ -73,7 +73,7 @@ func (s *Store) keys(d quota.Day) []string {
 	day := s.prefix + d.String() + ":"
 	return []string{
 		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
-		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external", day + "hours",
+		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external", day + "hours", day + "silent",
 	}
 }
 

@@ -9,9 +9,10 @@
 --   sum     spent held                                                  of a pot, over all holders, those who are gone included
 --   external  spent released at billed                                   of the day, beyond what its holders say; at in Unix seconds
 --   hour    spent                                                   of a holder, among its records, or over all
---   record  calls reported priced estimated peak usual silent table paid  of a holder, or over all; peak, usual and paid are not summed: the largest holds
+--   record  calls reported priced estimated peak usual                  of a holder, or over all; the last two are not summed: the largest holds
+--   silent  silent table paid                                           likewise; apart from the record, whose form a former version relies on
 
-local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key, hours_key = unpack(KEYS)
+local epoch_key, latch_key, days_key, holders_key, seen_key, rows_key, sums_key, records_key, history_key, external_key, hours_key, silent_key = unpack(KEYS)
 local most = 9007199254740992 -- 2^53
 
 local at = 0
@@ -29,7 +30,7 @@ local external = {number(), number(), number(), number()}
 local num_claims, num_records, num_hours = number(), number(), number()
 
 local formats = {}
-for i = 1, 9 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
+for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
 local function digits(...) return string.format(formats[select('#', ...)], ...) end
 local function numbers(line)
 	local all = {}
@@ -141,22 +142,33 @@ if not repeated then
 end
 
 -- The records of all holders are summed as they change, so that they outlive the holders' own.
-local new_records, new_history = {}, {}
+local new_records, new_history, new_silent = {}, {}, {}
 if not repeated and num_records > 0 then
-	local names, own, values = {}, {}, {}
+	local names, own, own_silent, values, silent = {}, {}, {}, {}, {}
 	for i = 1, num_records do
 		names[i] = text()
 		own[i] = holder .. '\0' .. names[i]
-		values[i] = {number(), number(), number(), number(), number(), number(), number(), number(), number()}
+		own_silent[i] = own[i] .. '\0'
+		values[i] = {number(), number(), number(), number(), number(), number()}
+		silent[i] = {number(), number(), number()}
 	end
 	local mine, all = fetch(records_key, own), fetch(history_key, names)
+	local mine_silent, all_silent = fetch(records_key, own_silent), fetch(silent_key, names)
 	for i, name in ipairs(names) do
 		local old = mine[i] and numbers(mine[i]) or {0, 0, 0, 0}
 		local sum = all[i] and numbers(all[i]) or {0, 0, 0, 0}
-		for _, k in ipairs({1, 2, 3, 4, 7, 8}) do sum[k] = add((sum[k] or 0) - (old[k] or 0), values[i][k]) end
-		for _, k in ipairs({5, 6, 9}) do sum[k] = math.max(sum[k] or 0, values[i][k]) end
-		new_records[2 * i - 1], new_records[2 * i] = own[i], digits(unpack(values[i]))
-		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum))
+		for k = 1, 4 do sum[k] = add(sum[k] - old[k], values[i][k]) end
+		for k = 5, 6 do sum[k] = math.max(sum[k] or 0, values[i][k]) end
+		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(unpack(values[i]))
+		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum, 1, 6))
+		if mine_silent[i] or silent[i][1] ~= 0 or silent[i][2] ~= 0 or silent[i][3] ~= 0 then
+			old = mine_silent[i] and numbers(mine_silent[i]) or {0, 0}
+			sum = all_silent[i] and numbers(all_silent[i]) or {0, 0, 0}
+			for k = 1, 2 do sum[k] = add(sum[k] - old[k], silent[i][k]) end
+			sum[3] = math.max(sum[3], silent[i][3])
+			new_records[#new_records + 1], new_records[#new_records + 2] = own_silent[i], digits(unpack(silent[i]))
+			new_silent[#new_silent + 1], new_silent[#new_silent + 2] = name, digits(unpack(sum))
+		end
 	end
 end
 
@@ -199,6 +211,7 @@ if not repeated then
 	put(sums_key, new_sums)
 	put(records_key, new_records)
 	put(history_key, new_history)
+	put(silent_key, new_silent)
 	put(hours_key, new_hours)
 	if latched and latch ~= '' then
 		redis.call('SET', latch_key, latch, 'PX', day_ttl)
@@ -220,6 +233,7 @@ end
 if grew then
 	for _, key in ipairs({holders_key, seen_key, rows_key, sums_key, records_key}) do redis.call('PEXPIRE', key, day_ttl) end
 	redis.call('PEXPIRE', history_key, history_ttl)
+	redis.call('PEXPIRE', silent_key, history_ttl)
 	redis.call('PEXPIRE', hours_key, history_ttl)
 end
 

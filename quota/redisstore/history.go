@@ -31,18 +31,16 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		}
 		day := quota.Day(n)
 		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
-			return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":history"})
+			return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":history", s.prefix + day.String() + ":silent"})
 		})
 		if err != nil {
 			return nil, err
 		}
-		for pair := range slices.Chunk(pairs, 2) {
-			record, err := parseRecord(day, pair)
-			if err != nil {
-				return nil, fmt.Errorf("redisstore: %w", err)
-			}
-			all = append(all, record)
+		records, err := parseRecords(day, pairs)
+		if err != nil {
+			return nil, fmt.Errorf("redisstore: %w", err)
 		}
+		all = append(all, records...)
 	}
 	slices.SortFunc(all, func(a, b quota.Record) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
@@ -78,22 +76,49 @@ func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, 
 	return answer, explain(err, s.o.Timeout)
 }
 
-// parseRecord reads a field of a day's hash and its value.
-func parseRecord(day quota.Day, pair []string) (quota.Record, error) {
-	if len(pair) != 2 {
-		return quota.Record{}, fmt.Errorf("half a record of %v", day)
+// parseRecords reads the fields of a day's hashes and their values: each record,
+// and after all of them what else is known of some, whose names have a separator
+// more.
+func parseRecords(day quota.Day, pairs []string) (records []quota.Record, err error) {
+	at := map[string]int{}
+	for pair := range slices.Chunk(pairs, 2) {
+		if len(pair) != 2 {
+			return nil, fmt.Errorf("half a record of %v", day)
+		}
+		if name, more := strings.CutSuffix(pair[0], separator); more && strings.Contains(name, separator) {
+			n, err := figures(pair[1], 3)
+			if err != nil {
+				return nil, err
+			}
+			if i, ok := at[name]; ok {
+				records[i].Silent, records[i].Table, records[i].Paid = int64(n[0]), n[1], quota.Ratio(n[2])
+			}
+			continue
+		}
+		record, err := parseRecord(day, pair[0], pair[1])
+		if err != nil {
+			return nil, err
+		}
+		at[pair[0]] = len(records)
+		records = append(records, record)
 	}
-	model, client, _ := strings.Cut(pair[0], separator)
-	text := pair[1]
-	for strings.Count(text, " ") < 8 { // of a version that kept less
-		text += " 0"
+	return records, nil
+}
+
+// parseRecord reads a record. Versions before have kept four figures, and later
+// ones may keep more than six.
+func parseRecord(day quota.Day, name, text string) (quota.Record, error) {
+	model, client, _ := strings.Cut(name, separator)
+	words := strings.Fields(text)
+	if len(words) == 4 {
+		words = append(words, "0", "0")
 	}
-	n, err := figures(text, 9)
+	n, err := figures(strings.Join(words[:min(len(words), 6)], " "), 6)
 	if err != nil {
 		return quota.Record{}, err
 	}
 	return quota.Record{
 		Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3],
-		Silent: int64(n[6]), Table: n[7], Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5]), Paid: quota.Ratio(n[8])},
+		Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5])},
 	}, nil
 }

@@ -181,7 +181,7 @@ func TestKeys(t *testing.T) {
 	a := holder{name: "a"}
 	for range 2 {
 		r := a.report(of(1, 1, 1), quota.Claim{Pot: quota.ClientPot("x"), Limit: n})
-		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1}}
+		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1, Silent: 1, Table: 1}}
 		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
 		r.Latch.Set = quota.Latch{Set: true, Until: time.Now().Add(time.Hour)}
 		exchange(t, s, r)
@@ -191,8 +191,8 @@ func TestKeys(t *testing.T) {
 	}
 	c := server.client(t)
 	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 11 {
-		t.Errorf("%q, %v: want 11 keys", keys, err)
+	if err != nil || len(keys) != 12 {
+		t.Errorf("%q, %v: want 12 keys", keys, err)
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
@@ -200,7 +200,7 @@ func TestKeys(t *testing.T) {
 		}
 		least, most := 7*24*time.Hour, 9*24*time.Hour
 		switch {
-		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"):
+		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"):
 			least, most = 35*24*time.Hour, 37*24*time.Hour
 		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
 			least, most = 38*24*time.Hour, 42*24*time.Hour
@@ -214,6 +214,45 @@ func TestKeys(t *testing.T) {
 	other := open(t, server.url(""), "another account", patient)
 	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Holders != 1 || st.Latch.Set {
 		t.Errorf("another account: %+v", st)
+	}
+}
+
+// Replicas of two versions share a server while one takes the other's place. The
+// former one's script fails on records of more than six figures, and then that
+// replica has no store.
+func TestRecordsOfAFormerVersion(t *testing.T) {
+	server := serverWith(t)
+	s := old(t, open(t, server.url(""), rand.Text(), patient))
+	c, history := server.client(t), s.prefix+day.String()+":history"
+	for field, figures := range map[string]string{"m\x00four": "1 2 3 4", "m\x00six": "1 2 3 4 5 6", "m\x00later": "1 2 3 4 5 6 7 8 9"} {
+		c.HSet(t.Context(), history, field, figures)
+	}
+	a := holder{name: "a"}
+	r := a.report(of(1, 1, 1))
+	for _, client := range []string{"", "four", "six", "later"} {
+		r.Records = append(r.Records, quota.Record{
+			Model: "m", Client: client, Calls: 10, Reported: 20, Priced: 30, Estimated: 40, Silent: 8, Table: 70, Calibration: quota.Calibration{Peak: 50, Usual: 60, Paid: 90},
+		})
+	}
+	exchange(t, s, r)
+	for field, figures := range c.HGetAll(t.Context(), history).Val() {
+		if len(strings.Fields(figures)) != 6 {
+			t.Errorf("%q has %s", field, figures)
+		}
+	}
+	got, err := s.History(t.Context(), day, day)
+	if err != nil || len(got) != 4 {
+		t.Fatal(got, err)
+	}
+	for _, rec := range got {
+		want := r.Records[0]
+		want.Day, want.Client = day, rec.Client
+		if rec.Client != "" {
+			want.Calls, want.Reported, want.Priced, want.Estimated = 11, 22, 33, 44
+		}
+		if rec != want {
+			t.Errorf("%+v, want %+v", rec, want)
+		}
 	}
 }
 
