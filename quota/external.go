@@ -73,11 +73,11 @@ type low struct {
 	billed Neurons
 }
 
-// believed takes another lower figure and reports whether they have lasted long
-// enough to be right: they do not fall themselves, and the last of them lacks
-// nothing of what all holders had settled.
-func (f *low) believed(day Day, until time.Time, billed, settled Neurons) bool {
-	if f.since.IsZero() || f.day != day || billed < f.billed-falls {
+// believed takes another lower figure than last and reports whether they have
+// lasted long enough to be right: they do not fall themselves, no holder has read
+// a higher one since, and the last of them lacks nothing of what all had settled.
+func (f *low) believed(day Day, until time.Time, billed, settled Neurons, last External) bool {
+	if f.since.IsZero() || f.day != day || billed < f.billed-falls || last.At.After(f.since) {
 		*f = low{day: day, since: until}
 	}
 	f.billed = billed
@@ -214,7 +214,7 @@ func (l *Ledger) Reconcile(ctx context.Context, every time.Duration, read Figure
 		case billed >= last.Billed-falls:
 			l.figure.low = low{}
 			billed = max(billed, last.Billed)
-		case !l.figure.low.believed(day, until, billed, least):
+		case !l.figure.low.believed(day, until, billed, least, last):
 			return true, fmt.Errorf("%w: %v, after %v", ErrFell, billed, last.Billed)
 		}
 	}

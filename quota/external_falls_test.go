@@ -170,6 +170,33 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 	}
 }
 
+// A figure that lacks something now and then is not lower for an hour, though the
+// holder that reads it when it does not is another one.
+func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		time.Sleep(12 * time.Hour)
+		o := quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * n}
+		l, other := open(t, o), open(t, o)
+		read := func(l *quota.Ledger, figure quota.Neurons, want error) {
+			t.Helper()
+			time.Sleep(15 * time.Minute)
+			ours, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
+			if !ours || !errors.Is(err, want) {
+				t.Errorf("%v: %v, %v", time.Now(), ours, err)
+			}
+		}
+		read(l, 900*n, nil)
+		for range 3 {
+			read(l, 500*n, quota.ErrFell)
+			read(other, 900*n, nil)
+			read(other, 900*n, nil)
+		}
+		if s := l.Snapshot().Account; s.External != 900*n {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // What is lost is not released by a figure that lacks some of what was settled,
 // such as one that is late.
 func TestALateFigureReleasesNothing(t *testing.T) {
