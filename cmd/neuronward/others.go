@@ -158,9 +158,14 @@ func (o *others) learn(ctx context.Context) {
 	}
 }
 
-// tellUnknown tells once that the figure can be read, but not by model.
+// tellUnknown tells once that the figure can be read, but not by model. A failure that passes by itself is no reason: the next
+// reading makes up for it.
 func (o *others) tellUnknown(err error) {
 	if _, asked := errors.AsType[*account.Error](err); !asked || o.unknown {
+		return
+	}
+	switch account.KindOf(err) {
+	case account.RateLimited, account.Unavailable, account.Unreachable, account.Canceled:
 		return
 	}
 	o.unknown = true

@@ -120,6 +120,12 @@ func TestAFigureWithoutModelsIsToldOnce(t *testing.T) {
 	o := &others{log: slog.New(slog.NewTextHandler(&log, nil))}
 	o.tellUnknown(nil)
 	o.tellUnknown(quota.ErrStore)
+	for _, passes := range []account.Kind{account.RateLimited, account.Unavailable, account.Unreachable, account.Canceled} {
+		o.tellUnknown(&account.Error{Kind: passes})
+	}
+	if said := log.String(); said != "" {
+		t.Errorf("said %s", said)
+	}
 	for range 2 {
 		o.tellUnknown(&account.Error{Kind: account.Garbled, Message: `unknown field "count"`})
 	}
