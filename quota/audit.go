@@ -108,8 +108,15 @@ func (l *Ledger) Audit(ctx context.Context, every time.Duration, read Breakdown)
 // countCalls counts what is to be compared next.
 func (l *Ledger) countCalls(ctx context.Context) error {
 	l.mu.Lock()
-	day := l.day
+	day, alone := l.day, l.holders <= 1
 	l.mu.Unlock()
+	var before map[string]int64
+	if !alone {
+		var err error
+		if before, err = l.callsBefore(ctx, day); err != nil {
+			return err
+		}
+	}
 	records, err := l.History(ctx, day, day)
 	if err != nil {
 		return err
@@ -126,6 +133,11 @@ func (l *Ledger) countCalls(ctx context.Context) error {
 		c.quiet[r.Model] = r.Model != Other && l.account.others.Reserved == 0
 		c.own[r.Model] = l.audit.fixed[r.Model]
 	}
+	if !alone {
+		for model, calls := range callsOf(records) {
+			c.quiet[model] = c.quiet[model] && before[model] == calls
+		}
+	}
 	for k, r := range l.rows {
 		if r.flying > 0 || now.Sub(r.ended) < auditQuiet {
 			c.quiet[k.Model] = false
@@ -133,6 +145,35 @@ func (l *Ledger) countCalls(ctx context.Context) error {
 	}
 	l.audit.next = c
 	return nil
+}
+
+// callsBefore returns how many calls of each model there were auditQuiet before
+// it returns. When a call of another holder has ended is not known, only that it
+// is published soon after: where none is for so long, none ended.
+func (l *Ledger) callsBefore(ctx context.Context, day Day) (map[string]int64, error) {
+	records, err := l.History(ctx, day, day)
+	if err != nil {
+		return nil, err
+	}
+	wait := time.NewTimer(auditQuiet)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return callsOf(records), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.life.Done():
+		return nil, ErrClosed
+	}
+}
+
+// callsOf sums the calls of each model up.
+func callsOf(records []Record) map[string]int64 {
+	calls := map[string]int64{}
+	for _, r := range records {
+		calls[r.Model] += r.Calls
+	}
+	return calls
 }
 
 // settleAudit compares a count with the bills of the same span.

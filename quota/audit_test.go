@@ -44,17 +44,20 @@ func (s *listener) call(t *testing.T, client string, characters int64) quota.Neu
 	return cost.Neurons
 }
 
+// bills is a quota.Breakdown.
+func (s *listener) bills(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
+	u, err := s.client.CallsUntil(ctx, day, until)
+	bills := map[string]quota.ModelBill{}
+	for _, m := range u.Models {
+		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
+	}
+	return bills, err
+}
+
 // audit reads the figure by model once.
 func (s *listener) audit(t *testing.T, l *quota.Ledger) {
 	t.Helper()
-	found, err := l.Audit(t.Context(), every, func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
-		u, err := s.client.CallsUntil(ctx, day, until)
-		bills := map[string]quota.ModelBill{}
-		for _, m := range u.Models {
-			bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
-		}
-		return bills, err
-	})
+	found, err := l.Audit(t.Context(), every, s.bills)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +252,7 @@ func TestAuditsByTurns(t *testing.T) {
 				began := time.Now()
 				s.audit(t, s.l) // counts the calls
 				for i := 1; i <= 3; i++ {
-					time.Sleep(time.Until(began.Add(time.Duration(i)*every - 20*time.Second)))
+					time.Sleep(time.Until(began.Add(time.Duration(i)*(every+10*time.Second) - 30*time.Second)))
 					if i < 3 {
 						s.audit(t, other) // counts them, and then compares
 					}
@@ -265,4 +268,45 @@ func TestAuditsByTurns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What another holder has published when calls are counted may not have been
+// billed in that span, and what it has not may have been: as many too many as too
+// few of another size would pass for a price.
+func TestAuditsWhileAnotherHolderCalls(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		time.Sleep(12 * time.Hour)
+		o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
+		l, other := open(t, o), open(t, o)
+		s := &listener{newCloud(t, workersai.Options{}), other, quota.NewEstimator(nil, quota.Bound), 1, nil}
+		defer s.client.Close()
+		began := time.Now()
+		for i := range int64(4) {
+			for second := every - 10*time.Second; second < every; second += 4 * time.Second {
+				time.Sleep(time.Until(began.Add(time.Duration(i)*every + second)))
+				s.call(t, "", 1000+1000*i) // the last ends a second before the calls are counted
+			}
+			time.Sleep(time.Second)
+			found := make(chan []quota.Audited)
+			go func() {
+				all, err := l.Audit(t.Context(), every, s.bills)
+				if err != nil {
+					t.Error(err)
+				}
+				found <- all
+			}()
+			time.Sleep(time.Second)
+			s.call(t, "", 500)
+			if all := <-found; len(all) != 0 {
+				t.Errorf("found %+v", all)
+			}
+		}
+		for range 3 { // once it is quiet
+			time.Sleep(every)
+			s.audit(t, l)
+		}
+		if len(s.found) != 1 || !near(s.found[0].Billed, s.found[0].Booked) {
+			t.Errorf("found %+v", s.found)
+		}
+	})
 }
