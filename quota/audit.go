@@ -44,7 +44,7 @@ type Audited struct {
 type count struct {
 	day     Day
 	at      time.Time
-	records map[RecordKey]Record
+	records map[string]map[string]Record // by model and client
 	own     map[string]Neurons // corrections that Audit has made, by model
 	quiet   map[string]bool
 }
@@ -127,9 +127,12 @@ func (l *Ledger) countCalls(ctx context.Context) error {
 	if l.day != day || l.audit.day != day {
 		return nil
 	}
-	c := &count{day: day, at: now, records: map[RecordKey]Record{}, own: map[string]Neurons{}, quiet: map[string]bool{}}
+	c := &count{day: day, at: now, records: map[string]map[string]Record{}, own: map[string]Neurons{}, quiet: map[string]bool{}}
 	for _, r := range records {
-		c.records[RecordKey{r.Model, r.Client}] = r
+		if c.records[r.Model] == nil {
+			c.records[r.Model] = map[string]Record{}
+		}
+		c.records[r.Model][r.Client] = r
 		c.quiet[r.Model] = r.Model != Other && l.account.others.Reserved == 0
 		c.own[r.Model] = l.audit.fixed[r.Model]
 	}
@@ -184,16 +187,12 @@ func (l *Ledger) settleAudit(c *count, bills map[string]ModelBill) (found []Audi
 		}
 		base := l.audit.base[model]
 		bill := ModelBill{bills[model].Neurons - base.bill.Neurons, bills[model].Calls - base.bill.Calls}
-		next := auditBase{records: map[string]Record{}, fixed: c.own[model], bill: bills[model]}
+		next := auditBase{records: c.records[model], fixed: c.own[model], bill: bills[model]}
 		var sum Record
 		parts := map[string]Neurons{} // of the table, by client
-		for k, r := range c.records {
-			if k.Model != model {
-				continue
-			}
-			was := base.records[k.Client]
-			next.records[k.Client] = r
-			parts[k.Client] = r.Table - was.Table
+		for client, r := range c.records[model] {
+			was := base.records[client]
+			parts[client] = r.Table - was.Table
 			sum.Calls += r.Calls - was.Calls
 			sum.Silent += r.Silent - was.Silent
 			sum.Priced += r.Neurons() - was.Neurons()
