@@ -6,7 +6,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -59,9 +62,40 @@ func TestSystemdUnit(t *testing.T) {
 	if !strings.Contains(unit, "Environment=CLOUDFLARE_API_TOKEN_FILE=%d/"+name+"\n") {
 		t.Errorf("the credential %q is loaded and not used", name)
 	}
-	// A mistake in the configuration ends the product as the unit believes.
-	if said, status := say(t, []string{"NEURONWARD_LISTEN=nowhere"}, "serve"); setting(t, unit, "RestartPreventExitStatus") != "2" || status != 2 {
-		t.Errorf("a mistake in the configuration is exit status %d: %s", status, said)
+}
+
+// A proxy that has crashed is started again, whatever status Go ends it with.
+func TestSystemdStartsAgainWhatCrashed(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(top, "deploy", "systemd", "neuronward.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, admin := freeAddress(t), freeAddress(t)
+	cmd := product(t, []string{"NEURONWARD_LISTEN=" + app, "NEURONWARD_ADMIN_LISTEN=" + admin}, "demo")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); !answers(t, "http://"+admin+"/livez"); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("it does not live")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil { // as a panic: all goroutines are shown
+		t.Fatal(err)
+	}
+	crash, ok := errors.AsType[*exec.ExitError](cmd.Wait())
+	if !ok || crash.ExitCode() <= 0 {
+		t.Fatalf("it did not end as a Go program that crashes: %v", crash)
+	}
+	if setting(t, string(unit), "Restart") != "on-failure" {
+		t.Error("only a failure, and every failure, is to start it again")
+	}
+	for line := range strings.Lines(string(unit)) {
+		if statuses, ok := strings.CutPrefix(line, "RestartPreventExitStatus="); ok && slices.Contains(strings.Fields(statuses), strconv.Itoa(crash.ExitCode())) {
+			t.Errorf("a crash is exit status %d, after which it would stay down: %s", crash.ExitCode(), strings.TrimSpace(line))
+		}
 	}
 }
 
