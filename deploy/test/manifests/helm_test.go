@@ -12,6 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 )
 
@@ -79,7 +80,7 @@ autoscaling: {enabled: true}
 `
 	unlike = `
 accountId: ` + someAccount + `
-image: {repository: registry.example.com/neuronward, tag: v9}
+image: {repository: registry.example.com/neuronward, tag: "v9@sha256:` + someAccount + someAccount + `"}
 imagePullSecrets: [{name: registry}]
 replicas: 3
 redis: {enabled: true}
@@ -87,10 +88,10 @@ secret: {apiToken: token, store: "` + someStore + `", clients: "` + `clients: [{
 drainSeconds: 120
 maxHeldMiB: 1024
 resources: {requests: {cpu: 1, memory: 1Gi}, limits: {ephemeral-storage: 1Mi}}
-config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_PPROF: true}
+config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_MAX_BODY: 67108864, NEURONWARD_RATE_LIMITS: "off", NEURONWARD_PPROF: true}
 service: {type: LoadBalancer, port: 80}
 networkPolicy:
-  monitoringNamespace: prometheus
+  monitoringNamespace: "2026"
   redisPort: 6380
   extraEgress: [{to: [{ipBlock: {cidr: 10.1.2.3/32}}], ports: [{port: 6380, protocol: TCP}]}]
 podAnnotations: {example.com/owner: ai}
@@ -112,11 +113,36 @@ func TestChart(t *testing.T) {
 			if said, status := p.check(); status == mistakes {
 				t.Errorf("the product finds mistakes:\n%s", said)
 			}
+			wantLabels(t, workload.Labels)
 			if name == "one replica" {
 				only(t, o.volumes)
 				only(t, o.secrets)
 				if len(o.scalers)+len(o.budgets) > 0 || *workload.Spec.Replicas != 1 || workload.Spec.Strategy.Type != "Recreate" {
 					t.Errorf("one replica with a file is not treated as one: %v", workload.Spec.Strategy)
+				}
+			}
+		})
+	}
+}
+
+// wantLabels: Kubernetes takes them.
+func wantLabels(t *testing.T, set map[string]string) {
+	t.Helper()
+	for label, value := range set {
+		if wrong := validation.IsValidLabelValue(value); len(wrong) > 0 || value == "" {
+			t.Errorf("the label %s is %q: %q", label, value, wrong)
+		}
+	}
+}
+
+// Callers from outside the cluster come from no namespace.
+func TestChartLetsInWhomItsServiceIsFor(t *testing.T) {
+	for kind, everybody := range map[string]bool{"ClusterIP": false, "LoadBalancer": true, "NodePort": true} {
+		t.Run(kind, func(t *testing.T) {
+			o := rendered(t, oneReplica, "service: {type: "+kind+"}")
+			for _, rule := range only(t, o.networks).Spec.Ingress {
+				if port := rule.Ports[0].Port.StrVal; (len(rule.From) == 0) != (everybody && port == "apps") {
+					t.Errorf("the port %s is open to %v", port, rule.From)
 				}
 			}
 		})
@@ -202,6 +228,10 @@ func TestChartRefuses(t *testing.T) {
 		"a variable that the chart sets":     "config: {NEURONWARD_DRAIN: 5s}",
 		"a variable that is not the product": "config: {GOGC: 100}",
 		"a misspelt value":                   "replica: 2",
+		"off, which is false in YAML":        "config: {NEURONWARD_QUOTA_MODE: off}",
+		"off, where rates are meant":         "config: {NEURONWARD_RATE_LIMITS: off}",
+		"an annotation that is a number":     "podAnnotations: {prometheus.io/port: 3037}",
+		"everybody as monitoring":            "networkPolicy: {monitoringNamespace: ''}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := render(t, values(t, oneReplica, set), false); err == nil || !strings.Contains(err.Error(), "schema") {

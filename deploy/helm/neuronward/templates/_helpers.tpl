@@ -14,7 +14,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- define "neuronward.labels" -}}
 {{ include "neuronward.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+{{- /* A tag may go on with @ and a digest, or be longer, which no label may. */}}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | splitList "@" | first | trunc 63 | trimAll "._-" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
