@@ -14,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -75,7 +76,13 @@ func keep[T any](t *testing.T, all *map[string]T, document []byte) {
 	t.Helper()
 	var object T
 	var named metav1.PartialObjectMetadata
-	if err := errors.Join(yaml.UnmarshalStrict(document, &object), yaml.Unmarshal(document, &named)); err != nil {
+	// Not yaml.UnmarshalStrict, which makes text of a number where the type has text. Kubernetes refuses it.
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, document)
+	}
+	unknown, err := json.UnmarshalStrict(text, &object)
+	if err := errors.Join(append(unknown, err, yaml.Unmarshal(document, &named))...); err != nil {
 		t.Errorf("%v in\n%s", err, document)
 	}
 	if *all == nil {
