@@ -15,7 +15,8 @@ const ok = ['Is it ok?', [
   stat({
     title: 'Succeed',
     description: 'Share of calls that succeed, of those whose callers stayed. What fails, and through whose fault, is on Errors. No value: there are no calls.',
-    queries: [[`sum(rate(neuronward_requests_total{${calls}, result="ok"}[${rateRange}])) / sum(rate(neuronward_requests_total{${calls}, result!="client_gone"}[${rateRange}]))`]],
+    // no series is ok where none ever was, and that is no lack of calls
+    queries: [[`(sum(rate(neuronward_requests_total{${calls}, result="ok"}[${rateRange}])) or vector(0)) / sum(rate(neuronward_requests_total{${calls}, result!="client_gone"}[${rateRange}]))`]],
     unit: unit.share, decimals: 1, min: 0, max: 1, thresholds: [red, [0.9, yellow], [0.99, green]], noValue: 'no calls',
   }),
   stat({
