@@ -45,7 +45,7 @@ type count struct {
 	day     Day
 	at      time.Time
 	records map[string]map[string]Record // by model and client
-	own     map[string]Neurons // corrections that Audit has made, by model
+	own     map[string]Neurons           // corrections that Audit has made, by model
 	quiet   map[string]bool
 }
 
