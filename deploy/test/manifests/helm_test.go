@@ -84,7 +84,7 @@ image: {repository: registry.example.com/neuronward, tag: "v9@sha256:` + someAcc
 imagePullSecrets: [{name: registry}]
 replicas: 3
 redis: {enabled: true}
-secret: {apiToken: token, store: "` + someStore + `", clients: "` + `clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
+secret: {apiToken: token, gatewayToken: gateway, analyticsToken: analytics, store: "` + someStore + `", clients: "` + `clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
 drainSeconds: 120
 maxHeldMiB: 1024
 resources: {requests: {cpu: 1, memory: 1Gi}, limits: {ephemeral-storage: 1Mi}}
@@ -114,6 +114,9 @@ func TestChart(t *testing.T) {
 				t.Errorf("the product finds mistakes:\n%s", said)
 			}
 			wantLabels(t, workload.Labels)
+			if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; (got == "gatewayanalytics") != strings.Contains(set, "gatewayToken") {
+				t.Errorf("the further tokens are %q", got)
+			}
 			if name == "one replica" {
 				only(t, o.volumes)
 				only(t, o.secrets)
@@ -232,6 +235,8 @@ func TestChartRefuses(t *testing.T) {
 		"off, where rates are meant":         "config: {NEURONWARD_RATE_LIMITS: off}",
 		"an annotation that is a number":     "podAnnotations: {prometheus.io/port: 3037}",
 		"everybody as monitoring":            "networkPolicy: {monitoringNamespace: ''}",
+		"a token that is no secret":          "config: {NEURONWARD_ANALYTICS_TOKEN: token}",
+		"a Secret and a token beside it":     "secret: {name: mine, apiToken: '', clients: '', gatewayToken: token}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := render(t, values(t, oneReplica, set), false); err == nil || !strings.Contains(err.Error(), "schema") {

@@ -106,9 +106,14 @@ func TestSidecar(t *testing.T) {
 	}
 
 	// Its Secret may name a store, and its ConfigMap counts more than the sidecar's defaults.
-	p = newPod(t, spec, o, map[string]map[string]string{"neuronward-sidecar": {"api-token": "token", "store": someStore}})
+	p = newPod(t, spec, o, map[string]map[string]string{"neuronward-sidecar": {
+		"api-token": "token", "store": someStore, "gateway-token": "gateway", "analytics-token": "analytics",
+	}})
 	if got := p.environ["NEURONWARD_STORE"]; got != someStore {
 		t.Errorf("the store is %q", got)
+	}
+	if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; got != "gatewayanalytics" {
+		t.Errorf("the further tokens are %q", got)
 	}
 	if from := p.container.EnvFrom; len(from) != 2 || !regexp.MustCompile(`^neuronward-sidecar-[^-]+$`).MatchString(from[1].ConfigMapRef.Name) {
 		t.Errorf("the app's ConfigMap is not the last one: %v", from)
