@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,42 @@ func TestReadmeHasTheConfiguration(t *testing.T) {
 	data = fmt.Appendf(nil, "%s%s%s%s%s", before, tableBegins, want, tableEnds, after)
 	if err := os.WriteFile(name, data, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+var readmeTest = regexp.MustCompile("`go test \\./([a-z/]+) -run (Test[A-Za-z]+)((?: -[a-z]+(?: [0-9]+)?)*)`")
+
+// The tests that README names to try are there, and so are their flags.
+func TestReadmeNamesTests(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := readmeTest.FindAllSubmatch(data, -1)
+	if named := bytes.Count(data, []byte("`go test ")); len(found) < 5 || len(found) != named {
+		t.Errorf("%d of %d are looked at", len(found), named)
+	}
+	for _, f := range found {
+		files, err := filepath.Glob(filepath.Join("..", "..", string(f[1]), "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var code []byte
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code = append(code, text...)
+		}
+		if !bytes.Contains(code, append([]byte("\nfunc "), f[2]...)) {
+			t.Errorf("%s: there is no such test", f[0])
+		}
+		for _, word := range strings.Fields(string(f[3])) {
+			if name, isFlag := strings.CutPrefix(word, "-"); isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
+				t.Errorf("%s: there is no flag -%s", f[0], name)
+			}
+		}
 	}
 }
 
