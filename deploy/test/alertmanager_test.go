@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
@@ -26,7 +27,7 @@ func startAlertmanager(t *testing.T) *alertmanager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &alertmanager{address: freeAddress(t)}
+	a := &alertmanager{address: loopback.Free(t)}
 	a.process = launch(t, nil, "prometheus-alertmanager", "--config.file="+config, "--storage.path="+t.TempDir(),
 		"--web.listen-address="+a.address, "--cluster.listen-address=", "--log.level=warn")
 	until(t, "Alertmanager is ready", func() bool {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,17 +131,6 @@ func until(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("it took longer than %v until %s", patience, what)
 		}
 	}
-}
-
-// freeAddress is one on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // startRedis starts a Redis server on a socket of its own and returns the URL for NEURONWARD_STORE.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
 // A prometheus is a real server that scrapes every second.
@@ -36,7 +38,7 @@ func startPrometheus(t *testing.T, jobs map[string][]string, more string) *prome
 	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := loopback.Free(t)
 	p := &prometheus{url: "http://" + address}
 	p.process = launch(t, nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--enable-feature=exemplar-storage", "--log.level=warn")

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
 // nobody is the user and the group that the image runs as.
@@ -41,7 +43,7 @@ func TestImage(t *testing.T) {
 		}
 	})
 	t.Run("healthcheck says what is wrong by its exit status", func(t *testing.T) {
-		for want, environ := range map[int]string{1: "NEURONWARD_ADMIN_LISTEN=" + freeAddress(t), 2: "NEURONWARD_ADMIN_LISTEN=nowhere"} {
+		for want, environ := range map[int]string{1: "NEURONWARD_ADMIN_LISTEN=" + loopback.Free(t), 2: "NEURONWARD_ADMIN_LISTEN=nowhere"} {
 			if out, status := s.run(t, []string{environ}, "healthcheck"); status != want {
 				t.Errorf("%s: exit status %d, want %d: %s", environ, status, want, out)
 			}
@@ -147,8 +149,8 @@ func testDeclared(t *testing.T, s *storage) {
 }
 
 func testAnswers(t *testing.T, s *storage) {
-	_, app, _ := net.SplitHostPort(freeAddress(t))
-	_, admin, _ := net.SplitHostPort(freeAddress(t))
+	_, app, _ := net.SplitHostPort(loopback.Free(t))
+	_, admin, _ := net.SplitHostPort(loopback.Free(t))
 	container := s.start(t, []string{"NEURONWARD_LISTEN=:" + app, "NEURONWARD_ADMIN_LISTEN=:" + admin, "NEURONWARD_STORE=file:/var/lib/neuronward/demo"}, "demo")
 	until(t, "it is ready", func() bool {
 		status, _ := call(t, http.MethodGet, "http://127.0.0.1:"+admin+"/readyz", "")
@@ -206,17 +208,6 @@ func until(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("it took longer than a minute until %s", what)
 		}
 	}
-}
-
-// freeAddress is one on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // output runs a command and returns what it printed, without the newline at the end, and its exit status.

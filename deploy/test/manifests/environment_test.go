@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
 // probed are the paths that probes may ask; the test below shows that they are answered.
@@ -20,7 +21,7 @@ var probed = []string{"/livez", "/readyz"}
 // Kubernetes puts the address of each Service of a namespace into the environment of its pods. Those of ours begin as our own
 // variables do.
 func TestEnvironmentOfKubernetes(t *testing.T) {
-	app, admin := freeAddress(t), freeAddress(t)
+	app, admin := loopback.Free(t), loopback.Free(t)
 	environ := []string{"NEURONWARD_LISTEN=" + app, "NEURONWARD_ADMIN_LISTEN=" + admin}
 	for _, o := range []objects{kustomized(t, "gateway"), rendered(t, team)} {
 		environ = append(environ, links(only(t, o.services))...)
@@ -101,15 +102,4 @@ func fetch(t *testing.T, url string) (body string, ok bool) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	return string(text), err == nil && resp.StatusCode == http.StatusOK
-}
-
-// freeAddress is one on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
 func TestSystemdUnit(t *testing.T) {
@@ -70,7 +72,7 @@ func TestSystemdStartsAgainWhatCrashed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, admin := freeAddress(t), freeAddress(t)
+	app, admin := loopback.Free(t), loopback.Free(t)
 	cmd := product(t, []string{"NEURONWARD_LISTEN=" + app, "NEURONWARD_ADMIN_LISTEN=" + admin}, "demo")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
 // patience is how long anything may take on a machine that has much else to do, compiling the demo included.
@@ -55,7 +57,7 @@ type query struct {
 
 func testStack(t *testing.T, withGrafana bool, queries []query) {
 	t.Parallel()
-	app, admin, prometheus, dashboards := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	app, admin, prometheus, dashboards := loopback.Free(t), loopback.Free(t), loopback.Free(t), loopback.Free(t)
 	scratch, programs := t.TempDir(), t.TempDir()
 	environ := append(os.Environ(), "NEURONWARD_LISTEN="+app, "NEURONWARD_ADMIN_LISTEN="+admin, "PROMETHEUS_LISTEN="+prometheus, "GRAFANA_LISTEN="+dashboards, //nolint:forbidigo // what a newcomer's shell has
 		"LOAD_PAUSE=0.05", "TMPDIR="+scratch)
@@ -183,15 +185,4 @@ func until(t *testing.T, what string, ended <-chan error, said *bytes.Buffer, ok
 		case <-tick.C:
 		}
 	}
-}
-
-// freeAddress is one on loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
