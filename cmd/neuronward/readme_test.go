@@ -71,7 +71,7 @@ func TestReadmeNamesTests(t *testing.T) {
 		if !bytes.Contains(code, append([]byte("\nfunc "), f[2]...)) {
 			t.Errorf("%s: there is no such test", f[0])
 		}
-		for _, word := range strings.Fields(string(f[3])) {
+		for word := range strings.FieldsSeq(string(f[3])) {
 			if name, isFlag := strings.CutPrefix(word, "-"); isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
 				t.Errorf("%s: there is no flag -%s", f[0], name)
 			}
