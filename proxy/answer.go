@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
 )
 
 // inspectAnswer is where an upstream failure becomes ours, before the status is
@@ -29,7 +30,7 @@ func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body := p.readFailure(x, res.Body)
 		if x.claim.meter != nil {
-			x.claim.meter.write(body)
+			x.claim.meter.Write(body)
 		}
 		return p.upstreamFailure(x, res, body)
 	}
@@ -82,7 +83,7 @@ func (p *Proxy) look(x *exchange, res *http.Response) error {
 	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
 	if x.claim.meter != nil && firstByte(buf[:n]) == '{' {
 		body.meter = x.claim.meter
-		body.meter.write(buf[:n])
+		body.meter.Write(buf[:n])
 	}
 	if err == io.EOF {
 		body.end = io.EOF
@@ -176,10 +177,10 @@ type passing struct {
 	x       *exchange
 	src     io.ReadCloser
 	buffers *buffers
-	buf     []byte // the pooled buffer behind ahead
-	ahead   []byte // looked at, not yet passed on
-	end     error  // what follows ahead; nil: more from src
-	meter   *meter // of an answer that says what it cost; nil: of none
+	buf     []byte       // the pooled buffer behind ahead
+	ahead   []byte       // looked at, not yet passed on
+	end     error        // what follows ahead; nil: more from src
+	meter   *meter.Meter // of an answer that says what it cost; nil: of none
 }
 
 // Read implements io.Reader.
@@ -194,7 +195,7 @@ func (b *passing) Read(p []byte) (int, error) {
 	}
 	n, err := b.x.watch.read(b.src, p)
 	if b.meter != nil {
-		b.meter.write(p[:n])
+		b.meter.Write(p[:n])
 	}
 	if err != nil && err != io.EOF {
 		b.x.fail(b.x.broken(err))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -43,7 +44,7 @@ type claim struct {
 	decision    quota.Decision
 	decided     time.Time          // when, by the machine's monotonic clock
 	reservation *quota.Reservation // nil: the call is not metered
-	meter       *meter             // nil: nobody is asked what the call cost
+	meter       *meter.Meter       // nil: nobody is asked what the call cost
 	before      quota.Neurons      // what earlier attempts cost
 	poll        string             // request id of a batch that is polled
 	cached      bool               // an AI Gateway answered from its cache
@@ -73,7 +74,7 @@ func (p *Proxy) reserve(x *exchange) error {
 			c.poll = ""
 			return forbidden("Another client of this proxy submitted the batch of this request_id.")
 		}
-		c.meter = newMeter()
+		c.meter = meter.New()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
 	c.estimate = g.estimator.Estimate(c.request)
@@ -100,7 +101,7 @@ func (p *Proxy) reserve(x *exchange) error {
 		p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), "enforce")
 		return p.denied(x, d)
 	}
-	c.reservation, c.meter = res, newMeter()
+	c.reservation, c.meter = res, meter.New()
 	return nil
 }
 

@@ -270,6 +270,15 @@ func payload(raw []byte, kind string) (base64Text []byte, ok bool) {
 
 var base64Byte = indexBytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
+var numeric = indexBytes("0123456789+-.eE")
+
+func indexBytes(set string) (marked [256]bool) {
+	for i := range len(set) {
+		marked[set[i]] = true
+	}
+	return marked
+}
+
 // base64Reader decodes what payload returned, as far as it can be.
 func base64Reader(text []byte) io.Reader {
 	return base64.NewDecoder(base64.RawStdEncoding, &lettersReader{text})

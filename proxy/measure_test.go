@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -335,7 +336,7 @@ func TestMeasureBounds(t *testing.T) {
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			call = workersai.Call{}
-			meterOf(t, sim, c.path, c.body)
+			simtest.Call(t, sim, c.path, c.body)
 			path, _, _ := strings.Cut(c.path, "?")
 			q := measure(routeOf(t, path), call.Model, call.Task, []byte(c.body), http.Header{}, 0, nil)
 			e := estimator.Estimate(q)

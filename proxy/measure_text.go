@@ -26,8 +26,11 @@ func wholeNumber(raw []byte) int64 {
 	if math.IsNaN(v) || v <= 0 {
 		return 0
 	}
-	return int64(math.Ceil(min(v, mostFigure)))
+	return int64(math.Ceil(min(v, maxFigure)))
 }
+
+// maxFigure is the largest number that counts.
+const maxFigure = 1e12
 
 // sides reads the size of an image, "1024x768".
 func sides(raw []byte) (width, height int64) {

@@ -199,7 +199,7 @@ func TestABatchIsItsClientsOwn(t *testing.T) {
 		defer g.close()
 		path := "/ai/run/" + testModel + "?queueRequest=true"
 		w := g.post(path, `{"requests":[{"prompt":"one"},{"prompt":"two"}]}`, "X-Api-Key", keyOf("a"))
-		id, status := readAnswer(w.Body.String()).batch()
+		id, status := batchOf(w.Body.String())
 		if w.Code != 200 || id == "" || status != "queued" {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -33,9 +34,9 @@ func (p *Proxy) settle(x *exchange) {
 		}
 	}
 	x.neurons = strconv.FormatFloat(c.before.Add(cost.Neurons).Float(), 'f', -1, 64)
-	u := c.meter.usage()
+	u := c.meter.Usage()
 	p.countTokens(c.call.Model, u)
-	if id, status := c.meter.batch(); id != "" && status == "queued" {
+	if id, status := c.meter.Batch(); id != "" && status == "queued" {
 		p.guard.batches.add(id, submitted{call: c.call, day: day, charged: cost.Neurons, at: x.began})
 	}
 }
@@ -55,7 +56,7 @@ func (p *Proxy) settleAttempt(x *exchange, f *normalize.Failure) {
 	}
 	x.failure, c.sent, c.cached = nil, nil, false
 	if c.meter != nil {
-		c.meter = newMeter()
+		c.meter = meter.New()
 	}
 }
 
@@ -82,7 +83,7 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 	case c.cached || !c.seen():
 		return quota.Cost{Basis: quota.Reported}
 	case f == nil && x.complete:
-		if id, status := c.meter.batch(); id != "" && status == "queued" {
+		if id, status := c.meter.Batch(); id != "" && status == "queued" {
 			return whole // a submitted batch has not run yet
 		}
 		if cost, ok := p.reported(x); ok {
@@ -107,7 +108,7 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 // reported is what the wire says of an answer: neurons in its body, else in its
 // header, else what it counts times the price.
 func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
-	u := x.claim.meter.usage()
+	u := x.claim.meter.Usage()
 	if !u.HasNeurons {
 		if n, ok := x.headerNeurons(); ok {
 			u.Neurons, u.HasNeurons = n, true
@@ -171,7 +172,7 @@ func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quot
 
 // said is the neurons that upstream itself named, in the body or the header.
 func (p *Proxy) said(x *exchange) (quota.Cost, bool) {
-	if u := x.claim.meter.usage(); u.HasNeurons {
+	if u := x.claim.meter.Usage(); u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
 	n, ok := x.headerNeurons()
@@ -205,7 +206,7 @@ func (p *Proxy) wouldStream(x *exchange) bool {
 // upstream had made and not yet sent.
 func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	c := &x.claim
-	u := c.meter.usage()
+	u := c.meter.Usage()
 	price, known := p.guard.prices.Billed(x.model)
 	switch {
 	case u.HasNeurons:
@@ -213,7 +214,7 @@ func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	case !known:
 		return whole
 	}
-	input, output := c.meter.tokensSeen()
+	input, output := c.meter.TokensSeen()
 	if input == 0 {
 		input = c.request.SentTokens(wideBytes(x.body))
 	}
@@ -244,7 +245,7 @@ func wideBytes(h *held) (n int64) {
 // polls, and those of batches that were not submitted here, change nothing.
 func (p *Proxy) settleBatch(x *exchange) {
 	c := &x.claim
-	u := c.meter.usage()
+	u := c.meter.Usage()
 	if x.failure != nil || !x.complete || !(u.HasNeurons || u.HasTokens) {
 		return
 	}

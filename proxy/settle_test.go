@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -42,7 +43,7 @@ func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
 	g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
 	defer g.close()
 	x := &exchange{destination: destination{model: alias}}
-	x.claim.meter, x.claim.request.PromptBytes = newMeter(), 3000
+	x.claim.meter, x.claim.request.PromptBytes = meter.New(), 3000
 	price, _ := quota.Embedded().Model(target)
 	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, price.Tokens(1000, 0, unsentTokens); got != want {
 		t.Errorf("%v, want %v", got, want)

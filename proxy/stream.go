@@ -178,7 +178,7 @@ func (s *stream) event(end int) {
 // meterPiece gives the meter what is there of an oversized event.
 func (s *stream) meterPiece(end int) {
 	if s.x.claim.meter != nil {
-		s.x.claim.meter.piece(s.buf[s.ready:end])
+		s.x.claim.meter.Piece(s.buf[s.ready:end])
 	}
 }
 
@@ -186,7 +186,7 @@ func (s *stream) meterPiece(end int) {
 func (s *stream) saw(event []byte) (ends bool) {
 	s.events++
 	if s.x.claim.meter != nil {
-		s.x.claim.meter.event(event)
+		s.x.claim.meter.Event(event)
 	}
 	ends = completes(event, s.x.route.protocol)
 	s.complete = s.complete || ends

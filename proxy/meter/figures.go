@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 // The figures of a usage, in the order in which figures keeps them.
 const (

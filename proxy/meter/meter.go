@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 
 // A meter reads what a call cost out of its answer as the bytes pass. It keeps
 // figures, never the answer, and is of one size whatever the answer's. Make one
-// with newMeter; write is for an answer that is JSON, event and piece for one
+// with New; write is for an answer that is JSON, Event and Piece for one
 // that is a stream, never both.
-type meter struct {
+type Meter struct {
 	w      walker
 	events eventReader
 	now    happening
@@ -44,15 +44,15 @@ const (
 	numSets
 )
 
-// newMeter returns a meter that has read nothing.
-func newMeter() *meter {
-	m := &meter{now: happening{of: ofUntyped}}
+// New returns a meter that has read nothing.
+func New() *Meter {
+	m := &Meter{now: happening{of: ofUntyped}}
 	m.w.found = m
 	return m
 }
 
-// write reads more of an answer that is JSON, in any split.
-func (m *meter) write(p []byte) {
+// Write reads more of an answer that is JSON, in any split.
+func (m *Meter) Write(p []byte) {
 	if !m.begun {
 		m.begun = true
 		m.w.begin(inAnswer)
@@ -60,12 +60,12 @@ func (m *meter) write(p []byte) {
 	m.w.walk(p)
 }
 
-// usage returns what the wire has said so far of what the call cost. Input
+// Usage returns what the wire has said so far of what the call cost. Input
 // includes the tokens that came from the cache, in every protocol. Of a stream
 // it is the cumulative usage where one came, else the sum of the increments; a
 // stream that has only said what its input was has no usage yet. Images are the
 // ones in the answer's JSON; their size and steps only the request knows.
-func (m *meter) usage() quota.Usage {
+func (m *Meter) Usage() quota.Usage {
 	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
 	sources := []*figures{&m.sets[setResultUsage], &m.sets[setUsage], &m.sets[setMeta]}
 	if m.streams {
@@ -85,12 +85,12 @@ func (m *meter) usage() quota.Usage {
 	return u
 }
 
-// tokensSeen returns the tokens of a stream that broke off: the input as far as
+// TokensSeen returns the tokens of a stream that broke off: the input as far as
 // it was told, else 0, and the output that passed. Each event with a text, a
 // thought or a call's arguments in it counts as one token at least, and as a
 // token for each four bytes when it is longer than a token can be; a usage that
 // counts more counts.
-func (m *meter) tokensSeen() (input, output int64) {
+func (m *Meter) TokensSeen() (input, output int64) {
 	for _, f := range []*figures{&m.start, &m.sum, &m.total} {
 		if in, _, out, ok := f.tokens(); ok {
 			input, output = max(input, in), max(output, out)
@@ -99,9 +99,9 @@ func (m *meter) tokensSeen() (input, output int64) {
 	return input, max(output, m.spoken)
 }
 
-// batch returns what the answer to a batch says of it, "" for nothing. A batch
+// Batch returns what the answer to a batch says of it, "" for nothing. A batch
 // whose responses are there is "completed" unless it says otherwise.
-func (m *meter) batch() (requestID, status string) {
+func (m *Meter) Batch() (requestID, status string) {
 	if m.responses && m.status == "" {
 		return m.requestID, "completed"
 	}
@@ -109,7 +109,7 @@ func (m *meter) batch() (requestID, status string) {
 }
 
 // said returns a usage of the present event, nil if it has none.
-func (m *meter) said(set int) *figures {
+func (m *Meter) said(set int) *figures {
 	if m.usages&(1<<set) == 0 || m.sets[set].has == 0 {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (m *meter) said(set int) *figures {
 }
 
 // opened implements visitor.
-func (m *meter) opened(p place) {
+func (m *Meter) opened(p place) {
 	switch p {
 	case inUsage:
 		m.reads(setUsage)
@@ -138,13 +138,13 @@ func (m *meter) opened(p place) {
 	}
 }
 
-func (m *meter) reads(set uint8) {
+func (m *Meter) reads(set uint8) {
 	m.in = set
 	m.usages |= 1 << set
 }
 
 // number implements visitor.
-func (m *meter) number(p place, v float64) {
+func (m *Meter) number(p place, v float64) {
 	switch {
 	case p == inSeconds:
 		m.seconds, m.hasSeconds = v, true
@@ -154,7 +154,7 @@ func (m *meter) number(p place, v float64) {
 }
 
 // text implements visitor.
-func (m *meter) text(p place, size int, s []byte) {
+func (m *Meter) text(p place, size int, s []byte) {
 	switch p {
 	case inText, inNative, inDelta:
 		m.now.text += tokensOf(size)

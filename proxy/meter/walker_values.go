@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 import "strconv"
 
@@ -97,8 +97,8 @@ func (w *walker) numberEnds() {
 	}
 }
 
-// mostFigure is the largest figure that is believed.
-const mostFigure = 1e12
+// maxFigure is the largest figure that is believed.
+const maxFigure = 1e12
 
 // figure reads a JSON number. One that is negative, absurd or none counts as
 // absent.
@@ -117,7 +117,7 @@ func figure(b []byte) (v float64, ok bool) {
 		}
 	}
 	v, err := strconv.ParseFloat(string(b), 64)
-	return v, err == nil && v >= 0 && v <= mostFigure
+	return v, err == nil && v >= 0 && v <= maxFigure
 }
 
 // numeric marks the bytes of a number, scalar those of any value that is neither

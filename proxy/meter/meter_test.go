@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 import (
 	"bytes"
@@ -6,27 +6,27 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
 )
 
 // read meters an answer as a whole.
-func readAnswer(body string) *meter {
-	m := newMeter()
-	m.write([]byte(body))
+func readAnswer(body string) *Meter {
+	m := New()
+	m.Write([]byte(body))
 	return m
 }
 
 // readStream meters a stream event by event.
-func readStream(body string) *meter {
-	m := newMeter()
+func readStream(body string) *Meter {
+	m := New()
 	for event := range strings.SplitAfterSeq(body, "\n\n") {
 		if event != "" {
-			m.event([]byte(event))
+			m.Event([]byte(event))
 		}
 	}
 	return m
@@ -96,14 +96,14 @@ func TestMeterAnswers(t *testing.T) {
 		{"cut before its usage", `{"result":{"response":"hi","usage":{"prompt_tok`, quota.Usage{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := readAnswer(c.body).usage(); got != c.want {
+			if got := readAnswer(c.body).Usage(); got != c.want {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
-			m := newMeter()
+			m := New()
 			for i := range len(c.body) {
-				m.write([]byte(c.body[i : i+1]))
+				m.Write([]byte(c.body[i : i+1]))
 			}
-			if got := m.usage(); got != c.want {
+			if got := m.Usage(); got != c.want {
 				t.Errorf("byte by byte: %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -119,11 +119,11 @@ func TestMeterBatch(t *testing.T) {
 		{"an id that is none", `{"result":{"request_id":"` + strings.Repeat("x", 65) + `"}}`, "", ""},
 	} {
 		m := readAnswer(c.body)
-		if id, status := m.batch(); id != c.id || status != c.status {
+		if id, status := m.Batch(); id != c.id || status != c.status {
 			t.Errorf("%s: %q %q, want %q %q", c.name, id, status, c.id, c.status)
 		}
-		if c.name == "done" && m.usage().Neurons != 5 {
-			t.Errorf("%s: %+v", c.name, m.usage())
+		if c.name == "done" && m.Usage().Neurons != 5 {
+			t.Errorf("%s: %+v", c.name, m.Usage())
 		}
 	}
 }
@@ -217,21 +217,21 @@ func TestMeterStreams(t *testing.T) {
 		{"no JSON", "data: [DONE]\n\ndata: }{\n\ndata: \"\n\ndata:\n\n", quota.Usage{}, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			check := func(how string, m *meter) {
+			check := func(how string, m *Meter) {
 				t.Helper()
-				if got := m.usage(); got != c.want {
+				if got := m.Usage(); got != c.want {
 					t.Errorf("%s: %+v\nwant %+v", how, got, c.want)
 				}
-				if in, out := m.tokensSeen(); in != c.input || out != c.output {
+				if in, out := m.TokensSeen(); in != c.input || out != c.output {
 					t.Errorf("%s: %d and %d tokens seen, want %d and %d", how, in, out, c.input, c.output)
 				}
 			}
 			check("by events", readStream(c.body))
-			m := newMeter()
+			m := New()
 			for i := range len(c.body) {
-				m.piece([]byte(c.body[i : i+1]))
+				m.Piece([]byte(c.body[i : i+1]))
 			}
-			m.event(nil)
+			m.Event(nil)
 			check("byte by byte", m)
 		})
 	}
@@ -243,25 +243,25 @@ func TestMeterSimulator(t *testing.T) {
 	var call workersai.Call
 	sim := workersai.New(workersai.Options{OnCall: func(c workersai.Call) { call = c }})
 	const (
-		older = testModel
+		older = simtest.Model
 		newer = "@cf/qwen/qwen3-30b-a3b-fp8"
 	)
 	estimator := quota.NewEstimator(nil, quota.Bound)
-	for _, c := range shapes() {
-		if !c.says {
+	for _, c := range simtest.Shapes() {
+		if !c.ReportsUsage {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.Name, func(t *testing.T) {
 			call = workersai.Call{}
-			m := meterOf(t, sim, c.path, c.body, "x-session-affinity", "s")
-			u := m.usage()
+			m := meterOf(t, sim, c.Path, c.Body, "x-session-affinity", "s")
+			u := m.Usage()
 			if got := quota.FromFloat(u.Neurons); !u.HasNeurons || call.Neurons == 0 || got != call.Neurons {
 				t.Errorf("%v read (%v), %v billed", int64(got), u.HasNeurons, int64(call.Neurons))
 			}
 			if !u.HasTokens || u.Input != call.Input || u.Cached != call.Cached || u.Output != call.Output {
 				t.Errorf("%+v read, %+v billed", u, call)
 			}
-			if in, out := m.tokensSeen(); call.Stream && (in != call.Input || out != call.Output) {
+			if in, out := m.TokensSeen(); call.Stream && (in != call.Input || out != call.Output) {
 				t.Errorf("%d and %d tokens seen, %+v billed", in, out, call)
 			}
 			u.HasNeurons = false
@@ -272,73 +272,58 @@ func TestMeterSimulator(t *testing.T) {
 	}
 	t.Run("speech, by its duration", func(t *testing.T) {
 		for _, model := range []string{"@cf/openai/whisper", "@cf/openai/whisper-large-v3-turbo", "@cf/deepgram/nova-3"} {
-			u := meterOf(t, sim, "run/"+model, `{"audio":"`+base64.StdEncoding.EncodeToString(make([]byte, 100_000))+`"}`).usage()
+			u := meterOf(t, sim, "run/"+model, `{"audio":"`+base64.StdEncoding.EncodeToString(make([]byte, 100_000))+`"}`).Usage()
 			if cost, ok := estimator.Cost(model, u); !ok || u.HasNeurons || cost.Neurons != call.Neurons || call.Neurons == 0 {
 				t.Errorf("%s: %+v makes %v, %v billed", model, u, int64(cost.Neurons), int64(call.Neurons))
 			}
 		}
 	})
 	t.Run("an image, in JSON", func(t *testing.T) {
-		if u := meterOf(t, sim, "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`).usage(); u.Images != 1 || !u.HasImages || u.HasNeurons {
+		if u := meterOf(t, sim, "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`).Usage(); u.Images != 1 || !u.HasImages || u.HasNeurons {
 			t.Errorf("%+v", u)
 		}
 	})
 	t.Run("a batch", func(t *testing.T) {
 		path := "run/" + older + "?queueRequest=true"
-		id, status := meterOf(t, sim, path, `{"requests":[{"prompt":"one two"},{"prompt":"three"}]}`).batch()
+		id, status := meterOf(t, sim, path, `{"requests":[{"prompt":"one two"},{"prompt":"three"}]}`).Batch()
 		billed := call.Neurons
 		if id == "" || status != "queued" {
 			t.Fatalf("submitted: %q %q", id, status)
 		}
-		if again, status := meterOf(t, sim, path, `{"request_id":"`+id+`"}`).batch(); again != id || status != "queued" {
+		if again, status := meterOf(t, sim, path, `{"request_id":"`+id+`"}`).Batch(); again != id || status != "queued" {
 			t.Errorf("first poll: %q %q", again, status)
 		}
 		m := meterOf(t, sim, path, `{"request_id":"`+id+`"}`)
-		if _, status := m.batch(); status != "completed" || quota.FromFloat(m.usage().Neurons) != billed || billed == 0 {
-			t.Errorf("%q %+v, %v billed", status, m.usage(), int64(billed))
+		if _, status := m.Batch(); status != "completed" || quota.FromFloat(m.Usage().Neurons) != billed || billed == 0 {
+			t.Errorf("%q %+v, %v billed", status, m.Usage(), int64(billed))
 		}
 	})
 	t.Run("a stream that breaks", func(t *testing.T) {
 		for _, c := range []struct{ path, model string }{
 			{"run/" + older, older}, {"run/" + newer, newer}, {"v1/chat/completions", older}, {"v1/chat/completions", newer}, {"v1/messages", older},
 		} {
-			m := meterOf(t, sim, c.path, `{"model":"`+c.model+`",`+askOfNeurons+`,"stream":true}`, workersai.SimulateHeader, "midstream=end; after=9")
-			in, out := m.tokensSeen()
+			m := meterOf(t, sim, c.path, `{"model":"`+c.model+`",`+simtest.Messages+`,"stream":true}`, workersai.SimulateHeader, "midstream=end; after=9")
+			in, out := m.TokensSeen()
 			// The event that did not come was billed.
 			if out != call.Output-1 || in != 0 && in != call.Input {
 				t.Errorf("%s %s: %d and %d tokens seen, %+v billed", c.path, c.model, in, out, call)
 			}
-			if u := m.usage(); u.HasNeurons != (c.model == newer) {
+			if u := m.Usage(); u.HasNeurons != (c.model == newer) {
 				t.Errorf("%s %s: %+v", c.path, c.model, u)
 			}
 		}
 	})
 }
 
-// answerOf calls the simulator.
-func answerOf(t testing.TB, sim http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	sim.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		t.Fatalf("%s %s: %d %s", path, body, w.Code, w.Body)
-	}
-	return w
-}
-
 // meterOf meters an answer of the simulator.
-func meterOf(t *testing.T, sim http.Handler, path, body string, header ...string) *meter {
+func meterOf(t *testing.T, sim http.Handler, path, body string, header ...string) *Meter {
 	t.Helper()
-	w := answerOf(t, sim, path, body, header...)
+	w := simtest.Call(t, sim, path, body, header...)
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
 		return readStream(w.Body.String())
 	}
-	m := newMeter()
-	if _, err := io.Copy(writerFunc(m.write), w.Body); err != nil {
+	m := New()
+	if _, err := io.Copy(writerFunc(m.Write), w.Body); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -353,11 +338,11 @@ func (f writerFunc) Write(p []byte) (int, error) {
 
 // The sum of increments is what the whole costs, to the millionth.
 func TestMeterSumsExactly(t *testing.T) {
-	m := newMeter()
+	m := New()
 	for range 100_000 {
-		m.event([]byte(`data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.030475}}` + "\n\n"))
+		m.Event([]byte(`data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.030475}}` + "\n\n"))
 	}
-	if u := m.usage(); quota.FromFloat(u.Neurons) != 3_047_500_000 || u.Output != 100_000 {
+	if u := m.Usage(); quota.FromFloat(u.Neurons) != 3_047_500_000 || u.Output != 100_000 {
 		t.Errorf("%v, %+v", int64(quota.FromFloat(u.Neurons)), u)
 	}
 }
@@ -366,15 +351,15 @@ func TestMeterSumsExactly(t *testing.T) {
 func TestMeterLongEvent(t *testing.T) {
 	event := []byte(`data: {"type":"response.completed","response":{"output":[{"content":[{"text":"` + strings.Repeat(`a \"long\" text `, 20_000) +
 		`"}]}],"usage":{"input_tokens":4,"output_tokens":6,"neurons":0.5}}}` + "\n\n")
-	m := newMeter()
+	m := New()
 	for part := range chunks(event, 4096) {
-		m.piece(part)
+		m.Piece(part)
 	}
-	if u := m.usage(); u.Neurons != 0.5 || u.Output != 6 {
+	if u := m.Usage(); u.Neurons != 0.5 || u.Output != 6 {
 		t.Errorf("%+v", u)
 	}
-	m.event([]byte(`data: {"type":"response.output_text.delta","delta":"a"}` + "\n\n"))
-	if _, out := m.tokensSeen(); out != 6 || m.spoken != 1 {
+	m.Event([]byte(`data: {"type":"response.output_text.delta","delta":"a"}` + "\n\n"))
+	if _, out := m.TokensSeen(); out != 6 || m.spoken != 1 {
 		t.Errorf("%d tokens seen", out)
 	}
 }
@@ -391,7 +376,7 @@ func chunks(b []byte, n int) func(func([]byte) bool) {
 }
 
 func TestMeterAllocations(t *testing.T) {
-	m := newMeter()
+	m := New()
 	events := [][]byte{
 		[]byte(`data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.0304751234}}` + "\n\n"),
 		[]byte(`data: {"response":"a","p":"abcdef"}` + "\n\n"),
@@ -399,7 +384,7 @@ func TestMeterAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		for _, e := range events {
-			m.event(e)
+			m.Event(e)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -420,18 +405,18 @@ func FuzzMeter(f *testing.F) {
 		f.Add([]byte(seed), uint8(3))
 	}
 	sim := workersai.New(workersai.Options{})
-	for _, c := range shapes() {
-		if answer := answerOf(f, sim, c.path, c.body).Body.Bytes(); len(answer) < 64<<10 {
+	for _, c := range simtest.Shapes() {
+		if answer := simtest.Call(f, sim, c.Path, c.Body).Body.Bytes(); len(answer) < 64<<10 {
 			f.Add(answer, uint8(7))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
-		same := func(how string, a, b *meter) {
-			ui, uo := a.tokensSeen()
-			vi, vo := b.tokensSeen()
-			ai, as := a.batch()
-			bi, bs := b.batch()
-			u, v := a.usage(), b.usage()
+		same := func(how string, a, b *Meter) {
+			ui, uo := a.TokensSeen()
+			vi, vo := b.TokensSeen()
+			ai, as := a.Batch()
+			bi, bs := b.Batch()
+			u, v := a.Usage(), b.Usage()
 			if u != v || ui != vi || uo != vo || ai != bi || as != bs {
 				t.Errorf("%s: %+v %d %d %q %q\nor %+v %d %d %q %q", how, u, ui, uo, ai, as, v, vi, vo, bi, bs)
 			}
@@ -442,19 +427,19 @@ func FuzzMeter(f *testing.F) {
 			}
 		}
 		size := max(int(n), 1)
-		whole, parts := newMeter(), newMeter()
-		whole.write(b)
+		whole, parts := New(), New()
+		whole.Write(b)
 		for p := range chunks(b, size) {
-			parts.write(p)
+			parts.Write(p)
 		}
 		same("an answer", whole, parts)
-		whole, parts = newMeter(), newMeter()
-		whole.piece(b)
+		whole, parts = New(), New()
+		whole.Piece(b)
 		for p := range chunks(b, size) {
-			parts.piece(bytes.Clone(p))
+			parts.Piece(bytes.Clone(p))
 		}
-		whole.event(nil)
-		parts.event(nil)
+		whole.Event(nil)
+		parts.Event(nil)
 		same("a stream", whole, parts)
 	})
 }
@@ -468,9 +453,9 @@ func BenchmarkMeter(b *testing.B) {
 			e := []byte(event)
 			b.ReportAllocs()
 			for b.Loop() {
-				m := newMeter()
+				m := New()
 				for range 1000 {
-					m.event(e)
+					m.Event(e)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")
@@ -486,7 +471,7 @@ func BenchmarkMeter(b *testing.B) {
 			b.SetBytes(int64(len(p)))
 			b.ReportAllocs()
 			for b.Loop() {
-				newMeter().write(p)
+				New().Write(p)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 import "bytes"
 
@@ -33,9 +33,9 @@ const (
 	ofDelta           // message_delta
 )
 
-// piece reads part of an event that is too long to be seen whole. A blank line
+// Piece reads part of an event that is too long to be seen whole. A blank line
 // ends it.
-func (m *meter) piece(p []byte) {
+func (m *Meter) Piece(p []byte) {
 	m.streams = true
 	r := &m.events
 	for len(p) > 0 {
@@ -56,7 +56,7 @@ func (m *meter) piece(p []byte) {
 }
 
 // line reads a line of an event, or part of one.
-func (m *meter) line(line []byte) {
+func (m *Meter) line(line []byte) {
 	r := &m.events
 	for i, c := range line {
 		switch {
@@ -83,15 +83,15 @@ func (m *meter) line(line []byte) {
 	}
 }
 
-// event reads one whole event, or as much of it as there is.
-func (m *meter) event(event []byte) {
-	m.piece(event)
+// Event reads one whole event, or as much of it as there is.
+func (m *Meter) Event(event []byte) {
+	m.Piece(event)
 	m.eventEnds()
 	m.events = eventReader{}
 }
 
 // eventEnds takes what an event has said.
-func (m *meter) eventEnds() {
+func (m *Meter) eventEnds() {
 	if !m.events.begun {
 		return
 	}
@@ -114,7 +114,7 @@ func (m *meter) eventEnds() {
 //     no less than the sum so far in every figure: then it is a total. Of chunks
 //     with choices that is only believed once the prompt was counted, since the
 //     first increment alone has it.
-func (m *meter) account(e *happening) {
+func (m *Meter) account(e *happening) {
 	if u := m.said(setMessage); u != nil && e.of == ofOther {
 		m.start.raise(u)
 	}

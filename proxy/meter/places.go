@@ -1,4 +1,4 @@
-package proxy
+package meter
 
 // A place is where a value stands in an answer or an event. Only these places
 // count: text that a model wrote may say "usage" anywhere else.
