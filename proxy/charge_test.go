@@ -199,11 +199,11 @@ type unwilling struct {
 	fails atomic.Bool
 }
 
-func (s *unwilling) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (s *unwilling) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if s.fails.Load() {
-		return quota.State{}, errors.New("the disk is gone")
+		return quota.Reply{}, errors.New("the disk is gone")
 	}
-	return s.Store.Exchange(ctx, r)
+	return s.Store.Sync(ctx, r)
 }
 
 // resets is a transport whose connections break once the call is on its way.

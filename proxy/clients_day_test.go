@@ -75,7 +75,7 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 		t.Errorf("seed %d: the clients have spent %v, billed %v of %v", seed, sum, billed, dayCeiling)
 	}
 	for _, pot := range s.Clients {
-		client, _ := strings.CutPrefix(string(pot.Pot), string(quota.ClientPot("")))
+		client, _ := strings.CutPrefix(string(pot.Budget), string(quota.ClientBudget("")))
 		if pot.Used != spent[client] || pot.Reserved != 0 {
 			t.Errorf("seed %d: the pot %+v, its client has spent %v", seed, pot, spent[client])
 		}

@@ -80,7 +80,7 @@ func (p *Proxy) reserve(x *exchange) error {
 	c.estimate = g.estimator.Estimate(c.request)
 	c.call = quota.Call{Model: p.modelLabel(x.model), Client: x.client, Estimate: c.estimate.Neurons}
 	if x.entry != nil {
-		c.call.ClientLimit, c.call.ClientPot, c.call.Priority = x.entry.DailyNeurons, true, x.entry.Priority
+		c.call.ClientLimit, c.call.CountClient, c.call.Priority = x.entry.DailyNeurons, true, x.entry.Priority
 	}
 	x.lap()
 	res, d, err := g.ledger.Reserve(x.ctx, c.call)
@@ -95,10 +95,10 @@ func (p *Proxy) reserve(x *exchange) error {
 		return unable(normalize.StoreUnavailable, "", err)
 	}
 	if d.Would != quota.Allowed {
-		p.metrics.Preempted(reasonOf(d.Would, d.Pot), "observe")
+		p.metrics.Preempted(reasonOf(d.Would, d.Budget), "observe")
 	}
 	if res == nil {
-		p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), "enforce")
+		p.metrics.Preempted(reasonOf(d.Outcome, d.Budget), "enforce")
 		return p.denied(x, d)
 	}
 	c.reservation, c.meter = res, meter.New()
@@ -122,7 +122,7 @@ func (p *Proxy) barred(x *exchange) *normalize.Failure {
 		return nil
 	}
 	c.decision, c.decided = d, x.mark
-	p.metrics.Preempted(reasonOf(d.Outcome, d.Pot), metrics.ModeEnforce)
+	p.metrics.Preempted(reasonOf(d.Outcome, d.Budget), metrics.ModeEnforce)
 	return p.denied(x, d)
 }
 
@@ -141,7 +141,7 @@ func (p *Proxy) refusePlan(x *exchange) error {
 }
 
 // reasonOf is the label of a refusal.
-func reasonOf(o quota.Outcome, pot quota.Pot) string {
+func reasonOf(o quota.Outcome, pot quota.Budget) string {
 	switch o {
 	case quota.LatchShut:
 		return "latched"
@@ -168,7 +168,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 		f.Limit = nil
 	}
 	whose, holding := "The ceiling of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
-	if d.Pot != quota.Account {
+	if d.Budget != quota.Account {
 		whose, holding = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
 		f.Limit.Name, f.Limit.Client = "client", x.client
 	}
@@ -203,7 +203,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 			holding, neurons(d.Estimate), whose, used(d), neurons(d.Reserved), kept)
 	default:
 		f.Code = normalize.AccountLimited
-		if d.Pot != quota.Account {
+		if d.Budget != quota.Account {
 			f.Code = normalize.ClientBudgetExhausted
 		}
 		if left := d.Left(); left > d.Limit/100 {

@@ -232,7 +232,7 @@ func (l *Ledger) rebook(c *count, model string, a Audited, table Neurons, parts 
 		} else {
 			row.book(fix, Reported, 0)
 		}
-		for _, p := range []*pot{l.account, l.byName[ClientPot(client)]} {
+		for _, p := range []*pot{l.account, l.byName[ClientBudget(client)]} {
 			if p != nil {
 				p.credit(0, max(fix, -p.spent))
 				l.freed(p)

@@ -36,7 +36,7 @@ func listen(t *testing.T, price float64, test func(t *testing.T, s *listener)) {
 func (s *listener) call(t *testing.T, client string, characters int64) quota.Neurons {
 	t.Helper()
 	of := s.e.Estimate(quota.Request{Model: spoken, Characters: characters})
-	res := take(t, s.l, quota.Call{Model: spoken, Client: client, Estimate: of.Neurons, ClientPot: true})
+	res := take(t, s.l, quota.Call{Model: spoken, Client: client, Estimate: of.Neurons, CountClient: true})
 	time.Sleep(time.Second)
 	cost := s.e.Unsaid(spoken, of, res.Neurons())
 	res.Settle(cost)
@@ -107,8 +107,8 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				}
 				for _, c := range got.Clients {
 					for _, r := range got.Records {
-						if quota.ClientPot(r.Client) == c.Pot && (!near(r.Neurons(), c.Used) || r.Calls != 5 || r.Paid < quota.Ratio(1000*price) || r.Paid > quota.Ratio(1000*price)+1) {
-							t.Errorf("%v: %v used, %+v", c.Pot, c.Used, r)
+						if quota.ClientBudget(r.Client) == c.Budget && (!near(r.Neurons(), c.Used) || r.Calls != 5 || r.Paid < quota.Ratio(1000*price) || r.Paid > quota.Ratio(1000*price)+1) {
+							t.Errorf("%v: %v used, %+v", c.Budget, c.Used, r)
 						}
 					}
 				}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// HolderTimeout is how long after its last report a holder counts as dead. What
+// ReplicaTimeout is how long after its last report a holder counts as dead. What
 // it holds is then shown as lost. It comes back to life with its next report.
-const HolderTimeout = 10 * Heartbeat
+const ReplicaTimeout = 10 * Heartbeat
 
 // Books is what a store keeps, as one value: the rows of every holder by day
 // and pot, the records, the latch and the leases. Its methods are the steps of
@@ -23,18 +23,18 @@ type Books struct {
 
 // DayBook is one day of Books.
 type DayBook struct {
-	Holders  map[Holder]*HolderBook
+	Holders  map[Replica]*HolderBook
 	External External
-	Past     map[Pot]Row // of holders that are gone; what they held is lost
-	Records  []Record    // of holders that are gone
-	Hours    Hours       // of holders that are gone
+	Past     map[Budget]Row // of holders that are gone; what they held is lost
+	Records  []Record       // of holders that are gone
+	Hours    Hours          // of holders that are gone
 }
 
 // HolderBook is what one holder said of a day.
 type HolderBook struct {
 	Seq     uint64
-	Granted map[Pot]Neurons // with Seq, to answer it again
-	Rows    map[Pot]Row
+	Granted map[Budget]Neurons // with Seq, to answer it again
+	Rows    map[Budget]Row
 	Records map[RecordKey]Record
 	Hours   Hours
 	Left    bool
@@ -61,15 +61,15 @@ func NewBooks() *Books {
 
 // Exchange applies r and returns the answer, what others should be told, and a
 // function that takes the whole step back, for a store that could not keep it.
-func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo func(), err error) {
+func (b *Books) Exchange(r Report, now time.Time) (s Reply, events []Event, undo func(), err error) {
 	day := b.Days[r.Day]
 	if day == nil {
-		day = &DayBook{Holders: map[Holder]*HolderBook{}, Past: map[Pot]Row{}}
+		day = &DayBook{Holders: map[Replica]*HolderBook{}, Past: map[Budget]Row{}}
 		b.Days[r.Day] = day
 	}
-	me, known := day.Holders[r.Holder]
+	me, known := day.Holders[r.Replica]
 	if known && r.Seq < me.Seq {
-		return State{}, nil, nil, ErrStale
+		return Reply{}, nil, nil, ErrStale
 	}
 	if known && r.Seq == me.Seq {
 		me.seen = now
@@ -79,13 +79,13 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 	undo = func() {
 		b.Latch, day.External = latch, external
 		if former == nil {
-			delete(day.Holders, r.Holder)
+			delete(day.Holders, r.Replica)
 		} else {
-			day.Holders[r.Holder] = former
+			day.Holders[r.Replica] = former
 		}
 	}
 	me = &HolderBook{
-		Seq: r.Seq, Granted: map[Pot]Neurons{}, Rows: make(map[Pot]Row, len(r.Claims)),
+		Seq: r.Seq, Granted: map[Budget]Neurons{}, Rows: make(map[Budget]Row, len(r.Requests)),
 		Records: map[RecordKey]Record{}, Left: r.Leave, seen: now,
 	}
 	if known {
@@ -94,22 +94,22 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 		me.Records, me.Hours = former.Records, former.Hours
 	}
 	me.Hours = me.Hours.with(r.Hours)
-	day.Holders[r.Holder] = me
+	day.Holders[r.Replica] = me
 	day.External = day.External.Later(r.External)
 	if b.changeLatch(r.Latch, now) {
-		events = append(events, Event{Kind: Latched, Holder: r.Holder})
+		events = append(events, Event{Kind: Latched, Replica: r.Replica})
 	}
 	gaveBack, waits := false, false
-	for _, c := range r.Claims {
-		old := me.Rows[c.Pot]
+	for _, c := range r.Requests {
+		old := me.Rows[c.Budget]
 		row := Row{Limit: c.Limit, Spent: c.Spent, Held: c.Held, Reserved: c.Reserved, Waiting: c.Waiting}
-		me.Rows[c.Pot] = row
-		bal := day.balance(c.Pot, c.Limit, r.Holder, now)
+		me.Rows[c.Budget] = row
+		bal := day.balance(c.Budget, c.Limit, r.Replica, now)
 		granted := grant(c, bal.Free)
 		if granted > 0 {
 			row.Held += granted
-			me.Granted[c.Pot] = granted
-			me.Rows[c.Pot] = row
+			me.Granted[c.Budget] = granted
+			me.Rows[c.Budget] = row
 		}
 		if row.Spent+row.Held < old.Spent+old.Held && bal.Waiting > 0 {
 			gaveBack = true
@@ -120,10 +120,10 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 		}
 	}
 	if waits {
-		events = append(events, Event{Kind: Wanted, Holder: r.Holder})
+		events = append(events, Event{Kind: Wanted, Replica: r.Replica})
 	}
 	if gaveBack {
-		events = append(events, Event{Kind: Returned, Holder: r.Holder})
+		events = append(events, Event{Kind: Returned, Replica: r.Replica})
 	}
 	records := me.Records
 	if len(r.Records) > 0 {
@@ -136,7 +136,7 @@ func (b *Books) Exchange(r Report, now time.Time) (s State, events []Event, undo
 }
 
 // grant is what a claim gets of what is free.
-func grant(c Claim, free Neurons) Neurons {
+func grant(c BudgetRequest, free Neurons) Neurons {
 	if c.Want <= 0 || c.Limit <= 0 || free <= 0 || free < c.Min {
 		return 0
 	}
@@ -158,29 +158,29 @@ func (b *Books) changeLatch(c LatchChange, now time.Time) (changed bool) {
 }
 
 // state builds the answer to a report that is in the books.
-func (b *Books) state(day *DayBook, me *HolderBook, r Report, now time.Time, joined bool) State {
-	s := State{
-		Granted: make([]Neurons, len(r.Claims)), Balances: make([]Balance, len(r.Claims)),
+func (b *Books) state(day *DayBook, me *HolderBook, r Report, now time.Time, joined bool) Reply {
+	s := Reply{
+		Granted: make([]Neurons, len(r.Requests)), Balances: make([]Balance, len(r.Requests)),
 		Latch: b.Latch, External: day.External, Time: now, Joined: joined,
 	}
-	for i, c := range r.Claims {
-		s.Granted[i] = me.Granted[c.Pot]
-		s.Balances[i] = day.balance(c.Pot, c.Limit, r.Holder, now)
+	for i, c := range r.Requests {
+		s.Granted[i] = me.Granted[c.Budget]
+		s.Balances[i] = day.balance(c.Budget, c.Limit, r.Replica, now)
 	}
 	for _, h := range day.Holders {
 		if h.alive(now) {
-			s.Holders++
+			s.Replicas++
 		}
 	}
 	return s
 }
 
 func (h *HolderBook) alive(now time.Time) bool {
-	return !h.Left && now.Sub(h.seen) < HolderTimeout
+	return !h.Left && now.Sub(h.seen) < ReplicaTimeout
 }
 
 // balance sums a pot up. Waiting leaves out what asking itself waits for.
-func (d *DayBook) balance(p Pot, limit Neurons, asking Holder, now time.Time) Balance {
+func (d *DayBook) balance(p Budget, limit Neurons, asking Replica, now time.Time) Balance {
 	past := d.Past[p]
 	s := Balance{Limit: limit, Spent: past.Spent, Lost: past.Held}
 	for name, h := range d.Holders {
@@ -283,12 +283,12 @@ func (b *Books) Prune(keep int) {
 
 // Sum returns the rows and records of d over all holders: what Past and Records
 // are once none of them lives.
-func (b *Books) Sum(d Day) (map[Pot]Row, []Record) {
+func (b *Books) Sum(d Day) (map[Budget]Row, []Record) {
 	book := b.Days[d]
 	if book == nil {
 		return nil, nil
 	}
-	sum := map[Pot]Row{}
+	sum := map[Budget]Row{}
 	maps.Copy(sum, book.Past)
 	for _, h := range book.Holders {
 		for p, row := range h.Rows {

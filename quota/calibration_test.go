@@ -78,7 +78,7 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			l := open(t, quota.Options{Store: s, Holder: quota.Holder(time.Now().String())})
+			l := open(t, quota.Options{Store: s, Replica: quota.Replica(time.Now().String())})
 			then(l)
 			today := l.Snapshot().Day
 			records, err := l.History(t.Context(), today-1, today)

@@ -40,7 +40,7 @@ type Call struct {
 	Client      string   // from a bounded set; "" where there are no clients
 	Estimate    Neurons  // what it may cost
 	ClientLimit Neurons  // the client's own budget for a day; 0: none
-	ClientPot   bool     // the client has a pot without a budget, too, so that one that it is given later today counts what it has spent
+	CountClient bool     // the client has a pot without a budget, too, so that one that it is given later today counts what it has spent
 	Priority    Priority // only the account's pot knows it
 }
 
@@ -71,7 +71,7 @@ type Decision struct {
 	Unlimited bool    // the pot has no ceiling: Limit and Remaining say nothing
 	Probe     bool    // the one call that finds out whether a latched account may spend again
 	Unbacked  bool    // the store could not be asked; see Options.AllowUnbacked
-	Pot       Pot
+	Budget    Budget
 	Estimate  Neurons
 	Used      Neurons // settled today
 	Reserved  Neurons // by calls in flight

@@ -103,7 +103,7 @@ func TestABudgetThatChanges(t *testing.T) {
 		a := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
 		b := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
 		call := func(limit, estimate quota.Neurons) quota.Call {
-			return quota.Call{Client: "x", ClientPot: true, ClientLimit: limit, Estimate: estimate}
+			return quota.Call{Client: "x", CountClient: true, ClientLimit: limit, Estimate: estimate}
 		}
 		take(t, a, call(0, 30*n)).Settle(settle(30 * n))
 		take(t, b, call(0, 20*n)).Settle(settle(20 * n))

@@ -91,13 +91,13 @@ func (f *low) believed(day Day, until time.Time, billed, settled Neurons, last E
 // saw notes how the account's pot stood at now, by the store's answer s. failed
 // says that the answer before this one did not come, with which the store may
 // have said that it is empty.
-func (a *ages) saw(now time.Time, day Day, s State, failed bool) {
+func (a *ages) saw(now time.Time, day Day, s Reply, failed bool) {
 	spent, lost := s.Balances[0].Spent, s.Balances[0].Lost
 	if a.day != day {
 		*a = ages{day: day}
 	}
 	if spent < a.spent && a.doubt.IsZero() && (s.Joined || failed) {
-		a.doubt = now.Add(HolderTimeout)
+		a.doubt = now.Add(ReplicaTimeout)
 	}
 	if !a.doubt.IsZero() {
 		a.empty = a.empty || s.Joined

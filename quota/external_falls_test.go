@@ -67,8 +67,8 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				store := quota.NewMemory(nil)
 				time.Sleep(12 * time.Hour)
-				dead := quota.Report{Day: quota.DayOf(time.Now()), Holder: "dead", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 10_000 * n, Min: 40 * n, Want: 40 * n}}}
-				if _, err := store.Exchange(t.Context(), dead); err != nil {
+				dead := quota.Report{Day: quota.DayOf(time.Now()), Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 10_000 * n, Min: 40 * n, Want: 40 * n}}}
+				if _, err := store.Sync(t.Context(), dead); err != nil {
 					t.Fatal(err)
 				}
 				o := quota.Options{Store: store, Limit: 10_000 * n}
@@ -203,8 +203,8 @@ func TestALateFigureReleasesNothing(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		store := quota.NewMemory(nil)
-		dead := quota.Report{Day: quota.DayOf(time.Now()), Holder: "dead", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 1_000 * n, Min: 40 * n, Want: 40 * n}}}
-		if _, err := store.Exchange(t.Context(), dead); err != nil {
+		dead := quota.Report{Day: quota.DayOf(time.Now()), Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1_000 * n, Min: 40 * n, Want: 40 * n}}}
+		if _, err := store.Sync(t.Context(), dead); err != nil {
 			t.Fatal(err)
 		}
 		l := open(t, quota.Options{Store: store, Limit: 1_000 * n})

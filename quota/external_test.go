@@ -98,8 +98,8 @@ func (e *emptied) empty() {
 	e.Store = quota.NewMemory(nil)
 }
 
-func (e *emptied) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
-	return e.now().Exchange(ctx, r)
+func (e *emptied) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
+	return e.now().Sync(ctx, r)
 }
 
 func (e *emptied) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
@@ -187,8 +187,8 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 		time.Sleep(time.Hour)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 		b.own(t, l, 100*n)
-		gone := quota.Report{Day: quota.DayOf(time.Now()), Holder: "gone", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 1000 * n, Spent: 200 * n}}}
-		if _, err := store.Exchange(t.Context(), gone); err != nil {
+		gone := quota.Report{Day: quota.DayOf(time.Now()), Replica: "gone", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1000 * n, Spent: 200 * n}}}
+		if _, err := store.Sync(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
 		b.add(200*n, true)
@@ -205,7 +205,7 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 		time.Sleep(time.Minute)
 		expect("after", 100*n, 200*n)
 		gone.Seq++
-		if _, err := store.Exchange(t.Context(), gone); err != nil {
+		if _, err := store.Sync(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * every)
@@ -268,7 +268,7 @@ func TestReleased(t *testing.T) {
 				b.own(t, l, 10*n)
 				// A process that dies tells nobody what it has spent of what it holds.
 				now := quota.DayOf(time.Now())
-				if _, err := store.Exchange(t.Context(), quota.Report{Day: now, Holder: "dead", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: 1000 * n, Min: 40 * n, Want: 40 * n}}}); err != nil {
+				if _, err := store.Sync(t.Context(), quota.Report{Day: now, Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1000 * n, Min: 40 * n, Want: 40 * n}}}); err != nil {
 					t.Fatal(err)
 				}
 				b.add(c.spent, true)
@@ -298,11 +298,11 @@ type unanswered struct {
 	away atomic.Bool
 }
 
-func (u *unanswered) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (u *unanswered) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if u.away.Load() {
-		return quota.State{}, errors.New("away")
+		return quota.Reply{}, errors.New("away")
 	}
-	return u.Store.Exchange(ctx, r)
+	return u.Store.Sync(ctx, r)
 }
 
 // A holder that was not answered for ten minutes may be the one whose neurons

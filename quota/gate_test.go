@@ -23,7 +23,7 @@ func latched(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(t
 func TestALatchedAccountIsProbed(t *testing.T) {
 	latched(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
 		d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
-		if d.Used != n || d.Pot != quota.Account || d.ResetsAt.Day() != 2 || until(d.RetryAt) != 30*time.Minute {
+		if d.Used != n || d.Budget != quota.Account || d.ResetsAt.Day() != 2 || until(d.RetryAt) != 30*time.Minute {
 			t.Errorf("%+v", d)
 		}
 		time.Sleep(29 * time.Minute)

@@ -32,7 +32,7 @@ type Ledger struct {
 	dayEnd   int64 // Unix time of the next day
 	account  *pot
 	pots     []*pot // the account first
-	byName   map[Pot]*pot
+	byName   map[Budget]*pot
 	queue    queue
 	rows     map[RecordKey]*row
 	hours    hours
@@ -67,7 +67,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 		o: o, started: time.Now(), clock: newClock(o.Now),
 		kicked: make(chan struct{}, 1), trimmed: make(chan struct{}, 1),
 		stopped: make(chan struct{}), exchanging: make(chan struct{}, 1),
-		byName: map[Pot]*pot{}, rows: map[RecordKey]*row{},
+		byName: map[Budget]*pot{}, rows: map[RecordKey]*row{},
 	}
 	l.o.Store = newPrompt(o.Store, o.StoreTimeout)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -239,7 +239,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 		}
 	}
 	d := Decision{
-		Outcome: o, Pot: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
+		Outcome: o, Budget: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
 		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.lost(), External: p.external.Spent,
 		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
 	}
@@ -261,7 +261,7 @@ func (l *Ledger) roll(now time.Time) {
 	}
 	ended := Report{Day: l.day, Leave: true}
 	for _, p := range l.pots {
-		ended.Claims = append(ended.Claims, Claim{Pot: p.name, Limit: p.limit, Spent: p.spent})
+		ended.Requests = append(ended.Requests, BudgetRequest{Budget: p.name, Limit: p.limit, Spent: p.spent})
 		p.roll()
 	}
 	l.dropUnused()

@@ -93,12 +93,12 @@ func TestDecisions(t *testing.T) {
 		{
 			"a client's budget with no ceiling", 0, 50 * n, 0,
 			quota.Call{Estimate: 9 * n, Client: "x", ClientLimit: 10 * n},
-			quota.Decision{Pot: quota.ClientPot("x"), Limit: 10 * n, Remaining: 10 * n},
+			quota.Decision{Budget: quota.ClientBudget("x"), Limit: 10 * n, Remaining: 10 * n},
 		},
 		{
 			"a client's budget", 100 * n, 50 * n, 0,
 			quota.Call{Estimate: 11 * n, Client: "x", ClientLimit: 10 * n},
-			quota.Decision{Outcome: quota.Exhausted, Pot: quota.ClientPot("x"), Limit: 10 * n, Remaining: 10 * n},
+			quota.Decision{Outcome: quota.Exhausted, Budget: quota.ClientBudget("x"), Limit: 10 * n, Remaining: 10 * n},
 		},
 		{
 			"the account before the client", 100 * n, 95 * n, 0,
@@ -172,8 +172,8 @@ func TestDecisions(t *testing.T) {
 				}
 				want := c.want
 				want.ResetsAt, want.Estimate = reset, min(max(c.call.Estimate, 0), 1_000_000_000*n)
-				if want.Pot == "" {
-					want.Pot = quota.Account
+				if want.Budget == "" {
+					want.Budget = quota.Account
 				}
 				if !d.At.Equal(reset.Add(-24 * time.Hour)) {
 					t.Errorf("decided at %v", d.At)
@@ -229,7 +229,7 @@ func TestAllPotsOrNone(t *testing.T) {
 		take(t, l, x).Release()
 		x.ClientLimit = 26 * n
 		x.Estimate = 2 * n
-		if d := refused(t, l, x, quota.Exhausted); d.Pot != quota.ClientPot("x") || d.Used != 25*n || d.Limit != 26*n || d.Remaining != n {
+		if d := refused(t, l, x, quota.Exhausted); d.Budget != quota.ClientBudget("x") || d.Used != 25*n || d.Limit != 26*n || d.Remaining != n {
 			t.Errorf("%+v", d)
 		}
 	})
@@ -353,7 +353,7 @@ func TestCloseGivesEverythingBack(t *testing.T) {
 			t.Error(err)
 		}
 		b := open(t, quota.Options{Store: store, Limit: 100 * n})
-		if s := b.Snapshot(); s.Account.Used != 10*n || s.Account.Held != 0 || s.Account.Lost != 0 || s.Holders != 1 {
+		if s := b.Snapshot(); s.Account.Used != 10*n || s.Account.Held != 0 || s.Account.Lost != 0 || s.Replicas != 1 {
 			t.Errorf("%+v", s)
 		}
 		take(t, b, quota.Call{Estimate: 90 * n}).Release()

@@ -27,10 +27,10 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{now: now, books: NewBooks()}
 }
 
-// Exchange implements Store.
-func (m *Memory) Exchange(ctx context.Context, r Report) (State, error) {
+// Sync implements Store.
+func (m *Memory) Sync(ctx context.Context, r Report) (Reply, error) {
 	if err := ctx.Err(); err != nil {
-		return State{}, err
+		return Reply{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

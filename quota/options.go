@@ -30,7 +30,7 @@ const (
 // ceiling, in memory.
 type Options struct {
 	Store         Store            // where holders agree; nil: a Memory of the ledger's own
-	Holder        Holder           // "": a random one, as it should be but in tests
+	Replica       Replica          // "": a random one, as it should be but in tests
 	Limit         Neurons          // ceiling of the account's day; 0: none
 	Mode          Mode             //
 	Wait          time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
@@ -58,8 +58,8 @@ func (o Options) check() (Options, error) {
 	if o.Store == nil {
 		o.Store = NewMemory(o.Now)
 	}
-	if o.Holder == "" {
-		o.Holder = Holder(rand.Text())
+	if o.Replica == "" {
+		o.Replica = Replica(rand.Text())
 	}
 	if o.FigureLag == 0 {
 		o.FigureLag = figureLag

@@ -118,14 +118,14 @@ func (m *mortal) die() {
 	m.dead = true
 }
 
-func (m *mortal) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (m *mortal) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	m.mu.Lock()
 	dead := m.dead
 	m.mu.Unlock()
 	if dead {
-		return quota.State{}, context.Canceled
+		return quota.Reply{}, context.Canceled
 	}
-	return m.Store.Exchange(ctx, r)
+	return m.Store.Sync(ctx, r)
 }
 
 // However many replicas there are, together they stay within the limit in any 60
@@ -187,7 +187,7 @@ func TestReplicasComeAndGo(t *testing.T) {
 				}
 				steady("four", 0.85)
 				kill()
-				time.Sleep(quota.HolderTimeout + 2*quota.Heartbeat + time.Minute)
+				time.Sleep(quota.ReplicaTimeout + 2*quota.Heartbeat + time.Minute)
 				steady("one was killed", 0.85)
 				first()
 				time.Sleep(2*quota.Heartbeat + time.Minute)
@@ -249,9 +249,9 @@ func (s *shelf) empty() {
 	s.Store = quota.NewMemory(nil)
 }
 
-func (s *shelf) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (s *shelf) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	s.mu.Lock()
 	store := s.Store
 	s.mu.Unlock()
-	return store.Exchange(ctx, r)
+	return store.Sync(ctx, r)
 }

@@ -22,9 +22,9 @@ func newPrompt(s Store, timeout time.Duration) *prompt {
 	return &prompt{s, timeout, make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)}
 }
 
-// Exchange implements Store.
-func (p *prompt) Exchange(ctx context.Context, r Report) (State, error) {
-	return inTime(ctx, p.timeout, p.exchanges, func(ctx context.Context) (State, error) { return p.Store.Exchange(ctx, r) })
+// Sync implements Store.
+func (p *prompt) Sync(ctx context.Context, r Report) (Reply, error) {
+	return inTime(ctx, p.timeout, p.exchanges, func(ctx context.Context) (Reply, error) { return p.Store.Sync(ctx, r) })
 }
 
 // History implements Store.

@@ -45,16 +45,16 @@ func (s *stalled) wait() {
 	}
 }
 
-func (s *stalled) Exchange(_ context.Context, r quota.Report) (quota.State, error) {
+func (s *stalled) Sync(_ context.Context, r quota.Report) (quota.Reply, error) {
 	s.most.Store(max(s.most.Load(), s.inside.Add(1)))
 	defer s.inside.Add(-1)
 	if s.after {
-		st, err := s.Store.Exchange(context.Background(), r)
+		st, err := s.Store.Sync(context.Background(), r)
 		s.wait()
 		return st, err
 	}
 	s.wait()
-	return s.Store.Exchange(context.Background(), r)
+	return s.Store.Sync(context.Background(), r)
 }
 
 func (s *stalled) Lease(_ context.Context, name string, ttl time.Duration) (bool, error) {
@@ -212,7 +212,7 @@ func TestCloseDuringAnExchange(t *testing.T) {
 			t.Error("a ledger that is closed reports")
 		}
 		b := open(t, quota.Options{Store: s.Store, Limit: 100 * n})
-		if st := b.Snapshot(); st.Account.Used != 10*n || st.Account.Held != 0 || st.Account.Lost != 0 || st.Holders != 1 {
+		if st := b.Snapshot(); st.Account.Used != 10*n || st.Account.Held != 0 || st.Account.Lost != 0 || st.Replicas != 1 {
 			t.Errorf("%+v", st)
 		}
 	})

@@ -19,15 +19,15 @@ type tally struct {
 	drop            int // answers that are lost
 }
 
-func (s *tally) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
-	state, err := s.Store.Exchange(ctx, r)
+func (s *tally) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
+	state, err := s.Store.Sync(ctx, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.claims += len(r.Claims)
+	s.claims += len(r.Requests)
 	s.reports++
 	if s.drop > 0 {
 		s.drop--
-		return quota.State{}, context.DeadlineExceeded
+		return quota.Reply{}, context.DeadlineExceeded
 	}
 	return state, err
 }
@@ -104,11 +104,11 @@ func TestQuietPots(t *testing.T) {
 		books.empty()
 		time.Sleep(2 * quota.Heartbeat)
 		synctest.Wait()
-		asks := quota.Report{Day: ledgers[0].Snapshot().Day, Holder: "asks", Seq: 1}
+		asks := quota.Report{Day: ledgers[0].Snapshot().Day, Replica: "asks", Seq: 1}
 		for i := range clients {
-			asks.Claims = append(asks.Claims, quota.Claim{Pot: quota.ClientPot(fmt.Sprint(i)), Limit: 100 * n})
+			asks.Requests = append(asks.Requests, quota.BudgetRequest{Budget: quota.ClientBudget(fmt.Sprint(i)), Limit: 100 * n})
 		}
-		state, err := books.Exchange(t.Context(), asks)
+		state, err := books.Sync(t.Context(), asks)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,11 +132,11 @@ func TestQuietPots(t *testing.T) {
 // quietSeconds is within how many seconds each budget is in a report.
 const quietSeconds = 9
 
-func budgetOf(l *quota.Ledger, client string) quota.Standing {
+func budgetOf(l *quota.Ledger, client string) quota.Status {
 	for _, s := range l.Snapshot().Clients {
-		if s.Pot == quota.ClientPot(client) {
+		if s.Budget == quota.ClientBudget(client) {
 			return s
 		}
 	}
-	return quota.Standing{}
+	return quota.Status{}
 }

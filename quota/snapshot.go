@@ -13,8 +13,8 @@ type Snapshot struct {
 	At            time.Time // by the ledger's clock
 	Day           Day
 	Mode          Mode
-	Account       Standing
-	Clients       []Standing // those with a pot of their own, in the order of their first call
+	Account       Status
+	Clients       []Status // those with a pot of their own, in the order of their first call
 	ResetsAt      time.Time
 	Latch         Latch
 	RetryAt       time.Time // of the next probe; zero: none is planned
@@ -22,7 +22,7 @@ type Snapshot struct {
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
 	Rate          float64   // neurons a second that are spent at present, by whomever
 	FigureAt      time.Time // until when the account's own figure was counted that was last read, on whatever day; zero: it was not
-	Holders       int
+	Replicas      int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
 	Records       []Record
@@ -32,9 +32,9 @@ type Snapshot struct {
 	ClockSkew     time.Duration // upstream's clock less this machine's; 0 within seconds
 }
 
-// A Standing is how one pot stands.
-type Standing struct {
-	Pot       Pot
+// A Status is how one pot stands.
+type Status struct {
+	Budget    Budget
 	Limit     Neurons // 0: none
 	Used      Neurons
 	Reserved  Neurons
@@ -53,7 +53,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		At: now, Hours: l.hours.Hours, ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
 		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
-		Rate: l.spending.rate(now), InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Holders: l.holders, FigureAt: l.figure.at,
+		Rate: l.spending.rate(now), InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Replicas: l.holders, FigureAt: l.figure.at,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
 	if l.gate.latch.Set {
@@ -65,9 +65,9 @@ func (l *Ledger) Snapshot() Snapshot {
 	return s
 }
 
-func (p *pot) standing() Standing {
-	return Standing{
-		Pot: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
+func (p *pot) standing() Status {
+	return Status{
+		Budget: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
 		Held: p.others.Held + p.held, Lost: p.lost(), External: p.external.Spent, Remaining: p.remaining(),
 	}
 }

@@ -12,12 +12,12 @@ import (
 // with its context; a Ledger waits no longer for one that does not, and begins no
 // other of the same kind before it has ended.
 type Store interface {
-	// Exchange publishes the rows of one holder and asks for more. What a Report says replaces what the
+	// Sync publishes the rows of one holder and asks for more. What a Report says replaces what the
 	// holder said before: figures are absolute, so a lost answer may be repeated and an emptied store
 	// refills itself. A Report whose Seq was seen already is answered as it was then and changes nothing; a
 	// lower Seq is refused with ErrStale. What is granted is kept (durably, if the store outlives the
-	// process) before Exchange returns; an error grants nothing that may be spent.
-	Exchange(ctx context.Context, r Report) (State, error)
+	// process) before Sync returns; an error grants nothing that may be spent.
+	Sync(ctx context.Context, r Report) (Reply, error)
 
 	// History returns what was spent on the days from to to, both included, one Record a day, model and
 	// client, summed over all holders, sorted by day, model and client.
@@ -42,25 +42,25 @@ type Store interface {
 // of its holder.
 var ErrStale = errors.New("quota: the report is older than the last one of its holder")
 
-// Holder names one process among those that share a store. A process that
+// Replica names one process among those that share a store. A process that
 // starts again is another holder.
-type Holder string
+type Replica string
 
-// Pot names what is shared out: the account's day, or a client's.
-type Pot string
+// Budget names what is shared out: the account's day, or a client's.
+type Budget string
 
 // Account is the pot of the account's day.
-const Account Pot = "account"
+const Account Budget = "account"
 
-// ClientPot returns the pot of the day of the client called name.
-func ClientPot(name string) Pot { return Pot("client:" + name) }
+// ClientBudget returns the pot of the day of the client called name.
+func ClientBudget(name string) Budget { return Budget("client:" + name) }
 
 // A Report is what one holder tells the store about one day.
 type Report struct {
 	Day      Day
-	Holder   Holder
+	Replica  Replica
 	Seq      uint64 // rises with every report of the holder
-	Claims   []Claim
+	Requests []BudgetRequest
 	Records  []Record    // what changed since the last report that was answered; Day is not read
 	Hours    []HourSpent // by this holder, those that changed likewise
 	Latch    LatchChange
@@ -68,10 +68,10 @@ type Report struct {
 	Leave    bool     // the holder spends nothing more on this day; what it still holds is lost
 }
 
-// A Claim is what a holder says about one pot. It is kept as the holder's row
+// A BudgetRequest is what a holder says about one pot. It is kept as the holder's row
 // of that day and pot, in place of the former one.
-type Claim struct {
-	Pot      Pot
+type BudgetRequest struct {
+	Budget   Budget
 	Limit    Neurons // ceiling of the pot as the holder knows it; 0: none
 	Spent    Neurons // settled by this holder on this day
 	Held     Neurons // what the holder may still spend, with what is reserved
@@ -81,12 +81,12 @@ type Claim struct {
 	Waiting  Neurons // calls of this many neurons wait; others should give back what is free
 }
 
-// State is a store's answer to a Report. Granted and Balances are in the order
+// Reply is a store's answer to a Report. Granted and Balances are in the order
 // of its Claims.
-type State struct {
+type Reply struct {
 	Granted  []Neurons // to be added to what the holder holds: 0, or between Min and Want
 	Balances []Balance
-	Holders  int // that were heard of lately, the asking one included
+	Replicas int // that were heard of lately, the asking one included
 	Latch    Latch
 	External External  // of the day
 	Time     time.Time // the store's clock
@@ -160,9 +160,9 @@ type LatchChange struct {
 
 // An Event is what a Store tells those who watch it.
 type Event struct {
-	Kind   EventKind
-	Holder Holder // who made it happen
-	Model  string // of ModelBusy and ModelFree
+	Kind    EventKind
+	Replica Replica // who made it happen
+	Model   string  // of ModelBusy and ModelFree
 }
 
 // EventKind is what happened.

@@ -196,7 +196,7 @@ func TestAClientThatWaitsHoldsNobodyUp(t *testing.T) {
 		waits.must(t, quota.Allowed, 6*time.Second)
 		smaller.must(t, quota.Allowed, 0)
 		waits.res.Settle(settle(9 * n))
-		if d := refused(t, l, x, quota.Exhausted); d.Pot != quota.ClientPot("x") {
+		if d := refused(t, l, x, quota.Exhausted); d.Budget != quota.ClientBudget("x") {
 			t.Errorf("%+v", d)
 		}
 		smaller.res.Release()

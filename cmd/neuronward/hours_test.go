@@ -72,9 +72,9 @@ func TestTheHoursOfTodayAndYesterday(t *testing.T) {
 // forgetful is a store that has kept no hours of a day, as one of a former version.
 type forgetful struct{ quota.Store }
 
-func (f forgetful) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (f forgetful) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	r.Hours = nil
-	return f.Store.Exchange(ctx, r)
+	return f.Store.Sync(ctx, r)
 }
 
 func TestHoursThatAreNotKnown(t *testing.T) {

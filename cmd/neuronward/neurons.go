@@ -193,12 +193,12 @@ func (n *neurons) gauges() metrics.Quota {
 		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}
 	for _, c := range s.Clients {
-		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Pot), Used: c.Used.Float(), Limit: c.Limit.Float()})
+		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Budget), Used: c.Used.Float(), Limit: c.Limit.Float()})
 	}
 	return q
 }
 
 // clientOf is the client whose budget a pot is.
-func clientOf(p quota.Pot) string {
-	return strings.TrimPrefix(string(p), string(quota.ClientPot("")))
+func clientOf(p quota.Budget) string {
+	return strings.TrimPrefix(string(p), string(quota.ClientBudget("")))
 }

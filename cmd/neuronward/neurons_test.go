@@ -51,9 +51,9 @@ func (s *stalled) wait() {
 	}
 }
 
-func (s *stalled) Exchange(_ context.Context, r quota.Report) (quota.State, error) {
+func (s *stalled) Sync(_ context.Context, r quota.Report) (quota.Reply, error) {
 	s.wait()
-	return s.Store.Exchange(context.Background(), r)
+	return s.Store.Sync(context.Background(), r)
 }
 
 func (s *stalled) close() error {

@@ -17,12 +17,12 @@ type planWatch struct {
 }
 
 // see takes an exchange with the store, whose figures are over all processes.
-func (w *planWatch) see(r quota.Report, s quota.State, log *slog.Logger) {
+func (w *planWatch) see(r quota.Report, s quota.Reply, log *slog.Logger) {
 	if !w.free {
 		return
 	}
-	for i, c := range r.Claims {
-		if c.Pot != quota.Account || !beyondFree(s.Balances[i].Spent) {
+	for i, c := range r.Requests {
+		if c.Budget != quota.Account || !beyondFree(s.Balances[i].Spent) {
 			continue
 		}
 		if day, told := int64(r.Day), w.told.Load(); day > told && w.told.CompareAndSwap(told, day) {

@@ -137,7 +137,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.Limit, d.Remaining = ceiling(s.Account)
 	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Latch.Set, moment(s.RetryAt)
 	d.ExhaustedAt, d.ExpectedAt, d.PlanWrong = moment(s.ExhaustedAt), moment(s.ExpectedAt), c.Plan == planFree && beyondFree(s.Account.Used)
-	d.Holders, d.InFlight, d.Waiting = s.Holders, s.InFlight, s.Waiting
+	d.Holders, d.InFlight, d.Waiting = s.Replicas, s.InFlight, s.Waiting
 	d.Store.Kind, d.Store.Failures = c.Store.kind(), s.StoreFailures
 	if s.StoreFailure != nil {
 		text := s.StoreFailure.Error()
@@ -149,10 +149,10 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 		client := clientStatus{spending: spent}
 		// A client that only other processes know of has a budget all the same.
 		if budget := c.ClientsFile.budget(spent.Name); budget > 0 {
-			client.Limit, client.Remaining = ceiling(quota.Standing{Limit: budget, Remaining: max(budget-quota.Neurons(spent.Neurons), 0)})
+			client.Limit, client.Remaining = ceiling(quota.Status{Limit: budget, Remaining: max(budget-quota.Neurons(spent.Neurons), 0)})
 		}
 		for _, pot := range s.Clients {
-			if clientOf(pot.Pot) == spent.Name {
+			if clientOf(pot.Budget) == spent.Name {
 				client.Limit, client.Remaining = ceiling(pot)
 			}
 		}
@@ -233,7 +233,7 @@ func shares(records []quota.Record) basisShares {
 }
 
 // ceiling returns limit and remainder of a pot, nil where it has none.
-func ceiling(s quota.Standing) (limit, remaining *figure) {
+func ceiling(s quota.Status) (limit, remaining *figure) {
 	if s.Limit == 0 {
 		return nil, nil
 	}

@@ -191,15 +191,15 @@ type watchedStore struct {
 	plan    planWatch
 }
 
-// Exchange implements quota.Store.
-func (s *watchedStore) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+// Sync implements quota.Store.
+func (s *watchedStore) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	began := time.Now()
 	// A disk that stands still does not return, and what it answers later comes too late.
 	inTime := context.AfterFunc(ctx, func() {
 		s.metrics.StoreFailed(s.policy)
 		s.tell(fmt.Errorf("no answer in time: %w", context.Cause(ctx)))
 	})
-	state, err := s.Store.Exchange(ctx, r)
+	state, err := s.Store.Sync(ctx, r)
 	if !inTime() {
 		s.metrics.StoreTook("exchange", time.Since(began))
 		return state, err

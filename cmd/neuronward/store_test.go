@@ -117,11 +117,11 @@ type fallible struct {
 	err error
 }
 
-func (f *fallible) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (f *fallible) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if f.err != nil {
-		return quota.State{}, f.err
+		return quota.Reply{}, f.err
 	}
-	return f.Store.Exchange(ctx, r)
+	return f.Store.Sync(ctx, r)
 }
 
 func (f *fallible) History(ctx context.Context, from, to quota.Day) ([]quota.Record, error) {
@@ -138,7 +138,7 @@ func TestAStoreIsWatched(t *testing.T) {
 	s := &watchedStore{Store: f, metrics: m, log: slog.New(slog.NewTextHandler(&out, nil)), policy: "allow"}
 	exchange := func(err error) {
 		f.err = err
-		if _, got := s.Exchange(t.Context(), quota.Report{Holder: "a", Seq: 1, Day: 1}); !errors.Is(got, err) {
+		if _, got := s.Sync(t.Context(), quota.Report{Replica: "a", Seq: 1, Day: 1}); !errors.Is(got, err) {
 			t.Errorf("the error is %v, want %v", got, err)
 		}
 	}

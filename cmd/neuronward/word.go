@@ -12,17 +12,17 @@ import (
 // the next trial.
 type word struct {
 	store quota.Store
-	own   quota.Holder // in what this process tells
+	own   quota.Replica // in what this process tells
 	said  chan quota.Event
 }
 
 func newWord(store quota.Store) *word {
-	return &word{store: store, own: quota.Holder(rand.Text()), said: make(chan quota.Event, 64)}
+	return &word{store: store, own: quota.Replica(rand.Text()), said: make(chan quota.Event, 64)}
 }
 
 // tell tells the others that a model is out of capacity, or free again. It does not wait.
 func (w *word) tell(model string, free bool) {
-	e := quota.Event{Kind: quota.ModelBusy, Holder: w.own, Model: model}
+	e := quota.Event{Kind: quota.ModelBusy, Replica: w.own, Model: model}
 	if free {
 		e.Kind = quota.ModelFree
 	}
@@ -58,7 +58,7 @@ func (w *word) listen(ctx context.Context, hear func(model string, free bool)) {
 			switch {
 			case !ok:
 				return
-			case e.Holder == w.own:
+			case e.Replica == w.own:
 			case e.Kind == quota.ModelBusy, e.Kind == quota.ModelFree:
 				hear(e.Model, e.Kind == quota.ModelFree)
 			}

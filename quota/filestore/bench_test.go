@@ -23,13 +23,13 @@ func BenchmarkExchange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				seq++
-				c := quota.Claim{Pot: quota.Account, Limit: 1_000_000 * n, Spent: spent, Held: 1000*n - spent, Want: 1, Min: 1}
+				c := quota.BudgetRequest{Budget: quota.Account, Limit: 1_000_000 * n, Spent: spent, Held: 1000*n - spent, Want: 1, Min: 1}
 				spent++
 				c.Held += step * quota.Neurons(seq)
 				if step == 0 {
 					c.Want = 0
 				}
-				if _, err := s.Exchange(b.Context(), quota.Report{Day: 20_000, Holder: "a", Seq: seq, Claims: []quota.Claim{c}}); err != nil {
+				if _, err := s.Sync(b.Context(), quota.Report{Day: 20_000, Replica: "a", Seq: seq, Requests: []quota.BudgetRequest{c}}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -108,9 +108,9 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := s.Exchange(t.Context(), quota.Report{
-			Day: quota.DayOf(noon()()), Holder: "look", Seq: 1, Leave: true,
-			Claims: []quota.Claim{{Pot: quota.Account, Limit: crashCeiling}},
+		st, err := s.Sync(t.Context(), quota.Report{
+			Day: quota.DayOf(noon()()), Replica: "look", Seq: 1, Leave: true,
+			Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: crashCeiling}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -190,7 +190,7 @@ func TestACrashLoopCostsLittle(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()
 				path := filepath.Join(dir, "quota0")
-				var last quota.Standing
+				var last quota.Status
 				for life := range 101 {
 					s, err := filestore.Open(t.Context(), path, filestore.Options{})
 					if err != nil {

@@ -32,18 +32,18 @@ func open(t *testing.T, path string) *filestore.Store {
 
 // granted asks for want of a ceiling of 100 neurons, as a holder that holds
 // nothing yet.
-func granted(t *testing.T, s quota.Store, who quota.Holder, want quota.Neurons) (quota.Neurons, error) {
+func granted(t *testing.T, s quota.Store, who quota.Replica, want quota.Neurons) (quota.Neurons, error) {
 	t.Helper()
-	st, err := s.Exchange(t.Context(), report(who, 1, quota.Claim{Want: want, Min: 1}))
+	st, err := s.Sync(t.Context(), report(who, 1, quota.BudgetRequest{Want: want, Min: 1}))
 	if err != nil {
 		return 0, err
 	}
 	return st.Granted[0], nil
 }
 
-func report(who quota.Holder, seq uint64, c quota.Claim) quota.Report {
-	c.Pot, c.Limit = quota.Account, 100*n
-	return quota.Report{Day: 20_000, Holder: who, Seq: seq, Claims: []quota.Claim{c}}
+func report(who quota.Replica, seq uint64, c quota.BudgetRequest) quota.Report {
+	c.Budget, c.Limit = quota.Account, 100*n
+	return quota.Report{Day: 20_000, Replica: who, Seq: seq, Requests: []quota.BudgetRequest{c}}
 }
 
 // written is a file, and what is in it, of which 40 neurons have been granted.
@@ -287,12 +287,12 @@ func failing(t *testing.T, broken failure) {
 		t.Errorf("a lease: %v, %v", ok, err)
 	}
 	// What needs no grant fails, too: it must not look as if the disk were back.
-	moved := report("a", 2, quota.Claim{Spent: 10 * n, Held: 30 * n})
-	if _, err := s.Exchange(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+	moved := report("a", 2, quota.BudgetRequest{Spent: 10 * n, Held: 30 * n})
+	if _, err := s.Sync(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Errorf("an exchange that grants nothing: %v", err)
 	}
 	mend()
-	if _, err := s.Exchange(t.Context(), moved); err != nil {
+	if _, err := s.Sync(t.Context(), moved); err != nil {
 		t.Error(err)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
@@ -307,7 +307,7 @@ func failing(t *testing.T, broken failure) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	st, err := open(t, path).Exchange(t.Context(), report("c", 1, quota.Claim{}))
+	st, err := open(t, path).Sync(t.Context(), report("c", 1, quota.BudgetRequest{}))
 	if want := (quota.Balance{Limit: 100 * n, Spent: 10 * n, Lost: 60 * n, Free: 30 * n}); err != nil || st.Balances[0] != want {
 		t.Errorf("%+v, %v", st, err)
 	}
@@ -323,11 +323,11 @@ const fat = 1 << 20
 // fatten makes the file large.
 func fatten(t *testing.T, s quota.Store) {
 	t.Helper()
-	r := quota.Report{Day: 19_999, Holder: "fat", Seq: 1, Claims: []quota.Claim{{Pot: quota.Account, Limit: n, Want: n}}}
+	r := quota.Report{Day: 19_999, Replica: "fat", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: n, Want: n}}}
 	for i := range 2 * fat / 2000 {
 		r.Records = append(r.Records, quota.Record{Model: fmt.Sprint(i, strings.Repeat("x", 2000)), Calls: 1})
 	}
-	if _, err := s.Exchange(t.Context(), r); err != nil {
+	if _, err := s.Sync(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -124,20 +124,20 @@ func (s *Store) load() error {
 	return s.write()
 }
 
-// Exchange implements quota.Store. It returns after the file is on the disk if
+// Sync implements quota.Store. It returns after the file is on the disk if
 // it grants anything, or if a pot's sum has changed otherwise: what was given
 // back, or spent beyond what was granted.
 //
 // Once a write has failed every exchange tries again, and fails until one works:
 // that some need no write does not mean that the disk is back.
-func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if err := ctx.Err(); err != nil {
-		return quota.State{}, err
+		return quota.Reply{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return quota.State{}, ErrClosed
+		return quota.Reply{}, ErrClosed
 	}
 	before, spent, latch, external := s.sums(r), s.spent(r), s.books.Latch, s.external(r.Day)
 	state, events, undo, err := s.books.Exchange(r, s.o.Now())
@@ -149,7 +149,7 @@ func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, erro
 		if err := s.write(); err != nil {
 			undo()
 			delete(s.encoded, r.Day)
-			return quota.State{}, err
+			return quota.Reply{}, err
 		}
 	} else if len(r.Records) > 0 || len(r.Hours) > 0 || s.spent(r) != spent {
 		s.later()
@@ -161,13 +161,13 @@ func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, erro
 // sums returns what the reporting holder has of each pot with a ceiling, spent
 // and held. As long as these stay the same, calls move neurons from held to
 // spent, and a crash costs nothing that the file does not count already.
-func (s *Store) sums(r quota.Report) map[quota.Pot]quota.Neurons {
+func (s *Store) sums(r quota.Report) map[quota.Budget]quota.Neurons {
 	day := s.books.Days[r.Day]
-	if day == nil || day.Holders[r.Holder] == nil {
+	if day == nil || day.Holders[r.Replica] == nil {
 		return nil
 	}
-	sums := map[quota.Pot]quota.Neurons{}
-	for p, row := range day.Holders[r.Holder].Rows {
+	sums := map[quota.Budget]quota.Neurons{}
+	for p, row := range day.Holders[r.Replica].Rows {
 		if total := row.Spent + row.Held; row.Limit > 0 && total != 0 {
 			sums[p] = total
 		}
@@ -185,8 +185,8 @@ func (s *Store) external(d quota.Day) quota.External {
 
 // spent returns what the reporting holder has spent, over all pots.
 func (s *Store) spent(r quota.Report) (sum quota.Neurons) {
-	if day := s.books.Days[r.Day]; day != nil && day.Holders[r.Holder] != nil {
-		for _, row := range day.Holders[r.Holder].Rows {
+	if day := s.books.Days[r.Day]; day != nil && day.Holders[r.Replica] != nil {
+		for _, row := range day.Holders[r.Replica].Rows {
 			sum += row.Spent
 		}
 	}

@@ -26,7 +26,7 @@ func TestFlush(t *testing.T) {
 				seq := uint64(0)
 				move := func(spent quota.Neurons) error {
 					seq++
-					_, err := s.Exchange(t.Context(), report("a", seq, quota.Claim{Spent: spent, Held: 50*n - spent}))
+					_, err := s.Sync(t.Context(), report("a", seq, quota.BudgetRequest{Spent: spent, Held: 50*n - spent}))
 					return err
 				}
 				writes := s.Writes()

@@ -29,11 +29,11 @@ type fileBooks struct {
 }
 
 type fileDay struct {
-	Day      quota.Day               `json:"day"`
-	External quota.External          `json:"external,omitzero"`
-	Pots     map[quota.Pot]quota.Row `json:"pots"`
-	Records  []quota.Record          `json:"records,omitempty"`
-	Hours    quota.Hours             `json:"hours,omitzero"` // none in files of a version that kept none
+	Day      quota.Day                  `json:"day"`
+	External quota.External             `json:"external,omitzero"`
+	Pots     map[quota.Budget]quota.Row `json:"pots"`
+	Records  []quota.Record             `json:"records,omitempty"`
+	Hours    quota.Hours                `json:"hours,omitzero"` // none in files of a version that kept none
 }
 
 // encode returns the file. Days that are in done are taken from there, others
@@ -103,7 +103,7 @@ func decode(data []byte) (*quota.Books, error) {
 			d.Records[i].Day = d.Day
 		}
 		b.Days[d.Day] = &quota.DayBook{
-			Holders: map[quota.Holder]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records, Hours: d.Hours,
+			Holders: map[quota.Replica]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records, Hours: d.Hours,
 		}
 	}
 	return b, nil

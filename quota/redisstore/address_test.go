@@ -77,7 +77,7 @@ func TestTLS(t *testing.T) {
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
 		t.Errorf("%q, %v", w, err)
 	}
-	if _, err := open(t, url, "x", patient).Exchange(t.Context(), a.report(of(0, 0, n))); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := open(t, url, "x", patient).Sync(t.Context(), a.report(of(0, 0, n))); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate that nobody vouches for: %v", err)
 	}
 }

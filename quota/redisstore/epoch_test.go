@@ -30,12 +30,12 @@ func begin(t *testing.T, url string) *lifetime {
 	return l
 }
 
-func (l *lifetime) as(t *testing.T) quota.State {
+func (l *lifetime) as(t *testing.T) quota.Reply {
 	t.Helper()
 	return exchange(t, l.sa, l.a.report(of(10*n, 20*n, 0)))
 }
 
-func (l *lifetime) bs(t *testing.T) quota.State {
+func (l *lifetime) bs(t *testing.T) quota.Reply {
 	t.Helper()
 	return exchange(t, l.sb, l.b.report(of(5*n, 15*n, 0)))
 }
@@ -175,7 +175,7 @@ func TestLossIsDealtWithOnce(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	exchange(t, l.sa, l.a.report(of(10*n, 0, 0)))
-	exchange(t, l.sa, quota.Report{Day: day + 1, Holder: "a", Seq: 1 << 20, Claims: []quota.Claim{of(0, 0, 0)}})
+	exchange(t, l.sa, quota.Report{Day: day + 1, Replica: "a", Seq: 1 << 20, Requests: []quota.BudgetRequest{of(0, 0, 0)}})
 	e := holder{name: "e"}
 	r := e.report(of(0, 0, 100*n))
 	r.Day++

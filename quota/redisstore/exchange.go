@@ -13,43 +13,43 @@ import (
 // exact is where the server's numbers, which are doubles, stop being exact.
 const exact = 1 << 53
 
-// Exchange implements quota.Store. When the connection breaks it asks a second
+// Sync implements quota.Store. When the connection breaks it asks a second
 // time, within the same deadline: the same report is never counted twice.
 //
 // A server that has lost rows (it was emptied, or restarted from an older copy,
 // or another one took its place) grants nothing for two heartbeats, while all
 // holders write their rows again. What was spent by holders that are gone is
 // then forgotten, as far as the server has forgotten it.
-func (s *Store) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if err := ctx.Err(); err != nil {
-		return quota.State{}, err
+		return quota.Reply{}, err
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	here := seat{r.Day, r.Holder}
+	here := seat{r.Day, r.Replica}
 	s.mu.Lock()
 	epoch, answered := s.epoch, s.answered[here]
 	s.mu.Unlock()
 	args, ok := s.arguments(r, epoch, answered)
 	if !ok {
-		return quota.State{}, ErrBeyond
+		return quota.Reply{}, ErrBeyond
 	}
 	answer, err := s.ask(ctx, s.exchange, s.keys(r.Day), args...)
 	if broke(err) && ctx.Err() == nil {
 		answer, err = s.ask(ctx, s.exchange, s.keys(r.Day), args...)
 	}
 	if err != nil {
-		return quota.State{}, explain(err, s.o.Timeout)
+		return quota.Reply{}, explain(err, s.o.Timeout)
 	}
 	switch {
 	case len(answer) == 1 && answer[0] == "stale":
-		return quota.State{}, quota.ErrStale
+		return quota.Reply{}, quota.ErrStale
 	case len(answer) == 1 && answer[0] == "beyond":
-		return quota.State{}, ErrBeyond
+		return quota.Reply{}, ErrBeyond
 	}
-	state, epoch, err := decode(answer, len(r.Claims))
+	state, epoch, err := decode(answer, len(r.Requests))
 	if err != nil {
-		return quota.State{}, fmt.Errorf("redisstore: %w", err)
+		return quota.Reply{}, fmt.Errorf("redisstore: %w", err)
 	}
 	s.learn(here, r, epoch)
 	return state, nil
@@ -62,7 +62,7 @@ func (s *Store) learn(here seat, r quota.Report, epoch uint64) {
 	s.epoch = max(s.epoch, epoch)
 	s.answered[here] = r.Seq
 	for other := range s.answered {
-		if other.day < r.Day-3 || r.Leave && other.holder == r.Holder && other.day < r.Day {
+		if other.day < r.Day-3 || r.Leave && other.holder == r.Replica && other.day < r.Day {
 			delete(s.answered, other)
 		}
 	}
@@ -101,14 +101,14 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	case r.Latch.Open:
 		change = "open"
 	}
-	add(s.prefix+"events", int64(r.Day), string(r.Holder), r.Seq, leave, answered, epoch, change, at, until)
-	for _, d := range []time.Duration{settleTime, quota.HolderTimeout, dayLife, historyLife, epochLife} {
+	add(s.prefix+"events", int64(r.Day), string(r.Replica), r.Seq, leave, answered, epoch, change, at, until)
+	for _, d := range []time.Duration{settleTime, quota.ReplicaTimeout, dayLife, historyLife, epochLife} {
 		add(d.Milliseconds())
 	}
 	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix(), int64(r.External.Billed))
-	add(len(r.Claims), len(r.Records), len(r.Hours))
-	for _, c := range r.Claims {
-		add(string(c.Pot))
+	add(len(r.Requests), len(r.Records), len(r.Hours))
+	for _, c := range r.Requests {
+		add(string(c.Budget))
 		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved), int64(c.Min), int64(c.Want), int64(c.Waiting))
 	}
 	for _, rec := range r.Records {
@@ -126,7 +126,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 const separator = "\x00"
 
 // decode reads what exchange.lua answers.
-func decode(answer []string, claims int) (s quota.State, epoch uint64, err error) {
+func decode(answer []string, claims int) (s quota.Reply, epoch uint64, err error) {
 	const head = 8
 	if len(answer) != head+claims || answer[0] != "kept" {
 		return s, 0, fmt.Errorf("%d values came back for %d claims", len(answer), claims)
@@ -140,9 +140,9 @@ func decode(answer []string, claims int) (s quota.State, epoch uint64, err error
 			return s, 0, err
 		}
 	}
-	s = quota.State{
+	s = quota.Reply{
 		Granted: make([]quota.Neurons, claims), Balances: make([]quota.Balance, claims),
-		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Holders: holders,
+		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Replicas: holders,
 	}
 	if answer[6] != "" {
 		at, until, _ := strings.Cut(answer[6], " ")

@@ -19,7 +19,7 @@ const slack = time.Second
 func timed(t *testing.T, s *Store, h *holder) error {
 	t.Helper()
 	began := time.Now()
-	_, err := s.Exchange(t.Context(), h.report(of(10*n, 20*n, 0)))
+	_, err := s.Sync(t.Context(), h.report(of(10*n, 20*n, 0)))
 	if took := time.Since(began); took > s.o.Timeout+slack {
 		t.Errorf("a step took %v", took)
 	}
@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, a := open(t, c.url, rand.Text(), patient), holder{name: "a"}
-			_, err := s.Exchange(t.Context(), a.report(of(0, 0, n)))
+			_, err := s.Sync(t.Context(), a.report(of(0, 0, n)))
 			if err == nil || !strings.Contains(err.Error(), c.exchange) || errors.Is(err, ErrUnfit) != c.unfit {
 				t.Errorf("Exchange: %v", err)
 			}
@@ -147,7 +147,7 @@ func TestFull(t *testing.T) {
 	server.do(t, "CONFIG", "SET", "maxmemory", "1")
 	r := l.a.report(of(30*n, 0, 0))
 	r.Latch.Open = true
-	if st, err := l.sa.Exchange(t.Context(), r); err == nil || !strings.Contains(err.Error(), "its memory is full") {
+	if st, err := l.sa.Sync(t.Context(), r); err == nil || !strings.Contains(err.Error(), "its memory is full") {
 		t.Errorf("%+v, %v", st, err)
 	}
 	server.do(t, "CONFIG", "SET", "maxmemory", "0")
@@ -191,7 +191,7 @@ func TestLeastUser(t *testing.T) {
 	for _, change := range []bool{true, false} {
 		r := a.report()
 		r.Latch.Set.Set, r.Latch.Open, r.Leave = change, !change, !change
-		r.Claims = append(r.Claims, of(0, 0, 0))
+		r.Requests = append(r.Requests, of(0, 0, 0))
 		exchange(t, s, r)
 	}
 	if ok, err := s.Lease(t.Context(), "probe", time.Hour); !ok || err != nil {
@@ -201,7 +201,7 @@ func TestLeastUser(t *testing.T) {
 		t.Error(err)
 	}
 	server.do(t, "ACL", "SETUSER", "proxy", "-hset")
-	if _, err := s.Exchange(t.Context(), a.report(of(0, 0, 0))); err == nil || !strings.Contains(err.Error(), "may not do what is needed") {
+	if _, err := s.Sync(t.Context(), a.report(of(0, 0, 0))); err == nil || !strings.Contains(err.Error(), "may not do what is needed") {
 		t.Errorf("%v", err)
 	}
 }
@@ -227,7 +227,7 @@ func TestUserAsAdvised(t *testing.T) {
 	exchange(t, s, r)
 	select {
 	case e := <-events:
-		if e != (quota.Event{Kind: quota.Latched, Holder: "a"}) {
+		if e != (quota.Event{Kind: quota.Latched, Replica: "a"}) {
 			t.Errorf("%+v", e)
 		}
 	case <-time.After(10 * time.Second):

@@ -28,7 +28,7 @@ func TestPaused(t *testing.T) {
 	steps := 0
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); steps++ {
 		began := time.Now()
-		if st, err := hasty.Exchange(t.Context(), c.report(of(10*n, 20*n, 5*n))); err == nil {
+		if st, err := hasty.Sync(t.Context(), c.report(of(10*n, 20*n, 5*n))); err == nil {
 			t.Fatalf("a server that stands still answered: %+v", st)
 		}
 		if took := time.Since(began); took > defaultTimeout+slack {
@@ -45,7 +45,7 @@ func TestPaused(t *testing.T) {
 	if b := st.Balances[0]; b.Spent != 25*n || b.Held+b.Lost != 55*n || b.Free != 20*n {
 		t.Errorf("%+v", b)
 	}
-	if st := l.bs(t); st.Joined || st.Holders != 3 || st.Balances[0].Lost != 0 {
+	if st := l.bs(t); st.Joined || st.Replicas != 3 || st.Balances[0].Lost != 0 {
 		t.Errorf("%+v", st)
 	}
 	other := open(t, server.url(""), rand.Text(), patient)

@@ -86,7 +86,7 @@ type Store struct {
 // A seat is a holder on a day.
 type seat struct {
 	day    quota.Day
-	holder quota.Holder
+	holder quota.Replica
 }
 
 // Open returns a Store for account in the server at a. It does not connect: a

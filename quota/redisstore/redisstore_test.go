@@ -37,25 +37,25 @@ func TestConformance(t *testing.T) {
 
 // A holder makes reports with rising numbers.
 type holder struct {
-	name quota.Holder
+	name quota.Replica
 	seq  uint64
 }
 
-func (h *holder) report(claims ...quota.Claim) quota.Report {
+func (h *holder) report(claims ...quota.BudgetRequest) quota.Report {
 	h.seq++
-	return quota.Report{Day: day, Holder: h.name, Seq: h.seq, Claims: claims}
+	return quota.Report{Day: day, Replica: h.name, Seq: h.seq, Requests: claims}
 }
 
 // of is a claim on the account's pot of 100 neurons.
-func of(spent, held, want quota.Neurons) quota.Claim {
-	return quota.Claim{Pot: quota.Account, Limit: 100 * n, Spent: spent, Held: held, Min: min(want, 1), Want: want}
+func of(spent, held, want quota.Neurons) quota.BudgetRequest {
+	return quota.BudgetRequest{Budget: quota.Account, Limit: 100 * n, Spent: spent, Held: held, Min: min(want, 1), Want: want}
 }
 
-func exchange(t testing.TB, s *Store, r quota.Report) quota.State {
+func exchange(t testing.TB, s *Store, r quota.Report) quota.Reply {
 	t.Helper()
-	state, err := s.Exchange(t.Context(), r)
+	state, err := s.Sync(t.Context(), r)
 	if err != nil {
-		t.Fatalf("report %d of %s: %v", r.Seq, r.Holder, err)
+		t.Fatalf("report %d of %s: %v", r.Seq, r.Replica, err)
 	}
 	return state
 }
@@ -79,8 +79,8 @@ func TestAgreesWithBooks(t *testing.T) {
 					randomize(rng, &r)
 					former = append(former, r)
 				}
-				want, wantErr := books.Exchange(t.Context(), r)
-				got, err := s.Exchange(t.Context(), r)
+				want, wantErr := books.Sync(t.Context(), r)
+				got, err := s.Sync(t.Context(), r)
 				if !errors.Is(err, wantErr) {
 					t.Fatalf("%+v: %v, want %v", r, err, wantErr)
 				}
@@ -108,11 +108,11 @@ func TestAgreesWithBooks(t *testing.T) {
 func randomize(rng *mathrand.Rand, r *quota.Report) {
 	amount := func(most int64) quota.Neurons { return quota.Neurons(rng.Int64N(most)) }
 	r.Day = day + quota.Day(rng.IntN(2))
-	for _, p := range []quota.Pot{quota.Account, quota.ClientPot("x"), quota.ClientPot("y z")} {
+	for _, p := range []quota.Budget{quota.Account, quota.ClientBudget("x"), quota.ClientBudget("y z")} {
 		if rng.IntN(4) == 0 {
 			continue
 		}
-		c := quota.Claim{Pot: p, Limit: 1_000_000_007 * n / 7, Spent: amount(3e13), Held: amount(1e13), Min: amount(1e12), Want: amount(9e13)}
+		c := quota.BudgetRequest{Budget: p, Limit: 1_000_000_007 * n / 7, Spent: amount(3e13), Held: amount(1e13), Min: amount(1e12), Want: amount(9e13)}
 		c.Reserved = amount(int64(c.Held) + 1)
 		if rng.IntN(3) == 0 {
 			c.Waiting = c.Want
@@ -120,7 +120,7 @@ func randomize(rng *mathrand.Rand, r *quota.Report) {
 		if rng.IntN(10) == 0 {
 			c.Limit = 0
 		}
-		r.Claims = append(r.Claims, c)
+		r.Requests = append(r.Requests, c)
 	}
 	for _, model := range []string{"@cf/a", "@cf/b"} {
 		if client := fmt.Sprint(rng.IntN(4)); rng.IntN(2) == 0 {
@@ -152,22 +152,22 @@ func TestExactBelow2To53(t *testing.T) {
 	s := old(t, open(t, shared.url(""), rand.Text(), patient))
 	a, b := holder{name: "a"}, holder{name: "b"}
 	const most = 1<<53 - 1
-	st := exchange(t, s, a.report(quota.Claim{Pot: quota.Account, Limit: most, Spent: most - 10, Min: 1, Want: 9}))
+	st := exchange(t, s, a.report(quota.BudgetRequest{Budget: quota.Account, Limit: most, Spent: most - 10, Min: 1, Want: 9}))
 	if want := (quota.Balance{Limit: most, Spent: most - 10, Held: 9, Free: 1}); st.Granted[0] != 9 || st.Balances[0] != want {
 		t.Errorf("%+v", st)
 	}
 	for name, r := range map[string]quota.Report{
-		"a figure":       b.report(quota.Claim{Pot: quota.Account, Limit: most, Held: most + 1}),
-		"a sum of spent": b.report(quota.Claim{Pot: quota.Account, Limit: most, Spent: 11}),
-		"a record":       {Day: day, Holder: "b", Seq: 9, Records: []quota.Record{{Model: "m", Calls: 1 << 60}}},
-		"an hour":        {Day: day, Holder: "b", Seq: 9, Hours: []quota.HourSpent{{Spent: -1 << 53}}},
-		"a number":       {Day: day, Holder: "b", Seq: 1 << 53},
+		"a figure":       b.report(quota.BudgetRequest{Budget: quota.Account, Limit: most, Held: most + 1}),
+		"a sum of spent": b.report(quota.BudgetRequest{Budget: quota.Account, Limit: most, Spent: 11}),
+		"a record":       {Day: day, Replica: "b", Seq: 9, Records: []quota.Record{{Model: "m", Calls: 1 << 60}}},
+		"an hour":        {Day: day, Replica: "b", Seq: 9, Hours: []quota.HourSpent{{Spent: -1 << 53}}},
+		"a number":       {Day: day, Replica: "b", Seq: 1 << 53},
 	} {
-		if st, err := s.Exchange(t.Context(), r); !errors.Is(err, ErrBeyond) {
+		if st, err := s.Sync(t.Context(), r); !errors.Is(err, ErrBeyond) {
 			t.Errorf("%s: %+v, %v", name, st, err)
 		}
 	}
-	st = exchange(t, s, b.report(quota.Claim{Pot: quota.Account, Limit: most}))
+	st = exchange(t, s, b.report(quota.BudgetRequest{Budget: quota.Account, Limit: most}))
 	if want := (quota.Balance{Limit: most, Spent: most - 10, Held: 9, Free: 1}); st.Balances[0] != want || !st.Joined {
 		t.Errorf("what was refused left something: %+v", st)
 	}
@@ -180,7 +180,7 @@ func TestKeys(t *testing.T) {
 	s := open(t, server.url(""), account, patient)
 	a := holder{name: "a"}
 	for range 2 {
-		r := a.report(of(1, 1, 1), quota.Claim{Pot: quota.ClientPot("x"), Limit: n})
+		r := a.report(of(1, 1, 1), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: n})
 		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1, Silent: 1, Table: 1}}
 		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
 		r.Latch.Set = quota.Latch{Set: true, Until: time.Now().Add(time.Hour)}
@@ -212,7 +212,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	other := open(t, server.url(""), "another account", patient)
-	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Holders != 1 || st.Latch.Set {
+	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Replicas != 1 || st.Latch.Set {
 		t.Errorf("another account: %+v", st)
 	}
 }
@@ -274,7 +274,7 @@ func TestMany(t *testing.T) {
 	a := holder{name: "a"}
 	r := a.report()
 	for i := range 5000 {
-		r.Claims = append(r.Claims, quota.Claim{Pot: quota.ClientPot(fmt.Sprint(i)), Limit: n, Spent: quota.Neurons(i), Min: 1, Want: 1})
+		r.Requests = append(r.Requests, quota.BudgetRequest{Budget: quota.ClientBudget(fmt.Sprint(i)), Limit: n, Spent: quota.Neurons(i), Min: 1, Want: 1})
 		r.Records = append(r.Records, quota.Record{Day: day, Model: "m", Client: fmt.Sprint(i), Calls: int64(i)})
 	}
 	st := exchange(t, s, r)
@@ -299,7 +299,7 @@ func TestClosed(t *testing.T) {
 		t.Error("an event instead of the end")
 	}
 	a := holder{name: "a"}
-	_, exchangeErr := s.Exchange(t.Context(), a.report())
+	_, exchangeErr := s.Sync(t.Context(), a.report())
 	_, historyErr := s.History(t.Context(), day, day)
 	_, hoursErr := s.Hours(t.Context(), day)
 	_, leaseErr := s.Lease(t.Context(), "x", time.Hour)
@@ -317,17 +317,17 @@ func TestDeadHolder(t *testing.T) {
 	a, b := holder{name: "a"}, holder{name: "b"}
 	exchange(t, s, a.report(of(10*n, 20*n, 0)))
 	exchange(t, s, b.report(of(5*n, 15*n, 0)))
-	long := time.Now().Add(-quota.HolderTimeout - time.Second).UnixMilli()
+	long := time.Now().Add(-quota.ReplicaTimeout - time.Second).UnixMilli()
 	seen := redis.Z{Score: float64(long), Member: "b"}
 	if err := s.client.Load().ZAdd(t.Context(), s.keys(day)[4], seen).Err(); err != nil {
 		t.Fatal(err)
 	}
 	st := exchange(t, s, a.report(of(10*n, 20*n, 100*n)))
-	if want := (quota.Balance{Limit: 100 * n, Spent: 15 * n, Held: 70 * n, Lost: 15 * n}); st.Granted[0] != 50*n || st.Balances[0] != want || st.Holders != 1 {
+	if want := (quota.Balance{Limit: 100 * n, Spent: 15 * n, Held: 70 * n, Lost: 15 * n}); st.Granted[0] != 50*n || st.Balances[0] != want || st.Replicas != 1 {
 		t.Errorf("%+v", st)
 	}
 	st = exchange(t, s, b.report(of(6*n, 14*n, 100*n)))
-	if want := (quota.Balance{Limit: 100 * n, Spent: 16 * n, Held: 84 * n}); st.Granted[0] != 0 || st.Balances[0] != want || st.Holders != 2 || st.Joined {
+	if want := (quota.Balance{Limit: 100 * n, Spent: 16 * n, Held: 84 * n}); st.Granted[0] != 0 || st.Balances[0] != want || st.Replicas != 2 || st.Joined {
 		t.Errorf("%+v", st)
 	}
 }

@@ -94,7 +94,7 @@ func (s *Store) Tell(ctx context.Context, e quota.Event) error {
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	payload := fmt.Sprintf("%d %s", e.Kind, e.Holder)
+	payload := fmt.Sprintf("%d %s", e.Kind, e.Replica)
 	if e.Model != "" {
 		payload += " " + e.Model
 	}
@@ -115,7 +115,7 @@ func (s *Store) tell(payload string) {
 	if len(words) < 2 || err != nil || len(payload) > mostPayload {
 		return
 	}
-	e := quota.Event{Kind: quota.EventKind(kind), Holder: quota.Holder(words[1])}
+	e := quota.Event{Kind: quota.EventKind(kind), Replica: quota.Replica(words[1])}
 	if len(words) == 3 {
 		e.Model = words[2]
 	}

@@ -252,7 +252,7 @@ func badWire(t *testing.T, faults []fault) {
 	for i := range 4 {
 		s := open(t, w.url(), account, Options{})
 		old(t, s)
-		all = append(all, &spender{holder: holder{name: quota.Holder(fmt.Sprint("h", i))}, store: s})
+		all = append(all, &spender{holder: holder{name: quota.Replica(fmt.Sprint("h", i))}, store: s})
 	}
 	luck := mathrand.New(mathrand.NewPCG(2, 2)) // of the connections, which have it to themselves
 	w.set(func() fault {
@@ -268,8 +268,8 @@ func badWire(t *testing.T, faults []fault) {
 		spend := quota.Neurons(rng.Int64N(int64(x.held-back)/8 + 1))
 		x.held -= back + spend
 		x.spent += spend
-		c := quota.Claim{Pot: quota.Account, Limit: limit, Spent: x.spent, Held: x.held, Min: 1, Want: quota.Neurons(rng.Int64N(int64(limit) / 2))}
-		st, err := x.store.Exchange(t.Context(), x.report(c))
+		c := quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: x.spent, Held: x.held, Min: 1, Want: quota.Neurons(rng.Int64N(int64(limit) / 2))}
+		st, err := x.store.Sync(t.Context(), x.report(c))
 		if err != nil {
 			failed++
 		} else {
@@ -295,7 +295,7 @@ func badWire(t *testing.T, faults []fault) {
 		x.held = 0
 		spent += x.spent
 		s := open(t, w.url(), account, patient)
-		last = exchange(t, s, x.report(quota.Claim{Pot: quota.Account, Limit: limit, Spent: x.spent})).Balances[0]
+		last = exchange(t, s, x.report(quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: x.spent})).Balances[0]
 	}
 	if last.Spent != spent || last.Held+last.Lost != held || last.Free != limit-spent {
 		t.Errorf("%v were spent: %+v", spent, last)

@@ -12,7 +12,7 @@ func grants(t *testing.T, open Place) {
 	a := holder{name: "a"}
 	st := exchange(t, s, a.report(of(0, 0, 5*n, 100*n)))
 	expect(t, st, 100*n, quota.Balance{Held: 100 * n, Free: limit - 100*n})
-	if st.Holders != 1 || !st.Joined || st.Time.IsZero() {
+	if st.Replicas != 1 || !st.Joined || st.Time.IsZero() {
 		t.Errorf("%+v", st)
 	}
 	st = exchange(t, s, a.report(of(60*n, 40*n, 1, limit)))
@@ -23,7 +23,7 @@ func grants(t *testing.T, open Place) {
 	expect(t, exchange(t, s, a.report(of(60*n, 5*n, limit, limit))), 0, quota.Balance{Spent: 60 * n, Held: 5 * n, Free: limit - 65*n})
 	expect(t, exchange(t, s, a.report(of(60*n, 5*n, 0, 0))), 0, quota.Balance{Spent: 60 * n, Held: 5 * n, Free: limit - 65*n})
 	r := a.report(of(60*n, 5*n, 1, 1))
-	r.Claims[0].Reserved = 3 * n
+	r.Requests[0].Reserved = 3 * n
 	expect(t, exchange(t, s, r), 1, quota.Balance{Spent: 60 * n, Held: 5*n + 1, Reserved: 3 * n, Free: limit - 65*n - 1})
 }
 
@@ -52,7 +52,7 @@ func stale(t *testing.T, open Place) {
 	a := holder{name: "a"}
 	old := a.report(of(0, 0, 1, 900*n))
 	exchange(t, s, a.report(of(10*n, 20*n, 0, 0)))
-	if st, err := s.Exchange(t.Context(), old); !errors.Is(err, quota.ErrStale) {
+	if st, err := s.Sync(t.Context(), old); !errors.Is(err, quota.ErrStale) {
 		t.Errorf("%+v, %v; want ErrStale", st, err)
 	}
 	expect(t, exchange(t, s, a.report(of(10*n, 20*n, 0, 0))), 0, quota.Balance{Spent: 10 * n, Held: 20 * n, Free: limit - 30*n})
@@ -80,7 +80,7 @@ func days(t *testing.T, open Place) {
 func pots(t *testing.T, open Place) {
 	s := open(t)
 	a := holder{name: "a"}
-	mine := quota.Claim{Pot: quota.ClientPot("x"), Limit: 20 * n, Min: 1, Want: 50 * n}
+	mine := quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 20 * n, Min: 1, Want: 50 * n}
 	st := exchange(t, s, a.report(of(0, 0, 1, 70*n), mine))
 	if st.Granted[0] != 70*n || st.Granted[1] != 20*n {
 		t.Errorf("granted %v, want 70 and 20", st.Granted)
@@ -104,7 +104,7 @@ func overrun(t *testing.T, open Place) {
 func unlimited(t *testing.T, open Place) {
 	s := open(t)
 	a := holder{name: "a"}
-	c := quota.Claim{Pot: quota.Account, Spent: 50_000 * n, Held: 3 * n, Reserved: 3 * n, Want: n}
+	c := quota.BudgetRequest{Budget: quota.Account, Spent: 50_000 * n, Held: 3 * n, Reserved: 3 * n, Want: n}
 	st := exchange(t, s, a.report(c))
 	if want := (quota.Balance{Spent: 50_000 * n, Held: 3 * n, Reserved: 3 * n}); st.Granted[0] != 0 || st.Balances[0] != want {
 		t.Errorf("%+v", st)

@@ -16,7 +16,7 @@ func external(t *testing.T, open Place) {
 	s := open(t)
 	a, b := holder{name: "a"}, holder{name: "b"}
 	read := quota.External{Spent: 4_000 * n, Billed: 4_100 * n, At: at(0)}
-	r := a.report(of(100*n, 0, 1, 50*n), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9_000 * n, Min: 1, Want: 9_000 * n})
+	r := a.report(of(100*n, 0, 1, 50*n), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9_000 * n, Min: 1, Want: 9_000 * n})
 	r.External = read
 	st := exchange(t, s, r)
 	expect(t, st, 50*n, quota.Balance{Spent: 100 * n, Held: 50 * n, Free: limit - 4_150*n})

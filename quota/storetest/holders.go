@@ -13,17 +13,17 @@ import (
 func reopen(t *testing.T, open Place) {
 	s := open(t)
 	a := holder{name: "a"}
-	r := a.report(of(0, 0, 1, 100*n), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9 * n, Min: 1, Want: 9 * n})
+	r := a.report(of(0, 0, 1, 100*n), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9 * n, Min: 1, Want: 9 * n})
 	until := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	r.Latch.Set = quota.Latch{Set: true, At: until.Add(-time.Hour), Until: until}
 	exchange(t, s, r)
-	r = a.report(of(30*n, 70*n, 0, 0), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9 * n, Spent: 9 * n})
+	r = a.report(of(30*n, 70*n, 0, 0), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9 * n, Spent: 9 * n})
 	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 3, Reported: 30 * n}}
 	r.Leave = true
 	exchange(t, s, r)
 	s = open(t)
 	b := holder{name: "b"}
-	st := exchange(t, s, b.report(of(0, 0, 1, limit), quota.Claim{Pot: quota.ClientPot("x"), Limit: 9 * n, Min: 1, Want: 9 * n}))
+	st := exchange(t, s, b.report(of(0, 0, 1, limit), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9 * n, Min: 1, Want: 9 * n}))
 	expect(t, st, limit-100*n, quota.Balance{Spent: 30 * n, Lost: 70 * n, Held: limit - 100*n})
 	if st.Granted[1] != 0 || st.Balances[1].Spent != 9*n {
 		t.Errorf("the client's pot: %+v", st)
@@ -45,8 +45,8 @@ func second(t *testing.T, open Place) {
 	asks.Waiting = 50 * n
 	st := exchange(t, s, b.report(asks))
 	expect(t, st, 0, quota.Balance{Held: limit})
-	if st.Holders != 2 {
-		t.Errorf("%d holders, want 2", st.Holders)
+	if st.Replicas != 2 {
+		t.Errorf("%d holders, want 2", st.Replicas)
 	}
 	expect(t, exchange(t, s, a.report(of(0, limit-40*n, 0, 0))), 0, quota.Balance{Held: limit - 40*n, Free: 40 * n, Waiting: 50 * n})
 	expect(t, exchange(t, s, b.report(asks)), 0, quota.Balance{Held: limit - 40*n, Free: 40 * n})
@@ -80,8 +80,8 @@ func leaves(t *testing.T, open Place) {
 	exchange(t, s, r)
 	st := exchange(t, s, b.report(of(0, 0, 1, n)))
 	expect(t, st, n, quota.Balance{Spent: 90 * n, Lost: 4 * n, Held: n, Free: limit - 95*n})
-	if st.Holders != 1 {
-		t.Errorf("%d holders, want 1", st.Holders)
+	if st.Replicas != 1 {
+		t.Errorf("%d holders, want 1", st.Replicas)
 	}
 }
 
@@ -207,9 +207,9 @@ func events(t *testing.T, open Place) {
 			t.Errorf("no event %+v", want)
 		}
 	}
-	next := func(want quota.EventKind, who quota.Holder) {
+	next := func(want quota.EventKind, who quota.Replica) {
 		t.Helper()
-		hear(quota.Event{Kind: want, Holder: who})
+		hear(quota.Event{Kind: want, Replica: who})
 	}
 	a, b := holder{name: "a"}, holder{name: "b"}
 	exchange(t, s, a.report(of(0, 0, 1, limit)))
@@ -224,7 +224,7 @@ func events(t *testing.T, open Place) {
 	exchange(t, s, r)
 	next(quota.Latched, "b")
 	for _, e := range []quota.Event{
-		{Kind: quota.ModelBusy, Holder: "c", Model: "@cf/a/b c"}, {Kind: quota.ModelFree, Holder: "a", Model: "@cf/a/b c"},
+		{Kind: quota.ModelBusy, Replica: "c", Model: "@cf/a/b c"}, {Kind: quota.ModelFree, Replica: "a", Model: "@cf/a/b c"},
 	} {
 		if err := s.Tell(t.Context(), e); err != nil {
 			t.Error(err)
@@ -238,7 +238,7 @@ func ended(t *testing.T, open Place) {
 	a := holder{name: "a"}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Exchange(ctx, a.report(of(0, 0, 1, n))); err == nil {
+	if _, err := s.Sync(ctx, a.report(of(0, 0, 1, n))); err == nil {
 		t.Error("Exchange does not mind")
 	}
 	if _, err := s.History(ctx, day, day); err == nil {

@@ -11,7 +11,7 @@ func hours(t *testing.T, open Place) {
 	a, b := holder{name: "a"}, holder{name: "b"}
 	says := func(h *holder, of quota.Day, some ...quota.HourSpent) {
 		t.Helper()
-		r := h.report(quota.Claim{Pot: quota.Account, Limit: limit})
+		r := h.report(quota.BudgetRequest{Budget: quota.Account, Limit: limit})
 		r.Day, r.Hours = of, some
 		exchange(t, s, r)
 		exchange(t, s, r) // the same report again

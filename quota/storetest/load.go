@@ -22,26 +22,26 @@ func oversell(t *testing.T, open Place) {
 	for i := range 500 {
 		wg.Go(func() {
 			rng := random(1, i)
-			h := holder{name: quota.Holder(fmt.Sprint("h", i))}
+			h := holder{name: quota.Replica(fmt.Sprint("h", i))}
 			var used, held quota.Neurons
 			claim := func() quota.Report {
-				return h.report(quota.Claim{
-					Pot: quota.Account, Limit: small, Spent: used, Held: held,
+				return h.report(quota.BudgetRequest{
+					Budget: quota.Account, Limit: small, Spent: used, Held: held,
 					Min: quota.Neurons(1 + rng.IntN(5)), Want: quota.Neurons(5 + rng.IntN(100)),
 				})
 			}
 			for range 2 {
 				if rng.IntN(4) == 0 {
-					_, _ = s.Exchange(t.Context(), claim()) // the answer is lost
+					_, _ = s.Sync(t.Context(), claim()) // the answer is lost
 				}
 				r := claim()
-				st, err := s.Exchange(t.Context(), r)
+				st, err := s.Sync(t.Context(), r)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				if rng.IntN(4) == 0 {
-					again, err := s.Exchange(t.Context(), r)
+					again, err := s.Sync(t.Context(), r)
 					if err != nil || again.Granted[0] != st.Granted[0] {
 						t.Errorf("granted %v, then %v, %v", st.Granted[0], again.Granted[0], err)
 					}
@@ -53,14 +53,14 @@ func oversell(t *testing.T, open Place) {
 			mu.Lock()
 			spent += used + held
 			mu.Unlock()
-			if _, err := s.Exchange(t.Context(), h.report(quota.Claim{Pot: quota.Account, Limit: small, Spent: used, Held: held})); err != nil {
+			if _, err := s.Sync(t.Context(), h.report(quota.BudgetRequest{Budget: quota.Account, Limit: small, Spent: used, Held: held})); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
 	h := holder{name: "last"}
-	st := exchange(t, s, h.report(quota.Claim{Pot: quota.Account, Limit: small, Want: small, Min: 1}))
+	st := exchange(t, s, h.report(quota.BudgetRequest{Budget: quota.Account, Limit: small, Want: small, Min: 1}))
 	if bal := st.Balances[0]; bal.Free != 0 || bal.Spent+bal.Held+bal.Lost != small || spent+st.Granted[0] != small {
 		t.Errorf("%v spent or held, %v left over, of %v: %+v", int64(spent), int64(st.Granted[0]), small, bal)
 	}

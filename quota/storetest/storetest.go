@@ -52,33 +52,33 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 
 // holder makes reports with rising numbers.
 type holder struct {
-	name quota.Holder
+	name quota.Replica
 	seq  uint64
 }
 
-func (h *holder) report(claims ...quota.Claim) quota.Report {
+func (h *holder) report(claims ...quota.BudgetRequest) quota.Report {
 	h.seq++
-	return quota.Report{Day: day, Holder: h.name, Seq: h.seq, Claims: claims}
+	return quota.Report{Day: day, Replica: h.name, Seq: h.seq, Requests: claims}
 }
 
-func exchange(t *testing.T, s quota.Store, r quota.Report) quota.State {
+func exchange(t *testing.T, s quota.Store, r quota.Report) quota.Reply {
 	t.Helper()
-	state, err := s.Exchange(t.Context(), r)
+	state, err := s.Sync(t.Context(), r)
 	if err != nil {
 		t.Fatalf("Exchange(%+v): %v", r, err)
 	}
-	if len(state.Granted) != len(r.Claims) || len(state.Balances) != len(r.Claims) {
-		t.Fatalf("%d grants, %d balances for %d claims", len(state.Granted), len(state.Balances), len(r.Claims))
+	if len(state.Granted) != len(r.Requests) || len(state.Balances) != len(r.Requests) {
+		t.Fatalf("%d grants, %d balances for %d claims", len(state.Granted), len(state.Balances), len(r.Requests))
 	}
 	return state
 }
 
 // of is a claim on the account's pot.
-func of(spent, held, least, want quota.Neurons) quota.Claim {
-	return quota.Claim{Pot: quota.Account, Limit: limit, Spent: spent, Held: held, Min: least, Want: want}
+func of(spent, held, least, want quota.Neurons) quota.BudgetRequest {
+	return quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: spent, Held: held, Min: least, Want: want}
 }
 
-func expect(t *testing.T, s quota.State, granted quota.Neurons, want quota.Balance) {
+func expect(t *testing.T, s quota.Reply, granted quota.Neurons, want quota.Balance) {
 	t.Helper()
 	want.Limit = limit
 	if s.Granted[0] != granted || s.Balances[0] != want {

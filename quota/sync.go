@@ -54,7 +54,7 @@ func (l *Ledger) run() {
 
 // concerns reports whether e is a reason to ask the store at once.
 func (l *Ledger) concerns(e Event) bool {
-	if e.Holder == l.o.Holder {
+	if e.Replica == l.o.Replica {
 		return false
 	}
 	l.mu.Lock()
@@ -128,10 +128,10 @@ func (l *Ledger) exchange(ctx context.Context) error {
 	l.heardOf(s, now)
 	if l.day == r.Day {
 		if l.joined { // before, it is not known since when others have spent it
-			l.spending.add(now, s.Balances[0].Spent-r.Claims[0].Spent-l.account.others.Spent)
+			l.spending.add(now, s.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
 		}
-		for i, c := range r.Claims {
-			l.byName[c.Pot].answered(c, raised[i], s.Granted[i], s.Balances[i], l.holders)
+		for i, c := range r.Requests {
+			l.byName[c.Budget].answered(c, raised[i], s.Granted[i], s.Balances[i], l.holders)
 		}
 		if s.Joined && l.joined {
 			l.publishAgain()
@@ -151,10 +151,10 @@ func (l *Ledger) exchange(ctx context.Context) error {
 	return nil
 }
 
-func (l *Ledger) send(ctx context.Context, r Report) (State, error) {
-	s, err := l.o.Store.Exchange(ctx, r)
-	if err == nil && (len(s.Granted) != len(r.Claims) || len(s.Balances) != len(r.Claims)) {
-		return State{}, fmt.Errorf("%d grants and %d balances for %d claims", len(s.Granted), len(s.Balances), len(r.Claims))
+func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
+	s, err := l.o.Store.Sync(ctx, r)
+	if err == nil && (len(s.Granted) != len(r.Requests) || len(s.Balances) != len(r.Requests)) {
+		return Reply{}, fmt.Errorf("%d grants and %d balances for %d claims", len(s.Granted), len(s.Balances), len(r.Requests))
 	}
 	return s, err
 }
@@ -162,7 +162,7 @@ func (l *Ledger) send(ctx context.Context, r Report) (State, error) {
 // number gives r its holder and the next number.
 func (l *Ledger) number(r Report) Report {
 	l.seq++
-	r.Seq, r.Holder = l.seq, l.o.Holder
+	r.Seq, r.Replica = l.seq, l.o.Replica
 	return r
 }
 
@@ -185,8 +185,8 @@ func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
 		if p != l.account && c == p.told && c.Held == 0 && c.Want == 0 && !turn && !l.whole {
 			continue
 		}
-		p.told = Claim{} // until it is answered, the store may know this or what was before
-		r.Claims, raised = append(r.Claims, c), append(raised, raise)
+		p.told = BudgetRequest{} // until it is answered, the store may know this or what was before
+		r.Requests, raised = append(r.Requests, c), append(raised, raise)
 	}
 	l.whole = false
 	r.Records, rows = l.dirtyRows()
@@ -281,8 +281,8 @@ func (l *Ledger) leave(ctx context.Context) error {
 		reports = append(reports, l.number(r))
 	}
 	r, _, _ := l.report()
-	for i := range r.Claims {
-		r.Claims[i].Want = 0
+	for i := range r.Requests {
+		r.Requests[i].Want = 0
 	}
 	r.Leave = true
 	reports = append(reports, r)

@@ -86,7 +86,7 @@ func TestHoldersShare(t *testing.T) {
 		waits.res.Settle(settle(n))
 		spend(t, a, n)
 		time.Sleep(4 * time.Second)
-		if s := a.Snapshot(); s.Account.Held != 0 || s.Account.Used != 4*n || s.Holders != 2 {
+		if s := a.Snapshot(); s.Account.Held != 0 || s.Account.Used != 4*n || s.Replicas != 2 {
 			t.Errorf("idle: %+v", s)
 		}
 	})
@@ -134,14 +134,14 @@ func TestWhatADeadHolderHeldIsLost(t *testing.T) {
 		time.Sleep(time.Minute)
 		// What was reserved, and what was free: at most 1 % of the ceiling.
 		st := b.Snapshot()
-		if lost := st.Account.Lost; lost < 30*n || lost > 31*n || st.Account.Used != 20*n || st.Account.Remaining != 80*n-lost || st.Holders != 1 {
+		if lost := st.Account.Lost; lost < 30*n || lost > 31*n || st.Account.Used != 20*n || st.Account.Remaining != 80*n-lost || st.Replicas != 1 {
 			t.Errorf("%+v", st)
 		}
 		refused(t, b, quota.Call{Estimate: st.Account.Remaining + 1}, quota.Exhausted)
 		take(t, b, quota.Call{Estimate: st.Account.Remaining}).Release()
 		s.set(func(s *spy) { s.fail = nil }) // it was paused
 		time.Sleep(time.Second)
-		if st := b.Snapshot(); st.Account.Lost != 0 || st.Account.Reserved != 30*n || st.Holders != 2 {
+		if st := b.Snapshot(); st.Account.Lost != 0 || st.Account.Reserved != 30*n || st.Replicas != 2 {
 			t.Errorf("%+v", st)
 		}
 	})

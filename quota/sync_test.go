@@ -21,24 +21,24 @@ type spy struct {
 	hang    bool
 	slow    time.Duration // between what it does and its answer
 	reports []quota.Report
-	states  []quota.State
+	states  []quota.Reply
 }
 
-func (s *spy) Exchange(ctx context.Context, r quota.Report) (quota.State, error) {
+func (s *spy) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	s.mu.Lock()
 	fail, lose, hang, slow, store := s.fail, s.lose, s.hang, s.slow, s.Store
 	s.mu.Unlock()
 	if hang {
 		<-ctx.Done()
-		return quota.State{}, ctx.Err()
+		return quota.Reply{}, ctx.Err()
 	}
 	if fail != nil {
-		return quota.State{}, fail
+		return quota.Reply{}, fail
 	}
-	st, err := store.Exchange(ctx, r)
+	st, err := store.Sync(ctx, r)
 	time.Sleep(slow)
 	if lose {
-		return quota.State{}, errors.New("the answer is lost")
+		return quota.Reply{}, errors.New("the answer is lost")
 	}
 	s.mu.Lock()
 	s.reports, s.states = append(s.reports, r), append(s.states, st)
@@ -148,15 +148,15 @@ func TestAStoreThatFailsUnderAllow(t *testing.T) {
 // function that it returns checks what would be free, by asking for want.
 func holderOf(s quota.Store, held quota.Neurons) func(t *testing.T, holds, want quota.Neurons) {
 	seq := uint64(0)
-	say := func(c quota.Claim) (quota.State, error) {
+	say := func(c quota.BudgetRequest) (quota.Reply, error) {
 		seq++
-		c.Pot, c.Limit = quota.Account, 100*n
-		return s.Exchange(context.Background(), quota.Report{Day: quota.DayOf(time.Now()), Holder: "other", Seq: seq, Claims: []quota.Claim{c}})
+		c.Budget, c.Limit = quota.Account, 100*n
+		return s.Sync(context.Background(), quota.Report{Day: quota.DayOf(time.Now()), Replica: "other", Seq: seq, Requests: []quota.BudgetRequest{c}})
 	}
-	_, _ = say(quota.Claim{Want: held, Min: held})
+	_, _ = say(quota.BudgetRequest{Want: held, Min: held})
 	return func(t *testing.T, holds, want quota.Neurons) {
 		t.Helper()
-		st, err := say(quota.Claim{Held: holds, Want: want + 1, Min: 1})
+		st, err := say(quota.BudgetRequest{Held: holds, Want: want + 1, Min: 1})
 		if err != nil || st.Granted[0] != want {
 			t.Errorf("%+v, %v; want %v granted", st, err, want)
 		}
@@ -260,7 +260,7 @@ func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
 			defer s.mu.Unlock()
 			for _, r := range s.reports {
 				if is(r) {
-					if c := r.Claims[0]; c.Spent != spent || c.Held != held || c.Reserved != held {
+					if c := r.Requests[0]; c.Spent != spent || c.Held != held || c.Reserved != held {
 						t.Errorf("%s: %+v", what, c)
 					}
 					return
@@ -271,7 +271,7 @@ func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
 		x, y := take(t, l, quota.Call{Estimate: 40 * n}), take(t, l, quota.Call{Estimate: 20 * n})
 		y.Settle(settle(50 * n))
 		time.Sleep(time.Second)
-		first("an overrun", func(r quota.Report) bool { return r.Claims[0].Spent > 0 }, 50*n, 40*n)
+		first("an overrun", func(r quota.Report) bool { return r.Requests[0].Spent > 0 }, 50*n, 40*n)
 		time.Sleep(time.Minute)
 		today := quota.DayOf(now())
 		first("a new day", func(r quota.Report) bool { return r.Day == today }, 0, 40*n)

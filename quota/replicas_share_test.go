@@ -21,7 +21,7 @@ func TestHoldersWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 		midnight := time.Now().Add(time.Hour)
 		time.Sleep(time.Until(midnight.Add(-time.Minute)))
 		for time.Now().Before(midnight.Add(time.Minute)) {
-			if a, b := ahead.Snapshot().Holders, behind.Snapshot().Holders; a != 2 || b != 2 {
+			if a, b := ahead.Snapshot().Replicas, behind.Snapshot().Replicas; a != 2 || b != 2 {
 				t.Fatalf("%v after midnight: the one ahead knows of %d, the one behind of %d", time.Since(midnight), a, b)
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -30,7 +30,7 @@ func TestHoldersWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if a := ahead.Snapshot().Holders; a != 1 {
+		if a := ahead.Snapshot().Replicas; a != 1 {
 			t.Errorf("%d when the other one has left", a)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 // held), held may still be spent, and reserved of it belongs to calls in
 // flight. After an overrun held may be below reserved.
 type pot struct {
-	name  Pot
+	name  Budget
 	limit Neurons
 
 	spent, reserved, held Neurons
@@ -19,8 +19,8 @@ type pot struct {
 	free     Neurons  // left in the store
 	external External // zero but for the account's
 	holders  int
-	keep     Neurons // what may stay free here
-	told     Claim   // as the store has it; zero: that is not known
+	keep     Neurons       // what may stay free here
+	told     BudgetRequest // as the store has it; zero: that is not known
 
 	used     time.Time // when somebody last asked
 	barrier  bool      // what is free is set aside for a call that has waited long
@@ -29,7 +29,7 @@ type pot struct {
 
 // pot returns the pot called name, made if need be. A limit that has changed,
 // as a client's may, counts from now on.
-func (l *Ledger) pot(name Pot, limit Neurons) *pot {
+func (l *Ledger) pot(name Budget, limit Neurons) *pot {
 	p := l.byName[name]
 	if p == nil {
 		p = &pot{name: name, limit: limit, free: limit}
@@ -108,7 +108,7 @@ func (p *pot) credit(n, c Neurons) {
 // roll begins a new day. What is reserved goes with it and is claimed anew.
 func (p *pot) roll() {
 	p.spent, p.held, p.unbacked = 0, 0, 0
-	p.others, p.external, p.told = Balance{}, External{}, Claim{}
+	p.others, p.external, p.told = Balance{}, External{}, BudgetRequest{}
 	p.free = p.limit
 	if p.limit == 0 {
 		p.held = p.reserved
@@ -130,7 +130,7 @@ func (p *pot) remaining() Neurons {
 // claim makes the claim of the next report, giving back what should not stay.
 // wanted and least are what waiting calls need together and the smallest of
 // them alone; 0: none waits.
-func (p *pot) claim(now time.Time, age time.Duration, wanted, least Neurons) (c Claim, raise Neurons) {
+func (p *pot) claim(now time.Time, age time.Duration, wanted, least Neurons) (c BudgetRequest, raise Neurons) {
 	p.keep = p.mayKeep(age)
 	otherWaits, idle := p.others.Waiting > 0, now.Sub(p.used) >= idleAfter
 	spare := p.spare()
@@ -153,7 +153,7 @@ func (p *pot) claim(now time.Time, age time.Duration, wanted, least Neurons) (c 
 	p.held -= give
 	spare = max(p.spare(), 0)
 	raise = max(p.reserved-p.held, 0) // an overrun, or the new day: it is so, whatever the store has left
-	c = Claim{Pot: p.name, Limit: p.limit, Spent: p.spent, Held: p.held + raise, Reserved: p.reserved}
+	c = BudgetRequest{Budget: p.name, Limit: p.limit, Spent: p.spent, Held: p.held + raise, Reserved: p.reserved}
 	if p.limit == 0 {
 		return c, raise
 	}
@@ -179,7 +179,7 @@ func (p *pot) chunk() Neurons {
 }
 
 // answered takes what the store said to c.
-func (p *pot) answered(c Claim, raise, granted Neurons, b Balance, holders int) {
+func (p *pot) answered(c BudgetRequest, raise, granted Neurons, b Balance, holders int) {
 	p.held += raise + granted
 	p.others = Balance{
 		Spent: b.Spent - c.Spent, Reserved: b.Reserved - c.Reserved, Held: b.Held - c.Held - granted,

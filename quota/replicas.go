@@ -14,12 +14,12 @@ const (
 // heardOf takes the number of holders that live from s, and gives the Pace its
 // share. It believes at once that there are more, but while holders move to a new
 // day or to an emptied store it does not believe that there are fewer.
-func (l *Ledger) heardOf(s State, now time.Time) {
+func (l *Ledger) heardOf(s Reply, now time.Time) {
 	before := l.holders
 	if s.Joined {
 		l.gather(gathering)
 	}
-	n := max(s.Holders, 1)
+	n := max(s.Replicas, 1)
 	if n < before && (time.Now().Before(l.gathers) || now.Unix() >= l.dayEnd-int64(apart/time.Second)) {
 		return
 	}

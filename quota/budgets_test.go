@@ -25,17 +25,17 @@ func TestPotsOfClientsThatAreGoneAreDropped(t *testing.T) {
 			t.Helper()
 			return take(t, l, quota.Call{Client: client, ClientLimit: 100 * n, Estimate: 10 * n})
 		}
-		known := func(when string, want ...quota.Pot) {
+		known := func(when string, want ...quota.Budget) {
 			t.Helper()
-			var got []quota.Pot
+			var got []quota.Budget
 			for _, s := range l.Snapshot().Clients {
-				got = append(got, s.Pot)
+				got = append(got, s.Budget)
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: %v, want %v", when, got, want)
 			}
 		}
-		gone, stays, long := quota.ClientPot("gone"), quota.ClientPot("stays"), quota.ClientPot("long")
+		gone, stays, long := quota.ClientBudget("gone"), quota.ClientBudget("stays"), quota.ClientBudget("long")
 		first := l.Snapshot().Day
 		pass(12 * time.Hour)
 		calls("gone").Settle(settle(10 * n))
