@@ -21,7 +21,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-mutation clean
+.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,8 +39,11 @@ image: ## build the container image neuronward, with docker, or with CONTAINER=p
 	$(CONTAINER) build -f deploy/Dockerfile -t neuronward \
 		--build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg COMMIT="$$(git rev-parse HEAD)" .
 
-test: ## everything that decides whether main is green: build, lint, tests, fuzz seeds, README
-	@bash .ci/test
+test: ## what a contributor runs: build, lint, tests with the race detector, README
+	@bash .ci/test quick
+
+test-all: test ## what CI runs: make test, then random days, fuzzing, SDKs, bad networks, dashboards, the page in a browser
+	@bash .ci/test long
 
 lint: ## go vet, golangci-lint, dead code, shellcheck
 	@bash .ci/test vet lint
