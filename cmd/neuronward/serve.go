@@ -235,7 +235,7 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 func tuneMemory(environ map[string]string, maxHeld int64) {
 	const (
 		percent = 400
-		rest    = 256 << 20
+		rest    = 64 << 20
 	)
 	if environ["GOGC"] != "" || environ["GOMEMLIMIT"] != "" {
 		return

@@ -19,8 +19,8 @@ func TestTuneMemory(t *testing.T) {
 		percent int
 		limit   int64
 	}{
-		{"left to us", nil, 256 << 20, 400, 512 << 20},
-		{"left to us, empty is unset", map[string]string{"GOGC": ""}, 1 << 20, 400, 257 << 20},
+		{"left to us", nil, 256 << 20, 400, 320 << 20},
+		{"left to us, empty is unset", map[string]string{"GOGC": ""}, 1 << 20, 400, 65 << 20},
 		{"no overflow", nil, math.MaxInt64, 400, math.MaxInt64},
 		{"GOGC set", map[string]string{"GOGC": "50"}, 1 << 20, 100, math.MaxInt64},
 		{"GOMEMLIMIT set", map[string]string{"GOMEMLIMIT": "1GiB"}, 1 << 20, 100, math.MaxInt64},
