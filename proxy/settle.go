@@ -34,10 +34,10 @@ func (p *Proxy) settle(x *exchange) {
 		}
 	}
 	x.neurons = strconv.FormatFloat(c.before.Add(cost.Neurons).Float(), 'f', -1, 64)
-	u := c.meter.Usage()
-	p.countTokens(c.call.Model, u)
-	if id, status := c.meter.Batch(); id != "" && status == "queued" {
-		p.guard.batches.add(id, submitted{call: c.call, day: day, charged: cost.Neurons, at: x.began})
+	r := c.meter.Report()
+	p.countTokens(c.call.Model, r.Usage)
+	if r.Queued() {
+		p.guard.batches.add(r.BatchID, submitted{call: c.call, day: day, charged: cost.Neurons, at: x.began})
 	}
 }
 
@@ -83,7 +83,7 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 	case c.cached || !c.seen():
 		return quota.Cost{Basis: quota.Reported}
 	case f == nil && x.complete:
-		if id, status := c.meter.Batch(); id != "" && status == "queued" {
+		if c.meter.Report().Queued() {
 			return whole // a submitted batch has not run yet
 		}
 		if cost, ok := p.reported(x); ok {
@@ -108,7 +108,7 @@ func (p *Proxy) cost(x *exchange) quota.Cost {
 // reported is what the wire says of an answer: neurons in its body, else in its
 // header, else what it counts times the price.
 func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
-	u := x.claim.meter.Usage()
+	u := x.claim.meter.Report().Usage
 	if !u.HasNeurons {
 		if n, ok := x.headerNeurons(); ok {
 			u.Neurons, u.HasNeurons = n, true
@@ -172,7 +172,7 @@ func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quot
 
 // said is the neurons that upstream itself named, in the body or the header.
 func (p *Proxy) said(x *exchange) (quota.Cost, bool) {
-	if u := x.claim.meter.Usage(); u.HasNeurons {
+	if u := x.claim.meter.Report().Usage; u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
 	n, ok := x.headerNeurons()
@@ -206,15 +206,15 @@ func (p *Proxy) wouldStream(x *exchange) bool {
 // upstream had made and not yet sent.
 func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	c := &x.claim
-	u := c.meter.Usage()
+	r := c.meter.Report()
 	price, known := p.guard.prices.Billed(x.model)
 	switch {
-	case u.HasNeurons:
-		return quota.Cost{Neurons: quota.FromFloat(u.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
+	case r.Usage.HasNeurons:
+		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
 	case !known:
 		return whole
 	}
-	input, output := c.meter.TokensSeen()
+	input, output := r.ObservedInput, r.ObservedOutput
 	if input == 0 {
 		input = c.request.SentTokens(wideBytes(x.body))
 	}
@@ -245,7 +245,7 @@ func wideBytes(h *held) (n int64) {
 // polls, and those of batches that were not submitted here, change nothing.
 func (p *Proxy) settleBatch(x *exchange) {
 	c := &x.claim
-	u := c.meter.Usage()
+	u := c.meter.Report().Usage
 	if x.failure != nil || !x.complete || !(u.HasNeurons || u.HasTokens) {
 		return
 	}

@@ -78,5 +78,6 @@ func (p smallReads) Read(b []byte) (int, error) { return p.ReadCloser.Read(b[:mi
 func batchOf(answer string) (requestID, status string) {
 	m := meter.New()
 	m.Write([]byte(answer))
-	return m.Batch()
+	r := m.Report()
+	return r.BatchID, r.BatchStatus
 }

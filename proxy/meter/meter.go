@@ -1,10 +1,6 @@
 package meter
 
-import (
-	"bytes"
-
-	"github.com/neuronward/neuronward/quota"
-)
+import "bytes"
 
 // A meter reads what a call cost out of its answer as the bytes pass. It keeps
 // figures, never the answer, and is of one size whatever the answer's. Make one
@@ -58,54 +54,6 @@ func (m *Meter) Write(p []byte) {
 		m.w.begin(inAnswer)
 	}
 	m.w.walk(p)
-}
-
-// Usage returns what the wire has said so far of what the call cost. Input
-// includes the tokens that came from the cache, in every protocol. Of a stream
-// it is the cumulative usage where one came, else the sum of the increments; a
-// stream that has only said what its input was has no usage yet. Images are the
-// ones in the answer's JSON; their size and steps only the request knows.
-func (m *Meter) Usage() quota.Usage {
-	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
-	sources := []*figures{&m.sets[setResultUsage], &m.sets[setUsage], &m.sets[setMeta]}
-	if m.streams {
-		sources = []*figures{&m.total, &m.sum}
-		if m.total.zero() && !m.sum.zero() {
-			sources = sources[1:] // zeros are no word on a call that has cost something
-		}
-	}
-	for _, f := range sources {
-		if n, ok := f.neurons(); ok && !u.HasNeurons {
-			u.Neurons, u.HasNeurons = n, true
-		}
-		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens {
-			u.Input, u.Cached, u.Output, u.HasTokens = in, cached, out, true
-		}
-	}
-	return u
-}
-
-// TokensSeen returns the tokens of a stream that broke off: the input as far as
-// it was told, else 0, and the output that passed. Each event with a text, a
-// thought or a call's arguments in it counts as one token at least, and as a
-// token for each four bytes when it is longer than a token can be; a usage that
-// counts more counts.
-func (m *Meter) TokensSeen() (input, output int64) {
-	for _, f := range []*figures{&m.start, &m.sum, &m.total} {
-		if in, _, out, ok := f.tokens(); ok {
-			input, output = max(input, in), max(output, out)
-		}
-	}
-	return input, max(output, m.spoken)
-}
-
-// Batch returns what the answer to a batch says of it, "" for nothing. A batch
-// whose responses are there is "completed" unless it says otherwise.
-func (m *Meter) Batch() (requestID, status string) {
-	if m.responses && m.status == "" {
-		return m.requestID, "completed"
-	}
-	return m.requestID, m.status
 }
 
 // said returns a usage of the present event, nil if it has none.

@@ -21,6 +21,16 @@ func readAnswer(body string) *Meter {
 	return m
 }
 
+func observed(m *Meter) (input, output int64) {
+	r := m.Report()
+	return r.ObservedInput, r.ObservedOutput
+}
+
+func batch(m *Meter) (id, status string) {
+	r := m.Report()
+	return r.BatchID, r.BatchStatus
+}
+
 // readStream meters a stream event by event.
 func readStream(body string) *Meter {
 	m := New()
@@ -96,14 +106,14 @@ func TestMeterAnswers(t *testing.T) {
 		{"cut before its usage", `{"result":{"response":"hi","usage":{"prompt_tok`, quota.Usage{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := readAnswer(c.body).Usage(); got != c.want {
+			if got := readAnswer(c.body).Report().Usage; got != c.want {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
 			m := New()
 			for i := range len(c.body) {
 				m.Write([]byte(c.body[i : i+1]))
 			}
-			if got := m.Usage(); got != c.want {
+			if got := m.Report().Usage; got != c.want {
 				t.Errorf("byte by byte: %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -119,11 +129,11 @@ func TestMeterBatch(t *testing.T) {
 		{"an id that is none", `{"result":{"request_id":"` + strings.Repeat("x", 65) + `"}}`, "", ""},
 	} {
 		m := readAnswer(c.body)
-		if id, status := m.Batch(); id != c.id || status != c.status {
-			t.Errorf("%s: %q %q, want %q %q", c.name, id, status, c.id, c.status)
+		if r := m.Report(); r.BatchID != c.id || r.BatchStatus != c.status {
+			t.Errorf("%s: got %q %q, want %q %q", c.name, r.BatchID, r.BatchStatus, c.id, c.status)
 		}
-		if c.name == "done" && m.Usage().Neurons != 5 {
-			t.Errorf("%s: %+v", c.name, m.Usage())
+		if c.name == "done" && m.Report().Usage.Neurons != 5 {
+			t.Errorf("%s: %+v", c.name, m.Report().Usage)
 		}
 	}
 }
@@ -219,10 +229,10 @@ func TestMeterStreams(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			check := func(how string, m *Meter) {
 				t.Helper()
-				if got := m.Usage(); got != c.want {
+				if got := m.Report().Usage; got != c.want {
 					t.Errorf("%s: %+v\nwant %+v", how, got, c.want)
 				}
-				if in, out := m.TokensSeen(); in != c.input || out != c.output {
+				if in, out := observed(m); in != c.input || out != c.output {
 					t.Errorf("%s: %d and %d tokens seen, want %d and %d", how, in, out, c.input, c.output)
 				}
 			}
@@ -254,14 +264,14 @@ func TestMeterSimulator(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			call = workersai.Call{}
 			m := meterOf(t, sim, c.Path, c.Body, "x-session-affinity", "s")
-			u := m.Usage()
+			u := m.Report().Usage
 			if got := quota.FromFloat(u.Neurons); !u.HasNeurons || call.Neurons == 0 || got != call.Neurons {
 				t.Errorf("%v read (%v), %v billed", int64(got), u.HasNeurons, int64(call.Neurons))
 			}
 			if !u.HasTokens || u.Input != call.Input || u.Cached != call.Cached || u.Output != call.Output {
 				t.Errorf("%+v read, %+v billed", u, call)
 			}
-			if in, out := m.TokensSeen(); call.Stream && (in != call.Input || out != call.Output) {
+			if in, out := observed(m); call.Stream && (in != call.Input || out != call.Output) {
 				t.Errorf("%d and %d tokens seen, %+v billed", in, out, call)
 			}
 			u.HasNeurons = false
@@ -272,30 +282,30 @@ func TestMeterSimulator(t *testing.T) {
 	}
 	t.Run("speech, by its duration", func(t *testing.T) {
 		for _, model := range []string{"@cf/openai/whisper", "@cf/openai/whisper-large-v3-turbo", "@cf/deepgram/nova-3"} {
-			u := meterOf(t, sim, "run/"+model, `{"audio":"`+base64.StdEncoding.EncodeToString(make([]byte, 100_000))+`"}`).Usage()
+			u := meterOf(t, sim, "run/"+model, `{"audio":"`+base64.StdEncoding.EncodeToString(make([]byte, 100_000))+`"}`).Report().Usage
 			if cost, ok := estimator.Cost(model, u); !ok || u.HasNeurons || cost.Neurons != call.Neurons || call.Neurons == 0 {
 				t.Errorf("%s: %+v makes %v, %v billed", model, u, int64(cost.Neurons), int64(call.Neurons))
 			}
 		}
 	})
 	t.Run("an image, in JSON", func(t *testing.T) {
-		if u := meterOf(t, sim, "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`).Usage(); u.Images != 1 || !u.HasImages || u.HasNeurons {
+		if u := meterOf(t, sim, "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`).Report().Usage; u.Images != 1 || !u.HasImages || u.HasNeurons {
 			t.Errorf("%+v", u)
 		}
 	})
 	t.Run("a batch", func(t *testing.T) {
 		path := "run/" + older + "?queueRequest=true"
-		id, status := meterOf(t, sim, path, `{"requests":[{"prompt":"one two"},{"prompt":"three"}]}`).Batch()
+		id, status := batch(meterOf(t, sim, path, `{"requests":[{"prompt":"one two"},{"prompt":"three"}]}`))
 		billed := call.Neurons
 		if id == "" || status != "queued" {
 			t.Fatalf("submitted: %q %q", id, status)
 		}
-		if again, status := meterOf(t, sim, path, `{"request_id":"`+id+`"}`).Batch(); again != id || status != "queued" {
+		if again, status := batch(meterOf(t, sim, path, `{"request_id":"`+id+`"}`)); again != id || status != "queued" {
 			t.Errorf("first poll: %q %q", again, status)
 		}
 		m := meterOf(t, sim, path, `{"request_id":"`+id+`"}`)
-		if _, status := m.Batch(); status != "completed" || quota.FromFloat(m.Usage().Neurons) != billed || billed == 0 {
-			t.Errorf("%q %+v, %v billed", status, m.Usage(), int64(billed))
+		if _, status := batch(m); status != "completed" || quota.FromFloat(m.Report().Usage.Neurons) != billed || billed == 0 {
+			t.Errorf("%q %+v, %v billed", status, m.Report().Usage, int64(billed))
 		}
 	})
 	t.Run("a stream that breaks", func(t *testing.T) {
@@ -303,12 +313,12 @@ func TestMeterSimulator(t *testing.T) {
 			{"run/" + older, older}, {"run/" + newer, newer}, {"v1/chat/completions", older}, {"v1/chat/completions", newer}, {"v1/messages", older},
 		} {
 			m := meterOf(t, sim, c.path, `{"model":"`+c.model+`",`+simtest.Messages+`,"stream":true}`, workersai.SimulateHeader, "midstream=end; after=9")
-			in, out := m.TokensSeen()
+			in, out := observed(m)
 			// The event that did not come was billed.
 			if out != call.Output-1 || in != 0 && in != call.Input {
 				t.Errorf("%s %s: %d and %d tokens seen, %+v billed", c.path, c.model, in, out, call)
 			}
-			if u := m.Usage(); u.HasNeurons != (c.model == newer) {
+			if u := m.Report().Usage; u.HasNeurons != (c.model == newer) {
 				t.Errorf("%s %s: %+v", c.path, c.model, u)
 			}
 		}
@@ -342,7 +352,7 @@ func TestMeterSumsExactly(t *testing.T) {
 	for range 100_000 {
 		m.Event([]byte(`data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.030475}}` + "\n\n"))
 	}
-	if u := m.Usage(); quota.FromFloat(u.Neurons) != 3_047_500_000 || u.Output != 100_000 {
+	if u := m.Report().Usage; quota.FromFloat(u.Neurons) != 3_047_500_000 || u.Output != 100_000 {
 		t.Errorf("%v, %+v", int64(quota.FromFloat(u.Neurons)), u)
 	}
 }
@@ -355,11 +365,11 @@ func TestMeterLongEvent(t *testing.T) {
 	for part := range chunks(event, 4096) {
 		m.Piece(part)
 	}
-	if u := m.Usage(); u.Neurons != 0.5 || u.Output != 6 {
+	if u := m.Report().Usage; u.Neurons != 0.5 || u.Output != 6 {
 		t.Errorf("%+v", u)
 	}
 	m.Event([]byte(`data: {"type":"response.output_text.delta","delta":"a"}` + "\n\n"))
-	if _, out := m.TokensSeen(); out != 6 || m.spoken != 1 {
+	if _, out := observed(m); out != 6 || m.spoken != 1 {
 		t.Errorf("%d tokens seen", out)
 	}
 }
@@ -412,14 +422,10 @@ func FuzzMeter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
 		same := func(how string, a, b *Meter) {
-			ui, uo := a.TokensSeen()
-			vi, vo := b.TokensSeen()
-			ai, as := a.Batch()
-			bi, bs := b.Batch()
-			u, v := a.Usage(), b.Usage()
-			if u != v || ui != vi || uo != vo || ai != bi || as != bs {
-				t.Errorf("%s: %+v %d %d %q %q\nor %+v %d %d %q %q", how, u, ui, uo, ai, as, v, vi, vo, bi, bs)
+			if got, want := b.Report(), a.Report(); got != want {
+				t.Errorf("%s in pieces: got %+v, want %+v as at once", how, got, want)
 			}
+			u := a.Report().Usage
 			for _, x := range []float64{u.Neurons, u.AudioSeconds, float64(u.Input), float64(u.Output), float64(u.Cached)} {
 				if x < 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 					t.Errorf("%s: %+v", how, u)

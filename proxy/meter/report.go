@@ -1,0 +1,62 @@
+package meter
+
+import "github.com/neuronward/neuronward/quota"
+
+// A Report is what an answer has reported so far.
+type Report struct {
+	// Usage has the figures of the whole answer. Input includes the tokens that came from the cache, in every protocol. Of a stream
+	// it is the cumulative usage where one came, else the sum of the increments; a stream that has only reported its input has no
+	// usage yet. Images are those in the answer's JSON; only the request knows their size and steps.
+	Usage quota.Usage
+
+	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came: the input that it reported, else 0, and at
+	// least the output that passed. Each event with text, reasoning or arguments of a tool call counts as one token, and as one for
+	// each four bytes where it is longer than a token can be; a usage that counts more replaces that.
+	ObservedInput, ObservedOutput int64
+
+	// BatchID and BatchStatus are what the answer to a batch reports, "" for nothing. A batch whose responses are there is
+	// "completed" unless it reports another status.
+	BatchID, BatchStatus string
+}
+
+// Queued reports whether the answer accepts a batch, which has not run yet.
+func (r Report) Queued() bool { return r.BatchID != "" && r.BatchStatus == "queued" }
+
+// Report returns what the answer has reported so far.
+func (m *Meter) Report() Report {
+	r := Report{Usage: m.usage(), BatchID: m.requestID, BatchStatus: m.status}
+	r.ObservedInput, r.ObservedOutput = m.observed()
+	if m.responses && m.status == "" {
+		r.BatchStatus = "completed"
+	}
+	return r
+}
+
+func (m *Meter) usage() quota.Usage {
+	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
+	sources := []*figures{&m.sets[setResultUsage], &m.sets[setUsage], &m.sets[setMeta]}
+	if m.streams {
+		sources = []*figures{&m.total, &m.sum}
+		if m.total.zero() && !m.sum.zero() {
+			sources = sources[1:] // a last usage of zeros does not replace a sum that is none
+		}
+	}
+	for _, f := range sources {
+		if n, ok := f.neurons(); ok && !u.HasNeurons {
+			u.Neurons, u.HasNeurons = n, true
+		}
+		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens {
+			u.Input, u.Cached, u.Output, u.HasTokens = in, cached, out, true
+		}
+	}
+	return u
+}
+
+func (m *Meter) observed() (input, output int64) {
+	for _, f := range []*figures{&m.start, &m.sum, &m.total} {
+		if in, _, out, ok := f.tokens(); ok {
+			input, output = max(input, in), max(output, out)
+		}
+	}
+	return input, max(output, m.spoken)
+}
