@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // What a picture or a batch would have cost is not made cheaper by asking for a
@@ -44,7 +45,7 @@ func TestClientLimitIsForAllThatGoesUpstream(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached.Add(1)
 		answerJSON(200, `{"success":true,"result":[],"errors":[],"messages":[]}`)(w, r)
-	}), withClients(t, "one, requests_per_minute: 2", "two"), func(c *Config) { c.Pace = quota.NewPace(quota.RateLimits{}) })
+	}), withClients(t, "one, requests_per_minute: 2", "two"), func(c *Config) { c.Pace = pace.New(pace.Table{}) })
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/ai/models/search", ""},
 		{"GET", "/v1/models", ""},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // refusal is what the tests read of a refusal by a limit.
@@ -127,12 +128,12 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				limits, err := quota.ParseRateLimits(c.limits)
+				limits, err := pace.ParseTable(c.limits)
 				if err != nil {
 					t.Fatal(err)
 				}
 				g := newGuarded(t, quota.Options{}, workersai.Options{}, withClients(t, "a, requests_per_minute: 5", "b"), func(conf *Config) {
-					conf.Pace, conf.RateWait = quota.NewPace(limits), time.Second
+					conf.Pace, conf.RateWait = pace.New(limits), time.Second
 				})
 				defer g.close()
 				w := g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
@@ -178,11 +179,11 @@ func TestRatelimitTellsTheTighter(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{}, withClients(t, c.entry), func(conf *Config) {
-					limits, err := quota.ParseRateLimits("off")
+					limits, err := pace.ParseTable("off")
 					if err != nil {
 						t.Fatal(err)
 					}
-					conf.Pace = quota.NewPace(limits)
+					conf.Pace = pace.New(limits)
 				})
 				defer g.close()
 				w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":10,`, 1), "X-Api-Key", keyOf("a"))

@@ -10,7 +10,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // Why a call that is under way was ended by this proxy.
@@ -50,7 +50,7 @@ type exchange struct {
 	upstream  upstreamIDs
 	neurons   string // cf-ai-neurons as it came
 	claim     claim
-	rate      quota.PaceKey // by which it waited its turn
+	rate      pace.Key // by which it waited its turn
 	failure   *normalize.Failure
 	complete  bool      // the answer was delivered whole
 	began     time.Time // arrival

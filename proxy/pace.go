@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // infers reports whether the call spends of the account's requests per minute:
@@ -45,9 +46,9 @@ func (p *Proxy) turn(x *exchange) error {
 
 // pass takes one request from the limits, having waited for it, for
 // Config.RateWait at most. The error is that the call has ended.
-func (p *Proxy) pass(x *exchange) (quota.PaceDecision, error) {
+func (p *Proxy) pass(x *exchange) (pace.Decision, error) {
 	if !p.paced(x) {
-		return quota.PaceDecision{OK: true}, nil
+		return pace.Decision{OK: true}, nil
 	}
 	x.rate = p.rateKey(x)
 	x.lap()
@@ -59,12 +60,12 @@ func (p *Proxy) pass(x *exchange) (quota.PaceDecision, error) {
 
 // rateKey is what a Pace must know of the call. A model that is not in the price
 // table has the task that its path tells, if it tells one.
-func (p *Proxy) rateKey(x *exchange) quota.PaceKey {
+func (p *Proxy) rateKey(x *exchange) pace.Key {
 	if !p.infers(x) {
-		return quota.PaceKey{Task: elsewhere, Client: x.client, ClientLimit: x.entry.RequestsPerMinute}
+		return pace.Key{Task: elsewhere, Client: x.client, ClientLimit: x.entry.RequestsPerMinute}
 	}
 	price, _ := p.guard.prices.Billed(x.model)
-	k := quota.PaceKey{Task: price.Task, Model: x.model, PaidOnly: price.RequiresWorkersPaid}
+	k := pace.Key{Task: price.Task, Model: x.model, PaidOnly: price.RequiresWorkersPaid}
 	if alias, _ := p.guard.prices.Model(x.model); alias.AliasedTo != "" {
 		k.Model = alias.AliasedTo
 	}
@@ -78,7 +79,7 @@ func (p *Proxy) rateKey(x *exchange) quota.PaceKey {
 }
 
 // tooFast puts a refusal into words.
-func (p *Proxy) tooFast(d quota.PaceDecision) *normalize.Failure {
+func (p *Proxy) tooFast(d pace.Decision) *normalize.Failure {
 	limit := strconv.Itoa(d.PerMinute) + " requests a minute for " + clip(d.Limit, 100)
 	whose := "this proxy lets through " + limit
 	if d.Limit == "client" {

@@ -15,16 +15,17 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // atPace limits requests per minute.
 func atPace(t *testing.T, limits string, wait time.Duration) func(*Config) {
 	t.Helper()
-	parsed, err := quota.ParseRateLimits(limits)
+	parsed, err := pace.ParseTable(limits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(c *Config) { c.Pace, c.RateWait = quota.NewPace(parsed), wait }
+	return func(c *Config) { c.Pace, c.RateWait = pace.New(parsed), wait }
 }
 
 func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
@@ -177,7 +178,7 @@ func TestWhatIsPaced(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=60", time.Second))
 		left := func() int {
-			r, _ := g.proxy.pace.Remaining(quota.PaceKey{Task: quota.TextGeneration, Model: testModel}, time.Now())
+			r, _ := g.proxy.pace.Remaining(pace.Key{Task: quota.TextGeneration, Model: testModel}, time.Now())
 			return r.Requests
 		}
 		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)

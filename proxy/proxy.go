@@ -19,6 +19,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // A Secret returns a credential, which may change while the proxy runs, or ""
@@ -58,7 +59,7 @@ type Config struct {
 
 	NotYet string // why no call is taken, for callers: each is refused with it as shutting_down; "": calls are taken
 
-	Pace     *quota.Pace   // keeps requests per minute; nil: none are limited
+	Pace     *pace.Limiter // keeps requests per minute; nil: none are limited
 	RateWait time.Duration // how long a call may wait its turn
 
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
@@ -98,7 +99,7 @@ type Proxy struct {
 	forward  httputil.ReverseProxy
 
 	transport http.RoundTripper
-	pace      *quota.Pace
+	pace      *pace.Limiter
 	rateWait  time.Duration
 	retries   int
 	budget    *retryBudget

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // limitHeaders tell a caller how its limits stand
@@ -21,7 +22,7 @@ func (p *Proxy) limitHeaders(x *exchange, h http.Header) {
 		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
 		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(x.claim.decided))/time.Second))
 	}
-	if x.rate != (quota.PaceKey{}) {
+	if x.rate != (pace.Key{}) {
 		if r, limited := p.pace.Remaining(x.rate, time.Now()); limited {
 			policy = limit(policy, "rpm", "q", int64(r.PerMinute), "w", 60)
 			standing = limit(standing, "rpm", "r", int64(r.Requests), "t", int64((r.Full+time.Second-1)/time.Second))

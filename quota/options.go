@@ -37,9 +37,17 @@ type Options struct {
 	Probe         time.Duration    // how often a latched account is tried before the reset; 0: never
 	AllowUnbacked bool             // while the store fails: spend this holder's share from memory instead of returning an error
 	StoreTimeout  time.Duration    // for one step of the store; 0: 2 s
-	Pace          *Pace            // whose limits the holders share in equal parts; nil: none
+	Pace          RateLimiter      // whose limits the holders share in equal parts; nil: none
 	FigureLag     time.Duration    // until the account's own figure has counted a call; 0: 5 min
 	Now           func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
+}
+
+// A RateLimiter keeps limits of requests per minute that replicas share.
+type RateLimiter interface {
+	// Join says that other replicas have spent of the limits up to now.
+	Join(now time.Time)
+	// SetShare sets which part of all limits is this process', from 0 to 1.
+	SetShare(share float64, now time.Time)
 }
 
 func (o Options) check() (Options, error) {

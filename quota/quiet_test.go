@@ -40,6 +40,25 @@ func (s *tally) set(drop int) (perReport float64) {
 	return perReport
 }
 
+// shelf is a store that can be emptied.
+type shelf struct {
+	mu sync.Mutex
+	quota.Store
+}
+
+func (s *shelf) empty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Store = quota.NewMemory(nil)
+}
+
+func (s *shelf) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
+	s.mu.Lock()
+	store := s.Store
+	s.mu.Unlock()
+	return store.Sync(ctx, r)
+}
+
 // Budgets of clients that do not call are in few reports, and yet each holder
 // knows what the others spent of them, and an emptied store is told of all.
 func TestQuietPots(t *testing.T) {

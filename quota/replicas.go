@@ -11,7 +11,7 @@ const (
 	apart     = 2 * clockTolerance // one clock is ahead, the other one behind
 )
 
-// heardOf takes the number of holders that live from s, and gives the Pace its
+// heardOf takes the number of holders that live from s, and gives the RateLimiter its
 // share. It believes at once that there are more, but while holders move to a new
 // day or to an emptied store it does not believe that there are fewer.
 func (l *Ledger) heardOf(s Reply, now time.Time) {
@@ -26,7 +26,7 @@ func (l *Ledger) heardOf(s Reply, now time.Time) {
 	l.holders = n
 	if p := l.o.Pace; p != nil {
 		if before == 0 && n > 1 {
-			p.join(time.Now())
+			p.Join(time.Now())
 		}
 		p.SetShare(1/float64(n), time.Now())
 	}

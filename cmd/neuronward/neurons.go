@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // Words of the settings below that the program itself compares.
@@ -51,8 +52,8 @@ func (l *loader) planAssumed() bool {
 // neurons is what keeps the account's neurons. With NEURONWARD_QUOTA_MODE=off it has no ledger, and nothing is kept.
 type neurons struct {
 	ledger     *quota.Ledger
-	pace       *quota.Pace // whose limits the processes on one store share
-	word       *word       // to and from those processes; nil: there is no store
+	pace       *pace.Limiter // whose limits the processes on one store share
+	word       *word         // to and from those processes; nil: there is no store
 	estimator  *quota.Estimator
 	closeStore func() error
 	deny       func() bool // without the store, calls are refused
@@ -62,9 +63,9 @@ type neurons struct {
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
 // told of it when it begins, with that process's id.
 func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
-	pace := quota.NewPace(c.RateLimits.RateLimits)
+	limiter := pace.New(c.RateLimits.Table)
 	if c.QuotaMode == modeOff {
-		return &neurons{pace: pace, estimator: quota.NewEstimator(nil, quota.Bound)}, nil
+		return &neurons{pace: limiter, estimator: quota.NewEstimator(nil, quota.Bound)}, nil
 	}
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: c.patience(), Waiting: waiting})
 	if err != nil {
@@ -76,7 +77,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 		Wait:          time.Duration(c.QuotaWait),
 		Probe:         time.Duration(c.QuotaProbe),
 		AllowUnbacked: c.OnStoreFail == policyAllow,
-		Pace:          pace,
+		Pace:          limiter,
 	}
 	if c.QuotaMode == modeObserve {
 		o.Mode = quota.Observe
@@ -89,7 +90,7 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	n.word = newWord(store)
+	n.pace, n.word = limiter, newWord(store)
 	m.WatchQuota(n.gauges)
 	s := n.ledger.Snapshot()
 	if kept, err := n.ledger.History(ctx, s.Day-1, s.Day); err == nil { // that the store fails is told
@@ -107,7 +108,7 @@ func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estim
 		return nil, err
 	}
 	return &neurons{
-		ledger: ledger, pace: o.Pace, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
+		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
 		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowUnbacked && (o.Limit > 0 || budgets()) },
 	}, nil
 }

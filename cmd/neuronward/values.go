@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // The types below are the values that a variable can have. Their UnmarshalText says in one line what is wrong and what to
@@ -184,13 +184,13 @@ func (s *share) UnmarshalText(text []byte) error {
 
 // rates are requests a minute by task or model.
 type rates struct {
-	quota.RateLimits
+	pace.Table
 	text string // as it was given
 }
 
 func (r *rates) UnmarshalText(text []byte) (err error) {
 	r.text = string(text)
-	r.RateLimits, err = quota.ParseRateLimits(r.text)
+	r.Table, err = pace.ParseTable(r.text)
 	return err
 }
 

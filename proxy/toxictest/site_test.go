@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // TestMain fails the module when a call has left a goroutine behind. Toxiproxy's
@@ -46,7 +47,7 @@ type site struct {
 	proxy   *proxy.Proxy
 	server  *httptest.Server
 	ledger  *quota.Ledger
-	pace    *quota.Pace
+	pace    *pace.Limiter
 	onward  *http.Transport
 	dialer  dialer
 	sim     *workersai.Simulator
@@ -83,11 +84,11 @@ func newSite(t *testing.T, n *situation) *site {
 	if s.ledger, err = quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	limits, err := quota.ParseRateLimits("text-generation=6000")
+	limits, err := pace.ParseTable("text-generation=6000")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.pace = quota.NewPace(limits)
+	s.pace = pace.New(limits)
 	s.onward = proxy.NewTransport()
 	s.onward.DialContext = s.dialer.dial
 	c := proxy.Config{

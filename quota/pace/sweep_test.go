@@ -1,6 +1,8 @@
-package quota
+package pace
 
 import (
+	"github.com/neuronward/neuronward/quota"
+
 	"strconv"
 	"testing"
 	"time"
@@ -9,8 +11,8 @@ import (
 // A call that has found its limit and one that drops it as idle: the call must
 // look again, or two buckets of one limit would be spent.
 func TestPaceDropsALimitThatACallHasFound(t *testing.T) {
-	p := NewPace(RateLimits{})
-	key := PaceKey{Task: TextGeneration, Model: "@cf/a/b", Client: "a", ClientLimit: 60}
+	p := New(Table{})
+	key := Key{Task: quota.TextGeneration, Model: "@cf/a/b", Client: "a", ClientLimit: 60}
 	found := p.way(&key)
 	later := time.Now().Add(time.Hour)
 	p.sweep(later)
@@ -26,16 +28,16 @@ func TestPaceDropsALimitThatACallHasFound(t *testing.T) {
 // Where there are too many limits, a model with one of its own shares its task's,
 // and passes where the task has none.
 func TestPaceWithTooManyLimits(t *testing.T) {
-	p := NewPace(RateLimits{})
+	p := New(Table{})
 	full := make(map[laneKey]*lane)
 	for i := range mostLanes {
 		key := laneKey{laneOfClient, strconv.Itoa(i), 60}
 		full[key] = newLane(key, "", 1, 1, time.Time{})
 	}
 	p.lanes.Store(newLaneSet(full))
-	for _, key := range []PaceKey{
-		{Task: TextToSpeech, Model: "@cf/a/paid", PaidOnly: true},
-		{Task: TextToSpeech, Model: "@cf/a/paid", PaidOnly: true, Client: "a", ClientLimit: 60},
+	for _, key := range []Key{
+		{Task: quota.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true},
+		{Task: quota.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true, Client: "a", ClientLimit: 60},
 	} {
 		if d, err := p.Acquire(t.Context(), key, 0); !d.OK || err != nil {
 			t.Errorf("%+v: %+v, %v", key, d, err)

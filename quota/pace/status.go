@@ -1,15 +1,17 @@
-package quota
+package pace
 
 import (
+	"github.com/neuronward/neuronward/quota"
+
 	"cmp"
 	"slices"
 	"time"
 )
 
-// A PaceStanding is how one limit stands that calls have spent of lately, or
+// A Status is how one limit stands that calls have spent of lately, or
 // that is slower since 3021.
-type PaceStanding struct {
-	Task      Task
+type Status struct {
+	Task      quota.Task
 	Model     string  // "" where the task's models share the limit
 	PerMinute int     // the limit
 	Pace      float64 // at which it stands in this process, in requests per minute: less after 3021, or with a share
@@ -19,15 +21,15 @@ type PaceStanding struct {
 
 // Snapshot returns how the limits of tasks and models stand that are in use, by
 // task and model. There are at most 4,096 and one for each task.
-func (p *Pace) Snapshot(now time.Time) []PaceStanding {
+func (p *Limiter) Snapshot(now time.Time) []Status {
 	p.sweep(now)
-	var all []PaceStanding
+	var all []Status
 	for _, l := range p.lanes.Load().byKey {
 		if l.kind == laneOfClient {
 			continue
 		}
 		l.lock(now)
-		s := PaceStanding{
+		s := Status{
 			Task: l.task, PerMinute: l.perMinute, Pace: l.pace * l.share, Learned: l.pace < float64(l.perMinute), Waiting: l.waiting,
 		}
 		l.mu.Unlock()
@@ -36,14 +38,14 @@ func (p *Pace) Snapshot(now time.Time) []PaceStanding {
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b PaceStanding) int {
+	slices.SortFunc(all, func(a, b Status) int {
 		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Model, b.Model))
 	})
 	return all
 }
 
-// A PaceRemainder is what is left of the limit of which least is left.
-type PaceRemainder struct {
+// A Remainder is what is left of the limit of which least is left.
+type Remainder struct {
 	Limit     string        // a task, a model, or "client"
 	PerMinute int           // the limit
 	Window    time.Duration // of PerMinute: a minute
@@ -53,16 +55,16 @@ type PaceRemainder struct {
 
 // Remaining returns what is left for calls like key, and whether any limit
 // applies to them.
-func (p *Pace) Remaining(key PaceKey, now time.Time) (PaceRemainder, bool) {
+func (p *Limiter) Remaining(key Key, now time.Time) (Remainder, bool) {
 	w := p.locked(&key, now)
 	defer w.unlock(0, w.n)
-	var least PaceRemainder
+	var least Remainder
 	for i, l := range w.all() {
 		n := max(int(l.bucket.TokensAt(l.seen))-l.waiting, 0)
 		if i > 0 && n >= least.Requests {
 			continue
 		}
-		least = PaceRemainder{
+		least = Remainder{
 			Limit: l.title(), PerMinute: l.perMinute, Window: time.Minute, Requests: n, Full: l.until(l.bucket.Burst()),
 		}
 	}

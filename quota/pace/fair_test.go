@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // of is the key of a call of a client that has no limit of its own.
-func of(key quota.PaceKey, client string) quota.PaceKey {
+func of(key pace.Key, client string) pace.Key {
 	key.Client = client
 	return key
 }

@@ -1,6 +1,8 @@
-package quota
+package pace
 
 import (
+	"github.com/neuronward/neuronward/quota"
+
 	"math"
 	"sync"
 	"time"
@@ -47,7 +49,7 @@ type laneKey struct {
 // lane is one limit: a bucket of tokens and the calls that wait for one.
 type lane struct {
 	laneKey
-	task Task // "" of a client
+	task quota.Task // "" of a client
 
 	mu      sync.Mutex
 	bucket  *rate.Limiter
@@ -63,12 +65,12 @@ type lane struct {
 	held    int         // those among them that this lane holds back
 	timer   *time.Timer // runs wake
 	wakeAt  time.Time   // when; zero: not set
-	dropped bool        // no longer in the Pace
+	dropped bool        // no longer in the Limiter
 }
 
 // newLane returns a lane as it would stand if it had had the burst of the share
 // filled at the time from, and nobody had used it since.
-func newLane(key laneKey, task Task, share, filled float64, from time.Time) *lane {
+func newLane(key laneKey, task quota.Task, share, filled float64, from time.Time) *lane {
 	l := &lane{laneKey: key, task: task, pace: float64(key.perMinute), share: share, seen: from}
 	r, burst := bucketOf(l.pace, filled)
 	if filled == 0 {

@@ -1,4 +1,4 @@
-package quota
+package pace
 
 import (
 	"context"
@@ -93,8 +93,8 @@ func (w *way) passes(client string) bool {
 // refusal is what a call is told for which last is too slow. RetryAfter lets
 // all those take their tokens who wait now. With one limit it is exact; where
 // calls wait in several, the waits are added up, which may be too long.
-func (w *way) refusal(last *lane, client string) PaceDecision {
-	d := PaceDecision{
+func (w *way) refusal(last *lane, client string) Decision {
+	d := Decision{
 		Limit: last.title(), PerMinute: last.perMinute, Pace: last.pace * last.share, Window: time.Minute,
 	}
 	if last.kind == laneOfClient {
@@ -149,13 +149,13 @@ func (t *turn) unwait() {
 }
 
 // await waits until t has its tokens, its time is over, or its caller leaves.
-func (t *turn) await(maxWait time.Duration) (PaceDecision, error) {
+func (t *turn) await(maxWait time.Duration) (Decision, error) {
 	end := time.NewTimer(maxWait)
 	defer end.Stop()
 	var err error
 	select {
 	case <-t.ready:
-		return PaceDecision{OK: true, Waited: time.Since(t.since)}, nil
+		return Decision{OK: true, Waited: time.Since(t.since)}, nil
 	case <-t.ctx.Done():
 		err = t.ctx.Err()
 	case <-end.C:
@@ -168,7 +168,7 @@ func (t *turn) await(maxWait time.Duration) (PaceDecision, error) {
 	}
 	waited := now.Sub(t.since)
 	if t.done {
-		return PaceDecision{OK: true, Waited: waited}, nil
+		return Decision{OK: true, Waited: waited}, nil
 	}
 	for _, l := range t.lanes[1:t.n] {
 		l.lock(now)

@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // A fleet is replicas that share the limits of requests per minute, each with a
@@ -16,8 +17,8 @@ import (
 type fleet struct {
 	t      *testing.T
 	store  *quota.Memory
-	limits quota.RateLimits
-	key    quota.PaceKey
+	limits pace.Table
+	key    pace.Key
 
 	mu     sync.Mutex
 	passed []time.Time
@@ -25,13 +26,13 @@ type fleet struct {
 
 func newFleet(t *testing.T, perMinute int) *fleet {
 	t.Helper()
-	limits, err := quota.ParseRateLimits(fmt.Sprintf("%s=%d", pacedModel, perMinute))
+	limits, err := pace.ParseTable(fmt.Sprintf("%s=%d", pacedModel, perMinute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &fleet{
 		t: t, store: quota.NewMemory(nil), limits: limits,
-		key: quota.PaceKey{Task: quota.TextGeneration, Model: pacedModel},
+		key: pace.Key{Task: quota.TextGeneration, Model: pacedModel},
 	}
 }
 
@@ -39,7 +40,7 @@ func newFleet(t *testing.T, perMinute int) *fleet {
 // the store.
 func (f *fleet) join() (leave, kill func()) {
 	f.t.Helper()
-	pace := quota.NewPace(f.limits)
+	pace := pace.New(f.limits)
 	store := &mortal{Store: f.store}
 	l, err := quota.New(f.t.Context(), quota.Options{Store: store, Pace: pace})
 	if err != nil {
@@ -210,9 +211,9 @@ func TestReplicasKeepTheirShareInAnEmptiedStore(t *testing.T) {
 		const perMinute = 3000
 		f := newFleet(t, perMinute)
 		shelf := &shelf{Store: quota.NewMemory(nil)}
-		var all []*quota.Pace
+		var all []*pace.Limiter
 		for range 4 {
-			p := quota.NewPace(f.limits)
+			p := pace.New(f.limits)
 			l, err := quota.New(t.Context(), quota.Options{Store: shelf, Pace: p})
 			if err != nil {
 				t.Fatal(err)

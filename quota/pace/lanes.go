@@ -1,11 +1,11 @@
-package quota
+package pace
 
 import (
 	"maps"
 	"time"
 )
 
-// laneSet is the lanes of a Pace at one time. It is never changed once made, so
+// laneSet is the lanes of a Limiter at one time. It is never changed once made, so
 // that finding one takes no lock.
 type laneSet struct {
 	byKey   map[laneKey]*lane
@@ -21,7 +21,7 @@ func newLaneSet(byKey map[laneKey]*lane) *laneSet {
 }
 
 // locked returns the lanes of a call, locked at the time now.
-func (p *Pace) locked(k *PaceKey, now time.Time) way {
+func (p *Limiter) locked(k *Key, now time.Time) way {
 	if int64(now.Sub(p.started)) >= p.sweepAt.Load() {
 		p.sweep(now)
 	}
@@ -34,7 +34,7 @@ func (p *Pace) locked(k *PaceKey, now time.Time) way {
 }
 
 // way returns the lanes of a call.
-func (p *Pace) way(k *PaceKey) way {
+func (p *Limiter) way(k *Key) way {
 	var w way
 	key := p.limits.of(k)
 	if key.perMinute > 0 {
@@ -66,7 +66,7 @@ func learned(shared laneKey, model string) laneKey {
 // lane returns the lane of key, which it makes if there is none. Where there are
 // too many, a model shares its task's, and clients of one limit share one. It
 // returns nil where there is no limit then.
-func (p *Pace) lane(key laneKey, k *PaceKey) *lane {
+func (p *Limiter) lane(key laneKey, k *Key) *lane {
 	if l := p.lanes.Load().byKey[key]; l != nil {
 		return l
 	}
@@ -96,7 +96,7 @@ func (p *Pace) lane(key laneKey, k *PaceKey) *lane {
 }
 
 // sweep drops idle lanes.
-func (p *Pace) sweep(now time.Time) {
+func (p *Limiter) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweepAt.Store(int64(now.Sub(p.started) + sweepEvery))

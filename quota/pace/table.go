@@ -1,6 +1,8 @@
-package quota
+package pace
 
 import (
+	"github.com/neuronward/neuronward/quota"
+
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +12,7 @@ import (
 )
 
 const (
-	// mostPerMinute bounds one limit of RateLimits.
+	// mostPerMinute bounds one limit of Table.
 	mostPerMinute = 1_000_000
 
 	// paidPerMinute is for each model that needs Workers Paid, without prepaid credits.
@@ -23,8 +25,8 @@ const (
 
 // Tasks that have a limit and no model in the price table.
 const (
-	objectDetection Task = "object-detection"
-	summarization   Task = "summarization"
+	objectDetection quota.Task = "object-detection"
+	summarization   quota.Task = "summarization"
 )
 
 // Cloudflare's table, in requests per minute: "Limits" in the documentation of
@@ -32,9 +34,9 @@ const (
 // of 2026-09-17. The models with a limit of their own that have come to their
 // end are kept: a caller who still names one loses nothing by it.
 var (
-	publishedTasks = map[Task]int{
-		SpeechRecognition: 720, ImageClassification: 3000, ImageToText: 720, objectDetection: 3000, summarization: 1500,
-		TextClassification: 2000, TextEmbeddings: 3000, TextGeneration: 300, TextToImage: 720, Translation: 720,
+	publishedTasks = map[quota.Task]int{
+		quota.SpeechRecognition: 720, quota.ImageClassification: 3000, quota.ImageToText: 720, objectDetection: 3000, summarization: 1500,
+		quota.TextClassification: 2000, quota.TextEmbeddings: 3000, quota.TextGeneration: 300, quota.TextToImage: 720, quota.Translation: 720,
 	}
 	publishedModels = map[string]int{
 		"@cf/baai/bge-large-en-v1.5":                 1500,
@@ -48,7 +50,7 @@ var (
 	}
 )
 
-// RateLimits are requests per minute by task and by model. The zero value is
+// Table are requests per minute by task and by model. The zero value is
 // Cloudflare's table.
 //
 // Cloudflare writes "rate limits are default per task type, with some per-model
@@ -58,25 +60,25 @@ var (
 // of those limits are above their task's. Each model that needs Workers Paid is
 // documented as 20 "per account and model"; prepaid credits, which make it 50,
 // cannot be seen from here.
-type RateLimits struct {
+type Table struct {
 	off    bool
-	tasks  map[Task]int   // over the published ones
-	models map[string]int // likewise
+	tasks  map[quota.Task]int // over the published ones
+	models map[string]int     // likewise
 }
 
-// ParseRateLimits reads a list such as
+// ParseTable reads a list such as
 // "text-generation=300,@cf/baai/bge-large-en-v1.5=1500", which changes rows of
 // Cloudflare's table and adds some, or "off". "" is the table. The error names
 // every item that is wrong, and what is allowed.
-func ParseRateLimits(text string) (RateLimits, error) {
+func ParseTable(text string) (Table, error) {
 	text = strings.TrimSpace(text)
 	switch text {
 	case "":
-		return RateLimits{}, nil
+		return Table{}, nil
 	case "off":
-		return RateLimits{off: true}, nil
+		return Table{off: true}, nil
 	}
-	r := RateLimits{tasks: map[Task]int{}, models: map[string]int{}}
+	r := Table{tasks: map[quota.Task]int{}, models: map[string]int{}}
 	var wrong []string
 	for item := range strings.SplitSeq(text, ",") {
 		if err := r.add(strings.TrimSpace(item)); err != nil {
@@ -84,7 +86,7 @@ func ParseRateLimits(text string) (RateLimits, error) {
 		}
 	}
 	if wrong != nil {
-		return RateLimits{}, errors.New(strings.Join(wrong, "; ") + "; write task=number or model=number with commas between them, " +
+		return Table{}, errors.New(strings.Join(wrong, "; ") + "; write task=number or model=number with commas between them, " +
 			"such as text-generation=300, with numbers of requests per minute from 1 to " + strconv.Itoa(mostPerMinute) +
 			", or off; tasks are " + taskNames())
 	}
@@ -92,11 +94,11 @@ func ParseRateLimits(text string) (RateLimits, error) {
 }
 
 // add reads one item.
-func (r *RateLimits) add(item string) error {
+func (r *Table) add(item string) error {
 	name, number, found := strings.Cut(item, "=")
 	name = strings.TrimSpace(name)
 	n, err := strconv.Atoi(strings.TrimSpace(number))
-	task := Task(name)
+	task := quota.Task(name)
 	switch {
 	case !found || name == "" || err != nil:
 		return fmt.Errorf("%s is no rate", quoted(item))
@@ -124,8 +126,8 @@ func quoted(s string) string {
 }
 
 // limitedTasks returns the tasks that may be given a limit, sorted.
-func limitedTasks() []Task {
-	tasks := slices.AppendSeq(Tasks(), maps.Keys(publishedTasks))
+func limitedTasks() []quota.Task {
+	tasks := slices.AppendSeq(quota.Tasks(), maps.Keys(publishedTasks))
 	slices.Sort(tasks)
 	return slices.Compact(tasks)
 }
@@ -139,11 +141,11 @@ func taskNames() string {
 }
 
 // full returns the whole table: the published one with r over it.
-func (r RateLimits) full() RateLimits {
+func (r Table) full() Table {
 	if r.off {
 		return r
 	}
-	f := RateLimits{tasks: maps.Clone(publishedTasks), models: maps.Clone(publishedModels)}
+	f := Table{tasks: maps.Clone(publishedTasks), models: maps.Clone(publishedModels)}
 	maps.Copy(f.tasks, r.tasks)
 	maps.Copy(f.models, r.models)
 	return f
@@ -151,7 +153,7 @@ func (r RateLimits) full() RateLimits {
 
 // of returns which limit, of a full table, a call spends; its perMinute is 0
 // where there is none.
-func (r *RateLimits) of(k *PaceKey) laneKey {
+func (r *Table) of(k *Key) laneKey {
 	if r.off {
 		return laneKey{}
 	}
@@ -168,6 +170,6 @@ func (r *RateLimits) of(k *PaceKey) laneKey {
 	return laneKey{laneOfModel, k.Model, paidPerMinute}
 }
 
-func (r *RateLimits) ofTask(t Task) laneKey {
+func (r *Table) ofTask(t quota.Task) laneKey {
 	return laneKey{laneOfTask, string(t), r.tasks[t]}
 }

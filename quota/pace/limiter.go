@@ -1,6 +1,8 @@
-package quota
+package pace
 
 import (
+	"github.com/neuronward/neuronward/quota"
+
 	"context"
 	"sync"
 	"sync/atomic"
@@ -23,17 +25,17 @@ const (
 	fillTime = 61 * time.Second
 )
 
-// Pace keeps calls within limits of requests per minute, by task, model and
+// Limiter keeps calls within limits of requests per minute, by task, model and
 // client: never more than the limit in any 60 seconds. A call may wait its turn.
 // Of those that one limit holds back, clients go in turns, and the calls of one
 // client in order of arrival; only those to different models may overtake each
 // other. It is safe for many goroutines and starts none that stays. Make one
-// with NewPace.
+// with New.
 //
 // Models share no lock, but those that share a limit: finding a limit takes
 // none.
-type Pace struct {
-	limits  RateLimits
+type Limiter struct {
+	limits  Table
 	started time.Time
 	sweepAt atomic.Int64 // time.Duration since started
 	lanes   atomic.Pointer[laneSet]
@@ -44,33 +46,33 @@ type Pace struct {
 	changed time.Time // when share changed last; zero: never
 }
 
-// NewPace returns a Pace of limits.
-func NewPace(limits RateLimits) *Pace {
-	p := &Pace{limits: limits.full(), started: time.Now(), share: 1, filled: 1}
+// New returns a Limiter of limits.
+func New(limits Table) *Limiter {
+	p := &Limiter{limits: limits.full(), started: time.Now(), share: 1, filled: 1}
 	p.sweepAt.Store(int64(sweepEvery))
 	p.lanes.Store(newLaneSet(nil))
 	return p
 }
 
-// A PaceKey is what a Pace must know of a call.
-type PaceKey struct {
-	Task        Task   // the model's; "": not known, taken as TextGeneration, which nearly every new model is
-	Model       string //
-	PaidOnly    bool   // Price.RequiresWorkersPaid of the model
-	Client      string // "" is one, too
-	ClientLimit int    // the client's own requests per minute; 0: none
+// A Key is what a Limiter must know of a call.
+type Key struct {
+	Task        quota.Task // the model's; "": not known, taken as TextGeneration, which nearly every new model is
+	Model       string     //
+	PaidOnly    bool       // Price.RequiresWorkersPaid of the model
+	Client      string     // "" is one, too
+	ClientLimit int        // the client's own requests per minute; 0: none
 }
 
-func (k *PaceKey) task() Task {
+func (k *Key) task() quota.Task {
 	if k.Task == "" {
-		return TextGeneration
+		return quota.TextGeneration
 	}
 	return k.Task
 }
 
-// A PaceDecision says whether a call may be made now. All but OK and Waited is
+// A Decision says whether a call may be made now. All but OK and Waited is
 // for refusals.
-type PaceDecision struct {
+type Decision struct {
 	OK         bool
 	Limit      string        // that refused: a task, a model, or "client"
 	Client     string        // where that is "client"
@@ -86,18 +88,18 @@ type PaceDecision struct {
 // is before it leaves, and later if calls of other clients have come in between.
 // A call that several limits apply to counts in all of them or in none. The
 // error is ctx's, if that ends first; then the call counts nowhere.
-func (p *Pace) Acquire(ctx context.Context, key PaceKey, maxWait time.Duration) (PaceDecision, error) {
+func (p *Limiter) Acquire(ctx context.Context, key Key, maxWait time.Duration) (Decision, error) {
 	if err := ctx.Err(); err != nil {
-		return PaceDecision{}, err
+		return Decision{}, err
 	}
 	now := time.Now()
 	w := p.locked(&key, now)
 	if w.n == 0 {
-		return PaceDecision{OK: true}, nil
+		return Decision{OK: true}, nil
 	}
 	if w.passes(key.Client) {
 		w.unlock(0, w.n)
-		return PaceDecision{OK: true}, nil
+		return Decision{OK: true}, nil
 	}
 	wait, by := w.dueBehind(key.Client)
 	if wait > maxWait {
@@ -117,7 +119,7 @@ func (p *Pace) Acquire(ctx context.Context, key PaceKey, maxWait time.Duration) 
 // then recovers step by step, and reports whether it did: a volley of refusals
 // is one signal. A model that shares its task's limit becomes slower by itself;
 // where the task has no published limit, 300 is presumed until it has recovered.
-func (p *Pace) Throttled(key PaceKey, now time.Time) bool {
+func (p *Limiter) Throttled(key Key, now time.Time) bool {
 	if p.limits.off {
 		return false
 	}
@@ -145,7 +147,7 @@ func (p *Pace) Throttled(key PaceKey, now time.Time) bool {
 // 1/n where n replicas share them. Less than 0.001 is taken as that, more than 1
 // as 1. Where the share of a limit is below one request per minute, one may
 // still pass at once.
-func (p *Pace) SetShare(share float64, now time.Time) {
+func (p *Limiter) SetShare(share float64, now time.Time) {
 	if !(share > leastShare) { // nor is NaN
 		share = leastShare
 	}
@@ -175,9 +177,9 @@ func (p *Pace) SetShare(share float64, now time.Time) {
 	}
 }
 
-// join says that others have spent of the limits up to now: what is not in use
+// Join says that others have spent of the limits up to now: what is not in use
 // yet begins without a burst.
-func (p *Pace) join(now time.Time) {
+func (p *Limiter) Join(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.filled, p.changed = 0, now

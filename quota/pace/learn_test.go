@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // paceOf returns the pace at which a model stands, as shown; 0 where it is not
 // shown.
-func paceOf(p *quota.Pace, model string) float64 {
+func paceOf(p *pace.Limiter, model string) float64 {
 	for _, s := range p.Snapshot(time.Now()) {
 		if s.Model == model {
 			return s.Pace
@@ -88,9 +89,9 @@ func TestPaceHalvedIsHalved(t *testing.T) {
 
 func TestPaceLearnsByModel(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		p := quota.NewPace(quota.RateLimits{})
-		slow := quota.PaceKey{Task: quota.TextGeneration, Model: "@cf/a/slow"}
-		other := quota.PaceKey{Task: quota.TextGeneration, Model: "@cf/a/other"}
+		p := pace.New(pace.Table{})
+		slow := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/slow"}
+		other := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/other"}
 		p.Throttled(slow, time.Now())
 		if n := drain(t, p, slow); n != 15 {
 			t.Errorf("%d of the slow one passed at once, not 15", n)
@@ -102,7 +103,7 @@ func TestPaceLearnsByModel(t *testing.T) {
 			t.Errorf("%d of the other passed at once, not what is left of the task's 30", n)
 		}
 		shown := p.Snapshot(time.Now())
-		want := []quota.PaceStanding{
+		want := []pace.Status{
 			{Task: quota.TextGeneration, PerMinute: 300, Pace: 300},
 			{Task: quota.TextGeneration, Model: "@cf/a/slow", PerMinute: 300, Pace: 150, Learned: true},
 		}
@@ -118,8 +119,8 @@ func TestPaceLearnsByModel(t *testing.T) {
 
 func TestPaceLearnsOfAModelWithoutLimit(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		p := quota.NewPace(quota.RateLimits{})
-		key := quota.PaceKey{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}
+		p := pace.New(pace.Table{})
+		key := pace.Key{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}
 		if !p.Throttled(key, time.Now()) {
 			t.Error("not halved")
 		}
@@ -136,12 +137,12 @@ func TestPaceLearnsOfAModelWithoutLimit(t *testing.T) {
 }
 
 func TestPaceThatIsOffLearnsNothing(t *testing.T) {
-	off, err := quota.ParseRateLimits("off")
+	off, err := pace.ParseTable("off")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := quota.NewPace(off)
-	key := quota.PaceKey{Task: quota.TextGeneration, Model: pacedModel}
+	p := pace.New(off)
+	key := pace.Key{Task: quota.TextGeneration, Model: pacedModel}
 	if p.Throttled(key, time.Now()) {
 		t.Error("halved")
 	}
@@ -233,10 +234,10 @@ func TestPaceKeepsWhatIsWaitedFor(t *testing.T) {
 func TestPaceIsBounded(t *testing.T) {
 	const names, most = 6000, 4096
 	virtually(t, func(t *testing.T) {
-		p := quota.NewPace(quota.RateLimits{})
+		p := pace.New(pace.Table{})
 		passed, client := 0, 0
 		for i := range names {
-			key := quota.PaceKey{Task: quota.TextGeneration, Model: fmt.Sprintf("@cf/paid/m%d", i), PaidOnly: true}
+			key := pace.Key{Task: quota.TextGeneration, Model: fmt.Sprintf("@cf/paid/m%d", i), PaidOnly: true}
 			for range 5 {
 				if d, _ := p.Acquire(context.Background(), key, 0); d.OK {
 					passed++
@@ -250,7 +251,7 @@ func TestPaceIsBounded(t *testing.T) {
 			t.Errorf("%d limits are kept, not %d", n, most+1)
 		}
 		for i := range 100 {
-			key := quota.PaceKey{Task: quota.TextToSpeech, Client: fmt.Sprint("c", i), ClientLimit: 60}
+			key := pace.Key{Task: quota.TextToSpeech, Client: fmt.Sprint("c", i), ClientLimit: 60}
 			if d, _ := p.Acquire(context.Background(), key, 0); d.OK {
 				client++
 			}
@@ -258,7 +259,7 @@ func TestPaceIsBounded(t *testing.T) {
 		if client != 6 {
 			t.Errorf("%d calls of clients passed, not the 6 that they share", client)
 		}
-		if late := (quota.PaceKey{Task: quota.TextToSpeech, Model: "@cf/late/one"}); p.Throttled(late, time.Now()) {
+		if late := (pace.Key{Task: quota.TextToSpeech, Model: "@cf/late/one"}); p.Throttled(late, time.Now()) {
 			t.Error("learned of one more model")
 		}
 		time.Sleep(6 * time.Minute)

@@ -1,7 +1,8 @@
-package quota_test
+package pace_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,15 +11,19 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
+
+// A soak runs property tests more often: go test ./quota/pace -seeds 1000
+var seeds = flag.Uint64("seeds", 20, "runs of each property test")
 
 // A pacedCall is what became of one call of a random world.
 type pacedCall struct {
 	i    int
-	key  quota.PaceKey
+	key  pace.Key
 	wait time.Duration // that it accepts
 	left time.Duration // after which its caller leaves; 0: never
-	d    quota.PaceDecision
+	d    pace.Decision
 	err  error
 	came time.Duration
 	at   time.Duration // when it was decided
@@ -27,9 +32,9 @@ type pacedCall struct {
 // pacedWorld is random callers of a Pace.
 type pacedWorld struct {
 	rng     *rand.Rand
-	p       *quota.Pace
+	p       *pace.Limiter
 	limits  map[string]int // by model
-	models  []quota.PaceKey
+	models  []pace.Key
 	clients bool
 	started time.Time
 
@@ -45,13 +50,13 @@ func newPacedWorld(t *testing.T, seed uint64, models int, clients bool) *pacedWo
 		name := fmt.Sprintf("@cf/random/m%d", i)
 		w.limits[name] = []int{1, 2, 3, 5, 7, 10, 19, 20, 33, 60, 150, 300}[w.rng.IntN(12)]
 		text += fmt.Sprintf(",%s=%d", name, w.limits[name])
-		w.models = append(w.models, quota.PaceKey{Task: quota.TextGeneration, Model: name})
+		w.models = append(w.models, pace.Key{Task: quota.TextGeneration, Model: name})
 	}
-	limits, err := quota.ParseRateLimits(text[1:])
+	limits, err := pace.ParseTable(text[1:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.p = quota.NewPace(limits)
+	w.p = pace.New(limits)
 	return w
 }
 
@@ -202,7 +207,7 @@ func TestPaceFromManyGoroutines(t *testing.T) {
 				case 1:
 					p.Snapshot(time.Now())
 				case 2:
-					p.Throttled(quota.PaceKey{Task: quota.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}, time.Now())
+					p.Throttled(pace.Key{Task: quota.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}, time.Now())
 				case 3:
 					p.Remaining(k, time.Now())
 				}

@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"context"
@@ -11,22 +11,23 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 const pacedModel = "@cf/paced/model"
 
 // paced returns a Pace that gives pacedModel perMinute, and its key.
-func paced(t *testing.T, perMinute int) (*quota.Pace, quota.PaceKey) {
+func paced(t *testing.T, perMinute int) (*pace.Limiter, pace.Key) {
 	t.Helper()
-	limits, err := quota.ParseRateLimits(fmt.Sprintf("%s=%d", pacedModel, perMinute))
+	limits, err := pace.ParseTable(fmt.Sprintf("%s=%d", pacedModel, perMinute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return quota.NewPace(limits), quota.PaceKey{Task: quota.TextGeneration, Model: pacedModel}
+	return pace.New(limits), pace.Key{Task: quota.TextGeneration, Model: pacedModel}
 }
 
 // drain takes what passes at once and returns how many calls that were.
-func drain(t *testing.T, p *quota.Pace, key quota.PaceKey) (passed int) {
+func drain(t *testing.T, p *pace.Limiter, key pace.Key) (passed int) {
 	t.Helper()
 	for {
 		d, err := p.Acquire(t.Context(), key, 0)
@@ -42,14 +43,14 @@ func drain(t *testing.T, p *quota.Pace, key quota.PaceKey) (passed int) {
 
 // queued is a call that may wait.
 type queued struct {
-	d    quota.PaceDecision
+	d    pace.Decision
 	err  error
 	at   time.Duration // since the start, when it was decided; 0: not yet
 	done bool
 }
 
 // queueUp asks in a goroutine of its own and returns once it is decided or waits.
-func queueUp(ctx context.Context, p *quota.Pace, key quota.PaceKey, maxWait time.Duration, started time.Time) *queued {
+func queueUp(ctx context.Context, p *pace.Limiter, key pace.Key, maxWait time.Duration, started time.Time) *queued {
 	q := &queued{}
 	go func() {
 		q.d, q.err = p.Acquire(ctx, key, maxWait)
@@ -230,7 +231,7 @@ func TestPaceRefusalSaysWhen(t *testing.T) {
 		p, key := paced(t, 20) // a burst of 4, then one in 3.75 s
 		drain(t, p, key)
 		d, err := p.Acquire(t.Context(), key, 3*time.Second)
-		want := quota.PaceDecision{Limit: pacedModel, PerMinute: 20, Pace: 20, Window: time.Minute, RetryAfter: 3751 * time.Millisecond}
+		want := pace.Decision{Limit: pacedModel, PerMinute: 20, Pace: 20, Window: time.Minute, RetryAfter: 3751 * time.Millisecond}
 		if err != nil || d != want {
 			t.Errorf("%+v, %v, not %+v", d, err, want)
 		}
@@ -252,7 +253,7 @@ func TestPaceRemaining(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, ok := p.Remaining(key, time.Now())
-		want := quota.PaceRemainder{Limit: pacedModel, PerMinute: 60, Window: time.Minute, Requests: 5, Full: time.Second*10/9 + 1}
+		want := pace.Remainder{Limit: pacedModel, PerMinute: 60, Window: time.Minute, Requests: 5, Full: time.Second*10/9 + 1}
 		if !ok || r != want {
 			t.Errorf("%+v, %v, not %+v", r, ok, want)
 		}
@@ -260,7 +261,7 @@ func TestPaceRemaining(t *testing.T) {
 		if r, _ := p.Remaining(key, time.Now()); r.Requests != 6 || r.Full != 0 {
 			t.Errorf("%+v, not full", r)
 		}
-		if r, ok := p.Remaining(quota.PaceKey{Task: quota.TextToSpeech}, time.Now()); ok {
+		if r, ok := p.Remaining(pace.Key{Task: quota.TextToSpeech}, time.Now()); ok {
 			t.Errorf("%+v where there is no limit", r)
 		}
 	})

@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 func TestPaceOfSeveralLimitsTakesAllOrNone(t *testing.T) {
@@ -18,7 +19,7 @@ func TestPaceOfSeveralLimitsTakesAllOrNone(t *testing.T) {
 			t.Fatalf("%d of a passed at once, not 1", n)
 		}
 		d, _ := p.Acquire(t.Context(), a, 0)
-		if want := (quota.PaceDecision{Limit: "client", Client: "a", PerMinute: 5, Pace: 5, Window: time.Minute, RetryAfter: 15001 * time.Millisecond}); d != want {
+		if want := (pace.Decision{Limit: "client", Client: "a", PerMinute: 5, Pace: 5, Window: time.Minute, RetryAfter: 15001 * time.Millisecond}); d != want {
 			t.Errorf("%+v, not %+v", d, want)
 		}
 		if n := drain(t, p, b); n != 5 {
@@ -27,7 +28,7 @@ func TestPaceOfSeveralLimitsTakesAllOrNone(t *testing.T) {
 		if d, _ := p.Acquire(t.Context(), b, 0); d.Limit != pacedModel || d.Client != "" {
 			t.Errorf("%+v, not refused by the model's limit", d)
 		}
-		if r, _ := p.Remaining(quota.PaceKey{Task: quota.TextToSpeech, Client: "b", ClientLimit: 600}, time.Now()); r.Requests != 60-5 {
+		if r, _ := p.Remaining(pace.Key{Task: quota.TextToSpeech, Client: "b", ClientLimit: 600}, time.Now()); r.Requests != 60-5 {
 			t.Errorf("b has %d left, not 55: a refusal of the model's counts with the client", r.Requests)
 		}
 	})
@@ -63,7 +64,7 @@ func TestPaceNobodySlipsIn(t *testing.T) {
 		p, key := paced(t, 60)
 		a := key
 		a.Client, a.ClientLimit = "a", 5
-		elsewhere := quota.PaceKey{Task: quota.TextToSpeech, Client: "a", ClientLimit: 5}
+		elsewhere := pace.Key{Task: quota.TextToSpeech, Client: "a", ClientLimit: 5}
 		started := time.Now()
 		drain(t, p, a)
 		waits := queueUp(t.Context(), p, a, 20*time.Second, started)
@@ -113,7 +114,7 @@ func TestPaceOfACallThatWaitsTwice(t *testing.T) {
 		p, key := paced(t, 20) // a burst of 4, then one in 3.75 s
 		a := key
 		a.Client, a.ClientLimit = "a", 60 // 0.9 a second
-		elsewhere := quota.PaceKey{Task: quota.TextToSpeech, Client: "a", ClientLimit: 60}
+		elsewhere := pace.Key{Task: quota.TextToSpeech, Client: "a", ClientLimit: 60}
 		started := time.Now()
 		drain(t, p, elsewhere)
 		waits := queueUp(t.Context(), p, a, 20*time.Second, started) // for the client, until 1.11 s
@@ -140,7 +141,7 @@ func TestPaceOfAClientAcrossModels(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 600)
 		key.Client, key.ClientLimit = "a", 60 // 6 at once, then 0.9 a second
-		elsewhere := quota.PaceKey{Task: quota.TextEmbeddings, Client: "a", ClientLimit: 60}
+		elsewhere := pace.Key{Task: quota.TextEmbeddings, Client: "a", ClientLimit: 60}
 		started := time.Now()
 		drain(t, p, key)
 		waits := queueUp(t.Context(), p, key, 5*time.Second, started)

@@ -1,4 +1,4 @@
-package quota_test
+package pace_test
 
 import (
 	"context"
@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // lavish is a Pace with the largest limit for each of many models, of which
 // enough calls pass at once for a benchmark to see no refusal, and their keys.
 type lavish struct {
-	limits quota.RateLimits
-	keys   []quota.PaceKey
-	pace   *quota.Pace
+	limits pace.Table
+	keys   []pace.Key
+	pace   *pace.Limiter
 	calls  int
 }
 
@@ -29,23 +30,23 @@ func newLavish(tb testing.TB, client string, clientLimit int) *lavish {
 	for i := range 64 {
 		model := fmt.Sprintf("@cf/bench/m%d", i)
 		text += "," + model + "=1000000"
-		k := quota.PaceKey{Task: quota.TextGeneration, Model: model, ClientLimit: clientLimit}
+		k := pace.Key{Task: quota.TextGeneration, Model: model, ClientLimit: clientLimit}
 		if clientLimit > 0 {
 			k.Client = fmt.Sprint(client, i)
 		}
 		v.keys = append(v.keys, k)
 	}
 	var err error
-	if v.limits, err = quota.ParseRateLimits(text[1:]); err != nil {
+	if v.limits, err = pace.ParseTable(text[1:]); err != nil {
 		tb.Fatal(err)
 	}
-	v.pace = quota.NewPace(v.limits)
+	v.pace = pace.New(v.limits)
 	return v
 }
 
 func (v *lavish) acquire() bool {
 	if v.calls++; v.calls%enough == 0 {
-		v.pace = quota.NewPace(v.limits)
+		v.pace = pace.New(v.limits)
 	}
 	d, _ := v.pace.Acquire(context.Background(), v.keys[v.calls%len(v.keys)], 0)
 	return d.OK
