@@ -12,13 +12,13 @@ import (
 // access refuses what web pages send. A listener that holds a token is a target
 // for every page that a developer opens beside it: a page may post to
 // 127.0.0.1, and a hostile name may be made to resolve there.
-func (p *Proxy) access(x *exchange, r *http.Request) error {
+func (p *Proxy) access(c *call, r *http.Request) error {
 	if p.loopback && p.clients == nil && !p.hosts.Allowed(r.Host) {
 		return forbidden("The Host header names " + quoted(r.Host) + ", which this proxy does not answer to while it listens on loopback. " +
 			"Call it by IP address or as localhost, or add the name to NEURONWARD_HOSTS.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
-	reference := x.route != nil && x.route.name == "errors" && r.Method != http.MethodPost
+	reference := c.route != nil && c.route.name == "errors" && r.Method != http.MethodPost
 	if !reference && p.crossSite(r) {
 		return forbidden("A web page of another site sent this request. Call this proxy from a server, not from a browser.")
 	}

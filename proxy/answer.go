@@ -16,73 +16,73 @@ import (
 // inspectAnswer is where an upstream failure becomes ours, before the status is
 // sent. A successful answer passes on untouched; only its first bytes are looked
 // at, since Workers AI also fails with HTTP 200.
-func (p *Proxy) inspectAnswer(x *exchange, res *http.Response) error {
+func (p *Proxy) inspectAnswer(c *call, res *http.Response) error {
 	h := res.Header
 	withoutHops(h)
-	x.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
-	p.heard(x, h)
+	c.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
+	p.heard(c, h)
 	for name := range h {
 		if strings.HasPrefix(name, "Access-Control-") { // no page is let in
 			delete(h, name)
 		}
 	}
-	x.neurons = h.Get("Cf-Ai-Neurons")
+	c.neurons = h.Get("Cf-Ai-Neurons")
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		body := p.readFailure(x, res.Body)
-		if x.claim.meter != nil {
-			x.claim.meter.Write(body)
+		body := p.readFailure(c, res.Body)
+		if c.charge.meter != nil {
+			c.charge.meter.Write(body)
 		}
-		return p.upstreamFailure(x, res, body)
+		return p.upstreamFailure(c, res, body)
 	}
-	x.answered = true
-	if err := p.look(x, res); err != nil {
+	c.answered = true
+	if err := p.look(c, res); err != nil {
 		return err
 	}
 	delete(h, "X-Neuronward-Neurons")
-	if x.claim.reservation != nil {
-		if !x.claim.cached { // the cache says nothing of the account
-			x.claim.reservation.Accepted()
+	if c.charge.reservation != nil {
+		if !c.charge.cached { // the cache says nothing of the account
+			c.charge.reservation.Accepted()
 		}
 	}
-	x.healed = true
-	p.limitHeaders(x, h)
-	id := []string{x.requestID}
+	c.healed = true
+	p.limitHeaders(c, h)
+	id := []string{c.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
-	x.attemptsHeader(h)
-	if x.neurons != "" {
-		h["X-Neuronward-Neurons"] = []string{x.neurons}
+	c.attemptsHeader(h)
+	if c.neurons != "" {
+		h["X-Neuronward-Neurons"] = []string{c.neurons}
 	}
 	return nil
 }
 
 // look decides by the first bytes of a 2xx answer whether it is a success, and
 // puts a body in place that gives these bytes back.
-func (p *Proxy) look(x *exchange, res *http.Response) error {
+func (p *Proxy) look(c *call, res *http.Response) error {
 	kind := mediaType(res.Header.Get("Content-Type"))
-	body := &passing{x: x, src: res.Body}
+	body := &passing{call: c, src: res.Body}
 	switch {
 	case kind == "text/event-stream" && !encoded(res.Header):
-		return p.lookAtStream(x, res)
+		return p.lookAtStream(c, res)
 	case opaque(kind) || kind == "text/event-stream" || res.StatusCode == http.StatusNoContent:
-		x.watch.pass(true)
+		c.watch.pass(true)
 		res.Body = body
 		return nil
 	}
 	buf := p.buffers.Get()
-	n, err := p.lookAhead(x, res, kind, buf)
+	n, err := p.lookAhead(c, res, kind, buf)
 	if err != nil && err != io.EOF {
 		p.buffers.Put(buf)
-		return x.broken(err)
+		return c.broken(err)
 	}
 	if normalize.IsFailure(decoded(res.Header, buf[:n])) {
-		f := p.upstreamFailure(x, res, buf[:n])
+		f := p.upstreamFailure(c, res, buf[:n])
 		p.buffers.Put(buf)
 		return f
 	}
-	x.watch.pass(err == nil)
+	c.watch.pass(err == nil)
 	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
-	if x.claim.meter != nil && firstByte(buf[:n]) == '{' {
-		body.meter = x.claim.meter
+	if c.charge.meter != nil && firstByte(buf[:n]) == '{' {
+		body.meter = c.charge.meter
 		body.meter.Write(buf[:n])
 	}
 	if err == io.EOF {
@@ -95,7 +95,7 @@ func (p *Proxy) look(x *exchange, res *http.Response) error {
 // lookAhead reads as much of an answer as tells whether it is a failure: JSON and
 // pages as far as the buffer goes, since a failure is short; a text until it has
 // shown how it begins.
-func (p *Proxy) lookAhead(x *exchange, res *http.Response, kind string, buf []byte) (n int, err error) {
+func (p *Proxy) lookAhead(c *call, res *http.Response, kind string, buf []byte) (n int, err error) {
 	const beginning = 32 // bytes; longer than any word that upstream's texts begin with
 	for err == nil && n < len(buf) {
 		first := firstByte(buf[:n])
@@ -105,17 +105,17 @@ func (p *Proxy) lookAhead(x *exchange, res *http.Response, kind string, buf []by
 			break
 		}
 		var m int
-		m, err = fill(x, res.Body, buf[n:])
+		m, err = fill(c, res.Body, buf[n:])
 		n += m
 	}
 	return n, err
 }
 
 // fill reads once, on the time of whoever sends: upstream, or the caller.
-func fill(x *exchange, src io.Reader, buf []byte) (int, error) {
-	x.lap()
+func fill(c *call, src io.Reader, buf []byte) (int, error) {
+	c.lap()
 	n, err := src.Read(buf)
-	x.resume()
+	c.resume()
 	return n, err
 }
 
@@ -127,14 +127,14 @@ var errSlowFailure = errors.New("the body of a failure took too long")
 
 // readFailure reads the body of a failure as far as it can matter. One that
 // breaks off is judged by what came.
-func (p *Proxy) readFailure(x *exchange, src io.Reader) []byte {
-	x.lap()
-	slow := time.AfterFunc(failureLimit, func() { x.cancel(errSlowFailure) })
+func (p *Proxy) readFailure(c *call, src io.Reader) []byte {
+	c.lap()
+	slow := time.AfterFunc(failureLimit, func() { c.cancel(errSlowFailure) })
 	body, err := io.ReadAll(io.LimitReader(src, normalize.MaxErrorBody))
 	slow.Stop()
-	x.resume()
+	c.resume()
 	if err != nil {
-		p.log.Debug("upstream's failure broke off", "request_id", x.requestID, "err", err)
+		p.log.Debug("upstream's failure broke off", "request_id", c.requestID, "err", err)
 	}
 	return body
 }
@@ -174,7 +174,7 @@ func decoded(h http.Header, b []byte) []byte {
 // passing is the body of an answer on its way: what was looked at, then the rest
 // as upstream sends it. It notes what ends it.
 type passing struct {
-	x       *exchange
+	call    *call
 	src     io.ReadCloser
 	buffers *buffers
 	buf     []byte       // the pooled buffer behind ahead
@@ -193,12 +193,12 @@ func (b *passing) Read(p []byte) (int, error) {
 	if b.end != nil {
 		return 0, b.end
 	}
-	n, err := b.x.watch.read(b.src, p)
+	n, err := b.call.watch.read(b.src, p)
 	if b.meter != nil {
 		b.meter.Write(p[:n])
 	}
 	if err != nil && err != io.EOF {
-		b.x.fail(b.x.broken(err))
+		b.call.fail(b.call.broken(err))
 	}
 	return n, err
 }

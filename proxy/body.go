@@ -117,10 +117,10 @@ func (u *upload) Read(p []byte) (int, error) {
 
 func (u *upload) Close() error { return u.closer.Close() }
 
-// read takes the request's body as far as it must be known. Exactly one of x.body
-// and x.upload is set for a route that has a body.
-func (p *Proxy) read(x *exchange, r *http.Request) error {
-	if x.route.body == bodyNone && r.ContentLength == 0 {
+// read takes the request's body as far as it must be known. Exactly one of c.body
+// and c.upload is set for a route that has a body.
+func (p *Proxy) read(c *call, r *http.Request) error {
+	if c.route.body == bodyNone && r.ContentLength == 0 {
 		return nil
 	}
 	if r.ContentLength > p.bodies.max {
@@ -131,31 +131,31 @@ func (p *Proxy) read(x *exchange, r *http.Request) error {
 	}
 	r.Body = &patient{
 		ReadCloser: r.Body, patience: p.bodies.slow, http2: r.ProtoMajor == 2,
-		deadline: http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline,
+		deadline: http.NewResponseController(c.writer.ResponseWriter).SetReadDeadline,
 	}
-	if x.route.body == bodyNone {
-		return skip(x, r.Body)
+	if c.route.body == bodyNone {
+		return skip(c, r.Body)
 	}
-	if err := p.hold(x, r); err != nil {
+	if err := p.hold(c, r); err != nil {
 		return err
 	}
-	if x.body == nil {
+	if c.body == nil {
 		return nil
 	}
-	return p.understand(x, r)
+	return p.understand(c, r)
 }
 
 // hold reads the body whole if it is JSON, by its first byte and not by its
 // Content-Type (curl sends JSON as a form), or if it says at its end what it may
 // cost, and leaves it to stream otherwise.
-func (p *Proxy) hold(x *exchange, r *http.Request) error {
+func (p *Proxy) hold(c *call, r *http.Request) error {
 	b := &p.bodies
 	size := r.ContentLength
 	if size < 0 || size > smallBody {
 		size = smallBody
 	}
 	h := &held{}
-	if err := b.take(x, h, min(smallBody, b.max)); err != nil {
+	if err := b.take(c, h, min(smallBody, b.max)); err != nil {
 		return err
 	}
 	h.pooled = b.pool.Get().(*[]byte)
@@ -163,29 +163,29 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 	for int64(n) < size && err == nil && (!opensJSON(data[:n]) || binary(r.Header.Get("Content-Type"))) {
 		// Of a recording or a form as much is read as says how long it is, in however many pieces it comes.
 		var m int
-		m, err = fill(x, r.Body, data[n:])
+		m, err = fill(c, r.Body, data[n:])
 		n += m
 	}
-	if !opensJSON(data[:n]) && x.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(x, r.Header, data[:n]) {
+	if !opensJSON(data[:n]) && c.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(c, r.Header, data[:n]) {
 		if err != nil && err != io.EOF {
 			b.release(h)
 			return unreadable(err)
 		}
 		// The few bytes read so far are copied: the pool gets its buffer back now.
 		prefix := bytes.Clone(data[:n])
-		x.upload = &upload{Reader: io.MultiReader(bytes.NewReader(prefix), r.Body), prefix: prefix, closer: r.Body, left: b.max}
+		c.upload = &upload{Reader: io.MultiReader(bytes.NewReader(prefix), r.Body), prefix: prefix, closer: r.Body, left: b.max}
 		b.release(h)
 		return nil
 	}
 	for err == nil && int64(n) <= b.max {
 		if n == len(data) {
-			if data, err = b.grow(x, h, data, r.ContentLength); err != nil {
+			if data, err = b.grow(c, h, data, r.ContentLength); err != nil {
 				b.release(h)
 				return err
 			}
 		}
 		var m int
-		m, err = fill(x, r.Body, data[n:])
+		m, err = fill(c, r.Body, data[n:])
 		n += m
 	}
 	if int64(n) > b.max {
@@ -197,18 +197,18 @@ func (p *Proxy) hold(x *exchange, r *http.Request) error {
 		return unreadable(err)
 	}
 	h.data = data[:n]
-	x.body = h
+	c.body = h
 	return nil
 }
 
 // grow moves a body that does not fit into a buffer of twice the size. What a
 // caller declares is not believed before it is sent: memory is taken as it comes.
-func (b *bodies) grow(x *exchange, h *held, data []byte, declared int64) ([]byte, error) {
+func (b *bodies) grow(c *call, h *held, data []byte, declared int64) ([]byte, error) {
 	size := min(2*int64(len(data)), b.max+1)
 	if declared >= int64(len(data)) {
 		size = min(size, declared+1) // the read that finds the end needs a place to read into
 	}
-	if err := b.take(x, h, min(size, b.max)-h.room); err != nil {
+	if err := b.take(c, h, min(size, b.max)-h.room); err != nil {
 		return nil, err
 	}
 	larger := make([]byte, size)
@@ -221,22 +221,22 @@ func (b *bodies) grow(x *exchange, h *held, data []byte, declared int64) ([]byte
 }
 
 // take takes n more bytes of room for a body, and waits for them.
-func (b *bodies) take(x *exchange, h *held, n int64) error {
-	if m := b.room.take(x.client, x.shares(), n, h.room); m != nil {
+func (b *bodies) take(c *call, h *held, n int64) error {
+	if m := b.room.take(c.client, c.shares(), n, h.room); m != nil {
 		h.member = m
 		h.room += n
 		return nil
 	}
-	x.lap()
-	became := b.room.stand(x.ctx, x.client, x.shares(), n, h.room)
-	x.resume()
+	c.lap()
+	became := b.room.stand(c.ctx, c.client, c.shares(), n, h.room)
+	c.resume()
 	switch became.admission {
 	case served:
 		h.member = became.member
 		h.room += n
 		return nil
 	case gone:
-		return context.Cause(x.ctx)
+		return context.Cause(c.ctx)
 	}
 	b.metrics.Preempted("overload", metrics.ModeEnforce)
 	what := "The request bodies held at once have reached this proxy's limit of"
@@ -264,28 +264,28 @@ func opensJSON(b []byte) bool {
 }
 
 // understand inspects a held body and completes what the path said of the call.
-func (p *Proxy) understand(x *exchange, r *http.Request) error {
-	found, err := inspect(x.body.data, x.route.name == "run")
+func (p *Proxy) understand(c *call, r *http.Request) error {
+	found, err := inspect(c.body.data, c.route.name == "run")
 	if err != nil {
 		if wrong, ok := errors.AsType[*errInput](err); ok {
 			return refuse(normalize.BadInput, wrong.text, wrong.field)
 		}
-		if x.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
+		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
 			return nil // a recording may begin with any byte
 		}
 		return refuse(normalize.IncompleteRequest, "Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
 	}
-	x.stream = found.Stream
+	c.stream = found.Stream
 	if found.inputEnd > 0 {
-		x.body.input = x.body.data[found.input:found.inputEnd]
+		c.body.input = c.body.data[found.input:found.inputEnd]
 	}
-	if x.route.model != modelInBody {
+	if c.route.model != modelInBody {
 		return nil
 	}
 	if found.Model == "" {
 		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: the field "model" is missing.`, "model")
 	}
-	x.model = found.Model
+	c.model = found.Model
 	return nil
 }
 

@@ -212,11 +212,11 @@ func (p *Proxy) BreakerLabels() []string {
 
 // capacity answers a call in Workers AI's place while its model is out of
 // capacity. goes says that the call is sent next if it may be.
-func (p *Proxy) capacity(x *exchange, goes bool) error {
-	if x.model == "" || p.provoked(x) {
+func (p *Proxy) capacity(c *call, goes bool) error {
+	if c.model == "" || p.provoked(c) {
 		return nil
 	}
-	wait, ok := p.breakers.admit(x.model, time.Now(), goes)
+	wait, ok := p.breakers.admit(c.model, time.Now(), goes)
 	if ok {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (p *Proxy) capacity(x *exchange, goes bool) error {
 		return nil
 	}
 	p.metrics.Preempted("capacity", metrics.ModeEnforce)
-	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. One call is let through every few seconds to see.", clip(x.model, 100)), "")
+	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. One call is let through every few seconds to see.", clip(c.model, 100)), "")
 	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true
 	f.RetryAfter = max(wait, time.Second)
 	return f
@@ -235,21 +235,21 @@ func (p *Proxy) capacity(x *exchange, goes bool) error {
 
 // noteCapacity takes what one attempt says of its model's capacity: status is
 // upstream's, 0 where no answer came, and f is nil for a success.
-func (p *Proxy) noteCapacity(x *exchange, f *normalize.Failure, status int) {
+func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
 	switch {
-	case p.retries == 0 || x.model == "" || status == 0 || p.provoked(x):
-	case f == nil && !x.claim.cached: // another failure says nothing of room
-		if p.breakers.fine(x.model, x.tried, time.Now()) {
-			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(x))
-			p.tellCapacity(x.model, true)
+	case p.retries == 0 || c.model == "" || status == 0 || p.provoked(c):
+	case f == nil && !c.charge.cached: // another failure says nothing of room
+		if p.breakers.fine(c.model, c.tried, time.Now()) {
+			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(c))
+			p.tellCapacity(c.model, true)
 		}
-	case f != nil && f.Code == normalize.OutOfCapacity && x.attempts == 1 && !x.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
-		open, opened := p.breakers.busy(x.model, time.Now())
+	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy(): // who waits for nothing hears 3040 more often than others do
+		open, opened := p.breakers.busy(c.model, time.Now())
 		if opened {
-			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(x))
+			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has", "model", p.modelText(c))
 		}
 		if open { // again with each trial: what others did not hear, they hear then
-			p.tellCapacity(x.model, false)
+			p.tellCapacity(c.model, false)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 				withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 			next := g.config.Transport
 			g.proxy.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-				sent.Store(exchangeOf(r.Context()).client, g.ledger.Snapshot().Account.Used)
+				sent.Store(callOf(r.Context()).client, g.ledger.Snapshot().Account.Used)
 				return next.RoundTrip(r)
 			})
 			var wg sync.WaitGroup

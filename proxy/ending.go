@@ -30,20 +30,20 @@ func (e *endings) once(model, date string) bool {
 
 // warnOfEnd tells once, when a model is called, that it ends within two weeks or
 // should have ended.
-func (p *Proxy) warnOfEnd(x *exchange) {
-	price, known := p.guard.prices.Billed(x.model)
+func (p *Proxy) warnOfEnd(c *call) {
+	price, known := p.guard.prices.Billed(c.model)
 	if !known || price.DeprecatedOn == "" {
 		return
 	}
 	now := time.Now()
-	if !price.Deprecated(now.Add(warnBefore)) || !p.endings.once(x.model, price.DeprecatedOn) {
+	if !price.Deprecated(now.Add(warnBefore)) || !p.endings.once(c.model, price.DeprecatedOn) {
 		return
 	}
 	if price.Deprecated(now) {
 		p.log.Warn("a model is called whose end was planned for a day that has come; Workers AI may refuse it (5028): use another",
-			"model", x.model, "client", x.client, "ends", price.DeprecatedOn)
+			"model", c.model, "client", c.client, "ends", price.DeprecatedOn)
 		return
 	}
 	p.log.Warn("a model is called that ends soon; from then on Workers AI refuses it (5028): use another",
-		"model", x.model, "client", x.client, "ends", price.DeprecatedOn)
+		"model", c.model, "client", c.client, "ends", price.DeprecatedOn)
 }

@@ -27,36 +27,36 @@ func unable(code normalize.Code, message string, err error) *normalize.Failure {
 }
 
 // fail answers a failed call. It is the one place that writes an error answer.
-func (p *Proxy) fail(x *exchange, err error) {
+func (p *Proxy) fail(c *call, err error) {
 	var f *normalize.Failure
 	if !errors.As(err, &f) {
-		f = x.broken(err)
+		f = c.broken(err)
 	}
-	f = x.fail(f)
-	f.Redact(p.secrets(x.inbound)...)
-	if x.writer.status != 0 {
+	f = c.fail(f)
+	f.Redact(p.secrets(c.inbound)...)
+	if c.writer.status != 0 {
 		// The headers are out; the only honest end left is a cut.
 		panic(http.ErrAbortHandler)
 	}
-	h := x.writer.Header()
+	h := c.writer.Header()
 	f.SetHeader(h, p.retryAfterMax)
-	p.limitHeaders(x, h)
-	x.attemptsHeader(h)
-	if x.upstream.ray != "" {
-		h.Set("Cf-Ray", p.redacted(x.upstream.ray, x))
+	p.limitHeaders(c, h)
+	c.attemptsHeader(h)
+	if c.upstream.ray != "" {
+		h.Set("Cf-Ray", p.redacted(c.upstream.ray, c))
 	}
 	if f.Code == normalize.ClientUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
 	}
-	if f.Code == normalize.MethodNotAllowed && x.allow != "" {
-		h.Set("Allow", x.allow)
+	if f.Code == normalize.MethodNotAllowed && c.allow != "" {
+		h.Set("Allow", c.allow)
 	}
 	if p.draining.Load() || p.notYet != "" {
 		h.Set("Connection", "close")
 	}
-	x.hurry()
-	x.writer.WriteHeader(f.HTTPStatus())
-	_, _ = x.writer.Write(f.Append(make([]byte, 0, failureSize)))
+	c.hurry()
+	c.writer.WriteHeader(f.HTTPStatus())
+	_, _ = c.writer.Write(f.Append(make([]byte, 0, failureSize)))
 }
 
 // failureSize is room for the envelope of most failures, in bytes.
@@ -65,31 +65,31 @@ const failureSize = 2048
 // forwardFailed is the ErrorHandler of httputil.ReverseProxy: a failure that
 // inspectAnswer found, or no answer at all.
 func (p *Proxy) forwardFailed(_ http.ResponseWriter, out *http.Request, err error) {
-	x := exchangeOf(out.Context())
-	p.fail(x, err)
+	c := callOf(out.Context())
+	p.fail(c, err)
 }
 
 // broken says why there is no answer, or no more of it: most specific first.
-func (x *exchange) broken(err error) *normalize.Failure {
-	switch x.aborted() {
+func (c *call) broken(err error) *normalize.Failure {
+	switch c.aborted() {
 	case errFirstByte:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(x.watch.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(c.watch.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
 	case errIdle:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(x.watch.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(c.watch.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
 	case errShutdown:
 		f := refuse(normalize.ShuttingDown, "", "")
 		f.Err = err
 		return f
 	}
-	if x.upload != nil && x.caller.Err() == nil {
-		if f := x.upload.failed.Load(); f != nil {
+	if c.upload != nil && c.caller.Err() == nil {
+		if f := c.upload.failed.Load(); f != nil {
 			return f
 		}
 	}
-	if x.caller.Err() != nil {
-		return x.left("the caller left before the answer.", err)
+	if c.caller.Err() != nil {
+		return c.left("the caller left before the answer.", err)
 	}
-	if x.writer.status != 0 || x.answered {
+	if c.writer.status != 0 || c.answered {
 		return unable(normalize.StreamInterrupted, "", err)
 	}
 	return unable(normalize.UpstreamUnreachable, unreachable(err), err)
@@ -119,24 +119,24 @@ func unreachable(err error) string {
 }
 
 // upstreamFailure turns an answer of upstream's that is a failure into ours.
-func (p *Proxy) upstreamFailure(x *exchange, res *http.Response, body []byte) *normalize.Failure {
+func (p *Proxy) upstreamFailure(c *call, res *http.Response, body []byte) *normalize.Failure {
 	f := normalize.Classify(res.StatusCode, res.Header, body)
-	p.latch(x, f, res.StatusCode, false)
-	return p.attribute(x, f, res.StatusCode)
+	p.latch(c, f, res.StatusCode, false)
+	return p.attribute(c, f, res.StatusCode)
 }
 
 // attribute completes what upstream said with what only this proxy knows: whose
 // credentials were refused, when the day ends, whether the code is news.
-func (p *Proxy) attribute(x *exchange, f *normalize.Failure, status int) *normalize.Failure {
+func (p *Proxy) attribute(c *call, f *normalize.Failure, status int) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
-	f.Redact(p.secrets(x.inbound)...)
+	f.Redact(p.secrets(c.inbound)...)
 	switch f.Code {
 	case normalize.GatewayUnauthorized:
 		if p.gatewayToken() != "" {
 			f.OursRefused()
 		}
 	case normalize.AccountLimited:
-		f.ResetsAt, f.RetryAfter = p.reset(x)
+		f.ResetsAt, f.RetryAfter = p.reset(c)
 	default:
 		if p.token() != "" {
 			f.OursRefused()
@@ -146,7 +146,7 @@ func (p *Proxy) attribute(x *exchange, f *normalize.Failure, status int) *normal
 		p.metrics.Unclassified(status)
 		if p.unknown.first(f.Number, status) {
 			p.log.Warn("Workers AI failed in a way that the catalog does not know; please report it",
-				"request_id", x.requestID, "status", status, "number", f.Number, "sample", sample(f))
+				"request_id", c.requestID, "status", status, "number", f.Number, "sample", sample(f))
 		}
 	}
 	return f
@@ -222,8 +222,8 @@ func text(d time.Duration) string {
 }
 
 // redacted takes the secrets of this proxy and of the caller out of a text.
-func (p *Proxy) redacted(text string, x *exchange) string {
-	for _, secret := range p.secrets(x.inbound) {
+func (p *Proxy) redacted(text string, c *call) string {
+	for _, secret := range p.secrets(c.inbound) {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "[removed]")
 		}

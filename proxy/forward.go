@@ -35,13 +35,13 @@ func NewTransport() *http.Transport {
 }
 
 // attempt is the only way to upstream. It times one attempt.
-func (p *Proxy) attempt(x *exchange, r *http.Request) (*http.Response, error) {
-	x.attempts++
-	x.tried = time.Now()
-	x.lap()
-	x.watch.await()
+func (p *Proxy) attempt(c *call, r *http.Request) (*http.Response, error) {
+	c.attempts++
+	c.tried = time.Now()
+	c.lap()
+	c.watch.await()
 	res, err := p.transport.RoundTrip(r)
-	x.resume()
+	c.resume()
 	return res, err
 }
 
@@ -50,65 +50,65 @@ func (p *Proxy) attempt(x *exchange, r *http.Request) (*http.Response, error) {
 type repeating struct{ p *Proxy }
 
 // RoundTrip implements http.RoundTripper. The request's context carries the
-// exchange.
+// call.
 func (t repeating) RoundTrip(r *http.Request) (*http.Response, error) {
-	p, x := t.p, exchangeOf(r.Context())
+	p, c := t.p, callOf(r.Context())
 	p.budget.earn()
 	for {
-		res, f, status := p.try(x, r)
-		p.noteCapacity(x, f, status)
-		p.noteRate(x, f)
+		res, f, status := p.try(c, r)
+		p.noteCapacity(c, f, status)
+		p.noteRate(c, f)
 		if f == nil {
 			return res, nil
 		}
-		x.watch.stop()
-		if f = p.repeat(x, f, status); f != nil {
+		c.watch.stop()
+		if f = p.repeat(c, f, status); f != nil {
 			return nil, f
 		}
 		r = r.WithContext(r.Context()) // a copy: the transport may still hold the last one
-		p.attachBody(x, x.inbound, r)
+		p.attachBody(c, c.inbound, r)
 	}
 }
 
 // try makes one attempt. status is upstream's, 0 where no answer came.
-func (p *Proxy) try(x *exchange, r *http.Request) (res *http.Response, f *normalize.Failure, status int) {
-	res, err := p.attempt(x, r)
+func (p *Proxy) try(c *call, r *http.Request) (res *http.Response, f *normalize.Failure, status int) {
+	res, err := p.attempt(c, r)
 	if err != nil {
-		return nil, x.broken(err), 0
+		return nil, c.broken(err), 0
 	}
-	if err = p.inspectAnswer(x, res); err == nil {
+	if err = p.inspectAnswer(c, res); err == nil {
 		return res, nil, res.StatusCode
 	}
 	res.Body.Close()
 	if !errors.As(err, &f) {
-		f = x.broken(err)
+		f = c.broken(err)
 	}
 	return nil, f, res.StatusCode
 }
 
 // aim decides where the call goes, now that its model is known.
-func (p *Proxy) aim(x *exchange) (err error) {
-	x.base, x.path, err = p.upstream.target(&x.destination, x.account)
-	if err != nil || !p.upstream.gateway || x.route.name != "run" {
+func (p *Proxy) aim(c *call) (err error) {
+	c.base, c.path, err = p.upstream.target(&c.destination, c.account)
+	if err != nil || !p.upstream.gateway || c.route.name != "run" {
 		return err
 	}
 	// A gateway names the model in the path, and what remains of the body is
 	// its input.
-	if x.body.input == nil {
+	if c.body.input == nil {
 		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
 	}
-	if !plain("/" + x.model) {
+	if !plain("/" + c.model) {
 		return refuse(normalize.InvalidModelID, "", "model")
 	}
-	x.path = x.base.Path + "/workers-ai/" + x.model
-	x.body.data = x.body.input
+	c.path = c.base.Path + "/workers-ai/" + c.model
+	c.body.data = c.body.input
 	return nil
 }
 
 // outbound is the request that httputil.ReverseProxy gets to copy. The body is
 // left out: rewrite puts it in its place.
-func (x *exchange) outbound(r *http.Request) *http.Request {
-	out := r.WithContext(x.ctx)
+func (c *call) outbound(r *http.Request) *http.Request {
+	out := r.WithContext(c.ctx)
 	out.Body = http.NoBody
 	return out
 }
@@ -130,9 +130,9 @@ var (
 
 // rewrite makes the upstream request out of the caller's.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
-	x, out := exchangeOf(r.Out.Context()), r.Out
-	out.URL.Scheme, out.URL.Host = x.base.Scheme, x.base.Host
-	out.URL.Path, out.URL.RawPath = x.path, ""
+	c, out := callOf(r.Out.Context()), r.Out
+	out.URL.Scheme, out.URL.Host = c.base.Scheme, c.base.Host
+	out.URL.Path, out.URL.RawPath = c.path, ""
 	out.URL.User, out.URL.Fragment = nil, ""
 	out.Host = ""
 	out.Trailer = nil // it could bring an Authorization behind ours
@@ -158,7 +158,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	}
 	if token := p.gatewayToken(); token != "" {
 		delete(h, "Cf-Aig-Authorization")
-		if p.upstream.gateway && x.route.gateway != gatewayAPI {
+		if p.upstream.gateway && c.route.gateway != gatewayAPI {
 			h["Cf-Aig-Authorization"] = []string{"Bearer " + token}
 		}
 	}
@@ -167,27 +167,27 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	}
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity
-	h["X-Request-Id"] = []string{x.requestID}
-	p.attachBody(x, r.In, out)
+	h["X-Request-Id"] = []string{c.requestID}
+	p.attachBody(c, r.In, out)
 }
 
 // attachBody gives the outbound request what the caller sent.
-func (p *Proxy) attachBody(x *exchange, in, out *http.Request) {
+func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 	out.TransferEncoding = nil
 	switch {
-	case x.body != nil:
-		out.ContentLength = int64(len(x.body.data))
+	case c.body != nil:
+		out.ContentLength = int64(len(c.body.data))
 		sent := new(atomic.Bool)
-		x.claim.sent = sent
-		out.Body = x.body.open(sent)
+		c.charge.sent = sent
+		out.Body = c.body.open(sent)
 		// With it the transport may begin anew on another connection when an
 		// idle one turns out to be closed before anything was written.
-		body := x.body
+		body := c.body
 		out.GetBody = func() (io.ReadCloser, error) { return body.open(sent), nil }
-	case x.upload != nil:
+	case c.upload != nil:
 		out.ContentLength = in.ContentLength
-		x.claim.sent = &x.upload.sent
-		out.Body = x.upload
+		c.charge.sent = &c.upload.sent
+		out.Body = c.upload
 	default:
 		out.ContentLength = 0
 		out.Body = nil
@@ -211,8 +211,8 @@ func (p *Proxy) bearerOf(token string) []string {
 }
 
 // aborted returns why this proxy itself ended a call, nil if it did not.
-func (x *exchange) aborted() error {
-	switch cause := context.Cause(x.ctx); cause {
+func (c *call) aborted() error {
+	switch cause := context.Cause(c.ctx); cause {
 	case errFirstByte, errIdle, errShutdown:
 		return cause
 	}

@@ -36,8 +36,8 @@ func (t table) Billed(model string) (quota.Price, bool) { return t.estimator.Pri
 // Model is that of quota.Prices.
 func (t table) Model(model string) (quota.Price, bool) { return t.estimator.Prices().Model(model) }
 
-// A claim is what one call has to do with the ledger.
-type claim struct {
+// A charge is what one call has to do with the ledger.
+type charge struct {
 	request     quota.Request
 	estimate    quota.Estimate
 	call        quota.Call
@@ -52,45 +52,45 @@ type claim struct {
 }
 
 // seen reports whether upstream may have seen the present attempt.
-func (c *claim) seen() bool { return c.sent != nil && c.sent.Load() }
+func (ch *charge) seen() bool { return ch.sent != nil && ch.sent.Load() }
 
 // reserve sets aside what the call may cost, or says why it may not be made.
 // Calls on another account, with the caller's own token, are not ours to meter.
-func (p *Proxy) reserve(x *exchange) error {
+func (p *Proxy) reserve(c *call) error {
 	g := &p.guard
-	if g.ledger == nil || x.account != p.account || !x.route.metered() {
+	if g.ledger == nil || c.account != p.account || !c.route.metered() {
 		return nil
 	}
-	price, known := g.prices.Billed(x.model)
+	price, known := g.prices.Billed(c.model)
 	if known && price.RequiresWorkersPaid && g.freePlan {
-		if err := p.refusePlan(x); err != nil {
+		if err := p.refusePlan(c); err != nil {
 			return err
 		}
 	}
-	c := &x.claim
-	c.request = p.measured(x, price.Task)
-	if c.poll = p.polled(x); c.poll != "" {
-		if g.batches.foreign(c.poll, x.client) {
-			c.poll = ""
+	ch := &c.charge
+	ch.request = p.measured(c, price.Task)
+	if ch.poll = p.polled(c); ch.poll != "" {
+		if g.batches.foreign(ch.poll, c.client) {
+			ch.poll = ""
 			return forbidden("Another client of this proxy submitted the batch of this request_id.")
 		}
-		c.meter = meter.New()
+		ch.meter = meter.New()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
-	c.estimate = g.estimator.Estimate(c.request)
-	c.call = quota.Call{Model: p.modelLabel(x.model), Client: x.client, Estimate: c.estimate.Neurons}
-	if x.entry != nil {
-		c.call.ClientLimit, c.call.CountClient, c.call.Priority = x.entry.DailyNeurons, true, x.entry.Priority
+	ch.estimate = g.estimator.Estimate(ch.request)
+	ch.call = quota.Call{Model: p.modelLabel(c.model), Client: c.client, Estimate: ch.estimate.Neurons}
+	if c.entry != nil {
+		ch.call.ClientLimit, ch.call.CountClient, ch.call.Priority = c.entry.DailyNeurons, true, c.entry.Priority
 	}
-	x.lap()
-	res, d, err := g.ledger.Reserve(x.ctx, c.call)
-	x.resume()
-	c.decision, c.decided = d, x.mark
+	c.lap()
+	res, d, err := g.ledger.Reserve(c.ctx, ch.call)
+	c.resume()
+	ch.decision, ch.decided = d, c.mark
 	switch {
 	case errors.Is(err, quota.ErrClosed):
 		return refuse(normalize.ShuttingDown, "", "")
-	case err != nil && x.ctx.Err() != nil:
-		return x.broken(err)
+	case err != nil && c.ctx.Err() != nil:
+		return c.broken(err)
 	case err != nil:
 		return unable(normalize.StoreUnavailable, "", err)
 	}
@@ -99,9 +99,9 @@ func (p *Proxy) reserve(x *exchange) error {
 	}
 	if res == nil {
 		p.metrics.Preempted(reasonOf(d.Outcome, d.Budget), "enforce")
-		return p.denied(x, d)
+		return p.denied(c, d)
 	}
-	c.reservation, c.meter = res, meter.New()
+	ch.reservation, ch.meter = res, meter.New()
 	return nil
 }
 
@@ -112,29 +112,29 @@ func (p *Proxy) observes() bool {
 
 // barred refuses a call that waited for its turn while Workers AI said that the
 // day is spent.
-func (p *Proxy) barred(x *exchange) *normalize.Failure {
-	c := &x.claim
-	if c.reservation == nil {
+func (p *Proxy) barred(c *call) *normalize.Failure {
+	ch := &c.charge
+	if ch.reservation == nil {
 		return nil
 	}
-	d, barred := c.reservation.Barred()
+	d, barred := ch.reservation.Barred()
 	if !barred {
 		return nil
 	}
-	c.decision, c.decided = d, x.mark
+	ch.decision, ch.decided = d, c.mark
 	p.metrics.Preempted(reasonOf(d.Outcome, d.Budget), metrics.ModeEnforce)
-	return p.denied(x, d)
+	return p.denied(c, d)
 }
 
 // refusePlan refuses a model that the free plan does not have; in observe mode
 // it only counts.
-func (p *Proxy) refusePlan(x *exchange) error {
+func (p *Proxy) refusePlan(c *call) error {
 	if p.guard.ledger.Mode() != quota.Enforce {
 		p.metrics.Preempted("plan", "observe")
 		return nil
 	}
 	p.metrics.Preempted("plan", "enforce")
-	f := refuse(normalize.PaidPlanRequired, "The model "+clip(x.model, 100)+
+	f := refuse(normalize.PaidPlanRequired, "The model "+clip(c.model, 100)+
 		" requires a Workers Paid plan, and this proxy is set up for the free one. If the account is on Workers Paid, set NEURONWARD_PLAN=paid.", "model")
 	f.MatchedBy = normalize.MatchedBudget
 	return f
@@ -157,7 +157,7 @@ func reasonOf(o quota.Outcome, pot quota.Budget) string {
 }
 
 // denied puts a decision into words.
-func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
+func (p *Proxy) denied(c *call, d quota.Decision) *normalize.Failure {
 	f := &normalize.Failure{
 		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget, ResetsAt: d.ResetsAt,
 		Limit: &normalize.Limit{
@@ -170,7 +170,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 	whose, holding := "The ceiling of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
 	if d.Budget != quota.Account {
 		whose, holding = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
-		f.Limit.Name, f.Limit.Client = "client", x.client
+		f.Limit.Name, f.Limit.Client = "client", c.client
 	}
 	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
 	f.RetryAfter = d.ResetsAt.Sub(d.At)
@@ -189,7 +189,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 		kept := neurons(d.Kept) + " of the day's " + neurons(d.Limit) + " neurons are kept for calls of a higher priority"
 		if left := d.Left(); left > d.Limit/100 {
 			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: %s. %s%s",
-				neurons(d.Estimate), neurons(left), kept, smaller(&x.claim.request), resets)
+				neurons(d.Estimate), neurons(left), kept, smaller(&c.charge.request), resets)
 		} else {
 			f.Message = kept + ", and the rest is spent. " + resets
 		}
@@ -208,7 +208,7 @@ func (p *Proxy) denied(x *exchange, d quota.Decision) *normalize.Failure {
 		}
 		if left := d.Left(); left > d.Limit/100 {
 			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. %s allows no more today: %s. %s%s",
-				neurons(d.Estimate), neurons(left), whose, used(d), smaller(&x.claim.request), resets)
+				neurons(d.Estimate), neurons(left), whose, used(d), smaller(&c.charge.request), resets)
 		} else {
 			f.Message = fmt.Sprintf("%s is reached: %s, this call may need %s. %s", whose, used(d), neurons(d.Estimate), resets)
 		}
@@ -263,12 +263,12 @@ func neurons(n quota.Neurons) string {
 
 // heard takes what every answer of upstream's says beside itself: the time,
 // unless it comes from a cache and the time is old, and whether it does.
-func (p *Proxy) heard(x *exchange, h http.Header) {
+func (p *Proxy) heard(c *call, h http.Header) {
 	if p.guard.ledger == nil {
 		return
 	}
-	x.claim.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
-	if x.claim.cached || h.Get("Age") != "" {
+	c.charge.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
+	if c.charge.cached || h.Get("Age") != "" {
 		return
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
@@ -278,17 +278,17 @@ func (p *Proxy) heard(x *exchange, h http.Header) {
 
 // latch shuts the account's gate when Workers AI itself has said that the day is
 // spent, and only then: by 429 or in a stream, on a call with our account.
-func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool) {
-	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || x.account != p.account {
+func (p *Proxy) latch(c *call, f *normalize.Failure, status int, event bool) {
+	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || c.account != p.account {
 		return
 	}
-	if p.provoked(x) {
+	if p.provoked(c) {
 		return
 	}
 	if status != http.StatusTooManyRequests && !event {
 		return
 	}
-	if res := x.claim.reservation; res != nil {
+	if res := c.charge.reservation; res != nil {
 		res.Refused()
 		return
 	}
@@ -297,8 +297,8 @@ func (p *Proxy) latch(x *exchange, f *normalize.Failure, status int, event bool)
 
 // reset returns when the account's day ends and when a call may be tried again
 // that Workers AI has refused because it is spent.
-func (p *Proxy) reset(x *exchange) (at time.Time, retry time.Duration) {
-	if p.guard.ledger == nil || x.account != p.account {
+func (p *Proxy) reset(c *call) (at time.Time, retry time.Duration) {
+	if p.guard.ledger == nil || c.account != p.account {
 		at = nextMidnight(time.Now())
 		return at, time.Until(at)
 	}
@@ -307,6 +307,6 @@ func (p *Proxy) reset(x *exchange) (at time.Time, retry time.Duration) {
 
 // provoked reports whether the demo's caller asked for a failure: that is
 // make-believe, and must not end the day or shut a model off.
-func (p *Proxy) provoked(x *exchange) bool {
-	return p.simulate && x.inbound.Header.Get("X-Simulate") != ""
+func (p *Proxy) provoked(c *call) bool {
+	return p.simulate && c.inbound.Header.Get("X-Simulate") != ""
 }

@@ -10,8 +10,8 @@ import (
 
 // identify finds out whose call this is. With a clients file nobody passes
 // without a key of it; only the error reference is read by anyone.
-func (p *Proxy) identify(x *exchange, h http.Header) error {
-	if p.clients == nil || x.route != nil && x.route.local {
+func (p *Proxy) identify(c *call, h http.Header) error {
+	if p.clients == nil || c.route != nil && c.route.local {
 		return nil
 	}
 	own := p.token() != ""
@@ -19,19 +19,19 @@ func (p *Proxy) identify(x *exchange, h http.Header) error {
 	if client == nil {
 		return refuse(normalize.ClientUnauthorized, refusal.Message(own), "")
 	}
-	x.entry, x.client = client, client.Name
+	c.entry, c.client = client, client.Name
 	return nil
 }
 
 // permit refuses what the client's entry in the clients file does not allow.
-func (p *Proxy) permit(x *exchange) error {
-	switch c := x.entry; {
-	case c == nil, x.route.method == http.MethodGet, x.route.finetunes:
+func (p *Proxy) permit(c *call) error {
+	switch e := c.entry; {
+	case e == nil, c.route.method == http.MethodGet, c.route.finetunes:
 		return nil
-	case x.model == "" && (!c.AllowsAll() || c.DailyNeurons > 0):
+	case c.model == "" && (!e.AllowsAll() || e.DailyNeurons > 0):
 		return forbidden("This client has a list of models or a budget, and what this path uses and costs is not told. Ask whoever runs the proxy.")
-	case x.model != "" && !c.Allows(x.model):
-		f := forbidden("This client may not call " + clip(x.model, 100) + ". GET /v1/models lists what it may call.")
+	case c.model != "" && !e.Allows(c.model):
+		f := forbidden("This client may not call " + clip(c.model, 100) + ". GET /v1/models lists what it may call.")
 		f.Param = "model"
 		return f
 	}
@@ -39,18 +39,18 @@ func (p *Proxy) permit(x *exchange) error {
 }
 
 // mayFinetune reports whether the caller may make and change finetunes.
-func (x *exchange) mayFinetune() bool { return x.entry != nil && x.entry.Finetunes }
+func (c *call) mayFinetune() bool { return c.entry != nil && c.entry.Finetunes }
 
 // mostLabels is how many clients are told apart in the series of calls, which
 // has most labels beside them.
 const mostLabels = 50
 
 // callLabel is the client as a label of the series of calls.
-func (p *Proxy) callLabel(x *exchange) string {
-	if x.entry != nil && len(p.clients().Clients()) > mostLabels {
+func (p *Proxy) callLabel(c *call) string {
+	if c.entry != nil && len(p.clients().Clients()) > mostLabels {
 		return metrics.Other
 	}
-	return x.client
+	return c.client
 }
 
 // removeKeys takes every header that may hold a key of ours off the outbound

@@ -11,9 +11,9 @@ import (
 
 // logCall writes the one line of a call. What the operator must mend is louder
 // than what callers get wrong.
-func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
+func (p *Proxy) logCall(c *call, result string, took time.Duration) {
 	level, message := slog.LevelInfo, "call"
-	if f := x.failure; f != nil {
+	if f := c.failure; f != nil {
 		message = "call failed"
 		switch f.Fault {
 		case normalize.FaultOperator:
@@ -32,14 +32,14 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 	}
 	var fields [20]slog.Attr
 	attrs := append(fields[:0],
-		slog.String("request_id", x.requestID),
-		slog.String("client", x.client),
-		slog.String("route", x.routeName()),
-		slog.String("model", p.modelText(x)),
-		slog.Bool("stream", x.stream),
-		slog.Int("status", x.writer.status),
+		slog.String("request_id", c.requestID),
+		slog.String("client", c.client),
+		slog.String("route", c.routeName()),
+		slog.String("model", p.modelText(c)),
+		slog.Bool("stream", c.stream),
+		slog.Int("status", c.writer.status),
 	)
-	if f := x.failure; f != nil {
+	if f := c.failure; f != nil {
 		attrs = append(attrs,
 			slog.String("name", f.Code.String()),
 			slog.Int("number", f.Number),
@@ -48,33 +48,33 @@ func (p *Proxy) logCall(x *exchange, result string, took time.Duration) {
 			slog.String("message", f.Message),
 		)
 		if f.Err != nil {
-			attrs = append(attrs, slog.String("err", p.redacted(f.Err.Error(), x)))
+			attrs = append(attrs, slog.String("err", p.redacted(f.Err.Error(), c)))
 		}
 	}
 	attrs = append(attrs,
-		slog.Int("attempts", x.attempts),
-		slog.Float64("first_byte_ms", milliseconds(x.firstByte)),
+		slog.Int("attempts", c.attempts),
+		slog.Float64("first_byte_ms", milliseconds(c.firstByte)),
 		slog.Float64("duration_ms", milliseconds(took)),
 	)
-	if x.neurons != "" {
-		attrs = append(attrs, slog.String("neurons", x.neurons))
+	if c.neurons != "" {
+		attrs = append(attrs, slog.String("neurons", c.neurons))
 	}
-	if x.upstream.request != "" {
-		attrs = append(attrs, slog.String("cf_ai_req_id", x.upstream.request))
+	if c.upstream.request != "" {
+		attrs = append(attrs, slog.String("cf_ai_req_id", c.upstream.request))
 	}
-	if x.upstream.ray != "" {
-		attrs = append(attrs, slog.String("cf_ray", x.upstream.ray))
+	if c.upstream.ray != "" {
+		attrs = append(attrs, slog.String("cf_ray", c.upstream.ray))
 	}
 	p.log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // modelText is the model that a call names. Callers write anything there, their
 // keys included.
-func (p *Proxy) modelText(x *exchange) string {
-	if p.models.has(x.model) {
-		return x.model
+func (p *Proxy) modelText(c *call) string {
+	if p.models.has(c.model) {
+		return c.model
 	}
-	return p.redacted(clip(x.model, 128), x)
+	return p.redacted(clip(c.model, 128), c)
 }
 
 // milliseconds rounds to microseconds: more digits are noise.

@@ -24,11 +24,11 @@ const (
 // the call may cost: a form for a picture, whose figures may stand behind the
 // pictures given, or Ogg, whose length stands in its last page. All else streams
 // through.
-func (p *Proxy) tellsAtItsEnd(x *exchange, header http.Header, prefix []byte) bool {
-	if p.guard.ledger == nil || x.account != p.account || !x.route.metered() {
+func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
+	if p.guard.ledger == nil || c.account != p.account || !c.route.metered() {
 		return false
 	}
-	price, known := p.guard.prices.Billed(x.model)
+	price, known := p.guard.prices.Billed(c.model)
 	if begins(prefix, "OggS") {
 		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
 	}

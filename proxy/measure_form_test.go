@@ -157,7 +157,7 @@ func TestWhatTellsAtItsEnd(t *testing.T) {
 		{"other sound", "run/" + whisper, "", "audio/wav", "RIFF", false},
 	} {
 		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
-		x := &exchange{destination: destination{route: routeOf(t, c.path), account: g.proxy.account, model: strings.TrimPrefix(c.path, "run/")}}
+		x := &call{destination: destination{route: routeOf(t, c.path), account: g.proxy.account, model: strings.TrimPrefix(c.path, "run/")}}
 		if c.account != "" {
 			x.account = c.account
 		}

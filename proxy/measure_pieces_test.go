@@ -43,7 +43,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Content-Type", kind)
 		measured := func(body io.Reader, length int64) (quota.Request, error) {
-			x := &exchange{destination: destination{route: routeOf(t, "run/m"), account: p.account, model: model}, inbound: r, ctx: t.Context()}
+			x := &call{destination: destination{route: routeOf(t, "run/m"), account: p.account, model: model}, inbound: r, ctx: t.Context()}
 			r.Body, r.ContentLength = io.NopCloser(body), length
 			if err := p.hold(x, r); err != nil {
 				return quota.Request{}, err

@@ -29,11 +29,11 @@ type foundModel struct {
 
 // listModels answers GET /v1/models: OpenAI's list, made from models/search,
 // since Workers AI has none of its own and answers 405.
-func (p *Proxy) listModels(x *exchange) error {
+func (p *Proxy) listModels(c *call) error {
 	var models []foundModel
 	seen, size := map[string]bool{}, 0
 	for page := 1; page <= maxModelPages; page++ {
-		found, total, err := p.searchModels(x, page)
+		found, total, err := p.searchModels(c, page)
 		if err != nil {
 			return err
 		}
@@ -50,38 +50,38 @@ func (p *Proxy) listModels(x *exchange) error {
 			break
 		}
 	}
-	if c := x.entry; c != nil {
-		models = slices.DeleteFunc(models, func(m foundModel) bool { return !c.Allows(m.Name) })
+	if e := c.entry; e != nil {
+		models = slices.DeleteFunc(models, func(m foundModel) bool { return !e.Allows(m.Name) })
 	}
-	h := x.writer.Header()
+	h := c.writer.Header()
 	h["Content-Type"] = []string{"application/json"}
-	h["X-Request-Id"], h["Request-Id"] = []string{x.requestID}, []string{x.requestID}
-	_, err := x.writer.Write(openAIList(models))
+	h["X-Request-Id"], h["Request-Id"] = []string{c.requestID}, []string{c.requestID}
+	_, err := c.writer.Write(openAIList(models))
 	return err
 }
 
 // searchModels asks for one page of the catalog. total is how many models there
 // are, 0 if that is not said.
-func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total int, err error) {
+func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, err error) {
 	u := p.upstream.api
-	u.Path += "/accounts/" + x.account + "/ai/models/search"
+	u.Path += "/accounts/" + c.account + "/ai/models/search"
 	u.RawQuery = url.Values{"per_page": {strconv.Itoa(modelsPerPage)}, "page": {strconv.Itoa(page)}}.Encode()
-	r, err := http.NewRequestWithContext(x.ctx, http.MethodGet, u.String(), nil)
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	p.authorize(r.Header, x.inbound.Header.Get("Authorization"))
+	p.authorize(r.Header, c.inbound.Header.Get("Authorization"))
 	r.Header["Accept-Encoding"] = identity
-	res, err := p.attempt(x, r)
-	x.attempts = 1 // however many pages
+	res, err := p.attempt(c, r)
+	c.attempts = 1 // however many pages
 	if err != nil {
 		return nil, 0, err
 	}
 	defer res.Body.Close()
-	x.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
-	x.lap()
+	c.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
+	c.lap()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
-	x.resume()
+	c.resume()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -92,7 +92,7 @@ func (p *Proxy) searchModels(x *exchange, page int) (found []foundModel, total i
 		} `json:"result_info"`
 	}
 	if res.StatusCode != http.StatusOK || normalize.IsFailure(body) || json.Unmarshal(body, &answer) != nil {
-		return nil, 0, p.upstreamFailure(x, res, body[:min(len(body), normalize.MaxErrorBody)])
+		return nil, 0, p.upstreamFailure(c, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
 	return answer.Result, answer.Info.Total, nil
 }

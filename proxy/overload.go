@@ -10,29 +10,29 @@ import (
 
 // shares reports whether the call is of a configured client, which may hold only
 // its share of what is scarce.
-func (x *exchange) shares() bool { return x.entry != nil }
+func (c *call) shares() bool { return c.entry != nil }
 
 // enter lets the call in or says why it must stay out. At most
 // Config.MaxInFlight are served at once, and as many again wait. A caller who
 // leaves while its body is unread is not noticed over HTTP/1: the wait is short
 // enough for that not to matter.
-func (p *Proxy) enter(x *exchange) error {
+func (p *Proxy) enter(c *call) error {
 	g := p.places
-	if x.place = g.take(x.client, x.shares(), 1, 0); x.place != nil {
+	if c.place = g.take(c.client, c.shares(), 1, 0); c.place != nil {
 		return nil
 	}
 	p.metrics.Queued()
-	x.lap()
-	became := g.stand(x.ctx, x.client, x.shares(), 1, 0)
-	x.resume()
+	c.lap()
+	became := g.stand(c.ctx, c.client, c.shares(), 1, 0)
+	c.resume()
 	p.metrics.Unqueued()
 	var why string
 	switch became.admission {
 	case served:
-		x.place = became.member
+		c.place = became.member
 		return nil
 	case gone:
-		return context.Cause(x.ctx)
+		return context.Cause(c.ctx)
 	case closing:
 		return refuse(normalize.ShuttingDown, "", "")
 	case full:
@@ -50,13 +50,13 @@ func (p *Proxy) enter(x *exchange) error {
 	f := refuse(normalize.Overloaded, "This proxy has too much to do: "+why+" (NEURONWARD_MAX_IN_FLIGHT).", "")
 	f.Limit = &normalize.Limit{Name: "in_flight", Used: float64(g.size), Limit: float64(g.size), Unit: "calls", Window: "at_once"}
 	if became.share {
-		f.Limit.Client, f.Limit.Used = x.client, float64(became.held)
+		f.Limit.Client, f.Limit.Used = c.client, float64(became.held)
 	}
 	return f
 }
 
 // exit gives the place of a call back that enter has let in.
-func (p *Proxy) exit(x *exchange) { p.places.give(x.place, 1) }
+func (p *Proxy) exit(c *call) { p.places.give(c.place, 1) }
 
 // Load is how much of what may be served at once is being served.
 type Load struct {

@@ -14,14 +14,14 @@ import (
 
 // infers reports whether the call spends of the account's requests per minute:
 // inference with our account does, asking after a batch does not.
-func (p *Proxy) infers(x *exchange) bool {
-	return x.route.metered() && x.account == p.account && p.polled(x) == ""
+func (p *Proxy) infers(c *call) bool {
+	return c.route.metered() && c.account == p.account && p.polled(c) == ""
 }
 
 // paced reports whether any limit of requests per minute holds for the call: a
 // client's own does for all that goes upstream.
-func (p *Proxy) paced(x *exchange) bool {
-	return p.pace != nil && (p.infers(x) || x.entry != nil && x.entry.RequestsPerMinute > 0)
+func (p *Proxy) paced(c *call) bool {
+	return p.pace != nil && (p.infers(c) || c.entry != nil && c.entry.RequestsPerMinute > 0)
 }
 
 // elsewhere stands for calls of no task, which only their client's limit is for.
@@ -29,11 +29,11 @@ const elsewhere quota.Task = "none"
 
 // turn waits until the call may go by its limits of requests per minute. What it
 // returns is why it may not.
-func (p *Proxy) turn(x *exchange) error {
-	d, err := p.pass(x)
+func (p *Proxy) turn(c *call) error {
+	d, err := p.pass(c)
 	switch {
 	case err != nil:
-		return x.broken(err)
+		return c.broken(err)
 	case d.OK:
 		return nil
 	case p.observes():
@@ -46,33 +46,33 @@ func (p *Proxy) turn(x *exchange) error {
 
 // pass takes one request from the limits, having waited for it, for
 // Config.RateWait at most. The error is that the call has ended.
-func (p *Proxy) pass(x *exchange) (pace.Decision, error) {
-	if !p.paced(x) {
+func (p *Proxy) pass(c *call) (pace.Decision, error) {
+	if !p.paced(c) {
 		return pace.Decision{OK: true}, nil
 	}
-	x.rate = p.rateKey(x)
-	x.lap()
-	d, err := p.pace.Acquire(x.ctx, x.rate, p.rateWait)
-	x.resume()
+	c.rate = p.rateKey(c)
+	c.lap()
+	d, err := p.pace.Acquire(c.ctx, c.rate, p.rateWait)
+	c.resume()
 	p.metrics.RateWaited(d.Waited)
 	return d, err
 }
 
 // rateKey is what a Pace must know of the call. A model that is not in the price
 // table has the task that its path tells, if it tells one.
-func (p *Proxy) rateKey(x *exchange) pace.Key {
-	if !p.infers(x) {
-		return pace.Key{Task: elsewhere, Client: x.client, ClientLimit: x.entry.RequestsPerMinute}
+func (p *Proxy) rateKey(c *call) pace.Key {
+	if !p.infers(c) {
+		return pace.Key{Task: elsewhere, Client: c.client, ClientLimit: c.entry.RequestsPerMinute}
 	}
-	price, _ := p.guard.prices.Billed(x.model)
-	k := pace.Key{Task: price.Task, Model: x.model, PaidOnly: price.RequiresWorkersPaid}
-	if alias, _ := p.guard.prices.Model(x.model); alias.AliasedTo != "" {
+	price, _ := p.guard.prices.Billed(c.model)
+	k := pace.Key{Task: price.Task, Model: c.model, PaidOnly: price.RequiresWorkersPaid}
+	if alias, _ := p.guard.prices.Model(c.model); alias.AliasedTo != "" {
 		k.Model = alias.AliasedTo
 	}
-	if x.entry != nil {
-		k.Client, k.ClientLimit = x.client, x.entry.RequestsPerMinute
+	if c.entry != nil {
+		k.Client, k.ClientLimit = c.client, c.entry.RequestsPerMinute
 	}
-	if k.Task == "" && x.route.name == "v1/embeddings" {
+	if k.Task == "" && c.route.name == "v1/embeddings" {
 		k.Task = quota.TextEmbeddings
 	}
 	return k
@@ -98,14 +98,14 @@ func (p *Proxy) tooFast(d pace.Decision) *normalize.Failure {
 
 // noteRate slows the model down when Workers AI itself says that its requests
 // per minute are spent (3021): somebody else spends of the same limit.
-func (p *Proxy) noteRate(x *exchange, f *normalize.Failure) {
-	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || p.pace == nil || !p.infers(x) || p.provoked(x) {
+func (p *Proxy) noteRate(c *call, f *normalize.Failure) {
+	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || p.pace == nil || !p.infers(c) || p.provoked(c) {
 		return
 	}
-	if p.pace.Throttled(x.rate, time.Now()) {
+	if p.pace.Throttled(c.rate, time.Now()) {
 		p.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program on this account spends the same limit. "+
 			"The pace of the model is halved and recovers step by step; if this goes on, lower it with NEURONWARD_RATE_LIMITS",
-			"model", p.modelText(x), "task", string(x.rate.Task))
+			"model", p.modelText(c), "task", string(c.rate.Task))
 	}
 }
 

@@ -195,90 +195,90 @@ func noSecret() string { return "" }
 // deferred where it becomes due; each step returns its error, and fail answers
 // it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := p.begin(w, r)
-	defer p.end(x)
-	defer x.part()
-	defer p.rescue(x)
+	c := p.begin(w, r)
+	defer p.end(c)
+	defer c.part()
+	defer p.rescue(c)
 
-	if err := p.admit(x, r); err != nil {
-		p.fail(x, err)
+	if err := p.admit(c, r); err != nil {
+		p.fail(c, err)
 		return
 	}
-	if !x.route.local {
-		if err := p.enter(x); err != nil {
-			p.fail(x, err)
+	if !c.route.local {
+		if err := p.enter(c); err != nil {
+			p.fail(c, err)
 			return
 		}
-		defer p.exit(x)
+		defer p.exit(c)
 	}
-	if err := p.read(x, r); err != nil {
-		p.fail(x, err)
+	if err := p.read(c, r); err != nil {
+		p.fail(c, err)
 		return
 	}
-	if answer := x.route.answer; answer != nil {
-		if !x.route.local {
-			if err := p.turn(x); err != nil {
-				p.fail(x, err)
+	if answer := c.route.answer; answer != nil {
+		if !c.route.local {
+			if err := p.turn(c); err != nil {
+				p.fail(c, err)
 				return
 			}
 		}
-		if err := answer(p, x); err != nil {
-			p.fail(x, err)
+		if err := answer(p, c); err != nil {
+			p.fail(c, err)
 		}
-		x.complete = true
+		c.complete = true
 		return
 	}
-	defer p.settle(x)
-	if err := p.clear(x); err != nil {
-		p.fail(x, err)
+	defer p.settle(c)
+	if err := p.clear(c); err != nil {
+		p.fail(c, err)
 		return
 	}
-	p.forward.ServeHTTP(&x.writer, x.outbound(r))
-	x.complete = x.finish()
+	p.forward.ServeHTTP(&c.writer, c.outbound(r))
+	c.complete = c.finish()
 }
 
 // clear says where the call goes and whether it may: by its client, by the
 // capacity of its model, by the neurons that it may need and by its turn. The
 // turn comes last: what is refused takes none. What may have changed while the
 // call waited is asked again.
-func (p *Proxy) clear(x *exchange) error {
-	if err := p.aim(x); err != nil {
+func (p *Proxy) clear(c *call) error {
+	if err := p.aim(c); err != nil {
 		return err
 	}
-	if err := p.permit(x); err != nil {
+	if err := p.permit(c); err != nil {
 		return err
 	}
-	p.warnOfEnd(x)
-	if err := p.capacity(x, false); err != nil {
+	p.warnOfEnd(c)
+	if err := p.capacity(c, false); err != nil {
 		return err
 	}
-	if err := p.reserve(x); err != nil {
+	if err := p.reserve(c); err != nil {
 		return err
 	}
-	if err := p.turn(x); err != nil {
+	if err := p.turn(c); err != nil {
 		return err
 	}
-	if f := p.barred(x); f != nil {
+	if f := p.barred(c); f != nil {
 		return f
 	}
-	return p.capacity(x, true)
+	return p.capacity(c, true)
 }
 
 // admit refuses what is not for this proxy before anything is read.
-func (p *Proxy) admit(x *exchange, r *http.Request) error {
+func (p *Proxy) admit(c *call, r *http.Request) error {
 	if p.draining.Load() || p.notYet != "" {
 		return refuse(normalize.ShuttingDown, p.notYet, "")
 	}
 	d, failure := resolve(r.Method, r.URL.Path)
-	x.destination = d
-	if err := p.access(x, r); err != nil {
+	c.destination = d
+	if err := p.access(c, r); err != nil {
 		return err
 	}
-	if err := p.identify(x, r.Header); err != nil {
+	if err := p.identify(c, r.Header); err != nil {
 		return err
 	}
-	if x.route != nil && strings.HasPrefix(x.route.name, "finetunes") && !x.mayFinetune() {
-		x.destination, failure = resolveWithout(r.Method, x.destination)
+	if c.route != nil && strings.HasPrefix(c.route.name, "finetunes") && !c.mayFinetune() {
+		c.destination, failure = resolveWithout(r.Method, c.destination)
 	}
 	if failure != nil {
 		return failure
@@ -286,10 +286,10 @@ func (p *Proxy) admit(x *exchange, r *http.Request) error {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return refuse(normalize.RouteNotProxied, "This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
-	if x.account == "" {
-		x.account = p.account
+	if c.account == "" {
+		c.account = p.account
 	}
-	if x.account != p.account && (p.token() != "" || p.upstream.gateway) {
+	if c.account != p.account && (p.token() != "" || p.upstream.gateway) {
 		return refuse(normalize.AccountMismatch,
 			"The path names another account than the one whose token this proxy holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
@@ -298,16 +298,16 @@ func (p *Proxy) admit(x *exchange, r *http.Request) error {
 
 // rescue answers a panic that left the caller without an answer. Once bytes are
 // out, the panic goes on: to end normally would make half an answer look whole.
-func (p *Proxy) rescue(x *exchange) {
+func (p *Proxy) rescue(c *call) {
 	v := recover()
 	if v == nil {
 		return
 	}
 	if v != http.ErrAbortHandler { //nolint:errorlint // the value that net/http compares with
-		p.log.Error("a bug in this proxy: panic while serving a call", "request_id", x.requestID, "panic", p.redacted(fmt.Sprint(v), x), "stack", string(debug.Stack()))
-		x.fail(unable(normalize.Internal, "", nil))
-		if x.writer.status == 0 {
-			p.fail(x, x.failure)
+		p.log.Error("a bug in this proxy: panic while serving a call", "request_id", c.requestID, "panic", p.redacted(fmt.Sprint(v), c), "stack", string(debug.Stack()))
+		c.fail(unable(normalize.Internal, "", nil))
+		if c.writer.status == 0 {
+			p.fail(c, c.failure)
 			return
 		}
 	}

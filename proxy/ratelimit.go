@@ -13,17 +13,17 @@ import (
 // (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and the
 // requests per minute. They replace upstream's, those of the drafts before among
 // them. Where there is no limit, and so nothing of ours to say, upstream's pass.
-func (p *Proxy) limitHeaders(x *exchange, h http.Header) {
+func (p *Proxy) limitHeaders(c *call, h http.Header) {
 	var policy, standing []byte
-	if d := x.claim.decision; !d.Unlimited && d.Limit != 0 {
+	if d := c.charge.decision; !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.LatchShut {
 			d.Remaining = 0
 		}
 		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
-		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(x.claim.decided))/time.Second))
+		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(c.charge.decided))/time.Second))
 	}
-	if x.rate != (pace.Key{}) {
-		if r, limited := p.pace.Remaining(x.rate, time.Now()); limited {
+	if c.rate != (pace.Key{}) {
+		if r, limited := p.pace.Remaining(c.rate, time.Now()); limited {
 			policy = limit(policy, "rpm", "q", int64(r.PerMinute), "w", 60)
 			standing = limit(standing, "rpm", "r", int64(r.Requests), "t", int64((r.Full+time.Second-1)/time.Second))
 		}

@@ -50,10 +50,10 @@ func (p *Proxy) RecentFailures() []FailureRecord {
 }
 
 // noteFailure keeps the failure of a call that has ended.
-func (p *Proxy) noteFailure(x *exchange) {
-	f := x.failure
+func (p *Proxy) noteFailure(c *call) {
+	f := c.failure
 	p.recent.add(FailureRecord{
-		Time: x.began.UTC(), RequestID: x.requestID, Client: x.client, Route: x.routeName(), Model: p.modelText(x),
-		Status: x.writer.status, Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
+		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: p.modelText(c),
+		Status: c.writer.status, Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
 	})
 }

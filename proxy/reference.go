@@ -25,21 +25,21 @@ func belowErrors(path string) (topic string, ok bool) {
 	return strings.CutPrefix(path, "/errors/")
 }
 
-func (p *Proxy) answerReference(x *exchange) error {
+func (p *Proxy) answerReference(c *call) error {
 	page, ok, err := reference.Render(reference.Request{
-		Topic: x.rest, Accept: x.inbound.Header.Get("Accept"), UserAgent: x.inbound.UserAgent(),
+		Topic: c.rest, Accept: c.inbound.Header.Get("Accept"), UserAgent: c.inbound.UserAgent(),
 	})
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		return refuse(normalize.RouteNotProxied, "The error reference has no entry "+quoted(x.rest)+". All are listed under /errors.", "")
+		return refuse(normalize.RouteNotProxied, "The error reference has no entry "+quoted(c.rest)+". All are listed under /errors.", "")
 	}
-	h := x.writer.Header()
+	h := c.writer.Header()
 	h.Set("Content-Type", page.ContentType)
 	h.Set("Content-Security-Policy", reference.Policy())
 	h.Set("Vary", reference.Vary)
-	h["X-Request-Id"], h["Request-Id"] = []string{x.requestID}, []string{x.requestID}
-	_, err = x.writer.Write(page.Body)
+	h["X-Request-Id"], h["Request-Id"] = []string{c.requestID}, []string{c.requestID}
+	_, err = c.writer.Write(page.Body)
 	return err
 }

@@ -30,21 +30,21 @@ func (h *chunkHead) note(event []byte) {
 
 // repairUsage returns the valid chunk for a native usage event, nil for any
 // other event. The usage is passed on as it stands.
-func (h *chunkHead) repairUsage(event []byte, x *exchange) []byte {
+func (h *chunkHead) repairUsage(event []byte, c *call) []byte {
 	usage := nativeUsage(event)
 	if usage == nil {
 		return nil
 	}
 	chunk := append(make([]byte, 0, len(event)+128), `data: {"id":`...)
-	chunk = appendRaw(chunk, h.id, "chatcmpl-"+x.requestID)
+	chunk = appendRaw(chunk, h.id, "chatcmpl-"+c.requestID)
 	chunk = append(chunk, `,"object":"chat.completion.chunk","created":`...)
 	if len(h.created) > 0 {
 		chunk = append(chunk, h.created...)
 	} else {
-		chunk = strconv.AppendInt(chunk, x.began.Unix(), 10)
+		chunk = strconv.AppendInt(chunk, c.began.Unix(), 10)
 	}
 	chunk = append(chunk, `,"model":`...)
-	chunk = appendRaw(chunk, h.model, x.model)
+	chunk = appendRaw(chunk, h.model, c.model)
 	chunk = append(chunk, `,"choices":[],"usage":`...)
 	chunk = append(chunk, usage...)
 	return append(chunk, "}\n\n"...)

@@ -31,10 +31,10 @@ const (
 // repeated; what may have run and been billed (504, 520, 524, a time limit, a
 // connection lost after the call was written) never is, nor what the caller
 // must change.
-func (x *exchange) repeats(f *normalize.Failure, status, most int) int {
+func (c *call) repeats(f *normalize.Failure, status, most int) int {
 	switch f.Code {
 	case normalize.OutOfCapacity:
-		if x.rejectIfBusy() { // who asks to be told at once is told at once
+		if c.rejectIfBusy() { // who asks to be told at once is told at once
 			return 0
 		}
 		return most
@@ -48,7 +48,7 @@ func (x *exchange) repeats(f *normalize.Failure, status, most int) int {
 			return most
 		}
 	case normalize.UpstreamUnreachable:
-		if !x.claim.seen() && mends(f.Err) {
+		if !c.charge.seen() && mends(f.Err) {
 			return most
 		}
 	}
@@ -78,13 +78,13 @@ func mends(err error) bool {
 
 // replayable reports whether the call can be sent again as it came, and whether
 // doing so twice is harmless: inference and reading, from a body that is held.
-func (x *exchange) replayable() bool {
-	return x.upload == nil && (x.route.metered() || x.route.method == http.MethodGet)
+func (c *call) replayable() bool {
+	return c.upload == nil && (c.route.metered() || c.route.method == http.MethodGet)
 }
 
 // rejectIfBusy reports whether the body asks for 3040 at once rather than for a
 // wait. It is read where it matters alone: the call has failed by then.
-func (x *exchange) rejectIfBusy() bool {
+func (c *call) rejectIfBusy() bool {
 	type options struct {
 		Options struct{ RejectIfBusy bool }
 	}
@@ -92,26 +92,26 @@ func (x *exchange) rejectIfBusy() bool {
 		options
 		Input options
 	}
-	if x.body == nil || json.Unmarshal(x.body.data, &body) != nil && !body.Options.RejectIfBusy {
+	if c.body == nil || json.Unmarshal(c.body.data, &body) != nil && !body.Options.RejectIfBusy {
 		return false // a body that is no such object asks for nothing
 	}
 	return body.Options.RejectIfBusy || body.Input.Options.RejectIfBusy
 }
 
 // attemptsHeader gives the header that says how many attempts a call took.
-func (x *exchange) attemptsHeader(h http.Header) {
-	if x.attempts > 0 {
-		h["X-Neuronward-Attempts"] = []string{strconv.Itoa(x.attempts)}
+func (c *call) attemptsHeader(h http.Header) {
+	if c.attempts > 0 {
+		h["X-Neuronward-Attempts"] = []string{strconv.Itoa(c.attempts)}
 	}
 }
 
 // countRetries counts what became of the further attempts of a call.
-func (p *Proxy) countRetries(x *exchange) {
+func (p *Proxy) countRetries(c *call) {
 	outcome := metrics.RetryRecovered
-	if !x.healed { // what becomes of the answer afterwards is another matter
+	if !c.healed { // what becomes of the answer afterwards is another matter
 		outcome = metrics.RetryFailed
 	}
-	for _, code := range x.healing {
+	for _, code := range c.healing {
 		p.metrics.Retried(code, outcome)
 	}
 }
@@ -162,11 +162,11 @@ func (b *retryBudget) spend() bool {
 }
 
 // repeat decides whether a failed attempt is followed by another, and waits for
-// its time. Where it is, it returns nil, and x is as before the first attempt.
+// its time. Where it is, it returns nil, and c is as before the first attempt.
 // Else it returns what the caller is told: f, or why the wait was broken off.
-func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize.Failure {
-	n := x.attempts
-	if p.retries == 0 || x.ctx.Err() != nil || n > x.repeats(f, status, p.retries) || !x.replayable() {
+func (p *Proxy) repeat(c *call, f *normalize.Failure, status int) *normalize.Failure {
+	n := c.attempts
+	if p.retries == 0 || c.ctx.Err() != nil || n > c.repeats(f, status, p.retries) || !c.replayable() {
 		return f
 	}
 	wait := f.RetryAfter
@@ -176,43 +176,43 @@ func (p *Proxy) repeat(x *exchange, f *normalize.Failure, status int) *normalize
 	if wait > mostBackoff {
 		return f
 	}
-	if p.breakers.isOpen(x.model) || !p.budget.spend() {
+	if p.breakers.isOpen(c.model) || !p.budget.spend() {
 		f.NoRetry = true
 		p.metrics.Retried(f.Code, metrics.RetryBudget)
 		return f
 	}
-	p.settleAttempt(x, f)
-	if err := p.pause(x, wait); err != nil {
-		return x.broken(err)
+	p.settleAttempt(c, f)
+	if err := p.pause(c, wait); err != nil {
+		return c.broken(err)
 	}
-	if !p.cover(x) {
+	if !p.cover(c) {
 		return f
 	}
-	switch d, err := p.pass(x); {
+	switch d, err := p.pass(c); {
 	case err != nil:
-		return x.broken(err)
+		return c.broken(err)
 	case !d.OK && !p.observes():
 		f.RetryAfter = max(f.Wait(), d.RetryAfter)
 		return f // Workers AI's own word says more than that its turn did not come
 	}
-	if err := p.barred(x); err != nil {
+	if err := p.barred(c); err != nil {
 		return err
 	}
-	x.healing = append(x.healing, f.Code)
-	x.answered, x.neurons, x.upstream = false, "", upstreamIDs{}
+	c.healing = append(c.healing, f.Code)
+	c.answered, c.neurons, c.upstream = false, "", upstreamIDs{}
 	return nil
 }
 
 // pause waits for a time that is not ours.
-func (p *Proxy) pause(x *exchange, wait time.Duration) error {
-	x.lap()
-	defer x.resume()
+func (p *Proxy) pause(c *call, wait time.Duration) error {
+	c.lap()
+	defer c.resume()
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
-	case <-x.ctx.Done():
-		return x.ctx.Err()
+	case <-c.ctx.Done():
+		return c.ctx.Err()
 	}
 }

@@ -104,7 +104,7 @@ func TestWhatIsRepeated(t *testing.T) {
 					}
 					answerJSON(c.status, c.body)(w, r)
 				})}
-				w := call(t, config, chat)
+				w := callOnce(t, config, chat)
 				if int(calls.Load()) != c.attempts || w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) || w.Header().Get("X-Should-Retry") != c.next {
 					t.Errorf("%d attempts, want %d; %v", calls.Load(), c.attempts, w.Header())
 				}
@@ -116,8 +116,8 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-// call sends one chat call through a proxy made of config.
-func call(t *testing.T, config Config, body string, header ...string) *httptest.ResponseRecorder {
+// callOnce sends one chat call through a proxy made of config.
+func callOnce(t *testing.T, config Config, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	p, err := New(config)
 	if err != nil {
@@ -145,7 +145,7 @@ func TestWhoAsksToBeToldAtOnceIs(t *testing.T) {
 			config := testConfig(io.Discard)
 			repeatedly(&config)
 			config.Transport = inMemory{answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
-			if w := call(t, config, body); w.Code != 429 || w.Header().Get("X-Neuronward-Attempts") != "1" {
+			if w := callOnce(t, config, body); w.Code != 429 || w.Header().Get("X-Neuronward-Attempts") != "1" {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
 		})
@@ -192,7 +192,7 @@ func TestConnectionsThatFail(t *testing.T) {
 				config := testConfig(io.Discard)
 				repeatedly(&config)
 				config.Transport = f
-				w := call(t, config, chat)
+				w := callOnce(t, config, chat)
 				if w.Code != 502 || f.calls.Load() != c.attempts {
 					t.Errorf("%d after %d attempts, want %d", w.Code, f.calls.Load(), c.attempts)
 				}
@@ -227,7 +227,7 @@ func TestUpstreamsOwnWaitComesFirst(t *testing.T) {
 			w.Header().Set("Retry-After", "3")
 			answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
 		})}
-		call(t, config, chat)
+		callOnce(t, config, chat)
 		if len(at) != 3 || at[1].Sub(at[0]) != 3*time.Second || at[2].Sub(at[1]) != 3*time.Second {
 			t.Errorf("attempts at %v", at)
 		}
@@ -311,7 +311,7 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 			repeatedly(&config)
 			config.RetryBudget = 0
 			config.Transport = inMemory{answerJSON(502, "")}
-			if w := call(t, config, chat); w.Header().Get("X-Neuronward-Attempts") != "1" {
+			if w := callOnce(t, config, chat); w.Header().Get("X-Neuronward-Attempts") != "1" {
 				t.Errorf("%v", w.Header())
 			}
 		})
@@ -524,7 +524,7 @@ func TestAttemptsBeginAnew(t *testing.T) {
 				w.Header().Set("Retry-After", "4")
 				busy(w, r)
 			}, answerJSON(200, chatAnswer))}
-			if w := call(t, config, chat); w.Code != 200 {
+			if w := callOnce(t, config, chat); w.Code != 200 {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
@@ -555,7 +555,7 @@ func TestAttemptsBeginAnew(t *testing.T) {
 				}
 				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 			})
-			if w := call(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) || calls.Load() != 3 {
+			if w := callOnce(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) || calls.Load() != 3 {
 				t.Errorf("%d calls: %s", calls.Load(), w.Body)
 			}
 		})

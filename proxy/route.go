@@ -33,11 +33,11 @@ type route struct {
 	model     modelPlace
 	body      bodyKind
 	protocol  normalize.Protocol
-	answer    func(*Proxy, *exchange) error // nil: upstream's
-	repaired  bool                          // its streams are OpenAI chunks, and the native usage among them is made one
-	local     bool                          // it costs next to nothing here and nothing elsewhere
-	finetunes bool                          // only for a client whose entry says so
-	gateway   string                        // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
+	answer    func(*Proxy, *call) error // nil: upstream's
+	repaired  bool                      // its streams are OpenAI chunks, and the native usage among them is made one
+	local     bool                      // it costs next to nothing here and nothing elsewhere
+	finetunes bool                      // only for a client whose entry says so
+	gateway   string                    // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 
 // metered reports whether a call of this route costs neurons that can be told.

@@ -11,113 +11,113 @@ import (
 // settle books what the call cost, exactly once and however it ended. It is
 // deferred where the reservation is made, and needs nothing of the caller's
 // context: who leaves does not take the bill along.
-func (p *Proxy) settle(x *exchange) {
-	c := &x.claim
-	if c.poll != "" {
-		p.settleBatch(x)
+func (p *Proxy) settle(c *call) {
+	ch := &c.charge
+	if ch.poll != "" {
+		p.settleBatch(c)
 		return
 	}
-	if c.reservation == nil {
+	if ch.reservation == nil {
 		return
 	}
-	if x.attempts == 0 { // it was refused before it was made
-		c.reservation.Release()
+	if c.attempts == 0 { // it was refused before it was made
+		ch.reservation.Release()
 		return
 	}
-	cost := p.cost(x)
-	day := c.reservation.Settle(cost)
-	p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
-	if x.complete && x.failure == nil && !c.cached && cost.Basis != quota.Estimated {
-		p.metrics.EstimateRatio(p.task(x), cost.Neurons.Float()/c.reservation.Neurons().Float())
+	cost := p.cost(c)
+	day := ch.reservation.Settle(cost)
+	p.metrics.Spent(ch.call.Model, c.client, cost.Basis.String(), cost.Neurons.Float())
+	if c.complete && c.failure == nil && !ch.cached && cost.Basis != quota.Estimated {
+		p.metrics.EstimateRatio(p.task(c), cost.Neurons.Float()/ch.reservation.Neurons().Float())
 		if cost.Basis == quota.Reported {
-			c.reservation.Calibrate(p.guard.estimator.Learn(x.model, c.estimate, cost.Neurons))
+			ch.reservation.Calibrate(p.guard.estimator.Learn(c.model, ch.estimate, cost.Neurons))
 		}
 	}
-	x.neurons = strconv.FormatFloat(c.before.Add(cost.Neurons).Float(), 'f', -1, 64)
-	r := c.meter.Report()
-	p.countTokens(c.call.Model, r.Usage)
+	c.neurons = strconv.FormatFloat(ch.before.Add(cost.Neurons).Float(), 'f', -1, 64)
+	r := ch.meter.Report()
+	p.countTokens(ch.call.Model, r.Usage)
 	if r.Queued() {
-		p.guard.batches.add(r.BatchID, submitted{call: c.call, day: day, charged: cost.Neurons, at: x.began})
+		p.guard.batches.add(r.BatchID, submitted{call: ch.call, day: day, charged: cost.Neurons, at: c.began})
 	}
 }
 
 // settleAttempt books what a failed attempt cost, before another is made. Where
 // it cost nothing, as is usual, its reservation goes on.
-func (p *Proxy) settleAttempt(x *exchange, f *normalize.Failure) {
-	c := &x.claim
-	if c.reservation != nil {
-		x.failure = f
-		if cost := p.cost(x); cost.Neurons > 0 {
-			c.reservation.Settle(cost)
-			c.reservation = nil
-			c.before = c.before.Add(cost.Neurons)
-			p.metrics.Spent(c.call.Model, x.client, cost.Basis.String(), cost.Neurons.Float())
+func (p *Proxy) settleAttempt(c *call, f *normalize.Failure) {
+	ch := &c.charge
+	if ch.reservation != nil {
+		c.failure = f
+		if cost := p.cost(c); cost.Neurons > 0 {
+			ch.reservation.Settle(cost)
+			ch.reservation = nil
+			ch.before = ch.before.Add(cost.Neurons)
+			p.metrics.Spent(ch.call.Model, c.client, cost.Basis.String(), cost.Neurons.Float())
 		}
 	}
-	x.failure, c.sent, c.cached = nil, nil, false
-	if c.meter != nil {
-		c.meter = meter.New()
+	c.failure, ch.sent, ch.cached = nil, nil, false
+	if ch.meter != nil {
+		ch.meter = meter.New()
 	}
 }
 
 // cover reserves for another attempt where the one before has used the
 // reservation up, and reports whether there was enough.
-func (p *Proxy) cover(x *exchange) bool {
-	c := &x.claim
-	if c.call.Estimate == 0 || c.reservation != nil { // not metered, or still covered
+func (p *Proxy) cover(c *call) bool {
+	ch := &c.charge
+	if ch.call.Estimate == 0 || ch.reservation != nil { // not metered, or still covered
 		return true
 	}
-	x.lap()
-	res, d, err := p.guard.ledger.Reserve(x.ctx, c.call)
-	x.resume()
-	c.reservation, c.decision, c.decided = res, d, x.mark
+	c.lap()
+	res, d, err := p.guard.ledger.Reserve(c.ctx, ch.call)
+	c.resume()
+	ch.reservation, ch.decision, ch.decided = res, d, c.mark
 	return err == nil && res != nil
 }
 
 // cost decides what the call cost, by the best word there is.
-func (p *Proxy) cost(x *exchange) quota.Cost {
-	c := &x.claim
-	whole := quota.Cost{Neurons: c.reservation.Neurons(), Basis: quota.Estimated}
-	f := x.failure
+func (p *Proxy) cost(c *call) quota.Cost {
+	ch := &c.charge
+	whole := quota.Cost{Neurons: ch.reservation.Neurons(), Basis: quota.Estimated}
+	f := c.failure
 	switch {
-	case c.cached || !c.seen():
+	case ch.cached || !ch.seen():
 		return quota.Cost{Basis: quota.Reported}
-	case f == nil && x.complete:
-		if c.meter.Report().Queued() {
+	case f == nil && c.complete:
+		if ch.meter.Report().Queued() {
 			return whole // a submitted batch has not run yet
 		}
-		if cost, ok := p.reported(x); ok {
+		if cost, ok := p.reported(c); ok {
 			return cost
 		}
-		if x.streaming {
-			return p.seen(x, whole)
+		if c.streaming {
+			return p.seen(c, whole)
 		}
-		if p.roundedToZero(x) {
+		if p.roundedToZero(c) {
 			whole.Neurons = min(whole.Neurons, nextToNothing)
 			return whole
 		}
-		return p.guard.estimator.Unsaid(x.model, c.estimate, whole.Neurons)
+		return p.guard.estimator.Unsaid(c.model, ch.estimate, whole.Neurons)
 	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
 		// The caller left, this proxy is ending, or a panic is on its way up.
-		return p.brokenOff(x, whole)
+		return p.brokenOff(c, whole)
 	default:
-		return p.failed(x, f, whole)
+		return p.failed(c, f, whole)
 	}
 }
 
 // reported is what the wire says of an answer: neurons in its body, else in its
 // header, else what it counts times the price.
-func (p *Proxy) reported(x *exchange) (quota.Cost, bool) {
-	u := x.claim.meter.Report().Usage
+func (p *Proxy) reported(c *call) (quota.Cost, bool) {
+	u := c.charge.meter.Report().Usage
 	if !u.HasNeurons {
-		if n, ok := x.headerNeurons(); ok {
+		if n, ok := c.headerNeurons(); ok {
 			u.Neurons, u.HasNeurons = n, true
 		}
 	}
-	r := &x.claim.request
+	r := &c.charge.request
 	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
-	return p.guard.estimator.Cost(x.model, u)
+	return p.guard.estimator.Cost(c.model, u)
 }
 
 // nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00:
@@ -127,12 +127,12 @@ const nextToNothing = quota.OneNeuron / 100
 // roundedToZero reports whether upstream's header says that a call that
 // succeeded cost next to nothing. It is believed of tasks that are billed by
 // tokens, where it was seen to count; some models for pictures do not set it.
-func (p *Proxy) roundedToZero(x *exchange) bool {
-	n, err := strconv.ParseFloat(x.neurons, 64)
+func (p *Proxy) roundedToZero(c *call) bool {
+	n, err := strconv.ParseFloat(c.neurons, 64)
 	if err != nil || n != 0 {
 		return false
 	}
-	price, _ := p.guard.prices.Model(x.model)
+	price, _ := p.guard.prices.Model(c.model)
 	switch price.Task {
 	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
 		return true
@@ -144,26 +144,26 @@ func (p *Proxy) roundedToZero(x *exchange) bool {
 // headerNeurons is what a call cost at most by cf-ai-neurons, which is rounded to
 // a hundredth: half of that may have been cut off. Small calls are rounded to
 // 0.00: that is no figure. Neither is more than any call can cost.
-func (x *exchange) headerNeurons() (float64, bool) {
+func (c *call) headerNeurons() (float64, bool) {
 	const most, cut = 1e9, 0.005
-	n, err := strconv.ParseFloat(x.neurons, 64)
-	return max(n, min(n+cut, x.claim.reservation.Neurons().Float())), err == nil && n > 0 && n < most
+	n, err := strconv.ParseFloat(c.neurons, 64)
+	return max(n, min(n+cut, c.charge.reservation.Neurons().Float())), err == nil && n > 0 && n < most
 }
 
 // failed is what a failure costs, by its entry's charge. What upstream has
 // reported or sent before it failed counts in any case: a stream that told all
 // along what it used, until it broke, needs no estimate. A silent one does: it
 // may have gone on.
-func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quota.Cost {
+func (p *Proxy) failed(c *call, f *normalize.Failure, whole quota.Cost) quota.Cost {
 	charge := f.Code.Entry().Charge
 	switch {
 	case charge == normalize.ChargeEstimate:
 		// Also where a stream has told what it used so far: it may have gone on, and what was on its way is lost.
 		return whole
-	case x.streaming:
-		return p.seen(x, whole)
+	case c.streaming:
+		return p.seen(c, whole)
 	case charge == normalize.ChargeReported:
-		if cost, ok := p.said(x); ok {
+		if cost, ok := p.said(c); ok {
 			return cost
 		}
 	}
@@ -171,24 +171,24 @@ func (p *Proxy) failed(x *exchange, f *normalize.Failure, whole quota.Cost) quot
 }
 
 // said is the neurons that upstream itself named, in the body or the header.
-func (p *Proxy) said(x *exchange) (quota.Cost, bool) {
-	if u := x.claim.meter.Report().Usage; u.HasNeurons {
+func (p *Proxy) said(c *call) (quota.Cost, bool) {
+	if u := c.charge.meter.Report().Usage; u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
-	n, ok := x.headerNeurons()
+	n, ok := c.headerNeurons()
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, ok
 }
 
 // brokenOff is what a call costs that its caller broke off.
-func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
+func (p *Proxy) brokenOff(c *call, whole quota.Cost) quota.Cost {
 	if p.guard.abortedEstimate {
 		return whole
 	}
-	if x.streaming || p.wouldStream(x) {
-		return p.seen(x, whole)
+	if c.streaming || p.wouldStream(c) {
+		return p.seen(c, whole)
 	}
 	// What is not streamed runs to its end whether its caller waits or not.
-	if cost, ok := p.said(x); ok {
+	if cost, ok := p.said(c); ok {
 		return cost
 	}
 	return whole
@@ -196,18 +196,18 @@ func (p *Proxy) brokenOff(x *exchange, whole quota.Cost) quota.Cost {
 
 // wouldStream reports whether a call that broke off before its answer came would
 // have been answered by a stream: not only asked for one.
-func (p *Proxy) wouldStream(x *exchange) bool {
-	price, known := p.guard.prices.Billed(x.model)
-	return x.stream && !x.answered && known && price.Task == quota.TextGeneration && !queued(x)
+func (p *Proxy) wouldStream(c *call) bool {
+	price, known := p.guard.prices.Billed(c.model)
+	return c.stream && !c.answered && known && price.Task == quota.TextGeneration && !queued(c)
 }
 
 // seen is what had passed when a call broke off: the increments that were
 // reported, else the prompt and the tokens that were seen; with them what
 // upstream had made and not yet sent.
-func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
-	c := &x.claim
-	r := c.meter.Report()
-	price, known := p.guard.prices.Billed(x.model)
+func (p *Proxy) seen(c *call, whole quota.Cost) quota.Cost {
+	ch := &c.charge
+	r := ch.meter.Report()
+	price, known := p.guard.prices.Billed(c.model)
 	switch {
 	case r.Usage.HasNeurons:
 		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
@@ -216,7 +216,7 @@ func (p *Proxy) seen(x *exchange, whole quota.Cost) quota.Cost {
 	}
 	input, output := r.ObservedInput, r.ObservedOutput
 	if input == 0 {
-		input = c.request.SentTokens(wideBytes(x.body))
+		input = ch.request.SentTokens(wideBytes(c.body))
 	}
 	return quota.Cost{Neurons: min(price.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
 }
@@ -243,17 +243,17 @@ func wideBytes(h *held) (n int64) {
 
 // settleBatch corrects a batch by the first poll that finds it done. Further
 // polls, and those of batches that were not submitted here, change nothing.
-func (p *Proxy) settleBatch(x *exchange) {
-	c := &x.claim
-	u := c.meter.Report().Usage
-	if x.failure != nil || !x.complete || !(u.HasNeurons || u.HasTokens) {
+func (p *Proxy) settleBatch(c *call) {
+	ch := &c.charge
+	u := ch.meter.Report().Usage
+	if c.failure != nil || !c.complete || !(u.HasNeurons || u.HasTokens) {
 		return
 	}
-	s, ok := p.guard.batches.take(c.poll)
+	s, ok := p.guard.batches.take(ch.poll)
 	if !ok {
 		return
 	}
-	cost, ok := p.guard.estimator.Cost(x.model, u)
+	cost, ok := p.guard.estimator.Cost(c.model, u)
 	if !ok {
 		return
 	}
@@ -274,39 +274,39 @@ func (p *Proxy) countTokens(model string, u quota.Usage) {
 }
 
 // task is the task of the call's model, as a label.
-func (p *Proxy) task(x *exchange) string {
-	if price, ok := p.guard.prices.Billed(x.model); ok {
+func (p *Proxy) task(c *call) string {
+	if price, ok := p.guard.prices.Billed(c.model); ok {
 		return string(price.Task)
 	}
 	return "other"
 }
 
 // measured describes the call for the estimator.
-func (p *Proxy) measured(x *exchange, task quota.Task) quota.Request {
+func (p *Proxy) measured(c *call, task quota.Task) quota.Request {
 	var body, prefix []byte
-	length := x.inbound.ContentLength
+	length := c.inbound.ContentLength
 	switch {
-	case x.body != nil:
-		body, length = x.body.data, int64(len(x.body.data))
-	case x.upload != nil:
-		prefix = x.upload.prefix
+	case c.body != nil:
+		body, length = c.body.data, int64(len(c.body.data))
+	case c.upload != nil:
+		prefix = c.upload.prefix
 	}
 	if length < 0 {
 		length = p.bodies.max
 	}
-	return measure(x.route, x.model, task, body, x.inbound.Header, length, prefix)
+	return measure(c.route, c.model, task, body, c.inbound.Header, length, prefix)
 }
 
 // queued reports whether the call is one of a batch's: its submission, or a poll.
-func queued(x *exchange) bool {
-	return x.inbound.URL.RawQuery != "" && x.inbound.URL.Query().Get("queueRequest") == "true"
+func queued(c *call) bool {
+	return c.inbound.URL.RawQuery != "" && c.inbound.URL.Query().Get("queueRequest") == "true"
 }
 
 // polled returns the request id of a batch that the call asks after, "" for
 // every other call.
-func (p *Proxy) polled(x *exchange) string {
-	if x.body == nil || !queued(x) {
+func (p *Proxy) polled(c *call) string {
+	if c.body == nil || !queued(c) {
 		return ""
 	}
-	return batchID(x.body.data)
+	return batchID(c.body.data)
 }

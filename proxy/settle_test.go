@@ -42,8 +42,8 @@ func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
 	const alias, target = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6"
 	g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
 	defer g.close()
-	x := &exchange{destination: destination{model: alias}}
-	x.claim.meter, x.claim.request.PromptBytes = meter.New(), 3000
+	x := &call{destination: destination{model: alias}}
+	x.charge.meter, x.charge.request.PromptBytes = meter.New(), 3000
 	price, _ := quota.Embedded().Model(target)
 	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, price.Tokens(1000, 0, unsentTokens); got != want {
 		t.Errorf("%v, want %v", got, want)

@@ -85,19 +85,19 @@ func (p *patient) Read(b []byte) (int, error) {
 
 // hurry bounds how long a failed call waits for the rest of its body, be its
 // caller slow or not.
-func (x *exchange) hurry() {
-	body := x.inbound.Body
+func (c *call) hurry() {
+	body := c.inbound.Body
 	if p, ok := body.(*patient); body == nil || body == http.NoBody || ok && p.over.Load() {
 		return
 	}
-	_ = http.NewResponseController(x.writer.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
+	_ = http.NewResponseController(c.writer.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
 }
 
 // left returns the failure of a call whose caller has gone, by itself or because
 // it took nothing of the answer.
-func (x *exchange) left(how string, err error) *normalize.Failure {
-	if x.watch.hasCut() {
-		how = "the caller took nothing of the answer for " + text(x.watch.limits.stalled) + "."
+func (c *call) left(how string, err error) *normalize.Failure {
+	if c.watch.hasCut() {
+		how = "the caller took nothing of the answer for " + text(c.watch.limits.stalled) + "."
 	}
 	return unable(normalize.Aborted, "Request was aborted: "+how, err)
 }
@@ -110,9 +110,9 @@ func (w *writer) cut() {
 // FlushError is what http.ResponseController calls; like a write, it ends when
 // the caller takes nothing for too long.
 func (w *writer) FlushError() error {
-	w.x.watch.write()
+	w.call.watch.write()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.x.watch.wrote()
+	w.call.watch.wrote()
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		w.failed = true
 	}
@@ -122,17 +122,17 @@ func (w *writer) FlushError() error {
 // finish sees the answer off and reports whether the caller has got it, as far
 // as can be known here. What net/http still holds of a long one is written now,
 // under watch: later nobody would notice that it can't be.
-func (x *exchange) finish() bool {
-	if !x.streaming && x.writer.written > bufferSize {
-		_ = x.writer.FlushError()
+func (c *call) finish() bool {
+	if !c.streaming && c.writer.written > bufferSize {
+		_ = c.writer.FlushError()
 	}
-	return !x.writer.failed
+	return !c.writer.failed
 }
 
 // part bounds what happens after the call over HTTP/2, where a caller can leave
 // its stream open and take nothing of even the shortest answer.
-func (x *exchange) part() {
-	if x.inbound.ProtoMajor == 2 {
-		_ = http.NewResponseController(x.writer.ResponseWriter).SetWriteDeadline(time.Now().Add(x.watch.limits.stalled))
+func (c *call) part() {
+	if c.inbound.ProtoMajor == 2 {
+		_ = http.NewResponseController(c.writer.ResponseWriter).SetWriteDeadline(time.Now().Add(c.watch.limits.stalled))
 	}
 }

@@ -27,10 +27,10 @@ var errCut = errors.New("the stream was cut after its terminal event")
 //	buf: | delivered | whole events | incomplete event |      |
 //	     0        begin          ready               end   len(buf)
 type stream struct {
-	x   *exchange
-	p   *Proxy
-	res *http.Response
-	src io.ReadCloser
+	call *call
+	p    *Proxy
+	res  *http.Response
+	src  io.ReadCloser
 
 	buf               []byte
 	begin, ready, end int
@@ -47,18 +47,18 @@ type stream struct {
 
 // lookAtStream waits for a stream's first event before the headers are
 // committed, so that a stream that begins with an error is a real HTTP error.
-func (p *Proxy) lookAtStream(x *exchange, res *http.Response) error {
-	x.stream = true
-	s := &stream{x: x, p: p, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
+func (p *Proxy) lookAtStream(c *call, res *http.Response) error {
+	c.stream = true
+	s := &stream{call: c, p: p, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
 	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
-		n, err := fill(x, s.src, s.room())
+		n, err := fill(c, s.src, s.room())
 		s.take(n, err)
 	}
 	if s.over != nil && s.events == 0 {
-		return x.failure
+		return c.failure
 	}
-	x.watch.pass(true)
-	x.streaming = true
+	c.watch.pass(true)
+	c.streaming = true
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
 	res.ContentLength = -1
@@ -83,7 +83,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.over != nil {
 			return 0, s.over
 		}
-		n, err := s.x.watch.read(s.src, s.room())
+		n, err := s.call.watch.read(s.src, s.room())
 		s.take(n, err)
 	}
 }
@@ -118,7 +118,7 @@ func (s *stream) take(n int, err error) {
 		// What a closing event says of itself stands at its beginning.
 		s.events++
 		s.oversized = true
-		s.complete = s.complete || completes(s.buf[s.ready:s.end], s.x.route.protocol)
+		s.complete = s.complete || completes(s.buf[s.ready:s.end], s.call.route.protocol)
 	}
 	if s.oversized && s.over == nil {
 		s.meterPiece(s.end)
@@ -163,9 +163,9 @@ func (s *stream) event(end int) {
 		return
 	}
 	ends := s.saw(event)
-	if s.x.route.repaired {
+	if s.call.route.repaired {
 		if ends {
-			if chunk := s.head.repairUsage(event, s.x); chunk != nil {
+			if chunk := s.head.repairUsage(event, s.call); chunk != nil {
 				s.replace(end, chunk)
 				return
 			}
@@ -177,18 +177,18 @@ func (s *stream) event(end int) {
 
 // meterPiece gives the meter what is there of an oversized event.
 func (s *stream) meterPiece(end int) {
-	if s.x.claim.meter != nil {
-		s.x.claim.meter.Piece(s.buf[s.ready:end])
+	if s.call.charge.meter != nil {
+		s.call.charge.meter.Piece(s.buf[s.ready:end])
 	}
 }
 
 // saw notes an event that may pass, and reports whether it is an end mark.
 func (s *stream) saw(event []byte) (ends bool) {
 	s.events++
-	if s.x.claim.meter != nil {
-		s.x.claim.meter.Event(event)
+	if s.call.charge.meter != nil {
+		s.call.charge.meter.Event(event)
 	}
-	ends = completes(event, s.x.route.protocol)
+	ends = completes(event, s.call.route.protocol)
 	s.complete = s.complete || ends
 	return ends
 }
@@ -226,30 +226,30 @@ func (s *stream) finish(err error) {
 		}
 		s.ready, s.over = s.end, io.EOF
 	case s.events == 0 && err == io.EOF:
-		s.fail(s.p.upstreamFailure(s.x, s.res, s.buf[:s.end]))
+		s.fail(s.p.upstreamFailure(s.call, s.res, s.buf[:s.end]))
 	case err == io.EOF:
 		// Upstream may end in order because it was told that nobody listens.
-		s.fail(s.x.broken(io.ErrUnexpectedEOF))
+		s.fail(s.call.broken(io.ErrUnexpectedEOF))
 	default:
-		s.fail(s.x.broken(err))
+		s.fail(s.call.broken(err))
 	}
 }
 
 // failed ends the stream because of what upstream said in it.
 func (s *stream) failed(f *normalize.Failure) {
-	s.p.latch(s.x, f, s.res.StatusCode, true)
-	s.fail(s.p.attribute(s.x, f, s.res.StatusCode))
+	s.p.latch(s.call, f, s.res.StatusCode, true)
+	s.fail(s.p.attribute(s.call, f, s.res.StatusCode))
 }
 
 // fail ends the stream with its terminal event; what is incomplete is dropped.
 func (s *stream) fail(f *normalize.Failure) {
-	f = s.x.fail(f)
-	f.Redact(s.p.secrets(s.x.inbound)...)
+	f = s.call.fail(f)
+	f.Redact(s.p.secrets(s.call.inbound)...)
 	s.end, s.over = s.ready, errCut
 	if s.oversized { // its beginning is out, without an end
 		s.terminal = append(s.terminal, "\n\n"...)
 	}
-	s.terminal = f.AppendEvent(s.terminal, s.x.protocol())
+	s.terminal = f.AppendEvent(s.terminal, s.call.protocol())
 }
 
 // wholeEvent reports whether what stands at the end of a stream is an event that

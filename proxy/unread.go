@@ -7,12 +7,12 @@ import (
 
 // skip reads the body of a call that needs none: net/http would wait for it before
 // the answer, for as long as the caller likes.
-func skip(x *exchange, body io.Reader) error {
+func skip(c *call, body io.Reader) error {
 	n := 0
 	var err error
 	for buf := make([]byte, 512); err == nil && n < smallBody; {
 		var m int
-		m, err = fill(x, body, buf)
+		m, err = fill(c, body, buf)
 		n += m
 	}
 	switch {
