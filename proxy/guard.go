@@ -117,7 +117,7 @@ func (p *Proxy) barred(c *call) *normalize.Failure {
 	if ch.reservation == nil {
 		return nil
 	}
-	d, barred := ch.reservation.Barred()
+	d, barred := ch.reservation.Blocked()
 	if !barred {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (p *Proxy) refusePlan(c *call) error {
 // reasonOf is the label of a refusal.
 func reasonOf(o quota.Outcome, pot quota.Budget) string {
 	switch o {
-	case quota.LatchShut:
+	case quota.Blocked:
 		return "latched"
 	case quota.PriorityFloor:
 		return "priority_floor"
@@ -175,7 +175,7 @@ func (p *Proxy) denied(c *call, d quota.Decision) *normalize.Failure {
 	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
 	f.RetryAfter = d.ResetsAt.Sub(d.At)
 	switch d.Outcome {
-	case quota.LatchShut:
+	case quota.Blocked:
 		f.Code = normalize.AccountLimited
 		if d.Late {
 			f.RetryAfter = d.RetryAt.Sub(d.At)
@@ -292,7 +292,7 @@ func (p *Proxy) latch(c *call, f *normalize.Failure, status int, event bool) {
 		res.Refused()
 		return
 	}
-	p.guard.ledger.Latch(time.Time{})
+	p.guard.ledger.Block(time.Time{})
 }
 
 // reset returns when the account's day ends and when a call may be tried again

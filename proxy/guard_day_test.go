@@ -117,8 +117,8 @@ func TestLatchOverMidnight(t *testing.T) {
 				t.Errorf("on the new day: %d", code)
 			}
 		}
-		if s := g.ledger.Snapshot(); s.Latch.Set || s.Day.String() != "2000-01-02" {
-			t.Errorf("%v, %+v", s.Day, s.Latch)
+		if s := g.ledger.Snapshot(); s.Block.Set || s.Day.String() != "2000-01-02" {
+			t.Errorf("%v, %+v", s.Day, s.Block)
 		}
 	})
 }

@@ -60,7 +60,7 @@ func (g *guarded) close() quota.Snapshot {
 	return s
 }
 
-func (g *guarded) latched() bool { return g.ledger.Snapshot().Latch.Set }
+func (g *guarded) latched() bool { return g.ledger.Snapshot().Block.Set }
 
 func (g *guarded) post(path, body string, header ...string) *httptest.ResponseRecorder {
 	return g.postWith(context.Background(), path, body, header...)

@@ -240,7 +240,7 @@ func TestWaitingCallsHearOfTheLatch(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		g.ledger.Latch(time.Time{})
+		g.ledger.Block(time.Time{})
 		waiting.Wait()
 		if refused.Load() != 10 || g.sim.Requests() != reached {
 			t.Errorf("%d of 10 were refused, %d reached upstream", refused.Load(), g.sim.Requests()-reached)

@@ -16,7 +16,7 @@ import (
 func (p *Proxy) limitHeaders(c *call, h http.Header) {
 	var policy, standing []byte
 	if d := c.charge.decision; !d.Unlimited && d.Limit != 0 {
-		if d.Outcome == quota.LatchShut {
+		if d.Outcome == quota.Blocked {
 			d.Remaining = 0
 		}
 		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)

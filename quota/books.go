@@ -17,7 +17,7 @@ const ReplicaTimeout = 10 * Heartbeat
 // store's business; it is not safe for concurrent use.
 type Books struct {
 	Days   map[Day]*DayBook
-	Latch  Latch
+	Block  Block
 	Leases map[string]time.Time // name to end
 }
 
@@ -75,9 +75,9 @@ func (b *Books) Exchange(r Report, now time.Time) (s Reply, events []Event, undo
 		me.seen = now
 		return b.state(day, me, r, now, false), nil, func() {}, nil
 	}
-	former, latch, external := me, b.Latch, day.External
+	former, latch, external := me, b.Block, day.External
 	undo = func() {
-		b.Latch, day.External = latch, external
+		b.Block, day.External = latch, external
 		if former == nil {
 			delete(day.Holders, r.Replica)
 		} else {
@@ -96,8 +96,8 @@ func (b *Books) Exchange(r Report, now time.Time) (s Reply, events []Event, undo
 	me.Hours = me.Hours.with(r.Hours)
 	day.Holders[r.Replica] = me
 	day.External = day.External.Later(r.External)
-	if b.changeLatch(r.Latch, now) {
-		events = append(events, Event{Kind: Latched, Replica: r.Replica})
+	if b.changeLatch(r.Block, now) {
+		events = append(events, Event{Kind: BlockChanged, Replica: r.Replica})
 	}
 	gaveBack, waits := false, false
 	for _, c := range r.Requests {
@@ -120,10 +120,10 @@ func (b *Books) Exchange(r Report, now time.Time) (s Reply, events []Event, undo
 		}
 	}
 	if waits {
-		events = append(events, Event{Kind: Wanted, Replica: r.Replica})
+		events = append(events, Event{Kind: NeuronsWanted, Replica: r.Replica})
 	}
 	if gaveBack {
-		events = append(events, Event{Kind: Returned, Replica: r.Replica})
+		events = append(events, Event{Kind: NeuronsReturned, Replica: r.Replica})
 	}
 	records := me.Records
 	if len(r.Records) > 0 {
@@ -143,25 +143,25 @@ func grant(c BudgetRequest, free Neurons) Neurons {
 	return min(c.Want, free)
 }
 
-func (b *Books) changeLatch(c LatchChange, now time.Time) (changed bool) {
-	former := b.Latch
+func (b *Books) changeLatch(c BlockChange, now time.Time) (changed bool) {
+	former := b.Block
 	switch {
 	case c.Set.Set:
-		b.Latch = c.Set
-		if b.Latch.At.IsZero() {
-			b.Latch.At = now
+		b.Block = c.Set
+		if b.Block.At.IsZero() {
+			b.Block.At = now
 		}
-	case c.Open:
-		b.Latch = Latch{}
+	case c.Lift:
+		b.Block = Block{}
 	}
-	return b.Latch != former
+	return b.Block != former
 }
 
 // state builds the answer to a report that is in the books.
 func (b *Books) state(day *DayBook, me *HolderBook, r Report, now time.Time, joined bool) Reply {
 	s := Reply{
 		Granted: make([]Neurons, len(r.Requests)), Balances: make([]Balance, len(r.Requests)),
-		Latch: b.Latch, External: day.External, Time: now, Joined: joined,
+		Block: b.Block, External: day.External, Time: now, Joined: joined,
 	}
 	for i, c := range r.Requests {
 		s.Granted[i] = me.Granted[c.Budget]

@@ -53,7 +53,7 @@ const (
 	Exhausted             // the call cannot fit any more before the reset, whatever comes back
 	Contended             // it did not fit beside the calls in flight, during all of the wait
 	PriorityFloor         // what would be left for it is kept for calls of a higher priority, whatever comes back
-	LatchShut             // Workers AI itself said that the allocation is spent
+	Blocked               // Workers AI itself said that the allocation is spent
 )
 
 // String returns the outcome as a word for logs.
@@ -66,25 +66,25 @@ func (o Outcome) String() string {
 // over all holders, as far as this one knows; an allowed call is among the
 // reserved.
 type Decision struct {
-	Outcome   Outcome
-	Would     Outcome // in Observe: what Enforce would have decided (Contended: it would have waited first)
-	Unlimited bool    // the pot has no ceiling: Limit and Remaining say nothing
-	Probe     bool    // the one call that finds out whether a latched account may spend again
-	Unbacked  bool    // the store could not be asked; see Options.AllowUnbacked
-	Budget    Budget
-	Estimate  Neurons
-	Used      Neurons // settled today
-	Reserved  Neurons // by calls in flight
-	Limit     Neurons
-	Kept      Neurons   // of Limit, for calls of a higher priority
-	Lost      Neurons   // held by holders that died
-	External  Neurons   // spent outside of all holders, by the account's own figure
-	Remaining Neurons   // Limit less kept, used, reserved, lost and external; never negative
-	At        time.Time // of the decision, by the ledger's clock
-	ResetsAt  time.Time
-	RetryAt   time.Time     // when a latched account is tried again; zero: not known
-	Late      bool          // the account is latched although its reset has passed
-	Waited    time.Duration // for neurons
+	Outcome      Outcome
+	Would        Outcome // in Observe: what Enforce would have decided (Contended: it would have waited first)
+	Unlimited    bool    // the pot has no ceiling: Limit and Remaining say nothing
+	Probe        bool    // the one call that finds out whether a latched account may spend again
+	OfflineGrant bool    // the store could not be asked; see Options.AllowOfflineGrant
+	Budget       Budget
+	Estimate     Neurons
+	Used         Neurons // settled today
+	Reserved     Neurons // by calls in flight
+	Limit        Neurons
+	Kept         Neurons   // of Limit, for calls of a higher priority
+	Lost         Neurons   // held by holders that died
+	External     Neurons   // spent outside of all holders, by the account's own figure
+	Remaining    Neurons   // Limit less kept, used, reserved, lost and external; never negative
+	At           time.Time // of the decision, by the ledger's clock
+	ResetsAt     time.Time
+	RetryAt      time.Time     // when a latched account is tried again; zero: not known
+	Late         bool          // the account is latched although its reset has passed
+	Waited       time.Duration // for neurons
 }
 
 // Left returns what calls of this priority may still spend today, if all calls in

@@ -288,7 +288,7 @@ func (l *Ledger) takeExternal(e External, now time.Time) {
 // giveUp gives back what is free here when the store was not heard of for so long
 // that others may have taken it for unspent.
 func (l *Ledger) giveUp() {
-	if l.o.AllowUnbacked || l.figure.heard.IsZero() || time.Since(l.figure.heard) < releaseAfter/2 {
+	if l.o.AllowOfflineGrant || l.figure.heard.IsZero() || time.Since(l.figure.heard) < releaseAfter/2 {
 		return
 	}
 	for _, p := range l.pots {

@@ -228,7 +228,7 @@ func TestAHolderThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
 		b := &bill{lag: lag}
 		store := quota.NewMemory(nil)
 		cut := &unanswered{Store: store}
-		o := quota.Options{Store: store, Limit: 10_000 * n, AllowUnbacked: true}
+		o := quota.Options{Store: store, Limit: 10_000 * n, AllowOfflineGrant: true}
 		time.Sleep(12 * time.Hour)
 		l := open(t, o)
 		o.Store = cut

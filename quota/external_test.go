@@ -316,7 +316,7 @@ func TestAHolderThatNobodyHearsGivesUp(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				store := &unanswered{Store: quota.NewMemory(nil)}
-				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowUnbacked: c.unbacked})
+				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowOfflineGrant: c.unbacked})
 				time.Sleep(time.Hour)
 				spend(t, l, n)
 				time.Sleep(time.Second)

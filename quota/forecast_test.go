@@ -38,13 +38,13 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 		"latched": {func(t *testing.T, l *quota.Ledger) {
 			time.Sleep(time.Minute)
 			flying := take(t, l, quota.Call{Estimate: 100 * n})
-			l.Latch(time.Time{})
+			l.Block(time.Time{})
 			time.Sleep(time.Minute)
 			flying.Settle(settle(100 * n))
 		}, time.Minute},
 		"latched and opened": {func(_ *testing.T, l *quota.Ledger) {
-			l.Latch(time.Time{})
-			l.Unlatch()
+			l.Block(time.Time{})
+			l.Unblock()
 		}, zero},
 		"until the next day": {func(t *testing.T, l *quota.Ledger) {
 			spend(t, l, 100*n)

@@ -20,8 +20,8 @@ const (
 
 // gate is shut while Workers AI itself says that the allocation is spent.
 type gate struct {
-	latch   Latch
-	change  LatchChange // to be published
+	latch   Block
+	change  BlockChange // to be published
 	probing *probe      // that is out to try
 	unused  *probe      // was never sent: the next needs no lease of its own
 	next    time.Time   // when the next may; zero: never before the reset
@@ -39,7 +39,7 @@ func (g *gate) late(now time.Time) bool { return !now.Before(g.latch.Until) }
 
 // shutFrom sets the latch. One that was set after the reset that it waits for
 // says that the reset is late.
-func (g *gate) shutFrom(latch Latch, probe time.Duration) {
+func (g *gate) shutFrom(latch Block, probe time.Duration) {
 	g.latch = latch
 	g.endProbes()
 	g.pause = 0
@@ -67,15 +67,15 @@ func (g *gate) newDay(now time.Time) {
 
 // answered takes the store's latch, unless ours has changed since the report
 // that said sent.
-func (g *gate) answered(sent LatchChange, latch Latch, probe time.Duration, now time.Time) {
+func (g *gate) answered(sent BlockChange, latch Block, probe time.Duration, now time.Time) {
 	if g.change != sent {
 		return
 	}
-	g.change = LatchChange{}
+	g.change = BlockChange{}
 	switch {
 	case latch == g.latch:
 	case !latch.Set:
-		g.latch = Latch{}
+		g.latch = Block{}
 		g.endProbes()
 	case !g.latch.Set || latch.Until.After(g.latch.Until):
 		g.shutFrom(latch, probe)
@@ -94,14 +94,14 @@ func (g *gate) refusedAgain(now time.Time) {
 	g.next = now.Add(g.pause)
 }
 
-// Latch shuts the gate: Workers AI said that the day's allocation is spent.
+// Block shuts the gate: Workers AI said that the day's allocation is spent.
 // until is the reset that it named; zero stands for the next 00:00 UTC. Calls
 // are refused from now on but for one probe every Options.Probe, over all
 // holders. After the reset one call is sent first while others wait for its
 // outcome; if that one is refused too, the next follows after growing pauses.
 // So it does where the account was not latched, when the day has only begun and
 // little of it was spent: then the reset is late.
-func (l *Ledger) Latch(until time.Time) {
+func (l *Ledger) Block(until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.o.Mode == Off {
@@ -130,8 +130,8 @@ func (r *Reservation) Refused() {
 	}
 	if g := &l.gate; !g.latch.Set {
 		over := l.day.Start()
-		g.shutFrom(Latch{Set: true, At: over, Until: over}, l.o.Probe)
-		g.change = LatchChange{Set: g.latch}
+		g.shutFrom(Block{Set: true, At: over, Until: over}, l.o.Probe)
+		g.change = BlockChange{Set: g.latch}
 		l.kick()
 	}
 }
@@ -150,14 +150,14 @@ func (l *Ledger) shutGate(now, until time.Time, probe bool) {
 	case !g.latch.Set && until.IsZero() && l.resetIsLate(now):
 		// A millisecond late at least, so that all holders can tell.
 		over := l.day.Start()
-		g.shutFrom(Latch{Set: true, At: stamp(later(now, over.Add(time.Millisecond))), Until: over}, l.o.Probe)
+		g.shutFrom(Block{Set: true, At: stamp(later(now, over.Add(time.Millisecond))), Until: over}, l.o.Probe)
 	default:
 		if until.IsZero() || until.Before(now) {
 			until = l.day.End()
 		}
-		g.shutFrom(Latch{Set: true, At: stamp(now), Until: stamp(until)}, l.o.Probe)
+		g.shutFrom(Block{Set: true, At: stamp(now), Until: stamp(until)}, l.o.Probe)
 	}
-	g.change = LatchChange{Set: g.latch}
+	g.change = BlockChange{Set: g.latch}
 	if l.o.Mode == Enforce {
 		for _, w := range append(queue(nil), l.queue...) {
 			if g.holds(w) {
@@ -186,16 +186,16 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Unlatch opens the gate: Workers AI took a call.
-func (l *Ledger) Unlatch() {
+// Unblock opens the gate: Workers AI took a call.
+func (l *Ledger) Unblock() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.gate.latch.Set {
 		return
 	}
-	l.gate.latch = Latch{}
+	l.gate.latch = Block{}
 	l.gate.endProbes()
-	l.gate.change = LatchChange{Open: true}
+	l.gate.change = BlockChange{Lift: true}
 	l.serve(l.clock.now())
 	l.kick()
 }
@@ -203,7 +203,7 @@ func (l *Ledger) Unlatch() {
 // shut is the decision on a call that finds the gate shut.
 func (l *Ledger) shut(w *waiter, now time.Time) Decision {
 	w.pot = l.account
-	d := l.decision(LatchShut, w, now)
+	d := l.decision(Blocked, w, now)
 	d.RetryAt = l.gate.next
 	if until := l.gate.latch.Until; until.After(now) {
 		d.ResetsAt = until

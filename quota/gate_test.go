@@ -15,34 +15,34 @@ func latched(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(t
 		now := before(2 * time.Hour)
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now})
 		spend(t, l, n)
-		l.Latch(time.Time{})
+		l.Block(time.Time{})
 		test(t, l, func(at time.Time) time.Duration { return at.Sub(now()).Round(time.Second) })
 	})
 }
 
 func TestALatchedAccountIsProbed(t *testing.T) {
 	latched(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
-		d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		if d.Used != n || d.Budget != quota.Account || d.ResetsAt.Day() != 2 || until(d.RetryAt) != 30*time.Minute {
 			t.Errorf("%+v", d)
 		}
 		time.Sleep(29 * time.Minute)
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(time.Minute)
 		probe := take(t, l, quota.Call{Estimate: n})
 		if !probe.Probe() {
 			t.Error("it is not a probe")
 		}
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
-		l.Latch(time.Time{})
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
+		l.Block(time.Time{})
 		probe.Release()
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(30 * time.Minute)
 		probe = take(t, l, quota.Call{Estimate: n})
 		probe.Accepted()
 		spend(t, l, n)
 		probe.Settle(settle(n))
-		if l.Snapshot().Latch.Set {
+		if l.Snapshot().Block.Set {
 			t.Error("still latched")
 		}
 	})
@@ -53,7 +53,7 @@ func TestAnUnclearProbe(t *testing.T) {
 	latched(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
 		time.Sleep(30 * time.Minute)
 		take(t, l, quota.Call{Estimate: n}).Settle(settle(0))
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(30 * time.Minute)
 		take(t, l, quota.Call{Estimate: n}).Settle(settle(0))
 	})
@@ -62,9 +62,9 @@ func TestAnUnclearProbe(t *testing.T) {
 func TestNeverProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Hour)})
-		l.Latch(time.Time{})
+		l.Block(time.Time{})
 		time.Sleep(time.Hour - time.Nanosecond)
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(time.Nanosecond)
 		if !take(t, l, quota.Call{Estimate: n}).Probe() {
 			t.Error("the first call after the reset is not a probe")
@@ -105,17 +105,17 @@ func TestALateReset(t *testing.T) {
 				waits.mustWait(t)
 				time.Sleep(time.Second)
 			}
-			l.Latch(time.Time{})
+			l.Block(time.Time{})
 			if i == 0 {
-				waits.must(t, quota.LatchShut, time.Second)
+				waits.must(t, quota.Blocked, time.Second)
 			}
 			probe.Release()
-			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			if until(d.RetryAt) != pause {
 				t.Errorf("the next in %v, want %d min", until(d.RetryAt), minutes)
 			}
 			time.Sleep(pause - time.Second)
-			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			time.Sleep(2 * time.Second)
 		}
 		probe := take(t, l, quota.Call{Estimate: n})
@@ -134,8 +134,8 @@ func TestTheLatchIsOfTheDayOfTheCall(t *testing.T) {
 		late.Refused()
 		late.Release()
 		s := l.Snapshot()
-		if midnight := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !s.Latch.Set || !s.Latch.Until.Equal(midnight) || !s.ExhaustedAt.IsZero() {
-			t.Fatalf("%+v, exhausted at %v", s.Latch, s.ExhaustedAt)
+		if midnight := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !s.Block.Set || !s.Block.Until.Equal(midnight) || !s.ExhaustedAt.IsZero() {
+			t.Fatalf("%+v, exhausted at %v", s.Block, s.ExhaustedAt)
 		}
 		probe := take(t, l, quota.Call{Estimate: n})
 		if !probe.Probe() {
@@ -168,7 +168,7 @@ func TestALateResetThatNothingForetold(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		for _, l := range []*quota.Ledger{l, other} {
-			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !d.Late || wait != 59*time.Second || d.ResetsAt.Day() != 3 {
 				t.Errorf("%+v: the next in %v", d, wait)
 			}
@@ -182,7 +182,7 @@ func TestALateResetThatNothingForetold(t *testing.T) {
 			probe := take(t, l, quota.Call{Estimate: n})
 			probe.Refused()
 			probe.Release()
-			d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !probe.Probe() || wait != pause {
 				t.Errorf("probe %v, the next in %v, want %v", probe.Probe(), wait, pause)
 			}
@@ -211,8 +211,8 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: 100 * n, Probe: 30 * time.Minute, Now: before(-c.into)})
 				spend(t, l, c.spent)
-				l.Latch(time.Time{})
-				d := refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+				l.Block(time.Time{})
+				d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 				want := 30 * time.Minute
 				if c.late {
 					want = time.Minute
@@ -233,7 +233,7 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Now: before(10 * time.Minute)})
-		l.Latch(time.Time{})
+		l.Block(time.Time{})
 		refuse := func() {
 			t.Helper()
 			probe := take(t, l, quota.Call{Estimate: n})
@@ -242,7 +242,7 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 			}
 			probe.Refused()
 			probe.Release()
-			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		}
 		time.Sleep(10 * time.Minute)
 		for range 47 {
@@ -251,7 +251,7 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 		}
 		refuse() // the next would be due 47 seconds after midnight
 		for l.Snapshot().Day.String() != "2000-01-03" {
-			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			time.Sleep(time.Second)
 		}
 		probe := take(t, l, quota.Call{Estimate: n})
@@ -272,25 +272,25 @@ func TestTheLatchReachesAllHolders(t *testing.T) {
 		waits := make(chan struct{})
 		go func() {
 			defer close(waits)
-			a.Latch(time.Time{})
+			a.Block(time.Time{})
 		}()
 		<-waits
 		time.Sleep(time.Second)
-		refused(t, b, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, b, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(30 * time.Minute)
 		probe := take(t, b, quota.Call{Estimate: n})
-		refused(t, a, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, a, quota.Call{Estimate: n}, quota.Blocked)
 		probe.Accepted()
 		time.Sleep(time.Second)
 		spend(t, a, n)
 		probe.Release()
 		c := open(t, o) // it learns at its start
-		a.Latch(time.Time{})
+		a.Block(time.Time{})
 		time.Sleep(time.Second)
 		for _, l := range []*quota.Ledger{a, b, c, open(t, o)} {
-			refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		}
-		b.Unlatch()
+		b.Unblock()
 		time.Sleep(time.Second)
 		spend(t, c, n)
 	})
@@ -301,8 +301,8 @@ func TestALatchEndsTheWait(t *testing.T) {
 	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		time.Sleep(time.Second)
-		l.Latch(time.Time{})
-		a.must(t, quota.LatchShut, time.Second)
+		l.Block(time.Time{})
+		a.must(t, quota.Blocked, time.Second)
 	})
 }
 

@@ -70,7 +70,7 @@ func TestHoursAddUp(t *testing.T) {
 
 // What a store did not hear, or has lost, it is told again.
 func TestHoursAreToldAgain(t *testing.T) {
-	spied(t, quota.Options{Limit: 1000 * n, AllowUnbacked: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
+	spied(t, quota.Options{Limit: 1000 * n, AllowOfflineGrant: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		spend(t, l, 3*n)
 		time.Sleep(time.Hour)
 		s.set(func(s *spy) { s.fail = errDown })

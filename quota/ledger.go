@@ -219,7 +219,7 @@ func (l *Ledger) observed(w *waiter, now time.Time) Decision {
 			would = PriorityFloor
 		}
 		if l.gate.latch.Set {
-			would, w.pot = LatchShut, l.account
+			would, w.pot = Blocked, l.account
 		}
 	}
 	d := l.decision(Allowed, w, now)
@@ -241,7 +241,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	d := Decision{
 		Outcome: o, Budget: p.name, Estimate: w.call.Estimate, Unlimited: p.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
 		Used: p.others.Spent + p.spent, Reserved: p.flying(), Limit: p.limit, Kept: l.kept(p, w), Lost: p.lost(), External: p.external.Spent,
-		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), Unbacked: l.failure != nil && p.unbacked > 0,
+		At: now, ResetsAt: time.Unix(l.dayEnd, 0).UTC(), OfflineGrant: l.failure != nil && p.unbacked > 0,
 	}
 	d.Remaining = max(0, p.remaining()-d.Kept)
 	if !w.since.IsZero() {

@@ -256,9 +256,9 @@ func TestObserveRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
 		if s := l.Snapshot().Account; s.Used != 101*n || s.Remaining != 0 {
 			t.Errorf("%+v", s)
 		}
-		l.Latch(time.Time{})
-		ask(quota.Call{Estimate: 0}, quota.LatchShut).Accepted()
-		if l.Snapshot().Latch.Set {
+		l.Block(time.Time{})
+		ask(quota.Call{Estimate: 0}, quota.Blocked).Accepted()
+		if l.Snapshot().Block.Set {
 			t.Error("a call that Workers AI took leaves the latch shut")
 		}
 	})
@@ -267,13 +267,13 @@ func TestObserveRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
 func TestOffCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Mode: quota.Off})
-		l.Latch(time.Time{})
+		l.Block(time.Time{})
 		res, d, err := l.Reserve(t.Context(), quota.Call{Model: "m", Estimate: 900 * n, Client: "x", ClientLimit: 1})
 		if err != nil || !d.OK() || d.Would != quota.Allowed || !d.Unlimited {
 			t.Fatal(d, err)
 		}
 		res.Settle(settle(800 * n))
-		if s := l.Snapshot(); s.Account.Used != 800*n || s.Records[0].Neurons() != 800*n || s.Latch.Set {
+		if s := l.Snapshot(); s.Account.Used != 800*n || s.Records[0].Neurons() != 800*n || s.Block.Set {
 			t.Errorf("%+v", s)
 		}
 	})

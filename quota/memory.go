@@ -36,7 +36,7 @@ func (m *Memory) Sync(ctx context.Context, r Report) (Reply, error) {
 	defer m.mu.Unlock()
 	s, events, _, err := m.books.Exchange(r, m.now())
 	m.books.Prune(KeepDays)
-	m.watchers.Tell(events...)
+	m.watchers.Publish(events...)
 	return s, err
 }
 
@@ -75,9 +75,9 @@ func (m *Memory) Watch(ctx context.Context) (<-chan Event, error) {
 	return m.watchers.Add(ctx), nil
 }
 
-// Tell implements Store.
-func (m *Memory) Tell(ctx context.Context, e Event) error {
-	m.watchers.Tell(e)
+// Publish implements Store.
+func (m *Memory) Publish(ctx context.Context, e Event) error {
+	m.watchers.Publish(e)
 	return ctx.Err()
 }
 
@@ -106,8 +106,8 @@ func (w *Watchers) Add(ctx context.Context) <-chan Event {
 	return c
 }
 
-// Tell passes the events on. Whoever has not read the former ones misses them.
-func (w *Watchers) Tell(events ...Event) {
+// Publish passes the events on. Whoever has not read the former ones misses them.
+func (w *Watchers) Publish(events ...Event) {
 	if len(events) == 0 {
 		return
 	}

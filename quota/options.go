@@ -29,17 +29,17 @@ const (
 // Options are the settings of a Ledger. The zero value counts without a
 // ceiling, in memory.
 type Options struct {
-	Store         Store            // where holders agree; nil: a Memory of the ledger's own
-	Replica       Replica          // "": a random one, as it should be but in tests
-	Limit         Neurons          // ceiling of the account's day; 0: none
-	Mode          Mode             //
-	Wait          time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
-	Probe         time.Duration    // how often a latched account is tried before the reset; 0: never
-	AllowUnbacked bool             // while the store fails: spend this holder's share from memory instead of returning an error
-	StoreTimeout  time.Duration    // for one step of the store; 0: 2 s
-	Pace          RateLimiter      // whose limits the holders share in equal parts; nil: none
-	FigureLag     time.Duration    // until the account's own figure has counted a call; 0: 5 min
-	Now           func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
+	Store             Store            // where holders agree; nil: a Memory of the ledger's own
+	Replica           Replica          // "": a random one, as it should be but in tests
+	Limit             Neurons          // ceiling of the account's day; 0: none
+	Mode              Mode             //
+	Wait              time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
+	Probe             time.Duration    // how often a latched account is tried before the reset; 0: never
+	AllowOfflineGrant bool             // while the store fails: spend this holder's share from memory instead of returning an error
+	StoreTimeout      time.Duration    // for one step of the store; 0: 2 s
+	Pace              RateLimiter      // whose limits the holders share in equal parts; nil: none
+	FigureLag         time.Duration    // until the account's own figure has counted a call; 0: 5 min
+	Now               func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
 }
 
 // A RateLimiter keeps limits of requests per minute that replicas share.

@@ -26,9 +26,9 @@ func (s *slowLease) Lease(ctx context.Context, name string, ttl time.Duration) (
 func TestTheLatchChangesDuringTheLease(t *testing.T) {
 	for name, meanwhile := range map[string]func(a, b *quota.Ledger, flying *quota.Reservation){
 		"set again by another holder": func(_, _ *quota.Ledger, flying *quota.Reservation) { flying.Refused() },
-		"set again here":              func(a, _ *quota.Ledger, _ *quota.Reservation) { a.Latch(time.Time{}) },
+		"set again here":              func(a, _ *quota.Ledger, _ *quota.Reservation) { a.Block(time.Time{}) },
 		"opened and set again": func(_, b *quota.Ledger, flying *quota.Reservation) {
-			b.Unlatch()
+			b.Unblock()
 			time.Sleep(100 * time.Millisecond)
 			flying.Refused()
 		},
@@ -43,7 +43,7 @@ func TestTheLatchChangesDuringTheLease(t *testing.T) {
 				o.Store = memory
 				b := open(t, o)
 				flying := take(t, b, quota.Call{Estimate: n})
-				a.Latch(time.Time{})
+				a.Block(time.Time{})
 				time.Sleep(31 * time.Minute)
 				slow.takes = 1500 * time.Millisecond
 				first := ask(t.Context(), a, quota.Call{Estimate: n})
@@ -105,16 +105,16 @@ func TestAProbeThatWasNeverSent(t *testing.T) {
 				slow := &slowLease{Store: quota.NewMemory(noon)}
 				l := open(t, quota.Options{Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon})
 				take(t, l, quota.Call{Estimate: 50 * n}) // stays in flight
-				l.Latch(time.Time{})
+				l.Block(time.Time{})
 				time.Sleep(30 * time.Minute)
 				unsent(t, l, slow)
 				probe := take(t, l, quota.Call{Estimate: n})
 				if !probe.Probe() {
 					t.Error("it is not a probe")
 				}
-				refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+				refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 				probe.Settle(settle(0)) // that one was used, and said nothing
-				refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+				refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			})
 		})
 	}
@@ -135,7 +135,7 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 				noon := before(12 * time.Hour)
 				o := quota.Options{Store: quota.NewMemory(noon), Limit: 100 * n, Wait: 0, Probe: 30 * time.Minute, Now: noon}
 				a, b := open(t, o), open(t, o)
-				a.Latch(time.Time{})
+				a.Block(time.Time{})
 				time.Sleep(30*time.Minute + c.released)
 				take(t, a, quota.Call{Estimate: n}).Release()
 				time.Sleep(c.passes)

@@ -120,13 +120,13 @@ func TestAStoreThatStandsStillUnderDeny(t *testing.T) {
 }
 
 func TestAStoreThatStandsStillUnderAllow(t *testing.T) {
-	standing(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, AllowUnbacked: true}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+	standing(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, AllowOfflineGrant: true}, func(t *testing.T, s *stalled, l *quota.Ledger) {
 		spend(t, l, 10*n)
 		s.stall()
 		time.Sleep(time.Second)
 		began := time.Now()
 		res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
-		if res == nil || err != nil || !d.Unbacked || time.Since(began) > longest {
+		if res == nil || err != nil || !d.OfflineGrant || time.Since(began) > longest {
 			t.Fatalf("%+v, %v after %v", d, err, time.Since(began))
 		}
 		res.Settle(settle(50 * n))
@@ -273,11 +273,11 @@ func TestALeaseThatStandsStill(t *testing.T) {
 		s := &stalled{Store: quota.NewMemory(noon)}
 		l := open(t, quota.Options{Store: s, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: noon})
 		spend(t, l, n)
-		l.Latch(time.Time{})
+		l.Block(time.Time{})
 		time.Sleep(30 * time.Minute)
 		s.stall()
 		began := time.Now()
-		refused(t, l, quota.Call{Estimate: n}, quota.LatchShut)
+		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		if took := time.Since(began); took > longest {
 			t.Errorf("it took %v", took)
 		}

@@ -33,10 +33,10 @@ func (r *Reservation) Release() {
 	r.end(Cost{}, false)
 }
 
-// Barred reports whether the gate was shut since the reservation was made: the
+// Blocked reports whether the gate was shut since the reservation was made: the
 // call must not be sent any more, unless it is the probe. The decision says what
 // Reserve would say now. A call that is barred is to be released.
-func (r *Reservation) Barred() (Decision, bool) {
+func (r *Reservation) Blocked() (Decision, bool) {
 	l := r.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +51,7 @@ func (r *Reservation) Barred() (Decision, bool) {
 // opens. It does not settle.
 func (r *Reservation) Accepted() {
 	if r.probe != nil || r.l.o.Mode == Observe {
-		r.l.Unlatch()
+		r.l.Unblock()
 	}
 }
 

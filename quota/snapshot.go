@@ -16,7 +16,7 @@ type Snapshot struct {
 	Account       Status
 	Clients       []Status // those with a pot of their own, in the order of their first call
 	ResetsAt      time.Time
-	Latch         Latch
+	Block         Block
 	RetryAt       time.Time // of the next probe; zero: none is planned
 	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
@@ -52,7 +52,7 @@ func (l *Ledger) Snapshot() Snapshot {
 	l.roll(now)
 	s := Snapshot{
 		At: now, Hours: l.hours.Hours, ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
-		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Latch: l.gate.latch,
+		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Block: l.gate.latch,
 		Rate: l.spending.rate(now), InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Replicas: l.holders, FigureAt: l.figure.at,
 		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}

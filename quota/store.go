@@ -34,8 +34,8 @@ type Store interface {
 	// watches also asks from time to time. The channel is closed when ctx ends or the store closes.
 	Watch(ctx context.Context) (<-chan Event, error)
 
-	// Tell passes e on to all who watch, to those of its own holder as well. It may be lost.
-	Tell(ctx context.Context, e Event) error
+	// Publish passes e on to all who watch, to those of its own holder as well. It may be lost.
+	Publish(ctx context.Context, e Event) error
 }
 
 // ErrStale is returned by Exchange for a Report that is older than the last one
@@ -63,7 +63,7 @@ type Report struct {
 	Requests []BudgetRequest
 	Records  []Record    // what changed since the last report that was answered; Day is not read
 	Hours    []HourSpent // by this holder, those that changed likewise
-	Latch    LatchChange
+	Block    BlockChange
 	External External // as the holder knows it; the store keeps the latest
 	Leave    bool     // the holder spends nothing more on this day; what it still holds is lost
 }
@@ -87,7 +87,7 @@ type Reply struct {
 	Granted  []Neurons // to be added to what the holder holds: 0, or between Min and Want
 	Balances []Balance
 	Replicas int // that were heard of lately, the asking one included
-	Latch    Latch
+	Block    Block
 	External External  // of the day
 	Time     time.Time // the store's clock
 	Joined   bool      // the store had no row of this holder for the day: it is new, or the store was emptied
@@ -144,18 +144,18 @@ type Record struct {
 // Neurons returns all that r counts.
 func (r Record) Neurons() Neurons { return r.Reported.Add(r.Priced).Add(r.Estimated) }
 
-// A Latch says that Workers AI itself refused for the spent allocation.
-type Latch struct {
+// A Block says that Workers AI itself refused for the spent allocation.
+type Block struct {
 	Set   bool      `json:"set"`
 	At    time.Time `json:"at"`    // when it was set
 	Until time.Time `json:"until"` // the reset that it waits for
 }
 
-// A LatchChange asks a store to set or open the latch. The zero value leaves it
+// A BlockChange asks a store to set or open the latch. The zero value leaves it
 // as it is.
-type LatchChange struct {
-	Open bool  // opens the latch
-	Set  Latch // replaces the latch, if Set.Set
+type BlockChange struct {
+	Lift bool  // opens the latch
+	Set  Block // replaces the latch, if Set.Set
 }
 
 // An Event is what a Store tells those who watch it.
@@ -170,9 +170,9 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	Latched   EventKind = iota + 1 // the latch was set or opened
-	Wanted                         // a holder has calls that wait for neurons
-	Returned                       // neurons were given back while a holder waits
-	ModelBusy                      // Workers AI has no capacity for a model
-	ModelFree                      // it has again
+	BlockChanged    EventKind = iota + 1 // the latch was set or opened
+	NeuronsWanted                        // a holder has calls that wait for neurons
+	NeuronsReturned                      // neurons were given back while a holder waits
+	ModelBusy                            // Workers AI has no capacity for a model
+	ModelFree                            // it has again
 )

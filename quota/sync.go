@@ -60,16 +60,16 @@ func (l *Ledger) concerns(e Event) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch e.Kind {
-	case Wanted:
+	case NeuronsWanted:
 		for _, p := range l.pots {
 			if p.limit > 0 && p.spare() > 0 {
 				return true
 			}
 		}
 		return false
-	case Returned:
+	case NeuronsReturned:
 		return len(l.queue) > 0
-	case Latched:
+	case BlockChanged:
 		return true
 	default: // not the ledger's business
 		return false
@@ -146,7 +146,7 @@ func (l *Ledger) exchange(ctx context.Context) error {
 		}
 		l.kick()
 	}
-	l.gate.answered(r.Latch, s.Latch, l.o.Probe, now)
+	l.gate.answered(r.Block, s.Block, l.o.Probe, now)
 	l.afterExchange(now)
 	return nil
 }
@@ -177,7 +177,7 @@ func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
 	now := l.clock.now()
 	age := time.Since(l.started)
 	l.giveUp()
-	r = l.number(Report{Day: l.day, Latch: l.gate.change, External: l.account.external})
+	r = l.number(Report{Day: l.day, Block: l.gate.change, External: l.account.external})
 	for i, p := range l.pots {
 		sum, least := l.wanted(p)
 		c, raise := p.claim(now, age, sum, least)
@@ -225,7 +225,7 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 		if w.done {
 			continue
 		}
-		if !l.o.AllowUnbacked {
+		if !l.o.AllowOfflineGrant {
 			l.finish(w, nil, Decision{}, l.failure)
 			continue
 		}

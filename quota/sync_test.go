@@ -120,7 +120,7 @@ func TestAStoreThatHangs(t *testing.T) {
 // Under allow a holder goes on, up to its share of what was left when the store
 // was last heard, and tells the store afterwards.
 func TestAStoreThatFailsUnderAllow(t *testing.T) {
-	spied(t, quota.Options{Limit: 100 * n, AllowUnbacked: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
+	spied(t, quota.Options{Limit: 100 * n, AllowOfflineGrant: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		other := holderOf(s.Store, 30*n)
 		spend(t, l, 10*n)
 		time.Sleep(2 * quota.Heartbeat)
@@ -128,7 +128,7 @@ func TestAStoreThatFailsUnderAllow(t *testing.T) {
 		// 60 are left for two holders.
 		take(t, l, quota.Call{Estimate: 20 * n}).Settle(settle(20 * n))
 		res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 10 * n})
-		if err != nil || res == nil || !d.Unbacked {
+		if err != nil || res == nil || !d.OfflineGrant {
 			t.Fatal(d, err)
 		}
 		res.Settle(settle(10 * n))

@@ -18,7 +18,7 @@ func hourNeurons(t *testing.T, store quota.Store, test func(t *testing.T, spend 
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
-		n, err := newNeurons(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowUnbacked: true},
+		n, err := newNeurons(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true},
 			clientsFile{}.budgets, quota.Bound, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)

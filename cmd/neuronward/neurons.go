@@ -72,12 +72,12 @@ func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Me
 		return nil, err
 	}
 	o := quota.Options{
-		Store:         &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == planFree}},
-		Limit:         quota.FromFloat(float64(c.DailyNeurons)),
-		Wait:          time.Duration(c.QuotaWait),
-		Probe:         time.Duration(c.QuotaProbe),
-		AllowUnbacked: c.OnStoreFail == policyAllow,
-		Pace:          limiter,
+		Store:             &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == planFree}},
+		Limit:             quota.FromFloat(float64(c.DailyNeurons)),
+		Wait:              time.Duration(c.QuotaWait),
+		Probe:             time.Duration(c.QuotaProbe),
+		AllowOfflineGrant: c.OnStoreFail == policyAllow,
+		Pace:              limiter,
 	}
 	if c.QuotaMode == modeObserve {
 		o.Mode = quota.Observe
@@ -109,7 +109,7 @@ func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estim
 	}
 	return &neurons{
 		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
-		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowUnbacked && (o.Limit > 0 || budgets()) },
+		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || budgets()) },
 	}, nil
 }
 
@@ -191,7 +191,7 @@ func (n *neurons) gauges() metrics.Quota {
 	q := metrics.Quota{
 		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(), Lost: s.Account.Lost.Float(), FigureAt: s.FigureAt,
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
-		Unlimited: s.Account.Limit == 0, Latched: s.Latch.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
+		Unlimited: s.Account.Limit == 0, Latched: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}
 	for _, c := range s.Clients {
 		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Budget), Used: c.Used.Float(), Limit: c.Limit.Float()})

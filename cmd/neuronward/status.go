@@ -135,7 +135,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.Day, d.Used, d.Reserved, d.Lost = &s.Day, figureOf(s.Account.Used), figureOf(s.Account.Reserved), figureOf(s.Account.Lost)
 	d.External, d.Reconciliation = figureOf(s.Account.External), n.others.status(s.FigureAt)
 	d.Limit, d.Remaining = ceiling(s.Account)
-	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Latch.Set, moment(s.RetryAt)
+	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Block.Set, moment(s.RetryAt)
 	d.ExhaustedAt, d.ExpectedAt, d.PlanWrong = moment(s.ExhaustedAt), moment(s.ExpectedAt), c.Plan == planFree && beyondFree(s.Account.Used)
 	d.Holders, d.InFlight, d.Waiting = s.Replicas, s.InFlight, s.Waiting
 	d.Store.Kind, d.Store.Failures = c.Store.kind(), s.StoreFailures

@@ -178,7 +178,7 @@ func TestToday(t *testing.T) {
 
 func TestALatchedDay(t *testing.T) {
 	n, c, m := counting(t)
-	n.ledger.Latch(time.Time{})
+	n.ledger.Block(time.Time{})
 	d := n.today(t.Context(), c)
 	if !d.Latched || d.RetryAt == nil || !strings.HasSuffix(asJSON(t, d.ResetsAt), `T00:00:00Z"`) {
 		t.Errorf("latched %v, retry at %v, resets at %v", d.Latched, d.RetryAt, d.ResetsAt)
@@ -236,7 +236,7 @@ func TestAStoreThatFails(t *testing.T) {
 		ready bool
 	}{
 		{"a ceiling, deny", quota.Options{Limit: 10 * quota.OneNeuron}, false},
-		{"a ceiling, allow", quota.Options{Limit: 10 * quota.OneNeuron, AllowUnbacked: true}, true},
+		{"a ceiling, allow", quota.Options{Limit: 10 * quota.OneNeuron, AllowOfflineGrant: true}, true},
 		{"no ceiling", quota.Options{}, true},
 		{"observed", quota.Options{Limit: 10 * quota.OneNeuron, Mode: quota.Observe}, true},
 	}

@@ -53,7 +53,7 @@ func (w *word) listen(ctx context.Context, hear func(model string, free bool)) {
 	for {
 		select {
 		case e := <-w.said:
-			_ = w.store.Tell(ctx, e) // it comes again
+			_ = w.store.Publish(ctx, e) // it comes again
 		case e, ok := <-events:
 			switch {
 			case !ok:

@@ -139,13 +139,13 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if s.closed {
 		return quota.Reply{}, ErrClosed
 	}
-	before, spent, latch, external := s.sums(r), s.spent(r), s.books.Latch, s.external(r.Day)
+	before, spent, latch, external := s.sums(r), s.spent(r), s.books.Block, s.external(r.Day)
 	state, events, undo, err := s.books.Exchange(r, s.o.Now())
 	if err != nil {
 		return state, err
 	}
 	delete(s.encoded, r.Day)
-	if s.failed || s.books.Latch != latch || s.external(r.Day) != external || !maps.Equal(s.sums(r), before) {
+	if s.failed || s.books.Block != latch || s.external(r.Day) != external || !maps.Equal(s.sums(r), before) {
 		if err := s.write(); err != nil {
 			undo()
 			delete(s.encoded, r.Day)
@@ -154,7 +154,7 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	} else if len(r.Records) > 0 || len(r.Hours) > 0 || s.spent(r) != spent {
 		s.later()
 	}
-	s.watchers.Tell(events...)
+	s.watchers.Publish(events...)
 	return state, nil
 }
 
@@ -283,9 +283,9 @@ func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	return s.watchers.Add(ctx), nil
 }
 
-// Tell implements quota.Store.
-func (s *Store) Tell(ctx context.Context, e quota.Event) error {
-	s.watchers.Tell(e)
+// Publish implements quota.Store.
+func (s *Store) Publish(ctx context.Context, e quota.Event) error {
+	s.watchers.Publish(e)
 	return ctx.Err()
 }
 

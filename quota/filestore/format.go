@@ -23,7 +23,7 @@ const (
 )
 
 type fileBooks struct {
-	Latch  quota.Latch          `json:"latch"`
+	Latch  quota.Block          `json:"latch"`
 	Leases map[string]time.Time `json:"leases,omitempty"`
 	Days   []json.RawMessage    `json:"days"`
 }
@@ -39,7 +39,7 @@ type fileDay struct {
 // encode returns the file. Days that are in done are taken from there, others
 // are put there.
 func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
-	f := fileBooks{Latch: b.Latch, Leases: b.Leases, Days: []json.RawMessage{}}
+	f := fileBooks{Latch: b.Block, Leases: b.Leases, Days: []json.RawMessage{}}
 	for _, d := range slices.Sorted(maps.Keys(b.Days)) {
 		if done[d] == nil {
 			pots, records := b.Sum(d)
@@ -90,7 +90,7 @@ func decode(data []byte) (*quota.Books, error) {
 		return nil, err
 	}
 	b := quota.NewBooks()
-	b.Latch = f.Latch
+	b.Block = f.Latch
 	if f.Leases != nil {
 		b.Leases = f.Leases
 	}

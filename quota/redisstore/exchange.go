@@ -93,12 +93,12 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 		leave = 1
 	}
 	switch {
-	case r.Latch.Set.Set:
-		change, until = "set", moment(r.Latch.Set.Until)
-		if !r.Latch.Set.At.IsZero() {
-			at = moment(r.Latch.Set.At)
+	case r.Block.Set.Set:
+		change, until = "set", moment(r.Block.Set.Until)
+		if !r.Block.Set.At.IsZero() {
+			at = moment(r.Block.Set.At)
 		}
-	case r.Latch.Open:
+	case r.Block.Lift:
 		change = "open"
 	}
 	add(s.prefix+"events", int64(r.Day), string(r.Replica), r.Seq, leave, answered, epoch, change, at, until)
@@ -146,11 +146,11 @@ func decode(answer []string, claims int) (s quota.Reply, epoch uint64, err error
 	}
 	if answer[6] != "" {
 		at, until, _ := strings.Cut(answer[6], " ")
-		s.Latch.Set = true
-		if s.Latch.At, err = parseMoment(at); err != nil {
+		s.Block.Set = true
+		if s.Block.At, err = parseMoment(at); err != nil {
 			return s, 0, err
 		}
-		if s.Latch.Until, err = parseMoment(until); err != nil {
+		if s.Block.Until, err = parseMoment(until); err != nil {
 			return s, 0, err
 		}
 	}

@@ -146,7 +146,7 @@ func TestFull(t *testing.T) {
 	l := begin(t, server.url(""))
 	server.do(t, "CONFIG", "SET", "maxmemory", "1")
 	r := l.a.report(of(30*n, 0, 0))
-	r.Latch.Open = true
+	r.Block.Lift = true
 	if st, err := l.sa.Sync(t.Context(), r); err == nil || !strings.Contains(err.Error(), "its memory is full") {
 		t.Errorf("%+v, %v", st, err)
 	}
@@ -190,7 +190,7 @@ func TestLeastUser(t *testing.T) {
 	}
 	for _, change := range []bool{true, false} {
 		r := a.report()
-		r.Latch.Set.Set, r.Latch.Open, r.Leave = change, !change, !change
+		r.Block.Set.Set, r.Block.Lift, r.Leave = change, !change, !change
 		r.Requests = append(r.Requests, of(0, 0, 0))
 		exchange(t, s, r)
 	}
@@ -223,11 +223,11 @@ func TestUserAsAdvised(t *testing.T) {
 	}
 	a := holder{name: "a"}
 	r := a.report(of(0, 0, 0))
-	r.Latch.Set = quota.Latch{Set: true}
+	r.Block.Set = quota.Block{Set: true}
 	exchange(t, s, r)
 	select {
 	case e := <-events:
-		if e != (quota.Event{Kind: quota.Latched, Replica: "a"}) {
+		if e != (quota.Event{Kind: quota.BlockChanged, Replica: "a"}) {
 			t.Errorf("%+v", e)
 		}
 	case <-time.After(10 * time.Second):

@@ -138,9 +138,9 @@ func randomize(rng *mathrand.Rand, r *quota.Report) {
 	at := time.Unix(rng.Int64N(2), rng.Int64N(1e9)).UTC()
 	switch rng.IntN(10) {
 	case 0:
-		r.Latch.Set = quota.Latch{Set: true, At: at, Until: at.Add(time.Hour)}
+		r.Block.Set = quota.Block{Set: true, At: at, Until: at.Add(time.Hour)}
 	case 1:
-		r.Latch.Open = true
+		r.Block.Lift = true
 	case 2:
 		r.Leave = true
 	}
@@ -183,7 +183,7 @@ func TestKeys(t *testing.T) {
 		r := a.report(of(1, 1, 1), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: n})
 		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1, Silent: 1, Table: 1}}
 		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
-		r.Latch.Set = quota.Latch{Set: true, Until: time.Now().Add(time.Hour)}
+		r.Block.Set = quota.Block{Set: true, Until: time.Now().Add(time.Hour)}
 		exchange(t, s, r)
 	}
 	if _, err := s.Lease(t.Context(), "probe", time.Minute); err != nil {
@@ -212,7 +212,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	other := open(t, server.url(""), "another account", patient)
-	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Replicas != 1 || st.Latch.Set {
+	if st := exchange(t, other, a.report(of(0, 0, 0))); !st.Joined || st.Replicas != 1 || st.Block.Set {
 		t.Errorf("another account: %+v", st)
 	}
 }
@@ -261,9 +261,9 @@ func TestLatchedNow(t *testing.T) {
 	s := open(t, shared.url(""), rand.Text(), patient)
 	a := holder{name: "a"}
 	r := a.report()
-	r.Latch.Set = quota.Latch{Set: true}
+	r.Block.Set = quota.Block{Set: true}
 	st := exchange(t, s, r)
-	if !st.Latch.Set || st.Latch.At.IsZero() || !st.Latch.Until.IsZero() || st.Time.Sub(st.Latch.At).Abs() > time.Second || time.Since(st.Time).Abs() > time.Minute {
+	if !st.Block.Set || st.Block.At.IsZero() || !st.Block.Until.IsZero() || st.Time.Sub(st.Block.At).Abs() > time.Second || time.Since(st.Time).Abs() > time.Minute {
 		t.Errorf("%+v", st)
 	}
 }

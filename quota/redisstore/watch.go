@@ -87,8 +87,8 @@ func (s *Store) subscribe(stands func()) {
 	}
 }
 
-// Tell implements quota.Store. An event that is lost is not told again.
-func (s *Store) Tell(ctx context.Context, e quota.Event) error {
+// Publish implements quota.Store. An event that is lost is not told again.
+func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -119,5 +119,5 @@ func (s *Store) tell(payload string) {
 	if len(words) == 3 {
 		e.Model = words[2]
 	}
-	s.watchers.Tell(e)
+	s.watchers.Publish(e)
 }

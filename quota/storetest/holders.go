@@ -15,7 +15,7 @@ func reopen(t *testing.T, open Place) {
 	a := holder{name: "a"}
 	r := a.report(of(0, 0, 1, 100*n), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9 * n, Min: 1, Want: 9 * n})
 	until := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	r.Latch.Set = quota.Latch{Set: true, At: until.Add(-time.Hour), Until: until}
+	r.Block.Set = quota.Block{Set: true, At: until.Add(-time.Hour), Until: until}
 	exchange(t, s, r)
 	r = a.report(of(30*n, 70*n, 0, 0), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9 * n, Spent: 9 * n})
 	r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 3, Reported: 30 * n}}
@@ -28,8 +28,8 @@ func reopen(t *testing.T, open Place) {
 	if st.Granted[1] != 0 || st.Balances[1].Spent != 9*n {
 		t.Errorf("the client's pot: %+v", st)
 	}
-	if !st.Latch.Set || !st.Latch.Until.Equal(until) {
-		t.Errorf("the latch: %+v", st.Latch)
+	if !st.Block.Set || !st.Block.Until.Equal(until) {
+		t.Errorf("the latch: %+v", st.Block)
 	}
 	h, err := s.History(t.Context(), day, day)
 	if want := (quota.Record{Day: day, Model: "m", Client: "x", Calls: 3, Reported: 30 * n}); err != nil || len(h) != 1 || h[0] != want {
@@ -125,22 +125,22 @@ func latch(t *testing.T, open Place) {
 	s := open(t)
 	a, b := holder{name: "a"}, holder{name: "b"}
 	at := time.Date(2026, 11, 23, 17, 0, 0, 1e6, time.UTC)
-	set := quota.Latch{Set: true, At: at, Until: at.Add(7 * time.Hour)}
+	set := quota.Block{Set: true, At: at, Until: at.Add(7 * time.Hour)}
 	r := a.report(of(0, 0, 0, 0))
-	r.Latch.Set = set
-	if got := exchange(t, s, r).Latch; got != set {
+	r.Block.Set = set
+	if got := exchange(t, s, r).Block; got != set {
 		t.Errorf("%+v", got)
 	}
-	if got := exchange(t, s, b.report(of(0, 0, 0, 0))).Latch; got != set {
+	if got := exchange(t, s, b.report(of(0, 0, 0, 0))).Block; got != set {
 		t.Errorf("%+v", got)
 	}
 	r = b.report(of(0, 0, 0, 0))
 	r.Day++ // it does not belong to a day
-	r.Latch.Open = true
-	if got := exchange(t, s, r).Latch; got.Set {
+	r.Block.Lift = true
+	if got := exchange(t, s, r).Block; got.Set {
 		t.Errorf("%+v", got)
 	}
-	if got := exchange(t, s, a.report(of(0, 0, 0, 0))).Latch; got.Set {
+	if got := exchange(t, s, a.report(of(0, 0, 0, 0))).Block; got.Set {
 		t.Errorf("%+v", got)
 	}
 }
@@ -216,17 +216,17 @@ func events(t *testing.T, open Place) {
 	asks := of(0, 0, 50*n, 50*n)
 	asks.Waiting = 50 * n
 	exchange(t, s, b.report(asks))
-	next(quota.Wanted, "b")
+	next(quota.NeuronsWanted, "b")
 	exchange(t, s, a.report(of(0, limit-50*n, 0, 0)))
-	next(quota.Returned, "a")
+	next(quota.NeuronsReturned, "a")
 	r := b.report(asks)
-	r.Latch.Set = quota.Latch{Set: true, At: time.Unix(1, 0).UTC(), Until: time.Unix(2, 0).UTC()}
+	r.Block.Set = quota.Block{Set: true, At: time.Unix(1, 0).UTC(), Until: time.Unix(2, 0).UTC()}
 	exchange(t, s, r)
-	next(quota.Latched, "b")
+	next(quota.BlockChanged, "b")
 	for _, e := range []quota.Event{
 		{Kind: quota.ModelBusy, Replica: "c", Model: "@cf/a/b c"}, {Kind: quota.ModelFree, Replica: "a", Model: "@cf/a/b c"},
 	} {
-		if err := s.Tell(t.Context(), e); err != nil {
+		if err := s.Publish(t.Context(), e); err != nil {
 			t.Error(err)
 		}
 		hear(e)

@@ -141,7 +141,7 @@ func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func(
 		}
 		s := redisstore.Open(address, account, redisstore.Options{})
 		t.Cleanup(func() { s.Close() })
-		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: ceiling, Wait: wait, AllowUnbacked: allow})
+		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: ceiling, Wait: wait, AllowOfflineGrant: allow})
 		if err != nil {
 			t.Fatal(err)
 		}
