@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"strconv"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -23,7 +24,7 @@ type admin struct {
 	history   func(ctx context.Context, days int) (history, error)
 	page      func(context.Context) *page.State // for people
 	tries     *tries                            // the demo's buttons; nil: there are none
-	redactor  *redactor
+	redactor  *config.Redactor
 	pprof     bool
 	checkHost bool // the listener is on loopback: a web page must not reach it by a name of its own
 	hosts     proxy.Hosts

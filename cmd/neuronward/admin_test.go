@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 )
 
 func TestAdmin(t *testing.T) {
 	series := metrics.New(metrics.Build{Version: "v0.0.0-test"}).Handler()
-	red := new(redactor)
+	red := new(config.Redactor)
 	red.Add(fakeToken)
 	cases := []struct {
 		name, method, path, host string

@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"reflect"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 func checkHelp() string {
@@ -24,7 +25,7 @@ Usage:
 
 Variables that are most often wrong:
 
-` + variableTable(variables(), named("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "NEURONWARD_LISTEN", "NEURONWARD_ALLOW_ANONYMOUS", "NEURONWARD_UPSTREAM")) + `
+` + variableTable(config.Variables(), named("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "NEURONWARD_LISTEN", "NEURONWARD_ALLOW_ANONYMOUS", "NEURONWARD_UPSTREAM")) + `
 Example:
 
   export CLOUDFLARE_ACCOUNT_ID=…
@@ -35,18 +36,11 @@ Example:
 
 // A report is what check found.
 type report struct {
-	OK       bool         `json:"ok"`
-	Mistakes []mistake    `json:"mistakes"`
-	Warnings []string     `json:"warnings"`
-	Settings []setting    `json:"settings"` // empty when there are mistakes
-	Checks   checkResults `json:"checks"`   // likewise
-}
-
-// A setting is one variable as it is in effect.
-type setting struct {
-	Variable string `json:"variable"`
-	Value    string `json:"value"` // "" = none; of a secret, whether it is set
-	Source   string `json:"source"`
+	OK       bool             `json:"ok"`
+	Mistakes []config.Mistake `json:"mistakes"`
+	Warnings []string         `json:"warnings"`
+	Settings []config.Setting `json:"settings"` // empty when there are mistakes
+	Checks   []checkResult    `json:"checks"`   // likewise
 }
 
 func check(ctx context.Context, in *invocation) int {
@@ -56,14 +50,14 @@ func check(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(fs, checkHelp(), 0); !ok {
 		return code
 	}
-	l := load(in.environ, in.redactor)
-	r := report{OK: len(l.mistakes) == 0, Mistakes: []mistake{}, Warnings: []string{}, Settings: []setting{}, Checks: checkResults{}}
-	r.Mistakes = append(r.Mistakes, l.mistakes...)
-	r.Warnings = append(r.Warnings, l.warnings...)
+	l := config.Load(in.environ, in.redactor)
+	r := report{OK: len(l.Mistakes) == 0, Mistakes: []config.Mistake{}, Warnings: []string{}, Settings: []config.Setting{}, Checks: []checkResult{}}
+	r.Mistakes = append(r.Mistakes, l.Mistakes...)
+	r.Warnings = append(r.Warnings, l.Warnings...)
 	if r.OK {
-		r.Settings = append(r.Settings, l.settings()...)
-		r.Checks = l.examine(ctx, *offline)
-		r.OK = !r.Checks.failed()
+		r.Settings = append(r.Settings, l.Settings()...)
+		r.Checks = examine(ctx, &l.Config, *offline)
+		r.OK = !failed(r.Checks)
 	}
 	code := exitDone
 	switch {
@@ -78,7 +72,7 @@ func check(ctx context.Context, in *invocation) int {
 			return failed
 		}
 	case code == exitUsage:
-		return in.mistakes(l.err())
+		return in.mistakes(l.Err())
 	default:
 		r.print(in)
 	}
@@ -97,7 +91,7 @@ func (r report) print(in *invocation) {
 		if value == "" {
 			value = "none"
 		}
-		if s.Source == sourceDefault {
+		if s.Source == config.SourceDefault {
 			value += " (default)"
 		}
 		fmt.Fprintf(in.stdout, "  %-*s  %s\n", wide, s.Variable, value)
@@ -113,32 +107,4 @@ func (r report) print(in *invocation) {
 		}
 		fmt.Fprintf(in.stdout, "  %-7s  %-12s  %s\n", c.Result, c.Check, line)
 	}
-}
-
-// Sources of a setting.
-const (
-	sourceDefault     = "default"
-	sourceEnvironment = "environment"
-	sourceFile        = "file"
-)
-
-// settings lists the variables that have an effect.
-func (l *loader) settings() []setting {
-	var all []setting
-	for _, v := range l.vars {
-		s := setting{Variable: v.Name, Source: sourceDefault}
-		if _, set := l.environ[v.Name]; set && (l.given[v.Name] != "" || v.Empty) {
-			s.Source = sourceEnvironment
-		}
-		value := reflect.ValueOf(&l.config).Elem().Field(v.field)
-		if c, ok := reflect.TypeAssert[*credential](value.Addr()); ok && c.file != nil {
-			s.Source = sourceFile
-		}
-		s.Value = fmt.Sprint(value.Interface())
-		if v.Twin && s.Source == sourceDefault {
-			s.Value = ""
-		}
-		all = append(all, s)
-	}
-	return all
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota/account"
 )
 
@@ -20,36 +21,37 @@ const (
 )
 
 // checkCloudflare asks Cloudflare what the tokens are good for. It calls no model.
-func (c *config) checkCloudflare(ctx context.Context, f *checkResults) {
-	if !c.Token.set() {
-		f.warning("token", "set CLOUDFLARE_API_TOKEN unless callers are to bring their own", "none of this proxy's own: each caller's Authorization passes through, and prices are the embedded ones")
-	} else if client := c.asker(f, "token", &c.Token); client != nil {
+func (k *checker) checkCloudflare(ctx context.Context) {
+	c := k.c
+	if !c.Token.IsSet() {
+		k.warning("token", "set CLOUDFLARE_API_TOKEN unless callers are to bring their own", "none of this proxy's own: each caller's Authorization passes through, and prices are the embedded ones")
+	} else if client := k.asker("token", &c.Token); client != nil {
 		defer client.Close()
 		token, err := client.Verify(ctx)
-		if reached := c.checkToken(f, "token", "CLOUDFLARE_API_TOKEN", token, err); !reached {
+		if reached := k.checkToken("token", "CLOUDFLARE_API_TOKEN", token, err); !reached {
 			return
 		}
-		checkClock(f, token.Clock)
+		k.checkClock(token.Clock)
 		if err != nil || !token.Active() {
 			return
 		}
-		c.checkWorkersAI(ctx, client, f)
+		k.checkWorkersAI(ctx, client)
 	}
-	c.checkAnalytics(ctx, f)
+	k.checkAnalytics(ctx)
 }
 
 // asker returns a client with a token, nil where there cannot be one.
-func (c *config) asker(f *checkResults, check string, token *credential) *account.Client {
-	client, err := account.New(account.Config{API: c.API.u, Account: string(c.Account), Token: token.Value})
+func (k *checker) asker(check string, token *config.Credential) *account.Client {
+	client, err := account.New(account.Config{API: k.c.API.U, Account: string(k.c.Account), Token: token.Value})
 	if err != nil {
-		f.failure(check, "write https:// in NEURONWARD_API", "it is not sent to %s: %s", c.API, strings.TrimPrefix(oneLine(err), "account: "))
+		k.failure(check, "write https:// in NEURONWARD_API", "it is not sent to %s: %s", k.c.API, strings.TrimPrefix(oneLine(err), "account: "))
 		return nil
 	}
 	return client
 }
 
 // checkToken says what Cloudflare says of a token itself. It reports whether there was an answer.
-func (c *config) checkToken(f *checkResults, check, variable string, token account.Token, err error) bool {
+func (k *checker) checkToken(check, variable string, token account.Token, err error) bool {
 	switch kind := account.KindOf(err); {
 	case err == nil && token.Active():
 		whose := "a user's"
@@ -58,28 +60,28 @@ func (c *config) checkToken(f *checkResults, check, variable string, token accou
 		}
 		switch left := time.Until(token.ExpiresAt); {
 		case token.ExpiresAt.IsZero():
-			f.ok(check, "active, %s, does not expire", whose)
+			k.ok(check, "active, %s, does not expire", whose)
 		case left < expiresSoon:
-			f.warning(check, "roll it in Cloudflare's dashboard", "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
+			k.warning(check, "roll it in Cloudflare's dashboard", "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
 		default:
-			f.ok(check, "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
+			k.ok(check, "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
 		}
 	case err == nil:
-		f.failure(check, "make or enable one in Cloudflare's dashboard and set "+variable, "it is %s", token.Status)
+		k.failure(check, "make or enable one in Cloudflare's dashboard and set "+variable, "it is %s", token.Status)
 	case kind == account.BadToken || kind == account.Forbidden:
-		f.failure(check, "copy it again, or make a new one, and set "+variable, "Cloudflare does not know it: %s", said(err))
+		k.failure(check, "copy it again, or make a new one, and set "+variable, "Cloudflare does not know it: %s", said(err))
 	case kind == account.RateLimited:
-		f.warning(check, "try again in five minutes", "it was not verified: %s", said(err))
+		k.warning(check, "try again in five minutes", "it was not verified: %s", said(err))
 	default:
-		f.failure("api", "see whether this machine may reach it, and what NEURONWARD_API says", "%s gives no answer that could be used: %s", c.API, said(err))
+		k.failure("api", "see whether this machine may reach it, and what NEURONWARD_API says", "%s gives no answer that could be used: %s", k.c.API, said(err))
 		return false
 	}
 	return true
 }
 
-func checkClock(f *checkResults, clock account.Clock) {
+func (k *checker) checkClock(clock account.Clock) {
 	if !clock.Known {
-		f.warning("clock", "see that this machine keeps time by NTP", "Cloudflare's answer has no date to compare with")
+		k.warning("clock", "see that this machine keeps time by NTP", "Cloudflare's answer has no date to compare with")
 		return
 	}
 	off, side := clock.Ahead.Abs(), "ahead of"
@@ -89,16 +91,17 @@ func checkClock(f *checkResults, clock account.Clock) {
 	const action = "set this machine's clock by NTP: the day of neurons begins at 00:00 UTC"
 	switch {
 	case off > clockFailure+clock.Error:
-		f.failure("clock", action, "%v %s Cloudflare's", off.Round(time.Second), side)
+		k.failure("clock", action, "%v %s Cloudflare's", off.Round(time.Second), side)
 	case off > clockWarning+clock.Error:
-		f.warning("clock", action, "%v %s Cloudflare's", off.Round(time.Second), side)
+		k.warning("clock", action, "%v %s Cloudflare's", off.Round(time.Second), side)
 	default:
-		f.ok("clock", "within 2s of Cloudflare's")
+		k.ok("clock", "within 2s of Cloudflare's")
 	}
 }
 
 // checkWorkersAI says whether the token may call the account's models.
-func (c *config) checkWorkersAI(ctx context.Context, client *account.Client, f *checkResults) {
+func (k *checker) checkWorkersAI(ctx context.Context, client *account.Client) {
+	c := k.c
 	const (
 		whose, models = "account", "workers_ai"
 		grant         = "give the token Workers AI: Read and Workers AI: Edit for this account"
@@ -109,37 +112,38 @@ func (c *config) checkWorkersAI(ctx context.Context, client *account.Client, f *
 	}
 	switch kind := account.KindOf(err); {
 	case err == nil:
-		f.ok(whose, "%s, which the token is for", c.Account)
-		f.ok(models, "the token may call models and read their prices")
+		k.ok(whose, "%s, which the token is for", c.Account)
+		k.ok(models, "the token may call models and read their prices")
 	case kind == account.NoAccount:
-		f.failure(whose, "copy CLOUDFLARE_ACCOUNT_ID from the dashboard (Workers AI, Use REST API)", "Cloudflare knows no account %s: %s", c.Account, said(err))
+		k.failure(whose, "copy CLOUDFLARE_ACCOUNT_ID from the dashboard (Workers AI, Use REST API)", "Cloudflare knows no account %s: %s", c.Account, said(err))
 	case kind == account.Forbidden || kind == account.BadToken:
 		others, listed := client.Accounts(ctx)
 		switch {
 		case listed == nil && slices.Contains(others, string(c.Account)):
-			f.ok(whose, "%s, which the token is for", c.Account)
-			f.failure(models, grant, "the token may not call models: %s", said(err))
+			k.ok(whose, "%s, which the token is for", c.Account)
+			k.failure(models, grant, "the token may not call models: %s", said(err))
 		case listed == nil && len(others) > 0:
-			f.failure(whose, "set CLOUDFLARE_ACCOUNT_ID to the token's account, or make a token for this one", "the token is not for %s but for %s", c.Account, some(others))
+			k.failure(whose, "set CLOUDFLARE_ACCOUNT_ID to the token's account, or make a token for this one", "the token is not for %s but for %s", c.Account, some(others))
 		default:
-			f.failure(models, grant+"; if it has them, CLOUDFLARE_ACCOUNT_ID is another account's", "the token may not call models of %s: %s", c.Account, said(err))
+			k.failure(models, grant+"; if it has them, CLOUDFLARE_ACCOUNT_ID is another account's", "the token may not call models of %s: %s", c.Account, said(err))
 		}
 	default:
-		f.warning(models, "try again", "it was not found out whether the token may call models: %s", said(err))
+		k.warning(models, "try again", "it was not found out whether the token may call models: %s", said(err))
 	}
 }
 
 // checkAnalytics says whether the account's own figure could be read. Without it calls are served all the same.
-func (c *config) checkAnalytics(ctx context.Context, f *checkResults) {
+func (k *checker) checkAnalytics(ctx context.Context) {
+	c := k.c
 	const check = "analytics"
 	reader, variable := &c.AnalyticsToken, "NEURONWARD_ANALYTICS_TOKEN"
-	if !reader.set() {
+	if !reader.IsSet() {
 		reader, variable = &c.Token, "CLOUDFLARE_API_TOKEN"
 	}
-	if !reader.set() {
+	if !reader.IsSet() {
 		return
 	}
-	client := c.asker(f, check, reader)
+	client := k.asker(check, reader)
 	if client == nil {
 		return
 	}
@@ -147,14 +151,14 @@ func (c *config) checkAnalytics(ctx context.Context, f *checkResults) {
 	err := client.MayReadUsage(ctx)
 	switch kind := account.KindOf(err); {
 	case err == nil:
-		f.ok(check, "the account's own figure can be read with %s", variable)
+		k.ok(check, "the account's own figure can be read with %s", variable)
 	case kind == account.Forbidden:
-		f.warning(check, "grant Account Analytics: Read to the token, or set NEURONWARD_ANALYTICS_TOKEN to one that has it",
+		k.warning(check, "grant Account Analytics: Read to the token, or set NEURONWARD_ANALYTICS_TOKEN to one that has it",
 			"the account's own figure cannot be read with %s: %s", variable, said(err))
 	case kind == account.BadToken:
-		f.warning(check, "set "+variable+" to a token with Account Analytics: Read", "%s is not accepted: %s", variable, said(err))
+		k.warning(check, "set "+variable+" to a token with Account Analytics: Read", "%s is not accepted: %s", variable, said(err))
 	default:
-		f.warning(check, "try again", "it was not found out whether the account's own figure can be read: %s", said(err))
+		k.warning(check, "try again", "it was not found out whether the account's own figure can be read: %s", said(err))
 	}
 }
 

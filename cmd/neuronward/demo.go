@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
@@ -37,7 +38,7 @@ Usage:
 The configuration is that of serve, but for CLOUDFLARE_*, CF_AIG_TOKEN and
 NEURONWARD_UPSTREAM, which are ignored. These matter here:
 
-` + variableTable(variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL")) + `
+` + variableTable(config.Variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL")) + `
 What was spent is forgotten at the end, unless NEURONWARD_STORE is set. On the
 free plan the simulated account has its 10,000 neurons a day, too: with a higher
 NEURONWARD_DAILY_NEURONS it is Workers AI that refuses first.
@@ -66,19 +67,19 @@ func demo(ctx context.Context, in *invocation) int {
 	})
 	environ["CLOUDFLARE_ACCOUNT_ID"] = demoAccount
 	if environ["NEURONWARD_STORE"] == "" {
-		environ["NEURONWARD_STORE"] = storeMemory + ":"
+		environ["NEURONWARD_STORE"] = config.StoreMemory + ":"
 	}
-	l := load(environ, in.redactor)
-	if err := l.err(); err != nil {
+	l := config.Load(environ, in.redactor)
+	if err := l.Err(); err != nil {
 		return in.mistakes(err)
 	}
-	log := newLogger(in.stderr, l.config.LogLevel, l.config.LogFormat, in.terminal)
+	log := newLogger(in.stderr, l.Config.LogLevel, l.Config.LogFormat, in.terminal)
 
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return in.fail(fmt.Errorf("the simulated Workers AI finds no port on loopback: %w", err))
 	}
-	simulator := newHTTPServer(workersai.New(demoWorkersAI(l.config.Plan)), log)
+	simulator := newHTTPServer(workersai.New(demoWorkersAI(l.Config.Plan)), log)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -90,26 +91,26 @@ func demo(ctx context.Context, in *invocation) int {
 		simulator.Close() //nolint:errcheck // nobody is left to call it
 		<-ended
 	}()
-	l.config.Upstream.u = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/client/v4"}
-	l.config.API = l.config.Upstream
-	l.warnings = nil
-	l.warn()
-	for _, w := range l.warnings {
+	l.Config.Upstream.U = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/client/v4"}
+	l.Config.API = l.Config.Upstream
+	l.Warnings = nil
+	l.Warn()
+	for _, w := range l.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
 	return in.serve(ctx, log, l, func(c *proxy.Config) {
 		c.Token = func() string { return demoToken }
 		c.Simulate = true
 	}, func(at endpoints) {
-		fmt.Fprint(in.stdout, demoCalls(l.config.scheme(), at, l.config.QuotaMode != modeOff))
+		fmt.Fprint(in.stdout, demoCalls(l.Config.Scheme(), at, l.Config.QuotaMode != config.ModeOff))
 	})
 }
 
 // demoWorkersAI is the simulated account: what it allows depends on its plan, as with a real one.
 func demoWorkersAI(plan string) workersai.Options {
 	o := workersai.Options{Account: demoAccount, Token: demoToken, Latency: demoLatency, Plan: workersai.PlanPaid}
-	if plan == planFree {
-		o.Plan, o.DailyNeurons = workersai.PlanFree, freeNeurons
+	if plan == config.PlanFree {
+		o.Plan, o.DailyNeurons = workersai.PlanFree, config.FreeNeurons
 	}
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -70,7 +71,7 @@ func (in *invocation) explainOne(asked string, asJSON bool) int {
 			slugs = append(slugs, e.Slug)
 		}
 		hint := "neuronward explain lists them all; to read a whole answer, pipe it into neuronward explain -"
-		if near := nearest(asked, slugs); near != "" {
+		if near := config.Nearest(asked, slugs); near != "" {
 			hint = "did you mean " + near + "? " + hint
 		}
 		fmt.Fprintf(in.stderr, "neuronward explain: there is no code %q in the catalog; %s\n", asked, hint)
@@ -160,7 +161,7 @@ func retryWords(e *normalize.Entry) string {
 		return "once"
 	case normalize.RetryAfterDelay:
 		if e.Delay > 0 {
-			return "after " + showDuration(e.Delay)
+			return "after " + config.ShowDuration(e.Delay)
 		}
 		return "after a wait"
 	}

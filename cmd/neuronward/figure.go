@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -33,7 +34,7 @@ func (f *figure) UnmarshalJSON(text []byte) error {
 	}
 	whole, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || math.Abs(whole) > 9e12 {
-		return fmt.Errorf("%s is not a number of neurons", shown(text))
+		return fmt.Errorf("%s is not a number of neurons", config.Shown(text))
 	}
 	*f = figure(math.Round(whole * float64(quota.OneNeuron)))
 	return nil

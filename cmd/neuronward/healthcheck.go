@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // healthPatience bounds the whole of a health check; container runtimes wait 30 seconds by default.
@@ -27,7 +29,7 @@ It reads these variables alone and asks /readyz on the admin listener; if that
 is off, it looks only whether the app listener accepts connections (over TLS, if
 it has a certificate), and says so.
 
-` + variableTable(variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")) + `
+` + variableTable(config.Variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")) + `
 Example, in a Dockerfile:
 
   HEALTHCHECK CMD ["/neuronward", "healthcheck"]
@@ -39,12 +41,12 @@ func healthcheck(ctx context.Context, in *invocation) int {
 		return code
 	}
 	l := in.loadOnly("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")
-	if err := l.err(); err != nil {
+	if err := l.Err(); err != nil {
 		return in.mistakes(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
-	said, err := health(ctx, &l.config)
+	said, err := health(ctx, &l.Config)
 	if err != nil {
 		return in.fail(err)
 	}
@@ -53,7 +55,7 @@ func healthcheck(ctx context.Context, in *invocation) int {
 }
 
 // health returns what a healthy proxy showed, or an error that says what an unhealthy one did.
-func health(ctx context.Context, c *config) (string, error) {
+func health(ctx context.Context, c *config.Config) (string, error) {
 	if c.AdminListen == "" {
 		dial := new(net.Dialer).DialContext
 		if c.TLSCert != "" { // a connection that ends without a handshake would be logged as one that failed
@@ -78,15 +80,15 @@ func health(ctx context.Context, c *config) (string, error) {
 }
 
 // loadOnly reads these variables alone. A mistake elsewhere is serve's to tell.
-func (in *invocation) loadOnly(needed ...string) *loader {
+func (in *invocation) loadOnly(needed ...string) *config.Loader {
 	environ := make(map[string]string)
 	for _, name := range needed {
 		if value, ok := in.environ[name]; ok {
 			environ[name] = value
 		}
 	}
-	l := load(environ, in.redactor)
-	l.mistakes = slices.DeleteFunc(l.mistakes, func(m mistake) bool { return !slices.Contains(needed, m.Variable) })
+	l := config.Load(environ, in.redactor)
+	l.Mistakes = slices.DeleteFunc(l.Mistakes, func(m config.Mistake) bool { return !slices.Contains(needed, m.Variable) })
 	return l
 }
 

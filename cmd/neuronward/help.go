@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // textWidth is how wide texts for people are set, in characters.
@@ -42,7 +44,7 @@ configuration is the environment: neuronward serve -h lists it.
 }
 
 // variableTable writes the variables that pass keep, for a help text.
-func variableTable(vars []variable, keep func(variable) bool) string {
+func variableTable(vars []config.Variable, keep func(config.Variable) bool) string {
 	var b strings.Builder
 	for _, v := range vars {
 		if !keep(v) {
@@ -50,7 +52,7 @@ func variableTable(vars []variable, keep func(variable) bool) string {
 		}
 		name := v.Name
 		if v.Twin {
-			name += ", …" + fileSuffix
+			name += ", …" + config.FileSuffix
 		}
 		doc := v.Doc
 		if v.Choices != nil {
@@ -66,8 +68,8 @@ func variableTable(vars []variable, keep func(variable) bool) string {
 	return b.String()
 }
 
-func named(names ...string) func(variable) bool {
-	return func(v variable) bool { return slices.Contains(names, v.Name) }
+func named(names ...string) func(config.Variable) bool {
+	return func(v config.Variable) bool { return slices.Contains(names, v.Name) }
 }
 
 // paragraph sets text in lines of at most textWidth characters; the first begins with first, the others with next.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -19,7 +20,7 @@ func hourNeurons(t *testing.T, store quota.Store, test func(t *testing.T, spend 
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		n, err := newNeurons(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true},
-			clientsFile{}.budgets, quota.Bound, func() error { return nil })
+			config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +33,7 @@ func hourNeurons(t *testing.T, store quota.Store, test func(t *testing.T, spend 
 			}
 			res.Settle(quota.Cost{Neurons: cost, Basis: quota.Reported})
 		}
-		test(t, spend, func() day { return n.today(t.Context(), &config{}) })
+		test(t, spend, func() day { return n.today(t.Context(), &config.Config{}) })
 		_ = n.ledger.Close(t.Context()) // of a store that fails, too
 	})
 }

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
 )
 
 // A link is a way to call the app listener.
@@ -39,8 +41,8 @@ func (l link) start(t *testing.T, environ []string, args ...string) *linked {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols), ExpectContinueTimeout: time.Minute}
 	if l.secure {
-		pair := newPair(t, 1, time.Now())
-		environ = append(environ, newPairFiles(t, pair).environ()...)
+		pair := certtest.New(t, 1, time.Now())
+		environ = append(environ, certtest.NewFiles(t, pair).Environ()...)
 		transport.TLSClientConfig = &tls.Config{RootCAs: trust(t, pair)}
 	}
 	transport.Protocols.SetHTTP1(l.major == 1)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -23,42 +24,42 @@ type listeners struct{ app, admin net.Listener }
 // drainingReason is what /readyz says of a process that is ending.
 const drainingReason = "draining: this process is ending"
 
-// patience is how long to wait for a process that is ending: its drain time, as if it were ours, and what it may take after
+// takeoverWait is how long to wait for a process that is ending: its drain time, as if it were ours, and what it may take after
 // that, for calls that are cut to end, for connections to close and for what was spent to be written.
-func (c *config) patience() time.Duration { return time.Duration(c.Drain) + 3*cutGrace }
+func takeoverWait(c *config.Config) time.Duration { return time.Duration(c.Drain) + 3*cutGrace }
 
 // listen binds both addresses. Where another neuronward has them that is ending, as when one is replaced on the same host,
 // it waits; whatever else has them is told at once.
-func listen(ctx context.Context, c *config, log *slog.Logger) (listeners, error) {
+func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners, error) {
 	const pause = 50 * time.Millisecond
-	ln, err := c.bind(ctx)
+	ln, err := bindBoth(ctx, c)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return ln, err
 	}
 	if !ending(ctx, c) {
-		return c.bind(ctx) // it may have ended while it was asked
+		return bindBoth(ctx, c) // it may have ended while it was asked
 	}
 	log.Warn("waiting for the addresses: the process that has them is ending", "listen", string(c.Listen), "admin_listen", string(c.AdminListen),
-		"patience", c.patience().String())
+		"patience", takeoverWait(c).String())
 	next := time.NewTicker(pause)
 	defer next.Stop()
-	over := time.After(c.patience())
+	over := time.After(takeoverWait(c))
 	for {
 		select {
 		case <-ctx.Done():
 			return listeners{}, ctx.Err()
 		case <-over:
-			return listeners{}, fmt.Errorf("%w (after %v)", err, c.patience())
+			return listeners{}, fmt.Errorf("%w (after %v)", err, takeoverWait(c))
 		case <-next.C:
 		}
-		if ln, err = c.bind(ctx); !errors.Is(err, syscall.EADDRINUSE) {
+		if ln, err = bindBoth(ctx, c); !errors.Is(err, syscall.EADDRINUSE) {
 			return ln, err
 		}
 	}
 }
 
 // ending reports whether what listens on one of our addresses is a neuronward that drains.
-func ending(ctx context.Context, c *config) bool {
+func ending(ctx context.Context, c *config.Config) bool {
 	const (
 		most     = 16 << 10
 		patience = time.Second // it answers at once; what does not is something else
@@ -81,11 +82,11 @@ func ending(ctx context.Context, c *config) bool {
 	return false
 }
 
-// bind binds both addresses; its error names each variable whose address is not to be had.
-func (c *config) bind(ctx context.Context) (listeners, error) {
+// bindBoth binds both addresses; its error names each variable whose address is not to be had.
+func bindBoth(ctx context.Context, c *config.Config) (listeners, error) {
 	var ln listeners
 	var errs []error
-	bind := func(name string, at address) net.Listener {
+	bind := func(name string, at config.Address) net.Listener {
 		if at == "" {
 			return nil
 		}

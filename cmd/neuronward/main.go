@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // Exit codes.
@@ -50,19 +52,19 @@ type invocation struct {
 	environ        map[string]string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	redactor       *redactor
+	redactor       *config.Redactor
 	terminal       bool // people read stderr as it is written
 	screen         bool // people read stdout as it is written
 }
 
 // run does what the command line says and returns the exit code. ctx ends a command that would run on, as SIGTERM does.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	red := new(redactor)
+	red := new(config.Redactor)
 	out, errw := red.Writer(stdout), red.Writer(stderr)
 	in := &invocation{
 		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
-	redactEnvironment(variables(), in.environ, red)
+	config.RedactEnvironment(config.Variables(), in.environ, red)
 	code := dispatch(ctx, args, in)
 	if err := errors.Join(out.Flush(), errw.Flush()); err != nil && code == exitDone {
 		return exitFailed

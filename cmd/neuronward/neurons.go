@@ -8,46 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/pace"
 )
-
-// Words of the settings below that the program itself compares.
-const (
-	planFree     = "free"
-	modeObserve  = "observe"
-	modeOff      = "off"
-	estimateMost = "expected"
-	abortedAll   = "estimate"
-	policyAllow  = "allow"
-
-	// freeNeurons is what every account is given a day; on the free plan it is a wall.
-	freeNeurons = 10_000
-)
-
-// resolveQuota puts the defaults that depend on other settings, and tells when there is none.
-func (l *loader) resolveQuota() {
-	c := &l.config
-	if _, set := l.given["NEURONWARD_DAILY_NEURONS"]; !set && c.Plan == planFree {
-		c.DailyNeurons = freeNeurons
-	}
-	// Without an account there is another mistake to tell, or a command that has no use for a store.
-	if c.Store != "" || l.wrong("NEURONWARD_STORE") || c.Account == "" || c.QuotaMode == modeOff {
-		return
-	}
-	store, err := defaultStore(stateDirectories(l.environ), c.Account)
-	if err != nil {
-		l.mistake("NEURONWARD_STORE", "%v", err)
-	}
-	c.Store = store
-}
-
-// planAssumed reports whether the plan was not said and matters.
-func (l *loader) planAssumed() bool {
-	return l.given["NEURONWARD_PLAN"] == "" && l.config.QuotaMode != modeOff
-}
 
 // neurons is what keeps the account's neurons. With NEURONWARD_QUOTA_MODE=off it has no ledger, and nothing is kept.
 type neurons struct {
@@ -62,31 +28,31 @@ type neurons struct {
 
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
 // told of it when it begins, with that process's id.
-func openNeurons(ctx context.Context, c *config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
+func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
 	limiter := pace.New(c.RateLimits.Table)
-	if c.QuotaMode == modeOff {
+	if c.QuotaMode == config.ModeOff {
 		return &neurons{pace: limiter, estimator: quota.NewEstimator(nil, quota.Bound)}, nil
 	}
-	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: c.patience(), Waiting: waiting})
+	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: takeoverWait(c), Waiting: waiting})
 	if err != nil {
 		return nil, err
 	}
 	o := quota.Options{
-		Store:             &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == planFree}},
+		Store:             &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == config.PlanFree}},
 		Limit:             quota.FromFloat(float64(c.DailyNeurons)),
 		Wait:              time.Duration(c.QuotaWait),
 		Probe:             time.Duration(c.QuotaProbe),
-		AllowOfflineGrant: c.OnStoreFail == policyAllow,
+		AllowOfflineGrant: c.OnStoreFail == config.PolicyAllow,
 		Pace:              limiter,
 	}
-	if c.QuotaMode == modeObserve {
+	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
 	}
 	estimate := quota.Bound
-	if c.Estimate == estimateMost {
+	if c.Estimate == config.EstimateMost {
 		estimate = quota.Expected
 	}
-	n, err := newNeurons(ctx, o, c.ClientsFile.budgets, estimate, closeStore)
+	n, err := newNeurons(ctx, o, c.ClientsFile.Budgets, estimate, closeStore)
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}

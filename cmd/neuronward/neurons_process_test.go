@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -130,7 +132,7 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 	state := t.TempDir()
 	p := start(t, costly(t, "NEURONWARD_QUOTA_MODE=off", "XDG_STATE_HOME="+state))
 	p.spend()
-	if page := p.status(); page.Mode != modeOff || page.Used != nil {
+	if page := p.status(); page.Mode != config.ModeOff || page.Used != nil {
 		t.Errorf("the status is %s", asJSON(t, page.day))
 	}
 	if _, series := p.get(p.admin + "/metrics"); strings.Contains(series, "neuronward_neurons_used") {

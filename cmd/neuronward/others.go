@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -49,11 +50,11 @@ type reconciliation struct {
 }
 
 // newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
-func newOthers(c *config, ledger *quota.Ledger, learns *quota.Estimator, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
+func newOthers(c *config.Config, ledger *quota.Ledger, learns *quota.Estimator, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
 	if ledger == nil || c.Reconcile == 0 {
 		return nil
 	}
-	if c.AnalyticsToken.set() {
+	if c.AnalyticsToken.IsSet() {
 		token = c.AnalyticsToken.Value
 	}
 	if token == nil {
@@ -61,14 +62,14 @@ func newOthers(c *config, ledger *quota.Ledger, learns *quota.Estimator, token p
 			"(NEURONWARD_ANALYTICS_TOKEN; NEURONWARD_RECONCILE=0 if that is as it should be)")
 		return nil
 	}
-	client, err := account.New(account.Config{API: c.API.u, Account: string(c.Account), Token: token})
+	client, err := account.New(account.Config{API: c.API.U, Account: string(c.Account), Token: token})
 	if err != nil { // what is wrong with the settings was told before
 		log.Warn("what others spend of the account is not known", "error", err)
 		return nil
 	}
 	notable := quota.FromFloat(float64(c.DailyNeurons)) / 10
 	if notable == 0 {
-		notable = freeNeurons * quota.OneNeuron / 10
+		notable = config.FreeNeurons * quota.OneNeuron / 10
 	}
 	return &others{ledger: ledger, learns: learns, client: client, every: time.Duration(c.Reconcile), notable: notable, log: log, metrics: m, told: -1}
 }

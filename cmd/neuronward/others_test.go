@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
@@ -33,7 +34,7 @@ func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
 // shared is an account that others spend of, too.
 type shared struct {
 	*neurons
-	c   *config
+	c   *config.Config
 	m   *metrics.Metrics
 	sim *workersai.Simulator
 	log bytes.Buffer // of what is read
@@ -45,11 +46,11 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(from)
-		l := load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(redactor))
-		if err := l.err(); err != nil {
+		l := config.Load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(config.Redactor))
+		if err := l.Err(); err != nil {
 			t.Fatal(err)
 		}
-		s := &shared{c: &l.config, m: metrics.New(metrics.Build{})}
+		s := &shared{c: &l.Config, m: metrics.New(metrics.Build{})}
 		o.Account, o.Token, o.AnalyticsLag = string(s.c.Account), fakeToken, 5*time.Minute
 		s.sim = workersai.New(o)
 		var err error
@@ -58,7 +59,7 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 		}
 		token := func() string { return fakeToken }
 		s.others = newOthers(s.c, s.ledger, s.estimator, token, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
-		if s.others.client, err = account.New(account.Config{API: s.c.API.u, Account: string(s.c.Account), Token: token, Transport: within{s.sim}}); err != nil {
+		if s.others.client, err = account.New(account.Config{API: s.c.API.U, Account: string(s.c.Account), Token: token, Transport: within{s.sim}}); err != nil {
 			t.Fatal(err)
 		}
 		go s.others.watch(t.Context())

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
@@ -37,10 +38,10 @@ func browsed(t *testing.T, a admin, method, path, body string, header ...string)
 
 func TestPageForPeople(t *testing.T) {
 	const secret = "odd+secret&of<mine>"
-	red := new(redactor)
+	red := new(config.Redactor)
 	red.Add(secret)
 	a := admin{redactor: red, page: func(context.Context) *page.State {
-		return &page.State{Now: time.Now(), Mode: modeOff, Unready: "dial " + secret, Last: []proxy.FailureRecord{
+		return &page.State{Now: time.Now(), Mode: config.ModeOff, Unready: "dial " + secret, Last: []proxy.FailureRecord{
 			{Client: "<script>alert(1)</script>", Model: "a", RequestID: "one"}, {Client: "team", Model: "b", RequestID: "two"},
 		}}
 	}}
@@ -85,12 +86,12 @@ func TestPageForPeople(t *testing.T) {
 
 func TestErrorReferenceForPeople(t *testing.T) {
 	for path, want := range map[string]int{"/errors": 200, "/errors/out_of_capacity": 200, "/errors/4006": 200, "/errors/nothing": 404, "/errors/a/b": 404} {
-		w := browsed(t, admin{redactor: new(redactor)}, "GET", path, "")
+		w := browsed(t, admin{redactor: new(config.Redactor)}, "GET", path, "")
 		if w.Code != want || want == 200 && (!strings.Contains(w.Body.String(), `<a href="/">Today</a>`) || w.Header().Get("Content-Security-Policy") == "") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
-	if w := browsed(t, admin{redactor: new(redactor)}, "GET", "/errors/3040", "", "Accept", "application/json"); w.Header().Get("Content-Type") != "application/json" {
+	if w := browsed(t, admin{redactor: new(config.Redactor)}, "GET", "/errors/3040", "", "Accept", "application/json"); w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%v", w.Header())
 	}
 }
@@ -114,7 +115,7 @@ func TestButtons(t *testing.T) {
 		fmt.Fprintf(w, "<b>%s</b> %s", r.Header.Get("X-Simulate"), body)
 	}))
 	t.Cleanup(app.Close)
-	a := admin{redactor: new(redactor), tries: newTries(app.URL), page: func(context.Context) *page.State { return &page.State{Mode: modeOff} }}
+	a := admin{redactor: new(config.Redactor), tries: newTries(app.URL), page: func(context.Context) *page.State { return &page.State{Mode: config.ModeOff} }}
 	for _, c := range []struct {
 		name, try, accept string
 		header            []string
@@ -181,7 +182,7 @@ func TestTheDayIsSampled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour + 40*time.Minute)
-		n, err := newNeurons(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}, clientsFile{}.budgets, quota.Bound, func() error { return nil })
+		n, err := newNeurons(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}, config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

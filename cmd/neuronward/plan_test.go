@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -26,13 +27,13 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 		{"plan paid", []string{"NEURONWARD_PLAN=paid"}, 10_001 * one, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, c.set...)...), new(redactor))
-			if err := l.err(); err != nil {
+			l := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, c.set...)...), new(config.Redactor))
+			if err := l.Err(); err != nil {
 				t.Fatal(err)
 			}
 			var text bytes.Buffer
 			log := slog.New(slog.NewTextHandler(&text, nil))
-			n, err := openNeurons(t.Context(), &l.config, log, metrics.New(metrics.Build{}), nil)
+			n, err := openNeurons(t.Context(), &l.Config, log, metrics.New(metrics.Build{}), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,9 +43,9 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 					t.Fatal(d, err)
 				}
 				res.Settle(quota.Cost{Neurons: c.spent / 2})
-				n.today(t.Context(), &l.config)
+				n.today(t.Context(), &l.Config)
 			}
-			d := n.today(t.Context(), &l.config)
+			d := n.today(t.Context(), &l.Config)
 			screened := (screen{}).usage(usageReport{Today: d}, d.ResetsAt.Add(-1))
 			if d.PlanWrong != c.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != c.wrong {
 				t.Errorf("plan_wrong %v\n%s", d.PlanWrong, screened)

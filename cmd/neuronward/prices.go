@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
@@ -49,25 +50,25 @@ type pricesStatus struct {
 }
 
 // newPrices puts the table of c to use. token is what the catalog is asked with; nil: there is none.
-func newPrices(c *config, estimator *quota.Estimator, token proxy.Secret, know func([]string), log *slog.Logger) *prices {
-	p := &prices{base: c.Prices.base(), estimator: estimator, know: know, log: log, told: map[string]bool{}}
+func newPrices(c *config.Config, estimator *quota.Estimator, token proxy.Secret, know func([]string), log *slog.Logger) *prices {
+	p := &prices{base: c.Prices.Base(), estimator: estimator, know: know, log: log, told: map[string]bool{}}
 	estimator.SetPrices(p.base)
 	know(p.base.Models())
-	p.status = pricesStatus{Source: pricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []quota.Departure{}}
+	p.status = pricesStatus{Source: config.PricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []quota.Departure{}}
 	switch {
-	case c.Prices.table != nil:
+	case c.Prices.Table != nil:
 		p.status.Source = pricesFile
-	case c.Prices.text != pricesLive:
+	case c.Prices.Text != config.PricesLive:
 	case token == nil:
 		log.Info("prices are those of the embedded table: the catalog cannot be asked without a token of this proxy's own", "as_of", p.base.AsOf())
 	default:
-		client, err := account.New(account.Config{API: c.API.u, Account: string(c.Account), Token: token})
+		client, err := account.New(account.Config{API: c.API.U, Account: string(c.Account), Token: token})
 		if err != nil { // what is wrong with the settings was told before
 			log.Warn("prices are those of the embedded table: the catalog cannot be asked", "error", err)
 			break
 		}
 		p.client = client
-		if path := c.Store.path(); path != "" && c.QuotaMode != modeOff {
+		if path := c.Store.Path(); path != "" && c.QuotaMode != config.ModeOff {
 			p.kept = keptCatalog{path: path + ".prices", account: string(c.Account)}
 		}
 	}
@@ -100,7 +101,7 @@ func (p *prices) read(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	p.take(pricesLive, now, models)
+	p.take(config.PricesLive, now, models)
 	if err := p.kept.write(now, models); err != nil {
 		p.log.Warn("the prices cannot be kept for the next start", "file", p.kept.path, "error", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
@@ -47,13 +48,13 @@ type tabled struct {
 
 func newTabled(t *testing.T, token proxy.Secret, set ...string) *tabled {
 	t.Helper()
-	l := load(environ(set...), new(redactor))
-	if err := l.err(); err != nil {
+	l := config.Load(environ(set...), new(config.Redactor))
+	if err := l.Err(); err != nil {
 		t.Fatal(err)
 	}
 	p := &tabled{estimator: quota.NewEstimator(nil, quota.Bound), known: map[string]bool{}}
 	log := slog.New(slog.NewTextHandler(&p.log, nil))
-	p.prices = newPrices(&l.config, p.estimator, token, func(names []string) {
+	p.prices = newPrices(&l.Config, p.estimator, token, func(names []string) {
 		for _, n := range names {
 			p.known[n] = true
 		}
@@ -93,8 +94,8 @@ func TestPricesThatAreNotAsked(t *testing.T) {
 	}
 	write(`{"as_of":"soon","models":{}}`)
 	for set, want := range map[string]string{own: "as_of", "liev": "write live, embedded, or the path", t.TempDir(): "is a directory"} {
-		l := load(environ("NEURONWARD_PRICES="+set), new(redactor))
-		if err := l.err(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		l := config.Load(environ("NEURONWARD_PRICES="+set), new(config.Redactor))
+		if err := l.Err(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", set, err)
 		}
 	}
@@ -112,7 +113,7 @@ func TestLivePrices(t *testing.T) {
 		}
 	}
 	s := p.now()
-	if s.Source != pricesLive || s.AskedAt == nil || time.Since(*s.AskedAt) > time.Minute || s.AsOf != quota.DayOf(time.Now()).String() {
+	if s.Source != config.PricesLive || s.AskedAt == nil || time.Since(*s.AskedAt) > time.Minute || s.AsOf != quota.DayOf(time.Now()).String() {
 		t.Errorf("%+v", s)
 	}
 	if len(s.Departures) != 1 || s.Departures[0].Model != model || s.Departures[0].Unit != "output_tokens_per_m" || s.Departures[0].Table != 26128 {
@@ -204,7 +205,7 @@ func TestProcessKeepsLivePrices(t *testing.T) {
 	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, `model="@cf/new/model"`) {
 		t.Error("a model that the catalog knows is no label")
 	}
-	if s := p.status().Prices; s.Source != pricesLive || len(s.Departures) != 1 || s.Failure != nil {
+	if s := p.status().Prices; s.Source != config.PricesLive || len(s.Departures) != 1 || s.Failure != nil {
 		t.Errorf("%+v", s)
 	}
 	p.stop()

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 var update = flag.Bool("update", false, "write what README.md takes from the code")
@@ -30,7 +32,7 @@ func TestReadmeHasTheConfiguration(t *testing.T) {
 	if !begins || !ends {
 		t.Fatalf("README.md lacks %q or %q", tableBegins, tableEnds)
 	}
-	want := markdownTable(variables())
+	want := markdownTable(config.Variables())
 	if string(there) == want {
 		return
 	}
@@ -80,13 +82,13 @@ func TestReadmeNamesTests(t *testing.T) {
 }
 
 // markdownTable is variableTable for a page.
-func markdownTable(vars []variable) string {
+func markdownTable(vars []config.Variable) string {
 	var b strings.Builder
 	b.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
 	for _, v := range vars {
 		name := "`" + v.Name + "`"
 		if v.Twin {
-			name += ", `…" + fileSuffix + "`"
+			name += ", `…" + config.FileSuffix + "`"
 		}
 		value := "none"
 		if strings.ContainsAny(v.Default, " '") || v.Default == "required" {

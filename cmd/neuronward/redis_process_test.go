@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // A redisServer is a real one, on a socket, with a password.
@@ -114,7 +116,7 @@ func TestProcessesShareAStore(t *testing.T) {
 	for _, p := range []*process{a, b} {
 		p.used("7.5")
 		page := p.status()
-		if page.Store.Kind != storeRedis || !page.Store.Healthy || page.Holders != 2 {
+		if page.Store.Kind != config.StoreRedis || !page.Store.Healthy || page.Holders != 2 {
 			t.Errorf("%s", asJSON(t, page.day))
 		}
 		if _, body := p.get(p.admin + "/status"); strings.Contains(body, redisWord) || !strings.Contains(body, "unix://"+server.socket) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // A screen sets what usage shows. In a pipe nothing is drawn: the same lines in the same order, without bars and without
@@ -29,7 +31,7 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Neurons of %s (UTC), %s plan, %s", d.Day, d.Plan, modeWords(d.Mode))
 	if d.ResetsAt != nil {
-		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), showDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
+		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShowDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
 	}
 	b.WriteString("\n\n")
 	s.line(&b, "used", *d.Used, s.whole(*d.Used, d.Limit))
@@ -83,9 +85,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 
 func modeWords(mode string) string {
 	switch mode {
-	case modeObserve:
+	case config.ModeObserve:
 		return "observed: nothing is refused"
-	case modeOff:
+	case config.ModeOff:
 		return "not counted"
 	}
 	return "enforced"

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -15,7 +16,7 @@ func busyDay() usageReport {
 	used, reserved, lost := amount(8_234.5), amount(200), amount(65.5)
 	return usageReport{
 		Today: day{
-			Day: &on, Plan: planFree, Mode: "enforce", Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
+			Day: &on, Plan: config.PlanFree, Mode: "enforce", Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
 			ResetsAt: moment(on.End()), Latched: true, RetryAt: moment(on.End().Add(-time.Hour)),
 			BasisShares: basisShares{0.9, 0.06, 0.04},
 			Models: []spending{
@@ -95,14 +96,14 @@ func TestUsageOnAScreen(t *testing.T) {
 
 func TestUsageWithoutACeiling(t *testing.T) {
 	r := busyDay()
-	r.Today.Limit, r.Today.Remaining, r.Today.Plan, r.Today.Mode = nil, nil, "paid", modeObserve
+	r.Today.Limit, r.Today.Remaining, r.Today.Plan, r.Today.Mode = nil, nil, "paid", config.ModeObserve
 	got := screen{}.usage(r, time.Now())
 	for _, want := range []string{"paid plan, observed: nothing is refused\n", "  used           8234.50\n", "  left        no ceiling\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	if got := (screen{}).usage(usageReport{Today: day{Mode: modeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
+	if got := (screen{}).usage(usageReport{Today: day{Mode: config.ModeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
 		t.Errorf("where nothing is counted: %s", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
@@ -27,7 +28,7 @@ Usage:
 The configuration is the environment. A variable with a …_FILE twin may be read
 from the file that the twin names instead; a change of the file is picked up.
 
-` + variableTable(variables(), func(variable) bool { return true }) + `
+` + variableTable(config.Variables(), func(config.Variable) bool { return true }) + `
 SIGTERM or SIGINT ends it: not ready at once, calls in flight may finish for
 NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
 reads NEURONWARD_CLIENTS_FILE at once.
@@ -52,16 +53,16 @@ func serve(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), serveHelp(), 0); !ok {
 		return code
 	}
-	l := load(in.environ, in.redactor)
-	if err := l.err(); err != nil {
+	l := config.Load(in.environ, in.redactor)
+	if err := l.Err(); err != nil {
 		return in.mistakes(err)
 	}
-	log := newLogger(in.stderr, l.config.LogLevel, l.config.LogFormat, in.terminal)
-	for _, w := range l.warnings {
+	log := newLogger(in.stderr, l.Config.LogLevel, l.Config.LogFormat, in.terminal)
+	for _, w := range l.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
 	return in.serve(ctx, log, l, func(*proxy.Config) {}, func(endpoints) {
-		if l.planAssumed() {
+		if l.PlanAssumed() {
 			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a wall, and models that need Workers Paid are refused; " +
 				"on Workers Paid set it to paid")
 		}
@@ -70,13 +71,13 @@ func serve(ctx context.Context, in *invocation) int {
 
 // serve runs the proxy of l until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
 // once both listeners accept calls.
-func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, adjust func(*proxy.Config), started func(endpoints)) int {
-	c := &l.config
+func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loader, adjust func(*proxy.Config), started func(endpoints)) int {
+	c := &l.Config
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	again := make(chan os.Signal, 1)
-	if c.ClientsFile.set() {
+	if c.ClientsFile.IsSet() {
 		signal.Notify(again, syscall.SIGHUP)
 		defer signal.Stop(again)
 	}
@@ -92,9 +93,9 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	if l.certificate != nil {
-		m.WatchCertificate(l.certificate.state)
-		go l.certificate.watch(watching, log)
+	if l.Certificate != nil {
+		m.WatchCertificate(l.Certificate.State)
+		go l.Certificate.Watch(watching, log)
 	}
 	meanwhile := &standby{ln: ln, log: log}
 	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, l, m, other) })
@@ -122,8 +123,8 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 		go n.others.watch(watching)
 	}
 
-	go watchSecrets(watching, log, map[string]*credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
-	c.ClientsFile.watch(watching, log, m, again)
+	go config.WatchSecrets(watching, log, map[string]*config.Credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
+	c.ClientsFile.Watch(watching, log, m, again)
 	if n.word != nil {
 		go n.word.pass(watching, p.HearCapacity)
 	}
@@ -131,7 +132,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	s := &server{
 		log:   log,
 		calls: p,
-		app:   newAppServer(p, log, l.certificate),
+		app:   newAppServer(p, log, l.Certificate),
 		drain: c.Drain,
 		ln:    ln,
 	}
@@ -139,12 +140,12 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *loader, ad
 	if ln.admin != nil {
 		a := in.admin(l, n, p, m, table)
 		if settings.Simulate {
-			a.tries = newTries(c.scheme() + "://" + callable(ln.endpoints().app))
+			a.tries = newTries(c.Scheme() + "://" + callable(ln.endpoints().app))
 		}
 		s.admin = newHTTPServer(a.handler(), log)
 	}
 	at := ln.endpoints()
-	log.Info("listening", "scheme", c.scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
+	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	started(at)
 	err = errors.Join(s.run(ctx, signals), n.closeUnless(signals, cutGrace, log))
 	log.Info("ended")
@@ -164,8 +165,8 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 }
 
 // admin is what the admin listener of a running proxy answers.
-func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices) admin {
-	c, b := &l.config, thisBuild()
+func (in *invocation) admin(l *config.Loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices) admin {
+	c, b := &l.Config, thisBuild()
 	a := admin{
 		metrics: m.Handler(),
 		unready: func() string {
@@ -176,10 +177,10 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 		},
 		status: func(ctx context.Context) statusPage {
 			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Prices: table.now(), Failures: p.RecentFailures(), Settings: l.settings(),
+				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Prices: table.now(), Failures: p.RecentFailures(), Settings: l.Settings(),
 			}
 		},
-		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
+		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.Loopback(), hosts: proxy.NewHosts(c.Hosts...),
 	}
 	a.page = func(ctx context.Context) *page.State {
 		status := a.status(ctx)
@@ -189,12 +190,12 @@ func (in *invocation) admin(l *loader, n *neurons, p *proxy.Proxy, m *metrics.Me
 }
 
 // proxyConfig turns the environment's words into the proxy's.
-func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) proxy.Config {
+func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metrics) proxy.Config {
 	p := proxy.Config{
 		Account:           string(c.Account),
-		Upstream:          c.Upstream.u,
-		API:               c.API.u,
-		Loopback:          c.Listen.loopback(),
+		Upstream:          c.Upstream.U,
+		API:               c.API.U,
+		Loopback:          c.Listen.Loopback(),
 		Hosts:             c.Hosts,
 		MaxBody:           int64(c.MaxBody),
 		MaxHeld:           int64(c.MaxHeld),
@@ -204,12 +205,12 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 		RetryAfterMax:     time.Duration(c.RetryAfterMax),
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
-		AbortedEstimate:   c.Aborted == abortedAll,
+		AbortedEstimate:   c.Aborted == config.AbortedAll,
 		Pace:              n.pace,
 		RateWait:          time.Duration(c.RateWait),
 		Retries:           int(c.Retries),
 		RetryBudget:       float64(c.RetryBudget),
-		FreePlan:          c.Plan == planFree,
+		FreePlan:          c.Plan == config.PlanFree,
 		Models:            quota.Embedded().Models(),
 		Metrics:           m,
 		Log:               log,
@@ -217,13 +218,13 @@ func proxyConfig(c *config, n *neurons, log *slog.Logger, m *metrics.Metrics) pr
 	if n.word != nil {
 		p.TellCapacity = n.word.tell
 	}
-	if c.ClientsFile.set() {
-		p.Clients = c.ClientsFile.file.Set
+	if c.ClientsFile.IsSet() {
+		p.Clients = c.ClientsFile.File.Set
 	}
-	if c.Token.set() {
+	if c.Token.IsSet() {
 		p.Token = c.Token.Value
 	}
-	if c.GatewayToken.set() {
+	if c.GatewayToken.IsSet() {
 		p.GatewayToken = c.GatewayToken.Value
 	}
 	return p

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // cutGrace is how long calls that are cut may take to tell their callers so.
@@ -27,7 +29,7 @@ type server struct {
 	calls      calls
 	app, admin *http.Server // admin is nil when it is off
 	ln         listeners
-	drain      wait
+	drain      config.Wait
 }
 
 // newHTTPServer returns a server whose limits fit streams: none on how long an answer may take. How slowly a caller may send a
@@ -46,7 +48,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 }
 
 // newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2, over TLS with a certificate and plain without one.
-func newAppServer(h http.Handler, log *slog.Logger, cert *certificate) *http.Server {
+func newAppServer(h http.Handler, log *slog.Logger, cert *config.Certificate) *http.Server {
 	s := newHTTPServer(h, log)
 	s.Protocols = new(http.Protocols)
 	s.Protocols.SetHTTP1(true)
@@ -55,7 +57,7 @@ func newAppServer(h http.Handler, log *slog.Logger, cert *certificate) *http.Ser
 		return s
 	}
 	s.Protocols.SetHTTP2(true)
-	s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.present}
+	s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.Present}
 	return s
 }
 

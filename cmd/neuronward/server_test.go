@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // fakeCalls are calls in flight that end when the test says so.
@@ -89,7 +92,7 @@ func TestServerEnds(t *testing.T) {
 				log := slog.New(slog.NewTextHandler(&out, nil))
 				f := &fakeCalls{idle: make(chan struct{}), endOnAbort: c.endOnAbort}
 				s := &server{
-					log: log, calls: f, drain: wait(drain),
+					log: log, calls: f, drain: config.Wait(drain),
 					app: newHTTPServer(http.NotFoundHandler(), log), admin: newHTTPServer(http.NotFoundHandler(), log),
 					ln: listeners{silentListener{make(chan struct{})}, silentListener{make(chan struct{})}},
 				}
@@ -131,7 +134,7 @@ func TestServerTellsWhenAListenerFails(t *testing.T) {
 	f := &fakeCalls{idle: make(chan struct{})}
 	close(f.idle)
 	s := &server{
-		log: log, calls: f, drain: wait(time.Minute), app: newHTTPServer(http.NotFoundHandler(), log),
+		log: log, calls: f, drain: config.Wait(time.Minute), app: newHTTPServer(http.NotFoundHandler(), log),
 		ln: listeners{app: brokenListener{silentListener{make(chan struct{})}}},
 	}
 	if err := s.run(context.Background(), nil); !errors.Is(err, errBroken) {
@@ -221,5 +224,18 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 				<-served
 			})
 		})
+	}
+}
+
+// A listener without a certificate must not become one by accident, and one with a certificate takes nothing below TLS 1.2.
+func TestAppServerProtocols(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	plain := newAppServer(nil, log, nil)
+	if plain.TLSConfig != nil || !plain.Protocols.UnencryptedHTTP2() || plain.Protocols.HTTP2() {
+		t.Errorf("without a certificate: %+v, %v", plain.TLSConfig, plain.Protocols)
+	}
+	secure := newAppServer(nil, log, new(config.Certificate))
+	if c := secure.TLSConfig; c == nil || c.MinVersion != tls.VersionTLS12 || secure.Protocols.UnencryptedHTTP2() || !secure.Protocols.HTTP2() {
+		t.Errorf("with one: %+v, %v", c, secure.Protocols)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 )
@@ -70,12 +71,12 @@ func (s *standby) end() {
 }
 
 // standIn says that the process waits for another one, whose id is other, to let the store go, and answers meanwhile.
-func (in *invocation) standIn(s *standby, l *loader, m *metrics.Metrics, other string) {
-	c, at := &l.config, s.ln.endpoints()
+func (in *invocation) standIn(s *standby, l *config.Loader, m *metrics.Metrics, other string) {
+	c, at := &l.Config, s.ln.endpoints()
 	s.log.Warn("waiting for the store: another process has it; until it lets go this one is not ready and refuses calls",
-		"store", string(c.Store), "process", other, "patience", c.patience().String(), "listen", at.app, "admin_listen", at.admin)
+		"store", string(c.Store), "process", other, "patience", takeoverWait(c).String(), "listen", at.app, "admin_listen", at.admin)
 	a := admin{
-		metrics: m.Handler(), redactor: in.redactor, checkHost: c.AdminListen.loopback(), hosts: proxy.NewHosts(c.Hosts...),
+		metrics: m.Handler(), redactor: in.redactor, checkHost: c.AdminListen.Loopback(), hosts: proxy.NewHosts(c.Hosts...),
 		unready: func() string {
 			return "starting: waiting for another process (" + other + ") to let the store go, " + string(c.Store)
 		},
@@ -83,6 +84,6 @@ func (in *invocation) standIn(s *standby, l *loader, m *metrics.Metrics, other s
 	settings := proxyConfig(c, &neurons{}, s.log, m)
 	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
 	if p, err := proxy.New(settings); err == nil { // else serve will say why
-		s.serve(newAppServer(p, s.log, l.certificate), newHTTPServer(a.waiting(), s.log))
+		s.serve(newAppServer(p, s.log, l.Certificate), newHTTPServer(a.waiting(), s.log))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -24,7 +25,7 @@ type statusPage struct {
 	Breakers []proxy.Breaker       `json:"breakers"` // models out of capacity, most of whose calls are answered here
 	Prices   pricesStatus          `json:"prices"`
 	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
-	Settings []setting             `json:"settings"` // that are in effect; secrets hidden
+	Settings []config.Setting      `json:"settings"` // that are in effect; secrets hidden
 }
 
 // A day is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the lists
@@ -113,7 +114,7 @@ type pastDay struct {
 }
 
 // today tells how the day stands. It publishes what this process has spent first, so that all processes agree.
-func (n *neurons) today(ctx context.Context, c *config) day {
+func (n *neurons) today(ctx context.Context, c *config.Config) day {
 	d := day{
 		Plan: c.Plan, Mode: c.QuotaMode, Models: []spending{}, Clients: []clientStatus{},
 		Store: storeStatus{Kind: "none", Policy: c.OnStoreFail, Healthy: true},
@@ -136,9 +137,9 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	d.External, d.Reconciliation = figureOf(s.Account.External), n.others.status(s.FigureAt)
 	d.Limit, d.Remaining = ceiling(s.Account)
 	d.ResetsAt, d.Latched, d.RetryAt = moment(s.ResetsAt), s.Block.Set, moment(s.RetryAt)
-	d.ExhaustedAt, d.ExpectedAt, d.PlanWrong = moment(s.ExhaustedAt), moment(s.ExpectedAt), c.Plan == planFree && beyondFree(s.Account.Used)
+	d.ExhaustedAt, d.ExpectedAt, d.PlanWrong = moment(s.ExhaustedAt), moment(s.ExpectedAt), c.Plan == config.PlanFree && beyondFree(s.Account.Used)
 	d.Holders, d.InFlight, d.Waiting = s.Replicas, s.InFlight, s.Waiting
-	d.Store.Kind, d.Store.Failures = c.Store.kind(), s.StoreFailures
+	d.Store.Kind, d.Store.Failures = c.Store.Kind(), s.StoreFailures
 	if s.StoreFailure != nil {
 		text := s.StoreFailure.Error()
 		d.Store.Healthy, d.Store.Failure = false, &text
@@ -148,7 +149,7 @@ func (n *neurons) today(ctx context.Context, c *config) day {
 	for _, spent := range sum(records, byClient) {
 		client := clientStatus{spending: spent}
 		// A client that only other processes know of has a budget all the same.
-		if budget := c.ClientsFile.budget(spent.Name); budget > 0 {
+		if budget := c.ClientsFile.Budget(spent.Name); budget > 0 {
 			client.Limit, client.Remaining = ceiling(quota.Status{Limit: budget, Remaining: max(budget-quota.Neurons(spent.Neurons), 0)})
 		}
 		for _, pot := range s.Clients {

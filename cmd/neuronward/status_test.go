@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -30,14 +31,14 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 
 // counting is what openNeurons makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by
 // other, and 3 in flight.
-func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics) {
+func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.Metrics) {
 	t.Helper()
-	l := load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(redactor))
-	if err := l.err(); err != nil {
+	l := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(config.Redactor))
+	if err := l.Err(); err != nil {
 		t.Fatal(err)
 	}
 	m := metrics.New(metrics.Build{})
-	n, err := openNeurons(t.Context(), &l.config, slog.New(slog.DiscardHandler), m, nil)
+	n, err := openNeurons(t.Context(), &l.Config, slog.New(slog.DiscardHandler), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics)
 		}
 	})
 	if n.ledger == nil {
-		return n, &l.config, m
+		return n, &l.Config, m
 	}
 	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
 		res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
@@ -62,7 +63,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config, *metrics.Metrics)
 	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one / 2, Basis: quota.Priced})
 	reserve("m2", "other", 0, 10*one).Settle(quota.Cost{Neurons: 2*one + 1, Basis: quota.Estimated})
 	reserve("m2", "other", 0, 3*one)
-	return n, &l.config, m
+	return n, &l.Config, m
 }
 
 // keys lists the keys of a JSON value with their paths, sorted; [] stands for the elements of a list.
@@ -97,7 +98,7 @@ func TestKeysOfStatus(t *testing.T) {
 	n, c, _ := counting(t)
 	page := statusPage{
 		day:   n.today(t.Context(), c),
-		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []setting{{}},
+		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
 		Prices: pricesStatus{Departures: []quota.Departure{{}}},
 	}
 	body, err := json.Marshal(page)
@@ -243,7 +244,7 @@ func TestAStoreThatFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
-			n, err := newNeurons(t.Context(), c.o, clientsFile{}.budgets, quota.Bound, func() error { return nil })
+			n, err := newNeurons(t.Context(), c.o, config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +252,7 @@ func TestAStoreThatFails(t *testing.T) {
 			if c.ready != (reason == "") || !c.ready && !strings.Contains(reason, "disk on fire") {
 				t.Errorf("the reason not to be ready is %q", reason)
 			}
-			d := n.today(t.Context(), &config{OnStoreFail: "deny", Store: "file:/x"})
+			d := n.today(t.Context(), &config.Config{OnStoreFail: "deny", Store: "file:/x"})
 			if d.Store.Healthy || d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") || d.Store.Failures == 0 || d.Store.Kind != "file" || d.Used == nil {
 				t.Errorf("the status is %s", asJSON(t, d))
 			}

@@ -6,142 +6,23 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
-// Kinds of a storeURL. Those of a file and of memory are their schemes as well.
-const (
-	storeFile   = "file"
-	storeMemory = "memory"
-	storeRedis  = "redis"
-)
-
-// storeURL says where it is kept what was spent: file:PATH, memory: or the address of a Redis server, with its password.
-type storeURL string
-
-func (s *storeURL) UnmarshalText(text []byte) error {
-	scheme, rest, ok := strings.Cut(string(text), ":")
-	switch {
-	case ok && scheme == storeMemory && rest == "", ok && scheme == storeFile && rest != "":
-		*s = storeURL(text)
-		return nil
-	case ok && slices.Contains(redisstore.Schemes[:], scheme):
-		_, err := redisstore.Parse(string(text))
-		if err == nil {
-			*s = storeURL(text)
-		}
-		return err
-	}
-	return errors.New("is no store; write file:PATH, redis://HOST:6379/0 (rediss:// for TLS), or memory: alone")
-}
-
-// kind is what it is kept in: file, memory, redis; "" if nothing is kept.
-func (s storeURL) kind() string {
-	scheme, _, _ := strings.Cut(string(s), ":")
-	if slices.Contains(redisstore.Schemes[:], scheme) {
-		return storeRedis
-	}
-	return scheme
-}
-
-// String is s without a password.
-func (s storeURL) String() string {
-	if s.kind() != storeRedis {
-		return string(s)
-	}
-	address, err := redisstore.Parse(string(s))
-	if err != nil {
-		return storeRedis
-	}
-	return address.String()
-}
-
-// path is where the file is, "" for another kind.
-func (s storeURL) path() string {
-	path, ok := strings.CutPrefix(string(s), storeFile+":")
-	if !ok {
-		return ""
-	}
-	return path
-}
-
-// defaultStore is a file for this account in the first of dirs that can be used. One that holds the file already is taken as
-// it is, or what was spent would be forgotten as soon as it cannot be written.
-func defaultStore(dirs []string, account accountID) (storeURL, error) {
-	var tried []string
-	for _, dir := range dirs {
-		path := filepath.Join(dir, "neurons-"+string(account))
-		_, missing := os.Lstat(path)
-		if missing == nil {
-			return storeURL(storeFile + ":" + path), nil
-		}
-		err := usable(dir)
-		if err == nil {
-			return storeURL(storeFile + ":" + path), nil
-		}
-		if pe, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pe.Err
-		}
-		tried = append(tried, fmt.Sprintf("%s (%v)", dir, err))
-	}
-	return "", errors.New("no state directory can be used: " + strings.Join(tried, ", ") +
-		"; write file:PATH with a path that this user can write, or memory: alone to forget at the end what was spent")
-}
-
-// stateDirectories are where the file may be, best first. A relative path is ignored, as the XDG base directory
-// specification asks.
-func stateDirectories(environ map[string]string) []string {
-	var dirs []string
-	if state := environ["XDG_STATE_HOME"]; filepath.IsAbs(state) {
-		dirs = append(dirs, filepath.Join(state, program))
-	}
-	if home := environ["HOME"]; filepath.IsAbs(home) {
-		dirs = append(dirs, filepath.Join(home, ".local", "state", program))
-	}
-	return append(dirs, filepath.Join("/var/lib", program))
-}
-
-const program = "neuronward"
-
-// usable returns nil if files can be made in dir, or if dir can be made. It leaves nothing behind.
-func usable(dir string) error {
-	for {
-		info, err := os.Stat(dir)
-		if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
-			dir = parent
-			continue
-		}
-		switch {
-		case err != nil:
-			return err
-		case !info.IsDir():
-			return syscall.ENOTDIR
-		}
-		probe, err := os.MkdirTemp(dir, "."+program+"-probe-")
-		if err != nil {
-			return err
-		}
-		return os.Remove(probe)
-	}
-}
-
 // openStore opens what s names for account; o is for a file.
-func openStore(ctx context.Context, s storeURL, account accountID, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
-	switch s.kind() {
-	case storeMemory:
+func openStore(ctx context.Context, s config.StoreURL, account config.AccountID, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
+	switch s.Kind() {
+	case config.StoreMemory:
 		return quota.NewMemory(nil), func() error { return nil }, nil
-	case storeRedis:
+	case config.StoreRedis:
 		shared, warnings, err := openRedis(ctx, s, account)
 		if err != nil {
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w", err)
@@ -151,7 +32,7 @@ func openStore(ctx context.Context, s storeURL, account accountID, log *slog.Log
 		}
 		return shared, shared.Close, nil
 	}
-	file, err := filestore.Open(ctx, s.path(), o)
+	file, err := filestore.Open(ctx, s.Path(), o)
 	if err != nil {
 		hint := ""
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
@@ -164,7 +45,7 @@ func openStore(ctx context.Context, s storeURL, account accountID, log *slog.Log
 
 // openRedis opens a store in a server. It fails if that can never keep neurons as it is. One that does not answer is only
 // warned of: it may come back, and until then calls meet NEURONWARD_ON_STORE_FAILURE.
-func openRedis(ctx context.Context, s storeURL, account accountID) (store *redisstore.Store, warnings []string, err error) {
+func openRedis(ctx context.Context, s config.StoreURL, account config.AccountID) (store *redisstore.Store, warnings []string, err error) {
 	address, err := redisstore.Parse(string(s))
 	if err != nil {
 		return nil, nil, err

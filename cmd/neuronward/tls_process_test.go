@@ -14,14 +14,17 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // trust returns a pool of these certificates.
-func trust(t *testing.T, pairs ...pemPair) *x509.CertPool {
+func trust(t *testing.T, pairs ...certtest.Pair) *x509.CertPool {
 	t.Helper()
 	pool := x509.NewCertPool()
 	for _, p := range pairs {
-		if !pool.AppendCertsFromPEM(p.cert) {
+		if !pool.AppendCertsFromPEM(p.Cert) {
 			t.Fatal("no certificate")
 		}
 	}
@@ -89,14 +92,14 @@ func (c *tlsCaller) call() error {
 // Renewing the certificate costs no call: 32 callers, half of them over HTTP/2, while good and broken pairs come and go.
 func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	const callers, swaps = 32, 24
-	pairs := make([]pemPair, swaps+1)
+	pairs := make([]certtest.Pair, swaps+1)
 	for i := range pairs {
-		pairs[i] = newPair(t, int64(i), time.Now())
+		pairs[i] = certtest.New(t, int64(i), time.Now())
 	}
-	stranger := newPair(t, 99, time.Now())
+	stranger := certtest.New(t, 99, time.Now())
 	pool := trust(t, pairs...)
-	files := newPairFiles(t, pairs[0])
-	p := start(t, append(files.environ(), "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_LOG_LEVEL=debug"), "demo")
+	files := certtest.NewFiles(t, pairs[0])
+	p := start(t, append(files.Environ(), "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_LOG_LEVEL=debug"), "demo")
 
 	var ended atomic.Bool
 	var running sync.WaitGroup
@@ -116,14 +119,17 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	for i := 1; i <= swaps; i++ {
 		success := "1"
 		if next := pairs[i]; i%4 != 0 {
-			files.put(next)
+			files.Put(next)
 			shown = int64(i)
 			if said := p.await("the certificate has changed"); said["serial"] != strconv.FormatInt(shown, 16) {
 				t.Errorf("swap %d: %v", i, said)
 			}
 		} else {
-			broken := []pemPair{{pairs[i-1].cert, stranger.key}, {pairs[i-1].cert[:200], next.key}, {}, newPair(t, 98, time.Now().Add(-48*time.Hour))}
-			files.put(broken[i/4%len(broken)])
+			broken := []certtest.Pair{
+				{Cert: pairs[i-1].Cert, Key: stranger.Key}, {Cert: pairs[i-1].Cert[:200], Key: next.Key}, {},
+				certtest.New(t, 98, time.Now().Add(-48*time.Hour)),
+			}
+			files.Put(broken[i/4%len(broken)])
 			p.await("the certificate files are unusable")
 			success = "0"
 		}
@@ -160,7 +166,7 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	}
 	p.stop()
 	for i, pair := range append(pairs, stranger) {
-		if showsKey(told+p.log.String()+p.out.String(), pair) {
+		if pair.KeyIn(told + p.log.String() + p.out.String()) {
 			t.Errorf("key %d was shown", i)
 		}
 	}
@@ -170,9 +176,9 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 }
 
 func TestProcessWithACertificate(t *testing.T) {
-	pair := newPair(t, 7, time.Now())
+	pair := certtest.New(t, 7, time.Now())
 	pool := trust(t, pair)
-	p := start(t, append(costly(t, newPairFiles(t, pair).environ()...), "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0"))
+	p := start(t, append(costly(t, certtest.NewFiles(t, pair).Environ()...), "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0"))
 	addr := strings.TrimPrefix(p.app, "https://")
 
 	for name, c := range map[string]struct {
@@ -204,13 +210,13 @@ func TestProcessWithACertificate(t *testing.T) {
 	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, "\nneuronward_tls_certificate_expiry_timestamp_seconds 1") {
 		t.Error("no gauge of the certificate's end")
 	}
-	if _, page := p.get(p.admin + "/status"); showsKey(page, pair) || !strings.Contains(page, `"variable": "NEURONWARD_TLS_KEY"`) {
+	if _, page := p.get(p.admin + "/status"); pair.KeyIn(page) || !strings.Contains(page, `"variable": "NEURONWARD_TLS_KEY"`) {
 		t.Errorf("status: %s", page)
 	}
 
 	before := strings.Count(p.log.String(), "TLS handshake error")
 	var out bytes.Buffer
-	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, tlsCertName + "=/not/read/here"}, strings.NewReader(""), &out, &out)
+	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, config.TlsCertName + "=/not/read/here"}, strings.NewReader(""), &out, &out)
 	if code != exitDone || !strings.Contains(out.String(), addr+" accepts connections") {
 		t.Errorf("healthcheck: exit %d, %s", code, out.String())
 	}
@@ -223,9 +229,9 @@ func TestProcessWithACertificate(t *testing.T) {
 // A process that takes over from one with a certificate sees that it is ending, also without its admin listener, and answers
 // over TLS while it waits.
 func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
-	pair := newPair(t, 7, time.Now())
+	pair := certtest.New(t, 7, time.Now())
 	environ, release := slowUpstream(t)
-	environ = append(environ, newPairFiles(t, pair).environ()...)
+	environ = append(environ, certtest.NewFiles(t, pair).Environ()...)
 	environ = append(environ, "XDG_STATE_HOME="+t.TempDir(), "NEURONWARD_DRAIN=1h")
 	first := start(t, append(environ, "NEURONWARD_ADMIN_LISTEN="))
 	client := newTLSCaller(first, trust(t, pair), true, false)
@@ -266,7 +272,7 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 
 // The calls that demo prints work with a certificate, too.
 func TestDemoCallsWorkOverTLS(t *testing.T) {
-	p := start(t, append(newPairFiles(t, newPair(t, 7, time.Now())).environ(), "NEURONWARD_RETRIES=0"), "demo")
+	p := start(t, append(certtest.NewFiles(t, certtest.New(t, 7, time.Now())).Environ(), "NEURONWARD_RETRIES=0"), "demo")
 	printed := demoCalls("https", endpoints{strings.TrimPrefix(p.app, "https://"), strings.TrimPrefix(p.admin, "http://")}, true)
 	ran := 0
 	for part := range strings.SplitSeq(printed, "\n\n") {

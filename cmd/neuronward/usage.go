@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // usagePatience bounds the whole of what a running proxy is asked.
@@ -26,7 +28,7 @@ Usage:
 
 It reads one variable:
 
-` + variableTable(variables(), named("NEURONWARD_ADMIN_LISTEN")) + `
+` + variableTable(config.Variables(), named("NEURONWARD_ADMIN_LISTEN")) + `
 On a terminal it draws bars, in color unless NO_COLOR is set.
 
 Example:
@@ -49,13 +51,13 @@ func usage(ctx context.Context, in *invocation) int {
 		return code
 	}
 	l := in.loadOnly("NEURONWARD_ADMIN_LISTEN")
-	at := l.config.AdminListen
+	at := l.Config.AdminListen
 	if *addr != "" {
 		at = ""
 		if err := at.UnmarshalText([]byte(strings.TrimSuffix(strings.TrimPrefix(*addr, "http://"), "/"))); err != nil {
 			return in.misused("--addr: " + err.Error())
 		}
-	} else if err := l.err(); err != nil {
+	} else if err := l.Err(); err != nil {
 		return in.mistakes(err)
 	} else if at == "" {
 		return in.misused("the admin listener is off (NEURONWARD_ADMIN_LISTEN is empty), so there is nothing to ask")

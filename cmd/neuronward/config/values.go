@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 // The types below are the values that a variable can have. Their UnmarshalText says in one line what is wrong and what to
 // write instead; a text that may hold a secret is never repeated in it.
 
-// shown quotes a value for a message, shortened where it is long.
-func shown(text []byte) string {
+// Shown quotes a value for a message, shortened where it is long.
+func Shown(text []byte) string {
 	const most = 48
 	if len(text) > most {
 		return strconv.Quote(string(text[:most]) + "…")
@@ -48,11 +48,11 @@ func (s *size) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not a size; %s", shown(text), want)
+		return fmt.Errorf("%s is not a size; %s", Shown(text), want)
 	case n <= 0:
-		return fmt.Errorf("%s is not above 0; %s", shown(text), want)
+		return fmt.Errorf("%s is not above 0; %s", Shown(text), want)
 	case n > math.MaxInt64/factor:
-		return fmt.Errorf("%s is too large; %s", shown(text), want)
+		return fmt.Errorf("%s is too large; %s", Shown(text), want)
 	}
 	*s = size(n * factor)
 	return nil
@@ -70,43 +70,43 @@ func (s size) String() string {
 // limit is a time above 0; wait is one that may be 0.
 type (
 	limit time.Duration
-	wait  time.Duration
+	Wait  time.Duration
 )
 
 func (l *limit) UnmarshalText(text []byte) error {
 	d, err := parseDuration(text)
 	if err == nil && d == 0 {
-		return fmt.Errorf("%s is not above 0; write a time such as 30s, 5m or 1h30m", shown(text))
+		return fmt.Errorf("%s is not above 0; write a time such as 30s, 5m or 1h30m", Shown(text))
 	}
 	*l = limit(d)
 	return err
 }
 
-func (w *wait) UnmarshalText(text []byte) error {
+func (w *Wait) UnmarshalText(text []byte) error {
 	d, err := parseDuration(text)
-	*w = wait(d)
+	*w = Wait(d)
 	return err
 }
 
-func (l limit) String() string { return showDuration(time.Duration(l)) }
-func (w wait) String() string  { return showDuration(time.Duration(w)) }
+func (l limit) String() string { return ShowDuration(time.Duration(l)) }
+func (w Wait) String() string  { return ShowDuration(time.Duration(w)) }
 
 func parseDuration(text []byte) (time.Duration, error) {
 	d, err := time.ParseDuration(string(text))
 	if err != nil {
 		if _, number := strconv.ParseFloat(string(text), 64); number == nil {
-			return 0, fmt.Errorf("%s has no unit; write a time such as %ss, 5m or 1h30m", shown(text), text)
+			return 0, fmt.Errorf("%s has no unit; write a time such as %ss, 5m or 1h30m", Shown(text), text)
 		}
-		return 0, fmt.Errorf("%s is not a time; write one such as 30s, 5m or 1h30m", shown(text))
+		return 0, fmt.Errorf("%s is not a time; write one such as 30s, 5m or 1h30m", Shown(text))
 	}
 	if d < 0 {
-		return 0, fmt.Errorf("%s is below 0; write a time such as 30s, 5m or 1h30m", shown(text))
+		return 0, fmt.Errorf("%s is below 0; write a time such as 30s, 5m or 1h30m", Shown(text))
 	}
 	return d, nil
 }
 
-// showDuration writes 6m0s as 6m.
-func showDuration(d time.Duration) string {
+// ShowDuration writes 6m0s as 6m.
+func ShowDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -123,7 +123,7 @@ type toggle bool
 func (t *toggle) UnmarshalText(text []byte) error {
 	b, err := strconv.ParseBool(string(text))
 	if err != nil {
-		return fmt.Errorf("%s is neither true nor false; write one of them", shown(text))
+		return fmt.Errorf("%s is neither true nor false; write one of them", Shown(text))
 	}
 	*t = toggle(b)
 	return nil
@@ -138,7 +138,7 @@ type (
 func (c *count) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < 0 {
-		return fmt.Errorf("%s is not a whole number from 0 on; write one such as 2", shown(text))
+		return fmt.Errorf("%s is not a whole number from 0 on; write one such as 2", Shown(text))
 	}
 	*c = count(n)
 	return nil
@@ -147,7 +147,7 @@ func (c *count) UnmarshalText(text []byte) error {
 func (c *atLeastOne) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < 1 {
-		return fmt.Errorf("%s is not a whole number from 1 on; write one such as 1024", shown(text))
+		return fmt.Errorf("%s is not a whole number from 1 on; write one such as 1024", Shown(text))
 	}
 	*c = atLeastOne(n)
 	return nil
@@ -162,7 +162,7 @@ type amount float64
 func (a *amount) UnmarshalText(text []byte) error {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !(f >= 0) || f > mostNeurons {
-		return fmt.Errorf("%s is not a number of neurons; write one such as 10000, or 0 for no ceiling", shown(text))
+		return fmt.Errorf("%s is not a number of neurons; write one such as 10000, or 0 for no ceiling", Shown(text))
 	}
 	*a = amount(f)
 	return nil
@@ -176,7 +176,7 @@ type share float64
 func (s *share) UnmarshalText(text []byte) error {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !(f >= 0 && f <= 1) {
-		return fmt.Errorf("%s is not a share; write a number from 0 to 1, such as 0.2", shown(text))
+		return fmt.Errorf("%s is not a share; write a number from 0 to 1, such as 0.2", Shown(text))
 	}
 	*s = share(f)
 	return nil

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	redactedMark = "[redacted]"
+	RedactedMark = "[redacted]"
 	// minDerived is the length in bytes from which the encoded forms of a secret are looked for too: those of a shorter
 	// one are a few letters that ordinary words contain.
 	minDerived = 8
 )
 
-// A redactor knows every secret that this process has held. It is safe for concurrent use; secrets are never forgotten,
+// A Redactor knows every secret that this process has held. It is safe for concurrent use; secrets are never forgotten,
 // because a line about the old token may still be on its way when the new one is read.
-type redactor struct {
+type Redactor struct {
 	mu      sync.Mutex
 	needles atomic.Pointer[[][]byte]
 }
 
 // Add makes the redactor know secret in all its forms. An empty one is ignored.
-func (r *redactor) Add(secret string) {
+func (r *Redactor) Add(secret string) {
 	if secret == "" {
 		return
 	}
@@ -45,7 +45,7 @@ func (r *redactor) Add(secret string) {
 	r.needles.Store(&next)
 }
 
-func (r *redactor) load() [][]byte {
+func (r *Redactor) load() [][]byte {
 	if p := r.needles.Load(); p != nil {
 		return *p
 	}
@@ -94,13 +94,13 @@ func forms(secret string) []string {
 
 // Writer returns a writer that passes on to w what is written to it, with every secret replaced. A secret that is split
 // over several writes is found: the part that might be its beginning waits for the next write, or for Flush.
-func (r *redactor) Writer(w io.Writer) *redactingWriter {
+func (r *Redactor) Writer(w io.Writer) *redactingWriter {
 	return &redactingWriter{r: r, w: w}
 }
 
 // A redactingWriter is made by redactor.Writer and is safe for concurrent use.
 type redactingWriter struct {
-	r    *redactor
+	r    *Redactor
 	mu   sync.Mutex
 	w    io.Writer
 	held []byte
@@ -155,7 +155,7 @@ func redact(text []byte, needles [][]byte) (out, rest []byte) {
 		if at < 0 {
 			return out, rest
 		}
-		out = append(append(out, rest[:at]...), redactedMark...)
+		out = append(append(out, rest[:at]...), RedactedMark...)
 		rest = rest[at+size:]
 	}
 }

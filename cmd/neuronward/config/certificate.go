@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	tlsCertName = "NEURONWARD_TLS_CERT"
+	TlsCertName = "NEURONWARD_TLS_CERT"
 	tlsKeyName  = "NEURONWARD_TLS_KEY"
 
 	// settling is how long changed files must stay as they are: two files cannot be replaced in one step.
@@ -36,17 +36,17 @@ func (f *pemFile) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// scheme is what the URLs of the app listener begin with.
-func (c *config) scheme() string {
+// Scheme is what the URLs of the app listener begin with.
+func (c *Config) Scheme() string {
 	if c.TLSCert != "" {
 		return "https"
 	}
 	return "http"
 }
 
-// A certificate is what the app listener presents, from two files that may change at any time: the last good pair stays in
+// A Certificate is what the app listener presents, from two files that may change at any time: the last good pair stays in
 // use until both hold another one. A resumed TLS session presents none and goes on.
-type certificate struct {
+type Certificate struct {
 	certPath, keyPath string
 
 	current atomic.Pointer[loadedPair]
@@ -78,24 +78,24 @@ type pemPair struct{ cert, key []byte }
 func (p pemPair) sight() sight { return sight{cert: sha256.Sum256(p.cert), key: sha256.Sum256(p.key)} }
 
 // readCertificate reads the pair that the app listener begins with.
-func (l *loader) readCertificate() {
-	c := &l.config
+func (l *Loader) readCertificate() {
+	c := &l.Config
 	switch {
-	case l.wrong(tlsCertName) || l.wrong(tlsKeyName) || c.TLSCert == "" && c.TLSKey == "":
+	case l.wrong(TlsCertName) || l.wrong(tlsKeyName) || c.TLSCert == "" && c.TLSKey == "":
 		return
 	case c.TLSKey == "":
-		l.mistake(tlsKeyName, "is not set, but %s is; set both, or neither to listen without TLS", tlsCertName)
+		l.mistake(tlsKeyName, "is not set, but %s is; set both, or neither to listen without TLS", TlsCertName)
 		return
 	case c.TLSCert == "":
-		l.mistake(tlsCertName, "is not set, but %s is; set both, or neither to listen without TLS", tlsKeyName)
+		l.mistake(TlsCertName, "is not set, but %s is; set both, or neither to listen without TLS", tlsKeyName)
 		return
 	}
-	cert := &certificate{certPath: string(c.TLSCert), keyPath: string(c.TLSKey)}
+	cert := &Certificate{certPath: string(c.TLSCert), keyPath: string(c.TLSKey)}
 	pair, warnings, errs := cert.read()
 	for _, w := range warnings {
-		l.warnings = append(l.warnings, tlsKeyName+": "+w)
+		l.Warnings = append(l.Warnings, tlsKeyName+": "+w)
 	}
-	for i, name := range []string{tlsCertName, tlsKeyName} {
+	for i, name := range []string{TlsCertName, tlsKeyName} {
 		if errs[i] != nil {
 			l.mistake(name, "%v", errs[i])
 		}
@@ -104,14 +104,14 @@ func (l *loader) readCertificate() {
 		return
 	}
 	if err := cert.adopt(pair, time.Now()); err != nil {
-		l.mistake(tlsCertName, "%v", err)
+		l.mistake(TlsCertName, "%v", err)
 		return
 	}
-	l.certificate = cert
+	l.Certificate = cert
 }
 
 // read reads both files; the errors are in their order.
-func (c *certificate) read() (pair pemPair, warnings []string, errs [2]error) {
+func (c *Certificate) read() (pair pemPair, warnings []string, errs [2]error) {
 	cert, certInfo, err := readSmall(c.certPath, "the certificate and its chain", c.regular)
 	errs[0] = err
 	key, keyInfo, err := readSmall(c.keyPath, "the key", c.regular)
@@ -123,7 +123,7 @@ func (c *certificate) read() (pair pemPair, warnings []string, errs [2]error) {
 }
 
 // adopt takes pair into use if it can be at this time; the error names no part of a file's content.
-func (c *certificate) adopt(pair pemPair, now time.Time) error {
+func (c *Certificate) adopt(pair pemPair, now time.Time) error {
 	got, err := tls.X509KeyPair(pair.cert, pair.key)
 	switch {
 	case err != nil:
@@ -152,19 +152,19 @@ func cutOff(text []byte) bool {
 	}
 }
 
-// present is tls.Config's GetCertificate.
-func (c *certificate) present(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// Present is tls.Config's GetCertificate.
+func (c *Certificate) Present(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return &c.current.Load().Certificate, nil
 }
 
-// state is what the gauges show.
-func (c *certificate) state() metrics.Certificate {
+// State is what the gauges show.
+func (c *Certificate) State() metrics.Certificate {
 	pair := c.current.Load()
 	return metrics.Certificate{ExpiresAt: pair.Leaf.NotAfter, LoadedAt: pair.since, Stale: c.stale.Load()}
 }
 
-// watch follows the files until ctx ends. What changes is logged.
-func (c *certificate) watch(ctx context.Context, log *slog.Logger) {
+// Watch follows the files until ctx ends. What changes is logged.
+func (c *Certificate) Watch(ctx context.Context, log *slog.Logger) {
 	if !c.regular { // a pipe can be read once only
 		return
 	}
@@ -185,14 +185,14 @@ func (c *certificate) watch(ctx context.Context, log *slog.Logger) {
 }
 
 // look reads the files once more. What is new counts once two looks agree on it: false asks for the second.
-func (c *certificate) look(now time.Time, log *slog.Logger) (settled bool) {
+func (c *Certificate) look(now time.Time, log *slog.Logger) (settled bool) {
 	pair, warnings, errs := c.read()
 	for _, w := range warnings {
 		log.Warn("the key file is not safe", "variable", tlsKeyName, "reason", w)
 	}
 	if leaf := c.current.Load().Leaf; now.After(leaf.NotAfter) && !c.expired {
 		c.expired = true
-		log.Error("the certificate in use has expired: callers refuse it", "variable", tlsCertName, "not_after", leaf.NotAfter)
+		log.Error("the certificate in use has expired: callers refuse it", "variable", TlsCertName, "not_after", leaf.NotAfter)
 	}
 	saw, err := pair.sight(), errors.Join(errs[:]...)
 	if err != nil {
@@ -219,12 +219,12 @@ func (c *certificate) look(now time.Time, log *slog.Logger) (settled bool) {
 	}
 	c.mended(log)
 	leaf := c.current.Load().Leaf
-	log.Info("the certificate has changed; new connections get it", "variable", tlsCertName, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
+	log.Info("the certificate has changed; new connections get it", "variable", TlsCertName, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
 	return true
 }
 
 // mended notes that the files hold what is in use.
-func (c *certificate) mended(log *slog.Logger) {
+func (c *Certificate) mended(log *slog.Logger) {
 	c.stale.Store(false)
 	if c.trouble != "" {
 		c.trouble = ""

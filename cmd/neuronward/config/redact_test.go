@@ -1,15 +1,13 @@
-package main
+package config
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
-	"log/slog"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -40,15 +38,15 @@ func TestRedactorFindsEveryForm(t *testing.T) {
 	}
 	for name, text := range encoded {
 		t.Run(name, func(t *testing.T) {
-			red := new(redactor)
+			red := new(Redactor)
 			red.Add(oddToken)
 			got := written(t, red, "before "+text+" after\n")
-			if !strings.Contains(got, redactedMark) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\n") {
+			if !strings.Contains(got, RedactedMark) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\n") {
 				t.Errorf("wrote %q", got)
 			}
 			// What may remain are the characters at both ends that depend on what stands around the secret.
 			const most = 8
-			rest := strings.TrimSuffix(strings.TrimPrefix(strings.Replace(got, redactedMark, "", 1), "before "), " after\n")
+			rest := strings.TrimSuffix(strings.TrimPrefix(strings.Replace(got, RedactedMark, "", 1), "before "), " after\n")
 			if around := len("user: and more") * 4 / 3; len(rest) > around+most {
 				t.Errorf("%q remains of %q", rest, text)
 			}
@@ -59,7 +57,7 @@ func TestRedactorFindsEveryForm(t *testing.T) {
 // Every way to split a line into three writes must give what one write gives.
 func TestRedactingWriterSplits(t *testing.T) {
 	const secret, line = "tok-0123456789", "tok-0123 a tok-0123456789 b tok-tok-0123456789"
-	red := new(redactor)
+	red := new(Redactor)
 	red.Add(secret)
 	want := "tok-0123 a [redacted] b tok-[redacted]"
 	for i := range len(line) + 1 {
@@ -72,7 +70,7 @@ func TestRedactingWriterSplits(t *testing.T) {
 }
 
 func TestRedactingWriterHoldsBackNoWholeLine(t *testing.T) {
-	red := new(redactor)
+	red := new(Redactor)
 	red.Add("tok-0123456789")
 	var out bytes.Buffer
 	w := red.Writer(&out)
@@ -88,7 +86,7 @@ func TestRedactingWriterHoldsBackNoWholeLine(t *testing.T) {
 }
 
 func TestRedactorKeepsOldSecrets(t *testing.T) {
-	red := new(redactor)
+	red := new(Redactor)
 	red.Add("first-secret-value")
 	red.Add("")
 	red.Add("second-secret-value")
@@ -97,65 +95,8 @@ func TestRedactorKeepsOldSecrets(t *testing.T) {
 	}
 }
 
-func TestLogIsRedactedInEveryFormat(t *testing.T) {
-	for _, format := range []string{"text", "json"} {
-		red := new(redactor)
-		red.Add(oddToken)
-		var out bytes.Buffer
-		log := newLogger(red.Writer(&out), "debug", format, false)
-		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken}, slog.Group("g", "b", []string{oddToken}))
-		if n := strings.Count(out.String(), redactedMark); n != 4 || strings.Contains(out.String(), "odd") {
-			t.Errorf("%s: %d secrets were replaced in %s", format, n, out.String())
-		}
-	}
-}
-
-func TestLogFormatAndLevel(t *testing.T) {
-	cases := []struct {
-		name, level, format string
-		terminal            bool
-		want                string // the beginning of what is written at info, "" nothing
-	}{
-		{"text on a terminal", "info", "auto", true, "time="},
-		{"JSON elsewhere", "info", "auto", false, `{"time":"`},
-		{"text everywhere", "info", "text", false, "time="},
-		{"JSON everywhere", "info", "json", true, `{"time":"`},
-		{"too quiet", "warn", "json", false, ""},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			var out bytes.Buffer
-			newLogger(&out, c.level, c.format, c.terminal).Info("hello")
-			if got := out.String(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
-				t.Errorf("wrote %q, want it to begin with %q", got, c.want)
-			}
-			if c.want != "" && !strings.Contains(out.String(), `Z`) {
-				t.Errorf("the time is not in UTC: %s", out.String())
-			}
-		})
-	}
-}
-
-// A lockedBuffer may be written and read at once.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // written returns what a redacting writer makes of the parts.
-func written(t *testing.T, red *redactor, parts ...string) string {
+func written(t *testing.T, red *Redactor, parts ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	w := red.Writer(&out)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// accountID is a Cloudflare account id.
-type accountID string
+// AccountID is a Cloudflare account id.
+type AccountID string
 
-func (a *accountID) UnmarshalText(text []byte) error {
+func (a *AccountID) UnmarshalText(text []byte) error {
 	const most = 64
 	if len(text) > most || slices.ContainsFunc(text, func(c byte) bool { return !nameByte(c) }) {
 		return fmt.Errorf("is not an account id; copy the 32 hexadecimal digits from the dashboard (Workers AI, Use REST API)")
 	}
-	*a = accountID(text)
+	*a = AccountID(text)
 	return nil
 }
 
@@ -28,39 +28,39 @@ func nameByte(c byte) bool {
 }
 
 // hex reports whether the id has the form that Cloudflare gives its accounts.
-func (a accountID) hex() bool {
+func (a AccountID) hex() bool {
 	return len(a) == 32 && strings.Trim(string(a), "0123456789abcdefABCDEF") == ""
 }
 
-// address is what a listener listens on, host:port. The zero value is no listener.
-type address string
+// Address is what a listener listens on, host:port. The zero value is no listener.
+type Address string
 
-func (a *address) UnmarshalText(text []byte) error {
+func (a *Address) UnmarshalText(text []byte) error {
 	const want = "write host:port, such as 127.0.0.1:3036, or :3036 for every address"
 	host, port, err := net.SplitHostPort(string(text))
 	if err != nil {
-		return fmt.Errorf("%s is not an address; %s", shown(text), want)
+		return fmt.Errorf("%s is not an address; %s", Shown(text), want)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%s has no port between 0 and 65535; %s", shown(text), want)
+		return fmt.Errorf("%s has no port between 0 and 65535; %s", Shown(text), want)
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostName(host) {
-		return fmt.Errorf("%s names no host; %s", shown(text), want)
+		return fmt.Errorf("%s names no host; %s", Shown(text), want)
 	}
-	*a = address(text)
+	*a = Address(text)
 	return nil
 }
 
 // String returns the address, "off" for none.
-func (a address) String() string {
+func (a Address) String() string {
 	if a == "" {
 		return "off"
 	}
 	return string(a)
 }
 
-// loopback reports whether only this machine can reach the address.
-func (a address) loopback() bool {
+// Loopback reports whether only this machine can reach the address.
+func (a Address) Loopback() bool {
 	host, _, err := net.SplitHostPort(string(a))
 	return err == nil && loopbackHost(host)
 }
@@ -81,7 +81,7 @@ func (h *hosts) UnmarshalText(text []byte) error {
 	for name := range strings.SplitSeq(string(text), ",") {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if _, err := netip.ParseAddr(name); err != nil && !hostName(name) {
-			return fmt.Errorf("%s is not a list of host names; write names alone, such as ai.internal,ai.example.com", shown(text))
+			return fmt.Errorf("%s is not a list of host names; write names alone, such as ai.internal,ai.example.com", Shown(text))
 		}
 		*h = append(*h, name)
 	}
@@ -91,7 +91,7 @@ func (h *hosts) UnmarshalText(text []byte) error {
 func (h hosts) String() string { return strings.Join(h, ",") }
 
 // baseURL is an http or https URL without user, query and fragment, and without a slash at its end.
-type baseURL struct{ u *url.URL }
+type baseURL struct{ U *url.URL }
 
 func (b *baseURL) UnmarshalText(text []byte) error {
 	const want = "write one such as https://api.cloudflare.com/client/v4"
@@ -109,24 +109,24 @@ func (b *baseURL) UnmarshalText(text []byte) error {
 		return errors.New("has a query or a fragment; " + want)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
-	b.u = u
+	b.U = u
 	return nil
 }
 
 // api returns where Cloudflare's API is when the upstream is b: there, if b is one.
 func (b baseURL) api() baseURL {
-	if b.u != nil && strings.HasSuffix(b.u.Path, "/client/v4") {
+	if b.U != nil && strings.HasSuffix(b.U.Path, "/client/v4") {
 		return b
 	}
-	return baseURL{u: &url.URL{Scheme: "https", Host: "api.cloudflare.com", Path: "/client/v4"}}
+	return baseURL{U: &url.URL{Scheme: "https", Host: "api.cloudflare.com", Path: "/client/v4"}}
 }
 
 // gatewayAccount returns the account that an AI Gateway's URL names, "" of any other URL.
 func (b baseURL) gatewayAccount() string {
-	if b.u == nil || b.u.Hostname() != "gateway.ai.cloudflare.com" {
+	if b.U == nil || b.U.Hostname() != "gateway.ai.cloudflare.com" {
 		return ""
 	}
-	parts := strings.Split(strings.Trim(b.u.Path, "/"), "/")
+	parts := strings.Split(strings.Trim(b.U.Path, "/"), "/")
 	if len(parts) < 3 || parts[0] != "v1" {
 		return ""
 	}
@@ -134,17 +134,17 @@ func (b baseURL) gatewayAccount() string {
 }
 
 func (b baseURL) String() string {
-	if b.u == nil {
+	if b.U == nil {
 		return ""
 	}
-	return b.u.String()
+	return b.U.String()
 }
 
 // plain reports whether the URL's traffic can be read on its way: http to another machine.
-func (b baseURL) plain() bool { return b.u.Scheme == "http" && !loopbackHost(b.u.Hostname()) }
+func (b baseURL) plain() bool { return b.U.Scheme == "http" && !loopbackHost(b.U.Hostname()) }
 
 // cloudflare reports whether the URL is Cloudflare's own.
 func (b baseURL) cloudflare() bool {
-	host := strings.ToLower(b.u.Hostname())
+	host := strings.ToLower(b.U.Hostname())
 	return host == "cloudflare.com" || strings.HasSuffix(host, ".cloudflare.com")
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -18,7 +19,7 @@ import (
 type rotation struct {
 	t    *testing.T
 	path string
-	cred credential
+	cred Credential
 	log  lockedBuffer
 }
 
@@ -28,11 +29,11 @@ func watchFile(t *testing.T, value string, do func(r *rotation)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rotation{t: t, path: filepath.Join(dir, "token")}
 		r.put(value, 0o600)
-		if _, err := r.cred.open(r.path, new(redactor)); err != nil {
+		if _, err := r.cred.open(r.path, new(Redactor)); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		go watchSecrets(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), map[string]*credential{"CLOUDFLARE_API_TOKEN": &r.cred})
+		go WatchSecrets(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), map[string]*Credential{"CLOUDFLARE_API_TOKEN": &r.cred})
 		do(r)
 		cancel()
 		synctest.Wait()
@@ -148,7 +149,7 @@ func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
 	}
 	must(os.Symlink("..one", filepath.Join(dir, "..data")))
 	must(os.Symlink(filepath.Join("..data", "token"), filepath.Join(dir, "token")))
-	f := &secretFile{path: filepath.Join(dir, "token"), red: new(redactor)}
+	f := &secretFile{path: filepath.Join(dir, "token"), red: new(Redactor)}
 	change, err := f.read()
 	must(err)
 	if !change.rotated || *f.value.Load() != "fake-token-one" {
@@ -173,12 +174,30 @@ func TestSecretFileThatIsUnusableAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{dir: "is a directory", large: "is larger than", filepath.Join(dir, "none"): "no such file"} {
-		var c credential
-		if _, err := c.open(path, new(redactor)); err == nil || !strings.Contains(err.Error(), want) {
+		var c Credential
+		if _, err := c.open(path, new(Redactor)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("open(%s) = %v, want %q", path, err, want)
 		}
-		if c.set() {
+		if c.IsSet() {
 			t.Errorf("open(%s) left a secret", path)
 		}
 	}
+}
+
+// A lockedBuffer may be written and read at once.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

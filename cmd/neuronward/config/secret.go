@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -21,22 +21,22 @@ const (
 	maxSecret  = 64 << 10 // bytes
 )
 
-// A credential is a secret that is given in the environment or in a file. The zero value is none. Its value may be read
+// A Credential is a secret that is given in the environment or in a file. The zero value is none. Its value may be read
 // while the file is being watched.
-type credential struct {
+type Credential struct {
 	literal string
 	file    *secretFile
 }
 
 // UnmarshalText takes the value as it stands in the environment.
-func (c *credential) UnmarshalText(text []byte) error {
+func (c *Credential) UnmarshalText(text []byte) error {
 	value, err := secretText(text)
 	c.literal = value
 	return err
 }
 
 // open reads the secret from the file at path and returns what to warn about.
-func (c *credential) open(path string, red *redactor) (warnings []string, err error) {
+func (c *Credential) open(path string, red *Redactor) (warnings []string, err error) {
 	f := &secretFile{path: path, red: red}
 	change, err := f.read()
 	if err != nil {
@@ -46,11 +46,11 @@ func (c *credential) open(path string, red *redactor) (warnings []string, err er
 	return change.warnings, nil
 }
 
-// set reports whether there is a secret.
-func (c *credential) set() bool { return c.literal != "" || c.file != nil }
+// IsSet reports whether there is a secret.
+func (c *Credential) IsSet() bool { return c.literal != "" || c.file != nil }
 
 // Value returns the secret as it is now, "" for none. It is cheap and safe for concurrent use.
-func (c *credential) Value() string {
+func (c *Credential) Value() string {
 	if c.file != nil {
 		return *c.file.value.Load()
 	}
@@ -58,7 +58,7 @@ func (c *credential) Value() string {
 }
 
 // String keeps the value out of whatever prints a config.
-func (c credential) String() string {
+func (c Credential) String() string {
 	switch {
 	case c.file != nil:
 		return fmt.Sprintf("set, %d characters, from file %s", len(c.Value()), c.file.path)
@@ -69,7 +69,7 @@ func (c credential) String() string {
 }
 
 // GoString is String, for %#v.
-func (c credential) GoString() string { return c.String() }
+func (c Credential) GoString() string { return c.String() }
 
 // secretText cuts the newline that editors and echo leave at the end and refuses what no header can carry.
 func secretText(text []byte) (string, error) {
@@ -86,7 +86,7 @@ func secretText(text []byte) (string, error) {
 // A secretFile is a file whose content is a secret. Its methods but value.Load are for one goroutine.
 type secretFile struct {
 	path    string
-	red     *redactor
+	red     *Redactor
 	value   atomic.Pointer[string]
 	regular bool
 	loose   loose
@@ -176,8 +176,8 @@ func unreadable(err error) error {
 	return fmt.Errorf("cannot be read (%w); check the path and its permissions", err)
 }
 
-// watchSecrets follows the files of creds until ctx ends. What changes is logged, never the value.
-func watchSecrets(ctx context.Context, log *slog.Logger, creds map[string]*credential) {
+// WatchSecrets follows the files of creds until ctx ends. What changes is logged, never the value.
+func WatchSecrets(ctx context.Context, log *slog.Logger, creds map[string]*Credential) {
 	tick := time.NewTicker(secretPoll)
 	defer tick.Stop()
 	for {
@@ -189,7 +189,7 @@ func watchSecrets(ctx context.Context, log *slog.Logger, creds map[string]*crede
 		for name, c := range creds {
 			// A pipe can be read once only.
 			if c.file != nil && c.file.regular {
-				c.file.look(log.With("variable", name+fileSuffix))
+				c.file.look(log.With("variable", name+FileSuffix))
 			}
 		}
 	}

@@ -1,7 +1,6 @@
-package main
+package config
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,19 +18,22 @@ const (
 // environ is the least that serve needs, with changes.
 func environ(pairs ...string) map[string]string {
 	m := map[string]string{"CLOUDFLARE_ACCOUNT_ID": hexAccount, "XDG_STATE_HOME": os.TempDir()}
-	maps.Copy(m, toMap(pairs))
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		m[name] = value
+	}
 	return m
 }
 
 func TestLoadDefaults(t *testing.T) {
-	l := load(environ(), new(redactor))
-	if err := l.err(); err != nil || len(l.warnings) > 0 {
-		t.Fatalf("mistakes %v, warnings %q", err, l.warnings)
+	l := Load(environ(), new(Redactor))
+	if err := l.Err(); err != nil || len(l.Warnings) > 0 {
+		t.Fatalf("mistakes %v, warnings %q", err, l.Warnings)
 	}
-	c := l.config
+	c := l.Config
 	type view struct {
-		account                            accountID
-		listen, admin                      address
+		account                            AccountID
+		listen, admin                      Address
 		upstream                           string
 		body, held                         size
 		first, idle, retryAfter, drain     time.Duration
@@ -43,7 +45,7 @@ func TestLoadDefaults(t *testing.T) {
 	got := view{
 		c.Account, c.Listen, c.AdminListen, c.Upstream.String(), c.MaxBody, c.MaxHeld,
 		time.Duration(c.FirstByteTimeout), time.Duration(c.StreamIdleTimeout), time.Duration(c.RetryAfterMax), time.Duration(c.Drain),
-		c.LogLevel, c.LogFormat, c.QuotaMode, c.Plan, c.DailyNeurons, c.Store.path(), c.Token.set(), c.GatewayToken.set(), bool(c.Pprof), bool(c.AllowAnonymous),
+		c.LogLevel, c.LogFormat, c.QuotaMode, c.Plan, c.DailyNeurons, c.Store.Path(), c.Token.IsSet(), c.GatewayToken.IsSet(), bool(c.Pprof), bool(c.AllowAnonymous),
 	}
 	want := view{
 		hexAccount, "127.0.0.1:3036", "127.0.0.1:3037", "https://api.cloudflare.com/client/v4", 32 << 20, 256 << 20,
@@ -58,42 +60,42 @@ func TestLoadDefaults(t *testing.T) {
 func TestLoadValues(t *testing.T) {
 	cases := []struct {
 		name, set string
-		field     func(c *config) any
+		field     func(c *Config) any
 		want      any
 	}{
-		{"size in MiB", "NEURONWARD_MAX_BODY=1MiB", func(c *config) any { return c.MaxBody }, size(1 << 20)},
-		{"size in kB", "NEURONWARD_MAX_BODY=500kB", func(c *config) any { return c.MaxBody }, size(500_000)},
-		{"size in GiB, other case", "NEURONWARD_MAX_HELD=1gib", func(c *config) any { return c.MaxHeld }, size(1 << 30)},
-		{"size in bytes", "NEURONWARD_MAX_BODY=1000", func(c *config) any { return c.MaxBody }, size(1000)},
-		{"empty is unset", "NEURONWARD_MAX_BODY=", func(c *config) any { return c.MaxBody }, size(32 << 20)},
-		{"empty admin listener is off", "NEURONWARD_ADMIN_LISTEN=", func(c *config) any { return c.AdminListen }, address("")},
-		{"slash at the upstream's end", "NEURONWARD_UPSTREAM=https://gateway.ai.cloudflare.com/v1/a/g/", func(c *config) any { return c.Upstream.String() }, "https://gateway.ai.cloudflare.com/v1/a/g"},
-		{"plain upstream on loopback", "NEURONWARD_UPSTREAM=http://[::1]:8080", func(c *config) any { return c.Upstream.String() }, "http://[::1]:8080"},
-		{"hosts", "NEURONWARD_HOSTS=AI.internal, b.example", func(c *config) any { return c.Hosts.String() }, "ai.internal,b.example"},
-		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *config) any { return c.Listen }, address(":3036")},
-		{"no drain", "NEURONWARD_DRAIN=0", func(c *config) any { return c.Drain }, wait(0)},
-		{"newline after a token", "CLOUDFLARE_API_TOKEN=" + fakeToken + "\n", func(c *config) any { return c.Token.Value() }, fakeToken},
-		{"the free plan's ceiling", "NEURONWARD_PLAN=free", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
-		{"no ceiling on paid", "NEURONWARD_PLAN=paid", func(c *config) any { return c.DailyNeurons }, amount(0)},
-		{"a ceiling of its own", "NEURONWARD_DAILY_NEURONS=2500.5", func(c *config) any { return c.DailyNeurons }, amount(2500.5)},
-		{"no ceiling, in so many words", "NEURONWARD_DAILY_NEURONS=0", func(c *config) any { return c.DailyNeurons }, amount(0)},
-		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *config) any { return c.DailyNeurons }, amount(10_000)},
-		{"store in memory", "NEURONWARD_STORE=memory:", func(c *config) any { return c.Store }, storeURL("memory:")},
-		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *config) any { return c.Store.path() }, "/srv/neurons"},
-		{"store in Redis", "NEURONWARD_STORE=redis://u:hidden-word@h", func(c *config) any { return c.Store.kind() + " " + c.Store.String() }, "redis redis://u@h:6379/0"},
-		{"store in Redis over TLS", "NEURONWARD_STORE=rediss://:hidden-word@h:7/2", func(c *config) any { return c.Store.kind() + " " + c.Store.String() }, "redis rediss://h:7/2"},
-		{"store not chosen", "NEURONWARD_QUOTA_MODE=", func(c *config) any { return c.Store.path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
-		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *config) any { return c.Store }, storeURL("")},
-		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *config) any { return c.QuotaProbe }, wait(0)},
-		{"yes", "NEURONWARD_PPROF=1", func(c *config) any { return c.Pprof }, toggle(true)},
+		{"size in MiB", "NEURONWARD_MAX_BODY=1MiB", func(c *Config) any { return c.MaxBody }, size(1 << 20)},
+		{"size in kB", "NEURONWARD_MAX_BODY=500kB", func(c *Config) any { return c.MaxBody }, size(500_000)},
+		{"size in GiB, other case", "NEURONWARD_MAX_HELD=1gib", func(c *Config) any { return c.MaxHeld }, size(1 << 30)},
+		{"size in bytes", "NEURONWARD_MAX_BODY=1000", func(c *Config) any { return c.MaxBody }, size(1000)},
+		{"empty is unset", "NEURONWARD_MAX_BODY=", func(c *Config) any { return c.MaxBody }, size(32 << 20)},
+		{"empty admin listener is off", "NEURONWARD_ADMIN_LISTEN=", func(c *Config) any { return c.AdminListen }, Address("")},
+		{"slash at the upstream's end", "NEURONWARD_UPSTREAM=https://gateway.ai.cloudflare.com/v1/a/g/", func(c *Config) any { return c.Upstream.String() }, "https://gateway.ai.cloudflare.com/v1/a/g"},
+		{"plain upstream on loopback", "NEURONWARD_UPSTREAM=http://[::1]:8080", func(c *Config) any { return c.Upstream.String() }, "http://[::1]:8080"},
+		{"hosts", "NEURONWARD_HOSTS=AI.internal, b.example", func(c *Config) any { return c.Hosts.String() }, "ai.internal,b.example"},
+		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *Config) any { return c.Listen }, Address(":3036")},
+		{"no drain", "NEURONWARD_DRAIN=0", func(c *Config) any { return c.Drain }, Wait(0)},
+		{"newline after a token", "CLOUDFLARE_API_TOKEN=" + fakeToken + "\n", func(c *Config) any { return c.Token.Value() }, fakeToken},
+		{"the free plan's ceiling", "NEURONWARD_PLAN=free", func(c *Config) any { return c.DailyNeurons }, amount(10_000)},
+		{"no ceiling on paid", "NEURONWARD_PLAN=paid", func(c *Config) any { return c.DailyNeurons }, amount(0)},
+		{"a ceiling of its own", "NEURONWARD_DAILY_NEURONS=2500.5", func(c *Config) any { return c.DailyNeurons }, amount(2500.5)},
+		{"no ceiling, in so many words", "NEURONWARD_DAILY_NEURONS=0", func(c *Config) any { return c.DailyNeurons }, amount(0)},
+		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *Config) any { return c.DailyNeurons }, amount(10_000)},
+		{"store in memory", "NEURONWARD_STORE=memory:", func(c *Config) any { return c.Store }, StoreURL("memory:")},
+		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *Config) any { return c.Store.Path() }, "/srv/neurons"},
+		{"store in Redis", "NEURONWARD_STORE=redis://u:hidden-word@h", func(c *Config) any { return c.Store.Kind() + " " + c.Store.String() }, "redis redis://u@h:6379/0"},
+		{"store in Redis over TLS", "NEURONWARD_STORE=rediss://:hidden-word@h:7/2", func(c *Config) any { return c.Store.Kind() + " " + c.Store.String() }, "redis rediss://h:7/2"},
+		{"store not chosen", "NEURONWARD_QUOTA_MODE=", func(c *Config) any { return c.Store.Path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
+		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store }, StoreURL("")},
+		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *Config) any { return c.QuotaProbe }, Wait(0)},
+		{"yes", "NEURONWARD_PPROF=1", func(c *Config) any { return c.Pprof }, toggle(true)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l := load(environ(c.set), new(redactor))
-			if err := l.err(); err != nil {
+			l := Load(environ(c.set), new(Redactor))
+			if err := l.Err(); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.field(&l.config); got != c.want {
+			if got := c.field(&l.Config); got != c.want {
 				t.Errorf("%s gave %#v, want %#v", c.set, got, c.want)
 			}
 		})
@@ -156,11 +158,11 @@ func TestLoadMistakes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l := load(environ(c.set...), new(redactor))
-			if len(l.mistakes) != 1 {
-				t.Fatalf("mistakes:\n%v", l.err())
+			l := Load(environ(c.set...), new(Redactor))
+			if len(l.Mistakes) != 1 {
+				t.Fatalf("mistakes:\n%v", l.Err())
 			}
-			got := l.mistakes[0].Error()
+			got := l.Mistakes[0].Error()
 			if !regexp.MustCompile(c.want).MatchString(got) || strings.Contains(got, "\n") {
 				t.Errorf("the mistake is %q, want %s", got, c.want)
 			}
@@ -188,26 +190,26 @@ func TestExposureIsAllowed(t *testing.T) {
 		"by the operator":      {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=0.0.0.0:1", "NEURONWARD_ALLOW_ANONYMOUS=true"},
 		"of the admin address": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_ADMIN_LISTEN=0.0.0.0:1"},
 	} {
-		if err := load(environ(set...), new(redactor)).err(); err != nil {
+		if err := Load(environ(set...), new(Redactor)).Err(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestKubernetesNamesAreIgnored(t *testing.T) {
-	l := load(environ(
+	l := Load(environ(
 		"NEURONWARD_SERVICE_HOST=10.0.0.1", "NEURONWARD_SERVICE_PORT=3036", "NEURONWARD_SERVICE_PORT_HTTP=3036",
 		"NEURONWARD_PORT=tcp://10.0.0.1:3036", "NEURONWARD_PORT_3036_TCP=tcp://10.0.0.1:3036",
 		"NEURONWARD_PORT_3036_TCP_ADDR=10.0.0.1", "NEURONWARD_PORT_3036_TCP_PORT=3036", "NEURONWARD_PORT_3036_TCP_PROTO=tcp",
 		"NEURONWARD_PORT_53_UDP=udp://10.0.0.1:53", "NEURONWARD_PORT_53_UDP_ADDR=10.0.0.1",
 		"NEURONWARD_ADMIN_SERVICE_HOST=10.0.0.1", "NEURONWARD_ADMIN_PORT=tcp://10.0.0.1:3037", "NEURONWARD_ADMIN_PORT_3037_TCP_ADDR=10.0.0.1",
-	), new(redactor))
-	if err := l.err(); err != nil {
+	), new(Redactor))
+	if err := l.Err(); err != nil {
 		t.Error(err)
 	}
-	l = load(environ("NEURONWARD_ADMIN_PORT=3037", "NEURONWARD_PORT_TCP=1", "NEURONWARD_PORTS=1"), new(redactor))
-	if len(l.mistakes) != 3 {
-		t.Errorf("what Kubernetes does not set was let through; mistakes:\n%v", l.err())
+	l = Load(environ("NEURONWARD_ADMIN_PORT=3037", "NEURONWARD_PORT_TCP=1", "NEURONWARD_PORTS=1"), new(Redactor))
+	if len(l.Mistakes) != 3 {
+		t.Errorf("what Kubernetes does not set was let through; mistakes:\n%v", l.Err())
 	}
 }
 
@@ -219,11 +221,11 @@ func TestWarnings(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l := load(environ(
+	l := Load(environ(
 		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RECONCILE=3m", "NEURONWARD_PLAN=free",
 		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=", "NEURONWARD_DAILY_NEURONS=10000.5",
-	), new(redactor))
-	if err := l.err(); err != nil {
+	), new(Redactor))
+	if err := l.Err(); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -231,10 +233,10 @@ func TestWarnings(t *testing.T) {
 		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
 		"NEURONWARD_DAILY_NEURONS: 10000.5 is more than the 10000 neurons a day of the free plan; Workers AI itself refuses from there on",
 	}
-	if !slices.Equal(l.warnings, want) {
-		t.Errorf("warnings are %q, want %q", l.warnings, want)
+	if !slices.Equal(l.Warnings, want) {
+		t.Errorf("warnings are %q, want %q", l.Warnings, want)
 	}
-	if got := l.config.Token.Value(); got != fakeToken {
+	if got := l.Config.Token.Value(); got != fakeToken {
 		t.Errorf("the token is %q", got)
 	}
 }
@@ -242,7 +244,7 @@ func TestWarnings(t *testing.T) {
 // The table is complete: each row says what it is, and its default is a value that it may have.
 func TestTableOfVariables(t *testing.T) {
 	seen := map[string]bool{}
-	for _, v := range variables() {
+	for _, v := range Variables() {
 		if v.Name == "" || v.Doc == "" || seen[v.Name] {
 			t.Errorf("a row is incomplete or comes twice: %+v", v)
 		}
@@ -261,7 +263,7 @@ func TestTableOfVariables(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	known := names(variables())
+	known := names(Variables())
 	for typed, want := range map[string]string{
 		"NEURONWARD_MAXBODY":       "NEURONWARD_MAX_BODY",
 		"NEURONWARD_UPSTREAM_URL":  "NEURONWARD_UPSTREAM",
@@ -270,7 +272,7 @@ func TestNearest(t *testing.T) {
 		"NEURONWARD_X":             "",
 		"NEURONWARD_QUITE_ANOTHER": "",
 	} {
-		if got := nearest(typed, known); got != want {
+		if got := Nearest(typed, known); got != want {
 			t.Errorf("nearest(%s) = %q, want %q", typed, got, want)
 		}
 	}
@@ -278,9 +280,9 @@ func TestNearest(t *testing.T) {
 
 // A token that cannot be read is still one that would be exposed: both mistakes are told at once.
 func TestExposureIsToldBesideAnUnreadableToken(t *testing.T) {
-	l := load(environ("CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "NEURONWARD_LISTEN=:1", "NEURONWARD_UPSTREAM=http://192.0.2.1"), new(redactor))
+	l := Load(environ("CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "NEURONWARD_LISTEN=:1", "NEURONWARD_UPSTREAM=http://192.0.2.1"), new(Redactor))
 	var told []string
-	for _, m := range l.mistakes {
+	for _, m := range l.Mistakes {
 		told = append(told, m.Variable)
 	}
 	if want := []string{"CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_LISTEN", "NEURONWARD_UPSTREAM"}; !slices.Equal(told, want) {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"reflect"
@@ -9,11 +9,11 @@ import (
 
 const (
 	ownPrefix  = "NEURONWARD_"
-	fileSuffix = "_FILE"
+	FileSuffix = "_FILE"
 )
 
-// A variable is a row of the table that config is.
-type variable struct {
+// A Variable is a row of the table that config is.
+type Variable struct {
 	Name    string
 	Default string // as people write it; "" = none
 	Doc     string
@@ -24,11 +24,11 @@ type variable struct {
 	field   int  // of config
 }
 
-// variables lists every variable that there is, in the table's order.
-func variables() []variable {
-	var all []variable
-	for f := range reflect.TypeFor[config]().Fields() {
-		v := variable{
+// Variables lists every variable that there is, in the table's order.
+func Variables() []Variable {
+	var all []Variable
+	for f := range reflect.TypeFor[Config]().Fields() {
+		v := Variable{
 			Name:    f.Tag.Get("env"),
 			Default: f.Tag.Get("envDefault"),
 			Doc:     f.Tag.Get("doc"),
@@ -49,12 +49,12 @@ func variables() []variable {
 }
 
 // names lists every name that may be set, the _FILE twins with them.
-func names(vars []variable) []string {
+func names(vars []Variable) []string {
 	var all []string
 	for _, v := range vars {
 		all = append(all, v.Name)
 		if v.Twin {
-			all = append(all, v.Name+fileSuffix)
+			all = append(all, v.Name+FileSuffix)
 		}
 	}
 	return all
@@ -70,16 +70,16 @@ func kubernetesName(name, value string) bool {
 }
 
 // unknownNames tells the mistakes in the names of environ that begin with NEURONWARD_, sorted.
-func unknownNames(vars []variable, environ map[string]string) []mistake {
+func unknownNames(vars []Variable, environ map[string]string) []Mistake {
 	known := names(vars)
-	var all []mistake
+	var all []Mistake
 	for name, value := range environ {
 		if !strings.HasPrefix(name, ownPrefix) || slices.Contains(known, name) || kubernetesName(name, value) {
 			continue
 		}
-		m := mistake{Variable: name, Problem: "there is no such variable; unset it"}
-		base, isFile := strings.CutSuffix(name, fileSuffix)
-		if near := nearest(name, known); near != "" {
+		m := Mistake{Variable: name, Problem: "there is no such variable; unset it"}
+		base, isFile := strings.CutSuffix(name, FileSuffix)
+		if near := Nearest(name, known); near != "" {
 			m.Problem = "there is no such variable; did you mean " + near + "?"
 		}
 		if isFile && slices.Contains(known, base) {
@@ -87,12 +87,12 @@ func unknownNames(vars []variable, environ map[string]string) []mistake {
 		}
 		all = append(all, m)
 	}
-	slices.SortFunc(all, func(a, b mistake) int { return strings.Compare(a.Variable, b.Variable) })
+	slices.SortFunc(all, func(a, b Mistake) int { return strings.Compare(a.Variable, b.Variable) })
 	return all
 }
 
-// nearest returns the one of known that name is most likely a misspelling of, "" when none is near.
-func nearest(name string, known []string) string {
+// Nearest returns the one of known that name is most likely a misspelling of, "" when none is near.
+func Nearest(name string, known []string) string {
 	own := strings.TrimPrefix(name, ownPrefix)
 	best, least := "", min(len(own)/2, 4)+1
 	for _, k := range known {

@@ -1,0 +1,270 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
+)
+
+// A renewal is a watched pair in a bubble, and what was logged about it.
+type renewal struct {
+	*certtest.Files
+	t    *testing.T
+	cert *Certificate
+	log  lockedBuffer
+}
+
+func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
+	t.Helper()
+	files := certtest.NewFiles(t, certtest.Pair{})
+	synctest.Test(t, func(t *testing.T) {
+		first := certtest.New(t, 1, time.Now())
+		files.Put(first)
+		l := Load(environ(files.Environ()...), new(Redactor))
+		if err := l.Err(); err != nil || l.Certificate == nil || len(l.Warnings) > 0 {
+			t.Fatal(err, l.Warnings)
+		}
+		r := &renewal{Files: files.In(t), t: t, cert: l.Certificate}
+		ctx, cancel := context.WithCancel(t.Context())
+		go l.Certificate.Watch(ctx, slog.New(slog.NewTextHandler(&r.log, nil)))
+		do(r, first)
+		cancel()
+		synctest.Wait()
+		if first.KeyIn(r.log.String()) {
+			t.Errorf("the log shows the key:\n%s", r.log.String())
+		}
+	})
+}
+
+// want waits until a change must have been seen.
+func (r *renewal) want(serial int64, stale bool) {
+	r.t.Helper()
+	time.Sleep(3 * secretPoll)
+	synctest.Wait()
+	got, err := r.cert.Present(nil)
+	if err != nil || got.Leaf.SerialNumber.Int64() != serial {
+		r.t.Errorf("certificate %v is presented (%v), want %d", got.Leaf.SerialNumber, err, serial)
+	}
+	if s := r.cert.State(); s.Stale != stale || !s.ExpiresAt.Equal(got.Leaf.NotAfter) {
+		r.t.Errorf("state %+v, want stale %v", s, stale)
+	}
+}
+
+func (r *renewal) logged(text string, times int) {
+	r.t.Helper()
+	if got := strings.Count(r.log.String(), text); got != times {
+		r.t.Errorf("%q was logged %d times, want %d:\n%s", text, got, times, r.log.String())
+	}
+}
+
+func TestCertificateFollowsItsFiles(t *testing.T) {
+	watchPair(t, func(r *renewal, _ certtest.Pair) {
+		began := r.cert.State().LoadedAt
+		second := certtest.New(r.t, 2, time.Now())
+		r.Put(second)
+		r.want(2, false)
+		r.logged("new connections get it", 1)
+		r.logged("serial=2", 1)
+		if at := r.cert.State().LoadedAt; !at.After(began) || time.Since(at) > 2*secretPoll {
+			r.t.Errorf("it was read %v ago", time.Since(at))
+		}
+		if second.KeyIn(r.log.String()) {
+			r.t.Error("the log shows the key")
+		}
+		r.logged("level=WARN", 0)
+	})
+}
+
+func TestCertificateThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
+	other := func(t *testing.T) certtest.Pair { return certtest.New(t, 2, time.Now()) }
+	at := func(now func() time.Time) func(*testing.T, certtest.Pair) certtest.Pair {
+		return func(t *testing.T, _ certtest.Pair) certtest.Pair { return certtest.New(t, 2, now()) }
+	}
+	cases := []struct {
+		name string
+		next func(t *testing.T, first certtest.Pair) certtest.Pair
+		says string
+	}{
+		{"the certificate of another key", func(t *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: other(t).Cert, Key: first.Key}
+		}, "private key does not match"},
+		{"the key of another certificate", func(t *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Cert, Key: other(t).Key}
+		}, "private key does not match"},
+		{"the files exchanged", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Key, Key: first.Cert}
+		}, "are no pair"},
+		{"half a certificate", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Cert[:len(first.Cert)/2], Key: first.Key}
+		}, "are no pair"},
+		{"half a key", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Cert, Key: first.Key[:len(first.Key)/2]}
+		}, "are no pair"},
+		{"half a chain", func(t *testing.T, first certtest.Pair) certtest.Pair {
+			chain := other(t).Cert
+			return certtest.Pair{Cert: append(bytes.Clone(first.Cert), chain[:len(chain)/2]...), Key: first.Key}
+		}, "ends in the middle of a certificate"},
+		{"a chain that ends in a line of its own", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: append(bytes.Clone(first.Cert), "-----BEG"...), Key: first.Key}
+		}, "ends in the middle of a certificate"},
+		{"an empty certificate", func(_ *testing.T, first certtest.Pair) certtest.Pair { return certtest.Pair{Cert: nil, Key: first.Key} }, "are no pair"},
+		{"an empty key", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Cert, Key: nil}
+		}, "are no pair"},
+		{"expired", at(func() time.Time { return time.Now().Add(-48 * time.Hour) }), "has expired"},
+		{"not valid yet", at(func() time.Time { return time.Now().Add(48 * time.Hour) }), "is not valid before"},
+		{"too large", func(_ *testing.T, first certtest.Pair) certtest.Pair {
+			return certtest.Pair{Cert: first.Cert, Key: bytes.Repeat([]byte("x"), maxSecret+1)}
+		}, "is larger than"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			watchPair(t, func(r *renewal, first certtest.Pair) {
+				next := c.next(r.t, first)
+				r.Put(next)
+				r.want(1, true)
+				r.want(1, true)
+				r.logged("the last good pair stays in use", 1)
+				r.logged(c.says, 1)
+				r.Put(first)
+				r.want(1, false)
+				r.logged("usable again", 1)
+				r.Put(next)
+				r.want(1, true)
+				r.Put(certtest.New(r.t, 3, time.Now()))
+				r.want(3, false)
+				r.logged("usable again", 2)
+				if next.KeyIn(r.log.String()) {
+					r.t.Error("the log shows the key")
+				}
+			})
+		})
+	}
+}
+
+func TestCertificateFilesThatAreGone(t *testing.T) {
+	watchPair(t, func(r *renewal, first certtest.Pair) {
+		if err := os.Remove(r.Key); err != nil {
+			r.t.Fatal(err)
+		}
+		r.want(1, true)
+		r.logged("no such file", 1)
+		r.Put(first)
+		r.want(1, false)
+		r.logged("usable again", 1)
+	})
+}
+
+func TestCertificateFileThatBecomesAPipe(t *testing.T) {
+	watchPair(t, func(r *renewal, first certtest.Pair) {
+		if err := errors.Join(os.Remove(r.Key), syscall.Mkfifo(r.Key, 0o600)); err != nil {
+			r.t.Fatal(err)
+		}
+		r.want(1, true)
+		r.logged("is a pipe or a device now", 1)
+		r.Put(first)
+		r.want(1, false)
+		r.logged("usable again", 1)
+	})
+}
+
+// Between two writes the files are no pair: whoever renews them is not warned of what is over at the next look.
+func TestCertificateThatIsBeingWritten(t *testing.T) {
+	watchPair(t, func(r *renewal, _ certtest.Pair) {
+		next := certtest.New(r.t, 2, time.Now())
+		r.Write(r.Files.Cert, next.Cert)
+		time.Sleep(secretPoll + settling/2) // one look has seen it
+		synctest.Wait()
+		r.Write(r.Key, next.Key)
+		r.want(2, false)
+		r.logged("level=WARN", 0)
+	})
+}
+
+func TestCertificateThatBecomesValidIsTaken(t *testing.T) {
+	watchPair(t, func(r *renewal, _ certtest.Pair) {
+		r.Put(certtest.New(r.t, 2, time.Now().Add(time.Hour+time.Minute)))
+		r.want(1, true)
+		time.Sleep(time.Minute)
+		r.want(2, false)
+		r.logged("usable again", 1)
+	})
+}
+
+func TestCertificateThatExpiresInUseIsToldOnce(t *testing.T) {
+	watchPair(t, func(r *renewal, _ certtest.Pair) {
+		time.Sleep(time.Hour - time.Minute)
+		r.logged("has expired", 0)
+		time.Sleep(2 * time.Minute)
+		r.want(1, false)
+		r.logged("the certificate in use has expired", 1)
+		r.Put(certtest.New(r.t, 2, time.Now()))
+		r.want(2, false)
+		r.logged("level=ERROR", 1)
+	})
+}
+
+func TestKeyFileThatOthersCanRead(t *testing.T) {
+	watchPair(t, func(r *renewal, _ certtest.Pair) {
+		if err := os.Chmod(r.Key, 0o640); err != nil {
+			r.t.Fatal(err)
+		}
+		r.want(1, false)
+		r.logged("can be read by others (mode 0640); chmod 600 it", 1)
+	})
+	f := certtest.NewFiles(t, certtest.New(t, 1, time.Now()))
+	if err := os.Chmod(f.Key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l := Load(environ(f.Environ()...), new(Redactor))
+	if len(l.Warnings) != 1 || l.Warnings[0] != tlsKeyName+": "+f.Key+" can be read by others (mode 0644); chmod 600 it" {
+		t.Errorf("warnings: %q", l.Warnings)
+	}
+}
+
+func TestCertificateMistakes(t *testing.T) {
+	f := certtest.NewFiles(t, certtest.New(t, 1, time.Now()))
+	old := certtest.NewFiles(t, certtest.New(t, 2, time.Now().Add(-48*time.Hour)))
+	text := certtest.New(t, 3, time.Now())
+	cases := []struct {
+		name string
+		set  []string
+		want []string // what each mistake begins with
+	}{
+		{"no key", []string{TlsCertName + "=" + f.Cert}, []string{tlsKeyName + ": is not set, but " + TlsCertName + " is; set both"}},
+		{"no certificate", []string{tlsKeyName + "=" + f.Key}, []string{TlsCertName + ": is not set, but " + tlsKeyName + " is; set both"}},
+		{"neither is there", []string{TlsCertName + "=/nowhere/cert", tlsKeyName + "=/nowhere/key"}, []string{
+			TlsCertName + ": cannot be read (open /nowhere/cert", tlsKeyName + ": cannot be read (open /nowhere/key",
+		}},
+		{"a directory", []string{TlsCertName + "=" + filepath.Dir(f.Cert), tlsKeyName + "=" + f.Key}, []string{TlsCertName + ": " + filepath.Dir(f.Cert) + " is a directory"}},
+		{"no pair", []string{TlsCertName + "=" + f.Cert, tlsKeyName + "=" + old.Key}, []string{TlsCertName + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match"}},
+		{"exchanged", []string{TlsCertName + "=" + f.Key, tlsKeyName + "=" + f.Cert}, []string{TlsCertName + ": " + f.Key + " and " + f.Cert + " are no pair"}},
+		{"expired", old.Environ(), []string{TlsCertName + ": " + old.Cert + " has expired"}},
+		{"the text itself", []string{TlsCertName + "=" + string(text.Cert), tlsKeyName + "=" + string(text.Key)}, []string{
+			TlsCertName + ": is not a path; put the PEM text into a file", tlsKeyName + ": is not a path",
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := Load(environ(c.set...), new(Redactor))
+			if l.Certificate != nil || len(l.Mistakes) != len(c.want) {
+				t.Fatalf("certificate %v, mistakes:\n%v", l.Certificate, l.Err())
+			}
+			for i, want := range c.want {
+				if got := l.Mistakes[i].Error(); !strings.HasPrefix(got, want) || text.KeyIn(got) {
+					t.Errorf("the mistake is %q, want %q", got, want)
+				}
+			}
+		})
+	}
+}

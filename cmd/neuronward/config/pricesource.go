@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// Words of a priceSource; anything else is a path.
+const (
+	PricesLive     = "live"
+	PricesEmbedded = "embedded"
+)
+
+// priceSource says where prices come from: live, embedded, or a file of the embedded table's form, which it then holds.
+type priceSource struct {
+	Text  string
+	Table *quota.Prices // of a file; nil: the embedded one
+}
+
+func (s *priceSource) UnmarshalText(text []byte) error {
+	s.Text = string(text)
+	if s.Text == PricesLive || s.Text == PricesEmbedded {
+		return nil
+	}
+	data, _, err := readSmall(s.Text, "a price table", false)
+	if err != nil {
+		return fmt.Errorf("%w; write live, embedded, or the path of a price table", err)
+	}
+	if s.Table, err = quota.ParsePrices(data); err != nil {
+		return errors.New(s.Text + ": " + strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return nil
+}
+
+func (s priceSource) String() string { return s.Text }
+
+// Base is the table to begin with.
+func (s priceSource) Base() *quota.Prices {
+	if s.Table != nil {
+		return s.Table
+	}
+	return quota.Embedded()
+}
