@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // guard asks the ledger before a call is made and settles with it afterwards.
@@ -20,7 +21,7 @@ import (
 // of the catalog.
 type guard struct {
 	ledger          *quota.Ledger // nil: nothing is reserved or counted
-	estimator       *quota.Estimator
+	estimator       *price.Estimator
 	prices          table
 	abortedEstimate bool
 	freePlan        bool
@@ -28,18 +29,18 @@ type guard struct {
 }
 
 // table is the prices in use, which may be replaced while calls are served.
-type table struct{ estimator *quota.Estimator }
+type table struct{ estimator *price.Estimator }
 
-// Billed is that of quota.Prices.
-func (t table) Billed(model string) (quota.Price, bool) { return t.estimator.Prices().Billed(model) }
+// Billed is that of price.Table.
+func (t table) Billed(model string) (price.Row, bool) { return t.estimator.Table().Billed(model) }
 
-// Model is that of quota.Prices.
-func (t table) Model(model string) (quota.Price, bool) { return t.estimator.Prices().Model(model) }
+// Model is that of price.Table.
+func (t table) Model(model string) (price.Row, bool) { return t.estimator.Table().Model(model) }
 
 // A charge is what one call has to do with the ledger.
 type charge struct {
 	request     quota.Request
-	estimate    quota.Estimate
+	estimate    price.Estimate
 	call        quota.Call
 	decision    quota.Decision
 	decided     time.Time          // when, by the machine's monotonic clock

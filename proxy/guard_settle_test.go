@@ -8,12 +8,13 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // estimateOf is what a call of a body is estimated at.
 func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 	task := quota.TextGeneration
-	if price, ok := quota.Embedded().Model(model); ok {
+	if price, ok := price.Embedded().Model(model); ok {
 		task = price.Task
 	}
 	return g.config.Estimator.Estimate(measure(&routes[path][0], model, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons

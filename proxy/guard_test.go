@@ -14,6 +14,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // guarded is a proxy with a ledger, over a simulated Workers AI in memory.
@@ -35,8 +36,8 @@ func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, chan
 	g := &guarded{t: t, ledger: ledger, sim: workersai.New(simulated), log: &safeBuffer{}}
 	g.config = testConfig(g.log)
 	g.config.Transport = provoking{inMemory{g.sim}}
-	g.config.Ledger, g.config.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
-	g.config.Models = quota.Embedded().Models()
+	g.config.Ledger, g.config.Estimator = ledger, price.NewEstimator(nil, price.Bound)
+	g.config.Models = price.Embedded().Models()
 	g.config.FirstByteTimeout, g.config.StreamIdleTimeout = 6*time.Minute, 2*time.Minute
 	for _, f := range change {
 		f(&g.config)
@@ -320,7 +321,7 @@ func BenchmarkRefusal(b *testing.B) {
 		}
 	})
 	bench := newBench(b, http.NotFoundHandler(), func(c *Config) {
-		c.Ledger, c.Estimator = ledger, quota.NewEstimator(nil, quota.Bound)
+		c.Ledger, c.Estimator = ledger, price.NewEstimator(nil, price.Bound)
 		c.Log = slog.New(slog.NewJSONHandler(io.Discard, nil)) // written out, but not kept
 	})
 	res, envelope := bench.do("POST", chatPath, chat)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // In whatever pieces a body comes, and whether its length is declared, it is
@@ -30,7 +31,7 @@ func FuzzMeasurePieces(f *testing.F) {
 	}
 	f.Cleanup(func() { _ = ledger.Close(context.Background()) }) // nothing was reserved
 	c := testConfig(io.Discard)
-	estimator := quota.NewEstimator(nil, quota.Bound)
+	estimator := price.NewEstimator(nil, price.Bound)
 	c.Ledger, c.Estimator = ledger, estimator
 	p, err := New(c)
 	if err != nil {
@@ -49,7 +50,7 @@ func FuzzMeasurePieces(f *testing.F) {
 				return quota.Request{}, err
 			}
 			defer func() { p.bodies.release(x.body) }()
-			price, _ := quota.Embedded().Billed(model)
+			price, _ := price.Embedded().Billed(model)
 			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
 			return p.measured(x, price.Task), nil
 		}

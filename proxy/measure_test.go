@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 func routeOf(t testing.TB, path string) *route {
@@ -310,7 +311,7 @@ func TestMeasureRaw(t *testing.T) {
 func TestMeasureBounds(t *testing.T) {
 	var call workersai.Call
 	sim := workersai.New(workersai.Options{OnCall: func(c workersai.Call) { call = c }})
-	estimator := quota.NewEstimator(nil, quota.Bound)
+	estimator := price.NewEstimator(nil, price.Bound)
 	long := strings.Repeat("neurons and what they cost ", 200)
 	for _, c := range []struct{ path, body string }{
 		{"run/@cf/meta/llama-3.1-8b-instruct-fp8", `{"prompt":"` + long + `","max_tokens":300}`},

@@ -10,17 +10,18 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // offered is the embedded table with one offer over it.
-func offered(model string, p quota.Price) *quota.Prices {
-	merged, _ := quota.Embedded().Over("2026-11-22", []quota.Offer{{Model: model, Price: p, Priced: true}})
+func offered(model string, p price.Row) *price.Table {
+	merged, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{{Model: model, Row: p, Priced: true}})
 	return merged
 }
 
 func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 	g := newGuarded(t, quota.Options{Limit: 100 * quota.OneNeuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
-	dear := quota.Price{Task: quota.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
+	dear := price.Row{Task: quota.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
 	call := func() (int, string) {
 		w := g.post("/v1/chat/completions", chat)
 		return w.Code, w.Body.String()
@@ -28,16 +29,16 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 	if status, body := call(); status != http.StatusOK {
 		t.Fatalf("at the embedded price: %d %s", status, body)
 	}
-	g.config.Estimator.SetPrices(offered(testModel, dear))
+	g.config.Estimator.SetTable(offered(testModel, dear))
 	if status, body := call(); status != http.StatusTooManyRequests || !strings.Contains(body, "account_limited") {
 		t.Errorf("at a price beyond the day: %d %s", status, body)
 	}
-	paid := quota.Price{Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
-	g.config.Estimator.SetPrices(offered(testModel, paid))
+	paid := price.Row{Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
+	g.config.Estimator.SetTable(offered(testModel, paid))
 	if status, body := call(); status != http.StatusForbidden || !strings.Contains(body, "paid_plan_required") {
 		t.Errorf("once it requires Workers Paid: %d %s", status, body)
 	}
-	g.config.Estimator.SetPrices(quota.Embedded())
+	g.config.Estimator.SetTable(price.Embedded())
 	if status, body := call(); status != http.StatusOK {
 		t.Errorf("at the embedded price again: %d %s", status, body)
 	}
@@ -50,7 +51,7 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 		})
 	}
 	for i := range 50 {
-		g.config.Estimator.SetPrices(offered(testModel, quota.Price{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
+		g.config.Estimator.SetTable(offered(testModel, price.Row{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
 		g.proxy.KnowModels([]string{fmt.Sprint("@cf/new/", i)})
 	}
 	calls.Wait()
@@ -93,7 +94,7 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 				defer g.close()
 				g.post("/v1/chat/completions", chat) // no end is planned yet
 				ends := time.Now().UTC().AddDate(0, 0, c.days).Format(time.DateOnly)
-				g.config.Estimator.SetPrices(offered(testModel, quota.Price{InputPerM: 13778, OutputPerM: 26128, DeprecatedOn: ends}))
+				g.config.Estimator.SetTable(offered(testModel, price.Row{InputPerM: 13778, OutputPerM: 26128, DeprecatedOn: ends}))
 				for range 3 {
 					g.post("/v1/chat/completions", chat)
 				}

@@ -20,6 +20,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A Secret returns a credential, which may change while the proxy runs, or ""
@@ -53,7 +54,7 @@ type Config struct {
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
 	Ledger          *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
-	Estimator       *quota.Estimator // required with a Ledger; its prices may be replaced at any time; nil: the embedded ones
+	Estimator       *price.Estimator // required with a Ledger; its prices may be replaced at any time; nil: the embedded ones
 	AbortedEstimate bool             // a call that its caller broke off costs all that was reserved
 	FreePlan        bool             // models that require a Workers Paid plan are refused
 
@@ -175,7 +176,7 @@ func New(c Config) (*Proxy, error) {
 	p.closed = make(chan struct{})
 	p.places = newCommons(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
 	if c.Estimator == nil {
-		c.Estimator = quota.NewEstimator(nil, quota.Bound)
+		c.Estimator = price.NewEstimator(nil, price.Bound)
 	}
 	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: table{c.Estimator}}
 	p.base, p.abort = context.WithCancelCause(context.Background())

@@ -6,6 +6,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // settle books what the call cost, exactly once and however it ended. It is
@@ -207,18 +208,18 @@ func (p *Proxy) wouldStream(c *call) bool {
 func (p *Proxy) seen(c *call, whole quota.Cost) quota.Cost {
 	ch := &c.charge
 	r := ch.meter.Report()
-	price, known := p.guard.prices.Billed(c.model)
+	row, known := p.guard.prices.Billed(c.model)
 	switch {
 	case r.Usage.HasNeurons:
-		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
+		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(row.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
 	case !known:
 		return whole
 	}
 	input, output := r.ObservedInput, r.ObservedOutput
 	if input == 0 {
-		input = ch.request.SentTokens(wideBytes(c.body))
+		input = price.SentTokens(ch.request, wideBytes(c.body))
 	}
-	return quota.Cost{Neurons: min(price.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
+	return quota.Cost{Neurons: min(row.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
 }
 
 // unsentTokens are on their way when a stream breaks off.

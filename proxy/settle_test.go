@@ -7,6 +7,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A stream that breaks off before anybody said what its prompt came to is
@@ -29,7 +30,7 @@ func TestPromptOfABrokenStream(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{})
 				g.post(chatPath, `{"model":"`+c.model+`","max_tokens":5000,"stream":true,"messages":`+c.messages+`}`, "X-Simulate", "midstream=3040; after=1")
 				used := g.close().Account.Used
-				price, _ := quota.Embedded().Billed(c.model)
+				price, _ := price.Embedded().Billed(c.model)
 				if low, high := price.Tokens(c.least, 0, 0), price.Tokens(c.most, 0, 20); used < low || used > high {
 					t.Errorf("used %v, want %v to %v\n%s", used, low, high, g.log)
 				}
@@ -44,8 +45,8 @@ func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
 	defer g.close()
 	x := &call{destination: destination{model: alias}}
 	x.charge.meter, x.charge.request.PromptBytes = meter.New(), 3000
-	price, _ := quota.Embedded().Model(target)
-	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, price.Tokens(1000, 0, unsentTokens); got != want {
+	row, _ := price.Embedded().Model(target)
+	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, row.Tokens(1000, 0, unsentTokens); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

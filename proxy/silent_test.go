@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A model that answers with the bytes of a picture says nowhere what that cost,
@@ -18,9 +19,9 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 	const model = "@cf/leonardo/phoenix-1.0"
 	for name, times := range map[string]float64{"dearer": 3, "cheaper": 0.5} {
 		t.Run(name, func(t *testing.T) {
-			price, _ := quota.Embedded().Model(model)
-			price.Tile, price.Step = price.Tile*times, price.Step*times
-			prices, _ := quota.Embedded().Over("2026-11-22", []quota.Offer{{Model: model, Price: price, Priced: true}})
+			row, _ := price.Embedded().Model(model)
+			row.Tile, row.Step = row.Tile*times, row.Step*times
+			prices, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{{Model: model, Row: row, Priced: true}})
 			virtually(t, func(t *testing.T) {
 				time.Sleep(time.Hour)
 				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{Prices: prices, AnalyticsLag: 5 * time.Minute})

@@ -8,7 +8,7 @@ import (
 
 const (
 	// Ratios beyond these are not believed.
-	leastPaid, mostPaid = 0.05, 20
+	MinAuditRatio, MaxAuditRatio = 0.05, 20
 
 	// leastAudited is the least that a model must have been billed for its ratio to be worth anything.
 	leastAudited = OneNeuron
@@ -205,7 +205,7 @@ func (l *Ledger) settleAudit(c *count, bills map[string]ModelBill) (found []Audi
 		switch {
 		case sum.Calls <= 0, bill.Calls != sum.Calls, sum.Silent != sum.Calls, bill.Neurons < leastAudited:
 			continue
-		case math.IsNaN(a.Ratio) || a.Ratio < leastPaid || a.Ratio > mostPaid:
+		case math.IsNaN(a.Ratio) || a.Ratio < MinAuditRatio || a.Ratio > MaxAuditRatio:
 			continue
 		}
 		l.rebook(c, model, a, sum.Table, parts)
@@ -221,7 +221,7 @@ func (l *Ledger) rebook(c *count, model string, a Audited, table Neurons, parts 
 	former := l.account.spent
 	for client, part := range parts {
 		row := l.row(Call{Model: model, Client: client})
-		row.Calibration, row.dirty = row.Calibration.Max(Calibration{Paid: ratioOf(a.Ratio)}), true
+		row.Calibration, row.dirty = row.Calibration.Max(Calibration{Paid: RatioOf(a.Ratio)}), true
 		fix := Neurons(float64(a.Billed-a.Booked) * float64(part) / float64(table))
 		if fix < 0 {
 			// What this holder has not booked itself, it cannot take back.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // spoken is a model whose answers are sound and do not say what they cost.
@@ -17,16 +18,16 @@ const spoken = "@cf/deepgram/aura-1"
 type listener struct {
 	*cloud
 	l     *quota.Ledger
-	e     *quota.Estimator
+	e     *price.Estimator
 	price float64
 	found []quota.Audited
 }
 
 // listen runs test at noon.
-func listen(t *testing.T, price float64, test func(t *testing.T, s *listener)) {
+func listen(t *testing.T, factor float64, test func(t *testing.T, s *listener)) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		s := &listener{newCloud(t, workersai.Options{}), open(t, quota.Options{Limit: 1_000_000 * n}), quota.NewEstimator(nil, quota.Bound), price, nil}
+		s := &listener{newCloud(t, workersai.Options{}), open(t, quota.Options{Limit: 1_000_000 * n}), price.NewEstimator(nil, price.Bound), factor, nil}
 		defer s.client.Close()
 		test(t, s)
 	})
@@ -87,9 +88,9 @@ func near(got, want quota.Neurons) bool { return max(got-want, want-got) <= 20 }
 
 // The price table is wrong, and nothing in the answers says so.
 func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
-	for name, price := range map[string]float64{"dearer": 3, "cheaper": 0.25, "as the table says": 1} {
+	for name, factor := range map[string]float64{"dearer": 3, "cheaper": 0.25, "as the table says": 1} {
 		t.Run(name, func(t *testing.T) {
-			listen(t, price, func(t *testing.T, s *listener) {
+			listen(t, factor, func(t *testing.T, s *listener) {
 				table := quota.Neurons(0)
 				for i := range int64(10) {
 					table += s.call(t, []string{"a", "b"}[i%2], 400+100*i)
@@ -107,7 +108,7 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				}
 				for _, c := range got.Clients {
 					for _, r := range got.Records {
-						if quota.ClientBudget(r.Client) == c.Budget && (!near(r.Neurons(), c.Used) || r.Calls != 5 || r.Paid < quota.Ratio(1000*price) || r.Paid > quota.Ratio(1000*price)+1) {
+						if quota.ClientBudget(r.Client) == c.Budget && (!near(r.Neurons(), c.Used) || r.Calls != 5 || r.Paid < quota.Ratio(1000*factor) || r.Paid > quota.Ratio(1000*factor)+1) {
 							t.Errorf("%v: %v used, %+v", c.Budget, c.Used, r)
 						}
 					}
@@ -130,7 +131,7 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				e := quota.NewEstimator(nil, quota.Bound)
+				e := price.NewEstimator(nil, price.Bound)
 				e.Recall(history)
 				of := e.Estimate(quota.Request{Model: spoken, Characters: 1000})
 				if got := e.Unsaid(spoken, of, of.Neurons).Neurons; got < booked || got > booked+booked/500 {
@@ -242,7 +243,7 @@ func TestAuditsByTurns(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				time.Sleep(12 * time.Hour)
 				o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
-				s := &listener{newCloud(t, workersai.Options{}), open(t, o), quota.NewEstimator(nil, quota.Bound), 3, nil}
+				s := &listener{newCloud(t, workersai.Options{}), open(t, o), price.NewEstimator(nil, price.Bound), 3, nil}
 				defer s.client.Close()
 				other := open(t, o)
 				for range 10 {
@@ -278,7 +279,7 @@ func TestAuditsWhileAnotherHolderCalls(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
 		l, other := open(t, o), open(t, o)
-		s := &listener{newCloud(t, workersai.Options{}), other, quota.NewEstimator(nil, quota.Bound), 1, nil}
+		s := &listener{newCloud(t, workersai.Options{}), other, price.NewEstimator(nil, price.Bound), 1, nil}
 		defer s.client.Close()
 		began := time.Now()
 		for i := range int64(4) {

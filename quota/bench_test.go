@@ -69,12 +69,3 @@ func BenchmarkRefuse(b *testing.B) {
 		b.Fatal(err)
 	}
 }
-
-func BenchmarkEstimate(b *testing.B) {
-	e := quota.NewEstimator(nil, quota.Bound)
-	r := quota.Request{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", PromptBytes: 2000, MaxTokens: 300}
-	b.ReportAllocs()
-	for b.Loop() {
-		e.Estimate(r)
-	}
-}

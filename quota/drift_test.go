@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // ServeHTTP answers as the simulator does, but for prices once there is a
@@ -33,7 +34,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Task       map[string]string `json:"task"`
 		Properties []property        `json:"properties"`
 	}
-	usd := quota.Embedded().USD()
+	usd := price.Embedded().USD()
 	var all []model
 	for name, p := range c.catalog {
 		all = append(all, model{name, map[string]string{"name": "Text Generation"}, []property{{"price", []tag{
@@ -44,7 +45,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // times is p at so many times its price.
-func times(p quota.Price, factor float64) quota.Price {
+func times(p price.Row, factor float64) price.Row {
 	p.InputPerM *= factor
 	p.OutputPerM *= factor
 	return p
@@ -52,13 +53,13 @@ func times(p quota.Price, factor float64) quota.Price {
 
 // readPrices reads the catalog into e and returns of how many models the prices
 // are refused.
-func (c *cloud) readPrices(t *testing.T, e *quota.Estimator) (refused int) {
+func (c *cloud) readPrices(t *testing.T, e *price.Estimator) (refused int) {
 	live, err := c.client.Models(t.Context())
 	if err != nil {
 		t.Error(err)
 	}
-	table, told := quota.Embedded().Over(quota.DayOf(time.Now()).String(), account.Offers(live, quota.Embedded().USD()))
-	e.SetPrices(table)
+	table, told := price.Embedded().Over(quota.DayOf(time.Now()).String(), account.CatalogPrices(live, price.Embedded().USD()))
+	e.SetTable(table)
 	for _, d := range told {
 		if d.Refused != "" {
 			refused++
@@ -89,7 +90,7 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 		}})
 		defer c.client.Close()
 		l := open(t, quota.Options{Limit: 100_000 * n})
-		e := quota.NewEstimator(nil, quota.Bound)
+		e := price.NewEstimator(nil, price.Bound)
 		models := []string{"@cf/meta/llama-3.1-8b-instruct-fp8", "@cf/meta/llama-3.2-3b-instruct", "@cf/qwen/qwq-32b"}
 		c.reconcile(t, l)
 		var before, counted quota.Neurons
@@ -97,9 +98,9 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 			end := l.Snapshot().ResetsAt
 			rises := end.Add(-6 * time.Hour)
 			changes := rises // or is read
-			prices, said := map[string]quota.Price{}, map[string]quota.Price{}
+			prices, said := map[string]price.Row{}, map[string]price.Row{}
 			for _, m := range models {
-				p, _ := quota.Embedded().Model(m)
+				p, _ := price.Embedded().Model(m)
 				prices[m] = times(p, 0.3+3*rng.Float64())
 				said[m] = prices[m]
 				if wrong := day%4 == 1; wrong {

@@ -99,7 +99,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 // A refusal is a Decision without a Reservation. An error means that nothing
 // could be decided: the store fails, the ledger is closed, or ctx ended.
 func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, error) {
-	c.Estimate = min(max(c.Estimate, 0), mostNeurons)
+	c.Estimate = min(max(c.Estimate, 0), MaxCost)
 	w := waiter{call: c}
 	l.mu.Lock()
 	if l.closed {

@@ -23,13 +23,13 @@ const MaxNeurons Neurons = math.MaxInt64
 // becomes MaxNeurons: a caller that must tell an absent figure from 0 asks
 // before it converts.
 func FromFloat(neurons float64) Neurons {
-	return ceil(neurons * float64(OneNeuron))
+	return FromMicro(neurons * float64(OneNeuron))
 }
 
-// ceil rounds micro-neurons up. A remainder that is no more than the error of
+// FromMicro rounds micro-neurons up. A remainder that is no more than the error of
 // the multiplication before it is no reason to round: 0.000123 neurons are
 // 123 millionths, not one more.
-func ceil(micro float64) Neurons {
+func FromMicro(micro float64) Neurons {
 	if math.IsNaN(micro) || micro <= 0 {
 		return 0
 	}

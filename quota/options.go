@@ -22,8 +22,8 @@ const (
 	// this time, or a quarter of what it spent, if that is more: a crash loop loses little.
 	slowStart = 30 * time.Minute
 
-	// mostNeurons bounds one estimate or cost, so that sums never wrap.
-	mostNeurons = 1_000_000_000 * OneNeuron
+	// MaxCost bounds one estimate or cost, so that sums never wrap.
+	MaxCost = 1_000_000_000 * OneNeuron
 )
 
 // Options are the settings of a Ledger. The zero value counts without a
@@ -51,8 +51,8 @@ type RateLimiter interface {
 }
 
 func (o Options) check() (Options, error) {
-	if o.Limit < 0 || o.Limit > mostNeurons {
-		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, mostNeurons)
+	if o.Limit < 0 || o.Limit > MaxCost {
+		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, MaxCost)
 	}
 	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 || o.FigureLag < 0 {
 		return o, errors.New("quota: a negative duration")

@@ -65,7 +65,7 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 	r.done = true
 	now := l.clock.now()
 	l.roll(now)
-	cost := min(max(c.Neurons, 0), mostNeurons)
+	cost := min(max(c.Neurons, 0), MaxCost)
 	for _, p := range r.pots {
 		if p != nil {
 			p.credit(r.neurons, cost)
@@ -83,7 +83,7 @@ func (r *Reservation) end(c Cost, counts bool) Day {
 		r.row.book(cost, c.Basis, 1)
 		if c.Table > 0 {
 			r.row.Silent++
-			r.row.Table = r.row.Table.Add(min(c.Table, mostNeurons))
+			r.row.Table = r.row.Table.Add(min(c.Table, MaxCost))
 		}
 	}
 	l.gate.probeEnded(r.probe, counts, now)
@@ -132,8 +132,8 @@ func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 	w := waiter{call: c}
 	w.touch(l, now)
 	row := l.row(c)
-	cost := min(max(actual.Neurons, 0), mostNeurons)
-	charged = min(max(charged, 0), mostNeurons)
+	cost := min(max(actual.Neurons, 0), MaxCost)
+	charged = min(max(charged, 0), MaxCost)
 	if on == l.day {
 		// No more than is booked there, or the row would tell of less than nothing.
 		charged = min(charged, row.Estimated)

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A spender that bypasses the proxy is known of within unknown: the lag, a
@@ -28,7 +29,7 @@ const (
 type cloud struct {
 	*workersai.Simulator
 	client  *account.Client
-	catalog map[string]quota.Price // what models/search says; nil: the simulator's
+	catalog map[string]price.Row // what models/search says; nil: the simulator's
 
 	mu          sync.Mutex
 	own, others []item

@@ -34,7 +34,7 @@ func (w *waiter) touch(l *Ledger, now time.Time) {
 	w.pots[0] = l.account
 	l.account.used = now
 	if (w.call.ClientLimit > 0 || w.call.CountClient) && l.o.Mode != Off {
-		w.pots[1] = l.pot(ClientBudget(w.call.Client), min(w.call.ClientLimit, mostNeurons))
+		w.pots[1] = l.pot(ClientBudget(w.call.Client), min(w.call.ClientLimit, MaxCost))
 		w.pots[1].used = now
 	}
 }

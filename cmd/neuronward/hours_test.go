@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // hourNeurons runs test in virtual time, at the beginning of a day, with a ledger on store.
@@ -20,7 +21,7 @@ func hourNeurons(t *testing.T, store quota.Store, test func(t *testing.T, spend 
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		n, err := newNeurons(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true},
-			config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
+			config.ClientsFile{}.Budgets, price.Bound, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // neurons is what keeps the account's neurons. With NEURONWARD_QUOTA_MODE=off it has no ledger, and nothing is kept.
@@ -20,7 +21,7 @@ type neurons struct {
 	ledger     *quota.Ledger
 	pace       *pace.Limiter // whose limits the processes on one store share
 	word       *word         // to and from those processes; nil: there is no store
-	estimator  *quota.Estimator
+	estimator  *price.Estimator
 	closeStore func() error
 	deny       func() bool // without the store, calls are refused
 	others     *others     // who spend of the account, too; nil: they are not looked for
@@ -31,7 +32,7 @@ type neurons struct {
 func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
 	limiter := pace.New(c.RateLimits.Table)
 	if c.QuotaMode == config.ModeOff {
-		return &neurons{pace: limiter, estimator: quota.NewEstimator(nil, quota.Bound)}, nil
+		return &neurons{pace: limiter, estimator: price.NewEstimator(nil, price.Bound)}, nil
 	}
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, filestore.Options{LockWait: takeoverWait(c), Waiting: waiting})
 	if err != nil {
@@ -48,9 +49,9 @@ func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *met
 	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
 	}
-	estimate := quota.Bound
+	estimate := price.Bound
 	if c.Estimate == config.EstimateMost {
-		estimate = quota.Expected
+		estimate = price.Expected
 	}
 	n, err := newNeurons(ctx, o, c.ClientsFile.Budgets, estimate, closeStore)
 	if err != nil {
@@ -68,13 +69,13 @@ func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *met
 }
 
 // newNeurons returns the neurons of a ledger with o; budgets says whether any client has some of its own.
-func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estimate quota.EstimateMode, closeStore func() error) (*neurons, error) {
+func newNeurons(ctx context.Context, o quota.Options, budgets func() bool, estimate price.Mode, closeStore func() error) (*neurons, error) {
 	ledger, err := quota.New(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return &neurons{
-		ledger: ledger, estimator: quota.NewEstimator(quota.Embedded(), estimate), closeStore: closeStore,
+		ledger: ledger, estimator: price.NewEstimator(price.Embedded(), estimate), closeStore: closeStore,
 		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || budgets()) },
 	}, nil
 }

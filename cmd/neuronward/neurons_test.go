@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // stalled is a store on a disk that can stand still, or be too slow: its steps look at no context.
@@ -79,7 +80,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			synctest.Test(t, func(t *testing.T) {
 				s := &stalled{Store: quota.NewMemory(nil)}
-				n, err := newNeurons(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, quota.Bound, s.close)
+				n, err := newNeurons(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, price.Bound, s.close)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -111,7 +112,7 @@ func TestAStoreThatStandsStillIsTold(t *testing.T) {
 		log := slog.New(slog.NewTextHandler(&out, nil))
 		s := &stalled{Store: quota.NewMemory(nil)}
 		o := quota.Options{Store: &watchedStore{Store: s, metrics: m, log: log, policy: "deny"}, Limit: 100 * quota.OneNeuron}
-		n, err := newNeurons(t.Context(), o, func() bool { return false }, quota.Bound, s.close)
+		n, err := newNeurons(t.Context(), o, func() bool { return false }, price.Bound, s.close)
 		if err != nil {
 			t.Fatal(err)
 		}

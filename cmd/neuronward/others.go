@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 // others finds out by the account's own figure what is spent outside this proxy.
 type others struct {
 	ledger  *quota.Ledger
-	learns  *quota.Estimator // what models cost of which Workers AI does not say it
+	learns  *price.Estimator // what models cost of which Workers AI does not say it
 	client  *account.Client
 	every   time.Duration
 	notable quota.Neurons // in one day; more is told
@@ -50,7 +51,7 @@ type reconciliation struct {
 }
 
 // newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
-func newOthers(c *config.Config, ledger *quota.Ledger, learns *quota.Estimator, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
+func newOthers(c *config.Config, ledger *quota.Ledger, learns *price.Estimator, token proxy.Secret, log *slog.Logger, m *metrics.Metrics) *others {
 	if ledger == nil || c.Reconcile == 0 {
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // within is a transport to a handler, without a network.
@@ -101,7 +102,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 			t.Errorf("%v, then %v", first, again)
 		}
 		// So does a process that reads nothing itself.
-		follower := quota.NewEstimator(nil, quota.Bound)
+		follower := price.NewEstimator(nil, price.Bound)
 		(&others{ledger: s.ledger, learns: follower}).learn(t.Context())
 		of := follower.Estimate(quota.Request{Model: model, Characters: 100})
 		if got := follower.Unsaid(model, of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {

@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -182,7 +183,7 @@ func TestTheDayIsSampled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour + 40*time.Minute)
-		n, err := newNeurons(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}, config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
+		n, err := newNeurons(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}, config.ClientsFile{}.Budgets, price.Bound, func() error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 // prices keeps the table of an estimator up to date: the embedded one or that of a file, and over it what Cloudflare's catalog
 // says, if it may be asked.
 type prices struct {
-	base      *quota.Prices
-	estimator *quota.Estimator
+	base      *price.Table
+	estimator *price.Estimator
 	know      func(models []string) // of each table, for labels
 	client    *account.Client       // nil: nothing is asked
 	kept      keptCatalog
@@ -46,15 +47,15 @@ type pricesStatus struct {
 	AskedAt    *time.Time        `json:"asked_at"`   // when the catalog that is in use was read; null: there is none
 	Models     int               `json:"models"`     // that have a price
 	Failure    *string           `json:"failure"`    // why the catalog could not be read last; null: it could, or is not asked
-	Departures []quota.Departure `json:"departures"` // prices of the catalog that are far from the table's, or are not taken
+	Departures []price.Deviation `json:"departures"` // prices of the catalog that are far from the table's, or are not taken
 }
 
 // newPrices puts the table of c to use. token is what the catalog is asked with; nil: there is none.
-func newPrices(c *config.Config, estimator *quota.Estimator, token proxy.Secret, know func([]string), log *slog.Logger) *prices {
+func newPrices(c *config.Config, estimator *price.Estimator, token proxy.Secret, know func([]string), log *slog.Logger) *prices {
 	p := &prices{base: c.Prices.Base(), estimator: estimator, know: know, log: log, told: map[string]bool{}}
-	estimator.SetPrices(p.base)
+	estimator.SetTable(p.base)
 	know(p.base.Models())
-	p.status = pricesStatus{Source: config.PricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []quota.Departure{}}
+	p.status = pricesStatus{Source: config.PricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []price.Deviation{}}
 	switch {
 	case c.Prices.Table != nil:
 		p.status.Source = pricesFile
@@ -110,8 +111,8 @@ func (p *prices) read(ctx context.Context) error {
 
 // take puts a catalog to use.
 func (p *prices) take(source string, at time.Time, models []account.Model) {
-	table, departures := p.base.Over(quota.DayOf(at).String(), account.Offers(models, p.base.USD()))
-	p.estimator.SetPrices(table)
+	table, departures := p.base.Over(quota.DayOf(at).String(), account.CatalogPrices(models, p.base.USD()))
+	p.estimator.SetTable(table)
 	names := table.Models()
 	for _, m := range models {
 		names = append(names, m.Name)
@@ -120,13 +121,13 @@ func (p *prices) take(source string, at time.Time, models []account.Model) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.status = pricesStatus{Source: source, AsOf: table.AsOf(), AskedAt: moment(at), Models: len(table.Models()), Departures: append([]quota.Departure{}, departures...)}
+	p.status = pricesStatus{Source: source, AsOf: table.AsOf(), AskedAt: moment(at), Models: len(table.Models()), Departures: append([]price.Deviation{}, departures...)}
 	p.tell(departures)
 	p.log.Debug("prices are in use", "source", source, "as_of", table.AsOf(), "models", len(table.Models()))
 }
 
 // tell logs what was not told before of models; p.mu is held.
-func (p *prices) tell(departures []quota.Departure) {
+func (p *prices) tell(departures []price.Deviation) {
 	lines := 0
 	for _, d := range departures {
 		if p.told[d.Model] {

@@ -16,15 +16,16 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // dearer is the embedded table with output of model at ten times its price, and a model that it does not have.
-func dearer() *quota.Prices {
-	p, _ := quota.Embedded().Model(model)
+func dearer() *price.Table {
+	p, _ := price.Embedded().Model(model)
 	p.OutputPerM *= 10
-	table, _ := quota.Embedded().Over("2026-11-22", []quota.Offer{
-		{Model: model, Price: p, Priced: true},
-		{Model: "@cf/new/model", Price: quota.Price{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000}, Priced: true},
+	table, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{
+		{Model: model, Row: p, Priced: true},
+		{Model: "@cf/new/model", Row: price.Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000}, Priced: true},
 	})
 	return table
 }
@@ -41,7 +42,7 @@ func simulated(t *testing.T, o workersai.Options) string {
 // tabled is what newPrices makes of these settings, beside what it knows and logs.
 type tabled struct {
 	*prices
-	estimator *quota.Estimator
+	estimator *price.Estimator
 	known     map[string]bool
 	log       bytes.Buffer
 }
@@ -52,7 +53,7 @@ func newTabled(t *testing.T, token proxy.Secret, set ...string) *tabled {
 	if err := l.Err(); err != nil {
 		t.Fatal(err)
 	}
-	p := &tabled{estimator: quota.NewEstimator(nil, quota.Bound), known: map[string]bool{}}
+	p := &tabled{estimator: price.NewEstimator(nil, price.Bound), known: map[string]bool{}}
 	log := slog.New(slog.NewTextHandler(&p.log, nil))
 	p.prices = newPrices(&l.Config, p.estimator, token, func(names []string) {
 		for _, n := range names {
@@ -76,15 +77,15 @@ func TestPricesThatAreNotAsked(t *testing.T) {
 		name, set, source, asOf, says string
 		token                         proxy.Secret
 	}{
-		{"embedded", "embedded", "embedded", quota.Embedded().AsOf(), "", aToken},
-		{"without a token", "live", "embedded", quota.Embedded().AsOf(), "without a token", nil},
+		{"embedded", "embedded", "embedded", price.Embedded().AsOf(), "", aToken},
+		{"without a token", "live", "embedded", price.Embedded().AsOf(), "without a token", nil},
 		{"a file", own, "file", "2026-01-02", "", aToken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newTabled(t, c.token, "NEURONWARD_PRICES="+c.set)
 			p.watch(t.Context()) // which returns
 			s := p.now()
-			if s.Source != c.source || s.AsOf != c.asOf || s.AskedAt != nil || s.Failure != nil || p.estimator.Prices().AsOf() != c.asOf || s.Models != len(p.known) {
+			if s.Source != c.source || s.AsOf != c.asOf || s.AskedAt != nil || s.Failure != nil || p.estimator.Table().AsOf() != c.asOf || s.Models != len(p.known) {
 				t.Errorf("%+v", s)
 			}
 			if log := p.log.String(); strings.Count(log, "\n") != min(len(c.says), 1) || !strings.Contains(log, c.says) {

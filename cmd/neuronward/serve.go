@@ -15,7 +15,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 func serveHelp() string {
@@ -211,7 +211,7 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 		Retries:           int(c.Retries),
 		RetryBudget:       float64(c.RetryBudget),
 		FreePlan:          c.Plan == config.PlanFree,
-		Models:            quota.Embedded().Models(),
+		Models:            price.Embedded().Models(),
 		Metrics:           m,
 		Log:               log,
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 func seriesOf(t *testing.T, m *metrics.Metrics) string {
@@ -99,7 +100,7 @@ func TestKeysOfStatus(t *testing.T) {
 	page := statusPage{
 		day:   n.today(t.Context(), c),
 		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
-		Prices: pricesStatus{Departures: []quota.Departure{{}}},
+		Prices: pricesStatus{Departures: []price.Deviation{{}}},
 	}
 	body, err := json.Marshal(page)
 	if err != nil {
@@ -244,7 +245,7 @@ func TestAStoreThatFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
-			n, err := newNeurons(t.Context(), c.o, config.ClientsFile{}.Budgets, quota.Bound, func() error { return nil })
+			n, err := newNeurons(t.Context(), c.o, config.ClientsFile{}.Budgets, price.Bound, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // read meters an answer as a whole.
@@ -256,7 +257,7 @@ func TestMeterSimulator(t *testing.T) {
 		older = simtest.Model
 		newer = "@cf/qwen/qwen3-30b-a3b-fp8"
 	)
-	estimator := quota.NewEstimator(nil, quota.Bound)
+	estimator := price.NewEstimator(nil, price.Bound)
 	for _, c := range simtest.Shapes() {
 		if !c.ReportsUsage {
 			continue

@@ -19,6 +19,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // TestMain fails the module when a call has left a goroutine behind. Toxiproxy's
@@ -51,7 +52,7 @@ type site struct {
 	onward  *http.Transport
 	dialer  dialer
 	sim     *workersai.Simulator
-	price   quota.Price  // of countingModel
+	price   price.Row    // of countingModel
 	serving atomic.Int64 // calls that the simulator is at
 
 	made atomic.Int64 // calls
@@ -79,7 +80,7 @@ func newSite(t *testing.T, n *situation) *site {
 	if !n.comesUp {
 		start()
 	}
-	s.price, _ = quota.Embedded().Model(countingModel)
+	s.price, _ = price.Embedded().Model(countingModel)
 	var err error
 	if s.ledger, err = quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}); err != nil {
 		t.Fatal(err)
@@ -96,9 +97,9 @@ func newSite(t *testing.T, n *situation) *site {
 		Upstream: &url.URL{Scheme: "http", Host: between.Listen, Path: "/client/v4"}, Transport: s.onward,
 		MaxBody: 1 << 20, MaxHeld: 16 << 20, MaxInFlight: 64, InFlightWait: time.Second,
 		FirstByteTimeout: 5 * time.Second, StreamIdleTimeout: 5 * time.Second, RetryAfterMax: time.Minute,
-		Ledger: s.ledger, Estimator: quota.NewEstimator(nil, quota.Bound),
+		Ledger: s.ledger, Estimator: price.NewEstimator(nil, price.Bound),
 		Pace: s.pace, RateWait: time.Second, Retries: 2, RetryBudget: 1,
-		Models: quota.Embedded().Models(), Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
+		Models: price.Embedded().Models(), Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
 	}
 	if n.silent {
 		c.FirstByteTimeout, c.StreamIdleTimeout = silence, silence

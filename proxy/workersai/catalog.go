@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 type catalogModel struct {
@@ -147,7 +148,7 @@ func (x *exchange) describeModel(m model) catalogModel {
 
 // priceTags are the prices of a model in US dollars, with the cents of cents that
 // Cloudflare rounds to.
-func (x *exchange) priceTags(p quota.Price) []priceTag {
+func (x *exchange) priceTags(p price.Row) []priceTag {
 	var tags []priceTag
 	for _, u := range []struct {
 		unit    string

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // Tasks of models that the price table does not have: they are in beta and cost
@@ -17,7 +18,7 @@ const (
 // model is one model of the simulated account.
 type model struct {
 	name  string
-	price quota.Price
+	price price.Row
 	task  quota.Task
 	beta  bool // not billed: it has no price
 }
@@ -33,7 +34,7 @@ var unpriced = map[string]quota.Task{
 }
 
 // catalog returns the models of a price table and the unpriced ones, by name.
-func catalog(prices *quota.Prices) (map[string]model, []string) {
+func catalog(prices *price.Table) (map[string]model, []string) {
 	models := make(map[string]model)
 	for name, task := range unpriced {
 		models[name] = model{name: name, task: task, beta: true}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // maxBody is the largest request body where Options name none.
@@ -47,8 +48,8 @@ type Options struct {
 	// verifies it.
 	AccountOwned bool
 
-	// Prices is the table of models and what they cost; nil is quota.Embedded.
-	Prices *quota.Prices
+	// Prices is the table of models and what they cost; nil is price.Embedded.
+	Prices *price.Table
 	// Plan is the account's plan; "" is PlanPaid.
 	Plan Plan
 	// DailyNeurons is the daily allocation in whole neurons. Once that much has
@@ -116,7 +117,7 @@ type Simulator struct {
 // nor a task, since such a limit would never hold.
 func New(o Options) *Simulator {
 	if o.Prices == nil {
-		o.Prices = quota.Embedded()
+		o.Prices = price.Embedded()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

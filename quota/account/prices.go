@@ -4,20 +4,21 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
-// Offers says what the catalog's models cost in neurons, at usd dollars a
+// CatalogPrices says what the catalog's models cost in neurons, at usd dollars a
 // neuron.
-func Offers(models []Model, usd float64) []quota.Offer {
-	offers := make([]quota.Offer, 0, len(models))
+func CatalogPrices(models []Model, usd float64) []price.CatalogPrice {
+	offers := make([]price.CatalogPrice, 0, len(models))
 	for _, m := range models {
-		o := quota.Offer{Model: m.Name, Priced: len(m.Prices) > 0}
-		o.Price.Task = taskOf(m.Task)
-		o.Price.ContextWindow = m.ContextWindow
-		o.Price.RequiresWorkersPaid = m.RequiresWorkersPaid
-		o.Price.DeprecatedOn = m.DeprecatedOn
+		o := price.CatalogPrice{Model: m.Name, Priced: len(m.Prices) > 0}
+		o.Row.Task = taskOf(m.Task)
+		o.Row.ContextWindow = m.ContextWindow
+		o.Row.RequiresWorkersPaid = m.RequiresWorkersPaid
+		o.Row.DeprecatedOn = m.DeprecatedOn
 		for _, tag := range m.Prices {
-			column := unitOf(&o.Price, tag.Unit)
+			column := unitOf(&o.Row, tag.Unit)
 			switch {
 			case column == nil && tag.USD == 0: // whatever it is, it is free
 			case column == nil:
@@ -38,7 +39,7 @@ func taskOf(name string) quota.Task {
 
 // unitOf is the unit of a price that the catalog names in words, nil where they
 // are not known.
-func unitOf(p *quota.Price, words string) *float64 {
+func unitOf(p *price.Row, words string) *float64 {
 	words = strings.Join(strings.Fields(strings.ToLower(words)), " ")
 	switch strings.ReplaceAll(words, "512x512", "512 by 512") {
 	case "per m input tokens":

@@ -6,6 +6,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // What the simulated catalog says of the embedded table is that table, with what only the catalog knows.
@@ -15,12 +16,12 @@ func TestOffersOfTheEmbeddedTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	merged, told := quota.Embedded().Over("2026-11-22", account.Offers(models, quota.Embedded().USD()))
+	merged, told := price.Embedded().Over("2026-11-22", account.CatalogPrices(models, price.Embedded().USD()))
 	if len(told) != 0 || merged.AsOf() != "2026-11-22" {
 		t.Errorf("%+v", told)
 	}
-	for _, name := range quota.Embedded().Models() {
-		want, _ := quota.Embedded().Model(name)
+	for _, name := range price.Embedded().Models() {
+		want, _ := price.Embedded().Model(name)
 		got, _ := merged.Model(name)
 		if want.Task == quota.TextGeneration && got.ContextWindow == 0 {
 			t.Errorf("%s has no context window", name)
@@ -30,7 +31,7 @@ func TestOffersOfTheEmbeddedTable(t *testing.T) {
 		}
 	}
 	// A beta that is not billed costs the least there is, and is known.
-	e := quota.NewEstimator(merged, quota.Bound).Estimate(quota.Request{Model: "@cf/lykon/dreamshaper-8-lcm", PromptBytes: 100})
+	e := price.NewEstimator(merged, price.Bound).Estimate(quota.Request{Model: "@cf/lykon/dreamshaper-8-lcm", PromptBytes: 100})
 	if !e.Known || e.Neurons != quota.OneNeuron/1000 {
 		t.Errorf("%+v", e)
 	}
@@ -42,20 +43,20 @@ func TestOffers(t *testing.T) {
 		tags   []account.Tag
 		priced bool
 		unread string
-		want   quota.Price
+		want   price.Row
 	}{
-		"tokens":            {[]account.Tag{{"per M input tokens", 0.22}, {"per M output tokens", 0.55}}, true, "", quota.Price{InputPerM: 20000, OutputPerM: 50000}},
-		"spelt otherwise":   {[]account.Tag{{"Per  512x512  tile", 0.00011}}, true, "", quota.Price{Tile: 10}},
-		"free":              {[]account.Tag{{"per whatever", 0}}, true, "", quota.Price{}},
-		"an unknown unit":   {[]account.Tag{{"per M input tokens", 0.22}, {"per fortnight", 3}}, false, "per fortnight", quota.Price{InputPerM: 20000}},
-		"without any price": {nil, false, "", quota.Price{}},
+		"tokens":            {[]account.Tag{{"per M input tokens", 0.22}, {"per M output tokens", 0.55}}, true, "", price.Row{InputPerM: 20000, OutputPerM: 50000}},
+		"spelt otherwise":   {[]account.Tag{{"Per  512x512  tile", 0.00011}}, true, "", price.Row{Tile: 10}},
+		"free":              {[]account.Tag{{"per whatever", 0}}, true, "", price.Row{}},
+		"an unknown unit":   {[]account.Tag{{"per M input tokens", 0.22}, {"per fortnight", 3}}, false, "per fortnight", price.Row{InputPerM: 20000}},
+		"without any price": {nil, false, "", price.Row{}},
 	} {
-		o := account.Offers([]account.Model{{Name: "m", Task: "Text-to-Image", Prices: c.tags}}, usd)[0]
+		o := account.CatalogPrices([]account.Model{{Name: "m", Task: "Text-to-Image", Prices: c.tags}}, usd)[0]
 		c.want.Task = quota.TextToImage
-		for _, v := range []*float64{&o.Price.InputPerM, &o.Price.OutputPerM, &o.Price.Tile} { // rounded, for the comparison
+		for _, v := range []*float64{&o.Row.InputPerM, &o.Row.OutputPerM, &o.Row.Tile} { // rounded, for the comparison
 			*v = float64(int64(*v*1000+0.5)) / 1000
 		}
-		if o.Priced != c.priced || o.Unread != c.unread || o.Price != c.want {
+		if o.Priced != c.priced || o.Unread != c.unread || o.Row != c.want {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}

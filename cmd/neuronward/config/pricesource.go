@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // Words of a priceSource; anything else is a path.
@@ -17,7 +17,7 @@ const (
 // priceSource says where prices come from: live, embedded, or a file of the embedded table's form, which it then holds.
 type priceSource struct {
 	Text  string
-	Table *quota.Prices // of a file; nil: the embedded one
+	Table *price.Table // of a file; nil: the embedded one
 }
 
 func (s *priceSource) UnmarshalText(text []byte) error {
@@ -29,7 +29,7 @@ func (s *priceSource) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w; write live, embedded, or the path of a price table", err)
 	}
-	if s.Table, err = quota.ParsePrices(data); err != nil {
+	if s.Table, err = price.Parse(data); err != nil {
 		return errors.New(s.Text + ": " + strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return nil
@@ -38,9 +38,9 @@ func (s *priceSource) UnmarshalText(text []byte) error {
 func (s priceSource) String() string { return s.Text }
 
 // Base is the table to begin with.
-func (s priceSource) Base() *quota.Prices {
+func (s priceSource) Base() *price.Table {
 	if s.Table != nil {
 		return s.Table
 	}
-	return quota.Embedded()
+	return price.Embedded()
 }

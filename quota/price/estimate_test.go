@@ -1,4 +1,4 @@
-package quota_test
+package price_test
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 func micro(neurons float64) quota.Neurons { return quota.FromFloat(neurons) }
@@ -73,11 +74,11 @@ func TestEstimate(t *testing.T) {
 		{"a batch", quota.Request{Model: llama, PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := quota.NewEstimator(nil, quota.Bound).Estimate(c.r)
+			got := price.NewEstimator(nil, price.Bound).Estimate(c.r)
 			if diff := got.Neurons - c.want; diff < -2 || diff > 2 {
 				t.Errorf("%v, want %v", got.Neurons.Float(), c.want.Float())
 			}
-			_, listed := quota.Embedded().Model(c.r.Model)
+			_, listed := price.Embedded().Model(c.r.Model)
 			if got.Bound != got.Neurons || got.Known != listed {
 				t.Errorf("%+v", got)
 			}
@@ -88,7 +89,7 @@ func TestEstimate(t *testing.T) {
 // Whatever a call says, its estimate is positive and bounded, and saying more
 // never makes it cheaper.
 func TestEstimatesAreSane(t *testing.T) {
-	e := quota.NewEstimator(nil, quota.Bound)
+	e := price.NewEstimator(nil, price.Bound)
 	rng := rand.New(rand.NewPCG(1, 2))
 	size := func() int64 {
 		switch rng.IntN(4) {
@@ -101,7 +102,7 @@ func TestEstimatesAreSane(t *testing.T) {
 		}
 		return rng.Int64N(100_000)
 	}
-	for _, model := range append(quota.Embedded().Models(), "@cf/new/model") {
+	for _, model := range append(price.Embedded().Models(), "@cf/new/model") {
 		for range 200 {
 			r := quota.Request{
 				Model: model, PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(), Images: size(), MakeImages: size(),
@@ -131,9 +132,9 @@ func TestEstimatesAreSane(t *testing.T) {
 
 // The bound of every model is at least what its tokens can cost.
 func TestTheBoundHolds(t *testing.T) {
-	e := quota.NewEstimator(nil, quota.Bound)
+	e := price.NewEstimator(nil, price.Bound)
 	rng := rand.New(rand.NewPCG(3, 4))
-	for _, model := range quota.Embedded().Models() {
+	for _, model := range price.Embedded().Models() {
 		for range 100 {
 			r := quota.Request{Model: model, PromptBytes: rng.Int64N(20_000), MaxTokens: 1 + rng.Int64N(5000), AudioSeconds: 1 + 100*rng.Float64()}
 			u := quota.Usage{
@@ -141,7 +142,7 @@ func TestTheBoundHolds(t *testing.T) {
 				HasAudio: true, AudioSeconds: r.AudioSeconds,
 			}
 			if c, ok := e.Cost(model, u); ok && c.Neurons > e.Estimate(r).Neurons && e.Estimate(r).Known {
-				if p, _ := quota.Embedded().Model(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
+				if p, _ := price.Embedded().Model(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
 					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(r).Neurons)
 				}
 			}
@@ -151,7 +152,7 @@ func TestTheBoundHolds(t *testing.T) {
 
 func TestCost(t *testing.T) {
 	const llama, whisper = "@cf/meta/llama-3.1-8b-instruct-fp8", "@cf/openai/whisper"
-	e := quota.NewEstimator(nil, quota.Bound)
+	e := price.NewEstimator(nil, price.Bound)
 	for _, c := range []struct {
 		name  string
 		model string
@@ -191,9 +192,9 @@ func TestCost(t *testing.T) {
 func TestLearn(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
-	bound := quota.NewEstimator(nil, quota.Bound).Estimate(r).Bound
-	of := quota.Estimate{Bound: bound}
-	ratio := func(e *quota.Estimator) float64 {
+	bound := price.NewEstimator(nil, price.Bound).Estimate(r).Bound
+	of := price.Estimate{Bound: bound}
+	ratio := func(e *price.Estimator) float64 {
 		got := e.Estimate(r)
 		if got.Bound != bound {
 			t.Errorf("what was learnt changes the bound: %v", got.Bound)
@@ -207,7 +208,7 @@ func TestLearn(t *testing.T) {
 		}
 	}
 	t.Run("bound: one call above it raises it, calls below change nothing", func(t *testing.T) {
-		e := quota.NewEstimator(nil, quota.Bound)
+		e := price.NewEstimator(nil, price.Bound)
 		for range 1000 {
 			e.Learn(model, of, bound/10)
 		}
@@ -217,8 +218,8 @@ func TestLearn(t *testing.T) {
 		e.Learn(model, of, 1000*bound)
 		near(ratio(e), 3, 3.0001, "absurd, once")
 		e.Learn("@cf/other/model", of, bound*9)
-		e.Learn(model, quota.Estimate{}, bound)
-		e.Learn(model, quota.Estimate{Bound: bound, Foreign: true}, 5*bound)
+		e.Learn(model, price.Estimate{}, bound)
+		e.Learn(model, price.Estimate{Bound: bound, Foreign: true}, 5*bound)
 		e.Learn(model, of, -1)
 		near(ratio(e), 3, 3.0001, "nonsense")
 		e.Learn(model, of, 20*bound)
@@ -228,7 +229,7 @@ func TestLearn(t *testing.T) {
 	})
 	t.Run("bound: what was seen once is forgotten after a day", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			e := quota.NewEstimator(nil, quota.Bound)
+			e := price.NewEstimator(nil, price.Bound)
 			e.Learn(model, of, 3*bound)
 			time.Sleep(11 * time.Hour)
 			e.Learn(model, of, 5*bound)
@@ -249,7 +250,7 @@ func TestLearn(t *testing.T) {
 		})
 	})
 	t.Run("what a recording says of itself teaches nothing", func(t *testing.T) {
-		e := quota.NewEstimator(nil, quota.Bound)
+		e := price.NewEstimator(nil, price.Bound)
 		const whisper = "@cf/openai/whisper"
 		for _, r := range []quota.Request{
 			{Model: whisper, AudioSeconds: 1},
@@ -264,7 +265,7 @@ func TestLearn(t *testing.T) {
 		}
 	})
 	t.Run("expected: the 99th percentile", func(t *testing.T) {
-		e := quota.NewEstimator(nil, quota.Expected)
+		e := price.NewEstimator(nil, price.Expected)
 		for range 99 {
 			e.Learn(model, of, bound/10)
 		}
@@ -292,14 +293,14 @@ func TestLearn(t *testing.T) {
 }
 
 func TestPricesMayBeReplaced(t *testing.T) {
-	e := quota.NewEstimator(nil, quota.Bound)
-	p, err := quota.ParsePrices([]byte(`{"as_of": "2026-08-28", "usd_per_1000_neurons": 0.011, "free_daily_neurons": 10000,
+	e := price.NewEstimator(nil, price.Bound)
+	p, err := price.Parse([]byte(`{"as_of": "2026-08-28", "usd_per_1000_neurons": 0.011, "free_daily_neurons": 10000,
 		"models": {"@cf/a/b": {"task": "text-generation", "input_tokens_per_m": 1000, "output_tokens_per_m": 2000, "default_output_tokens": 256}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.SetPrices(p)
-	if got := e.Estimate(quota.Request{Model: "@cf/a/b", PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Prices() != p {
+	e.SetTable(p)
+	if got := e.Estimate(quota.Request{Model: "@cf/a/b", PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Table() != p {
 		t.Errorf("%+v", got)
 	}
 }
@@ -319,7 +320,7 @@ func TestSentTokens(t *testing.T) {
 		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 0, 100 + 500},
 		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
 	} {
-		if got := c.r.SentTokens(c.wide); got != c.want {
+		if got := price.SentTokens(c.r, c.wide); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package quota
+package price
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // A bound is what a unit may cost. Cheapest and dearest model of a unit lie well
@@ -40,32 +42,32 @@ type priceFile struct {
 // priceRow is a row as it is written. Pointers tell a free unit from one that
 // is not billed.
 type priceRow struct {
-	Task            Task     `json:"task"`
-	InputPerM       *float64 `json:"input_tokens_per_m"`
-	CachedInputPerM *float64 `json:"cached_input_tokens_per_m"`
-	OutputPerM      *float64 `json:"output_tokens_per_m"`
-	Tile            *float64 `json:"tile"`
-	Step            *float64 `json:"step"`
-	InputTile       *float64 `json:"input_tile"`
-	OutputTile      *float64 `json:"output_tile"`
-	InputTileStep   *float64 `json:"input_tile_step"`
-	OutputTileStep  *float64 `json:"output_tile_step"`
-	FirstMegapixel  *float64 `json:"first_megapixel"`
-	NextMegapixel   *float64 `json:"subsequent_megapixel"`
-	InputMegapixel  *float64 `json:"input_megapixel"`
-	Image           *float64 `json:"image"`
-	ImagesPerM      *float64 `json:"images_per_m"`
-	AudioMinute     *float64 `json:"audio_minute"`
-	AudioMinuteLive *float64 `json:"audio_minute_websocket"`
-	CharactersPerK  *float64 `json:"characters_per_k"`
-	DefaultWidth    int      `json:"default_width"`
-	DefaultHeight   int      `json:"default_height"`
-	DefaultSteps    int      `json:"default_steps"`
-	MaxSteps        int      `json:"max_steps"`
-	DefaultOutput   int64    `json:"default_output_tokens"`
-	RequiresPaid    bool     `json:"requires_workers_paid"`
-	DeprecatedOn    string   `json:"deprecated_on"`
-	AliasedTo       string   `json:"aliased_to"`
+	Task            quota.Task `json:"task"`
+	InputPerM       *float64   `json:"input_tokens_per_m"`
+	CachedInputPerM *float64   `json:"cached_input_tokens_per_m"`
+	OutputPerM      *float64   `json:"output_tokens_per_m"`
+	Tile            *float64   `json:"tile"`
+	Step            *float64   `json:"step"`
+	InputTile       *float64   `json:"input_tile"`
+	OutputTile      *float64   `json:"output_tile"`
+	InputTileStep   *float64   `json:"input_tile_step"`
+	OutputTileStep  *float64   `json:"output_tile_step"`
+	FirstMegapixel  *float64   `json:"first_megapixel"`
+	NextMegapixel   *float64   `json:"subsequent_megapixel"`
+	InputMegapixel  *float64   `json:"input_megapixel"`
+	Image           *float64   `json:"image"`
+	ImagesPerM      *float64   `json:"images_per_m"`
+	AudioMinute     *float64   `json:"audio_minute"`
+	AudioMinuteLive *float64   `json:"audio_minute_websocket"`
+	CharactersPerK  *float64   `json:"characters_per_k"`
+	DefaultWidth    int        `json:"default_width"`
+	DefaultHeight   int        `json:"default_height"`
+	DefaultSteps    int        `json:"default_steps"`
+	MaxSteps        int        `json:"max_steps"`
+	DefaultOutput   int64      `json:"default_output_tokens"`
+	RequiresPaid    bool       `json:"requires_workers_paid"`
+	DeprecatedOn    string     `json:"deprecated_on"`
+	AliasedTo       string     `json:"aliased_to"`
 
 	// Notes for people; nothing is computed from them.
 	AudioIs        string  `json:"audio_is"`
@@ -74,11 +76,11 @@ type priceRow struct {
 	Warning        string  `json:"warning"`
 }
 
-// ParsePrices reads a table in the form of the embedded one. It is strict: an
+// Parse reads a table in the form of the embedded one. It is strict: an
 // unknown or repeated key, a price outside the bounds of its unit, a task, date
 // or alias that does not exist refuse the whole table. The error tells all
 // mistakes at once.
-func ParsePrices(data []byte) (*Prices, error) {
+func Parse(data []byte) (*Table, error) {
 	if err := uniqueKeys(data); err != nil {
 		return nil, fmt.Errorf("price table: %w", err)
 	}
@@ -88,7 +90,7 @@ func ParsePrices(data []byte) (*Prices, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("price table: %w", err)
 	}
-	p := &Prices{asOf: f.AsOf, usd: f.USD, free: FromFloat(f.Free), models: make(map[string]Price, len(f.Models))}
+	p := &Table{asOf: f.AsOf, usd: f.USD, free: quota.FromFloat(f.Free), models: make(map[string]Row, len(f.Models))}
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if _, err := time.Parse(time.DateOnly, f.AsOf); err != nil {
@@ -117,8 +119,8 @@ func ParsePrices(data []byte) (*Prices, error) {
 	return p, nil
 }
 
-// price checks a row and returns it as a Price.
-func (r priceRow) price(all map[string]priceRow) (Price, error) {
+// price checks a row and returns it as a Row.
+func (r priceRow) price(all map[string]priceRow) (Row, error) {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	units := 0
@@ -135,7 +137,7 @@ func (r priceRow) price(all map[string]priceRow) (Price, error) {
 		units++
 		return *v
 	}
-	p := Price{
+	p := Row{
 		Task:            r.Task,
 		InputPerM:       take("input_tokens_per_m", r.InputPerM, perMillionTokens, false),
 		CachedInputPerM: take("cached_input_tokens_per_m", r.CachedInputPerM, perMillionTokens, false),
@@ -156,8 +158,8 @@ func (r priceRow) price(all map[string]priceRow) (Price, error) {
 		DefaultWidth:    r.DefaultWidth, DefaultHeight: r.DefaultHeight, DefaultSteps: r.DefaultSteps, MaxSteps: r.MaxSteps, DefaultOutput: r.DefaultOutput,
 		RequiresWorkersPaid: r.RequiresPaid, DeprecatedOn: r.DeprecatedOn, AliasedTo: r.AliasedTo,
 	}
-	if !slices.Contains(Tasks(), r.Task) {
-		bad("task: %q is none of %v", r.Task, Tasks())
+	if !slices.Contains(quota.Tasks(), r.Task) {
+		bad("task: %q is none of %v", r.Task, quota.Tasks())
 	}
 	if r.ImagesPerM != nil {
 		each := *r.ImagesPerM / 1e6

@@ -1,41 +1,18 @@
-package quota
+package price
 
 import (
 	_ "embed"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
-// Task is a kind of model, in the words of the price table.
-type Task string
-
-// The tasks of the price table.
-const (
-	TextGeneration      Task = "text-generation"
-	TextEmbeddings      Task = "text-embeddings"
-	TextClassification  Task = "text-classification"
-	Translation         Task = "translation"
-	ImageToText         Task = "image-to-text"
-	ImageClassification Task = "image-classification"
-	TextToImage         Task = "text-to-image"
-	SpeechRecognition   Task = "automatic-speech-recognition"
-	TextToSpeech        Task = "text-to-speech"
-	VoiceActivity       Task = "voice-activity-detection"
-)
-
-// Tasks returns every task that a price table may name, sorted.
-func Tasks() []Task {
-	return []Task{
-		SpeechRecognition, ImageClassification, ImageToText, TextClassification, TextEmbeddings,
-		TextGeneration, TextToImage, TextToSpeech, Translation, VoiceActivity,
-	}
-}
-
-// Price is what one model costs, in neurons per unit. A unit that a model is
+// Row is what one model costs, in neurons per unit. A unit that a model is
 // not billed by is 0; so is a unit that is free.
-type Price struct {
-	Task Task
+type Row struct {
+	Task quota.Task
 
 	InputPerM       float64 // per 1,000,000 input tokens
 	CachedInputPerM float64 // per 1,000,000 input tokens served from the prefix cache
@@ -74,7 +51,7 @@ type Price struct {
 // from the prefix cache; where no cached rate is listed they cost what the
 // others do. Counts below 0 are taken as 0 and more cached than input tokens as
 // all of them.
-func (p Price) Tokens(input, cached, output int64) Neurons {
+func (p Row) Tokens(input, cached, output int64) quota.Neurons {
 	input, output = max(input, 0), max(output, 0)
 	cached = min(max(cached, 0), input)
 	rate := p.CachedInputPerM
@@ -82,34 +59,34 @@ func (p Price) Tokens(input, cached, output int64) Neurons {
 		rate = p.InputPerM
 	}
 	// Neurons per million tokens are micro-neurons per token.
-	return ceil(float64(input-cached)*p.InputPerM + float64(cached)*rate + float64(output)*p.OutputPerM)
+	return quota.FromMicro(float64(input-cached)*p.InputPerM + float64(cached)*rate + float64(output)*p.OutputPerM)
 }
 
 // Deprecated reports whether the model has come to its end at now.
-func (p Price) Deprecated(now time.Time) bool {
+func (p Row) Deprecated(now time.Time) bool {
 	return p.ended(now.UTC().Format(time.DateOnly))
 }
 
 // ended reports whether the model has come to its end on a UTC date.
-func (p Price) ended(date string) bool {
+func (p Row) ended(date string) bool {
 	return p.DeprecatedOn != "" && date >= p.DeprecatedOn
 }
 
-// Prices is a table of prices. It is never changed once made and may be used by
+// Table is a table of prices. It is never changed once made and may be used by
 // many goroutines.
-type Prices struct {
+type Table struct {
 	asOf   string
 	usd    float64
-	free   Neurons
-	models map[string]Price
+	free   quota.Neurons
+	models map[string]Row
 	names  []string
 }
 
 //go:embed prices.json
 var embedded []byte
 
-var parseEmbedded = sync.OnceValue(func() *Prices {
-	p, err := ParsePrices(embedded)
+var parseEmbedded = sync.OnceValue(func() *Table {
+	p, err := Parse(embedded)
 	if err != nil {
 		panic("quota: the embedded price table: " + err.Error())
 	}
@@ -117,25 +94,25 @@ var parseEmbedded = sync.OnceValue(func() *Prices {
 })
 
 // Embedded returns the table that is part of the program. It is parsed once.
-func Embedded() *Prices {
+func Embedded() *Table {
 	return parseEmbedded()
 }
 
 // Model returns the row of the model called name, exactly so, and whether there
-// is one. An alias gives its own row: Price.AliasedTo says whose price holds.
-func (p *Prices) Model(name string) (Price, bool) {
+// is one. An alias gives its own row: Row.AliasedTo says whose price holds.
+func (p *Table) Model(name string) (Row, bool) {
 	price, ok := p.models[name]
 	return price, ok
 }
 
 // Billed returns the row whose price a call of the model called name pays, and
 // whose rules hold for it: its own, or that of the model it is an alias of.
-func (p *Prices) Billed(name string) (Price, bool) {
+func (p *Table) Billed(name string) (Row, bool) {
 	return p.Model(p.target(name))
 }
 
 // target is the model that answers for name.
-func (p *Prices) target(name string) string {
+func (p *Table) target(name string) string {
 	if alias, ok := p.models[name]; ok && alias.AliasedTo != "" {
 		return alias.AliasedTo
 	}
@@ -143,15 +120,15 @@ func (p *Prices) target(name string) string {
 }
 
 // Models returns the names of all models, sorted.
-func (p *Prices) Models() []string {
+func (p *Table) Models() []string {
 	return slices.Clone(p.names)
 }
 
 // AsOf returns the UTC date of the table, "2026-08-28".
-func (p *Prices) AsOf() string { return p.asOf }
+func (p *Table) AsOf() string { return p.asOf }
 
 // USD returns what one neuron costs in US dollars beyond the free allocation.
-func (p *Prices) USD() float64 { return p.usd / 1000 }
+func (p *Table) USD() float64 { return p.usd / 1000 }
 
 // DailyFree returns the free daily allocation of an account.
-func (p *Prices) DailyFree() Neurons { return p.free }
+func (p *Table) DailyFree() quota.Neurons { return p.free }

@@ -1,4 +1,4 @@
-package quota
+package price
 
 // measured is what models were seen to cost, as a multiple of the table, where
 // that is more: the larger one bounds. Each comes from a note in the table.

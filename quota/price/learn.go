@@ -1,9 +1,11 @@
-package quota
+package price
 
 import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (
@@ -79,14 +81,14 @@ func (p *peak) at(at time.Time) float64 {
 // the bound of its model is so much larger, for half a day at least and a day at
 // most. A cost beyond ten times the bound is believed when it is seen twice. What
 // is returned is to be kept, for Recall.
-func (e *Estimator) Learn(model string, of Estimate, cost Neurons) Calibration {
+func (e *Estimator) Learn(model string, of Estimate, cost quota.Neurons) quota.Calibration {
 	if of.Bound <= 0 || of.Foreign || cost < 0 {
-		return Calibration{}
+		return quota.Calibration{}
 	}
 	return e.learnt.add(model, float64(cost)/float64(of.Bound), time.Now())
 }
 
-func (l *learnt) add(model string, ratio float64, now time.Time) (c Calibration) {
+func (l *learnt) add(model string, ratio float64, now time.Time) (c quota.Calibration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.of(model)
@@ -103,7 +105,7 @@ func (l *learnt) add(model string, ratio float64, now time.Time) (c Calibration)
 	if ratio > 1 {
 		ratio = min(ratio, mostFactor)
 		r.peak.raise(ratio, now)
-		c.Peak = ratioOf(ratio)
+		c.Peak = quota.RatioOf(ratio)
 	}
 	if r.seen == halveAt {
 		r.seen = 0
@@ -115,7 +117,7 @@ func (l *learnt) add(model string, ratio float64, now time.Time) (c Calibration)
 	r.seen++
 	r.steps[step(ratio)]++
 	if r.seen >= enoughSeen {
-		c.Usual = ratioOf(r.percentile(0.99))
+		c.Usual = quota.RatioOf(r.percentile(0.99))
 	}
 	return c
 }
@@ -144,7 +146,7 @@ func step(ratio float64) int {
 }
 
 // factor is what the bound of a model is multiplied by.
-func (l *learnt) factor(model string, mode EstimateMode) float64 {
+func (l *learnt) factor(model string, mode Mode) float64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	r := l.models[model]

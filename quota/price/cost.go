@@ -1,28 +1,6 @@
-package quota
+package price
 
-// Usage is what the wire said of a call that was made. Absent is not zero: each
-// figure has a word for whether it was there.
-type Usage struct {
-	Neurons    float64 // as reported
-	HasNeurons bool
-
-	Input, Cached, Output int64 // tokens
-	HasTokens             bool
-
-	AudioSeconds float64 // of speech that was transcribed, or made
-	HasAudio     bool
-	Live         bool // over a WebSocket
-
-	Images  int64 // that were made; what follows is the request's
-	Width   int64
-	Height  int64
-	Steps   int64
-	Given   int64
-	Assumed bool
-
-	Sized, SizedTiles int64
-	HasImages         bool
-}
+import "github.com/neuronward/neuronward/quota"
 
 // Cost returns what a call of model cost by what the wire said: the reported
 // neurons, else tokens, audio or images times the table. ok is false where
@@ -30,50 +8,50 @@ type Usage struct {
 // passed, as Estimated. What the account's own figure showed of the model
 // corrects what the table says. A picture is Estimated, too, where the price depends on
 // something that neither the call nor the model's documentation says.
-func (e *Estimator) Cost(model string, u Usage) (c Cost, ok bool) {
+func (e *Estimator) Cost(model string, u quota.Usage) (c quota.Cost, ok bool) {
 	if u.HasNeurons {
-		return Cost{Neurons: FromFloat(u.Neurons), Basis: Reported}, true
+		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
 	prices := e.prices.Load()
 	p, known := prices.Billed(model)
 	if !known {
-		return Cost{}, false
+		return quota.Cost{}, false
 	}
-	r := Request{
+	r := request{
 		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles, MakeImages: u.Images,
 		Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
 	}
 	switch {
 	case u.HasTokens && (p.InputPerM > 0 || p.OutputPerM > 0):
-		c = Cost{Neurons: p.Tokens(u.Input, u.Cached, u.Output), Basis: Priced}
+		c = quota.Cost{Neurons: p.Tokens(u.Input, u.Cached, u.Output), Basis: quota.Priced}
 	case u.HasAudio && r.minute(p) > 0:
-		c = Cost{Neurons: FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: Priced}
-	case u.HasImages && (p.Task == TextToImage || p.Image > 0):
-		c = Cost{Neurons: r.bound(prices.target(model), p), Basis: Priced}
+		c = quota.Cost{Neurons: quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: quota.Priced}
+	case u.HasImages && (p.Task == quota.TextToImage || p.Image > 0):
+		c = quota.Cost{Neurons: r.bound(prices.target(model), p), Basis: quota.Priced}
 		if r.assumes(p) {
-			c.Basis = Estimated
+			c.Basis = quota.Estimated
 		}
 	default:
-		return Cost{}, false
+		return quota.Cost{}, false
 	}
 	c.Table = c.Neurons
-	c.Neurons = FromFloat(c.Table.Float() * e.learnt.paid(model))
+	c.Neurons = quota.FromFloat(c.Table.Float() * e.learnt.paid(model))
 	return c, true
 }
 
 // Unsaid returns what a call of model cost of which the wire says nothing at all
 // and for which reserved was set aside: that, or what the account's own figure
 // showed such calls to cost.
-func (e *Estimator) Unsaid(model string, of Estimate, reserved Neurons) Cost {
-	c := Cost{Neurons: reserved, Basis: Estimated, Table: of.Bound}
+func (e *Estimator) Unsaid(model string, of Estimate, reserved quota.Neurons) quota.Cost {
+	c := quota.Cost{Neurons: reserved, Basis: quota.Estimated, Table: of.Bound}
 	if paid := e.learnt.paid(model); paid != 1 {
-		c.Neurons = FromFloat(of.Bound.Float() * paid)
+		c.Neurons = quota.FromFloat(of.Bound.Float() * paid)
 	}
 	return c
 }
 
 // assumes reports whether the price of r's pictures rests on an assumption.
-func (r Request) assumes(p Price) bool {
+func (r request) assumes(p Row) bool {
 	bySteps := p.Step+p.InputTileStep+p.OutputTileStep > 0
 	bySize := p.Tile+p.OutputTile+p.OutputTileStep+p.NextMegapixel > 0
 	byInput := p.InputTile+p.InputTileStep > 0
@@ -92,8 +70,8 @@ const sentBytesPerToken = 3
 // for what has no such average. wide is how many of the prompt's bytes are
 // beyond ASCII: a tokenizer that was not made for a script makes one token of
 // each of them.
-func (r Request) SentTokens(wide int64) int64 {
+func SentTokens(r quota.Request, wide int64) int64 {
 	wide = min(max(wide, 0), max(r.PromptBytes, 0))
 	plain := max(r.PromptBytes, 0) - wide
-	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(r.mediaTokens())
+	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(request(r).mediaTokens())
 }

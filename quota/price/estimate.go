@@ -1,9 +1,11 @@
-package quota
+package price
 
 import (
 	"math"
 	"slices"
 	"sync/atomic"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // The bounds by which a call is estimated where it does not say enough. Each is
@@ -30,70 +32,45 @@ const (
 	longestSide  = 4096
 	unknownSteps = 50 // what diffusion models are run with at most where nobody says; it is FLUX.2 [dev]'s own default
 	mostSteps    = 1000
-	tileSide     = 512
-	givenTiles   = 4 // 512x512 tiles of an image given: at 512x512 FLUX.2's inputs end, and what is larger is scaled down to a megapixel
 	megapixel    = 1024 * 1024
 
 	// Speech is stored in no fewer bytes a second (6 kbit/s, Opus), and spoken in no fewer characters.
 	bytesASecond      = 750
 	charactersASecond = 8
 
-	leastEstimate = OneNeuron / 1000 // nothing that reaches a model is free
+	leastEstimate = quota.OneNeuron / 1000 // nothing that reaches a model is free
 )
 
-// EstimateMode says how much is reserved for a call.
-type EstimateMode uint8
+// Mode says how much is reserved for a call.
+type Mode uint8
 
 // The modes.
 const (
-	Bound    EstimateMode = iota // an upper bound: the ceiling is never passed
-	Expected                     // what 99 of 100 calls of the model stayed below: more calls at once
+	Bound    Mode = iota // an upper bound: the ceiling is never passed
+	Expected             // what 99 of 100 calls of the model stayed below: more calls at once
 )
 
-// A Request is what is known of a call before it is made. What does not apply
-// stays zero.
-type Request struct {
-	Model        string
-	Task         Task    // where the table does not know the model; "": text generation
-	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
-	Texts        int64   // to be embedded or ranked
-	MaxTokens    int64   // of one answer
-	Answers      int64   // asked for; 0: 1
-	Images       int64   // given
-	Sized        int64   // how many of the images given have a known size
-	SizedTiles   int64   // of those, by InputTiles
-	MakeImages   int64   // to be made; 0: 1
-	Width        int64   // of the image made, in pixels
-	Height       int64   //
-	Steps        int64   // of diffusion
-	AudioSeconds float64 // of the audio given, from its header
-	AudioBytes   int64   // of the audio given, where its duration is not known
-	Live         bool    // audio over a WebSocket
-	Characters   int64   // to be spoken; 0: PromptBytes
-	Parts        []Request
-
-	// Assumed says that figures of a picture stand for the most they can be, because what the call says of them could not be read.
-	Assumed bool
-}
+// A request is a quota.Request with what it costs.
+type request quota.Request
 
 // An Estimate is what a call may cost.
 type Estimate struct {
-	Neurons Neurons // to be reserved
-	Bound   Neurons // by the table alone, for Estimator.Learn
-	Known   bool    // the table has the model
-	Foreign bool    // the bound goes by what a recording says of itself, or by its size: the cost says nothing of the model
+	Neurons quota.Neurons // to be reserved
+	Bound   quota.Neurons // by the table alone, for Estimator.Learn
+	Known   bool          // the table has the model
+	Foreign bool          // the bound goes by what a recording says of itself, or by its size: the cost says nothing of the model
 }
 
 // An Estimator says what calls may cost. It is used by many goroutines at once.
 type Estimator struct {
-	mode   EstimateMode
-	prices atomic.Pointer[Prices]
+	mode   Mode
+	prices atomic.Pointer[Table]
 	learnt learnt
 }
 
 // NewEstimator returns an estimator by prices; nil stands for the embedded
 // table.
-func NewEstimator(prices *Prices, mode EstimateMode) *Estimator {
+func NewEstimator(prices *Table, mode Mode) *Estimator {
 	if prices == nil {
 		prices = Embedded()
 	}
@@ -102,17 +79,17 @@ func NewEstimator(prices *Prices, mode EstimateMode) *Estimator {
 	return e
 }
 
-// SetPrices replaces the table.
-func (e *Estimator) SetPrices(p *Prices) { e.prices.Store(p) }
+// SetTable replaces the table.
+func (e *Estimator) SetTable(p *Table) { e.prices.Store(p) }
 
-// Prices returns the table in use.
-func (e *Estimator) Prices() *Prices { return e.prices.Load() }
+// Table returns the table in use.
+func (e *Estimator) Table() *Table { return e.prices.Load() }
 
 // Estimate returns what r may cost: by the table and the bounds of this
 // package, times what the wire has shown of the model. A batch costs the sum of
 // its parts. It is never zero. A model that the table does not know is taken
 // for the dearest still answered of all tasks that the call may be of.
-func (e *Estimator) Estimate(r Request) Estimate {
+func (e *Estimator) Estimate(r quota.Request) Estimate {
 	if len(r.Parts) > 0 {
 		sum := Estimate{Known: true}
 		for _, part := range r.Parts {
@@ -129,34 +106,34 @@ func (e *Estimator) Estimate(r Request) Estimate {
 	}
 	prices := e.prices.Load()
 	price, known := prices.Billed(r.Model)
-	var bound Neurons
+	var bound quota.Neurons
 	if known {
-		bound = r.floored(price).bound(prices.target(r.Model), price)
+		bound = request(r).floored(price).bound(prices.target(r.Model), price)
 	} else {
-		tasks := r.tasks()
+		tasks := request(r).tasks()
 		for _, name := range prices.names {
 			if p := prices.models[name]; slices.Contains(tasks, p.Task) && !p.ended(prices.asOf) {
-				bound = max(bound, r.floored(p).bound(name, p))
+				bound = max(bound, request(r).floored(p).bound(name, p))
 			}
 		}
 	}
-	bound = min(max(bound, leastEstimate), mostNeurons)
+	bound = min(max(bound, leastEstimate), quota.MaxCost)
 	factor := e.learnt.factor(r.Model, e.mode)
 	return Estimate{
-		Neurons: max(FromFloat(bound.Float()*factor), leastEstimate),
+		Neurons: max(quota.FromFloat(bound.Float()*factor), leastEstimate),
 		Bound:   bound, Known: known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0,
 	}
 }
 
 // bound is the most that r can cost at p, with what was measured above the
 // table.
-func (r Request) bound(model string, p Price) Neurons {
+func (r request) bound(model string, p Row) quota.Neurons {
 	in, out := r.tokens(p)
 	made := float64(max(r.MakeImages, 1))
 	width, height := side(r.Width, p.DefaultWidth), side(r.Height, p.DefaultHeight)
-	tiles := math.Ceil(width/tileSide) * math.Ceil(height/tileSide)
+	tiles := math.Ceil(width/quota.TileSide) * math.Ceil(height/quota.TileSide)
 	// Models with a price for a tile and one for a step were measured to the cent: by area, and each step in each tile.
-	area := max(width*height/(tileSide*tileSide), 1)
+	area := max(width*height/(quota.TileSide*quota.TileSide), 1)
 	megapixels := max(math.Ceil(width*height/megapixel), 1)
 	steps := r.steps(p)
 	given := float64(max(r.Images, 0))
@@ -168,26 +145,19 @@ func (r Request) bound(model string, p Price) Neurons {
 		p.FirstMegapixel+p.NextMegapixel*(megapixels-1)) +
 		inputTiles*(p.InputTile+p.InputTileStep*steps) + given*p.InputMegapixel +
 		looked*p.Image + r.minutes(p)*r.minute(p) + float64(r.characters())/1000*p.CharactersPerK
-	return FromFloat((micro/float64(OneNeuron) + neurons) * measuredFactor(model))
-}
-
-// InputTiles returns how many 512x512 tiles an image of that many pixels counts
-// as, at most, when it is given to a model.
-func InputTiles(width, height int64) int64 {
-	tiles := math.Ceil(float64(width)/tileSide) * math.Ceil(float64(height)/tileSide)
-	return int64(min(max(tiles, 1), givenTiles))
+	return quota.FromFloat((micro/float64(quota.OneNeuron) + neurons) * measuredFactor(model))
 }
 
 // inputTiles bounds the tiles of all images given.
-func (r Request) inputTiles() float64 {
+func (r request) inputTiles() float64 {
 	images := max(r.Images, 0)
 	sized := min(max(r.Sized, 0), images)
-	return float64(images-sized)*givenTiles + float64(min(max(r.SizedTiles, sized), sized*givenTiles))
+	return float64(images-sized)*quota.MaxInputTiles + float64(min(max(r.SizedTiles, sized), sized*quota.MaxInputTiles))
 }
 
 // floored returns r with no less than the defaults of a picture: some models
 // ignore the size and the steps that they are given.
-func (r Request) floored(p Price) Request {
+func (r request) floored(p Row) request {
 	if r.Width > 0 {
 		r.Width = max(r.Width, int64(side(0, p.DefaultWidth)))
 	}
@@ -202,12 +172,12 @@ func (r Request) floored(p Price) Request {
 
 // tokens bounds the tokens of r. Models that are not billed by tokens have
 // rates of 0 for them.
-func (r Request) tokens(p Price) (in, out float64) {
+func (r request) tokens(p Row) (in, out float64) {
 	in = float64(max(r.PromptBytes, 0)) + templateTokens + r.mediaTokens()
 	switch p.Task {
-	case TextClassification:
+	case quota.TextClassification:
 		in += float64(max(r.Texts, 0)) * pairTokens
-	case Translation:
+	case quota.Translation:
 		// As many as the text has bytes, whatever the language.
 		if r.MaxTokens <= 0 {
 			return in, in
@@ -220,13 +190,13 @@ func (r Request) tokens(p Price) (in, out float64) {
 			limit = float64(p.DefaultOutput)
 		}
 	}
-	if p.Task == TextGeneration && p.ContextWindow > 0 { // what is longer is refused, or cut
+	if p.Task == quota.TextGeneration && p.ContextWindow > 0 { // what is longer is refused, or cut
 		in, limit = min(in, float64(p.ContextWindow)), min(limit, float64(p.ContextWindow))
 	}
 	return in, limit * float64(max(r.Answers, 1))
 }
 
-func (r Request) steps(p Price) float64 {
+func (r request) steps(p Row) float64 {
 	steps := r.Steps
 	switch {
 	case steps > 0:
@@ -243,7 +213,7 @@ func (r Request) steps(p Price) float64 {
 }
 
 // mediaTokens bounds what images and sound given to a language model count as.
-func (r Request) mediaTokens() float64 {
+func (r request) mediaTokens() float64 {
 	tokens := float64(max(r.Images, 0)) * imageTokens
 	if r.AudioSeconds > 0 || r.AudioBytes > 0 {
 		tokens += r.seconds() * audioTokens
@@ -264,7 +234,7 @@ func side(pixels int64, usual int) float64 {
 
 // minute is the price of a minute of audio. A model that is only billed live
 // has only that price.
-func (r Request) minute(p Price) float64 {
+func (r request) minute(p Row) float64 {
 	if r.Live || p.AudioMinute == 0 {
 		return p.AudioMinuteLive
 	}
@@ -272,22 +242,22 @@ func (r Request) minute(p Price) float64 {
 }
 
 // minutes bounds the audio that is billed: what is given, or what is spoken.
-func (r Request) minutes(p Price) float64 {
-	if p.Task == TextToSpeech {
+func (r request) minutes(p Row) float64 {
+	if p.Task == quota.TextToSpeech {
 		return (1 + float64(r.characters())/charactersASecond) / 60
 	}
 	return r.seconds() / 60
 }
 
 // seconds bounds the length of the audio given.
-func (r Request) seconds() float64 {
+func (r request) seconds() float64 {
 	if r.AudioSeconds > 0 {
 		return min(r.AudioSeconds, 1e9)
 	}
 	return 1 + float64(max(r.AudioBytes, 0))/bytesASecond
 }
 
-func (r Request) characters() int64 {
+func (r request) characters() int64 {
 	if r.Characters > 0 {
 		return r.Characters
 	}

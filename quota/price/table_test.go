@@ -1,4 +1,4 @@
-package quota_test
+package price_test
 
 import (
 	"encoding/json"
@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 func TestEmbeddedTable(t *testing.T) {
-	p := quota.Embedded()
-	if p != quota.Embedded() {
+	p := price.Embedded()
+	if p != price.Embedded() {
 		t.Error("parsed twice")
 	}
 	names := p.Models()
@@ -34,7 +35,7 @@ func TestEmbeddedTable(t *testing.T) {
 }
 
 func TestColumns(t *testing.T) {
-	for name, want := range map[string]quota.Price{
+	for name, want := range map[string]price.Row{
 		"@cf/meta/llama-3.1-8b-instruct-fp8":     {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128},
 		"@cf/qwen/qwen3-30b-a3b-fp8":             {Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {Task: quota.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000, RequiresWorkersPaid: true},
@@ -50,7 +51,7 @@ func TestColumns(t *testing.T) {
 		"@cf/deepgram/aura-1":                    {Task: quota.TextToSpeech, CharactersPerK: 1363.64},
 		"@cf/pipecat-ai/smart-turn-v2":           {Task: quota.VoiceActivity, AudioMinute: 0.51},
 	} {
-		if got, ok := quota.Embedded().Model(name); !ok || got != want {
+		if got, ok := price.Embedded().Model(name); !ok || got != want {
 			t.Errorf("%s\n got %+v\nwant %+v", name, got, want)
 		}
 	}
@@ -58,7 +59,7 @@ func TestColumns(t *testing.T) {
 
 func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
 	const alias, target, plain = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6", "@cf/baai/bge-m3"
-	p := quota.Embedded()
+	p := price.Embedded()
 	for billed, as := range map[string]string{alias: target, target: target, plain: plain} {
 		want, _ := p.Model(as)
 		if got, ok := p.Billed(billed); !ok || got != want {
@@ -75,10 +76,10 @@ func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
 
 func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 	seen := map[quota.Task]bool{}
-	for _, name := range quota.Embedded().Models() {
-		p, _ := quota.Embedded().Model(name)
+	for _, name := range price.Embedded().Models() {
+		p, _ := price.Embedded().Model(name)
 		seen[p.Task] = true
-		free := quota.Price{
+		free := price.Row{
 			Task: p.Task, DefaultWidth: p.DefaultWidth, DefaultHeight: p.DefaultHeight, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps, DefaultOutput: p.DefaultOutput,
 			RequiresWorkersPaid: p.RequiresWorkersPaid, DeprecatedOn: p.DeprecatedOn, AliasedTo: p.AliasedTo,
 		}
@@ -97,12 +98,12 @@ func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	llama := quota.Price{InputPerM: 13778, OutputPerM: 26128}
-	deepseek := quota.Price{InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000}
-	odd := quota.Price{InputPerM: 0.3}
+	llama := price.Row{InputPerM: 13778, OutputPerM: 26128}
+	deepseek := price.Row{InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000}
+	odd := price.Row{InputPerM: 0.3}
 	for _, c := range []struct {
 		name                  string
-		price                 quota.Price
+		price                 price.Row
 		input, cached, output int64
 		want                  quota.Neurons
 	}{
@@ -125,7 +126,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestDeprecatedFromTheStartOfItsDay(t *testing.T) {
-	p := quota.Price{DeprecatedOn: "2026-05-30"}
+	p := price.Row{DeprecatedOn: "2026-05-30"}
 	day := time.Date(2026, 5, 30, 0, 0, 0, 0, time.UTC)
 	if p.Deprecated(day.Add(-time.Second)) || !p.Deprecated(day) || !p.Deprecated(day.AddDate(1, 0, 0)) {
 		t.Error("deprecated at the wrong time")
@@ -133,7 +134,7 @@ func TestDeprecatedFromTheStartOfItsDay(t *testing.T) {
 	if east := time.FixedZone("", 5*3600); p.Deprecated(day.Add(-time.Hour).In(east)) {
 		t.Error("deprecated by a local date")
 	}
-	if (quota.Price{}).Deprecated(day) {
+	if (price.Row{}).Deprecated(day) {
 		t.Error("deprecated without a date")
 	}
 }
@@ -147,7 +148,7 @@ const table = `{"as_of": "2026-08-28", "usd_per_1000_neurons": 0.011, "free_dail
 }}`
 
 func TestParseRefuses(t *testing.T) {
-	if _, err := quota.ParsePrices([]byte(table)); err != nil {
+	if _, err := price.Parse([]byte(table)); err != nil {
 		t.Fatalf("the whole table: %v", err)
 	}
 	for _, c := range []struct{ name, from, to, says string }{
@@ -185,7 +186,7 @@ func TestParseRefuses(t *testing.T) {
 			if broken == table {
 				t.Fatal("nothing was broken")
 			}
-			p, err := quota.ParsePrices([]byte(broken))
+			p, err := price.Parse([]byte(broken))
 			if err == nil || !strings.Contains(err.Error(), c.says) || p != nil {
 				t.Errorf("%v, %v; want an error with %q and no table", p, err, c.says)
 			}
@@ -195,7 +196,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseTellsAllMistakesAtOnce(t *testing.T) {
 	broken := strings.NewReplacer("2026-05-30", "never", "4.8", "-1", "0.011", "-1").Replace(table)
-	_, err := quota.ParsePrices([]byte(broken))
+	_, err := price.Parse([]byte(broken))
 	for _, want := range []string{"deprecated_on", "tile", "usd_per"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
@@ -219,22 +220,22 @@ func TestAMillionTimesOffIsRefused(t *testing.T) {
 	for name, row := range file["models"].(map[string]any) {
 		row := row.(map[string]any)
 		for column, v := range row {
-			price, ok := v.(float64)
-			if !ok || price == 0 || slices.Contains(notes, column) {
+			value, ok := v.(float64)
+			if !ok || value == 0 || slices.Contains(notes, column) {
 				continue
 			}
 			for _, factor := range []float64{1e6, 1e-6} {
-				row[column] = price * factor
+				row[column] = value * factor
 				off, err := json.Marshal(file)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := quota.ParsePrices(off); err == nil || !strings.Contains(err.Error(), column) {
-					t.Errorf("%s: %s = %v is accepted: %v", name, column, price*factor, err)
+				if _, err := price.Parse(off); err == nil || !strings.Contains(err.Error(), column) {
+					t.Errorf("%s: %s = %v is accepted: %v", name, column, value*factor, err)
 				}
 				tried++
 			}
-			row[column] = price
+			row[column] = value
 		}
 	}
 	if tried < 200 {

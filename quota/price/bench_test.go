@@ -1,0 +1,17 @@
+package price_test
+
+import (
+	"testing"
+
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+func BenchmarkEstimate(b *testing.B) {
+	e := price.NewEstimator(nil, price.Bound)
+	r := quota.Request{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", PromptBytes: 2000, MaxTokens: 300}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Estimate(r)
+	}
+}
