@@ -14,6 +14,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/fairshare"
 )
 
 // smallBody is the size of a pooled buffer; most calls fit into one.
@@ -23,7 +24,7 @@ const smallBody = 16 << 10
 // calls hold at once.
 type bodies struct {
 	max     int64
-	room    *commons // bytes of all bodies held
+	room    *fairshare.Pool // bytes of all bodies held
 	slow    patience
 	metrics *metrics.Metrics
 	pool    sync.Pool // *[]byte of smallBody bytes
@@ -33,10 +34,10 @@ type bodies struct {
 // be done with it and because it may have to be sent again.
 type held struct {
 	mu     sync.Mutex
-	data   []byte  // nil once released
-	input  []byte  // the value of "input" in data, where it is an object
-	pooled *[]byte // the pool's own, if data stands in it
-	member *member // of bodies.room, from which room bytes are taken
+	data   []byte            // nil once released
+	input  []byte            // the value of "input" in data, where it is an object
+	pooled *[]byte           // the pool's own, if data stands in it
+	tenant *fairshare.Tenant // of bodies.room, from which room bytes are taken
 	room   int64
 }
 
@@ -56,7 +57,7 @@ func (b *bodies) release(h *held) {
 	if h.pooled != nil {
 		b.pool.Put(h.pooled)
 	}
-	b.room.give(h.member, h.room)
+	b.room.Release(h.tenant, h.room)
 }
 
 type heldReader struct {
@@ -222,28 +223,29 @@ func (b *bodies) grow(c *call, h *held, data []byte, declared int64) ([]byte, er
 
 // take takes n more bytes of room for a body, and waits for them.
 func (b *bodies) take(c *call, h *held, n int64) error {
-	if m := b.room.take(c.client, c.shares(), n, h.room); m != nil {
-		h.member = m
+	r := fairshare.Request{Client: c.client, Limited: c.shares(), Amount: n, Held: h.room}
+	if tenant := b.room.TryAcquire(r); tenant != nil {
+		h.tenant = tenant
 		h.room += n
 		return nil
 	}
 	c.lap()
-	became := b.room.stand(c.ctx, c.client, c.shares(), n, h.room)
+	result := b.room.Acquire(c.ctx, r)
 	c.resume()
-	switch became.admission {
-	case served:
-		h.member = became.member
+	switch result.Outcome {
+	case fairshare.Granted:
+		h.tenant = result.Tenant
 		h.room += n
 		return nil
-	case gone:
+	case fairshare.Canceled:
 		return context.Cause(c.ctx)
 	}
 	b.metrics.Preempted("overload", metrics.ModeEnforce)
 	what := "The request bodies held at once have reached this proxy's limit of"
-	if became.share {
+	if result.OverShare {
 		what = "The request bodies of your client have used up its share of what this proxy holds at once,"
 	}
-	return refuse(normalize.Overloaded, fmt.Sprintf("%s %s (NEURONWARD_MAX_HELD).", what, bytesText(b.room.size)), "")
+	return refuse(normalize.Overloaded, fmt.Sprintf("%s %s (NEURONWARD_MAX_HELD).", what, bytesText(b.room.Size())), "")
 }
 
 // firstByte returns the first byte that is no JSON space, 0 if there is none.

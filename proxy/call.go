@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -27,10 +28,10 @@ type call struct {
 	base      *url.URL // of the upstream that is asked
 	path      string   // on it
 	requestID string
-	client    string          // from the configured clients; a label
-	entry     *clients.Client // of that client; nil: there is no clients file, or nobody was identified
-	place     *member         // of Proxy.places, once it has one
-	stream    bool            // asked for, or answered, as a stream
+	client    string            // from the configured clients; a label
+	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
+	slot      *fairshare.Tenant // of Proxy.slots, once it has one
+	stream    bool              // asked for, or answered, as a stream
 	body      *held
 	upload    *upload
 

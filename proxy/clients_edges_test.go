@@ -108,7 +108,7 @@ func TestSmallMaxBody(t *testing.T) {
 		}
 	}
 	b.ended()
-	if taken, _ := b.proxy.bodies.room.standing(); taken != 0 {
+	if taken := b.proxy.bodies.room.Status().Taken; taken != 0 {
 		t.Errorf("%d bytes are still taken", taken)
 	}
 }

@@ -225,13 +225,13 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 		words, limit  string
 	}{
 		{
-			"places", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = 300 * time.Millisecond }, 16, 8, 300 * time.Millisecond,
-			"This proxy has too much to do: the calls of your client that are being served have used up its share of the places, and none came free within 300ms (NEURONWARD_MAX_IN_FLIGHT).",
+			"slots", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = 300 * time.Millisecond }, 16, 8, 300 * time.Millisecond,
+			"This proxy has too much to do: the calls of your client that are being served have used up its share of the slots, and none came free within 300ms (NEURONWARD_MAX_IN_FLIGHT).",
 			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls","window":"at_once"}`,
 		},
 		{
-			"the line", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = time.Minute }, 17, 16, 0,
-			"This proxy has too much to do: the calls of your client that wait have used up its share of the line (NEURONWARD_MAX_IN_FLIGHT).",
+			"the queue", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = time.Minute }, 17, 16, 0,
+			"This proxy has too much to do: the waiting calls of your client have used up its share of the queue (NEURONWARD_MAX_IN_FLIGHT).",
 			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls","window":"at_once"}`,
 		},
 		{
@@ -265,7 +265,7 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 				if served != c.served || len(f.results["flood0"]) != c.calls {
 					t.Errorf("%d served of %d", served, len(f.results["flood0"]))
 				}
-				if n := len(f.proxy.places.members) + len(f.proxy.bodies.room.members); n != 0 {
+				if n := f.proxy.slots.Status().Tenants + f.proxy.bodies.room.Status().Tenants; n != 0 {
 					t.Errorf("%d clients are remembered", n)
 				}
 			})

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/proxy/fairshare"
 )
 
 // A flood is the body of one of very many callers: JSON of any length, made as it
@@ -129,7 +131,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if l := p.Load(); l.InFlight != 0 || l.Queued != 0 {
 		t.Errorf("load: %+v", l)
 	}
-	if p.bodies.room.take("anonymous", false, held, 0) == nil {
+	if p.bodies.room.TryAcquire(fairshare.Request{Client: "anonymous", Amount: held}) == nil {
 		t.Error("bodies are still held")
 	}
 }

@@ -82,8 +82,8 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // empty checks that nothing of any call is left.
 func (c *crowd) empty() {
 	c.t.Helper()
-	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || len(c.proxy.places.members) != 0 {
-		c.t.Errorf("left behind: %+v, %d clients", l, len(c.proxy.places.members))
+	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || c.proxy.slots.Status().Tenants != 0 {
+		c.t.Errorf("left behind: %+v, %d clients", l, c.proxy.slots.Status().Tenants)
 	}
 	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
 		c.t.Errorf("in flight or queued: %v", n)
@@ -113,9 +113,9 @@ func TestOverload(t *testing.T) {
 			after time.Duration
 			says  string
 		}{
-			"with a full line": {fifth, 0, "2 calls are being served and as many wait (NEURONWARD_MAX_IN_FLIGHT)"},
-			"in line":          {third, 2 * time.Second, "2 calls are being served, and no place came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
-			"last in line":     {fourth, 2 * time.Second, "within 2s"},
+			"with a full queue": {fifth, 0, "2 calls are being served and as many wait (NEURONWARD_MAX_IN_FLIGHT)"},
+			"in the queue":      {third, 2 * time.Second, "2 calls are being served, and no slot came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
+			"last in the queue": {fourth, 2 * time.Second, "within 2s"},
 		} {
 			e := c.envelope(call.Body.Bytes())
 			if call.Code != 503 || e.Error.Name != "overloaded" || e.Error.Number != 90009 || e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||

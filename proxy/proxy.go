@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
@@ -113,8 +114,8 @@ type Proxy struct {
 	unknown unknownCodes
 	recent  recentFailures
 
-	places   *commons     // in which calls are served
-	inFlight atomic.Int64 // with those that wait for a place or are refused
+	slots    *fairshare.Pool // in which calls are served
+	inFlight atomic.Int64    // with those that wait for a place or are refused
 	draining atomic.Bool
 	closed   chan struct{} // by Drain: nobody waits for a place any longer
 	idle     chan struct{}
@@ -165,7 +166,7 @@ func New(c Config) (*Proxy, error) {
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
 		simulate: c.Simulate, notYet: c.NotYet,
 		bodies: bodies{
-			max: c.MaxBody, room: newCommons(c.MaxHeld, 0, c.HeldWait, nil),
+			max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
@@ -174,7 +175,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.models.add(c.Models)
 	p.closed = make(chan struct{})
-	p.places = newCommons(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
+	p.slots = fairshare.New(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
 	if c.Estimator == nil {
 		c.Estimator = price.NewEstimator(nil, price.Bound)
 	}
