@@ -1,4 +1,4 @@
-package sdktest
+package sdk
 
 import (
 	"flag"
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write normalize/SDKS.md, and README's table of it")
+var update = flag.Bool("update", false, "write deploy/test/sdk/SDKS.md, and README's table of it")
 
 const pageHead = `# What the users of SDKs see
 
@@ -28,12 +28,12 @@ const (
 	tableEnds   = "<!-- end -->\n"
 )
 
-// checkPage compares normalize/SDKS.md, and README's table, with what was seen, or writes them.
+// checkPage compares deploy/test/sdk/SDKS.md, and README's table, with what was seen, or writes them.
 func checkPage(t *testing.T, seen [][]sight) {
 	t.Helper()
-	path := filepath.Join("..", "SDKS.md")
+	path := "SDKS.md"
 	hold(t, path, contents(t, path), page(t, seen))
-	path = filepath.Join("..", "..", "README.md")
+	path = filepath.Join("..", "..", "..", "README.md")
 	old := contents(t, path)
 	before, rest, begins := strings.Cut(old, tableBegins)
 	_, after, ends := strings.Cut(rest, tableEnds)

@@ -1,8 +1,8 @@
-module github.com/neuronward/neuronward/normalize/sdktest
+module github.com/neuronward/neuronward/deploy/test/sdk
 
 go 1.26.0
 
-replace github.com/neuronward/neuronward => ../..
+replace github.com/neuronward/neuronward => ../../..
 
 require (
 	github.com/cloudflare/cloudflare-go/v7 v7.9.0

@@ -1,4 +1,4 @@
-package sdktest
+package sdk
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ func build(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "neuronward")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/neuronward")
-	cmd.Dir = filepath.Join("..", "..")
+	cmd.Dir = filepath.Join("..", "..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

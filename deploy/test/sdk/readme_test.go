@@ -1,4 +1,4 @@
-package sdktest
+package sdk
 
 import (
 	"os"
@@ -47,7 +47,7 @@ func TestReadme(t *testing.T) {
 // shown is README's block in language.
 func shown(t *testing.T, language string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
