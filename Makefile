@@ -4,7 +4,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 # Packages that have benchmarks worth comparing, and how often each runs.
-BENCH_PACKAGES ?= ./proxy/... ./normalize/... ./quota/... ./metrics/... ./cmd/neuronward/page
+BENCH_PACKAGES ?= ./proxy/... ./normalize/... ./quota/... ./metrics/... ./cmd/neuronward/admin/page
 BENCH_COUNT ?= 6
 BENCH ?= .
 # Where this run's figures go, and earlier ones to compare with: make bench BENCH_OUT=new.bench BENCH_BASE=old.bench

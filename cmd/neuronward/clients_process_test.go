@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
@@ -174,7 +175,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 	if slowest > time.Second {
 		t.Errorf("a removed key stopped after %v", slowest)
 	}
-	var page statusPage
+	var page *status.Status
 	p.until("all calls are settled", func() bool {
 		page = p.status()
 		return page.InFlight == 0

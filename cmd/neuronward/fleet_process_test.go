@@ -256,7 +256,7 @@ func TestReplicasSpendADay(t *testing.T) {
 			s := a.status()
 			billed := f.billed()
 			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, holders %d; longest call %v; %s",
-				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Holders, f.longest().Round(time.Millisecond), f.summary())
+				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
 			if billed > ceiling || billed < 0.98*ceiling {
 				t.Errorf("%.2f neurons were billed", billed)
 			}
@@ -278,11 +278,11 @@ func TestReplicasSpendADay(t *testing.T) {
 			}
 			third.exit()
 			f.wait()
-			first.until("the killed one is noticed", func() bool { return first.status().Holders == 2 })
+			first.until("the killed one is noticed", func() bool { return first.status().Replicas == 2 })
 			s := fourth.status()
 			billed, lost := f.billed(), float64(*s.Lost)/1e6
 			t.Logf("four came, one left, one was killed: billed %.2f (%.2f %%), used %v, lost %.2f, holders %d; longest call %v; %s",
-				billed, billed/ceiling*100, s.Used, lost, s.Holders, f.longest().Round(time.Millisecond), f.summary())
+				billed, billed/ceiling*100, s.Used, lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
 			if billed > ceiling || billed+lost < 0.98*ceiling {
 				t.Errorf("%.2f neurons were billed, %.2f are lost", billed, lost)
 			}

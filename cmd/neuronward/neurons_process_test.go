@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
@@ -48,12 +49,12 @@ func (p *process) spend() {
 }
 
 // status reads /status.
-func (p *process) status() statusPage {
+func (p *process) status() *status.Status {
 	p.t.Helper()
-	status, body := p.get(p.admin + "/status")
-	var page statusPage
-	if err := json.Unmarshal([]byte(body), &page); status != http.StatusOK || err != nil {
-		p.t.Fatalf("%d, %v: %s", status, err, body)
+	code, body := p.get(p.admin + "/status")
+	page := new(status.Status)
+	if err := json.Unmarshal([]byte(body), page); code != http.StatusOK || err != nil {
+		p.t.Fatalf("%d, %v: %s", code, err, body)
 	}
 	return page
 }
@@ -78,7 +79,7 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 	p.spend()
 	before := p.status()
 	if got := asJSON(t, before.Used); got != "5" || before.InFlight != 0 || asJSON(t, before.Reserved) != "0" {
-		t.Errorf("after two calls of 2.5 neurons: %s", asJSON(t, before.day))
+		t.Errorf("after two calls of 2.5 neurons: %s", asJSON(t, before.Today))
 	}
 	p.stop()
 	if log := p.log.String(); strings.Count(log, "NEURONWARD_PLAN is not set") != 1 || !regexp.MustCompile(`(?s)no call is in flight.*the store is closed.*"used":5.*"msg":"ended"`).MatchString(log) {
@@ -91,11 +92,11 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 	again := start(t, environ, "serve")
 	after := again.status()
 	if asJSON(t, after.Used) != "5" || asJSON(t, after.Models) != asJSON(t, before.Models) || after.Models[0].Name != model || after.Models[0].Calls != 2 {
-		t.Errorf("after a restart: %s\nbefore: %s", asJSON(t, after.day), asJSON(t, before.day))
+		t.Errorf("after a restart: %s\nbefore: %s", asJSON(t, after.Today), asJSON(t, before.Today))
 	}
 	again.spend()
 	if got := again.status(); asJSON(t, got.Used) != "7.5" || asJSON(t, got.Remaining) != "9992.5" {
-		t.Errorf("after another call: %s", asJSON(t, got.day))
+		t.Errorf("after another call: %s", asJSON(t, got.Today))
 	}
 	again.stop()
 }
@@ -133,7 +134,7 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 	p := start(t, costly(t, "NEURONWARD_QUOTA_MODE=off", "XDG_STATE_HOME="+state))
 	p.spend()
 	if page := p.status(); page.Mode != config.ModeOff || page.Used != nil {
-		t.Errorf("the status is %s", asJSON(t, page.day))
+		t.Errorf("the status is %s", asJSON(t, page.Today))
 	}
 	if _, series := p.get(p.admin + "/metrics"); strings.Contains(series, "neuronward_neurons_used") {
 		t.Error("there is a series of what was spent")
@@ -194,7 +195,7 @@ func TestUsageOfAProcess(t *testing.T) {
 	}
 	code, said = ask("--json")
 	var r usageReport
-	if err := json.Unmarshal([]byte(said), &r); code != exitDone || err != nil || asJSON(t, r.Today.Used) != "2.5" || len(r.Days) != usualDays || asJSON(t, r.Days[0].Neurons) != "2.5" {
+	if err := json.Unmarshal([]byte(said), &r); code != exitDone || err != nil || asJSON(t, r.Today.Used) != "2.5" || len(r.Days) != status.DefaultDays || asJSON(t, r.Days[0].Neurons) != "2.5" {
 		t.Errorf("exit %d, %v:\n%s", code, err, said)
 	}
 	if code, said = ask("--addr", strings.TrimPrefix(p.app, "http://")); code != exitFailed || !strings.Contains(said, "404 Not Found; is it the admin listener of neuronward?") {

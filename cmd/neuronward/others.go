@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
@@ -42,12 +43,6 @@ type others struct {
 	failure error     // of the last reading
 	counted time.Time // until when the figure counted that was known then
 	told    quota.Day // the last day on which another spender was told of
-}
-
-// reconciliation is what /status tells of the account's own figure.
-type reconciliation struct {
-	CountedUntil *time.Time `json:"counted_until"` // of the figure that was read last, by whichever process; null: none was
-	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, need not, or another one has read it since
 }
 
 // newOthers returns nil where the figure is not to be read, or cannot be. token is the one of calls; nil: there is none.
@@ -237,8 +232,8 @@ func (o *others) changed(now saying, err error) {
 }
 
 // status tells /status how it stands; counted is until when the figure that was read last counts.
-func (o *others) status(counted time.Time) reconciliation {
-	r := reconciliation{CountedUntil: moment(counted)}
+func (o *others) status(counted time.Time) status.Reconciliation {
+	r := status.Reconciliation{CountedUntil: status.Time(counted)}
 	if o == nil {
 		return r
 	}

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/workersai"
@@ -95,7 +96,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 		pass(time.Minute)
 		first := speak()
 		pass(20 * time.Minute)
-		if d := s.today(t.Context(), s.c); *d.Used != figure(3*first) || *d.External != 0 || d.Models[0].Neurons != figure(3*first) {
+		if d := s.source(s.c).Today(t.Context()); *d.Used != status.Neurons(3*first) || *d.External != 0 || d.Models[0].Neurons != status.Neurons(3*first) {
 			t.Errorf("used %v, external %v, by model %+v; 3 times %v was billed", *d.Used, *d.External, d.Models, first)
 		}
 		if again := speak(); again != 3*first {
@@ -139,7 +140,7 @@ func TestAFigureWithoutModelsIsToldOnce(t *testing.T) {
 func TestAnotherSpenderIsTold(t *testing.T) {
 	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		pass(time.Minute)
-		if d := s.today(t.Context(), s.c); *d.External != 0 || d.Reconciliation.CountedUntil == nil || d.Reconciliation.Failure != nil {
+		if d := s.source(s.c).Today(t.Context()); *d.External != 0 || d.Reconciliation.CountedUntil == nil || d.Reconciliation.Failure != nil {
 			t.Errorf("%+v", d.Reconciliation)
 		}
 		s.sim.Spend("m", 1000*quota.OneNeuron)
@@ -151,8 +152,8 @@ func TestAnotherSpenderIsTold(t *testing.T) {
 			s.sim.Spend("m", 500*quota.OneNeuron)
 			pass(15 * time.Minute)
 		}
-		d := s.today(t.Context(), s.c)
-		if *d.External != figure(3000*quota.OneNeuron) || *d.Remaining != figure(7000*quota.OneNeuron) {
+		d := s.source(s.c).Today(t.Context())
+		if *d.External != status.Neurons(3000*quota.OneNeuron) || *d.Remaining != status.Neurons(7000*quota.OneNeuron) {
 			t.Errorf("external %v, left %v", *d.External, *d.Remaining)
 		}
 		if said := (screen{}).usage(usageReport{Today: d}, time.Now()); !strings.Contains(said, "\n  external       3000.00  spent outside this proxy, by the account's own figure\n  left           7000.00  of 10000.00\n") {
@@ -194,7 +195,7 @@ func TestTheFigureCannotBeRead(t *testing.T) {
 		}
 		pass(3 * time.Hour)
 		lines(1, "grant Account Analytics: Read")
-		if f := s.today(t.Context(), s.c).Reconciliation.Failure; f == nil || !strings.Contains(*f, "grant Account Analytics: Read") {
+		if f := s.source(s.c).Today(t.Context()).Reconciliation.Failure; f == nil || !strings.Contains(*f, "grant Account Analytics: Read") {
 			t.Errorf("%v", f)
 		}
 		res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Estimate: 9_999 * quota.OneNeuron})
@@ -211,7 +212,7 @@ func TestTheFigureCannotBeRead(t *testing.T) {
 		said.Store("")
 		pass(time.Hour)
 		lines(3, "can be read again")
-		if r := s.today(t.Context(), s.c).Reconciliation; r.Failure != nil || r.CountedUntil == nil {
+		if r := s.source(s.c).Today(t.Context()).Reconciliation; r.Failure != nil || r.CountedUntil == nil {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -226,7 +227,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 			if text := s.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "grant Account Analytics: Read") {
 				t.Errorf("%s:\n%s", when, text)
 			}
-			if s.today(t.Context(), s.c).Reconciliation.Failure == nil {
+			if s.source(s.c).Today(t.Context()).Reconciliation.Failure == nil {
 				t.Errorf("%s: no failure", when)
 			}
 		}
@@ -258,7 +259,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 		if text := s.log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "can be read again") {
 			t.Errorf("another process has read it:\n%s", text)
 		}
-		if f := s.today(t.Context(), s.c).Reconciliation.Failure; f != nil {
+		if f := s.source(s.c).Today(t.Context()).Reconciliation.Failure; f != nil {
 			t.Errorf("another process has read it: %s", *f)
 		}
 		if err := other.Close(t.Context()); err != nil {

@@ -236,7 +236,7 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 	for _, p := range all {
 		p.until("it goes on", func() bool { return p.status().Store.Healthy })
 	}
-	all[0].until("all is told", func() bool { return all[0].status().Holders == len(all) })
+	all[0].until("all is told", func() bool { return all[0].status().Replicas == len(all) })
 	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100, f.longest().Round(time.Millisecond), f.summary())
 	if billed > ceiling*1.03 || billed < ceiling*0.95 {
 		t.Errorf("%.2f were billed", billed)

@@ -25,7 +25,7 @@ func TestReplicasShareRequestsPerMinute(t *testing.T) {
 				f.join()
 			}
 			for _, p := range f.live {
-				p.until("all know of each other", func() bool { return p.status().Holders == replicas })
+				p.until("all know of each other", func() bool { return p.status().Replicas == replicas })
 			}
 			began := time.Now()
 			f.load(16)

@@ -43,9 +43,9 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 					t.Fatal(d, err)
 				}
 				res.Settle(quota.Cost{Neurons: c.spent / 2})
-				n.today(t.Context(), &l.Config)
+				n.source(&l.Config).Today(t.Context())
 			}
-			d := n.today(t.Context(), &l.Config)
+			d := n.source(&l.Config).Today(t.Context())
 			screened := (screen{}).usage(usageReport{Today: d}, d.ResetsAt.Add(-1))
 			if d.PlanWrong != c.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != c.wrong {
 				t.Errorf("plan_wrong %v\n%s", d.PlanWrong, screened)
@@ -67,7 +67,7 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 // What /status and the series say of a spent day.
 func TestASpentDay(t *testing.T) {
 	n, c, m := counting(t)
-	if d := n.today(t.Context(), c); d.ExhaustedAt != nil {
+	if d := n.source(c).Today(t.Context()); d.ExhaustedAt != nil {
 		t.Errorf("exhausted at %v", d.ExhaustedAt)
 	}
 	res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: 9992 * quota.OneNeuron})
@@ -75,7 +75,7 @@ func TestASpentDay(t *testing.T) {
 		t.Fatal(d, err)
 	}
 	res.Settle(quota.Cost{Neurons: 9996 * quota.OneNeuron}) // more than was reserved: it is booked all the same
-	today := n.today(t.Context(), c)
+	today := n.source(c).Today(t.Context())
 	if today.ExhaustedAt == nil || today.ExhaustedAt.After(*today.ResetsAt) {
 		t.Fatalf("exhausted at %v", today.ExhaustedAt)
 	}

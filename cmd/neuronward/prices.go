@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -36,18 +37,8 @@ type prices struct {
 	log       *slog.Logger
 
 	mu     sync.Mutex
-	status pricesStatus
+	status status.Prices
 	told   map[string]bool // models whose prices were told
-}
-
-// pricesStatus is what /status tells of the prices.
-type pricesStatus struct {
-	Source     string            `json:"source"`     // live, kept (read before this process began), embedded, file
-	AsOf       string            `json:"as_of"`      // UTC date of the table
-	AskedAt    *time.Time        `json:"asked_at"`   // when the catalog that is in use was read; null: there is none
-	Models     int               `json:"models"`     // that have a price
-	Failure    *string           `json:"failure"`    // why the catalog could not be read last; null: it could, or is not asked
-	Departures []price.Deviation `json:"departures"` // prices of the catalog that are far from the table's, or are not taken
 }
 
 // newPrices puts the table of c to use. token is what the catalog is asked with; nil: there is none.
@@ -55,7 +46,7 @@ func newPrices(c *config.Config, estimator *price.Estimator, token proxy.Secret,
 	p := &prices{base: c.Prices.Base(), estimator: estimator, know: know, log: log, told: map[string]bool{}}
 	estimator.SetTable(p.base)
 	know(p.base.Models())
-	p.status = pricesStatus{Source: config.PricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []price.Deviation{}}
+	p.status = status.Prices{Source: config.PricesEmbedded, AsOf: p.base.AsOf(), Models: len(p.base.Models()), Departures: []price.Deviation{}}
 	switch {
 	case c.Prices.Table != nil:
 		p.status.Source = pricesFile
@@ -121,7 +112,7 @@ func (p *prices) take(source string, at time.Time, models []account.Model) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.status = pricesStatus{Source: source, AsOf: table.AsOf(), AskedAt: moment(at), Models: len(table.Models()), Departures: append([]price.Deviation{}, departures...)}
+	p.status = status.Prices{Source: source, AsOf: table.AsOf(), AskedAt: status.Time(at), Models: len(table.Models()), Departures: append([]price.Deviation{}, departures...)}
 	p.tell(departures)
 	p.log.Debug("prices are in use", "source", source, "as_of", table.AsOf(), "models", len(table.Models()))
 }
@@ -163,7 +154,7 @@ func (p *prices) changed(err error) {
 }
 
 // now is what /status tells.
-func (p *prices) now() pricesStatus {
+func (p *prices) now() status.Prices {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.status

@@ -87,7 +87,7 @@ func (p *process) used(want string) {
 			return
 		}
 		if time.Now().After(end) {
-			p.t.Fatalf("used is not %s: %s", want, asJSON(p.t, page.day))
+			p.t.Fatalf("used is not %s: %s", want, asJSON(p.t, page.Today))
 		}
 	}
 }
@@ -116,8 +116,8 @@ func TestProcessesShareAStore(t *testing.T) {
 	for _, p := range []*process{a, b} {
 		p.used("7.5")
 		page := p.status()
-		if page.Store.Kind != config.StoreRedis || !page.Store.Healthy || page.Holders != 2 {
-			t.Errorf("%s", asJSON(t, page.day))
+		if page.Store.Kind != config.StoreRedis || !page.Store.Healthy || page.Replicas != 2 {
+			t.Errorf("%s", asJSON(t, page.Today))
 		}
 		if _, body := p.get(p.admin + "/status"); strings.Contains(body, redisWord) || !strings.Contains(body, "unix://"+server.socket) {
 			t.Errorf("the settings are %s", body)

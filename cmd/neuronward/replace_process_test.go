@@ -78,7 +78,7 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 		t.Errorf("readyz afterwards: %d %s", status, body)
 	}
 	if page := next.status(); asJSON(t, page.Used) != "2.5" {
-		t.Errorf("the one that waited knows of %s", asJSON(t, page.day))
+		t.Errorf("the one that waited knows of %s", asJSON(t, page.Today))
 	}
 	next.spend()
 	next.stop()

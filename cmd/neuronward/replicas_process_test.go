@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 )
 
 var (
@@ -72,9 +74,9 @@ func TestProcessesTellOfTheAccount(t *testing.T) {
 	}
 	a.used("2.5")
 	b.used("2.5")
-	one, other := a.status().day, b.status().day
-	for _, d := range []*day{&one, &other} {
-		d.Store = storeStatus{}
+	one, other := a.status().Today, b.status().Today
+	for _, d := range []*status.Today{&one, &other} {
+		d.Store = status.Store{}
 	}
 	if asJSON(t, one) != asJSON(t, other) || len(other.Clients) != 1 || asJSON(t, other.Clients[0].Limit) != "100" || asJSON(t, other.Clients[0].Remaining) != "97.5" {
 		t.Errorf("%s\n%s", asJSON(t, one), asJSON(t, other))

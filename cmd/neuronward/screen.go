@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
@@ -53,11 +54,11 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	if y := d.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
 		fmt.Fprintf(&b, "\nYesterday %s neurons were spent by this time of the day, %s on the whole day.\n", s.number(*y.ByNow), s.number(y.Used))
 	}
-	if shares := d.BasisShares; shares != (basisShares{}) {
+	if shares := d.BasisShares; shares != (status.BasisShares{}) {
 		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",
 			shares.Reported*100, shares.Priced*100, shares.Estimated*100)
 	}
-	if d.Latched {
+	if d.Blocked {
 		b.WriteString("\nWorkers AI itself said that the day is spent.")
 		if d.RetryAt != nil {
 			fmt.Fprintf(&b, " One call is tried at %s.", d.RetryAt.Format(time.RFC3339))
@@ -74,9 +75,9 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		fmt.Fprintf(&b, "\nThe store fails: %s\n", *f)
 	}
 	s.table(&b, "by model", d.Models)
-	clients := make([]spending, 0, len(d.Clients))
+	clients := make([]status.Spending, 0, len(d.Clients))
 	for _, c := range d.Clients {
-		clients = append(clients, c.spending)
+		clients = append(clients, c.Spending)
 	}
 	s.table(&b, "by client", clients)
 	s.table(&b, "by day", s.days(r))
@@ -93,13 +94,13 @@ func modeWords(mode string) string {
 	return "enforced"
 }
 
-func (s screen) line(b *strings.Builder, name string, f figure, note string) {
+func (s screen) line(b *strings.Builder, name string, f status.Neurons, note string) {
 	fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("  %-9s %*s  %s", name, numberWidth, s.number(f), note), " "))
 }
 
 // days makes rows of the days, named for people.
-func (s screen) days(r usageReport) []spending {
-	rows := make([]spending, 0, len(r.Days))
+func (s screen) days(r usageReport) []status.Spending {
+	rows := make([]status.Spending, 0, len(r.Days))
 	for _, d := range r.Days {
 		name := d.Day.String()
 		switch *r.Today.Day - d.Day {
@@ -108,17 +109,17 @@ func (s screen) days(r usageReport) []spending {
 		case 1:
 			name += " yesterday"
 		}
-		rows = append(rows, spending{Name: name, Calls: d.Calls, Neurons: d.Neurons})
+		rows = append(rows, status.Spending{Name: name, Calls: d.Calls, Neurons: d.Neurons})
 	}
 	return rows
 }
 
 // table sets rows under a title; nothing where there is none.
-func (s screen) table(b *strings.Builder, title string, rows []spending) {
+func (s screen) table(b *strings.Builder, title string, rows []status.Spending) {
 	if len(rows) == 0 {
 		return
 	}
-	most, wide := figure(1), 0
+	most, wide := status.Neurons(1), 0
 	for _, r := range rows {
 		most, wide = max(most, r.Neurons), max(wide, len([]rune(s.name(r.Name))))
 	}
@@ -145,7 +146,7 @@ func (s screen) name(name string) string {
 }
 
 // whole shows f as a part of limit.
-func (s screen) whole(f figure, limit *figure) string {
+func (s screen) whole(f status.Neurons, limit *status.Neurons) string {
 	if limit == nil || *limit <= 0 {
 		return ""
 	}
@@ -181,7 +182,7 @@ func (s screen) bar(part float64, fills bool) string {
 }
 
 // number writes f with two decimals, on a screen with commas.
-func (s screen) number(f figure) string {
+func (s screen) number(f status.Neurons) string {
 	text := f.String()
 	if !s.drawn {
 		return text

@@ -5,28 +5,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
 )
 
 func busyDay() usageReport {
 	on := quota.DayOf(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
-	amount := func(n float64) figure { return figure(quota.FromFloat(n)) }
+	amount := func(n float64) status.Neurons { return status.Neurons(quota.FromFloat(n)) }
 	limit, left, failure := amount(10_000), amount(1_500), "quota: the store fails: disk full"
 	used, reserved, lost := amount(8_234.5), amount(200), amount(65.5)
 	return usageReport{
-		Today: day{
+		Today: status.Today{
 			Day: &on, Plan: config.PlanFree, Mode: "enforce", Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
-			ResetsAt: moment(on.End()), Latched: true, RetryAt: moment(on.End().Add(-time.Hour)),
-			BasisShares: basisShares{0.9, 0.06, 0.04},
-			Models: []spending{
+			ResetsAt: status.Time(on.End()), Blocked: true, RetryAt: status.Time(on.End().Add(-time.Hour)),
+			BasisShares: status.BasisShares{Reported: 0.9, Priced: 0.06, Estimated: 0.04},
+			Models: []status.Spending{
 				{Name: "@cf/meta/llama-3.3-70b-instruct-fp8-fast", Calls: 1200, Neurons: amount(8_000)},
 				{Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5)},
 			},
-			Clients: []clientStatus{{spending: spending{Calls: 1201, Neurons: amount(8_234.5)}}},
-			Store:   storeStatus{Failure: &failure},
+			Clients: []status.Client{{Spending: status.Spending{Calls: 1201, Neurons: amount(8_234.5)}}},
+			Store:   status.Store{Failure: &failure},
 		},
-		Days: []pastDay{{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)}, {Day: on - 2}},
+		Days: []status.PastDay{{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)}, {Day: on - 2}},
 	}
 }
 
@@ -86,7 +87,7 @@ func TestUsageOnAScreen(t *testing.T) {
 	}
 	r := busyDay()
 	for used, color := range map[float64]string{100: "36", 8_000: "33", 9_499: "33", 9_500: "31", 12_000: "31"} {
-		f := figure(quota.FromFloat(used))
+		f := status.Neurons(quota.FromFloat(used))
 		r.Today.Used = &f
 		if got := (screen{drawn: true, colored: true}).usage(r, now); !strings.Contains(got, "  \x1b["+color+"m█") {
 			t.Errorf("%v of 10,000 is not in color %s:\n%s", used, color, got)
@@ -103,7 +104,21 @@ func TestUsageWithoutACeiling(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	if got := (screen{}).usage(usageReport{Today: day{Mode: config.ModeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
+	if got := (screen{}).usage(usageReport{Today: status.Today{Mode: config.ModeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
 		t.Errorf("where nothing is counted: %s", got)
+	}
+}
+
+func TestUsageShowsYesterday(t *testing.T) {
+	r := busyDay()
+	by := status.Neurons(130 * quota.OneNeuron)
+	r.Today.Yesterday = &status.Yesterday{Used: status.Neurons(161 * quota.OneNeuron), ByNow: &by}
+	const want = "\nYesterday 130.00 neurons were spent by this time of the day, 161.00 on the whole day.\n"
+	if got := (screen{}).usage(r, time.Now()); !strings.Contains(got, want) {
+		t.Errorf("%s\nis not in\n%s", want, got)
+	}
+	r.Today.Yesterday.ByNow = nil
+	if got := (screen{}).usage(r, time.Now()); strings.Contains(got, "Yesterday") {
+		t.Errorf("the hours of yesterday are not known, and usage shows\n%s", got)
 	}
 }

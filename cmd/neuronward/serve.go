@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
-	"github.com/neuronward/neuronward/cmd/neuronward/page"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota/price"
@@ -115,7 +115,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 
 	table := newPrices(c, n.estimator, settings.Token, p.KnowModels, log)
 	go table.watch(watching)
-	go n.sample(watching, m.Minutes())
+	go status.Sample(watching, n.ledger, m.Minutes())
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
@@ -138,11 +138,11 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 	}
 	s.app.BaseContext = p.BaseContext
 	if ln.admin != nil {
-		a := in.admin(l, n, p, m, table)
+		demo := ""
 		if settings.Simulate {
-			a.tries = newTries(c.Scheme() + "://" + callable(ln.endpoints().app))
+			demo = c.Scheme() + "://" + callable(ln.endpoints().app)
 		}
-		s.admin = newHTTPServer(a.handler(), log)
+		s.admin = newHTTPServer(in.adminHandler(l, n, p, m, table, demo), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
@@ -162,31 +162,6 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 		return exitDone
 	}
 	return in.fail(err)
-}
-
-// admin is what the admin listener of a running proxy answers.
-func (in *invocation) admin(l *config.Loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices) admin {
-	c, b := &l.Config, thisBuild()
-	a := admin{
-		metrics: m.Handler(),
-		unready: func() string {
-			if p.Draining() {
-				return drainingReason
-			}
-			return n.unready()
-		},
-		status: func(ctx context.Context) statusPage {
-			return statusPage{
-				Version: b.Version, Commit: b.Commit, day: n.today(ctx, c), Requests: p.Load(), Rates: p.Rates(), Breakers: p.Breakers(), Prices: table.now(), Failures: p.RecentFailures(), Settings: l.Settings(),
-			}
-		},
-		history: n.past, redactor: in.redactor, pprof: bool(c.Pprof), checkHost: c.AdminListen.Loopback(), hosts: proxy.NewHosts(c.Hosts...),
-	}
-	a.page = func(ctx context.Context) *page.State {
-		status := a.status(ctx)
-		return n.forPeople(&status, m.Minutes(), a.unready())
-	}
-	return a
 }
 
 // proxyConfig turns the environment's words into the proxy's.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
@@ -75,15 +76,12 @@ func (in *invocation) standIn(s *standby, l *config.Loader, m *metrics.Metrics, 
 	c, at := &l.Config, s.ln.endpoints()
 	s.log.Warn("waiting for the store: another process has it; until it lets go this one is not ready and refuses calls",
 		"store", string(c.Store), "process", other, "patience", takeoverWait(c).String(), "listen", at.app, "admin_listen", at.admin)
-	a := admin{
-		metrics: m.Handler(), redactor: in.redactor, checkHost: c.AdminListen.Loopback(), hosts: proxy.NewHosts(c.Hosts...),
-		unready: func() string {
-			return "starting: waiting for another process (" + other + ") to let the store go, " + string(c.Store)
-		},
-	}
+	o := in.adminOptions(c, m, func() string {
+		return "starting: waiting for another process (" + other + ") to let the store go, " + string(c.Store)
+	})
 	settings := proxyConfig(c, &neurons{}, s.log, m)
 	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
 	if p, err := proxy.New(settings); err == nil { // else serve will say why
-		s.serve(newAppServer(p, s.log, l.Certificate), newHTTPServer(a.waiting(), s.log))
+		s.serve(newAppServer(p, s.log, l.Certificate), newHTTPServer(admin.Waiting(o), s.log))
 	}
 }

@@ -7,14 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
-	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -67,72 +65,6 @@ func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.M
 	return n, &l.Config, m
 }
 
-// keys lists the keys of a JSON value with their paths, sorted; [] stands for the elements of a list.
-func keys(t *testing.T, body []byte) []string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	var walk func(at string, v any)
-	walk = func(at string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for k, below := range v {
-				all = append(all, at+k)
-				walk(at+k+".", below)
-			}
-		case []any:
-			for _, below := range v {
-				walk(strings.TrimSuffix(at, ".")+"[].", below)
-			}
-		}
-	}
-	walk("", v)
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// The keys of /status are a promise: a key may come, none may go.
-func TestKeysOfStatus(t *testing.T) {
-	n, c, _ := counting(t)
-	page := statusPage{
-		day:   n.today(t.Context(), c),
-		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
-		Prices: pricesStatus{Departures: []price.Deviation{{}}},
-	}
-	body, err := json.Marshal(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
-		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
-		commit day exhausted_at expected_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
-		failures[].request_id failures[].route failures[].status failures[].time holders hours in_flight latched limit lost mode
-		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
-		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
-		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
-	if got := keys(t, body); !slices.Equal(got, want) {
-		t.Errorf("the keys are\n%q\nwant\n%q", got, want)
-	}
-	h, err := n.past(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body, err = json.Marshal(h); err != nil {
-		t.Fatal(err)
-	}
-	want = strings.Fields(`days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
-		days[].clients[].neurons days[].clients[].priced days[].clients[].reported days[].day days[].estimated
-		days[].models days[].models[].calls days[].models[].estimated days[].models[].name days[].models[].neurons
-		days[].models[].priced days[].models[].reported days[].neurons days[].priced days[].reported`)
-	if got := keys(t, body); !slices.Equal(got, want) {
-		t.Errorf("the keys of the history are\n%q\nwant\n%q", got, want)
-	}
-}
-
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -168,7 +100,7 @@ func TestToday(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			n, settings, _ := counting(t, c.set...)
-			got := asJSON(t, n.today(t.Context(), settings))
+			got := asJSON(t, n.source(settings).Today(t.Context()))
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("%s\nis not in\n%s", want, got)
@@ -181,9 +113,9 @@ func TestToday(t *testing.T) {
 func TestALatchedDay(t *testing.T) {
 	n, c, m := counting(t)
 	n.ledger.Block(time.Time{})
-	d := n.today(t.Context(), c)
-	if !d.Latched || d.RetryAt == nil || !strings.HasSuffix(asJSON(t, d.ResetsAt), `T00:00:00Z"`) {
-		t.Errorf("latched %v, retry at %v, resets at %v", d.Latched, d.RetryAt, d.ResetsAt)
+	d := n.source(c).Today(t.Context())
+	if !d.Blocked || d.RetryAt == nil || !strings.HasSuffix(asJSON(t, d.ResetsAt), `T00:00:00Z"`) {
+		t.Errorf("latched %v, retry at %v, resets at %v", d.Blocked, d.RetryAt, d.ResetsAt)
 	}
 	if body := seriesOf(t, m); !strings.Contains(body, "\nneuronward_quota_latched 1\n") {
 		t.Error("the series does not say that the day is latched")
@@ -210,26 +142,6 @@ func TestGaugesAgreeWithStatus(t *testing.T) {
 	}
 }
 
-func TestHistory(t *testing.T) {
-	n, _, _ := counting(t)
-	h, err := n.past(t.Context(), 3)
-	if err != nil || len(h.Days) != 3 {
-		t.Fatalf("%+v, %v", h, err)
-	}
-	got := asJSON(t, h)
-	today := asJSON(t, h.Days[0].Day)
-	if !strings.HasPrefix(got, `{"days":[{"day":`+today+`,"calls":3,"neurons":4.000001,"reported":1.5,"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`) {
-		t.Errorf("the history is %s", got)
-	}
-	if h.Days[0].Day-h.Days[2].Day != 2 || h.Days[2].Neurons != 0 || !strings.Contains(got, `"models":[],"clients":[]`) {
-		t.Errorf("days on which nothing was spent: %s", got)
-	}
-	off, _, _ := counting(t, "NEURONWARD_QUOTA_MODE=off")
-	if h, err := off.past(t.Context(), 3); err != nil || asJSON(t, h) != `{"days":[]}` {
-		t.Errorf("off: %+v, %v", h, err)
-	}
-}
-
 // While the store fails, the page still answers, from what this process knows, and readiness depends on the policy.
 func TestAStoreThatFails(t *testing.T) {
 	cases := []struct {
@@ -253,11 +165,11 @@ func TestAStoreThatFails(t *testing.T) {
 			if c.ready != (reason == "") || !c.ready && !strings.Contains(reason, "disk on fire") {
 				t.Errorf("the reason not to be ready is %q", reason)
 			}
-			d := n.today(t.Context(), &config.Config{OnStoreFail: "deny", Store: "file:/x"})
+			d := n.source(&config.Config{OnStoreFail: "deny", Store: "file:/x"}).Today(t.Context())
 			if d.Store.Healthy || d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") || d.Store.Failures == 0 || d.Store.Kind != "file" || d.Used == nil {
 				t.Errorf("the status is %s", asJSON(t, d))
 			}
-			if _, err := n.past(t.Context(), 2); err == nil {
+			if _, err := n.source(&config.Config{}).History(t.Context(), 2); err == nil {
 				t.Error("the days were read from a store that fails")
 			}
 			if err := n.close(0, slog.New(slog.DiscardHandler)); err == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
@@ -39,8 +40,8 @@ Example:
 
 // A usageReport is what usage shows, and what --json prints.
 type usageReport struct {
-	Today day       `json:"today"`
-	Days  []pastDay `json:"days"`
+	Today status.Today     `json:"today"`
+	Days  []status.PastDay `json:"days"`
 }
 
 func usage(ctx context.Context, in *invocation) int {
@@ -79,29 +80,29 @@ func usage(ctx context.Context, in *invocation) int {
 
 // askUsage asks the proxy whose admin listener has this base URL.
 func askUsage(ctx context.Context, base string) (usageReport, error) {
-	var now struct{ day }
-	var past history
+	var now struct{ status.Today }
+	var past status.History
 	for _, q := range []struct {
 		path string
 		into any
-	}{{"/status", &now}, {fmt.Sprintf("/status/history?days=%d", usualDays), &past}} {
+	}{{"/status", &now}, {fmt.Sprintf("/status/history?days=%d", status.DefaultDays), &past}} {
 		if err := askJSON(ctx, base+q.path, q.into); err != nil {
 			return usageReport{}, err
 		}
 	}
-	return usageReport{now.day, past.Days}, nil
+	return usageReport{now.Today, past.Days}, nil
 }
 
 func askJSON(ctx context.Context, url string, into any) error {
 	const most = 16 << 20
-	status, body, err := ask(ctx, url, most)
+	code, body, err := ask(ctx, url, most)
 	switch {
 	case err != nil:
 		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener (--addr, NEURONWARD_ADMIN_LISTEN)?", err)
-	case status == http.StatusServiceUnavailable:
+	case code == http.StatusServiceUnavailable:
 		return errors.New("the proxy cannot tell: " + strings.TrimSpace(string(body)))
-	case status != http.StatusOK:
-		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?", url, status, http.StatusText(status))
+	case code != http.StatusOK:
+		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?", url, code, http.StatusText(code))
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%s did not answer as neuronward does (%w); is it its admin listener?", url, err)

@@ -1,25 +1,35 @@
-package main
+package admin
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
 )
 
+const fakeToken = "a-token-of-nobody"
+
+// hiding redacts secret.
+func hiding(secret string) func(io.Writer) Redactor {
+	red := new(config.Redactor)
+	red.Add(secret)
+	return func(w io.Writer) Redactor { return red.Writer(w) }
+}
+
 func TestAdmin(t *testing.T) {
 	series := metrics.New(metrics.Build{Version: "v0.0.0-test"}).Handler()
-	red := new(config.Redactor)
-	red.Add(fakeToken)
 	cases := []struct {
 		name, method, path, host string
-		admin                    admin
+		options                  Options
 		unready                  string
 		broken                   error // of the store
 		status                   int
@@ -43,22 +53,22 @@ func TestAdmin(t *testing.T) {
 		{name: "metrics", path: "/metrics", status: 200, body: `neuronward_errors_total{code="3040",`},
 		{name: "metrics with build", path: "/metrics", status: 200, body: `version="v0.0.0-test"`},
 		{name: "no profiles", path: "/debug/pprof/", status: 404, body: "not found"},
-		{name: "profiles", path: "/debug/pprof/", admin: admin{pprof: true}, status: 200, body: "goroutine"},
+		{name: "profiles", path: "/debug/pprof/", options: Options{Pprof: true}, status: 200, body: "goroutine"},
 		{name: "unknown path", path: "/admin", status: 404, body: "not found"},
 		{name: "wrong method", method: "POST", path: "/readyz", status: 405, body: "Method Not Allowed"},
-		{name: "foreign host on loopback", path: "/metrics", host: "evil.example", admin: admin{checkHost: true, hosts: proxy.NewHosts()}, status: 403, body: "NEURONWARD_HOSTS"},
+		{name: "foreign host on loopback", path: "/metrics", host: "evil.example", options: Options{CheckHost: true, Hosts: proxy.NewHosts()}, status: 403, body: "NEURONWARD_HOSTS"},
 		{name: "foreign host beyond loopback", path: "/livez", host: "neuronward.monitoring.svc:3037", status: 200, body: "ok\n"},
-		{name: "address on loopback", path: "/livez", host: "127.0.0.1:3037", admin: admin{checkHost: true, hosts: proxy.NewHosts()}, status: 200, body: "ok\n"},
-		{name: "localhost", path: "/livez", host: "localhost:3037", admin: admin{checkHost: true, hosts: proxy.NewHosts()}, status: 200, body: "ok\n"},
-		{name: "named host on loopback", path: "/livez", host: "ai.internal", admin: admin{checkHost: true, hosts: proxy.NewHosts("ai.internal")}, status: 200, body: "ok\n"},
+		{name: "address on loopback", path: "/livez", host: "127.0.0.1:3037", options: Options{CheckHost: true, Hosts: proxy.NewHosts()}, status: 200, body: "ok\n"},
+		{name: "localhost", path: "/livez", host: "localhost:3037", options: Options{CheckHost: true, Hosts: proxy.NewHosts()}, status: 200, body: "ok\n"},
+		{name: "named host on loopback", path: "/livez", host: "ai.internal", options: Options{CheckHost: true, Hosts: proxy.NewHosts("ai.internal")}, status: 200, body: "ok\n"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a := c.admin
-			a.metrics, a.unready, a.redactor = series, func() string { return c.unready }, red
-			a.status = func(context.Context) statusPage { return statusPage{Version: "v0.0.0-test", Commit: fakeToken} }
-			a.history = func(_ context.Context, days int) (history, error) {
-				return history{[]pastDay{{Calls: int64(days)}}}, c.broken
+			o := c.options
+			o.Metrics, o.Unready, o.Redact, o.Minutes = series, func() string { return c.unready }, hiding(fakeToken), minutes.New()
+			o.Status = func(context.Context) *status.Status { return &status.Status{Version: "v0.0.0-test", Commit: fakeToken} }
+			o.History = func(_ context.Context, days int) (status.History, error) {
+				return status.History{Days: []status.PastDay{{Calls: int64(days)}}}, c.broken
 			}
 			method := c.method
 			if method == "" {
@@ -70,11 +80,11 @@ func TestAdmin(t *testing.T) {
 			}
 			r.Header.Set("Accept", "text/plain")
 			w := httptest.NewRecorder()
-			a.handler().ServeHTTP(w, r)
+			Handler(o).ServeHTTP(w, r)
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.body) {
 				t.Errorf("got %d %q, want %d with %q", w.Code, w.Body.String(), c.status, c.body)
 			}
-			if !a.pprof && strings.Contains(w.Body.String(), "pprof") {
+			if !o.Pprof && strings.Contains(w.Body.String(), "pprof") {
 				t.Errorf("profiles are named though they are off: %q", w.Body.String())
 			}
 		})

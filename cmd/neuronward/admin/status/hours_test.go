@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"context"
@@ -10,32 +10,29 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
-	"github.com/neuronward/neuronward/quota/price"
 )
 
-// hourNeurons runs test in virtual time, at the beginning of a day, with a ledger on store.
-func hourNeurons(t *testing.T, store quota.Store, test func(t *testing.T, spend func(whole int), today func() day)) {
+// inHours runs test in virtual time, at the beginning of a day, with a ledger on store.
+func inHours(t *testing.T, store quota.Store, test func(t *testing.T, spend func(whole int), today func() Today)) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
-		n, err := newNeurons(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true},
-			config.ClientsFile{}.Budgets, price.Bound, func() error { return nil })
+		ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		spend := func(whole int) {
 			t.Helper()
 			cost := quota.Neurons(whole) * quota.OneNeuron
-			res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Model: "m", Estimate: cost})
+			res, d, err := ledger.Reserve(t.Context(), quota.Call{Model: "m", Estimate: cost})
 			if err != nil || res == nil {
 				t.Fatal(d, err)
 			}
 			res.Settle(quota.Cost{Neurons: cost, Basis: quota.Reported})
 		}
-		test(t, spend, func() day { return n.today(t.Context(), &config.Config{}) })
-		_ = n.ledger.Close(t.Context()) // of a store that fails, too
+		test(t, spend, func() Today { return sourceOf(ledger).Today(t.Context()) })
+		_ = ledger.Close(t.Context()) // of a store that fails, too
 	})
 }
 
@@ -44,7 +41,7 @@ func repeated(text string, times int) string {
 }
 
 func TestTheHoursOfTodayAndYesterday(t *testing.T) {
-	hourNeurons(t, quota.NewMemory(nil), func(t *testing.T, spend func(int), today func() day) {
+	inHours(t, quota.NewMemory(nil), func(t *testing.T, spend func(int), today func() Today) {
 		if d := today(); asJSON(t, d.Hours) != "[0,"+repeated("null", 23)+"]" || *d.Yesterday.ByNow != 0 || d.Yesterday.Used != 0 {
 			t.Errorf("at the beginning: %s, %s", asJSON(t, d.Hours), asJSON(t, d.Yesterday))
 		}
@@ -65,9 +62,6 @@ func TestTheHoursOfTodayAndYesterday(t *testing.T) {
 		if got := asJSON(t, d.Yesterday); got != want {
 			t.Errorf("yesterday is %s, want %s", got, want)
 		}
-		if said, want := (screen{}).usage(usageReport{Today: d}, time.Now()), "\nYesterday 130.00 neurons were spent by this time of the day, 161.00 on the whole day.\n"; !strings.Contains(said, want) {
-			t.Errorf("%s\nis not in\n%s", want, said)
-		}
 	})
 }
 
@@ -80,18 +74,15 @@ func (f forgetful) Sync(ctx context.Context, r quota.Report) (quota.Reply, error
 }
 
 func TestHoursThatAreNotKnown(t *testing.T) {
-	hourNeurons(t, forgetful{quota.NewMemory(nil)}, func(t *testing.T, spend func(int), today func() day) {
+	inHours(t, forgetful{quota.NewMemory(nil)}, func(t *testing.T, spend func(int), today func() Today) {
 		spend(100)
 		time.Sleep(24 * time.Hour)
 		d := today()
 		if got, want := asJSON(t, d.Yesterday), fmt.Sprintf(`{"day":%s,"used":100,"by_now":null,"hours":null}`, asJSON(t, *d.Day-1)); got != want {
 			t.Errorf("yesterday is %s, want %s", got, want)
 		}
-		if said := (screen{}).usage(usageReport{Today: d}, time.Now()); strings.Contains(said, "esterday") {
-			t.Error(said)
-		}
 	})
-	hourNeurons(t, &fallible{Store: quota.NewMemory(nil), err: errors.New("down")}, func(t *testing.T, spend func(int), today func() day) {
+	inHours(t, failing{quota.NewMemory(nil), errors.New("down")}, func(t *testing.T, spend func(int), today func() Today) {
 		time.Sleep(time.Hour)
 		spend(0)
 		if d := today(); asJSON(t, d.Hours) != "[0,0,"+repeated("null", 22)+"]" || d.Yesterday != nil {

@@ -10,7 +10,7 @@ import { launch } from './chromium.js';
 const page = join(import.meta.dirname, '../page');
 const files = {
   '/': ['text/html; charset=utf-8', join(page, 'testdata/afternoon.html')],
-  '/page/page.css': ['text/css; charset=utf-8', join(import.meta.dirname, '../../../normalize/reference/style.css'), join(page, 'page.css')],
+  '/page/page.css': ['text/css; charset=utf-8', join(import.meta.dirname, '../../../../normalize/reference/style.css'), join(page, 'page.css')],
   '/page/page.js': ['text/javascript; charset=utf-8', join(page, 'page.js')],
   '/page/icon.svg': ['image/svg+xml', join(page, 'icon.svg')],
 };
@@ -41,7 +41,7 @@ const sizes = { page: [1280, 1186] };
 if (process.argv[2]) {
   Object.assign(sizes, { narrow: [360, 800], usual: [1280, 860], wide: [3840, 2160] });
 }
-const directory = process.argv[2] ?? join(import.meta.dirname, '../../../deploy/grafana');
+const directory = process.argv[2] ?? join(import.meta.dirname, '../../../../deploy/grafana');
 await mkdir(directory, { recursive: true });
 const browser = await launch();
 try {

@@ -1,9 +1,8 @@
-package main
+package admin
 
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -11,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neuronward/neuronward/cmd/neuronward/page"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/page"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize/reference"
-	"github.com/neuronward/neuronward/quota"
 )
 
 // What the admin listener shows to people rather than to machines.
@@ -35,7 +34,7 @@ func (a admin) index(w http.ResponseWriter, r *http.Request) {
 /readyz    200 while it takes calls, 503 while it ends or has no store
 /status    the day's neurons, by model and client, as JSON
 /status/history?days=7   what the last days cost`
-	if a.pprof {
+	if a.Pprof {
 		list += "\n/debug/pprof/   Go profiles"
 	}
 	text(w, http.StatusOK, list)
@@ -47,14 +46,14 @@ func (a admin) show(w http.ResponseWriter, r *http.Request, asked page.Request) 
 		asked.Filter = asked.Filter[:mostFilter]
 	}
 	var b bytes.Buffer
-	if err := page.Write(&b, a.page(r.Context()), asked); err != nil {
+	if err := page.Write(&b, stateOf(a.Status(r.Context()), a.Minutes, a.Unready()), asked); err != nil {
 		a.text(w, http.StatusInternalServerError, "the page cannot be made: "+err.Error())
 		return
 	}
 	w.Header().Set("Content-Security-Policy", page.Policy)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	head(w, http.StatusOK, "text/html; charset=utf-8")
-	out := a.redactor.Writer(w)
+	out := a.Redact(w)
 	out.Write(b.Bytes()) //nolint:errcheck // nobody is left to tell
 	out.Flush()          //nolint:errcheck // nobody is left to tell
 }
@@ -132,37 +131,13 @@ func (f *flushing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// samplePause is how often the day is looked at for its curve.
-const samplePause = 10 * time.Second
-
-// sample keeps how the day stands for the page's curve until ctx ends.
-func (n *neurons) sample(ctx context.Context, into *minutes.Minutes) {
-	if n.ledger == nil {
-		return
-	}
-	tick := time.NewTicker(samplePause)
-	defer tick.Stop()
-	for {
-		s := n.ledger.Snapshot()
-		into.Sample(minutes.Sample{
-			At: time.Now(), Day: int64(s.Day),
-			Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(),
-		})
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// forPeople is a status as the page has it, so that both tell the same figures.
-func (n *neurons) forPeople(s *statusPage, m *minutes.Minutes, unready string) *page.State {
+// stateOf is a status as the page has it, so that both tell the same figures.
+func stateOf(s *status.Status, m *minutes.Minutes, unready string) *page.State {
 	now := time.Now()
 	st := &page.State{
 		Now: now, Version: s.Version, Unready: unready, Mode: s.Mode, Plan: s.Plan,
 		Failing: m.Failures(now), Last: s.Failures, Load: s.Requests, Rates: s.Rates, Breakers: s.Breakers,
-		Store: page.Store{Kind: s.Store.Kind, Policy: s.Store.Policy}, Holders: s.Holders, Waiting: s.Waiting,
+		Store: page.Store{Kind: s.Store.Kind, Policy: s.Store.Policy}, Holders: s.Replicas, Waiting: s.Waiting,
 	}
 	if s.Store.Failure != nil {
 		st.Store.Failure = *s.Store.Failure
@@ -172,22 +147,22 @@ func (n *neurons) forPeople(s *statusPage, m *minutes.Minutes, unready string) *
 		st.Models = append(st.Models, spender(spent, models))
 	}
 	for _, c := range s.Clients {
-		one := spender(c.spending, clients)
+		one := spender(c.Spending, clients)
 		one.Limit = floatOf(c.Limit)
 		st.Clients = append(st.Clients, one)
 	}
 	st.Models, st.Clients = append(st.Models, free(models)...), append(st.Clients, free(clients)...)
-	if s.day.Day != nil {
-		st.Day = n.dayForPeople(&s.day, m, now)
+	if s.Day != nil {
+		st.Day = dayOf(&s.Today, m, now)
 	}
 	return st
 }
 
-func (n *neurons) dayForPeople(d *day, m *minutes.Minutes, now time.Time) *page.Day {
+func dayOf(d *status.Today, m *minutes.Minutes, now time.Time) *page.Day {
 	on := &page.Day{
 		Start: d.Day.Start(), Used: *floatOf(d.Used), Reserved: *floatOf(d.Reserved), Lost: *floatOf(d.Lost), External: *floatOf(d.External),
-		Limit: floatOf(d.Limit), Remaining: floatOf(d.Remaining), Rate: n.ledger.Snapshot().Rate,
-		ExhaustedAt: d.ExhaustedAt, ExpectedAt: d.ExpectedAt, Latched: d.Latched, RetryAt: d.RetryAt, PlanWrong: d.PlanWrong,
+		Limit: floatOf(d.Limit), Remaining: floatOf(d.Remaining), Rate: d.Rate,
+		ExhaustedAt: d.ExhaustedAt, ExpectedAt: d.ExpectedAt, Latched: d.Blocked, RetryAt: d.RetryAt, PlanWrong: d.PlanWrong,
 		Samples: m.Samples(int64(*d.Day), now), FigureAt: d.Reconciliation.CountedUntil,
 	}
 	if d.Reconciliation.Failure != nil {
@@ -208,10 +183,10 @@ func (n *neurons) dayForPeople(d *day, m *minutes.Minutes, now time.Time) *page.
 }
 
 // spender is what a model or client spent, with how it fared in the last hour, which it takes out of lately.
-func spender(s spending, lately map[string]minutes.Standing) page.Spender {
+func spender(s status.Spending, lately map[string]minutes.Standing) page.Spender {
 	hour := lately[s.Name]
 	delete(lately, s.Name)
-	return page.Spender{Name: s.Name, Calls: s.Calls, Neurons: quota.Neurons(s.Neurons).Float(), Hour: hour}
+	return page.Spender{Name: s.Name, Calls: s.Calls, Neurons: s.Neurons.Float(), Hour: hour}
 }
 
 // free are the models or clients that have called in the last hour and spent nothing today, the busiest first.
@@ -227,10 +202,10 @@ func free(lately map[string]minutes.Standing) []page.Spender {
 }
 
 // floatOf is f in whole neurons, nil where it is.
-func floatOf(f *figure) *float64 {
+func floatOf(f *status.Neurons) *float64 {
 	if f == nil {
 		return nil
 	}
-	n := quota.Neurons(*f).Float()
+	n := f.Float()
 	return &n
 }

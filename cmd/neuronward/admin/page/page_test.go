@@ -42,7 +42,7 @@ func TestAfternoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the page has changed: look at it, and keep it with go test ./cmd/neuronward/page -update")
+		t.Errorf("the page has changed: look at it, and keep it with go test ./cmd/neuronward/admin/page -update")
 	}
 }
 

@@ -1,0 +1,108 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A History is the answer of /status/history: days up to today, the newest first, with those on which nothing was spent.
+type History struct {
+	Days []PastDay `json:"days"`
+}
+
+// A PastDay is what one day cost.
+type PastDay struct {
+	Day       quota.Day  `json:"day"`
+	Calls     int64      `json:"calls"`
+	Neurons   Neurons    `json:"neurons"`
+	Reported  Neurons    `json:"reported"`
+	Priced    Neurons    `json:"priced"`
+	Estimated Neurons    `json:"estimated"`
+	Models    []Spending `json:"models"`
+	Clients   []Spending `json:"clients"`
+}
+
+// Days that /status/history shows.
+const (
+	DefaultDays = 7
+	MaxDays     = quota.KeepDays
+)
+
+// History returns the last days, today among them. The error is the store's.
+func (s *Source) History(ctx context.Context, days int) (History, error) {
+	h := History{Days: []PastDay{}}
+	if s.Ledger == nil {
+		return h, nil
+	}
+	last := s.Ledger.Snapshot().Day
+	records, err := s.Ledger.History(ctx, last-quota.Day(days)+1, last)
+	if err != nil {
+		return h, err
+	}
+	for i := range days {
+		day := last - quota.Day(i)
+		var those []quota.Record
+		for _, r := range records {
+			if r.Day == day {
+				those = append(those, r)
+			}
+		}
+		d := PastDay{Day: day, Models: sum(those, byModel), Clients: sum(those, byClient)}
+		for _, m := range d.Models {
+			d.Calls += m.Calls
+			d.Neurons += m.Neurons
+			d.Reported += m.Reported
+			d.Priced += m.Priced
+			d.Estimated += m.Estimated
+		}
+		h.Days = append(h.Days, d)
+	}
+	return h, nil
+}
+
+func byModel(r quota.Record) string  { return r.Model }
+func byClient(r quota.Record) string { return r.Client }
+
+// sum adds records up by name, the largest first.
+func sum(records []quota.Record, name func(quota.Record) string) []Spending {
+	at := map[string]int{}
+	all := []Spending{}
+	for _, r := range records {
+		i, ok := at[name(r)]
+		if !ok {
+			i = len(all)
+			at[name(r)] = i
+			all = append(all, Spending{Name: name(r)})
+		}
+		s := &all[i]
+		s.Calls += r.Calls
+		s.Neurons += Neurons(r.Neurons())
+		s.Reported += Neurons(r.Reported)
+		s.Priced += Neurons(r.Priced)
+		s.Estimated += Neurons(r.Estimated)
+	}
+	slices.SortFunc(all, func(a, b Spending) int {
+		return cmp.Or(cmp.Compare(b.Neurons, a.Neurons), strings.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+func shares(records []quota.Record) BasisShares {
+	var reported, priced, estimated float64
+	for _, r := range records {
+		reported += r.Reported.Float()
+		priced += r.Priced.Float()
+		estimated += r.Estimated.Float()
+	}
+	whole := reported + priced + estimated
+	if whole <= 0 {
+		return BasisShares{}
+	}
+	share := func(part float64) float64 { return math.Round(part/whole*1e4) / 1e4 }
+	return BasisShares{share(reported), share(priced), share(estimated)}
+}

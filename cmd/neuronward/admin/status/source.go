@@ -1,0 +1,120 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A Source is what a Status is read from. Its functions must be safe for concurrent use.
+type Source struct {
+	Version, Commit string
+
+	Ledger    *quota.Ledger // nil: nothing is counted
+	Plan      string        // free, paid
+	FreeDaily quota.Neurons // what the free plan gives a day, where Plan is free; else 0
+	Mode      string        // enforce, observe, off
+
+	StoreKind   string // file, memory, redis
+	StorePolicy string // deny, allow
+
+	Budget         func(client string) quota.Neurons // a client's neurons a day; 0: no budget of its own
+	Reconciliation func(countedUntil time.Time) Reconciliation
+	Prices         func() Prices
+	Settings       func() []config.Setting
+	Proxy          *proxy.Proxy
+}
+
+// Status returns all that is known now.
+func (s *Source) Status(ctx context.Context) *Status {
+	return &Status{
+		Version: s.Version, Commit: s.Commit, Today: s.Today(ctx),
+		Requests: s.Proxy.Load(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(), Failures: s.Proxy.RecentFailures(),
+		Prices: s.Prices(), Settings: s.Settings(),
+	}
+}
+
+// Today returns how the day stands. It publishes first what this process has spent, so that all replicas agree.
+func (s *Source) Today(ctx context.Context) Today {
+	t := Today{
+		Plan: s.Plan, Mode: s.Mode, Models: []Spending{}, Clients: []Client{},
+		Store: Store{Kind: "none", Policy: s.StorePolicy, Healthy: true},
+	}
+	if s.Ledger == nil {
+		return t
+	}
+	day := s.Ledger.Snapshot().Day
+	both, err := s.Ledger.History(ctx, day-1, day)
+	now := s.Ledger.Snapshot()
+	records := now.Records
+	if err == nil && now.Day == day {
+		first, _ := slices.BinarySearchFunc(both, day, func(r quota.Record, day quota.Day) int { return cmp.Compare(r.Day, day) })
+		records = both[first:]
+		t.Hours, t.Yesterday = s.hours(ctx, now, both[:first])
+	} else { // the store fails, or a day ended meanwhile
+		t.Hours = hourlyOf(now.Hours, now.Day, now.At)
+	}
+	t.Day, t.Used, t.Reserved, t.Lost = &now.Day, neurons(now.Account.Used), neurons(now.Account.Reserved), neurons(now.Account.Lost)
+	t.External, t.Reconciliation = neurons(now.Account.External), s.Reconciliation(now.FigureAt)
+	t.Limit, t.Remaining = limitOf(now.Account)
+	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
+	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
+	t.Rate = now.Rate
+	t.PlanWrong = s.FreeDaily > 0 && now.Account.Used > s.FreeDaily
+	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
+	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures
+	if now.StoreFailure != nil {
+		text := now.StoreFailure.Error()
+		t.Store.Healthy, t.Store.Failure = false, &text
+	}
+	t.BasisShares, t.Models, t.Clients = shares(records), sum(records, byModel), s.clients(records, now.Clients)
+	return t
+}
+
+// clients adds records up by client, with the budgets of those that have one.
+func (s *Source) clients(records []quota.Record, budgets []quota.Status) []Client {
+	all := []Client{}
+	for _, spent := range sum(records, byClient) {
+		c := Client{Spending: spent}
+		// A client that has called other replicas alone has a budget as well, though this ledger does not know of it.
+		if budget := s.Budget(spent.Name); budget > 0 {
+			left := max(budget-quota.Neurons(spent.Neurons), 0)
+			c.Limit, c.Remaining = limitOf(quota.Status{Limit: budget, Remaining: left})
+		}
+		for _, b := range budgets {
+			if strings.TrimPrefix(string(b.Budget), string(quota.ClientBudget(""))) == spent.Name {
+				c.Limit, c.Remaining = limitOf(b)
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// limitOf returns a limit and what is left of it, nil where there is none.
+func limitOf(s quota.Status) (limit, remaining *Neurons) {
+	if s.Limit == 0 {
+		return nil, nil
+	}
+	return neurons(s.Limit), neurons(s.Remaining)
+}
+
+func neurons(n quota.Neurons) *Neurons {
+	f := Neurons(n)
+	return &f
+}
+
+// Time returns t in UTC and in whole milliseconds, nil for the zero time.
+func Time(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	return &t
+}

@@ -1,0 +1,110 @@
+package status
+
+import (
+	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// A Status is the answer of /status. Its keys are always all there; what is not known or does not apply is null. Neurons are
+// whole neurons with at most 6 decimals, times RFC 3339 in UTC.
+type Status struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+
+	Today
+	Requests proxy.Load            `json:"requests"` // of this process
+	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
+	Breakers []proxy.Breaker       `json:"breakers"` // models out of capacity: most calls of them are refused here
+	Prices   Prices                `json:"prices"`
+	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
+	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden
+}
+
+// Today is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the lists are
+// empty.
+type Today struct {
+	Day         *quota.Day `json:"day"`        // UTC date
+	Plan        string     `json:"plan"`       // free, paid
+	PlanWrong   bool       `json:"plan_wrong"` // the plan is free, and more was spent today than the free plan gives
+	Mode        string     `json:"mode"`       // enforce, observe, off
+	Used        *Neurons   `json:"used"`
+	Reserved    *Neurons   `json:"reserved"`  // by calls in flight
+	Lost        *Neurons   `json:"lost"`      // held by replicas that died; unavailable until the reset
+	External    *Neurons   `json:"external"`  // spent outside this proxy, by the account's own figure
+	Limit       *Neurons   `json:"limit"`     // null: no limit
+	Remaining   *Neurons   `json:"remaining"` // limit less used, reserved, lost and external; null: no limit
+	ResetsAt    *time.Time `json:"resets_at"`
+	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
+	ExpectedAt  *time.Time `json:"expected_at"`  // when the limit is reached at the rate of the last hour, or was; null: not before the reset
+	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
+	RetryAt     *time.Time `json:"retry_at"`     // when one call tests the quota block
+	Rate        float64    `json:"-"`            // whole neurons a second at present
+
+	Hours     Hourly     `json:"hours"`     // used, hour by hour
+	Yesterday *Yesterday `json:"yesterday"` // null: the store does not answer
+
+	BasisShares BasisShares `json:"basis_shares"` // of what was spent today
+	Models      []Spending  `json:"models"`       // today, the largest first
+	Clients     []Client    `json:"clients"`      // today, the largest first
+
+	Replicas int `json:"holders"`   // processes that share the day
+	InFlight int `json:"in_flight"` // calls of this process that are not settled
+	Waiting  int `json:"waiting"`   // calls of this process that wait for neurons
+
+	Reconciliation Reconciliation `json:"reconciliation"`
+
+	Store Store `json:"store"`
+}
+
+// BasisShares says where the figures come from: parts that sum to 1, or all 0 where nothing was spent.
+type BasisShares struct {
+	Reported  float64 `json:"reported"`
+	Priced    float64 `json:"priced"`
+	Estimated float64 `json:"estimated"`
+}
+
+// Spending is what the calls of one model or client cost, by where the figure comes from.
+type Spending struct {
+	Name      string  `json:"name"`
+	Calls     int64   `json:"calls"`
+	Neurons   Neurons `json:"neurons"`
+	Reported  Neurons `json:"reported"`
+	Priced    Neurons `json:"priced"`
+	Estimated Neurons `json:"estimated"`
+}
+
+// A Client is what a client spent, and its own budget.
+type Client struct {
+	Spending
+	Limit     *Neurons `json:"limit"`     // null: no budget of its own
+	Remaining *Neurons `json:"remaining"` // of that budget
+}
+
+// Store says whether usage is stored. While it is not, Today.Models and Today.Clients are those of this process alone.
+type Store struct {
+	Kind     string  `json:"kind"`     // file, memory, redis; none where nothing is counted
+	Policy   string  `json:"policy"`   // what happens to calls while it fails: deny, allow
+	Healthy  bool    `json:"healthy"`  //
+	Failures int64   `json:"failures"` // syncs that failed since the start
+	Failure  *string `json:"failure"`  // of the last sync
+}
+
+// Prices says which price table is in use.
+type Prices struct {
+	Source     string            `json:"source"`     // live, kept (read before this process began), embedded, file
+	AsOf       string            `json:"as_of"`      // UTC date of the table
+	AskedAt    *time.Time        `json:"asked_at"`   // when the catalog that is in use was read; null: there is none
+	Models     int               `json:"models"`     // that have a price
+	Failure    *string           `json:"failure"`    // why the last reading of the catalog failed; null: it did not, or none was made
+	Departures []price.Deviation `json:"departures"` // prices of the catalog that are far from the table's, or are not taken
+}
+
+// Reconciliation says whether the account's own figure is known.
+type Reconciliation struct {
+	CountedUntil *time.Time `json:"counted_until"` // of the figure that was read last, by whichever replica; null: none was
+	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, need not, or another one has read it since
+}

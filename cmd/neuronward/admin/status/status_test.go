@@ -1,0 +1,198 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// sourceOf is a source on the free plan; ledger may be nil.
+func sourceOf(ledger *quota.Ledger) *Source {
+	return &Source{
+		Ledger: ledger, Plan: "free", FreeDaily: 10_000 * quota.OneNeuron, Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
+		Budget:         func(string) quota.Neurons { return 0 },
+		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
+	}
+}
+
+// counting is a source with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by other, and 3 in
+// flight.
+func counting(t *testing.T) *Source {
+	t.Helper()
+	ledger, err := quota.New(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * quota.OneNeuron})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ledger.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
+		t.Helper()
+		res, d, err := ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
+		if err != nil || res == nil {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		t.Cleanup(res.Release)
+		return res
+	}
+	const one = quota.OneNeuron
+	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one + one/2, Basis: quota.Reported})
+	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one / 2, Basis: quota.Priced})
+	reserve("m2", "other", 0, 10*one).Settle(quota.Cost{Neurons: 2*one + 1, Basis: quota.Estimated})
+	reserve("m2", "other", 0, 3*one)
+	return sourceOf(ledger)
+}
+
+// failing is a store that answers nothing but err.
+type failing struct {
+	quota.Store
+	err error
+}
+
+func (f failing) Sync(context.Context, quota.Report) (quota.Reply, error) {
+	return quota.Reply{}, f.err
+}
+
+func (f failing) History(context.Context, quota.Day, quota.Day) ([]quota.Record, error) {
+	return nil, f.err
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// keys lists the keys of a JSON value with their paths, sorted; [] stands for the elements of a list.
+func keys(t *testing.T, body []byte) []string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, below := range v {
+				all = append(all, at+k)
+				walk(at+k+".", below)
+			}
+		case []any:
+			for _, below := range v {
+				walk(strings.TrimSuffix(at, ".")+"[].", below)
+			}
+		}
+	}
+	walk("", v)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// The keys of /status are a promise: a key may come, none may go.
+func TestKeysOfStatus(t *testing.T) {
+	s := counting(t)
+	page := Status{
+		Today: s.Today(t.Context()),
+		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
+		Prices: Prices{Departures: []price.Deviation{{}}},
+	}
+	body, err := json.Marshal(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
+		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
+		commit day exhausted_at expected_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
+		failures[].request_id failures[].route failures[].status failures[].time holders hours in_flight latched limit lost mode
+		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
+		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
+		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
+		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
+	if got := keys(t, body); !slices.Equal(got, want) {
+		t.Errorf("the keys are\n%q\nwant\n%q", got, want)
+	}
+	h, err := s.History(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err = json.Marshal(h); err != nil {
+		t.Fatal(err)
+	}
+	want = strings.Fields(`days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
+		days[].clients[].neurons days[].clients[].priced days[].clients[].reported days[].day days[].estimated
+		days[].models days[].models[].calls days[].models[].estimated days[].models[].name days[].models[].neurons
+		days[].models[].priced days[].models[].reported days[].neurons days[].priced days[].reported`)
+	if got := keys(t, body); !slices.Equal(got, want) {
+		t.Errorf("the keys of the history are\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	s := counting(t)
+	h, err := s.History(t.Context(), 3)
+	if err != nil || len(h.Days) != 3 {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	got := asJSON(t, h)
+	today := asJSON(t, h.Days[0].Day)
+	if !strings.HasPrefix(got, `{"days":[{"day":`+today+`,"calls":3,"neurons":4.000001,"reported":1.5,"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`) {
+		t.Errorf("the history is %s", got)
+	}
+	if h.Days[0].Day-h.Days[2].Day != 2 || h.Days[2].Neurons != 0 || !strings.Contains(got, `"models":[],"clients":[]`) {
+		t.Errorf("days on which nothing was spent: %s", got)
+	}
+	off := sourceOf(nil)
+	if h, err := off.History(t.Context(), 3); err != nil || asJSON(t, h) != `{"days":[]}` {
+		t.Errorf("off: %+v, %v", h, err)
+	}
+}
+
+// A client that has called other replicas alone has its budget here as well.
+func TestBudgetsOfClients(t *testing.T) {
+	s := counting(t)
+	s.Budget = func(client string) quota.Neurons {
+		return map[string]quota.Neurons{"other": 3 * quota.OneNeuron}[client]
+	}
+	got := asJSON(t, s.Today(t.Context()).Clients)
+	for _, want := range []string{`"limit":3,"remaining":0.999999}`, `"limit":50,"remaining":48}`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nis not in\n%s", want, got)
+		}
+	}
+}
+
+// While the store fails, what this process knows is told.
+func TestAStoreThatFails(t *testing.T) {
+	ledger, err := quota.New(t.Context(), quota.Options{Store: failing{quota.NewMemory(nil), errors.New("disk on fire")}, Limit: 10 * quota.OneNeuron})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close(context.Background()) //nolint:errcheck // it cannot be written
+	s := sourceOf(ledger)
+	d := s.Today(t.Context())
+	if d.Store.Healthy || d.Store.Failures == 0 || d.Used == nil {
+		t.Errorf("healthy %v, %d failures, used %v", d.Store.Healthy, d.Store.Failures, d.Used)
+	}
+	if d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") {
+		t.Errorf("the failure is %v, want the disk on fire", d.Store.Failure)
+	}
+	if _, err := s.History(t.Context(), 2); err == nil {
+		t.Error("the days were read from a store that fails")
+	}
+}
