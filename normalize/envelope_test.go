@@ -38,8 +38,8 @@ func TestEnvelopeOfEveryEntry(t *testing.T) {
 		for _, origin := range e.Origins {
 			f := &Failure{Code: e.Code, Origin: origin}
 			checkEnvelope(t, f)
-			if f.origin() != origin || f.Status != 0 {
-				t.Errorf("%s: origin %s", e.Slug, f.origin())
+			if f.Resolved().Origin != origin || f.Status != 0 {
+				t.Errorf("%s: origin %s", e.Slug, f.Resolved().Origin)
 			}
 		}
 		checkEnvelope(t, &Failure{Code: e.Code, NoRetry: true, Upstream: &Upstream{Status: 400, Code: "x", Message: "m", RequestID: "r", Ray: "y"}})
@@ -89,7 +89,7 @@ func TestOursRefused(t *testing.T) {
 		f.OursRefused()
 		switch e.Code {
 		case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
-			if f.HTTPStatus() != http.StatusBadGateway || f.fault() != FaultOperator || f.Word() != e.Slug || f.Type() != TypeAPI || f.Retryable() {
+			if f.HTTPStatus() != http.StatusBadGateway || f.Resolved().Fault != FaultOperator || f.Word() != e.Slug || f.Type() != TypeAPI || f.Retryable() {
 				t.Errorf("%s", f.Append(nil))
 			}
 			checkEnvelope(t, f)
@@ -168,7 +168,7 @@ func TestParseRefusesWhatIsNotOurs(t *testing.T) {
 		"nothing": "", "null": "null", "no JSON": "AiError: 3040: x", "OpenAI": `{"error":{"message":"x","type":"y","param":null,"code":"z"}}`,
 		"v4": `{"errors":[{"code":3040,"message":"x"}],"success":false}`, "cut short": ours[:len(ours)-1], "array": `{"error":[{"code":2009}]}`,
 		"another doc_url": strings.Replace(ours, "/errors/out_of_capacity", "/errors/timeout", 1), "no status": strings.Replace(ours, `"status":429`, `"status":0`, 1),
-		"no message": strings.Replace(ours, (&Failure{Code: OutOfCapacity}).message(), "", 1),
+		"no message": strings.Replace(ours, (&Failure{Code: OutOfCapacity}).Resolved().Message, "", 1),
 	} {
 		if f, ok := Parse([]byte(body)); ok || f != nil {
 			t.Errorf("%s: %v", name, f)

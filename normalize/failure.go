@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -47,9 +48,26 @@ type Limit struct {
 	Unit, Window          string
 }
 
+// Resolved returns f with Message, Number, Status, Origin, Fault and MatchedBy filled in where f leaves them to its entry.
+// It is the only place that knows these defaults. A resolved failure stays as it is.
+func (f *Failure) Resolved() Failure {
+	r, e := *f, f.Code.Entry()
+	r.Message = cmp.Or(r.Message, e.Summary)
+	r.Number = cmp.Or(r.Number, e.Number)
+	r.Status = cmp.Or(r.Status, e.Status)
+	r.Origin = cmp.Or(r.Origin, e.Origins[0])
+	r.Fault = cmp.Or(r.Fault, e.Fault)
+	r.MatchedBy = cmp.Or(r.MatchedBy, matchedByOrigin[r.Origin], MatchedStatus)
+	return r
+}
+
+// matchedByOrigin says how a failure was recognized where it does not say so itself.
+var matchedByOrigin = map[Origin]MatchedBy{OriginGuard: MatchedRequest, OriginProxy: MatchedTransport}
+
 // Error returns slug, number and message on one line. It never holds Err.
 func (f *Failure) Error() string {
-	return f.Code.String() + " (" + strconv.Itoa(f.number()) + "): " + plain(f.message())
+	r := f.Resolved()
+	return f.Code.String() + " (" + strconv.Itoa(r.Number) + "): " + plain(r.Message)
 }
 
 // Unwrap returns Err.
@@ -57,10 +75,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // HTTPStatus returns the status that the answer carries.
 func (f *Failure) HTTPStatus() int {
-	if f.Status != 0 {
-		return f.Status
-	}
-	return f.Code.Entry().Status
+	return cmp.Or(f.Status, f.Code.Entry().Status)
 }
 
 // Retryable reports whether the same call may be sent again now or after a short wait.
@@ -127,74 +142,33 @@ func (c Code) AboutCredentials() bool {
 
 // Redact removes the literal secrets, also in their percent-encoded form, from everything of f that is sent.
 func (f *Failure) Redact(secrets ...string) {
+	texts := []*string{&f.Message, &f.Param, &f.Model}
+	code := ""
+	if u := f.Upstream; u != nil {
+		code, _ = u.Code.(string)
+		texts = append(texts, &u.Message, &u.RequestID, &u.Ray, &code)
+	}
+	redactAll(secrets, texts...)
+	if code != "" {
+		f.Upstream.Code = code
+	}
+}
+
+// Redact removes the literal secrets, also in their percent-encoded form, from text.
+func Redact(text string, secrets ...string) string {
+	redactAll(secrets, &text)
+	return text
+}
+
+func redactAll(secrets []string, texts ...*string) {
 	for _, s := range secrets {
 		if s == "" {
 			continue
 		}
-		f.redact(s)
-		if q := url.QueryEscape(s); q != s {
-			f.redact(q)
+		for _, form := range [...]string{s, url.QueryEscape(s), url.PathEscape(s)} {
+			for _, text := range texts {
+				*text = strings.ReplaceAll(*text, form, removed)
+			}
 		}
-		if p := url.PathEscape(s); p != s {
-			f.redact(p)
-		}
-	}
-}
-
-func (f *Failure) redact(secret string) {
-	f.Message = strings.ReplaceAll(f.Message, secret, removed)
-	f.Param = strings.ReplaceAll(f.Param, secret, removed)
-	f.Model = strings.ReplaceAll(f.Model, secret, removed)
-	u := f.Upstream
-	if u == nil {
-		return
-	}
-	u.Message = strings.ReplaceAll(u.Message, secret, removed)
-	u.RequestID = strings.ReplaceAll(u.RequestID, secret, removed)
-	u.Ray = strings.ReplaceAll(u.Ray, secret, removed)
-	if s, ok := u.Code.(string); ok {
-		u.Code = strings.ReplaceAll(s, secret, removed)
-	}
-}
-
-func (f *Failure) message() string {
-	if f.Message != "" {
-		return f.Message
-	}
-	return f.Code.Entry().Summary
-}
-
-func (f *Failure) number() int {
-	if f.Number != 0 {
-		return f.Number
-	}
-	return f.Code.Entry().Number
-}
-
-func (f *Failure) origin() Origin {
-	if f.Origin != "" {
-		return f.Origin
-	}
-	return f.Code.Entry().Origins[0]
-}
-
-func (f *Failure) fault() Fault {
-	if f.Fault != "" {
-		return f.Fault
-	}
-	return f.Code.Entry().Fault
-}
-
-func (f *Failure) matchedBy() MatchedBy {
-	if f.MatchedBy != "" {
-		return f.MatchedBy
-	}
-	switch f.origin() {
-	case OriginGuard:
-		return MatchedRequest
-	case OriginProxy:
-		return MatchedTransport
-	default:
-		return MatchedStatus
 	}
 }

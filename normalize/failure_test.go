@@ -58,3 +58,49 @@ func TestParseTellsUnclassified(t *testing.T) {
 		}
 	}
 }
+
+// What a failure says itself stands; what it leaves open is its entry's. Resolving it again changes nothing.
+func TestResolved(t *testing.T) {
+	e := OutOfCapacity.Entry()
+	for name, tt := range map[string]struct{ f, want Failure }{
+		"nothing said": {
+			Failure{Code: OutOfCapacity},
+			Failure{
+				Code: OutOfCapacity, Message: e.Summary, Number: 3040, Status: 429, Origin: OriginUpstream, Fault: e.Fault,
+				MatchedBy: MatchedStatus,
+			},
+		},
+		"all said": {
+			Failure{
+				Code: OutOfCapacity, Message: "m", Number: 1, Status: 418, Origin: OriginProxy, Fault: FaultCaller,
+				MatchedBy: MatchedText,
+			},
+			Failure{
+				Code: OutOfCapacity, Message: "m", Number: 1, Status: 418, Origin: OriginProxy, Fault: FaultCaller,
+				MatchedBy: MatchedText,
+			},
+		},
+		"refused here": {
+			Failure{Code: OutOfCapacity, Message: "m", Origin: OriginGuard},
+			Failure{
+				Code: OutOfCapacity, Message: "m", Number: 3040, Status: 429, Origin: OriginGuard, Fault: e.Fault,
+				MatchedBy: MatchedRequest,
+			},
+		},
+		"no connection": {
+			Failure{Code: UpstreamUnreachable, Message: "m"},
+			Failure{
+				Code: UpstreamUnreachable, Message: "m", Number: 90011, Status: 502, Origin: OriginProxy,
+				Fault: UpstreamUnreachable.Entry().Fault, MatchedBy: MatchedTransport,
+			},
+		},
+	} {
+		got := tt.f.Resolved()
+		if got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
+		}
+		if again := got.Resolved(); again != got {
+			t.Errorf("%s: resolved twice: got %+v, want %+v", name, again, got)
+		}
+	}
+}

@@ -67,8 +67,8 @@ func checkSchema(t *testing.T, body []byte) {
 // checkMessage asserts what holds for the texts of every failure that Classify returns.
 func checkMessage(t *testing.T, f *Failure) {
 	t.Helper()
-	if f.message() == "" || f.Upstream == nil {
-		t.Fatalf("message %q, upstream %v", f.message(), f.Upstream)
+	if f.Resolved().Message == "" || f.Upstream == nil {
+		t.Fatalf("message %q, upstream %v", f.Resolved().Message, f.Upstream)
 	}
 	for _, s := range []string{f.Message, f.Upstream.Message, f.Param} {
 		if !utf8.ValidString(s) || len(s) > maxMessage || strings.IndexFunc(s, unicode.IsControl) >= 0 {

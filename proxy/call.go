@@ -39,7 +39,9 @@ type call struct {
 	cancel  context.CancelCauseFunc
 	caller  context.Context // ends when the caller leaves or Abort was called
 	inbound *http.Request
-	watch   watchdog
+
+	credentials *credentials // of the proxy
+	watch       watchdog
 
 	writer    writer
 	attempts  int
@@ -74,30 +76,25 @@ func (c *call) lap() {
 // resume begins a lap of our own time.
 func (c *call) resume() { c.mark = time.Now() }
 
-// fail notes why the call failed. The first word counts: what follows is its
-// echo, such as the broken connection after a stream was cut.
+// fail records why the call failed: resolved, and without secrets. The first
+// failure counts: what follows is its consequence, such as the broken connection
+// after a stream was cut.
 func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 	if c.failure == nil {
 		f.RequestID = c.requestID
-		e := f.Code.Entry()
-		if f.Message == "" {
-			f.Message = e.Summary
-		}
-		if f.Number == 0 {
-			f.Number = e.Number
-		}
-		if f.Origin == "" {
-			f.Origin = e.Origins[0]
-		}
-		if f.Fault == "" {
-			f.Fault = e.Fault
-		}
 		if f.Model == "" {
 			f.Model = clip(c.model, 256)
 		}
-		c.failure = f
+		r := f.Resolved()
+		r.Redact(c.credentials.secrets(c.inbound)...)
+		c.failure = &r
 	}
 	return c.failure
+}
+
+// redact takes the secrets of this proxy and of the caller out of a text.
+func (c *call) redact(text string) string {
+	return normalize.Redact(text, c.credentials.secrets(c.inbound)...)
 }
 
 // gone reports whether the caller, rather than upstream or this proxy, ended
@@ -113,7 +110,7 @@ func (c *call) gone() bool {
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	p.inFlight.Add(1)
 	p.metrics.Began()
-	c := &call{client: anonymous, began: time.Now(), inbound: r}
+	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials}
 	c.mark = c.began
 	c.writer = writer{ResponseWriter: w, call: c}
 	c.requestID = requestID(r.Header)

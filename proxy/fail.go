@@ -33,7 +33,6 @@ func (p *Proxy) fail(c *call, err error) {
 		f = c.broken(err)
 	}
 	f = c.fail(f)
-	f.Redact(p.secrets(c.inbound)...)
 	if c.writer.status != 0 {
 		// The headers are out; the only honest end left is a cut.
 		panic(http.ErrAbortHandler)
@@ -43,7 +42,7 @@ func (p *Proxy) fail(c *call, err error) {
 	p.limitHeaders(c, h)
 	c.attemptsHeader(h)
 	if c.upstream.ray != "" {
-		h.Set("Cf-Ray", p.redacted(c.upstream.ray, c))
+		h.Set("Cf-Ray", c.redact(c.upstream.ray))
 	}
 	if f.Code == normalize.ClientUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
@@ -129,24 +128,15 @@ func (p *Proxy) upstreamFailure(c *call, res *http.Response, body []byte) *norma
 // credentials were refused, when the day ends, whether the code is news.
 func (p *Proxy) attribute(c *call, f *normalize.Failure, status int) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
-	f.Redact(p.secrets(c.inbound)...)
-	switch f.Code {
-	case normalize.GatewayUnauthorized:
-		if p.gatewayToken() != "" {
-			f.OursRefused()
-		}
-	case normalize.AccountLimited:
+	p.credentials.attribute(f)
+	if f.Code == normalize.AccountLimited {
 		f.ResetsAt, f.RetryAfter = p.reset(c)
-	default:
-		if p.token() != "" {
-			f.OursRefused()
-		}
 	}
 	if f.Unclassified {
 		p.metrics.Unclassified(status)
 		if p.unknown.first(f.Number, status) {
 			p.log.Warn("Workers AI failed in a way that the catalog does not know; please report it",
-				"request_id", c.requestID, "status", status, "number", f.Number, "sample", sample(f))
+				"request_id", c.requestID, "status", status, "number", f.Number, "sample", c.redact(sample(f)))
 		}
 	}
 	return f
@@ -192,23 +182,6 @@ func (u *unknownCodes) first(number, status int) bool {
 	return true
 }
 
-// secrets are what must not come back to the caller in a message: our
-// credentials, and the caller's own, which upstream may echo.
-func (p *Proxy) secrets(r *http.Request) []string {
-	secrets := []string{p.token(), p.gatewayToken()}
-	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
-		value := strings.Trim(r.Header.Get(name), " \t")
-		if i := strings.IndexAny(value, " \t"); i >= 0 {
-			value = strings.Trim(value[i:], " \t")
-		}
-		// A short one would tear holes into ordinary words.
-		if len(value) >= 8 {
-			secrets = append(secrets, value)
-		}
-	}
-	return secrets
-}
-
 // text is a duration for people: "6m", not "6m0s".
 func text(d time.Duration) string {
 	s := d.String()
@@ -219,14 +192,4 @@ func text(d time.Duration) string {
 		s = s[:len(s)-2]
 	}
 	return s
-}
-
-// redacted takes the secrets of this proxy and of the caller out of a text.
-func (p *Proxy) redacted(text string, c *call) string {
-	for _, secret := range p.secrets(c.inbound) {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "[removed]")
-		}
-	}
-	return text
 }

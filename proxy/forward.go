@@ -124,8 +124,7 @@ var (
 		// Our token is lent for the method and the path that were checked.
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
 	}
-	credentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
-	identity    = []string{"identity"}
+	identity = []string{"identity"}
 )
 
 // rewrite makes the upstream request out of the caller's.
@@ -149,19 +148,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 			delete(h, name)
 		}
 	}
-	p.removeKeys(h)
-	if token := p.token(); token != "" {
-		for _, name := range credentials {
-			delete(h, name)
-		}
-		h["Authorization"] = p.bearerOf(token)
-	}
-	if token := p.gatewayToken(); token != "" {
-		delete(h, "Cf-Aig-Authorization")
-		if p.upstream.gateway && c.route.gateway != gatewayAPI {
-			h["Cf-Aig-Authorization"] = []string{"Bearer " + token}
-		}
-	}
+	p.credentials.replace(h, p.upstream.gateway && c.route.gateway != gatewayAPI)
 	if !p.simulate {
 		delete(h, "X-Simulate")
 	}
@@ -192,22 +179,6 @@ func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 		out.ContentLength = 0
 		out.Body = nil
 	}
-}
-
-// bearer keeps the Authorization header of the present token, so that a call
-// does not build it anew.
-type bearer struct {
-	token  string
-	header []string
-}
-
-func (p *Proxy) bearerOf(token string) []string {
-	if b := p.bearer.Load(); b != nil && b.token == token {
-		return b.header
-	}
-	b := &bearer{token: token, header: []string{"Bearer " + token}}
-	p.bearer.Store(b)
-	return b.header
 }
 
 // aborted returns why this proxy itself ended a call, nil if it did not.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/proxy/clients"
 )
 
 // identify finds out whose call this is. With a clients file nobody passes
@@ -14,7 +13,7 @@ func (p *Proxy) identify(c *call, h http.Header) error {
 	if p.clients == nil || c.route != nil && c.route.local {
 		return nil
 	}
-	own := p.token() != ""
+	own := p.credentials.token() != ""
 	client, refusal := p.clients().Identify(h, own)
 	if client == nil {
 		return refuse(normalize.ClientUnauthorized, refusal.Message(own), "")
@@ -51,12 +50,4 @@ func (p *Proxy) callLabel(c *call) string {
 		return metrics.Other
 	}
 	return c.client
-}
-
-// removeKeys takes every header that may hold a key of ours off the outbound
-// call: keys end here.
-func (p *Proxy) removeKeys(h http.Header) {
-	if p.clients != nil {
-		clients.RemoveKeys(h, p.token() != "")
-	}
 }

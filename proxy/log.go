@@ -48,7 +48,7 @@ func (p *Proxy) logCall(c *call, result string, took time.Duration) {
 			slog.String("message", f.Message),
 		)
 		if f.Err != nil {
-			attrs = append(attrs, slog.String("err", p.redacted(f.Err.Error(), c)))
+			attrs = append(attrs, slog.String("err", c.redact(f.Err.Error())))
 		}
 	}
 	attrs = append(attrs,
@@ -74,7 +74,7 @@ func (p *Proxy) modelText(c *call) string {
 	if p.models.has(c.model) {
 		return c.model
 	}
-	return p.redacted(clip(c.model, 128), c)
+	return c.redact(clip(c.model, 128))
 }
 
 // milliseconds rounds to microseconds: more digits are noise.

@@ -70,7 +70,9 @@ func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	p.authorize(r.Header, c.inbound.Header.Get("Authorization"))
+	if authorization := p.credentials.authorization(c.inbound.Header); authorization != nil {
+		r.Header["Authorization"] = authorization
+	}
 	r.Header["Accept-Encoding"] = identity
 	res, err := p.attempt(c, r)
 	c.attempts = 1 // however many pages
@@ -95,16 +97,6 @@ func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, 
 		return nil, 0, p.upstreamFailure(c, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
 	return answer.Result, answer.Info.Total, nil
-}
-
-// authorize puts our token, or the caller's own Authorization, on a request of
-// this proxy's own making.
-func (p *Proxy) authorize(h http.Header, callers string) {
-	if token := p.token(); token != "" {
-		h["Authorization"] = p.bearerOf(token)
-	} else if callers != "" {
-		h["Authorization"] = []string{callers}
-	}
 }
 
 // openAIList is the catalog in the form of OpenAI's GET /v1/models.

@@ -24,10 +24,6 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A Secret returns a credential, which may change while the proxy runs, or ""
-// when there is none. It is called on every request and must not block.
-type Secret func() string
-
 // Config is what a Proxy needs. The zero value of an optional field is named
 // with it.
 type Config struct {
@@ -78,10 +74,9 @@ type Config struct {
 
 // Proxy is the handler of the app listener.
 type Proxy struct {
-	account      string
-	token        Secret
-	gatewayToken Secret
-	upstream     upstream
+	account     string
+	credentials credentials
+	upstream    upstream
 
 	clients     func() *clients.Set
 	loopback    bool
@@ -107,7 +102,6 @@ type Proxy struct {
 	budget    *retryBudget
 	breakers  breakers
 	tell      func(model string, free bool) // of breakers; nil: nobody
-	bearer    atomic.Pointer[bearer]
 
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -161,7 +155,7 @@ func New(c Config) (*Proxy, error) {
 		c.Transport = NewTransport()
 	}
 	p := &Proxy{
-		account: c.Account, token: c.Token, gatewayToken: c.GatewayToken, upstream: newUpstream(c.Upstream, c.API),
+		account: c.Account, upstream: newUpstream(c.Upstream, c.API),
 		clients: c.Clients, loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
 		simulate: c.Simulate, notYet: c.NotYet,
@@ -173,6 +167,7 @@ func New(c Config) (*Proxy, error) {
 		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget), tell: c.TellCapacity,
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
+	p.credentials.token, p.credentials.gatewayToken, p.credentials.clientKeys = c.Token, c.GatewayToken, c.Clients != nil
 	p.models.add(c.Models)
 	p.closed = make(chan struct{})
 	p.slots = fairshare.New(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed)
@@ -190,8 +185,6 @@ func New(c Config) (*Proxy, error) {
 	}
 	return p, nil
 }
-
-func noSecret() string { return "" }
 
 // ServeHTTP takes one call from top to bottom. What must happen at its end is
 // deferred where it becomes due; each step returns its error, and fail answers
@@ -291,7 +284,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if c.account == "" {
 		c.account = p.account
 	}
-	if c.account != p.account && (p.token() != "" || p.upstream.gateway) {
+	if c.account != p.account && (p.credentials.token() != "" || p.upstream.gateway) {
 		return refuse(normalize.AccountMismatch,
 			"The path names another account than the one whose token this proxy holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
@@ -306,7 +299,7 @@ func (p *Proxy) rescue(c *call) {
 		return
 	}
 	if v != http.ErrAbortHandler { //nolint:errorlint // the value that net/http compares with
-		p.log.Error("a bug in this proxy: panic while serving a call", "request_id", c.requestID, "panic", p.redacted(fmt.Sprint(v), c), "stack", string(debug.Stack()))
+		p.log.Error("a bug in this proxy: panic while serving a call", "request_id", c.requestID, "panic", c.redact(fmt.Sprint(v)), "stack", string(debug.Stack()))
 		c.fail(unable(normalize.Internal, "", nil))
 		if c.writer.status == 0 {
 			p.fail(c, c.failure)

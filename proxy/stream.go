@@ -244,7 +244,6 @@ func (s *stream) failed(f *normalize.Failure) {
 // fail ends the stream with its terminal event; what is incomplete is dropped.
 func (s *stream) fail(f *normalize.Failure) {
 	f = s.call.fail(f)
-	f.Redact(s.p.secrets(s.call.inbound)...)
 	s.end, s.over = s.ready, errCut
 	if s.oversized { // its beginning is out, without an end
 		s.terminal = append(s.terminal, "\n\n"...)

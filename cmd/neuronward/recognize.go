@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -63,23 +62,10 @@ func recognize(text []byte) (*finding, error) {
 }
 
 func newFinding(f *normalize.Failure, readAs string) *finding {
-	// The envelope is what an app would be told, defaults filled in.
-	var told struct {
-		Error struct {
-			Message   string              `json:"message"`
-			Number    int                 `json:"number"`
-			Status    int                 `json:"status"`
-			Retryable bool                `json:"retryable"`
-			MatchedBy normalize.MatchedBy `json:"matched_by"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(f.Append(nil), &told); err != nil {
-		told.Error.Message = f.Error()
-	}
-	e := f.Code.Entry()
+	e, r := f.Code.Entry(), f.Resolved()
 	return &finding{
-		ReadAs: readAs, Name: e.Slug, Number: told.Error.Number, Status: told.Error.Status, MatchedBy: told.Error.MatchedBy,
-		Message: told.Error.Message, Recognized: !f.Unclassified, Retryable: told.Error.Retryable, Entry: newEntryJSON(e), entry: e,
+		ReadAs: readAs, Name: e.Slug, Number: r.Number, Status: r.Status, MatchedBy: r.MatchedBy,
+		Message: r.Message, Recognized: !f.Unclassified, Retryable: f.Retryable(), Entry: newEntryJSON(e), entry: e,
 	}
 }
 
