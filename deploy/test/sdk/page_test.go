@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write deploy/test/sdk/SDKS.md, and READ
 
 const pageHead = `# What the users of SDKs see
 
-Each SDK below was run against the neuronward binary in front of the simulated Workers AI, by the tests in [sdktest](sdktest), which
+Each SDK below was run against the neuronward binary in front of the simulated Workers AI, by the tests in this folder, which
 also make this page. The proxy's own retries were off (` + "`NEURONWARD_RETRIES=0`" + `), so every repetition is the SDK's. Requests are
 those that reached the proxy. A code is what a program can branch on: OpenAI's word or the slug of [the catalog](ERRORS.md), and
 Workers AI's number in Cloudflare's own SDKs.
