@@ -31,11 +31,14 @@ type guard struct {
 // table is the prices in use, which may be replaced while calls are served.
 type table struct{ estimator *price.Estimator }
 
-// Billed is that of price.Table.
-func (t table) Billed(model string) (price.Row, bool) { return t.estimator.Table().Billed(model) }
+// Billed returns the row that a call of model pays, and whether there is one.
+func (t table) Billed(model string) (price.Row, bool) {
+	m := t.estimator.Resolve(model)
+	return m.Row, m.Known
+}
 
-// Model is that of price.Table.
-func (t table) Model(model string) (price.Row, bool) { return t.estimator.Table().Model(model) }
+// Model returns the row of the model itself.
+func (t table) Model(model string) (price.Row, bool) { return t.estimator.Table().Row(model) }
 
 // A charge is what one call has to do with the ledger.
 type charge struct {
@@ -78,7 +81,7 @@ func (p *Proxy) reserve(c *call) error {
 		ch.meter = meter.New()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
-	ch.estimate = g.estimator.Estimate(ch.request)
+	ch.estimate = g.estimator.Estimate(g.estimator.Resolve(c.model), ch.request)
 	ch.call = quota.Call{Model: p.modelLabel(c.model), Client: c.client, Estimate: ch.estimate.Neurons}
 	if c.entry != nil {
 		ch.call.ClientLimit, ch.call.CountClient, ch.call.Priority = c.entry.DailyNeurons, true, c.entry.Priority

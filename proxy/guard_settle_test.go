@@ -14,10 +14,10 @@ import (
 // estimateOf is what a call of a body is estimated at.
 func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 	task := quota.TextGeneration
-	if price, ok := price.Embedded().Model(model); ok {
+	if price, ok := price.Embedded().Row(model); ok {
 		task = price.Task
 	}
-	return g.config.Estimator.Estimate(measure(&routes[path][0], model, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), measure(&routes[path][0], model, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
 }
 
 // A small call's cf-ai-neurons is rounded to 0.00: it cost less than 0.005,

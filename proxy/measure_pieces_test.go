@@ -50,9 +50,9 @@ func FuzzMeasurePieces(f *testing.F) {
 				return quota.Request{}, err
 			}
 			defer func() { p.bodies.release(x.body) }()
-			price, _ := price.Embedded().Billed(model)
+			task := price.Embedded().Resolve(model).Task
 			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
-			return p.measured(x, price.Task), nil
+			return p.measured(x, task), nil
 		}
 		whole, wholeErr := measured(bytes.NewReader(b), int64(len(b)))
 		for _, length := range []int64{-1, int64(len(b))} {
@@ -66,7 +66,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		}
 		part := measure(routeOf(t, "run/m"), model, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
-		if got, least := estimator.Estimate(part).Neurons, estimator.Estimate(whole).Neurons; whole.Task == quota.TextToImage && got < least {
+		if got, least := estimator.Estimate(estimator.Resolve(model), part).Neurons, estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage && got < least {
 			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)
 		}
 	})

@@ -340,7 +340,7 @@ func TestMeasureBounds(t *testing.T) {
 			simtest.Call(t, sim, c.path, c.body)
 			path, _, _ := strings.Cut(c.path, "?")
 			q := measure(routeOf(t, path), call.Model, call.Task, []byte(c.body), http.Header{}, 0, nil)
-			e := estimator.Estimate(q)
+			e := estimator.Estimate(estimator.Resolve(call.Model), q)
 			if call.Neurons == 0 || e.Neurons < call.Neurons {
 				t.Errorf("%v estimated, %v billed: %+v", int64(e.Neurons), int64(call.Neurons), q)
 			}

@@ -31,7 +31,7 @@ func (p *Proxy) settle(c *call) {
 	if c.complete && c.failure == nil && !ch.cached && cost.Basis != quota.Estimated {
 		p.metrics.EstimateRatio(p.task(c), cost.Neurons.Float()/ch.reservation.Neurons().Float())
 		if cost.Basis == quota.Reported {
-			ch.reservation.Calibrate(p.guard.estimator.Learn(c.model, ch.estimate, cost.Neurons))
+			ch.reservation.Calibrate(p.guard.estimator.Learn(p.guard.estimator.Resolve(c.model), ch.estimate, cost.Neurons))
 		}
 	}
 	c.neurons = strconv.FormatFloat(ch.before.Add(cost.Neurons).Float(), 'f', -1, 64)
@@ -97,7 +97,7 @@ func (p *Proxy) cost(c *call) quota.Cost {
 			whole.Neurons = min(whole.Neurons, nextToNothing)
 			return whole
 		}
-		return p.guard.estimator.Unsaid(c.model, ch.estimate, whole.Neurons)
+		return p.guard.estimator.DefaultCost(p.guard.estimator.Resolve(c.model), ch.estimate, whole.Neurons)
 	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
 		// The caller left, this proxy is ending, or a panic is on its way up.
 		return p.brokenOff(c, whole)
@@ -118,7 +118,7 @@ func (p *Proxy) reported(c *call) (quota.Cost, bool) {
 	r := &c.charge.request
 	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
-	return p.guard.estimator.Cost(c.model, u)
+	return p.guard.estimator.Cost(p.guard.estimator.Resolve(c.model), u)
 }
 
 // nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00:
@@ -254,7 +254,7 @@ func (p *Proxy) settleBatch(c *call) {
 	if !ok {
 		return
 	}
-	cost, ok := p.guard.estimator.Cost(c.model, u)
+	cost, ok := p.guard.estimator.Cost(p.guard.estimator.Resolve(c.model), u)
 	if !ok {
 		return
 	}

@@ -30,8 +30,8 @@ func TestPromptOfABrokenStream(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{})
 				g.post(chatPath, `{"model":"`+c.model+`","max_tokens":5000,"stream":true,"messages":`+c.messages+`}`, "X-Simulate", "midstream=3040; after=1")
 				used := g.close().Account.Used
-				price, _ := price.Embedded().Billed(c.model)
-				if low, high := price.Tokens(c.least, 0, 0), price.Tokens(c.most, 0, 20); used < low || used > high {
+				model := price.Embedded().Resolve(c.model)
+				if low, high := model.Tokens(c.least, 0, 0), model.Tokens(c.most, 0, 20); used < low || used > high {
 					t.Errorf("used %v, want %v to %v\n%s", used, low, high, g.log)
 				}
 			})
@@ -45,7 +45,7 @@ func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
 	defer g.close()
 	x := &call{destination: destination{model: alias}}
 	x.charge.meter, x.charge.request.PromptBytes = meter.New(), 3000
-	row, _ := price.Embedded().Model(target)
+	row, _ := price.Embedded().Row(target)
 	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, row.Tokens(1000, 0, unsentTokens); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -19,7 +19,7 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 	const model = "@cf/leonardo/phoenix-1.0"
 	for name, times := range map[string]float64{"dearer": 3, "cheaper": 0.5} {
 		t.Run(name, func(t *testing.T) {
-			row, _ := price.Embedded().Model(model)
+			row, _ := price.Embedded().Row(model)
 			row.Tile, row.Step = row.Tile*times, row.Step*times
 			prices, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{{Model: model, Row: row, Priced: true}})
 			virtually(t, func(t *testing.T) {

@@ -36,10 +36,10 @@ func listen(t *testing.T, factor float64, test func(t *testing.T, s *listener)) 
 // call makes a call that is billed, and returns what it was booked with.
 func (s *listener) call(t *testing.T, client string, characters int64) quota.Neurons {
 	t.Helper()
-	of := s.e.Estimate(quota.Request{Model: spoken, Characters: characters})
+	of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: characters})
 	res := take(t, s.l, quota.Call{Model: spoken, Client: client, Estimate: of.Neurons, CountClient: true})
 	time.Sleep(time.Second)
-	cost := s.e.Unsaid(spoken, of, res.Neurons())
+	cost := s.e.DefaultCost(s.e.Resolve(spoken), of, res.Neurons())
 	res.Settle(cost)
 	s.Spend(spoken, quota.FromFloat(of.Bound.Float()*s.price))
 	return cost.Neurons
@@ -119,7 +119,7 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				if !near(booked, s.Billed()-before) {
 					t.Errorf("%v booked, %v billed", booked, s.Billed()-before)
 				}
-				if of := s.e.Estimate(quota.Request{Model: spoken, Characters: 1000}); !near(of.Neurons, max(of.Bound, booked)) {
+				if of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000}); !near(of.Neurons, max(of.Bound, booked)) {
 					t.Errorf("%v would be set aside for %v, by the table %v", of.Neurons, booked, of.Bound)
 				}
 				s.pass(t, 20*time.Minute)
@@ -133,8 +133,8 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				}
 				e := price.NewEstimator(nil, price.Bound)
 				e.Recall(history)
-				of := e.Estimate(quota.Request{Model: spoken, Characters: 1000})
-				if got := e.Unsaid(spoken, of, of.Neurons).Neurons; got < booked || got > booked+booked/500 {
+				of := e.Estimate(e.Resolve(spoken), quota.Request{Characters: 1000})
+				if got := e.DefaultCost(e.Resolve(spoken), of, of.Neurons).Neurons; got < booked || got > booked+booked/500 {
 					t.Errorf("recalled: %v for %v", got, booked)
 				}
 			})
@@ -175,7 +175,7 @@ func TestAModelThatCannotBeAudited(t *testing.T) {
 					t.Errorf("found %+v, %+v", s.found, got)
 				}
 				booked := s.call(t, "", 1000)
-				if of := s.e.Estimate(quota.Request{Model: spoken, Characters: 1000}); booked != of.Bound {
+				if of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000}); booked != of.Bound {
 					t.Errorf("%v booked, the table says %v", booked, of.Bound)
 				}
 				s.pass(t, 20*time.Minute)

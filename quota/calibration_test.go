@@ -17,7 +17,7 @@ import (
 func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	const flying = 8
 	r := quota.Request{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", PromptBytes: 936, MaxTokens: 1000}
-	bound := price.NewEstimator(nil, price.Bound).Estimate(r).Bound
+	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r).Bound
 	virtually(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
 		for day, over := range []quota.Neurons{2 * flying * bound, 0, 0} {
@@ -35,7 +35,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 				var calls []*quota.Reservation
 				var estimates []price.Estimate
 				for range flying {
-					of := e.Estimate(r)
+					of := e.Estimate(e.Resolve(r.Model), r)
 					res, _, err := l.Reserve(t.Context(), quota.Call{Model: r.Model, Estimate: of.Neurons})
 					if err != nil {
 						t.Fatal(err)
@@ -49,7 +49,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 				}
 				for i, res := range calls {
 					res.Settle(settle(3 * bound))
-					res.Calibrate(e.Learn(r.Model, estimates[i], 3*bound))
+					res.Calibrate(e.Learn(e.Resolve(r.Model), estimates[i], 3*bound))
 					billed += 3 * bound
 				}
 			}
@@ -70,7 +70,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 func TestWhatWasLearntIsKept(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
-	of := price.NewEstimator(nil, price.Bound).Estimate(r)
+	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r)
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "quota")
 		kept := func(then func(*quota.Ledger)) []quota.Record {
@@ -96,7 +96,7 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 			for range 100 {
 				res := take(t, l, quota.Call{Model: model, Client: client})
 				res.Settle(settle(0))
-				res.Calibrate(learnt.Learn(model, of, of.Bound*ratio/100))
+				res.Calibrate(learnt.Learn(learnt.Resolve(model), of, of.Bound*ratio/100))
 			}
 		}
 		kept(func(l *quota.Ledger) { learn(l, "a", 50); learn(l, "b", 20); learn(l, "a", 250) })
@@ -104,7 +104,7 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 		factor := func(mode price.Mode) float64 {
 			e := price.NewEstimator(nil, mode)
 			e.Recall(kept(func(*quota.Ledger) {}))
-			return e.Estimate(r).Neurons.Float() / of.Bound.Float()
+			return e.Estimate(e.Resolve(r.Model), r).Neurons.Float() / of.Bound.Float()
 		}
 		for _, c := range []struct {
 			name            string

@@ -100,7 +100,7 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 			changes := rises // or is read
 			prices, said := map[string]price.Row{}, map[string]price.Row{}
 			for _, m := range models {
-				p, _ := price.Embedded().Model(m)
+				p, _ := price.Embedded().Row(m)
 				prices[m] = times(p, 0.3+3*rng.Float64())
 				said[m] = prices[m]
 				if wrong := day%4 == 1; wrong {
@@ -129,10 +129,10 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 				if rng.IntN(2) == 0 {
 					u.Neurons, u.HasNeurons = cost.Float(), true
 				}
-				estimate := e.Estimate(quota.Request{Model: m, PromptBytes: 2 * u.Input, MaxTokens: 200})
+				estimate := e.Estimate(e.Resolve(m), quota.Request{PromptBytes: 2 * u.Input, MaxTokens: 200})
 				res := take(t, l, quota.Call{Model: m, Estimate: estimate.Neurons})
 				time.Sleep(time.Duration(rng.IntN(20)) * time.Second)
-				booked, ok := e.Cost(m, u)
+				booked, ok := e.Cost(e.Resolve(m), u)
 				if !ok {
 					t.Fatal("no cost")
 				}

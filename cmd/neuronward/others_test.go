@@ -83,12 +83,12 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 	const model = "@cf/deepgram/aura-1"
 	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		speak := func() (booked quota.Neurons) {
-			of := s.estimator.Estimate(quota.Request{Model: model, Characters: 100})
+			of := s.estimator.Estimate(s.estimator.Resolve(model), quota.Request{Characters: 100})
 			res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
 			if err != nil || res == nil {
 				t.Fatal(d, err)
 			}
-			cost := s.estimator.Unsaid(model, of, res.Neurons())
+			cost := s.estimator.DefaultCost(s.estimator.Resolve(model), of, res.Neurons())
 			res.Settle(cost)
 			s.sim.Spend(model, 3*of.Bound)
 			return cost.Neurons
@@ -105,8 +105,8 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 		// So does a process that reads nothing itself.
 		follower := price.NewEstimator(nil, price.Bound)
 		(&others{ledger: s.ledger, learns: follower}).learn(t.Context())
-		of := follower.Estimate(quota.Request{Model: model, Characters: 100})
-		if got := follower.Unsaid(model, of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {
+		of := follower.Estimate(follower.Resolve(model), quota.Request{Characters: 100})
+		if got := follower.DefaultCost(follower.Resolve(model), of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {
 			t.Errorf("another process sets %v aside and books %v", of.Neurons, got)
 		}
 		pass(20 * time.Minute)

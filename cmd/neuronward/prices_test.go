@@ -21,7 +21,7 @@ import (
 
 // dearer is the embedded table with output of model at ten times its price, and a model that it does not have.
 func dearer() *price.Table {
-	p, _ := price.Embedded().Model(model)
+	p, _ := price.Embedded().Row(model)
 	p.OutputPerM *= 10
 	table, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{
 		{Model: model, Row: p, Priced: true},
@@ -107,7 +107,7 @@ func TestLivePrices(t *testing.T) {
 	api := simulated(t, workersai.Options{Prices: dearer()})
 	set := []string{"NEURONWARD_STORE=file:" + state, "NEURONWARD_UPSTREAM=" + api}
 	p := newTabled(t, aToken, set...)
-	before := p.estimator.Estimate(quota.Request{Model: model, PromptBytes: 10, MaxTokens: 1000}).Neurons
+	before := p.estimator.Estimate(p.estimator.Resolve(model), quota.Request{PromptBytes: 10, MaxTokens: 1000}).Neurons
 	for range 2 {
 		if err := p.read(t.Context()); err != nil {
 			t.Fatal(err)
@@ -123,10 +123,10 @@ func TestLivePrices(t *testing.T) {
 	if log := p.log.String(); strings.Count(log, "far from the table's") != 1 || strings.Count(log, "\n") != 1 {
 		t.Errorf("told more than once: %s", log)
 	}
-	if after := p.estimator.Estimate(quota.Request{Model: model, PromptBytes: 10, MaxTokens: 1000}).Neurons; after < 9*before {
+	if after := p.estimator.Estimate(p.estimator.Resolve(model), quota.Request{PromptBytes: 10, MaxTokens: 1000}).Neurons; after < 9*before {
 		t.Errorf("a call is estimated at %v, and was at %v", after, before)
 	}
-	if e := p.estimator.Estimate(quota.Request{Model: "@cf/new/model"}); !e.Known || !p.known["@cf/new/model"] || !p.known["@cf/facebook/detr-resnet-50"] {
+	if e := p.estimator.Estimate(p.estimator.Resolve("@cf/new/model"), quota.Request{}); !e.Known || !p.known["@cf/new/model"] || !p.known["@cf/facebook/detr-resnet-50"] {
 		t.Errorf("%+v, and known are %v", e, p.known)
 	}
 

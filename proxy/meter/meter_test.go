@@ -276,7 +276,7 @@ func TestMeterSimulator(t *testing.T) {
 				t.Errorf("%d and %d tokens seen, %+v billed", in, out, call)
 			}
 			u.HasNeurons = false
-			if cost, ok := estimator.Cost(call.Model, u); !ok || cost.Neurons != call.Neurons {
+			if cost, ok := estimator.Cost(estimator.Resolve(call.Model), u); !ok || cost.Neurons != call.Neurons {
 				t.Errorf("tokens are priced at %v, %v billed", int64(cost.Neurons), int64(call.Neurons))
 			}
 		})
@@ -284,7 +284,7 @@ func TestMeterSimulator(t *testing.T) {
 	t.Run("speech, by its duration", func(t *testing.T) {
 		for _, model := range []string{"@cf/openai/whisper", "@cf/openai/whisper-large-v3-turbo", "@cf/deepgram/nova-3"} {
 			u := meterOf(t, sim, "run/"+model, `{"audio":"`+base64.StdEncoding.EncodeToString(make([]byte, 100_000))+`"}`).Report().Usage
-			if cost, ok := estimator.Cost(model, u); !ok || u.HasNeurons || cost.Neurons != call.Neurons || call.Neurons == 0 {
+			if cost, ok := estimator.Cost(estimator.Resolve(model), u); !ok || u.HasNeurons || cost.Neurons != call.Neurons || call.Neurons == 0 {
 				t.Errorf("%s: %+v makes %v, %v billed", model, u, int64(cost.Neurons), int64(call.Neurons))
 			}
 		}

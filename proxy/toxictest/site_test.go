@@ -80,7 +80,7 @@ func newSite(t *testing.T, n *situation) *site {
 	if !n.comesUp {
 		start()
 	}
-	s.price, _ = price.Embedded().Model(countingModel)
+	s.price, _ = price.Embedded().Row(countingModel)
 	var err error
 	if s.ledger, err = quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}); err != nil {
 		t.Fatal(err)

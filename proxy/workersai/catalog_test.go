@@ -61,7 +61,7 @@ func TestModelsSearch(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for name, m := range seen { // what the prices say is what the table says
-		price, ok := price.Embedded().Model(name)
+		price, ok := price.Embedded().Row(name)
 		var tags []struct {
 			Unit  string
 			Price float64
@@ -127,7 +127,7 @@ func TestBatch(t *testing.T) {
 	}
 	for range 2 {
 		a := s.post(path, poll)
-		price, _ := price.Embedded().Model(older)
+		price, _ := price.Embedded().Row(older)
 		want := `{"result":{"responses":[` +
 			`{"id":0,"external_reference":"a","result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.066034}},"success":true},` +
 			`{"id":1,"result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.079812}},"success":true}],` +

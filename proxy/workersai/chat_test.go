@@ -38,7 +38,7 @@ func TestChat(t *testing.T) {
 		t.Errorf("it says %q", text)
 	}
 	out := workersai.CountTokens(text)
-	price, _ := price.Embedded().Model(older)
+	price, _ := price.Embedded().Row(older)
 	cost := price.Tokens(6, 0, out)
 	want := usage{Prompt: 6, Completion: out, Total: 6 + out, Neurons: cost.Float()}
 	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" || v.Choices[0].Finish != "stop" || v.Usage != want {
@@ -92,7 +92,7 @@ func TestCachedTokensOfASession(t *testing.T) {
 		t.Errorf("without a session: %+v", v.Usage)
 	}
 	v := decode[completion](t, s.post("/v1/chat/completions", body, "x-session-affinity", "one"))
-	price, _ := price.Embedded().Model(cached)
+	price, _ := price.Embedded().Row(cached)
 	if v.Usage.Details.Cached != 2 || v.Usage.Neurons != price.Tokens(6, 2, 2).Float() {
 		t.Errorf("with a session: %+v", v.Usage)
 	}

@@ -40,7 +40,7 @@ func catalog(prices *price.Table) (map[string]model, []string) {
 		models[name] = model{name: name, task: task, beta: true}
 	}
 	for _, name := range prices.Models() {
-		price, _ := prices.Model(name)
+		price, _ := prices.Row(name)
 		models[name] = model{name: name, price: price, task: price.Task}
 	}
 	names := make([]string, 0, len(models))

@@ -10,7 +10,7 @@ import (
 )
 
 // What the simulated catalog says of the embedded table is that table, with what only the catalog knows.
-func TestOffersOfTheEmbeddedTable(t *testing.T) {
+func TestCatalogPricesOfTheEmbeddedTable(t *testing.T) {
 	c := ask(t, workersai.New(workersai.Options{Account: testAccount, Token: testToken}), testToken)
 	models, err := c.Models(t.Context())
 	if err != nil {
@@ -21,8 +21,8 @@ func TestOffersOfTheEmbeddedTable(t *testing.T) {
 		t.Errorf("%+v", told)
 	}
 	for _, name := range price.Embedded().Models() {
-		want, _ := price.Embedded().Model(name)
-		got, _ := merged.Model(name)
+		want, _ := price.Embedded().Row(name)
+		got, _ := merged.Row(name)
 		if want.Task == quota.TextGeneration && got.ContextWindow == 0 {
 			t.Errorf("%s has no context window", name)
 		}
@@ -31,13 +31,13 @@ func TestOffersOfTheEmbeddedTable(t *testing.T) {
 		}
 	}
 	// A beta that is not billed costs the least there is, and is known.
-	e := price.NewEstimator(merged, price.Bound).Estimate(quota.Request{Model: "@cf/lykon/dreamshaper-8-lcm", PromptBytes: 100})
+	e := price.NewEstimator(merged, price.Bound).Estimate(merged.Resolve("@cf/lykon/dreamshaper-8-lcm"), quota.Request{PromptBytes: 100})
 	if !e.Known || e.Neurons != quota.OneNeuron/1000 {
 		t.Errorf("%+v", e)
 	}
 }
 
-func TestOffers(t *testing.T) {
+func TestCatalogPrices(t *testing.T) {
 	usd := 0.000011
 	for name, c := range map[string]struct {
 		tags   []account.Tag

@@ -85,7 +85,7 @@ func TestOver(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			merged, told := table.Over("2026-11-22", []CatalogPrice{c.offer})
-			got, _ := merged.Model(c.offer.Model)
+			got, _ := merged.Row(c.offer.Model)
 			if got != c.want {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
@@ -106,7 +106,7 @@ func TestOver(t *testing.T) {
 			}
 		})
 	}
-	if p, _ := table.Model("text"); p.InputPerM != 1000 || len(table.models) != 4 {
+	if p, _ := table.Row("text"); p.InputPerM != 1000 || len(table.models) != 4 {
 		t.Error("the table itself has changed")
 	}
 }
@@ -114,10 +114,10 @@ func TestOver(t *testing.T) {
 // What was measured bounds a call by the larger of the two.
 func TestOverKeepsWhatWasMeasured(t *testing.T) {
 	const turn = "@cf/pipecat-ai/smart-turn-v2"
-	minute := quota.Request{Model: turn, AudioSeconds: 60}
+	minute := quota.Request{AudioSeconds: 60}
 	for live, want := range map[float64]float64{0.51: 30.73, 30.72: 30.73, 61.46: 61.46} {
 		merged, _ := Embedded().Over("2026-11-22", []CatalogPrice{{Model: turn, Priced: true, Row: Row{Task: quota.VoiceActivity, AudioMinute: live}}})
-		if got := NewEstimator(merged, Bound).Estimate(minute).Neurons.Float(); got < want-0.01 || got > want+0.01 {
+		if got := NewEstimator(merged, Bound).Estimate(merged.Resolve(turn), minute).Neurons.Float(); got < want-0.01 || got > want+0.01 {
 			t.Errorf("at %v a minute costs %v, want %v", live, got, want)
 		}
 	}
@@ -130,7 +130,7 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 		prompt, most int64
 		want         float64 // tokens
 	}{{100, 50, 100 + templateTokens + 50}, {1 << 20, 50, 8050}, {1 << 20, 1 << 20, 16000}, {100, 0, 100 + templateTokens + unknownOutput}} {
-		got := NewEstimator(table, Bound).Estimate(quota.Request{Model: "m", PromptBytes: c.prompt, MaxTokens: c.most}).Neurons.Float() * 1000
+		got := NewEstimator(table, Bound).Estimate(table.Resolve("m"), quota.Request{PromptBytes: c.prompt, MaxTokens: c.most}).Neurons.Float() * 1000
 		if got < c.want-1e-6 || got > c.want+1e-6 {
 			t.Errorf("%d bytes and %d tokens are bound by %v tokens, want %v", c.prompt, c.most, got, c.want)
 		}
@@ -141,7 +141,7 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 func TestUnknownModelsCostWhatPlannedEndsDo(t *testing.T) {
 	for end, want := range map[string]bool{"2026-11-21": false, "2026-11-22": false, "2026-11-23": true, "": true} {
 		table := &Table{asOf: "2026-11-22", names: []string{"m"}, models: map[string]Row{"m": {Task: quota.TextGeneration, InputPerM: 1e6, DeprecatedOn: end}}}
-		if got := NewEstimator(table, Bound).Estimate(quota.Request{Model: "unknown", PromptBytes: 1000}); (got.Neurons > quota.OneNeuron) != want {
+		if got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), quota.Request{PromptBytes: 1000}); (got.Neurons > quota.OneNeuron) != want {
 			t.Errorf("ends on %q: %v", end, got.Neurons)
 		}
 	}

@@ -2,19 +2,17 @@ package price
 
 import "github.com/neuronward/neuronward/quota"
 
-// Cost returns what a call of model cost by what the wire said: the reported
+// Cost returns what a call of m cost by what the wire said: the reported
 // neurons, else tokens, audio or images times the table. ok is false where
-// neither says anything: then the caller settles by Unsaid, or by what had
+// neither says anything: then the caller settles by DefaultCost, or by what had
 // passed, as Estimated. What the account's own figure showed of the model
 // corrects what the table says. A picture is Estimated, too, where the price depends on
 // something that neither the call nor the model's documentation says.
-func (e *Estimator) Cost(model string, u quota.Usage) (c quota.Cost, ok bool) {
+func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 	if u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
-	prices := e.prices.Load()
-	p, known := prices.Billed(model)
-	if !known {
+	if !m.Known {
 		return quota.Cost{}, false
 	}
 	r := request{
@@ -22,29 +20,29 @@ func (e *Estimator) Cost(model string, u quota.Usage) (c quota.Cost, ok bool) {
 		Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
 	}
 	switch {
-	case u.HasTokens && (p.InputPerM > 0 || p.OutputPerM > 0):
-		c = quota.Cost{Neurons: p.Tokens(u.Input, u.Cached, u.Output), Basis: quota.Priced}
-	case u.HasAudio && r.minute(p) > 0:
-		c = quota.Cost{Neurons: quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(p)), Basis: quota.Priced}
-	case u.HasImages && (p.Task == quota.TextToImage || p.Image > 0):
-		c = quota.Cost{Neurons: r.bound(prices.target(model), p), Basis: quota.Priced}
-		if r.assumes(p) {
+	case u.HasTokens && (m.InputPerM > 0 || m.OutputPerM > 0):
+		c = quota.Cost{Neurons: m.Tokens(u.Input, u.Cached, u.Output), Basis: quota.Priced}
+	case u.HasAudio && r.minute(m.Row) > 0:
+		c = quota.Cost{Neurons: quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(m.Row)), Basis: quota.Priced}
+	case u.HasImages && (m.Task == quota.TextToImage || m.Image > 0):
+		c = quota.Cost{Neurons: r.bound(m.BilledAs, m.Row), Basis: quota.Priced}
+		if r.assumes(m.Row) {
 			c.Basis = quota.Estimated
 		}
 	default:
 		return quota.Cost{}, false
 	}
 	c.Table = c.Neurons
-	c.Neurons = quota.FromFloat(c.Table.Float() * e.learnt.paid(model))
+	c.Neurons = quota.FromFloat(c.Table.Float() * e.learnt.paid(m.Name))
 	return c, true
 }
 
-// Unsaid returns what a call of model cost of which the wire says nothing at all
+// DefaultCost returns what a call of m cost of which the wire says nothing at all
 // and for which reserved was set aside: that, or what the account's own figure
 // showed such calls to cost.
-func (e *Estimator) Unsaid(model string, of Estimate, reserved quota.Neurons) quota.Cost {
+func (e *Estimator) DefaultCost(m Model, of Estimate, reserved quota.Neurons) quota.Cost {
 	c := quota.Cost{Neurons: reserved, Basis: quota.Estimated, Table: of.Bound}
-	if paid := e.learnt.paid(model); paid != 1 {
+	if paid := e.learnt.paid(m.Name); paid != 1 {
 		c.Neurons = quota.FromFloat(of.Bound.Float() * paid)
 	}
 	return c

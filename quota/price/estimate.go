@@ -85,44 +85,44 @@ func (e *Estimator) SetTable(p *Table) { e.prices.Store(p) }
 // Table returns the table in use.
 func (e *Estimator) Table() *Table { return e.prices.Load() }
 
-// Estimate returns what r may cost: by the table and the bounds of this
+// Estimate returns what a call r of m may cost: by the table and the bounds of this
 // package, times what the wire has shown of the model. A batch costs the sum of
 // its parts. It is never zero. A model that the table does not know is taken
 // for the dearest still answered of all tasks that the call may be of.
-func (e *Estimator) Estimate(r quota.Request) Estimate {
+func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	if len(r.Parts) > 0 {
-		sum := Estimate{Known: true}
+		sum := Estimate{Known: m.Known}
 		for _, part := range r.Parts {
-			if part.Model == "" {
-				part.Model = r.Model
-			}
 			part.Parts = nil // a batch in a batch does not exist
-			one := e.Estimate(part)
+			one := e.Estimate(m, part)
 			sum.Neurons, sum.Bound = sum.Neurons.Add(one.Neurons), sum.Bound.Add(one.Bound)
-			sum.Known = sum.Known && one.Known
 			sum.Foreign = sum.Foreign || one.Foreign
 		}
 		return sum
 	}
-	prices := e.prices.Load()
-	price, known := prices.Billed(r.Model)
 	var bound quota.Neurons
-	if known {
-		bound = request(r).floored(price).bound(prices.target(r.Model), price)
+	if m.Known {
+		bound = request(r).floored(m.Row).bound(m.BilledAs, m.Row)
 	} else {
-		tasks := request(r).tasks()
-		for _, name := range prices.names {
-			if p := prices.models[name]; slices.Contains(tasks, p.Task) && !p.ended(prices.asOf) {
-				bound = max(bound, request(r).floored(p).bound(name, p))
-			}
-		}
+		bound = m.table.dearest(request(r), request(r).tasks(m.Name))
 	}
 	bound = min(max(bound, leastEstimate), quota.MaxCost)
-	factor := e.learnt.factor(r.Model, e.mode)
+	factor := e.learnt.factor(m.Name, e.mode)
 	return Estimate{
 		Neurons: max(quota.FromFloat(bound.Float()*factor), leastEstimate),
-		Bound:   bound, Known: known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0,
+		Bound:   bound, Known: m.Known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0,
 	}
+}
+
+// dearest is the bound of r by the dearest of all models that are of one of these
+// tasks and have not come to their end when the table was made.
+func (t *Table) dearest(r request, tasks []quota.Task) (bound quota.Neurons) {
+	for _, name := range t.names {
+		if p := t.models[name]; slices.Contains(tasks, p.Task) && !p.ended(t.asOf) {
+			bound = max(bound, r.floored(p).bound(name, p))
+		}
+	}
+	return bound
 }
 
 // bound is the most that r can cost at p, with what was measured above the

@@ -74,11 +74,11 @@ func TestEstimate(t *testing.T) {
 		{"a batch", quota.Request{Model: llama, PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := price.NewEstimator(nil, price.Bound).Estimate(c.r)
+			got := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(c.r.Model), c.r)
 			if diff := got.Neurons - c.want; diff < -2 || diff > 2 {
 				t.Errorf("%v, want %v", got.Neurons.Float(), c.want.Float())
 			}
-			_, listed := price.Embedded().Model(c.r.Model)
+			_, listed := price.Embedded().Row(c.r.Model)
 			if got.Bound != got.Neurons || got.Known != listed {
 				t.Errorf("%+v", got)
 			}
@@ -108,7 +108,7 @@ func TestEstimatesAreSane(t *testing.T) {
 				Model: model, PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(), Images: size(), MakeImages: size(),
 				Width: size(), Height: size(), Steps: size(), AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(),
 			}
-			got := e.Estimate(r).Neurons
+			got := e.Estimate(e.Resolve(r.Model), r).Neurons
 			if got < quota.OneNeuron/1000 || got > 1_000_000_000*quota.OneNeuron {
 				t.Fatalf("%+v: %v", r, got)
 			}
@@ -118,13 +118,13 @@ func TestEstimatesAreSane(t *testing.T) {
 					*field *= 2
 				}
 			}
-			if e.Estimate(more).Neurons < got {
-				t.Fatalf("%+v: %v; %+v: %v", r, got, more, e.Estimate(more).Neurons)
+			if e.Estimate(e.Resolve(more.Model), more).Neurons < got {
+				t.Fatalf("%+v: %v; %+v: %v", r, got, more, e.Estimate(e.Resolve(more.Model), more).Neurons)
 			}
 		}
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if got := e.Estimate(quota.Request{Model: "@cf/openai/whisper", AudioSeconds: bad, AudioBytes: 1000}).Neurons; got < quota.OneNeuron/1000 {
+		if got := e.Estimate(e.Resolve("@cf/openai/whisper"), quota.Request{AudioSeconds: bad, AudioBytes: 1000}).Neurons; got < quota.OneNeuron/1000 {
 			t.Errorf("%v seconds: %v", bad, got)
 		}
 	}
@@ -141,9 +141,9 @@ func TestTheBoundHolds(t *testing.T) {
 				HasTokens: true, Input: rng.Int64N(r.PromptBytes + 65), Output: rng.Int64N(r.MaxTokens + 1),
 				HasAudio: true, AudioSeconds: r.AudioSeconds,
 			}
-			if c, ok := e.Cost(model, u); ok && c.Neurons > e.Estimate(r).Neurons && e.Estimate(r).Known {
-				if p, _ := price.Embedded().Model(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
-					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(r).Neurons)
+			if c, ok := e.Cost(e.Resolve(model), u); ok && c.Neurons > e.Estimate(e.Resolve(r.Model), r).Neurons && e.Estimate(e.Resolve(r.Model), r).Known {
+				if p, _ := price.Embedded().Row(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
+					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(e.Resolve(r.Model), r).Neurons)
 				}
 			}
 		}
@@ -182,7 +182,7 @@ func TestCost(t *testing.T) {
 			if c.want.Basis != quota.Reported {
 				c.want.Table = c.want.Neurons
 			}
-			if got, ok := e.Cost(c.model, c.u); got != c.want || ok != c.ok {
+			if got, ok := e.Cost(e.Resolve(c.model), c.u); got != c.want || ok != c.ok {
 				t.Errorf("%+v, %v; want %+v, %v", got, ok, c.want, c.ok)
 			}
 		})
@@ -192,10 +192,10 @@ func TestCost(t *testing.T) {
 func TestLearn(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
-	bound := price.NewEstimator(nil, price.Bound).Estimate(r).Bound
+	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r).Bound
 	of := price.Estimate{Bound: bound}
 	ratio := func(e *price.Estimator) float64 {
-		got := e.Estimate(r)
+		got := e.Estimate(e.Resolve(r.Model), r)
 		if got.Bound != bound {
 			t.Errorf("what was learnt changes the bound: %v", got.Bound)
 		}
@@ -210,42 +210,42 @@ func TestLearn(t *testing.T) {
 	t.Run("bound: one call above it raises it, calls below change nothing", func(t *testing.T) {
 		e := price.NewEstimator(nil, price.Bound)
 		for range 1000 {
-			e.Learn(model, of, bound/10)
+			e.Learn(e.Resolve(model), of, bound/10)
 		}
 		near(ratio(e), 1, 1, "below")
-		e.Learn(model, of, bound*3)
+		e.Learn(e.Resolve(model), of, bound*3)
 		near(ratio(e), 3, 3.0001, "above")
-		e.Learn(model, of, 1000*bound)
+		e.Learn(e.Resolve(model), of, 1000*bound)
 		near(ratio(e), 3, 3.0001, "absurd, once")
-		e.Learn("@cf/other/model", of, bound*9)
-		e.Learn(model, price.Estimate{}, bound)
-		e.Learn(model, price.Estimate{Bound: bound, Foreign: true}, 5*bound)
-		e.Learn(model, of, -1)
+		e.Learn(e.Resolve("@cf/other/model"), of, bound*9)
+		e.Learn(e.Resolve(model), price.Estimate{}, bound)
+		e.Learn(e.Resolve(model), price.Estimate{Bound: bound, Foreign: true}, 5*bound)
+		e.Learn(e.Resolve(model), of, -1)
 		near(ratio(e), 3, 3.0001, "nonsense")
-		e.Learn(model, of, 20*bound)
+		e.Learn(e.Resolve(model), of, 20*bound)
 		near(ratio(e), 20, 20.0001, "twice: as much as both agree on")
-		e.Learn(model, of, 2000*bound)
+		e.Learn(e.Resolve(model), of, 2000*bound)
 		near(ratio(e), 100, 100, "no more than this")
 	})
 	t.Run("bound: what was seen once is forgotten after a day", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := price.NewEstimator(nil, price.Bound)
-			e.Learn(model, of, 3*bound)
+			e.Learn(e.Resolve(model), of, 3*bound)
 			time.Sleep(11 * time.Hour)
-			e.Learn(model, of, 5*bound)
+			e.Learn(e.Resolve(model), of, 5*bound)
 			near(ratio(e), 5, 5.0001, "both")
 			time.Sleep(2 * time.Hour)
-			e.Learn(model, of, 2*bound)
+			e.Learn(e.Resolve(model), of, 2*bound)
 			near(ratio(e), 5, 5.0001, "the next span")
 			time.Sleep(12 * time.Hour)
 			near(ratio(e), 2, 2.0001, "the span after that")
 			time.Sleep(12 * time.Hour)
 			near(ratio(e), 1, 1, "a day later")
-			e.Learn(model, of, 2*bound)
+			e.Learn(e.Resolve(model), of, 2*bound)
 			near(ratio(e), 2, 2.0001, "and it is no barrier")
-			e.Learn(model, of, 5*bound)
+			e.Learn(e.Resolve(model), of, 5*bound)
 			time.Sleep(30 * time.Hour)
-			e.Learn(model, of, 2*bound)
+			e.Learn(e.Resolve(model), of, 2*bound)
 			near(ratio(e), 2, 2.0001, "of what is long ago nothing comes back")
 		})
 	})
@@ -257,9 +257,9 @@ func TestLearn(t *testing.T) {
 			{Model: whisper, AudioBytes: 1000},
 			{Model: whisper, Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
 		} {
-			before := e.Estimate(r)
-			e.Learn(whisper, before, 9*before.Bound)
-			if after := e.Estimate(r); after != before {
+			before := e.Estimate(e.Resolve(r.Model), r)
+			e.Learn(e.Resolve(whisper), before, 9*before.Bound)
+			if after := e.Estimate(e.Resolve(r.Model), r); after != before {
 				t.Errorf("%+v: %+v became %+v", r, before, after)
 			}
 		}
@@ -267,24 +267,24 @@ func TestLearn(t *testing.T) {
 	t.Run("expected: the 99th percentile", func(t *testing.T) {
 		e := price.NewEstimator(nil, price.Expected)
 		for range 99 {
-			e.Learn(model, of, bound/10)
+			e.Learn(e.Resolve(model), of, bound/10)
 		}
 		near(ratio(e), 1, 1, "too few")
 		for range 9000 {
-			e.Learn(model, of, bound/10)
+			e.Learn(e.Resolve(model), of, bound/10)
 		}
 		near(ratio(e), 0.1, 0.12, "all alike")
 		rng := rand.New(rand.NewPCG(5, 6))
 		for range 20_000 {
-			e.Learn(model, of, quota.Neurons(float64(bound)*rng.Float64()))
+			e.Learn(e.Resolve(model), of, quota.Neurons(float64(bound)*rng.Float64()))
 		}
 		near(ratio(e), 0.97, 1.2, "uniform")
 		for range 20_000 {
-			e.Learn(model, of, bound/10)
+			e.Learn(e.Resolve(model), of, bound/10)
 		}
 		near(ratio(e), 0.1, 0.12, "it forgets")
 		for range 20_000 {
-			e.Learn(model, of, 0)
+			e.Learn(e.Resolve(model), of, 0)
 		}
 		if got := ratio(e); got > 0.001 {
 			t.Errorf("%v times the bound where all cost nothing", got)
@@ -300,7 +300,7 @@ func TestPricesMayBeReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.SetTable(p)
-	if got := e.Estimate(quota.Request{Model: "@cf/a/b", PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Table() != p {
+	if got := e.Estimate(e.Resolve("@cf/a/b"), quota.Request{PromptBytes: 936}); got.Neurons != 1_000_000+2*256_000 || !got.Known || e.Table() != p {
 		t.Errorf("%+v", got)
 	}
 }

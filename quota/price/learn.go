@@ -81,11 +81,11 @@ func (p *peak) at(at time.Time) float64 {
 // the bound of its model is so much larger, for half a day at least and a day at
 // most. A cost beyond ten times the bound is believed when it is seen twice. What
 // is returned is to be kept, for Recall.
-func (e *Estimator) Learn(model string, of Estimate, cost quota.Neurons) quota.Calibration {
+func (e *Estimator) Learn(m Model, of Estimate, cost quota.Neurons) quota.Calibration {
 	if of.Bound <= 0 || of.Foreign || cost < 0 {
 		return quota.Calibration{}
 	}
-	return e.learnt.add(model, float64(cost)/float64(of.Bound), time.Now())
+	return e.learnt.add(m.Name, float64(cost)/float64(of.Bound), time.Now())
 }
 
 func (l *learnt) add(model string, ratio float64, now time.Time) (c quota.Calibration) {

@@ -31,7 +31,7 @@ func TestRecall(t *testing.T) {
 			for mode, want := range map[price.Mode]float64{price.Bound: c.bound, price.Expected: c.expected} {
 				e := price.NewEstimator(nil, mode)
 				e.Recall(c.records)
-				of := e.Estimate(r)
+				of := e.Estimate(e.Resolve(r.Model), r)
 				if got := of.Neurons.Float() / of.Bound.Float(); got < want*0.999 || got > want*1.001 {
 					t.Errorf("mode %v: %v times the bound, want %v", mode, got, want)
 				}

@@ -98,37 +98,23 @@ func Embedded() *Table {
 	return parseEmbedded()
 }
 
-// Model returns the row of the model called name, exactly so, and whether there
-// is one. An alias gives its own row: Row.AliasedTo says whose price holds.
-func (p *Table) Model(name string) (Row, bool) {
-	price, ok := p.models[name]
-	return price, ok
-}
-
-// Billed returns the row whose price a call of the model called name pays, and
-// whose rules hold for it: its own, or that of the model it is an alias of.
-func (p *Table) Billed(name string) (Row, bool) {
-	return p.Model(p.target(name))
-}
-
-// target is the model that answers for name.
-func (p *Table) target(name string) string {
-	if alias, ok := p.models[name]; ok && alias.AliasedTo != "" {
-		return alias.AliasedTo
-	}
-	return name
+// Row returns the row of the model called name, exactly so, and whether there is
+// one. An alias gives its own row: Row.AliasedTo says whose price holds.
+func (t *Table) Row(name string) (Row, bool) {
+	row, ok := t.models[name]
+	return row, ok
 }
 
 // Models returns the names of all models, sorted.
-func (p *Table) Models() []string {
-	return slices.Clone(p.names)
+func (t *Table) Models() []string {
+	return slices.Clone(t.names)
 }
 
 // AsOf returns the UTC date of the table, "2026-08-28".
-func (p *Table) AsOf() string { return p.asOf }
+func (t *Table) AsOf() string { return t.asOf }
 
 // USD returns what one neuron costs in US dollars beyond the free allocation.
-func (p *Table) USD() float64 { return p.usd / 1000 }
+func (t *Table) USD() float64 { return t.usd / 1000 }
 
 // DailyFree returns the free daily allocation of an account.
-func (p *Table) DailyFree() quota.Neurons { return p.free }
+func (t *Table) DailyFree() quota.Neurons { return t.free }

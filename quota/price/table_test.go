@@ -25,7 +25,7 @@ func TestEmbeddedTable(t *testing.T) {
 	if p.AsOf() != "2026-08-28" || p.DailyFree() != 10_000*quota.OneNeuron || p.USD() != 0.000011 {
 		t.Errorf("as of %s, %v free, $%v a neuron", p.AsOf(), p.DailyFree(), p.USD())
 	}
-	if _, ok := p.Model("@cf/meta/no-such-model"); ok {
+	if _, ok := p.Row("@cf/meta/no-such-model"); ok {
 		t.Error("a model that does not exist has a price")
 	}
 	names[0] = "changed"
@@ -51,7 +51,7 @@ func TestColumns(t *testing.T) {
 		"@cf/deepgram/aura-1":                    {Task: quota.TextToSpeech, CharactersPerK: 1363.64},
 		"@cf/pipecat-ai/smart-turn-v2":           {Task: quota.VoiceActivity, AudioMinute: 0.51},
 	} {
-		if got, ok := price.Embedded().Model(name); !ok || got != want {
+		if got, ok := price.Embedded().Row(name); !ok || got != want {
 			t.Errorf("%s\n got %+v\nwant %+v", name, got, want)
 		}
 	}
@@ -61,23 +61,23 @@ func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
 	const alias, target, plain = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6", "@cf/baai/bge-m3"
 	p := price.Embedded()
 	for billed, as := range map[string]string{alias: target, target: target, plain: plain} {
-		want, _ := p.Model(as)
-		if got, ok := p.Billed(billed); !ok || got != want {
-			t.Errorf("%s: %+v, want %+v", billed, got, want)
+		want, _ := p.Row(as)
+		if got := p.Resolve(billed); !got.Known || got.Row != want || got.Name != billed || got.BilledAs != as {
+			t.Errorf("%s: got %+v, want %s: %+v", billed, got, as, want)
 		}
 	}
-	if got, _ := p.Billed(alias); !got.RequiresWorkersPaid {
+	if got := p.Resolve(alias); !got.RequiresWorkersPaid {
 		t.Error("the alias is answered on the free plan, its target is not")
 	}
-	if _, ok := p.Billed("@cf/new/model"); ok {
-		t.Error("a model that does not exist is billed")
+	if got := p.Resolve("@cf/new/model"); got.Known || got.Row != (price.Row{}) || got.BilledAs != "@cf/new/model" {
+		t.Errorf("a model that does not exist: got %+v, want one that is not known", got)
 	}
 }
 
 func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 	seen := map[quota.Task]bool{}
 	for _, name := range price.Embedded().Models() {
-		p, _ := price.Embedded().Model(name)
+		p, _ := price.Embedded().Row(name)
 		seen[p.Task] = true
 		free := price.Row{
 			Task: p.Task, DefaultWidth: p.DefaultWidth, DefaultHeight: p.DefaultHeight, DefaultSteps: p.DefaultSteps, MaxSteps: p.MaxSteps, DefaultOutput: p.DefaultOutput,

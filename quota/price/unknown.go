@@ -34,11 +34,11 @@ var betas = []string{"stable-diffusion", "dreamshaper"}
 // tasks returns the tasks that a call may be of whose model is unknown: the one
 // that is told, else all that its fields and its model's name speak for. None
 // leaves the least that any call is taken to cost.
-func (r request) tasks() []quota.Task {
+func (r request) tasks(model string) []quota.Task {
 	if r.Task != "" {
 		return []quota.Task{r.Task}
 	}
-	model := strings.ToLower(r.Model)
+	model = strings.ToLower(model)
 	if slices.ContainsFunc(betas, func(part string) bool { return strings.Contains(model, part) }) {
 		return nil
 	}
