@@ -17,6 +17,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/quota"
@@ -63,7 +64,8 @@ type Config struct {
 	Retries     int     // further attempts at a call that is worth repeating; 0: none, and no breaker
 	RetryBudget float64 // and at most this many of them a call, on average; 0: as with Retries 0
 
-	TellCapacity func(model string, free bool) // is told when a model is found out of capacity, and when it is free again; must not block; nil: nobody is
+	// OnCapacity is called when a model is found out of capacity, and when it is free again. It must not block. May be nil.
+	OnCapacity func(model string, free bool)
 
 	Models    []string          // known models: the bounded set for labels; KnowModels adds to it
 	Simulate  bool              // let x-simulate through; for the demo alone
@@ -95,13 +97,13 @@ type Proxy struct {
 	buffers  buffers
 	forward  httputil.ReverseProxy
 
-	transport http.RoundTripper
-	pace      *pace.Limiter
-	rateWait  time.Duration
-	retries   int
-	budget    *retryBudget
-	breakers  breakers
-	tell      func(model string, free bool) // of breakers; nil: nobody
+	transport  http.RoundTripper
+	pace       *pace.Limiter
+	rateWait   time.Duration
+	retries    int
+	budget     *retryBudget
+	breakers   breaker.Set
+	onCapacity func(model string, free bool) // may be nil
 
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -164,7 +166,7 @@ func New(c Config) (*Proxy, error) {
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
 		},
-		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget), tell: c.TellCapacity,
+		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget), onCapacity: c.OnCapacity,
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),
 	}
 	p.credentials.token, p.credentials.gatewayToken, p.credentials.clientKeys = c.Token, c.GatewayToken, c.Clients != nil

@@ -176,7 +176,7 @@ func (p *Proxy) repeat(c *call, f *normalize.Failure, status int) *normalize.Fai
 	if wait > mostBackoff {
 		return f
 	}
-	if p.breakers.isOpen(c.model) || !p.budget.spend() {
+	if p.breakers.IsOpen(c.model) || !p.budget.spend() {
 		f.NoRetry = true
 		p.metrics.Retried(f.Code, metrics.RetryBudget)
 		return f

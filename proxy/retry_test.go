@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -416,12 +417,12 @@ func TestBreaker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 10 * openFrom { // a burst
+		for range 10 * breaker.MinFailures { // a burst
 			if w := through(p, t.Context(), chat); strings.Contains(w.Body.String(), `"origin":"guard"`) {
 				t.Fatalf("opened early: %s", w.Body)
 			}
 		}
-		time.Sleep(openAfter)
+		time.Sleep(breaker.MinPeriod)
 		through(p, t.Context(), chat)
 		w := through(p, t.Context(), chat)
 		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) || !strings.Contains(s, `"origin":"guard"`) ||
@@ -446,7 +447,7 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("%v preempted", n)
 		}
 		busy.Store(false)
-		time.Sleep(mostTrial)
+		time.Sleep(breaker.MaxPause)
 		for range 10 {
 			if w := through(p, t.Context(), chat); w.Code != 200 {
 				t.Errorf("there is room again: %d %s", w.Code, w.Body)
@@ -457,29 +458,6 @@ func TestBreaker(t *testing.T) {
 		}
 		synctest.Wait()
 	})
-}
-
-// A model of which one call in four still finds room is not shut off.
-func TestBreakerStaysClosedWhileSomeFindRoom(t *testing.T) {
-	var b breakers
-	now := time.Now()
-	for i := range 1000 {
-		if _, ok := b.admit("m", now, true); !ok {
-			t.Fatalf("open after %d", i)
-		}
-		if i%4 == 0 {
-			b.fine("m", now, now)
-		} else {
-			b.busy("m", now)
-		}
-		now = now.Add(50 * time.Millisecond)
-	}
-	for range maxBreakers + 10 {
-		b.busy(strconv.Itoa(len(b.models)), now)
-	}
-	if len(b.models) > maxBreakers {
-		t.Errorf("%d models are remembered", len(b.models))
-	}
 }
 
 // count sums the samples of a series whose labels include the given pairs.

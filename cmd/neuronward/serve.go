@@ -126,7 +126,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 	go config.WatchSecrets(watching, log, map[string]*config.Credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
 	c.ClientsFile.Watch(watching, log, m, again)
 	if n.word != nil {
-		go n.word.pass(watching, p.HearCapacity)
+		go n.word.pass(watching, p.RemoteCapacity)
 	}
 
 	s := &server{
@@ -191,7 +191,7 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 		Log:               log,
 	}
 	if n.word != nil {
-		p.TellCapacity = n.word.tell
+		p.OnCapacity = n.word.tell
 	}
 	if c.ClientsFile.IsSet() {
 		p.Clients = c.ClientsFile.File.Set

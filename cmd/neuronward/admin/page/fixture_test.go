@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
 var (
@@ -25,7 +26,7 @@ func afternoon() *State {
 			{Task: "text-embeddings", PerMinute: 3000, Pace: 3000},
 			{Task: "text-generation", PerMinute: 300, Pace: 174, Waiting: 2},
 		},
-		Breakers: []proxy.Breaker{{Model: "@cf/meta/llama-4-scout-17b-16e-instruct", NextTrial: three.Add(11 * time.Second)}},
+		Breakers: []breaker.Status{{Model: "@cf/meta/llama-4-scout-17b-16e-instruct", NextTrial: three.Add(11 * time.Second)}},
 		Store:    Store{Kind: "redis", Policy: "deny"},
 		Holders:  3,
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
 var update = flag.Bool("update", false, "write testdata/afternoon.html")
@@ -161,7 +162,7 @@ func TestStandings(t *testing.T) {
 			"Pace", levelWatch, "Slower than the limit: m at 700 of 1,500 a minute, m at 700 of 1,500 a minute, m at 700 of 1,500 a minute and 1 more. 4 calls wait a turn.",
 		},
 		{"capacity", func(*State) {}, "Breaker", levelOK, "Closed for every model: Workers AI has capacity."},
-		{"no capacity", func(s *State) { s.Breakers = slices.Repeat([]proxy.Breaker{{Model: "m", NextTrial: three}}, 5) }, "Breaker", levelTrouble, "(next trial 15:24:07 UTC) and 2 more."},
+		{"no capacity", func(s *State) { s.Breakers = slices.Repeat([]breaker.Status{{Model: "m", NextTrial: three}}, 5) }, "Breaker", levelTrouble, "(next trial 15:24:07 UTC) and 2 more."},
 		{"latched", func(s *State) { s.Day.Latched = true }, "Latch", levelTrouble, "Shut: "},
 		{"store", func(*State) {}, "Store", levelOK, "A file keeps what is spent."},
 		{"no store", func(s *State) { s.Store.Kind = "memory" }, "Store", levelOK, "forgotten at the end"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
 // A State is all that the page shows, as of one moment. Neurons are whole ones.
@@ -24,7 +25,7 @@ type State struct {
 
 	Load     proxy.Load
 	Rates    []proxy.Rate
-	Breakers []proxy.Breaker
+	Breakers []breaker.Status
 	Store    Store
 	Holders  int // processes that share the day
 	Waiting  int // calls that wait for neurons

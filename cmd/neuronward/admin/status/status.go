@@ -5,6 +5,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -18,7 +19,7 @@ type Status struct {
 	Today
 	Requests proxy.Load            `json:"requests"` // of this process
 	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
-	Breakers []proxy.Breaker       `json:"breakers"` // models out of capacity: most calls of them are refused here
+	Breakers []breaker.Status      `json:"breakers"` // models out of capacity: most calls of them are refused here
 	Prices   Prices                `json:"prices"`
 	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
 	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden

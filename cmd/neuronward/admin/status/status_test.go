@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -109,7 +110,7 @@ func TestKeysOfStatus(t *testing.T) {
 	s := counting(t)
 	page := Status{
 		Today: s.Today(t.Context()),
-		Rates: []proxy.Rate{{}}, Breakers: []proxy.Breaker{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
+		Rates: []proxy.Rate{{}}, Breakers: []breaker.Status{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
 		Prices: Prices{Departures: []price.Deviation{{}}},
 	}
 	body, err := json.Marshal(page)

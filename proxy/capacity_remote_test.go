@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
 // Two proxies tell each other of breakers: what one finds out spares the other
@@ -21,9 +22,9 @@ func TestBreakersOfTwoProxies(t *testing.T) {
 		for i := range two {
 			config := testConfig(t.Output())
 			config.Retries, config.RetryBudget = 1, 1e-9
-			config.TellCapacity = func(model string, free bool) {
+			config.OnCapacity = func(model string, free bool) {
 				if !cut.Load() {
-					two[1-i].HearCapacity(model, free)
+					two[1-i].RemoteCapacity(model, free)
 				}
 			}
 			config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,14 +49,14 @@ func TestBreakersOfTwoProxies(t *testing.T) {
 		}
 		// The word that was lost comes again with the next trial.
 		cut.Store(false)
-		time.Sleep(firstTrial)
+		time.Sleep(breaker.MinPause)
 		through(first, t.Context(), chat)
 		before := calls.Load()
 		if w := through(second, t.Context(), chat); calls.Load() != before || !strings.Contains(w.Body.String(), `"`+normalize.OutOfCapacity.String()+`"`) {
 			t.Errorf("the second sent a call that the first knew of: %s", w.Body)
 		}
 		room.Store(true)
-		time.Sleep(2 * firstTrial)
+		time.Sleep(2 * breaker.MinPause)
 		if w := through(second, t.Context(), chat); w.Code != http.StatusOK {
 			t.Errorf("the second's trial: %d", w.Code)
 		}
@@ -78,33 +79,33 @@ func TestWhatABreakerDoesNotHear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.HearCapacity("", false)
-		p.HearCapacity(strings.Repeat("m", mostModelTold+1), false)
-		p.HearCapacity(testModel, true)
+		p.RemoteCapacity("", false)
+		p.RemoteCapacity(strings.Repeat("m", maxSharedModel+1), false)
+		p.RemoteCapacity(testModel, true)
 		if n := len(p.Breakers()); n != 0 {
 			t.Errorf("%d are open", n)
 		}
-		p.HearCapacity(testModel, false)
-		p.HearCapacity(testModel, false)
+		p.RemoteCapacity(testModel, false)
+		p.RemoteCapacity(testModel, false)
 		if len(p.Breakers()) != 1 {
 			t.Fatal("it is closed")
 		}
-		time.Sleep(firstTrial)
+		time.Sleep(breaker.MinPause)
 		if w := through(p, t.Context(), chat); w.Code != http.StatusOK || len(p.Breakers()) != 0 {
 			t.Errorf("a wrong word outlives a call that is taken: %d, %v", w.Code, p.Breakers())
 		}
-		for i := range maxBreakers + 10 {
-			p.HearCapacity(fmt.Sprint("@cf/m/", i), false)
+		for i := range breaker.MaxModels + 10 {
+			p.RemoteCapacity(fmt.Sprint("@cf/m/", i), false)
 		}
-		if n := len(p.Breakers()); n != maxBreakers {
-			t.Errorf("%d are open, of at most %d", n, maxBreakers)
+		if n := len(p.Breakers()); n != breaker.MaxModels {
+			t.Errorf("%d are open, of at most %d", n, breaker.MaxModels)
 		}
 
 		config = testConfig(t.Output()) // without retries, and so without breakers
 		if p, err = New(config); err != nil {
 			t.Fatal(err)
 		}
-		p.HearCapacity(testModel, false)
+		p.RemoteCapacity(testModel, false)
 		if n := len(p.Breakers()); n != 0 {
 			t.Error("a proxy without breakers has one")
 		}

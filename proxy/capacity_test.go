@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -19,10 +20,10 @@ const noRoom = `{"success":false,"errors":[{"code":3040,"message":"Capacity temp
 // shutOff makes calls until the breaker of testModel opens.
 func shutOff(t *testing.T, p *Proxy) {
 	t.Helper()
-	for range openFrom {
+	for range breaker.MinFailures {
 		through(p, t.Context(), chat)
 	}
-	time.Sleep(openAfter)
+	time.Sleep(breaker.MinPeriod)
 	through(p, t.Context(), chat)
 	if len(p.Breakers()) != 1 {
 		t.Fatal("it is closed")
@@ -60,7 +61,7 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 				})
 				shutOff(t, g.proxy)
 				later.Store(true)
-				time.Sleep(mostTrial)
+				time.Sleep(breaker.MaxPause)
 				through(g.proxy, t.Context(), chat)
 				if open := len(g.proxy.Breakers()) == 1; open != c.open {
 					t.Errorf("open: %v", open)
@@ -130,7 +131,7 @@ func TestTrialOfABreaker(t *testing.T) {
 		}
 		shutOff(t, p)
 		p.budget.credit.Store(mostAttempt)
-		time.Sleep(mostTrial)
+		time.Sleep(breaker.MaxPause)
 		before := calls.Load()
 		w := through(p, t.Context(), chat)
 		if n := calls.Load() - before; n != 1 || w.Header().Get("X-Should-Retry") != "false" || !strings.Contains(w.Body.String(), `"origin":"upstream"`) {
@@ -139,7 +140,7 @@ func TestTrialOfABreaker(t *testing.T) {
 		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3040", "outcome", "budget"); n == 0 {
 			t.Error("the attempt that was not made is not counted")
 		}
-		time.Sleep(mostTrial)
+		time.Sleep(breaker.MaxPause)
 		hangs.Store(true)
 		before = calls.Load()
 		ctx, leave := context.WithCancel(t.Context())
@@ -171,7 +172,7 @@ func TestBreakerCountsCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.budget.credit.Store(1000 * oneAttempt)
-		for range openFrom - 1 {
+		for range breaker.MinFailures - 1 {
 			through(p, t.Context(), chat)
 		}
 		if len(p.Breakers()) != 0 {
