@@ -1,13 +1,13 @@
 package pace
 
 import (
-	"github.com/neuronward/neuronward/quota"
-
 	"math"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (
@@ -27,13 +27,12 @@ const (
 	never = time.Duration(math.MaxInt64)
 )
 
-// laneKind says what a lane is for. Where a call passes several lanes, they are
-// locked in this order, and it never passes two of one rank.
+// laneKind says what a lane is for.
 type laneKind uint8
 
 const (
 	laneOfTask   laneKind = iota
-	laneOfModel           // a model with a limit of its own; same rank as laneOfTask
+	laneOfModel           // a model with a limit of its own
 	laneLearned           // a model that shares its task's limit, slower since 3021
 	laneOfClient          //
 )
@@ -51,7 +50,7 @@ type lane struct {
 	laneKey
 	task quota.Task // "" of a client
 
-	mu      sync.Mutex
+	mu      *sync.Mutex // the Limiter's
 	bucket  *rate.Limiter
 	seen    time.Time // the latest time that came by
 	used    time.Time // when a call asked for a token last
@@ -65,13 +64,12 @@ type lane struct {
 	held    int         // those among them that this lane holds back
 	timer   *time.Timer // runs wake
 	wakeAt  time.Time   // when; zero: not set
-	dropped bool        // no longer in the Limiter
 }
 
 // newLane returns a lane as it would stand if it had had the burst of the share
 // filled at the time from, and nobody had used it since.
-func newLane(key laneKey, task quota.Task, share, filled float64, from time.Time) *lane {
-	l := &lane{laneKey: key, task: task, pace: float64(key.perMinute), share: share, seen: from}
+func newLane(mu *sync.Mutex, key laneKey, task quota.Task, share, filled float64, from time.Time) *lane {
+	l := &lane{mu: mu, laneKey: key, task: task, pace: float64(key.perMinute), share: share, seen: from}
 	r, burst := bucketOf(l.pace, filled)
 	if filled == 0 {
 		burst = 0
@@ -112,10 +110,9 @@ func bucketOf(perMinute, share float64) (rate.Limit, int) {
 	return rate.Limit((part - 1) / 60), 1
 }
 
-// lock locks l at the time now, which it takes for no earlier than what it has
-// seen: a Limiter whose time goes back counts that time twice.
-func (l *lane) lock(now time.Time) {
-	l.mu.Lock()
+// advance moves l to the time now, unless it has seen a later one: a
+// rate.Limiter whose time goes back counts that time twice.
+func (l *lane) advance(now time.Time) {
 	if now.After(l.seen) {
 		l.seen = now
 	}

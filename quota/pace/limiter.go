@@ -1,12 +1,11 @@
 package pace
 
 import (
-	"github.com/neuronward/neuronward/quota"
-
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (
@@ -31,16 +30,12 @@ const (
 // client in order of arrival; only those to different models may overtake each
 // other. It is safe for many goroutines and starts none that stays. Make one
 // with New.
-//
-// Models share no lock, but those that share a limit: finding a limit takes
-// none.
 type Limiter struct {
-	limits  Table
-	started time.Time
-	sweepAt atomic.Int64 // time.Duration since started
-	lanes   atomic.Pointer[laneSet]
+	limits Table
 
-	mu      sync.Mutex // who replaces lanes; locked before any lane
+	mu      sync.Mutex // of all that follows, and of all lanes
+	lanes   map[laneKey]*lane
+	sweepAt time.Time
 	share   float64
 	filled  float64   // the share whose burst a limit had at the time changed that is not in use
 	changed time.Time // when share changed last; zero: never
@@ -48,10 +43,9 @@ type Limiter struct {
 
 // New returns a Limiter of limits.
 func New(limits Table) *Limiter {
-	p := &Limiter{limits: limits.full(), started: time.Now(), share: 1, filled: 1}
-	p.sweepAt.Store(int64(sweepEvery))
-	p.lanes.Store(newLaneSet(nil))
-	return p
+	return &Limiter{
+		limits: limits.full(), lanes: make(map[laneKey]*lane), sweepAt: time.Now().Add(sweepEvery), share: 1, filled: 1,
+	}
 }
 
 // A Key is what a Limiter must know of a call.
@@ -92,26 +86,30 @@ func (p *Limiter) Acquire(ctx context.Context, key Key, maxWait time.Duration) (
 	if err := ctx.Err(); err != nil {
 		return Decision{}, err
 	}
-	now := time.Now()
-	w := p.locked(&key, now)
-	if w.n == 0 {
-		return Decision{OK: true}, nil
+	t, d := p.acquire(ctx, &key, maxWait)
+	if t == nil {
+		return d, nil
 	}
-	if w.passes(key.Client) {
-		w.unlock(0, w.n)
-		return Decision{OK: true}, nil
+	return t.await(maxWait)
+}
+
+// acquire decides on a call, or returns its turn if it must wait.
+func (p *Limiter) acquire(ctx context.Context, key *Key, maxWait time.Duration) (*turn, Decision) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.way(key, now)
+	if w.n == 0 || w.passes(key.Client) {
+		return nil, Decision{OK: true}
 	}
 	wait, by := w.dueBehind(key.Client)
 	if wait > maxWait {
-		d := w.refusal(by, key.Client)
-		w.unlock(0, w.n)
-		return d, nil
+		return nil, w.refusal(by, key.Client)
 	}
 	t := &turn{way: w, ctx: ctx, client: key.Client, since: now, ready: make(chan struct{})}
 	alone, _ := w.due()
 	t.enqueue(by, alone)
-	w.unlock(0, w.n)
-	return t.await(maxWait)
+	return t, Decision{}
 }
 
 // Throttled says that Workers AI refused the call with 3021 at the time now:
@@ -127,20 +125,14 @@ func (p *Limiter) Throttled(key Key, now time.Time) bool {
 	if own.kind == laneOfTask && key.Model != "" {
 		own = learned(own, key.Model)
 	}
-	for {
-		l := p.lane(own, &key)
-		if l == nil {
-			return false
-		}
-		l.lock(now)
-		if l.dropped {
-			l.mu.Unlock()
-			continue
-		}
-		halved := l.backOff()
-		l.mu.Unlock() // timers that are too early now find out when they run
-		return halved
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.lane(own, &key)
+	if l == nil {
+		return false
 	}
+	l.advance(now)
+	return l.backOff() // timers that are too early now find out when they run
 }
 
 // SetShare sets which part of all limits is this process': 1 where it is alone,
@@ -163,17 +155,13 @@ func (p *Limiter) SetShare(share float64, now time.Time) {
 		p.filled = min(p.share, share)
 	}
 	p.share, p.changed = share, now
-	lanes := p.lanes.Load().byKey
-	for _, l := range lanes {
-		l.lock(now)
+	for _, l := range p.lanes {
+		l.advance(now)
 		l.share = share
 		l.retune()
-		l.mu.Unlock()
 	}
-	for _, l := range lanes { // once all are retuned: a call may wait for several
-		l.lock(now)
+	for _, l := range p.lanes { // once all are retuned: a call may wait for several
 		l.serve()
-		l.mu.Unlock()
 	}
 }
 

@@ -1,11 +1,11 @@
 package pace
 
 import (
-	"github.com/neuronward/neuronward/quota"
-
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // A Status is how one limit stands that calls have spent of lately, or
@@ -22,17 +22,17 @@ type Status struct {
 // Snapshot returns how the limits of tasks and models stand that are in use, by
 // task and model. There are at most 4,096 and one for each task.
 func (p *Limiter) Snapshot(now time.Time) []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.sweep(now)
 	var all []Status
-	for _, l := range p.lanes.Load().byKey {
+	for _, l := range p.lanes {
 		if l.kind == laneOfClient {
 			continue
 		}
-		l.lock(now)
 		s := Status{
 			Task: l.task, PerMinute: l.perMinute, Pace: l.pace * l.share, Learned: l.pace < float64(l.perMinute), Waiting: l.waiting,
 		}
-		l.mu.Unlock()
 		if l.kind != laneOfTask {
 			s.Model = l.name
 		}
@@ -56,8 +56,9 @@ type Remainder struct {
 // Remaining returns what is left for calls like key, and whether any limit
 // applies to them.
 func (p *Limiter) Remaining(key Key, now time.Time) (Remainder, bool) {
-	w := p.locked(&key, now)
-	defer w.unlock(0, w.n)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.way(&key, now)
 	var least Remainder
 	for i, l := range w.all() {
 		n := max(int(l.bucket.TokensAt(l.seen))-l.waiting, 0)

@@ -1,14 +1,14 @@
 package pace
 
 import (
-	"github.com/neuronward/neuronward/quota"
-
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (

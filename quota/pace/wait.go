@@ -5,41 +5,26 @@ import (
 	"time"
 )
 
-// way is the lanes that one call passes, in the order in which they are locked.
-// It takes a token of each, or of none.
+// way is the lanes that one call passes. It takes a token of each, or of none. The
+// call waits in the first of them.
 type way struct {
 	lanes [3]*lane
 	n     int
 }
 
+// add adds l, if it is one.
 func (w *way) add(l *lane) {
-	w.lanes[w.n] = l
-	w.n++
+	if l != nil {
+		w.lanes[w.n] = l
+		w.n++
+	}
 }
 
 func (w *way) all() []*lane { return w.lanes[:w.n] }
 
-// lock locks the lanes, having served who waits in the first of them: nobody
-// who comes now may be before them. It reports whether all are still in use;
-// if not, none is locked.
-func (w *way) lock(now time.Time) bool {
-	for i, l := range w.all() {
-		l.lock(now)
-		if l.dropped {
-			w.unlock(0, i+1)
-			return false
-		}
-		if i == 0 && !l.queue.empty() {
-			l.serve()
-		}
-	}
-	return true
-}
-
-// unlock unlocks the lanes from i up to j.
-func (w *way) unlock(i, j int) {
-	for _, l := range w.lanes[i:j] {
-		l.mu.Unlock()
+func (w *way) advance(now time.Time) {
+	for _, l := range w.all() {
+		l.advance(now)
 	}
 }
 
@@ -124,11 +109,10 @@ type turn struct {
 	by     *lane // that holds it back
 	since  time.Time
 	ready  chan struct{} // closed once it has its tokens
-	done   bool          // likewise; under the lock of the first lane
+	done   bool          // likewise; under the lock
 }
 
-// enqueue lets t wait for wait, since by has no token for it. All its lanes are
-// locked.
+// enqueue lets t wait for wait, since by has no token for it.
 func (t *turn) enqueue(by *lane, wait time.Duration) {
 	t.by = by
 	by.held++
@@ -140,7 +124,7 @@ func (t *turn) enqueue(by *lane, wait time.Duration) {
 	first.arm(wait)
 }
 
-// unwait takes t out of the counts of its lanes, which are all locked.
+// unwait takes t out of the counts of its lanes.
 func (t *turn) unwait() {
 	t.by.held--
 	for _, l := range t.all() {
@@ -161,8 +145,9 @@ func (t *turn) await(maxWait time.Duration) (Decision, error) {
 	case <-end.C:
 	}
 	first, now := t.lanes[0], time.Now()
-	first.lock(now)
+	first.mu.Lock()
 	defer first.mu.Unlock()
+	t.advance(now)
 	if err == nil {
 		first.serve() // its token may have come at this very moment
 	}
@@ -170,10 +155,6 @@ func (t *turn) await(maxWait time.Duration) (Decision, error) {
 	if t.done {
 		return Decision{OK: true, Waited: waited}, nil
 	}
-	for _, l := range t.lanes[1:t.n] {
-		l.lock(now)
-	}
-	defer t.unlock(1, t.n)
 	t.unwait()
 	first.queue.remove(t)
 	if first.queue.empty() {
@@ -186,7 +167,7 @@ func (t *turn) await(maxWait time.Duration) (Decision, error) {
 }
 
 // serve lets those go whose turn has come, fairly between clients. A call that
-// another lane holds back is passed over; it keeps its place. Only l is locked.
+// another lane holds back is passed over; it keeps its place.
 func (l *lane) serve() {
 	l.disarm()
 	next, served := l.serveNext()
@@ -224,12 +205,9 @@ func (l *lane) serveNext() (next time.Duration, served bool) {
 }
 
 // tryAgain lets t go if all its lanes have a token, else it notes which lane
-// holds it back now and returns for how long. Its first lane is locked.
+// holds it back now and returns for how long.
 func (t *turn) tryAgain() time.Duration {
-	for _, other := range t.lanes[1:t.n] {
-		other.lock(t.lanes[0].seen)
-	}
-	defer t.unlock(1, t.n)
+	t.advance(t.lanes[0].seen)
 	wait, by := t.due()
 	if wait > 0 {
 		t.by.held--
@@ -267,7 +245,8 @@ func (l *lane) disarm() {
 
 // wake serves l when its timer says so.
 func (l *lane) wake() {
-	l.lock(time.Now())
+	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.advance(time.Now())
 	l.serve()
 }
