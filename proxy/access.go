@@ -18,7 +18,7 @@ func (p *Proxy) access(c *call, r *http.Request) error {
 			"Call it by IP address or as localhost, or add the name to NEURONWARD_HOSTS.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
-	reference := c.route != nil && c.route.name == "errors" && r.Method != http.MethodPost
+	reference := c.route != nil && c.route.local() && r.Method != http.MethodPost
 	if !reference && p.crossSite(r) {
 		return forbidden("A web page of another site sent this request. Call this proxy from a server, not from a browser.")
 	}

@@ -267,7 +267,7 @@ func opensJSON(b []byte) bool {
 
 // understand inspects a held body and completes what the path said of the call.
 func (p *Proxy) understand(c *call, r *http.Request) error {
-	found, err := inspect(c.body.data, c.route.name == "run")
+	found, err := inspect(c.body.data, c.route.nested)
 	if err != nil {
 		if wrong, ok := errors.AsType[*errInput](err); ok {
 			return refuse(normalize.BadInput, wrong.text, wrong.field)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -72,9 +73,7 @@ func (p *Proxy) rateKey(c *call) pace.Key {
 	if c.entry != nil {
 		k.Client, k.ClientLimit = c.client, c.entry.RequestsPerMinute
 	}
-	if k.Task == "" && c.route.name == "v1/embeddings" {
-		k.Task = quota.TextEmbeddings
-	}
+	k.Task = cmp.Or(k.Task, c.route.task)
 	return k
 }
 

@@ -201,7 +201,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.fail(c, err)
 		return
 	}
-	if !c.route.local {
+	if !c.route.local() {
 		if err := p.enter(c); err != nil {
 			p.fail(c, err)
 			return
@@ -212,14 +212,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.fail(c, err)
 		return
 	}
-	if answer := c.route.answer; answer != nil {
-		if !c.route.local {
-			if err := p.turn(c); err != nil {
-				p.fail(c, err)
-				return
-			}
-		}
-		if err := answer(p, c); err != nil {
+	if c.route.answer != answeredUpstream {
+		if err := p.answer(c); err != nil {
 			p.fail(c, err)
 		}
 		c.complete = true
@@ -232,6 +226,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.forward.ServeHTTP(&c.writer, c.outbound(r))
 	c.complete = c.finish()
+}
+
+// answer answers a call that is not for upstream.
+func (p *Proxy) answer(c *call) error {
+	if c.route.answer == answeredReference {
+		return answerReference(c)
+	}
+	if err := p.turn(c); err != nil {
+		return err
+	}
+	return p.listModels(c)
 }
 
 // clear says where the call goes and whether it may: by its client, by the
@@ -274,8 +279,8 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if err := p.identify(c, r.Header); err != nil {
 		return err
 	}
-	if c.route != nil && strings.HasPrefix(c.route.name, "finetunes") && !c.mayFinetune() {
-		c.destination, failure = resolveWithout(r.Method, c.destination)
+	if c.finetunes() && !c.mayFinetune() {
+		c.destination, failure = c.withoutFinetunes(r.Method)
 	}
 	if failure != nil {
 		return failure

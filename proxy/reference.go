@@ -1,20 +1,11 @@
 package proxy
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/reference"
 )
-
-// The error reference on the app listener: every doc_url of an envelope leads
-// here.
-
-var referenceRoutes = []route{
-	{name: "errors", method: http.MethodGet, answer: (*Proxy).answerReference, local: true},
-	{name: "errors", method: http.MethodHead, answer: (*Proxy).answerReference, local: true},
-}
 
 // belowErrors returns what follows /errors/ in a path, and whether the path is
 // the reference's at all.
@@ -25,7 +16,8 @@ func belowErrors(path string) (topic string, ok bool) {
 	return strings.CutPrefix(path, "/errors/")
 }
 
-func (p *Proxy) answerReference(c *call) error {
+// answerReference answers from the error reference.
+func answerReference(c *call) error {
 	page, ok, err := reference.Render(reference.Request{
 		Topic: c.rest, Accept: c.inbound.Header.Get("Accept"), UserAgent: c.inbound.UserAgent(),
 	})

@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // modelPlace says where a call names its model.
@@ -25,6 +27,15 @@ const (
 	bodyAny           // a JSON object, else raw bytes or multipart that stream through
 )
 
+// An answerer says who answers the calls of a route.
+type answerer uint8
+
+const (
+	answeredUpstream  answerer = iota
+	answeredModels             // here, by OpenAI's list of models
+	answeredReference          // here, by the error reference
+)
+
 // A route is one method and path pair that passes to Workers AI. Everything
 // that is not in the table is refused: our token is for inference.
 type route struct {
@@ -32,17 +43,21 @@ type route struct {
 	method    string
 	model     modelPlace
 	body      bodyKind
+	nested    bool       // the parameters stand in the field "input" of the body
+	task      quota.Task // of the models that no price is known of; "": any
 	protocol  normalize.Protocol
-	answer    func(*Proxy, *call) error // nil: upstream's
-	repaired  bool                      // its streams are OpenAI chunks, and the native usage among them is made one
-	local     bool                      // it costs next to nothing here and nothing elsewhere
-	finetunes bool                      // only for a client whose entry says so
-	gateway   string                    // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
+	answer    answerer
+	repaired  bool   // its streams are OpenAI chunks, and the native usage among them is made one
+	finetunes bool   // only for a client whose entry says so
+	gateway   string // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 
 // metered reports whether a call of this route costs neurons that can be told.
 // What tomarkdown costs is nowhere said, neither before nor after.
 func (r *route) metered() bool { return r.model != modelNone }
+
+// local reports whether a call costs next to nothing here and nothing elsewhere.
+func (r *route) local() bool { return r.answer == answeredReference }
 
 // Label of calls that no route takes.
 const noRoute = "none"
@@ -50,15 +65,31 @@ const noRoute = "none"
 // routes is keyed by the path below …/ai/. A model that follows "run/" is not
 // part of the key.
 var routes = map[string][]route{
-	"run/": {{name: "run/{model}", method: http.MethodPost, model: modelInPath, body: bodyAny, protocol: normalize.ProtocolNative, gateway: gatewayRun}},
-	"run":  {{name: "run", method: http.MethodPost, model: modelInBody, body: bodyJSON, protocol: normalize.ProtocolNative, gateway: gatewayRun}},
+	"run/": {{
+		name: "run/{model}", method: http.MethodPost, model: modelInPath, body: bodyAny, gateway: gatewayRun,
+	}},
+	"run": {{
+		name: "run", method: http.MethodPost, model: modelInBody, body: bodyJSON, nested: true, gateway: gatewayRun,
+	}},
 
-	"v1/chat/completions": {{name: "v1/chat/completions", method: http.MethodPost, model: modelInBody, body: bodyJSON, protocol: normalize.ProtocolOpenAI, repaired: true, gateway: "/workers-ai/v1/chat/completions"}},
-	"v1/embeddings":       {{name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON, protocol: normalize.ProtocolOpenAI, gateway: "/workers-ai/v1/embeddings"}},
-	"v1/responses":        {{name: "v1/responses", method: http.MethodPost, model: modelInBody, body: bodyJSON, protocol: normalize.ProtocolResponses}},
-	"v1/messages":         {{name: "v1/messages", method: http.MethodPost, model: modelInBody, body: bodyJSON, protocol: normalize.ProtocolAnthropic}},
+	"v1/chat/completions": {{
+		name: "v1/chat/completions", method: http.MethodPost, model: modelInBody, body: bodyJSON,
+		protocol: normalize.ProtocolOpenAI, repaired: true, gateway: "/workers-ai/v1/chat/completions",
+	}},
+	"v1/embeddings": {{
+		name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON, task: quota.TextEmbeddings,
+		protocol: normalize.ProtocolOpenAI, gateway: "/workers-ai/v1/embeddings",
+	}},
+	"v1/responses": {{
+		name: "v1/responses", method: http.MethodPost, model: modelInBody, body: bodyJSON,
+		protocol: normalize.ProtocolResponses,
+	}},
+	"v1/messages": {{
+		name: "v1/messages", method: http.MethodPost, model: modelInBody, body: bodyJSON,
+		protocol: normalize.ProtocolAnthropic,
+	}},
 
-	"v1/models": {{name: "v1/models", method: http.MethodGet, gateway: gatewayAPI, answer: (*Proxy).listModels}},
+	"v1/models": {{name: "v1/models", method: http.MethodGet, gateway: gatewayAPI, answer: answeredModels}},
 
 	"models/search":  {{name: "models/search", method: http.MethodGet, gateway: gatewayAPI}},
 	"models/schema":  {{name: "models/schema", method: http.MethodGet, gateway: gatewayAPI}},
@@ -69,10 +100,20 @@ var routes = map[string][]route{
 		{name: "finetunes", method: http.MethodGet, gateway: gatewayAPI},
 		{name: "finetunes", method: http.MethodPost, body: bodyJSON, finetunes: true, gateway: gatewayAPI},
 	},
-	"finetunes/{id}/finetune-assets": {{name: "finetunes/{id}/finetune-assets", method: http.MethodPost, body: bodyAny, finetunes: true, gateway: gatewayAPI}},
-	"finetunes/public":               {{name: "finetunes/public", method: http.MethodGet, gateway: gatewayAPI}},
-	"tomarkdown":                     {{name: "tomarkdown", method: http.MethodPost, body: bodyAny, gateway: gatewayAPI}},
-	"tomarkdown/supported":           {{name: "tomarkdown/supported", method: http.MethodGet, gateway: gatewayAPI}},
+	"finetunes/{id}/finetune-assets": {{
+		name: "finetunes/{id}/finetune-assets", method: http.MethodPost, body: bodyAny, finetunes: true,
+		gateway: gatewayAPI,
+	}},
+	"finetunes/public":     {{name: "finetunes/public", method: http.MethodGet, gateway: gatewayAPI}},
+	"tomarkdown":           {{name: "tomarkdown", method: http.MethodPost, body: bodyAny, gateway: gatewayAPI}},
+	"tomarkdown/supported": {{name: "tomarkdown/supported", method: http.MethodGet, gateway: gatewayAPI}},
+}
+
+// referenceRoutes are those of the error reference: every doc_url of an envelope
+// leads there.
+var referenceRoutes = []route{
+	{name: "errors", method: http.MethodGet, answer: answeredReference},
+	{name: "errors", method: http.MethodHead, answer: answeredReference},
 }
 
 // A destination is where a call goes: its route, the account it names ("" is
@@ -83,6 +124,8 @@ type destination struct {
 	rest    string // path below …/ai/, canonical
 	model   string
 	allow   string // methods that the path takes, where the call's is none of them
+
+	candidates []route // all routes of the path
 }
 
 // resolve finds the destination of a method and a decoded path. The path that
@@ -112,24 +155,10 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	return choose(method, candidates, destination{account: account, rest: rest, model: model})
 }
 
-// resolveWithout is what resolve finds for a caller who may not make finetunes:
-// the path without those routes.
-func resolveWithout(method string, d destination) (destination, *normalize.Failure) {
-	var others []route
-	for _, r := range routes[d.route.name] {
-		if !r.finetunes {
-			others = append(others, r)
-		}
-	}
-	if len(others) == 0 {
-		return destination{}, notProxied()
-	}
-	return choose(method, others, d)
-}
-
 // choose completes a destination with the one of a path's routes that takes the
 // method.
 func choose(method string, candidates []route, d destination) (destination, *normalize.Failure) {
+	d.candidates = candidates
 	for i := range candidates {
 		if candidates[i].method == method {
 			d.route = &candidates[i]
@@ -138,6 +167,22 @@ func choose(method string, candidates []route, d destination) (destination, *nor
 	}
 	d.route, d.allow = &candidates[0], allowed(candidates)
 	return d, refuse(normalize.MethodNotAllowed, "This path takes "+d.allow+", not "+clip(method, 32)+".", "")
+}
+
+// finetunes reports whether a route of the path is for clients that may make and
+// change finetunes.
+func (d *destination) finetunes() bool { return slices.ContainsFunc(d.candidates, forFinetunes) }
+
+func forFinetunes(r route) bool { return r.finetunes }
+
+// withoutFinetunes is the destination for callers who may not make finetunes: the
+// path without those routes.
+func (d *destination) withoutFinetunes(method string) (destination, *normalize.Failure) {
+	others := slices.DeleteFunc(slices.Clone(d.candidates), forFinetunes)
+	if len(others) == 0 {
+		return destination{}, notProxied()
+	}
+	return choose(method, others, *d)
 }
 
 func notProxied() *normalize.Failure {
