@@ -15,6 +15,8 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/fairshare"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // smallBody is the size of a pooled buffer; most calls fit into one.
@@ -202,6 +204,26 @@ func (p *Proxy) hold(c *call, r *http.Request) error {
 	return nil
 }
 
+// tellsAtItsEnd reports whether a body that is no JSON must be held to know what
+// the call may cost: a form for a picture, whose figures may stand behind the
+// pictures given, or Ogg, whose length stands in its last page. All else streams
+// through.
+func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
+	if p.guard.ledger == nil || c.account != p.account || !c.route.metered() {
+		return false
+	}
+	price, known := p.guard.prices.Billed(c.model)
+	if bytes.HasPrefix(prefix, []byte("OggS")) {
+		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
+	}
+	return isForm(header.Get("Content-Type")) && (!known || price.Task == quota.TextToImage)
+}
+
+func isForm(contentType string) bool {
+	const form = "multipart/"
+	return len(contentType) >= len(form) && strings.EqualFold(contentType[:len(form)], form)
+}
+
 // grow moves a body that does not fit into a buffer of twice the size. What a
 // caller declares is not believed before it is sent: memory is taken as it comes.
 func (b *bodies) grow(c *call, h *held, data []byte, declared int64) ([]byte, error) {
@@ -269,8 +291,8 @@ func opensJSON(b []byte) bool {
 func (p *Proxy) understand(c *call, r *http.Request) error {
 	found, err := inspect(c.body.data, c.route.nested)
 	if err != nil {
-		if wrong, ok := errors.AsType[*errInput](err); ok {
-			return refuse(normalize.BadInput, wrong.text, wrong.field)
+		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
+			return refuse(normalize.BadInput, wrong.Text, wrong.Field)
 		}
 		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
 			return nil // a recording may begin with any byte

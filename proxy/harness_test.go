@@ -186,3 +186,12 @@ func answerJSON(status int, body string) http.HandlerFunc {
 		_, _ = io.WriteString(w, body)
 	}
 }
+
+func routeOf(t testing.TB, path string) *route {
+	t.Helper()
+	d, f := resolve(http.MethodPost, "/ai/"+path)
+	if f != nil {
+		t.Fatalf("%s: %v", path, f)
+	}
+	return d.route
+}

@@ -5,16 +5,18 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 func TestInspect(t *testing.T) {
-	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
-	nearlyDeep := strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1)
+	deep := strings.Repeat("[", jsonscan.MaxDepth+1) + strings.Repeat("]", jsonscan.MaxDepth+1)
+	nearlyDeep := strings.Repeat("[", jsonscan.MaxDepth-1) + strings.Repeat("]", jsonscan.MaxDepth-1)
 	for _, c := range []struct {
 		name, body string
 		nested     bool
 		want       inspection
-		field      string // of an errInput
+		field      string // of an jsonscan.FieldError
 		broken     bool
 	}{
 		{name: "plain", body: `{"model":"m","stream":true,"max_tokens":5}`, want: inspection{Model: "m", Stream: true}},
@@ -73,14 +75,14 @@ func TestInspect(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := inspect([]byte(c.body), c.nested)
-			var input *errInput
+			var input *jsonscan.FieldError
 			switch {
 			case c.broken:
 				if err == nil || errors.As(err, &input) {
 					t.Errorf("want broken JSON, got %+v, %v", got, err)
 				}
 			case c.field != "":
-				if !errors.As(err, &input) || (c.field != "-" && input.field != c.field) {
+				if !errors.As(err, &input) || (c.field != "-" && input.Field != c.field) {
 					t.Errorf("want a complaint about %q, got %+v, %v", c.field, got, err)
 				}
 			case err != nil || got.Model != c.want.Model || got.Stream != c.want.Stream:
@@ -101,7 +103,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, nested bool) {
 		got, err := inspect(body, nested)
-		if _, ok := errors.AsType[*errInput](err); ok {
+		if _, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return // it says more than encoding/json would
 		}
 		first := firstByte(body)

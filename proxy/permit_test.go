@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -112,7 +113,7 @@ func TestFinetunes(t *testing.T) {
 	b := newBench(t, upstream, withClients(t, "reader", "maker, finetunes: true", `picky, finetunes: true, models: ["@cf/meta/*"]`))
 	open := newBench(t, upstream)
 	const adapter = `{"model":"@cf/mistral/mistral-7b-instruct-v0.2-lora","name":"mine","public":false}`
-	kind, form := formOf(t, formPart{name: "file_name", content: "adapter_model.safetensors"}, formPart{name: "file", file: "a.safetensors", content: "\x00\x01\xff weights"})
+	kind, form := mediatest.Form(t, mediatest.Part{Name: "file_name", Content: "adapter_model.safetensors"}, mediatest.Part{Name: "file", File: "a.safetensors", Content: "\x00\x01\xff weights"})
 	assets := "/ai/finetunes/8f0c-1/finetune-assets"
 	for _, c := range []struct {
 		method, path, kind, body string

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // The one repair of a successful answer: newer models end an OpenAI stream with
@@ -93,15 +95,15 @@ func topLevel(data []byte) map[string][]byte {
 	if len(data) == 0 || data[0] != '{' {
 		return nil
 	}
-	s, fields := scanner{b: data}, map[string][]byte{}
-	err := s.members(func(rawName []byte) error {
-		start := s.i
-		if err := s.value(2); err != nil {
+	s, fields := jsonscan.Scanner{Data: data}, map[string][]byte{}
+	err := s.Members(func(rawName []byte) error {
+		start := s.Pos
+		if err := s.Value(2); err != nil {
 			return err
 		}
 		switch name := string(rawName[1 : len(rawName)-1]); name {
 		case "id", "created", "model", "choices", "response", "usage":
-			fields[name] = data[start:s.i]
+			fields[name] = data[start:s.Pos]
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
@@ -295,7 +296,7 @@ func (p *Proxy) measured(c *call, task quota.Task) quota.Request {
 	if length < 0 {
 		length = p.bodies.max
 	}
-	return measure(c.route, c.model, task, body, c.inbound.Header, length, prefix)
+	return measure.Request(c.route.protocol, c.model, task, body, c.inbound.Header, length, prefix)
 }
 
 // queued reports whether the call is one of a batch's: its submission, or a poll.
@@ -309,5 +310,5 @@ func (p *Proxy) polled(c *call) string {
 	if c.body == nil || !queued(c) {
 		return ""
 	}
-	return batchID(c.body.data)
+	return measure.BatchID(c.body.data)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
@@ -23,7 +24,7 @@ func TestPromptOfABrokenStream(t *testing.T) {
 		{"plain text", llama, content(`"` + strings.Repeat("some words ", 300) + `"`), 1100, 1200},
 		{"another script", llama, content(`"` + cjk + `"`), 4500, 4600},
 		{"another script in escapes", llama, content(`"` + strings.Repeat(`\u795e`, 1500) + `"`), 4500, 6100},
-		{"a picture", vision, content(`[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + base64Of(30_000) + `"}}]`), 6404, 6504},
+		{"a picture", vision, content(`[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + mediatest.Base64Of(30_000) + `"}}]`), 6404, 6504},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package proxy
+package measure
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -20,7 +21,7 @@ func (m *measurement) messages() error {
 	}
 	return m.list(m.Task == quota.TextToSpeech, func() error {
 		if m.first() != '{' {
-			return m.s.value(3)
+			return m.s.Value(3)
 		}
 		return m.part(true)
 	})
@@ -30,8 +31,8 @@ func (m *measurement) messages() error {
 // and sound only count as such where a protocol has them: elsewhere the same
 // text would become tokens.
 func (m *measurement) part(message bool) error {
-	return m.s.members(func(rawName []byte) error {
-		name, err := unquote(rawName)
+	return m.s.Members(func(rawName []byte) error {
+		name, err := jsonscan.Unquote(rawName)
 		if err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (m *measurement) part(message bool) error {
 		case name == "content" && m.first() == '[':
 			return m.items(func() error {
 				if m.first() != '{' {
-					return m.s.value(4)
+					return m.s.Value(4)
 				}
 				return m.part(false)
 			})
@@ -51,7 +52,7 @@ func (m *measurement) part(message bool) error {
 		case name == "input_audio" || name == "audio":
 			return m.audio()
 		}
-		return m.s.value(3)
+		return m.s.Value(3)
 	})
 }
 
@@ -60,8 +61,8 @@ func (m *measurement) source() error {
 	m.Images++
 	var data int64
 	picture := false
-	err := m.s.members(func(rawName []byte) error {
-		name, err := unquote(rawName)
+	err := m.s.Members(func(rawName []byte) error {
+		name, err := jsonscan.Unquote(rawName)
 		if err != nil {
 			return err
 		}
@@ -90,13 +91,13 @@ func unquoteText(raw []byte) (string, error) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", nil
 	}
-	return unquote(raw)
+	return jsonscan.Unquote(raw)
 }
 
 // picture measures an image: base64, a data URL, a URL, a list of bytes, a list
 // of any of these, or an object with one in "url".
 func (m *measurement) picture() error {
-	start := m.s.i
+	start := m.s.Pos
 	switch m.first() {
 	case '"':
 		raw, err := m.raw()
@@ -108,14 +109,14 @@ func (m *measurement) picture() error {
 	case '[':
 		if m.numbers() > 0 {
 			m.Images++
-			m.media += int64(m.s.i - start)
+			m.media += int64(m.s.Pos - start)
 			return nil
 		}
 		return m.items(m.picture)
 	case '{':
 		m.Images++
-		return m.s.members(func(rawName []byte) error {
-			name, err := unquote(rawName)
+		return m.s.Members(func(rawName []byte) error {
+			name, err := jsonscan.Unquote(rawName)
 			if err != nil {
 				return err
 			}
@@ -126,13 +127,13 @@ func (m *measurement) picture() error {
 			return err
 		})
 	}
-	return m.s.value(3)
+	return m.s.Value(3)
 }
 
 // audio measures a recording: base64, a data URL, a list of bytes, or an object
 // with one of these in "body" or "data".
 func (m *measurement) audio() error {
-	start := m.s.i
+	start := m.s.Pos
 	switch m.first() {
 	case '"':
 		raw, err := m.raw()
@@ -149,29 +150,29 @@ func (m *measurement) audio() error {
 		return nil
 	case '[':
 		if n := m.numbers(); n > 0 {
-			m.media += int64(m.s.i - start)
-			list := m.s.b[start:m.s.i]
+			m.media += int64(m.s.Pos - start)
+			list := m.s.Data[start:m.s.Pos]
 			m.heard(n, func() io.Reader { return &listReader{list} })
 			return nil
 		}
 		return m.items(m.audio)
 	case '{':
-		if m.depth++; m.depth > maxDepth {
+		if m.depth++; m.depth > jsonscan.MaxDepth {
 			return errTooDeep
 		}
 		defer func() { m.depth-- }()
-		return m.s.members(func(rawName []byte) error {
-			name, err := unquote(rawName)
+		return m.s.Members(func(rawName []byte) error {
+			name, err := jsonscan.Unquote(rawName)
 			if err != nil {
 				return err
 			}
 			if name == "body" || name == "data" || name == "url" {
 				return m.audio()
 			}
-			return m.s.value(3)
+			return m.s.Value(3)
 		})
 	}
-	return m.s.value(3)
+	return m.s.Value(3)
 }
 
 // heard counts a recording of that many bytes.
@@ -193,10 +194,10 @@ func (m *measurement) heard(total int64, open func() io.Reader) {
 // numbers reads a list of nothing but numbers, which may have millions, and
 // returns how many there are; 0, and nothing read, for any other list.
 func (m *measurement) numbers() int64 {
-	b := m.s.b
+	b := m.s.Data
 	n := int64(1)
 	digits := false
-	for i := m.s.i + 1; i < len(b); i++ {
+	for i := m.s.Pos + 1; i < len(b); i++ {
 		switch c := b[i]; {
 		case c-'0' < 10:
 			digits = true
@@ -206,7 +207,7 @@ func (m *measurement) numbers() int64 {
 			if !digits {
 				return 0
 			}
-			m.s.i = i + 1
+			m.s.Pos = i + 1
 			return n
 		case !numeric[c] && c != ' ' && c != '\n' && c != '\r' && c != '\t':
 			return 0

@@ -1,4 +1,4 @@
-package proxy
+package measure
 
 import (
 	"bytes"
@@ -10,44 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/quota"
 )
 
-// oggPage is one page with a body of no more than 254 bytes.
-func oggPage(serial uint32, flags byte, granule int64, body string) []byte {
-	b := append([]byte("OggS\x00"), flags)
-	b = endian.LittleEndian.AppendUint64(b, uint64(granule))
-	b = endian.LittleEndian.AppendUint32(b, serial)
-	b = append(b, make([]byte, 8)...) // number and checksum
-	b = append(b, 1, byte(len(body)))
-	return append(b, body...)
-}
-
-const (
-	beginsStream = 2
-	opusHead     = "OpusHead\x01\x01\x38\x01\x80\xbb\x00\x00\x00\x00\x00"
-	vorbisHead   = "\x01vorbis\x00\x00\x00\x00\x01\x80\x3e\x00\x00" // 16 kHz
-	speexHead    = "Speex   1.2                 \x01\x00\x00\x00\x50\x00\x00\x00\x40\x1f\x00\x00"
-	oggFLACHead  = "\x7fFLAC\x01\x00\x00\x01fLaC\x00\x00\x00\x22\x10\x00\x10\x00\x00\x00\x00\x00\x00\x00\x03\xe8\x00"
-	theoraHead   = "\x80theora\x03\x02\x01"
-)
-
-// ogg is a stream of 40 pages that ends at a granule.
-func ogg(serial uint32, head string, end int64) []byte {
-	b := oggPage(serial, beginsStream, 0, head)
-	for i := range int64(40) {
-		granule := end * (i + 1) / 40
-		if i%3 == 1 {
-			granule = -1 // a packet that goes on in the next page
-		}
-		b = append(b, oggPage(serial, 0, granule, strings.Repeat("x", 200))...)
-	}
-	return b
-}
-
 func TestOggSeconds(t *testing.T) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	opus := ogg(1, opusHead, 480_000)
+	opus := mediatest.Ogg(1, mediatest.OpusHead, 480_000)
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -55,19 +24,19 @@ func TestOggSeconds(t *testing.T) {
 	}{
 		{"nothing", nil, 0},
 		{"Opus", opus, 10},
-		{"Vorbis", ogg(1, vorbisHead, 160_000), 10},
-		{"Speex", ogg(1, speexHead, 80_000), 10},
-		{"FLAC", ogg(1, oggFLACHead, 160_000), 10},
-		{"two files in one", join(opus, ogg(2, opusHead, 240_000)), 15},
-		{"two files in one, of the same number", join(opus, ogg(1, opusHead, 240_000)), 15},
-		{"sound beside pictures", join(oggPage(2, beginsStream, 0, theoraHead), opus, oggPage(2, 0, 99999999, "x")), 10},
-		{"a length below what the bytes can take", ogg(1, opusHead, 40), float64(len(opus)) / mostAudioRate},
-		{"a codec that is not known", ogg(1, "OpusTail", 480_000), 0},
+		{"Vorbis", mediatest.Ogg(1, mediatest.VorbisHead, 160_000), 10},
+		{"Speex", mediatest.Ogg(1, mediatest.SpeexHead, 80_000), 10},
+		{"FLAC", mediatest.Ogg(1, mediatest.OggFLACHead, 160_000), 10},
+		{"two files in one", join(opus, mediatest.Ogg(2, mediatest.OpusHead, 240_000)), 15},
+		{"two files in one, of the same number", join(opus, mediatest.Ogg(1, mediatest.OpusHead, 240_000)), 15},
+		{"sound beside pictures", join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead), opus, mediatest.OggPage(2, 0, 99999999, "x")), 10},
+		{"a length below what the bytes can take", mediatest.Ogg(1, mediatest.OpusHead, 40), float64(len(opus)) / mostAudioRate},
+		{"a codec that is not known", mediatest.Ogg(1, "OpusTail", 480_000), 0},
 		{"a page that is cut", opus[:len(opus)-1], 0},
 		{"a head that is cut", append(bytes.Clone(opus), "OggS"...), 0},
 		{"something else behind it", append(bytes.Clone(opus), strings.Repeat("TAG ", 10)...), 0},
-		{"a page of no stream", join(opus, oggPage(7, 0, 1, "x")), 0},
-		{"no sound", join(oggPage(2, beginsStream, 0, theoraHead)), 0},
+		{"a page of no stream", join(opus, mediatest.OggPage(7, 0, 1, "x")), 0},
+		{"no sound", join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead)), 0},
 	} {
 		if got := oggSeconds(bytes.NewReader(c.file), int64(len(c.file))); math.Abs(got-c.want) > 0.001 {
 			t.Errorf("%s: %v seconds, want %v", c.name, got, c.want)
@@ -75,7 +44,7 @@ func TestOggSeconds(t *testing.T) {
 	}
 	many := []byte{}
 	for i := range uint32(mostOggStreams + 1) {
-		many = append(many, ogg(i, opusHead, 4800)...)
+		many = append(many, mediatest.Ogg(i, mediatest.OpusHead, 4800)...)
 	}
 	if got := oggSeconds(bytes.NewReader(many), int64(len(many))); got != 0 {
 		t.Errorf("too many streams: %v seconds", got)
@@ -86,12 +55,12 @@ func TestOggSeconds(t *testing.T) {
 func TestMeasureOgg(t *testing.T) {
 	var long []byte
 	for i := range uint32(10) {
-		long = append(long, ogg(i, opusHead, 480_000)...)
+		long = append(long, mediatest.Ogg(i, mediatest.OpusHead, 480_000)...)
 	}
 	if len(long) < 2*audioHeader {
 		t.Fatal("it fits into what is looked at")
 	}
-	r := routeOf(t, "run/m")
+	r := protocolOf(t, "run/m")
 	text := base64.StdEncoding.EncodeToString(long)
 	for how, body := range map[string]string{
 		"as it is":          string(long),
@@ -101,12 +70,12 @@ func TestMeasureOgg(t *testing.T) {
 		"in lines":          `{"audio":"` + text[:76] + `\r\n` + text[76:] + `"}`,
 		"as bytes":          `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(long)), ",") + `}`,
 	} {
-		q := measure(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		q := Request(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
 		if math.Abs(q.AudioSeconds-100) > 0.001 || q.AudioBytes != 0 && how != "as it is" {
 			t.Errorf("%s: %v seconds and %d bytes, want 100", how, q.AudioSeconds, q.AudioBytes)
 		}
 	}
-	if q := measure(r, "m", quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
+	if q := Request(r, "m", quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
 		t.Errorf("its beginning: %+v", q)
 	}
 }

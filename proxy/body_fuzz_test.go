@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -18,7 +20,7 @@ func FuzzMeasurePieces(f *testing.F) {
 	formBody := "--x\r\nContent-Disposition: form-data; name=\"input_image_0\"; filename=\"a\"\r\n\r\n\x89PNG\r\n\x1a\n____IHDR\x00\x00\x02\x00\x00\x00\x01\x00\r\n" +
 		"--x\r\nContent-Disposition: form-data; name=\"width\"\r\n\r\n1500\r\n--x\r\nContent-Disposition: form-data; name=\"steps\"\r\n\r\n7\r\n--x--\r\n"
 	for _, seed := range []string{
-		formBody, `{"prompt":"x","max_tokens":5}`, `{"audio":[1,2,3]}`, string(ogg(1, opusHead, 48_000)), string(wav(0.1)), "  \r\n--x", "", " ", "\xff",
+		formBody, `{"prompt":"x","max_tokens":5}`, `{"audio":[1,2,3]}`, string(mediatest.Ogg(1, mediatest.OpusHead, 48_000)), string(mediatest.WAV(0.1)), "  \r\n--x", "", " ", "\xff",
 	} {
 		for kind := range uint8(16) {
 			f.Add([]byte(seed), uint16(0), kind)
@@ -64,7 +66,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
 			return
 		}
-		part := measure(routeOf(t, "run/m"), model, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
+		part := measure.Request(routeOf(t, "run/m").protocol, model, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
 		if got, least := estimator.Estimate(estimator.Resolve(model), part).Neurons, estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage && got < least {
 			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)

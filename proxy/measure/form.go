@@ -1,10 +1,9 @@
-package proxy
+package measure
 
 import (
 	"bytes"
 	"io"
 	"mime/multipart"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -19,26 +18,6 @@ const (
 	mostMade  = 4    // pictures made at once
 	mostField = 256  // bytes of a field that is a number
 )
-
-// tellsAtItsEnd reports whether a body that is no JSON must be held to know what
-// the call may cost: a form for a picture, whose figures may stand behind the
-// pictures given, or Ogg, whose length stands in its last page. All else streams
-// through.
-func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
-	if p.guard.ledger == nil || c.account != p.account || !c.route.metered() {
-		return false
-	}
-	price, known := p.guard.prices.Billed(c.model)
-	if begins(prefix, "OggS") {
-		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
-	}
-	return isForm(header.Get("Content-Type")) && (!known || price.Task == quota.TextToImage)
-}
-
-func isForm(contentType string) bool {
-	const form = "multipart/"
-	return len(contentType) >= len(form) && strings.EqualFold(contentType[:len(form)], form)
-}
 
 // measureForm measures a multipart form by as much of it as was read. Unless
 // that is all, and in order, the figures of a picture may stand behind it, or
@@ -146,7 +125,7 @@ func (c *counted) Read(b []byte) (int, error) {
 
 // formField measures a field of a form, which has no types.
 func formField(q *quota.Request, name string, value []byte) {
-	m := measurement{Request: *q, route: &route{}}
+	m := measurement{Request: *q}
 	if name == "size" || name == "image_size" {
 		value = strconv.AppendQuote(nil, string(value))
 	}

@@ -1,9 +1,11 @@
-package proxy
+package measure
 
 import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // wholeNumber reads a figure generously: a number or a string that begins like
@@ -11,7 +13,7 @@ import (
 func wholeNumber(raw []byte) int64 {
 	text := string(raw)
 	if len(raw) > 1 && raw[0] == '"' {
-		if unquoted, err := unquote(raw); err == nil {
+		if unquoted, err := jsonscan.Unquote(raw); err == nil {
 			text = strings.TrimSpace(unquoted)
 		}
 	}
@@ -36,7 +38,7 @@ const maxFigure = 1e12
 func sides(raw []byte) (width, height int64) {
 	text, err := "", error(nil)
 	if len(raw) > 1 && raw[0] == '"' {
-		text, err = unquote(raw)
+		text, err = jsonscan.Unquote(raw)
 	}
 	w, h, ok := strings.Cut(strings.ToLower(text), "x")
 	if err != nil || !ok {

@@ -1,4 +1,4 @@
-package proxy
+package measure
 
 import (
 	"bytes"
@@ -7,21 +7,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
 )
 
-// measure describes a call for the estimator before it is made: never less than
+// Request describes a call for the estimator before it is made: never less than
 // what upstream would bill for it, as far as the call decides that. body is the
 // whole of a body that is held, nil for one that streams through, whose first
 // bytes are in prefix. contentLength is the length of the body; the caller puts
 // the longest that it lets pass where that is not declared.
-func measure(r *route, model string, task quota.Task, body []byte, header http.Header, contentLength int64, prefix []byte) quota.Request {
+func Request(protocol normalize.Protocol, model string, task quota.Task, body []byte, header http.Header, contentLength int64, prefix []byte) quota.Request {
 	if body != nil {
 		contentLength, prefix = int64(len(body)), body
-		s := scanner{b: body}
-		s.space()
-		if s.i < len(body) && body[s.i] == '{' {
-			if q, err := measureJSON(r, model, task, &s); err == nil {
+		s := jsonscan.Scanner{Data: body}
+		s.Space()
+		if s.Pos < len(body) && body[s.Pos] == '{' {
+			if q, err := measureJSON(protocol, model, task, &s); err == nil {
 				return q
 			}
 		}
@@ -86,29 +88,29 @@ func isText(prefix []byte) bool {
 	return false
 }
 
-// batchID returns the request id that a body asks after, if it does nothing
+// BatchID returns the request id that a body asks after, if it does nothing
 // else: a batch that is polled. A body that names work to do is none.
-func batchID(body []byte) string {
-	s := scanner{b: body}
-	s.space()
-	if s.i == len(body) || body[s.i] != '{' {
+func BatchID(body []byte) string {
+	s := jsonscan.Scanner{Data: body}
+	s.Space()
+	if s.Pos == len(body) || body[s.Pos] != '{' {
 		return ""
 	}
 	var id string
 	works := false
-	err := s.members(func(rawName []byte) error {
-		name, err := unquote(rawName)
+	err := s.Members(func(rawName []byte) error {
+		name, err := jsonscan.Unquote(rawName)
 		if err != nil {
 			return err
 		}
-		start := s.i
-		if err := s.value(2); err != nil {
+		start := s.Pos
+		if err := s.Value(2); err != nil {
 			return err
 		}
 		switch name {
 		case "request_id":
 			works = works || id != ""
-			id, err = unquoteText(body[start:s.i])
+			id, err = unquoteText(body[start:s.Pos])
 		case "model", "stream", "options", "queueRequest":
 		default:
 			works = true
@@ -119,4 +121,10 @@ func batchID(body []byte) string {
 		return ""
 	}
 	return id
+}
+
+// mediaType returns the lower-case type of a Content-Type, without parameters.
+func mediaType(contentType string) string {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(kind))
 }

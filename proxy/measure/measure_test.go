@@ -1,4 +1,4 @@
-package proxy
+package measure
 
 import (
 	"bytes"
@@ -12,27 +12,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-func routeOf(t testing.TB, path string) *route {
-	t.Helper()
-	d, f := resolve(http.MethodPost, "/ai/"+path)
-	if f != nil {
-		t.Fatalf("%s: %v", path, f)
-	}
-	return d.route
-}
-
-// base64Of is n bytes as base64.
-func base64Of(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
-
 func TestMeasureJSON(t *testing.T) {
 	const run, chatPath, responses, messages, embeddings = "run/@cf/a/b", "v1/chat/completions", "v1/responses", "v1/messages", "v1/embeddings"
-	png := "data:image/png;base64," + base64Of(3000)
+	png := "data:image/png;base64," + mediatest.Base64Of(3000)
 	less := func(body, media string) int64 { return int64(len(body) - len(media)) }
 	type want = quota.Request
 	for _, c := range []struct {
@@ -77,7 +66,7 @@ func TestMeasureJSON(t *testing.T) {
 		{"its size in a string", run, `{"size":"1024x768","width":2000}`, quota.TextToImage, "", want{Width: 2000, Height: 768}},
 		{"its size in no string", run, `{"size":"auto","image_size":5}`, quota.TextToImage, "", want{}},
 
-		{"a picture, base64", run, `{"image":"` + base64Of(300) + `"}`, "", `"` + base64Of(300) + `"`, want{Images: 1}},
+		{"a picture, base64", run, `{"image":"` + mediatest.Base64Of(300) + `"}`, "", `"` + mediatest.Base64Of(300) + `"`, want{Images: 1}},
 		{"a picture, bytes", run, `{"image":[1, 2,3 ]}`, "", `[1, 2,3 ]`, want{Images: 1}},
 		{"a picture, by URL", run, `{"image":"https://example.com/a.png"}`, "", "", want{Images: 1}},
 		{"pictures", run, `{"images":["` + png + `","` + png + `"],"mask":"` + png + `"}`, "", strings.Repeat(`"`+png+`"`, 3), want{Images: 3}},
@@ -93,8 +82,8 @@ func TestMeasureJSON(t *testing.T) {
 		{"a picture's name in a tool is text", chatPath, `{"tools":[{"function":{"parameters":{"image":"AAAA","content":[{"image_url":"` + png + `"}]}}}]}`, "", "", want{}},
 
 		{"audio, bytes", run, `{"audio":[1,2,3,4]}`, quota.SpeechRecognition, `[1,2,3,4]`, want{AudioBytes: 4}},
-		{"audio, base64", run, `{"audio":"` + base64Of(3000) + `"}`, quota.SpeechRecognition, `"` + base64Of(3000) + `"`, want{AudioBytes: 3000}},
-		{"audio, Deepgram's", run, `{"audio":{"body":"` + base64Of(300) + `","contentType":"audio/ogg"}}`, quota.SpeechRecognition, `"` + base64Of(300) + `"`, want{AudioBytes: 300}},
+		{"audio, base64", run, `{"audio":"` + mediatest.Base64Of(3000) + `"}`, quota.SpeechRecognition, `"` + mediatest.Base64Of(3000) + `"`, want{AudioBytes: 3000}},
+		{"audio, Deepgram's", run, `{"audio":{"body":"` + mediatest.Base64Of(300) + `","contentType":"audio/ogg"}}`, quota.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`, want{AudioBytes: 300}},
 		{"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, quota.SpeechRecognition, `[1,2][1,2,3]`, want{AudioBytes: 5}},
 		{"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`, quota.SpeechRecognition, "", want{AudioSeconds: 3600}},
 		{"audio in a message", chatPath, `{"messages":[{"content":[{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}`, "", `"AAAA"`, want{AudioBytes: 3, Texts: 1}},
@@ -104,7 +93,7 @@ func TestMeasureJSON(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.Model, c.want.Task, c.want.PromptBytes = "@cf/a/b", c.task, less(c.body, c.media)
-			got := measure(routeOf(t, c.path), "@cf/a/b", c.task, []byte(c.body), http.Header{}, 0, nil)
+			got := Request(protocolOf(t, c.path), "@cf/a/b", c.task, []byte(c.body), http.Header{}, 0, nil)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
@@ -113,9 +102,9 @@ func TestMeasureJSON(t *testing.T) {
 }
 
 func TestMeasureBatch(t *testing.T) {
-	r := routeOf(t, "run/m")
+	r := protocolOf(t, "run/m")
 	get := func(body string) quota.Request {
-		return measure(r, "m", quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
+		return Request(r, "m", quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
 	}
 	one, two := `{"prompt":"a","max_tokens":5}`, `{"image":"AAAA","requests":[{}]}`
 	got := get(`{"requests":[` + one + `, ` + two + `]}`)
@@ -155,24 +144,10 @@ func TestMeasureBatchID(t *testing.T) {
 		{"no object", `[]`, ""},
 		{"nothing", ``, ""},
 	} {
-		if got := batchID([]byte(c.body)); got != c.want {
+		if got := BatchID([]byte(c.body)); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-}
-
-// wav is a WAV file of 16-bit samples at 8 kHz.
-func wav(seconds float64) []byte {
-	n := uint32(seconds * 16_000)
-	var b bytes.Buffer
-	b.WriteString("RIFF____WAVELIST\x03\x00\x00\x00abc\x00fmt ")
-	for _, v := range []any{uint32(16), uint16(1), uint16(1), uint32(8000), uint32(16_000), uint16(2), uint16(16)} {
-		_ = endian.Write(&b, endian.LittleEndian, v) // a buffer takes all
-	}
-	b.WriteString("data")
-	_ = endian.Write(&b, endian.LittleEndian, n)
-	b.Write(make([]byte, n))
-	return b.Bytes()
 }
 
 // mp3 is frames of MPEG-1 layer III at 44.1 kHz, one for each bit rate.
@@ -208,9 +183,9 @@ func mp4(scale, duration uint32) []byte {
 
 func TestMeasureAudio(t *testing.T) {
 	fast := bytes.Repeat([]byte{9}, 200) // 128 kbit/s
-	lying := wav(10)
+	lying := mediatest.WAV(10)
 	endian.LittleEndian.PutUint32(lying[40:], 1<<30) // bytes a second
-	short := wav(10)
+	short := mediatest.WAV(10)
 	endian.LittleEndian.PutUint32(short[52:], 2) // bytes of sound
 	tagged := append([]byte("ID3\x04\x00\x00\x00\x00\x07\x68"), make([]byte, 1000)...)
 	for _, c := range []struct {
@@ -222,13 +197,13 @@ func TestMeasureAudio(t *testing.T) {
 		{"nothing", nil, 0, 0},
 		{"what is not known", make([]byte, 5000), 0, 0},
 		{"Ogg", []byte("OggS\x00\x02" + strings.Repeat("\x00", 100)), 0, 0},
-		{"WAV", wav(10), 0, 10},
-		{"WAV, its beginning", wav(10)[:80], int64(len(wav(10))), 10},
-		{"WAV, declared longer than it is", wav(10), 16_000, 0.996},
+		{"WAV", mediatest.WAV(10), 0, 10},
+		{"WAV, its beginning", mediatest.WAV(10)[:80], int64(len(mediatest.WAV(10))), 10},
+		{"WAV, declared longer than it is", mediatest.WAV(10), 16_000, 0.996},
 		{"WAV that lies about its bytes a second", lying, 0, 10},
 		{"WAV that lies about its size", short, 0, 10},
 		{"WAV without a format", []byte("RIFF____WAVEdata\x00\x00\x00\x01"), 0, 0},
-		{"WAV, compressed", bytes.Replace(wav(1), []byte("fmt \x10\x00\x00\x00\x01"), []byte("fmt \x10\x00\x00\x00\x02"), 1), 0, 0},
+		{"WAV, compressed", bytes.Replace(mediatest.WAV(1), []byte("fmt \x10\x00\x00\x00\x01"), []byte("fmt \x10\x00\x00\x00\x02"), 1), 0, 0},
 		{"MP3 of one bit rate", mp3(fast...), 0, 200 * 417.0 / 16_000},
 		{"MP3, its beginning", mp3(fast[:5]...), 200 * 417, 200 * 417.0 / 16_000},
 		{"MP3 of several bit rates: the lowest", mp3(14, 14, 1, 14), 0, float64(len(mp3(14, 14, 1, 14))) / 4000},
@@ -257,19 +232,19 @@ func TestMeasureAudio(t *testing.T) {
 		}
 	}
 	// What the simulator bills, however the audio is sent.
-	r := routeOf(t, "run/m")
+	r := protocolOf(t, "run/m")
 	for how, body := range map[string]string{
-		"as it is":  string(wav(10)),
-		"in base64": `{"audio":"` + base64.StdEncoding.EncodeToString(wav(10)) + `"}`,
-		"as a URL":  `{"audio":"data:audio/wav;base64,` + base64.StdEncoding.EncodeToString(wav(10)) + `"}`,
-		"as bytes":  `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(wav(10))), ",") + `}`,
+		"as it is":  string(mediatest.WAV(10)),
+		"in base64": `{"audio":"` + base64.StdEncoding.EncodeToString(mediatest.WAV(10)) + `"}`,
+		"as a URL":  `{"audio":"data:audio/wav;base64,` + base64.StdEncoding.EncodeToString(mediatest.WAV(10)) + `"}`,
+		"as bytes":  `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(mediatest.WAV(10))), ",") + `}`,
 	} {
-		q := measure(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
-		if want := workersai.AudioSeconds(wav(10)); math.Abs(q.AudioSeconds-want) > 0.001 {
+		q := Request(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		if want := workersai.AudioSeconds(mediatest.WAV(10)); math.Abs(q.AudioSeconds-want) > 0.001 {
 			t.Errorf("%s: %v seconds, want %v", how, q.AudioSeconds, want)
 		}
 	}
-	q := measure(r, "m", quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(wav(10))+`","audio":"`+base64Of(7500)+`"}`), http.Header{}, 0, nil)
+	q := Request(r, "m", quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(mediatest.WAV(10))+`","audio":"`+mediatest.Base64Of(7500)+`"}`), http.Header{}, 0, nil)
 	if math.Abs(q.AudioSeconds-20) > 0.001 {
 		t.Errorf("a known and an unknown recording: %v seconds, want 20", q.AudioSeconds)
 	}
@@ -297,12 +272,12 @@ func TestMeasureRaw(t *testing.T) {
 		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: mostGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: mostMade, Width: mostSide, Height: mostSide, Steps: mostSteps, Assumed: true}},
 	} {
 		c.want.Task = c.task
-		if got := measure(routeOf(t, "run/m"), "", c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
+		if got := Request(protocolOf(t, "run/m"), "", c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
 		}
 	}
 	// Audio that happens to begin with a brace.
-	if got := measure(routeOf(t, "run/m"), "", quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
+	if got := Request(protocolOf(t, "run/m"), "", quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -329,8 +304,8 @@ func TestMeasureBounds(t *testing.T) {
 		{"run/@cf/black-forest-labs/flux-2-dev", `{"prompt":"cat"}`},
 		{"run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`},
 		{"run/@cf/myshell-ai/melotts", `{"prompt":"` + long + `"}`},
-		{"run/@cf/openai/whisper", `{"audio":"` + base64.StdEncoding.EncodeToString(wav(30)) + `"}`},
-		{"run/@cf/deepgram/nova-3", `{"audio":{"body":"` + base64Of(100_000) + `"}}`},
+		{"run/@cf/openai/whisper", `{"audio":"` + base64.StdEncoding.EncodeToString(mediatest.WAV(30)) + `"}`},
+		{"run/@cf/deepgram/nova-3", `{"audio":{"body":"` + mediatest.Base64Of(100_000) + `"}}`},
 		{"run/@cf/microsoft/resnet-50", `{"image":[1,2,3]}`},
 		{"run/@cf/moondream/moondream3.1-9B-A2B", `{"image":"AAAA","prompt":"` + long + `"}`},
 		{"run/@cf/meta/llama-3.1-8b-instruct-fp8?queueRequest=true", `{"requests":[{"prompt":"` + long + `","max_tokens":9},{"prompt":"b"}]}`},
@@ -339,7 +314,7 @@ func TestMeasureBounds(t *testing.T) {
 			call = workersai.Call{}
 			simtest.Call(t, sim, c.path, c.body)
 			path, _, _ := strings.Cut(c.path, "?")
-			q := measure(routeOf(t, path), call.Model, call.Task, []byte(c.body), http.Header{}, 0, nil)
+			q := Request(protocolOf(t, path), call.Model, call.Task, []byte(c.body), http.Header{}, 0, nil)
 			e := estimator.Estimate(estimator.Resolve(call.Model), q)
 			if call.Neurons == 0 || e.Neurons < call.Neurons {
 				t.Errorf("%v estimated, %v billed: %+v", int64(e.Neurons), int64(call.Neurons), q)
@@ -359,13 +334,13 @@ func FuzzMeasure(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	native, chatRoute := routeOf(f, "run/m"), routeOf(f, "v1/chat/completions")
+	native, chatRoute := protocolOf(f, "run/m"), protocolOf(f, "v1/chat/completions")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, q := range []quota.Request{
-			measure(native, "m", quota.SpeechRecognition, b, http.Header{}, 0, nil),
-			measure(chatRoute, "m", "", b, http.Header{}, 0, nil),
-			measure(native, "m", "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
-			measure(native, "m", quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
+			Request(native, "m", quota.SpeechRecognition, b, http.Header{}, 0, nil),
+			Request(chatRoute, "m", "", b, http.Header{}, 0, nil),
+			Request(native, "m", "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
+			Request(native, "m", quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
 		} {
 			for _, p := range append(q.Parts, q) {
 				if p.PromptBytes < 0 || p.MaxTokens < 0 || p.Answers < 0 || p.Images < 0 || p.Width < 0 || p.Steps < 0 || p.AudioBytes < 0 || !(p.AudioSeconds >= 0) {
@@ -373,7 +348,7 @@ func FuzzMeasure(f *testing.F) {
 				}
 			}
 		}
-		batchID(b)
+		BatchID(b)
 	})
 }
 
@@ -388,15 +363,15 @@ func BenchmarkMeasure(b *testing.B) {
 	}
 	for name, body := range map[string][]byte{
 		"chat":        text,
-		"audio, 1 MB": []byte(`{"audio":"` + base64Of(1<<20) + `"}`),
+		"audio, 1 MB": []byte(`{"audio":"` + mediatest.Base64Of(1<<20) + `"}`),
 		"bytes, 1 MB": []byte(`{"image":[` + strings.Repeat("255,", 1<<20) + `0]}`),
 	} {
 		b.Run(name, func(b *testing.B) {
-			r := routeOf(b, "v1/chat/completions")
+			r := protocolOf(b, "v1/chat/completions")
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				measure(r, "m", "", body, nil, 0, nil)
+				Request(r, "m", "", body, nil, 0, nil)
 			}
 		})
 	}

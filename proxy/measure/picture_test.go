@@ -1,47 +1,23 @@
-package proxy
+package measure
 
 import (
-	"bytes"
-	"image"
-	"image/color"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 )
 
-// picture is an image file of a format.
-func picture(t testing.TB, format string, width, height int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	img := image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.Black})
-	var err error
-	switch format {
-	case "png":
-		err = png.Encode(&b, img)
-	case "jpeg":
-		err = jpeg.Encode(&b, img, nil)
-	case "gif":
-		err = gif.Encode(&b, img, nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func TestPictureSize(t *testing.T) {
-	photo := picture(t, "jpeg", 700, 300)
+	photo := mediatest.Picture(t, "jpeg", 700, 300)
 	exif := "\xff\xe1\xff\xff" + strings.Repeat("\xff\xc0", 0xffff/2) + "\x00" // a segment in which frames seem to begin
 	for _, c := range []struct {
 		name, file    string
 		width, height int64
 		is            bool
 	}{
-		{"PNG", string(picture(t, "png", 512, 300)), 512, 300, true},
-		{"GIF", string(picture(t, "gif", 1000, 2)), 1000, 2, true},
+		{"PNG", string(mediatest.Picture(t, "png", 512, 300)), 512, 300, true},
+		{"GIF", string(mediatest.Picture(t, "gif", 1000, 2)), 1000, 2, true},
 		{"JPEG", string(photo), 700, 300, true},
 		{"JPEG with much before its frame", string(photo[:2]) + exif[:4+0xffff-2] + "\xff\xff" + string(photo[2:]), 700, 300, true},
 		{"JPEG that is cut", string(photo[:20]), 0, 0, true},

@@ -1,9 +1,10 @@
-package proxy
+package measure
 
 import (
 	"errors"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -25,8 +26,8 @@ var errTooDeep = errors.New("the body nests too deep")
 // given twice, or under two names, the larger value counts.
 type measurement struct {
 	quota.Request
-	route    *route
-	s        *scanner
+	protocol normalize.Protocol
+	s        *jsonscan.Scanner
 	nested   bool // in "input"
 	input    bool // that is no object: a prompt of Responses
 	inBatch  bool // one of a batch's requests
@@ -41,11 +42,11 @@ type measurement struct {
 }
 
 // measureJSON measures an object, which begins at s.
-func measureJSON(r *route, model string, task quota.Task, s *scanner) (quota.Request, error) {
-	m := measurement{Request: quota.Request{Model: model, Task: task}, route: r, s: s}
-	start := s.i
+func measureJSON(protocol normalize.Protocol, model string, task quota.Task, s *jsonscan.Scanner) (quota.Request, error) {
+	m := measurement{Request: quota.Request{Model: model, Task: task}, protocol: protocol, s: s}
+	start := s.Pos
 	err := m.object()
-	return m.done(int64(s.i - start)), err
+	return m.done(int64(s.Pos - start)), err
 }
 
 // done returns the request that was measured, of a body of that many bytes.
@@ -80,19 +81,19 @@ func (m *measurement) done(size int64) quota.Request {
 // hold for the call: its schema has one beside a prompt and beside messages, and
 // none beside the input of Responses; of Anthropic's it does not speak.
 func (m *measurement) undocumented() bool {
-	switch m.route.protocol {
+	switch m.protocol {
 	case normalize.ProtocolResponses, normalize.ProtocolAnthropic:
 		return true
 	}
 	return m.input
 }
 
-func (m *measurement) native() bool { return m.route.protocol == normalize.ProtocolNative }
+func (m *measurement) native() bool { return m.protocol == normalize.ProtocolNative }
 
 // object measures the fields of an object.
 func (m *measurement) object() error {
-	return m.s.members(func(rawName []byte) error {
-		name, err := unquote(rawName)
+	return m.s.Members(func(rawName []byte) error {
+		name, err := jsonscan.Unquote(rawName)
 		if err != nil {
 			return err
 		}
@@ -139,11 +140,11 @@ func (m *measurement) figure(name string, raw []byte) {
 	raise := func(to *int64) { *to = max(*to, wholeNumber(raw)) }
 	switch name {
 	case "max_tokens":
-		m.limit(raw, m.route.protocol != normalize.ProtocolResponses)
+		m.limit(raw, m.protocol != normalize.ProtocolResponses)
 	case "max_completion_tokens":
-		m.limit(raw, m.route.protocol == normalize.ProtocolOpenAI)
+		m.limit(raw, m.protocol == normalize.ProtocolOpenAI)
 	case "max_output_tokens":
-		m.limit(raw, m.route.protocol == normalize.ProtocolResponses)
+		m.limit(raw, m.protocol == normalize.ProtocolResponses)
 	case "n":
 		raise(&m.Answers)
 		raise(&m.MakeImages)
@@ -176,23 +177,23 @@ func (m *measurement) limit(raw []byte, known bool) {
 
 // first returns the first byte of the value that comes, 0 at the end.
 func (m *measurement) first() byte {
-	if m.s.i == len(m.s.b) {
+	if m.s.Pos == len(m.s.Data) {
 		return 0
 	}
-	return m.s.b[m.s.i]
+	return m.s.Data[m.s.Pos]
 }
 
 // raw reads a value whole.
 func (m *measurement) raw() ([]byte, error) {
-	start := m.s.i
-	err := m.s.value(2)
-	return m.s.b[start:m.s.i], err
+	start := m.s.Pos
+	err := m.s.Value(2)
+	return m.s.Data[start:m.s.Pos], err
 }
 
 // texts measures a text, or a list of them.
 func (m *measurement) texts() error {
 	if m.first() == '[' {
-		return m.list(m.Task == quota.TextToSpeech || m.Task == "", func() error { return m.s.value(3) })
+		return m.list(m.Task == quota.TextToSpeech || m.Task == "", func() error { return m.s.Value(3) })
 	}
 	raw, err := m.raw()
 	if err == nil {
@@ -206,12 +207,12 @@ func (m *measurement) texts() error {
 func (m *measurement) list(mayBeSpoken bool, visit func() error) error {
 	var n, spoken int64
 	err := m.items(func() error {
-		start := m.s.i
+		start := m.s.Pos
 		n++
 		if err := visit(); err != nil {
 			return err
 		}
-		switch raw := m.s.b[start:m.s.i]; {
+		switch raw := m.s.Data[start:m.s.Pos]; {
 		case !mayBeSpoken:
 		case raw[0] == '"':
 			spoken += characters(raw)
@@ -235,14 +236,14 @@ func (m *measurement) batch() error {
 	m.requests = true
 	return m.items(func() error {
 		if m.first() != '{' {
-			return m.s.value(3)
+			return m.s.Value(3)
 		}
-		start := m.s.i
-		one := measurement{Request: quota.Request{Model: m.Model, Task: m.Task}, route: m.route, s: m.s, inBatch: true}
+		start := m.s.Pos
+		one := measurement{Request: quota.Request{Model: m.Model, Task: m.Task}, protocol: m.protocol, s: m.s, inBatch: true}
 		if err := one.object(); err != nil {
 			return err
 		}
-		size := int64(m.s.i - start)
+		size := int64(m.s.Pos - start)
 		m.media += size // counted there
 		r := one.done(size)
 		if len(m.Parts) < maxParts {
@@ -274,9 +275,9 @@ func together(t *quota.Request, r quota.Request) {
 
 // items calls visit at each element of a list; visit must consume it.
 func (m *measurement) items(visit func() error) error {
-	if m.depth++; m.depth > maxDepth {
+	if m.depth++; m.depth > jsonscan.MaxDepth {
 		return errTooDeep
 	}
 	defer func() { m.depth-- }()
-	return m.s.elements(visit)
+	return m.s.Elements(visit)
 }

@@ -1,0 +1,88 @@
+package measure
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/measure/mediatest"
+	"github.com/neuronward/neuronward/quota"
+)
+
+func TestMeasureForm(t *testing.T) {
+	form := func(files int, fields ...string) (string, []byte) {
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		for i := 0; i < len(fields); i += 2 {
+			_ = w.WriteField(fields[i], fields[i+1]) // a buffer takes all
+		}
+		for range files {
+			f, _ := w.CreateFormFile("input_image", "a.png")
+			_, _ = f.Write(make([]byte, 9000))
+		}
+		_ = w.Close()
+		return w.FormDataContentType(), b.Bytes()
+	}
+	get := func(kind string, body []byte, cut int) quota.Request {
+		return Request(protocolOf(t, "run/m"), "", quota.TextToImage, nil, http.Header{"Content-Type": {kind}}, int64(len(body)), body[:len(body)-cut])
+	}
+	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
+	q := get(kind, body, 0)
+	if q.Width != 512 || q.Height != 640 || q.Steps != 9 || q.MakeImages != 2 || q.Images != 2 || q.PromptBytes > 2000 || q.PromptBytes < 100 {
+		t.Errorf("whole: %+v", q)
+	}
+	for _, cut := range []int{5, 9500, len(body) - 10} {
+		q := get(kind, body, cut)
+		if !q.Assumed || q.Width != mostSide || q.Height != mostSide || q.Steps != mostSteps || q.MakeImages != mostMade || q.Images != mostGiven || q.PromptBytes != int64(len(body)) {
+			t.Errorf("all but %d bytes: %+v", cut, q)
+		}
+	}
+	kind, body = form(9)
+	if q := get(kind, body, 0); q.Images != mostGiven || q.Assumed {
+		t.Errorf("more pictures than are taken: %+v", q)
+	}
+	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
+	if q := get(kind, body, 0); q.Width != 900 || q.Height != 400 {
+		t.Errorf("a size, and a field given twice: %+v", q)
+	}
+}
+
+func TestMeasureFormParts(t *testing.T) {
+	small, large := string(mediatest.Picture(t, "png", 512, 300)), string(mediatest.Picture(t, "jpeg", 800, 300))
+	unknown := "ftypavif" + strings.Repeat("\x00", 40_000)
+	sound := string(mediatest.WAV(10))
+	for _, c := range []struct {
+		name  string
+		task  quota.Task
+		parts []mediatest.Part
+		want  quota.Request // but PromptBytes
+	}{
+		{"pictures, each by its size", quota.TextToImage, []mediatest.Part{mediatest.File("input_image_0", "a.png", small), mediatest.File("input_image_1", "b.jpg", large)}, quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2}},
+		{"figures behind a picture", quota.TextToImage, []mediatest.Part{mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"), mediatest.Field("steps", " 25\r\n")}, quota.Request{Images: 1, Width: 640, Steps: 25}},
+		{"a figure behind much space", quota.TextToImage, []mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")}, quota.Request{Steps: 25}},
+		{"a picture that is no file", quota.TextToImage, []mediatest.Part{mediatest.Field("input_image_0", large)}, quota.Request{Images: 1, Sized: 1, SizedTiles: 2}},
+		{"a picture by reference", quota.TextToImage, []mediatest.Part{mediatest.Field("image", "https://example.com/a.png")}, quota.Request{Images: 1}},
+		{"pictures under one name", quota.TextToImage, []mediatest.Part{mediatest.File("image[]", "a", unknown[:50]), mediatest.File("image[]", "b", small)}, quota.Request{Images: 2, Sized: 1, SizedTiles: 1}},
+		{"a long prompt that names figures", quota.TextToImage, []mediatest.Part{mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)), mediatest.Field("height", "700")}, quota.Request{Height: 700}},
+		{"a file under the name of a figure", quota.TextToImage, []mediatest.Part{mediatest.File("width", "a.png", small)}, quota.Request{Images: 1, Sized: 1, SizedTiles: 1}},
+		{"a file that may be a picture", quota.TextToImage, []mediatest.Part{mediatest.File("file", "a.avif", unknown)}, quota.Request{Images: 1, AudioBytes: 40_008}},
+		{"speech", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound)}, quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))}},
+		{"two recordings", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)}, quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))}},
+	} {
+		kind, body := mediatest.Form(t, c.parts...)
+		got := Request(protocolOf(t, "run/m"), "", c.task, body, http.Header{"Content-Type": {kind}}, 0, nil)
+		if c.want.AudioSeconds > 0 && got.AudioSeconds > c.want.AudioSeconds && got.AudioSeconds < c.want.AudioSeconds+0.1 {
+			got.AudioSeconds = c.want.AudioSeconds // the form around it counts
+		}
+		c.want.Task, c.want.PromptBytes = c.task, got.PromptBytes
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
+		}
+		if got.PromptBytes < 50 || got.PromptBytes > 34_000 {
+			t.Errorf("%s: %d bytes of prompt", c.name, got.PromptBytes)
+		}
+	}
+}
