@@ -8,9 +8,11 @@ import (
 
 func BenchmarkClassify(b *testing.B) {
 	for name, body := range map[string]string{
-		"v4":   `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (` + fakeID + `)","code":3040}],"success":false,"result":{},"messages":[]}`,
+		"v4": `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (` + fakeID +
+			`)","code":3040}],"success":false,"result":{},"messages":[]}`,
 		"text": "InferenceUpstreamError: an internal server error occured",
-		"page": "<html><head><title>example.com | 502: Bad gateway</title></head>" + strings.Repeat("<p>words</p>", 400) + "</html>",
+		"page": "<html><head><title>example.com | 502: Bad gateway</title></head>" +
+			strings.Repeat("<p>words</p>", 400) + "</html>",
 		"long": "AiError: Bad input: " + strings.Repeat("word ", 10000),
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -44,7 +46,8 @@ func BenchmarkClassifyEvent(b *testing.B) {
 func BenchmarkIsFailure(b *testing.B) {
 	for name, n := range map[string]int{"1 KiB": 1 << 10, "64 KiB": MaxErrorBody} {
 		b.Run(name, func(b *testing.B) {
-			body := []byte(`{"result":{"response":"` + strings.Repeat(`some \"words\" `, n/15) + `"},"success":true,"errors":[],"messages":[]}`)
+			body := []byte(`{"result":{"response":"` + strings.Repeat(`some \"words\" `, n/15) +
+				`"},"success":true,"errors":[],"messages":[]}`)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
@@ -57,7 +60,8 @@ func BenchmarkIsFailure(b *testing.B) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	f := Classify(429, nil, []byte(`{"errors":[{"message":"AiError: Capacity temporarily exceeded (`+fakeID+`)","code":3040}]}`))
+	body := `{"errors":[{"message":"AiError: Capacity temporarily exceeded (` + fakeID + `)","code":3040}]}`
+	f := Classify(429, nil, []byte(body))
 	buf := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {

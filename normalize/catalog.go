@@ -13,11 +13,11 @@ type Entry struct {
 	OpenAI    string        // error.code where OpenAI has a word for it; "" means the slug
 	Retry     Retry         // whether the same call may be sent again
 	Delay     time.Duration // with RetryAfterDelay: how long to wait when nothing better is known
-	Fault     Fault         // who can mend it
+	Fault     Fault         // who can fix it
 	Origins   []Origin      // who can say it, the usual one first
 	Charge    Charge        // what the failed call costs
 	Summary   string        // what it means
-	Action    string        // what the person who can mend it does
+	Action    string        // what the person who can fix it does
 	Automatic string        // what the proxy does by itself
 	Wire      string        // how it looks when upstream sends it
 	Source    Source        // where the entry comes from
@@ -57,7 +57,7 @@ const (
 	OriginProxy    Origin = "proxy"
 )
 
-// Fault says who can mend a failure.
+// Fault says who can fix a failure.
 type Fault string
 
 // Faults of a failure.
@@ -80,7 +80,8 @@ const (
 	RetryOnce       Retry = "once"
 )
 
-// Charge says what a failed call costs. A call that was never written to upstream costs nothing, whatever its entry says.
+// Charge says what a failed call costs. A call that was never written to upstream costs nothing, whatever its
+// entry says.
 type Charge string
 
 // Charges of a failure: nothing, what upstream reported if it did, what was reserved.

@@ -14,12 +14,16 @@ var (
 // documented are the failures of Cloudflare's own table, with its codes and statuses.
 var documented = []Entry{
 	{
-		Code: NoSuchModel, Slug: "no_such_model", Number: 5007, Status: 400, Type: TypeNotFound, OpenAI: "model_not_found",
-		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "Workers AI has no model of that name, or the model does not serve this task.",
-		Action:    "Take the exact name, with its @cf/ prefix, from GET /v1/models, and call the path that serves the model's task.",
+		Code: NoSuchModel, Slug: "no_such_model", Number: 5007, Status: 400, Type: TypeNotFound,
+		OpenAI: "model_not_found",
+		Retry:  RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:  SourceDocumented,
+		Summary: "Workers AI has no model of that name, or the model does not serve this task.",
+		Action: "Take the exact name, with its @cf/ prefix, from GET /v1/models, and call the path that serves " +
+			"the model's task.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
-		Wire:      "`No such model ${model} or task`, with 400 or 404; an AI Gateway and the binding say `Model not found: …`, once with 7003.",
+		Wire: "`No such model ${model} or task`, with 400 or 404; an AI Gateway and the binding say `Model " +
+			"not found: …`, once with 7003.",
 	},
 	{
 		Code: InvalidData, Slug: "invalid_data", Number: 5004, Status: 400, Type: TypeInvalidRequest,
@@ -39,7 +43,8 @@ var documented = []Entry{
 	},
 	{
 		Code: IncompleteRequest, Slug: "incomplete_request", Number: 3003, Status: 400, Type: TypeInvalidRequest,
-		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
+		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:    SourceDocumented,
 		Summary:   "The request lacks its body or a header, or the body is no whole JSON.",
 		Action:    "Send the whole request: a body that is complete JSON, or the raw file with its Content-Type.",
 		Automatic: "A missing or broken JSON body is refused before Workers AI is called.",
@@ -51,15 +56,18 @@ var documented = []Entry{
 		Summary:   "The model is private and this account is not on its list.",
 		Action:    "Ask Cloudflare for access to the model, or use a public one.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
-		Wire:      "`The account is not allowed to access this model`, also with the model's name; the text alone counts as this code, not as 3041.",
+		Wire: "`The account is not allowed to access this model`, also with the model's name; the text alone " +
+			"counts as this code, not as 3041.",
 	},
 	{
 		Code: ModelAgreementRequired, Slug: "model_agreement_required", Number: 5016, Status: 403, Type: TypePermission,
 		Retry: RetryNever, Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "Nobody has accepted the model's licence for this account yet.",
-		Action:    "Read the model's licence and accept it once for the account by sending the prompt \"agree\" to the model.",
+		Summary: "Nobody has accepted the model's licence for this account yet.",
+		Action: "Read the model's licence and accept it once for the account by sending the prompt \"agree\" to " +
+			"the model.",
 		Automatic: "The answer is passed on as it is; the proxy never accepts a licence.",
-		Wire:      "`User has not agreed to Llama3.2 model terms`; `Model Agreement: Thank you for agreeing …` answers the accepting call itself: call again.",
+		Wire: "`User has not agreed to Llama3.2 model terms`; `Model Agreement: Thank you for agreeing …` " +
+			"answers the accepting call itself: call again.",
 	},
 	{
 		Code: AccountBlocked, Slug: "account_blocked", Number: 3023, Status: 403, Type: TypePermission,
@@ -94,8 +102,10 @@ var documented = []Entry{
 		Wire:      "`The model ${model} does not support LoRA inference`.",
 	},
 	{
-		Code: InvalidModelID, Slug: "invalid_model_id", Number: 3042, Status: 404, Type: TypeNotFound, OpenAI: "model_not_found",
-		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
+		Code: InvalidModelID, Slug: "invalid_model_id", Number: 3042, Status: 404, Type: TypeNotFound,
+		OpenAI: "model_not_found",
+		Retry:  RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:    SourceDocumented,
 		Summary:   "The model name is not a name at all.",
 		Action:    "Write the model as @cf/author/name, taken from GET /v1/models.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
@@ -103,51 +113,66 @@ var documented = []Entry{
 	},
 	{
 		Code: RequestTooLarge, Slug: "request_too_large", Number: 3006, Status: 413, Type: TypeTooLarge,
-		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "The request body is larger than is accepted.",
-		Action:    "Send a smaller body: fewer or smaller images, shorter audio, less text.",
-		Automatic: "A body over NEURONWARD_MAX_BODY is refused before Workers AI is called where its length is declared, and cut off where it is not.",
-		Wire:      "`Request is too large`, once behind 3010; a bare 413.",
+		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:  SourceDocumented,
+		Summary: "The request body is larger than is accepted.",
+		Action:  "Send a smaller body: fewer or smaller images, shorter audio, less text.",
+		Automatic: "A body over NEURONWARD_MAX_BODY is refused before Workers AI is called where its length is " +
+			"declared, and cut off where it is not.",
+		Wire: "`Request is too large`, once behind 3010; a bare 413.",
 	},
 	{
 		Code: Timeout, Slug: "timeout", Number: 3007, Aliases: []int{3046}, Status: 408, Type: TypeTimeout,
-		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstreamAndProxy, Charge: ChargeEstimate, Source: SourceDocumented,
-		Summary:   "The model did not answer in time.",
-		Action:    "Ask for less: a shorter prompt, fewer output tokens, a smaller model; or stream, so that the first token comes early.",
-		Automatic: "The answer tells SDKs that trying once more may help. What the call may have cost is counted as its estimate, for the model may have run.",
-		Wire: "`Request timeout` after 120 to 360 seconds, with 3046 rather than 3007; on /v1/responses 400 `invalid_prompt` with that text; " +
+		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstreamAndProxy, Charge: ChargeEstimate,
+		Source:  SourceDocumented,
+		Summary: "The model did not answer in time.",
+		Action: "Ask for less: a shorter prompt, fewer output tokens, a smaller model; or stream, so that the " +
+			"first token comes early.",
+		Automatic: "The answer tells SDKs that trying once more may help. What the call may have cost is counted " +
+			"as its estimate, for the model may have run.",
+		Wire: "`Request timeout` after 120 to 360 seconds, with 3046 rather than 3007; on /v1/responses 400 " +
+			"`invalid_prompt` with that text; " +
 			"`Request waiting timeout reached.` in a stream; 504 and 524.",
 	},
 	{
 		Code: Aborted, Slug: "aborted", Number: 3008, Status: 408, Type: TypeTimeout,
-		Retry: RetryOnce, Fault: FaultCaller, Origins: byUpstreamAndProxy, Charge: ChargeEstimate, Source: SourceDocumented,
+		Retry: RetryOnce, Fault: FaultCaller, Origins: byUpstreamAndProxy, Charge: ChargeEstimate,
+		Source:    SourceDocumented,
 		Summary:   "The call was broken off before it was answered.",
 		Action:    "If nobody broke it off on purpose, raise the client's own timeout and call again.",
 		Automatic: "When the caller leaves, the upstream call is broken off as well; what had passed is counted.",
 		Wire:      "`Request was aborted`.",
 	},
 	{
-		Code: AccountLimited, Slug: "account_limited", Number: 3036, Aliases: []int{4006}, Status: 429, Type: TypeRateLimit,
+		Code: AccountLimited, Slug: "account_limited", Number: 3036, Aliases: []int{4006}, Status: 429,
+		Type:   TypeRateLimit,
 		OpenAI: "insufficient_quota",
-		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "The account's neurons of today are used up; they come back at 00:00 UTC.",
-		Action:    "Wait for the reset, raise the plan, or use a cheaper model.",
-		Automatic: "Nothing is repeated. With the neuron guard on, further calls are refused here until the reset once Workers AI has said it, but for one now and then to see.",
-		Wire: "`you have used up your daily free allocation of 10,000 neurons, …` with 4006, once with 3040; 3036 itself in a binding's text. " +
+		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:  SourceDocumented,
+		Summary: "The account's neurons of today are used up; they come back at 00:00 UTC.",
+		Action:  "Wait for the reset, raise the plan, or use a cheaper model.",
+		Automatic: "Nothing is repeated. With the neuron guard on, further calls are refused here until the reset " +
+			"once Workers AI has said it, but for one now and then to see.",
+		Wire: "`you have used up your daily free allocation of 10,000 neurons, …` with 4006, once with 3040; 3036 " +
+			"itself in a binding's text. " +
 			"The sentence counts only at the start of the message, never where a caller's input is echoed.",
 	},
 	{
 		Code: OutOfCapacity, Slug: "out_of_capacity", Number: 3040, Status: 429, Type: TypeOverloaded,
 		Retry: RetryAfterDelay, Delay: 2 * time.Second,
 		Fault: FaultUpstream, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "No data center has room for this model right now.",
-		Action:    "Call again shortly, or fall back to another model.",
-		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as NEURONWARD_RETRY_BUDGET allows, but not where options.rejectIfBusy is set. While it goes on, most calls of the model are answered here (origin guard) and a few find out when there is room again.",
-		Wire:      "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward the request to`; 429, also 400 through a gateway.",
+		Summary: "No data center has room for this model right now.",
+		Action:  "Call again shortly, or fall back to another model.",
+		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as " +
+			"NEURONWARD_RETRY_BUDGET allows, but not where options.rejectIfBusy is set. While it goes on, most " +
+			"calls of the model are answered here (origin guard) and a few find out when there is room again.",
+		Wire: "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward " +
+			"the request to`; 429, also 400 through a gateway.",
 	},
 	{
 		Code: PaidPlanRequired, Slug: "paid_plan_required", Number: 5035, Status: 403, Type: TypePermission,
-		Retry: RetryNever, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
+		Retry: RetryNever, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone,
+		Source:    SourceDocumented,
 		Summary:   "The model is only for accounts on Workers Paid.",
 		Action:    "Put the account on the Workers Paid plan, or use a model that the free plan has.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",

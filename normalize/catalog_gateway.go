@@ -5,17 +5,20 @@ import "time"
 // gateway are failures of an AI Gateway in front of Workers AI; no documentation lists their codes.
 var gateway = []Entry{
 	{
-		Code: GatewayRateLimited, Slug: "gateway_rate_limited", Number: 2003, Aliases: []int{2018}, Status: 429, Type: TypeRateLimit,
+		Code: GatewayRateLimited, Slug: "gateway_rate_limited", Number: 2003, Aliases: []int{2018}, Status: 429,
+		Type:   TypeRateLimit,
 		OpenAI: "rate_limit_exceeded",
 		Retry:  RetryAfterDelay, Delay: 10 * time.Second,
 		Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary:   "The AI Gateway's own rate limit is reached.",
 		Action:    "Send fewer calls, or raise the rate limit in the gateway's settings.",
 		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself.",
-		Wire:      "`Rate limited` with 2003, the errors as an array under `error`; `wholesale rate limit exceeded for this gateway, …` as text.",
+		Wire: "`Rate limited` with 2003, the errors as an array under `error`; `wholesale rate limit exceeded " +
+			"for this gateway, …` as text.",
 	},
 	{
-		Code: GatewaySpendLimited, Slug: "gateway_spend_limited", Number: 2041, Aliases: []int{2045}, Status: 429, Type: TypeRateLimit,
+		Code: GatewaySpendLimited, Slug: "gateway_spend_limited", Number: 2041, Aliases: []int{2045}, Status: 429,
+		Type:   TypeRateLimit,
 		OpenAI: "insufficient_quota",
 		Retry:  RetryNever, Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary:   "The spend limit set on the AI Gateway is reached.",
@@ -24,28 +27,35 @@ var gateway = []Entry{
 		Wire:      "2041 or 2045 with 429.",
 	},
 	{
-		Code: GatewayNoCredits, Slug: "gateway_no_credits", Number: 2021, Aliases: []int{2049}, Status: 402, Type: TypeInvalidRequest,
+		Code: GatewayNoCredits, Slug: "gateway_no_credits", Number: 2021, Aliases: []int{2049}, Status: 402,
+		Type:   TypeInvalidRequest,
 		OpenAI: "insufficient_quota",
 		Retry:  RetryNever, Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary:   "The AI Gateway has no credits left to pay for this call.",
-		Action:    "Add credits on the AI Gateway page of the Cloudflare dashboard, or bring a provider key of your own.",
+		Summary: "The AI Gateway has no credits left to pay for this call.",
+		Action: "Add credits on the AI Gateway page of the Cloudflare dashboard, or bring a provider key of " +
+			"your own.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
-		Wire:      "`Insufficient unified billing credits. …`; once in OpenAI's shape with `code: null`, `Insufficient balance; …`.",
+		Wire: "`Insufficient unified billing credits. …`; once in OpenAI's shape with `code: null`, " +
+			"`Insufficient balance; …`.",
 	},
 	{
 		Code: GatewayUnauthorized, Slug: "gateway_unauthorized", Number: 2009, Status: 401, Type: TypeAuthentication,
 		Retry: RetryNever, Fault: FaultOperator, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary:   "The AI Gateway asks for a token and did not get the right one.",
-		Action:    "Set CF_AIG_TOKEN to a token with AI Gateway: Run, or turn authentication off in the gateway's settings.",
+		Summary: "The AI Gateway asks for a token and did not get the right one.",
+		Action: "Set CF_AIG_TOKEN to a token with AI Gateway: Run, or turn authentication off in the gateway's " +
+			"settings.",
 		Automatic: "Nothing is repeated. When the token is the proxy's own the caller gets 502.",
 		Wire:      "`Unauthorized` with 2009, the errors as an array under `error`.",
 	},
 	{
-		Code: GatewayMisconfigured, Slug: "gateway_misconfigured", Number: 2001, Aliases: []int{2008, 2036, 2040}, Status: 400, Type: TypeInvalidRequest,
+		Code: GatewayMisconfigured, Slug: "gateway_misconfigured", Number: 2001, Aliases: []int{2008, 2036, 2040},
+		Status: 400, Type: TypeInvalidRequest,
 		Retry: RetryNever, Fault: FaultOperator, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary:   "The AI Gateway does not exist or is not set up for this call.",
-		Action:    "Check the gateway's name in NEURONWARD_UPSTREAM and its providers and keys in the Cloudflare dashboard.",
+		Summary: "The AI Gateway does not exist or is not set up for this call.",
+		Action: "Check the gateway's name in NEURONWARD_UPSTREAM and its providers and keys in the Cloudflare " +
+			"dashboard.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
-		Wire:      "`Please configure AI Gateway in the Cloudflare dashboard`, `Provider '…' has no BYOK credential named '…'`.",
+		Wire: "`Please configure AI Gateway in the Cloudflare dashboard`, `Provider '…' has no BYOK " +
+			"credential named '…'`.",
 	},
 }

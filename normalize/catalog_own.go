@@ -5,25 +5,30 @@ import "time"
 // own are what this proxy says where Workers AI has no word for it. Their wire form is always the envelope.
 var own = []Entry{
 	{
-		Code: RateLimited, Slug: "rate_limited", Number: 90001, Status: 429, Type: TypeRateLimit, OpenAI: "rate_limit_exceeded",
-		Retry: RetryAfterDelay, Delay: 5 * time.Second,
+		Code: RateLimited, Slug: "rate_limited", Number: 90001, Status: 429, Type: TypeRateLimit,
+		OpenAI: "rate_limit_exceeded",
+		Retry:  RetryAfterDelay, Delay: 5 * time.Second,
 		Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "More requests a minute than the proxy lets through for this model or client.",
-		Action:    "Spread the calls over the minute, or have the client's or the model's limit raised.",
-		Automatic: "The call waited its turn for NEURONWARD_RATE_WAIT before it was refused; it never reached Workers AI.",
-		Wire:      "Never sent by Workers AI, whose own word for it is 3021.",
+		Summary: "More requests a minute than the proxy lets through for this model or client.",
+		Action:  "Spread the calls over the minute, or have the client's or the model's limit raised.",
+		Automatic: "The call waited its turn for NEURONWARD_RATE_WAIT before it was refused; it never reached " +
+			"Workers AI.",
+		Wire: "Never sent by Workers AI, whose own word for it is 3021.",
 	},
 	{
-		Code: ClientBudgetExhausted, Slug: "client_budget_exhausted", Number: 90002, Status: 429, Type: TypeRateLimit, OpenAI: "insufficient_quota",
-		Retry: RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "This client's own neurons of today are used up; they come back at 00:00 UTC.",
-		Action:    "Wait for the reset, use a cheaper model, or have daily_neurons of this client raised in the clients file.",
+		Code: ClientBudgetExhausted, Slug: "client_budget_exhausted", Number: 90002, Status: 429, Type: TypeRateLimit,
+		OpenAI: "insufficient_quota",
+		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
+		Summary: "This client's own neurons of today are used up; they come back at 00:00 UTC.",
+		Action: "Wait for the reset, use a cheaper model, or have daily_neurons of this client raised in the " +
+			"clients file.",
 		Automatic: "Calls of this client are refused until the reset; other clients go on.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
-		Code: QuotaContended, Slug: "quota_contended", Number: 90003, Status: 429, Type: TypeRateLimit, OpenAI: "rate_limit_exceeded",
-		Retry: RetryAfterDelay, Delay: 5 * time.Second,
+		Code: QuotaContended, Slug: "quota_contended", Number: 90003, Status: 429, Type: TypeRateLimit,
+		OpenAI: "rate_limit_exceeded",
+		Retry:  RetryAfterDelay, Delay: 5 * time.Second,
 		Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary:   "Calls in flight hold the neurons that this call may need; some will come back.",
 		Action:    "Call again shortly, lower max_tokens, or send fewer calls at once.",
@@ -31,8 +36,9 @@ var own = []Entry{
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
-		Code: ClientUnauthorized, Slug: "client_unauthorized", Number: 90004, Status: 401, Type: TypeAuthentication, OpenAI: "invalid_api_key",
-		Retry: RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
+		Code: ClientUnauthorized, Slug: "client_unauthorized", Number: 90004, Status: 401, Type: TypeAuthentication,
+		OpenAI: "invalid_api_key",
+		Retry:  RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary:   "The proxy knows no client with this key, or no key came.",
 		Action:    "Send the client's key as Authorization: Bearer, x-api-key or cf-aig-authorization.",
 		Automatic: "The call is refused; it never reached Workers AI.",
@@ -41,8 +47,10 @@ var own = []Entry{
 	{
 		Code: ClientForbidden, Slug: "client_forbidden", Number: 90005, Status: 403, Type: TypePermission,
 		Retry: RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "This client may not do this: a model that is not on its list, a cross-site browser request, or a host name that is not ours.",
-		Action:    "Use what the client's entry in the clients file allows, and call from a program rather than from a web page.",
+		Summary: "This client may not do this: a model that is not on its list, a cross-site browser request, or " +
+			"a host name that is not ours.",
+		Action: "Use what the client's entry in the clients file allows, and call from a program rather than " +
+			"from a web page.",
 		Automatic: "The call is refused; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
 	},
@@ -57,8 +65,9 @@ var own = []Entry{
 	{
 		Code: RouteNotProxied, Slug: "route_not_proxied", Number: 90007, Status: 404, Type: TypeNotFound,
 		Retry: RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "The proxy passes inference paths only, and this is none.",
-		Action:    "Check the base URL: http://host:3036/v1 for OpenAI clients, http://host:3036/client/v4 for Cloudflare's.",
+		Summary: "The proxy passes inference paths only, and this is none.",
+		Action: "Check the base URL: http://host:3036/v1 for OpenAI clients, http://host:3036/client/v4 for " +
+			"Cloudflare's.",
 		Automatic: "The call is refused; it never reached Cloudflare.",
 		Wire:      "Never sent by Workers AI, whose own word for it is 7003.",
 	},
@@ -74,8 +83,9 @@ var own = []Entry{
 		Code: Overloaded, Slug: "overloaded", Number: 90009, Status: 503, Type: TypeOverloaded,
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "The proxy itself has too many calls in flight or too many bytes held.",
-		Action:    "Call again shortly; if it lasts, raise NEURONWARD_MAX_IN_FLIGHT or NEURONWARD_MAX_HELD, or run more replicas.",
+		Summary: "The proxy itself has too many calls in flight or too many bytes held.",
+		Action: "Call again shortly; if it lasts, raise NEURONWARD_MAX_IN_FLIGHT or NEURONWARD_MAX_HELD, or run " +
+			"more replicas.",
 		Automatic: "The call is refused rather than queued without end; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
 	},
@@ -83,34 +93,41 @@ var own = []Entry{
 		Code: ShuttingDown, Slug: "shutting_down", Number: 90010, Status: 503, Type: TypeOverloaded,
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "This proxy process is going away and takes no new calls.",
-		Action:    "Call again; a load balancer will choose another replica.",
-		Automatic: "Calls in flight are finished within NEURONWARD_DRAIN; new ones are refused. So does a process that is starting and waits for the one before it to let the state file go.",
-		Wire:      "Never sent by Workers AI.",
+		Summary: "This proxy process is going away and takes no new calls.",
+		Action:  "Call again; a load balancer will choose another replica.",
+		Automatic: "Calls in flight are finished within NEURONWARD_DRAIN; new ones are refused. So does a process " +
+			"that is starting and waits for the one before it to let the state file go.",
+		Wire: "Never sent by Workers AI.",
 	},
 	{
 		Code: UpstreamUnreachable, Slug: "upstream_unreachable", Number: 90011, Status: 502, Type: TypeAPI,
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
-		Summary:   "The connection to Cloudflare could not be made, or broke before an answer came.",
-		Action:    "Check name resolution, the network and a firewall between the proxy and the upstream, then www.cloudflarestatus.com.",
-		Automatic: "A connection that was refused, or broke before anything of the call was written, is tried again up to NEURONWARD_RETRIES times, as far as NEURONWARD_RETRY_BUDGET allows. Once something was written the call is not repeated, for it may run; its estimate is counted.",
-		Wire:      "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
+		Summary: "The connection to Cloudflare could not be made, or broke before an answer came.",
+		Action: "Check name resolution, the network and a firewall between the proxy and the upstream, then " +
+			"www.cloudflarestatus.com.",
+		Automatic: "A connection that was refused, or broke before anything of the call was written, is tried " +
+			"again up to NEURONWARD_RETRIES times, as far as NEURONWARD_RETRY_BUDGET allows. Once something was " +
+			"written the call is not repeated, for it may run; its estimate is counted.",
+		Wire: "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
 	},
 	{
 		Code: StreamInterrupted, Slug: "stream_interrupted", Number: 90012, Status: 502, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
-		Summary:   "Upstream broke the stream off or fell silent before it was complete.",
-		Action:    "Discard or keep what came, and ask again; the answer is not complete.",
-		Automatic: "The incomplete event is dropped, this failure is sent as the last event, and the connection is cut.",
-		Wire:      "A stream that ends without [DONE], a finish_reason, message_stop, response.completed or the final usage.",
+		Summary: "Upstream broke the stream off or fell silent before it was complete.",
+		Action:  "Discard or keep what came, and ask again; the answer is not complete.",
+		Automatic: "The incomplete event is dropped, this failure is sent as the last event, and the connection " +
+			"is cut.",
+		Wire: "A stream that ends without [DONE], a finish_reason, message_stop, response.completed or the " +
+			"final usage.",
 	},
 	{
 		Code: StoreUnavailable, Slug: "store_unavailable", Number: 90013, Status: 503, Type: TypeAPI,
 		Retry: RetryAfterDelay, Delay: 2 * time.Second,
 		Fault: FaultOperator, Origins: byProxy, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "The store that counts neurons cannot be used, so no call can be admitted safely.",
-		Action:    "Bring the store of NEURONWARD_STORE back, or set NEURONWARD_ON_STORE_FAILURE=allow to go on without it.",
+		Summary: "The store that counts neurons cannot be used, so no call can be admitted safely.",
+		Action: "Bring the store of NEURONWARD_STORE back, or set NEURONWARD_ON_STORE_FAILURE=allow to go on " +
+			"without it.",
 		Automatic: "Calls are refused until the store is back; the proxy is not ready meanwhile.",
 		Wire:      "Never sent by Workers AI.",
 	},
@@ -123,11 +140,13 @@ var own = []Entry{
 		Wire:      "Never sent by Workers AI, whose own word for it is 3043.",
 	},
 	{
-		Code: PriorityFloor, Slug: "priority_floor", Number: 90015, Status: 429, Type: TypeRateLimit, OpenAI: "insufficient_quota",
-		Retry: RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "What is left of the account's neurons today is kept for clients of higher priority.",
-		Action:    "Wait for the reset, or have this client's priority raised in the clients file.",
-		Automatic: "Clients of normal priority stop at 95 % of the account's day, of low priority at 80 %; the others go on.",
-		Wire:      "Never sent by Workers AI.",
+		Code: PriorityFloor, Slug: "priority_floor", Number: 90015, Status: 429, Type: TypeRateLimit,
+		OpenAI: "insufficient_quota",
+		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
+		Summary: "What is left of the account's neurons today is kept for clients of higher priority.",
+		Action:  "Wait for the reset, or have this client's priority raised in the clients file.",
+		Automatic: "Clients of normal priority stop at 95 % of the account's day, of low priority at 80 %; the " +
+			"others go on.",
+		Wire: "Never sent by Workers AI.",
 	},
 }

@@ -14,7 +14,10 @@ func TestCatalogIsComplete(t *testing.T) {
 	if len(entries) != int(numCodes) {
 		t.Fatalf("%d entries for %d codes", len(entries), numCodes)
 	}
-	types := []Type{TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge, TypeRateLimit, TypeTimeout, TypeAPI, TypeOverloaded}
+	types := []Type{
+		TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge, TypeRateLimit,
+		TypeTimeout, TypeAPI, TypeOverloaded,
+	}
 	codes, slugs, numbers := map[Code]bool{}, map[string]bool{}, map[int]bool{}
 	for _, e := range entries {
 		t.Run(e.Slug, func(t *testing.T) {
@@ -31,27 +34,33 @@ func TestCatalogIsComplete(t *testing.T) {
 					t.Errorf("Lookup(%d) gives %s", n, c)
 				}
 			}
-			if c, ok := Lookup(e.Slug); !ok || c != e.Code || e.Code.String() != e.Slug || e.Code.Entry().Slug != e.Slug {
+			if c, ok := Lookup(e.Slug); !ok || c != e.Code || e.Code.String() != e.Slug ||
+				e.Code.Entry().Slug != e.Slug {
 				t.Errorf("Lookup gives %s", c)
 			}
 			if http.StatusText(e.Status) == "" || e.Status < 400 {
 				t.Errorf("status %d", e.Status)
 			}
-			if !slices.Contains(types, e.Type) || !slices.Contains([]Fault{FaultCaller, FaultAccount, FaultOperator, FaultUpstream, FaultProxy}, e.Fault) ||
-				!slices.Contains([]Charge{ChargeNone, ChargeReported, ChargeEstimate}, e.Charge) || !slices.Contains([]Source{SourceDocumented, SourceObserved, SourceOwn}, e.Source) {
+			if !slices.Contains(types, e.Type) ||
+				!slices.Contains([]Fault{FaultCaller, FaultAccount, FaultOperator, FaultUpstream, FaultProxy},
+					e.Fault) ||
+				!slices.Contains([]Charge{ChargeNone, ChargeReported, ChargeEstimate}, e.Charge) ||
+				!slices.Contains([]Source{SourceDocumented, SourceObserved, SourceOwn}, e.Source) {
 				t.Errorf("type %q, fault %q, charge %q, source %q", e.Type, e.Fault, e.Charge, e.Source)
 			}
 			if len(e.Origins) == 0 || (e.Source == SourceOwn) == slices.Contains(e.Origins, OriginUpstream) {
 				t.Errorf("origins %v of a %s entry", e.Origins, e.Source)
 			}
-			if !slices.Contains([]Retry{RetryNever, RetryAtReset, RetryAfterDelay, RetryOnce}, e.Retry) || (e.Retry == RetryAfterDelay) != (e.Delay > 0) {
+			if !slices.Contains([]Retry{RetryNever, RetryAtReset, RetryAfterDelay, RetryOnce}, e.Retry) ||
+				(e.Retry == RetryAfterDelay) != (e.Delay > 0) {
 				t.Errorf("retry %q after %v", e.Retry, e.Delay)
 			}
 			if e.Fault == FaultCaller && e.Retry != RetryNever && e.Code != RateLimited && e.Code != Aborted {
 				t.Error("a caller's mistake is retried")
 			}
 			for _, s := range []string{e.Summary, e.Action, e.Automatic, e.Wire} {
-				if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "`") && !strings.HasSuffix(s, "too.") || len(s) < 20 {
+				if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "`") && !strings.HasSuffix(s, "too.") ||
+					len(s) < 20 {
 					t.Errorf("not a whole sentence: %q", s)
 				}
 			}
@@ -65,9 +74,13 @@ func TestCatalogIsComplete(t *testing.T) {
 // Cloudflare's own table, by hand.
 func TestDocumentedNumbersAndStatuses(t *testing.T) {
 	for code, want := range map[Code][2]int{
-		NoSuchModel: {5007, 400}, InvalidData: {5004, 400}, FinetuneMissingFiles: {3039, 400}, IncompleteRequest: {3003, 400}, AccountNotAllowed5018: {5018, 403},
-		ModelAgreementRequired: {5016, 403}, AccountBlocked: {3023, 403}, AccountNotAllowed3041: {3041, 403}, DeprecatedSDKVersion: {5019, 405},
-		LoraUnsupported: {5005, 405}, InvalidModelID: {3042, 404}, RequestTooLarge: {3006, 413}, Timeout: {3007, 408}, Aborted: {3008, 408},
+		NoSuchModel: {5007, 400}, InvalidData: {5004, 400}, FinetuneMissingFiles: {3039, 400},
+		IncompleteRequest: {3003, 400}, AccountNotAllowed5018: {5018, 403},
+		ModelAgreementRequired: {5016, 403}, AccountBlocked: {3023, 403}, AccountNotAllowed3041: {3041, 403},
+		DeprecatedSDKVersion: {5019, 405},
+		LoraUnsupported:      {5005, 405}, InvalidModelID: {3042, 404}, RequestTooLarge: {3006, 413},
+		Timeout:        {3007, 408},
+		Aborted:        {3008, 408},
 		AccountLimited: {3036, 429}, OutOfCapacity: {3040, 429}, PaidPlanRequired: {5035, 403},
 	} {
 		if e := code.Entry(); e.Number != want[0] || e.Status != want[1] || e.Source != SourceDocumented {
@@ -79,16 +92,25 @@ func TestDocumentedNumbersAndStatuses(t *testing.T) {
 // What was seen on the wire and what the proxy says itself, by hand: numbers and statuses are a promise.
 func TestOtherNumbersAndStatuses(t *testing.T) {
 	for slug, want := range map[string][2]int{
-		"requests_per_minute_exceeded": {3021, 429}, "bad_input": {5006, 400}, "content_flagged": {3030, 400}, "context_window_exceeded": {5021, 413},
-		"model_deprecated": {5028, 410}, "structured_output_unsupported": {5023, 400}, "structured_output_failed": {5024, 400},
-		"batch_request_not_found": {5504, 404}, "upstream_internal_error": {3043, 500}, "upstream_retries_exhausted": {3050, 503},
-		"authentication_failed": {10000, 401}, "permission_denied": {9109, 403}, "no_such_route": {7003, 404}, "upstream_unavailable": {7009, 502},
-		"api_rate_limited": {971, 429}, "edge_rejected": {1031, 400}, "gateway_rate_limited": {2003, 429}, "gateway_spend_limited": {2041, 429},
-		"gateway_no_credits": {2021, 402}, "gateway_unauthorized": {2009, 401}, "gateway_misconfigured": {2001, 400}, "upstream_unclassified": {90000, 502},
-		"rate_limited": {90001, 429}, "client_budget_exhausted": {90002, 429}, "quota_contended": {90003, 429}, "client_unauthorized": {90004, 401},
-		"client_forbidden": {90005, 403}, "account_mismatch": {90006, 403}, "route_not_proxied": {90007, 404}, "method_not_allowed": {90008, 405},
-		"overloaded": {90009, 503}, "shutting_down": {90010, 503}, "upstream_unreachable": {90011, 502}, "stream_interrupted": {90012, 502},
-		"store_unavailable": {90013, 503}, "internal": {90014, 500}, "priority_floor": {90015, 429},
+		"requests_per_minute_exceeded": {3021, 429}, "bad_input": {5006, 400}, "content_flagged": {3030, 400},
+		"context_window_exceeded": {5021, 413},
+		"model_deprecated":        {5028, 410}, "structured_output_unsupported": {5023, 400},
+		"structured_output_failed": {5024, 400},
+		"batch_request_not_found":  {5504, 404}, "upstream_internal_error": {3043, 500},
+		"upstream_retries_exhausted": {3050, 503},
+		"authentication_failed":      {10000, 401}, "permission_denied": {9109, 403}, "no_such_route": {7003, 404},
+		"upstream_unavailable": {7009, 502},
+		"api_rate_limited":     {971, 429}, "edge_rejected": {1031, 400}, "gateway_rate_limited": {2003, 429},
+		"gateway_spend_limited": {2041, 429},
+		"gateway_no_credits":    {2021, 402}, "gateway_unauthorized": {2009, 401}, "gateway_misconfigured": {2001, 400},
+		"upstream_unclassified": {90000, 502},
+		"rate_limited":          {90001, 429}, "client_budget_exhausted": {90002, 429}, "quota_contended": {90003, 429},
+		"client_unauthorized": {90004, 401},
+		"client_forbidden":    {90005, 403}, "account_mismatch": {90006, 403}, "route_not_proxied": {90007, 404},
+		"method_not_allowed": {90008, 405},
+		"overloaded":         {90009, 503}, "shutting_down": {90010, 503}, "upstream_unreachable": {90011, 502},
+		"stream_interrupted": {90012, 502},
+		"store_unavailable":  {90013, 503}, "internal": {90014, 500}, "priority_floor": {90015, 429},
 	} {
 		code, ok := Lookup(slug)
 		if e := code.Entry(); !ok || e.Number != want[0] || e.Status != want[1] {
@@ -99,18 +121,28 @@ func TestOtherNumbersAndStatuses(t *testing.T) {
 
 func TestWordsAndWaits(t *testing.T) {
 	words := map[Code]string{
-		AccountLimited: "insufficient_quota", ClientBudgetExhausted: "insufficient_quota", PriorityFloor: "insufficient_quota", GatewayNoCredits: "insufficient_quota",
-		GatewaySpendLimited: "insufficient_quota", RequestsPerMinuteExceeded: "rate_limit_exceeded", APIRateLimited: "rate_limit_exceeded",
-		GatewayRateLimited: "rate_limit_exceeded", RateLimited: "rate_limit_exceeded", QuotaContended: "rate_limit_exceeded", NoSuchModel: "model_not_found",
-		InvalidModelID: "model_not_found", ContextWindowExceeded: "context_length_exceeded", AuthenticationFailed: "invalid_api_key",
-		ClientUnauthorized: "invalid_api_key", ContentFlagged: "content_filter",
+		AccountLimited: "insufficient_quota", ClientBudgetExhausted: "insufficient_quota",
+		PriorityFloor: "insufficient_quota", GatewayNoCredits: "insufficient_quota",
+		GatewaySpendLimited: "insufficient_quota", RequestsPerMinuteExceeded: "rate_limit_exceeded",
+		APIRateLimited:     "rate_limit_exceeded",
+		GatewayRateLimited: "rate_limit_exceeded", RateLimited: "rate_limit_exceeded",
+		QuotaContended: "rate_limit_exceeded", NoSuchModel: "model_not_found",
+		InvalidModelID: "model_not_found", ContextWindowExceeded: "context_length_exceeded",
+		AuthenticationFailed: "invalid_api_key",
+		ClientUnauthorized:   "invalid_api_key", ContentFlagged: "content_filter",
 	}
 	delays := map[Code]time.Duration{
-		OutOfCapacity: 2 * time.Second, RequestsPerMinuteExceeded: 15 * time.Second, APIRateLimited: 5 * time.Minute, GatewayRateLimited: 10 * time.Second,
-		UpstreamRetriesExhausted: 5 * time.Second, UpstreamUnavailable: time.Second, UpstreamUnreachable: time.Second, RateLimited: 5 * time.Second,
-		QuotaContended: 5 * time.Second, Overloaded: time.Second, ShuttingDown: time.Second, StoreUnavailable: 2 * time.Second,
+		OutOfCapacity: 2 * time.Second, RequestsPerMinuteExceeded: 15 * time.Second, APIRateLimited: 5 * time.Minute,
+		GatewayRateLimited:       10 * time.Second,
+		UpstreamRetriesExhausted: 5 * time.Second, UpstreamUnavailable: time.Second, UpstreamUnreachable: time.Second,
+		RateLimited:    5 * time.Second,
+		QuotaContended: 5 * time.Second, Overloaded: time.Second, ShuttingDown: time.Second,
+		StoreUnavailable: 2 * time.Second,
 	}
-	once := []Code{Timeout, Aborted, UpstreamInternalError, StructuredOutputFailed, StreamInterrupted, Internal, Unclassified}
+	once := []Code{
+		Timeout, Aborted, UpstreamInternalError, StructuredOutputFailed, StreamInterrupted, Internal,
+		Unclassified,
+	}
 	atReset := []Code{AccountLimited, ClientBudgetExhausted, PriorityFloor}
 	for _, e := range Catalog() {
 		want := words[e.Code]
@@ -143,7 +175,10 @@ func TestWordsAndWaits(t *testing.T) {
 }
 
 func TestLookup(t *testing.T) {
-	for s, want := range map[string]Code{"4006": AccountLimited, "3046": Timeout, "8007": BadInput, "out_of_capacity": OutOfCapacity, "90000": Unclassified, "1010": EdgeRejected} {
+	for s, want := range map[string]Code{
+		"4006": AccountLimited, "3046": Timeout, "8007": BadInput,
+		"out_of_capacity": OutOfCapacity, "90000": Unclassified, "1010": EdgeRejected,
+	} {
 		if c, ok := Lookup(s); !ok || c != want {
 			t.Errorf("%s gives %s, %v", s, c, ok)
 		}

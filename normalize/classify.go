@@ -8,10 +8,12 @@ import (
 // MaxErrorBody is how many bytes of a failed answer are worth reading.
 const MaxErrorBody = 64 << 10
 
-// Classify finds the catalog entry of a failed answer from its status, header and body, which may be cut short. It never returns nil.
+// Classify finds the catalog entry of a failed answer from its status, header and body, which may be cut short.
+// It never returns nil.
 //
-// What decides, in this order: a text that beats every code, at the start of the message; the code; the text; a word such as
-// "context_length_exceeded"; the status. A status of 200 says nothing, so that failures inside successes and streams can be read too.
+// What decides, in this order: a text that beats every code, at the start of the message; the code; the text; a
+// word such as "context_length_exceeded"; the status. A status of 200 says nothing, so that failures inside
+// successes and streams can be read too.
 func Classify(status int, header http.Header, body []byte) *Failure {
 	e := read(header, decode(header, body))
 	f := e.failure(status)
@@ -115,8 +117,8 @@ func (e *evidence) byTexts() (Code, bool) {
 	return Unclassified, false
 }
 
-// mayLimit reports whether the allocation sentence may be believed: the whole account stops for it. Codes of bad input echo what the
-// caller sent, and JSON inside a message is not Workers AI's own.
+// mayLimit reports whether the allocation sentence may be believed: the whole account stops for it. Codes of
+// bad input echo what the caller sent, and JSON inside a message is not Workers AI's own.
 func mayLimit(number int, numbered, inner bool) bool {
 	if !numbered {
 		return true

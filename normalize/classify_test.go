@@ -20,84 +20,278 @@ func TestClassify(t *testing.T) {
 		number int // an unknown one that is kept
 	}{
 		// A text at the start of the message beats the code.
-		{"capacity code with the allocation text", 429, "", `{"errors":[{"code":3040,"message":"AiError: ` + allocated + `"}]}`, AccountLimited, MatchedText, 0},
-		{"flagged output", 400, "", `{"errors":[{"code":3030,"message":"AiError: Output image was flagged. Choose another prompt."}]}`, ContentFlagged, MatchedCode, 0},
-		{"flagged with 8007", 400, "", `{"errors":[{"code":8007,"message":"AiError: AiError: Your prompt has been flagged (5f0a1b2c)"}]}`, ContentFlagged, MatchedText, 0},
-		{"max context", 400, "", `{"errors":[{"code":3030,"message":"AiError: Max context reached 8192"}]}`, ContextWindowExceeded, MatchedText, 0},
-		{"context with a code of bad input", 400, "", `{"errors":[{"code":5006,"message":"This model's maximum context length is 8192 tokens."}]}`, ContextWindowExceeded, MatchedText, 0},
-		{"timeout with a code of something else", 500, "", `{"errors":[{"code":8004,"message":"AiError: Request timed out"}]}`, Timeout, MatchedText, 0},
-		{"SGLang overflow", 400, "", `{"object":"error","message":"The input (9000 tokens) is longer than the model's context length (8192 tokens).","type":"BadRequestError","code":400}`, ContextWindowExceeded, MatchedText, 0},
-		{"vLLM max_tokens overflow", 400, "", `{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 16000. This model's maximum context length is 8192 tokens","code":400}}`, ContextWindowExceeded, MatchedText, 0},
+		{
+			"capacity code with the allocation text", 429, "",
+			`{"errors":[{"code":3040,"message":"AiError: ` + allocated + `"}]}`, AccountLimited, MatchedText, 0,
+		},
+		{"flagged output", 400, "", `{"errors":[{"code":3030,"message":"AiError: Output image was flagged. Choose ` +
+			`another prompt."}]}`, ContentFlagged, MatchedCode, 0},
+		{"flagged with 8007", 400, "", `{"errors":[{"code":8007,"message":"AiError: AiError: Your prompt has been ` +
+			`flagged (5f0a1b2c)"}]}`, ContentFlagged, MatchedText, 0},
+		{
+			"max context", 400, "", `{"errors":[{"code":3030,"message":"AiError: Max context reached 8192"}]}`,
+			ContextWindowExceeded, MatchedText, 0,
+		},
+		{
+			"context with a code of bad input", 400, "",
+			`{"errors":[{"code":5006,"message":"This model's maximum context length is 8192 tokens."}]}`,
+			ContextWindowExceeded, MatchedText, 0,
+		},
+		{
+			"timeout with a code of something else", 500, "",
+			`{"errors":[{"code":8004,"message":"AiError: Request timed out"}]}`, Timeout, MatchedText, 0,
+		},
+		{
+			"SGLang overflow", 400, "", `{"object":"error","message":"The input (9000 tokens) is longer than the ` +
+				`model's context length (8192 tokens).","type":"BadRequestError","code":400}`, ContextWindowExceeded,
+			MatchedText, 0,
+		},
+		{
+			"vLLM max_tokens overflow", 400, "",
+			`{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 16000. This model's ` +
+				`maximum context length is 8192 tokens","code":400}}`, ContextWindowExceeded, MatchedText, 0,
+		},
 
 		// What the caller sent is not what Workers AI says.
-		{"bad input echoes the allocation", 400, "", `{"errors":[{"code":5006,"message":"AiError: Bad input: Error: Type mismatch of '/prompt', '` + allocated + `' not in 'string'"}]}`, BadInput, MatchedCode, 0},
-		{"bad input that begins with the allocation", 400, "", `{"errors":[{"code":5006,"message":"AiError: ` + allocated + `"}]}`, BadInput, MatchedCode, 0},
-		{"bad input as text begins with the allocation", 400, "", `5006: Error: ` + allocated, BadInput, MatchedCode, 0},
-		{"bad input echoes the allocation without a code", 400, "", `AiError: Bad input: AiError: ` + allocated, BadInput, MatchedText, 0},
-		{"a relay in front of an echo", 400, "", `Bad Request: AiError: AiError: Bad input: ` + allocated, BadInput, MatchedText, 0},
-		{"embedded JSON with 4006", 400, "", `{"errors":[{"code":5006,"message":"AiError: Bad input: Error: {\"code\":4006,\"message\":\"` + allocated + `\"} is no string"}]}`, BadInput, MatchedCode, 0},
-		{"embedded JSON with 4006 and no outer code", 400, "", `{"errors":[{"message":"AiError: Bad input: {\"code\":4006,\"message\":\"x\"}"}]}`, BadInput, MatchedText, 0},
-		{"JSON in front of which bad input stands by its code", 400, "", `{"errors":[{"code":5012,"message":"AiError: {\"errors\":[{\"code\":4006,\"message\":\"` + allocated + `\"}]}"}]}`, BadInput, MatchedAlias, 0},
-		{"engine JSON that echoes the allocation", 400, "", `{"errors":[{"code":8007,"message":"AiError: {\"message\":\"` + allocated + `\",\"code\":400}"}]}`, BadInput, MatchedAlias, 0},
-		{"JSON in a message of another code", 429, "", `{"errors":[{"code":3040,"message":"AiError: {\"message\":\"` + allocated + `\"}"}]}`, OutOfCapacity, MatchedCode, 0},
-		{"JSON in a message of the daily allocation's code", 429, "", `{"errors":[{"code":4006,"message":"AiError: {\"message\":\"` + allocated + `\"}"}]}`, AccountLimited, MatchedAlias, 0},
-		{"a number inside a message with a number outside", 400, "", `{"errors":[{"code":5999,"message":"AiError: {\"code\":5007,\"message\":\"odd\"}"}]}`, BadInput, MatchedStatus, 5999},
-		{"insufficient_quota is somebody else's", 429, "", `{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}`, GatewayNoCredits, MatchedCode, 0},
-		{"an echo without its lead in the description", 400, "", `{"name":"InvalidInput","message":"InvalidInput: ` + allocated + `","description":"` + allocated + `"}`, BadInput, MatchedText, 0},
-		{"an edge code in what the caller sent", 400, "", `{"errors":[{"code":5006,"message":"error code: 1015"}]}`, BadInput, MatchedCode, 0},
-		{"nsfw in what the caller sent", 400, "", `{"errors":[{"code":3030,"message":"AiError: Invalid input: 'nsfw flagged' is no image"}]}`, BadInput, MatchedText, 0},
-		{"a field that is called flagged", 400, "", `{"errors":[{"code":8007,"message":"AiError: Unknown parameter flagged_words"}]}`, BadInput, MatchedAlias, 0},
-		{"timeout as a field", 400, "", `{"errors":[{"code":5006,"message":"AiError: Bad input: Error: Request timeout is no number"}]}`, BadInput, MatchedCode, 0},
+		{
+			"bad input echoes the allocation", 400, "",
+			`{"errors":[{"code":5006,"message":"AiError: Bad input: Error: Type mismatch of '/prompt', '` + allocated +
+				`' not in 'string'"}]}`, BadInput, MatchedCode, 0,
+		},
+		{
+			"bad input that begins with the allocation", 400, "",
+			`{"errors":[{"code":5006,"message":"AiError: ` + allocated + `"}]}`, BadInput, MatchedCode, 0,
+		},
+		{
+			"bad input as text begins with the allocation", 400, "", `5006: Error: ` + allocated, BadInput, MatchedCode,
+			0,
+		},
+		{
+			"bad input echoes the allocation without a code", 400, "", `AiError: Bad input: AiError: ` + allocated,
+			BadInput, MatchedText, 0,
+		},
+		{
+			"a relay in front of an echo", 400, "", `Bad Request: AiError: AiError: Bad input: ` + allocated, BadInput,
+			MatchedText, 0,
+		},
+		{
+			"embedded JSON with 4006", 400, "",
+			`{"errors":[{"code":5006,"message":"AiError: Bad input: Error: {\"code\":4006,\"message\":\"` + allocated +
+				`\"} is no string"}]}`, BadInput, MatchedCode, 0,
+		},
+		{
+			"embedded JSON with 4006 and no outer code", 400, "",
+			`{"errors":[{"message":"AiError: Bad input: {\"code\":4006,\"message\":\"x\"}"}]}`, BadInput, MatchedText,
+			0,
+		},
+		{
+			"JSON in front of which bad input stands by its code", 400, "",
+			`{"errors":[{"code":5012,"message":"AiError: {\"errors\":[{\"code\":4006,\"message\":\"` + allocated +
+				`\"}]}"}]}`, BadInput, MatchedAlias, 0,
+		},
+		{
+			"engine JSON that echoes the allocation", 400, "",
+			`{"errors":[{"code":8007,"message":"AiError: {\"message\":\"` + allocated + `\",\"code\":400}"}]}`,
+			BadInput, MatchedAlias, 0,
+		},
+		{
+			"JSON in a message of another code", 429, "",
+			`{"errors":[{"code":3040,"message":"AiError: {\"message\":\"` + allocated + `\"}"}]}`, OutOfCapacity,
+			MatchedCode, 0,
+		},
+		{
+			"JSON in a message of the daily allocation's code", 429, "",
+			`{"errors":[{"code":4006,"message":"AiError: {\"message\":\"` + allocated + `\"}"}]}`, AccountLimited,
+			MatchedAlias, 0,
+		},
+		{
+			"a number inside a message with a number outside", 400, "",
+			`{"errors":[{"code":5999,"message":"AiError: {\"code\":5007,\"message\":\"odd\"}"}]}`, BadInput,
+			MatchedStatus, 5999,
+		},
+		{
+			"insufficient_quota is somebody else's", 429, "",
+			`{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}`, GatewayNoCredits,
+			MatchedCode, 0,
+		},
+		{
+			"an echo without its lead in the description", 400, "",
+			`{"name":"InvalidInput","message":"InvalidInput: ` + allocated + `","description":"` + allocated + `"}`,
+			BadInput, MatchedText, 0,
+		},
+		{
+			"an edge code in what the caller sent", 400, "", `{"errors":[{"code":5006,"message":"error code: 1015"}]}`,
+			BadInput, MatchedCode, 0,
+		},
+		{
+			"nsfw in what the caller sent", 400, "",
+			`{"errors":[{"code":3030,"message":"AiError: Invalid input: 'nsfw flagged' is no image"}]}`, BadInput,
+			MatchedText, 0,
+		},
+		{
+			"a field that is called flagged", 400, "",
+			`{"errors":[{"code":8007,"message":"AiError: Unknown parameter flagged_words"}]}`, BadInput, MatchedAlias,
+			0,
+		},
+		{"timeout as a field", 400, "", `{"errors":[{"code":5006,"message":"AiError: Bad input: Error: Request ` +
+			`timeout is no number"}]}`, BadInput, MatchedCode, 0},
 
 		// Vague codes are refined by the text.
-		{"3010 hides a large body", 400, "", `{"errors":[{"code":3010,"message":"AiError: Request is too large"}]}`, RequestTooLarge, MatchedText, 0},
-		{"8001 with a server error", 400, "", `{"errors":[{"code":8001,"message":"AiError: Internal server error"}]}`, UpstreamInternalError, MatchedText, 0},
-		{"1000 is an API token", 401, "", `{"success":false,"errors":[{"code":1000,"message":"Invalid API Token"}]}`, AuthenticationFailed, MatchedText, 0},
-		{"7003 is a model", 404, "", `{"name":"AiError","internalCode":7003,"message":"Model not found: x/y"}`, NoSuchModel, MatchedText, 0},
-		{"3030 with words of its own", 400, "", `{"errors":[{"code":3030,"message":"AiError: the tensor is sad"}]}`, BadInput, MatchedAlias, 0},
-		{"clear codes keep to themselves", 400, "", `{"errors":[{"code":5007,"message":"Internal server error"}]}`, NoSuchModel, MatchedCode, 0},
+		{
+			"3010 hides a large body", 400, "", `{"errors":[{"code":3010,"message":"AiError: Request is too large"}]}`,
+			RequestTooLarge, MatchedText, 0,
+		},
+		{
+			"8001 with a server error", 400, "",
+			`{"errors":[{"code":8001,"message":"AiError: Internal server error"}]}`,
+			UpstreamInternalError, MatchedText, 0,
+		},
+		{
+			"1000 is an API token", 401, "", `{"success":false,"errors":[{"code":1000,"message":"Invalid API Token"}]}`,
+			AuthenticationFailed, MatchedText, 0,
+		},
+		{
+			"7003 is a model", 404, "", `{"name":"AiError","internalCode":7003,"message":"Model not found: x/y"}`,
+			NoSuchModel, MatchedText, 0,
+		},
+		{
+			"3030 with words of its own", 400, "", `{"errors":[{"code":3030,"message":"AiError: the tensor is sad"}]}`,
+			BadInput, MatchedAlias, 0,
+		},
+		{
+			"clear codes keep to themselves", 400, "", `{"errors":[{"code":5007,"message":"Internal server error"}]}`,
+			NoSuchModel, MatchedCode, 0,
+		},
 
 		// Numbers that are no codes.
-		{"an 8-hex id is no code", 500, "", `AiError: Something odd (12345678)`, UpstreamInternalError, MatchedStatus, 0},
-		{"a limit in parentheses is no code", 500, "", `AiError: too many items (8192)`, UpstreamInternalError, MatchedStatus, 0},
-		{"an engine's status", 500, "", `{"error":{"message":"odd","type":"odd","code":429}}`, APIRateLimited, MatchedStatus, 0},
-		{"AiError with an engine's 429", 400, "", `AiError: {"message":"odd","code":429}`, RequestsPerMinuteExceeded, MatchedStatus, 0},
+		{
+			"an 8-hex id is no code", 500, "", `AiError: Something odd (12345678)`, UpstreamInternalError,
+			MatchedStatus,
+			0,
+		},
+		{
+			"a limit in parentheses is no code", 500, "", `AiError: too many items (8192)`, UpstreamInternalError,
+			MatchedStatus, 0,
+		},
+		{
+			"an engine's status", 500, "", `{"error":{"message":"odd","type":"odd","code":429}}`, APIRateLimited,
+			MatchedStatus, 0,
+		},
+		{
+			"AiError with an engine's 429", 400, "", `AiError: {"message":"odd","code":429}`, RequestsPerMinuteExceeded,
+			MatchedStatus, 0,
+		},
 		{"zero is no code", 400, "", `{"errors":[{"code":0,"message":"odd"}]}`, BadInput, MatchedStatus, 0},
 		{"a code as a fraction", 400, "", `{"errors":[{"code":5007.0,"message":"odd"}]}`, NoSuchModel, MatchedCode, 0},
-		{"our own numbers are not upstream's", 418, "", `{"errors":[{"code":90001,"message":"odd"}]}`, Unclassified, MatchedStatus, 0},
+		{
+			"our own numbers are not upstream's", 418, "", `{"errors":[{"code":90001,"message":"odd"}]}`, Unclassified,
+			MatchedStatus, 0,
+		},
 
 		// Unknown codes keep their number and fall back.
-		{"unknown code, known text", 400, "", `{"errors":[{"code":5999,"message":"AiError: Request is too large"}]}`, RequestTooLarge, MatchedText, 5999},
-		{"unknown code, status", 422, "", `{"errors":[{"code":5999,"message":"AiError: odd"}]}`, BadInput, MatchedStatus, 5999},
-		{"unknown code as a string", 503, "", `{"errors":[{"code":"5999","message":"AiError: odd"}]}`, UpstreamUnavailable, MatchedStatus, 5999},
+		{
+			"unknown code, known text", 400, "", `{"errors":[{"code":5999,"message":"AiError: Request is too large"}]}`,
+			RequestTooLarge, MatchedText, 5999,
+		},
+		{
+			"unknown code, status", 422, "", `{"errors":[{"code":5999,"message":"AiError: odd"}]}`, BadInput,
+			MatchedStatus, 5999,
+		},
+		{
+			"unknown code as a string", 503, "", `{"errors":[{"code":"5999","message":"AiError: odd"}]}`,
+			UpstreamUnavailable, MatchedStatus, 5999,
+		},
 		{"unknown code in text", 500, "", `AiError: 5999: odd`, UpstreamInternalError, MatchedStatus, 5999},
-		{"unknown code in a success", 200, "", `{"success":false,"errors":[{"code":5999,"message":"odd"}]}`, Unclassified, MatchedStatus, 5999},
-		{"a known code beside an unknown one", 400, "", `{"errors":[{"code":5999,"message":"odd"},{"code":5007,"message":"odd"}]}`, NoSuchModel, MatchedCode, 0},
+		{
+			"unknown code in a success", 200, "", `{"success":false,"errors":[{"code":5999,"message":"odd"}]}`,
+			Unclassified, MatchedStatus, 5999,
+		},
+		{
+			"a known code beside an unknown one", 400, "",
+			`{"errors":[{"code":5999,"message":"odd"},{"code":5007,"message":"odd"}]}`, NoSuchModel, MatchedCode, 0,
+		},
 
 		// Words.
-		{"context_length_exceeded", 400, "", `{"error":{"message":"odd","code":"context_length_exceeded"}}`, ContextWindowExceeded, MatchedCode, 0},
-		{"Anthropic's overload", 529, "", `{"type":"error","error":{"type":"overloaded_error","message":"odd"}}`, OutOfCapacity, MatchedCode, 0},
-		{"content_filter", 400, "", `{"error":{"message":"odd","code":"content_filter"}}`, ContentFlagged, MatchedCode, 0},
-		{"invalid_api_key", 401, "", `{"error":{"message":"odd","code":"invalid_api_key"}}`, AuthenticationFailed, MatchedCode, 0},
-		{"vLLM's unknown model", 404, "", "{\"object\":\"error\",\"message\":\"The model `x` does not exist.\",\"type\":\"NotFoundError\",\"code\":404}", NoSuchModel, MatchedText, 0},
-		{"a failed response", 200, "", `{"type":"response.failed","response":{"id":"resp_1","error":{"code":"server_error","message":"odd"}}}`, UpstreamInternalError, MatchedCode, 0},
+		{
+			"context_length_exceeded", 400, "", `{"error":{"message":"odd","code":"context_length_exceeded"}}`,
+			ContextWindowExceeded, MatchedCode, 0,
+		},
+		{
+			"Anthropic's overload", 529, "", `{"type":"error","error":{"type":"overloaded_error","message":"odd"}}`,
+			OutOfCapacity, MatchedCode, 0,
+		},
+		{
+			"content_filter", 400, "", `{"error":{"message":"odd","code":"content_filter"}}`, ContentFlagged,
+			MatchedCode,
+			0,
+		},
+		{
+			"invalid_api_key", 401, "", `{"error":{"message":"odd","code":"invalid_api_key"}}`, AuthenticationFailed,
+			MatchedCode, 0,
+		},
+		{
+			"vLLM's unknown model", 404, "",
+			"{\"object\":\"error\",\"message\":\"The model `x` does not " +
+				"exist.\",\"type\":\"NotFoundError\",\"code\":404}", NoSuchModel, MatchedText, 0,
+		},
+		{"a failed response", 200, "", `{"type":"response.failed","response":{"id":"resp_1",` +
+			`"error":{"code":"server_error","message":"odd"}}}`, UpstreamInternalError, MatchedCode, 0},
 
 		// The gateway.
-		{"gateway 429 without code", 429, "", `{"success":false,"name":"AiGatewayError","httpCode":429,"message":"odd"}`, GatewayRateLimited, MatchedStatus, 0},
-		{"gateway spend", 429, "", `{"success":false,"error":[{"code":2041,"message":"odd"}]}`, GatewaySpendLimited, MatchedCode, 0},
-		{"gateway spend as text", 429, "", `Spend limit exceeded for this gateway`, GatewaySpendLimited, MatchedText, 0},
-		{"gateway 401 without code", 401, "", `{"name":"AiGatewayError","message":"odd"}`, GatewayUnauthorized, MatchedStatus, 0},
+		{
+			"gateway 429 without code", 429, "",
+			`{"success":false,"name":"AiGatewayError","httpCode":429,"message":"odd"}`, GatewayRateLimited,
+			MatchedStatus, 0,
+		},
+		{
+			"gateway spend", 429, "", `{"success":false,"error":[{"code":2041,"message":"odd"}]}`, GatewaySpendLimited,
+			MatchedCode, 0,
+		},
+		{
+			"gateway spend as text", 429, "", `Spend limit exceeded for this gateway`, GatewaySpendLimited, MatchedText,
+			0,
+		},
+		{
+			"gateway 401 without code", 401, "", `{"name":"AiGatewayError","message":"odd"}`, GatewayUnauthorized,
+			MatchedStatus, 0,
+		},
 
 		// Pages and plain edge errors.
-		{"page 502", 502, "text/html", "<!DOCTYPE html><title>example.com | 502: Bad gateway</title>", UpstreamUnavailable, MatchedStatus, 0},
-		{"page 522 with status 200", 200, "", "<html><head><title>example.com | 522: Connection timed out</title></head></html>", UpstreamUnavailable, MatchedStatus, 0},
-		{"page 524 with a wrong status", 500, "text/html", "\n<!doctype html>\n<html><title>x | 524: A timeout occurred</title>", Timeout, MatchedStatus, 0},
+		{
+			"page 502", 502, "text/html", "<!DOCTYPE html><title>example.com | 502: Bad gateway</title>",
+			UpstreamUnavailable, MatchedStatus, 0,
+		},
+		{
+			"page 522 with status 200", 200, "",
+			"<html><head><title>example.com | 522: Connection timed out</title></head></html>", UpstreamUnavailable,
+			MatchedStatus, 0,
+		},
+		{
+			"page 524 with a wrong status", 500, "text/html",
+			"\n<!doctype html>\n<html><title>x | 524: A timeout occurred</title>", Timeout, MatchedStatus, 0,
+		},
 		{"page 504", 504, "", "<html><body><h1>504 Gateway Time-out</h1>", Timeout, MatchedStatus, 0},
-		{"page 400", 400, "", "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<center>cloudflare</center>", EdgeRejected, MatchedStatus, 0},
-		{"page 403", 403, "text/html; charset=UTF-8", "<html>Attention Required!</html>", EdgeRejected, MatchedStatus, 0},
-		{"page 413", 413, "", "<html><center><h1>413 Request Entity Too Large</h1></center></html>", RequestTooLarge, MatchedStatus, 0},
-		{"page 1015", 429, "", `<html><span class="cf-error-code">1015</span></html>`, APIRateLimited, MatchedStatus, 0},
-		{"page 1020 in words", 500, "", `<html><h1>Error 1020</h1><p>Access denied</p></html>`, EdgeRejected, MatchedStatus, 0},
+		{
+			"page 400", 400, "", "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<center>cloudflare</center>",
+			EdgeRejected, MatchedStatus, 0,
+		},
+		{
+			"page 403", 403, "text/html; charset=UTF-8", "<html>Attention Required!</html>", EdgeRejected,
+			MatchedStatus,
+			0,
+		},
+		{
+			"page 413", 413, "", "<html><center><h1>413 Request Entity Too Large</h1></center></html>", RequestTooLarge,
+			MatchedStatus, 0,
+		},
+		{
+			"page 1015", 429, "", `<html><span class="cf-error-code">1015</span></html>`, APIRateLimited, MatchedStatus,
+			0,
+		},
+		{
+			"page 1020 in words", 500, "", `<html><h1>Error 1020</h1><p>Access denied</p></html>`, EdgeRejected,
+			MatchedStatus, 0,
+		},
 		{"page 1102", 503, "", `<html><h2>Error code: 1102</h2></html>`, UpstreamUnavailable, MatchedStatus, 0},
 		{"page 429", 429, "", "<html>slow down</html>", APIRateLimited, MatchedStatus, 0},
 		{"plain 1020", 403, "", "error code: 1020", EdgeRejected, MatchedAlias, 0},
@@ -109,11 +303,22 @@ func TestClassify(t *testing.T) {
 		{"plain 1199", 403, "", "Error Code: 1199", EdgeRejected, MatchedAlias, 0},
 		{"plain code that nobody knows", 403, "", "error code: 5999", PermissionDenied, MatchedStatus, 5999},
 		{"errors as texts", 400, "", `{"success":false,"errors":["AiError: 3040: x"]}`, OutOfCapacity, MatchedCode, 0},
-		{"JSON in JSON in a string", 400, "", `"{\"errors\":[{\"code\":3040,\"message\":\"x\"}]}"`, OutOfCapacity, MatchedCode, 0},
+		{
+			"JSON in JSON in a string", 400, "", `"{\"errors\":[{\"code\":3040,\"message\":\"x\"}]}"`, OutOfCapacity,
+			MatchedCode, 0,
+		},
 		{"an array of errors", 400, "", `[{"error":{"code":"3040","message":"x"}}]`, OutOfCapacity, MatchedCode, 0},
 		{"plain 1102", 503, "", "error code: 1102", UpstreamUnavailable, MatchedAlias, 0},
-		{"upstream connect error", 503, "", "upstream connect error or disconnect/reset before headers. reset reason: overflow", UpstreamUnavailable, MatchedText, 0},
-		{"text in spite of its type", 500, "text/html", "AiError: 3040: Capacity temporarily exceeded", OutOfCapacity, MatchedCode, 0},
+		{
+			"upstream connect error", 503, "",
+			"upstream connect error or disconnect/reset before headers. reset reason: overflow", UpstreamUnavailable,
+			MatchedText, 0,
+		},
+		{
+			"text in spite of its type", 500, "text/html", "AiError: 3040: Capacity temporarily exceeded",
+			OutOfCapacity,
+			MatchedCode, 0,
+		},
 
 		// Empty, broken and foreign bodies.
 		{"empty success", 200, "", "", UpstreamUnavailable, MatchedStatus, 0},
@@ -124,10 +329,21 @@ func TestClassify(t *testing.T) {
 		{"JSON without words", 500, "", `{}`, UpstreamInternalError, MatchedStatus, 0},
 		{"no object", 500, "", `[object Object]`, UpstreamInternalError, MatchedStatus, 0},
 		{"null", 500, "", `null`, UpstreamInternalError, MatchedStatus, 0},
-		{"failure without words in a success", 200, "", `{"success":false,"errors":[],"result":null}`, Unclassified, MatchedStatus, 0},
+		{
+			"failure without words in a success", 200, "", `{"success":false,"errors":[],"result":null}`, Unclassified,
+			MatchedStatus, 0,
+		},
 		{"FastAPI", 404, "", `{"detail":"Not Found"}`, NoSuchRoute, MatchedStatus, 0},
-		{"cut in the middle of the code's key", 429, "", `{"errors":[{"message":"AiError: AiError: rate limiting: inference request per min rate reached","cod`, RequestsPerMinuteExceeded, MatchedText, 0},
-		{"comment before the event", 200, "", ": hello\n\nevent: error\ndata: {\"error\":{\"code\":3040,\"message\":\"x\"}}\n\n", OutOfCapacity, MatchedCode, 0},
+		{
+			"cut in the middle of the code's key", 429, "",
+			`{"errors":[{"message":"AiError: AiError: rate limiting: inference request per min rate reached","cod`,
+			RequestsPerMinuteExceeded, MatchedText, 0,
+		},
+		{
+			"comment before the event", 200, "",
+			": hello\n\nevent: error\ndata: {\"error\":{\"code\":3040,\"message\":\"x\"}}\n\n", OutOfCapacity,
+			MatchedCode, 0,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,7 +353,8 @@ func TestClassify(t *testing.T) {
 			}
 			f := Classify(tt.status, h, []byte(tt.body))
 			if f.Code != tt.want || f.MatchedBy != tt.by || f.Number != tt.number {
-				t.Errorf("%s by %s, number %d; want %s by %s, %d", f.Code, f.MatchedBy, f.Number, tt.want, tt.by, tt.number)
+				t.Errorf("%s by %s, number %d; want %s by %s, %d", f.Code, f.MatchedBy, f.Number, tt.want, tt.by,
+					tt.number)
 			}
 			if want := tt.number != 0 || tt.want == Unclassified; f.Unclassified != want {
 				t.Errorf("unclassified %v, want %v", f.Unclassified, want)
@@ -150,10 +367,14 @@ func TestClassify(t *testing.T) {
 
 func TestClassifyByStatus(t *testing.T) {
 	want := map[int]Code{
-		400: BadInput, 401: AuthenticationFailed, 402: GatewayNoCredits, 403: PermissionDenied, 404: NoSuchRoute, 405: NoSuchRoute, 408: Timeout,
-		409: BadInput, 410: ModelDeprecated, 413: RequestTooLarge, 415: BadInput, 422: BadInput, 429: APIRateLimited, 500: UpstreamInternalError,
-		502: UpstreamUnavailable, 503: UpstreamUnavailable, 504: Timeout, 520: UpstreamUnavailable, 521: UpstreamUnavailable, 522: UpstreamUnavailable,
-		523: UpstreamUnavailable, 524: Timeout, 525: UpstreamUnavailable, 526: UpstreamUnavailable, 527: UpstreamUnavailable, 530: UpstreamUnavailable,
+		400: BadInput, 401: AuthenticationFailed, 402: GatewayNoCredits, 403: PermissionDenied, 404: NoSuchRoute,
+		405: NoSuchRoute, 408: Timeout,
+		409: BadInput, 410: ModelDeprecated, 413: RequestTooLarge, 415: BadInput, 422: BadInput, 429: APIRateLimited,
+		500: UpstreamInternalError,
+		502: UpstreamUnavailable, 503: UpstreamUnavailable, 504: Timeout, 520: UpstreamUnavailable,
+		521: UpstreamUnavailable, 522: UpstreamUnavailable,
+		523: UpstreamUnavailable, 524: Timeout, 525: UpstreamUnavailable, 526: UpstreamUnavailable,
+		527: UpstreamUnavailable, 530: UpstreamUnavailable,
 	}
 	for status := 100; status < 1000; status++ {
 		f := Classify(status, nil, []byte(`{"message":"odd"}`))
@@ -176,9 +397,14 @@ func TestClassifyByStatus(t *testing.T) {
 
 func TestClassifyKeepsWhatUpstreamSent(t *testing.T) {
 	h := http.Header{"Cf-Ray": {"8885b5d9562815fb-FRA"}, "Content-Type": {"application/json"}}
-	body := `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (` + fakeID + `)","code":"3040"}],"success":false}`
+	body := `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (` + fakeID +
+		`)","code":"3040"}],"success":false}`
 	f := Classify(400, h, []byte(body))
-	want := Upstream{Status: 400, Code: "3040", Message: "AiError: AiError: Capacity temporarily exceeded, please try again. (" + fakeID + ")", RequestID: fakeID, Ray: "8885b5d9562815fb-FRA"}
+	want := Upstream{
+		Status: 400, Code: "3040",
+		Message:   "AiError: AiError: Capacity temporarily exceeded, please try again. (" + fakeID + ")",
+		RequestID: fakeID, Ray: "8885b5d9562815fb-FRA",
+	}
 	if *f.Upstream != want {
 		t.Errorf("%+v, want %+v", *f.Upstream, want)
 	}
@@ -198,8 +424,9 @@ func TestClassifyKeepsWhatUpstreamSent(t *testing.T) {
 	if f := Classify(500, nil, []byte(page)); f.Upstream.Ray != "8885b5d9562815fb" || f.Message != "" {
 		t.Errorf("page gives ray %q, message %q", f.Upstream.Ray, f.Message)
 	}
-	if f := Classify(400, nil, []byte(`{"error":{"message":"odd","param":"messages[0]","code":"invalid_value"}}`)); f.Param != "messages[0]" || f.Upstream.Code != "invalid_value" {
-		t.Errorf("param %q, code %v", f.Param, f.Upstream.Code)
+	f = Classify(400, nil, []byte(`{"error":{"message":"odd","param":"messages[0]","code":"invalid_value"}}`))
+	if f.Param != "messages[0]" || f.Upstream.Code != "invalid_value" {
+		t.Errorf("got param %q and code %v, want messages[0] and invalid_value", f.Param, f.Upstream.Code)
 	}
 	if f := Classify(500, nil, []byte("3043: x")); f.Upstream.Code != 3043 {
 		t.Errorf("code %v", f.Upstream.Code)
@@ -223,7 +450,11 @@ func TestClassifyReadsUpstreamsWait(t *testing.T) {
 		{"a date", http.Header{"Retry-After": {"Sun, 22 Nov 2026 10:00:30 GMT"}, "Date": {date}}, 30 * time.Second},
 		{"a date that has passed", http.Header{"Retry-After": {"Sun, 22 Nov 2026 09:00:30 GMT"}, "Date": {date}}, 0},
 		{"a date without a clock", http.Header{"Retry-After": {"Sun, 22 Nov 2026 10:00:30 GMT"}}, 0},
-		{"a date of next year", http.Header{"Retry-After": {"Mon, 22 Nov 2027 10:00:30 GMT"}, "Date": {date}}, 24 * time.Hour},
+		{
+			"a date of next year",
+			http.Header{"Retry-After": {"Mon, 22 Nov 2027 10:00:30 GMT"}, "Date": {date}},
+			24 * time.Hour,
+		},
 		{"days", http.Header{"Retry-After": {"999999999"}}, 24 * time.Hour},
 		{"less than nothing", http.Header{"Retry-After": {"-5"}}, 0},
 		{"no number", http.Header{"Retry-After": {"NaN"}, "Retry-After-Ms": {"soon"}}, 0},
@@ -287,7 +518,8 @@ func TestClassifyIsBounded(t *testing.T) {
 		})
 	}
 	long := "AiError: Bad input: " + strings.Repeat("ä ", 5000)
-	if f := Classify(400, nil, []byte(long)); len(f.Message) > maxMessage || len(f.Message) < maxMessage-8 || !strings.HasSuffix(f.Message, "…") {
+	if f := Classify(400, nil, []byte(long)); len(f.Message) > maxMessage || len(f.Message) < maxMessage-8 ||
+		!strings.HasSuffix(f.Message, "…") {
 		t.Errorf("%d bytes: %q", len(f.Message), fmt.Sprintf("%.20s", f.Message))
 	}
 }

@@ -71,8 +71,8 @@ const (
 	numCodes
 )
 
-// Entry returns the catalog entry of c, never nil; a value outside the set has the entry of Unclassified. The entry is shared
-// and must not be changed.
+// Entry returns the catalog entry of c, never nil; a value outside the set has the entry of Unclassified. The
+// entry is shared and must not be changed.
 func (c Code) Entry() *Entry {
 	if c >= numCodes {
 		c = Unclassified
@@ -83,8 +83,8 @@ func (c Code) Entry() *Entry {
 // String returns the slug of c, such as "out_of_capacity".
 func (c Code) String() string { return c.Entry().Slug }
 
-// Lookup finds a code by its slug, its number or an alias of it, all as text. A number that upstream uses for several failures
-// gives the entry that it names when the text says nothing more.
+// Lookup finds a code by its slug, its number or an alias of it, all as text. A number that upstream uses for
+// several failures gives the entry that it names when the text says nothing more.
 func Lookup(s string) (Code, bool) {
 	if c, ok := bySlug[s]; ok {
 		return c, true

@@ -76,7 +76,10 @@ func (c *capture) ways(t testing.TB) []served {
 	if c.Status != nil {
 		bare := c.header()
 		bare.Del("Content-Type")
-		return []served{{"as captured", *c.Status, c.header(), c.Body}, {"without content type", *c.Status, bare, c.Body}}
+		return []served{
+			{"as captured", *c.Status, c.header(), c.Body},
+			{"without content type", *c.Status, bare, c.Body},
+		}
 	}
 	plain := c.header()
 	plain.Set("Content-Type", "text/plain")

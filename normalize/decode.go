@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// decode undoes gzip and deflate, declared or, for gzip, recognized, up to MaxErrorBody bytes. A body that was cut short gives what
-// can be read of it; one that is not what its header says is taken as it is.
+// decode undoes gzip and deflate, declared or, for gzip, recognized, up to MaxErrorBody bytes. A body that was
+// cut short gives what can be read of it; one that is not what its header says is taken as it is.
 func decode(header http.Header, body []byte) []byte {
 	encoding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
 	switch {
@@ -24,7 +24,8 @@ func decode(header http.Header, body []byte) []byte {
 		if r, err := zlib.NewReader(bytes.NewReader(body)); err == nil {
 			return readSome(r)
 		}
-		// Many send it without the header that the standard asks for. Text that is no deflate unpacks to rubbish or not at all.
+		// Many send it without the header that the standard asks for. Text that is no deflate unpacks to
+		// rubbish or not at all.
 		out, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(body)), MaxErrorBody))
 		if (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && readable(plain(bounded(string(out)))) {
 			return out

@@ -47,7 +47,8 @@ func TestClassifyCompressedBodies(t *testing.T) {
 			}
 		})
 	}
-	if f := Classify(502, http.Header{"Content-Encoding": {"br"}}, []byte("\x0b\x05\x80\xff\xfe\xfd\xfc")); f.Code != UpstreamUnavailable || f.Message != "" {
+	if f := Classify(502, http.Header{"Content-Encoding": {"br"}},
+		[]byte("\x0b\x05\x80\xff\xfe\xfd\xfc")); f.Code != UpstreamUnavailable || f.Message != "" {
 		t.Errorf("unreadable body: %s, %q", f.Code, f.Message)
 	}
 }

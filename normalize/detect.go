@@ -2,9 +2,10 @@ package normalize
 
 import "bytes"
 
-// IsFailure reports whether the answer of status 200 that begins with body, and is no stream, is a failure in truth: success is
-// false, there is an error, the errors of Workers AI or an AI Gateway stand in it in any of their shapes, it is a page, or it is empty.
-// What a model wrote never counts, for it does not stand at the top level. At most MaxErrorBody bytes are looked at.
+// IsFailure reports whether the answer of status 200 that begins with body, and is no stream, is a failure in
+// truth: success is false, there is an error, the errors of Workers AI or an AI Gateway stand in it in any of
+// their shapes, it is a page, or it is empty. What a model wrote never counts, for it does not stand at the top
+// level. At most MaxErrorBody bytes are looked at.
 func IsFailure(body []byte) bool {
 	body = leftTrim(body[:min(len(body), MaxErrorBody)])
 	if len(body) == 0 {
@@ -28,7 +29,10 @@ func leftTrim(b []byte) []byte {
 // failureText reports whether text that is no JSON object begins as upstream's error texts do; it may be a JSON string.
 func failureText(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte(`"`))
-	for _, class := range [...]string{"aierror:", "aierror ", "inferenceupstreamerror", "aigatewayerror", "error code: ", "error: aierror"} {
+	for _, class := range [...]string{
+		"aierror:", "aierror ", "inferenceupstreamerror", "aigatewayerror",
+		"error code: ", "error: aierror",
+	} {
 		if len(text) >= len(class) && foldEqual(text[:len(class)], class) {
 			return true
 		}

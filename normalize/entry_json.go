@@ -30,7 +30,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		Wire      string   `json:"wire"`
 		DocURL    string   `json:"doc_url"`
 	}{
-		e.Slug, e.Number, aliases, e.Status, e.Type, e.Word(), e.Retry, int64(e.Delay / time.Millisecond), e.Fault, e.Origins, e.Charge, e.Source,
+		e.Slug, e.Number, aliases, e.Status, e.Type, e.Word(), e.Retry, int64(e.Delay / time.Millisecond), e.Fault,
+		e.Origins, e.Charge, e.Source,
 		e.Summary, e.Action, e.Automatic, e.Wire, docPath + e.Slug,
 	})
 }

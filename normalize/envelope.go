@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Append appends the JSON envelope of f to dst and returns it. The keys are always the same, in the same order; only limit is
-// left out when there is none.
+// Append appends the JSON envelope of f to dst and returns it. The keys are always the same, in the same order;
+// only limit is left out when there is none.
 func (f *Failure) Append(dst []byte) []byte {
 	dst = f.appendKeys(dst)
 	return append(dst, '}')

@@ -13,17 +13,24 @@ import (
 func TestEnvelopeGolden(t *testing.T) {
 	f := &Failure{
 		Code: AccountLimited, Origin: OriginGuard, MatchedBy: MatchedBudget, RetryAfter: 8 * time.Hour,
-		ResetsAt: time.Date(2026, 11, 23, 1, 0, 0, 0, time.FixedZone("CET", 3600)), Model: "@cf/meta/llama-3.1-8b-instruct-fp8", RequestID: "req-1",
+		ResetsAt: time.Date(2026, 11, 23, 1, 0, 0, 0, time.FixedZone("CET", 3600)),
+		Model:    "@cf/meta/llama-3.1-8b-instruct-fp8", RequestID: "req-1",
 		Message: "The ceiling of 10,000 neurons a day is reached: <9,998> used.",
 		Limit:   &Limit{Name: "account", Used: 9998, Reserved: 0.5, Limit: 10000, Unit: "neurons", Window: "day"},
 		Err:     errors.New("secret cause"),
 	}
-	const want = `{"error":{"message":"The ceiling of 10,000 neurons a day is reached: <9,998> used.","type":"rate_limit_error","param":null,"code":"insufficient_quota",` +
-		`"name":"account_limited","number":3036,"status":429,"origin":"guard","fault":"account","retryable":false,"retry_after_ms":28800000,` +
-		`"resets_at":"2026-11-23T00:00:00Z","action":"Wait for the reset, raise the plan, or use a cheaper model.","model":"@cf/meta/llama-3.1-8b-instruct-fp8",` +
-		`"matched_by":"budget","upstream":null,"limit":{"name":"account","client":null,"used":9998,"reserved":0.5,"limit":10000,"unit":"neurons","window":"day"},` +
-		`"doc_url":"/errors/account_limited"},"type":"error","message":"The ceiling of 10,000 neurons a day is reached: <9,998> used.","success":false,` +
-		`"errors":[{"code":3036,"message":"The ceiling of 10,000 neurons a day is reached: <9,998> used."}],"messages":[],"result":null,"request_id":"req-1"}`
+	const want = `{"error":{"message":"The ceiling of 10,000 neurons a day is reached: <9,998> ` +
+		`used.","type":"rate_limit_error","param":null,"code":"insufficient_quota",` +
+		`"name":"account_limited","number":3036,"status":429,"origin":"guard","fault":"account","retryable":false,` +
+		`"retry_after_ms":28800000,` +
+		`"resets_at":"2026-11-23T00:00:00Z","action":"Wait for the reset, raise the plan, or use a cheaper ` +
+		`model.","model":"@cf/meta/llama-3.1-8b-instruct-fp8",` +
+		`"matched_by":"budget","upstream":null,"limit":{"name":"account","client":null,"used":9998,"reserved":0.5,` +
+		`"limit":10000,"unit":"neurons","window":"day"},` +
+		`"doc_url":"/errors/account_limited"},"type":"error","message":"The ceiling of 10,000 neurons a day is ` +
+		`reached: <9,998> used.","success":false,` +
+		`"errors":[{"code":3036,"message":"The ceiling of 10,000 neurons a day is reached: <9,998> ` +
+		`used."}],"messages":[],"result":null,"request_id":"req-1"}`
 	if got := string(f.Append(nil)); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
@@ -42,14 +49,26 @@ func TestEnvelopeOfEveryEntry(t *testing.T) {
 				t.Errorf("%s: origin %s", e.Slug, f.Resolved().Origin)
 			}
 		}
-		checkEnvelope(t, &Failure{Code: e.Code, NoRetry: true, Upstream: &Upstream{Status: 400, Code: "x", Message: "m", RequestID: "r", Ray: "y"}})
-		checkEnvelope(t, &Failure{Code: e.Code, RetryAfter: 1, Param: "p", Limit: &Limit{Client: "c", Used: math.NaN(), Limit: math.Inf(1)}})
+		checkEnvelope(t, &Failure{
+			Code: e.Code, NoRetry: true,
+			Upstream: &Upstream{Status: 400, Code: "x", Message: "m", RequestID: "r", Ray: "y"},
+		})
+		checkEnvelope(t, &Failure{
+			Code: e.Code, RetryAfter: 1, Param: "p",
+			Limit: &Limit{Client: "c", Used: math.NaN(), Limit: math.Inf(1)},
+		})
 	}
 }
 
 func TestEnvelopeStrings(t *testing.T) {
-	for _, s := range []string{"plain", `a "quoted" \ one`, "line\nfeed\r\t\x00\x1f\x7f", "broken \xff\xc3 utf-8", "<a href=\"x\">&</a>", "ü 漢 🙂 \u2028", "\ufffd"} {
-		f := &Failure{Code: Internal, Message: s, Model: s, RequestID: s, Upstream: &Upstream{Status: 500, Code: s, Message: s}}
+	for _, s := range []string{
+		"plain", `a "quoted" \ one`, "line\nfeed\r\t\x00\x1f\x7f", "broken \xff\xc3 utf-8",
+		"<a href=\"x\">&</a>", "ü 漢 🙂 \u2028", "\ufffd",
+	} {
+		f := &Failure{
+			Code: Internal, Message: s, Model: s, RequestID: s,
+			Upstream: &Upstream{Status: 500, Code: s, Message: s},
+		}
 		var got struct {
 			Error struct{ Message, Model string }
 		}
@@ -77,7 +96,10 @@ func TestErrorIsSafeForALog(t *testing.T) {
 	if !errors.Is(f, cause) {
 		t.Error("the cause is lost")
 	}
-	if got := (&Failure{Code: Unclassified, Number: 5999, Message: "x"}).Error(); got != "upstream_unclassified (5999): x" {
+	if got := (&Failure{
+		Code: Unclassified, Number: 5999,
+		Message: "x",
+	}).Error(); got != "upstream_unclassified (5999): x" {
 		t.Error(got)
 	}
 }
@@ -89,7 +111,8 @@ func TestOursRefused(t *testing.T) {
 		f.OursRefused()
 		switch e.Code {
 		case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
-			if f.HTTPStatus() != http.StatusBadGateway || f.Resolved().Fault != FaultOperator || f.Word() != e.Slug || f.Type() != TypeAPI || f.Retryable() {
+			if f.HTTPStatus() != http.StatusBadGateway || f.Resolved().Fault != FaultOperator || f.Word() != e.Slug ||
+				f.Type() != TypeAPI || f.Retryable() {
 				t.Errorf("%s", f.Append(nil))
 			}
 			checkEnvelope(t, f)
@@ -125,10 +148,12 @@ func TestSetHeader(t *testing.T) {
 			h := http.Header{"Retry-After": {"9"}, "Retry-After-Ms": {"9"}, "Cf-Ray": {"kept"}}
 			tt.f.RequestID = "req-1"
 			tt.f.SetHeader(h, time.Minute)
-			if h.Get("x-should-retry") != tt.retry || h.Get("retry-after") != tt.after || h.Get("retry-after-ms") != tt.milli {
+			if h.Get("x-should-retry") != tt.retry || h.Get("retry-after") != tt.after ||
+				h.Get("retry-after-ms") != tt.milli {
 				t.Errorf("%v", h)
 			}
-			if h.Get("Content-Type") != "application/json" || h.Get("x-request-id") != "req-1" || h.Get("request-id") != "req-1" || h.Get("cf-ray") != "kept" {
+			if h.Get("Content-Type") != "application/json" || h.Get("x-request-id") != "req-1" ||
+				h.Get("request-id") != "req-1" || h.Get("cf-ray") != "kept" {
 				t.Errorf("%v", h)
 			}
 			checkEnvelope(t, &tt.f)
@@ -148,7 +173,8 @@ func TestAppendEvent(t *testing.T) {
 		ProtocolNative:    "data: " + envelope + "\n\n",
 		ProtocolOpenAI:    "data: " + envelope + "\n\n",
 		ProtocolAnthropic: "event: error\ndata: " + envelope + "\n\n",
-		ProtocolResponses: "event: error\ndata: " + strings.TrimSuffix(envelope, "}") + `,"code":"stream_interrupted","param":null,"sequence_number":0}` + "\n\n",
+		ProtocolResponses: "event: error\ndata: " + strings.TrimSuffix(envelope, "}") +
+			`,"code":"stream_interrupted","param":null,"sequence_number":0}` + "\n\n",
 	} {
 		got := string(f.AppendEvent([]byte("\n"), p))
 		if got != "\n"+want {
@@ -165,10 +191,13 @@ func TestAppendEvent(t *testing.T) {
 func TestParseRefusesWhatIsNotOurs(t *testing.T) {
 	ours := string((&Failure{Code: OutOfCapacity, RequestID: "r"}).Append(nil))
 	for name, body := range map[string]string{
-		"nothing": "", "null": "null", "no JSON": "AiError: 3040: x", "OpenAI": `{"error":{"message":"x","type":"y","param":null,"code":"z"}}`,
-		"v4": `{"errors":[{"code":3040,"message":"x"}],"success":false}`, "cut short": ours[:len(ours)-1], "array": `{"error":[{"code":2009}]}`,
-		"another doc_url": strings.Replace(ours, "/errors/out_of_capacity", "/errors/timeout", 1), "no status": strings.Replace(ours, `"status":429`, `"status":0`, 1),
-		"no message": strings.Replace(ours, (&Failure{Code: OutOfCapacity}).Resolved().Message, "", 1),
+		"nothing": "", "null": "null", "no JSON": "AiError: 3040: x",
+		"OpenAI": `{"error":{"message":"x","type":"y","param":null,"code":"z"}}`,
+		"v4":     `{"errors":[{"code":3040,"message":"x"}],"success":false}`, "cut short": ours[:len(ours)-1],
+		"array":           `{"error":[{"code":2009}]}`,
+		"another doc_url": strings.Replace(ours, "/errors/out_of_capacity", "/errors/timeout", 1),
+		"no status":       strings.Replace(ours, `"status":429`, `"status":0`, 1),
+		"no message":      strings.Replace(ours, (&Failure{Code: OutOfCapacity}).Resolved().Message, "", 1),
 	} {
 		if f, ok := Parse([]byte(body)); ok || f != nil {
 			t.Errorf("%s: %v", name, f)
@@ -177,10 +206,12 @@ func TestParseRefusesWhatIsNotOurs(t *testing.T) {
 }
 
 func TestParseUnknownName(t *testing.T) {
-	body := strings.ReplaceAll(string((&Failure{Code: OutOfCapacity, RequestID: "r"}).Append(nil)), "out_of_capacity", "brand_new")
+	body := strings.ReplaceAll(string((&Failure{Code: OutOfCapacity, RequestID: "r"}).Append(nil)), "out_of_capacity",
+		"brand_new")
 	body = strings.ReplaceAll(body, "3040", "91234")
 	f, ok := Parse([]byte(body))
-	if !ok || f.Code != Unclassified || !f.Unclassified || f.Number != 91234 || f.HTTPStatus() != 429 || !f.Retryable() {
+	if !ok || f.Code != Unclassified || !f.Unclassified || f.Number != 91234 || f.HTTPStatus() != 429 ||
+		!f.Retryable() {
 		t.Errorf("%v %+v", ok, f)
 	}
 }
@@ -192,7 +223,8 @@ func TestRedact(t *testing.T) {
 		Upstream: &Upstream{Code: "x" + secret, Message: "sp%20ace%2F+ " + odd, RequestID: secret, Ray: secret},
 	}
 	f.Redact("", secret, odd)
-	if out := string(f.Append(nil)); strings.Contains(out, secret) || strings.Contains(out, "ace") || !strings.Contains(out, "kept") {
+	if out := string(f.Append(nil)); strings.Contains(out, secret) || strings.Contains(out, "ace") ||
+		!strings.Contains(out, "kept") {
 		t.Error(out)
 	}
 	if f.Message != "a [removed] b [removed]" {

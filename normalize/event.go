@@ -2,8 +2,8 @@ package normalize
 
 import "bytes"
 
-// ClassifyEvent finds the catalog entry of one whole server-sent event; it returns nil for an event that is no failure, at the cost
-// of a look. The status of a stream says nothing: what the event says decides.
+// ClassifyEvent finds the catalog entry of one whole server-sent event; it returns nil for an event that is no
+// failure, at the cost of a look. The status of a stream says nothing: what the event says decides.
 func ClassifyEvent(event []byte) *Failure {
 	if bytes.HasPrefix(event, []byte("data: {")) && !suspicious(event) {
 		return nil
@@ -29,13 +29,15 @@ func ClassifyEvent(event []byte) *Failure {
 	return Classify(200, nil, data)
 }
 
-// suspicious reports whether one of the words that every failure has stands somewhere in data, be it in what a model wrote.
+// suspicious reports whether one of the words that every failure has stands somewhere in data, be it in what a
+// model wrote.
 func suspicious(data []byte) bool {
-	return bytes.Contains(data, []byte("rror")) || bytes.Contains(data, []byte("internalCode")) || bytes.Contains(data, []byte("success"))
+	return bytes.Contains(data, []byte("rror")) || bytes.Contains(data, []byte("internalCode")) ||
+		bytes.Contains(data, []byte("success"))
 }
 
-// eventData returns the data of an event and whether the event is named error. A block without any field is taken for data: it is an
-// answer that should have been a stream. Only data of several lines is copied.
+// eventData returns the data of an event and whether the event is named error. A block without any field is
+// taken for data: it is an answer that should have been a stream. Only data of several lines is copied.
 func eventData(event []byte) (data []byte, named bool) {
 	rest := leftTrim(event)
 	if len(rest) > 0 && (rest[0] == '{' || rest[0] == '<') {

@@ -10,7 +10,8 @@ import (
 
 // An app reads the body of a failed call and branches on the code, not on strings.
 func ExampleParse() {
-	body := (&normalize.Failure{Code: normalize.OutOfCapacity, RequestID: "req-1"}).Append(nil) // as it came from the proxy
+	// as it came from the proxy
+	body := (&normalize.Failure{Code: normalize.OutOfCapacity, RequestID: "req-1"}).Append(nil)
 
 	failure, ok := normalize.Parse(body)
 	if !ok {
@@ -30,7 +31,8 @@ func ExampleParse() {
 
 // Classify finds out what upstream means, whatever its status says.
 func ExampleClassify() {
-	body := `{"errors":[{"message":"AiError: AiError: Request timeout (0c7f8a3e-5b7d-4e2a-9f61-2d0c7b4e9a15)","code":3046}],"success":false}`
+	body := `{"errors":[{"message":"AiError: AiError: Request timeout ` +
+		`(0c7f8a3e-5b7d-4e2a-9f61-2d0c7b4e9a15)","code":3046}],"success":false}`
 	failure := normalize.Classify(http.StatusBadRequest, http.Header{}, []byte(body))
 	fmt.Println(failure)
 	fmt.Println(failure.HTTPStatus(), failure.Code, failure.MatchedBy, failure.Upstream.RequestID)

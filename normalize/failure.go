@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Failure is one failed call in the terms of the catalog. It is an error; the zero value of a field means what its comment says.
+// Failure is one failed call in the terms of the catalog. It is an error; the zero value of a field means what
+// its comment says.
 type Failure struct {
 	Code         Code
 	Message      string        // for the caller; "" means the entry's Summary
@@ -26,8 +27,9 @@ type Failure struct {
 	Upstream     *Upstream // nil means null
 	Limit        *Limit    // nil leaves the key out
 	Unclassified bool      // an unknown code, or nothing fitted
-	NoRetry      bool      // retrying now is pointless or does harm, whatever the entry says; a RetryAfter is told in the body alone
-	Err          error     // for the log, never sent
+	// retrying now is pointless or does harm, whatever the entry says; a RetryAfter is told in the body alone
+	NoRetry bool
+	Err     error // for the log, never sent
 
 	ours bool // the refused credentials were the proxy's own
 }
@@ -48,8 +50,8 @@ type Limit struct {
 	Unit, Window          string
 }
 
-// Resolved returns f with Message, Number, Status, Origin, Fault and MatchedBy filled in where f leaves them to its entry.
-// It is the only place that knows these defaults. A resolved failure stays as it is.
+// Resolved returns f with Message, Number, Status, Origin, Fault and MatchedBy filled in where f leaves them to
+// its entry. It is the only place that knows these defaults. A resolved failure stays as it is.
 func (f *Failure) Resolved() Failure {
 	r, e := *f, f.Code.Entry()
 	r.Message = cmp.Or(r.Message, e.Summary)
@@ -107,8 +109,8 @@ func (f *Failure) Word() string {
 	return f.Code.Entry().Word()
 }
 
-// Wait returns how long to wait before the call may be sent again: what is known, else the entry's Delay; 0 when nothing is
-// known or the call must not be sent again before something changes.
+// Wait returns how long to wait before the call may be sent again: what is known, else the entry's Delay; 0
+// when nothing is known or the call must not be sent again before something changes.
 func (f *Failure) Wait() time.Duration {
 	e := f.Code.Entry()
 	if f.NoRetry {
@@ -123,15 +125,17 @@ func (f *Failure) Wait() time.Duration {
 	return e.Delay
 }
 
-// OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the slug. Call it
-// when the credentials that upstream refused were the proxy's own. Other failures stay as they are.
+// OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the
+// slug. Call it when the credentials that upstream refused were the proxy's own. Other failures stay as they
+// are.
 func (f *Failure) OursRefused() {
 	if f.Code.AboutCredentials() {
 		f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
 	}
 }
 
-// AboutCredentials reports whether c says that upstream refused credentials: the caller's, or the operator's after OursRefused.
+// AboutCredentials reports whether c says that upstream refused credentials: the caller's, or the operator's
+// after OursRefused.
 func (c Code) AboutCredentials() bool {
 	switch c {
 	case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:

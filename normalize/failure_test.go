@@ -9,7 +9,10 @@ import (
 
 // What nobody knows is sent again when the status says that the server is to blame, or that it was too much.
 func TestRetryableUnclassified(t *testing.T) {
-	for status, want := range map[int]bool{400: false, 428: false, 429: true, 430: false, 499: false, 500: true, 501: true, 599: true} {
+	for status, want := range map[int]bool{
+		400: false, 428: false, 429: true, 430: false, 499: false, 500: true,
+		501: true, 599: true,
+	} {
 		f := Failure{Code: Unclassified, Status: status}
 		if f.Retryable() != want {
 			t.Errorf("%d: %v", status, !want)
@@ -23,7 +26,8 @@ func TestRetryableUnclassified(t *testing.T) {
 // The envelope is valid UTF-8 whatever the message was.
 func TestAppendMakesValidUTF8(t *testing.T) {
 	for in, want := range map[string]string{
-		"\x80": "\ufffd", "a\x80b": "a\ufffdb", "\xff\xfe": "\ufffd\ufffd", "cut \xe6\xbc": "cut \ufffd\ufffd", "\ufffd": "\ufffd", "\u0080": "\u0080", "\x7f": "\x7f",
+		"\x80": "\ufffd", "a\x80b": "a\ufffdb", "\xff\xfe": "\ufffd\ufffd", "cut \xe6\xbc": "cut \ufffd\ufffd",
+		"\ufffd": "\ufffd", "\u0080": "\u0080", "\x7f": "\x7f",
 		"~ ": "~ ", "\x1f": `\u001f`, "é": "é",
 	} {
 		got := appendString(nil, in)
@@ -66,7 +70,8 @@ func TestResolved(t *testing.T) {
 		"nothing said": {
 			Failure{Code: OutOfCapacity},
 			Failure{
-				Code: OutOfCapacity, Message: e.Summary, Number: 3040, Status: 429, Origin: OriginUpstream, Fault: e.Fault,
+				Code: OutOfCapacity, Message: e.Summary, Number: 3040, Status: 429, Origin: OriginUpstream,
+				Fault:     e.Fault,
 				MatchedBy: MatchedStatus,
 			},
 		},

@@ -47,7 +47,10 @@ func FuzzClassify(f *testing.F) {
 		f.Add(400, "", "", []byte(s.body("Could not route to /"+fuzzSecret+", perhaps", "7003")))
 	}
 	f.Fuzz(func(t *testing.T, status int, ctype, after string, body []byte) {
-		h := http.Header{"Content-Type": {ctype}, "Retry-After": {after}, "Retry-After-Ms": {after}, "Ratelimit": {after}, "Cf-Ray": {ctype}}
+		h := http.Header{
+			"Content-Type": {ctype}, "Retry-After": {after}, "Retry-After-Ms": {after},
+			"Ratelimit": {after}, "Cf-Ray": {ctype},
+		}
 		IsFailure(body)
 		got := Classify(status, h, body)
 		if got.RetryAfter < 0 || got.RetryAfter > maxWait {

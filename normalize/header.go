@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// SetHeader sets the headers of the answer that carries f: content type, request ids, the retry advice that SDKs obey and
-// upstream's ids. A wait of more than retryAfterMax is not sent, since some clients sleep it without a limit.
+// SetHeader sets the headers of the answer that carries f: content type, request ids, the retry advice that
+// SDKs obey and upstream's ids. A wait of more than retryAfterMax is not sent, since some clients sleep it
+// without a limit.
 func (f *Failure) SetHeader(h http.Header, retryAfterMax time.Duration) {
 	h.Set("Content-Type", "application/json")
 	if f.RequestID != "" {
@@ -37,8 +38,8 @@ func (f *Failure) SetHeader(h http.Header, retryAfterMax time.Duration) {
 // maxWait bounds what is believed of a wait.
 const maxWait = 24 * time.Hour
 
-// upstreamWait returns the wait that upstream's own headers ask for, at most maxWait; 0 when they say nothing. A date counts from
-// upstream's own Date, since no clock is at hand here.
+// upstreamWait returns the wait that upstream's own headers ask for, at most maxWait; 0 when they say nothing.
+// A date counts from upstream's own Date, since no clock is at hand here.
 func upstreamWait(h http.Header) time.Duration {
 	if v, err := strconv.ParseFloat(strings.TrimSpace(h.Get("Retry-After-Ms")), 64); err == nil {
 		if d := milliseconds(v); d > 0 {
@@ -65,7 +66,8 @@ func upstreamWait(h http.Header) time.Duration {
 	return rateLimitHeader(h.Get("Ratelimit"))
 }
 
-// resetHeader reads seconds or a duration such as "1m30s". A number too large for a wait is a date, of whose clock nothing is known.
+// resetHeader reads seconds or a duration such as "1m30s". A number too large for a wait is a date, of whose
+// clock nothing is known.
 func resetHeader(s string) time.Duration {
 	s = strings.TrimSpace(s)
 	if v, err := strconv.ParseFloat(s, 64); err == nil {

@@ -14,7 +14,10 @@ type page struct {
 }
 
 // tags that an HTML answer may begin with.
-var tags = []string{"<!doctype", "<html", "<head", "<body", "<title", "<h1", "<h2", "<center", "<!--", "<div", "<p>", "<meta", "<style", "<script"}
+var tags = []string{
+	"<!doctype", "<html", "<head", "<body", "<title", "<h1", "<h2", "<center", "<!--", "<div", "<p>",
+	"<meta", "<style", "<script",
+}
 
 // isHTML reports whether body begins like a page.
 func isHTML(body []byte) bool {
@@ -39,8 +42,8 @@ func foldEqual(b []byte, s string) bool {
 	return true
 }
 
-// readPage reads the number that a page of the edge shows: in its element cf-error-code, as "error code NNNN" or "Error NNNN", or
-// as "NNN: …" or "NNN …" in the title.
+// readPage reads the number that a page of the edge shows: in its element cf-error-code, as "error code NNNN"
+// or "Error NNNN", or as "NNN: …" or "NNN …" in the title.
 func readPage(body []byte) page {
 	text := plain(stripTags(body))
 	lower := strings.ToLower(text)
@@ -120,5 +123,6 @@ func stripTags(body []byte) string {
 		}
 		body = body[end+1:]
 	}
-	return strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&bull;", " ", "&nbsp;", " ").Replace(b.String())
+	return strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&bull;", " ",
+		"&nbsp;", " ").Replace(b.String())
 }

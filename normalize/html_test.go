@@ -14,7 +14,11 @@ func TestReadPage(t *testing.T) {
 		code, status int
 		ray          string
 	}{
-		{"the element before the words", `<i class="cf-error-code">1015</i><h1>Error 1020</h1><h2>Error 502</h2>`, 1015, 0, ""},
+		{
+			"the element before the words", `<i class="cf-error-code">1015</i><h1>Error 1020</h1><h2>Error 502</h2>`,
+			1015,
+			0, "",
+		},
 		{"a status in the element before the words", `<i class="cf-error-code">521</i><h1>Error 1020</h1>`, 0, 521, ""},
 		{"an element cut short", `<html><i class="cf-error-code`, 0, 0, ""},
 		{"an element that ends the page", `<html><i class="cf-error-code">1015`, 1015, 0, ""},
@@ -47,7 +51,8 @@ func TestReadPage(t *testing.T) {
 
 func TestEdgeNumbers(t *testing.T) {
 	want := map[int]Code{
-		971: APIRateLimited, 1015: APIRateLimited, 1016: UpstreamUnavailable, 1033: UpstreamUnavailable, 1101: UpstreamUnavailable, 1102: UpstreamUnavailable,
+		971: APIRateLimited, 1015: APIRateLimited, 1016: UpstreamUnavailable, 1033: UpstreamUnavailable,
+		1101: UpstreamUnavailable, 1102: UpstreamUnavailable,
 		1104: UpstreamUnavailable,
 	}
 	for n := 960; n < 1220; n++ {
@@ -64,7 +69,10 @@ func TestEdgeNumbers(t *testing.T) {
 		}
 	}
 	// A page that shows no number of the edge means what its status says.
-	for status, code := range map[int]Code{200: UpstreamUnavailable, 400: EdgeRejected, 403: EdgeRejected, 404: NoSuchRoute, 429: APIRateLimited, 500: UpstreamInternalError} {
+	for status, code := range map[int]Code{
+		200: UpstreamUnavailable, 400: EdgeRejected, 403: EdgeRejected,
+		404: NoSuchRoute, 429: APIRateLimited, 500: UpstreamInternalError,
+	} {
 		if f := Classify(status, http.Header{}, []byte("<html>Sorry</html>")); f.Code != code {
 			t.Errorf("page with %d: %s, want %s", status, f.Code, code)
 		}
@@ -73,7 +81,8 @@ func TestEdgeNumbers(t *testing.T) {
 
 func TestStripTags(t *testing.T) {
 	for in, want := range map[string]string{
-		"<p>a<br>b": " a b", "a<STYLE>p{}</STYLE>b": "a b", "a<script>if(a<b){}</script>b": "a b", "a<style>p{}": "a p{}", "a<styl": "a ", "a<scrip": "a ", "a<style": "a ",
+		"<p>a<br>b": " a b", "a<STYLE>p{}</STYLE>b": "a b", "a<script>if(a<b){}</script>b": "a b",
+		"a<style>p{}": "a p{}", "a<styl": "a ", "a<scrip": "a ", "a<style": "a ",
 		"a<b": "a ", "a&amp;&#39;": "a&'", "": "", "<": " ", "<>": " ",
 	} {
 		if got := stripTags([]byte(in)); got != want {
@@ -90,7 +99,10 @@ func TestStripTags(t *testing.T) {
 }
 
 func TestFoldEqual(t *testing.T) {
-	for in, want := range map[string]bool{"az<:": true, "AZ<:": true, "Az<:": true, "bz<:": false, "A[<:": false, "@z<:": false, "a\x1a<:": false} {
+	for in, want := range map[string]bool{
+		"az<:": true, "AZ<:": true, "Az<:": true, "bz<:": false, "A[<:": false,
+		"@z<:": false, "a\x1a<:": false,
+	} {
 		if foldEqual([]byte(in), "az<:") != want {
 			t.Errorf("%q is %v", in, !want)
 		}

@@ -42,19 +42,22 @@ type wire struct {
 	RequestID string `json:"request_id"`
 }
 
-// Parse reads an envelope of this proxy back, so that a program can branch on its Code. It reports false for anything else. A name
-// that this version does not know, from a newer proxy, gives Unclassified with its number, status and message.
+// Parse reads an envelope of this proxy back, so that a program can branch on its Code. It reports false for
+// anything else. A name that this version does not know, from a newer proxy, gives Unclassified with its
+// number, status and message.
 func Parse(body []byte) (*Failure, bool) {
 	var w wire
 	err := json.Unmarshal(body, &w)
 	e := w.Error
-	ours := err == nil && e != nil && e.Name != "" && e.DocURL == docPath+e.Name && e.Message != "" && 100 <= e.Status && e.Status <= 599
+	ours := err == nil && e != nil && e.Name != "" && e.DocURL == docPath+e.Name && e.Message != "" &&
+		100 <= e.Status && e.Status <= 599
 	if !ours {
 		return nil, false
 	}
 	code, ok := bySlug[e.Name]
 	f := &Failure{
-		Code: code, Message: e.Message, Param: deref(e.Param), Number: e.Number, Status: e.Status, Origin: e.Origin, Fault: e.Fault,
+		Code: code, Message: e.Message, Param: deref(e.Param), Number: e.Number, Status: e.Status, Origin: e.Origin,
+		Fault:     e.Fault,
 		MatchedBy: e.MatchedBy, Model: deref(e.Model), RequestID: w.RequestID,
 	}
 	f.Unclassified = !ok || code == Unclassified || e.Number != code.Entry().Number
@@ -70,10 +73,16 @@ func Parse(body []byte) (*Failure, bool) {
 		if n, ok := u.Code.(float64); ok {
 			u.Code = int(n)
 		}
-		f.Upstream = &Upstream{Status: u.Status, Code: u.Code, Message: u.Message, RequestID: deref(u.RequestID), Ray: deref(u.Ray)}
+		f.Upstream = &Upstream{
+			Status: u.Status, Code: u.Code, Message: u.Message, RequestID: deref(u.RequestID),
+			Ray: deref(u.Ray),
+		}
 	}
 	if l := e.Limit; l != nil {
-		f.Limit = &Limit{Name: l.Name, Client: deref(l.Client), Used: l.Used, Reserved: l.Reserved, Limit: l.Limit, Unit: l.Unit, Window: l.Window}
+		f.Limit = &Limit{
+			Name: l.Name, Client: deref(l.Client), Used: l.Used, Reserved: l.Reserved, Limit: l.Limit,
+			Unit: l.Unit, Window: l.Window,
+		}
 	}
 	return f, true
 }

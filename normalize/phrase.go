@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// A phrase is a message of upstream taken apart by its grammar: error classes, codes and ids around the text that a person wrote.
+// A phrase is a message of upstream taken apart by its grammar: error classes, codes and ids around the text
+// that a person wrote.
 type phrase struct {
 	text   string
 	code   int    // the number in front of or behind the text; 0 when there is none
@@ -16,7 +17,8 @@ type phrase struct {
 	engine bool   // AiError stood in front: the model layer speaks
 }
 
-// classes stand in front of a message, repeated and in any case. Those of strict need a colon behind them: they are words too.
+// classes stand in front of a message, repeated and in any case. Those of strict need a colon behind them: they
+// are words too.
 var classes = []struct {
 	name   string
 	strict bool
@@ -31,7 +33,8 @@ var classes = []struct {
 	{name: "(in promise)"},
 }
 
-// readPhrase takes message apart. What it strips stands at the very ends, so a caller's input that a message echoes stays text.
+// readPhrase takes message apart. What it strips stands at the very ends, so a caller's input that a message
+// echoes stays text.
 func readPhrase(message string) phrase {
 	p := phrase{text: strings.TrimSpace(message)}
 	p.relay()
@@ -52,7 +55,8 @@ func readPhrase(message string) phrase {
 // relay strips what a client or worker in between puts in front: "408 AiError: …", "CF Whisper 400: AiError: …",
 // "Bad Request: AiError: …", "Cloudflare image HTTP 400: {…}", "Error code: 429 - {…}".
 func (p *phrase) relay() {
-	if rest, ok := cutFold(p.text, "error code: "); ok && len(rest) > 6 && rest[3:6] == " - " && statusCode(rest[:3]) != 0 {
+	if rest, ok := cutFold(p.text, "error code: "); ok && len(rest) > 6 && rest[3:6] == " - " &&
+		statusCode(rest[:3]) != 0 {
 		p.hint, p.text = statusCode(rest[:3]), strings.TrimSpace(rest[6:])
 		return
 	}
@@ -109,7 +113,8 @@ func (p *phrase) class() bool {
 	return false
 }
 
-// leadingCode strips "5007: ", "ERROR 3036: " and "error code: 1031". A number that is an HTTP status is a hint, no code.
+// leadingCode strips "5007: ", "ERROR 3036: " and "error code: 1031". A number that is an HTTP status is a
+// hint, no code.
 func (p *phrase) leadingCode() bool {
 	s := p.text
 	if rest, ok := cutFold(s, "error code:"); ok {
@@ -152,8 +157,8 @@ func (p *phrase) number(n int) {
 	}
 }
 
-// trailing strips one " (…)": a uuid, the first eight digits of one, a placeholder for it, or a code. In a message that was cut
-// short the parenthesis need not be closed.
+// trailing strips one " (…)": a uuid, the first eight digits of one, a placeholder for it, or a code. In a
+// message that was cut short the parenthesis need not be closed.
 func (p *phrase) trailing() bool {
 	s := strings.TrimRight(p.text, " ")
 	open := strings.LastIndexByte(s, '(')

@@ -115,7 +115,8 @@ func TestReadPhraseAtItsBounds(t *testing.T) {
 func TestOnce(t *testing.T) {
 	a := strings.Repeat("a", 198)
 	for in, want := range map[string]string{
-		"x: x y": "x y", "x: y": "x: y", ": x": ": x", "x: y: x: y z": "x: y z", "x: abc: x: abc z": "x: abc z", "a: : a: b": "a: b", "x: ": "x: ", "": "",
+		"x: x y": "x y", "x: y": "x: y", ": x": ": x", "x: y: x: y z": "x: y z", "x: abc: x: abc z": "x: abc z",
+		"a: : a: b": "a: b", "x: ": "x: ", "": "",
 		a + ": b: " + a + ": bc": a + ": bc", "a" + a + ": b: a" + a + ": bc": "a" + a + ": b: a" + a + ": bc",
 	} {
 		if got := once(in); got != want {
@@ -125,14 +126,19 @@ func TestOnce(t *testing.T) {
 }
 
 func TestNumbersAndIDs(t *testing.T) {
-	for in, want := range map[string]int{"400": 400, "599": 599, "399": 0, "600": 0, "0400": 0, "+400": 0, "40": 0, "": 0, "4x0": 0} {
+	for in, want := range map[string]int{
+		"400": 400, "599": 599, "399": 0, "600": 0, "0400": 0, "+400": 0, "40": 0,
+		"": 0, "4x0": 0,
+	} {
 		if got := statusCode(in); got != want {
 			t.Errorf("%q: %d, want %d", in, got, want)
 		}
 	}
 	for in, want := range map[string]bool{
-		fakeID: true, strings.ToUpper(fakeID): true, "099afAF-": false, fakeID[1:]: false, fakeID + "0": false, strings.Replace(fakeID, "0", "g", 1): false,
-		strings.Repeat("0", 36): false, strings.Replace(fakeID, "-", "0", 1): false, fakeID[:13] + "0" + fakeID[14:]: false, fakeID[:18] + "0" + fakeID[19:]: false,
+		fakeID: true, strings.ToUpper(fakeID): true, "099afAF-": false, fakeID[1:]: false, fakeID + "0": false,
+		strings.Replace(fakeID, "0", "g", 1): false,
+		strings.Repeat("0", 36):              false, strings.Replace(fakeID, "-", "0", 1): false,
+		fakeID[:13] + "0" + fakeID[14:]: false, fakeID[:18] + "0" + fakeID[19:]: false,
 		fakeID[:23] + "0" + fakeID[24:]: false,
 	} {
 		if isUUID(in) != want {

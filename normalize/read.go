@@ -49,7 +49,8 @@ func read(header http.Header, body []byte) *evidence {
 	switch {
 	case len(body) == 0 || string(body) == "[DONE]":
 		e.empty = true
-	case isHTML(body), strings.HasPrefix(header.Get("Content-Type"), "text/html") && body[0] != '{' && body[0] != '"' && !failureText(body):
+	case isHTML(body), strings.HasPrefix(header.Get("Content-Type"), "text/html") && body[0] != '{' && body[0] != '"' &&
+		!failureText(body):
 		p := readPage(body)
 		e.page, e.said = &p, p.text
 	default:
@@ -63,7 +64,8 @@ func (e *evidence) body(body []byte) {
 	case '{', '[':
 		n := tree(body)
 		e.gather(&n, 0, 0)
-		if len(e.texts) == 0 && len(e.codes) == 0 && len(e.words) == 0 && n.kind == kindArray && len(n.kids) > 0 && n.kids[0].kind == kindBare {
+		if len(e.texts) == 0 && len(e.codes) == 0 && len(e.words) == 0 && n.kind == kindArray && len(n.kids) > 0 &&
+			n.kids[0].kind == kindBare {
 			e.message(string(body), 0) // "[object Object]" and the like
 		}
 	case '"':
@@ -74,8 +76,8 @@ func (e *evidence) body(body []byte) {
 	}
 }
 
-// gather reads one value of an error body: an object of any of the shapes, an array of them, or a message. level counts messages
-// that were JSON themselves.
+// gather reads one value of an error body: an object of any of the shapes, an array of them, or a message.
+// level counts messages that were JSON themselves.
 func (e *evidence) gather(n *node, depth, level int) {
 	switch {
 	case depth > 4:

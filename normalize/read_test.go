@@ -22,9 +22,20 @@ func TestFirstWordCounts(t *testing.T) {
 		{"the lowest status as a code", `{"code":400,"message":"odd"}`, BadInput, "", ""},
 		{"the highest status as a code", `{"code":599,"message":"odd"}`, Unclassified, "", ""},
 		{"a status that nobody knows", `{"message":"odd","status":418}`, Unclassified, "", ""},
-		{"two ids", `{"message":"odd","requestId":"` + fakeID + `","request_id":"` + other + `"}`, UpstreamInternalError, "", fakeID},
-		{"an id behind the text and one outside", `{"errors":[{"message":"odd (` + fakeID + `)"}],"requestId":"` + other + `"}`, UpstreamInternalError, "", fakeID},
-		{"two texts with ids", `{"errors":["odd (` + fakeID + `)","odd (` + other + `)"]}`, UpstreamInternalError, "", fakeID},
+		{
+			"two ids", `{"message":"odd","requestId":"` + fakeID + `","request_id":"` + other + `"}`,
+			UpstreamInternalError, "", fakeID,
+		},
+		{
+			"an id behind the text and one outside",
+			`{"errors":[{"message":"odd (` + fakeID + `)"}],"requestId":"` + other + `"}`, UpstreamInternalError, "",
+			fakeID,
+		},
+		{
+			"two texts with ids", `{"errors":["odd (` + fakeID + `)","odd (` + other + `)"]}`, UpstreamInternalError,
+			"",
+			fakeID,
+		},
 		{"an id that is none", `{"message":"odd","requestId":"x"}`, UpstreamInternalError, "", ""},
 		{"two params", `{"errors":[{"message":"odd","param":"a"}],"param":"b"}`, UpstreamInternalError, "a", ""},
 		{"a param that is no text", `{"message":"odd","param":5}`, UpstreamInternalError, "", ""},
@@ -45,14 +56,18 @@ func TestFirstWordCounts(t *testing.T) {
 
 func TestCodesThatAreNoNumbers(t *testing.T) {
 	for code, want := range map[string]any{
-		"5007": 5007, `"5007"`: "5007", "5007.0": 5007, "5007.5": nil, `"5007.5"`: "5007.5", `"odd"`: "odd", "true": nil, "null": nil, `""`: nil, "[1]": nil, "1e300": nil, "599": 599,
+		"5007": 5007, `"5007"`: "5007", "5007.0": 5007, "5007.5": nil, `"5007.5"`: "5007.5", `"odd"`: "odd",
+		"true": nil, "null": nil, `""`: nil, "[1]": nil, "1e300": nil, "599": 599,
 	} {
 		f := Classify(500, nil, []byte(`{"errors":[{"code":`+code+`,"message":"odd"}]}`))
 		if f.Upstream.Code != want {
 			t.Errorf("%s: %v, want %v", code, f.Upstream.Code, want)
 		}
 	}
-	for code, want := range map[string]int{"399": 0, "599": 0, "600": 600, "2147483647": 2147483647, "2147483648": 0, "-5007": 0} {
+	for code, want := range map[string]int{
+		"399": 0, "599": 0, "600": 600, "2147483647": 2147483647, "2147483648": 0,
+		"-5007": 0,
+	} {
 		if f := Classify(500, nil, []byte(`{"code":`+code+`,"message":"odd"}`)); f.Number != want {
 			t.Errorf("%s is kept as %d", code, f.Number)
 		}
@@ -98,14 +113,16 @@ func TestWhatIsGatheredIsBounded(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, f.Code, tt.want)
 		}
 	}
-	if f := Classify(500, nil, []byte(`{"message":"AiError: {\"code\":5007}"}`)); f.Code != NoSuchModel || f.Message == "" {
+	if f := Classify(500, nil, []byte(`{"message":"AiError: {\"code\":5007}"}`)); f.Code != NoSuchModel ||
+		f.Message == "" {
 		t.Errorf("JSON without a text in a message: %s, %q", f.Code, f.Message)
 	}
 }
 
 func TestEventStreamAsABody(t *testing.T) {
 	for in, want := range map[string]string{
-		"data:\n\n\n\ndata: a\n\ndata: b": "a", ": hi\n\ndata: a": "a", "id: 1\nretry: 2\ndata: a\ndata: b\n\n": "a\nb", "data: a\ndata: b\ndata: c": "a\nb\nc", "event: x\n\n": "", "id: 1": "",
+		"data:\n\n\n\ndata: a\n\ndata: b": "a", ": hi\n\ndata: a": "a", "id: 1\nretry: 2\ndata: a\ndata: b\n\n": "a\nb",
+		"data: a\ndata: b\ndata: c": "a\nb\nc", "event: x\n\n": "", "id: 1": "",
 	} {
 		if data, ok := sseData([]byte(in)); !ok || string(data) != want {
 			t.Errorf("%q: %q, %v", in, data, ok)
@@ -124,7 +141,8 @@ func TestEventStreamAsABody(t *testing.T) {
 // What an array without anything to read says is the array itself; nothing else is quoted whole.
 func TestWhatIsQuotedWhole(t *testing.T) {
 	for body, want := range map[string]string{
-		"[object Object]": "[object Object]", "[5007]": "[5007]", `{"a":1}`: "", "{}": "", "[]": "", `[{"a":1}]`: "", `[[1]]`: "", `[1,{"code":5007}]`: "", `[1,{"code":"odd"}]`: "", `[1,"odd"]`: "odd",
+		"[object Object]": "[object Object]", "[5007]": "[5007]", `{"a":1}`: "", "{}": "", "[]": "", `[{"a":1}]`: "",
+		`[[1]]`: "", `[1,{"code":5007}]`: "", `[1,{"code":"odd"}]`: "", `[1,"odd"]`: "odd",
 	} {
 		if f := Classify(500, nil, []byte(body)); f.Upstream.Message != want {
 			t.Errorf("%s: %q, want %q", body, f.Upstream.Message, want)
@@ -132,10 +150,12 @@ func TestWhatIsQuotedWhole(t *testing.T) {
 	}
 }
 
-// JSON and upstream's own texts are read as what they are even where they call themselves a page; other text is a page then.
+// JSON and upstream's own texts are read as what they are even where they call themselves a page; other text is
+// a page then.
 func TestWhatCallsItselfAPage(t *testing.T) {
 	for body, want := range map[string]Code{
-		`{"errors":[{"code":3040,"message":"x"}]}`: OutOfCapacity, `"3040: x"`: OutOfCapacity, "AiError: 3040: x": OutOfCapacity, "3040: x": EdgeRejected, "Sorry": EdgeRejected,
+		`{"errors":[{"code":3040,"message":"x"}]}`: OutOfCapacity, `"3040: x"`: OutOfCapacity,
+		"AiError: 3040: x": OutOfCapacity, "3040: x": EdgeRejected, "Sorry": EdgeRejected,
 	} {
 		if f := Classify(403, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, []byte(body)); f.Code != want {
 			t.Errorf("%s: %s, want %s", body, f.Code, want)

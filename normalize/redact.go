@@ -10,7 +10,8 @@ func redact(s string) string {
 	return redactWords(redactRoute(s))
 }
 
-// redactRoute removes the path of "Could not route to <path>, perhaps your object identifier is invalid?", whatever it holds.
+// redactRoute removes the path of "Could not route to <path>, perhaps your object identifier is invalid?",
+// whatever it holds.
 func redactRoute(s string) string {
 	const words = "could not route to "
 	i := strings.Index(strings.ToLower(s), words)
@@ -71,7 +72,8 @@ func namesSecret(last, between string) bool {
 		return strings.Trim(between, " :\"'") == ""
 	}
 	switch last {
-	case "x-auth-key", "x-auth-email", "x-auth-user-service-key", "x-api-key", "api-key", "api_key", "apikey", "authorization", "cf-aig-authorization",
+	case "x-auth-key", "x-auth-email", "x-auth-user-service-key", "x-api-key", "api-key", "api_key", "apikey",
+		"authorization", "cf-aig-authorization",
 		"password", "secret", "api_token", "access_token":
 		return strings.Trim(between, " \"'") == ":" || between == "="
 	case "key", "token":
@@ -83,7 +85,8 @@ func namesSecret(last, between string) bool {
 // echoedPath reports whether word is a path of Cloudflare's API, which people put account ids and tokens into.
 func echoedPath(word string) bool {
 	word = strings.ReplaceAll(word, `\/`, "/")
-	return strings.Contains(word, "/accounts/") || strings.HasPrefix(word, "accounts/") || strings.Contains(word, "client/v4/")
+	return strings.Contains(word, "/accounts/") || strings.HasPrefix(word, "accounts/") ||
+		strings.Contains(word, "client/v4/")
 }
 
 // redactParts removes what looks like a credential between the separators of word.
@@ -113,10 +116,13 @@ func redactParts(word string) string {
 const shortestSecret = 12
 
 // marks are how well-known credentials begin.
-var marks = []string{"sk-", "sk_", "pk-", "rk-", "cfut_", "cfat_", "cfk_", "cfoa_", "cf_", "ghp_", "gho_", "github_pat_", "glpat-", "hf_", "gsk_", "xai-", "xoxb-", "xoxp-", "AKIA", "AIza", "eyJ", "nwk_"}
+var marks = []string{
+	"sk-", "sk_", "pk-", "rk-", "cfut_", "cfat_", "cfk_", "cfoa_", "cf_", "ghp_", "gho_",
+	"github_pat_", "glpat-", "hf_", "gsk_", "xai-", "xoxb-", "xoxp-", "AKIA", "AIza", "eyJ", "nwk_",
+}
 
-// looksSecret reports whether part has the form of a credential: a known beginning, a hexadecimal id or key, or forty mixed letters
-// and digits as Cloudflare's tokens have them. Model names and UUIDs have not.
+// looksSecret reports whether part has the form of a credential: a known beginning, a hexadecimal id or key, or
+// forty mixed letters and digits as Cloudflare's tokens have them. Model names and UUIDs have not.
 func looksSecret(part string) bool {
 	if len(part) < shortestSecret {
 		return false

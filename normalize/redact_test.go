@@ -27,10 +27,16 @@ func TestRedactCredentials(t *testing.T) {
 		{"account id", "account " + hex32 + " unknown", "account [removed] unknown"},
 		{"global key", "X-Auth-Key: 0123 and X-Auth-Email: a@b", "X-Auth-Key: [removed] and X-Auth-Email: [removed]@b"},
 		{"query", "https://x.y/?api_key=short&z=1", "https://x.y/?api_key=[removed]&z=1"},
-		{"route", "Could not route to /x/secret, with, commas, perhaps your object identifier is invalid?", "Could not route to [removed], perhaps your object identifier is invalid?"},
+		{
+			"route", "Could not route to /x/secret, with, commas, perhaps your object identifier is invalid?",
+			"Could not route to [removed], perhaps your object identifier is invalid?",
+		},
 		{"route, cut short", "could not route to /x/secret and", "could not route to [removed]"},
 
-		{"route without a path", "Could not route to , perhaps your object identifier is invalid?", "Could not route to [removed], perhaps your object identifier is invalid?"},
+		{
+			"route without a path", "Could not route to , perhaps your object identifier is invalid?",
+			"Could not route to [removed], perhaps your object identifier is invalid?",
+		},
 		{"shortest key", "key sk-012345678 is bad", "key [removed] is bad"},
 		{"key behind a slash", "at x/sk-0123456789abc", "at x/[removed]"},
 		{"key in capitals with dashes", "bad Abcd-Efgh-Ijkl-0123456789-abcdefghijklmn", "bad [removed]"},
@@ -72,9 +78,14 @@ func TestRedactCredentials(t *testing.T) {
 
 // Whatever a caller pastes must not come back, in the message or in what upstream said.
 func TestClassifyRemovesCredentials(t *testing.T) {
-	for _, secret := range []string{"AbCdEfGh0123456789AbCdEfGh0123456789AbCd", "cfut_AbCdEfGh0123456789AbCdEfGh0123456789AbCd", "sk-0123456789abcdef0123", "0123456789abcdef0123456789abcdef01234"} {
+	for _, secret := range []string{
+		"AbCdEfGh0123456789AbCdEfGh0123456789AbCd",
+		"cfut_AbCdEfGh0123456789AbCdEfGh0123456789AbCd", "sk-0123456789abcdef0123",
+		"0123456789abcdef0123456789abcdef01234",
+	} {
 		for _, body := range []string{
-			`{"errors":[{"code":7003,"message":"Could not route to \/accounts\/` + secret + `\/ai, perhaps your object identifier is invalid?"}]}`,
+			`{"errors":[{"code":7003,"message":"Could not route to \/accounts\/` + secret +
+				`\/ai, perhaps your object identifier is invalid?"}]}`,
 			`{"errors":[{"code":10000,"message":"Authentication error: Bearer ` + secret + `"}]}`,
 			`{"error":{"message":"bad","code":"` + secret + `","param":"` + secret + `"}}`,
 			`5006: Bad input: ` + strings.Repeat("é ", 1000) + secret,
@@ -82,7 +93,8 @@ func TestClassifyRemovesCredentials(t *testing.T) {
 			`{"errors":[{"message":"Could not route to /` + secret,
 		} {
 			f := Classify(400, http.Header{}, []byte(body))
-			if out := string(f.Append(nil)) + f.Error(); strings.Contains(out, secret) || strings.Contains(out, secret[:20]) {
+			if out := string(f.Append(nil)) + f.Error(); strings.Contains(out, secret) ||
+				strings.Contains(out, secret[:20]) {
 				t.Errorf("%s leaves in %s", secret, out)
 			}
 		}

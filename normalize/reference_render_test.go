@@ -28,8 +28,10 @@ func indented(v any) ([]byte, error) {
 func referenceMarkdown() []byte {
 	var b bytes.Buffer
 	b.WriteString("# Errors\n\n" +
-		"Every failure that leaves the proxy is one of these. In the envelope `error.name` is the slug, `error.number` the number, `error.code` OpenAI's\n" +
-		"word where there is one, else the slug. This page is made from the catalog in this package; `go test ./normalize -update` writes it anew.\n\n")
+		"Every failure that leaves the proxy is one of these. In the envelope `error.name` is the slug, " +
+		"`error.number` the number, `error.code` OpenAI's\n" +
+		"word where there is one, else the slug. This page is made from the catalog in this package; `go test " +
+		"./normalize -update` writes it anew.\n\n")
 	for _, part := range []struct {
 		title   string
 		entries []Entry
@@ -39,10 +41,12 @@ func referenceMarkdown() []byte {
 		{"Of an AI Gateway", gateway},
 		{"Of this proxy", own},
 	} {
-		fmt.Fprintf(&b, "**%s**\n\n| Name | Number | Status | Retry | Mended by | Meaning |\n|---|---|---|---|---|---|\n", part.title)
+		fmt.Fprintf(&b, "**%s**\n\n| Name | Number | Status | Retry | Who can fix it | Meaning "+
+			"|\n|---|---|---|---|---|---|\n", part.title)
 		for i := range part.entries {
 			e := &part.entries[i]
-			fmt.Fprintf(&b, "| [%s](#%s) | %s | %d | %s | %s | %s |\n", e.Slug, e.Slug, e.numbers(), e.Status, e.rule(), e.Fault, cell(e.Summary))
+			fmt.Fprintf(&b, "| [%s](#%s) | %s | %d | %s | %s | %s |\n", e.Slug, e.Slug, e.numbers(), e.Status, e.rule(),
+				e.Fault, cell(e.Summary))
 		}
 		b.WriteByte('\n')
 	}
@@ -51,8 +55,10 @@ func referenceMarkdown() []byte {
 		fmt.Fprintf(&b, "* **What to do** (%s): %s\n", e.Fault, e.Action)
 		fmt.Fprintf(&b, "* **What the proxy does**: %s\n", e.Automatic)
 		fmt.Fprintf(&b, "* **On the wire**: %s\n\n", e.Wire)
-		b.WriteString("| Number | Status | `type` | `code` | Retry | Origin | Charge | Source |\n|---|---|---|---|---|---|---|---|\n")
-		fmt.Fprintf(&b, "| %s | %d | `%s` | `%s` | %s | %s | %s | %s |\n\n", e.numbers(), e.Status, e.Type, e.Word(), e.rule(), join(e.Origins), e.Charge, e.Source)
+		b.WriteString("| Number | Status | `type` | `code` | Retry | Origin | Charge | Source " +
+			"|\n|---|---|---|---|---|---|---|---|\n")
+		fmt.Fprintf(&b, "| %s | %d | `%s` | `%s` | %s | %s | %s | %s |\n\n", e.numbers(), e.Status, e.Type, e.Word(),
+			e.rule(), join(e.Origins), e.Charge, e.Source)
 	}
 	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
 }

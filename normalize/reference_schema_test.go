@@ -2,7 +2,8 @@ package normalize
 
 import "slices"
 
-// referenceSchema returns envelope.schema.json, the JSON Schema of the envelope; its enumerations are those of the code.
+// referenceSchema returns envelope.schema.json, the JSON Schema of the envelope; its enumerations are those of
+// the code.
 func referenceSchema() ([]byte, error) {
 	var slugs, words, numbers []any
 	for _, e := range Catalog() {
@@ -14,8 +15,9 @@ func referenceSchema() ([]byte, error) {
 		numbers = append(numbers, e.Number)
 	}
 	failure := object(map[string]any{
-		"message":        map[string]any{"type": "string", "minLength": 1},
-		"type":           oneOf(TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge, TypeRateLimit, TypeTimeout, TypeAPI, TypeOverloaded),
+		"message": map[string]any{"type": "string", "minLength": 1},
+		"type": oneOf(TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge,
+			TypeRateLimit, TypeTimeout, TypeAPI, TypeOverloaded),
 		"param":          stringOrNull(),
 		"code":           map[string]any{"enum": words},
 		"name":           map[string]any{"enum": slugs},
@@ -28,7 +30,8 @@ func referenceSchema() ([]byte, error) {
 		"resets_at":      map[string]any{"type": []string{"string", "null"}, "format": "date-time"},
 		"action":         map[string]any{"type": "string", "minLength": 1},
 		"model":          stringOrNull(),
-		"matched_by":     oneOf(MatchedCode, MatchedAlias, MatchedText, MatchedStatus, MatchedTransport, MatchedBudget, MatchedRate, MatchedRequest),
+		"matched_by": oneOf(MatchedCode, MatchedAlias, MatchedText, MatchedStatus, MatchedTransport, MatchedBudget,
+			MatchedRate, MatchedRequest),
 		"upstream": map[string]any{"anyOf": []any{map[string]any{"type": "null"}, object(map[string]any{
 			"status":     map[string]any{"type": "integer"},
 			"code":       map[string]any{"type": []string{"integer", "string", "null"}},
@@ -57,19 +60,29 @@ func referenceSchema() ([]byte, error) {
 			"code":    map[string]any{"type": "integer", "minimum": 1},
 			"message": map[string]any{"type": "string", "minLength": 1},
 		})},
-		"messages":        empty,
-		"result":          map[string]any{"type": "null"},
-		"request_id":      map[string]any{"type": "string"},
-		"code":            map[string]any{"enum": words, "description": "Only in the event that ends a stream of /v1/responses."},
-		"param":           map[string]any{"type": []string{"string", "null"}, "description": "Only in the event that ends a stream of /v1/responses."},
-		"sequence_number": map[string]any{"type": "integer", "description": "Only in the event that ends a stream of /v1/responses."},
+		"messages":   empty,
+		"result":     map[string]any{"type": "null"},
+		"request_id": map[string]any{"type": "string"},
+		"code": map[string]any{
+			"enum":        words,
+			"description": "Only in the event that ends a stream of /v1/responses.",
+		},
+		"param": map[string]any{
+			"type":        []string{"string", "null"},
+			"description": "Only in the event that ends a stream of /v1/responses.",
+		},
+		"sequence_number": map[string]any{
+			"type":        "integer",
+			"description": "Only in the event that ends a stream of /v1/responses.",
+		},
 	}, "code", "param", "sequence_number")
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = "The envelope of every failure"
 	return indented(schema)
 }
 
-// object returns the schema of an object that has these properties and no others; all but the optional ones are required.
+// object returns the schema of an object that has these properties and no others; all but the optional ones are
+// required.
 func object(properties map[string]any, optional ...string) map[string]any {
 	required := []string{}
 	for name := range properties {
@@ -78,7 +91,10 @@ func object(properties map[string]any, optional ...string) map[string]any {
 		}
 	}
 	slices.Sort(required)
-	return map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	return map[string]any{
+		"type": "object", "properties": properties, "required": required,
+		"additionalProperties": false,
+	}
 }
 
 func stringOrNull() map[string]any { return map[string]any{"type": []string{"string", "null"}} }

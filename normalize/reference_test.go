@@ -19,7 +19,10 @@ func TestReferenceIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"ERRORS.md": referenceMarkdown(), "errors.json": list, "envelope.schema.json": schema} {
+	for name, want := range map[string][]byte{
+		"ERRORS.md": referenceMarkdown(), "errors.json": list,
+		"envelope.schema.json": schema,
+	} {
 		if *update {
 			if err := os.WriteFile(name, want, 0o644); err != nil {
 				t.Fatal(err)

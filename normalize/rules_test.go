@@ -7,7 +7,8 @@ import (
 
 func TestOwnWords(t *testing.T) {
 	for in, want := range map[string]string{
-		"it's so": "it's so", "'it": "", "it'": "it", "a 'b": "a ", "b' c": "b", "o'8": "o", "8'o": "8", "x": "x", "": "", "a: b": "a", "a/b": "a", "a [b": "a ", "'": "",
+		"it's so": "it's so", "'it": "", "it'": "it", "a 'b": "a ", "b' c": "b", "o'8": "o", "8'o": "8", "x": "x",
+		"": "", "a: b": "a", "a/b": "a", "a [b": "a ", "'": "",
 	} {
 		if got := ownWords(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -17,8 +18,10 @@ func TestOwnWords(t *testing.T) {
 
 func TestHasWord(t *testing.T) {
 	for in, want := range map[string]bool{
-		"flagged": true, "was flagged": true, "flagged it": true, "(flagged)": true, "was flagged.": true, "1flagged2": true, "unflagged, flagged": true,
-		"unflagged": false, "flaggeds": false, "_flagged": false, "flagged_": false, "is unflagged": false, "is flaggedly": false, "": false, "flag": false,
+		"flagged": true, "was flagged": true, "flagged it": true, "(flagged)": true, "was flagged.": true,
+		"1flagged2": true, "unflagged, flagged": true,
+		"unflagged": false, "flaggeds": false, "_flagged": false, "flagged_": false, "is unflagged": false,
+		"is flaggedly": false, "": false, "flag": false,
 		"unflagged flaggeds": false, "a_flagged": false, "x flagged_y": false,
 	} {
 		if hasWord(in, "flagged") != want {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner reads JSON that need not be whole: cut short, with raw newlines in strings, or the repr of a Python dict. It always
-// advances and never fails; what cannot be read is skipped.
+// A scanner reads JSON that need not be whole: cut short, with raw newlines in strings, or the repr of a Python
+// dict. It always advances and never fails; what cannot be read is skipped.
 type scanner struct {
 	b []byte
 	i int
@@ -26,8 +26,8 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// text reads the quoted string that starts here and returns what stands between the quotes, escapes and all. An unclosed one
-// ends with the input.
+// text reads the quoted string that starts here and returns what stands between the quotes, escapes and all. An
+// unclosed one ends with the input.
 func (s *scanner) text() []byte {
 	quote := s.b[s.i]
 	s.i++

@@ -16,10 +16,14 @@ func TestTree(t *testing.T) {
 	if got := unescape([]byte(`\b\f\t\r\x41\q\u00zz\ud83dx\u41`)); got != "  \t\rAq\ufffd00zz\ufffdx\ufffd" {
 		t.Errorf("%q", got)
 	}
-	if n.get("c").text != "it's" || n.get("d").kind != kindObject || n.get("e").text != "5" || n.get("f").text != "cut" || n.get("g").kind != kindNone {
+	if n.get("c").text != "it's" || n.get("d").kind != kindObject || n.get("e").text != "5" ||
+		n.get("f").text != "cut" || n.get("g").kind != kindNone {
 		t.Errorf("%+v", n)
 	}
-	for _, s := range []string{`{"a"`, `{"a":`, `{"a":}`, `{"a":,"b":1}`, `{:}`, `{,}`, `[,]`, `[}`, `{]`, `[:]`, `"\u12`, `"\ud83d\u`, `{"a" "b"}`, `{"a":1 2 3}`, `}`, `\`} {
+	for _, s := range []string{
+		`{"a"`, `{"a":`, `{"a":}`, `{"a":,"b":1}`, `{:}`, `{,}`, `[,]`, `[}`, `{]`, `[:]`,
+		`"\u12`, `"\ud83d\u`, `{"a" "b"}`, `{"a":1 2 3}`, `}`, `\`,
+	} {
 		tree([]byte(s))
 	}
 	if n := tree([]byte(`{"a":,"b":1}`)); n.get("b").text != "1" {
@@ -29,10 +33,14 @@ func TestTree(t *testing.T) {
 
 func TestUnescape(t *testing.T) {
 	for in, want := range map[string]string{
-		`plain`: "plain", `\u0041`: "A", `\x41`: "A", `\u004`: "\ufffd", `\x4`: "\ufffd", `a\`: `a\`, `\\`: `\`, `\/`: "/", "": "",
-		`\ud800\udc00`: "\U00010000", `\ud800\udfff`: "\U000103ff", `\udbff\udc00`: "\U0010fc00", `\udbff\udfff`: "\U0010ffff",
-		`\ud7ff\udc00`: "\ud7ff\ufffd", `\ue000\udc00`: "\ue000\ufffd", `\ud800\udbff`: "\ufffd\ufffd", `\ud800\ue000`: "\ufffd\ue000",
-		`\ud83d\n`: "\ufffd\n", `\ud83dxudc00`: "\ufffdxudc00", `\ud83d\xdc00z`: "\ufffd\u00dc00z", `\ud83d\ude4`: "\ufffd\ufffd",
+		`plain`: "plain", `\u0041`: "A", `\x41`: "A", `\u004`: "\ufffd", `\x4`: "\ufffd", `a\`: `a\`, `\\`: `\`,
+		`\/`: "/", "": "",
+		`\ud800\udc00`: "\U00010000", `\ud800\udfff`: "\U000103ff", `\udbff\udc00`: "\U0010fc00",
+		`\udbff\udfff`: "\U0010ffff",
+		`\ud7ff\udc00`: "\ud7ff\ufffd", `\ue000\udc00`: "\ue000\ufffd", `\ud800\udbff`: "\ufffd\ufffd",
+		`\ud800\ue000`: "\ufffd\ue000",
+		`\ud83d\n`:     "\ufffd\n", `\ud83dxudc00`: "\ufffdxudc00", `\ud83d\xdc00z`: "\ufffd\u00dc00z",
+		`\ud83d\ude4`: "\ufffd\ufffd",
 	} {
 		if got := unescape([]byte(in)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -42,7 +50,8 @@ func TestUnescape(t *testing.T) {
 
 func TestScannerText(t *testing.T) {
 	for in, want := range map[string]string{
-		`""x`: "", `"a"x`: "a", `"a\"b"x`: `a\"b`, `"a\\"x`: `a\\`, `"\"x`: `\"x`, `"\\"x`: `\\`, `"a`: "a", `"`: "", `'it"s'x`: `it"s`,
+		`""x`: "", `"a"x`: "a", `"a\"b"x`: `a\"b`, `"a\\"x`: `a\\`, `"\"x`: `\"x`, `"\\"x`: `\\`, `"a`: "a", `"`: "",
+		`'it"s'x`: `it"s`,
 	} {
 		s := scanner{b: []byte(in)}
 		if got := string(s.text()); got != want {
@@ -53,7 +62,8 @@ func TestScannerText(t *testing.T) {
 
 func TestScannerSkip(t *testing.T) {
 	for in, rest := range map[string]string{
-		`{"a":[1,{"b":"}"}],"c":2},z`: ",z", `[[],[[]]],z`: ",z", `"a",z`: ",z", `12,z`: ",z", `,z`: ",z", `}z`: "}z", `]z`: "]z", `:z`: ":z", `{"a":1`: "", ``: "", `true}z`: "}z",
+		`{"a":[1,{"b":"}"}],"c":2},z`: ",z", `[[],[[]]],z`: ",z", `"a",z`: ",z", `12,z`: ",z", `,z`: ",z", `}z`: "}z",
+		`]z`: "]z", `:z`: ":z", `{"a":1`: "", ``: "", `true}z`: "}z",
 	} {
 		s := scanner{b: []byte(in)}
 		if s.skip(); in[s.i:] != rest {
@@ -75,9 +85,16 @@ func TestTreeIsBounded(t *testing.T) {
 			t.Errorf("depth %d: %+v, then %+v", depth, n, root.get("b"))
 		}
 	}
-	for _, tt := range []struct{ name, open, value, end string }{{"array", "[", "1,", "]"}, {"object", "{", `"k":1,`, "}"}} {
-		for count, want := range map[int]int{maxNodes - 2: maxNodes - 2, maxNodes - 1: maxNodes - 1, maxNodes: maxNodes - 1, 2 * maxNodes: maxNodes - 1} {
-			if n := tree([]byte(tt.open + strings.Repeat(tt.value, count) + tt.end)); len(n.kids) != want || n.kids[want-1].text != "1" {
+	for _, tt := range []struct{ name, open, value, end string }{
+		{"array", "[", "1,", "]"},
+		{"object", "{", `"k":1,`, "}"},
+	} {
+		for count, want := range map[int]int{
+			maxNodes - 2: maxNodes - 2, maxNodes - 1: maxNodes - 1,
+			maxNodes: maxNodes - 1, 2 * maxNodes: maxNodes - 1,
+		} {
+			if n := tree([]byte(tt.open + strings.Repeat(tt.value, count) + tt.end)); len(n.kids) != want ||
+				n.kids[want-1].text != "1" {
 				t.Errorf("%s of %d: %d values, want %d", tt.name, count, len(n.kids), want)
 			}
 		}

@@ -11,11 +11,11 @@ const (
 	ProtocolAnthropic
 )
 
-// AppendEvent appends the server-sent event that ends a stream with f, in the stream's own protocol, to dst and returns it. No
-// [DONE] may follow.
+// AppendEvent appends the server-sent event that ends a stream with f, in the stream's own protocol, to dst and
+// returns it. No [DONE] may follow.
 //
-// The data is the envelope, error first, whatever the protocol: OpenAI's SDKs raise on the key error alone. A Responses stream has
-// the keys of its own error event beside it, at the top level.
+// The data is the envelope, error first, whatever the protocol: OpenAI's SDKs raise on the key error alone. A
+// Responses stream has the keys of its own error event beside it, at the top level.
 func (f *Failure) AppendEvent(dst []byte, p Protocol) []byte {
 	if p == ProtocolResponses || p == ProtocolAnthropic {
 		dst = append(dst, "event: error\n"...)

@@ -2,8 +2,8 @@ package normalize
 
 import "net/http"
 
-// words are codes and types of OpenAI's, Anthropic's and the engines' error objects. insufficient_quota is not among the daily
-// allocation's: whatever has it is not Workers AI.
+// words are codes and types of OpenAI's, Anthropic's and the engines' error objects. insufficient_quota is not
+// among the daily allocation's: whatever has it is not Workers AI.
 var words = map[string]Code{
 	"context_length_exceeded":         ContextWindowExceeded,
 	"string_above_max_length":         ContextWindowExceeded,
@@ -102,8 +102,8 @@ func statusCodes(status int) Code {
 	}
 }
 
-// byStatus decides what a page means: by the number that it shows, else by its status. A page in a success means that something in
-// front of Workers AI answered in its stead.
+// byStatus decides what a page means: by the number that it shows, else by its status. A page in a success
+// means that something in front of Workers AI answered in its stead.
 func (p *page) byStatus(status int) Code {
 	if c := byEdge(p.code); c != Unclassified {
 		return c

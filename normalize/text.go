@@ -52,18 +52,21 @@ func shorten(s string, n int) string {
 	return strings.TrimRight(s[:n], " ") + mark
 }
 
-// sentence makes one of s: a capital in front where s begins with a plain word, a full stop behind where nothing ends it.
+// sentence makes one of s: a capital in front where s begins with a plain word, a full stop behind where
+// nothing ends it.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	if end := strings.IndexFunc(s, func(r rune) bool { return r < 'a' || r > 'z' }); end != 0 && (end < 0 || strings.IndexByte(" ,.!?", s[end]) >= 0) {
+	if end := strings.IndexFunc(s, func(r rune) bool { return r < 'a' || r > 'z' }); end != 0 &&
+		(end < 0 || strings.IndexByte(" ,.!?", s[end]) >= 0) {
 		s = string(s[0]-'a'+'A') + s[1:]
 	}
 	if strings.Contains(s[strings.LastIndexByte(s, ' ')+1:], "://") {
 		return s // a full stop would become part of the address
 	}
-	if r, _ := utf8.DecodeLastRuneInString(s); unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'`)]}>_", r) {
+	if r, _ := utf8.DecodeLastRuneInString(s); unicode.IsLetter(r) || unicode.IsDigit(r) ||
+		strings.ContainsRune("\"'`)]}>_", r) {
 		s += "."
 	}
 	return s

@@ -7,8 +7,10 @@ import (
 
 func TestSentence(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "you have it": "You have it.", "Done.": "Done.", "why?": "Why?", "max_tokens is bad": "max_tokens is bad.", "x, y": "X, y.", "it's": "it's.",
-		"see https://x.y/z": "See https://x.y/z", "so on...": "So on...", "cut…": "cut…", "äh": "äh.", "a 'b'": "A 'b'.",
+		"": "", "you have it": "You have it.", "Done.": "Done.", "why?": "Why?",
+		"max_tokens is bad": "max_tokens is bad.", "x, y": "X, y.", "it's": "it's.",
+		"see https://x.y/z": "See https://x.y/z", "so on...": "So on...", "cut…": "cut…", "äh": "äh.",
+		"a 'b'": "A 'b'.",
 	} {
 		if got := sentence(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -33,14 +35,19 @@ func TestPlainAndShorten(t *testing.T) {
 
 func TestSentenceAndPlainAtTheirBounds(t *testing.T) {
 	for in, want := range map[string]string{
-		"zero x": "Zero x.", "a x": "A x.", "timeout": "Timeout.", "Zero": "Zero.", "`x": "`x.", "{x": "{x.", "x9y z": "x9y z.", "no!": "No!", "no?": "No?", "no. x": "No. x.",
-		"no-one": "no-one.", "see: x://y": "see: x://y", "x://y z": "x://y z.", "cut (x)": "Cut (x).", "cut -": "Cut -", "x_": "x_.", "5": "5.",
+		"zero x": "Zero x.", "a x": "A x.", "timeout": "Timeout.", "Zero": "Zero.", "`x": "`x.", "{x": "{x.",
+		"x9y z": "x9y z.", "no!": "No!", "no?": "No?", "no. x": "No. x.",
+		"no-one": "no-one.", "see: x://y": "see: x://y", "x://y z": "x://y z.", "cut (x)": "Cut (x).", "cut -": "Cut -",
+		"x_": "x_.", "5": "5.",
 	} {
 		if got := sentence(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
-	for in, want := range map[string]string{"a\x7fb": "a b", "a\u0085b": "a b", "~!": "~!", "\u00adx": "x", "é à": "é à", "é\n\u00a0à": "é à", "\nx": "x", "x\n": "x", "\n": ""} {
+	for in, want := range map[string]string{
+		"a\x7fb": "a b", "a\u0085b": "a b", "~!": "~!", "\u00adx": "x",
+		"é à": "é à", "é\n\u00a0à": "é à", "\nx": "x", "x\n": "x", "\n": "",
+	} {
 		if got := plain(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
@@ -55,7 +62,8 @@ func TestSentenceAndPlainAtTheirBounds(t *testing.T) {
 
 func TestReadableAndBounded(t *testing.T) {
 	for in, want := range map[string]bool{
-		"x": true, "é": true, "漢": true, "123": false, "": false, "12 - 34": false, "abcde\ufffd": true, "abcd\ufffd": false, "\ufffd": false, "1é": true,
+		"x": true, "é": true, "漢": true, "123": false, "": false, "12 - 34": false, "abcde\ufffd": true,
+		"abcd\ufffd": false, "\ufffd": false, "1é": true,
 	} {
 		if readable(in) != want {
 			t.Errorf("%q: %v", in, !want)
@@ -64,7 +72,8 @@ func TestReadableAndBounded(t *testing.T) {
 	const enough = 4 * maxMessage
 	word := strings.Repeat("x", enough-5)
 	for in, want := range map[string]string{
-		word + " tail": word + " tail", word + " tails": word, strings.Repeat("x", enough): strings.Repeat("x", enough), strings.Repeat("x", enough+1): "",
+		word + " tail": word + " tail", word + " tails": word, strings.Repeat("x", enough): strings.Repeat("x", enough),
+		strings.Repeat("x", enough+1):     "",
 		" " + strings.Repeat("x", enough): "",
 	} {
 		if got := bounded(in); got != want {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// documentedTexts are the sixteen codes of Cloudflare's table as the service words them. own says that the text alone is enough.
+// documentedTexts are the sixteen codes of Cloudflare's table as the service words them. own says that the text
+// alone is enough.
 var documentedTexts = []struct {
 	code Code
 	text string
@@ -28,10 +29,12 @@ var documentedTexts = []struct {
 	{RequestTooLarge, "Request is too large", true},
 	{Timeout, "Request timeout", true},
 	{Aborted, "Request was aborted", true},
-	{AccountLimited, "You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage.", true},
+	{AccountLimited, "You have used up your daily free allocation of 10,000 neurons. Please upgrade to " +
+		"Cloudflare's Workers Paid plan if you would like to continue usage.", true},
 	{OutOfCapacity, "No more data centers to forward the request to", true},
 	{OutOfCapacity, "Capacity temporarily exceeded, please try again.", true},
-	{PaidPlanRequired, "Model @cf/x/y is not available on the Workers Free plan: Model @cf/x/y is not available on the Workers Free plan. Upgrade to access this model", true},
+	{PaidPlanRequired, "Model @cf/x/y is not available on the Workers Free plan: Model @cf/x/y is not available on " +
+		"the Workers Free plan. Upgrade to access this model", true},
 }
 
 const fakeID = "0c7f8a3e-5b7d-4e2a-9f61-2d0c7b4e9a15"
@@ -43,31 +46,39 @@ var shapes = []struct {
 	body  func(text, c string) string
 }{
 	{"v4", true, func(text, c string) string {
-		return fmt.Sprintf(`{"errors":[{"message":%s,"code":%s}],"success":false,"result":{},"messages":[]}`, quote("AiError: AiError: "+text+" ("+fakeID+")"), c)
+		return fmt.Sprintf(`{"errors":[{"message":%s,"code":%s}],"success":false,"result":{},"messages":[]}`,
+			quote("AiError: AiError: "+text+" ("+fakeID+")"), c)
 	}},
 	{"v4 with the code first and other keys", true, func(text, c string) string {
-		return fmt.Sprintf(` { "result" : null , "success" : false , "errors" : [ { "code" : %s , "message" : %s } ] } `, c, quote(text))
+		return fmt.Sprintf(` { "result" : null , "success" : false , "errors" : [ { "code" : %s , "message" : %s `+
+			`} ] } `, c, quote(text))
 	}},
 	{"flat", true, func(text, c string) string {
-		return fmt.Sprintf(`{"name":"AiError","internalCode":%s,"httpCode":400,"message":%s,"description":%s,"requestId":%q}`, c, quote("AiError: "+text+" ("+fakeID+")"), quote(text), fakeID)
+		return fmt.Sprintf(`{"name":"AiError","internalCode":%s,"httpCode":400,"message":%s,"description":%s,`+
+			`"requestId":%q}`, c, quote("AiError: "+text+" ("+fakeID+")"), quote(text), fakeID)
 	}},
 	{"gateway array", true, func(text, c string) string {
-		return fmt.Sprintf(`{"success":false,"result":[],"messages":[],"error":[{"code":%s,"message":%s}],"name":"AiError"}`, c, quote(text))
+		return fmt.Sprintf(`{"success":false,"result":[],"messages":[],"error":[{"code":%s,"message":%s}],`+
+			`"name":"AiError"}`, c, quote(text))
 	}},
 	{"nested error", true, func(text, c string) string {
-		return fmt.Sprintf(`{"error":{"errors":[{"message":%s,"code":%s}],"success":false}}`, quote("AIERROR:  "+text), c)
+		return fmt.Sprintf(`{"error":{"errors":[{"message":%s,"code":%s}],"success":false}}`, quote("AIERROR:  "+text),
+			c)
 	}},
 	{"error object", true, func(text, c string) string {
 		return fmt.Sprintf(`{"error":{"message":%s,"code":%s,"type":"error"}}`, quote(text), c)
 	}},
 	{"event as body", true, func(text, c string) string {
-		return fmt.Sprintf("data: {\"errors\":[{\"code\":%s,\"message\":%s}],\"success\":false}\n\ndata: [DONE]\n\n", c, quote(text))
+		return fmt.Sprintf("data: {\"errors\":[{\"code\":%s,\"message\":%s}],\"success\":false}\n\ndata: [DONE]\n\n", c,
+			quote(text))
 	}},
 	{"python dict", true, func(text, c string) string {
-		return fmt.Sprintf(`{'errors': [{'message': "AiError: %s", 'code': %s}], 'success': False, 'result': None}`, text, strings.ReplaceAll(c, `"`, "'"))
+		return fmt.Sprintf(`{'errors': [{'message': "AiError: %s", 'code': %s}], 'success': False, 'result': None}`,
+			text, strings.ReplaceAll(c, `"`, "'"))
 	}},
 	{"relayed by a client", true, func(text, c string) string {
-		return fmt.Sprintf(`Error code: 400 - {'errors': [{'message': "AiError: %s", 'code': %s}], 'success': False}`, text, c)
+		return fmt.Sprintf(`Error code: 400 - {'errors': [{'message': "AiError: %s", 'code': %s}], 'success': False}`,
+			text, c)
 	}},
 	{"relayed by a worker", true, func(text, c string) string {
 		return fmt.Sprintf(`my-worker HTTP 502: {"errors":[{"message":%s,"code":%s}]}`, quote("AiError: "+text), c)
@@ -75,25 +86,37 @@ var shapes = []struct {
 	{"cut short after the code", true, func(text, c string) string {
 		return fmt.Sprintf(`{"name":"AiError","internalCode":%s,"httpCode":400,"message":"AiError: `, c)
 	}},
-	{"text with code", true, func(text, c string) string { return "InferenceUpstreamError: AiError: " + bare(c) + ": " + text }},
+	{"text with code", true, func(text, c string) string {
+		return "InferenceUpstreamError: AiError: " + bare(c) + ": " +
+			text
+	}},
 	{"text with ERROR", true, func(text, c string) string {
 		return "InferenceUpstreamError: InferenceUpstreamError: ERROR " + bare(c) + ": " + text
 	}},
 	{"text with error", true, func(text, c string) string { return "error: " + bare(c) + ":\n   " + text }},
 	{"text with code behind", true, func(text, c string) string { return "AiError: " + text + " (" + bare(c) + ")" }},
-	{"text with code word behind", true, func(text, c string) string { return "AiError: " + text + " (code " + bare(c) + ") (" + fakeID + ")" }},
+	{
+		"text with code word behind", true,
+		func(text, c string) string { return "AiError: " + text + " (code " + bare(c) + ") (" + fakeID + ")" },
+	},
 	{"JSON string with code", true, func(text, c string) string { return quote("AiError: " + bare(c) + ": " + text) }},
-	{"text alone", false, func(text, _ string) string { return "AiError: AiError: AiError: " + text + " (" + fakeID[:8] + ")" }},
+	{"text alone", false, func(text, _ string) string {
+		return "AiError: AiError: AiError: " + text + " (" +
+			fakeID[:8] + ")"
+	}},
 	{"bare text in capitals", false, func(text, _ string) string { return "  " + strings.ToUpper(text) + "\n" }},
 	{"v4 without code", false, func(text, _ string) string {
 		return fmt.Sprintf(`{"errors":[{"message":%s}],"success":false}`, quote("AiError: Ai: "+text))
 	}},
 	{"OpenAI with invalid_prompt", false, func(text, _ string) string {
-		return fmt.Sprintf(`{"error":{"code":"invalid_prompt","message":%s}}`, quote("AiError: AiError: "+text+" ("+fakeID+")"))
+		return fmt.Sprintf(`{"error":{"code":"invalid_prompt","message":%s}}`,
+			quote("AiError: AiError: "+text+" ("+fakeID+")"))
 	}},
 	{"engine JSON in the message", false, func(text, _ string) string {
-		inner := fmt.Sprintf(`{"object":"error","message":%s,"type":"BadRequestError","param":null,"code":400}`, quote(text))
-		return fmt.Sprintf(`{"errors":[{"message":%s}],"success":false}`, quote("AiError: AiError: "+inner+" ("+fakeID+")"))
+		inner := fmt.Sprintf(`{"object":"error","message":%s,"type":"BadRequestError","param":null,"code":400}`,
+			quote(text))
+		return fmt.Sprintf(`{"errors":[{"message":%s}],"success":false}`,
+			quote("AiError: AiError: "+inner+" ("+fakeID+")"))
 	}},
 	{"text cut short in the id", false, func(text, _ string) string {
 		return `{"errors":[{"message":"AiError: ` + text + ` (` + fakeID[:23]
@@ -119,9 +142,11 @@ func TestClassifyDocumentedVariants(t *testing.T) {
 							continue
 						}
 						n++
-						f := Classify(status, http.Header{"Content-Type": {"application/json"}}, []byte(shape.body(d.text, c)))
+						f := Classify(status, http.Header{"Content-Type": {"application/json"}},
+							[]byte(shape.body(d.text, c)))
 						if f.Code != d.code || f.Unclassified || f.HTTPStatus() != e.Status {
-							t.Errorf("%s, code %s, status %d: %s (%d) by %s, want %s\n%s", shape.name, c, status, f.Code, f.HTTPStatus(), f.MatchedBy, d.code, shape.body(d.text, c))
+							t.Errorf("%s, code %s, status %d: %s (%d) by %s, want %s\n%s", shape.name, c, status,
+								f.Code, f.HTTPStatus(), f.MatchedBy, d.code, shape.body(d.text, c))
 						}
 						if strings.Contains(f.Message, "AiError") || strings.Contains(f.Message, fakeID[:8]) {
 							t.Errorf("%s: message %q keeps its grammar", shape.name, f.Message)
@@ -135,7 +160,8 @@ func TestClassifyDocumentedVariants(t *testing.T) {
 	t.Logf("%d variants", n)
 }
 
-// Every number of the catalog that upstream can send must be found in every shape that carries a code, with a text that says nothing.
+// Every number of the catalog that upstream can send must be found in every shape that carries a code, with a
+// text that says nothing.
 func TestClassifyNumbers(t *testing.T) {
 	for _, e := range Catalog() {
 		if e.Source == SourceOwn || e.Code == Unclassified {
@@ -169,46 +195,49 @@ func TestClassifyNumbers(t *testing.T) {
 
 // The model layer puts the name of the failure in front of its text, and other texts say the same in other words.
 func TestClassifyOtherWords(t *testing.T) {
-	for body, want := range map[string]Code{
-		"AiError: Invalid data: Invalid data type for base64 input: string":                                  InvalidData,
-		"AiError: Account limited: You have used up your daily free allocation of 10,000 neurons.":           AccountLimited,
-		"Error: You\u2019ve used up your daily free allocation":                                              AccountLimited,
-		"AiError: Timeout: Request timeout":                                                                  Timeout,
-		"AiError: Out of capacity: No more data centers to forward the request to":                           OutOfCapacity,
-		"Capacity temporarily exceeded, please try again. [code: 3040]":                                      OutOfCapacity,
-		"AiError: Request too large: Request is too large":                                                   RequestTooLarge,
-		"AiError: Aborted: Request was aborted":                                                              Aborted,
-		"AiError: Account blocked: Service unavailable for account":                                          AccountBlocked,
-		"AiError: Invalid model ID: The model name is invalid":                                               InvalidModelID,
-		"AiError: LoRA unsupported: The model @cf/x does not support LoRA inference":                         LoraUnsupported,
-		"AiError: Finetune missing required files: Finetune is missing required files":                       FinetuneMissingFiles,
-		"AiError: Incomplete request: Request is missing headers or body: prompt":                            IncompleteRequest,
-		"AiError: Account not allowed for private model: The account is not allowed to access this model":    AccountNotAllowed5018,
-		"AiError: Deprecated SDK version: Request trying to use deprecated SDK version":                      DeprecatedSDKVersion,
-		"AiError: Model agreement: User has not agreed to Llama3.2 model terms":                              ModelAgreementRequired,
-		"This model requires a Workers Paid plan":                                                            PaidPlanRequired,
-		"JSON mode is not supported with streaming":                                                          StructuredOutputUnsupported,
-		"Request not found in queue":                                                                         BatchRequestNotFound,
-		"Model @cf/x was deprecated on 2026-05-30":                                                           ModelDeprecated,
-		"AiError: Output image contains NSFW content.":                                                       ContentFlagged,
-		"AiError: Max context reached":                                                                       ContextWindowExceeded,
-		"AiError: Max retries exhausted":                                                                     UpstreamRetriesExhausted,
-		"wholesale rate limit exceeded":                                                                      GatewayRateLimited,
-		"Insufficient balance; add money to your gateway":                                                    GatewayNoCredits,
-		"More than 1200 requests per 300 seconds reached. Please wait and consider throttling your requests": APIRateLimited,
-		"Unauthorized to access requested resource":                                                          PermissionDenied,
-		"Authentication failed (status: 400)":                                                                AuthenticationFailed,
-		"Method POST not available for that URI":                                                             NoSuchRoute,
-		"upstream connect error or disconnect/reset before headers":                                          UpstreamUnavailable,
-		"AiError: AiError: 'list' object has no attribute 'get' (282cb330-ea6c-4fc6-83fd-4e37fdb95ee5)":      UpstreamInternalError,
-		"Model Agreement: Prior to using this model, you must submit the prompt 'agree'":                     ModelAgreementRequired,
-		"'max_tokens' is too large: 9. This model's maximum context length is 8 tokens":                      ContextWindowExceeded,
-		"Provider 'x' has no BYOK credential named 'y'":                                                      GatewayMisconfigured,
-		"This model doesn't support JSON Schema.":                                                            StructuredOutputUnsupported,
-		"InferenceUpstreamError: AiError: undefined: undefined":                                              UpstreamInternalError,
+	for _, c := range []struct {
+		want Code
+		body string
+	}{
+		{InvalidData, "AiError: Invalid data: Invalid data type for base64 input: string"},
+		{AccountLimited, "AiError: Account limited: You have used up your daily free allocation of 10,000 neurons."},
+		{AccountLimited, "Error: You\u2019ve used up your daily free allocation"},
+		{Timeout, "AiError: Timeout: Request timeout"},
+		{OutOfCapacity, "AiError: Out of capacity: No more data centers to forward the request to"},
+		{OutOfCapacity, "Capacity temporarily exceeded, please try again. [code: 3040]"},
+		{RequestTooLarge, "AiError: Request too large: Request is too large"},
+		{Aborted, "AiError: Aborted: Request was aborted"},
+		{AccountBlocked, "AiError: Account blocked: Service unavailable for account"},
+		{InvalidModelID, "AiError: Invalid model ID: The model name is invalid"},
+		{LoraUnsupported, "AiError: LoRA unsupported: The model @cf/x does not support LoRA inference"},
+		{FinetuneMissingFiles, "AiError: Finetune missing required files: Finetune is missing required files"},
+		{IncompleteRequest, "AiError: Incomplete request: Request is missing headers or body: prompt"},
+		{AccountNotAllowed5018, "AiError: Account not allowed for private model: The account is not allowed to access this model"},
+		{DeprecatedSDKVersion, "AiError: Deprecated SDK version: Request trying to use deprecated SDK version"},
+		{ModelAgreementRequired, "AiError: Model agreement: User has not agreed to Llama3.2 model terms"},
+		{PaidPlanRequired, "This model requires a Workers Paid plan"},
+		{StructuredOutputUnsupported, "JSON mode is not supported with streaming"},
+		{BatchRequestNotFound, "Request not found in queue"},
+		{ModelDeprecated, "Model @cf/x was deprecated on 2026-05-30"},
+		{ContentFlagged, "AiError: Output image contains NSFW content."},
+		{ContextWindowExceeded, "AiError: Max context reached"},
+		{UpstreamRetriesExhausted, "AiError: Max retries exhausted"},
+		{GatewayRateLimited, "wholesale rate limit exceeded"},
+		{GatewayNoCredits, "Insufficient balance; add money to your gateway"},
+		{APIRateLimited, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your requests"},
+		{PermissionDenied, "Unauthorized to access requested resource"},
+		{AuthenticationFailed, "Authentication failed (status: 400)"},
+		{NoSuchRoute, "Method POST not available for that URI"},
+		{UpstreamUnavailable, "upstream connect error or disconnect/reset before headers"},
+		{UpstreamInternalError, "AiError: AiError: 'list' object has no attribute 'get' (282cb330-ea6c-4fc6-83fd-4e37fdb95ee5)"},
+		{ModelAgreementRequired, "Model Agreement: Prior to using this model, you must submit the prompt 'agree'"},
+		{ContextWindowExceeded, "'max_tokens' is too large: 9. This model's maximum context length is 8 tokens"},
+		{GatewayMisconfigured, "Provider 'x' has no BYOK credential named 'y'"},
+		{StructuredOutputUnsupported, "This model doesn't support JSON Schema."},
+		{UpstreamInternalError, "InferenceUpstreamError: AiError: undefined: undefined"},
 	} {
-		if f := Classify(418, nil, []byte(body)); f.Code != want || f.MatchedBy != MatchedText {
-			t.Errorf("%s: %s by %s, want %s", body, f.Code, f.MatchedBy, want)
+		if f := Classify(418, nil, []byte(c.body)); f.Code != c.want || f.MatchedBy != MatchedText {
+			t.Errorf("%s: got %s by %s, want %s by %s", c.body, f.Code, f.MatchedBy, c.want, MatchedText)
 		}
 	}
 }

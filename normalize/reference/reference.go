@@ -100,7 +100,8 @@ func Policy() string { return policy() }
 
 var policy = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(Style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 })
 
 func writeTable(b *bytes.Buffer, entries []normalize.Entry) {
@@ -137,7 +138,7 @@ func rows(e *normalize.Entry) []row {
 		{"HTTP status", strconv.Itoa(e.Status)},
 		{"type", string(e.Type)},
 		{"means", e.Summary},
-		{"mended by", string(e.Fault)},
+		{"who can fix it", string(e.Fault)},
 		{"what to do", e.Action},
 		{"retry", retry(e)},
 		{"by itself", e.Automatic},
@@ -163,4 +164,7 @@ func short(d time.Duration) string {
 	return s
 }
 
-var sheet = template.Must(template.New("reference").Funcs(template.FuncMap{"rows": rows, "retry": func(e normalize.Entry) string { return retry(&e) }}).Parse(html))
+var sheet = template.Must(template.New("reference").Funcs(template.FuncMap{
+	"rows":  rows,
+	"retry": func(e normalize.Entry) string { return retry(&e) },
+}).Parse(html))
