@@ -27,7 +27,7 @@ type listener struct {
 func listen(t *testing.T, factor float64, test func(t *testing.T, s *listener)) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		s := &listener{newCloud(t, workersai.Options{}), open(t, quota.Options{Limit: 1_000_000 * n}), price.NewEstimator(nil, price.Bound), factor, nil}
+		s := &listener{newCloud(t, workersai.Options{}), open(t, quota.Options{Limit: 1_000_000 * n, Heartbeat: longBeat}), price.NewEstimator(nil, price.Bound), factor, nil}
 		defer s.client.Close()
 		test(t, s)
 	})

@@ -242,7 +242,9 @@ func TestAClockThatJumps(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var off atomic.Int64
 				noon := before(12 * time.Hour)
-				l := open(t, quota.Options{Limit: 100 * n, Now: func() time.Time { return noon().Add(time.Duration(off.Load())) }})
+				l := open(t, quota.Options{
+					Limit: 100 * n, Heartbeat: longBeat, Now: func() time.Time { return noon().Add(time.Duration(off.Load())) },
+				})
 				spend(t, l, 10*n)
 				c.test(t, l, &off)
 				s := l.Snapshot()

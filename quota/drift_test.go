@@ -89,7 +89,7 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 			return ""
 		}})
 		defer c.client.Close()
-		l := open(t, quota.Options{Limit: 100_000 * n})
+		l := open(t, quota.Options{Limit: 100_000 * n, Heartbeat: longBeat})
 		e := price.NewEstimator(nil, price.Bound)
 		models := []string{"@cf/meta/llama-3.1-8b-instruct-fp8", "@cf/meta/llama-3.2-3b-instruct", "@cf/qwen/qwq-32b"}
 		c.reconcile(t, l)

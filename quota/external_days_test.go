@@ -24,7 +24,7 @@ func randomDay(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	b := &bill{lag: time.Duration(rng.IntN(301)) * time.Second}
 	store := &emptied{Store: quota.NewMemory(nil)}
-	o := quota.Options{Store: store, Limit: 100_000 * n}
+	o := quota.Options{Store: store, Limit: 100_000 * n, Heartbeat: sharedBeat}
 	all := []*quota.Ledger{open(t, o), open(t, o)}
 	next := time.Now()
 	check := func() {

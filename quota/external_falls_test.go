@@ -71,7 +71,7 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 				if _, err := store.Sync(t.Context(), dead); err != nil {
 					t.Fatal(err)
 				}
-				o := quota.Options{Store: store, Limit: 10_000 * n}
+				o := quota.Options{Store: store, Limit: 10_000 * n, Heartbeat: longBeat}
 				l := open(t, o)
 				time.Sleep(40 * time.Minute)
 				read := func(l *quota.Ledger, figure quota.Neurons) error {
@@ -137,7 +137,7 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				time.Sleep(12 * time.Hour)
-				l := open(t, quota.Options{Limit: 10_000 * n})
+				l := open(t, quota.Options{Limit: 10_000 * n, Heartbeat: longBeat})
 				spend(t, l, 400*n)
 				time.Sleep(time.Hour)
 				read := func(figure quota.Neurons) error {
@@ -175,7 +175,7 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		o := quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * n}
+		o := quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * n, Heartbeat: sharedBeat}
 		l, other := open(t, o), open(t, o)
 		read := func(l *quota.Ledger, figure quota.Neurons, want error) {
 			t.Helper()

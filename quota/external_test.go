@@ -69,7 +69,7 @@ func (b *bill) reconcile(t *testing.T, l *quota.Ledger) bool {
 	if err != nil && !errors.Is(err, quota.ErrEarly) {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * quota.Heartbeat)
+	time.Sleep(2 * sharedBeat)
 	return ours
 }
 
@@ -109,8 +109,8 @@ func (e *emptied) Lease(ctx context.Context, name string, ttl time.Duration) (bo
 func TestWhatIsSpentElsewhereCounts(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
-		store := quota.NewMemory(nil)
-		l, other := open(t, quota.Options{Store: store, Limit: 1000 * n}), open(t, quota.Options{Store: store, Limit: 1000 * n})
+		o := quota.Options{Store: quota.NewMemory(nil), Limit: 1000 * n, Heartbeat: sharedBeat}
+		l, other := open(t, o), open(t, o)
 		if _, err := l.Reconcile(t.Context(), every, b.read); !errors.Is(err, quota.ErrEarly) || b.reads != 0 {
 			t.Errorf("at midnight: %v, %d readings", err, b.reads)
 		}
@@ -217,9 +217,9 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 func TestOneHolderReads(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{}
-		store := quota.NewMemory(nil)
 		time.Sleep(time.Hour)
-		all := []*quota.Ledger{open(t, quota.Options{Store: store}), open(t, quota.Options{Store: store}), open(t, quota.Options{Store: store})}
+		o := quota.Options{Store: quota.NewMemory(nil), Heartbeat: sharedBeat}
+		all := []*quota.Ledger{open(t, o), open(t, o), open(t, o)}
 		for range 10 {
 			for _, l := range all {
 				b.reconcile(t, l)

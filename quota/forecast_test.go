@@ -53,7 +53,7 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := open(t, quota.Options{Limit: 100 * n, Now: before(12 * time.Hour)})
+				l := open(t, quota.Options{Limit: 100 * n, Now: before(12 * time.Hour), Heartbeat: longBeat})
 				c.test(t, l)
 				s := l.Snapshot()
 				var want time.Time
@@ -109,14 +109,14 @@ func TestForecast(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := quota.Options{Limit: c.ceil, Now: before(12 * time.Hour)}
+				o := quota.Options{Limit: c.ceil, Now: before(12 * time.Hour), Heartbeat: sharedBeat}
 				if strings.Contains(c.name, "evening") || strings.Contains(c.name, "last hour") {
 					o.Now = before(time.Hour)
 				}
 				o.Store = quota.NewMemory(o.Now)
 				a, b := open(t, o), open(t, o)
 				c.test(t, a, b)
-				time.Sleep(2 * quota.Heartbeat)
+				time.Sleep(2 * sharedBeat)
 				s := a.Snapshot()
 				if (c.want == 0) != s.ExpectedAt.IsZero() {
 					t.Fatalf("spent at %v, want in %v", s.ExpectedAt, c.want)

@@ -232,7 +232,7 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 // does the lease of the evening's probe.
 func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Now: before(10 * time.Minute)})
+		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Now: before(10 * time.Minute), Heartbeat: longBeat})
 		l.Block(time.Time{})
 		refuse := func() {
 			t.Helper()

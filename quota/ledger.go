@@ -274,7 +274,7 @@ func (l *Ledger) roll(now time.Time) {
 	l.dayEnd = l.day.End().Unix()
 	l.spent = time.Time{}
 	l.gate.newDay(now)
-	l.gather(apart + gathering)
+	l.gather(apart + l.gathering())
 	l.kick()
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Heartbeat is how often a Ledger asks its store when nothing hurries.
+// Heartbeat is how often a Ledger syncs with its store when nothing is urgent, unless Options.Heartbeat says otherwise.
 const Heartbeat = 500 * time.Millisecond
 
 const (
@@ -36,6 +36,7 @@ type Options struct {
 	Wait              time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
 	Probe             time.Duration    // how often a latched account is tried before the reset; 0: never
 	AllowOfflineGrant bool             // while the store fails: spend this holder's share from memory instead of returning an error
+	Heartbeat         time.Duration    // how often to sync with the store when nothing is urgent; 0: the constant Heartbeat. At most 2 s where replicas share the store
 	StoreTimeout      time.Duration    // for one step of the store; 0: 2 s
 	Pace              RateLimiter      // whose limits the holders share in equal parts; nil: none
 	FigureLag         time.Duration    // until the account's own figure has counted a call; 0: 5 min
@@ -54,7 +55,7 @@ func (o Options) check() (Options, error) {
 	if o.Limit < 0 || o.Limit > MaxCost {
 		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, MaxCost)
 	}
-	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 || o.FigureLag < 0 {
+	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 || o.Heartbeat < 0 || o.FigureLag < 0 {
 		return o, errors.New("quota: a negative duration")
 	}
 	if o.Mode == Off {
@@ -71,6 +72,9 @@ func (o Options) check() (Options, error) {
 	}
 	if o.FigureLag == 0 {
 		o.FigureLag = figureLag
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = Heartbeat
 	}
 	if o.StoreTimeout == 0 {
 		o.StoreTimeout = 2 * time.Second

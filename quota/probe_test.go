@@ -133,7 +133,7 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
-				o := quota.Options{Store: quota.NewMemory(noon), Limit: 100 * n, Wait: 0, Probe: 30 * time.Minute, Now: noon}
+				o := quota.Options{Store: quota.NewMemory(noon), Limit: 100 * n, Probe: 30 * time.Minute, Now: noon, Heartbeat: sharedBeat}
 				a, b := open(t, o), open(t, o)
 				a.Block(time.Time{})
 				time.Sleep(30*time.Minute + c.released)

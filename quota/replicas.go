@@ -2,14 +2,12 @@ package quota
 
 import "time"
 
-// A holder that the store has not heard of for the day, since the day has just
-// begun or the store has lost its rows, may live all the same: after two
-// heartbeats it has been heard of. Two whose clocks differ begin the day as much
-// apart, and before its end the one whose clock is ahead has left it.
-const (
-	gathering = 2 * Heartbeat
-	apart     = 2 * clockTolerance // one clock is ahead, the other one behind
-)
+// apart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day that much
+// apart, and before its end the one that is ahead has left it.
+const apart = 2 * clockTolerance
+
+// gathering is how long a replica that is alive may take to report to a new day, or to a store that has lost its rows.
+func (l *Ledger) gathering() time.Duration { return 2 * l.o.Heartbeat }
 
 // heardOf takes the number of holders that live from s, and gives the RateLimiter its
 // share. It believes at once that there are more, but while holders move to a new
@@ -17,7 +15,7 @@ const (
 func (l *Ledger) heardOf(s Reply, now time.Time) {
 	before := l.holders
 	if s.Joined {
-		l.gather(gathering)
+		l.gather(l.gathering())
 	}
 	n := max(s.Replicas, 1)
 	if n < before && (time.Now().Before(l.gathers) || now.Unix() >= l.dayEnd-int64(apart/time.Second)) {

@@ -130,7 +130,7 @@ func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c := newCloud(t, workersai.Options{})
 	defer c.client.Close()
-	o := quota.Options{Store: quota.NewMemory(nil), Limit: ceiling}
+	o := quota.Options{Store: quota.NewMemory(nil), Limit: ceiling, Heartbeat: sharedBeat}
 	ledgers := []*quota.Ledger{open(t, o), open(t, o)}
 	for _, l := range ledgers {
 		c.reconcile(t, l)

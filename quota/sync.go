@@ -17,7 +17,7 @@ func (l *Ledger) run() {
 	defer close(l.stopped)
 	ctx := l.life
 	var events <-chan Event
-	beat, trim := time.NewTimer(Heartbeat), time.NewTimer(time.Hour)
+	beat, trim := time.NewTimer(l.o.Heartbeat), time.NewTimer(time.Hour)
 	trim.Stop()
 	defer beat.Stop()
 	defer trim.Stop()
@@ -48,7 +48,7 @@ func (l *Ledger) run() {
 		case <-beat.C:
 		}
 		_ = l.exchange(ctx) // Healthy tells
-		beat.Reset(Heartbeat)
+		beat.Reset(l.o.Heartbeat)
 	}
 }
 

@@ -4,6 +4,14 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
+)
+
+// A virtual day has 172,800 heartbeats of half a second. In tests that take hours and are not about the heartbeat ledgers have
+// another one.
+const (
+	longBeat   = 30 * time.Second // of a ledger alone
+	sharedBeat = 2 * time.Second  // of replicas that share a store
 )
 
 // virtually runs f in virtual time, on one processor: the race detector of Go
