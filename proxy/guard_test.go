@@ -28,8 +28,13 @@ type guarded struct {
 	config Config
 }
 
+// newGuarded makes a guarded proxy. Its ledger is alone: where o has no other heartbeat, it has one of half a minute, so that a
+// virtual day does not consist of heartbeats.
 func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, change ...func(*Config)) *guarded {
 	t.Helper()
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 30 * time.Second
+	}
 	ledger, err := quota.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
