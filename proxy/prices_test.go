@@ -15,7 +15,7 @@ import (
 
 // offered is the embedded table with one offer over it.
 func offered(model string, p price.Row) *price.Table {
-	merged, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{{Model: model, Row: p, Priced: true}})
+	merged, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{{Model: model, Row: p, Priced: true}})
 	return merged
 }
 

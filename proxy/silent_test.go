@@ -21,7 +21,7 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			row, _ := price.Embedded().Row(model)
 			row.Tile, row.Step = row.Tile*times, row.Step*times
-			prices, _ := price.Embedded().Over("2026-11-22", []price.CatalogPrice{{Model: model, Row: row, Priced: true}})
+			prices, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{{Model: model, Row: row, Priced: true}})
 			virtually(t, func(t *testing.T) {
 				time.Sleep(time.Hour)
 				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{Prices: prices, AnalyticsLag: 5 * time.Minute})
@@ -59,7 +59,7 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, a := range found {
-						g.config.Estimator.Pays(a.Model, a.Ratio)
+						g.config.Estimator.Correct(a.Model, a.Ratio)
 					}
 				}
 				for range 2 {

@@ -69,7 +69,7 @@ type auditBase struct {
 // model as all holders have counted in the same span, nobody else has called it,
 // and what it was billed for them is what they cost: that is booked in place of
 // what they were taken for, on the models and clients they belong to, and the
-// ratio holds from then on, once it was given to Estimator.Pays.
+// ratio holds from then on, once it was given to Estimator.Correct.
 //
 // A span begins and ends where no call of the model is under way. One with calls
 // that failed, were broken off or came out of a gateway's cache, or whose cost

@@ -63,7 +63,7 @@ func (s *listener) audit(t *testing.T, l *quota.Ledger) {
 		t.Fatal(err)
 	}
 	for _, a := range found {
-		s.e.Pays(a.Model, a.Ratio)
+		s.e.Correct(a.Model, a.Ratio)
 	}
 	s.found = append(s.found, found...)
 }

@@ -58,7 +58,7 @@ func (c *cloud) readPrices(t *testing.T, e *price.Estimator) (refused int) {
 	if err != nil {
 		t.Error(err)
 	}
-	table, told := price.Embedded().Over(quota.DayOf(time.Now()).String(), account.CatalogPrices(live, price.Embedded().USD()))
+	table, told := price.Embedded().WithCatalog(quota.DayOf(time.Now()).String(), account.CatalogPrices(live, price.Embedded().USD()))
 	e.SetTable(table)
 	for _, d := range told {
 		if d.Refused != "" {

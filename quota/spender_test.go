@@ -103,7 +103,7 @@ func (c *cloud) most(length, since time.Duration) (most quota.Neurons) {
 
 // reconcile reads the figure again and again, as the program does.
 func (c *cloud) reconcile(t *testing.T, l *quota.Ledger) {
-	go account.Loop{Every: every, Jitter: 0.1, Least: 10 * time.Second}.Run(t.Context(), func(ctx context.Context) error {
+	go account.Loop{Every: every, Jitter: 0.1, MinRetry: 10 * time.Second}.Run(t.Context(), func(ctx context.Context) error {
 		_, err := l.Reconcile(ctx, every, func(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
 			u, err := c.client.DayUntil(ctx, day, until)
 			return u.Neurons, err

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
@@ -11,11 +10,12 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
 )
 
 // adminHandler answers on the admin listener of a running proxy. demo is the base URL of the app listener where the demo runs,
 // else "".
-func (in *invocation) adminHandler(l *config.Loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, table *prices, demo string) http.Handler {
+func (in *invocation) adminHandler(l *config.Loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string) http.Handler {
 	o := in.adminOptions(&l.Config, m, func() string {
 		if p.Draining() {
 			return drainingReason
@@ -24,7 +24,8 @@ func (in *invocation) adminHandler(l *config.Loader, n *neurons, p *proxy.Proxy,
 	})
 	source := n.source(&l.Config)
 	b := thisBuild()
-	source.Version, source.Commit, source.Proxy, source.Prices, source.Settings = b.Version, b.Commit, p, table.now, l.Settings
+	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, l.Settings
+	source.Prices = func() status.Prices { return pricesOf(prices.Status()) }
 	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, bool(l.Config.Pprof)
 	return admin.Handler(o)
 }
@@ -41,7 +42,7 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 func (n *neurons) source(c *config.Config) *status.Source {
 	s := &status.Source{
 		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode, StoreKind: c.Store.Kind(), StorePolicy: c.OnStoreFail, Budget: c.ClientsFile.Budget,
-		Reconciliation: func(counted time.Time) status.Reconciliation { return n.others.status(counted) },
+		Reconciliation: n.reconciliation,
 	}
 	if c.Plan == config.PlanFree {
 		s.FreeDaily = config.FreeNeurons * quota.OneNeuron

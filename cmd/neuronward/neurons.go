@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
@@ -23,8 +24,8 @@ type neurons struct {
 	word       *word         // to and from those processes; nil: there is no store
 	estimator  *price.Estimator
 	closeStore func() error
-	deny       func() bool // without the store, calls are refused
-	others     *others     // who spend of the account, too; nil: they are not looked for
+	deny       func() bool         // without the store, calls are refused
+	reconciler *account.Reconciler // nil: the account's own figure is not read
 }
 
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is

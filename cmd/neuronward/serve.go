@@ -113,14 +113,15 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
-	table := newPrices(c, n.estimator, settings.Token, p.KnowModels, log)
-	go table.watch(watching)
+	prices := newPriceFeed(c, n.estimator, settings.Token, p.KnowModels, log)
+	go prices.Run(watching)
 	go status.Sample(watching, n.ledger, m.Minutes())
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
-	if n.others = newOthers(c, n.ledger, n.estimator, settings.Token, log, m); n.others != nil {
-		go n.others.watch(watching)
+	if client := figureClient(c, settings.Token, log); client != nil {
+		n.reconciler = newReconciler(c, n, client, log, m)
+		go n.reconciler.Run(watching)
 	}
 
 	go config.WatchSecrets(watching, log, map[string]*config.Credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
@@ -142,7 +143,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 		if settings.Simulate {
 			demo = c.Scheme() + "://" + callable(ln.endpoints().app)
 		}
-		s.admin = newHTTPServer(in.adminHandler(l, n, p, m, table, demo), log)
+		s.admin = newHTTPServer(in.adminHandler(l, n, p, m, prices, demo), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)

@@ -15,9 +15,9 @@ var ErrIdle = errors.New("account: there was nothing to do")
 // failure sooner, and never at the same moment as other processes that began
 // with it.
 type Loop struct {
-	Every  time.Duration // after a success
-	Jitter float64       // at most this part of each wait is added to it, by chance
-	Least  time.Duration // after the first failure; it doubles with each further one, up to Every
+	Every    time.Duration // after a success
+	Jitter   float64       // at most this part of each wait is added to it, by chance
+	MinRetry time.Duration // after the first failure; it doubles with each further one, up to Every
 }
 
 // Run calls do at once and from then on until ctx ends. A failure's RetryAfter is
@@ -43,7 +43,7 @@ func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed f
 			failing, failures = nil, 0
 		default:
 			failing = err
-			wait = min(l.Least<<min(failures, 16), l.Every)
+			wait = min(l.MinRetry<<min(failures, 16), l.Every)
 			failures++
 			if e, ok := errors.AsType[*Error](err); ok {
 				wait = max(wait, e.RetryAfter)

@@ -32,7 +32,7 @@ func run(t *testing.T, l account.Loop, answers ...error) (at []time.Duration, to
 func TestLoop(t *testing.T) {
 	down := &account.Error{Kind: account.Unavailable}
 	busy := &account.Error{Kind: account.RateLimited, RetryAfter: 5 * time.Minute}
-	l := account.Loop{Every: time.Hour, Least: 10 * time.Second}
+	l := account.Loop{Every: time.Hour, MinRetry: 10 * time.Second}
 	at, told := run(t, l, nil, down, down, down, busy, nil, down, nil)
 	want := []time.Duration{
 		0, time.Hour, 10 * time.Second, 20 * time.Second, 40 * time.Second, 5 * time.Minute, time.Hour, 10 * time.Second, time.Hour,
@@ -67,7 +67,7 @@ func TestLoop(t *testing.T) {
 }
 
 func TestLoopJitter(t *testing.T) {
-	l := account.Loop{Every: time.Hour, Least: time.Second, Jitter: 0.5}
+	l := account.Loop{Every: time.Hour, MinRetry: time.Second, Jitter: 0.5}
 	at, _ := run(t, l, make([]error, 50)...)
 	seen := map[time.Duration]bool{}
 	for i := range at[1:] {

@@ -41,7 +41,7 @@ const (
 	farBy = 0.2
 )
 
-// Over returns a table of p with the offers over it, as of a UTC date, and what
+// WithCatalog returns a table of p with the offers over it, as of a UTC date, and what
 // is worth telling of them. p is not changed.
 //
 // Table must be within the bounds that Parse has for their units, or none
@@ -51,7 +51,7 @@ const (
 // so does what an alias costs by the model that answers for it. A model that is
 // billed by the table does not become free. What an offer says of the plan, the
 // end and the context of a model is taken in any case.
-func (p *Table) Over(asOf string, offers []CatalogPrice) (*Table, []Deviation) {
+func (p *Table) WithCatalog(asOf string, offers []CatalogPrice) (*Table, []Deviation) {
 	merged := &Table{asOf: asOf, usd: p.usd, free: p.free, models: maps.Clone(p.models)}
 	var told []Deviation
 	for _, o := range offers {

@@ -84,7 +84,7 @@ func TestOver(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			merged, told := table.Over("2026-11-22", []CatalogPrice{c.offer})
+			merged, told := table.WithCatalog("2026-11-22", []CatalogPrice{c.offer})
 			got, _ := merged.Row(c.offer.Model)
 			if got != c.want {
 				t.Errorf("%+v\nwant %+v", got, c.want)
@@ -116,7 +116,7 @@ func TestOverKeepsWhatWasMeasured(t *testing.T) {
 	const turn = "@cf/pipecat-ai/smart-turn-v2"
 	minute := quota.Request{AudioSeconds: 60}
 	for live, want := range map[float64]float64{0.51: 30.73, 30.72: 30.73, 61.46: 61.46} {
-		merged, _ := Embedded().Over("2026-11-22", []CatalogPrice{{Model: turn, Priced: true, Row: Row{Task: quota.VoiceActivity, AudioMinute: live}}})
+		merged, _ := Embedded().WithCatalog("2026-11-22", []CatalogPrice{{Model: turn, Priced: true, Row: Row{Task: quota.VoiceActivity, AudioMinute: live}}})
 		if got := NewEstimator(merged, Bound).Estimate(merged.Resolve(turn), minute).Neurons.Float(); got < want-0.01 || got > want+0.01 {
 			t.Errorf("at %v a minute costs %v, want %v", live, got, want)
 		}

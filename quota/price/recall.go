@@ -8,10 +8,10 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Pays tells the estimator what the account's own figure showed of calls of a
+// Correct tells the estimator what the account's own figure showed of calls of a
 // model whose cost the wire does not say: ratio times what the table makes of
 // them. From then on they cost that, and are bounded by no less.
-func (e *Estimator) Pays(model string, ratio float64) {
+func (e *Estimator) Correct(model string, ratio float64) {
 	if !(ratio >= quota.MinAuditRatio && ratio <= quota.MaxAuditRatio) {
 		return
 	}
@@ -23,9 +23,9 @@ func (e *Estimator) Pays(model string, ratio float64) {
 	}
 }
 
-// RecallPaid takes up of records what Pays was told, by other processes or by
+// RecallCorrections takes up of records what Correct was told, by other processes or by
 // former ones.
-func (e *Estimator) RecallPaid(records []quota.Record) {
+func (e *Estimator) RecallCorrections(records []quota.Record) {
 	last := map[string]quota.Record{} // by model
 	for _, rec := range records {
 		if was, ok := last[rec.Model]; rec.Paid > 0 && rec.Model != quota.Other && (!ok || rec.Day > was.Day || rec.Day == was.Day && rec.Paid > was.Paid) {
@@ -33,7 +33,7 @@ func (e *Estimator) RecallPaid(records []quota.Record) {
 		}
 	}
 	for model, rec := range last {
-		e.Pays(model, float64(rec.Paid)/1000)
+		e.Correct(model, float64(rec.Paid)/1000)
 	}
 }
 
@@ -41,7 +41,7 @@ func (e *Estimator) RecallPaid(records []quota.Record) {
 // as their records tell. It counts for as long as if it had been learnt at the
 // end of its day.
 func (e *Estimator) Recall(records []quota.Record) {
-	e.RecallPaid(records)
+	e.RecallCorrections(records)
 	l := &e.learnt
 	l.mu.Lock()
 	defer l.mu.Unlock()

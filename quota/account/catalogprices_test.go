@@ -16,7 +16,7 @@ func TestCatalogPricesOfTheEmbeddedTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	merged, told := price.Embedded().Over("2026-11-22", account.CatalogPrices(models, price.Embedded().USD()))
+	merged, told := price.Embedded().WithCatalog("2026-11-22", account.CatalogPrices(models, price.Embedded().USD()))
 	if len(told) != 0 || merged.AsOf() != "2026-11-22" {
 		t.Errorf("%+v", told)
 	}

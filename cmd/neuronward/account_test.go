@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -60,11 +59,12 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
-		s.others = newOthers(s.c, s.ledger, s.estimator, token, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
-		if s.others.client, err = account.New(account.Config{API: s.c.API.U, Account: string(s.c.Account), Token: token, Transport: within{s.sim}}); err != nil {
+		client, err := account.New(account.Config{API: s.c.API.U, Account: string(s.c.Account), Token: token, Transport: within{s.sim}})
+		if err != nil {
 			t.Fatal(err)
 		}
-		go s.others.watch(t.Context())
+		s.reconciler = newReconciler(s.c, s.neurons, client, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
+		go s.reconciler.Run(t.Context())
 		test(t, s)
 		if err := s.close(0, slog.New(slog.DiscardHandler)); err != nil {
 			t.Error(err)
@@ -104,7 +104,12 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 		}
 		// So does a process that reads nothing itself.
 		follower := price.NewEstimator(nil, price.Bound)
-		(&others{ledger: s.ledger, learns: follower}).learn(t.Context())
+		today := s.ledger.Snapshot().Day
+		records, err := s.ledger.History(t.Context(), today, today)
+		if err != nil {
+			t.Fatal(err)
+		}
+		follower.RecallCorrections(records)
 		of := follower.Estimate(follower.Resolve(model), quota.Request{Characters: 100})
 		if got := follower.DefaultCost(follower.Resolve(model), of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {
 			t.Errorf("another process sets %v aside and books %v", of.Neurons, got)
@@ -115,26 +120,6 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 			t.Errorf("logged\n%s", log)
 		}
 	})
-}
-
-// A figure that Cloudflare does not give by model is told of once.
-func TestAFigureWithoutModelsIsToldOnce(t *testing.T) {
-	var log bytes.Buffer
-	o := &others{log: slog.New(slog.NewTextHandler(&log, nil))}
-	o.tellUnknown(nil)
-	o.tellUnknown(quota.ErrStore)
-	for _, passes := range []account.Kind{account.RateLimited, account.Unavailable, account.Unreachable, account.Canceled} {
-		o.tellUnknown(&account.Error{Kind: passes})
-	}
-	if said := log.String(); said != "" {
-		t.Errorf("said %s", said)
-	}
-	for range 2 {
-		o.tellUnknown(&account.Error{Kind: account.Garbled, Message: `unknown field "count"`})
-	}
-	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "cannot be read by model") {
-		t.Errorf("%s", said)
-	}
 }
 
 func TestAnotherSpenderIsTold(t *testing.T) {
@@ -268,26 +253,6 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 	})
 }
 
-func TestSayingsOfAReading(t *testing.T) {
-	forbidden := &account.Error{Kind: account.Forbidden}
-	for _, c := range []struct {
-		name string
-		err  error
-		says string
-	}{
-		{"it works", nil, ""},
-		{"the store fails", fmt.Errorf("%w: away", quota.ErrStore), "while the store fails"},
-		{"it fell", fmt.Errorf("%w: 1 after 2", quota.ErrFell), "is not believed"},
-		{"a permission is missing", forbidden, "cannot be read"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if s := sayOf(c.err); !strings.Contains(s.text, c.says) || (s.text == "") != (c.err == nil) || s.kind != account.KindOf(c.err) {
-				t.Errorf("%+v", s)
-			}
-		})
-	}
-}
-
 func TestTheFigureIsNotRead(t *testing.T) {
 	for _, c := range []struct {
 		name, set, says string
@@ -297,9 +262,9 @@ func TestTheFigureIsNotRead(t *testing.T) {
 		{"nothing is counted", "NEURONWARD_QUOTA_MODE=off", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, config, m := counting(t, c.set)
+			_, config, _ := counting(t, c.set)
 			var log bytes.Buffer
-			if newOthers(config, n.ledger, n.estimator, nil, slog.New(slog.NewTextHandler(&log, nil)), m) != nil {
+			if figureClient(config, nil, slog.New(slog.NewTextHandler(&log, nil))) != nil {
 				t.Error("it is read")
 			}
 			if text := log.String(); strings.Count(text, "\n") != min(len(c.says), 1) || !strings.Contains(text, c.says) {

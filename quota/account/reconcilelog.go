@@ -1,0 +1,66 @@
+package account
+
+import (
+	"errors"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// logByModel logs once that the figure can be read, but not by model. A failure
+// that passes by itself is not logged: the next reading makes up for it.
+func (r *Reconciler) logByModel(err error) {
+	if _, asked := errors.AsType[*Error](err); !asked || r.byModelFailed {
+		return
+	}
+	switch KindOf(err) {
+	case RateLimited, Unavailable, Unreachable, Canceled:
+		return
+	}
+	r.byModelFailed = true
+	r.o.Log.Info("the account's own figure cannot be read by model; calls whose cost Workers AI does not report "+
+		"are counted by the price table", "error", err)
+}
+
+// logExternal logs once a day that much is spent outside this proxy.
+func (r *Reconciler) logExternal(s quota.Snapshot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.Account.External <= r.o.Notable || s.Day <= r.loggedDay {
+		return
+	}
+	r.loggedDay = s.Day
+	r.o.Log.Warn("another spender: much of the account's day is spent outside this proxy, which learns of it minutes later; "+
+		"let all proxies of the account share a store (NEURONWARD_STORE), and call Workers AI through them",
+		"day", s.Day.String(), "external", s.Account.External.Float(), "used", s.Account.Used.Float())
+}
+
+// A report is what is logged of a reading. A failure of another kind is logged
+// anew.
+type report struct {
+	text string // "": the figure was read
+	kind Kind
+}
+
+func reportOf(err error) report {
+	switch {
+	case err == nil:
+		return report{}
+	case errors.Is(err, quota.ErrStore):
+		return report{text: "the account's own figure is not read while the store fails: the store decides which replica reads it"}
+	case errors.Is(err, quota.ErrFell):
+		return report{text: "the account's own figure lacks something, so it is not believed; what was read before still counts"}
+	}
+	return report{
+		text: "the account's own figure cannot be read, so what is spent outside this proxy is not known; calls go on as before",
+		kind: KindOf(err),
+	}
+}
+
+// logChange logs when the figure can no longer be read, and when it can again.
+func (r *Reconciler) logChange(now report, err error) {
+	if err == nil {
+		r.o.Log.Info("the account's own figure can be read again")
+		return
+	}
+	r.o.Log.Warn(now.text, "error", err)
+}
