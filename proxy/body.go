@@ -16,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -209,10 +210,10 @@ func (p *Proxy) hold(c *call, r *http.Request) error {
 // pictures given, or Ogg, whose length stands in its last page. All else streams
 // through.
 func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
-	if p.guard.ledger == nil || c.account != p.account || !c.route.metered() {
+	if p.guard.ledger == nil || !c.metered {
 		return false
 	}
-	price, known := p.guard.prices.Billed(c.model)
+	price, known := c.price.Row, c.price.Known
 	if bytes.HasPrefix(prefix, []byte("OggS")) {
 		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
 	}
@@ -300,6 +301,9 @@ func (p *Proxy) understand(c *call, r *http.Request) error {
 		return refuse(normalize.IncompleteRequest, "Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
 	}
 	c.stream = found.Stream
+	if c.queued {
+		c.poll = measure.BatchID(c.body.data)
+	}
 	if found.inputEnd > 0 {
 		c.body.input = c.body.data[found.input:found.inputEnd]
 	}
@@ -309,7 +313,9 @@ func (p *Proxy) understand(c *call, r *http.Request) error {
 	if found.Model == "" {
 		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: the field "model" is missing.`, "model")
 	}
-	c.model = found.Model
+	d := c.destination
+	d.model = found.Model
+	p.setTarget(c, d)
 	return nil
 }
 

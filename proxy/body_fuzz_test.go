@@ -46,15 +46,14 @@ func FuzzMeasurePieces(f *testing.F) {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Content-Type", kind)
 		measured := func(body io.Reader, length int64) (quota.Request, error) {
-			x := &call{destination: destination{route: routeOf(t, "run/m"), account: p.account, model: model}, inbound: r, ctx: t.Context()}
+			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
 			if err := p.hold(x, r); err != nil {
 				return quota.Request{}, err
 			}
 			defer func() { p.bodies.release(x.body) }()
-			task := price.Embedded().Resolve(model).Task
 			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
-			return p.measured(x, task), nil
+			return p.measured(x), nil
 		}
 		whole, wholeErr := measured(bytes.NewReader(b), int64(len(b)))
 		for _, length := range []int64{-1, int64(len(b))} {

@@ -24,7 +24,7 @@ var (
 // A call is the record of one call: the steps fill it in, and the metrics
 // and the log line are both written from it, however the call ends.
 type call struct {
-	destination
+	target
 	base      *url.URL // of the upstream that is asked
 	path      string   // on it
 	requestID string
@@ -34,6 +34,7 @@ type call struct {
 	stream    bool              // asked for, or answered, as a stream
 	body      *held
 	upload    *upload
+	poll      string // request id of the batch that the call asks after, "" for every other call
 
 	ctx     context.Context // ends when the caller leaves or a time limit is over
 	cancel  context.CancelCauseFunc
@@ -83,7 +84,7 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 	if c.failure == nil {
 		f.RequestID = c.requestID
 		if f.Model == "" {
-			f.Model = clip(c.model, 256)
+			f.Model = c.modelText
 		}
 		r := f.Resolved()
 		r.Redact(c.credentials.secrets(c.inbound)...)
@@ -111,6 +112,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	p.inFlight.Add(1)
 	p.metrics.Began()
 	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials}
+	c.label = metrics.Other
 	c.mark = c.began
 	c.writer = writer{ResponseWriter: w, call: c}
 	c.requestID = requestID(r.Header)
@@ -169,7 +171,7 @@ func (p *Proxy) end(c *call) {
 	}
 	p.countRetries(c)
 	p.metrics.Ended(&metrics.Call{
-		Route: c.routeName(), Model: p.modelLabel(c.model), Client: p.callLabel(c), Stream: c.stream,
+		Route: c.routeName(), Model: c.label, Client: p.callLabel(c), Stream: c.stream,
 		Result: result, Duration: took, FirstByte: c.firstByte, Overhead: c.own, RequestID: c.requestID,
 	})
 	p.logCall(c, result, took)
@@ -188,12 +190,4 @@ func (c *call) routeName() string {
 		return noRoute
 	}
 	return c.route.name
-}
-
-// modelLabel keeps the label to models that are known: callers name anything.
-func (p *Proxy) modelLabel(model string) string {
-	if p.models.has(model) {
-		return model
-	}
-	return metrics.Other
 }

@@ -30,7 +30,7 @@ func (p *Proxy) capacity(c *call, send bool) error {
 	}
 	p.metrics.Preempted("capacity", metrics.ModeEnforce)
 	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. "+
-		"One call is let through every few seconds to see.", clip(c.model, 100)), "")
+		"One call is let through every few seconds to see.", c.modelText), "")
 	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true
 	f.RetryAfter = max(wait, time.Second)
 	return f
@@ -43,7 +43,7 @@ func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
 	case p.retries == 0 || c.model == "" || status == 0 || p.provoked(c):
 	case f == nil && !c.charge.cached: // another failure says nothing of capacity
 		if p.breakers.Succeeded(c.model, c.tried, time.Now()) {
-			p.log.Info("Workers AI has capacity for a model again", "model", p.modelText(c))
+			p.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
 			p.shareCapacity(c.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy():
@@ -51,7 +51,7 @@ func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
 		open, opened := p.breakers.Failed(c.model, time.Now())
 		if opened {
 			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has",
-				"model", p.modelText(c))
+				"model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
 			p.shareCapacity(c.model, false)
@@ -91,7 +91,7 @@ func (p *Proxy) Breakers() []breaker.Status { return p.breakers.Status() }
 func (p *Proxy) BreakerLabels() []string {
 	labels := []string{}
 	for _, b := range p.Breakers() {
-		if label := p.modelLabel(b.Model); !slices.Contains(labels, label) {
+		if label := p.models.label(b.Model); !slices.Contains(labels, label) {
 			labels = append(labels, label)
 		}
 	}

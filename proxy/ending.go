@@ -31,8 +31,8 @@ func (e *endings) once(model, date string) bool {
 // warnOfEnd tells once, when a model is called, that it ends within two weeks or
 // should have ended.
 func (p *Proxy) warnOfEnd(c *call) {
-	price, known := p.guard.prices.Billed(c.model)
-	if !known || price.DeprecatedOn == "" {
+	price := c.price.Row
+	if price.DeprecatedOn == "" {
 		return
 	}
 	now := time.Now()

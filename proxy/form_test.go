@@ -55,10 +55,8 @@ func TestWhatTellsAtItsEnd(t *testing.T) {
 		{"other sound", "run/" + whisper, "", "audio/wav", "RIFF", false},
 	} {
 		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
-		x := &call{destination: destination{route: routeOf(t, c.path), account: g.proxy.account, model: strings.TrimPrefix(c.path, "run/")}}
-		if c.account != "" {
-			x.account = c.account
-		}
+		d := destination{route: routeOf(t, c.path), account: c.account, model: strings.TrimPrefix(c.path, "run/")}
+		x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), d)
 		if got := g.proxy.tellsAtItsEnd(x, http.Header{"Content-Type": {c.kind}}, []byte(c.prefix)); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}

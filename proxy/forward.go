@@ -88,7 +88,7 @@ func (p *Proxy) try(c *call, r *http.Request) (res *http.Response, f *normalize.
 
 // aim decides where the call goes, now that its model is known.
 func (p *Proxy) aim(c *call) (err error) {
-	c.base, c.path, err = p.upstream.target(&c.destination, c.account)
+	c.base, c.path, err = p.upstream.locate(&c.destination)
 	if err != nil || !p.upstream.gateway || !c.route.nested {
 		return err
 	}

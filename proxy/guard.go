@@ -22,23 +22,10 @@ import (
 type guard struct {
 	ledger          *quota.Ledger // nil: nothing is reserved or counted
 	estimator       *price.Estimator
-	prices          table
 	abortedEstimate bool
 	freePlan        bool
 	batches         batches
 }
-
-// table is the prices in use, which may be replaced while calls are served.
-type table struct{ estimator *price.Estimator }
-
-// Billed returns the row that a call of model pays, and whether there is one.
-func (t table) Billed(model string) (price.Row, bool) {
-	m := t.estimator.Resolve(model)
-	return m.Row, m.Known
-}
-
-// Model returns the row of the model itself.
-func (t table) Model(model string) (price.Row, bool) { return t.estimator.Table().Row(model) }
 
 // A charge is what one call has to do with the ledger.
 type charge struct {
@@ -62,18 +49,17 @@ func (ch *charge) seen() bool { return ch.sent != nil && ch.sent.Load() }
 // Calls on another account, with the caller's own token, are not ours to meter.
 func (p *Proxy) reserve(c *call) error {
 	g := &p.guard
-	if g.ledger == nil || c.account != p.account || !c.route.metered() {
+	if g.ledger == nil || !c.metered {
 		return nil
 	}
-	price, known := g.prices.Billed(c.model)
-	if known && price.RequiresWorkersPaid && g.freePlan {
+	if c.price.RequiresWorkersPaid && g.freePlan {
 		if err := p.refusePlan(c); err != nil {
 			return err
 		}
 	}
 	ch := &c.charge
-	ch.request = p.measured(c, price.Task)
-	if ch.poll = p.polled(c); ch.poll != "" {
+	ch.request = p.measured(c)
+	if ch.poll = c.poll; ch.poll != "" {
 		if g.batches.foreign(ch.poll, c.client) {
 			ch.poll = ""
 			return forbidden("Another client of this proxy submitted the batch of this request_id.")
@@ -81,8 +67,8 @@ func (p *Proxy) reserve(c *call) error {
 		ch.meter = meter.New()
 		return nil // a poll costs nothing; the batch was charged when it was submitted
 	}
-	ch.estimate = g.estimator.Estimate(g.estimator.Resolve(c.model), ch.request)
-	ch.call = quota.Call{Model: p.modelLabel(c.model), Client: c.client, Estimate: ch.estimate.Neurons}
+	ch.estimate = g.estimator.Estimate(c.price, ch.request)
+	ch.call = quota.Call{Model: c.label, Client: c.client, Estimate: ch.estimate.Neurons}
 	if c.entry != nil {
 		ch.call.ClientLimit, ch.call.CountClient, ch.call.Priority = c.entry.DailyNeurons, true, c.entry.Priority
 	}
@@ -138,7 +124,7 @@ func (p *Proxy) refusePlan(c *call) error {
 		return nil
 	}
 	p.metrics.Preempted("plan", "enforce")
-	f := refuse(normalize.PaidPlanRequired, "The model "+clip(c.model, 100)+
+	f := refuse(normalize.PaidPlanRequired, "The model "+c.modelText+
 		" requires a Workers Paid plan, and this proxy is set up for the free one. If the account is on Workers Paid, set NEURONWARD_PLAN=paid.", "model")
 	f.MatchedBy = normalize.MatchedBudget
 	return f
@@ -283,7 +269,7 @@ func (p *Proxy) heard(c *call, h http.Header) {
 // latch shuts the account's gate when Workers AI itself has said that the day is
 // spent, and only then: by 429 or in a stream, on a call with our account.
 func (p *Proxy) latch(c *call, f *normalize.Failure, status int, event bool) {
-	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || c.account != p.account {
+	if p.guard.ledger == nil || f.Code != normalize.AccountLimited || !c.ours {
 		return
 	}
 	if p.provoked(c) {
@@ -302,7 +288,7 @@ func (p *Proxy) latch(c *call, f *normalize.Failure, status int, event bool) {
 // reset returns when the account's day ends and when a call may be tried again
 // that Workers AI has refused because it is spent.
 func (p *Proxy) reset(c *call) (at time.Time, retry time.Duration) {
-	if p.guard.ledger == nil || c.account != p.account {
+	if p.guard.ledger == nil || !c.ours {
 		at = nextMidnight(time.Now())
 		return at, time.Until(at)
 	}

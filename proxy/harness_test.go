@@ -195,3 +195,10 @@ func routeOf(t testing.TB, path string) *route {
 	}
 	return d.route
 }
+
+// callTo is the record of a call to a destination.
+func callTo(p *Proxy, r *http.Request, d destination) *call {
+	c := &call{ctx: r.Context(), inbound: r, credentials: &p.credentials}
+	p.setTarget(c, d)
+	return c
+}

@@ -30,7 +30,7 @@ func (p *Proxy) permit(c *call) error {
 	case c.model == "" && (!e.AllowsAll() || e.DailyNeurons > 0):
 		return forbidden("This client has a list of models or a budget, and what this path uses and costs is not told. Ask whoever runs the proxy.")
 	case c.model != "" && !e.Allows(c.model):
-		f := forbidden("This client may not call " + clip(c.model, 100) + ". GET /v1/models lists what it may call.")
+		f := forbidden("This client may not call " + c.modelText + ". GET /v1/models lists what it may call.")
 		f.Param = "model"
 		return f
 	}

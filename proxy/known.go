@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/neuronward/neuronward/metrics"
 )
 
 // maxKnown bounds the models that are labels, over all tables that a process
@@ -38,6 +40,15 @@ func (k *knownModels) add(names []string) {
 func (k *knownModels) has(model string) bool {
 	_, ok := (*k.all.Load())[model]
 	return ok
+}
+
+// label keeps the label of a series to models that are known: callers name
+// anything.
+func (k *knownModels) label(model string) string {
+	if k.has(model) {
+		return model
+	}
+	return metrics.Other
 }
 
 // KnowModels adds names, in their order, to those that are labels; there is room

@@ -35,7 +35,7 @@ func (p *Proxy) logCall(c *call, result string, took time.Duration) {
 		slog.String("request_id", c.requestID),
 		slog.String("client", c.client),
 		slog.String("route", c.routeName()),
-		slog.String("model", p.modelText(c)),
+		slog.String("model", c.modelText),
 		slog.Bool("stream", c.stream),
 		slog.Int("status", c.writer.status),
 	)
@@ -66,15 +66,6 @@ func (p *Proxy) logCall(c *call, result string, took time.Duration) {
 		attrs = append(attrs, slog.String("cf_ray", c.upstream.ray))
 	}
 	p.log.LogAttrs(ctx, level, message, attrs...)
-}
-
-// modelText is the model that a call names. Callers write anything there, their
-// keys included.
-func (p *Proxy) modelText(c *call) string {
-	if p.models.has(c.model) {
-		return c.model
-	}
-	return c.redact(clip(c.model, 128))
 }
 
 // milliseconds rounds to microseconds: more digits are noise.

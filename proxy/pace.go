@@ -16,7 +16,7 @@ import (
 // infers reports whether the call spends of the account's requests per minute:
 // inference with our account does, asking after a batch does not.
 func (p *Proxy) infers(c *call) bool {
-	return c.route.metered() && c.account == p.account && p.polled(c) == ""
+	return c.metered && c.poll == ""
 }
 
 // paced reports whether any limit of requests per minute holds for the call: a
@@ -65,15 +65,10 @@ func (p *Proxy) rateKey(c *call) pace.Key {
 	if !p.infers(c) {
 		return pace.Key{Task: elsewhere, Client: c.client, ClientLimit: c.entry.RequestsPerMinute}
 	}
-	price, _ := p.guard.prices.Billed(c.model)
-	k := pace.Key{Task: price.Task, Model: c.model, PaidOnly: price.RequiresWorkersPaid}
-	if alias, _ := p.guard.prices.Model(c.model); alias.AliasedTo != "" {
-		k.Model = alias.AliasedTo
-	}
+	k := pace.Key{Task: cmp.Or(c.price.Task, c.route.task), Model: c.price.BilledAs, PaidOnly: c.price.RequiresWorkersPaid}
 	if c.entry != nil {
 		k.Client, k.ClientLimit = c.client, c.entry.RequestsPerMinute
 	}
-	k.Task = cmp.Or(k.Task, c.route.task)
 	return k
 }
 
@@ -104,7 +99,7 @@ func (p *Proxy) noteRate(c *call, f *normalize.Failure) {
 	if p.pace.Throttled(c.rate, time.Now()) {
 		p.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program on this account spends the same limit. "+
 			"The pace of the model is halved and recovers step by step; if this goes on, lower it with NEURONWARD_RATE_LIMITS",
-			"model", p.modelText(c), "task", string(c.rate.Task))
+			"model", c.modelText, "task", string(c.rate.Task))
 	}
 }
 
@@ -127,7 +122,7 @@ func (p *Proxy) Rates() []Rate {
 	for _, s := range p.pace.Snapshot(time.Now()) {
 		r := Rate{Task: string(s.Task), PerMinute: s.PerMinute, Pace: math.Round(s.Pace*10) / 10, Waiting: s.Waiting}
 		if s.Model != "" {
-			if p.modelLabel(s.Model) != s.Model {
+			if !p.models.has(s.Model) {
 				continue // callers name anything
 			}
 			r.Model = &s.Model

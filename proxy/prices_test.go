@@ -64,13 +64,13 @@ func TestKnownModelsAreBounded(t *testing.T) {
 	for i := range names {
 		names[i] = fmt.Sprint("@cf/new/", i)
 	}
-	if b.proxy.modelLabel(names[0]) != "other" {
+	if b.proxy.models.label(names[0]) != "other" {
 		t.Error("a model is a label before it is known")
 	}
 	b.proxy.KnowModels(names[:10])
 	b.proxy.KnowModels(names)
 	for name, want := range map[string]string{testModel: testModel, names[0]: names[0], names[498]: names[498], names[499]: "other", names[599]: "other", "": "other"} {
-		if got := b.proxy.modelLabel(name); got != want {
+		if got := b.proxy.models.label(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
 	}

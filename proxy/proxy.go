@@ -176,7 +176,7 @@ func New(c Config) (*Proxy, error) {
 	if c.Estimator == nil {
 		c.Estimator = price.NewEstimator(nil, price.Bound)
 	}
-	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan, prices: table{c.Estimator}}
+	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan}
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -272,7 +272,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		return refuse(normalize.ShuttingDown, p.notYet, "")
 	}
 	d, failure := resolve(r.Method, r.URL.Path)
-	c.destination = d
+	p.setTarget(c, d)
 	if err := p.access(c, r); err != nil {
 		return err
 	}
@@ -280,7 +280,8 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		return err
 	}
 	if c.finetunes() && !c.mayFinetune() {
-		c.destination, failure = c.withoutFinetunes(r.Method)
+		d, failure = c.withoutFinetunes(r.Method)
+		p.setTarget(c, d)
 	}
 	if failure != nil {
 		return failure
@@ -288,10 +289,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return refuse(normalize.RouteNotProxied, "This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
-	if c.account == "" {
-		c.account = p.account
-	}
-	if c.account != p.account && (p.credentials.token() != "" || p.upstream.gateway) {
+	if !c.ours && (p.credentials.token() != "" || p.upstream.gateway) {
 		return refuse(normalize.AccountMismatch,
 			"The path names another account than the one whose token this proxy holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}

@@ -53,7 +53,7 @@ func (p *Proxy) RecentFailures() []FailureRecord {
 func (p *Proxy) noteFailure(c *call) {
 	f := c.failure
 	p.recent.add(FailureRecord{
-		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: p.modelText(c),
+		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: c.modelText,
 		Status: c.writer.status, Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
 	})
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -32,7 +33,7 @@ func (p *Proxy) settle(c *call) {
 	if c.complete && c.failure == nil && !ch.cached && cost.Basis != quota.Estimated {
 		p.metrics.EstimateRatio(p.task(c), cost.Neurons.Float()/ch.reservation.Neurons().Float())
 		if cost.Basis == quota.Reported {
-			ch.reservation.Calibrate(p.guard.estimator.Learn(p.guard.estimator.Resolve(c.model), ch.estimate, cost.Neurons))
+			ch.reservation.Calibrate(p.guard.estimator.Learn(c.price, ch.estimate, cost.Neurons))
 		}
 	}
 	c.neurons = strconv.FormatFloat(ch.before.Add(cost.Neurons).Float(), 'f', -1, 64)
@@ -98,7 +99,7 @@ func (p *Proxy) cost(c *call) quota.Cost {
 			whole.Neurons = min(whole.Neurons, nextToNothing)
 			return whole
 		}
-		return p.guard.estimator.DefaultCost(p.guard.estimator.Resolve(c.model), ch.estimate, whole.Neurons)
+		return p.guard.estimator.DefaultCost(c.price, ch.estimate, whole.Neurons)
 	case f == nil, f.Origin != normalize.OriginUpstream && (f.Code == normalize.Aborted || f.Code == normalize.ShuttingDown):
 		// The caller left, this proxy is ending, or a panic is on its way up.
 		return p.brokenOff(c, whole)
@@ -119,7 +120,7 @@ func (p *Proxy) reported(c *call) (quota.Cost, bool) {
 	r := &c.charge.request
 	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
-	return p.guard.estimator.Cost(p.guard.estimator.Resolve(c.model), u)
+	return p.guard.estimator.Cost(c.price, u)
 }
 
 // nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00:
@@ -134,8 +135,7 @@ func (p *Proxy) roundedToZero(c *call) bool {
 	if err != nil || n != 0 {
 		return false
 	}
-	price, _ := p.guard.prices.Model(c.model)
-	switch price.Task {
+	switch c.price.Task {
 	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
 		return true
 	default:
@@ -199,8 +199,7 @@ func (p *Proxy) brokenOff(c *call, whole quota.Cost) quota.Cost {
 // wouldStream reports whether a call that broke off before its answer came would
 // have been answered by a stream: not only asked for one.
 func (p *Proxy) wouldStream(c *call) bool {
-	price, known := p.guard.prices.Billed(c.model)
-	return c.stream && !c.answered && known && price.Task == quota.TextGeneration && !queued(c)
+	return c.stream && !c.answered && c.price.Task == quota.TextGeneration && !c.queued
 }
 
 // seen is what had passed when a call broke off: the increments that were
@@ -209,18 +208,17 @@ func (p *Proxy) wouldStream(c *call) bool {
 func (p *Proxy) seen(c *call, whole quota.Cost) quota.Cost {
 	ch := &c.charge
 	r := ch.meter.Report()
-	row, known := p.guard.prices.Billed(c.model)
 	switch {
 	case r.Usage.HasNeurons:
-		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(row.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
-	case !known:
+		return quota.Cost{Neurons: quota.FromFloat(r.Usage.Neurons).Add(c.price.Tokens(0, 0, unsentTokens)), Basis: quota.Reported}
+	case !c.price.Known:
 		return whole
 	}
 	input, output := r.ObservedInput, r.ObservedOutput
 	if input == 0 {
 		input = price.SentTokens(ch.request, wideBytes(c.body))
 	}
-	return quota.Cost{Neurons: min(row.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
+	return quota.Cost{Neurons: min(c.price.Tokens(input, 0, output+unsentTokens), whole.Neurons), Basis: quota.Estimated}
 }
 
 // unsentTokens are on their way when a stream breaks off.
@@ -255,7 +253,7 @@ func (p *Proxy) settleBatch(c *call) {
 	if !ok {
 		return
 	}
-	cost, ok := p.guard.estimator.Cost(p.guard.estimator.Resolve(c.model), u)
+	cost, ok := p.guard.estimator.Cost(c.price, u)
 	if !ok {
 		return
 	}
@@ -277,14 +275,11 @@ func (p *Proxy) countTokens(model string, u quota.Usage) {
 
 // task is the task of the call's model, as a label.
 func (p *Proxy) task(c *call) string {
-	if price, ok := p.guard.prices.Billed(c.model); ok {
-		return string(price.Task)
-	}
-	return "other"
+	return string(cmp.Or(c.price.Task, "other"))
 }
 
 // measured describes the call for the estimator.
-func (p *Proxy) measured(c *call, task quota.Task) quota.Request {
+func (p *Proxy) measured(c *call) quota.Request {
 	var body, prefix []byte
 	length := c.inbound.ContentLength
 	switch {
@@ -296,19 +291,5 @@ func (p *Proxy) measured(c *call, task quota.Task) quota.Request {
 	if length < 0 {
 		length = p.bodies.max
 	}
-	return measure.Request(c.route.protocol, c.model, task, body, c.inbound.Header, length, prefix)
-}
-
-// queued reports whether the call is one of a batch's: its submission, or a poll.
-func queued(c *call) bool {
-	return c.inbound.URL.RawQuery != "" && c.inbound.URL.Query().Get("queueRequest") == "true"
-}
-
-// polled returns the request id of a batch that the call asks after, "" for
-// every other call.
-func (p *Proxy) polled(c *call) string {
-	if c.body == nil || !queued(c) {
-		return ""
-	}
-	return measure.BatchID(c.body.data)
+	return measure.Request(c.route.protocol, c.model, c.price.Task, body, c.inbound.Header, length, prefix)
 }

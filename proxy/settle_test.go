@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
 	const alias, target = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6"
 	g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
 	defer g.close()
-	x := &call{destination: destination{model: alias}}
+	x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), destination{model: alias})
 	x.charge.meter, x.charge.request.PromptBytes = meter.New(), 3000
 	row, _ := price.Embedded().Row(target)
 	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, row.Tokens(1000, 0, unsentTokens); got != want {

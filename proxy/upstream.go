@@ -56,15 +56,15 @@ const (
 	gatewayRun  = "/{model}" // below the provider's name, by the model alone
 )
 
-// target returns where a destination goes: the base URL's scheme and host, and
+// locate returns where a destination goes: the base URL's scheme and host, and
 // the path.
-func (u *upstream) target(d *destination, account string) (base *url.URL, path string, err error) {
+func (u *upstream) locate(d *destination) (base *url.URL, path string, err error) {
 	if !u.gateway || d.route.gateway == gatewayAPI {
 		base = &u.base
 		if u.gateway {
 			base = &u.api
 		}
-		return base, base.Path + "/accounts/" + account + "/ai/" + d.rest, nil
+		return base, base.Path + "/accounts/" + d.account + "/ai/" + d.rest, nil
 	}
 	switch d.route.gateway {
 	case gatewayNone:

@@ -1,0 +1,41 @@
+package proxy
+
+import (
+	"cmp"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// A target is where a call goes and what is known of its model. It is resolved
+// once and does not change while the call is under way, even if the price table
+// is replaced: every later question about the model is answered from here.
+type target struct {
+	destination
+	price     price.Model // by the table in use when the target was resolved
+	label     string      // of the model, from a bounded set: metrics.Other where the model is not known
+	modelText string      // the model for messages and logs: of bounded length, without secrets
+	ours      bool        // the account is the one that this proxy serves
+	metered   bool        // the call spends neurons of that account
+	queued    bool        // it submits a batch, or asks after one
+}
+
+// maxModelText bounds the model's name in messages and logs. Callers write
+// anything there.
+const maxModelText = 256
+
+// setTarget resolves where the call goes: first by its path, and once more where
+// the body names the model.
+func (p *Proxy) setTarget(c *call, d destination) {
+	d.account = cmp.Or(d.account, p.account)
+	query := c.inbound.URL.RawQuery
+	c.target = target{
+		destination: d, price: p.guard.estimator.Resolve(d.model), label: p.models.label(d.model), modelText: d.model,
+		ours:   d.account == p.account,
+		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
+	}
+	c.metered = c.ours && d.route != nil && d.route.metered()
+	if c.label == metrics.Other {
+		c.modelText = c.redact(clip(d.model, maxModelText))
+	}
+}
