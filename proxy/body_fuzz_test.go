@@ -65,7 +65,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
 			return
 		}
-		part := measure.Request(routeOf(t, "run/m").protocol, model, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
+		part := measure.Request(routeOf(t, "run/m").protocol, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
 		if got, least := estimator.Estimate(estimator.Resolve(model), part).Neurons, estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage && got < least {
 			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)

@@ -25,7 +25,7 @@ import (
 // estimate is what is set aside for a chat completion.
 func (g *guarded) estimate(body string) quota.Neurons {
 	route := &routes["v1/chat/completions"][0]
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(route.protocol, testModel, quota.TextGeneration, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(route.protocol, quota.TextGeneration, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
 }
 
 // Each entry of the catalog that Workers AI says costs what its charge says:

@@ -178,5 +178,5 @@ func spend(g *guarded, callers int, client string) {
 
 // estimateOf is what is reserved for a chat.
 func estimateOf(g *guarded, body string) quota.Neurons {
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, testModel, quota.TextGeneration, []byte(body), nil, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(body), nil, int64(len(body)), nil)).Neurons
 }

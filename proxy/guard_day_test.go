@@ -186,7 +186,7 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 // Ends that upstream's entries do not cover.
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {
-		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, testModel, quota.TextGeneration, []byte(chat), http.Header{}, int64(len(chat)), nil)).Neurons
+		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(chat), http.Header{}, int64(len(chat)), nil)).Neurons
 	}
 	t.Run("never written", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {

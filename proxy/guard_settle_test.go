@@ -18,7 +18,7 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 	if price, ok := price.Embedded().Row(model); ok {
 		task = price.Task
 	}
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), measure.Request(routes[path][0].protocol, model, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), measure.Request(routes[path][0].protocol, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
 }
 
 // A small call's cf-ai-neurons is rounded to 0.00: it cost less than 0.005,

@@ -291,5 +291,5 @@ func (p *Proxy) measured(c *call) quota.Request {
 	if length < 0 {
 		length = p.bodies.max
 	}
-	return measure.Request(c.route.protocol, c.model, c.price.Task, body, c.inbound.Header, length, prefix)
+	return measure.Request(c.route.protocol, c.price.Task, body, c.inbound.Header, length, prefix)
 }

@@ -16,8 +16,9 @@ import (
 // process and the next.
 func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	const flying = 8
-	r := quota.Request{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", PromptBytes: 936, MaxTokens: 1000}
-	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r).Bound
+	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r).Bound
 	virtually(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
 		for day, over := range []quota.Neurons{2 * flying * bound, 0, 0} {
@@ -35,8 +36,8 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 				var calls []*quota.Reservation
 				var estimates []price.Estimate
 				for range flying {
-					of := e.Estimate(e.Resolve(r.Model), r)
-					res, _, err := l.Reserve(t.Context(), quota.Call{Model: r.Model, Estimate: of.Neurons})
+					of := e.Estimate(e.Resolve(model), r)
+					res, _, err := l.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -49,7 +50,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 				}
 				for i, res := range calls {
 					res.Settle(settle(3 * bound))
-					res.Calibrate(e.Learn(e.Resolve(r.Model), estimates[i], 3*bound))
+					res.Calibrate(e.Learn(e.Resolve(model), estimates[i], 3*bound))
 					billed += 3 * bound
 				}
 			}
@@ -69,8 +70,8 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 
 func TestWhatWasLearntIsKept(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
-	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
-	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r)
+	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r)
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "quota")
 		kept := func(then func(*quota.Ledger)) []quota.Record {
@@ -104,7 +105,7 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 		factor := func(mode price.Mode) float64 {
 			e := price.NewEstimator(nil, mode)
 			e.Recall(kept(func(*quota.Ledger) {}))
-			return e.Estimate(e.Resolve(r.Model), r).Neurons.Float() / of.Bound.Float()
+			return e.Estimate(e.Resolve(model), r).Neurons.Float() / of.Bound.Float()
 		}
 		for _, c := range []struct {
 			name            string

@@ -12,7 +12,6 @@ const (
 // A Request is what is known of a call before it is made. What does not apply
 // stays zero.
 type Request struct {
-	Model        string
 	Task         Task    // where the table does not know the model; "": text generation
 	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
 	Texts        int64   // to be embedded or ranked

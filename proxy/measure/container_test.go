@@ -70,12 +70,12 @@ func TestMeasureOgg(t *testing.T) {
 		"in lines":          `{"audio":"` + text[:76] + `\r\n` + text[76:] + `"}`,
 		"as bytes":          `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(long)), ",") + `}`,
 	} {
-		q := Request(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		q := Request(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
 		if math.Abs(q.AudioSeconds-100) > 0.001 || q.AudioBytes != 0 && how != "as it is" {
 			t.Errorf("%s: %v seconds and %d bytes, want 100", how, q.AudioSeconds, q.AudioBytes)
 		}
 	}
-	if q := Request(r, "m", quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
+	if q := Request(r, quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
 		t.Errorf("its beginning: %+v", q)
 	}
 }

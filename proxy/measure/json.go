@@ -42,8 +42,8 @@ type measurement struct {
 }
 
 // measureJSON measures an object, which begins at s.
-func measureJSON(protocol normalize.Protocol, model string, task quota.Task, s *jsonscan.Scanner) (quota.Request, error) {
-	m := measurement{Request: quota.Request{Model: model, Task: task}, protocol: protocol, s: s}
+func measureJSON(protocol normalize.Protocol, task quota.Task, s *jsonscan.Scanner) (quota.Request, error) {
+	m := measurement{Request: quota.Request{Task: task}, protocol: protocol, s: s}
 	start := s.Pos
 	err := m.object()
 	return m.done(int64(s.Pos - start)), err
@@ -67,7 +67,7 @@ func (m *measurement) done(size int64) quota.Request {
 		return r
 	}
 	// A batch is its requests, and what stands beside them in case that upstream takes the call for a plain one.
-	batch := quota.Request{Model: r.Model, Task: r.Task, Parts: r.Parts}
+	batch := quota.Request{Task: r.Task, Parts: r.Parts}
 	if m.rest.Answers > 0 {
 		batch.Parts = append(batch.Parts, m.rest)
 	}
@@ -239,7 +239,7 @@ func (m *measurement) batch() error {
 			return m.s.Value(3)
 		}
 		start := m.s.Pos
-		one := measurement{Request: quota.Request{Model: m.Model, Task: m.Task}, protocol: m.protocol, s: m.s, inBatch: true}
+		one := measurement{Request: quota.Request{Task: m.Task}, protocol: m.protocol, s: m.s, inBatch: true}
 		if err := one.object(); err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (m *measurement) batch() error {
 // together adds one more request to those that are taken together.
 func together(t *quota.Request, r quota.Request) {
 	const template = 64 // tokens, which each of them has
-	t.Model, t.Task = r.Model, r.Task
+	t.Task = r.Task
 	t.PromptBytes += r.PromptBytes + template
 	t.MaxTokens = max(t.MaxTokens, r.MaxTokens)
 	if r.MaxTokens == 0 {

@@ -17,18 +17,18 @@ import (
 // whole of a body that is held, nil for one that streams through, whose first
 // bytes are in prefix. contentLength is the length of the body; the caller puts
 // the longest that it lets pass where that is not declared.
-func Request(protocol normalize.Protocol, model string, task quota.Task, body []byte, header http.Header, contentLength int64, prefix []byte) quota.Request {
+func Request(protocol normalize.Protocol, task quota.Task, body []byte, header http.Header, contentLength int64, prefix []byte) quota.Request {
 	if body != nil {
 		contentLength, prefix = int64(len(body)), body
 		s := jsonscan.Scanner{Data: body}
 		s.Space()
 		if s.Pos < len(body) && body[s.Pos] == '{' {
-			if q, err := measureJSON(protocol, model, task, &s); err == nil {
+			if q, err := measureJSON(protocol, task, &s); err == nil {
 				return q
 			}
 		}
 	}
-	q := quota.Request{Model: model, Task: task}
+	q := quota.Request{Task: task}
 	contentType := header.Get("Content-Type")
 	if kind, params, err := mime.ParseMediaType(contentType); err == nil && strings.HasPrefix(kind, "multipart/") {
 		measureForm(&q, params["boundary"], prefix, contentLength)

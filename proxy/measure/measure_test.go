@@ -92,8 +92,8 @@ func TestMeasureJSON(t *testing.T) {
 		{"a batch outside run is none", chatPath, `{"requests":[{"max_tokens":5}]}`, "", "", want{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.want.Model, c.want.Task, c.want.PromptBytes = "@cf/a/b", c.task, less(c.body, c.media)
-			got := Request(protocolOf(t, c.path), "@cf/a/b", c.task, []byte(c.body), http.Header{}, 0, nil)
+			c.want.Task, c.want.PromptBytes = c.task, less(c.body, c.media)
+			got := Request(protocolOf(t, c.path), c.task, []byte(c.body), http.Header{}, 0, nil)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
@@ -104,13 +104,13 @@ func TestMeasureJSON(t *testing.T) {
 func TestMeasureBatch(t *testing.T) {
 	r := protocolOf(t, "run/m")
 	get := func(body string) quota.Request {
-		return Request(r, "m", quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
+		return Request(r, quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
 	}
 	one, two := `{"prompt":"a","max_tokens":5}`, `{"image":"AAAA","requests":[{}]}`
 	got := get(`{"requests":[` + one + `, ` + two + `]}`)
 	want := []quota.Request{
-		{Model: "m", Task: quota.TextGeneration, PromptBytes: int64(len(one)), MaxTokens: 5, Texts: 1, Characters: 1},
-		{Model: "m", Task: quota.TextGeneration, PromptBytes: int64(len(two)) - 6, Images: 1},
+		{Task: quota.TextGeneration, PromptBytes: int64(len(one)), MaxTokens: 5, Texts: 1, Characters: 1},
+		{Task: quota.TextGeneration, PromptBytes: int64(len(two)) - 6, Images: 1},
 	}
 	if !reflect.DeepEqual(got.Parts, want) || got.PromptBytes != 0 {
 		t.Errorf("%+v\nwant %+v", got, want)
@@ -239,12 +239,12 @@ func TestMeasureAudio(t *testing.T) {
 		"as a URL":  `{"audio":"data:audio/wav;base64,` + base64.StdEncoding.EncodeToString(mediatest.WAV(10)) + `"}`,
 		"as bytes":  `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(mediatest.WAV(10))), ",") + `}`,
 	} {
-		q := Request(r, "m", quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		q := Request(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
 		if want := workersai.AudioSeconds(mediatest.WAV(10)); math.Abs(q.AudioSeconds-want) > 0.001 {
 			t.Errorf("%s: %v seconds, want %v", how, q.AudioSeconds, want)
 		}
 	}
-	q := Request(r, "m", quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(mediatest.WAV(10))+`","audio":"`+mediatest.Base64Of(7500)+`"}`), http.Header{}, 0, nil)
+	q := Request(r, quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(mediatest.WAV(10))+`","audio":"`+mediatest.Base64Of(7500)+`"}`), http.Header{}, 0, nil)
 	if math.Abs(q.AudioSeconds-20) > 0.001 {
 		t.Errorf("a known and an unknown recording: %v seconds, want 20", q.AudioSeconds)
 	}
@@ -272,12 +272,12 @@ func TestMeasureRaw(t *testing.T) {
 		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: mostGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: mostMade, Width: mostSide, Height: mostSide, Steps: mostSteps, Assumed: true}},
 	} {
 		c.want.Task = c.task
-		if got := Request(protocolOf(t, "run/m"), "", c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
+		if got := Request(protocolOf(t, "run/m"), c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
 		}
 	}
 	// Audio that happens to begin with a brace.
-	if got := Request(protocolOf(t, "run/m"), "", quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
+	if got := Request(protocolOf(t, "run/m"), quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -314,7 +314,7 @@ func TestMeasureBounds(t *testing.T) {
 			call = workersai.Call{}
 			simtest.Call(t, sim, c.path, c.body)
 			path, _, _ := strings.Cut(c.path, "?")
-			q := Request(protocolOf(t, path), call.Model, call.Task, []byte(c.body), http.Header{}, 0, nil)
+			q := Request(protocolOf(t, path), call.Task, []byte(c.body), http.Header{}, 0, nil)
 			e := estimator.Estimate(estimator.Resolve(call.Model), q)
 			if call.Neurons == 0 || e.Neurons < call.Neurons {
 				t.Errorf("%v estimated, %v billed: %+v", int64(e.Neurons), int64(call.Neurons), q)
@@ -337,10 +337,10 @@ func FuzzMeasure(f *testing.F) {
 	native, chatRoute := protocolOf(f, "run/m"), protocolOf(f, "v1/chat/completions")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, q := range []quota.Request{
-			Request(native, "m", quota.SpeechRecognition, b, http.Header{}, 0, nil),
-			Request(chatRoute, "m", "", b, http.Header{}, 0, nil),
-			Request(native, "m", "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
-			Request(native, "m", quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
+			Request(native, quota.SpeechRecognition, b, http.Header{}, 0, nil),
+			Request(chatRoute, "", b, http.Header{}, 0, nil),
+			Request(native, "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
+			Request(native, quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
 		} {
 			for _, p := range append(q.Parts, q) {
 				if p.PromptBytes < 0 || p.MaxTokens < 0 || p.Answers < 0 || p.Images < 0 || p.Width < 0 || p.Steps < 0 || p.AudioBytes < 0 || !(p.AudioSeconds >= 0) {
@@ -371,7 +371,7 @@ func BenchmarkMeasure(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				Request(r, "m", "", body, nil, 0, nil)
+				Request(r, "", body, nil, 0, nil)
 			}
 		})
 	}

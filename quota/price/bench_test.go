@@ -9,9 +9,9 @@ import (
 
 func BenchmarkEstimate(b *testing.B) {
 	e := price.NewEstimator(nil, price.Bound)
-	r := quota.Request{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", PromptBytes: 2000, MaxTokens: 300}
+	r := quota.Request{PromptBytes: 2000, MaxTokens: 300}
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Estimate(e.Resolve(r.Model), r)
+		e.Estimate(e.Resolve("@cf/meta/llama-3.1-8b-instruct-fp8"), r)
 	}
 }

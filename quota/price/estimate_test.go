@@ -19,66 +19,67 @@ func TestEstimate(t *testing.T) {
 		flux  = "@cf/black-forest-labs/flux-1-schnell"
 	)
 	for _, c := range []struct {
-		name string
-		r    quota.Request
-		want quota.Neurons
+		name  string
+		model string
+		r     quota.Request
+		want  quota.Neurons
 	}{
-		{"text: bytes are tokens, and max_tokens", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000}, micro(13.778 + 26.128)},
-		{"text without max_tokens", quota.Request{Model: llama, PromptBytes: 936}, micro(13.778 + 2048*0.026128)},
-		{"text without max_tokens, of a model that publishes none", quota.Request{Model: "@cf/zai-org/glm-4.7-flash", PromptBytes: 936}, micro(5.5 + 2048*0.0364)},
-		{"three answers", quota.Request{Model: llama, PromptBytes: 936, MaxTokens: 1000, Answers: 3}, micro(13.778 + 3*26.128)},
-		{"nonsense counts as nothing", quota.Request{Model: llama, PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 2048*0.026128)},
-		{"an image to a language model", quota.Request{Model: "@cf/meta/llama-3.2-11b-vision-instruct", PromptBytes: 936, Images: 1, MaxTokens: 100}, micro(7404*0.00441 + 6.1493)},
-		{"a recording to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioSeconds: 60, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
-		{"a recording of unknown length to a language model", quota.Request{Model: llama, PromptBytes: 936, AudioBytes: 59 * 750, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
-		{"free output", quota.Request{Model: "@cf/cloudflare/clef", PromptBytes: 936, MaxTokens: 1e6}, micro(21.818)},
-		{"embeddings", quota.Request{Model: "@cf/baai/bge-m3", PromptBytes: 1e6 - 64, Texts: 10}, micro(1075)},
-		{"a reranker reads the query with each context", quota.Request{Model: "@cf/baai/bge-reranker-base", PromptBytes: 936, Texts: 100}, micro(52200 * 0.000283)},
-		{"translation", quota.Request{Model: "@cf/meta/m2m100-1.2b", PromptBytes: 936}, micro(2 * 31.05)},
-		{"an image of a megapixel, as it was measured", quota.Request{Model: flux, PromptBytes: 100}, micro(172.8)},
-		{"its largest steps", quota.Request{Model: flux, Steps: 500}, micro(4 * (4.8 + 8*9.6))},
-		{"the default image of Lucid Origin, as it was measured", quota.Request{Model: "@cf/leonardo/lucid-origin"}, micro(3904.6875)},
-		{"the default image of Phoenix, as it was measured", quota.Request{Model: "@cf/leonardo/phoenix-1.0"}, micro(3120)},
-		{"four megapixels", quota.Request{Model: "@cf/leonardo/phoenix-1.0", Width: 2048, Height: 2048, Steps: 50}, micro(16 * (530 + 50*10))},
-		{"two images", quota.Request{Model: flux, MakeImages: 2}, micro(2 * 172.8)},
-		{"tiles are rounded up", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-4b", Width: 1025, Height: 1024}, micro(6 * 26.05)},
-		{"but not where they were measured", quota.Request{Model: flux, Width: 1280, Height: 1024, Steps: 4}, micro(5 * (4.8 + 4*9.6))},
-		{"a size and steps that the model may ignore", quota.Request{Model: flux, Width: 1, Height: 1, Steps: 1}, micro(172.8)},
-		{"unknown steps", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev"}, micro(4 * 37.5 * 50)},
-		{"with an image given", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 1, Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
-		{"with small images given, and one of unknown size", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 3, Sized: 2, SizedTiles: quota.InputTiles(512, 512) + quota.InputTiles(513, 100), Steps: 25}, micro(4*37.5*25 + (1+2+4)*18.75*25)},
-		{"with large images given", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Images: 1, Sized: 1, SizedTiles: quota.InputTiles(9000, 9000), Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
-		{"more of known size than there are", quota.Request{Model: "@cf/black-forest-labs/flux-2-dev", Sized: 1, SizedTiles: 4, Steps: 25}, micro(4 * 37.5 * 25)},
-		{"by the tile", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-4b", Images: 2}, micro(4*26.05 + 2*4*5.37)},
-		{"by the megapixel", quota.Request{Model: "@cf/black-forest-labs/flux-2-klein-9b", Width: 2048, Height: 1024, Images: 1}, micro(1363.64 + 181.82 + 181.82)},
-		{"an image to be classified", quota.Request{Model: "@cf/microsoft/resnet-50", PromptBytes: 1e6}, micro(0.228055)},
-		{"speech of known length", quota.Request{Model: "@cf/openai/whisper", AudioSeconds: 90, AudioBytes: 1e9}, micro(41.14 * 1.5)},
-		{"speech of unknown length", quota.Request{Model: "@cf/openai/whisper", AudioBytes: 750 * 59}, micro(41.14)},
-		{"speech that is live", quota.Request{Model: "@cf/deepgram/nova-3", AudioSeconds: 60, Live: true}, micro(836.36)},
-		{"only live", quota.Request{Model: "@cf/deepgram/flux", AudioSeconds: 60}, micro(700)},
-		{"voice activity, at the larger of two prices", quota.Request{Model: "@cf/pipecat-ai/smart-turn-v2", AudioSeconds: 60}, micro(30.73)},
-		{"speaking, by characters", quota.Request{Model: "@cf/deepgram/aura-1", Characters: 500, PromptBytes: 9999}, micro(681.82)},
-		{"speaking, by the minute", quota.Request{Model: "@cf/myshell-ai/melotts", Characters: 59 * 8}, micro(18.63)},
-		{"an alias pays its target's price", quota.Request{Model: "@cf/moonshotai/kimi-k2.5", PromptBytes: 936, MaxTokens: 1000}, micro(86.364 + 363.636)},
-		{"an unknown model is the dearest that still answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000}, micro(127.273 + 400)},
-		{"an unknown model that is told steps makes images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, Steps: 20}, micro(1120 * 1120 / (512. * 512) * (636 + 20*12))},
-		{"an unknown model that is told a number of images", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MakeImages: 1}, micro(4 * 37.5 * 50)},
-		{"an unknown model that is told a number of answers", quota.Request{Model: "@cf/new/model", PromptBytes: 936, MaxTokens: 1000, MakeImages: 2, Answers: 2}, micro(45.17 + 2*443.756)},
-		{"an unknown model whose name tells of images", quota.Request{Model: "@cf/new/Image-9", PromptBytes: 936}, micro(4 * 37.5 * 50)},
-		{"a beta that is not billed", quota.Request{Model: "@cf/stabilityai/Stable-Diffusion-xl-base-1.0", PromptBytes: 936, Steps: 20}, quota.OneNeuron / 1000},
-		{"an unknown model that is sent sound", quota.Request{Model: "@cf/new/model", AudioSeconds: 60}, micro(700)},
-		{"an unknown model that is sent nothing but an image", quota.Request{Model: "@cf/new/model", Images: 1}, micro((64+6404)*0.027273 + 2048*0.090909)},
-		{"an unknown model whose name tells of speaking", quota.Request{Model: "@cf/new/tts-1", PromptBytes: 9000, Characters: 9000, MaxTokens: 1}, micro(9 * 2727.27)},
-		{"an unknown embedding model", quota.Request{Model: "@cf/new/model", Task: quota.TextEmbeddings, PromptBytes: 936}, micro(18.582)},
-		{"a task without a table", quota.Request{Model: "@cf/new/model", Task: "object-detection"}, quota.OneNeuron / 1000},
-		{"a batch", quota.Request{Model: llama, PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
+		{"text: bytes are tokens, and max_tokens", llama, quota.Request{PromptBytes: 936, MaxTokens: 1000}, micro(13.778 + 26.128)},
+		{"text without max_tokens", llama, quota.Request{PromptBytes: 936}, micro(13.778 + 2048*0.026128)},
+		{"text without max_tokens, of a model that publishes none", "@cf/zai-org/glm-4.7-flash", quota.Request{PromptBytes: 936}, micro(5.5 + 2048*0.0364)},
+		{"three answers", llama, quota.Request{PromptBytes: 936, MaxTokens: 1000, Answers: 3}, micro(13.778 + 3*26.128)},
+		{"nonsense counts as nothing", llama, quota.Request{PromptBytes: -5, MaxTokens: -1, Answers: -1, Images: -2}, micro(64*0.013778 + 2048*0.026128)},
+		{"an image to a language model", "@cf/meta/llama-3.2-11b-vision-instruct", quota.Request{PromptBytes: 936, Images: 1, MaxTokens: 100}, micro(7404*0.00441 + 6.1493)},
+		{"a recording to a language model", llama, quota.Request{PromptBytes: 936, AudioSeconds: 60, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
+		{"a recording of unknown length to a language model", llama, quota.Request{PromptBytes: 936, AudioBytes: 59 * 750, MaxTokens: 1000}, micro(4*13.778 + 26.128)},
+		{"free output", "@cf/cloudflare/clef", quota.Request{PromptBytes: 936, MaxTokens: 1e6}, micro(21.818)},
+		{"embeddings", "@cf/baai/bge-m3", quota.Request{PromptBytes: 1e6 - 64, Texts: 10}, micro(1075)},
+		{"a reranker reads the query with each context", "@cf/baai/bge-reranker-base", quota.Request{PromptBytes: 936, Texts: 100}, micro(52200 * 0.000283)},
+		{"translation", "@cf/meta/m2m100-1.2b", quota.Request{PromptBytes: 936}, micro(2 * 31.05)},
+		{"an image of a megapixel, as it was measured", flux, quota.Request{PromptBytes: 100}, micro(172.8)},
+		{"its largest steps", flux, quota.Request{Steps: 500}, micro(4 * (4.8 + 8*9.6))},
+		{"the default image of Lucid Origin, as it was measured", "@cf/leonardo/lucid-origin", quota.Request{}, micro(3904.6875)},
+		{"the default image of Phoenix, as it was measured", "@cf/leonardo/phoenix-1.0", quota.Request{}, micro(3120)},
+		{"four megapixels", "@cf/leonardo/phoenix-1.0", quota.Request{Width: 2048, Height: 2048, Steps: 50}, micro(16 * (530 + 50*10))},
+		{"two images", flux, quota.Request{MakeImages: 2}, micro(2 * 172.8)},
+		{"tiles are rounded up", "@cf/black-forest-labs/flux-2-klein-4b", quota.Request{Width: 1025, Height: 1024}, micro(6 * 26.05)},
+		{"but not where they were measured", flux, quota.Request{Width: 1280, Height: 1024, Steps: 4}, micro(5 * (4.8 + 4*9.6))},
+		{"a size and steps that the model may ignore", flux, quota.Request{Width: 1, Height: 1, Steps: 1}, micro(172.8)},
+		{"unknown steps", "@cf/black-forest-labs/flux-2-dev", quota.Request{}, micro(4 * 37.5 * 50)},
+		{"with an image given", "@cf/black-forest-labs/flux-2-dev", quota.Request{Images: 1, Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
+		{"with small images given, and one of unknown size", "@cf/black-forest-labs/flux-2-dev", quota.Request{Images: 3, Sized: 2, SizedTiles: quota.InputTiles(512, 512) + quota.InputTiles(513, 100), Steps: 25}, micro(4*37.5*25 + (1+2+4)*18.75*25)},
+		{"with large images given", "@cf/black-forest-labs/flux-2-dev", quota.Request{Images: 1, Sized: 1, SizedTiles: quota.InputTiles(9000, 9000), Steps: 25}, micro(4*37.5*25 + 4*18.75*25)},
+		{"more of known size than there are", "@cf/black-forest-labs/flux-2-dev", quota.Request{Sized: 1, SizedTiles: 4, Steps: 25}, micro(4 * 37.5 * 25)},
+		{"by the tile", "@cf/black-forest-labs/flux-2-klein-4b", quota.Request{Images: 2}, micro(4*26.05 + 2*4*5.37)},
+		{"by the megapixel", "@cf/black-forest-labs/flux-2-klein-9b", quota.Request{Width: 2048, Height: 1024, Images: 1}, micro(1363.64 + 181.82 + 181.82)},
+		{"an image to be classified", "@cf/microsoft/resnet-50", quota.Request{PromptBytes: 1e6}, micro(0.228055)},
+		{"speech of known length", "@cf/openai/whisper", quota.Request{AudioSeconds: 90, AudioBytes: 1e9}, micro(41.14 * 1.5)},
+		{"speech of unknown length", "@cf/openai/whisper", quota.Request{AudioBytes: 750 * 59}, micro(41.14)},
+		{"speech that is live", "@cf/deepgram/nova-3", quota.Request{AudioSeconds: 60, Live: true}, micro(836.36)},
+		{"only live", "@cf/deepgram/flux", quota.Request{AudioSeconds: 60}, micro(700)},
+		{"voice activity, at the larger of two prices", "@cf/pipecat-ai/smart-turn-v2", quota.Request{AudioSeconds: 60}, micro(30.73)},
+		{"speaking, by characters", "@cf/deepgram/aura-1", quota.Request{Characters: 500, PromptBytes: 9999}, micro(681.82)},
+		{"speaking, by the minute", "@cf/myshell-ai/melotts", quota.Request{Characters: 59 * 8}, micro(18.63)},
+		{"an alias pays its target's price", "@cf/moonshotai/kimi-k2.5", quota.Request{PromptBytes: 936, MaxTokens: 1000}, micro(86.364 + 363.636)},
+		{"an unknown model is the dearest that still answers", "@cf/new/model", quota.Request{PromptBytes: 936, MaxTokens: 1000}, micro(127.273 + 400)},
+		{"an unknown model that is told steps makes images", "@cf/new/model", quota.Request{PromptBytes: 936, Steps: 20}, micro(1120 * 1120 / (512. * 512) * (636 + 20*12))},
+		{"an unknown model that is told a number of images", "@cf/new/model", quota.Request{PromptBytes: 936, MakeImages: 1}, micro(4 * 37.5 * 50)},
+		{"an unknown model that is told a number of answers", "@cf/new/model", quota.Request{PromptBytes: 936, MaxTokens: 1000, MakeImages: 2, Answers: 2}, micro(45.17 + 2*443.756)},
+		{"an unknown model whose name tells of images", "@cf/new/Image-9", quota.Request{PromptBytes: 936}, micro(4 * 37.5 * 50)},
+		{"a beta that is not billed", "@cf/stabilityai/Stable-Diffusion-xl-base-1.0", quota.Request{PromptBytes: 936, Steps: 20}, quota.OneNeuron / 1000},
+		{"an unknown model that is sent sound", "@cf/new/model", quota.Request{AudioSeconds: 60}, micro(700)},
+		{"an unknown model that is sent nothing but an image", "@cf/new/model", quota.Request{Images: 1}, micro((64+6404)*0.027273 + 2048*0.090909)},
+		{"an unknown model whose name tells of speaking", "@cf/new/tts-1", quota.Request{PromptBytes: 9000, Characters: 9000, MaxTokens: 1}, micro(9 * 2727.27)},
+		{"an unknown embedding model", "@cf/new/model", quota.Request{Task: quota.TextEmbeddings, PromptBytes: 936}, micro(18.582)},
+		{"a task without a table", "@cf/new/model", quota.Request{Task: "object-detection"}, quota.OneNeuron / 1000},
+		{"a batch", llama, quota.Request{PromptBytes: 1e9, Parts: []quota.Request{{PromptBytes: 936, MaxTokens: 1000}, {PromptBytes: 936, MaxTokens: 1000}}}, micro(2 * (13.778 + 26.128))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(c.r.Model), c.r)
+			got := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(c.model), c.r)
 			if diff := got.Neurons - c.want; diff < -2 || diff > 2 {
 				t.Errorf("%v, want %v", got.Neurons.Float(), c.want.Float())
 			}
-			_, listed := price.Embedded().Row(c.r.Model)
+			_, listed := price.Embedded().Row(c.model)
 			if got.Bound != got.Neurons || got.Known != listed {
 				t.Errorf("%+v", got)
 			}
@@ -105,10 +106,10 @@ func TestEstimatesAreSane(t *testing.T) {
 	for _, model := range append(price.Embedded().Models(), "@cf/new/model") {
 		for range 200 {
 			r := quota.Request{
-				Model: model, PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(), Images: size(), MakeImages: size(),
+				PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(), Images: size(), MakeImages: size(),
 				Width: size(), Height: size(), Steps: size(), AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(),
 			}
-			got := e.Estimate(e.Resolve(r.Model), r).Neurons
+			got := e.Estimate(e.Resolve(model), r).Neurons
 			if got < quota.OneNeuron/1000 || got > 1_000_000_000*quota.OneNeuron {
 				t.Fatalf("%+v: %v", r, got)
 			}
@@ -118,8 +119,8 @@ func TestEstimatesAreSane(t *testing.T) {
 					*field *= 2
 				}
 			}
-			if e.Estimate(e.Resolve(more.Model), more).Neurons < got {
-				t.Fatalf("%+v: %v; %+v: %v", r, got, more, e.Estimate(e.Resolve(more.Model), more).Neurons)
+			if e.Estimate(e.Resolve(model), more).Neurons < got {
+				t.Fatalf("%+v: %v; %+v: %v", r, got, more, e.Estimate(e.Resolve(model), more).Neurons)
 			}
 		}
 	}
@@ -136,14 +137,14 @@ func TestTheBoundHolds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, model := range price.Embedded().Models() {
 		for range 100 {
-			r := quota.Request{Model: model, PromptBytes: rng.Int64N(20_000), MaxTokens: 1 + rng.Int64N(5000), AudioSeconds: 1 + 100*rng.Float64()}
+			r := quota.Request{PromptBytes: rng.Int64N(20_000), MaxTokens: 1 + rng.Int64N(5000), AudioSeconds: 1 + 100*rng.Float64()}
 			u := quota.Usage{
 				HasTokens: true, Input: rng.Int64N(r.PromptBytes + 65), Output: rng.Int64N(r.MaxTokens + 1),
 				HasAudio: true, AudioSeconds: r.AudioSeconds,
 			}
-			if c, ok := e.Cost(e.Resolve(model), u); ok && c.Neurons > e.Estimate(e.Resolve(r.Model), r).Neurons && e.Estimate(e.Resolve(r.Model), r).Known {
+			if c, ok := e.Cost(e.Resolve(model), u); ok && c.Neurons > e.Estimate(e.Resolve(model), r).Neurons && e.Estimate(e.Resolve(model), r).Known {
 				if p, _ := price.Embedded().Row(model); p.Task != quota.TextToSpeech { // whose audio is not in the request
-					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(e.Resolve(r.Model), r).Neurons)
+					t.Fatalf("%s: %+v costs %v, estimated %v", model, u, c.Neurons, e.Estimate(e.Resolve(model), r).Neurons)
 				}
 			}
 		}
@@ -191,11 +192,11 @@ func TestCost(t *testing.T) {
 
 func TestLearn(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
-	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
-	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(r.Model), r).Bound
+	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r).Bound
 	of := price.Estimate{Bound: bound}
 	ratio := func(e *price.Estimator) float64 {
-		got := e.Estimate(e.Resolve(r.Model), r)
+		got := e.Estimate(e.Resolve(model), r)
 		if got.Bound != bound {
 			t.Errorf("what was learnt changes the bound: %v", got.Bound)
 		}
@@ -253,13 +254,13 @@ func TestLearn(t *testing.T) {
 		e := price.NewEstimator(nil, price.Bound)
 		const whisper = "@cf/openai/whisper"
 		for _, r := range []quota.Request{
-			{Model: whisper, AudioSeconds: 1},
-			{Model: whisper, AudioBytes: 1000},
-			{Model: whisper, Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
+			{AudioSeconds: 1},
+			{AudioBytes: 1000},
+			{Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
 		} {
-			before := e.Estimate(e.Resolve(r.Model), r)
+			before := e.Estimate(e.Resolve(whisper), r)
 			e.Learn(e.Resolve(whisper), before, 9*before.Bound)
-			if after := e.Estimate(e.Resolve(r.Model), r); after != before {
+			if after := e.Estimate(e.Resolve(whisper), r); after != before {
 				t.Errorf("%+v: %+v became %+v", r, before, after)
 			}
 		}

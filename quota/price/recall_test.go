@@ -11,7 +11,7 @@ import (
 // Of several days and clients: the last day's, and of that the largest.
 func TestRecall(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
-	r := quota.Request{Model: model, PromptBytes: 936, MaxTokens: 1000}
+	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
 	today := quota.DayOf(time.Now())
 	rec := func(day quota.Day, client string, peak, usual quota.Ratio) quota.Record {
 		return quota.Record{Day: day, Model: model, Client: client, Calibration: quota.Calibration{Peak: peak, Usual: usual}}
@@ -31,7 +31,7 @@ func TestRecall(t *testing.T) {
 			for mode, want := range map[price.Mode]float64{price.Bound: c.bound, price.Expected: c.expected} {
 				e := price.NewEstimator(nil, mode)
 				e.Recall(c.records)
-				of := e.Estimate(e.Resolve(r.Model), r)
+				of := e.Estimate(e.Resolve(model), r)
 				if got := of.Neurons.Float() / of.Bound.Float(); got < want*0.999 || got > want*1.001 {
 					t.Errorf("mode %v: %v times the bound, want %v", mode, got, want)
 				}
