@@ -13,8 +13,9 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// bench is a Limiter with the largest limit for each of some models, so that calls pass at once. It is made anew before the
-// burst of a model is spent: a benchmark sees no refusal.
+// bench is a Limiter with the largest limit for each of some models, so that
+// calls pass at once. It is made anew before the burst of a model is spent: a
+// benchmark sees no refusal.
 type bench struct {
 	table    pace.Table
 	keys     []pace.Key
@@ -25,7 +26,7 @@ type bench struct {
 const (
 	// benchChunk is how many calls a goroutine makes between two looks at the number of all calls.
 	benchChunk = 512
-	// benchBurst is how many calls of one model may pass: less than a tenth of the limit, by what goroutines make unseen.
+	// benchBurst is how many calls of one model may pass: a tenth of the limit, less what goroutines make uncounted.
 	benchBurst = 90_000
 )
 

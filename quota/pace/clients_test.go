@@ -9,32 +9,37 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-func TestPaceOfSeveralLimitsTakesAllOrNone(t *testing.T) {
+func TestLimiterOfSeveralLimitsTakesAllOrNone(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60)
 		a, b := key, key
 		a.Client, a.ClientLimit = "a", 5 // one at once, then one in 15 s
 		b.Client, b.ClientLimit = "b", 600
 		if n := drain(t, p, a); n != 1 {
-			t.Fatalf("%d of a passed at once, not 1", n)
+			t.Fatalf("a: got %d calls passed at once, want 1", n)
 		}
 		d, _ := p.Acquire(t.Context(), a, 0)
-		if want := (pace.Decision{Limit: "client", Client: "a", PerMinute: 5, Pace: 5, Window: time.Minute, RetryAfter: 15001 * time.Millisecond}); d != want {
-			t.Errorf("%+v, not %+v", d, want)
+		want := pace.Decision{
+			Limit: "client", Client: "a", PerMinute: 5, Pace: 5, Window: time.Minute,
+			RetryAfter: 15001 * time.Millisecond,
+		}
+		if d != want {
+			t.Errorf("a's next call: got %+v, want %+v", d, want)
 		}
 		if n := drain(t, p, b); n != 5 {
-			t.Errorf("%d of b passed at once, not the 5 that a left of the model's 6", n)
+			t.Errorf("b: got %d calls passed at once, want the 5 that a left of the model's 6", n)
 		}
 		if d, _ := p.Acquire(t.Context(), b, 0); d.Limit != pacedModel || d.Client != "" {
-			t.Errorf("%+v, not refused by the model's limit", d)
+			t.Errorf("b's next call: got limit %q of client %q, want the model's %q", d.Limit, d.Client, pacedModel)
 		}
-		if r, _ := p.Remaining(pace.Key{Task: quota.TextToSpeech, Client: "b", ClientLimit: 600}, time.Now()); r.Requests != 60-5 {
-			t.Errorf("b has %d left, not 55: a refusal of the model's counts with the client", r.Requests)
+		ofClient := pace.Key{Task: quota.TextToSpeech, Client: "b", ClientLimit: 600}
+		if r, _ := p.Remaining(ofClient, time.Now()); r.Requests != 60-5 {
+			t.Errorf("b's own limit: got %d left, want 55: a refusal by the model's counts with the client", r.Requests)
 		}
 	})
 }
 
-func TestPaceAClientDoesNotHoldOthersBack(t *testing.T) {
+func TestLimiterAClientDoesNotBlockOthers(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60)
 		a := key
@@ -43,23 +48,19 @@ func TestPaceAClientDoesNotHoldOthersBack(t *testing.T) {
 		drain(t, p, a)
 		slow := queueUp(t.Context(), p, a, 20*time.Second, started)
 		if n := drain(t, p, key); n != 5 {
-			t.Errorf("%d passed behind a client that waits for itself, not 5", n)
+			t.Errorf("behind a client that waits for its own limit: got %d calls passed, want 5", n)
 		}
 		other := queueUp(t.Context(), p, key, 5*time.Second, started)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		if turn := time.Second * 10 / 9; !other.d.OK || (other.at-turn).Abs() > time.Microsecond {
-			t.Errorf("the other: %+v, its turn is at %v", other, turn)
-		}
-		if turn := 15 * time.Second; !slow.d.OK || (slow.at-turn).Abs() > time.Microsecond {
-			t.Errorf("the client: %+v, its turn is at %v", slow, turn)
-		}
+		wantPass(t, "other", other, time.Second*10/9)
+		wantPass(t, "client", slow, 15*time.Second)
 	})
 }
 
-// What comes when a waiting call's turn has come, and its timer has not, is
-// served behind it. Timers are up to a nanosecond late.
-func TestPaceNobodySlipsIn(t *testing.T) {
+// A call that comes when there is a token for a waiting one, whose timer is late,
+// does not overtake it. Timers are up to a nanosecond late.
+func TestLimiterNobodyOvertakesALateTimer(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60)
 		a := key
@@ -70,23 +71,23 @@ func TestPaceNobodySlipsIn(t *testing.T) {
 		waits := queueUp(t.Context(), p, a, 20*time.Second, started)
 		time.Sleep(15 * time.Second)
 		if waits.done {
-			t.Fatalf("%+v: its timer is not late", waits)
+			t.Fatalf("got %+v, want a call whose timer is late", waits)
 		}
 		if d, _ := p.Acquire(t.Context(), elsewhere, 0); d.OK {
-			t.Error("the client's token went to another call of the client")
+			t.Error("another call of the client: got it passed, want it refused, behind the waiting call")
 		}
 		if n := drain(t, p, key); n != 5 {
-			t.Errorf("%d passed, not what the waiting call leaves of 6", n)
+			t.Errorf("got %d calls passed, want the 5 that the waiting call leaves of 6", n)
 		}
 		synctest.Wait()
 		if !waits.d.OK || waits.at != 15*time.Second {
-			t.Errorf("%+v, not served", waits)
+			t.Errorf("waiting call: got OK %v at %v, want true at 15s", waits.d.OK, waits.at)
 		}
 	})
 }
 
 // A call that waits for less time than those before it is not served with them.
-func TestPaceOfTwoClientsThatWait(t *testing.T) {
+func TestLimiterOfTwoClientsThatWait(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 600)
 		slow, fast := key, key
@@ -99,17 +100,14 @@ func TestPaceOfTwoClientsThatWait(t *testing.T) {
 		second := queueUp(t.Context(), p, fast, 20*time.Second, started)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		for q, turn := range map[*queued]time.Duration{first: 15 * time.Second, second: time.Second * 10 / 9} {
-			if !q.d.OK || (q.at-turn).Abs() > time.Microsecond {
-				t.Errorf("%+v, its turn is at %v", q, turn)
-			}
-		}
+		wantPass(t, "first", first, 15*time.Second)
+		wantPass(t, "second", second, time.Second*10/9)
 	})
 }
 
 // A call waits for its client, then for its model; while it waits for one it
-// does not count with those that the other holds back.
-func TestPaceOfACallThatWaitsTwice(t *testing.T) {
+// does not count with the calls that the other blocks.
+func TestLimiterOfACallThatWaitsTwice(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 20) // a burst of 4, then one in 3.75 s
 		a := key
@@ -122,22 +120,20 @@ func TestPaceOfACallThatWaitsTwice(t *testing.T) {
 		time.Sleep(2 * time.Second) // the client has 1.8
 		synctest.Wait()
 		if d, _ := p.Acquire(t.Context(), elsewhere, 0); !d.OK {
-			t.Errorf("%+v, behind a call that its model holds back", d)
+			t.Errorf("behind a call that its model blocks: got %+v, want it passed", d)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if turn := 3750 * time.Millisecond; !waits.d.OK || (waits.at-turn).Abs() > time.Microsecond {
-			t.Errorf("%+v, its turn is at %v", waits, turn)
-		}
+		wantPass(t, "waits", waits, 3750*time.Millisecond)
 		if r, _ := p.Remaining(elsewhere, time.Now()); r.Requests != 1 {
-			t.Errorf("%d left of the client's, not 1", r.Requests)
+			t.Errorf("left of the client's limit: got %d, want 1", r.Requests)
 		}
 	})
 }
 
 // A client's call waits at one model, one without a wait comes at another: the
 // client's next token is not for it.
-func TestPaceOfAClientAcrossModels(t *testing.T) {
+func TestLimiterOfAClientAcrossModels(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 600)
 		key.Client, key.ClientLimit = "a", 60 // 6 at once, then 0.9 a second
@@ -147,12 +143,10 @@ func TestPaceOfAClientAcrossModels(t *testing.T) {
 		waits := queueUp(t.Context(), p, key, 5*time.Second, started)
 		d, _ := p.Acquire(t.Context(), elsewhere, 2*time.Second)
 		if d.OK || d.RetryAfter != 2223*time.Millisecond {
-			t.Errorf("%+v, not to come back after the second token", d)
+			t.Errorf("got OK %v, retry after %v; want false, 2.223s: after the second token", d.OK, d.RetryAfter)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if turn := time.Second * 10 / 9; !waits.d.OK || (waits.at-turn).Abs() > time.Microsecond {
-			t.Errorf("%+v, its turn is at %v", waits, turn)
-		}
+		wantPass(t, "waits", waits, time.Second*10/9)
 	})
 }

@@ -44,7 +44,9 @@ type pacedWorld struct {
 
 func newPacedWorld(t *testing.T, seed uint64, models int, clients bool) *pacedWorld {
 	t.Helper()
-	w := &pacedWorld{rng: rand.New(rand.NewPCG(seed, 6)), limits: map[string]int{}, clients: clients, started: time.Now()}
+	w := &pacedWorld{
+		rng: rand.New(rand.NewPCG(seed, 6)), limits: map[string]int{}, clients: clients, started: time.Now(),
+	}
 	text := ""
 	for i := range models {
 		name := fmt.Sprintf("@cf/random/m%d", i)
@@ -92,7 +94,7 @@ func (w *pacedWorld) run(c pacedCall) {
 	w.calls = append(w.calls, c)
 }
 
-func TestPaceProperties(t *testing.T) {
+func TestLimiterProperties(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
 			w := newPacedWorld(t, seed, 1+int(seed%3), seed%2 == 1)
@@ -124,11 +126,11 @@ func (w *pacedWorld) check(t *testing.T, seed uint64) {
 		took := c.at - c.came
 		switch {
 		case took > c.wait || c.left > 0 && took > c.left:
-			t.Errorf("seed %d: call %+v took longer than it may", seed, c)
+			t.Errorf("seed %d: call %+v: got %v, want at most its wait", seed, c, took)
 		case c.err != nil && took != c.left:
-			t.Errorf("seed %d: call %+v left at another time", seed, c)
+			t.Errorf("seed %d: call %+v: got an error after %v, want it after %v", seed, c, took, c.left)
 		case c.err == nil && !c.d.OK && c.d.RetryAfter <= 0:
-			t.Errorf("seed %d: call %+v is not told when to come back", seed, c)
+			t.Errorf("seed %d: call %+v: got retry after %v, want more than 0", seed, c, c.d.RetryAfter)
 		case c.d.OK:
 			passed[c.key.Model] = append(passed[c.key.Model], c.at)
 			if c.key.Client != "" {
@@ -139,29 +141,29 @@ func (w *pacedWorld) check(t *testing.T, seed uint64) {
 		}
 	}
 	if len(passed) == 0 {
-		t.Errorf("seed %d: nothing passed", seed)
+		t.Errorf("seed %d: got no call passed, want some", seed)
 	}
 	for name, times := range passed {
-		if most := busiest(times, time.Minute); most > limits[name] {
-			t.Errorf("seed %d: %d calls of %s passed in one minute, of %d", seed, most, name, limits[name])
+		if n := busiest(times, time.Minute); n > limits[name] {
+			t.Errorf("seed %d: %s: got %d calls passed in one minute, want at most %d", seed, name, n, limits[name])
 		}
 	}
 	for name, calls := range inOrder {
 		slices.SortStableFunc(calls, func(a, b pacedCall) int { return a.i - b.i })
 		if !slices.IsSortedFunc(calls, func(a, b pacedCall) int { return int(a.at - b.at) }) {
-			t.Errorf("seed %d: calls of %s did not pass in order of arrival", seed, name)
+			t.Errorf("seed %d: %s: got calls passed in another order, want that of arrival", seed, name)
 		}
 	}
 	for _, s := range w.p.Snapshot(time.Now()) {
 		if s.Waiting != 0 {
-			t.Errorf("seed %d: %+v, and nobody is there", seed, s)
+			t.Errorf("seed %d: %+v: got %d calls that wait, want 0", seed, s, s.Waiting)
 		}
 	}
 }
 
-// A call that is refused comes back when it was told to; nobody else has come,
-// and nobody who waited has left.
-func TestPaceRetryAfterAdmits(t *testing.T) {
+// A refused call that is repeated after its RetryAfter passes, if no other call
+// came meanwhile and none that waited has left.
+func TestLimiterRetryAfterAdmits(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
 			w := newPacedWorld(t, seed, 1, seed%2 == 1)
@@ -173,7 +175,7 @@ func TestPaceRetryAfterAdmits(t *testing.T) {
 					refused++
 					time.Sleep(d.RetryAfter)
 					if again, _ := w.p.Acquire(t.Context(), c.key, 0); !again.OK {
-						t.Errorf("seed %d: %+v, and when it comes back %+v", seed, d, again)
+						t.Errorf("seed %d: after %v: got %+v, want it passed", seed, d.RetryAfter, again)
 					}
 				}
 				wg.Go(func() { w.run(c) })
@@ -184,8 +186,9 @@ func TestPaceRetryAfterAdmits(t *testing.T) {
 	}
 }
 
-// Many goroutines in real time: no more passes than the bucket held and got.
-func TestPaceFromManyGoroutines(t *testing.T) {
+// Many goroutines in real time: no more calls pass than the bucket held and got
+// tokens.
+func TestLimiterFromManyGoroutines(t *testing.T) {
 	const perMinute, workers, each = 60_000, 8, 4000
 	p, key := paced(t, perMinute)
 	client := key
@@ -207,12 +210,14 @@ func TestPaceFromManyGoroutines(t *testing.T) {
 				case 1:
 					p.Snapshot(time.Now())
 				case 2:
-					p.Throttled(pace.Key{Task: quota.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}, time.Now())
+					other := pace.Key{Task: quota.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}
+					p.Throttled(other, time.Now())
 				case 3:
 					p.Remaining(k, time.Now())
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.Int64N(int64(2*time.Millisecond))))
-				if d, err := p.Acquire(ctx, k, time.Duration(rng.Int64N(int64(2*time.Millisecond)))); err == nil && d.OK {
+				d, err := p.Acquire(ctx, k, time.Duration(rng.Int64N(int64(2*time.Millisecond))))
+				if err == nil && d.OK {
 					counts[i][kind]++
 				}
 				cancel()
@@ -226,13 +231,14 @@ func TestPaceFromManyGoroutines(t *testing.T) {
 		ofClient += c[1]
 	}
 	for _, c := range []struct{ passed, limit int }{{all, perMinute}, {ofClient, perMinute / 2}} {
-		if most := float64(c.limit)/10 + float64(c.limit)*0.9*time.Since(started).Minutes() + 1; c.passed == 0 || float64(c.passed) > most {
-			t.Errorf("%d passed, more than %.0f", c.passed, most)
+		limit := float64(c.limit)/10 + float64(c.limit)*0.9*time.Since(started).Minutes() + 1
+		if c.passed == 0 || float64(c.passed) > limit {
+			t.Errorf("limit %d: got %d calls passed, want 1 to %.0f", c.limit, c.passed, limit)
 		}
 	}
 	for _, s := range p.Snapshot(time.Now()) {
 		if s.Waiting != 0 {
-			t.Errorf("%+v, and nobody is there", s)
+			t.Errorf("%+v: got %d calls that wait, want 0", s, s.Waiting)
 		}
 	}
 }

@@ -1,258 +1,43 @@
 package pace_test
 
 import (
-	"context"
-	"fmt"
-	"slices"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/neuronward/neuronward/quota"
-	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// A fleet is replicas that share the limits of requests per minute, each with a
-// caller that takes whatever it gets.
-type fleet struct {
-	t      *testing.T
-	store  *quota.Memory
-	limits pace.Table
-	key    pace.Key
-
-	mu     sync.Mutex
-	passed []time.Time
-}
-
-func newFleet(t *testing.T, perMinute int) *fleet {
-	t.Helper()
-	limits, err := pace.ParseTable(fmt.Sprintf("%s=%d", pacedModel, perMinute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &fleet{
-		t: t, store: quota.NewMemory(nil), limits: limits,
-		key: pace.Key{Task: quota.TextGeneration, Model: pacedModel},
-	}
-}
-
-// join starts a replica, which calls until leave; kill ends it without a word to
-// the store.
-func (f *fleet) join() (leave, kill func()) {
-	f.t.Helper()
-	pace := pace.New(f.limits)
-	store := &mortal{Store: f.store}
-	l, err := quota.New(f.t.Context(), quota.Options{Store: store, Pace: pace})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(f.t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			if d, _ := pace.Acquire(ctx, f.key, time.Hour); !d.OK {
-				return
-			}
-			f.mu.Lock()
-			f.passed = append(f.passed, time.Now())
-			f.mu.Unlock()
-		}
-	}()
-	stop := func() {
-		cancel()
-		<-ended
-	}
-	leave = func() {
-		stop()
-		if err := l.Close(context.WithoutCancel(f.t.Context())); err != nil {
-			f.t.Error(err)
-		}
-	}
-	kill = func() {
-		stop()
-		store.die()
-		_ = l.Close(context.WithoutCancel(f.t.Context())) // its store is gone
-	}
-	return leave, kill
-}
-
-// most is the largest number of calls that passed in any 60 seconds from then on.
-func (f *fleet) most(since time.Time) (most int) {
-	slices.SortFunc(f.passed, time.Time.Compare)
-	from := 0
-	for i, at := range f.passed {
-		for from < i && (at.Sub(f.passed[from]) >= time.Minute || f.passed[from].Before(since)) {
-			from++
-		}
-		most = max(most, i-from+1)
-	}
-	return most
-}
-
-// moving is the most that may pass of a limit in 60 seconds while replicas come
-// and go: for one heartbeat one that has not heard of it yet is too fast.
-func moving(perMinute int) int { return perMinute + perMinute/50 + 1 }
-
-// during is how many passed between two times.
-func (f *fleet) during(from, to time.Time) (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, at := range f.passed {
-		if !at.Before(from) && at.Before(to) {
-			n++
-		}
-	}
-	return n
-}
-
-// mortal is a store that fails for a process that has died.
-type mortal struct {
-	quota.Store
-	mu   sync.Mutex
-	dead bool
-}
-
-func (m *mortal) die() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.dead = true
-}
-
-func (m *mortal) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
-	m.mu.Lock()
-	dead := m.dead
-	m.mu.Unlock()
-	if dead {
-		return quota.Reply{}, context.Canceled
-	}
-	return m.Store.Sync(ctx, r)
-}
-
-// However many replicas there are, together they stay within the limit in any 60
-// seconds and use most of it.
-func TestReplicasShareAPace(t *testing.T) {
-	for _, perMinute := range []int{60, 300, 3000} {
-		for _, replicas := range []int{1, 2, 4} {
-			t.Run(fmt.Sprintf("%d of %d a minute", replicas, perMinute), func(t *testing.T) {
-				virtually(t, func(t *testing.T) {
-					f := newFleet(t, perMinute)
-					began := time.Now()
-					var leave [4]func()
-					for i := range replicas {
-						leave[i], _ = f.join()
-					}
-					time.Sleep(5 * time.Minute)
-					for i := range replicas {
-						leave[i]()
-					}
-					steady := f.during(began.Add(time.Minute), began.Add(5*time.Minute))
-					if used := float64(steady) / float64(4*perMinute); used < 0.85 {
-						t.Errorf("%.1f %% of the limit are used", 100*used)
-					}
-					if n := f.most(began.Add(quota.Heartbeat)); n > perMinute {
-						t.Errorf("%d in 60 s", n)
-					}
-					if n := f.most(began); n > moving(perMinute) {
-						t.Errorf("%d in the first 60 s", n)
-					}
-				})
-			})
-		}
-	}
-}
-
-// While replicas come and go, and at midnight, they exceed the limit by what one
-// heartbeat lets through at most, and what a replica leaves the others use.
-func TestReplicasComeAndGo(t *testing.T) {
-	for _, perMinute := range []int{60, 300, 3000} {
-		t.Run(fmt.Sprint(perMinute), func(t *testing.T) {
-			virtually(t, func(t *testing.T) {
-				f := newFleet(t, perMinute)
-				// One second before midnight there are four.
-				midnight := time.Now().Truncate(24 * time.Hour).Add(24 * time.Hour)
-				time.Sleep(time.Until(midnight.Add(-5 * time.Minute)))
-				first, _ := f.join()
-				time.Sleep(70 * time.Second)
-				second, _ := f.join()
-				_, kill := f.join()
-				time.Sleep(70*time.Second + 123*time.Millisecond)
-				fourth, _ := f.join()
-				time.Sleep(4 * time.Minute)
-				steady := func(what string, least float64) {
-					t.Helper()
-					now := time.Now()
-					if used := float64(f.during(now.Add(-time.Minute), now)) / float64(perMinute); used < least {
-						t.Errorf("%s: %.1f %% of the limit are used", what, 100*used)
-					}
-				}
-				steady("four", 0.85)
-				kill()
-				time.Sleep(quota.ReplicaTimeout + 2*quota.Heartbeat + time.Minute)
-				steady("one was killed", 0.85)
-				first()
-				time.Sleep(2*quota.Heartbeat + time.Minute)
-				steady("one left", 0.85)
-				second()
-				time.Sleep(2*quota.Heartbeat + time.Minute)
-				steady("one is left", 0.85)
-				fourth()
-				if n := f.most(time.Time{}); n > moving(perMinute) {
-					t.Errorf("%d in 60 s", n)
-				}
-			})
-		})
-	}
-}
-
-// A store that is emptied has heard of nobody for a moment.
-func TestReplicasKeepTheirShareInAnEmptiedStore(t *testing.T) {
+func TestLimiterShare(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		const perMinute = 3000
-		f := newFleet(t, perMinute)
-		shelf := &shelf{Store: quota.NewMemory(nil)}
-		var all []*pace.Limiter
-		for range 4 {
-			p := pace.New(f.limits)
-			l, err := quota.New(t.Context(), quota.Options{Store: shelf, Pace: p})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close(context.Background())
-			all = append(all, p)
-			time.Sleep(100 * time.Millisecond)
+		p, key := paced(t, 300)
+		p.SetShare(0.5, time.Now())
+		if n := drain(t, p, key); n != 15 {
+			t.Errorf("share 0.5: got %d calls passed at once, want 15", n)
 		}
-		time.Sleep(3 * time.Second)
-		for _, p := range all {
-			drain(t, p, f.key)
+		started := time.Now()
+		waits := queueUp(t.Context(), p, key, 5*time.Second, started) // at 150 a minute it passes after 444 ms
+		p.SetShare(1, time.Now())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantPass(t, "waits", waits, time.Second*10/45)
+		time.Sleep(time.Minute)
+		p.SetShare(0, time.Now()) // taken as 0.001
+		if n := drain(t, p, key); n != 1 {
+			t.Errorf("smallest share: got %d calls passed at once, want 1", n)
 		}
-		shelf.empty()
-		for range 300 {
-			for i, p := range all {
-				if pace := paceOf(p, pacedModel); pace != perMinute/4 {
-					t.Fatalf("replica %d: %v a minute", i, pace)
-				}
-			}
-			time.Sleep(10 * time.Millisecond)
+		d, _ := p.Acquire(t.Context(), key, time.Minute)
+		if d.OK {
+			t.Error("smallest share: got the next call passed, want it refused")
+		}
+		if d.Pace != 0.3 || d.PerMinute != 300 {
+			t.Errorf("smallest share: got limit %d, pace %v; want 300, 0.3", d.PerMinute, d.Pace)
+		}
+		if d.RetryAfter < 3*time.Minute {
+			t.Errorf("smallest share: got retry after %v, want at least 3m", d.RetryAfter)
+		}
+		p.SetShare(7, time.Now())
+		time.Sleep(time.Minute)
+		if n := drain(t, p, key); n != 30 {
+			t.Errorf("share 7: got %d calls passed at once, want 30", n)
 		}
 	})
-}
-
-// shelf is a store that can be emptied.
-type shelf struct {
-	mu sync.Mutex
-	quota.Store
-}
-
-func (s *shelf) empty() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.Store = quota.NewMemory(nil)
-}
-
-func (s *shelf) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
-	s.mu.Lock()
-	store := s.Store
-	s.mu.Unlock()
-	return store.Sync(ctx, r)
 }

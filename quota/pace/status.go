@@ -8,13 +8,13 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A Status is how one limit stands that calls have spent of lately, or
-// that is slower since 3021.
+// A Status is how one limit stands that calls have used lately, or that is slower
+// since 3021.
 type Status struct {
 	Task      quota.Task
-	Model     string  // "" where the task's models share the limit
+	Model     string  // "" where the models of the task share the limit
 	PerMinute int     // the limit
-	Pace      float64 // at which it stands in this process, in requests per minute: less after 3021, or with a share
+	Pace      float64 // requests per minute of the limit in this process: less after 3021, or with a share
 	Learned   bool    // 3021 lowered it
 	Waiting   int     // calls
 }
@@ -26,14 +26,15 @@ func (p *Limiter) Snapshot(now time.Time) []Status {
 	defer p.mu.Unlock()
 	p.sweep(now)
 	var all []Status
-	for _, l := range p.lanes {
-		if l.kind == laneOfClient {
+	for _, l := range p.limits {
+		if l.kind == clientLimit {
 			continue
 		}
 		s := Status{
-			Task: l.task, PerMinute: l.perMinute, Pace: l.pace * l.share, Learned: l.pace < float64(l.perMinute), Waiting: l.waiting,
+			Task: l.task, PerMinute: l.perMinute, Pace: l.pace * l.share, Learned: l.pace < float64(l.perMinute),
+			Waiting: l.waiting,
 		}
-		if l.kind != laneOfTask {
+		if l.kind != taskLimit {
 			s.Model = l.name
 		}
 		all = append(all, s)
@@ -44,13 +45,13 @@ func (p *Limiter) Snapshot(now time.Time) []Status {
 	return all
 }
 
-// A Remainder is what is left of the limit of which least is left.
+// A Remainder is what is left of the limit that has least left.
 type Remainder struct {
 	Limit     string        // a task, a model, or "client"
 	PerMinute int           // the limit
 	Window    time.Duration // of PerMinute: a minute
 	Requests  int           // that would pass at once
-	Full      time.Duration // until as many as ever would pass at once, if nobody calls
+	Full      time.Duration // until the whole burst would pass at once, if nobody calls
 }
 
 // Remaining returns what is left for calls like key, and whether any limit
@@ -58,10 +59,10 @@ type Remainder struct {
 func (p *Limiter) Remaining(key Key, now time.Time) (Remainder, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := p.way(&key, now)
+	ls := p.limitsOf(&key, now)
 	var least Remainder
-	for i, l := range w.all() {
-		n := max(int(l.bucket.TokensAt(l.seen))-l.waiting, 0)
+	for i, l := range ls.all() {
+		n := max(int(l.bucket.TokensAt(l.now))-l.waiting, 0)
 		if i > 0 && n >= least.Requests {
 			continue
 		}
@@ -69,5 +70,5 @@ func (p *Limiter) Remaining(key Key, now time.Time) (Remainder, bool) {
 			Limit: l.title(), PerMinute: l.perMinute, Window: time.Minute, Requests: n, Full: l.until(l.bucket.Burst()),
 		}
 	}
-	return least, w.n > 0
+	return least, ls.n > 0
 }

@@ -1,7 +1,6 @@
 package pace
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,13 +11,13 @@ import (
 )
 
 const (
-	// mostPerMinute bounds one limit of Table.
-	mostPerMinute = 1_000_000
+	// maxPerMinute bounds each limit of a Table.
+	maxPerMinute = 1_000_000
 
 	// paidPerMinute is for each model that needs Workers Paid, without prepaid credits.
 	paidPerMinute = 20
 
-	// presumedPerMinute is what a model is taken to have whose task has no published limit, once 3021 says that there is one: the
+	// presumedPerMinute is the limit of a model whose task has no published one, once 3021 says that there is one: the
 	// lowest of the table.
 	presumedPerMinute = 300
 )
@@ -31,12 +30,20 @@ const (
 
 // Cloudflare's table, in requests per minute: "Limits" in the documentation of
 // Workers AI, https://developers.cloudflare.com/workers-ai/platform/limits/, as
-// of 2026-09-17. The models with a limit of their own that have come to their
-// end are kept: a caller who still names one loses nothing by it.
+// of 2026-09-17. Deprecated models with a limit of their own are kept: a caller
+// who still names one loses nothing by it.
 var (
 	publishedTasks = map[quota.Task]int{
-		quota.SpeechRecognition: 720, quota.ImageClassification: 3000, quota.ImageToText: 720, objectDetection: 3000, summarization: 1500,
-		quota.TextClassification: 2000, quota.TextEmbeddings: 3000, quota.TextGeneration: 300, quota.TextToImage: 720, quota.Translation: 720,
+		quota.ImageClassification: 3000,
+		quota.ImageToText:         720,
+		objectDetection:           3000,
+		quota.SpeechRecognition:   720,
+		summarization:             1500,
+		quota.TextClassification:  2000,
+		quota.TextEmbeddings:      3000,
+		quota.TextGeneration:      300,
+		quota.TextToImage:         720,
+		quota.Translation:         720,
 	}
 	publishedModels = map[string]int{
 		"@cf/baai/bge-large-en-v1.5":                 1500,
@@ -50,14 +57,14 @@ var (
 	}
 )
 
-// Table are requests per minute by task and by model. The zero value is
-// Cloudflare's table.
+// Table is the limits of requests per minute by task and by model. The zero value
+// is Cloudflare's table.
 //
 // Cloudflare writes "rate limits are default per task type, with some per-model
 // limits" and does not say whether the models of a task spend its limit
 // together. Here they do, since that is never too fast whichever is true. A
-// model with a limit of its own is counted by itself and not with its task: some
-// of those limits are above their task's. Each model that needs Workers Paid is
+// model with a limit of its own does not count with its task: some of those
+// limits are above their task's. Each model that requires Workers Paid is
 // documented as 20 "per account and model"; prepaid credits, which make it 50,
 // cannot be seen from here.
 type Table struct {
@@ -78,23 +85,23 @@ func ParseTable(text string) (Table, error) {
 	case "off":
 		return Table{off: true}, nil
 	}
-	r := Table{tasks: map[quota.Task]int{}, models: map[string]int{}}
+	t := Table{tasks: map[quota.Task]int{}, models: map[string]int{}}
 	var wrong []string
 	for item := range strings.SplitSeq(text, ",") {
-		if err := r.add(strings.TrimSpace(item)); err != nil {
+		if err := t.add(strings.TrimSpace(item)); err != nil {
 			wrong = append(wrong, err.Error())
 		}
 	}
 	if wrong != nil {
-		return Table{}, errors.New(strings.Join(wrong, "; ") + "; write task=number or model=number with commas between them, " +
-			"such as text-generation=300, with numbers of requests per minute from 1 to " + strconv.Itoa(mostPerMinute) +
-			", or off; tasks are " + taskNames())
+		return Table{}, fmt.Errorf("%s; write task=number or model=number with commas between them, such as "+
+			"text-generation=300, with numbers of requests per minute from 1 to %d, or off; tasks are %s",
+			strings.Join(wrong, "; "), maxPerMinute, taskNames())
 	}
-	return r, nil
+	return t, nil
 }
 
 // add reads one item.
-func (r *Table) add(item string) error {
+func (t *Table) add(item string) error {
 	name, number, found := strings.Cut(item, "=")
 	name = strings.TrimSpace(name)
 	n, err := strconv.Atoi(strings.TrimSpace(number))
@@ -102,25 +109,25 @@ func (r *Table) add(item string) error {
 	switch {
 	case !found || name == "" || err != nil:
 		return fmt.Errorf("%s is no rate", quoted(item))
-	case n < 1 || n > mostPerMinute:
-		return fmt.Errorf("%s is no rate: %d is not from 1 to %d", quoted(item), n, mostPerMinute)
-	case r.tasks[task] != 0 || r.models[name] != 0:
+	case n < 1 || n > maxPerMinute:
+		return fmt.Errorf("%s is no rate: %d is not from 1 to %d", quoted(item), n, maxPerMinute)
+	case t.tasks[task] != 0 || t.models[name] != 0:
 		return fmt.Errorf("%s is there twice", quoted(name))
 	case strings.HasPrefix(name, "@"):
-		r.models[name] = n
+		t.models[name] = n
 	case slices.Contains(limitedTasks(), task):
-		r.tasks[task] = n
+		t.tasks[task] = n
 	default:
 		return fmt.Errorf("%s is neither a task nor a model", quoted(name))
 	}
 	return nil
 }
 
-// quoted bounds what is repeated of a setting.
+// quoted returns s in quotes, cut to a length that an error may repeat.
 func quoted(s string) string {
-	const most = 80
-	if len(s) > most {
-		s = s[:most] + "…"
+	const maxLen = 80
+	if len(s) > maxLen {
+		s = s[:maxLen] + "…"
 	}
 	return strconv.Quote(s)
 }
@@ -134,42 +141,42 @@ func limitedTasks() []quota.Task {
 
 func taskNames() string {
 	var names []string
-	for _, t := range limitedTasks() {
-		names = append(names, string(t))
+	for _, task := range limitedTasks() {
+		names = append(names, string(task))
 	}
 	return strings.Join(names, ", ")
 }
 
-// full returns the whole table: the published one with r over it.
-func (r Table) full() Table {
-	if r.off {
-		return r
+// full returns the published table with t over it.
+func (t Table) full() Table {
+	if t.off {
+		return t
 	}
 	f := Table{tasks: maps.Clone(publishedTasks), models: maps.Clone(publishedModels)}
-	maps.Copy(f.tasks, r.tasks)
-	maps.Copy(f.models, r.models)
+	maps.Copy(f.tasks, t.tasks)
+	maps.Copy(f.models, t.models)
 	return f
 }
 
-// of returns which limit, of a full table, a call spends; its perMinute is 0
-// where there is none.
-func (r *Table) of(k *Key) laneKey {
-	if r.off {
-		return laneKey{}
+// of returns the key of the limit that a call spends by a full table. Its
+// perMinute is 0 where there is none.
+func (t *Table) of(k *Key) limitKey {
+	if t.off {
+		return limitKey{}
 	}
-	if n := r.models[k.Model]; n != 0 {
-		return laneKey{laneOfModel, k.Model, n}
+	if n := t.models[k.Model]; n != 0 {
+		return limitKey{modelLimit, k.Model, n}
 	}
-	shared := r.ofTask(k.task())
+	shared := t.ofTask(k.task())
 	if !k.PaidOnly {
 		return shared
 	}
 	if n := shared.perMinute; n > 0 && n < paidPerMinute {
-		return laneKey{laneOfModel, k.Model, n}
+		return limitKey{modelLimit, k.Model, n}
 	}
-	return laneKey{laneOfModel, k.Model, paidPerMinute}
+	return limitKey{modelLimit, k.Model, paidPerMinute}
 }
 
-func (r *Table) ofTask(t quota.Task) laneKey {
-	return laneKey{laneOfTask, string(t), r.tasks[t]}
+func (t *Table) ofTask(task quota.Task) limitKey {
+	return limitKey{taskLimit, string(task), t.tasks[task]}
 }

@@ -16,8 +16,17 @@ func limited(l pace.Table, key pace.Key) (string, int) {
 	return r.Limit, r.PerMinute
 }
 
-func TestRateLimitsByTaskAndModel(t *testing.T) {
-	const paid = "@cf/moonshotai/kimi-k2.6"
+func TestTableByTaskAndModel(t *testing.T) {
+	const (
+		paid = "@cf/moonshotai/kimi-k2.6"
+		bge  = "@cf/baai/bge-large-en-v1.5"
+		phi  = "@cf/microsoft/phi-2"
+	)
+	model := func(task quota.Task, name string) pace.Key { return pace.Key{Task: task, Model: name} }
+	paidModel := pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}
+	client := func(limit int) pace.Key {
+		return pace.Key{Task: quota.TextGeneration, Client: "a", ClientLimit: limit}
+	}
 	for _, c := range []struct {
 		name      string
 		text      string
@@ -25,24 +34,24 @@ func TestRateLimitsByTaskAndModel(t *testing.T) {
 		limit     string
 		perMinute int
 	}{
-		{"a task's", "", pace.Key{Task: quota.TextGeneration, Model: "@cf/a/b"}, "text-generation", 300},
-		{"another task's", "", pace.Key{Task: quota.SpeechRecognition, Model: "@cf/a/b"}, "automatic-speech-recognition", 720},
-		{"a model's own", "", pace.Key{Task: quota.TextEmbeddings, Model: "@cf/baai/bge-large-en-v1.5"}, "@cf/baai/bge-large-en-v1.5", 1500},
-		{"above its task's", "", pace.Key{Task: quota.TextGeneration, Model: "@cf/microsoft/phi-2"}, "@cf/microsoft/phi-2", 720},
-		{"that needs Workers Paid", "", pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}, paid, 20},
+		{"a task's", "", model(quota.TextGeneration, "@cf/a/b"), "text-generation", 300},
+		{"another task's", "", model(quota.SpeechRecognition, "@cf/a/b"), "automatic-speech-recognition", 720},
+		{"a model's own", "", model(quota.TextEmbeddings, bge), bge, 1500},
+		{"above its task's", "", model(quota.TextGeneration, phi), phi, 720},
+		{"that needs Workers Paid", "", paidModel, paid, 20},
 		{"of no known task", "", pace.Key{Model: "@cf/new/model"}, "text-generation", 300},
-		{"of a task without", "", pace.Key{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}, "", 0},
-		{"off", "off", pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}, "", 0},
-		{"off but for the client's", "off", pace.Key{Task: quota.TextGeneration, Client: "a", ClientLimit: 60}, "client", 60},
-		{"the client's is the narrower one", "", pace.Key{Task: quota.TextGeneration, Client: "a", ClientLimit: 60}, "client", 60},
-		{"the client's is the wider one", "", pace.Key{Task: quota.TextGeneration, Client: "a", ClientLimit: 600}, "text-generation", 300},
-		{"a task's changed", " text-generation = 600 ", pace.Key{Task: quota.TextGeneration, Model: "@cf/a/b"}, "text-generation", 600},
-		{"the other rows stay", "text-generation=600", pace.Key{Task: quota.TextGeneration, Model: "@cf/microsoft/phi-2"}, "@cf/microsoft/phi-2", 720},
-		{"Workers Paid under a raised task", "text-generation=600", pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}, paid, 20},
-		{"Workers Paid under a lowered task", "text-generation=7", pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}, paid, 7},
-		{"Workers Paid with credits", paid + "=50", pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}, paid, 50},
-		{"a task's added", "text-to-speech=5", pace.Key{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}, "text-to-speech", 5},
-		{"a model's added", "text-generation=9,@cf/a/b=8", pace.Key{Task: quota.TextGeneration, Model: "@cf/a/b"}, "@cf/a/b", 8},
+		{"of a task without", "", model(quota.TextToSpeech, "@cf/deepgram/aura-1"), "", 0},
+		{"off", "off", paidModel, "", 0},
+		{"off but for the client's", "off", client(60), "client", 60},
+		{"the client's is the narrower one", "", client(60), "client", 60},
+		{"the client's is the wider one", "", client(600), "text-generation", 300},
+		{"a task's changed", " text-generation = 600 ", model(quota.TextGeneration, "@cf/a/b"), "text-generation", 600},
+		{"the other rows stay", "text-generation=600", model(quota.TextGeneration, phi), phi, 720},
+		{"Workers Paid under a raised task", "text-generation=600", paidModel, paid, 20},
+		{"Workers Paid under a lowered task", "text-generation=7", paidModel, paid, 7},
+		{"Workers Paid with credits", paid + "=50", paidModel, paid, 50},
+		{"a task's added", "text-to-speech=5", model(quota.TextToSpeech, "@cf/deepgram/aura-1"), "text-to-speech", 5},
+		{"a model's added", "text-generation=9,@cf/a/b=8", model(quota.TextGeneration, "@cf/a/b"), "@cf/a/b", 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, err := pace.ParseTable(c.text)
@@ -50,31 +59,41 @@ func TestRateLimitsByTaskAndModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			if limit, n := limited(l, c.key); limit != c.limit || n != c.perMinute {
-				t.Errorf("%q, %d a minute, not %q, %d", limit, n, c.limit, c.perMinute)
+				t.Errorf("got limit %q of %d, want %q of %d", limit, n, c.limit, c.perMinute)
 			}
 		})
 	}
 }
 
-func TestRateLimitsThatAreWrong(t *testing.T) {
+func TestTableThatIsWrong(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"no number", "text-generation", `^"text-generation" is no rate; write task=number or model=number .* from 1 to 1000000, or off; tasks are automatic-speech-recognition, .*, voice-activity-detection$`},
+		{
+			"no number", "text-generation",
+			`^"text-generation" is no rate; write task=number or model=number .* from 1 to 1000000, or off; ` +
+				`tasks are automatic-speech-recognition, .*, voice-activity-detection$`,
+		},
 		{"not a number", "text-generation=fast", `^"text-generation=fast" is no rate; write `},
 		{"a fraction", "text-generation=1.5", `^"text-generation=1.5" is no rate; write `},
 		{"zero", "text-generation=0", `^"text-generation=0" is no rate: 0 is not from 1 to 1000000; `},
 		{"too many", "@cf/a/b=1000001", `^"@cf/a/b=1000001" is no rate: 1000001 is not from 1 to 1000000; `},
 		{"no name", "=5", `^"=5" is no rate; `},
 		{"an empty item", "text-generation=5,", `^"" is no rate; `},
-		{"a task that there is not", "text-generatoin=5", `^"text-generatoin" is neither a task nor a model; .*text-generation`},
+		{
+			"a task that there is not", "text-generatoin=5",
+			`^"text-generatoin" is neither a task nor a model; .*text-generation`,
+		},
 		{"a task twice", "translation=5,translation=6", `^"translation" is there twice; `},
 		{"a model twice", "@cf/a/b=5, @cf/a/b =5", `^"@cf/a/b" is there twice; `},
 		{"off among others", "translation=5,off", `^"off" is no rate; `},
-		{"several", "a=1,translation=5,b", `^"a" is neither a task nor a model; "b" is no rate; write [^;]*; tasks are [^;]*$`},
+		{
+			"several", "a=1,translation=5,b",
+			`^"a" is neither a task nor a model; "b" is no rate; write [^;]*; tasks are [^;]*$`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := pace.ParseTable(c.text)
 			if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
-				t.Errorf("%v, not %s", err, c.want)
+				t.Errorf("got error %v, want a match of %s", err, c.want)
 			}
 		})
 	}

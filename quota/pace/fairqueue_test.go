@@ -19,7 +19,7 @@ func of(key pace.Key, client string) pace.Key {
 	return key
 }
 
-func TestPaceServesClientsInTurns(t *testing.T) {
+func TestLimiterServesClientsInTurns(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60) // a burst of 6, then one in 1.11 s
 		started := time.Now()
@@ -28,7 +28,8 @@ func TestPaceServesClientsInTurns(t *testing.T) {
 		for _, name := range []string{"a1", "a2", "a3", "b1", "b2", "c1"} {
 			calls[name] = queueUp(t.Context(), p, of(key, name[:1]), 20*time.Second, started)
 		}
-		time.Sleep(time.Second * 10 / 9) // a1 has had its turn; who comes now goes first, but after the others that came newly
+		// a1 has passed. A client that comes now is served after those that came before it and were not served yet.
+		time.Sleep(time.Second * 10 / 9)
 		synctest.Wait()
 		for _, name := range []string{"d1", "a4"} {
 			calls[name] = queueUp(t.Context(), p, of(key, name[:1]), 20*time.Second, started)
@@ -36,29 +37,26 @@ func TestPaceServesClientsInTurns(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		for i, name := range []string{"a1", "b1", "c1", "d1", "a2", "b2", "a3", "a4"} {
-			q, turn := calls[name], time.Duration(i+1)*time.Second*10/9
-			if !q.d.OK || (q.at-turn).Abs() > time.Microsecond {
-				t.Errorf("%s: %+v, its turn is at %v", name, q, turn)
-			}
+			wantPass(t, name, calls[name], time.Duration(i+1)*time.Second*10/9)
 		}
 	})
 }
 
-// Whether a call is refused at once is a matter of its own turn. Those that it
-// goes before are refused when their wait is over.
-func TestPaceRefusesByTheTurnOfTheClient(t *testing.T) {
+// Whether a call is refused at once depends on its own place in the queue. Calls
+// that it overtakes are refused when their wait is over.
+func TestLimiterRefusesByThePlaceOfTheClient(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 60)
 		started := time.Now()
 		drain(t, p, of(key, "flood"))
 		var flood []*queued
-		for range 5 { // a turn comes each 1.11 s: four within 5 s
+		for range 5 { // a call passes each 1.11 s: four within 5 s
 			flood = append(flood, queueUp(t.Context(), p, of(key, "flood"), 5*time.Second, started))
 		}
 		other := queueUp(t.Context(), p, of(key, "other"), 5*time.Second, started)
-		// With the other's it has three turns of these four: no place for a fifth call.
+		// With the other's it has three of these four: no place for a fifth call.
 		again := queueUp(t.Context(), p, of(key, "flood"), 5*time.Second, started)
-		hasty := queueUp(t.Context(), p, of(key, "other"), 4*time.Second, started) // its turn would be the fourth, after 4.44 s
+		hasty := queueUp(t.Context(), p, of(key, "other"), 4*time.Second, started) // would be the fourth, after 4.44 s
 		second := queueUp(t.Context(), p, of(key, "other"), 5*time.Second, started)
 		third := queueUp(t.Context(), p, of(key, "other"), 5*time.Second, started) // behind three of the flood
 		time.Sleep(5 * time.Second)
@@ -79,15 +77,17 @@ func TestPaceRefusesByTheTurnOfTheClient(t *testing.T) {
 			"the other's in a hurry":          {hasty, false, 0},
 			"the other's third":               {third, false, 0},
 		} {
-			if !c.done || c.d.OK != c.ok || (c.queued.at-c.at).Abs() > time.Microsecond {
-				t.Errorf("%s: %+v, not %v at %v", name, c.queued, c.ok, c.at)
+			if !c.done {
+				t.Errorf("%s: got a call that still waits, want it decided", name)
+			} else if c.d.OK != c.ok || (c.queued.at-c.at).Abs() > time.Microsecond {
+				t.Errorf("%s: got OK %v at %v, want %v at %v", name, c.d.OK, c.queued.at, c.ok, c.at)
 			}
 		}
 	})
 }
 
 // A client that floods takes nothing from one that calls now and then.
-func TestPaceUnderAFlood(t *testing.T) {
+func TestLimiterUnderAFlood(t *testing.T) {
 	const minutes, loops = 10, 60
 	for _, c := range []struct {
 		perMinute, floods int
@@ -128,7 +128,7 @@ func TestPaceUnderAFlood(t *testing.T) {
 					time.Sleep(c.every)
 					d, _ := p.Acquire(t.Context(), of(key, "other"), 5*time.Second)
 					if !d.OK {
-						t.Errorf("at %v: %+v", time.Since(started), d)
+						t.Errorf("a call at %v: got %+v, want it passed", time.Since(started), d)
 						continue
 					}
 					note()
@@ -136,14 +136,14 @@ func TestPaceUnderAFlood(t *testing.T) {
 				}
 				wg.Wait()
 				if longest > c.longest {
-					t.Errorf("one waited %v, longer than %v", longest, c.longest)
+					t.Errorf("longest wait: got %v, want at most %v", longest, c.longest)
 				}
-				if most := busiest(slices.Clone(passed), time.Minute); most > c.perMinute {
-					t.Errorf("%d passed in one minute", most)
+				if n := busiest(slices.Clone(passed), time.Minute); n > c.perMinute {
+					t.Errorf("calls passed in one minute: got %d, want at most %d", n, c.perMinute)
 				}
 				share := float64(len(passed)) / minutes / float64(c.perMinute)
-				if least := 0.88; c.perMinute >= 150 && share < least {
-					t.Errorf("%.1f %% of the limit was used", 100*share)
+				if c.perMinute >= 150 && share < 0.88 {
+					t.Errorf("used of the limit: got %.1f %%, want at least 88 %%", 100*share)
 				}
 				t.Logf("the longest wait: %v; %.1f %% of the limit used", longest, 100*share)
 			})
@@ -152,8 +152,8 @@ func TestPaceUnderAFlood(t *testing.T) {
 }
 
 // Random clients of one limit: while two of them both have calls that wait, they
-// go in turns.
-func TestPaceIsFairBetweenClients(t *testing.T) {
+// are served in turns.
+func TestLimiterIsFairBetweenClients(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
 			const clients = 5
@@ -195,22 +195,22 @@ func TestPaceIsFairBetweenClients(t *testing.T) {
 }
 
 // Clients that come and go leave nothing behind for long.
-func TestPaceForgetsClients(t *testing.T) {
+func TestLimiterForgetsClients(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 1_000_000)
 		for i := range 200_000 {
 			if d, _ := p.Acquire(t.Context(), of(key, fmt.Sprint("client", i)), time.Second); !d.OK {
-				t.Fatalf("%+v", d)
+				t.Fatalf("call %d: got %+v, want it passed", i, d)
 			}
 		}
 		before := liveHeap()
 		for i := range 200_000 {
 			if d, _ := p.Acquire(t.Context(), of(key, fmt.Sprint("another", i)), time.Second); !d.OK {
-				t.Fatalf("%+v", d)
+				t.Fatalf("call %d: got %+v, want it passed", i, d)
 			}
 		}
 		if grown := liveHeap() - before; grown > 1<<20 {
-			t.Errorf("%d KiB more for clients that are gone", grown>>10)
+			t.Errorf("heap for clients that are gone: got %d KiB more, want at most 1024", grown>>10)
 		}
 		runtime.KeepAlive(p)
 	})
@@ -250,18 +250,19 @@ func (w *pacedWorld) checkTurns(t *testing.T, seed uint64, a, b string) {
 		}
 	}
 	slices.SortStableFunc(steps, func(x, y step) int { return int(x.at - y.at) })
-	var waiting, turns [2]int
+	var waiting, served [2]int
 	for _, s := range steps {
 		both := waiting[0] > 0 && waiting[1] > 0
 		if !both {
-			turns = [2]int{}
+			served = [2]int{}
 		}
 		waiting[s.client] += s.begin
 		if both {
-			turns[s.client] += s.passed
+			served[s.client] += s.passed
 		}
-		if d := turns[0] - turns[1]; d < -1 || d > 1 {
-			t.Errorf("seed %d: %d turns of %s, %d of %s in the same time", seed, turns[0], a, turns[1], b)
+		if d := served[0] - served[1]; d < -1 || d > 1 {
+			t.Errorf("seed %d: served in the same time: got %d of %s and %d of %s, want a difference of at most 1",
+				seed, served[0], a, served[1], b)
 			return
 		}
 	}
