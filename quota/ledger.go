@@ -69,7 +69,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 		stopped: make(chan struct{}), exchanging: make(chan struct{}, 1),
 		byName: map[Budget]*pot{}, rows: map[RecordKey]*row{},
 	}
-	l.o.Store = newPrompt(o.Store, o.StoreTimeout)
+	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	now := l.clock.now()
 	l.day = DayOf(now)

@@ -38,6 +38,7 @@ type Options struct {
 	AllowOfflineGrant bool             // while the store fails: spend this holder's share from memory instead of returning an error
 	Heartbeat         time.Duration    // how often to sync with the store when nothing is urgent; 0: the constant Heartbeat. At most 2 s where replicas share the store
 	StoreTimeout      time.Duration    // for one step of the store; 0: 2 s
+	OnStoreEvent      func(StoreEvent) // called at the end of each store operation, from several goroutines; nil: nobody listens
 	Pace              RateLimiter      // whose limits the holders share in equal parts; nil: none
 	FigureLag         time.Duration    // until the account's own figure has counted a call; 0: 5 min
 	Now               func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now

@@ -39,8 +39,10 @@ func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *met
 	if err != nil {
 		return nil, err
 	}
+	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == config.PlanFree}}
 	o := quota.Options{
-		Store:             &watchedStore{Store: store, metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == config.PlanFree}},
+		Store:             store,
+		OnStoreEvent:      watch.onEvent,
 		Limit:             quota.FromFloat(float64(c.DailyNeurons)),
 		Wait:              time.Duration(c.QuotaWait),
 		Probe:             time.Duration(c.QuotaProbe),

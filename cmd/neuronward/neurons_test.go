@@ -111,7 +111,8 @@ func TestAStoreThatStandsStillIsTold(t *testing.T) {
 		m := metrics.New(metrics.Build{})
 		log := slog.New(slog.NewTextHandler(&out, nil))
 		s := &stalled{Store: quota.NewMemory(nil)}
-		o := quota.Options{Store: &watchedStore{Store: s, metrics: m, log: log, policy: "deny"}, Limit: 100 * quota.OneNeuron}
+		watch := &storeWatch{metrics: m, log: log, policy: "deny"}
+		o := quota.Options{Store: s, OnStoreEvent: watch.onEvent, Limit: 100 * quota.OneNeuron}
 		n, err := newNeurons(t.Context(), o, func() bool { return false }, price.Bound, s.close)
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
@@ -61,78 +60,49 @@ func openRedis(ctx context.Context, s config.StoreURL, account config.AccountID)
 	return store, warnings, nil
 }
 
-// A watchedStore counts and times the steps of a store, tells when it begins to fail and when it no longer does, and when more
+// A storeWatch counts and times the operations of a store, logs when it begins to fail and when it works again, and when more
 // was spent than the plan allows.
-type watchedStore struct {
-	quota.Store
+type storeWatch struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
-	policy  string // what becomes of calls that need it while it fails: deny, allow
+	policy  string // for calls that need the store while it fails: deny, allow
 	failing atomic.Bool
 	plan    planWatch
 }
 
-// Sync implements quota.Store.
-func (s *watchedStore) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
-	began := time.Now()
-	// A disk that stands still does not return, and what it answers later comes too late.
-	inTime := context.AfterFunc(ctx, func() {
-		s.metrics.StoreFailed(s.policy)
-		s.tell(fmt.Errorf("no answer in time: %w", context.Cause(ctx)))
-	})
-	state, err := s.Store.Sync(ctx, r)
-	if !inTime() {
-		s.metrics.StoreTook("exchange", time.Since(began))
-		return state, err
+// onEvent is a quota.Options.OnStoreEvent.
+func (w *storeWatch) onEvent(e quota.StoreEvent) {
+	if !e.Pending {
+		op := string(e.Op)
+		if e.Op == quota.StoreSync {
+			op = "exchange" // as the series has always called it
+		}
+		w.metrics.StoreTook(op, e.Took)
 	}
-	s.took("exchange", began, err)
-	s.tell(err)
-	if err == nil {
-		s.plan.see(r, state, s.log)
+	if e.Late {
+		return
 	}
-	return state, err
+	if e.Err != nil && !errors.Is(e.Err, context.Canceled) { // whoever asked has left
+		w.metrics.StoreFailed(w.policy)
+	}
+	if e.Op != quota.StoreSync {
+		return
+	}
+	w.report(e.Err)
+	if e.Err == nil {
+		w.plan.check(e.Day, e.Account.Spent, w.log)
+	}
 }
 
-// tell logs that the store begins to fail, or no longer does.
-func (s *watchedStore) tell(err error) {
+// report logs that the store begins to fail, or works again.
+func (w *storeWatch) report(err error) {
 	failing := err != nil
-	if !s.failing.CompareAndSwap(!failing, failing) {
+	if !w.failing.CompareAndSwap(!failing, failing) {
 		return
 	}
 	if failing {
-		s.log.Error("the store fails", "policy", s.policy, "error", err)
+		w.log.Error("the store fails", "policy", w.policy, "error", err)
 	} else {
-		s.log.Info("the store works again")
-	}
-}
-
-// History implements quota.Store.
-func (s *watchedStore) History(ctx context.Context, from, to quota.Day) ([]quota.Record, error) {
-	began := time.Now()
-	records, err := s.Store.History(ctx, from, to)
-	s.took("history", began, err)
-	return records, err
-}
-
-// Hours implements quota.Store.
-func (s *watchedStore) Hours(ctx context.Context, day quota.Day) (quota.Hours, error) {
-	began := time.Now()
-	hours, err := s.Store.Hours(ctx, day)
-	s.took("history", began, err)
-	return hours, err
-}
-
-// Lease implements quota.Store.
-func (s *watchedStore) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
-	began := time.Now()
-	ours, err := s.Store.Lease(ctx, name, ttl)
-	s.took("lease", began, err)
-	return ours, err
-}
-
-func (s *watchedStore) took(op string, began time.Time, err error) {
-	s.metrics.StoreTook(op, time.Since(began))
-	if err != nil && !errors.Is(err, context.Canceled) { // whoever asked has left
-		s.metrics.StoreFailed(s.policy)
+		w.log.Info("the store works again")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
@@ -72,26 +71,15 @@ func (f *fallible) History(ctx context.Context, from, to quota.Day) ([]quota.Rec
 func TestAStoreIsWatched(t *testing.T) {
 	var out bytes.Buffer
 	m := metrics.New(metrics.Build{})
-	f := &fallible{Store: quota.NewMemory(nil)}
-	s := &watchedStore{Store: f, metrics: m, log: slog.New(slog.NewTextHandler(&out, nil)), policy: "allow"}
-	exchange := func(err error) {
-		f.err = err
-		if _, got := s.Sync(t.Context(), quota.Report{Replica: "a", Seq: 1, Day: 1}); !errors.Is(got, err) {
-			t.Errorf("the error is %v, want %v", got, err)
-		}
-	}
-	exchange(nil)
-	exchange(errors.New("disk full"))
-	exchange(errors.New("disk full"))
-	_, _ = s.History(t.Context(), 1, 1) // counts
-	exchange(nil)
-	left, leave := context.WithCancel(t.Context())
-	leave()
-	_, _ = s.Store.History(left, 1, 1)
-	_, _ = s.History(left, 1, 1) // whoever asked has left: no failure of the store
-	if ours, err := s.Lease(t.Context(), "probe", time.Minute); !ours || err != nil {
-		t.Errorf("the lease: %v, %v", ours, err)
-	}
+	w := &storeWatch{metrics: m, log: slog.New(slog.NewTextHandler(&out, nil)), policy: "allow"}
+	sync := func(err error) { w.onEvent(quota.StoreEvent{Op: quota.StoreSync, Err: err}) }
+	sync(nil)
+	sync(errors.New("disk full"))
+	sync(errors.New("disk full"))
+	w.onEvent(quota.StoreEvent{Op: quota.StoreHistory, Err: errors.New("disk full")})
+	sync(nil)
+	w.onEvent(quota.StoreEvent{Op: quota.StoreHistory, Err: context.Canceled}) // whoever asked has left: no failure of the store
+	w.onEvent(quota.StoreEvent{Op: quota.StoreLease})
 	body := seriesOf(t, m)
 	for _, want := range []string{
 		`neuronward_store_failures_total{policy="allow"} 3`, `neuronward_store_failures_total{policy="deny"} 0`,

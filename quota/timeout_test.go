@@ -288,3 +288,60 @@ func TestALeaseThatStandsStill(t *testing.T) {
 		}
 	})
 }
+
+// Each operation of the store is reported once: as it ended, or as pending when its time is over and as late once it returns.
+func TestStoreEvents(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var events []quota.StoreEvent
+		since := func() []quota.StoreEvent {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			defer func() { events = nil }()
+			return events
+		}
+		s := &stalled{Store: quota.NewMemory(nil)}
+		o := quota.Options{Store: s, Limit: 100 * n, Heartbeat: time.Hour, OnStoreEvent: func(e quota.StoreEvent) {
+			mu.Lock()
+			defer mu.Unlock()
+			events = append(events, e)
+		}}
+		l := open(t, o)
+		spend(t, l, 10*n)
+		since()
+		if _, err := l.History(t.Context(), 0, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Hours(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		worked := since()
+		if len(worked) != 3 {
+			t.Fatalf("got %d events, want 3: %+v", len(worked), worked)
+		}
+		for i, want := range []quota.StoreOp{quota.StoreSync, quota.StoreHistory, quota.StoreHistory} {
+			if got := worked[i]; got.Op != want || got.Err != nil {
+				t.Errorf("event %d: got %+v, want %s without an error", i, got, want)
+			}
+		}
+		if got, want := worked[0].Account.Spent, 10*n; got != want {
+			t.Errorf("the account has spent %v by the event of the sync, want %v", got, want)
+		}
+
+		s.stall()
+		began := time.Now()
+		if _, err := l.History(t.Context(), 0, 1<<20); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got the error %v, want that its time is over", err)
+		}
+		pending := since()
+		if len(pending) != 1 || !pending[0].Pending || !errors.Is(pending[0].Err, context.DeadlineExceeded) {
+			t.Errorf("got %+v, want one event that is pending and failed", pending)
+		}
+		s.goOn()
+		late := since()
+		if len(late) == 0 || !late[0].Late || late[0].Took != time.Since(began) {
+			t.Errorf("got %+v, want first one that is late and took %v", late, time.Since(began))
+		}
+	})
+}
