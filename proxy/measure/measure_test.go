@@ -86,6 +86,7 @@ func TestMeasureJSON(t *testing.T) {
 		{"audio, Deepgram's", run, `{"audio":{"body":"` + mediatest.Base64Of(300) + `","contentType":"audio/ogg"}}`, quota.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`, want{AudioBytes: 300}},
 		{"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, quota.SpeechRecognition, `[1,2][1,2,3]`, want{AudioBytes: 5}},
 		{"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`, quota.SpeechRecognition, "", want{AudioSeconds: 3600}},
+		{"audio in a data URL that is no base64", run, `{"audio":"data:x"}`, quota.SpeechRecognition, "", want{AudioSeconds: 3600}},
 		{"audio in a message", chatPath, `{"messages":[{"content":[{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}`, "", `"AAAA"`, want{AudioBytes: 3, Texts: 1}},
 		{"a voice is no audio", chatPath, `{"audio":{"voice":"alloy","format":"mp3"}}`, "", "", want{}},
 

@@ -252,7 +252,10 @@ func payload(raw []byte, kind string) (base64Text []byte, ok bool) {
 	if rest, isURL := bytes.CutPrefix(inner, []byte("data:")); isURL {
 		const far = 256
 		end := bytes.Index(rest[:min(far, len(rest))], []byte(";base64,"))
-		head := bytes.ReplaceAll(rest[:max(end, 0)], []byte(`\/`), []byte("/"))
+		if end < 0 {
+			return nil, false
+		}
+		head := bytes.ReplaceAll(rest[:end], []byte(`\/`), []byte("/"))
 		if !bytes.HasPrefix(head, []byte(kind)) {
 			return nil, false
 		}
