@@ -14,55 +14,63 @@ func at(minute int) time.Time {
 
 func external(t *testing.T, open Place) {
 	s := open(t)
-	a, b := holder{name: "a"}, holder{name: "b"}
+	a, b := replica{name: "a"}, replica{name: "b"}
 	read := quota.External{Spent: 4_000 * n, Billed: 4_100 * n, At: at(0)}
-	r := a.report(of(100*n, 0, 1, 50*n), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: 9_000 * n, Min: 1, Want: 9_000 * n})
+	r := a.report(request(100*n, 0, 1, 50*n), clientRequest(9_000*n, 0, 9_000*n))
 	r.External = read
-	st := exchange(t, s, r)
-	expect(t, st, 50*n, quota.Balance{Spent: 100 * n, Held: 50 * n, Free: limit - 4_150*n})
-	if st.Granted[1] != 9_000*n {
-		t.Errorf("a client's pot knows what is external: granted %v", st.Granted[1])
+	reply := send(t, s, r)
+	wantReply(t, reply, 50*n, quota.Balance{Spent: 100 * n, Held: 50 * n, Free: limit - 4_150*n})
+	if reply.Granted[1] != 9_000*n {
+		t.Errorf("client's budget: got %v granted, want %v: external use is the account's", reply.Granted[1], 9_000*n)
 	}
-	for _, said := range []quota.External{{}, read, {Spent: 9_000 * n, At: at(-1)}} {
-		r = b.report(of(0, 0, 0, 0))
-		r.External = said
-		if st := exchange(t, s, r); st.External != read || st.Balances[0].Free != limit-4_150*n {
-			t.Errorf("after %+v: %+v, free %v", said, st.External, st.Balances[0].Free)
-		}
+	for _, reported := range []quota.External{{}, read, {Spent: 9_000 * n, At: at(-1)}} {
+		r = b.report(request(0, 0, 0, 0))
+		r.External = reported
+		wantExternal(t, send(t, s, r), read, limit-4_150*n)
 	}
 	s = open(t)
-	c := holder{name: "c"}
-	r = c.report(of(0, 0, 1, limit))
-	st = exchange(t, s, r)
-	if st.External != read || st.Granted[0] != limit-4_150*n || st.Balances[0].Free != 0 {
-		t.Errorf("after opening again: %+v", st)
+	c := replica{name: "c"}
+	r = c.report(request(0, 0, 1, limit))
+	reply = send(t, s, r)
+	wantExternal(t, reply, read, 0)
+	if reply.Granted[0] != limit-4_150*n {
+		t.Errorf("after opening again: got %v granted, want %v", reply.Granted[0], limit-4_150*n)
 	}
-	if again := exchange(t, s, r); again.External != read || again.Granted[0] != st.Granted[0] {
-		t.Errorf("the same report again: %+v", again)
+	if again := send(t, s, r); again.External != read || again.Granted[0] != reply.Granted[0] {
+		t.Errorf("repeated report: got external %+v, %v granted; want %+v, %v",
+			again.External, again.Granted[0], read, reply.Granted[0])
 	}
 	later := quota.External{Spent: 3_000 * n, Billed: 4_200 * n, At: at(1)}
-	r = c.report(of(0, limit-4_150*n, 0, 0))
+	r = c.report(request(0, limit-4_150*n, 0, 0))
 	r.External = later
-	if st = exchange(t, s, r); st.External != later || st.Balances[0].Free != 1_000*n {
-		t.Errorf("a later reading: %+v, %+v", st.External, st.Balances[0])
-	}
-	r = c.report(of(0, 0, 0, 0))
+	wantExternal(t, send(t, s, r), later, 1_000*n)
+	r = c.report(request(0, 0, 0, 0))
 	r.Day++
-	if st = exchange(t, s, r); st.External != (quota.External{}) || st.Balances[0].Free != limit {
-		t.Errorf("the next day: %+v", st)
+	wantExternal(t, send(t, s, r), quota.External{}, limit)
+}
+
+func wantExternal(t *testing.T, r quota.Reply, want quota.External, free quota.Neurons) {
+	t.Helper()
+	if r.External != want || r.Balances[0].Free != free {
+		t.Errorf("got external %+v, %v free; want %+v, %v", r.External, r.Balances[0].Free, want, free)
 	}
 }
 
 func released(t *testing.T, open Place) {
 	s := open(t)
-	a, b := holder{name: "a"}, holder{name: "b"}
-	r := a.report(of(10*n, 90*n, 0, 0))
+	a, b := replica{name: "a"}, replica{name: "b"}
+	r := a.report(request(10*n, 90*n, 0, 0))
 	r.Leave = true
-	exchange(t, s, r)
-	for i, c := range []struct{ released, free quota.Neurons }{{30 * n, limit - 70*n}, {90 * n, limit - 10*n}, {500 * n, limit - 10*n}} {
-		r = b.report(of(0, 0, 0, 0))
+	send(t, s, r)
+	for i, c := range []struct{ released, free quota.Neurons }{
+		{30 * n, limit - 70*n},
+		{90 * n, limit - 10*n},
+		{500 * n, limit - 10*n},
+	} {
+		r = b.report(request(0, 0, 0, 0))
 		r.External = quota.External{Released: c.released, At: at(i)}
-		expect(t, exchange(t, s, r), 0, quota.Balance{Spent: 10 * n, Lost: 90 * n, Free: c.free})
+		wantReply(t, send(t, s, r), 0, quota.Balance{Spent: 10 * n, Lost: 90 * n, Free: c.free})
 	}
-	expect(t, exchange(t, s, b.report(of(0, 0, 1, limit))), limit-10*n, quota.Balance{Spent: 10 * n, Lost: 90 * n, Held: limit - 10*n})
+	reply := send(t, s, b.report(request(0, 0, 1, limit)))
+	wantReply(t, reply, limit-10*n, quota.Balance{Spent: 10 * n, Lost: 90 * n, Held: limit - 10*n})
 }

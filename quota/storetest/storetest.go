@@ -6,9 +6,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Place is where stores keep their rows. Each call gives a store on the same
-// rows, as a process that starts again would open it; the one given before is
-// not used any more. It fails the test itself.
+// Place is where stores keep their rows. Each call opens a store on the same
+// rows, as a process that starts again would; the store opened before is not used
+// any more. It fails the test by itself.
 type Place func(t *testing.T) quota.Store
 
 const (
@@ -23,65 +23,81 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		name string
 		test func(t *testing.T, open Place)
 	}{
-		{"what is granted is between Min and Want and what is free", grants},
-		{"a report that comes twice is answered as it was", twice},
-		{"an older report is refused and changes nothing", stale},
+		{"a grant is between Min and Want and what is free", grants},
+		{"a repeated report gets the same answer", repeated},
+		{"a stale report is refused and changes nothing", stale},
 		{"figures are absolute", absolute},
-		{"days are apart", days},
-		{"pots are apart", pots},
+		{"days are separate", days},
+		{"budgets are separate", budgets},
 		{"an overrun is kept and nothing is granted", overrun},
-		{"no ceiling, nothing to grant", unlimited},
+		{"without a limit nothing is granted", unlimited},
 		{"everything is there after opening again", reopen},
-		{"a second holder gets what the first one gives back", second},
-		{"a holder that dies keeps what it held", dies},
-		{"a holder that leaves", leaves},
-		{"records are summed over holders", records},
-		{"hours are summed over holders and kept with the days", hours},
-		{"what is external counts for all, once, and the latest reading holds", external},
+		{"a second replica gets what the first one returns", second},
+		{"a replica that dies keeps what it held", dies},
+		{"a replica that leaves", leaves},
+		{"records are summed over replicas", records},
+		{"hours are summed over replicas and kept with the days", hours},
+		{"external use counts for all, once, and the latest reading holds", external},
 		{"what is lost is released, and no more", released},
-		{"the latch reaches all", latch},
+		{"a block reaches all replicas", block},
 		{"a lease has one owner", lease},
 		{"events", events},
 		{"500 goroutines never oversell one micro-neuron", oversell},
 		{"500 goroutines on three ledgers", ledgers},
-		{"a context that has ended", ended},
+		{"a canceled context", canceled},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, place(t)) })
 	}
 }
 
-// holder makes reports with rising numbers.
-type holder struct {
+// replica makes reports with rising numbers.
+type replica struct {
 	name quota.Replica
 	seq  uint64
 }
 
-func (h *holder) report(claims ...quota.BudgetRequest) quota.Report {
-	h.seq++
-	return quota.Report{Day: day, Replica: h.name, Seq: h.seq, Requests: claims}
+func (r *replica) report(requests ...quota.BudgetRequest) quota.Report {
+	r.seq++
+	return quota.Report{Day: day, Replica: r.name, Seq: r.seq, Requests: requests}
 }
 
-func exchange(t *testing.T, s quota.Store, r quota.Report) quota.Reply {
+// send sends a report to a store and returns the reply.
+func send(t *testing.T, s quota.Store, r quota.Report) quota.Reply {
 	t.Helper()
-	state, err := s.Sync(t.Context(), r)
+	reply, err := s.Sync(t.Context(), r)
 	if err != nil {
-		t.Fatalf("Exchange(%+v): %v", r, err)
+		t.Fatalf("Sync(%+v): got error %v, want none", r, err)
 	}
-	if len(state.Granted) != len(r.Requests) || len(state.Balances) != len(r.Requests) {
-		t.Fatalf("%d grants, %d balances for %d claims", len(state.Granted), len(state.Balances), len(r.Requests))
+	if len(reply.Granted) != len(r.Requests) || len(reply.Balances) != len(r.Requests) {
+		t.Fatalf("got %d grants and %d balances, want %d", len(reply.Granted), len(reply.Balances), len(r.Requests))
 	}
-	return state
+	return reply
 }
 
-// of is a claim on the account's pot.
-func of(spent, held, least, want quota.Neurons) quota.BudgetRequest {
-	return quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: spent, Held: held, Min: least, Want: want}
+// request is one to the account's budget.
+func request(spent, held, minimum, want quota.Neurons) quota.BudgetRequest {
+	return quota.BudgetRequest{
+		Budget: quota.Account, Limit: limit, Spent: spent, Held: held, Min: minimum, Want: want,
+	}
 }
 
-func expect(t *testing.T, s quota.Reply, granted quota.Neurons, want quota.Balance) {
+// clientRequest is one to the budget of the client x.
+func clientRequest(budget, spent, want quota.Neurons) quota.BudgetRequest {
+	r := quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: budget, Spent: spent, Want: want}
+	if want > 0 {
+		r.Min = 1
+	}
+	return r
+}
+
+// wantReply checks the grant and the balance of the first budget of a reply.
+func wantReply(t *testing.T, r quota.Reply, granted quota.Neurons, want quota.Balance) {
 	t.Helper()
 	want.Limit = limit
-	if s.Granted[0] != granted || s.Balances[0] != want {
-		t.Errorf("granted %v, want %v\n got %+v\nwant %+v", s.Granted[0], granted, s.Balances[0], want)
+	if r.Granted[0] != granted {
+		t.Errorf("got %v granted, want %v", r.Granted[0], granted)
+	}
+	if r.Balances[0] != want {
+		t.Errorf("balance:\n got %+v\nwant %+v", r.Balances[0], want)
 	}
 }
