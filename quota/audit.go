@@ -143,7 +143,7 @@ func (l *Ledger) countCalls(ctx context.Context) error {
 	}
 	for k, r := range l.rows {
 		if r.flying > 0 || now.Sub(r.ended) < auditQuiet {
-			c.quiet[k.Model] = false
+			c.quiet[k.model] = false
 		}
 	}
 	l.audit.next = c

@@ -34,7 +34,7 @@ type Ledger struct {
 	pots     []*pot // the account first
 	byName   map[Budget]*pot
 	queue    queue
-	rows     map[RecordKey]*row
+	rows     map[recordKey]*tally
 	hours    hours
 	audit    audit
 	over     []Report // days that have ended, still to be published
@@ -67,7 +67,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 		o: o, started: time.Now(), clock: newClock(o.Now),
 		kicked: make(chan struct{}, 1), trimmed: make(chan struct{}, 1),
 		stopped: make(chan struct{}), exchanging: make(chan struct{}, 1),
-		byName: map[Budget]*pot{}, rows: map[RecordKey]*row{},
+		byName: map[Budget]*pot{}, rows: map[recordKey]*tally{},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))

@@ -9,22 +9,48 @@ import (
 // KeepDays is how many days a store keeps.
 const KeepDays = 35
 
-// Memory is a Store that lives and dies with the process. Several ledgers of
-// one process may share it.
+// A Change says how much of what an operation changed must outlive a crash of the process.
+type Change uint8
+
+// The changes, the more important the greater.
+const (
+	Unchanged  Change = iota
+	Deferrable        // which model and client has spent, and when, of what was granted before: it may be written later
+	Urgent            // what was granted, given back or spent beyond; the block; external neurons; a lease
+)
+
+// A Keeper makes the state of a Memory durable. It is called before each operation is answered, one at a time, also for one that
+// has changed nothing. If it fails the operation fails, and has changed nothing.
+type Keeper func(c Change, saved func() *Saved) error
+
+// Memory is a Store in the memory of the process. Several ledgers of one process may share it.
 type Memory struct {
-	now func() time.Time
+	now  func() time.Time
+	keep Keeper
 
 	mu       sync.Mutex
-	books    *Books
+	state    *state
 	watchers Watchers
 }
 
-// NewMemory returns an empty store; now is its clock, nil stands for time.Now.
+// NewMemory returns an empty store that ends with the process; now is its clock, nil stands for time.Now.
 func NewMemory(now func() time.Time) *Memory {
+	return NewDurable(&Saved{}, now, func(Change, func() *Saved) error { return nil })
+}
+
+// NewDurable returns a store that begins with what was saved, less the days beyond KeepDays, and passes what changes to keep.
+func NewDurable(saved *Saved, now func() time.Time, keep Keeper) *Memory {
 	if now == nil {
 		now = time.Now
 	}
-	return &Memory{now: now, books: NewBooks()}
+	return &Memory{now: now, keep: keep, state: newState(saved)}
+}
+
+// Save passes the present state to write, while no operation is under way.
+func (m *Memory) Save(write func(*Saved) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return write(m.state.saved())
 }
 
 // Sync implements Store.
@@ -34,10 +60,17 @@ func (m *Memory) Sync(ctx context.Context, r Report) (Reply, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s, events, _, err := m.books.Exchange(r, m.now())
-	m.books.Prune(KeepDays)
-	m.watchers.Publish(events...)
-	return s, err
+	done, err := m.state.sync(r, m.now())
+	if err != nil {
+		return Reply{}, err
+	}
+	if err := m.keep(done.change, m.state.saved); err != nil {
+		done.undo()
+		return Reply{}, err
+	}
+	m.state.prune()
+	m.watchers.Publish(done.events...)
+	return done.reply, nil
 }
 
 // History implements Store.
@@ -47,7 +80,7 @@ func (m *Memory) History(ctx context.Context, from, to Day) ([]Record, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.books.History(from, to), nil
+	return m.state.history(from, to), nil
 }
 
 // Hours implements Store.
@@ -57,7 +90,10 @@ func (m *Memory) Hours(ctx context.Context, day Day) (Hours, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.books.Hours(day), nil
+	if d := m.state.days[day]; d != nil {
+		return d.hours(), nil
+	}
+	return Hours{}, nil
 }
 
 // Lease implements Store.
@@ -67,7 +103,14 @@ func (m *Memory) Lease(ctx context.Context, name string, ttl time.Duration) (boo
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.books.Lease(name, ttl, m.now()), nil
+	if !m.state.lease(name, ttl, m.now()) {
+		return false, nil
+	}
+	if err := m.keep(Urgent, m.state.saved); err != nil {
+		delete(m.state.leases, name)
+		return false, err
+	}
+	return true, nil
 }
 
 // Watch implements Store.

@@ -6,7 +6,7 @@ package quota
 type Reservation struct {
 	l       *Ledger
 	pots    [2]*pot
-	row     *row
+	row     *tally
 	neurons Neurons
 	day     Day    // on which it was made
 	probe   *probe // nil: it is none

@@ -173,7 +173,7 @@ const quietFor = 16
 // report makes the report of today. The rows are those that it publishes. Pots of
 // clients of which the store knows all, and of which nothing is held here, are
 // left out of most reports: of a thousand clients few call at a time.
-func (l *Ledger) report() (r Report, raised []Neurons, rows []*row) {
+func (l *Ledger) report() (r Report, raised []Neurons, rows []*tally) {
 	now := l.clock.now()
 	age := time.Since(l.started)
 	l.giveUp()

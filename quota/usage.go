@@ -12,8 +12,8 @@ const maxRows = 1000
 // Other stands for the models and clients beyond what is kept apart.
 const Other = "other"
 
-// row is what one client spent with one model, today, in this process.
-type row struct {
+// tally is what one client spent with one model, today, in this process.
+type tally struct {
 	Record
 	dirty  bool // changed since it was published
 	flying int
@@ -21,23 +21,23 @@ type row struct {
 }
 
 // row returns the row of c, made if need be.
-func (l *Ledger) row(c Call) *row {
-	k := RecordKey{c.Model, c.Client}
+func (l *Ledger) row(c Call) *tally {
+	k := recordKey{c.Model, c.Client}
 	if r := l.rows[k]; r != nil {
 		return r
 	}
 	if len(l.rows) >= maxRows {
-		k = RecordKey{Other, Other}
+		k = recordKey{Other, Other}
 		if r := l.rows[k]; r != nil {
 			return r
 		}
 	}
-	r := &row{Record: Record{Model: k.Model, Client: k.Client}}
+	r := &tally{Record: Record{Model: k.model, Client: k.client}}
 	l.rows[k] = r
 	return r
 }
 
-func (r *row) book(n Neurons, b Basis, calls int64) {
+func (r *tally) book(n Neurons, b Basis, calls int64) {
 	r.Calls += calls
 	switch b {
 	case Reported:
@@ -51,7 +51,7 @@ func (r *row) book(n Neurons, b Basis, calls int64) {
 }
 
 // dirtyRows returns what is to be published and counts it as published.
-func (l *Ledger) dirtyRows() (records []Record, rows []*row) {
+func (l *Ledger) dirtyRows() (records []Record, rows []*tally) {
 	for _, r := range l.rows {
 		if r.dirty {
 			r.dirty = false
@@ -66,13 +66,13 @@ func (l *Ledger) dirtyRows() (records []Record, rows []*row) {
 func (l *Ledger) rollRows() []Record {
 	var records []Record
 	for k, r := range l.rows {
-		if r.Record != (Record{Model: k.Model, Client: k.Client}) {
+		if r.Record != (Record{Model: k.model, Client: k.client}) {
 			records = append(records, r.Record)
 		} else if r.flying == 0 {
 			delete(l.rows, k)
 			continue
 		}
-		r.Record, r.dirty = Record{Model: k.Model, Client: k.Client}, false
+		r.Record, r.dirty = Record{Model: k.model, Client: k.client}, false
 	}
 	return records
 }

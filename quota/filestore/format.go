@@ -22,28 +22,27 @@ const (
 	oldest  = 1 // without what is external
 )
 
-type fileBooks struct {
-	Latch  quota.Block          `json:"latch"`
+type file struct {
+	Block  quota.Block          `json:"latch"`
 	Leases map[string]time.Time `json:"leases,omitempty"`
 	Days   []json.RawMessage    `json:"days"`
 }
 
+// fileDay is a quota.SavedDay as the file has it.
 type fileDay struct {
-	Day      quota.Day                  `json:"day"`
-	External quota.External             `json:"external,omitzero"`
-	Pots     map[quota.Budget]quota.Row `json:"pots"`
-	Records  []quota.Record             `json:"records,omitempty"`
-	Hours    quota.Hours                `json:"hours,omitzero"` // none in files of a version that kept none
+	Day      quota.Day                        `json:"day"`
+	External quota.External                   `json:"external,omitzero"`
+	Budgets  map[quota.Budget]quota.BudgetSum `json:"pots"`
+	Records  []quota.Record                   `json:"records,omitempty"`
+	Hours    quota.Hours                      `json:"hours,omitzero"` // none in files of a version that kept none
 }
 
-// encode returns the file. Days that are in done are taken from there, others
-// are put there.
-func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
-	f := fileBooks{Latch: b.Block, Leases: b.Leases, Days: []json.RawMessage{}}
-	for _, d := range slices.Sorted(maps.Keys(b.Days)) {
+// encode returns the file. The days of saved that are in done are taken from there; done is left with those of saved.
+func encode(saved *quota.Saved, done map[*quota.SavedDay][]byte) ([]byte, error) {
+	f := file{Block: saved.Block, Leases: saved.Leases, Days: []json.RawMessage{}}
+	for _, d := range saved.Days {
 		if done[d] == nil {
-			pots, records := b.Sum(d)
-			day, err := json.Marshal(fileDay{Day: d, External: b.Days[d].External, Pots: pots, Records: records, Hours: b.Hours(d)})
+			day, err := json.Marshal(fileDay(*d))
 			if err != nil {
 				return nil, err
 			}
@@ -51,6 +50,7 @@ func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
 		}
 		f.Days = append(f.Days, done[d])
 	}
+	maps.DeleteFunc(done, func(d *quota.SavedDay, _ []byte) bool { return !slices.Contains(saved.Days, d) })
 	body, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -60,9 +60,8 @@ func encode(b *quota.Books, done map[quota.Day][]byte) ([]byte, error) {
 	return append([]byte(head), append(body, '\n')...), nil
 }
 
-// decode reads the file. It accepts nothing but what encode made. All holders are
-// past: the lock says that none of them lives.
-func decode(data []byte) (*quota.Books, error) {
+// decode reads the file. It accepts nothing but what encode made.
+func decode(data []byte) (*quota.Saved, error) {
 	head, body, _ := bytes.Cut(data, []byte("\n"))
 	var name, sum string
 	var v, length int
@@ -85,15 +84,11 @@ func decode(data []byte) (*quota.Books, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
-	var f fileBooks
+	var f file
 	if err := dec.Decode(&f); err != nil {
 		return nil, err
 	}
-	b := quota.NewBooks()
-	b.Block = f.Latch
-	if f.Leases != nil {
-		b.Leases = f.Leases
-	}
+	saved := &quota.Saved{Block: f.Block, Leases: f.Leases}
 	for _, raw := range f.Days {
 		var d fileDay
 		if err := json.Unmarshal(raw, &d); err != nil {
@@ -102,9 +97,8 @@ func decode(data []byte) (*quota.Books, error) {
 		for i := range d.Records {
 			d.Records[i].Day = d.Day
 		}
-		b.Days[d.Day] = &quota.DayBook{
-			Holders: map[quota.Replica]*quota.HolderBook{}, External: d.External, Past: d.Pots, Records: d.Records, Hours: d.Hours,
-		}
+		day := quota.SavedDay(d)
+		saved.Days = append(saved.Days, &day)
 	}
-	return b, nil
+	return saved, nil
 }

@@ -1,0 +1,103 @@
+package quota
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Saved is what a store keeps over a restart. Replicas of the process that ends do not live on: it has their sums.
+type Saved struct {
+	Block  Block
+	Leases map[string]time.Time // name to end
+	Days   []*SavedDay          // in order of their dates; a day that has not changed is the same pointer as before
+}
+
+// A SavedDay is one day of Saved, over all replicas. It is not changed once made.
+type SavedDay struct {
+	Day      Day
+	External External
+	Budgets  map[Budget]BudgetSum
+	Records  []Record // sorted by model and client
+	Hours    Hours
+}
+
+// A BudgetSum is how one budget of a day stands. What is held after a restart is lost: it may have been spent.
+type BudgetSum struct {
+	Limit Neurons `json:"limit"`
+	Spent Neurons `json:"spent"`
+	Held  Neurons `json:"held"`
+}
+
+// recordKey tells the records of a day apart.
+type recordKey struct{ model, client string }
+
+func (s *state) saved() *Saved {
+	all := &Saved{Block: s.block, Leases: maps.Clone(s.leases)}
+	for _, d := range slices.Sorted(maps.Keys(s.days)) {
+		day := s.days[d]
+		if day.saved == nil {
+			day.saved = &SavedDay{
+				Day: d, External: day.external, Budgets: day.budgets(), Records: day.records(d), Hours: day.hours(),
+			}
+		}
+		all.Days = append(all.Days, day.saved)
+	}
+	return all
+}
+
+func (d *dayState) budgets() map[Budget]BudgetSum {
+	sum := map[Budget]BudgetSum{}
+	maps.Copy(sum, d.past.Budgets)
+	for _, replica := range d.replicas {
+		for b, row := range replica.rows {
+			sum[b] = BudgetSum{Limit: row.Limit, Spent: sum[b].Spent + row.Spent, Held: sum[b].Held + row.Held}
+		}
+	}
+	return sum
+}
+
+// records returns the records of a day over all replicas, sorted by model and client.
+func (d *dayState) records(day Day) []Record {
+	sum := map[recordKey]Record{}
+	add := func(r Record) {
+		k := recordKey{r.Model, r.Client}
+		o := sum[k]
+		sum[k] = Record{
+			Day: day, Model: r.Model, Client: r.Client, Calls: r.Calls + o.Calls,
+			Reported: r.Reported.Add(o.Reported), Priced: r.Priced.Add(o.Priced), Estimated: r.Estimated.Add(o.Estimated),
+			Silent: r.Silent + o.Silent, Table: r.Table.Add(o.Table), Calibration: r.Calibration.Max(o.Calibration),
+		}
+	}
+	for _, r := range d.past.Records {
+		add(r)
+	}
+	for _, replica := range d.replicas {
+		for _, r := range replica.records {
+			add(r)
+		}
+	}
+	return slices.SortedFunc(maps.Values(sum), func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
+	})
+}
+
+// history is Store.History.
+func (s *state) history(from, to Day) []Record {
+	var all []Record
+	for _, d := range slices.Sorted(maps.Keys(s.days)) {
+		if d >= from && d <= to {
+			all = append(all, s.days[d].records(d)...)
+		}
+	}
+	return all
+}
+
+func (d *dayState) hours() Hours {
+	sum := d.past.Hours
+	for _, replica := range d.replicas {
+		sum = sum.Plus(replica.hours)
+	}
+	return sum
+}

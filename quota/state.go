@@ -1,0 +1,259 @@
+package quota
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// ReplicaTimeout is how long after its last report a replica counts as dead. What it holds is then shown as lost. It is alive
+// again with its next report.
+const ReplicaTimeout = 10 * Heartbeat
+
+// maxLease is the longest lease.
+const maxLease = 24 * time.Hour
+
+// state is what a Memory keeps: what each replica last reported, by day and budget, the quota block and the leases. Its methods
+// are the operations of a Store without locking and durability. Not safe for concurrent use.
+type state struct {
+	block  Block
+	leases map[string]time.Time // name to end
+	days   map[Day]*dayState
+}
+
+type dayState struct {
+	replicas map[Replica]*replicaState
+	external External
+	past     SavedDay  // of replicas of former processes; what they held is lost
+	saved    *SavedDay // the sum of all; nil: something changed since it was made
+}
+
+// replicaState is what one replica last reported of a day.
+type replicaState struct {
+	seq     uint64
+	granted map[Budget]Neurons // in answer to seq, to give the same answer again
+	rows    map[Budget]row
+	records map[recordKey]Record
+	hours   Hours
+	left    bool
+	seen    time.Time
+}
+
+// row is one replica's part of a budget. reserved and waiting do not outlive the replica.
+type row struct {
+	BudgetSum
+	reserved, waiting Neurons
+}
+
+// limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash loses
+// nothing that is not counted.
+func (r row) limited() Neurons {
+	if r.Limit == 0 {
+		return 0
+	}
+	return r.Spent + r.Held
+}
+
+func newState(s *Saved) *state {
+	st := &state{block: s.Block, leases: map[string]time.Time{}, days: map[Day]*dayState{}}
+	maps.Copy(st.leases, s.Leases)
+	for _, d := range s.Days {
+		st.days[d.Day] = &dayState{replicas: map[Replica]*replicaState{}, external: d.External, past: *d}
+	}
+	st.prune()
+	return st
+}
+
+// step is what a sync did.
+type step struct {
+	reply  Reply
+	events []Event
+	change Change
+	undo   func()
+}
+
+// sync applies a report.
+func (s *state) sync(r Report, now time.Time) (step, error) {
+	day := s.days[r.Day]
+	if day == nil {
+		day = &dayState{replicas: map[Replica]*replicaState{}}
+		s.days[r.Day] = day
+	}
+	former, known := day.replicas[r.Replica]
+	if known && r.Seq < former.seq {
+		return step{}, ErrStale
+	}
+	if known && r.Seq == former.seq {
+		former.seen = now
+		return step{reply: s.reply(day, former, r, now, false), undo: func() {}}, nil
+	}
+	block, external := s.block, day.external
+	done := step{undo: func() {
+		s.block, day.external, day.saved = block, external, nil
+		if known {
+			day.replicas[r.Replica] = former
+		} else {
+			delete(day.replicas, r.Replica)
+		}
+	}}
+	me := former.next(r, now)
+	day.replicas[r.Replica], day.saved = me, nil
+	if len(r.Records) > 0 || len(r.Hours) > 0 {
+		done.change = Deferrable
+	}
+	if day.external = day.external.Later(r.External); day.external != external {
+		done.change = Urgent
+	}
+	if s.applyBlock(r.Block, now); s.block != block {
+		done.change = Urgent
+		done.events = append(done.events, Event{Kind: BlockChanged, Replica: r.Replica})
+	}
+	s.applyRequests(day, me, r, now, &done)
+	done.reply = s.reply(day, me, r, now, !known)
+	return done, nil
+}
+
+// next returns the state of a replica, nil if there is none yet, after the report r. Budgets that are not in it stay as they were:
+// the replica may still hold some of them.
+func (former *replicaState) next(r Report, now time.Time) *replicaState {
+	me := &replicaState{
+		seq: r.Seq, granted: map[Budget]Neurons{}, rows: make(map[Budget]row, len(r.Requests)),
+		records: map[recordKey]Record{}, left: r.Leave, seen: now,
+	}
+	if former != nil {
+		maps.Copy(me.rows, former.rows)
+		me.records, me.hours = former.records, former.hours
+	}
+	me.hours = me.hours.with(r.Hours)
+	if len(r.Records) > 0 {
+		me.records = maps.Clone(me.records)
+		for _, rec := range r.Records {
+			me.records[recordKey{rec.Model, rec.Client}] = rec
+		}
+	}
+	return me
+}
+
+// applyRequests stores what a replica says of each budget, and grants what it asks for.
+func (s *state) applyRequests(day *dayState, me *replicaState, r Report, now time.Time, done *step) {
+	waits, returned := false, false
+	for _, q := range r.Requests {
+		old := me.rows[q.Budget]
+		now1 := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting}
+		me.rows[q.Budget] = now1
+		balance := day.balance(q.Budget, q.Limit, r.Replica, now)
+		granted := q.grant(balance.Free)
+		if granted > 0 {
+			now1.Held += granted
+			me.granted[q.Budget] = granted
+			me.rows[q.Budget] = now1
+		}
+		switch {
+		case now1.limited() != old.limited():
+			done.change = Urgent
+		case now1.Spent != old.Spent:
+			done.change = max(done.change, Deferrable)
+		}
+		returned = returned || balance.Waiting > 0 && now1.Spent+now1.Held < old.Spent+old.Held
+		// Repeated with every report that still waits: whoever has something free by then gives it back.
+		waits = waits || q.Waiting > 0 && granted < q.Min
+	}
+	if waits {
+		done.events = append(done.events, Event{Kind: NeuronsWanted, Replica: r.Replica})
+	}
+	if returned {
+		done.events = append(done.events, Event{Kind: NeuronsReturned, Replica: r.Replica})
+	}
+}
+
+// grant is what a request gets of what is free.
+func (q BudgetRequest) grant(free Neurons) Neurons {
+	if q.Want <= 0 || q.Limit <= 0 || free <= 0 || free < q.Min {
+		return 0
+	}
+	return min(q.Want, free)
+}
+
+func (s *state) applyBlock(c BlockChange, now time.Time) {
+	switch {
+	case c.Set.Set:
+		s.block = c.Set
+		if s.block.At.IsZero() {
+			s.block.At = now
+		}
+	case c.Lift:
+		s.block = Block{}
+	}
+}
+
+// reply builds the answer to a report that was applied.
+func (s *state) reply(day *dayState, me *replicaState, r Report, now time.Time, joined bool) Reply {
+	reply := Reply{
+		Granted: make([]Neurons, len(r.Requests)), Balances: make([]Balance, len(r.Requests)),
+		Block: s.block, External: day.external, Time: now, Joined: joined,
+	}
+	for i, q := range r.Requests {
+		reply.Granted[i] = me.granted[q.Budget]
+		reply.Balances[i] = day.balance(q.Budget, q.Limit, r.Replica, now)
+	}
+	for _, other := range day.replicas {
+		if other.alive(now) {
+			reply.Replicas++
+		}
+	}
+	return reply
+}
+
+func (r *replicaState) alive(now time.Time) bool { return !r.left && now.Sub(r.seen) < ReplicaTimeout }
+
+// balance sums a budget up. Waiting leaves out what asking itself waits for.
+func (d *dayState) balance(b Budget, limit Neurons, asking Replica, now time.Time) Balance {
+	past := d.past.Budgets[b]
+	sum := Balance{Limit: limit, Spent: past.Spent, Lost: past.Held}
+	for name, replica := range d.replicas {
+		row, ok := replica.rows[b]
+		if !ok {
+			continue
+		}
+		sum.Spent += row.Spent
+		if !replica.alive(now) {
+			sum.Lost += row.Held
+			continue
+		}
+		sum.Held += row.Held
+		sum.Reserved += row.reserved
+		if name != asking {
+			sum.Waiting += row.waiting
+		}
+	}
+	if limit > 0 {
+		sum.Free = limit - sum.Spent - sum.Held - sum.Lost
+		if b == Account {
+			sum.Free -= d.external.less(sum.Lost)
+		}
+	}
+	return sum
+}
+
+// lease is Store.Lease.
+func (s *state) lease(name string, ttl time.Duration, now time.Time) bool {
+	for n, end := range s.leases {
+		// An end that is further off than it can have been asked for comes from a clock that was wrong.
+		if !now.Before(end) || end.Sub(now) > maxLease {
+			delete(s.leases, n)
+		}
+	}
+	if _, taken := s.leases[name]; taken {
+		return false
+	}
+	s.leases[name] = now.Add(min(ttl, maxLease))
+	return true
+}
+
+// prune keeps the last KeepDays days that were written, whatever their dates: a clock that was far ahead for a moment must not
+// cost the rest.
+func (s *state) prune() {
+	for len(s.days) > KeepDays {
+		delete(s.days, slices.Min(slices.Collect(maps.Keys(s.days))))
+	}
+}
