@@ -2,8 +2,8 @@ package quota
 
 import "math"
 
-// An image given to a model is billed by tiles of so many pixels a side, and by at most MaxInputTiles of them: FLUX.2 scales what
-// is larger down to a megapixel.
+// An image given to a model is billed by tiles of TileSide by TileSide pixels, and by at most MaxInputTiles of them:
+// FLUX.2 scales what is larger down to a megapixel.
 const (
 	TileSide      = 512
 	MaxInputTiles = 4
@@ -12,7 +12,7 @@ const (
 // A Request is what is known of a call before it is made. What does not apply
 // stays zero.
 type Request struct {
-	Task         Task    // where the table does not know the model; "": text generation
+	Task         Task    // of a model that the price table does not know; "": text generation
 	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
 	Texts        int64   // to be embedded or ranked
 	MaxTokens    int64   // of one answer
@@ -22,7 +22,7 @@ type Request struct {
 	SizedTiles   int64   // of those, by InputTiles
 	MakeImages   int64   // to be made; 0: 1
 	Width        int64   // of the image made, in pixels
-	Height       int64   //
+	Height       int64   // of the image made, in pixels
 	Steps        int64   // of diffusion
 	AudioSeconds float64 // of the audio given, from its header
 	AudioBytes   int64   // of the audio given, where its duration is not known
@@ -30,37 +30,35 @@ type Request struct {
 	Characters   int64   // to be spoken; 0: PromptBytes
 	Parts        []Request
 
-	// Assumed says that figures of a picture stand for the most they can be, because what the call says of them could not be read.
+	// Assumed says that the call's figures of an image could not be read, and that those here are the most they can be.
 	Assumed bool
 }
 
-// InputTiles returns how many 512x512 tiles an image of that many pixels counts
-// as, at most, when it is given to a model.
+// InputTiles returns how many tiles an image of width by height pixels counts as,
+// at most, when it is given to a model.
 func InputTiles(width, height int64) int64 {
 	tiles := math.Ceil(float64(width)/TileSide) * math.Ceil(float64(height)/TileSide)
 	return int64(min(max(tiles, 1), MaxInputTiles))
 }
 
-// Usage is what the wire said of a call that was made. Absent is not zero: each
-// figure has a word for whether it was there.
+// Usage is what Workers AI reported of a call that was made. An absent figure is
+// not zero: the Has fields tell them apart.
 type Usage struct {
-	Neurons    float64 // as reported
+	Neurons    float64
 	HasNeurons bool
 
-	Input, Cached, Output int64 // tokens
+	Input, Cached, Output int64 // tokens; Cached are among Input
 	HasTokens             bool
 
 	AudioSeconds float64 // of speech that was transcribed, or made
 	HasAudio     bool
 	Live         bool // over a WebSocket
 
-	Images  int64 // that were made; what follows is the request's
-	Width   int64
-	Height  int64
-	Steps   int64
-	Given   int64
-	Assumed bool
+	Images    int64 // that were made
+	HasImages bool
 
-	Sized, SizedTiles int64
-	HasImages         bool
+	// Of the call with images, as the Request has them; Given is its Images.
+	Width, Height, Steps     int64
+	Given, Sized, SizedTiles int64
+	Assumed                  bool
 }

@@ -12,6 +12,6 @@ func BenchmarkEstimate(b *testing.B) {
 	r := quota.Request{PromptBytes: 2000, MaxTokens: 300}
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Estimate(e.Resolve("@cf/meta/llama-3.1-8b-instruct-fp8"), r)
+		e.Estimate(e.Resolve(model), r)
 	}
 }

@@ -2,12 +2,14 @@ package price
 
 import "github.com/neuronward/neuronward/quota"
 
-// Cost returns what a call of m cost by what the wire said: the reported
-// neurons, else tokens, audio or images times the table. ok is false where
-// neither says anything: then the caller settles by DefaultCost, or by what had
-// passed, as Estimated. What the account's own figure showed of the model
-// corrects what the table says. A picture is Estimated, too, where the price depends on
-// something that neither the call nor the model's documentation says.
+// Cost returns what a call of m cost by what Workers AI reported of it: neurons,
+// else tokens, audio or images times the table. A cost by the table is corrected
+// by what the account's own figure has shown of the model (see Correct). The cost
+// of an image is Estimated where it depends on something that neither the call nor
+// the model's documentation says.
+//
+// ok is false where nothing was reported that the table has a price for. Then the
+// caller settles by DefaultCost, or by what it has observed of the answer.
 func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 	if u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
@@ -16,60 +18,46 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 		return quota.Cost{}, false
 	}
 	r := request{
-		AudioSeconds: u.AudioSeconds, Live: u.Live, Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles, MakeImages: u.Images,
-		Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
+		AudioSeconds: u.AudioSeconds, Live: u.Live,
+		Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles,
+		MakeImages: u.Images, Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
 	}
+	c.Basis = quota.Priced
 	switch {
 	case u.HasTokens && (m.InputPerM > 0 || m.OutputPerM > 0):
-		c = quota.Cost{Neurons: m.Tokens(u.Input, u.Cached, u.Output), Basis: quota.Priced}
-	case u.HasAudio && r.minute(m.Row) > 0:
-		c = quota.Cost{Neurons: quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minute(m.Row)), Basis: quota.Priced}
+		c.Table = m.Tokens(u.Input, u.Cached, u.Output)
+	case u.HasAudio && r.minutePrice(m.Row) > 0:
+		c.Table = quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minutePrice(m.Row))
 	case u.HasImages && (m.Task == quota.TextToImage || m.Image > 0):
-		c = quota.Cost{Neurons: r.bound(m.BilledAs, m.Row), Basis: quota.Priced}
+		c.Table = r.bound(m.BilledAs, m.Row)
 		if r.assumes(m.Row) {
 			c.Basis = quota.Estimated
 		}
 	default:
 		return quota.Cost{}, false
 	}
-	c.Table = c.Neurons
-	c.Neurons = quota.FromFloat(c.Table.Float() * e.learnt.paid(m.Name))
+	c.Neurons = quota.FromFloat(c.Table.Float() * e.learned.correction(m.Name))
 	return c, true
 }
 
-// DefaultCost returns what a call of m cost of which the wire says nothing at all
-// and for which reserved was set aside: that, or what the account's own figure
-// showed such calls to cost.
+// DefaultCost returns what a call of m cost that succeeded and of which nothing at
+// all was reported: what was reserved for it, or, where the account's own figure
+// has shown what such calls cost, its bound with that correction.
 func (e *Estimator) DefaultCost(m Model, of Estimate, reserved quota.Neurons) quota.Cost {
 	c := quota.Cost{Neurons: reserved, Basis: quota.Estimated, Table: of.Bound}
-	if paid := e.learnt.paid(m.Name); paid != 1 {
-		c.Neurons = quota.FromFloat(of.Bound.Float() * paid)
+	if correction := e.learned.correction(m.Name); correction != 1 {
+		c.Neurons = quota.FromFloat(of.Bound.Float() * correction)
 	}
 	return c
 }
 
-// assumes reports whether the price of r's pictures rests on an assumption.
-func (r request) assumes(p Row) bool {
-	bySteps := p.Step+p.InputTileStep+p.OutputTileStep > 0
-	bySize := p.Tile+p.OutputTile+p.OutputTileStep+p.NextMegapixel > 0
-	byInput := p.InputTile+p.InputTileStep > 0
+// assumes reports whether the price of r's images rests on an assumption.
+func (r request) assumes(row Row) bool {
+	bySteps := row.Step+row.InputTileStep+row.OutputTileStep > 0
+	bySize := row.Tile+row.OutputTile+row.OutputTileStep+row.NextMegapixel > 0
+	byInput := row.InputTile+row.InputTileStep > 0
 	return r.Assumed ||
-		bySteps && r.Steps <= 0 && p.DefaultSteps == 0 ||
-		bySize && (r.Width <= 0 && p.DefaultWidth == 0 || r.Height <= 0 && p.DefaultHeight == 0) ||
+		bySteps && r.Steps <= 0 && row.DefaultSteps == 0 ||
+		bySize && (r.Width <= 0 && row.DefaultWidth == 0 || r.Height <= 0 && row.DefaultHeight == 0) ||
 		byInput && r.Images > r.Sized
-}
-
-// sentBytesPerToken is what a token of plain text takes on average, its JSON
-// included.
-const sentBytesPerToken = 3
-
-// SentTokens returns what the prompt of r counts as once it was sent, where the
-// answer broke off before anybody said: an average for plain text, and the bound
-// for what has no such average. wide is how many of the prompt's bytes are
-// beyond ASCII: a tokenizer that was not made for a script makes one token of
-// each of them.
-func SentTokens(r quota.Request, wide int64) int64 {
-	wide = min(max(wide, 0), max(r.PromptBytes, 0))
-	plain := max(r.PromptBytes, 0) - wide
-	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(request(r).mediaTokens())
 }

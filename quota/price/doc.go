@@ -1,9 +1,15 @@
-// Package price says what calls to Workers AI cost, in neurons: the table of prices, the estimate of a call before it is made, its
-// cost by what Workers AI reported, and what calls have shown of the table since.
+// Package price says what calls to Workers AI cost, in neurons: a table of
+// prices, the estimate of a call before it is made, its cost by what Workers AI
+// reported, and what the costs of former calls show about the table.
 //
-// The embedded table, prices.json, holds Cloudflare's published prices (developers.cloudflare.com/workers-ai/platform/pricing), with
-// what was measured where that says more. The live catalog (models/search, read by package account) is laid over it.
+// The embedded table, prices.json, holds Cloudflare's published prices and, where
+// that is more, what was measured. The live catalog (models/search), which package
+// account reads, is laid over it. Bounds of what a call does not say come from the
+// models' schemas; each is documented with its constant.
 //
-// It knows no ledger, no HTTP and no clock but the machine's. A Table is immutable; an Estimator swaps tables atomically and has one
-// mutex for what it has learnt, under which nothing is called. Begin with Table, then Estimator.Estimate and Estimator.Cost.
+// The package knows no ledger and no HTTP. A Table is immutable. An Estimator
+// replaces its table atomically and keeps what it has learned under one mutex,
+// which is held for no call of another package.
+//
+// Begin with Table, then read Estimator.Resolve, Estimate, Cost and Learn.
 package price

@@ -1,9 +1,10 @@
 package price
 
-// measured is what models were seen to cost, as a multiple of the table, where
-// that is more: the larger one bounds. Each comes from a note in the table.
+// measured is by which factor models were measured to cost more than the table
+// says. A call is bounded by the larger of the two. Each entry comes from a note in
+// the table.
 var measured = map[string]float64{
-	// The page gives 0.51 a minute and dollars that make 30.72.
+	// Cloudflare's page says 0.51 neurons a minute, and a price in dollars that makes 30.72.
 	"@cf/pipecat-ai/smart-turn-v2": 30.73 / 0.51,
 }
 

@@ -8,41 +8,46 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Correct tells the estimator what the account's own figure showed of calls of a
-// model whose cost the wire does not say: ratio times what the table makes of
-// them. From then on they cost that, and are bounded by no less.
+// Correct takes up what the account's own figure has shown of calls of a model
+// whose cost Workers AI does not report: they cost ratio times what the table says.
+// From then on they are counted as that, and are bounded by no less. Ratios that an
+// audit would discard are ignored.
 func (e *Estimator) Correct(model string, ratio float64) {
 	if !(ratio >= quota.MinAuditRatio && ratio <= quota.MaxAuditRatio) {
 		return
 	}
-	l := &e.learnt
+	l := &e.learned
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.of(model); r != nil {
-		r.paid = ratio
+		r.correction = ratio
 	}
 }
 
-// RecallCorrections takes up of records what Correct was told, by other processes or by
-// former ones.
+// RecallCorrections takes up the corrections that records hold, of other replicas
+// or of former processes: of each model those of the last day.
 func (e *Estimator) RecallCorrections(records []quota.Record) {
 	last := map[string]quota.Record{} // by model
 	for _, rec := range records {
-		if was, ok := last[rec.Model]; rec.Paid > 0 && rec.Model != quota.Other && (!ok || rec.Day > was.Day || rec.Day == was.Day && rec.Paid > was.Paid) {
+		if rec.Paid <= 0 || rec.Model == quota.Other {
+			continue
+		}
+		was, ok := last[rec.Model]
+		if !ok || rec.Day > was.Day || rec.Day == was.Day && rec.Paid > was.Paid {
 			last[rec.Model] = rec
 		}
 	}
 	for model, rec := range last {
-		e.Correct(model, float64(rec.Paid)/1000)
+		e.Correct(model, rec.Paid.Float())
 	}
 }
 
-// Recall takes up what was learnt on former days, or by former processes today,
-// as their records tell. It counts for as long as if it had been learnt at the
-// end of its day.
+// Recall takes up what records hold of what was learned on former days, or by
+// other processes today. It holds as long as if it had been learned at the end of
+// its day.
 func (e *Estimator) Recall(records []quota.Record) {
 	e.RecallCorrections(records)
-	l := &e.learnt
+	l := &e.learned
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	usual := map[string]quota.Record{} // of the last day, by model
@@ -60,12 +65,12 @@ func (e *Estimator) Recall(records []quota.Record) {
 		if now := time.Now(); at.After(now) {
 			at = now
 		}
-		if peak := min(float64(rec.Peak)/1000, mostFactor); peak > 1 {
+		if peak := min(rec.Peak.Float(), maxFactor); peak > 1 {
 			r.peak.raise(peak, at)
 		}
 		if was := usual[rec.Model]; rec.Usual > 0 && (rec.Day > was.Day || rec.Usual > was.Usual) {
 			usual[rec.Model] = rec
-			r.usual = min(float64(rec.Usual)/1000, mostFactor)
+			r.usual = min(rec.Usual.Float(), maxFactor)
 		}
 	}
 }

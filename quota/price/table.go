@@ -9,88 +9,91 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Row is what one model costs, in neurons per unit. A unit that a model is
-// not billed by is 0; so is a unit that is free.
+// A Row is what one model costs, in neurons per unit. A unit that the model is
+// not billed by is 0; so is a unit that is free. Its JSON is that of a table.
 type Row struct {
-	Task quota.Task
+	Task quota.Task `json:"task"`
 
-	InputPerM       float64 // per 1,000,000 input tokens
-	CachedInputPerM float64 // per 1,000,000 input tokens served from the prefix cache
-	OutputPerM      float64 // per 1,000,000 output tokens
+	InputPerM       float64 `json:"input_tokens_per_m"`        // per 1,000,000 input tokens
+	CachedInputPerM float64 `json:"cached_input_tokens_per_m"` // per 1,000,000 of them from the prefix cache
+	OutputPerM      float64 `json:"output_tokens_per_m"`       // per 1,000,000 output tokens
 
-	Tile            float64 // per 512x512 tile of the image made, by area
-	Step            float64 // per diffusion step and such tile
-	InputTile       float64 // per 512x512 tile of an image given
-	OutputTile      float64 // per 512x512 tile of the image made
-	InputTileStep   float64 // per 512x512 tile of an image given, per step
-	OutputTileStep  float64 // per 512x512 tile of the image made, per step
-	FirstMegapixel  float64 // for the first 1024x1024 of the image made
-	NextMegapixel   float64 // per further 1024x1024 of the image made
-	InputMegapixel  float64 // per 1024x1024 of an image given
-	Image           float64 // per image looked at
-	AudioMinute     float64 // per minute of audio, given or made
-	AudioMinuteLive float64 // per minute of audio over a WebSocket
-	CharactersPerK  float64 // per 1,000 input characters
+	Tile            float64 `json:"tile"`                   // per 512x512 tile of the image made, by area
+	Step            float64 `json:"step"`                   // per diffusion step and such tile
+	InputTile       float64 `json:"input_tile"`             // per 512x512 tile of an image given
+	OutputTile      float64 `json:"output_tile"`            // per 512x512 tile of the image made
+	InputTileStep   float64 `json:"input_tile_step"`        // per 512x512 tile of an image given, per step
+	OutputTileStep  float64 `json:"output_tile_step"`       // per 512x512 tile of the image made, per step
+	FirstMegapixel  float64 `json:"first_megapixel"`        // for the first 1024x1024 of the image made
+	NextMegapixel   float64 `json:"subsequent_megapixel"`   // per further 1024x1024 of the image made
+	InputMegapixel  float64 `json:"input_megapixel"`        // per 1024x1024 of an image given
+	Image           float64 `json:"image"`                  // per image looked at
+	AudioMinute     float64 `json:"audio_minute"`           // per minute of audio, given or made
+	AudioMinuteLive float64 `json:"audio_minute_websocket"` // per minute of audio over a WebSocket
+	CharactersPerK  float64 `json:"characters_per_k"`       // per 1,000 input characters
 
-	DefaultWidth  int // pixels of the image made where the caller names none; 0: not published
-	DefaultHeight int
-	DefaultSteps  int // steps where the caller names none; 0: not published
-	MaxSteps      int // most steps that the model takes; 0: not published
+	// What holds where the caller names none; 0: not published.
+	DefaultWidth  int   `json:"default_width"` // of the image made, in pixels
+	DefaultHeight int   `json:"default_height"`
+	DefaultSteps  int   `json:"default_steps"`
+	DefaultOutput int64 `json:"default_output_tokens"` // max output tokens, by the model's schema
 
-	DefaultOutput int64 // most output tokens where the caller sets no limit, by the model's schema; 0: not published
+	MaxSteps int `json:"max_steps"` // 0: not published
 
-	ContextWindow int64 // most tokens that the model reads and puts out, by the live catalog; 0: not known
+	// ContextWindow is how many tokens the model reads and puts out at most, by the live catalog; 0: not known.
+	ContextWindow int64 `json:"-"`
 
-	RequiresWorkersPaid bool   // answered on the Workers Paid plan only
-	DeprecatedOn        string // UTC date "2026-05-30" of its end; "" means none is known
-	AliasedTo           string // model that answers in its place at its own price; "" means itself
+	RequiresWorkersPaid bool   `json:"requires_workers_paid"` // answered on the Workers Paid plan only
+	DeprecatedOn        string `json:"deprecated_on"`         // UTC date "2026-05-30" of its end; "": none is known
+
+	// AliasedTo is the model that answers in its place, at its own price; "": there is none.
+	AliasedTo string `json:"aliased_to"`
 }
 
-// Tokens returns what a call costs by its tokens, rounded up to a millionth of
-// a neuron. Input counts all input tokens and cached those among them that came
-// from the prefix cache; where no cached rate is listed they cost what the
-// others do. Counts below 0 are taken as 0 and more cached than input tokens as
-// all of them.
-func (p Row) Tokens(input, cached, output int64) quota.Neurons {
+// Tokens returns what a call costs by its tokens, rounded up to a millionth of a
+// neuron. Input counts all input tokens; cached counts those among them that came
+// from the prefix cache, which cost the same as the others where no cached rate is
+// listed. Counts below 0 are taken as 0, and cached as at most input.
+func (r Row) Tokens(input, cached, output int64) quota.Neurons {
 	input, output = max(input, 0), max(output, 0)
 	cached = min(max(cached, 0), input)
-	rate := p.CachedInputPerM
+	rate := r.CachedInputPerM
 	if rate == 0 {
-		rate = p.InputPerM
+		rate = r.InputPerM
 	}
 	// Neurons per million tokens are micro-neurons per token.
-	return quota.FromMicro(float64(input-cached)*p.InputPerM + float64(cached)*rate + float64(output)*p.OutputPerM)
+	return quota.FromMicro(float64(input-cached)*r.InputPerM + float64(cached)*rate + float64(output)*r.OutputPerM)
 }
 
 // Deprecated reports whether the model has come to its end at now.
-func (p Row) Deprecated(now time.Time) bool {
-	return p.ended(now.UTC().Format(time.DateOnly))
+func (r Row) Deprecated(now time.Time) bool {
+	return r.deprecatedOn(now.UTC().Format(time.DateOnly))
 }
 
-// ended reports whether the model has come to its end on a UTC date.
-func (p Row) ended(date string) bool {
-	return p.DeprecatedOn != "" && date >= p.DeprecatedOn
+// deprecatedOn reports whether the model has come to its end on a UTC date.
+func (r Row) deprecatedOn(date string) bool {
+	return r.DeprecatedOn != "" && date >= r.DeprecatedOn
 }
 
-// Table is a table of prices. It is never changed once made and may be used by
-// many goroutines.
+// A Table has the prices of all models. It is immutable and may be used by many
+// goroutines.
 type Table struct {
 	asOf   string
-	usd    float64
+	usd    float64 // of 1,000 neurons
 	free   quota.Neurons
 	models map[string]Row
-	names  []string
+	names  []string // of models, sorted
 }
 
 //go:embed prices.json
 var embedded []byte
 
 var parseEmbedded = sync.OnceValue(func() *Table {
-	p, err := Parse(embedded)
+	t, err := Parse(embedded)
 	if err != nil {
-		panic("quota: the embedded price table: " + err.Error())
+		panic("price: the embedded table: " + err.Error())
 	}
-	return p
+	return t
 })
 
 // Embedded returns the table that is part of the program. It is parsed once.
@@ -98,8 +101,9 @@ func Embedded() *Table {
 	return parseEmbedded()
 }
 
-// Row returns the row of the model called name, exactly so, and whether there is
-// one. An alias gives its own row: Row.AliasedTo says whose price holds.
+// Row returns the row of the model called name, and whether there is one. An
+// alias has a row of its own, which is not the one that its calls pay: see
+// Resolve.
 func (t *Table) Row(name string) (Row, bool) {
 	row, ok := t.models[name]
 	return row, ok

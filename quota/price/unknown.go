@@ -7,9 +7,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// named says which task a part of a model's name tells of. Only what is dearer
-// than a language model, or billed by something else, is worth telling.
-var named = []struct {
+// nameHints say which task a part of a model's name stands for. Only tasks that
+// are dearer than a language model, or billed by other units, are listed.
+var nameHints = []struct {
 	part string
 	task quota.Task
 }{
@@ -26,14 +26,14 @@ var named = []struct {
 	{"speech", quota.TextToSpeech},
 }
 
-// betas are parts of the names of image models that Workers AI has offered since
-// before it billed in neurons, at $0.00 a step: no table has them, and the
-// dearest picture there is would shut them off.
+// betas are parts of the names of image models that are free since before Workers
+// AI billed in neurons ($0.00 a step). No table has them, and the bound of the
+// dearest image model would shut them off.
 var betas = []string{"stable-diffusion", "dreamshaper"}
 
-// tasks returns the tasks that a call may be of whose model is unknown: the one
-// that is told, else all that its fields and its model's name speak for. None
-// leaves the least that any call is taken to cost.
+// tasks returns the tasks that a call of an unknown model may be of: the one that
+// the call names, else all that its fields and the model's name suggest. Without
+// any the call is taken for the cheapest there is.
 func (r request) tasks(model string) []quota.Task {
 	if r.Task != "" {
 		return []quota.Task{r.Task}
@@ -43,23 +43,23 @@ func (r request) tasks(model string) []quota.Task {
 		return nil
 	}
 	var tasks []quota.Task
-	sound := r.AudioSeconds > 0 || r.AudioBytes > 0
-	if r.PromptBytes > 0 || (!sound && r.Images <= 0) {
+	audio := r.AudioSeconds > 0 || r.AudioBytes > 0
+	if r.PromptBytes > 0 || (!audio && r.Images <= 0) {
 		tasks = append(tasks, quota.TextGeneration)
 	}
-	if sound {
+	if audio {
 		tasks = append(tasks, quota.SpeechRecognition, quota.VoiceActivity)
 	}
 	if r.Images > 0 {
 		tasks = append(tasks, quota.ImageToText, quota.ImageClassification)
 	}
-	// n is the number of chat answers, too: it does not speak for a picture.
+	// The field n is also the number of chat answers, and so no sign of images by itself.
 	if r.Width > 0 || r.Height > 0 || r.Steps > 0 || r.MakeImages > max(r.Answers, 0) {
 		tasks = append(tasks, quota.TextToImage)
 	}
-	for _, n := range named {
-		if strings.Contains(model, n.part) {
-			tasks = append(tasks, n.task)
+	for _, hint := range nameHints {
+		if strings.Contains(model, hint.part) {
+			tasks = append(tasks, hint.task)
 		}
 	}
 	return tasks

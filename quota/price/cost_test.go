@@ -1,0 +1,125 @@
+package price_test
+
+import (
+	"testing"
+
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+func TestCost(t *testing.T) {
+	const llama, whisper = "@cf/meta/llama-3.1-8b-instruct-fp8", "@cf/openai/whisper"
+	e := price.NewEstimator(nil, price.Bound)
+	for _, c := range []struct {
+		name  string
+		model string
+		u     quota.Usage
+		want  quota.Cost
+		ok    bool
+	}{
+		{
+			"reported before all else",
+			llama, quota.Usage{HasNeurons: true, Neurons: 1.5, HasTokens: true, Input: 1e6},
+			quota.Cost{Neurons: micro(1.5)}, true,
+		},
+		{
+			"reported zero is zero",
+			llama, quota.Usage{HasNeurons: true, HasTokens: true, Input: 1e6}, quota.Cost{}, true,
+		},
+		{
+			"reported of an unknown model",
+			"@cf/new/model", quota.Usage{HasNeurons: true, Neurons: 2}, quota.Cost{Neurons: micro(2)}, true,
+		},
+		{
+			"tokens",
+			llama, quota.Usage{HasTokens: true, Input: 1000, Output: 1000},
+			quota.Cost{Neurons: micro(13.778 + 26.128), Basis: quota.Priced}, true,
+		},
+		{
+			"cached tokens are cheaper",
+			"@cf/zai-org/glm-5.2", quota.Usage{HasTokens: true, Input: 1000, Cached: 900},
+			quota.Cost{Neurons: micro(12.7273 + 21.2724), Basis: quota.Priced}, true,
+		},
+		{
+			"tokens of a model that is billed otherwise",
+			whisper, quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false,
+		},
+		{
+			"audio",
+			whisper, quota.Usage{HasAudio: true, AudioSeconds: 30},
+			quota.Cost{Neurons: micro(20.57), Basis: quota.Priced}, true,
+		},
+		{
+			"images, as they are bounded",
+			"@cf/black-forest-labs/flux-1-schnell", quota.Usage{HasImages: true, Images: 1},
+			quota.Cost{Neurons: micro(172.8), Basis: quota.Priced}, true,
+		},
+		{
+			"images of documented defaults",
+			"@cf/leonardo/phoenix-1.0", quota.Usage{HasImages: true, Images: 1},
+			quota.Cost{Neurons: micro(3120), Basis: quota.Priced}, true,
+		},
+		{
+			"an image of which all is said",
+			"@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512, Steps: 10},
+			quota.Cost{Neurons: micro(375), Basis: quota.Priced}, true,
+		},
+		{
+			"an image in steps that nobody said",
+			"@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512},
+			quota.Cost{Neurons: micro(37.5 * 50), Basis: quota.Estimated}, true,
+		},
+		{
+			"an image given whose size nobody said",
+			"@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Given: 1},
+			quota.Cost{Neurons: micro(4*26.05 + 4*5.37), Basis: quota.Estimated}, true,
+		},
+		{
+			"an image given of known size",
+			"@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Given: 1, Sized: 1, SizedTiles: 1},
+			quota.Cost{Neurons: micro(4*26.05 + 5.37), Basis: quota.Priced}, true,
+		},
+		{
+			"an image that could not be measured",
+			"@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Assumed: true},
+			quota.Cost{Neurons: micro(4 * 26.05), Basis: quota.Estimated}, true,
+		},
+		{
+			"tokens of an alias, at its target's price",
+			"@cf/moonshotai/kimi-k2.5", quota.Usage{HasTokens: true, Input: 1000, Output: 1000},
+			quota.Cost{Neurons: micro(86.364 + 363.636), Basis: quota.Priced}, true,
+		},
+		{"nothing was said", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
+		{"tokens of an unknown model", "@cf/new/model", quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.want.Basis != quota.Reported {
+				c.want.Table = c.want.Neurons
+			}
+			if got, ok := e.Cost(e.Resolve(c.model), c.u); got != c.want || ok != c.ok {
+				t.Errorf("got %+v, %v; want %+v, %v", got, ok, c.want, c.ok)
+			}
+		})
+	}
+}
+
+func TestSentTokens(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		r    quota.Request
+		wide int64
+		want int64
+	}{
+		{"plain text", quota.Request{PromptBytes: 300}, 0, 100},
+		{"a script that is not ASCII", quota.Request{PromptBytes: 300}, 300, 300},
+		{"both", quota.Request{PromptBytes: 301}, 30, 91 + 30},
+		{"more than there is", quota.Request{PromptBytes: 30}, 300, 30},
+		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 0, 100 + 6404},
+		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 0, 100 + 500},
+		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
+	} {
+		if got := price.SentTokens(c.r, c.wide); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}

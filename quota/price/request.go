@@ -1,0 +1,198 @@
+package price
+
+import (
+	"math"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// What a call counts as where it does not say enough. Each is the most that a
+// call can be, not what is usual.
+const (
+	// A tokenizer makes at most one token of a byte, and the JSON around a message is longer than what a chat
+	// template puts in its place. templateTokens is what a template puts before the first message.
+	templateTokens = 64
+
+	// unknownOutput is what a model puts out where the call has no limit and the table does not have the model's own.
+	unknownOutput = 2048
+
+	// audioTokens is what a second of audio given to a language model counts as: encoders make a frame each 20 ms
+	// (Whisper's) and join several of them into a token.
+	audioTokens = 50
+
+	// imageTokens is what an image given to a language model counts as: four tiles of 1,601 tokens.
+	imageTokens = 6404
+
+	// pairTokens is what a reranker reads at most of a query and one of its contexts.
+	pairTokens = 512
+
+	defaultSide  = 1024 // pixels, where neither the call nor the table says
+	maxSide      = 4096 // pixels
+	unknownSteps = 50   // the default of FLUX.2 [dev], and what diffusion models are run with at most by default
+	maxSteps     = 1000
+	megapixel    = 1024 * 1024
+
+	// Speech is stored in no fewer bytes a second (6 kbit/s, Opus), and spoken in no fewer characters.
+	bytesPerSecond      = 750
+	charactersPerSecond = 8
+)
+
+// request is a quota.Request with the arithmetic of its bound.
+type request quota.Request
+
+// bound is what r can cost at most by a row, with what was measured above the
+// table for the model.
+func (r request) bound(model string, row Row) quota.Neurons {
+	in, out := r.tokens(row)
+	made := float64(max(r.MakeImages, 1))
+	width, height := side(r.Width, row.DefaultWidth), side(r.Height, row.DefaultHeight)
+	tiles := math.Ceil(width/quota.TileSide) * math.Ceil(height/quota.TileSide)
+	// Models with a price for a tile and one for a step were measured to the cent: they are billed by area, and each
+	// step in each tile.
+	area := max(width*height/(quota.TileSide*quota.TileSide), 1)
+	megapixels := max(math.Ceil(width*height/megapixel), 1)
+	steps := r.steps(row)
+	given := float64(max(r.Images, 0))
+	looked := max(given, 1)
+	inputTiles := r.inputTiles()
+
+	micro := in*row.InputPerM + out*row.OutputPerM // neurons per million tokens are micro-neurons per token
+	neurons := made*(area*(row.Tile+row.Step*steps)+tiles*(row.OutputTile+row.OutputTileStep*steps)+
+		row.FirstMegapixel+row.NextMegapixel*(megapixels-1)) +
+		inputTiles*(row.InputTile+row.InputTileStep*steps) + given*row.InputMegapixel +
+		looked*row.Image + r.minutes(row)*r.minutePrice(row) + float64(r.characters())/1000*row.CharactersPerK
+	return quota.FromFloat((micro/float64(quota.OneNeuron) + neurons) * measuredFactor(model))
+}
+
+// inputTiles bounds the tiles of all images given.
+func (r request) inputTiles() float64 {
+	images := max(r.Images, 0)
+	sized := min(max(r.Sized, 0), images)
+	return float64(images-sized)*quota.MaxInputTiles +
+		float64(min(max(r.SizedTiles, sized), sized*quota.MaxInputTiles))
+}
+
+// withDefaults returns r with a size and steps that are at least the model's
+// defaults: some models ignore those that they are given.
+func (r request) withDefaults(row Row) request {
+	if r.Width > 0 {
+		r.Width = max(r.Width, int64(side(0, row.DefaultWidth)))
+	}
+	if r.Height > 0 {
+		r.Height = max(r.Height, int64(side(0, row.DefaultHeight)))
+	}
+	if r.Steps > 0 {
+		r.Steps = max(r.Steps, int64(row.DefaultSteps))
+	}
+	return r
+}
+
+// tokens bounds the tokens of r. They cost nothing with a model that is not billed
+// by tokens.
+func (r request) tokens(row Row) (in, out float64) {
+	in = float64(max(r.PromptBytes, 0)) + templateTokens + r.mediaTokens()
+	switch row.Task {
+	case quota.TextClassification:
+		in += float64(max(r.Texts, 0)) * pairTokens
+	case quota.Translation:
+		// A translation has at most as many tokens as the text has bytes, whatever the language.
+		if r.MaxTokens <= 0 {
+			return in, in
+		}
+	}
+	limit := float64(r.MaxTokens)
+	if r.MaxTokens <= 0 {
+		limit = unknownOutput
+		if row.DefaultOutput > 0 {
+			limit = float64(row.DefaultOutput)
+		}
+	}
+	if row.Task == quota.TextGeneration && row.ContextWindow > 0 { // what is longer is refused, or cut
+		in, limit = min(in, float64(row.ContextWindow)), min(limit, float64(row.ContextWindow))
+	}
+	return in, limit * float64(max(r.Answers, 1))
+}
+
+func (r request) steps(row Row) float64 {
+	steps := r.Steps
+	switch {
+	case steps > 0:
+	case row.DefaultSteps > 0:
+		steps = int64(row.DefaultSteps)
+	default:
+		steps = unknownSteps
+	}
+	limit := int64(maxSteps)
+	if row.MaxSteps > 0 {
+		limit = int64(row.MaxSteps)
+	}
+	return float64(min(steps, limit))
+}
+
+// mediaTokens bounds what images and audio given to a language model count as.
+func (r request) mediaTokens() float64 {
+	tokens := float64(max(r.Images, 0)) * imageTokens
+	if r.AudioSeconds > 0 || r.AudioBytes > 0 {
+		tokens += r.seconds() * audioTokens
+	}
+	return tokens
+}
+
+// side is a side of the image made, in pixels: what the call says, else the
+// model's default.
+func side(pixels int64, modelDefault int) float64 {
+	switch {
+	case pixels > 0:
+		return float64(min(pixels, maxSide))
+	case modelDefault > 0:
+		return float64(modelDefault)
+	}
+	return defaultSide
+}
+
+// minutePrice is the price of a minute of audio. A model that is only billed live
+// has only that price.
+func (r request) minutePrice(row Row) float64 {
+	if r.Live || row.AudioMinute == 0 {
+		return row.AudioMinuteLive
+	}
+	return row.AudioMinute
+}
+
+// minutes bounds the audio that is billed: what is given, or what is spoken.
+func (r request) minutes(row Row) float64 {
+	if row.Task == quota.TextToSpeech {
+		return (1 + float64(r.characters())/charactersPerSecond) / 60
+	}
+	return r.seconds() / 60
+}
+
+// seconds bounds the length of the audio given.
+func (r request) seconds() float64 {
+	if r.AudioSeconds > 0 {
+		return min(r.AudioSeconds, 1e9)
+	}
+	return 1 + float64(max(r.AudioBytes, 0))/bytesPerSecond
+}
+
+func (r request) characters() int64 {
+	if r.Characters > 0 {
+		return r.Characters
+	}
+	return max(r.PromptBytes, 0)
+}
+
+// sentBytesPerToken is what a token of plain text takes on average, its JSON
+// included.
+const sentBytesPerToken = 3
+
+// SentTokens returns how many input tokens the prompt of r is taken for where the
+// call was aborted before any were reported: an average for plain text, and the
+// bound for images and audio, which have no such average. wide is how many of the
+// prompt's bytes are beyond ASCII: a tokenizer that was not made for a script makes
+// one token of each of them.
+func SentTokens(r quota.Request, wide int64) int64 {
+	wide = min(max(wide, 0), max(r.PromptBytes, 0))
+	plain := max(r.PromptBytes, 0) - wide
+	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(request(r).mediaTokens())
+}
