@@ -19,38 +19,36 @@ import (
 func (p *Proxy) inspectAnswer(c *call, res *http.Response) error {
 	h := res.Header
 	withoutHops(h)
-	c.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
-	p.heard(c, h)
+	c.attempt.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
+	p.observeHeaders(c, h)
 	for name := range h {
 		if strings.HasPrefix(name, "Access-Control-") { // no page is let in
 			delete(h, name)
 		}
 	}
-	c.neurons = h.Get("Cf-Ai-Neurons")
+	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body := p.readFailure(c, res.Body)
-		if c.charge.meter != nil {
-			c.charge.meter.Write(body)
+		if m := c.charge.Meter(); m != nil {
+			m.Write(body)
 		}
 		return p.upstreamFailure(c, res, body)
 	}
-	c.answered = true
+	c.attempt.answered = true
 	if err := p.look(c, res); err != nil {
 		return err
 	}
 	delete(h, "X-Neuronward-Neurons")
-	if c.charge.reservation != nil {
-		if !c.charge.cached { // the cache says nothing of the account
-			c.charge.reservation.Accepted()
-		}
+	if !c.attempt.cached { // the cache says nothing of the account
+		c.charge.Accepted()
 	}
 	c.healed = true
 	p.limitHeaders(c, h)
 	id := []string{c.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
 	c.attemptsHeader(h)
-	if c.neurons != "" {
-		h["X-Neuronward-Neurons"] = []string{c.neurons}
+	if c.attempt.neurons != "" {
+		h["X-Neuronward-Neurons"] = []string{c.attempt.neurons}
 	}
 	return nil
 }
@@ -81,9 +79,9 @@ func (p *Proxy) look(c *call, res *http.Response) error {
 	}
 	c.watch.pass(err == nil)
 	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
-	if c.charge.meter != nil && firstByte(buf[:n]) == '{' {
-		body.meter = c.charge.meter
-		body.meter.Write(buf[:n])
+	if m := c.charge.Meter(); m != nil && firstByte(buf[:n]) == '{' {
+		body.meter = m
+		m.Write(buf[:n])
 	}
 	if err == io.EOF {
 		body.end = io.EOF

@@ -210,7 +210,7 @@ func (p *Proxy) hold(c *call, r *http.Request) error {
 // pictures given, or Ogg, whose length stands in its last page. All else streams
 // through.
 func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
-	if p.guard.ledger == nil || !c.metered {
+	if !c.metered {
 		return false
 	}
 	price, known := c.price.Row, c.price.Known

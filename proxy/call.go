@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/fairshare"
+	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -44,23 +46,33 @@ type call struct {
 	credentials *credentials // of the proxy
 	watch       watchdog
 
-	writer    writer
-	attempts  int
-	tried     time.Time        // when the present attempt began
-	healing   []normalize.Code // what the attempts but the last failed with
-	healed    bool             // the last one was taken
-	answered  bool             // upstream has sent headers of success
-	streaming bool             // and events, which the caller has or is about to get
-	upstream  upstreamIDs
-	neurons   string // cf-ai-neurons as it came
-	charge    charge
-	rate      pace.Key // by which it waited its turn
-	failure   *normalize.Failure
-	complete  bool      // the answer was delivered whole
+	writer   writer
+	attempts int
+	attempt  attempt          // the present one, else the last
+	healing  []normalize.Code // what the attempts but the last failed with
+	healed   bool             // the last one was taken
+
+	charge     *guard.Charge     // nil: the call is not metered
+	settlement *guard.Settlement // nil: the call has not ended, or nothing was reserved for it
+	rate       pace.Key          // by which it waited its turn
+	failure    *normalize.Failure
+	complete   bool // the answer was delivered whole
+
 	began     time.Time // arrival
 	mark      time.Time // since when the present lap runs; zero: not ours
 	own       time.Duration
 	firstByte time.Duration
+}
+
+// An attempt is what is known of one attempt at a call.
+type attempt struct {
+	started   time.Time
+	sent      *atomic.Bool // upstream may have seen it; nil: it has not been made
+	cached    bool         // an AI Gateway answered from its cache
+	answered  bool         // upstream has sent headers of success
+	streaming bool         // and events, which the caller has or is about to get
+	neurons   string       // cf-ai-neurons as it came
+	upstream  upstreamIDs
 }
 
 // upstreamIDs are what Cloudflare's support asks for.

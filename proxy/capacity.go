@@ -15,14 +15,14 @@ const maxSharedModel = 200
 
 // capacity refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
 func (p *Proxy) capacity(c *call, send bool) error {
-	if c.model == "" || p.provoked(c) {
+	if c.model == "" || p.simulated(c) {
 		return nil
 	}
 	wait, ok := p.breakers.Allow(c.model, time.Now(), send)
 	if ok {
 		return nil
 	}
-	if p.observes() {
+	if p.guard.Observes() {
 		if send { // each call is asked about twice and counted once
 			p.metrics.Preempted("capacity", metrics.ModeObserve)
 		}
@@ -40,9 +40,9 @@ func (p *Proxy) capacity(c *call, send bool) error {
 // is nil for a success.
 func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
 	switch {
-	case p.retries == 0 || c.model == "" || status == 0 || p.provoked(c):
-	case f == nil && !c.charge.cached: // another failure says nothing of capacity
-		if p.breakers.Succeeded(c.model, c.tried, time.Now()) {
+	case p.retries == 0 || c.model == "" || status == 0 || p.simulated(c):
+	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
+		if p.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
 			p.shareCapacity(c.model, true)
 		}

@@ -41,8 +41,8 @@ func (p *Proxy) fail(c *call, err error) {
 	f.SetHeader(h, p.retryAfterMax)
 	p.limitHeaders(c, h)
 	c.attemptsHeader(h)
-	if c.upstream.ray != "" {
-		h.Set("Cf-Ray", c.redact(c.upstream.ray))
+	if c.attempt.upstream.ray != "" {
+		h.Set("Cf-Ray", c.redact(c.attempt.upstream.ray))
 	}
 	if f.Code == normalize.ClientUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
@@ -88,7 +88,7 @@ func (c *call) broken(err error) *normalize.Failure {
 	if c.caller.Err() != nil {
 		return c.left("the caller left before the answer.", err)
 	}
-	if c.writer.status != 0 || c.answered {
+	if c.writer.status != 0 || c.attempt.answered {
 		return unable(normalize.StreamInterrupted, "", err)
 	}
 	return unable(normalize.UpstreamUnreachable, unreachable(err), err)
@@ -120,7 +120,7 @@ func unreachable(err error) string {
 // upstreamFailure turns an answer of upstream's that is a failure into ours.
 func (p *Proxy) upstreamFailure(c *call, res *http.Response, body []byte) *normalize.Failure {
 	f := normalize.Classify(res.StatusCode, res.Header, body)
-	p.latch(c, f, res.StatusCode, false)
+	p.blockQuota(c, f, res.StatusCode, false)
 	return p.attribute(c, f, res.StatusCode)
 }
 
@@ -148,11 +148,6 @@ func sample(f *normalize.Failure) string {
 		return ""
 	}
 	return f.Upstream.Message
-}
-
-// nextMidnight is when the account's day ends: 00:00 UTC.
-func nextMidnight(now time.Time) time.Time {
-	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 }
 
 // unknownCodes remembers which unknown codes were told, so that a storm of one

@@ -37,7 +37,7 @@ func NewTransport() *http.Transport {
 // attempt is the only way to upstream. It times one attempt.
 func (p *Proxy) attempt(c *call, r *http.Request) (*http.Response, error) {
 	c.attempts++
-	c.tried = time.Now()
+	c.attempt.started = time.Now()
 	c.lap()
 	c.watch.await()
 	res, err := p.transport.RoundTrip(r)
@@ -165,7 +165,7 @@ func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 	case c.body != nil:
 		out.ContentLength = int64(len(c.body.data))
 		sent := new(atomic.Bool)
-		c.charge.sent = sent
+		c.attempt.sent = sent
 		out.Body = c.body.open(sent)
 		// With it the transport may begin anew on another connection when an
 		// idle one turns out to be closed before anything was written.
@@ -173,7 +173,7 @@ func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 		out.GetBody = func() (io.ReadCloser, error) { return body.open(sent), nil }
 	case c.upload != nil:
 		out.ContentLength = in.ContentLength
-		c.charge.sent = &c.upload.sent
+		c.attempt.sent = &c.upload.sent
 		out.Body = c.upload
 	default:
 		out.ContentLength = 0

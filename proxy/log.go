@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
@@ -56,16 +57,25 @@ func (p *Proxy) logCall(c *call, result string, took time.Duration) {
 		slog.Float64("first_byte_ms", milliseconds(c.firstByte)),
 		slog.Float64("duration_ms", milliseconds(took)),
 	)
-	if c.neurons != "" {
-		attrs = append(attrs, slog.String("neurons", c.neurons))
+	if n := c.neuronsText(); n != "" {
+		attrs = append(attrs, slog.String("neurons", n))
 	}
-	if c.upstream.request != "" {
-		attrs = append(attrs, slog.String("cf_ai_req_id", c.upstream.request))
+	if c.attempt.upstream.request != "" {
+		attrs = append(attrs, slog.String("cf_ai_req_id", c.attempt.upstream.request))
 	}
-	if c.upstream.ray != "" {
-		attrs = append(attrs, slog.String("cf_ray", c.upstream.ray))
+	if c.attempt.upstream.ray != "" {
+		attrs = append(attrs, slog.String("cf_ray", c.attempt.upstream.ray))
 	}
 	p.log.LogAttrs(ctx, level, message, attrs...)
+}
+
+// neuronsText is what the call cost: as it was settled, else as upstream's header
+// says.
+func (c *call) neuronsText() string {
+	if c.settlement == nil {
+		return c.attempt.neurons
+	}
+	return strconv.FormatFloat(c.settlement.Neurons.Float(), 'f', -1, 64)
 }
 
 // milliseconds rounds to microseconds: more digits are noise.

@@ -80,7 +80,7 @@ func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, 
 		return nil, 0, err
 	}
 	defer res.Body.Close()
-	c.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
+	c.attempt.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
 	c.lap()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
 	c.resume()

@@ -16,7 +16,7 @@ import (
 // infers reports whether the call spends of the account's requests per minute:
 // inference with our account does, asking after a batch does not.
 func (p *Proxy) infers(c *call) bool {
-	return c.metered && c.poll == ""
+	return c.inference && c.poll == ""
 }
 
 // paced reports whether any limit of requests per minute holds for the call: a
@@ -37,7 +37,7 @@ func (p *Proxy) turn(c *call) error {
 		return c.broken(err)
 	case d.OK:
 		return nil
-	case p.observes():
+	case p.guard.Observes():
 		p.metrics.Preempted("rate", metrics.ModeObserve)
 		return nil
 	}
@@ -93,7 +93,7 @@ func (p *Proxy) tooFast(d pace.Decision) *normalize.Failure {
 // noteRate slows the model down when Workers AI itself says that its requests
 // per minute are spent (3021): somebody else spends of the same limit.
 func (p *Proxy) noteRate(c *call, f *normalize.Failure) {
-	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || p.pace == nil || !p.infers(c) || p.provoked(c) {
+	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || p.pace == nil || !p.infers(c) || p.simulated(c) {
 		return
 	}
 	if p.pace.Throttled(c.rate, time.Now()) {

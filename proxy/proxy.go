@@ -20,6 +20,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/fairshare"
+	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
@@ -88,14 +89,15 @@ type Proxy struct {
 	limits        limits
 	retryAfterMax time.Duration
 
-	guard    guard
-	notYet   string
-	models   knownModels
-	endings  endings
-	simulate bool
-	bodies   bodies
-	buffers  buffers
-	forward  httputil.ReverseProxy
+	guard     *guard.Guard
+	estimator *price.Estimator
+	notYet    string
+	models    knownModels
+	endings   endings
+	simulate  bool
+	bodies    bodies
+	buffers   buffers
+	forward   httputil.ReverseProxy
 
 	transport  http.RoundTripper
 	pace       *pace.Limiter
@@ -176,7 +178,11 @@ func New(c Config) (*Proxy, error) {
 	if c.Estimator == nil {
 		c.Estimator = price.NewEstimator(nil, price.Bound)
 	}
-	p.guard = guard{ledger: c.Ledger, estimator: c.Estimator, abortedEstimate: c.AbortedEstimate, freePlan: c.FreePlan}
+	p.estimator = c.Estimator
+	p.guard = guard.New(guard.Options{
+		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics, AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
+		PlanSetting: "NEURONWARD_PLAN=paid",
+	})
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -260,7 +266,7 @@ func (p *Proxy) clear(c *call) error {
 	if err := p.turn(c); err != nil {
 		return err
 	}
-	if f := p.barred(c); f != nil {
+	if f := c.charge.Blocked(); f != nil {
 		return f
 	}
 	return p.capacity(c, true)

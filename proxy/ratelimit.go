@@ -15,12 +15,12 @@ import (
 // them. Where there is no limit, and so nothing of ours to say, upstream's pass.
 func (p *Proxy) limitHeaders(c *call, h http.Header) {
 	var policy, standing []byte
-	if d := c.charge.decision; !d.Unlimited && d.Limit != 0 {
+	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.Blocked {
 			d.Remaining = 0
 		}
 		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
-		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(c.charge.decided))/time.Second))
+		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(at))/time.Second))
 	}
 	if c.rate != (pace.Key{}) {
 		if r, limited := p.pace.Remaining(c.rate, time.Now()); limited {

@@ -48,7 +48,7 @@ func (c *call) repeats(f *normalize.Failure, status, most int) int {
 			return most
 		}
 	case normalize.UpstreamUnreachable:
-		if !c.charge.seen() && mends(f.Err) {
+		if !c.seen() && mends(f.Err) {
 			return most
 		}
 	}
@@ -181,26 +181,34 @@ func (p *Proxy) repeat(c *call, f *normalize.Failure, status int) *normalize.Fai
 		p.metrics.Retried(f.Code, metrics.RetryBudget)
 		return f
 	}
-	p.settleAttempt(c, f)
+	c.charge.Attempt(c.outcome(f))
+	c.attempt.sent = nil // nothing of the next one
 	if err := p.pause(c, wait); err != nil {
 		return c.broken(err)
 	}
-	if !p.cover(c) {
+	if !p.renew(c) {
 		return f
 	}
 	switch d, err := p.pass(c); {
 	case err != nil:
 		return c.broken(err)
-	case !d.OK && !p.observes():
+	case !d.OK && !p.guard.Observes():
 		f.RetryAfter = max(f.Wait(), d.RetryAfter)
 		return f // Workers AI's own word says more than that its turn did not come
 	}
-	if err := p.barred(c); err != nil {
+	if err := c.charge.Blocked(); err != nil {
 		return err
 	}
 	c.healing = append(c.healing, f.Code)
-	c.answered, c.neurons, c.upstream = false, "", upstreamIDs{}
+	c.attempt = attempt{}
 	return nil
+}
+
+// renew reserves for another attempt, if need be.
+func (p *Proxy) renew(c *call) bool {
+	c.lap()
+	defer c.resume()
+	return c.charge.Renew(c.ctx)
 }
 
 // pause waits for a time that is not ours.

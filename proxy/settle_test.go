@@ -1,12 +1,10 @@
 package proxy
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
-	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
@@ -38,17 +36,5 @@ func TestPromptOfABrokenStream(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestABrokenStreamOfAnAliasCostsItsTargetsPrice(t *testing.T) {
-	const alias, target = "@cf/moonshotai/kimi-k2.5", "@cf/moonshotai/kimi-k2.6"
-	g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
-	defer g.close()
-	x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), destination{model: alias})
-	x.charge.meter, x.charge.request.PromptBytes = meter.New(), 3000
-	row, _ := price.Embedded().Row(target)
-	if got, want := g.proxy.seen(x, quota.Cost{Neurons: 1000 * neuron}).Neurons, row.Tokens(1000, 0, unsentTokens); got != want {
-		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -123,7 +123,7 @@ func (w *writer) FlushError() error {
 // as can be known here. What net/http still holds of a long one is written now,
 // under watch: later nobody would notice that it can't be.
 func (c *call) finish() bool {
-	if !c.streaming && c.writer.written > bufferSize {
+	if !c.attempt.streaming && c.writer.written > bufferSize {
 		_ = c.writer.FlushError()
 	}
 	return !c.writer.failed

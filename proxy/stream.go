@@ -41,8 +41,9 @@ type stream struct {
 	events   int  // events that may pass, without comments
 	complete bool // the stream has said that it is done
 	head     chunkHead
-	terminal []byte // our own last event
-	over     error  // what ends the stream once all is delivered
+	terminal []byte             // our own last event
+	over     error              // what ends the stream once all is delivered
+	failure  *normalize.Failure // why it has not begun
 }
 
 // lookAtStream waits for a stream's first event before the headers are
@@ -54,11 +55,11 @@ func (p *Proxy) lookAtStream(c *call, res *http.Response) error {
 		n, err := fill(c, s.src, s.room())
 		s.take(n, err)
 	}
-	if s.over != nil && s.events == 0 {
-		return c.failure
+	if s.failure != nil {
+		return s.failure
 	}
 	c.watch.pass(true)
-	c.streaming = true
+	c.attempt.streaming = true
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
 	res.ContentLength = -1
@@ -177,16 +178,16 @@ func (s *stream) event(end int) {
 
 // meterPiece gives the meter what is there of an oversized event.
 func (s *stream) meterPiece(end int) {
-	if s.call.charge.meter != nil {
-		s.call.charge.meter.Piece(s.buf[s.ready:end])
+	if m := s.call.charge.Meter(); m != nil {
+		m.Piece(s.buf[s.ready:end])
 	}
 }
 
 // saw notes an event that may pass, and reports whether it is an end mark.
 func (s *stream) saw(event []byte) (ends bool) {
 	s.events++
-	if s.call.charge.meter != nil {
-		s.call.charge.meter.Event(event)
+	if m := s.call.charge.Meter(); m != nil {
+		m.Event(event)
 	}
 	ends = completes(event, s.call.route.protocol)
 	s.complete = s.complete || ends
@@ -237,12 +238,17 @@ func (s *stream) finish(err error) {
 
 // failed ends the stream because of what upstream said in it.
 func (s *stream) failed(f *normalize.Failure) {
-	s.p.latch(s.call, f, s.res.StatusCode, true)
+	s.p.blockQuota(s.call, f, s.res.StatusCode, true)
 	s.fail(s.p.attribute(s.call, f, s.res.StatusCode))
 }
 
 // fail ends the stream with its terminal event; what is incomplete is dropped.
+// A stream that has not begun is an answer that failed.
 func (s *stream) fail(f *normalize.Failure) {
+	if s.events == 0 && !s.call.attempt.streaming {
+		s.failure, s.over = f, errCut
+		return
+	}
 	f = s.call.fail(f)
 	s.end, s.over = s.ready, errCut
 	if s.oversized { // its beginning is out, without an end

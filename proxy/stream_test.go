@@ -247,7 +247,7 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 	x.destination, _ = resolve("POST", path)
 	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: &pieces{text: text, sizes: sizes, err: end}}
 	if err := p.lookAtStream(x, res); err != nil {
-		return "", x.failure.Code, err
+		return "", err.(*normalize.Failure).Code, err
 	}
 	all, err := io.ReadAll(res.Body)
 	if x.failure != nil {

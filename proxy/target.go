@@ -16,7 +16,8 @@ type target struct {
 	label     string      // of the model, from a bounded set: metrics.Other where the model is not known
 	modelText string      // the model for messages and logs: of bounded length, without secrets
 	ours      bool        // the account is the one that this proxy serves
-	metered   bool        // the call spends neurons of that account
+	inference bool        // the call spends the neurons and the requests per minute of that account
+	metered   bool        // its neurons are counted
 	queued    bool        // it submits a batch, or asks after one
 }
 
@@ -30,11 +31,12 @@ func (p *Proxy) setTarget(c *call, d destination) {
 	d.account = cmp.Or(d.account, p.account)
 	query := c.inbound.URL.RawQuery
 	c.target = target{
-		destination: d, price: p.guard.estimator.Resolve(d.model), label: p.models.label(d.model), modelText: d.model,
+		destination: d, price: p.estimator.Resolve(d.model), label: p.models.label(d.model), modelText: d.model,
 		ours:   d.account == p.account,
 		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
 	}
-	c.metered = c.ours && d.route != nil && d.route.metered()
+	c.inference = c.ours && d.route != nil && d.route.metered()
+	c.metered = c.inference && p.guard.On()
 	if c.label == metrics.Other {
 		c.modelText = c.redact(clip(d.model, maxModelText))
 	}

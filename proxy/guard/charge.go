@@ -1,0 +1,184 @@
+package guard
+
+import (
+	"context"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// A Charge is what one call has to do with the ledger. The nil Charge is that of a call that is not metered.
+type Charge struct {
+	guard       *Guard
+	meter       *meter.Meter // reads what the present attempt costs; nil: nothing is reserved
+	call        Call
+	estimate    price.Estimate
+	request     quota.Call // to the ledger
+	decision    quota.Decision
+	decided     time.Time          // by the machine's monotonic clock
+	reservation *quota.Reservation // nil: none is held
+	before      quota.Neurons      // what earlier attempts cost
+}
+
+// A Settlement is what a call cost, with all its attempts.
+type Settlement struct {
+	Neurons quota.Neurons
+	Because Because // whose figure the cost of the last attempt rests on
+}
+
+// reserve asks the ledger for what the call may cost.
+func (ch *Charge) reserve(ctx context.Context) (quota.Decision, error) {
+	res, d, err := ch.guard.ledger.Reserve(ctx, ch.request)
+	ch.reservation, ch.decision, ch.decided = res, d, time.Now()
+	return d, err
+}
+
+// Decision returns what the ledger said last of the budget that matters to the call, and when.
+func (ch *Charge) Decision() (d quota.Decision, at time.Time) {
+	if ch == nil {
+		return d, at
+	}
+	return ch.decision, ch.decided
+}
+
+// Meter returns the meter of the present attempt; nil: its answer need not be read.
+func (ch *Charge) Meter() *meter.Meter {
+	if ch == nil {
+		return nil
+	}
+	return ch.meter
+}
+
+// Blocked refuses a call that waited while Workers AI said that the account's day is spent.
+func (ch *Charge) Blocked() *normalize.Failure {
+	if ch == nil || ch.reservation == nil {
+		return nil
+	}
+	d, blocked := ch.reservation.Blocked()
+	if !blocked {
+		return nil
+	}
+	ch.decision, ch.decided = d, time.Now()
+	return ch.refuse(d)
+}
+
+// Accepted says that Workers AI took the call: the account can spend.
+func (ch *Charge) Accepted() {
+	if ch != nil && ch.reservation != nil {
+		ch.reservation.Accepted()
+	}
+}
+
+// Attempt settles a failed attempt that another follows. Where it cost nothing, as is usual, its reservation is kept for the next
+// one.
+func (ch *Charge) Attempt(o Outcome) {
+	if ch == nil {
+		return
+	}
+	if ch.reservation != nil {
+		if cost, _ := ch.verdict(o); cost.Neurons > 0 {
+			ch.reservation.Settle(cost)
+			ch.reservation = nil
+			ch.before = ch.before.Add(cost.Neurons)
+			ch.spent(cost)
+		}
+	}
+	if ch.meter != nil {
+		ch.meter = meter.New()
+	}
+}
+
+// Renew reserves for another attempt where the one before used the reservation up. It reports whether there was enough.
+func (ch *Charge) Renew(ctx context.Context) bool {
+	if ch == nil || ch.request.Estimate == 0 || ch.reservation != nil { // not metered, or still reserved
+		return true
+	}
+	_, err := ch.reserve(ctx)
+	return err == nil && ch.reservation != nil
+}
+
+// Release ends a call that was never made.
+func (ch *Charge) Release() {
+	if ch != nil && ch.reservation != nil {
+		ch.reservation.Release()
+	}
+}
+
+// Settle books what the call cost, however it ended. It needs no context of the caller's: a cancelled call is still charged. It
+// must be called once, for calls that were made; it returns nil where nothing was reserved.
+func (ch *Charge) Settle(o Outcome) *Settlement {
+	if ch == nil {
+		return nil
+	}
+	if ch.call.Poll != "" {
+		ch.settleBatch(o)
+		return nil
+	}
+	if ch.reservation == nil {
+		return nil
+	}
+	g := ch.guard
+	cost, because := ch.verdict(o)
+	day := ch.reservation.Settle(cost)
+	ch.spent(cost)
+	if o.completed() && !o.Cached && cost.Basis != quota.Estimated {
+		g.o.Recorder.EstimateRatio(ch.task(), cost.Neurons.Float()/ch.reservation.Neurons().Float())
+		if cost.Basis == quota.Reported {
+			ch.reservation.Calibrate(g.o.Estimator.Learn(ch.call.Model, ch.estimate, cost.Neurons))
+		}
+	}
+	r := ch.meter.Report()
+	ch.countTokens(ch.request.Model, r.Usage)
+	if r.Queued() {
+		g.batches.add(r.BatchID, submitted{call: ch.request, day: day, charged: cost.Neurons, at: ch.call.Began})
+	}
+	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Because: because}
+}
+
+// settleBatch corrects a batch by the first poll that finds it done. Further polls, and those of batches that were not submitted
+// here, change nothing.
+func (ch *Charge) settleBatch(o Outcome) {
+	u := ch.meter.Report().Usage
+	if !o.completed() || !u.HasNeurons && !u.HasTokens {
+		return
+	}
+	g := ch.guard
+	s, ok := g.batches.take(ch.call.Poll)
+	if !ok {
+		return
+	}
+	cost, ok := g.o.Estimator.Cost(ch.call.Model, u)
+	if !ok {
+		return
+	}
+	g.ledger.Correct(s.call, s.day, s.charged, cost)
+	if more := cost.Neurons - s.charged; more > 0 {
+		g.o.Recorder.Spent(s.call.Model, s.call.Client, cost.Basis.String(), more.Float())
+	}
+	ch.countTokens(s.call.Model, u)
+}
+
+func (ch *Charge) spent(cost quota.Cost) {
+	ch.guard.o.Recorder.Spent(ch.request.Model, ch.request.Client, cost.Basis.String(), cost.Neurons.Float())
+}
+
+func (ch *Charge) countTokens(model string, u quota.Usage) {
+	if !u.HasTokens {
+		return
+	}
+	r := ch.guard.o.Recorder
+	r.Tokens(model, "input", u.Input-u.Cached)
+	r.Tokens(model, "cached_input", u.Cached)
+	r.Tokens(model, "output", u.Output)
+}
+
+// task is the task of the call's model, as a label.
+func (ch *Charge) task() string {
+	if ch.call.Model.Task == "" {
+		return "other"
+	}
+	return string(ch.call.Model.Task)
+}

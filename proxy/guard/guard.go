@@ -1,0 +1,164 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// A Recorder counts what the guard decides. *metrics.Metrics is one.
+type Recorder interface {
+	// Preempted counts a call that was refused or, in ModeObserve, would have been.
+	Preempted(reason, mode string)
+	// Spent counts neurons, by the label of the basis that they rest on.
+	Spent(model, client, basis string, neurons float64)
+	// EstimateRatio observes settled neurons divided by reserved ones.
+	EstimateRatio(task string, ratio float64)
+	// Tokens counts tokens of a kind: input, cached_input or output.
+	Tokens(model, kind string, n int64)
+}
+
+// The modes of Recorder.Preempted.
+const (
+	modeEnforce = "enforce"
+	modeObserve = "observe"
+)
+
+// Options are what a Guard needs.
+type Options struct {
+	Ledger          *quota.Ledger // keeps the account's neurons; nil: nothing is reserved or counted
+	Estimator       *price.Estimator
+	Recorder        Recorder
+	AbortedEstimate bool   // a cancelled call costs all that was reserved
+	FreePlan        bool   // models that require a Workers Paid plan are refused
+	PlanSetting     string // what to set on a paid plan, for callers: "NAME=value"
+}
+
+// A Guard asks the ledger before a call is made and settles with it afterwards.
+type Guard struct {
+	o       Options
+	ledger  *quota.Ledger
+	batches batches
+}
+
+// New returns a Guard.
+func New(o Options) *Guard { return &Guard{o: o, ledger: o.Ledger} }
+
+// A Call is what the guard must know of a call before it is made.
+type Call struct {
+	Model     price.Model
+	ModelText string // the model for messages
+	Label     string // the model as a label, from a bounded set
+	Client    string // as a label, from a bounded set
+
+	HasClient    bool          // the client is one of the clients file, and so has a budget of its own
+	ClientBudget quota.Neurons // for a day; 0: no limit
+	Priority     quota.Priority
+
+	Request quota.Request // as measured
+	Body    []byte        // as it goes upstream; nil where it streams through
+	Batch   bool          // the call submits a batch, or asks after one
+	Poll    string        // id of the batch that the call asks after, "" for every other call
+	Began   time.Time
+}
+
+// On reports whether calls are counted at all.
+func (g *Guard) On() bool { return g.ledger != nil }
+
+// Observes reports whether what would be refused is only counted.
+func (g *Guard) Observes() bool { return g.On() && g.ledger.Mode() == quota.Observe }
+
+// Reserve sets aside what the call may cost. Its error is a *normalize.Failure, or that of ctx where the call has ended.
+// The charge is returned beside a refusal, too: its Decision says how the budget stands.
+func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
+	if err := g.checkPlan(&c); err != nil {
+		return nil, err
+	}
+	ch := &Charge{guard: g, call: c}
+	if c.Poll != "" { // it costs nothing: the batch was charged when it was submitted
+		if g.batches.foreign(c.Poll, c.Client) {
+			return nil, refusal(normalize.ClientForbidden, "Another client of this proxy submitted the batch of this request_id.")
+		}
+		ch.meter = meter.New()
+		return ch, nil
+	}
+	ch.estimate = g.o.Estimator.Estimate(c.Model, c.Request)
+	ch.request = quota.Call{Model: c.Label, Client: c.Client, Estimate: ch.estimate.Neurons}
+	if c.HasClient {
+		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
+	}
+	d, err := ch.reserve(ctx)
+	switch {
+	case errors.Is(err, quota.ErrClosed):
+		return ch, refusal(normalize.ShuttingDown, "")
+	case err != nil && ctx.Err() != nil:
+		return ch, err
+	case err != nil:
+		return ch, &normalize.Failure{
+			Code: normalize.StoreUnavailable, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport, Err: err,
+		}
+	}
+	if d.Would != quota.Allowed {
+		g.o.Recorder.Preempted(reasonOf(d.Would, d.Budget), modeObserve)
+	}
+	if ch.reservation == nil {
+		return ch, ch.refuse(d)
+	}
+	ch.meter = meter.New()
+	return ch, nil
+}
+
+// checkPlan refuses a model that the free plan does not have; unless quotas are enforced it only counts.
+func (g *Guard) checkPlan(c *Call) error {
+	if !g.o.FreePlan || !c.Model.RequiresWorkersPaid {
+		return nil
+	}
+	if g.ledger.Mode() != quota.Enforce {
+		g.o.Recorder.Preempted("plan", modeObserve)
+		return nil
+	}
+	g.o.Recorder.Preempted("plan", modeEnforce)
+	f := refusal(normalize.PaidPlanRequired, "The model "+c.ModelText+" requires a Workers Paid plan, and this proxy is set up "+
+		"for the free one. If the account is on Workers Paid, set "+g.o.PlanSetting+".")
+	f.Param, f.MatchedBy = "model", normalize.MatchedBudget
+	return f
+}
+
+// Observe tells the ledger the time by upstream's clock.
+func (g *Guard) Observe(date time.Time) {
+	if g.On() {
+		g.ledger.Observe(date)
+	}
+}
+
+// Block records that Workers AI refused a call because the account's day is spent: further calls are refused until the reset.
+// ch is the charge of that call; nil: it has none.
+func (g *Guard) Block(ch *Charge) {
+	switch {
+	case !g.On():
+	case ch != nil && ch.reservation != nil:
+		ch.reservation.Refused()
+	default:
+		g.ledger.Block(time.Time{})
+	}
+}
+
+// Reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI refused because the
+// day is spent.
+func (g *Guard) Reset() (at time.Time, retry time.Duration) {
+	if g.On() {
+		return g.ledger.Reset()
+	}
+	at = NextMidnight(time.Now())
+	return at, time.Until(at)
+}
+
+// NextMidnight returns when the day of every account ends: 00:00 UTC.
+func NextMidnight(now time.Time) time.Time {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+}

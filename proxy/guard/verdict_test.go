@@ -1,0 +1,305 @@
+package guard
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+const (
+	llama   = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	alias   = "@cf/moonshotai/kimi-k2.5" // of kimi-k2.6
+	picture = "@cf/black-forest-labs/flux-1-schnell"
+	unknown = "@cf/new/model"
+)
+
+// recorder keeps what was counted.
+type recorder struct {
+	preempted []string
+	spent     []quota.Neurons
+	tokens    map[string]int64
+	ratios    int
+}
+
+func (r *recorder) Preempted(reason, mode string) { r.preempted = append(r.preempted, reason+" "+mode) }
+
+func (r *recorder) Spent(_, _, _ string, neurons float64) {
+	r.spent = append(r.spent, quota.FromFloat(neurons))
+}
+
+func (r *recorder) EstimateRatio(string, float64) { r.ratios++ }
+
+func (r *recorder) Tokens(_, kind string, n int64) {
+	if r.tokens == nil {
+		r.tokens = map[string]int64{}
+	}
+	r.tokens[kind] += n
+}
+
+// newGuard returns a guard over a ledger in memory.
+func newGuard(t *testing.T, o Options) (*Guard, *recorder) {
+	t.Helper()
+	ledger, err := quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Heartbeat: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ledger.Close(context.Background()) })
+	r := &recorder{}
+	o.Ledger, o.Estimator, o.Recorder = ledger, price.NewEstimator(nil, price.Bound), r
+	return New(o), r
+}
+
+// callOf is a call of a model with a prompt of 300 bytes and an answer of 1,000 tokens or one picture at most.
+func callOf(g *Guard, model string) Call {
+	m := g.o.Estimator.Resolve(model)
+	r := quota.Request{Task: m.Task, PromptBytes: 300, MaxTokens: 1000}
+	if m.Task == quota.TextToImage {
+		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
+	}
+	return Call{Model: m, ModelText: model, Label: model, Client: "anonymous", Request: r}
+}
+
+// What a call costs, and by whose figure: each row of the table, and each figure of it.
+func TestVerdicts(t *testing.T) {
+	fail := func(code normalize.Code, origin normalize.Origin) *normalize.Failure {
+		return &normalize.Failure{Code: code, Origin: origin}
+	}
+	const (
+		body   = `{"result":{"response":"Hi","usage":{"neurons":1.5}}}`
+		counts = `{"usage":{"prompt_tokens":100,"completion_tokens":20}}`
+		silent = `{"result":{"response":"Hi"}}`
+		batch  = `{"result":{"status":"queued","request_id":"8f0c"}}`
+	)
+	var (
+		text     = `data: {"response":"one two"}` + "\n\n"
+		told     = `data: {"response":"one","usage":{"neurons":0.5}}` + "\n\n"
+		done     = Outcome{Sent: true, Answered: true, Complete: true}
+		streamed = Outcome{Sent: true, Answered: true, Complete: true, Stream: true, Streaming: true}
+		left     = Outcome{Sent: true, Answered: true}
+		leftEarl = Outcome{Sent: true, Stream: true}
+		leftLate = Outcome{Sent: true, Answered: true, Stream: true, Streaming: true}
+	)
+	with := func(o Outcome, change func(*Outcome)) Outcome {
+		change(&o)
+		return o
+	}
+	failing := func(o Outcome, code normalize.Code, origin normalize.Origin) Outcome {
+		o.Complete, o.Failure = false, fail(code, origin)
+		return o
+	}
+	header := func(o Outcome, neurons string) Outcome {
+		o.HeaderNeurons = neurons
+		return o
+	}
+	all := func(ch *Charge) quota.Neurons { return ch.reservation.Neurons() }
+	exactly := func(neurons float64) func(*Charge) quota.Neurons {
+		return func(*Charge) quota.Neurons { return quota.FromFloat(neurons) }
+	}
+	tokens := func(in, out int64) func(*Charge) quota.Neurons {
+		return func(ch *Charge) quota.Neurons { return ch.call.Model.Tokens(in, 0, out) }
+	}
+	unsent := func(neurons float64) func(*Charge) quota.Neurons {
+		return func(ch *Charge) quota.Neurons {
+			return quota.FromFloat(neurons).Add(ch.call.Model.Tokens(0, 0, unsentTokens))
+		}
+	}
+	upstream, own := normalize.OriginUpstream, normalize.OriginProxy
+
+	for _, c := range []struct {
+		name      string
+		situation string // the row that decides
+		model     string // "" is llama
+		call      func(*Call)
+		o         Options
+		answer    string // JSON
+		event     string // or one event of a stream
+		outcome   Outcome
+		because   Because
+		basis     quota.Basis
+		want      func(*Charge) quota.Neurons
+	}{
+		{name: "never written", situation: "not sent", outcome: failing(Outcome{}, normalize.UpstreamUnreachable, own),
+			because: Free, want: exactly(0)},
+		{name: "a hit of the gateway's cache", situation: "answered from a cache", answer: body,
+			outcome: with(done, func(o *Outcome) { o.Cached = true }), because: Free, want: exactly(0)},
+
+		{name: "a batch", situation: "batch accepted, not run yet", answer: batch, outcome: done,
+			because: Reservation, basis: quota.Estimated, want: all},
+
+		{name: "a stream that reports neurons", situation: "stream completed", event: told, outcome: streamed,
+			because: Usage, want: exactly(0.5)},
+		{name: "a stream with a header", situation: "stream completed", event: text, outcome: header(streamed, "2.5"),
+			because: Header, want: exactly(2.505)},
+		{name: "a stream that reports nothing", situation: "stream completed", event: text, outcome: streamed,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
+		{name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
+		{name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text, outcome: streamed,
+			because: Reservation, basis: quota.Estimated, want: all},
+
+		{name: "neurons in the body", situation: "completed", answer: body, outcome: header(done, "9.99"),
+			because: Usage, want: exactly(1.5)},
+		{name: "neurons in the header", situation: "completed", answer: counts, outcome: header(done, "3.01"),
+			because: Header, want: exactly(3.015)},
+		{name: "no figure in the header", situation: "completed", answer: counts, outcome: header(done, "NaN"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
+		{name: "more than a call can cost", situation: "completed", answer: counts, outcome: header(done, "1e300"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
+		{name: "tokens", situation: "completed", answer: counts, outcome: header(done, "0.00"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
+		{name: "nothing but a header of zero", situation: "completed", answer: silent, outcome: header(done, "0.00"),
+			because: Header, basis: quota.Estimated, want: exactly(0.01)},
+		{name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
+			outcome: header(done, "0.00"), because: Reservation, basis: quota.Estimated, want: all},
+		{name: "nothing", situation: "completed", answer: silent, outcome: done,
+			because: Reservation, basis: quota.Estimated, want: all},
+		{name: "a picture", situation: "completed", model: picture, answer: `{"result":{"image":"/9j/"}}`, outcome: header(done, "0.00"),
+			because: Tokens, basis: quota.Priced, want: all},
+
+		{name: "a caller who left a stream", situation: "cancelled, charged in full as configured", o: Options{AbortedEstimate: true},
+			event: told, outcome: leftLate, because: Reservation, basis: quota.Estimated, want: all},
+
+		{name: "a caller who left a stream that reports", situation: "stream cancelled", event: told, outcome: leftLate,
+			because: Usage, want: unsent(0.5)},
+		{name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
+		{name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.Body = []byte(`"Gr\u00fc\u00dfe`) },
+			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6, 1+unsentTokens)},
+		{name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
+			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens)},
+		{name: "shutdown in a stream", situation: "stream cancelled", event: told,
+			outcome: failing(leftLate, normalize.ShuttingDown, normalize.OriginGuard), because: Usage, want: unsent(0.5)},
+
+		{name: "a caller who left", situation: "cancelled", answer: body, outcome: left, because: Usage, want: exactly(1.5)},
+		{name: "a caller who left after the headers", situation: "cancelled", outcome: header(left, "1.00"),
+			because: Header, want: exactly(1.005)},
+		{name: "a caller who left before anything", situation: "cancelled", outcome: Outcome{Sent: true},
+			because: Reservation, basis: quota.Estimated, want: all},
+		{name: "a picture asked for as a stream", situation: "cancelled", model: picture, outcome: leftEarl,
+			because: Reservation, basis: quota.Estimated, want: all},
+		{name: "a batch asked for as a stream", situation: "cancelled", call: func(c *Call) { c.Batch = true }, outcome: leftEarl,
+			because: Reservation, basis: quota.Estimated, want: all},
+		{name: "aborted from here", situation: "cancelled", outcome: failing(left, normalize.Aborted, own),
+			because: Reservation, basis: quota.Estimated, want: all},
+
+		{name: "a time limit", situation: "failed, may have run", event: told, outcome: failing(leftLate, normalize.Timeout, own),
+			because: Reservation, basis: quota.Estimated, want: all},
+		{name: "aborted, says upstream", situation: "failed, may have run", answer: body,
+			outcome: failing(left, normalize.Aborted, upstream), because: Reservation, basis: quota.Estimated, want: all},
+
+		{name: "a failure in a stream that reports", situation: "stream failed", event: told,
+			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: unsent(0.5)},
+		{name: "a failure in a silent stream", situation: "stream failed", event: text,
+			outcome: failing(leftLate, normalize.OutOfCapacity, upstream),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
+
+		{name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
+			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5)},
+		{name: "a failure with a header", situation: "failed, charged what is reported",
+			outcome: header(failing(left, normalize.UpstreamInternalError, upstream), "0.25"), because: Header, want: exactly(0.255)},
+		{name: "a failure that reports nothing", situation: "failed, charged what is reported",
+			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0)},
+
+		{name: "refused", situation: "failed", answer: body, outcome: failing(left, normalize.OutOfCapacity, upstream),
+			because: Free, want: exactly(0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, _ := newGuard(t, c.o)
+			model := c.model
+			if model == "" {
+				model = llama
+			}
+			call := callOf(g, model)
+			if c.call != nil {
+				c.call(&call)
+			}
+			ch, err := g.Reserve(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ch.Release()
+			if c.answer != "" {
+				ch.Meter().Write([]byte(c.answer))
+			}
+			if c.event != "" {
+				ch.Meter().Event([]byte(c.event))
+			}
+			if got := situation(ch, c.outcome); got != c.situation {
+				t.Errorf("got the row %q, want %q", got, c.situation)
+			}
+			cost, because := ch.verdict(c.outcome)
+			if want := c.want(ch); cost.Neurons != want {
+				t.Errorf("got a cost of %v, want %v", cost.Neurons.Float(), want.Float())
+			}
+			if because != c.because {
+				t.Errorf("got because %q, want %q", because, c.because)
+			}
+			if cost.Basis != c.basis {
+				t.Errorf("got basis %v, want %v", cost.Basis, c.basis)
+			}
+		})
+	}
+}
+
+// situation is the row of the table that decides.
+func situation(ch *Charge, o Outcome) string {
+	e := evidence{Outcome: o, charge: ch, report: ch.meter.Report()}
+	for _, v := range verdicts {
+		if v.applies(&e) {
+			return v.situation
+		}
+	}
+	return ""
+}
+
+// Whatever an entry of the catalog charges, a row has an answer, and each row ends in a figure that is always known.
+func TestVerdictsLeaveNothingOut(t *testing.T) {
+	g, _ := newGuard(t, Options{})
+	ch, err := g.Reserve(t.Context(), callOf(g, unknown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ch.Release()
+	for _, e := range normalize.Catalog() {
+		for _, origin := range e.Origins {
+			for _, streaming := range []bool{false, true} {
+				o := Outcome{Sent: true, Streaming: streaming, Failure: &normalize.Failure{Code: e.Code, Origin: origin}}
+				if got := situation(ch, o); got == "" {
+					t.Errorf("%s from %s, streaming %v: no row applies", e.Slug, origin, streaming)
+				}
+			}
+		}
+	}
+	for _, v := range verdicts {
+		last := v.figures[len(v.figures)-1]
+		if _, known := last.cost(&evidence{charge: ch}); !known {
+			t.Errorf("%s: the last figure, %s, is not always known", v.situation, last.because)
+		}
+	}
+}
+
+// A call is settled by the prices that held when it was reserved, even if the table was replaced since.
+func TestTheTableIsReplacedWhileACallIsUnderWay(t *testing.T) {
+	g, _ := newGuard(t, Options{})
+	call := callOf(g, llama)
+	ch, err := g.Reserve(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := call.Model.Row
+	row.InputPerM, row.OutputPerM = 10*row.InputPerM, 10*row.OutputPerM
+	dearer, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{{Model: llama, Row: row, Priced: true}})
+	g.o.Estimator.SetTable(dearer)
+	if now := g.o.Estimator.Resolve(llama); now.InputPerM != row.InputPerM {
+		t.Fatalf("got %v neurons per million tokens in the new table, want %v", now.InputPerM, row.InputPerM)
+	}
+	ch.Meter().Write([]byte(`{"usage":{"prompt_tokens":100,"completion_tokens":20}}`))
+	got := ch.Settle(Outcome{Sent: true, Answered: true, Complete: true})
+	if want := call.Model.Tokens(100, 0, 20); got.Neurons != want {
+		t.Errorf("got %v, want %v", got.Neurons.Float(), want.Float())
+	}
+}
