@@ -12,7 +12,7 @@ import (
 func TestCatalogIsComplete(t *testing.T) {
 	entries := Catalog()
 	if len(entries) != int(numCodes) {
-		t.Fatalf("%d entries for %d codes", len(entries), numCodes)
+		t.Fatalf("got %d entries, want one for each of the %d codes", len(entries), numCodes)
 	}
 	types := []Type{
 		TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge, TypeRateLimit,
@@ -22,50 +22,52 @@ func TestCatalogIsComplete(t *testing.T) {
 	for _, e := range entries {
 		t.Run(e.Slug, func(t *testing.T) {
 			if codes[e.Code] || slugs[e.Slug] || slices.Contains(retired, e.Slug) {
-				t.Error("code or slug is taken")
+				t.Errorf("got code %d and slug %q a second time, or a retired slug; want each once", e.Code, e.Slug)
 			}
 			codes[e.Code], slugs[e.Slug] = true, true
 			for _, n := range append([]int{e.Number}, e.Aliases...) {
 				if numbers[n] || n < 900 {
-					t.Errorf("number %d is taken or too small", n)
+					t.Errorf("got number %d a second time or below 900, want each once and from 900", n)
 				}
 				numbers[n] = true
 				if c, ok := Lookup(strconv.Itoa(n)); !ok || c != e.Code {
-					t.Errorf("Lookup(%d) gives %s", n, c)
+					t.Errorf("Lookup(%d): got %s, want %s", n, c, e.Code)
 				}
 			}
 			if c, ok := Lookup(e.Slug); !ok || c != e.Code || e.Code.String() != e.Slug ||
 				e.Code.Entry().Slug != e.Slug {
-				t.Errorf("Lookup gives %s", c)
+				t.Errorf("Lookup(%q): got %s, want %s", e.Slug, c, e.Code)
 			}
 			if http.StatusText(e.Status) == "" || e.Status < 400 {
-				t.Errorf("status %d", e.Status)
+				t.Errorf("got status %d, want a registered one from 400", e.Status)
 			}
 			if !slices.Contains(types, e.Type) ||
 				!slices.Contains([]Fault{FaultCaller, FaultAccount, FaultOperator, FaultUpstream, FaultProxy},
 					e.Fault) ||
 				!slices.Contains([]Charge{ChargeNone, ChargeReported, ChargeEstimate}, e.Charge) ||
 				!slices.Contains([]Source{SourceDocumented, SourceObserved, SourceOwn}, e.Source) {
-				t.Errorf("type %q, fault %q, charge %q, source %q", e.Type, e.Fault, e.Charge, e.Source)
+				t.Errorf("got type %q, fault %q, charge %q, source %q; want each from its closed set", e.Type, e.Fault,
+					e.Charge, e.Source)
 			}
 			if len(e.Origins) == 0 || (e.Source == SourceOwn) == slices.Contains(e.Origins, OriginUpstream) {
-				t.Errorf("origins %v of a %s entry", e.Origins, e.Source)
+				t.Errorf("got origins %v of a %s entry, want some, and upstream only where it is not our own",
+					e.Origins, e.Source)
 			}
 			if !slices.Contains([]Retry{RetryNever, RetryAtReset, RetryAfterDelay, RetryOnce}, e.Retry) ||
 				(e.Retry == RetryAfterDelay) != (e.Delay > 0) {
-				t.Errorf("retry %q after %v", e.Retry, e.Delay)
+				t.Errorf("got retry %q after %v, want a delay with after_delay alone", e.Retry, e.Delay)
 			}
 			if e.Fault == FaultCaller && e.Retry != RetryNever && e.Code != RateLimited && e.Code != Aborted {
-				t.Error("a caller's mistake is retried")
+				t.Errorf("got retry %q of a caller's mistake, want %q", e.Retry, RetryNever)
 			}
 			for _, s := range []string{e.Summary, e.Action, e.Automatic, e.Wire} {
 				if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "`") && !strings.HasSuffix(s, "too.") ||
 					len(s) < 20 {
-					t.Errorf("not a whole sentence: %q", s)
+					t.Errorf("got %q, want a whole sentence", s)
 				}
 			}
 			if own := e.Number > 90000; own != (e.Source == SourceOwn) {
-				t.Errorf("number %d of a %s entry", e.Number, e.Source)
+				t.Errorf("got number %d of a %s entry, want above 90,000 for our own alone", e.Number, e.Source)
 			}
 		})
 	}
@@ -166,10 +168,10 @@ func TestWordsAndWaits(t *testing.T) {
 		}
 		f := Failure{Code: e.Code}
 		if f.Retryable() != (retry == RetryAfterDelay || retry == RetryOnce) {
-			t.Errorf("%s: retryable %v", e.Slug, f.Retryable())
+			t.Errorf("%s: got retryable %v, want %v", e.Slug, f.Retryable(), !f.Retryable())
 		}
 		if f.NoRetry = true; f.Retryable() {
-			t.Errorf("%s: retryable although told otherwise", e.Slug)
+			t.Errorf("%s: got retryable with NoRetry set, want not", e.Slug)
 		}
 	}
 }
@@ -180,15 +182,15 @@ func TestLookup(t *testing.T) {
 		"out_of_capacity": OutOfCapacity, "90000": Unclassified, "1010": EdgeRejected,
 	} {
 		if c, ok := Lookup(s); !ok || c != want {
-			t.Errorf("%s gives %s, %v", s, c, ok)
+			t.Errorf("Lookup(%q): got %s, %v; want %s, true", s, c, ok, want)
 		}
 	}
 	for _, s := range []string{"", "0", "404", "nonsense", "Out_Of_Capacity", "30400", "3040 "} {
 		if c, ok := Lookup(s); ok || c != Unclassified {
-			t.Errorf("%q gives %s", s, c)
+			t.Errorf("Lookup(%q): got %s, want none", s, c)
 		}
 	}
 	if c := Code(250); c.Entry().Code != Unclassified || c.String() != "upstream_unclassified" {
-		t.Errorf("a code outside the set is %s", c)
+		t.Errorf("a code outside the set: got %s, want upstream_unclassified", c)
 	}
 }

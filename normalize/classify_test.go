@@ -387,10 +387,11 @@ func TestClassifyByStatus(t *testing.T) {
 			wantStatus = status
 		}
 		if f.Unclassified != unclassified || f.HTTPStatus() != wantStatus || f.MatchedBy != MatchedStatus {
-			t.Errorf("%d: unclassified %v, status %d, by %s", status, f.Unclassified, f.HTTPStatus(), f.MatchedBy)
+			t.Errorf("%d: got unclassified %v, status %d, by %s; want %v, %d, by %s",
+				status, f.Unclassified, f.HTTPStatus(), f.MatchedBy, unclassified, wantStatus, MatchedStatus)
 		}
 		if retry := f.Retryable(); unclassified && retry != (wantStatus >= 500) {
-			t.Errorf("%d: retryable %v", status, retry)
+			t.Errorf("%d: got retryable %v, want %v", status, retry, wantStatus >= 500)
 		}
 	}
 }
@@ -409,30 +410,31 @@ func TestClassifyKeepsWhatUpstreamSent(t *testing.T) {
 		t.Errorf("%+v, want %+v", *f.Upstream, want)
 	}
 	if f.Origin != OriginUpstream || f.Message != "Capacity temporarily exceeded, please try again." {
-		t.Errorf("origin %s, message %q", f.Origin, f.Message)
+		t.Errorf("got origin %s, message %q; want %s and the text without its prefix", f.Origin, f.Message,
+			OriginUpstream)
 	}
 
 	h.Set("Cf-Ai-Req-Id", "3a1983d7-1ddd-453a-ab75-c4358c91b582")
 	if f := Classify(400, h, []byte(body)); f.Upstream.RequestID != "3a1983d7-1ddd-453a-ab75-c4358c91b582" {
-		t.Errorf("the header's request id does not win: %s", f.Upstream.RequestID)
+		t.Errorf("got request id %s, want the header's", f.Upstream.RequestID)
 	}
 	h.Set("Cf-Ray", "bad\r\nX-Evil: 1")
 	if f := Classify(400, h, []byte(body)); f.Upstream.Ray != "" {
-		t.Errorf("ray %q", f.Upstream.Ray)
+		t.Errorf("got ray %q of a header with a line break, want none", f.Upstream.Ray)
 	}
 	page := `<h1><span class="cf-error-code">1101</span> <small>Ray ID: 8885b5d9562815fb &bull; 2024-05-23</small></h1>`
 	if f := Classify(500, nil, []byte(page)); f.Upstream.Ray != "8885b5d9562815fb" || f.Message != "" {
-		t.Errorf("page gives ray %q, message %q", f.Upstream.Ray, f.Message)
+		t.Errorf("page: got ray %q, message %q; want 8885b5d9562815fb and none", f.Upstream.Ray, f.Message)
 	}
 	f = Classify(400, nil, []byte(`{"error":{"message":"odd","param":"messages[0]","code":"invalid_value"}}`))
 	if f.Param != "messages[0]" || f.Upstream.Code != "invalid_value" {
 		t.Errorf("got param %q and code %v, want messages[0] and invalid_value", f.Param, f.Upstream.Code)
 	}
 	if f := Classify(500, nil, []byte("3043: x")); f.Upstream.Code != 3043 {
-		t.Errorf("code %v", f.Upstream.Code)
+		t.Errorf("got code %v, want 3043", f.Upstream.Code)
 	}
 	if f := Classify(500, nil, []byte("x")); f.Upstream.Code != nil {
-		t.Errorf("code %v", f.Upstream.Code)
+		t.Errorf("got code %v, want none", f.Upstream.Code)
 	}
 }
 
@@ -470,7 +472,7 @@ func TestClassifyReadsUpstreamsWait(t *testing.T) {
 				t.Errorf("%v, want %v", f.RetryAfter, tt.want)
 			}
 			if f := Classify(429, tt.header, []byte("4006: x")); f.RetryAfter != 0 {
-				t.Errorf("the daily allocation takes %v from a header", f.RetryAfter)
+				t.Errorf("got a wait of %v from a header for the daily allocation, want none", f.RetryAfter)
 			}
 		})
 	}
@@ -483,7 +485,7 @@ func TestClassifyCutBodies(t *testing.T) {
 			f := Classify(500, nil, []byte(c.Body[:i]))
 			checkMessage(t, f)
 			if again, ok := Parse(f.Append(nil)); !ok || again.Code != f.Code {
-				t.Fatalf("%s cut at %d: %s", c.ID, i, f.Append(nil))
+				t.Fatalf("%s cut at %d: got %v back from %s, want %s", c.ID, i, again, f.Append(nil), f.Code)
 			}
 		}
 	}
@@ -520,6 +522,7 @@ func TestClassifyIsBounded(t *testing.T) {
 	long := "AiError: Bad input: " + strings.Repeat("ä ", 5000)
 	if f := Classify(400, nil, []byte(long)); len(f.Message) > maxMessage || len(f.Message) < maxMessage-8 ||
 		!strings.HasSuffix(f.Message, "…") {
-		t.Errorf("%d bytes: %q", len(f.Message), fmt.Sprintf("%.20s", f.Message))
+		t.Errorf("got a message of %d bytes that begins %q, want it cut and marked", len(f.Message),
+			fmt.Sprintf("%.20s", f.Message))
 	}
 }

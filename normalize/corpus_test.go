@@ -71,7 +71,7 @@ type served struct {
 func (c *capture) ways(t testing.TB) []served {
 	code, ok := Lookup(c.Expect)
 	if !ok {
-		t.Fatalf("%s: %s is no slug", c.ID, c.Expect)
+		t.Fatalf("%s: got expect %q, want a slug", c.ID, c.Expect)
 	}
 	if c.Status != nil {
 		bare := c.header()
@@ -101,13 +101,13 @@ func TestClassifyCaptures(t *testing.T) {
 					t.Fatalf("%s by %s, want %s", f.Code, f.MatchedBy, c.Expect)
 				}
 				if f.Unclassified || f.Number != 0 {
-					t.Errorf("unclassified %v with number %d", f.Unclassified, f.Number)
+					t.Errorf("got unclassified %v with number %d, want false and 0", f.Unclassified, f.Number)
 				}
 				if f.HTTPStatus() != f.Code.Entry().Status {
 					t.Errorf("status %d, want the catalog's %d", f.HTTPStatus(), f.Code.Entry().Status)
 				}
 				if f.Upstream == nil || f.Upstream.Status != w.status {
-					t.Errorf("upstream %+v", f.Upstream)
+					t.Errorf("got upstream %+v, want status %d", f.Upstream, w.status)
 				}
 				checkMessage(t, f)
 				checkEnvelope(t, f)
@@ -130,13 +130,13 @@ func TestCapturesInSuccess(t *testing.T) {
 		if strings.HasPrefix(c.Body, "data:") {
 			event, _, _ := strings.Cut(c.Body, "\n\n")
 			if f := ClassifyEvent([]byte(event)); f == nil || f.Code.String() != c.Expect {
-				t.Errorf("%s: event gives %v", c.ID, f)
+				t.Errorf("%s as an event: got %v, want %s", c.ID, f, c.Expect)
 			}
 		} else if !IsFailure([]byte(c.Body)) {
-			t.Errorf("%s is not seen as a failure", c.ID)
+			t.Errorf("%s: got no failure from IsFailure, want one", c.ID)
 		}
 	}
 	if n < 4 {
-		t.Errorf("only %d captures with status 200", n)
+		t.Errorf("got %d captures with status 200, want at least 4", n)
 	}
 }

@@ -43,13 +43,13 @@ func TestClassifyCompressedBodies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := Classify(400, http.Header{"Content-Encoding": {tt.encoding}}, tt.body)
 			if f.Code != OutOfCapacity {
-				t.Errorf("%s, %q", f.Code, f.Upstream.Message)
+				t.Errorf("got %s, %q; want %s", f.Code, f.Upstream.Message, OutOfCapacity)
 			}
 		})
 	}
 	if f := Classify(502, http.Header{"Content-Encoding": {"br"}},
 		[]byte("\x0b\x05\x80\xff\xfe\xfd\xfc")); f.Code != UpstreamUnavailable || f.Message != "" {
-		t.Errorf("unreadable body: %s, %q", f.Code, f.Message)
+		t.Errorf("unreadable body: got %s, %q; want %s without a message", f.Code, f.Message, UpstreamUnavailable)
 	}
 }
 
@@ -67,9 +67,9 @@ func TestDecodeIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := decode(http.Header{"Content-Encoding": {"gzip"}}, b.Bytes()); len(out) != MaxErrorBody {
-		t.Errorf("%d bytes", len(out))
+		t.Errorf("got %d bytes, want %d", len(out), MaxErrorBody)
 	}
 	if out := decode(nil, zeros); len(out) != MaxErrorBody {
-		t.Errorf("%d bytes of a plain body", len(out))
+		t.Errorf("got %d bytes of a plain body, want %d", len(out), MaxErrorBody)
 	}
 }

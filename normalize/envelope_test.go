@@ -36,7 +36,7 @@ func TestEnvelopeGolden(t *testing.T) {
 	}
 	checkEnvelope(t, f)
 	if got := string(f.Append([]byte("x"))); got != "x"+want {
-		t.Error("Append does not append")
+		t.Errorf("got %s, want x and then the envelope", got)
 	}
 }
 
@@ -46,7 +46,8 @@ func TestEnvelopeOfEveryEntry(t *testing.T) {
 			f := &Failure{Code: e.Code, Origin: origin}
 			checkEnvelope(t, f)
 			if f.Resolved().Origin != origin || f.Status != 0 {
-				t.Errorf("%s: origin %s", e.Slug, f.Resolved().Origin)
+				t.Errorf("%s: got origin %s and status %d, want %s and an unchanged 0", e.Slug, f.Resolved().Origin,
+					f.Status, origin)
 			}
 		}
 		checkEnvelope(t, &Failure{
@@ -81,7 +82,7 @@ func TestEnvelopeStrings(t *testing.T) {
 			want = "broken \ufffd\ufffd utf-8"
 		}
 		if got.Error.Message != want || got.Error.Model != want {
-			t.Errorf("%q came back as %q", s, got.Error.Message)
+			t.Errorf("%q came back: got %q, want %q", s, got.Error.Message, want)
 		}
 		checkSchema(t, body)
 	}
@@ -94,13 +95,13 @@ func TestErrorIsSafeForALog(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if !errors.Is(f, cause) {
-		t.Error("the cause is lost")
+		t.Errorf("got %v, want it to wrap its cause", f)
 	}
 	if got := (&Failure{
 		Code: Unclassified, Number: 5999,
 		Message: "x",
 	}).Error(); got != "upstream_unclassified (5999): x" {
-		t.Error(got)
+		t.Errorf("got %q, want upstream_unclassified (5999): x", got)
 	}
 }
 
@@ -118,7 +119,7 @@ func TestOursRefused(t *testing.T) {
 			checkEnvelope(t, f)
 		default:
 			if string(f.Append(nil)) != before {
-				t.Errorf("%s is changed", e.Slug)
+				t.Errorf("%s: got %s, want it unchanged", e.Slug, f.Append(nil))
 			}
 		}
 	}
@@ -178,12 +179,12 @@ func TestAppendEvent(t *testing.T) {
 	} {
 		got := string(f.AppendEvent([]byte("\n"), p))
 		if got != "\n"+want {
-			t.Errorf("protocol %d: %q", p, got)
+			t.Errorf("protocol %d: got %q, want %q", p, got, "\n"+want)
 		}
 		_, data, _ := strings.Cut(got, "data: ")
 		checkSchema(t, []byte(strings.TrimSpace(data)))
 		if f := ClassifyEvent([]byte(got)); f == nil {
-			t.Errorf("protocol %d: our own event is no failure", p)
+			t.Errorf("protocol %d: got no failure from our own event %q, want one", p, got)
 		}
 	}
 }
@@ -200,7 +201,7 @@ func TestParseRefusesWhatIsNotOurs(t *testing.T) {
 		"no message":      strings.Replace(ours, (&Failure{Code: OutOfCapacity}).Resolved().Message, "", 1),
 	} {
 		if f, ok := Parse([]byte(body)); ok || f != nil {
-			t.Errorf("%s: %v", name, f)
+			t.Errorf("%s: got %v, want no failure", name, f)
 		}
 	}
 }
@@ -228,7 +229,7 @@ func TestRedact(t *testing.T) {
 		t.Error(out)
 	}
 	if f.Message != "a [removed] b [removed]" {
-		t.Error(f.Message)
+		t.Errorf("got message %q, want a [removed] b [removed]", f.Message)
 	}
 	(&Failure{}).Redact(secret)
 }

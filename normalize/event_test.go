@@ -41,7 +41,7 @@ var chunks = map[string]string{
 func TestClassifyEvent(t *testing.T) {
 	for name, event := range chunks {
 		if f := ClassifyEvent([]byte(event)); f != nil {
-			t.Errorf("%s: %s", name, f.Code)
+			t.Errorf("%s: got %s, want no failure", name, f.Code)
 		}
 	}
 	tests := []struct {
@@ -105,7 +105,8 @@ func TestClassifyEvent(t *testing.T) {
 				t.Fatalf("%v, want %s", f, tt.want)
 			}
 			if f.HTTPStatus() != tt.want.Entry().Status || f.Upstream.Status != 200 {
-				t.Errorf("status %d, upstream %d", f.HTTPStatus(), f.Upstream.Status)
+				t.Errorf("got status %d, upstream %d; want %d, 200", f.HTTPStatus(), f.Upstream.Status,
+					tt.want.Entry().Status)
 			}
 			checkMessage(t, f)
 			checkEnvelope(t, f)
@@ -145,7 +146,7 @@ func TestIsFailure(t *testing.T) {
 		"a class without its colon": "AiErrors: x", "half a class": "AiErro",
 	} {
 		if IsFailure([]byte(body)) {
-			t.Errorf("%s is a failure", name)
+			t.Errorf("%s: got a failure, want none", name)
 		}
 	}
 	for name, body := range map[string]string{
@@ -169,11 +170,11 @@ func TestIsFailure(t *testing.T) {
 		"late success": `{"result":"` + strings.Repeat("x", 60000) + `","success":false}`,
 	} {
 		if !IsFailure([]byte(body)) {
-			t.Errorf("%s is no failure", name)
+			t.Errorf("%s: got no failure, want one", name)
 		}
 	}
 	if IsFailure([]byte(`{"result":"` + strings.Repeat("x", MaxErrorBody) + `","success":false}`)) {
-		t.Error("what lies beyond MaxErrorBody is looked at")
+		t.Error("got a failure from beyond MaxErrorBody, want none")
 	}
 }
 
@@ -181,11 +182,11 @@ func TestOrdinaryAnswersCostNoAllocation(t *testing.T) {
 	for name, chunk := range chunks {
 		event := []byte(chunk)
 		if n := testing.AllocsPerRun(100, func() { _ = ClassifyEvent(event) }); n != 0 {
-			t.Errorf("%s: %v allocations", name, n)
+			t.Errorf("%s: got %v allocations, want 0", name, n)
 		}
 	}
 	body := []byte(`{"result":{"response":"the error"},"success":true,"errors":[],"messages":[]}`)
 	if n := testing.AllocsPerRun(100, func() { IsFailure(body) }); n != 0 {
-		t.Errorf("IsFailure: %v allocations", n)
+		t.Errorf("IsFailure: got %v allocations, want 0", n)
 	}
 }

@@ -19,7 +19,7 @@ func TestRetryableUnclassified(t *testing.T) {
 		}
 	}
 	if c := numCodes; c.Entry().Code != Unclassified {
-		t.Errorf("the first code outside the set is %s", c)
+		t.Errorf("the first code outside the set: got %s, want %s", c, Unclassified)
 	}
 }
 
@@ -42,7 +42,7 @@ func TestParseRefusesStatusesOutOfRange(t *testing.T) {
 	for status, want := range map[int]bool{99: false, 100: true, 400: true, 599: true, 600: false} {
 		body := strings.Replace(ours, `"status":429`, `"status":`+strconv.Itoa(status), 1)
 		if _, ok := Parse([]byte(body)); ok != want {
-			t.Errorf("%d: %v", status, ok)
+			t.Errorf("%d: got %v, want %v", status, ok, want)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestParseTellsUnclassified(t *testing.T) {
 	} {
 		f, ok := Parse(tt.f.Append(nil))
 		if !ok || f.Unclassified != tt.want || f.Code != tt.f.Code {
-			t.Errorf("%s: %v, %+v", name, ok, f)
+			t.Errorf("%s: got %v, %+v; want %s, unclassified %v", name, ok, f, tt.f.Code, tt.want)
 		}
 	}
 }

@@ -16,22 +16,22 @@ func checkFuzzed(t *testing.T, f *Failure) {
 	body := f.Append(nil)
 	again, ok := Parse(body)
 	if !ok || again.Code != f.Code || !bytes.Equal(again.Append(nil), body) {
-		t.Fatalf("does not come back: %s", body)
+		t.Fatalf("got %v back, want the same bytes as %s", again, body)
 	}
 	if s := f.HTTPStatus(); s < 400 || s > 599 {
-		t.Fatalf("status %d", s)
+		t.Fatalf("got status %d, want 400 to 599", s)
 	}
 	checkSchema(t, body)
 	h := http.Header{}
 	f.SetHeader(h, maxWait)
 	for name, values := range h {
 		if strings.ContainsAny(values[0], "\r\n\x00") {
-			t.Fatalf("%s: %q", name, values[0])
+			t.Fatalf("%s: got %q, want no control character", name, values[0])
 		}
 	}
 	f.Redact(fuzzSecret)
 	if bytes.Contains(f.Append(nil), []byte(fuzzSecret)) {
-		t.Fatalf("a secret leaves in %s", f.Append(nil))
+		t.Fatalf("got a secret in %s, want it removed", f.Append(nil))
 	}
 }
 
@@ -54,7 +54,7 @@ func FuzzClassify(f *testing.F) {
 		IsFailure(body)
 		got := Classify(status, h, body)
 		if got.RetryAfter < 0 || got.RetryAfter > maxWait {
-			t.Fatalf("wait %v", got.RetryAfter)
+			t.Fatalf("got a wait of %v, want 0 to %v", got.RetryAfter, maxWait)
 		}
 		checkFuzzed(t, got)
 	})
@@ -74,7 +74,7 @@ func FuzzClassifyEvent(f *testing.F) {
 		before := bytes.Clone(event)
 		got := ClassifyEvent(event)
 		if !bytes.Equal(before, event) {
-			t.Fatal("the event is changed")
+			t.Fatalf("got the event changed to %q, want %q", event, before)
 		}
 		if got != nil {
 			checkFuzzed(t, got)

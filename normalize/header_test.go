@@ -55,7 +55,7 @@ func TestHeaderID(t *testing.T) {
 	} {
 		got := headerID(http.Header{"Cf-Ray": {" " + id + " "}}, "Cf-Ray")
 		if (got == id) != want || !want && got != "" {
-			t.Errorf("%q gives %q", id, got)
+			t.Errorf("%q: got %q, want kept: %v", id, got, want)
 		}
 	}
 }
@@ -64,6 +64,6 @@ func TestHeaderID(t *testing.T) {
 func TestControlCharacterInARequestID(t *testing.T) {
 	f := Classify(500, nil, []byte(`{"message":"odd","requestId":"\u0010`+fakeID[1:]+`"}`))
 	if f.Upstream.RequestID != "" {
-		t.Errorf("%q", f.Upstream.RequestID)
+		t.Errorf("got request id %q, want none", f.Upstream.RequestID)
 	}
 }

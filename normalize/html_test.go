@@ -44,7 +44,7 @@ func TestReadPage(t *testing.T) {
 		{"a ray that is none", page("Ray ID: " + strings.Repeat("x", 16)), 0, 0, ""},
 	} {
 		if p := readPage([]byte(tt.body)); p.code != tt.code || p.status != tt.status || p.ray != tt.ray {
-			t.Errorf("%s: %+v", tt.name, p)
+			t.Errorf("%s: got %+v, want code %d, status %d, ray %q", tt.name, p, tt.code, tt.status, tt.ray)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func TestStripTags(t *testing.T) {
 		t.Errorf("%d bytes of a long page, want %d", len(got), most)
 	}
 	if got := stripTags([]byte(strings.Repeat("a", most-2) + "<b>more")); len(got) != most+3 {
-		t.Errorf("%d bytes of a page that just fits", len(got))
+		t.Errorf("got %d bytes of a page that just fits, want %d", len(got), most+3)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestFoldEqual(t *testing.T) {
 		}
 	}
 	if foldEqual([]byte("["), "{") || foldEqual([]byte("@"), "`") {
-		t.Error("punctuation has no case")
+		t.Error("got punctuation folded as if it had a case, want it compared as it is")
 	}
 	if !isHTML([]byte("<P>")) || isHTML([]byte("<p")) || isHTML([]byte("<?xml")) || isHTML(nil) {
 		t.Error("a page is known by its first tag")

@@ -46,11 +46,13 @@ func TestFirstWordCounts(t *testing.T) {
 	} {
 		f := Classify(500, nil, []byte(tt.body))
 		if f.Code != tt.want || f.Param != tt.param || f.Upstream.RequestID != tt.id {
-			t.Errorf("%s: %s, param %q, id %q", tt.name, f.Code, f.Param, f.Upstream.RequestID)
+			t.Errorf("%s: got %s, param %q, id %q; want %s, %q, %q",
+				tt.name, f.Code, f.Param, f.Upstream.RequestID, tt.want, tt.param, tt.id)
 		}
 	}
 	if f := Classify(400, nil, []byte(`{"message":"odd","status":418}`)); f.HTTPStatus() != 400 || !f.Unclassified {
-		t.Errorf("a status that only the body knows: %d", f.HTTPStatus())
+		t.Errorf("a status that only the body knows: got %d, unclassified %v; want 400, true", f.HTTPStatus(),
+			f.Unclassified)
 	}
 }
 
@@ -69,7 +71,7 @@ func TestCodesThatAreNoNumbers(t *testing.T) {
 		"-5007": 0,
 	} {
 		if f := Classify(500, nil, []byte(`{"code":`+code+`,"message":"odd"}`)); f.Number != want {
-			t.Errorf("%s is kept as %d", code, f.Number)
+			t.Errorf("%s: got number %d, want %d", code, f.Number, want)
 		}
 	}
 }
@@ -115,7 +117,7 @@ func TestWhatIsGatheredIsBounded(t *testing.T) {
 	}
 	if f := Classify(500, nil, []byte(`{"message":"AiError: {\"code\":5007}"}`)); f.Code != NoSuchModel ||
 		f.Message == "" {
-		t.Errorf("JSON without a text in a message: %s, %q", f.Code, f.Message)
+		t.Errorf("JSON without a text in a message: got %s, %q; want a message", f.Code, f.Message)
 	}
 }
 
@@ -125,11 +127,11 @@ func TestEventStreamAsABody(t *testing.T) {
 		"data: a\ndata: b\ndata: c": "a\nb\nc", "event: x\n\n": "", "id: 1": "",
 	} {
 		if data, ok := sseData([]byte(in)); !ok || string(data) != want {
-			t.Errorf("%q: %q, %v", in, data, ok)
+			t.Errorf("%q: got %q, %v; want %q", in, data, ok, want)
 		}
 	}
 	if _, ok := sseData([]byte("odd: data: a")); ok {
-		t.Error("any field makes a stream")
+		t.Error("got a stream from an unknown field, want none")
 	}
 	for in, want := range map[string]string{"id: 1\n\ndata: a": "a", "\n\ndata: a\n": "a", "{x\n": "{x\n", "<x": "<x"} {
 		if data, _ := eventData([]byte(in)); string(data) != want {
@@ -162,6 +164,6 @@ func TestWhatCallsItselfAPage(t *testing.T) {
 		}
 	}
 	if f := Classify(403, http.Header{"Content-Type": {"text/plain"}}, []byte("Sorry")); f.Code != PermissionDenied {
-		t.Errorf("plain text: %s", f.Code)
+		t.Errorf("plain text: got %s, want %s", f.Code, PermissionDenied)
 	}
 }

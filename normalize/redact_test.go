@@ -95,7 +95,7 @@ func TestClassifyRemovesCredentials(t *testing.T) {
 			f := Classify(400, http.Header{}, []byte(body))
 			if out := string(f.Append(nil)) + f.Error(); strings.Contains(out, secret) ||
 				strings.Contains(out, secret[:20]) {
-				t.Errorf("%s leaves in %s", secret, out)
+				t.Errorf("got %s in %s, want it removed", secret, out)
 			}
 		}
 	}

@@ -39,10 +39,10 @@ func TestReferenceHasASectionForEachEntry(t *testing.T) {
 	page := string(referenceMarkdown())
 	for _, e := range Catalog() {
 		if n := strings.Count(page, "\n## "+e.Slug+"\n"); n != 1 {
-			t.Errorf("%d sections named %s", n, e.Slug)
+			t.Errorf("got %d sections named %s, want 1", n, e.Slug)
 		}
 		if !strings.Contains(page, "](#"+e.Slug+") | "+e.numbers()) {
-			t.Errorf("no row for %s", e.Slug)
+			t.Errorf("got no row for %s, want one", e.Slug)
 		}
 	}
 }

@@ -8,10 +8,10 @@ import (
 func TestTree(t *testing.T) {
 	n := tree([]byte(`{"a":[1,{"b":"x\u00e4\ud83d\ude42\/\n"},true,null],'c':'it\'s', "d" : {} , e: 5, "f":"cut`))
 	if got := n.get("a").kids[1].get("b").text; got != "xä🙂/\n" {
-		t.Errorf("b is %q", got)
+		t.Errorf("b: got %q, want xä🙂/ and a line break", got)
 	}
 	if a := n.get("a"); len(a.kids) != 4 || a.kids[0].text != "1" || a.kids[3].kind != kindNone {
-		t.Errorf("a is %+v", a)
+		t.Errorf("a: got %+v, want 4 values from 1 to nothing", a)
 	}
 	if got := unescape([]byte(`\b\f\t\r\x41\q\u00zz\ud83dx\u41`)); got != "  \t\rAq\ufffd00zz\ufffdx\ufffd" {
 		t.Errorf("%q", got)
@@ -82,7 +82,7 @@ func TestTreeIsBounded(t *testing.T) {
 			n = &n.kids[0]
 		}
 		if (n.text == "1") != want || root.get("b").text != "2" {
-			t.Errorf("depth %d: %+v, then %+v", depth, n, root.get("b"))
+			t.Errorf("depth %d: got %+v, then %+v; want read: %v, then 2", depth, n, root.get("b"), want)
 		}
 	}
 	for _, tt := range []struct{ name, open, value, end string }{

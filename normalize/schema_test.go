@@ -35,17 +35,17 @@ func checkEnvelope(t *testing.T, f *Failure) {
 	body := f.Append(nil)
 	checkSchema(t, body)
 	if !bytes.HasPrefix(body, []byte(`{"error":{"message":"`)) {
-		t.Errorf("error is not the first key: %.60s", body)
+		t.Errorf("got %.60s, want error as the first key", body)
 	}
 	again, ok := Parse(body)
 	if !ok {
-		t.Fatalf("Parse refuses %s", body)
+		t.Fatalf("got no failure from Parse of %s, want one", body)
 	}
 	if again.Code != f.Code {
 		t.Errorf("Parse gives %s, want %s", again.Code, f.Code)
 	}
 	if second := again.Append(nil); !bytes.Equal(body, second) {
-		t.Errorf("read back and written again:\n%s\nwas\n%s", second, body)
+		t.Errorf("read back and written again: got\n%s\nwant\n%s", second, body)
 	}
 }
 
@@ -68,11 +68,12 @@ func checkSchema(t *testing.T, body []byte) {
 func checkMessage(t *testing.T, f *Failure) {
 	t.Helper()
 	if f.Resolved().Message == "" || f.Upstream == nil {
-		t.Fatalf("message %q, upstream %v", f.Resolved().Message, f.Upstream)
+		t.Fatalf("got message %q, upstream %v; want both", f.Resolved().Message, f.Upstream)
 	}
 	for _, s := range []string{f.Message, f.Upstream.Message, f.Param} {
 		if !utf8.ValidString(s) || len(s) > maxMessage || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-			t.Errorf("%d bytes, valid %v: %q", len(s), utf8.ValidString(s), s)
+			t.Errorf("got %d bytes, valid %v: %q; want at most %d of valid text on one line", len(s),
+				utf8.ValidString(s), s, maxMessage)
 		}
 	}
 }

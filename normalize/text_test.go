@@ -20,16 +20,16 @@ func TestSentence(t *testing.T) {
 
 func TestPlainAndShorten(t *testing.T) {
 	if got := plain(" a\n\tb\x00c\u200b\u202ed\xff \u2028e "); got != "a b cd\ufffd e" {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want a b cd\ufffd e", got)
 	}
 	for n := 3; n < 12; n++ {
 		got := shorten("äöüäöüäöü", n)
 		if len(got) > n || !strings.HasSuffix(got, "…") || strings.Contains(got, "\ufffd") {
-			t.Errorf("%d: %q", n, got)
+			t.Errorf("%d: got %q, want at most that many bytes and a mark", n, got)
 		}
 	}
 	if got := shorten("same", 4); got != "same" {
-		t.Error(got)
+		t.Errorf("got %q, want same", got)
 	}
 }
 

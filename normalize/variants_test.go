@@ -149,7 +149,7 @@ func TestClassifyDocumentedVariants(t *testing.T) {
 								f.Code, f.HTTPStatus(), f.MatchedBy, d.code, shape.body(d.text, c))
 						}
 						if strings.Contains(f.Message, "AiError") || strings.Contains(f.Message, fakeID[:8]) {
-							t.Errorf("%s: message %q keeps its grammar", shape.name, f.Message)
+							t.Errorf("%s: got message %q, want it without prefix and id", shape.name, f.Message)
 						}
 						checkMessage(t, f)
 					}
@@ -212,7 +212,8 @@ func TestClassifyOtherWords(t *testing.T) {
 		{LoraUnsupported, "AiError: LoRA unsupported: The model @cf/x does not support LoRA inference"},
 		{FinetuneMissingFiles, "AiError: Finetune missing required files: Finetune is missing required files"},
 		{IncompleteRequest, "AiError: Incomplete request: Request is missing headers or body: prompt"},
-		{AccountNotAllowed5018, "AiError: Account not allowed for private model: The account is not allowed to access this model"},
+		{AccountNotAllowed5018, "AiError: Account not allowed for private model: The account is not allowed to " +
+			"access this model"},
 		{DeprecatedSDKVersion, "AiError: Deprecated SDK version: Request trying to use deprecated SDK version"},
 		{ModelAgreementRequired, "AiError: Model agreement: User has not agreed to Llama3.2 model terms"},
 		{PaidPlanRequired, "This model requires a Workers Paid plan"},
@@ -224,12 +225,14 @@ func TestClassifyOtherWords(t *testing.T) {
 		{UpstreamRetriesExhausted, "AiError: Max retries exhausted"},
 		{GatewayRateLimited, "wholesale rate limit exceeded"},
 		{GatewayNoCredits, "Insufficient balance; add money to your gateway"},
-		{APIRateLimited, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your requests"},
+		{APIRateLimited, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling " +
+			"your requests"},
 		{PermissionDenied, "Unauthorized to access requested resource"},
 		{AuthenticationFailed, "Authentication failed (status: 400)"},
 		{NoSuchRoute, "Method POST not available for that URI"},
 		{UpstreamUnavailable, "upstream connect error or disconnect/reset before headers"},
-		{UpstreamInternalError, "AiError: AiError: 'list' object has no attribute 'get' (282cb330-ea6c-4fc6-83fd-4e37fdb95ee5)"},
+		{UpstreamInternalError, "AiError: AiError: 'list' object has no attribute 'get' " +
+			"(282cb330-ea6c-4fc6-83fd-4e37fdb95ee5)"},
 		{ModelAgreementRequired, "Model Agreement: Prior to using this model, you must submit the prompt 'agree'"},
 		{ContextWindowExceeded, "'max_tokens' is too large: 9. This model's maximum context length is 8 tokens"},
 		{GatewayMisconfigured, "Provider 'x' has no BYOK credential named 'y'"},
