@@ -13,9 +13,6 @@ const (
 	// A refusal so early in the day, after less than half of what is given was spent, says that the reset is late rather than that
 	// the day is spent. One was seen at 00:44 after some 2,800 neurons.
 	lateReset = time.Hour
-
-	// given is what Workers AI gives each account a day; it refuses nothing for the sake of another figure.
-	given = 10_000 * OneNeuron
 )
 
 // gate is shut while Workers AI itself says that the allocation is spent.
@@ -172,7 +169,7 @@ func (l *Ledger) shutGate(now, until time.Time, probe bool) {
 // resetIsLate reports whether a refusal at now rather says that Workers AI has not
 // begun the new day.
 func (l *Ledger) resetIsLate(now time.Time) bool {
-	most := given
+	most := FreeNeurons
 	if limit := l.account.limit; limit > 0 {
 		most = min(most, limit)
 	}

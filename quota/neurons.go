@@ -13,6 +13,10 @@ type Neurons int64
 // OneNeuron is one whole neuron.
 const OneNeuron Neurons = 1_000_000
 
+// FreeNeurons is what Workers AI gives each account a day; on the free plan it
+// refuses calls beyond it. No other figure makes it refuse.
+const FreeNeurons = 10_000 * OneNeuron
+
 // MaxNeurons is the largest amount that can be kept, about nine trillion
 // neurons. Sums and conversions stop there instead of wrapping.
 const MaxNeurons Neurons = math.MaxInt64
