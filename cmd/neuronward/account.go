@@ -18,12 +18,12 @@ func newPriceFeed(
 	c *config.Config, estimator *price.Estimator, token proxy.Secret, onModels func([]string), log *slog.Logger,
 ) *account.PriceFeed {
 	o := account.PriceFeedOptions{
-		Base: c.Prices.Base(), Source: account.PricesEmbedded, Estimator: estimator, OnModels: onModels, Log: log,
+		Base: c.PriceTable, Source: account.PricesEmbedded, Estimator: estimator, OnModels: onModels, Log: log,
 	}
 	switch {
-	case c.Prices.Table != nil:
+	case c.Prices == config.PricesEmbedded:
+	case c.Prices != config.PricesLive:
 		o.Source = account.PricesFile
-	case c.Prices.Text != config.PricesLive:
 	case token == nil:
 		log.Info("prices are those of the embedded table: the catalog cannot be asked without a token of this proxy's own",
 			"as_of", o.Base.AsOf())
@@ -34,7 +34,7 @@ func newPriceFeed(
 			break
 		}
 		o.Client = client
-		if path := c.Store.Path(); path != "" && c.QuotaMode != config.ModeOff {
+		if path := c.Store.Path; path != "" && c.QuotaMode != config.ModeOff {
 			o.File = path + ".prices"
 		}
 	}
@@ -81,19 +81,19 @@ func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *accou
 }
 
 func newAccountClient(c *config.Config, token proxy.Secret) (*account.Client, error) {
-	return account.New(account.Config{API: c.API.U, Account: string(c.Account), Token: token})
+	return account.New(account.Config{API: c.API, Account: c.Account, Token: token})
 }
 
 // newReconciler compares what n counts with the account's own figure, which client reads.
 func newReconciler(
 	c *config.Config, n *neurons, client *account.Client, log *slog.Logger, m *metrics.Metrics,
 ) *account.Reconciler {
-	notable := quota.FromFloat(float64(c.DailyNeurons)) / 10
+	notable := quota.FromFloat(c.DailyNeurons) / 10
 	if notable == 0 {
-		notable = config.FreeNeurons * quota.OneNeuron / 10
+		notable = quota.FreeNeurons / 10
 	}
 	return account.NewReconciler(account.ReconcilerOptions{
-		Ledger: n.ledger, Estimator: n.estimator, Client: client, Every: time.Duration(c.Reconcile), Notable: notable,
+		Ledger: n.ledger, Estimator: n.estimator, Client: client, Every: c.Reconcile, Notable: notable,
 		OnFailure: m.ReconcileFailed, Log: log,
 	})
 }

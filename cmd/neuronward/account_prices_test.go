@@ -48,13 +48,13 @@ type tabled struct {
 
 func newTabled(t *testing.T, token proxy.Secret, set ...string) *tabled {
 	t.Helper()
-	l := config.Load(environ(set...), new(config.Redactor))
-	if err := l.Err(); err != nil {
+	c, err := config.Load(environ(set...), new(config.Redactor))
+	if err != nil {
 		t.Fatal(err)
 	}
 	p := &tabled{estimator: price.NewEstimator(nil, price.Bound), known: map[string]bool{}}
 	log := slog.New(slog.NewTextHandler(&p.log, nil))
-	p.PriceFeed = newPriceFeed(&l.Config, p.estimator, token, func(names []string) {
+	p.PriceFeed = newPriceFeed(c, p.estimator, token, func(names []string) {
 		for _, n := range names {
 			p.known[n] = true
 		}
@@ -94,8 +94,8 @@ func TestPricesThatAreNotAsked(t *testing.T) {
 	}
 	write(`{"as_of":"soon","models":{}}`)
 	for set, want := range map[string]string{own: "as_of", "liev": "write live, embedded, or the path", t.TempDir(): "is a directory"} {
-		l := config.Load(environ("NEURONWARD_PRICES="+set), new(config.Redactor))
-		if err := l.Err(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		_, err := config.Load(environ("NEURONWARD_PRICES="+set), new(config.Redactor))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", set, err)
 		}
 	}

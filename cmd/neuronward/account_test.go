@@ -47,19 +47,18 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(from)
-		l := config.Load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(config.Redactor))
-		if err := l.Err(); err != nil {
+		c, err := config.Load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(config.Redactor))
+		if err != nil {
 			t.Fatal(err)
 		}
-		s := &shared{c: &l.Config, m: metrics.New(metrics.Build{})}
-		o.Account, o.Token, o.AnalyticsLag = string(s.c.Account), fakeToken, 5*time.Minute
+		s := &shared{c: c, m: metrics.New(metrics.Build{})}
+		o.Account, o.Token, o.AnalyticsLag = s.c.Account, fakeToken, 5*time.Minute
 		s.sim = workersai.New(o)
-		var err error
 		if s.neurons, err = openNeurons(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil); err != nil {
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
-		client, err := account.New(account.Config{API: s.c.API.U, Account: string(s.c.Account), Token: token, Transport: within{s.sim}})
+		client, err := account.New(account.Config{API: s.c.API, Account: s.c.Account, Token: token, Transport: within{s.sim}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,25 +15,27 @@ import (
 
 // adminHandler answers on the admin listener of a running proxy. demo is the base URL of the app listener where the demo runs,
 // else "".
-func (in *invocation) adminHandler(l *config.Loader, n *neurons, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string) http.Handler {
-	o := in.adminOptions(&l.Config, m, func() string {
+func (in *invocation) adminHandler(
+	c *config.Config, n *neurons, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string,
+) http.Handler {
+	o := in.adminOptions(c, m, func() string {
 		if p.Draining() {
 			return drainingReason
 		}
 		return n.unready()
 	})
-	source := n.source(&l.Config)
+	source := n.source(c)
 	b := thisBuild()
-	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, l.Settings
+	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, c.Settings
 	source.Prices = func() status.Prices { return pricesOf(prices.Status()) }
-	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, bool(l.Config.Pprof)
+	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, c.Pprof
 	return admin.Handler(o)
 }
 
 // adminOptions are those of a process that takes calls and of one that waits.
 func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready func() string) admin.Options {
 	return admin.Options{
-		Metrics: m.Handler(), Unready: unready, CheckHost: c.AdminListen.Loopback(), Hosts: proxy.NewHosts(c.Hosts...),
+		Metrics: m.Handler(), Unready: unready, CheckHost: config.Loopback(c.AdminListen), Hosts: proxy.NewHosts(c.Hosts...),
 		Redact: func(w io.Writer) admin.Redactor { return in.redactor.Writer(w) },
 	}
 }
@@ -41,11 +43,11 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 // source is what the status of the day is read from.
 func (n *neurons) source(c *config.Config) *status.Source {
 	s := &status.Source{
-		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode, StoreKind: c.Store.Kind(), StorePolicy: c.OnStoreFail, Budget: c.ClientsFile.Budget,
+		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode, StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, Budget: c.Clients.Budget,
 		Reconciliation: n.reconciliation,
 	}
 	if c.Plan == config.PlanFree {
-		s.FreeDaily = config.FreeNeurons * quota.OneNeuron
+		s.FreeDaily = quota.FreeNeurons
 	}
 	return s
 }

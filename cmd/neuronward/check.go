@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
@@ -37,7 +38,7 @@ Example:
 // A report is what check found.
 type report struct {
 	OK       bool             `json:"ok"`
-	Mistakes []config.Mistake `json:"mistakes"`
+	Mistakes config.Mistakes  `json:"mistakes"`
 	Warnings []string         `json:"warnings"`
 	Settings []config.Setting `json:"settings"` // empty when there are mistakes
 	Checks   []checkResult    `json:"checks"`   // likewise
@@ -50,13 +51,17 @@ func check(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(fs, checkHelp(), 0); !ok {
 		return code
 	}
-	l := config.Load(in.environ, in.redactor)
-	r := report{OK: len(l.Mistakes) == 0, Mistakes: []config.Mistake{}, Warnings: []string{}, Settings: []config.Setting{}, Checks: []checkResult{}}
-	r.Mistakes = append(r.Mistakes, l.Mistakes...)
-	r.Warnings = append(r.Warnings, l.Warnings...)
+	c, err := config.Load(in.environ, in.redactor)
+	r := report{
+		OK: err == nil, Mistakes: config.Mistakes{}, Warnings: append([]string{}, c.Warnings...),
+		Settings: []config.Setting{}, Checks: []checkResult{},
+	}
+	if mistakes, ok := errors.AsType[config.Mistakes](err); ok {
+		r.Mistakes = mistakes
+	}
 	if r.OK {
-		r.Settings = append(r.Settings, l.Settings()...)
-		r.Checks = examine(ctx, &l.Config, *offline)
+		r.Settings = append(r.Settings, c.Settings()...)
+		r.Checks = examine(ctx, c, *offline)
 		r.OK = !failed(r.Checks)
 	}
 	code := exitDone
@@ -72,7 +77,7 @@ func check(ctx context.Context, in *invocation) int {
 			return failed
 		}
 	case code == exitUsage:
-		return in.mistakes(l.Err())
+		return in.mistakes(err)
 	default:
 		r.print(in)
 	}

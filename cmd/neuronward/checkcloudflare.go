@@ -41,8 +41,8 @@ func (k *checker) checkCloudflare(ctx context.Context) {
 }
 
 // asker returns a client with a token, nil where there cannot be one.
-func (k *checker) asker(check string, token *config.Credential) *account.Client {
-	client, err := account.New(account.Config{API: k.c.API.U, Account: string(k.c.Account), Token: token.Value})
+func (k *checker) asker(check string, token *config.Secret) *account.Client {
+	client, err := account.New(account.Config{API: k.c.API, Account: k.c.Account, Token: token.Value})
 	if err != nil {
 		k.failure(check, "write https:// in NEURONWARD_API", "it is not sent to %s: %s", k.c.API, strings.TrimPrefix(oneLine(err), "account: "))
 		return nil
@@ -119,7 +119,7 @@ func (k *checker) checkWorkersAI(ctx context.Context, client *account.Client) {
 	case kind == account.Forbidden || kind == account.BadToken:
 		others, listed := client.Accounts(ctx)
 		switch {
-		case listed == nil && slices.Contains(others, string(c.Account)):
+		case listed == nil && slices.Contains(others, c.Account):
 			k.ok(whose, "%s, which the token is for", c.Account)
 			k.failure(models, grant, "the token may not call models: %s", said(err))
 		case listed == nil && len(others) > 0:

@@ -89,15 +89,15 @@ func (k *checker) checkStore(ctx context.Context) {
 	case c.QuotaMode == config.ModeOff:
 		k.ok(check, "none: nothing is counted with NEURONWARD_QUOTA_MODE=off")
 		return
-	case c.Store.Kind() == config.StoreMemory:
+	case c.Store.Kind == config.StoreMemory:
 		k.ok(check, "memory: what was spent is forgotten at the end")
 		return
 	}
-	if c.Store.Kind() == config.StoreRedis {
+	if c.Store.Kind == config.StoreRedis {
 		k.checkServer(ctx)
 		return
 	}
-	if path := c.Store.Path(); path != "" {
+	if path := c.Store.Path; path != "" {
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			k.checkNewFile(path)
 			return
@@ -108,7 +108,7 @@ func (k *checker) checkStore(ctx context.Context) {
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, slog.New(slog.DiscardHandler), filestore.Options{LockWait: moment, Waiting: func(pid string) { other = pid }})
 	if err != nil && other != "" {
 		k.warning(check, "none is needed if that is the proxy that runs, for which a new one waits; else give this one a file of its own",
-			"another process (%s) has %s open", other, c.Store.Path())
+			"another process (%s) has %s open", other, c.Store.Path)
 		return
 	}
 	if err == nil {
@@ -127,12 +127,7 @@ func (k *checker) checkStore(ctx context.Context) {
 func (k *checker) checkServer(ctx context.Context) {
 	const check = "store"
 	c := k.c
-	address, err := redisstore.Parse(string(c.Store))
-	if err != nil {
-		k.failure(check, "write it as redis://host:6379/0", "%s", oneLine(err))
-		return
-	}
-	store := redisstore.Open(address, string(c.Account), redisstore.Options{})
+	store := redisstore.Open(c.Store.Redis, c.Account, redisstore.Options{})
 	warnings, err := store.Inspect(ctx)
 	err = errors.Join(err, store.Close())
 	switch {
@@ -168,9 +163,9 @@ func (k *checker) checkNewFile(path string) {
 func (k *checker) checkClients() {
 	c := k.c
 	switch {
-	case c.ClientsFile.IsSet():
-		k.ok("clients", "%s", c.ClientsFile)
-	case !c.Listen.Loopback() && (c.Token.IsSet() || c.GatewayToken.IsSet()):
+	case c.Clients != nil:
+		k.ok("clients", "%s", c.Clients)
+	case !config.Loopback(c.Listen) && (c.Token.IsSet() || c.GatewayToken.IsSet()):
 		k.warning("clients", "give each client a key (NEURONWARD_CLIENTS_FILE) if strangers may come that far", "none: whoever reaches %s spends the account's neurons", c.Listen)
 	default:
 		k.ok("clients", "none: whoever reaches %s may call", c.Listen)
@@ -178,15 +173,15 @@ func (k *checker) checkClients() {
 }
 
 // checkListener looks whether an address could be listened on. ours reports whether what has it is a neuronward.
-func (k *checker) checkListener(ctx context.Context, check, variable string, at config.Address, ours func(context.Context) bool) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at))
+func (k *checker) checkListener(ctx context.Context, check, variable string, at string, ours func(context.Context) bool) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 	switch {
 	case err == nil:
 		if err := l.Close(); err != nil {
 			k.warning(check, "try again", "%s was free: %s", at, oneLine(err))
 			return
 		}
-		if strings.HasSuffix(string(at), ":0") {
+		if strings.HasSuffix(at, ":0") {
 			k.ok(check, "%s: whichever port is free", at)
 			return
 		}
@@ -207,7 +202,7 @@ func (k *checker) checkListener(ctx context.Context, check, variable string, at 
 func (k *checker) adminAnswers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	status, body, err := ask(ctx, "http://"+callable(string(k.c.AdminListen))+"/metrics", 1<<20)
+	status, body, err := ask(ctx, "http://"+callable(k.c.AdminListen)+"/metrics", 1<<20)
 	return err == nil && status == http.StatusOK && strings.Contains(string(body), "neuronward_build_info")
 }
 
@@ -216,7 +211,7 @@ func (k *checker) appAnswers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for _, scheme := range []string{"http", "https"} { // whether the other one has a certificate says nothing of us
-		_, body, err := ask(ctx, scheme+"://"+callable(string(k.c.Listen))+"/errors/account_limited", 64<<10)
+		_, body, err := ask(ctx, scheme+"://"+callable(k.c.Listen)+"/errors/account_limited", 64<<10)
 		if err == nil && strings.Contains(string(body), "account_limited") {
 			return true
 		}

@@ -7,13 +7,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // What the demo's proxy and its simulator have in common.
@@ -69,17 +69,18 @@ func demo(ctx context.Context, in *invocation) int {
 	if environ["NEURONWARD_STORE"] == "" {
 		environ["NEURONWARD_STORE"] = config.StoreMemory + ":"
 	}
-	l := config.Load(environ, in.redactor)
-	if err := l.Err(); err != nil {
-		return in.mistakes(err)
-	}
-	log := newLogger(in.stderr, l.Config.LogLevel, l.Config.LogFormat, in.terminal)
-
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return in.fail(fmt.Errorf("the simulated Workers AI finds no port on loopback: %w", err))
 	}
-	simulator := newHTTPServer(workersai.New(demoWorkersAI(l.Config.Plan)), log)
+	environ["NEURONWARD_UPSTREAM"] = "http://" + ln.Addr().String() + "/client/v4"
+	c, err := config.Load(environ, in.redactor)
+	if err != nil {
+		ln.Close()
+		return in.mistakes(err)
+	}
+	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
+	simulator := newHTTPServer(workersai.New(demoWorkersAI(c.Plan)), log)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -91,18 +92,14 @@ func demo(ctx context.Context, in *invocation) int {
 		simulator.Close() //nolint:errcheck // nobody is left to call it
 		<-ended
 	}()
-	l.Config.Upstream.U = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/client/v4"}
-	l.Config.API = l.Config.Upstream
-	l.Warnings = nil
-	l.Warn()
-	for _, w := range l.Warnings {
+	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	return in.serve(ctx, log, l, func(c *proxy.Config) {
-		c.Token = func() string { return demoToken }
-		c.Simulate = true
+	return in.serve(ctx, log, c, func(p *proxy.Config) {
+		p.Token = func() string { return demoToken }
+		p.Simulate = true
 	}, func(at endpoints) {
-		fmt.Fprint(in.stdout, demoCalls(l.Config.Scheme(), at, l.Config.QuotaMode != config.ModeOff))
+		fmt.Fprint(in.stdout, demoCalls(c.Scheme(), at, c.QuotaMode != config.ModeOff))
 	})
 }
 
@@ -110,7 +107,7 @@ func demo(ctx context.Context, in *invocation) int {
 func demoWorkersAI(plan string) workersai.Options {
 	o := workersai.Options{Account: demoAccount, Token: demoToken, Latency: demoLatency, Plan: workersai.PlanPaid}
 	if plan == config.PlanFree {
-		o.Plan, o.DailyNeurons = workersai.PlanFree, config.FreeNeurons
+		o.Plan, o.DailyNeurons = workersai.PlanFree, quota.FreeNeurons.Float()
 	}
 	return o
 }

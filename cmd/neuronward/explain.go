@@ -161,7 +161,7 @@ func retryWords(e *normalize.Entry) string {
 		return "once"
 	case normalize.RetryAfterDelay:
 		if e.Delay > 0 {
-			return "after " + config.ShowDuration(e.Delay)
+			return "after " + config.ShortDuration(e.Delay)
 		}
 		return "after a wait"
 	}

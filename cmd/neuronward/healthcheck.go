@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +39,13 @@ func healthcheck(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), healthcheckHelp(), 0); !ok {
 		return code
 	}
-	l := in.loadOnly("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")
-	if err := l.Err(); err != nil {
+	c, err := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")
+	if err != nil {
 		return in.mistakes(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
-	said, err := health(ctx, &l.Config)
+	said, err := health(ctx, c)
 	if err != nil {
 		return in.fail(err)
 	}
@@ -61,14 +60,14 @@ func health(ctx context.Context, c *config.Config) (string, error) {
 		if c.TLSCert != "" { // a connection that ends without a handshake would be logged as one that failed
 			dial = (&tls.Dialer{Config: anyCertificate()}).DialContext
 		}
-		conn, err := dial(ctx, "tcp", callable(string(c.Listen)))
+		conn, err := dial(ctx, "tcp", callable(c.Listen))
 		if err != nil {
 			return "", fmt.Errorf("not ready: %w", err)
 		}
 		conn.Close() //nolint:errcheck // nothing was written to it
 		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked", conn.RemoteAddr()), nil
 	}
-	url := "http://" + callable(string(c.AdminListen)) + "/readyz"
+	url := "http://" + callable(c.AdminListen) + "/readyz"
 	status, body, err := ask(ctx, url, 200)
 	if err != nil {
 		return "", fmt.Errorf("not ready: %w", err)
@@ -77,19 +76,6 @@ func health(ctx context.Context, c *config.Config) (string, error) {
 		return "", fmt.Errorf("not ready: %s answered %d %s: %s", url, status, http.StatusText(status), strings.TrimSpace(string(body)))
 	}
 	return "ready", nil
-}
-
-// loadOnly reads these variables alone. A mistake elsewhere is serve's to tell.
-func (in *invocation) loadOnly(needed ...string) *config.Loader {
-	environ := make(map[string]string)
-	for _, name := range needed {
-		if value, ok := in.environ[name]; ok {
-			environ[name] = value
-		}
-	}
-	l := config.Load(environ, in.redactor)
-	l.Mistakes = slices.DeleteFunc(l.Mistakes, func(m config.Mistake) bool { return !slices.Contains(needed, m.Variable) })
-	return l
 }
 
 // anyCertificate is for asking a process of this machine how it is: its certificate names the host that apps call, no secret

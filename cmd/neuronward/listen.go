@@ -26,7 +26,7 @@ const drainingReason = "draining: this process is ending"
 
 // takeoverWait is how long to wait for a process that is ending: its drain time, as if it were ours, and what it may take after
 // that, for calls that are cut to end, for connections to close and for what was spent to be written.
-func takeoverWait(c *config.Config) time.Duration { return time.Duration(c.Drain) + 3*cutGrace }
+func takeoverWait(c *config.Config) time.Duration { return c.Drain + 3*cutGrace }
 
 // listen binds both addresses. Where another neuronward has them that is ending, as when one is replaced on the same host,
 // it waits; whatever else has them is told at once.
@@ -39,7 +39,7 @@ func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners,
 	if !ending(ctx, c) {
 		return bindBoth(ctx, c) // it may have ended while it was asked
 	}
-	log.Warn("waiting for the addresses: the process that has them is ending", "listen", string(c.Listen), "admin_listen", string(c.AdminListen),
+	log.Warn("waiting for the addresses: the process that has them is ending", "listen", c.Listen, "admin_listen", c.AdminListen,
 		"patience", takeoverWait(c).String())
 	next := time.NewTicker(pause)
 	defer next.Stop()
@@ -67,14 +67,14 @@ func ending(ctx context.Context, c *config.Config) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if c.AdminListen != "" {
-		status, body, err := ask(ctx, "http://"+callable(string(c.AdminListen))+"/readyz", most)
+		status, body, err := ask(ctx, "http://"+callable(c.AdminListen)+"/readyz", most)
 		if err == nil && status == http.StatusServiceUnavailable && strings.HasPrefix(string(body), drainingReason) {
 			return true
 		}
 	}
 	// Whether the other one has a certificate says nothing of us.
 	for _, scheme := range []string{"http", "https"} {
-		_, body, err := ask(ctx, scheme+"://"+callable(string(c.Listen))+"/errors", most)
+		_, body, err := ask(ctx, scheme+"://"+callable(c.Listen)+"/errors", most)
 		if f, ok := normalize.Parse(body); err == nil && ok && f.Code == normalize.ShuttingDown {
 			return true
 		}
@@ -86,11 +86,11 @@ func ending(ctx context.Context, c *config.Config) bool {
 func bindBoth(ctx context.Context, c *config.Config) (listeners, error) {
 	var ln listeners
 	var errs []error
-	bind := func(name string, at config.Address) net.Listener {
+	bind := func(name string, at string) net.Listener {
 		if at == "" {
 			return nil
 		}
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 		if err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()

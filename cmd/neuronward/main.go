@@ -64,7 +64,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	in := &invocation{
 		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
-	config.RedactEnvironment(config.Variables(), in.environ, red)
+	config.RedactEnvironment(in.environ, red)
 	code := dispatch(ctx, args, in)
 	if err := errors.Join(out.Flush(), errw.Flush()); err != nil && code == exitDone {
 		return exitFailed

@@ -31,7 +31,7 @@ type neurons struct {
 // openNeurons opens the store and the ledger on it. ctx may end the wait for another process that has the store; waiting is
 // told of it when it begins, with that process's id.
 func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string)) (*neurons, error) {
-	limiter := pace.New(c.RateLimits.Table)
+	limiter := pace.New(c.RateLimits)
 	if c.QuotaMode == config.ModeOff {
 		return &neurons{pace: limiter, estimator: price.NewEstimator(nil, price.Bound)}, nil
 	}
@@ -39,24 +39,24 @@ func openNeurons(ctx context.Context, c *config.Config, log *slog.Logger, m *met
 	if err != nil {
 		return nil, err
 	}
-	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFail, plan: planWatch{free: c.Plan == config.PlanFree}}
+	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFailure, plan: planWatch{free: c.Plan == config.PlanFree}}
 	o := quota.Options{
 		Store:             store,
 		OnStoreEvent:      watch.onEvent,
-		Limit:             quota.FromFloat(float64(c.DailyNeurons)),
-		Wait:              time.Duration(c.QuotaWait),
-		Probe:             time.Duration(c.QuotaProbe),
-		AllowOfflineGrant: c.OnStoreFail == config.PolicyAllow,
+		Limit:             quota.FromFloat(c.DailyNeurons),
+		Wait:              c.QuotaWait,
+		Probe:             c.QuotaProbe,
+		AllowOfflineGrant: c.OnStoreFailure == config.FailureAllow,
 		Pace:              limiter,
 	}
 	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
 	}
 	estimate := price.Bound
-	if c.Estimate == config.EstimateMost {
+	if c.Estimate == config.EstimateExpected {
 		estimate = price.Expected
 	}
-	n, err := newNeurons(ctx, o, c.ClientsFile.Budgets, estimate, closeStore)
+	n, err := newNeurons(ctx, o, c.Clients.HasBudgets, estimate, closeStore)
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}

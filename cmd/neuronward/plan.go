@@ -4,12 +4,11 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/quota"
 )
 
 // beyondFree reports whether a day cost more than the free plan gives: Workers AI would have refused it there.
-func beyondFree(used quota.Neurons) bool { return used > config.FreeNeurons*quota.OneNeuron }
+func beyondFree(used quota.Neurons) bool { return used > quota.FreeNeurons }
 
 // A planWatch logs once a day that more was spent than the free plan gives, where the plan is set or assumed to be free.
 type planWatch struct {
@@ -24,6 +23,6 @@ func (w *planWatch) check(day quota.Day, used quota.Neurons, log *slog.Logger) {
 	}
 	if logged := w.logged.Load(); int64(day) > logged && w.logged.CompareAndSwap(logged, int64(day)) {
 		log.Warn("more neurons were spent today than the free plan gives: the account must be on Workers Paid; set NEURONWARD_PLAN=paid",
-			"day", day.String(), "used", used.Float(), "free", config.FreeNeurons)
+			"day", day.String(), "used", used.Float(), "free", quota.FreeNeurons.Float())
 	}
 }

@@ -14,7 +14,7 @@ import (
 // More than the free plan gives can only be spent on Workers Paid, whatever the settings say.
 func TestMoreThanTheFreePlanGives(t *testing.T) {
 	const one = quota.OneNeuron
-	for _, c := range []struct {
+	for _, tt := range []struct {
 		name  string
 		set   []string
 		spent quota.Neurons
@@ -26,35 +26,36 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 		{"all that it gives", []string{"NEURONWARD_DAILY_NEURONS=20000"}, 10_000 * one, false},
 		{"plan paid", []string{"NEURONWARD_PLAN=paid"}, 10_001 * one, false},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			l := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, c.set...)...), new(config.Redactor))
-			if err := l.Err(); err != nil {
+		t.Run(tt.name, func(t *testing.T) {
+			set := append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, tt.set...)
+			c, err := config.Load(environ(set...), new(config.Redactor))
+			if err != nil {
 				t.Fatal(err)
 			}
 			var text bytes.Buffer
 			log := slog.New(slog.NewTextHandler(&text, nil))
-			n, err := openNeurons(t.Context(), &l.Config, log, metrics.New(metrics.Build{}), nil)
+			n, err := openNeurons(t.Context(), c, log, metrics.New(metrics.Build{}), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
-				res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: c.spent / 2})
+				res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: tt.spent / 2})
 				if err != nil || res == nil {
 					t.Fatal(d, err)
 				}
-				res.Settle(quota.Cost{Neurons: c.spent / 2})
-				n.source(&l.Config).Today(t.Context())
+				res.Settle(quota.Cost{Neurons: tt.spent / 2})
+				n.source(c).Today(t.Context())
 			}
-			d := n.source(&l.Config).Today(t.Context())
+			d := n.source(c).Today(t.Context())
 			screened := (screen{}).usage(usageReport{Today: d}, d.ResetsAt.Add(-1))
-			if d.PlanWrong != c.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != c.wrong {
+			if d.PlanWrong != tt.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != tt.wrong {
 				t.Errorf("plan_wrong %v\n%s", d.PlanWrong, screened)
 			}
 			if err := n.close(0, log); err != nil {
 				t.Fatal(err)
 			}
 			want := 0
-			if c.wrong {
+			if tt.wrong {
 				want = 1
 			}
 			if got := strings.Count(text.String(), "set NEURONWARD_PLAN=paid"); got != want {

@@ -32,7 +32,7 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Neurons of %s (UTC), %s plan, %s", d.Day, d.Plan, modeWords(d.Mode))
 	if d.ResetsAt != nil {
-		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShowDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
+		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShortDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
 	}
 	b.WriteString("\n\n")
 	s.line(&b, "used", *d.Used, s.whole(*d.Used, d.Limit))

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
@@ -53,35 +52,36 @@ func serve(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), serveHelp(), 0); !ok {
 		return code
 	}
-	l := config.Load(in.environ, in.redactor)
-	if err := l.Err(); err != nil {
+	c, err := config.Load(in.environ, in.redactor)
+	if err != nil {
 		return in.mistakes(err)
 	}
-	log := newLogger(in.stderr, l.Config.LogLevel, l.Config.LogFormat, in.terminal)
-	for _, w := range l.Warnings {
+	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
+	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	return in.serve(ctx, log, l, func(*proxy.Config) {}, func(endpoints) {
-		if l.PlanAssumed() {
+	return in.serve(ctx, log, c, func(*proxy.Config) {}, func(endpoints) {
+		if c.PlanAssumed() {
 			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a wall, and models that need Workers Paid are refused; " +
 				"on Workers Paid set it to paid")
 		}
 	})
 }
 
-// serve runs the proxy of l until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
+// serve runs the proxy of c until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
 // once both listeners accept calls.
-func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loader, adjust func(*proxy.Config), started func(endpoints)) int {
-	c := &l.Config
+func (in *invocation) serve(
+	ctx context.Context, log *slog.Logger, c *config.Config, adjust func(*proxy.Config), started func(endpoints),
+) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	again := make(chan os.Signal, 1)
-	if c.ClientsFile.IsSet() {
-		signal.Notify(again, syscall.SIGHUP)
-		defer signal.Stop(again)
+	reload := make(chan os.Signal, 1)
+	if c.Clients != nil {
+		signal.Notify(reload, syscall.SIGHUP)
+		defer signal.Stop(reload)
 	}
-	tuneMemory(in.environ, int64(c.MaxHeld))
+	tuneMemory(in.environ, c.MaxHeld)
 
 	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer opened()
@@ -93,12 +93,15 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	if l.Certificate != nil {
-		m.WatchCertificate(l.Certificate.State)
-		go l.Certificate.Watch(watching, log)
+	if cert := c.Certificate; cert != nil {
+		m.WatchCertificate(func() metrics.Certificate { return metrics.Certificate(cert.State()) })
 	}
+	if file := c.Clients; file != nil {
+		m.WatchClients(func() metrics.ClientsFile { return metrics.ClientsFile(file.State()) })
+	}
+	c.Watch(watching, log, reload)
 	meanwhile := &standby{ln: ln, log: log}
-	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, l, m, other) })
+	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, c, m, other) })
 	meanwhile.end()
 	opened()
 	if err != nil {
@@ -124,8 +127,6 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 		go n.reconciler.Run(watching)
 	}
 
-	go config.WatchSecrets(watching, log, map[string]*config.Credential{"CLOUDFLARE_API_TOKEN": &c.Token, "CF_AIG_TOKEN": &c.GatewayToken, "NEURONWARD_ANALYTICS_TOKEN": &c.AnalyticsToken})
-	c.ClientsFile.Watch(watching, log, m, again)
 	if n.word != nil {
 		go n.word.pass(watching, p.RemoteCapacity)
 	}
@@ -133,7 +134,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 	s := &server{
 		log:   log,
 		calls: p,
-		app:   newAppServer(p, log, l.Certificate),
+		app:   newAppServer(p, log, c.Certificate),
 		drain: c.Drain,
 		ln:    ln,
 	}
@@ -143,7 +144,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, l *config.Loa
 		if settings.Simulate {
 			demo = c.Scheme() + "://" + callable(ln.endpoints().app)
 		}
-		s.admin = newHTTPServer(in.adminHandler(l, n, p, m, prices, demo), log)
+		s.admin = newHTTPServer(in.adminHandler(c, n, p, m, prices, demo), log)
 	}
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
@@ -168,24 +169,24 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 // proxyConfig turns the environment's words into the proxy's.
 func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metrics) proxy.Config {
 	p := proxy.Config{
-		Account:           string(c.Account),
-		Upstream:          c.Upstream.U,
-		API:               c.API.U,
-		Loopback:          c.Listen.Loopback(),
+		Account:           c.Account,
+		Upstream:          c.Upstream,
+		API:               c.API,
+		Loopback:          config.Loopback(c.Listen),
 		Hosts:             c.Hosts,
-		MaxBody:           int64(c.MaxBody),
-		MaxHeld:           int64(c.MaxHeld),
-		MaxInFlight:       int(c.MaxInFlight),
-		FirstByteTimeout:  time.Duration(c.FirstByteTimeout),
-		StreamIdleTimeout: time.Duration(c.StreamIdleTimeout),
-		RetryAfterMax:     time.Duration(c.RetryAfterMax),
+		MaxBody:           c.MaxBody,
+		MaxHeld:           c.MaxHeld,
+		MaxInFlight:       c.MaxInFlight,
+		FirstByteTimeout:  c.FirstByteTimeout,
+		StreamIdleTimeout: c.StreamIdleTimeout,
+		RetryAfterMax:     c.RetryAfterMax,
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
-		AbortedEstimate:   c.Aborted == config.AbortedAll,
+		AbortedEstimate:   c.Aborted == config.AbortedEstimate,
 		Pace:              n.pace,
-		RateWait:          time.Duration(c.RateWait),
-		Retries:           int(c.Retries),
-		RetryBudget:       float64(c.RetryBudget),
+		RateWait:          c.RateWait,
+		Retries:           c.Retries,
+		RetryBudget:       c.RetryBudget,
 		FreePlan:          c.Plan == config.PlanFree,
 		Models:            price.Embedded().Models(),
 		Metrics:           m,
@@ -194,8 +195,8 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 	if n.word != nil {
 		p.OnCapacity = n.word.tell
 	}
-	if c.ClientsFile.IsSet() {
-		p.Clients = c.ClientsFile.File.Set
+	if c.Clients != nil {
+		p.Clients = c.Clients.Set
 	}
 	if c.Token.IsSet() {
 		p.Token = c.Token.Value

@@ -29,7 +29,7 @@ type server struct {
 	calls      calls
 	app, admin *http.Server // admin is nil when it is off
 	ln         listeners
-	drain      config.Wait
+	drain      time.Duration
 }
 
 // newHTTPServer returns a server whose limits fit streams: none on how long an answer may take. How slowly a caller may send a
@@ -95,8 +95,8 @@ var errCut = errors.New("a second signal cut the calls in flight")
 // is closed last, so that readiness can be asked throughout.
 func (s *server) end(signals <-chan os.Signal) error {
 	s.calls.Drain()
-	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", s.drain.String())
-	err := s.await(signals, time.Duration(s.drain))
+	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", config.ShortDuration(s.drain))
+	err := s.await(signals, s.drain)
 	switch {
 	case err == nil:
 		s.log.Info("no call is in flight")

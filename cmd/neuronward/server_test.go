@@ -92,7 +92,7 @@ func TestServerEnds(t *testing.T) {
 				log := slog.New(slog.NewTextHandler(&out, nil))
 				f := &fakeCalls{idle: make(chan struct{}), endOnAbort: c.endOnAbort}
 				s := &server{
-					log: log, calls: f, drain: config.Wait(drain),
+					log: log, calls: f, drain: drain,
 					app: newHTTPServer(http.NotFoundHandler(), log), admin: newHTTPServer(http.NotFoundHandler(), log),
 					ln: listeners{silentListener{make(chan struct{})}, silentListener{make(chan struct{})}},
 				}
@@ -134,7 +134,7 @@ func TestServerTellsWhenAListenerFails(t *testing.T) {
 	f := &fakeCalls{idle: make(chan struct{})}
 	close(f.idle)
 	s := &server{
-		log: log, calls: f, drain: config.Wait(time.Minute), app: newHTTPServer(http.NotFoundHandler(), log),
+		log: log, calls: f, drain: time.Minute, app: newHTTPServer(http.NotFoundHandler(), log),
 		ln: listeners{app: brokenListener{silentListener{make(chan struct{})}}},
 	}
 	if err := s.run(context.Background(), nil); !errors.Is(err, errBroken) {

@@ -72,16 +72,16 @@ func (s *standby) end() {
 }
 
 // standIn says that the process waits for another one, whose id is other, to let the store go, and answers meanwhile.
-func (in *invocation) standIn(s *standby, l *config.Loader, m *metrics.Metrics, other string) {
-	c, at := &l.Config, s.ln.endpoints()
+func (in *invocation) standIn(s *standby, c *config.Config, m *metrics.Metrics, other string) {
+	at := s.ln.endpoints()
 	s.log.Warn("waiting for the store: another process has it; until it lets go this one is not ready and refuses calls",
-		"store", string(c.Store), "process", other, "patience", takeoverWait(c).String(), "listen", at.app, "admin_listen", at.admin)
+		"store", c.Store.String(), "process", other, "patience", takeoverWait(c).String(), "listen", at.app, "admin_listen", at.admin)
 	o := in.adminOptions(c, m, func() string {
-		return "starting: waiting for another process (" + other + ") to let the store go, " + string(c.Store)
+		return "starting: waiting for another process (" + other + ") to let the store go, " + c.Store.String()
 	})
 	settings := proxyConfig(c, &neurons{}, s.log, m)
 	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
 	if p, err := proxy.New(settings); err == nil { // else serve will say why
-		s.serve(newAppServer(p, s.log, l.Certificate), newHTTPServer(admin.Waiting(o), s.log))
+		s.serve(newAppServer(p, s.log, c.Certificate), newHTTPServer(admin.Waiting(o), s.log))
 	}
 }

@@ -32,12 +32,12 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 // other, and 3 in flight.
 func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.Metrics) {
 	t.Helper()
-	l := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(config.Redactor))
-	if err := l.Err(); err != nil {
+	c, err := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(config.Redactor))
+	if err != nil {
 		t.Fatal(err)
 	}
 	m := metrics.New(metrics.Build{})
-	n, err := openNeurons(t.Context(), &l.Config, slog.New(slog.DiscardHandler), m, nil)
+	n, err := openNeurons(t.Context(), c, slog.New(slog.DiscardHandler), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.M
 		}
 	})
 	if n.ledger == nil {
-		return n, &l.Config, m
+		return n, c, m
 	}
 	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
 		res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
@@ -62,7 +62,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.M
 	reserve("m1", "team", 50*one, 10*one).Settle(quota.Cost{Neurons: one / 2, Basis: quota.Priced})
 	reserve("m2", "other", 0, 10*one).Settle(quota.Cost{Neurons: 2*one + 1, Basis: quota.Estimated})
 	reserve("m2", "other", 0, 3*one)
-	return n, &l.Config, m
+	return n, c, m
 }
 
 func asJSON(t *testing.T, v any) string {
@@ -157,7 +157,7 @@ func TestAStoreThatFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
-			n, err := newNeurons(t.Context(), c.o, config.ClientsFile{}.Budgets, price.Bound, func() error { return nil })
+			n, err := newNeurons(t.Context(), c.o, new(config.Config).Clients.HasBudgets, price.Bound, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,7 +165,7 @@ func TestAStoreThatFails(t *testing.T) {
 			if c.ready != (reason == "") || !c.ready && !strings.Contains(reason, "disk on fire") {
 				t.Errorf("the reason not to be ready is %q", reason)
 			}
-			d := n.source(&config.Config{OnStoreFail: "deny", Store: "file:/x"}).Today(t.Context())
+			d := n.source(&config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}).Today(t.Context())
 			if d.Store.Healthy || d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") || d.Store.Failures == 0 || d.Store.Kind != "file" || d.Used == nil {
 				t.Errorf("the status is %s", asJSON(t, d))
 			}

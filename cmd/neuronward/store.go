@@ -17,8 +17,8 @@ import (
 )
 
 // openStore opens what s names for account; o is for a file.
-func openStore(ctx context.Context, s config.StoreURL, account config.AccountID, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
-	switch s.Kind() {
+func openStore(ctx context.Context, s config.Store, account string, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
+	switch s.Kind {
 	case config.StoreMemory:
 		return quota.NewMemory(nil), func() error { return nil }, nil
 	case config.StoreRedis:
@@ -31,7 +31,7 @@ func openStore(ctx context.Context, s config.StoreURL, account config.AccountID,
 		}
 		return shared, shared.Close, nil
 	}
-	file, err := filestore.Open(ctx, s.Path(), o)
+	file, err := filestore.Open(ctx, s.Path, o)
 	if err != nil {
 		hint := ""
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
@@ -44,12 +44,8 @@ func openStore(ctx context.Context, s config.StoreURL, account config.AccountID,
 
 // openRedis opens a store in a server. It fails if that can never keep neurons as it is. One that does not answer is only
 // warned of: it may come back, and until then calls meet NEURONWARD_ON_STORE_FAILURE.
-func openRedis(ctx context.Context, s config.StoreURL, account config.AccountID) (store *redisstore.Store, warnings []string, err error) {
-	address, err := redisstore.Parse(string(s))
-	if err != nil {
-		return nil, nil, err
-	}
-	store = redisstore.Open(address, string(account), redisstore.Options{})
+func openRedis(ctx context.Context, s config.Store, account string) (store *redisstore.Store, warnings []string, err error) {
+	store = redisstore.Open(s.Redis, account, redisstore.Options{})
 	warnings, err = store.Inspect(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrUnfit):

@@ -18,26 +18,27 @@ import (
 )
 
 func TestAStoreThatCannotBeWritten(t *testing.T) {
-	_, err := opened(t, "file:/sys/neuronward/neurons")
+	_, err := opened(t, "/sys/neuronward/neurons")
 	if err == nil || !strings.HasPrefix(err.Error(), "NEURONWARD_STORE: ") || !strings.HasSuffix(err.Error(), "; write file:PATH with a path that this user can write, or memory: alone to forget at the end what was spent") {
 		t.Errorf("opening a store in a directory that nobody can write: %v", err)
 	}
 }
 
 func TestAStoreThatAnotherProcessHas(t *testing.T) {
-	at := config.StoreURL("file:" + filepath.Join(t.TempDir(), "neurons"))
+	at := filepath.Join(t.TempDir(), "neurons")
 	if _, err := opened(t, at); err != nil {
 		t.Fatal(err)
 	}
 	_, err := opened(t, at)
-	if want := fmt.Sprintf("NEURONWARD_STORE: filestore: another process (%d) has %s open: stop it, or give this one a file of its own", os.Getpid(), at.Path()); err == nil || err.Error() != want {
+	if want := fmt.Sprintf("NEURONWARD_STORE: filestore: another process (%d) has %s open: stop it, or give this one a file of its own", os.Getpid(), at); err == nil || err.Error() != want {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
 
-func opened(t *testing.T, at config.StoreURL) (quota.Store, error) {
+// opened opens the file store at path.
+func opened(t *testing.T, path string) (quota.Store, error) {
 	t.Helper()
-	store, closeStore, err := openStore(t.Context(), at, "x", slog.New(slog.DiscardHandler), filestore.Options{})
+	store, closeStore, err := openStore(t.Context(), config.Store{Kind: config.StoreFile, Path: path}, "x", slog.New(slog.DiscardHandler), filestore.Options{})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := closeStore(); err != nil {

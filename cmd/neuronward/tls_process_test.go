@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
-	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
 // trust returns a pool of these certificates.
@@ -216,7 +215,7 @@ func TestProcessWithACertificate(t *testing.T) {
 
 	before := strings.Count(p.log.String(), "TLS handshake error")
 	var out bytes.Buffer
-	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, config.TlsCertName + "=/not/read/here"}, strings.NewReader(""), &out, &out)
+	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, "NEURONWARD_TLS_CERT=/not/read/here"}, strings.NewReader(""), &out, &out)
 	if code != exitDone || !strings.Contains(out.String(), addr+" accepts connections") {
 		t.Errorf("healthcheck: exit %d, %s", code, out.String())
 	}

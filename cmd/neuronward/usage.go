@@ -51,21 +51,21 @@ func usage(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(fs, usageHelp(), 0); !ok {
 		return code
 	}
-	l := in.loadOnly("NEURONWARD_ADMIN_LISTEN")
-	at := l.Config.AdminListen
+	c, mistakes := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_ADMIN_LISTEN")
+	at := c.AdminListen
 	if *addr != "" {
-		at = ""
-		if err := at.UnmarshalText([]byte(strings.TrimSuffix(strings.TrimPrefix(*addr, "http://"), "/"))); err != nil {
+		at = strings.TrimSuffix(strings.TrimPrefix(*addr, "http://"), "/")
+		if err := config.CheckAddress(at); err != nil {
 			return in.misused("--addr: " + err.Error())
 		}
-	} else if err := l.Err(); err != nil {
-		return in.mistakes(err)
+	} else if mistakes != nil {
+		return in.mistakes(mistakes)
 	} else if at == "" {
 		return in.misused("the admin listener is off (NEURONWARD_ADMIN_LISTEN is empty), so there is nothing to ask")
 	}
 	ctx, cancel := context.WithTimeout(ctx, usagePatience)
 	defer cancel()
-	r, err := askUsage(ctx, "http://"+callable(string(at)))
+	r, err := askUsage(ctx, "http://"+callable(at))
 	if err != nil {
 		return in.fail(err)
 	}

@@ -23,10 +23,10 @@ func (m Mistake) Error() string {
 // Mistakes are all that is wrong with a clients file, in the order of its lines.
 type Mistakes []Mistake
 
-func (m Mistakes) Error() string { return m.lines(len(m)) }
+func (m Mistakes) Error() string { return m.First(len(m)) }
 
-// lines are the first n mistakes, and how many there are beyond them.
-func (m Mistakes) lines(n int) string {
+// First returns the first n mistakes, a line each, and how many more there are.
+func (m Mistakes) First(n int) string {
 	var b strings.Builder
 	for i, mistake := range m {
 		if i == n {

@@ -77,8 +77,8 @@ func TestLookupComparesTheWholeHash(t *testing.T) {
 	}
 }
 
-// No early way out of the comparison: Lookup hashes, compares every candidate with crypto/subtle and nothing else, and ends in one place after
-// the length was looked at.
+// No early way out of the comparison: Lookup hashes, compares every candidate with crypto/subtle and nothing else, and
+// ends in one place after the length was looked at.
 func TestLookupIsBuiltForConstantTime(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "set.go", nil, 0)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,13 +31,13 @@ func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
 	synctest.Test(t, func(t *testing.T) {
 		first := certtest.New(t, 1, time.Now())
 		files.Put(first)
-		l := Load(environ(files.Environ()...), new(Redactor))
-		if err := l.Err(); err != nil || l.Certificate == nil || len(l.Warnings) > 0 {
-			t.Fatal(err, l.Warnings)
+		c, err := Load(environ(files.Environ()...), new(Redactor))
+		if err != nil || c.Certificate == nil || len(c.Warnings) > 0 {
+			t.Fatal(err, c.Certificate, c.Warnings)
 		}
-		r := &renewal{Files: files.In(t), t: t, cert: l.Certificate}
+		r := &renewal{Files: files.In(t), t: t, cert: c.Certificate}
 		ctx, cancel := context.WithCancel(t.Context())
-		go l.Certificate.Watch(ctx, slog.New(slog.NewTextHandler(&r.log, nil)))
+		c.Watch(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), nil)
 		do(r, first)
 		cancel()
 		synctest.Wait()
@@ -49,7 +50,7 @@ func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
 // want waits until a change must have been seen.
 func (r *renewal) want(serial int64, stale bool) {
 	r.t.Helper()
-	time.Sleep(3 * secretPoll)
+	time.Sleep(3 * pollInterval)
 	synctest.Wait()
 	got, err := r.cert.Present(nil)
 	if err != nil || got.Leaf.SerialNumber.Int64() != serial {
@@ -75,7 +76,7 @@ func TestCertificateFollowsItsFiles(t *testing.T) {
 		r.want(2, false)
 		r.logged("new connections get it", 1)
 		r.logged("serial=2", 1)
-		if at := r.cert.State().LoadedAt; !at.After(began) || time.Since(at) > 2*secretPoll {
+		if at := r.cert.State().LoadedAt; !at.After(began) || time.Since(at) > 2*pollInterval {
 			r.t.Errorf("it was read %v ago", time.Since(at))
 		}
 		if second.KeyIn(r.log.String()) {
@@ -183,7 +184,7 @@ func TestCertificateThatIsBeingWritten(t *testing.T) {
 	watchPair(t, func(r *renewal, _ certtest.Pair) {
 		next := certtest.New(r.t, 2, time.Now())
 		r.Write(r.Files.Cert, next.Cert)
-		time.Sleep(secretPoll + settling/2) // one look has seen it
+		time.Sleep(pollInterval + pollInterval/2) // one look has seen it
 		synctest.Wait()
 		r.Write(r.Key, next.Key)
 		r.want(2, false)
@@ -226,9 +227,13 @@ func TestKeyFileThatOthersCanRead(t *testing.T) {
 	if err := os.Chmod(f.Key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l := Load(environ(f.Environ()...), new(Redactor))
-	if len(l.Warnings) != 1 || l.Warnings[0] != tlsKeyName+": "+f.Key+" can be read by others (mode 0644); chmod 600 it" {
-		t.Errorf("warnings: %q", l.Warnings)
+	c, err := Load(environ(f.Environ()...), new(Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{keyVariable + ": " + f.Key + " can be read by others (mode 0644); chmod 600 it"}
+	if !slices.Equal(c.Warnings, want) {
+		t.Errorf("warnings are %q, want %q", c.Warnings, want)
 	}
 }
 
@@ -241,27 +246,28 @@ func TestCertificateMistakes(t *testing.T) {
 		set  []string
 		want []string // what each mistake begins with
 	}{
-		{"no key", []string{TlsCertName + "=" + f.Cert}, []string{tlsKeyName + ": is not set, but " + TlsCertName + " is; set both"}},
-		{"no certificate", []string{tlsKeyName + "=" + f.Key}, []string{TlsCertName + ": is not set, but " + tlsKeyName + " is; set both"}},
-		{"neither is there", []string{TlsCertName + "=/nowhere/cert", tlsKeyName + "=/nowhere/key"}, []string{
-			TlsCertName + ": cannot be read (open /nowhere/cert", tlsKeyName + ": cannot be read (open /nowhere/key",
+		{"no key", []string{certVariable + "=" + f.Cert}, []string{keyVariable + ": is not set, but " + certVariable + " is; set both"}},
+		{"no certificate", []string{keyVariable + "=" + f.Key}, []string{certVariable + ": is not set, but " + keyVariable + " is; set both"}},
+		{"neither is there", []string{certVariable + "=/nowhere/cert", keyVariable + "=/nowhere/key"}, []string{
+			certVariable + ": cannot be read (open /nowhere/cert", keyVariable + ": cannot be read (open /nowhere/key",
 		}},
-		{"a directory", []string{TlsCertName + "=" + filepath.Dir(f.Cert), tlsKeyName + "=" + f.Key}, []string{TlsCertName + ": " + filepath.Dir(f.Cert) + " is a directory"}},
-		{"no pair", []string{TlsCertName + "=" + f.Cert, tlsKeyName + "=" + old.Key}, []string{TlsCertName + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match"}},
-		{"exchanged", []string{TlsCertName + "=" + f.Key, tlsKeyName + "=" + f.Cert}, []string{TlsCertName + ": " + f.Key + " and " + f.Cert + " are no pair"}},
-		{"expired", old.Environ(), []string{TlsCertName + ": " + old.Cert + " has expired"}},
-		{"the text itself", []string{TlsCertName + "=" + string(text.Cert), tlsKeyName + "=" + string(text.Key)}, []string{
-			TlsCertName + ": is not a path; put the PEM text into a file", tlsKeyName + ": is not a path",
+		{"a directory", []string{certVariable + "=" + filepath.Dir(f.Cert), keyVariable + "=" + f.Key}, []string{certVariable + ": " + filepath.Dir(f.Cert) + " is a directory"}},
+		{"no pair", []string{certVariable + "=" + f.Cert, keyVariable + "=" + old.Key}, []string{certVariable + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match"}},
+		{"exchanged", []string{certVariable + "=" + f.Key, keyVariable + "=" + f.Cert}, []string{certVariable + ": " + f.Key + " and " + f.Cert + " are no pair"}},
+		{"expired", old.Environ(), []string{certVariable + ": " + old.Cert + " has expired"}},
+		{"the text itself", []string{certVariable + "=" + string(text.Cert), keyVariable + "=" + string(text.Key)}, []string{
+			certVariable + ": is not a path; put the PEM text into a file", keyVariable + ": is not a path",
 		}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l := Load(environ(c.set...), new(Redactor))
-			if l.Certificate != nil || len(l.Mistakes) != len(c.want) {
-				t.Fatalf("certificate %v, mistakes:\n%v", l.Certificate, l.Err())
+			loaded, mistakes := load(environ(c.set...), new(Redactor))
+			if loaded.Certificate != nil || len(mistakes) != len(c.want) {
+				t.Fatalf("certificate %v, got %d mistakes, want %d:\n%v",
+					loaded.Certificate, len(mistakes), len(c.want), mistakes)
 			}
 			for i, want := range c.want {
-				if got := l.Mistakes[i].Error(); !strings.HasPrefix(got, want) || text.KeyIn(got) {
+				if got := mistakes[i].Error(); !strings.HasPrefix(got, want) || text.KeyIn(got) {
 					t.Errorf("the mistake is %q, want %q", got, want)
 				}
 			}

@@ -1,62 +1,105 @@
 package config
 
-// A Config is the whole configuration, and the one table of what may be set. Each field is a variable; its tags are read
-// by caarlos0/env and by the help text:
+import (
+	"net/url"
+	"time"
+
+	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// A Config is the whole configuration. Each field with a tag is a variable, in the order of the help text and of
+// README; texts.go says what each means. Defaults are here and nowhere else, but for those that depend on other
+// variables, which resolve sets. The tags:
 //
 //	env         the name
 //	envDefault  the default
-//	shown       the default for people, where it is not a literal
-//	doc         what it means
 //	choices     the values that it may have, with | between them
-//	secret      file: a secret that has a …_FILE twin; hidden: never shown
+//	secret      file: a secret that has a …_FILE twin; hidden: its password is never shown
 //	empty       set: an empty value is a value and not the default
-//
-// The doc texts are one line of Markdown without a final full stop.
 type Config struct {
-	Account      AccountID  `env:"CLOUDFLARE_ACCOUNT_ID" shown:"required" doc:"account whose Workers AI is called"`
-	Token        Credential `env:"CLOUDFLARE_API_TOKEN" secret:"file" doc:"put on upstream calls instead of the caller's credentials; without it the caller's Authorization passes through"`
-	GatewayToken Credential `env:"CF_AIG_TOKEN" secret:"file" doc:"put as cf-aig-authorization on calls to an AI Gateway"`
+	Account      string `env:"CLOUDFLARE_ACCOUNT_ID"`
+	Token        Secret `env:"CLOUDFLARE_API_TOKEN" secret:"file"`
+	GatewayToken Secret `env:"CF_AIG_TOKEN" secret:"file"`
 
-	Listen      Address `env:"NEURONWARD_LISTEN" envDefault:"127.0.0.1:3036" doc:"where apps call"`
-	AdminListen Address `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set" doc:"metrics, health and status; empty turns it off"`
-	Upstream    baseURL `env:"NEURONWARD_UPSTREAM" envDefault:"https://api.cloudflare.com/client/v4" doc:"Workers AI, or an AI Gateway: https://gateway.ai.cloudflare.com/v1/{account}/{gateway}; http:// beyond loopback with a token is refused"`
-	API         baseURL `env:"NEURONWARD_API" shown:"the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4" doc:"where prices and check are asked, and the model catalog when the upstream is an AI Gateway"`
-	Hosts       hosts   `env:"NEURONWARD_HOSTS" doc:"further Host names to answer to while on loopback, with commas between them"`
+	// Listen and AdminListen are host:port; without an AdminListen there is no such listener. The URLs have no slash at
+	// their end, and Hosts are lower case.
+	Listen      string   `env:"NEURONWARD_LISTEN" envDefault:"127.0.0.1:3036"`
+	AdminListen string   `env:"NEURONWARD_ADMIN_LISTEN" envDefault:"127.0.0.1:3037" empty:"set"`
+	Upstream    *url.URL `env:"NEURONWARD_UPSTREAM" envDefault:"https://api.cloudflare.com/client/v4"`
+	API         *url.URL `env:"NEURONWARD_API"`
+	Hosts       []string `env:"NEURONWARD_HOSTS"`
 
-	ClientsFile    ClientsFile `env:"NEURONWARD_CLIENTS_FILE" doc:"YAML of the clients that may call, with a key each (neuronward client -h); a change is picked up within a second, a bad file is refused whole"`
-	AllowAnonymous toggle      `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false" doc:"allows a token of ours on a listener beyond loopback without a clients file"`
+	ClientsFile    string `env:"NEURONWARD_CLIENTS_FILE"`
+	AllowAnonymous bool   `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false"`
 
-	Plan         string   `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid" doc:"on free, 10,000 neurons a day are a wall, and models that need Workers Paid are refused; on paid, billing begins there"`
-	DailyNeurons amount   `env:"NEURONWARD_DAILY_NEURONS" shown:"10000 on free, 0 on paid" doc:"the ceiling of a day that is enforced; 0 is none"`
-	QuotaMode    string   `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off" doc:"observe counts what it would have refused and refuses nothing; off counts nothing and keeps nothing"`
-	Estimate     string   `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected" doc:"what is reserved for a call: an upper bound, so that the ceiling is never passed, or what 99 of 100 calls of its model stayed below, so that more calls fit at once"`
-	Aborted      string   `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate" doc:"what a call costs that its caller broke off: what had passed, or all that was reserved"`
-	Store        StoreURL `env:"NEURONWARD_STORE" shown:"file: in $XDG_STATE_HOME/neuronward, ~/.local/state/neuronward or /var/lib/neuronward, the first that can be written" secret:"hidden" doc:"where it is kept what was spent: file:PATH; redis://[[user]:password@]host:6379/0 (rediss:// with TLS, unix:///path?db=0) for several processes; or memory: until the process ends"`
-	OnStoreFail  string   `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow" doc:"what becomes of calls while the store is gone and a ceiling is enforced; allow goes on from memory"`
-	QuotaWait    Wait     `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s" doc:"how long a call may wait for neurons that calls in flight hold"`
-	QuotaProbe   Wait     `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m" doc:"how often one call is let through once Workers AI itself said that the day is spent; 0 is never"`
-	RateLimits   rates    `env:"NEURONWARD_RATE_LIMITS" shown:"Cloudflare's table" doc:"requests a minute by task or model, over that table: text-generation=300,@cf/baai/bge-large-en-v1.5=1500; off is none"`
-	RateWait     Wait     `env:"NEURONWARD_RATE_WAIT" envDefault:"5s" doc:"how long a call may wait its turn before 429 rate_limited"`
+	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid"`
+	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"` // 0: no limit
+	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
+	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected"`
+	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate"`
+	Store          Store         `env:"NEURONWARD_STORE" secret:"hidden"`
+	OnStoreFailure string        `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow"`
+	QuotaWait      time.Duration `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s"`
+	QuotaProbe     time.Duration `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m"` // 0: never
+	RateLimits     pace.Table    `env:"NEURONWARD_RATE_LIMITS"`
+	RateWait       time.Duration `env:"NEURONWARD_RATE_WAIT" envDefault:"5s"`
 
-	MaxInFlight atLeastOne `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024" doc:"calls served at once; beyond it as many wait for up to 2s, then 503 overloaded"`
-	MaxBody     size       `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB" doc:"the largest request body; beyond it 413, code 3006"`
-	MaxHeld     size       `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB" doc:"inspected request bodies held at once; beyond it callers wait, then 503"`
-	Retries     count      `env:"NEURONWARD_RETRIES" envDefault:"2" doc:"extra attempts for what is worth repeating, before any byte went to the caller; 0 is none, and every 3040 comes from Workers AI itself"`
-	RetryBudget share      `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2" doc:"extra attempts are at most this share of calls, so that an outage is not doubled"`
+	MaxInFlight int     `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024"`
+	MaxBody     int64   `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`  // bytes
+	MaxHeld     int64   `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"` // bytes
+	Retries     int     `env:"NEURONWARD_RETRIES" envDefault:"2"`
+	RetryBudget float64 `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2"` // share of calls, 0 to 1
 
-	FirstByteTimeout  limit `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m" doc:"wait for the answer's headers, or a stream's first event; then 408, code 3007"`
-	StreamIdleTimeout limit `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m" doc:"wait between bytes of an answer after that"`
-	RetryAfterMax     Wait  `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s" doc:"a longer wait is not sent as retry-after, only in the body"`
+	FirstByteTimeout  time.Duration `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m"`
+	StreamIdleTimeout time.Duration `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m"`
+	RetryAfterMax     time.Duration `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s"`
 
-	Prices         priceSource `env:"NEURONWARD_PRICES" envDefault:"live" doc:"live: what models/search says, over the embedded table, read at start and daily with the API token; embedded: that table alone; or a file of its form instead of it"`
-	Reconcile      Wait        `env:"NEURONWARD_RECONCILE" envDefault:"5m" doc:"how often the account's own figure is read: what others spend of the account counts against the ceiling; 0 never"`
-	AnalyticsToken Credential  `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file" shown:"the API token" doc:"reads the account's own figure; needs Account Analytics: Read"`
+	Prices         string        `env:"NEURONWARD_PRICES" envDefault:"live"`  // live, embedded or a path
+	Reconcile      time.Duration `env:"NEURONWARD_RECONCILE" envDefault:"5m"` // 0: never
+	AnalyticsToken Secret        `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file"`
 
-	TLSCert pemFile `env:"NEURONWARD_TLS_CERT" doc:"PEM file of the app listener's certificate, with what is needed of its chain; with it apps call https://. A change of the file is picked up"`
-	TLSKey  pemFile `env:"NEURONWARD_TLS_KEY" doc:"PEM file of that certificate's key"`
+	TLSCert string `env:"NEURONWARD_TLS_CERT"` // path
+	TLSKey  string `env:"NEURONWARD_TLS_KEY"`  // path
 
-	Drain     Wait   `env:"NEURONWARD_DRAIN" envDefault:"30s" doc:"how long calls in flight may go on after SIGTERM"`
-	LogLevel  string `env:"NEURONWARD_LOG_LEVEL" envDefault:"info" choices:"debug|info|warn|error" doc:"the quietest line that is logged"`
-	LogFormat string `env:"NEURONWARD_LOG_FORMAT" envDefault:"auto" choices:"auto|text|json" doc:"the form of a line; auto is text on a terminal and json elsewhere"`
-	Pprof     toggle `env:"NEURONWARD_PPROF" envDefault:"false" doc:"serves /debug/pprof on the admin listener"`
+	Drain     time.Duration `env:"NEURONWARD_DRAIN" envDefault:"30s"`
+	LogLevel  string        `env:"NEURONWARD_LOG_LEVEL" envDefault:"info" choices:"debug|info|warn|error"`
+	LogFormat string        `env:"NEURONWARD_LOG_FORMAT" envDefault:"auto" choices:"auto|text|json"`
+	Pprof     bool          `env:"NEURONWARD_PPROF" envDefault:"false"`
+
+	// What the files hold that the variables name.
+
+	Clients     *ClientsFile // nil: no clients file
+	Certificate *Certificate // of the app listener; nil: it is plain
+	PriceTable  *price.Table // to begin with: of a file, or the embedded one
+
+	Warnings []string // what is no mistake, and should be told: a variable, a colon and one line of text
+
+	environ map[string]string
+	given   map[string]string // environ without what is empty and so unset
+}
+
+// Values of Plan, QuotaMode, Estimate, Aborted, OnStoreFailure and Prices that the program compares.
+const (
+	PlanFree         = "free"
+	ModeObserve      = "observe"
+	ModeOff          = "off"
+	EstimateExpected = "expected"
+	AbortedEstimate  = "estimate"
+	FailureAllow     = "allow"
+	PricesLive       = "live"
+	PricesEmbedded   = "embedded"
+)
+
+// PlanAssumed reports whether NEURONWARD_PLAN is not set and matters.
+func (c *Config) PlanAssumed() bool {
+	return c.given["NEURONWARD_PLAN"] == "" && c.QuotaMode != ModeOff
+}
+
+// Scheme returns what the URLs of the app listener begin with: http or https.
+func (c *Config) Scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }

@@ -26,30 +26,31 @@ func environ(pairs ...string) map[string]string {
 }
 
 func TestLoadDefaults(t *testing.T) {
-	l := Load(environ(), new(Redactor))
-	if err := l.Err(); err != nil || len(l.Warnings) > 0 {
-		t.Fatalf("mistakes %v, warnings %q", err, l.Warnings)
+	c, err := Load(environ(), new(Redactor))
+	if err != nil || len(c.Warnings) > 0 {
+		t.Fatalf("mistakes %v, warnings %q", err, c.Warnings)
 	}
-	c := l.Config
 	type view struct {
-		account                            AccountID
-		listen, admin                      Address
+		account                            string
+		listen, admin                      string
 		upstream                           string
-		body, held                         size
+		body, held                         int64
 		first, idle, retryAfter, drain     time.Duration
 		level, format, quota, plan         string
-		ceiling                            amount
+		daily                              float64
 		store                              string
 		token, gateway, pprof, anonymously bool
 	}
 	got := view{
 		c.Account, c.Listen, c.AdminListen, c.Upstream.String(), c.MaxBody, c.MaxHeld,
-		time.Duration(c.FirstByteTimeout), time.Duration(c.StreamIdleTimeout), time.Duration(c.RetryAfterMax), time.Duration(c.Drain),
-		c.LogLevel, c.LogFormat, c.QuotaMode, c.Plan, c.DailyNeurons, c.Store.Path(), c.Token.IsSet(), c.GatewayToken.IsSet(), bool(c.Pprof), bool(c.AllowAnonymous),
+		c.FirstByteTimeout, c.StreamIdleTimeout, c.RetryAfterMax, c.Drain,
+		c.LogLevel, c.LogFormat, c.QuotaMode, c.Plan, c.DailyNeurons, c.Store.Path,
+		c.Token.IsSet(), c.GatewayToken.IsSet(), c.Pprof, c.AllowAnonymous,
 	}
 	want := view{
 		hexAccount, "127.0.0.1:3036", "127.0.0.1:3037", "https://api.cloudflare.com/client/v4", 32 << 20, 256 << 20,
-		6 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, "info", "auto", "enforce", "free", 10_000,
+		6 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second,
+		"info", "auto", "enforce", "free", 10_000,
 		filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount), false, false, false, false,
 	}
 	if got != want {
@@ -63,39 +64,39 @@ func TestLoadValues(t *testing.T) {
 		field     func(c *Config) any
 		want      any
 	}{
-		{"size in MiB", "NEURONWARD_MAX_BODY=1MiB", func(c *Config) any { return c.MaxBody }, size(1 << 20)},
-		{"size in kB", "NEURONWARD_MAX_BODY=500kB", func(c *Config) any { return c.MaxBody }, size(500_000)},
-		{"size in GiB, other case", "NEURONWARD_MAX_HELD=1gib", func(c *Config) any { return c.MaxHeld }, size(1 << 30)},
-		{"size in bytes", "NEURONWARD_MAX_BODY=1000", func(c *Config) any { return c.MaxBody }, size(1000)},
-		{"empty is unset", "NEURONWARD_MAX_BODY=", func(c *Config) any { return c.MaxBody }, size(32 << 20)},
-		{"empty admin listener is off", "NEURONWARD_ADMIN_LISTEN=", func(c *Config) any { return c.AdminListen }, Address("")},
+		{"size in MiB", "NEURONWARD_MAX_BODY=1MiB", func(c *Config) any { return c.MaxBody }, int64(1 << 20)},
+		{"size in kB", "NEURONWARD_MAX_BODY=500kB", func(c *Config) any { return c.MaxBody }, int64(500_000)},
+		{"size in GiB, other case", "NEURONWARD_MAX_HELD=1gib", func(c *Config) any { return c.MaxHeld }, int64(1 << 30)},
+		{"size in bytes", "NEURONWARD_MAX_BODY=1000", func(c *Config) any { return c.MaxBody }, int64(1000)},
+		{"empty is unset", "NEURONWARD_MAX_BODY=", func(c *Config) any { return c.MaxBody }, int64(32 << 20)},
+		{"empty admin listener is off", "NEURONWARD_ADMIN_LISTEN=", func(c *Config) any { return c.AdminListen }, ""},
 		{"slash at the upstream's end", "NEURONWARD_UPSTREAM=https://gateway.ai.cloudflare.com/v1/a/g/", func(c *Config) any { return c.Upstream.String() }, "https://gateway.ai.cloudflare.com/v1/a/g"},
 		{"plain upstream on loopback", "NEURONWARD_UPSTREAM=http://[::1]:8080", func(c *Config) any { return c.Upstream.String() }, "http://[::1]:8080"},
-		{"hosts", "NEURONWARD_HOSTS=AI.internal, b.example", func(c *Config) any { return c.Hosts.String() }, "ai.internal,b.example"},
-		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *Config) any { return c.Listen }, Address(":3036")},
-		{"no drain", "NEURONWARD_DRAIN=0", func(c *Config) any { return c.Drain }, Wait(0)},
+		{"hosts", "NEURONWARD_HOSTS=AI.internal, b.example", func(c *Config) any { return strings.Join(c.Hosts, ",") }, "ai.internal,b.example"},
+		{"every address, without a token", "NEURONWARD_LISTEN=:3036", func(c *Config) any { return c.Listen }, ":3036"},
+		{"no drain", "NEURONWARD_DRAIN=0", func(c *Config) any { return c.Drain }, time.Duration(0)},
 		{"newline after a token", "CLOUDFLARE_API_TOKEN=" + fakeToken + "\n", func(c *Config) any { return c.Token.Value() }, fakeToken},
-		{"the free plan's ceiling", "NEURONWARD_PLAN=free", func(c *Config) any { return c.DailyNeurons }, amount(10_000)},
-		{"no ceiling on paid", "NEURONWARD_PLAN=paid", func(c *Config) any { return c.DailyNeurons }, amount(0)},
-		{"a ceiling of its own", "NEURONWARD_DAILY_NEURONS=2500.5", func(c *Config) any { return c.DailyNeurons }, amount(2500.5)},
-		{"no ceiling, in so many words", "NEURONWARD_DAILY_NEURONS=0", func(c *Config) any { return c.DailyNeurons }, amount(0)},
-		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *Config) any { return c.DailyNeurons }, amount(10_000)},
-		{"store in memory", "NEURONWARD_STORE=memory:", func(c *Config) any { return c.Store }, StoreURL("memory:")},
-		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *Config) any { return c.Store.Path() }, "/srv/neurons"},
-		{"store in Redis", "NEURONWARD_STORE=redis://u:hidden-word@h", func(c *Config) any { return c.Store.Kind() + " " + c.Store.String() }, "redis redis://u@h:6379/0"},
-		{"store in Redis over TLS", "NEURONWARD_STORE=rediss://:hidden-word@h:7/2", func(c *Config) any { return c.Store.Kind() + " " + c.Store.String() }, "redis rediss://h:7/2"},
-		{"store not chosen", "NEURONWARD_QUOTA_MODE=", func(c *Config) any { return c.Store.Path() }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
-		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store }, StoreURL("")},
-		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *Config) any { return c.QuotaProbe }, Wait(0)},
-		{"yes", "NEURONWARD_PPROF=1", func(c *Config) any { return c.Pprof }, toggle(true)},
+		{"the free plan's ceiling", "NEURONWARD_PLAN=free", func(c *Config) any { return c.DailyNeurons }, float64(10_000)},
+		{"no ceiling on paid", "NEURONWARD_PLAN=paid", func(c *Config) any { return c.DailyNeurons }, float64(0)},
+		{"a ceiling of its own", "NEURONWARD_DAILY_NEURONS=2500.5", func(c *Config) any { return c.DailyNeurons }, float64(2500.5)},
+		{"no ceiling, in so many words", "NEURONWARD_DAILY_NEURONS=0", func(c *Config) any { return c.DailyNeurons }, float64(0)},
+		{"an empty ceiling is unset", "NEURONWARD_DAILY_NEURONS=", func(c *Config) any { return c.DailyNeurons }, float64(10_000)},
+		{"store in memory", "NEURONWARD_STORE=memory:", func(c *Config) any { return c.Store }, Store{Kind: StoreMemory}},
+		{"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *Config) any { return c.Store.Path }, "/srv/neurons"},
+		{"store in Redis", "NEURONWARD_STORE=redis://u:hidden-word@h", func(c *Config) any { return c.Store.Kind + " " + c.Store.String() }, "redis redis://u@h:6379/0"},
+		{"store in Redis over TLS", "NEURONWARD_STORE=rediss://:hidden-word@h:7/2", func(c *Config) any { return c.Store.Kind + " " + c.Store.String() }, "redis rediss://h:7/2"},
+		{"store not chosen", "NEURONWARD_QUOTA_MODE=", func(c *Config) any { return c.Store.Path }, filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount)},
+		{"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store }, Store{}},
+		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *Config) any { return c.QuotaProbe }, time.Duration(0)},
+		{"yes", "NEURONWARD_PPROF=1", func(c *Config) any { return c.Pprof }, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l := Load(environ(c.set), new(Redactor))
-			if err := l.Err(); err != nil {
+			loaded, err := Load(environ(c.set), new(Redactor))
+			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.field(&l.Config); got != c.want {
+			if got := c.field(loaded); got != c.want {
 				t.Errorf("%s gave %#v, want %#v", c.set, got, c.want)
 			}
 		})
@@ -144,7 +145,7 @@ func TestLoadMistakes(t *testing.T) {
 		{"store in Redis, password not escaped", []string{"NEURONWARD_STORE=rediss://u:hidden-word@1@h:x"}, `^NEURONWARD_STORE: is no address of a server: a character in it has to be escaped`},
 		{"file without a path", []string{"NEURONWARD_STORE=file:"}, `^NEURONWARD_STORE: is no store`},
 		{"memory with a path", []string{"NEURONWARD_STORE=memory:x"}, `^NEURONWARD_STORE: is no store`},
-		{"ceiling below 0", []string{"NEURONWARD_DAILY_NEURONS=-0.5"}, `^NEURONWARD_DAILY_NEURONS: "-0.5" is not a number of neurons; write one such as 10000, or 0 for no ceiling$`},
+		{"ceiling below 0", []string{"NEURONWARD_DAILY_NEURONS=-0.5"}, `^NEURONWARD_DAILY_NEURONS: "-0.5" is not a number of neurons; write one such as 10000, or 0 for no limit$`},
 		{"ceiling that no account can reach", []string{"NEURONWARD_DAILY_NEURONS=1e10"}, `is not a number of neurons`},
 		{"ceiling that is no number", []string{"NEURONWARD_DAILY_NEURONS=NaN"}, `is not a number of neurons`},
 		{"rates", []string{"NEURONWARD_RATE_LIMITS=text-generation"}, `^NEURONWARD_RATE_LIMITS: "text-generation" is no rate`},
@@ -158,11 +159,11 @@ func TestLoadMistakes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l := Load(environ(c.set...), new(Redactor))
-			if len(l.Mistakes) != 1 {
-				t.Fatalf("mistakes:\n%v", l.Err())
+			_, mistakes := load(environ(c.set...), new(Redactor))
+			if len(mistakes) != 1 {
+				t.Fatalf("got %d mistakes, want 1:\n%v", len(mistakes), mistakes)
 			}
-			got := l.Mistakes[0].Error()
+			got := mistakes[0].Error()
 			if !regexp.MustCompile(c.want).MatchString(got) || strings.Contains(got, "\n") {
 				t.Errorf("the mistake is %q, want %s", got, c.want)
 			}
@@ -190,26 +191,26 @@ func TestExposureIsAllowed(t *testing.T) {
 		"by the operator":      {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_LISTEN=0.0.0.0:1", "NEURONWARD_ALLOW_ANONYMOUS=true"},
 		"of the admin address": {"CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_ADMIN_LISTEN=0.0.0.0:1"},
 	} {
-		if err := Load(environ(set...), new(Redactor)).Err(); err != nil {
+		if _, err := Load(environ(set...), new(Redactor)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestKubernetesNamesAreIgnored(t *testing.T) {
-	l := Load(environ(
+	_, err := Load(environ(
 		"NEURONWARD_SERVICE_HOST=10.0.0.1", "NEURONWARD_SERVICE_PORT=3036", "NEURONWARD_SERVICE_PORT_HTTP=3036",
 		"NEURONWARD_PORT=tcp://10.0.0.1:3036", "NEURONWARD_PORT_3036_TCP=tcp://10.0.0.1:3036",
 		"NEURONWARD_PORT_3036_TCP_ADDR=10.0.0.1", "NEURONWARD_PORT_3036_TCP_PORT=3036", "NEURONWARD_PORT_3036_TCP_PROTO=tcp",
 		"NEURONWARD_PORT_53_UDP=udp://10.0.0.1:53", "NEURONWARD_PORT_53_UDP_ADDR=10.0.0.1",
 		"NEURONWARD_ADMIN_SERVICE_HOST=10.0.0.1", "NEURONWARD_ADMIN_PORT=tcp://10.0.0.1:3037", "NEURONWARD_ADMIN_PORT_3037_TCP_ADDR=10.0.0.1",
 	), new(Redactor))
-	if err := l.Err(); err != nil {
+	if err != nil {
 		t.Error(err)
 	}
-	l = Load(environ("NEURONWARD_ADMIN_PORT=3037", "NEURONWARD_PORT_TCP=1", "NEURONWARD_PORTS=1"), new(Redactor))
-	if len(l.Mistakes) != 3 {
-		t.Errorf("what Kubernetes does not set was let through; mistakes:\n%v", l.Err())
+	others := []string{"NEURONWARD_ADMIN_PORT=3037", "NEURONWARD_PORT_TCP=1", "NEURONWARD_PORTS=1"}
+	if _, mistakes := load(environ(others...), new(Redactor)); len(mistakes) != 3 {
+		t.Errorf("got %d mistakes, want 3: what Kubernetes does not set was let through:\n%v", len(mistakes), mistakes)
 	}
 }
 
@@ -221,11 +222,11 @@ func TestWarnings(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l := Load(environ(
+	c, err := Load(environ(
 		"CLOUDFLARE_ACCOUNT_ID=team", "CLOUDFLARE_API_TOKEN_FILE="+path, "NEURONWARD_RECONCILE=3m", "NEURONWARD_PLAN=free",
 		"NEURONWARD_ANALYTICS_TOKEN=fake-analytics", "NEURONWARD_STORE=", "NEURONWARD_DAILY_NEURONS=10000.5",
 	), new(Redactor))
-	if err := l.Err(); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -233,10 +234,10 @@ func TestWarnings(t *testing.T) {
 		"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits",
 		"NEURONWARD_DAILY_NEURONS: 10000.5 is more than the 10000 neurons a day of the free plan; Workers AI itself refuses from there on",
 	}
-	if !slices.Equal(l.Warnings, want) {
-		t.Errorf("warnings are %q, want %q", l.Warnings, want)
+	if !slices.Equal(c.Warnings, want) {
+		t.Errorf("warnings are %q, want %q", c.Warnings, want)
 	}
-	if got := l.Config.Token.Value(); got != fakeToken {
+	if got := c.Token.Value(); got != fakeToken {
 		t.Errorf("the token is %q", got)
 	}
 }
@@ -280,9 +281,11 @@ func TestNearest(t *testing.T) {
 
 // A token that cannot be read is still one that would be exposed: both mistakes are told at once.
 func TestExposureIsToldBesideAnUnreadableToken(t *testing.T) {
-	l := Load(environ("CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "NEURONWARD_LISTEN=:1", "NEURONWARD_UPSTREAM=http://192.0.2.1"), new(Redactor))
+	_, mistakes := load(environ(
+		"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "NEURONWARD_LISTEN=:1", "NEURONWARD_UPSTREAM=http://192.0.2.1",
+	), new(Redactor))
 	var told []string
-	for _, m := range l.Mistakes {
+	for _, m := range mistakes {
 		told = append(told, m.Variable)
 	}
 	if want := []string{"CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_LISTEN", "NEURONWARD_UPSTREAM"}; !slices.Equal(told, want) {

@@ -1,5 +1,5 @@
-// Package config turns the environment into a Config: it reads values, secrets and the files that they name, and reports
-// every mistake at once. It also follows those files, and its Redactor keeps secrets out of what is written.
+// Package config turns the environment into a Config: it reads values, secrets and the files that they name, and
+// reports every mistake at once. It also follows those files, and its Redactor keeps secrets out of what is written.
 //
 // It knows no command, no listener and nothing of a call. Begin with config.go, which is the table of variables, and
 // load.go.

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What can be done about is warned of, and nothing else: a Secret that Kubernetes mounts is root's, and its group must read it.
+// What can be done about is warned of, and nothing else: a Secret that Kubernetes mounts is root's, and its group must
+// read it.
 func TestSecretFileThatOthersCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(path, []byte("token"), 0o600); err != nil {
@@ -36,8 +37,9 @@ func TestSecretFileThatOthersCanRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if warnings := new(loose).look(path, info, tt.user); len(warnings) > 0 != tt.warn {
-				t.Errorf("it warns: %q", warnings)
+			f := &smallFile{path: path, secret: true}
+			if warning := f.exposure(info, tt.user); (warning != "") != tt.warn {
+				t.Errorf("warning %q, want one: %v", warning, tt.warn)
 			}
 		})
 	}

@@ -52,8 +52,8 @@ func (r *Redactor) load() [][]byte {
 	return nil
 }
 
-// forms lists the ways in which secret may be written: as it is, escaped for URLs, JSON, HTML and Go, and in base64 at each of
-// the three alignments that it can have inside a longer text.
+// forms lists the ways in which secret may be written: as it is, escaped for URLs, JSON, HTML and Go, and in base64 at
+// each of the three alignments that it can have inside a longer text.
 func forms(secret string) []string {
 	all := []string{secret}
 	if len(secret) < minDerived {
@@ -142,7 +142,8 @@ func (w *redactingWriter) Flush() error {
 	return err
 }
 
-// redact replaces the needles in text and returns what is settled, with the marks in it, and what follows the last of them.
+// redact replaces the needles in text and returns what is settled, with the marks in it, and what follows the last of
+// them.
 func redact(text []byte, needles [][]byte) (out, rest []byte) {
 	rest = text
 	for {
@@ -160,8 +161,8 @@ func redact(text []byte, needles [][]byte) (out, rest []byte) {
 	}
 }
 
-// heldBack returns the length of the longest end of text that a needle could begin with. No needle holds a newline, so a
-// whole line is never held back.
+// heldBack returns the length of the longest end of text that a needle could begin with. No needle holds a newline, so
+// a whole line is never held back.
 func heldBack(text []byte, needles [][]byte) int {
 	longest := 0
 	for _, n := range needles {

@@ -17,10 +17,19 @@ import (
 
 // A rotation is a watched secret file in a bubble, and what was logged about it.
 type rotation struct {
-	t    *testing.T
-	path string
-	cred Credential
-	log  lockedBuffer
+	t      *testing.T
+	path   string
+	secret Secret
+	log    lockedBuffer
+}
+
+// openSecret reads the secret at path as Load does.
+func openSecret(path string, red *Redactor) (*secretFile, error) {
+	f, l := newSecretFile("CLOUDFLARE_API_TOKEN_FILE", path, red), &loader{Config: new(Config)}
+	if !f.start(l) {
+		return nil, l.mistakes
+	}
+	return f, nil
 }
 
 func watchFile(t *testing.T, value string, do func(r *rotation)) {
@@ -29,11 +38,13 @@ func watchFile(t *testing.T, value string, do func(r *rotation)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rotation{t: t, path: filepath.Join(dir, "token")}
 		r.put(value, 0o600)
-		if _, err := r.cred.open(r.path, new(Redactor)); err != nil {
+		file, err := openSecret(r.path, new(Redactor))
+		if err != nil {
 			t.Fatal(err)
 		}
+		r.secret.file = file
 		ctx, cancel := context.WithCancel(t.Context())
-		go WatchSecrets(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), map[string]*Credential{"CLOUDFLARE_API_TOKEN": &r.cred})
+		go file.run(ctx, slog.New(slog.NewTextHandler(&r.log, nil)), nil)
 		do(r)
 		cancel()
 		synctest.Wait()
@@ -60,7 +71,7 @@ func (r *rotation) want(value string) {
 	r.t.Helper()
 	time.Sleep(time.Second)
 	synctest.Wait()
-	if got := r.cred.Value(); got != value {
+	if got := r.secret.Value(); got != value {
 		r.t.Fatalf("the secret is %q, want %q", got, value)
 	}
 }
@@ -134,7 +145,8 @@ func TestSecretFileReadableByOthersIsWarnedAboutOnce(t *testing.T) {
 	})
 }
 
-// Kubernetes mounts a Secret as token -> ..data/token, ..data -> ..one, and rotates it by renaming another ..data over it.
+// Kubernetes mounts a Secret as token -> ..data/token, ..data -> ..one, and rotates it by renaming another ..data over
+// it.
 func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {
@@ -149,20 +161,23 @@ func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
 	}
 	must(os.Symlink("..one", filepath.Join(dir, "..data")))
 	must(os.Symlink(filepath.Join("..data", "token"), filepath.Join(dir, "token")))
-	f := &secretFile{path: filepath.Join(dir, "token"), red: new(Redactor)}
-	change, err := f.read()
+	red := new(Redactor)
+	f, err := openSecret(filepath.Join(dir, "token"), red)
 	must(err)
-	if !change.rotated || *f.value.Load() != "fake-token-one" {
-		t.Fatalf("first read: %+v, %q", change, *f.value.Load())
+	if got := *f.value.Load(); got != "fake-token-one" {
+		t.Fatalf("first read: got %q, want fake-token-one", got)
 	}
 	must(os.Symlink("..two", filepath.Join(dir, "..next")))
 	must(os.Rename(filepath.Join(dir, "..next"), filepath.Join(dir, "..data")))
-	change, err = f.read()
-	must(err)
-	if !change.rotated || *f.value.Load() != "fake-token-two" {
-		t.Fatalf("after the swap: %+v, %q", change, *f.value.Load())
+	var log lockedBuffer
+	f.look(slog.New(slog.NewTextHandler(&log, nil)), true)
+	if got := *f.value.Load(); got != "fake-token-two" {
+		t.Fatalf("after the swap: got %q, want fake-token-two", got)
 	}
-	if got := written(t, f.red, "fake-token-one fake-token-two"); got != "[redacted] [redacted]" {
+	if !strings.Contains(log.String(), "the new value is in use") {
+		t.Errorf("the change was not logged:\n%s", log.String())
+	}
+	if got := written(t, red, "fake-token-one fake-token-two"); got != "[redacted] [redacted]" {
 		t.Errorf("the redactor left %q", got)
 	}
 }
@@ -174,12 +189,8 @@ func TestSecretFileThatIsUnusableAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{dir: "is a directory", large: "is larger than", filepath.Join(dir, "none"): "no such file"} {
-		var c Credential
-		if _, err := c.open(path, new(Redactor)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("open(%s) = %v, want %q", path, err, want)
-		}
-		if c.IsSet() {
-			t.Errorf("open(%s) left a secret", path)
+		if f, err := openSecret(path, new(Redactor)); f != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("openSecret(%s) = %v, %v, want %q", path, f, err, want)
 		}
 	}
 }

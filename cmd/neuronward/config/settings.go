@@ -2,7 +2,12 @@ package config
 
 import (
 	"fmt"
-	"reflect"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/quota/pace"
 )
 
 // A Setting is one variable as it is in effect.
@@ -19,23 +24,54 @@ const (
 	sourceFile        = "file"
 )
 
-// Settings lists the variables that have an effect.
-func (l *Loader) Settings() []Setting {
+// Settings lists the variables with the values that are in effect, in the table's order.
+func (c *Config) Settings() []Setting {
 	var all []Setting
-	for _, v := range l.vars {
-		s := Setting{Variable: v.Name, Source: SourceDefault}
-		if _, set := l.environ[v.Name]; set && (l.given[v.Name] != "" || v.Empty) {
+	for _, v := range Variables() {
+		s := Setting{Variable: v.Name, Value: c.show(v), Source: SourceDefault}
+		if _, set := c.environ[v.Name]; set && (c.given[v.Name] != "" || v.Empty) {
 			s.Source = sourceEnvironment
 		}
-		value := reflect.ValueOf(&l.Config).Elem().Field(v.field)
-		if c, ok := reflect.TypeAssert[*Credential](value.Addr()); ok && c.file != nil {
+		if v.Twin && c.secret(v).file != nil {
 			s.Source = sourceFile
-		}
-		s.Value = fmt.Sprint(value.Interface())
-		if v.Twin && s.Source == SourceDefault {
-			s.Value = ""
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+// show writes the value of a variable for people.
+func (c *Config) show(v Variable) string {
+	switch value := c.value(v).Interface().(type) {
+	case Secret:
+		if value.IsSet() {
+			return value.String()
+		}
+		return ""
+	case time.Duration:
+		return ShortDuration(value)
+	case int64:
+		return sizeText(value)
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	case *url.URL:
+		return value.String()
+	case []string:
+		return strings.Join(value, ",")
+	case pace.Table:
+		if text := c.given[v.Name]; text != "" {
+			return text
+		}
+		return v.Default
+	case string:
+		switch {
+		case v.Name == "NEURONWARD_CLIENTS_FILE" && c.Clients != nil:
+			return c.Clients.String()
+		case v.Empty && value == "":
+			return "off"
+		}
+		return value
+	default:
+		return fmt.Sprint(value)
+	}
 }

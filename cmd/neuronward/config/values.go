@@ -1,112 +1,71 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"net/netip"
+	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/caarlos0/env/v11"
+
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// The types below are the values that a variable can have. Their UnmarshalText says in one line what is wrong and what to
-// write instead; a text that may hold a secret is never repeated in it.
-
-// Shown quotes a value for a message, shortened where it is long.
-func Shown(text []byte) string {
-	const most = 48
-	if len(text) > most {
-		return strconv.Quote(string(text[:most]) + "…")
-	}
-	return strconv.Quote(string(text))
-}
-
-// size is a number of bytes, above 0.
-type size int64
-
-type unit struct {
-	name  string
-	bytes int64
-}
-
-func units() []unit {
-	return []unit{
-		{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1},
+// parsers returns how the types of Config are read. Each error says in one line what is wrong and what to write
+// instead; a text that may hold a secret is never repeated in it. Numbers are read by the library: validate says what
+// is wrong.
+func parsers() map[reflect.Type]env.ParserFunc {
+	return map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[bool]():          parseBool,
+		reflect.TypeFor[time.Duration](): parseDuration,
+		reflect.TypeFor[int64]():         parseSize,
+		reflect.TypeFor[url.URL]():       parseURL,
+		reflect.TypeFor[[]string]():      parseHosts,
+		reflect.TypeFor[Secret]():        parseSecret,
+		reflect.TypeFor[Store]():         parseStore,
+		reflect.TypeFor[pace.Table]():    func(text string) (any, error) { return pace.ParseTable(text) },
 	}
 }
 
-func (s *size) UnmarshalText(text []byte) error {
-	const want = "write a number of bytes or one with a unit, such as 32MiB, 1GiB or 500kB"
-	digits, factor := string(text), int64(1)
-	for _, u := range units() {
-		if n := len(digits) - len(u.name); n > 0 && strings.EqualFold(digits[n:], u.name) {
-			digits, factor = digits[:n], u.bytes
-			break
-		}
+// quoted quotes a value for a message, shortened where it is long.
+func quoted(text string) string {
+	const maxLength = 48
+	if len(text) > maxLength {
+		return strconv.Quote(text[:maxLength] + "…")
 	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s is not a size; %s", Shown(text), want)
-	case n <= 0:
-		return fmt.Errorf("%s is not above 0; %s", Shown(text), want)
-	case n > math.MaxInt64/factor:
-		return fmt.Errorf("%s is too large; %s", Shown(text), want)
-	}
-	*s = size(n * factor)
-	return nil
+	return strconv.Quote(text)
 }
 
-func (s size) String() string {
-	for _, u := range units() {
-		if int64(s)%u.bytes == 0 && u.bytes%1024 == 0 {
-			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
-		}
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
-
-// limit is a time above 0; wait is one that may be 0.
-type (
-	limit time.Duration
-	Wait  time.Duration
-)
-
-func (l *limit) UnmarshalText(text []byte) error {
-	d, err := parseDuration(text)
-	if err == nil && d == 0 {
-		return fmt.Errorf("%s is not above 0; write a time such as 30s, 5m or 1h30m", Shown(text))
-	}
-	*l = limit(d)
-	return err
-}
-
-func (w *Wait) UnmarshalText(text []byte) error {
-	d, err := parseDuration(text)
-	*w = Wait(d)
-	return err
-}
-
-func (l limit) String() string { return ShowDuration(time.Duration(l)) }
-func (w Wait) String() string  { return ShowDuration(time.Duration(w)) }
-
-func parseDuration(text []byte) (time.Duration, error) {
-	d, err := time.ParseDuration(string(text))
+func parseBool(text string) (any, error) {
+	b, err := strconv.ParseBool(text)
 	if err != nil {
-		if _, number := strconv.ParseFloat(string(text), 64); number == nil {
-			return 0, fmt.Errorf("%s has no unit; write a time such as %ss, 5m or 1h30m", Shown(text), text)
+		return nil, fmt.Errorf("%s is neither true nor false; write one of them", quoted(text))
+	}
+	return b, nil
+}
+
+// parseDuration reads a time that is not below 0.
+func parseDuration(text string) (any, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		if _, number := strconv.ParseFloat(text, 64); number == nil {
+			return nil, fmt.Errorf("%s has no unit; write a time such as %ss, 5m or 1h30m", quoted(text), text)
 		}
-		return 0, fmt.Errorf("%s is not a time; write one such as 30s, 5m or 1h30m", Shown(text))
+		return nil, fmt.Errorf("%s is not a time; write one such as 30s, 5m or 1h30m", quoted(text))
 	}
 	if d < 0 {
-		return 0, fmt.Errorf("%s is below 0; write a time such as 30s, 5m or 1h30m", Shown(text))
+		return nil, fmt.Errorf("%s is below 0; write a time such as 30s, 5m or 1h30m", quoted(text))
 	}
 	return d, nil
 }
 
-// ShowDuration writes 6m0s as 6m.
-func ShowDuration(d time.Duration) string {
+// ShortDuration writes 6m0s as 6m.
+func ShortDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -117,86 +76,73 @@ func ShowDuration(d time.Duration) string {
 	return s
 }
 
-// toggle is true or false.
-type toggle bool
+// units are those of a size, those in which it is written first.
+var units = [...]struct {
+	name  string
+	bytes int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1}}
 
-func (t *toggle) UnmarshalText(text []byte) error {
-	b, err := strconv.ParseBool(string(text))
-	if err != nil {
-		return fmt.Errorf("%s is neither true nor false; write one of them", Shown(text))
+// parseSize reads a number of bytes above 0.
+func parseSize(text string) (any, error) {
+	const want = "write a number of bytes or one with a unit, such as 32MiB, 1GiB or 500kB"
+	digits, factor := text, int64(1)
+	for _, u := range units {
+		if n := len(digits) - len(u.name); n > 0 && strings.EqualFold(digits[n:], u.name) {
+			digits, factor = digits[:n], u.bytes
+			break
+		}
 	}
-	*t = toggle(b)
-	return nil
-}
-
-// count is a whole number from 0 on; atLeastOne one from 1 on.
-type (
-	count      int64
-	atLeastOne int64
-)
-
-func (c *count) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%s is not a whole number from 0 on; write one such as 2", Shown(text))
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s is not a size; %s", quoted(text), want)
+	case n <= 0:
+		return nil, fmt.Errorf("%s is not above 0; %s", quoted(text), want)
+	case n > math.MaxInt64/factor:
+		return nil, fmt.Errorf("%s is too large; %s", quoted(text), want)
 	}
-	*c = count(n)
-	return nil
+	return n * factor, nil
 }
 
-func (c *atLeastOne) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < 1 {
-		return fmt.Errorf("%s is not a whole number from 1 on; write one such as 1024", Shown(text))
+func sizeText(bytes int64) string {
+	for _, u := range units {
+		if bytes%u.bytes == 0 && u.bytes%1024 == 0 {
+			return strconv.FormatInt(bytes/u.bytes, 10) + u.name
+		}
 	}
-	*c = atLeastOne(n)
-	return nil
+	return strconv.FormatInt(bytes, 10)
 }
 
-// mostNeurons is far more than an account can spend in a day.
-const mostNeurons = 1e9
-
-// amount is a number of neurons from 0 to mostNeurons.
-type amount float64
-
-func (a *amount) UnmarshalText(text []byte) error {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(f >= 0) || f > mostNeurons {
-		return fmt.Errorf("%s is not a number of neurons; write one such as 10000, or 0 for no ceiling", Shown(text))
+// parseURL reads an http or https URL without user, query and fragment, and cuts slashes at its end.
+func parseURL(text string) (any, error) {
+	const want = "write one such as https://api.cloudflare.com/client/v4"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL; " + want)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("does not begin with http:// or https://; " + want)
+	case u.Hostname() == "":
+		return nil, errors.New("has no host; " + want)
+	case u.User != nil:
+		return nil, errors.New("holds a user or a password; put the token into CLOUDFLARE_API_TOKEN and " + want)
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("has a query or a fragment; " + want)
 	}
-	*a = amount(f)
-	return nil
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return *u, nil
 }
 
-func (a amount) String() string { return strconv.FormatFloat(float64(a), 'f', -1, 64) }
-
-// share is a part of a whole, from 0 to 1.
-type share float64
-
-func (s *share) UnmarshalText(text []byte) error {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(f >= 0 && f <= 1) {
-		return fmt.Errorf("%s is not a share; write a number from 0 to 1, such as 0.2", Shown(text))
+// parseHosts reads host names with commas between them.
+func parseHosts(text string) (any, error) {
+	var hosts []string
+	for name := range strings.SplitSeq(text, ",") {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if _, err := netip.ParseAddr(name); err != nil && !hostName(name) {
+			return nil, fmt.Errorf(
+				"%s is not a list of host names; write names alone, such as ai.internal,ai.example.com", quoted(text))
+		}
+		hosts = append(hosts, name)
 	}
-	*s = share(f)
-	return nil
-}
-
-// rates are requests a minute by task or model.
-type rates struct {
-	pace.Table
-	text string // as it was given
-}
-
-func (r *rates) UnmarshalText(text []byte) (err error) {
-	r.text = string(text)
-	r.Table, err = pace.ParseTable(r.text)
-	return err
-}
-
-func (r rates) String() string {
-	if r.text == "" {
-		return "Cloudflare's table"
-	}
-	return r.text
+	return hosts, nil
 }

@@ -1,11 +1,13 @@
-package clients
+package config
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -20,22 +22,25 @@ const (
 	both  = onlyA + "  - {name: b, key_sha256: '{b}'}\n"
 )
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+// withHashes replaces {a}, {b}, … by the hashes of fake-key-a, fake-key-b, …
+func withHashes(text string) string {
+	return regexp.MustCompile(`\{[a-z]\}`).ReplaceAllStringFunc(text, func(m string) string {
+		return hashOf("fake-key-" + m[1:2])
+	})
 }
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+func hashOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
 }
 
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+// openClients reads the clients file at path as Load does.
+func openClients(path string) (*ClientsFile, error) {
+	f, l := newClientsFile(path), &loader{Config: new(Config)}
+	if !f.start(l) {
+		return nil, l.mistakes
+	}
+	return f, nil
 }
 
 // A followed file in a bubble, and what was logged about it.
@@ -43,12 +48,13 @@ type followed struct {
 	t    *testing.T
 	dir  string
 	path string
-	file *File
+	file *ClientsFile
 	hup  chan os.Signal
 	log  lockedBuffer
 }
 
-// follow watches a file that begins as text, in virtual time on one processor: the race detector of Go 1.26 may crash with two.
+// follow watches a file that begins as text, in virtual time on one processor: the race detector of Go 1.26 may crash
+// with two.
 func follow(t *testing.T, text string, do func(f *followed)) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -57,11 +63,11 @@ func follow(t *testing.T, text string, do func(f *followed)) {
 		f := &followed{t: t, dir: dir, path: filepath.Join(dir, "clients.yaml"), hup: make(chan os.Signal, 1)}
 		f.put(text)
 		var err error
-		if f.file, err = Open(f.path); err != nil {
+		if f.file, err = openClients(f.path); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		go f.file.Watch(ctx, slog.New(slog.NewTextHandler(&f.log, nil)), f.hup)
+		go f.file.run(ctx, slog.New(slog.NewTextHandler(&f.log, nil)), f.hup)
 		do(f)
 		cancel()
 		synctest.Wait()
@@ -152,7 +158,7 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 		f.want("a", false)
 		f.logged("is a directory", 1)
 		f.must(os.Remove(f.path))
-		f.overwrite(strings.Repeat("#", maxFile+1))
+		f.overwrite(strings.Repeat("#", maxClientsFile+1))
 		f.want("a", false)
 		f.logged("is larger than 1024 KiB", 1)
 		if at := f.file.State().LoadedAt; !at.Equal(loaded) {
@@ -170,14 +176,14 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 // An editor or a copy writes in place, bit by bit: what is there meanwhile is valid and lacks the end.
 func TestAFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
 	follow(t, both, func(f *followed) {
-		time.Sleep(poll / 2) // between two looks
+		time.Sleep(pollInterval / 2) // between two looks
 		for range 10 {
 			f.overwrite(onlyA)
-			if got := f.after(poll); got != "ab" {
+			if got := f.after(pollInterval); got != "ab" {
 				f.t.Fatalf("known are %q after one look at a file that is half written", got)
 			}
 			f.overwrite("")
-			if got := f.after(poll); got != "ab" {
+			if got := f.after(pollInterval); got != "ab" {
 				f.t.Fatalf("known are %q", got)
 			}
 		}
@@ -209,7 +215,8 @@ func TestSIGHUPReadsAtOnce(t *testing.T) {
 	})
 }
 
-// Kubernetes mounts a Secret as clients.yaml -> ..data/clients.yaml, ..data -> ..one, and updates it by renaming another ..data over it.
+// Kubernetes mounts a Secret as clients.yaml -> ..data/clients.yaml, ..data -> ..one, and updates it by renaming
+// another ..data over it.
 func TestASymlinkSwapIsFollowed(t *testing.T) {
 	follow(t, onlyA, func(f *followed) {
 		for name, text := range map[string]string{"..one": both, "..two": onlyA} {
@@ -267,7 +274,7 @@ func TestNoLookupFailsForAReload(t *testing.T) {
 			case 3:
 				f.hup <- syscall.SIGHUP
 			}
-			time.Sleep(3 * poll)
+			time.Sleep(3 * pollInterval)
 		}
 		cancel()
 		callers.Wait()
@@ -285,12 +292,12 @@ func TestAFileThatIsUnusableAtTheStart(t *testing.T) {
 		}
 		return path
 	}
-	large, bad := write("large", strings.Repeat("#", maxFile+1)), write("bad", "clients: 1")
+	large, bad := write("large", strings.Repeat("#", maxClientsFile+1)), write("bad", "clients: 1")
 	for path, want := range map[string]string{
 		dir: "is a directory; name the file in it", large: "is larger than 1024 KiB",
 		filepath.Join(dir, "none"): "no such file", bad: bad + ":1: clients: is not a list",
 	} {
-		if f, err := Open(path); f != nil || err == nil || !strings.Contains(err.Error(), want) {
+		if f, err := openClients(path); f != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%s) = %v, %v, want %q", path, f, err, want)
 		}
 	}
@@ -307,7 +314,7 @@ func TestAPipeIsReadOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	f, err := Open(path)
+	f, err := openClients(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +325,7 @@ func TestAPipeIsReadOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var log lockedBuffer
 	ended := make(chan struct{})
-	go func() { f.Watch(ctx, slog.New(slog.NewTextHandler(&log, nil)), again); close(ended) }()
+	go func() { f.run(ctx, slog.New(slog.NewTextHandler(&log, nil)), again); close(ended) }()
 	again <- syscall.SIGHUP
 	again <- syscall.SIGHUP // the first was dealt with
 	cancel()

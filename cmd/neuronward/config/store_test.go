@@ -35,7 +35,7 @@ func TestDefaultStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := filepath.Join(root, "a", "b")
-	if got, err := defaultStore([]string{file, missing, empty}, "x"); err != nil || got.Path() != filepath.Join(missing, "neurons-x") {
+	if got, err := defaultStore([]string{file, missing, empty}, "x"); err != nil || got.Path != filepath.Join(missing, "neurons-x") {
 		t.Errorf("the store is %q, %v; want the first directory that can be made", got, err)
 	}
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 2 {
@@ -50,7 +50,8 @@ func TestDefaultStore(t *testing.T) {
 			t.Errorf("the error is %q, want %q in it", err, want)
 		}
 	}
-	// A directory that holds the file stays the one, even where nothing can be written: to go on elsewhere would forget the day.
+	// A directory that holds the file stays the one, even where nothing can be written: to go on elsewhere would forget
+	// the day.
 	kept := filepath.Join(empty, "neurons-x")
 	if err := os.WriteFile(kept, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -63,10 +64,10 @@ func TestDefaultStore(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if got, err := defaultStore([]string{empty, missing}, "x"); err != nil || got.Path() != kept {
+	if got, err := defaultStore([]string{empty, missing}, "x"); err != nil || got.Path != kept {
 		t.Errorf("the store is %q, %v; want %s", got, err, kept)
 	}
-	if got, err := defaultStore([]string{empty, missing}, "other"); err == nil && got.Path() == kept {
+	if got, err := defaultStore([]string{empty, missing}, "other"); err == nil && got.Path == kept {
 		t.Errorf("two accounts share %q", got)
 	}
 }
