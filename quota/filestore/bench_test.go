@@ -8,9 +8,9 @@ import (
 	"github.com/neuronward/neuronward/quota/filestore"
 )
 
-// BenchmarkExchange measures a report that is granted something, so that the
+// BenchmarkSync measures a report that is granted something, so that the
 // file is written, and one that only moves neurons from held to spent.
-func BenchmarkExchange(b *testing.B) {
+func BenchmarkSync(b *testing.B) {
 	for name, step := range map[string]quota.Neurons{"granted": 1, "nothing granted": 0} {
 		b.Run(name, func(b *testing.B) {
 			s, err := filestore.Open(b.Context(), filepath.Join(b.TempDir(), "quota"), filestore.Options{})
@@ -23,13 +23,16 @@ func BenchmarkExchange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				seq++
-				c := quota.BudgetRequest{Budget: quota.Account, Limit: 1_000_000 * n, Spent: spent, Held: 1000*n - spent, Want: 1, Min: 1}
+				c := quota.BudgetRequest{
+					Budget: quota.Account, Limit: 1_000_000 * n, Spent: spent, Held: 1000*n - spent, Want: 1, Min: 1,
+				}
 				spent++
 				c.Held += step * quota.Neurons(seq)
 				if step == 0 {
 					c.Want = 0
 				}
-				if _, err := s.Sync(b.Context(), quota.Report{Day: 20_000, Replica: "a", Seq: seq, Requests: []quota.BudgetRequest{c}}); err != nil {
+				r := quota.Report{Day: 20_000, Replica: "a", Seq: seq, Requests: []quota.BudgetRequest{c}}
+				if _, err := s.Sync(b.Context(), r); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,7 +1,12 @@
-// Package filestore keeps what the holders of one account agreed on in one local
-// file, the default of a proxy that runs alone: a grant is on the disk before it
-// may be spent, and whatever happens to the process or the machine, the file is
-// either the former one or the next one, whole.
+// Package filestore is a quota.Store in one local file, the default of a proxy
+// that runs alone. A grant is on the disk before it may be spent. Whatever happens
+// to the process or the machine, the file is either the former one or the next
+// one, whole.
 //
-// It knows nothing of calls, prices or decisions: those are quota's.
+// The package never knows calls, prices or decisions: those are quota's.
+//
+// The lock of the quota.Memory inside guards all that is written, and is held
+// during a write: a report waits for the disk. A lock file beside the file
+// (lock_unix.go) keeps other processes out. Begin with Open in filestore.go, then
+// read format.go (what is in the file) and replace.go (how it is replaced).
 package filestore

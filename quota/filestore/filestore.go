@@ -16,34 +16,37 @@ import (
 // ErrClosed is returned by a Store that was closed.
 var ErrClosed = errors.New("filestore: the store is closed")
 
-// defaultFlush is how long what need not be on the disk at once may wait: which
-// model and client spent what was granted.
+// defaultFlush is how long records may wait to be written: which model and client
+// spent what was granted.
 const defaultFlush = time.Minute
 
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
-	LockWait time.Duration    // how long to wait for another process to let the file go, as in a rolling restart
-	Waiting  func(pid string) // told once when that wait begins, with the other process's id if it is known; may be nil
+	LockWait time.Duration    // how long to wait for another process to close the file, as in a rolling restart
+	Waiting  func(pid string) // called once when that wait begins, with the other process's id or ""; may be nil
 	Flush    time.Duration    // how long records may wait to be written; 0: a minute
 	Now      func() time.Time // nil: time.Now
 }
 
-// Store is a quota.Store in a file: a quota.Memory that is written to it. One process has it open at a time; several ledgers of
-// that process may share it.
+// Store is a quota.Store in a file: a quota.Memory that is written to it. One
+// process has it open at a time; several ledgers of that process may share it.
 //
-// Sync returns after the file is on the disk if it grants anything, or if the sum of a budget has changed otherwise: what was given
-// back, or spent beyond what was granted. Once a write has failed every Sync tries again, and fails until one works: that some
-// need no write does not mean that the disk is back.
+// Sync returns after the file is on the disk if it grants anything, or if the sum
+// of a budget has changed otherwise: neurons were returned, or more was spent than
+// was granted. Once a write has failed, every Sync writes, and fails until a write
+// succeeds: that a report needs no write does not mean that the disk works again.
 type Store struct {
-	*quota.Memory // its lock guards what follows ctx and cancel: keep and the functions that are passed to Save hold it
-	path          string
-	o             Options
-	lock          *lock
-	ctx           context.Context // ends with the store
-	cancel        context.CancelFunc
+	*quota.Memory
+	path   string
+	o      Options
+	lock   *lock
+	ctx    context.Context // ends with the store
+	cancel context.CancelFunc
+
+	// Guarded by the lock of Memory, which is held while keep and the functions that are passed to Save run.
 
 	encoded map[*quota.SavedDay][]byte // days as they were last written
-	due     *time.Timer
+	timer   *time.Timer                // runs flush; nil: nothing waits to be written
 	writes  int64
 	failed  bool // the last write did
 	closed  bool
@@ -51,10 +54,10 @@ type Store struct {
 
 // Open opens the file at path, or begins one. It makes the directory (0700) if
 // it is missing, waits up to o.LockWait for another process that has the file
-// open, and reads it. A file that cannot be read is left alone and the error
+// open, and reads it. A file that cannot be read is not changed, and the error
 // says what to do.
 //
-// What holders of former processes held is lost for the rest of the day: they
+// What replicas of former processes held is lost for the rest of the day: they
 // may have spent it.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
@@ -70,7 +73,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the file is replaced, not the link
 	}
-	if err := room(path); err != nil {
+	if err := makeDir(path); err != nil {
 		return nil, err
 	}
 	lock, err := acquire(ctx, path+".lock", o)
@@ -86,15 +89,16 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// room makes the directory of path if it is missing, and tells what no file can
-// be made of.
-func room(path string) error {
+// makeDir makes the directory of path if it is missing. Its error says why path
+// cannot be a file.
+func makeDir(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("filestore: %s is a directory: name a file in it", path)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if pe, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, syscall.ENOTDIR) {
-		return fmt.Errorf("filestore: %s cannot be made: %s is a file, not a directory: move it away, or name a file elsewhere", path, pe.Path)
+		return fmt.Errorf("filestore: %s cannot be made: %s is a file, not a directory: "+
+			"move it away, or name a file elsewhere", path, pe.Path)
 	}
 	if err != nil {
 		return fmt.Errorf("filestore: the directory of %s cannot be made: %w", path, err)
@@ -102,10 +106,10 @@ func room(path string) error {
 	return nil
 }
 
-// load reads the file and writes it once: whether it can be written is found out
-// now, not at the first call.
+// load reads the file and writes it once, to find out now and not at the first
+// call whether it can be written.
 func (s *Store) load() error {
-	if err := clean(s.path); err != nil {
+	if err := removeLeftovers(s.path); err != nil {
 		return err
 	}
 	saved := &quota.Saved{}
@@ -132,24 +136,24 @@ func (s *Store) keep(c quota.Change, saved func() *quota.Saved) error {
 	case c == quota.Urgent, s.failed:
 		return s.write(saved())
 	case c == quota.Deferrable:
-		s.later()
+		s.writeLater()
 	}
 	return nil
 }
 
-// later sees to it that the file is written within o.Flush.
-func (s *Store) later() {
-	if s.due == nil {
-		s.due = time.AfterFunc(s.o.Flush, s.flush)
+// writeLater makes sure that the file is written within o.Flush.
+func (s *Store) writeLater() {
+	if s.timer == nil {
+		s.timer = time.AfterFunc(s.o.Flush, s.flush)
 	}
 }
 
 func (s *Store) flush() {
 	_ = s.Save(func(saved *quota.Saved) error { // the next Sync tries again, and returns the error
-		if s.closed || s.due == nil {
+		if s.closed || s.timer == nil {
 			return nil
 		}
-		s.due = nil
+		s.timer = nil
 		return s.write(saved)
 	})
 }
@@ -166,9 +170,9 @@ func (s *Store) write(saved *quota.Saved) error {
 	}
 	s.writes++
 	s.failed = false
-	if s.due != nil {
-		s.due.Stop()
-		s.due = nil
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
 	}
 	return nil
 }
@@ -180,7 +184,8 @@ func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	return s.Memory.Watch(ctx)
 }
 
-// Close writes what is not written yet and lets the file go. Further calls do nothing.
+// Close writes what waits to be written and releases the file. Further calls do
+// nothing.
 func (s *Store) Close() error {
 	return s.Save(func(saved *quota.Saved) error {
 		if s.closed {
@@ -189,7 +194,7 @@ func (s *Store) Close() error {
 		s.closed = true
 		s.cancel()
 		var err error
-		if s.due != nil || s.failed {
+		if s.timer != nil || s.failed {
 			err = s.write(saved)
 		}
 		return errors.Join(err, s.lock.release())

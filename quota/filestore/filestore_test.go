@@ -11,7 +11,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Place {
-		path := filepath.Join(t.TempDir(), "state", "quota")
+		path := filepath.Join(memoryDir(t), "state", "quota")
 		var last *filestore.Store
 		t.Cleanup(func() { last.Close() })
 		return func(t *testing.T) quota.Store {

@@ -17,9 +17,9 @@ import (
 // The file is one line that names the format, its version, the length and the
 // SHA-256 of what follows; then JSON.
 const (
-	magic   = "neuronward-quota"
-	version = 2
-	oldest  = 1 // without what is external
+	magic      = "neuronward-quota"
+	version    = 2
+	minVersion = 1 // without external use
 )
 
 type file struct {
@@ -34,23 +34,24 @@ type fileDay struct {
 	External quota.External                   `json:"external,omitzero"`
 	Budgets  map[quota.Budget]quota.BudgetSum `json:"pots"`
 	Records  []quota.Record                   `json:"records,omitempty"`
-	Hours    quota.Hours                      `json:"hours,omitzero"` // none in files of a version that kept none
+	Hours    quota.Hours                      `json:"hours,omitzero"` // missing in files of a version without hours
 }
 
-// encode returns the file. The days of saved that are in done are taken from there; done is left with those of saved.
-func encode(saved *quota.Saved, done map[*quota.SavedDay][]byte) ([]byte, error) {
+// encode returns the file. Days that are in encoded are taken from there. Then
+// encoded has all days of saved, and no others.
+func encode(saved *quota.Saved, encoded map[*quota.SavedDay][]byte) ([]byte, error) {
 	f := file{Block: saved.Block, Leases: saved.Leases, Days: []json.RawMessage{}}
 	for _, d := range saved.Days {
-		if done[d] == nil {
+		if encoded[d] == nil {
 			day, err := json.Marshal(fileDay(*d))
 			if err != nil {
 				return nil, err
 			}
-			done[d] = day
+			encoded[d] = day
 		}
-		f.Days = append(f.Days, done[d])
+		f.Days = append(f.Days, encoded[d])
 	}
-	maps.DeleteFunc(done, func(d *quota.SavedDay, _ []byte) bool { return !slices.Contains(saved.Days, d) })
+	maps.DeleteFunc(encoded, func(d *quota.SavedDay, _ []byte) bool { return !slices.Contains(saved.Days, d) })
 	body, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -69,11 +70,11 @@ func decode(data []byte) (*quota.Saved, error) {
 	if n < 2 || name != magic {
 		return nil, errors.New("it is not a neuronward quota file, or its beginning is lost")
 	}
-	if n < 4 && v >= oldest && v <= version {
+	if n < 4 && v >= minVersion && v <= version {
 		return nil, errors.New("it is torn: not even its first line is whole")
 	}
-	if v < oldest || v > version {
-		return nil, fmt.Errorf("it is of version %d, and this program reads versions %d to %d", v, oldest, version)
+	if v < minVersion || v > version {
+		return nil, fmt.Errorf("it is of version %d, and this program reads versions %d to %d", v, minVersion, version)
 	}
 	if len(body) != length+1 {
 		return nil, fmt.Errorf("it is torn: %d bytes of %d are there", max(len(body)-1, 0), length)

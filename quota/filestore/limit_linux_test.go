@@ -13,13 +13,14 @@ import (
 var limited = flag.Bool("limited", false, "be the child of TestAFullDisk")
 
 // TestAFullDisk is TestADiskThatFails where no file may grow beyond a megabyte,
-// so that a write of fat stops in the middle. The limit is the whole process's,
+// so that a write of minLarge stops in the middle. The limit is the whole process's,
 // the files that go test keeps of a test included: so it is a child's.
 func TestAFullDisk(t *testing.T) {
 	if !*limited {
-		out, err := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAFullDisk$", "-test.v", "-limited").CombinedOutput()
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAFullDisk$", "-test.v", "-limited")
+		out, err := child.CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("--- PASS: TestAFullDisk")) {
-			t.Errorf("%v\n%s", err, out)
+			t.Errorf("child: got %v, want it passed:\n%s", err, out)
 		}
 		return
 	}
@@ -28,7 +29,7 @@ func TestAFullDisk(t *testing.T) {
 		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: fat, Max: old.Max}); err != nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: minLarge, Max: old.Max}); err != nil {
 			t.Fatal(err)
 		}
 		return func() {
@@ -39,8 +40,8 @@ func TestAFullDisk(t *testing.T) {
 	})
 }
 
-// unprivileged makes permissions count in dir: they do not stop root, so until back is called a test that root runs is
-// somebody else, whom dir is given to.
+// unprivileged makes permissions count in dir. They do not stop root, so until
+// back is called a test that root runs acts as another user, who owns dir.
 func unprivileged(t *testing.T, dir string) (back func()) {
 	if os.Geteuid() != 0 {
 		return func() {}
@@ -59,7 +60,7 @@ func unprivileged(t *testing.T, dir string) (back func()) {
 			t.Fatal(err)
 		}
 	}
-	// The way there: t.TempDir is below a directory of the test's own, which others may not enter.
+	// t.TempDir is below a directory of the test's own, which others may not enter.
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)
 	}

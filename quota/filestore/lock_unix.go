@@ -13,25 +13,25 @@ import (
 	"time"
 )
 
-// lock is a lock on a file of its own beside the one it guards, which is
-// replaced. It ends with the process, however that ends.
+// lock is a lock on a file beside the one that it guards, which is replaced. It
+// ends with the process, however that ends.
 type lock struct{ f *os.File }
 
 // acquire takes the lock, waiting up to o.LockWait for another process.
 func acquire(ctx context.Context, path string, o Options) (*lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; the directory must be writable for this user, "+
-			"or the file must be in another one", err)
+		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; "+
+			"the directory must be writable for this user, or the file must be in another one", err)
 	}
 	const pause = 20 * time.Millisecond
-	until := time.Now().Add(o.LockWait)
+	deadline := time.Now().Add(o.LockWait)
 	waiting := false
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
 		case err == nil:
-			// For the message of whoever finds it taken.
+			// For the message of a process that finds the lock taken.
 			_ = f.Truncate(0)
 			_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 			return &lock{f}, nil
@@ -40,13 +40,14 @@ func acquire(ctx context.Context, path string, o Options) (*lock, error) {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return nil, errors.Join(fmt.Errorf("filestore: %s cannot be locked: %w", path, err), f.Close())
 		}
-		left := time.Until(until)
+		left := time.Until(deadline)
 		if left <= 0 {
-			return nil, errors.Join(fmt.Errorf("filestore: another process (%s) has %s open: stop it, or give this one a file of its own",
-				holder(f), strings.TrimSuffix(path, ".lock")), f.Close())
+			err := fmt.Errorf("filestore: another process (%s) has %s open: "+
+				"stop it, or give this one a file of its own", owner(f), strings.TrimSuffix(path, ".lock"))
+			return nil, errors.Join(err, f.Close())
 		}
 		if !waiting && o.Waiting != nil {
-			o.Waiting(holder(f))
+			o.Waiting(owner(f))
 			waiting = true
 		}
 		select {
@@ -57,13 +58,13 @@ func acquire(ctx context.Context, path string, o Options) (*lock, error) {
 	}
 }
 
-// holder returns the id of the process that has the lock on f, as it wrote it.
-func holder(f *os.File) string {
+// owner returns the id of the process that has the lock on f, as it wrote it.
+func owner(f *os.File) string {
 	pid, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	return strings.TrimSpace(string(pid))
 }
 
 func (l *lock) release() error {
-	// The file stays: to remove it would let two processes lock two files of one name.
+	// The file stays: if it were removed, two processes could lock two files of one name.
 	return l.f.Close()
 }

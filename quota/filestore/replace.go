@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// leftover is how the names begin of files that are to become the one called
-// base.
-func leftover(base string) string { return "." + base + ".tmp-" }
+// tempPrefix begins the names of files that are to replace the one called base.
+func tempPrefix(base string) string { return "." + base + ".tmp-" }
 
 // replace puts data at path so that, whatever happens, path is the former file
 // or the new one, whole. When it returns nil the new one is on the disk. The
 // file can be read by its owner alone.
 func replace(path string, data []byte) error {
 	dir, base := filepath.Split(path)
-	f, err := os.CreateTemp(dir, leftover(base))
+	f, err := os.CreateTemp(dir, tempPrefix(base))
 	if err != nil {
 		return err
 	}
@@ -44,15 +43,15 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// clean removes what a process that was killed during replace left behind.
-func clean(path string) error {
+// removeLeftovers removes files of a process that was killed during replace.
+func removeLeftovers(path string) error {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("filestore: %w", err)
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), leftover(base)) {
+		if !strings.HasPrefix(e.Name(), tempPrefix(base)) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
