@@ -19,29 +19,28 @@ const (
 // Other stands for every label value outside its bounded set.
 const Other = "other"
 
-// Call is how one call ended. Route, Model and Client must come from bounded
-// sets: the route table, the known models, the configured clients.
+// Call is how one call ended. Route, Model and Client must come from bounded sets: the route table, the known models,
+// the configured clients.
 type Call struct {
 	Route, Model, Client string
 	Stream               bool
 	Result               string        // ResultOK, ResultClientGone, or the failure's slug
 	Duration             time.Duration // arrival to the last byte
 	FirstByte            time.Duration // arrival to the first byte of the body; 0 where there was none
-	Overhead             time.Duration // our own share of it
+	Overhead             time.Duration // what this proxy added before the headers of the answer
 	RequestID            string        // exemplar; never a label
 }
 
-// Began counts a call in.
+// Began counts a call that arrived.
 func (m *Metrics) Began() { m.inFlight.Inc() }
 
-// Queued counts a call in that must wait for a place; Unqueued counts it out,
-// whatever became of it.
+// Queued counts a call that waits for a free slot, until Unqueued.
 func (m *Metrics) Queued() { m.queued.Inc() }
 
-// Unqueued ends what Queued began.
+// Unqueued counts a call that no longer waits, whether it got a slot or not.
 func (m *Metrics) Unqueued() { m.queued.Dec() }
 
-// Ended counts a call out and records how it went.
+// Ended counts a call that ended, and records its result and its durations.
 func (m *Metrics) Ended(c *Call) {
 	m.inFlight.Dec()
 	m.requests.WithLabelValues(c.Route, c.Model, c.Client, c.Result).Inc()
@@ -55,14 +54,12 @@ func (m *Metrics) Ended(c *Call) {
 	})
 }
 
-// exemplarFrom is the shortest duration that carries an exemplar. A dashboard
-// asks for the request behind a slow point, and an exemplar costs allocations
-// on a path that otherwise has none.
+// exemplarFrom is the shortest duration that carries an exemplar. Dashboards show exemplars of slow calls, and an
+// exemplar costs allocations where there are none otherwise.
 const exemplarFrom = time.Second
 
 func observe(o prometheus.Observer, d time.Duration, requestID string) {
-	// Prometheus refuses an exemplar of more than 128 characters, label name
-	// included.
+	// Prometheus refuses an exemplar of more than 128 characters, the label's name included.
 	if e, ok := o.(prometheus.ExemplarObserver); ok && d >= exemplarFrom && len(requestID) <= 100 {
 		e.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"request_id": requestID})
 		return
@@ -77,8 +74,7 @@ func (m *Metrics) Failed(c normalize.Code, origin normalize.Origin, fault normal
 	m.minutes.Failed(time.Now(), c, origin)
 }
 
-// Unclassified counts an upstream failure that the catalog could not name, by
-// the HTTP status that upstream sent.
+// Unclassified counts an upstream failure that is not in the catalog, by the HTTP status that upstream sent.
 func (m *Metrics) Unclassified(status int) {
 	if status < 100 || status > 599 {
 		m.unclassified.WithLabelValues(Other).Inc()

@@ -6,25 +6,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Certificate is how the certificate of the app listener stands.
+// Certificate is the state of the app listener's certificate.
 type Certificate struct {
 	ExpiresAt time.Time // of the one in use
 	LoadedAt  time.Time // when it came into use
-	Stale     bool      // its files hold something else by now, which cannot be used
+	Stale     bool      // its files have changed and cannot be used
 }
 
-// WatchCertificate adds the gauges of the app listener's certificate; each
-// scrape calls read. It may be called once; without it there are no such gauges.
+// WatchCertificate adds the gauges of the app listener's certificate. Each scrape calls read. It may be called once;
+// without it there are no such gauges.
 func (m *Metrics) WatchCertificate(read func() Certificate) {
 	gauge := func(name, help string, value func(Certificate) float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(read()) })
+		o := prometheus.GaugeOpts{Name: name, Help: help}
+		return prometheus.NewGaugeFunc(o, func() float64 { return value(read()) })
 	}
 	m.registry.MustRegister(
-		gauge("neuronward_tls_certificate_expiry_timestamp_seconds", "Unix time at which the certificate in use expires.",
+		gauge("neuronward_tls_certificate_expiry_timestamp_seconds",
+			"Unix time at which the certificate in use expires.",
 			func(c Certificate) float64 { return unixTime(c.ExpiresAt) }),
-		gauge("neuronward_tls_reload_timestamp_seconds", "Unix time at which the certificate in use was read.",
+		gauge("neuronward_tls_reload_timestamp_seconds",
+			"Unix time at which the certificate in use was read.",
 			func(c Certificate) float64 { return unixTime(c.LoadedAt) }),
-		gauge("neuronward_tls_reload_success", "Whether the certificate in use is the one in its files, 0 or 1: 0 while they cannot be used.",
+		gauge("neuronward_tls_reload_success",
+			"1 while the certificate in use is the one in its files, 0 while the files cannot be used.",
 			func(c Certificate) float64 {
 				if c.Stale {
 					return 0

@@ -6,25 +6,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ClientsFile is how the last reading of the clients file ended.
+// ClientsFile is the result of the last reading of the clients file.
 type ClientsFile struct {
-	OK       bool      // the file as it is now is in use; false: the last good one is
+	OK       bool      // the file as it is now is in use; false: the last valid one is
 	LoadedAt time.Time // when the one in use was read
 }
 
-// WatchClients adds the gauges of the clients file. Each scrape calls read once.
-// It may be called once; without it there are no such gauges.
+// WatchClients adds the gauges of the clients file. Each scrape calls read once. It may be called once; without it
+// there are no such gauges.
 func (m *Metrics) WatchClients(read func() ClientsFile) {
 	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	m.registry.MustRegister(&clientsCollector{
 		read: read,
 		success: gauge("neuronward_clients_reload_success",
-			"Whether the clients file as it is now is in use, 0 or 1; at 0 it was refused and the last good one is."),
-		loaded: gauge("neuronward_clients_reload_timestamp_seconds", "Unix time at which the clients that are in use were read from their file."),
+			"1 while the clients file as it is now is in use, 0 after a change that was refused: "+
+				"the last valid one stays in use."),
+		loaded: gauge("neuronward_clients_reload_timestamp_seconds",
+			"Unix time at which the clients in use were read from their file."),
 	})
 }
 
-// clientsCollector makes gauges of a ClientsFile when it is asked.
+// clientsCollector exports a ClientsFile.
 type clientsCollector struct {
 	read            func() ClientsFile
 	success, loaded *prometheus.Desc

@@ -38,15 +38,15 @@ type Metrics struct {
 	quota        quotaSeries
 }
 
-// New returns the series on a fresh registry, together with Go's and the
-// process's own collectors.
+// New returns the series on a registry of their own, together with the collectors of Go and of the process.
 func New(b Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		minutes:  minutes.New(),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_errors_total",
-			Help: "Failures delivered to callers, by catalog entry, by who said so (origin) and by who can mend it (fault).",
+			Help: "Failures delivered to callers, by catalog entry, by who failed the call (origin), " +
+				"and by who can fix it (fault).",
 		}, []string{"code", "name", "origin", "fault"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_requests_total",
@@ -64,7 +64,8 @@ func New(b Build) *Metrics {
 		), []string{"route"}),
 		overhead: prometheus.NewHistogram(histogram(
 			"neuronward_overhead_seconds",
-			"What this proxy itself added before the answer's headers, in seconds: without upstream, without the caller's upload and without waiting for a turn.",
+			"Time that this proxy itself added before the answer's headers, in seconds: without upstream, "+
+				"without the caller's upload and without waiting for a slot or a rate limit.",
 			0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1,
 		)),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -73,16 +74,16 @@ func New(b Build) *Metrics {
 		}),
 		queued: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "neuronward_requests_queued",
-			Help: "Those of the calls in flight that wait because as many are served as NEURONWARD_MAX_IN_FLIGHT allows.",
+			Help: "Calls waiting for a free slot (NEURONWARD_MAX_IN_FLIGHT); they count as in flight.",
 		}),
 		unclassified: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_unclassified_total",
-			Help: "Upstream failures with a code that the catalog does not know, or that fitted nothing, by upstream's HTTP status.",
+			Help: "Upstream failures that are not in the catalog, by upstream's HTTP status.",
 		}, []string{"status"}),
 		retries: newRetries(),
 		rateWait: prometheus.NewHistogram(histogram(
 			"neuronward_rate_wait_seconds",
-			"Time that an attempt waited its turn by its limits of requests per minute, in seconds; 0 for those that passed at once.",
+			"Time that an attempt waited for its limits of requests per minute, in seconds; 0 if it did not wait.",
 			0, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30,
 		)),
 		quota: newQuotaSeries(),
@@ -98,20 +99,21 @@ func New(b Build) *Metrics {
 			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(e.Fault))
 		}
 		if e.Code.AboutCredentials() {
-			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(normalize.OriginUpstream), string(normalize.FaultOperator))
+			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug,
+				string(normalize.OriginUpstream), string(normalize.FaultOperator))
 		}
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.queued, m.unclassified, m.retries, m.rateWait, build,
+		m.errors, m.requests, m.duration, m.firstByte, m.overhead, m.inFlight, m.queued,
+		m.unclassified, m.retries, m.rateWait, build,
 	)
 	m.registry.MustRegister(m.quota.collectors()...)
 	return m
 }
 
-// histogram describes a histogram with classic buckets for every scraper and
-// native ones for those that ask.
+// histogram describes a histogram with classic buckets for every scraper and native ones for those that ask.
 func histogram(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
@@ -121,8 +123,8 @@ func histogram(name, help string, buckets ...float64) prometheus.HistogramOpts {
 	}
 }
 
-// Handler serves the series: text for a plain scraper, OpenMetrics with
-// exemplars or the protobuf form with native histograms where it asks.
+// Handler serves the series: plain text by default, OpenMetrics with exemplars or protobuf with native histograms when
+// the scraper asks for it.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		Registry:          m.registry,
@@ -130,9 +132,8 @@ func (m *Metrics) Handler() http.Handler {
 	})
 }
 
-// Gatherer returns the registry, for tests that read series as numbers.
+// Gatherer returns the registry, for tests that read values.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// Minutes returns the last hour and the last day by the minute, of the same
-// events, for people without a Prometheus.
+// Minutes returns what is kept of the same events for the page.
 func (m *Metrics) Minutes() *minutes.Minutes { return m.minutes }

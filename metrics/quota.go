@@ -12,16 +12,16 @@ const (
 	ModeObserve = "observe" // it passed, and would have been refused
 )
 
-// reasons are why a call can be preempted: it never reached Workers AI.
+// reasons are why a call can be preempted, which means that it does not reach Workers AI.
 var reasons = [...]string{
-	"account_quota",  // the ceiling of the account's day
+	"account_quota",  // the limit of the account's day
 	"client_budget",  // the client's own budget
-	"contended",      // calls in flight held what it needed, during all of its wait
-	"priority_floor", // what is left is kept for calls of a higher priority
+	"contended",      // calls in flight held what it needed, for as long as it waited
+	"priority_floor", // what is left is reserved for calls of a higher priority
 	"rate",           // requests per minute
-	"capacity",       // the model was out of capacity a moment ago
+	"capacity",       // the model is out of capacity
 	"overload",       // too many calls at once
-	"latched",        // Workers AI itself said that the day is spent
+	"latched",        // the quota block: Workers AI itself said that the day is spent
 	"plan",           // the model needs Workers Paid
 }
 
@@ -41,24 +41,27 @@ func newQuotaSeries() quotaSeries {
 	s := quotaSeries{
 		preempted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_preempted_total",
-			Help: "Calls that were refused before they reached Workers AI, by reason; with mode observe, calls that passed and would have been refused.",
+			Help: "Calls that were refused before they reached Workers AI, by reason; " +
+				"with mode observe, calls that passed and would have been refused.",
 		}, []string{"reason", "mode"}),
 		neurons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_neurons_total",
-			Help: "Neurons that calls cost, by where the figure comes from: reported by Workers AI, priced by the table, or estimated.",
+			Help: "Neurons that calls cost, by where the figure comes from: " +
+				"reported by Workers AI, priced by the table, or estimated.",
 		}, []string{"model", "client", "basis"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_tokens_total",
-			Help: "Tokens that Workers AI reported, by kind: input (without those from the cache), cached_input, output.",
+			Help: "Tokens that Workers AI reported, by kind: " +
+				"input (without those from the cache), cached_input, output.",
 		}, []string{"model", "kind"}),
 		estimateRatio: prometheus.NewHistogramVec(histogram(
 			"neuronward_estimate_ratio",
-			"What a call cost, divided by what was reserved for it. Above 1 the reservation was too small.",
+			"Cost of a call divided by what was reserved for it. Above 1 the reservation was too small.",
 			0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5,
 		), []string{"task"}),
 		storeFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_store_failures_total",
-			Help: "Steps of the store that failed, by what then happens to calls that need it: deny or allow.",
+			Help: "Operations of the store that failed, by what then happens to calls that need it: deny or allow.",
 		}, []string{"policy"}),
 		reconcileFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "neuronward_reconcile_failures_total",
@@ -66,7 +69,7 @@ func newQuotaSeries() quotaSeries {
 		}),
 		storeDuration: prometheus.NewHistogramVec(histogram(
 			"neuronward_store_duration_seconds",
-			"Time that one step of the store took, in seconds, failed ones included.",
+			"Time that one operation of the store took, in seconds, failed ones included.",
 			0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 		), []string{"op"}),
 	}
@@ -84,20 +87,20 @@ func newQuotaSeries() quotaSeries {
 }
 
 func (s *quotaSeries) collectors() []prometheus.Collector {
-	return []prometheus.Collector{s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration, s.reconcileFailures}
+	return []prometheus.Collector{
+		s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration, s.reconcileFailures,
+	}
 }
 
-// Preempted counts a call that was refused before it reached Workers AI, or
-// would have been: mode is ModeEnforce or ModeObserve, reason one of
-// account_quota, client_budget, contended, priority_floor, rate, capacity,
-// overload, latched and plan.
+// Preempted counts a call that was refused before it reached Workers AI, or would have been: mode is ModeEnforce or
+// ModeObserve, reason one of account_quota, client_budget, contended, priority_floor, rate, capacity, overload, latched
+// and plan.
 func (m *Metrics) Preempted(reason, mode string) {
 	m.quota.preempted.WithLabelValues(reason, mode).Inc()
 }
 
-// Spent counts what a call cost, in neurons. Model and client must come from
-// bounded sets; basis is reported, priced or estimated. A correction that takes
-// neurons back is not counted, since a counter never falls.
+// Spent counts what a call cost, in neurons. Model and client must come from bounded sets; basis is reported, priced or
+// estimated. A correction below 0 is not counted, because a counter never falls.
 func (m *Metrics) Spent(model, client, basis string, neurons float64) {
 	m.quota.neurons.WithLabelValues(model, client, basis).Add(max(neurons, 0))
 	m.minutes.Spent(time.Now(), model, client, neurons)
@@ -108,20 +111,18 @@ func (m *Metrics) Tokens(model, kind string, n int64) {
 	m.quota.tokens.WithLabelValues(model, kind).Add(float64(max(n, 0)))
 }
 
-// EstimateRatio records what a call cost, divided by what was reserved for it.
+// EstimateRatio records the cost of a call divided by what was reserved for it.
 func (m *Metrics) EstimateRatio(task string, ratio float64) {
 	m.quota.estimateRatio.WithLabelValues(task).Observe(ratio)
 }
 
-// StoreFailed counts a step of the store that failed; policy is what then
-// happens, deny or allow.
+// StoreFailed counts an operation of the store that failed; policy is what then happens to calls: deny or allow.
 func (m *Metrics) StoreFailed(policy string) { m.quota.storeFailures.WithLabelValues(policy).Inc() }
 
 // ReconcileFailed counts a reading of the account's own figure that failed.
 func (m *Metrics) ReconcileFailed() { m.quota.reconcileFailures.Inc() }
 
-// StoreTook records how long a step of the store took; op is exchange, history
-// or lease.
+// StoreTook records how long an operation of the store took; op is exchange, history or lease.
 func (m *Metrics) StoreTook(op string, d time.Duration) {
 	m.quota.storeDuration.WithLabelValues(op).Observe(d.Seconds())
 }

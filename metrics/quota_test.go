@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,18 +24,18 @@ func spend(m *Metrics) {
 	m.StoreTook("exchange", 3*time.Millisecond)
 	m.WatchQuota(func() Quota {
 		return Quota{
-			Used: 1234.5, Reserved: 20, Lost: 8, Limit: 10000, Remaining: 8737.5, Latched: true,
+			Used: 1234.5, Reserved: 20, Lost: 8, Limit: 10000, Remaining: 8737.5, Blocked: true,
 			ResetsAt: time.Unix(1_795_392_000, 0), ExhaustedAt: time.Unix(1_795_390_000, 500_000_000),
 			Clients: []ClientQuota{{Client: "search-team", Used: 3, Limit: 2000}, {Client: "no-budget", Used: 7}},
 		}
 	})
 }
 
-func TestNeuronsAreSeen(t *testing.T) {
+func TestSeriesOfNeurons(t *testing.T) {
 	m := New(Build{})
 	spend(m)
 	_, body := scrape(t, m, "text/plain")
-	for _, want := range []string{
+	holds(t, body, lines(
 		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`,
 		`neuronward_preempted_total{mode="observe",reason="contended"} 1`,
 		`neuronward_neurons_total{basis="reported",client="c",model="m"} 1.5`,
@@ -52,55 +53,55 @@ func TestNeuronsAreSeen(t *testing.T) {
 		"neuronward_quota_reset_timestamp_seconds 1.795392e+09",
 		"neuronward_quota_exhaustion_timestamp_seconds 1.7953900005e+09",
 		`neuronward_client_neurons_used{client="search-team"} 3`,
-		`neuronward_client_neurons_limit{client="search-team"} 2000`, `neuronward_client_neurons_used{client="no-budget"} 7`,
-	} {
-		if !strings.Contains(body, want+"\n") {
-			t.Errorf("missing: %s", want)
-		}
-	}
+		`neuronward_client_neurons_limit{client="search-team"} 2000`,
+		`neuronward_client_neurons_used{client="no-budget"} 7`,
+	)...)
 	if strings.Contains(body, `neuronward_client_neurons_limit{client="no-budget"}`) {
-		t.Error("a limit of a client without a budget")
+		t.Error("there is a limit of a client without a budget")
 	}
 }
 
 // A rate over a counter that appears with its first event misses that event.
-func TestReasonsAndPoliciesAreThereAtZeroFromTheStart(t *testing.T) {
+func TestReasonsAndPoliciesAreExportedAtZeroFromTheStart(t *testing.T) {
 	_, body := scrape(t, New(Build{}), "text/plain")
 	wants := []string{
 		`neuronward_store_failures_total{policy="deny"} 0`, `neuronward_store_failures_total{policy="allow"} 0`,
-		`neuronward_store_duration_seconds_count{op="exchange"} 0`, `neuronward_store_duration_seconds_count{op="history"} 0`,
+		`neuronward_store_duration_seconds_count{op="exchange"} 0`,
+		`neuronward_store_duration_seconds_count{op="history"} 0`,
 		`neuronward_store_duration_seconds_count{op="lease"} 0`,
 	}
 	for _, reason := range []string{
-		"account_quota", "client_budget", "contended", "priority_floor", "rate", "capacity", "overload", "latched", "plan",
+		"account_quota", "client_budget", "contended", "priority_floor", "rate", "capacity", "overload", "latched",
+		"plan",
 	} {
 		for _, mode := range []string{"enforce", "observe"} {
 			wants = append(wants, `neuronward_preempted_total{mode="`+mode+`",reason="`+reason+`"} 0`)
 		}
 	}
-	for _, want := range wants {
-		if !strings.Contains(body, want+"\n") {
-			t.Errorf("missing: %s", want)
-		}
-	}
+	holds(t, body, lines(wants...)...)
 	if n := strings.Count(body, "\nneuronward_preempted_total{"); n != 18 {
-		t.Errorf("%d series of preempted calls, want 18", n)
+		t.Errorf("got %d series of preempted calls, want 18", n)
 	}
 }
 
 func TestGaugesOfTheDay(t *testing.T) {
+	gauge := regexp.MustCompile(`^neuronward_(neurons|quota|client)_`)
 	always := []string{
-		"neuronward_neurons_external", "neuronward_neurons_lost", "neuronward_neurons_reserved", "neuronward_neurons_used",
-		"neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched", "neuronward_quota_reset_timestamp_seconds",
+		"neuronward_neurons_external", "neuronward_neurons_lost", "neuronward_neurons_reserved",
+		"neuronward_neurons_used", "neuronward_quota_exhaustion_timestamp_seconds", "neuronward_quota_latched",
+		"neuronward_quota_reset_timestamp_seconds",
 	}
 	cases := []struct {
 		name  string
 		watch func() Quota
 		want  []string // series, sorted
 	}{
-		{"nobody counts", nil, nil},
-		{"no ceiling", func() Quota { return Quota{Unlimited: true} }, always},
-		{"a ceiling of which nothing is left", func() Quota { return Quota{Limit: 1} }, append([]string{"neuronward_neurons_limit", "neuronward_neurons_remaining"}, always...)},
+		{"nothing is counted", nil, nil},
+		{"no limit", func() Quota { return Quota{Unlimited: true} }, always},
+		{
+			"a limit of which nothing is left", func() Quota { return Quota{Limit: 1} },
+			append([]string{"neuronward_neurons_limit", "neuronward_neurons_remaining"}, always...),
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,17 +113,17 @@ func TestGaugesOfTheDay(t *testing.T) {
 			var got []string
 			for line := range strings.SplitSeq(body, "\n") {
 				name, value, _ := strings.Cut(line, " ")
-				if strings.HasPrefix(name, "neuronward_neurons_") || strings.HasPrefix(name, "neuronward_quota_") || strings.HasPrefix(name, "neuronward_client_") {
+				if gauge.MatchString(name) {
 					got = append(got, name)
-					if name == "neuronward_quota_exhaustion_timestamp_seconds" && value != "0" {
-						t.Errorf("nobody said when the day will be spent, and the series says %s", value)
-					}
+				}
+				if name == "neuronward_quota_exhaustion_timestamp_seconds" && value != "0" {
+					t.Errorf("got %s %s, want 0: no time is known", name, value)
 				}
 			}
 			slices.Sort(got)
 			slices.Sort(c.want)
 			if !slices.Equal(got, c.want) {
-				t.Errorf("series are %q, want %q", got, c.want)
+				t.Errorf("got series %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -8,17 +8,19 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// Outcomes of a further attempt.
+// Outcomes of a retry.
 const (
 	RetryRecovered = "recovered" // the call succeeded in the end
-	RetryFailed    = "failed"    // it failed all the same
-	RetryBudget    = "budget"    // it was not made: the budget is used up, or the model's breaker is open
+	RetryFailed    = "failed"    // the call failed in the end
+	RetryBudget    = "budget"    // no retry: the retry budget is used up, or the model is out of capacity
 )
 
 func newRetries() *prometheus.CounterVec {
 	retries := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "neuronward_retries_total",
-		Help: "Further attempts at calls, by the code that the attempt before failed with and by what became of the call: recovered or failed; budget counts attempts that were not made, because the retry budget is used up or the model's breaker is open.",
+		Help: "Retries, by the code that the attempt before failed with and by the result of the call: recovered or " +
+			"failed. The outcome budget counts retries that were not made: the retry budget is used up, or the model " +
+			"is out of capacity.",
 	}, []string{"code", "outcome"})
 	for _, c := range []normalize.Code{
 		normalize.OutOfCapacity, normalize.UpstreamRetriesExhausted, normalize.UpstreamInternalError,
@@ -31,17 +33,17 @@ func newRetries() *prometheus.CounterVec {
 	return retries
 }
 
-// Retried counts a further attempt: c is what the attempt before it failed with.
+// Retried counts a retry; c is what the attempt before it failed with.
 func (m *Metrics) Retried(c normalize.Code, outcome string) {
 	m.retries.WithLabelValues(strconv.Itoa(c.Entry().Number), outcome).Inc()
 }
 
-// WatchBreakers adds the gauge of the models whose breaker is open. Each scrape
-// calls read once; it must return models from the bounded set, each once. It may
-// be called once.
+// WatchBreakers adds the gauge of models out of capacity. Each scrape calls read once, which must return models from
+// the bounded set, each once. It may be called once.
 func (m *Metrics) WatchBreakers(read func() []string) {
 	m.registry.MustRegister(&breakerCollector{read: read, open: prometheus.NewDesc("neuronward_breaker_open",
-		"1 for a model that Workers AI has no capacity for (3040), most of whose calls are answered here; absent for all others.",
+		"1 for a model that Workers AI has no capacity for (3040): most of its calls are refused here. "+
+			"Absent for other models.",
 		[]string{"model"}, nil)})
 }
 

@@ -161,7 +161,7 @@ func (n *neurons) gauges() metrics.Quota {
 	q := metrics.Quota{
 		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(), Lost: s.Account.Lost.Float(), FigureAt: s.FigureAt,
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
-		Unlimited: s.Account.Limit == 0, Latched: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
+		Unlimited: s.Account.Limit == 0, Blocked: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 	}
 	for _, c := range s.Clients {
 		q.Clients = append(q.Clients, metrics.ClientQuota{Client: clientOf(c.Budget), Used: c.Used.Float(), Limit: c.Limit.Float()})

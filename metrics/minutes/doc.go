@@ -1,8 +1,7 @@
-// Package minutes keeps what people want to see at a glance without a database
-// of series: how the account's day went, minute by minute over the last 25 hours,
-// and what failed, which models and which clients were busy in the last one.
+// Package minutes keeps what the page shows without a database of series: the account's day minute by minute over the
+// last 25 hours, and the failures, models and clients of the last hour.
 //
-// Everything has a fixed size, so that neither memory nor the cost of a reading
-// grows with traffic. What calls feed takes no lock. The package knows the error
-// catalog and nothing of HTTP, Prometheus or quota.
+// Everything has a fixed size, so that neither memory nor the cost of a reading grows with traffic. What calls write is
+// atomic and takes no lock, but for the first call of a minute and the first call of a model or client. The package
+// knows the error catalog, and never HTTP, Prometheus or quota. Begin reading with Minutes.
 package minutes

@@ -9,11 +9,14 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// Who can fail a call, in the order in which failures count them.
+// RecentMinutes is how many of the last minutes CodeFailures counts apart, the present one included.
+const RecentMinutes = 5
+
+// Where a failure comes from, as an index into failures.
 const (
-	byUpstream = iota
-	byGuard
-	byProxy
+	fromUpstream = iota
+	fromGuard
+	fromProxy
 	origins
 )
 
@@ -28,50 +31,67 @@ func (f *failures) reset() {
 
 // Failed counts a failure that was delivered at now.
 func (m *Minutes) Failed(now time.Time, c normalize.Code, origin normalize.Origin) {
-	by := byProxy
+	from := fromProxy
 	switch origin {
 	case normalize.OriginUpstream:
-		by = byUpstream
+		from = fromUpstream
 	case normalize.OriginGuard:
-		by = byGuard
+		from = fromGuard
 	case normalize.OriginProxy:
 	}
 	f := *m.failures.at(minuteOf(now))
-	if i := int(c)*origins + by; i < len(f) {
+	if i := int(c)*origins + from; i < len(f) {
 		f[i].Add(1)
 	}
 }
 
-// CodeFailures are the failures of one code in the last hour, minute by minute,
-// the present one last.
+// CodeFailures are the failures of one code.
 type CodeFailures struct {
-	Code     normalize.Code
-	Total    int64
-	Upstream [Hour]uint32 // Workers AI said so
-	Guard    [Hour]uint32 // this proxy refused
-	Proxy    [Hour]uint32 // this proxy could not, or the caller left
+	Code   normalize.Code
+	Hour   Origins // of the last hour
+	Recent Origins // of the last RecentMinutes
 }
 
-// Failures returns the codes that calls failed with in the last hour, the most
-// frequent first.
+// Origins are failures by who failed the call.
+type Origins struct {
+	Upstream int64 // Workers AI or its gateway
+	Guard    int64 // this proxy refused the call
+	Proxy    int64 // this proxy could not serve the call, or the caller left
+}
+
+// Here are the failures that this proxy answered itself.
+func (o Origins) Here() int64 { return o.Guard + o.Proxy }
+
+// Total are all failures.
+func (o Origins) Total() int64 { return o.Upstream + o.Guard + o.Proxy }
+
+func (o *Origins) add(counts []atomic.Uint32) {
+	o.Upstream += int64(counts[fromUpstream].Load())
+	o.Guard += int64(counts[fromGuard].Load())
+	o.Proxy += int64(counts[fromProxy].Load())
+}
+
+// Failures returns the codes that calls failed with in the last hour, the most frequent first.
 func (m *Minutes) Failures(now time.Time) []CodeFailures {
 	var all []CodeFailures
 	newest := minuteOf(now)
 	for _, e := range normalize.Catalog() {
 		one := CodeFailures{Code: e.Code}
-		for i := range int64(Hour) {
-			f := m.failures.of(newest - Hour + 1 + i)
+		for minute := newest - Hour + 1; minute <= newest; minute++ {
+			f := m.failures.of(minute)
 			if f == nil {
 				continue
 			}
-			of := (*f)[int(e.Code)*origins:][:origins]
-			one.Upstream[i], one.Guard[i], one.Proxy[i] = of[byUpstream].Load(), of[byGuard].Load(), of[byProxy].Load()
-			one.Total += int64(one.Upstream[i]) + int64(one.Guard[i]) + int64(one.Proxy[i])
+			counts := (*f)[int(e.Code)*origins:][:origins]
+			one.Hour.add(counts)
+			if minute > newest-RecentMinutes {
+				one.Recent.add(counts)
+			}
 		}
-		if one.Total > 0 {
+		if one.Hour.Total() > 0 {
 			all = append(all, one)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b CodeFailures) int { return cmp.Compare(b.Total, a.Total) })
+	slices.SortStableFunc(all, func(a, b CodeFailures) int { return cmp.Compare(b.Hour.Total(), a.Hour.Total()) })
 	return all
 }

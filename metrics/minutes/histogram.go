@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Durations fall into buckets of logarithmic width: four for each doubling, from
-// half a millisecond to 18 minutes. A quantile is off by less than a quarter,
-// and by much less where durations are spread out.
+// Durations fall into buckets of logarithmic width: four for each doubling, from half a millisecond to 18 minutes. A
+// quantile is off by less than a quarter, and by much less where durations are spread out.
 const (
 	firstOctave = 9 // 2^9 µs
 	octaves     = 21
@@ -37,7 +36,7 @@ func bucketOf(d time.Duration) int {
 	return min(1+(octave-firstOctave)*perOctave+int(quarter), buckets-1)
 }
 
-// bounds are the durations that a bucket is for: from, and below to.
+// bounds returns the durations of a bucket: at least from, and below to.
 func bounds(bucket int) (from, to time.Duration) {
 	if bucket == 0 {
 		return 0, time.Microsecond << firstOctave
@@ -48,7 +47,7 @@ func bounds(bucket int) (from, to time.Duration) {
 	return from, from + step
 }
 
-// A distribution is what histograms have counted, added up.
+// A distribution is the sum of histograms.
 type distribution struct {
 	counts [buckets]uint64
 	total  uint64
@@ -62,8 +61,7 @@ func (d *distribution) add(h *histogram) {
 	}
 }
 
-// quantile returns the duration that a part q of all does not exceed, 0 where
-// there are none.
+// quantile returns the duration that a share q of all does not exceed, 0 where there are none.
 func (d *distribution) quantile(q float64) time.Duration {
 	if d.total == 0 {
 		return 0

@@ -9,25 +9,23 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// Hour is how many minutes calls and failures are kept for; the present one,
-// which is not over, is the last of them.
+// Hour is for how many minutes calls and failures are kept, the present one included.
 const Hour = 60
 
-// Bounds of what is kept. Labels are bounded where they are made; this is so
-// that memory does not depend on that.
+// Bounds of what is kept. Labels are bounded where they are made; memory must not depend on that.
 const (
 	maxModels  = 512
 	maxClients = 128
 
-	slowest = 5  // minutes of one histogram of durations
-	spans   = 13 // of them, which are 60 to 65 minutes
+	spanMinutes = 5  // minutes that share a histogram of durations
+	spans       = 13 // histograms kept: 60 to 65 minutes
 )
 
-// other takes what does not fit any more.
+// other is the name that counts models and clients beyond the bounds.
 const other = "other"
 
-// Minutes is what one process knows of its last minutes. It takes 94 KiB, and
-// 11 KiB more for each model and for each client that has called, 7 MiB at most. It is safe for concurrent use.
+// Minutes is what one process knows of its last minutes. It takes 94 KiB, and 11 KiB more for each model and for each
+// client that has called, 7 MiB at most. It is safe for concurrent use.
 type Minutes struct {
 	samples  samples
 	failures ring[failures]
@@ -35,14 +33,14 @@ type Minutes struct {
 	clients  table
 }
 
-// New returns Minutes in which nothing has happened.
+// New returns empty Minutes.
 func New() *Minutes {
 	codes := len(normalize.Catalog())
 	m := &Minutes{failures: newRing(Hour, (*failures).reset)}
 	for i := range m.failures.slots {
 		m.failures.slots[i].s = make(failures, codes*origins)
 	}
-	m.models.most, m.clients.most = maxModels, maxClients
+	m.models.max, m.clients.max = maxModels, maxClients
 	return m
 }
 
@@ -54,8 +52,8 @@ type Call struct {
 	FirstByte     time.Duration // 0: there was none
 }
 
-// Ended counts a call that ended at now. Durations count where it succeeded: most
-// failures are quick, and would make a slow model look fast.
+// Ended counts a call that ended at now. Only durations of calls that succeeded count: most failures are quick and
+// would make a slow model look fast.
 func (m *Minutes) Ended(now time.Time, c *Call) {
 	minute := minuteOf(now)
 	for _, s := range [...]*series{m.models.of(c.Model), m.clients.of(c.Client)} {
@@ -65,7 +63,7 @@ func (m *Minutes) Ended(now time.Time, c *Call) {
 			t.failed.Add(1)
 			continue
 		}
-		times := s.times.at(minute / slowest)
+		times := s.times.at(minute / spanMinutes)
 		times.duration.add(c.Duration)
 		if c.FirstByte > 0 {
 			times.firstByte.add(c.FirstByte)
@@ -73,7 +71,7 @@ func (m *Minutes) Ended(now time.Time, c *Call) {
 	}
 }
 
-// Spent counts neurons that a call cost that ended at now.
+// Spent counts neurons of a call that ended at now.
 func (m *Minutes) Spent(now time.Time, model, client string, neurons float64) {
 	minute, n := minuteOf(now), int64(max(neurons, 0)*micro)
 	m.models.of(model).tallies.at(minute).neurons.Add(n)
@@ -82,20 +80,21 @@ func (m *Minutes) Spent(now time.Time, model, client string, neurons float64) {
 
 const micro = 1e6
 
-// A table is the series by name.
+// A table holds the series by name. Readers load the map without the lock; adding a name, under the lock, replaces the
+// map.
 type table struct {
-	most int
-	mu   sync.Mutex
-	all  atomic.Pointer[map[string]*series] // never changed, only replaced
+	max int
+	mu  sync.Mutex
+	all atomic.Pointer[map[string]*series]
 }
 
-// series is what is known of one model or client.
+// series are the counts of one model or client.
 type series struct {
 	tallies ring[tally]
 	times   ring[times]
 }
 
-// tally is one minute of it.
+// tally is one minute of a series.
 type tally struct {
 	calls, failed atomic.Uint32
 	neurons       atomic.Int64 // millionths
@@ -107,7 +106,7 @@ func (t *tally) reset() {
 	t.neurons.Store(0)
 }
 
-// times are how long its calls took in some minutes.
+// times are how long the calls of a series took, in one span of minutes.
 type times struct{ duration, firstByte histogram }
 
 func (t *times) reset() {
@@ -115,8 +114,7 @@ func (t *times) reset() {
 	t.firstByte.reset()
 }
 
-// of returns the series of name, or that of all others where there is no room for
-// another.
+// of returns the series of name, or that of all others once the table is full.
 func (t *table) of(name string) *series {
 	if all := t.all.Load(); all != nil {
 		if s, ok := (*all)[name]; ok {
@@ -127,7 +125,7 @@ func (t *table) of(name string) *series {
 	defer t.mu.Unlock()
 	all := map[string]*series{}
 	if now := t.all.Load(); now != nil {
-		if len(*now) >= t.most {
+		if len(*now) >= t.max {
 			name = other
 		}
 		if s, ok := (*now)[name]; ok {
@@ -141,25 +139,28 @@ func (t *table) of(name string) *series {
 	return s
 }
 
-// A Standing is how a model or a client fared in the last hour.
-type Standing struct {
-	Calls, Failed                  int64 // calls that their callers left count as failed
-	Neurons                        float64
-	Median, Slow                   time.Duration // 50th and 99th percentile of the time to the last byte of calls that succeeded, 0: none did
-	FirstByteMedian, FirstByteSlow time.Duration
+// LastHour sums up the calls of a model or a client in the last hour. Percentiles are of calls that succeeded; 0: none
+// did.
+type LastHour struct {
+	Calls        int64
+	Failed       int64 // calls that their callers left included
+	Neurons      float64
+	P50, P99     time.Duration // time to the last byte
+	FirstByteP50 time.Duration
+	FirstByteP99 time.Duration
 }
 
-// Models returns how each model fared that was called in the last hour, by name.
-func (m *Minutes) Models(now time.Time) map[string]Standing { return m.models.standings(now) }
+// Models returns the models that were called in the last hour, by name.
+func (m *Minutes) Models(now time.Time) map[string]LastHour { return m.models.lastHour(now) }
 
-// Clients returns how each client fared that called in the last hour, by name.
-func (m *Minutes) Clients(now time.Time) map[string]Standing { return m.clients.standings(now) }
+// Clients returns the clients that called in the last hour, by name.
+func (m *Minutes) Clients(now time.Time) map[string]LastHour { return m.clients.lastHour(now) }
 
-func (t *table) standings(now time.Time) map[string]Standing {
-	all := map[string]Standing{}
+func (t *table) lastHour(now time.Time) map[string]LastHour {
+	all := map[string]LastHour{}
 	if series := t.all.Load(); series != nil {
 		for name, one := range *series {
-			if s := one.standing(now); s.Calls > 0 || s.Neurons > 0 {
+			if s := one.lastHour(now); s.Calls > 0 || s.Neurons > 0 {
 				all[name] = s
 			}
 		}
@@ -167,9 +168,9 @@ func (t *table) standings(now time.Time) map[string]Standing {
 	return all
 }
 
-func (s *series) standing(now time.Time) Standing {
+func (s *series) lastHour(now time.Time) LastHour {
 	var (
-		sum                 Standing
+		sum                 LastHour
 		neurons             int64
 		duration, firstByte distribution
 		newest              = minuteOf(now)
@@ -181,14 +182,14 @@ func (s *series) standing(now time.Time) Standing {
 			neurons += t.neurons.Load()
 		}
 	}
-	for span := newest/slowest - spans + 1; span <= newest/slowest; span++ {
+	for span := newest/spanMinutes - spans + 1; span <= newest/spanMinutes; span++ {
 		if t := s.times.of(span); t != nil {
 			duration.add(&t.duration)
 			firstByte.add(&t.firstByte)
 		}
 	}
 	sum.Neurons = float64(neurons) / micro
-	sum.Median, sum.Slow = duration.quantile(0.5), duration.quantile(0.99)
-	sum.FirstByteMedian, sum.FirstByteSlow = firstByte.quantile(0.5), firstByte.quantile(0.99)
+	sum.P50, sum.P99 = duration.quantile(0.5), duration.quantile(0.99)
+	sum.FirstByteP50, sum.FirstByteP99 = firstByte.quantile(0.5), firstByte.quantile(0.99)
 	return sum
 }

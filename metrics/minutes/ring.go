@@ -5,10 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// A ring has a slot for each of the last units of time, of which the newest
-// takes the place of the oldest. Only the first who comes to a new unit takes a
-// lock. A clock that goes back by more than a whole ring adds to the newer
-// unit.
+// A ring has a slot for each of the last units of time (minutes, say); a new unit reuses the slot of the oldest. Only
+// the first write in a new unit takes the lock, to clear the slot. When the clock goes back by more than a whole ring,
+// writes are added to the newer unit.
 type ring[S any] struct {
 	mu    sync.Mutex
 	slots []slot[S]
@@ -16,7 +15,7 @@ type ring[S any] struct {
 }
 
 type slot[S any] struct {
-	unit atomic.Int64 // that s is of, as a number since 1970
+	unit atomic.Int64 // which one s holds, counted since 1970
 	s    S
 }
 
@@ -28,12 +27,13 @@ func newRing[S any](size int, clearSlot func(*S)) ring[S] {
 func (r *ring[S]) at(unit int64) *S {
 	s := &r.slots[unit%int64(len(r.slots))]
 	if s.unit.Load() != unit {
-		r.turn(s, unit)
+		r.advance(s, unit)
 	}
 	return &s.s
 }
 
-func (r *ring[S]) turn(s *slot[S], unit int64) {
+// advance clears s for a newer unit.
+func (r *ring[S]) advance(s *slot[S], unit int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.unit.Load() < unit {

@@ -5,15 +5,13 @@ import (
 	"time"
 )
 
-// Kept is how far back samples of the day go.
-const Kept = 25 * time.Hour
-
-const keptSamples = int64(Kept / time.Minute)
+// keptSamples are the minutes of 25 hours: a whole day, also where the account's day and the clock differ.
+const keptSamples = int64(25 * time.Hour / time.Minute)
 
 // A Sample is how the account's day stood at one moment, in neurons.
 type Sample struct {
 	At       time.Time
-	Day      int64 // the account's day, which is not At's where clocks differ, as days since 1970
+	Day      int64 // the account's day, as days since 1970; not At's where clocks differ
 	Used     float64
 	Reserved float64 // by calls in flight
 	External float64 // spent outside this proxy
@@ -25,15 +23,14 @@ type samples struct {
 	ring [keptSamples]Sample
 }
 
-// Sample keeps s as the word of its minute, in place of what was said before.
+// Sample keeps s as the sample of its minute and replaces an earlier one.
 func (m *Minutes) Sample(s Sample) {
 	m.samples.mu.Lock()
 	defer m.samples.mu.Unlock()
 	m.samples.ring[minuteOf(s.At)%keptSamples] = s
 }
 
-// Samples returns what is kept of one day of the account's up to now, at most one
-// sample a minute, the oldest first.
+// Samples returns the samples of one of the account's days up to now, at most one a minute, the oldest first.
 func (m *Minutes) Samples(day int64, now time.Time) []Sample {
 	m.samples.mu.Lock()
 	defer m.samples.mu.Unlock()

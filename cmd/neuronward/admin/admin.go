@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"strconv"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/demo"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/page"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/metrics/minutes"
@@ -25,7 +26,7 @@ type Options struct {
 	Minutes *minutes.Minutes // for the page
 
 	Redact    func(io.Writer) Redactor // hides secrets in whatever is written
-	Demo      string                   // base URL of the app listener, for the demo's buttons; "": there are none
+	Demo      string                   // base URL of the app listener, for the demo's buttons; "": no buttons
 	Pprof     bool
 	CheckHost bool // the listener is on loopback: a web page must not reach it by a name of its own
 	Hosts     proxy.Hosts
@@ -37,41 +38,20 @@ type Redactor interface {
 	Flush() error
 }
 
-// Handler answers on the admin listener. It is for people and Prometheus, so its failures are plain text, not the envelope that
-// apps get.
+// Handler answers on the admin listener. It is for people and Prometheus, so its failures are plain text, not the
+// envelope that apps get.
 func Handler(o Options) http.Handler {
-	a := admin{Options: o}
-	if o.Demo != "" {
-		a.tries = newTries(o.Demo)
-	}
-	return a.handler()
-}
-
-// Waiting answers while the process waits for another one: it is alive and not ready, and knows nothing else. Of o it needs
-// Metrics, Unready, Redact, CheckHost and Hosts.
-func Waiting(o Options) http.Handler {
-	a := admin{Options: o}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", a.Metrics)
-	mux.HandleFunc("GET /livez", alive)
-	mux.HandleFunc("/", a.ready)
-	return a.known(mux)
-}
-
-type admin struct {
-	Options
-	tries *tries
-}
-
-func (a admin) handler() http.Handler {
+	a := &admin{Options: o}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.index)
 	mux.HandleFunc("GET /page/", page.ServeFile)
 	mux.HandleFunc("GET /errors", a.errors)
 	mux.HandleFunc("GET /errors/{topic}", a.errors)
-	if a.tries != nil {
-		mux.Handle("POST /demo/try", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.try)))
+	if o.Demo != "" {
+		a.caller = demo.NewCaller(o.Demo)
+		mux.Handle("POST /demo/try", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.demoCall)))
 	}
+	mux.HandleFunc("GET /favicon.ico", noIcon)
 	mux.Handle("GET /metrics", a.Metrics)
 	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /readyz", a.ready)
@@ -85,23 +65,43 @@ func (a admin) handler() http.Handler {
 		mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return a.known(mux)
+	return a.allowedHosts(mux)
 }
 
-// known lets calls through to next that name a host that is ours.
-func (a admin) known(next http.Handler) http.Handler {
+// Waiting answers while the process waits for another one: it is alive and not ready, and knows nothing else. Of o it
+// needs Metrics, Unready, Redact, CheckHost and Hosts.
+func Waiting(o Options) http.Handler {
+	a := &admin{Options: o}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.Metrics)
+	mux.HandleFunc("GET /livez", alive)
+	mux.HandleFunc("/", a.ready)
+	return a.allowedHosts(mux)
+}
+
+type admin struct {
+	Options
+	caller *demo.Caller // nil: there are no buttons
+}
+
+// allowedHosts passes calls to next whose host is ours.
+func (a *admin) allowedHosts(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.CheckHost && !a.Hosts.Allowed(r.Host) {
-			text(w, http.StatusForbidden, "While this listener is on loopback it answers to IP addresses, localhost and the names in NEURONWARD_HOSTS.")
+			text(w, http.StatusForbidden, "While this listener is on loopback it answers to IP addresses, localhost "+
+				"and the names in NEURONWARD_HOSTS.")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
+// noIcon answers browsers, which ask for an icon with every answer that is not HTML.
+func noIcon(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
 func alive(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") }
 
-func (a admin) ready(w http.ResponseWriter, _ *http.Request) {
+func (a *admin) ready(w http.ResponseWriter, _ *http.Request) {
 	if reason := a.Unready(); reason != "" {
 		a.text(w, http.StatusServiceUnavailable, reason)
 		return
@@ -109,11 +109,11 @@ func (a admin) ready(w http.ResponseWriter, _ *http.Request) {
 	text(w, http.StatusOK, "ok")
 }
 
-func (a admin) showStatus(w http.ResponseWriter, r *http.Request) {
+func (a *admin) showStatus(w http.ResponseWriter, r *http.Request) {
 	a.json(w, a.Status(r.Context()))
 }
 
-func (a admin) showHistory(w http.ResponseWriter, r *http.Request) {
+func (a *admin) showHistory(w http.ResponseWriter, r *http.Request) {
 	days := status.DefaultDays
 	if asked := r.URL.Query().Get("days"); asked != "" {
 		n, err := strconv.Atoi(asked)
@@ -131,30 +131,35 @@ func (a admin) showHistory(w http.ResponseWriter, r *http.Request) {
 	a.json(w, h)
 }
 
-// json answers with v, for machines and for people with curl.
-func (a admin) json(w http.ResponseWriter, v any) {
+// json answers with v, indented for people with curl.
+func (a *admin) json(w http.ResponseWriter, v any) {
 	head(w, http.StatusOK, "application/json")
 	out := a.Redact(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	enc.Encode(v) //nolint:errcheck // nobody is left to tell
-	out.Flush()   //nolint:errcheck // nobody is left to tell
+	enc.Encode(v) //nolint:errcheck // the caller has gone
+	out.Flush()   //nolint:errcheck // the caller has gone
 }
 
-// text answers with what may hold the words of an error.
-func (a admin) text(w http.ResponseWriter, code int, body string) {
+// text answers with text that may hold a secret, such as that of an error.
+func (a *admin) text(w http.ResponseWriter, code int, body string) {
 	head(w, code, plainText)
+	a.write(w, []byte(body+"\n"))
+}
+
+// write writes body without the secrets in it.
+func (a *admin) write(w io.Writer, body []byte) {
 	out := a.Redact(w)
-	fmt.Fprintln(out, body)
-	out.Flush() //nolint:errcheck // nobody is left to tell
+	out.Write(body) //nolint:errcheck // the caller has gone
+	out.Flush()     //nolint:errcheck // the caller has gone
 }
 
 const plainText = "text/plain; charset=utf-8"
 
 func text(w http.ResponseWriter, code int, body string) {
 	head(w, code, plainText)
-	io.WriteString(w, fmt.Sprintln(body)) //nolint:errcheck // nobody is left to tell
+	io.WriteString(w, body+"\n") //nolint:errcheck // the caller has gone
 }
 
 func head(w http.ResponseWriter, code int, contentType string) {

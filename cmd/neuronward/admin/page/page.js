@@ -1,13 +1,13 @@
-// Keeps the page up to date, filters the failures as one types, and shows what the demo's calls bring. Without it the page is
-// whole, but stands still.
+// Keeps the page up to date, filters the failures while the reader types, and shows the answers to the demo's calls. Without it
+// the page is complete but shows one moment.
 "use strict";
 {
-  const every = 4000; // ms
+  const interval = 4000; // ms
   const byId = (id) => document.getElementById(id);
-  const live = byId("live"), said = byId("said"), filter = byId("filter"), found = byId("found");
+  const live = byId("live"), announcement = byId("announcement"), filter = byId("filter"), found = byId("found");
   let timer = 0, running = false, state = byId("verdict").dataset.state;
 
-  // read asks for the page as it is now. A document that is read so runs no script of its own.
+  // read fetches the page as it is now. Scripts of a document that is fetched in this way do not run.
   const read = () => new Promise((resolve, reject) => {
     const r = new XMLHttpRequest();
     r.open("GET", "/");
@@ -19,8 +19,8 @@
     r.send();
   });
 
-  // become makes old what now is, with as little change as possible: what has the focus or is selected stays.
-  const become = (old, now) => {
+  // patch makes old equal to now with as few changes as possible: focus and selection stay.
+  const patch = (old, now) => {
     if (old.nodeType !== now.nodeType || old.nodeName !== now.nodeName) {
       old.replaceWith(document.importNode(now, true));
       return;
@@ -49,7 +49,7 @@
       }
       const here = same || at;
       at = here.nextSibling;
-      become(here, next);
+      patch(here, next);
     }
     while (at) {
       const gone = at;
@@ -82,7 +82,7 @@
     const now = await read();
     for (const old of document.querySelectorAll("[data-live]")) {
       const next = now.getElementById(old.id);
-      if (next) become(old, next);
+      if (next) patch(old, next);
     }
     document.title = now.title;
     ownTimes();
@@ -90,11 +90,11 @@
     const verdict = byId("verdict");
     if (verdict.dataset.state !== state) {
       state = verdict.dataset.state;
-      said.textContent = verdict.querySelector("h1").textContent + " " + verdict.querySelector(".then").textContent;
+      announcement.textContent = verdict.querySelector("h1").textContent + " " + verdict.querySelector(".then").textContent;
     }
   };
 
-  const turn = async () => {
+  const tick = async () => {
     clearTimeout(timer);
     if (!running || document.hidden) return;
     try {
@@ -106,7 +106,7 @@
       live.textContent = "No answer";
     }
     clearTimeout(timer);
-    if (running) timer = setTimeout(turn, every);
+    if (running) timer = setTimeout(tick, interval);
   };
 
   const run = (on) => {
@@ -114,17 +114,17 @@
     live.setAttribute("aria-pressed", String(on));
     live.classList.remove("lost");
     live.textContent = on ? "Live" : "Paused";
-    if (on) turn();
+    if (on) tick();
   };
   live.addEventListener("click", () => run(!running));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
   live.hidden = false;
 
   filter.addEventListener("input", applyFilter);
   filter.form.addEventListener("submit", (e) => { e.preventDefault(); applyFilter(); });
 
-  const tries = byId("tries"), answer = byId("answer");
-  tries?.addEventListener("submit", async (e) => {
+  const answer = byId("answer");
+  byId("actions")?.addEventListener("submit", async (e) => {
     if (!e.submitter) return;
     e.preventDefault();
     const button = e.submitter;
@@ -140,7 +140,7 @@
       answer.append("\n(the proxy does not answer)");
     }
     button.disabled = false;
-    turn();
+    tick();
   });
 
   ownTimes();

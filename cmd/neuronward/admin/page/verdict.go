@@ -3,95 +3,110 @@ package page
 import (
 	"html/template"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 )
 
-// How much a reader must do about something.
+// Levels say how much attention something needs.
 const (
 	levelOK      = "ok"
 	levelWatch   = "watch"
 	levelTrouble = "trouble"
-	levelNone    = "none" // there is nothing to judge
+	levelNone    = "none" // nothing to judge
 )
 
-// A verdict is the day in words: how it stands, and what will become of it.
+// A verdict is the day in words: its state now, and the forecast.
 type verdict struct {
 	Level string
-	State string // one of fine, will run out, latched, spent, no ceiling, off
+	State string // one of fine, will run out, blocked, spent, no limit, off
 	Head  template.HTML
 	Then  template.HTML
 	Notes []template.HTML
 }
 
-func verdictOf(s *State) verdict {
-	d := s.Day
-	if d == nil {
+func verdictOf(t *status.Today, now time.Time) verdict {
+	if t.Day == nil {
 		return verdict{
 			Level: levelNone, State: "off", Head: "Neurons are not counted.",
-			Then: "NEURONWARD_QUOTA_MODE is off: no call is refused for the day’s sake, and nobody here knows what the day costs.",
+			Then: "NEURONWARD_QUOTA_MODE is off: this proxy enforces no limit and does not know what the day costs.",
 		}
 	}
-	v := d.verdict(s.Now)
-	if s.Mode == "observe" && d.Limit != nil {
-		v.Notes = append(v.Notes, "This proxy only observes (NEURONWARD_QUOTA_MODE): what would be refused is counted, and passes.")
+	v := dayVerdict(t, now)
+	if t.Mode == "observe" && t.Limit != nil {
+		v.Notes = append(v.Notes, "This proxy only observes (NEURONWARD_QUOTA_MODE): "+
+			"calls that would be refused are counted, and pass.")
 	}
-	if d.PlanWrong {
+	if t.PlanWrong {
 		v.Level = levelTrouble
 		v.Notes = append(v.Notes, "That is more than the free plan gives. On Workers Paid, set NEURONWARD_PLAN=paid.")
 	}
-	if d.External > 0 {
-		v.Notes = append(v.Notes, sentence(amount(d.External), " of it outside this proxy, by the account’s own figure."))
+	if *t.External > 0 {
+		v.Notes = append(v.Notes, sentence(amount(*t.External),
+			" of it outside this proxy, by the account’s own figure."))
 	}
-	if d.YesterdayNow != nil && d.YesterdayUsed > 0 {
-		v.Notes = append(v.Notes, sentence("Yesterday it was ", amount(*d.YesterdayNow), " by this time of the day, ", amount(d.YesterdayUsed), " in the end."))
+	if y := t.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
+		v.Notes = append(v.Notes, sentence("Yesterday it was ", amount(*y.ByNow), " by this time of the day, ",
+			amount(y.Used), " in the end."))
 	}
 	return v
 }
 
-func (d *Day) verdict(now time.Time) verdict {
-	reset := sentence(clock(d.End()), ", in ", span(d.End().Sub(now)))
-	if d.Latched {
-		v := verdict{Level: levelTrouble, State: "latched", Head: "Workers AI says that the day is spent."}
-		since := sentence("It said so")
-		if d.ExhaustedAt != nil {
-			since = sentence("It said so at ", clock(*d.ExhaustedAt))
-		}
-		v.Then = sentence(since, "; ", amount(d.Spent()), " neurons are known of here. Calls wait for the reset at ", reset, ".")
-		if d.RetryAt != nil {
-			v.Then = sentence(v.Then, " One is let through at ", clock(*d.RetryAt), " to see.")
-		}
-		return v
+func dayVerdict(t *status.Today, now time.Time) verdict {
+	end := t.Day.End()
+	reset := sentence(clock(end), ", in ", span(end.Sub(now)))
+	if t.Blocked {
+		return blockedVerdict(t, reset)
 	}
-	if d.Limit == nil {
-		v := verdict{Level: levelOK, State: "no ceiling", Head: sentence(amount(d.Spent()), " neurons spent today; no ceiling is set.")}
-		if d.Rate > 0 {
-			v.Then = sentence("At the present rate it will be about ", about(d.atReset(now)), " by the reset at ", reset, ".")
+	if t.Limit == nil {
+		v := verdict{Level: levelOK, State: "no limit"}
+		v.Head = sentence(amount(spent(t)), " neurons spent today; no limit is set.")
+		if t.Rate > 0 {
+			v.Then = sentence("At the present rate it will be about ", about(atReset(t, now)),
+				" by the reset at ", reset, ".")
 		} else {
 			v.Then = sentence("None in the last hour. The day ends at ", reset, ".")
 		}
 		return v
 	}
-	head := sentence(amount(d.Spent()), " of ", amount(*d.Limit), " neurons spent.")
+	v := verdict{Level: levelOK, State: "fine"}
+	v.Head = sentence(amount(spent(t)), " of ", amount(*t.Limit), " neurons spent.")
 	switch {
-	case d.ExhaustedAt != nil:
-		return verdict{
-			Level: levelTrouble, State: "spent", Head: sentence("The day’s ", amount(*d.Limit), " neurons are spent, since ", clock(*d.ExhaustedAt), "."),
-			Then: sentence("What costs more than the ", amount(*d.Remaining), " that are left waits for the reset at ", reset, "."),
-		}
-	case d.ExpectedAt != nil:
-		return verdict{
-			Level: levelWatch, State: "will run out", Head: head,
-			Then: sentence("At the present rate the day’s neurons last until ", clock(*d.ExpectedAt), ", ", span(d.End().Sub(*d.ExpectedAt)), " before the reset."),
-		}
-	case d.Rate > 0:
-		return verdict{
-			Level: levelOK, State: "fine", Head: head,
-			Then: sentence("At the present rate about ", about(max(*d.Limit-d.Lost-d.atReset(now), 0)), " are left at the reset at ", reset, "."),
-		}
+	case t.ExhaustedAt != nil:
+		v.Level, v.State = levelTrouble, "spent"
+		v.Head = sentence("The day’s ", amount(*t.Limit), " neurons are spent, since ", clock(*t.ExhaustedAt), ".")
+		v.Then = sentence("Calls that cost more than the ", amount(*t.Remaining),
+			" that are left are refused until the reset at ", reset, ".")
+	case t.ExpectedAt != nil:
+		v.Level, v.State = levelWatch, "will run out"
+		v.Then = sentence("At the present rate the day’s neurons last until ", clock(*t.ExpectedAt), ", ",
+			span(end.Sub(*t.ExpectedAt)), " before the reset.")
+	case t.Rate > 0:
+		left := max((*t.Limit-*t.Lost).Float()-atReset(t, now), 0)
+		v.Then = sentence("At the present rate about ", about(left), " are left at the reset at ", reset, ".")
+	default:
+		v.Then = sentence("None in the last hour: ", amount(*t.Remaining), " are left until the reset at ", reset, ".")
 	}
-	return verdict{Level: levelOK, State: "fine", Head: head, Then: sentence("None in the last hour: ", amount(*d.Remaining), " are left until the reset at ", reset, ".")}
+	return v
 }
 
-// atReset is what the day will have cost if it goes on as at present.
-func (d *Day) atReset(now time.Time) float64 {
-	return d.Spent() + d.Rate*max(d.End().Sub(now), 0).Seconds()
+func blockedVerdict(t *status.Today, reset template.HTML) verdict {
+	v := verdict{Level: levelTrouble, State: "blocked", Head: "Workers AI says that the day is spent."}
+	since := sentence("It said so")
+	if t.ExhaustedAt != nil {
+		since = sentence("It said so at ", clock(*t.ExhaustedAt))
+	}
+	v.Then = sentence(since, "; this proxy knows of ", amount(spent(t)),
+		" neurons. Calls are refused until the reset at ", reset, ".")
+	if t.RetryAt != nil {
+		v.Then = sentence(v.Then, " One call tests it at ", clock(*t.RetryAt), ".")
+	}
+	return v
+}
+
+// spent is what the day has cost, through this proxy and outside it.
+func spent(t *status.Today) status.Neurons { return *t.Used + *t.External }
+
+// atReset is what the day will have cost at the present rate, in whole neurons.
+func atReset(t *status.Today, now time.Time) float64 {
+	return spent(t).Float() + t.Rate*max(t.Day.End().Sub(now), 0).Seconds()
 }

@@ -1,4 +1,4 @@
-// A real Chromium without a window, which talks to nobody by itself.
+// A real Chromium without a window, which makes no requests of its own.
 import { chromium } from 'playwright-core';
 
 export const launch = () =>

@@ -54,7 +54,7 @@ async function load() {
   });
 }
 
-/** Opens a path of the admin listener; whatever is wrong with it is noted. */
+/** Opens a path of the admin listener; errors on it are kept in complaints. */
 async function open(t, path = '/', { at = demo.admin, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB', timezoneId: 'Asia/Tokyo', reducedMotion: 'reduce', ...options });
   t.after(() => context.close());
@@ -93,7 +93,7 @@ async function updated(tab) {
 }
 
 /** The rows of a table of models or clients, by name. */
-async function spenders(tab, id) {
+async function spending(tab, id) {
   const rows = {};
   for (const row of await tab.locator(`#${id} tbody tr`).all()) {
     const cells = (await row.locator('td').allTextContents()).map((cell) => cell.trim());
@@ -114,7 +114,7 @@ test('figures are those of /status and /metrics', async (t) => {
   assert.match(await text(tab.locator('h1')), /^\d+(\.\d+)? of 10,000 neurons spent\.$/);
 
   for (const [id, label] of [['models', 'model'], ['clients', 'client']]) {
-    const rows = await spenders(tab, id);
+    const rows = await spending(tab, id);
     for (const one of status[id]) {
       assert.equal(rows[one.name].calls, one.calls, `${one.name}: calls`);
       assert.ok(Math.abs(rows[one.name].neurons - one.neurons) <= 0.5, `${one.name}: ${rows[one.name].neurons}, not ${one.neurons} neurons`);
@@ -128,13 +128,13 @@ test('figures are those of /status and /metrics', async (t) => {
     }
   }
 
-  const cards = await tab.locator('.cards li').evaluateAll((all) => all.map((card) => ({ ...card.dataset })));
+  const codes = await tab.locator('#failing tbody tr').evaluateAll((all) => all.map((row) => ({ ...row.dataset })));
   const failed = metrics.filter((s) => s.name === 'neuronward_errors_total' && s.value > 0);
-  assert.deepEqual(new Set(cards.map((card) => card.code)), new Set(failed.map((s) => s.labels.name)), 'codes');
-  for (const card of cards) {
-    const there = sum(failed, 'neuronward_errors_total', { name: card.code, origin: 'upstream' });
-    assert.equal(Number(card.there), there, `${card.code}: said by Workers AI`);
-    assert.equal(Number(card.here), sum(failed, 'neuronward_errors_total', { name: card.code }) - there, `${card.code}: refused here`);
+  assert.deepEqual(new Set(codes.map((row) => row.code)), new Set(failed.map((s) => s.labels.name)), 'codes');
+  for (const row of codes) {
+    const there = sum(failed, 'neuronward_errors_total', { name: row.code, origin: 'upstream' });
+    assert.equal(Number(row.there), there, `${row.code}: from Workers AI`);
+    assert.equal(Number(row.here), sum(failed, 'neuronward_errors_total', { name: row.code }) - there, `${row.code}: from this proxy`);
   }
 
   const ids = (await tab.locator('#rows tbody tr td:last-child').allTextContents()).map((id) => id.trim());
@@ -227,16 +227,16 @@ test('every link leads somewhere', async (t) => {
       const body = await response.text();
       assert.equal(response.status, 200, link);
       const { hash } = new URL(link);
-      assert.ok(!hash || body.includes(`id="${hash.slice(1)}"`), `${link}: no such place`);
+      assert.ok(!hash || body.includes(`id="${hash.slice(1)}"`), `${link}: no such id`);
     }
   }
   const tab = await open(t);
-  await tab.locator('.cards a', { hasText: 'out_of_capacity' }).click();
+  await tab.locator('#failing a', { hasText: 'out_of_capacity' }).click();
   await tab.waitForURL('**/errors/out_of_capacity');
   assert.equal(await text(tab.locator('h1')), 'out_of_capacity');
 });
 
-test('what callers say is inert', async (t) => {
+test('text of callers is inert', async (t) => {
   const tab = await open(t);
   const row = tab.locator('#rows tbody tr', { hasText: '<img src=x onerror=' }).first();
   await row.waitFor();
@@ -249,7 +249,7 @@ test('what callers say is inert', async (t) => {
   assert.equal(await tab.evaluate(() => window.harmed), undefined);
 });
 
-test('buttons show what they bring', async (t) => {
+test('buttons show their answers', async (t) => {
   const tab = await open(t);
   const answer = tab.locator('#answer');
   assert.ok(await answer.isHidden());
@@ -257,11 +257,11 @@ test('buttons show what they bring', async (t) => {
   await answer.getByText('HTTP/1.1 200 OK').waitFor();
   await eventually('the answer is whole', async () => (await answer.textContent()).includes('(after '));
   assert.match(await answer.textContent(), /data: \{.*\n\ndata: \[DONE\]/s);
-  await tab.getByRole('button', { name: 'Too dear for the day' }).click();
+  await tab.getByRole('button', { name: 'Too expensive for the day' }).click();
   await eventually('it is refused', async () => /HTTP\/1\.1 429[^]*"name":"account_limited"[^]*"origin":"guard"/.test(await answer.textContent()));
 
   // All of them, at once, as the page's script calls.
-  const brought = await tab.evaluate(async () => Object.fromEntries(await Promise.all([...document.querySelectorAll('#tries button')].map(async ({ value }) => {
+  const brought = await tab.evaluate(async () => Object.fromEntries(await Promise.all([...document.querySelectorAll('#actions button')].map(async ({ value }) => {
     const response = await fetch('/demo/try', { method: 'POST', headers: { Accept: 'text/plain' }, body: new URLSearchParams({ try: value }) });
     return [value, await response.text()];
   }))));
@@ -292,8 +292,8 @@ test('the page is whole without a script', async (t) => {
   await tab.waitForURL(`**/?q=${id}#last`);
   assert.equal(await tab.locator('#rows tbody tr').count(), 1);
   await tab.getByRole('button', { name: '3040 out_of_capacity' }).click();
-  await tab.waitForURL('**/demo/try#answer');
-  assert.match(await tab.locator('#answer').textContent(), /"name":"out_of_capacity"/);
+  await tab.waitForURL('**/demo/try');
+  assert.match(await tab.locator('body').textContent(), /"name":"out_of_capacity"/);
 });
 
 test('nothing has to be pushed sideways', async (t) => {
@@ -323,7 +323,7 @@ function contrasts(selector) {
   });
 }
 
-test('it can be used by keyboard, and tells times of the reader', async (t) => {
+test('it can be used by keyboard, and shows the reader’s own times', async (t) => {
   const tab = await open(t);
   await tab.keyboard.press('Tab');
   assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Skip to the content');
@@ -340,20 +340,20 @@ test('it can be used by keyboard, and tells times of the reader', async (t) => {
   assert.match(await tab.locator('.eyebrow time').getAttribute('title'), /GMT\+9/);
 });
 
-test('a screen reader is told when the verdict changes, and only then', async (t) => {
+test('a screen reader announces when the verdict changes, and only then', async (t) => {
   const small = await start({ NEURONWARD_RECONCILE: '0', NEURONWARD_DAILY_NEURONS: '20' });
   t.after(() => small.stop());
   const tab = await open(t, '/', { at: small.admin });
   assert.equal(await tab.locator('[aria-live]').count(), 1, 'only the verdict speaks');
   await updated(tab);
-  assert.equal(await text(tab.locator('#said')), '');
+  assert.equal(await text(tab.locator('#announcement')), '');
   for (let i = 0; i < 3; i++) {
     await small.chat('Hello', { 'x-simulate': 'tokens=200' }, { max_tokens: 200 });
   }
-  await eventually('it is said', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#said'))));
+  await eventually('it is said', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#announcement'))));
   assert.equal(await tab.locator('#verdict').getAttribute('data-state'), 'will run out');
 });
 
-test('nothing was complained of', () => {
+test('no page had an error', () => {
   assert.deepEqual(complaints, []);
 });

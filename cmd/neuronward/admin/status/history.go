@@ -10,7 +10,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A History is the answer of /status/history: days up to today, the newest first, with those on which nothing was spent.
+// A History is the answer of /status/history: days up to today, the newest first, with those on which nothing was
+// spent.
 type History struct {
 	Days []PastDay `json:"days"`
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Hourly is what was spent of a day until the end of each of its hours, the first 00:00 to 01:00 UTC: 24 sums, the last the
-// whole day's. Of today the present hour's goes until now, and those to come are null.
+// Hourly is what was spent of a day until the end of each of its hours, the first 00:00 to 01:00 UTC: 24 sums, the last
+// the whole day's. Of today the present hour's goes until now, and those to come are null.
 type Hourly []*Neurons
 
 // Yesterday is what the day before cost.

@@ -16,9 +16,11 @@ import (
 // inHours runs test in virtual time, at the beginning of a day, with a ledger on store.
 func inHours(t *testing.T, store quota.Store, test func(t *testing.T, spend func(whole int), today func() Today)) {
 	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
+	// The race detector of Go 1.26 crashes when two processors fire timers of one bubble.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
-		ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true})
+		o := quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true}
+		ledger, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,8 +44,12 @@ func repeated(text string, times int) string {
 
 func TestTheHoursOfTodayAndYesterday(t *testing.T) {
 	inHours(t, quota.NewMemory(nil), func(t *testing.T, spend func(int), today func() Today) {
-		if d := today(); asJSON(t, d.Hours) != "[0,"+repeated("null", 23)+"]" || *d.Yesterday.ByNow != 0 || d.Yesterday.Used != 0 {
-			t.Errorf("at the beginning: %s, %s", asJSON(t, d.Hours), asJSON(t, d.Yesterday))
+		d := today()
+		if got, want := asJSON(t, d.Hours), "[0,"+repeated("null", 23)+"]"; got != want {
+			t.Errorf("at the beginning: got %s, want %s", got, want)
+		}
+		if *d.Yesterday.ByNow != 0 || d.Yesterday.Used != 0 {
+			t.Errorf("at the beginning: got %s for yesterday, want nothing spent", asJSON(t, d.Yesterday))
 		}
 		time.Sleep(2 * time.Hour)
 		spend(100)
@@ -54,39 +60,46 @@ func TestTheHoursOfTodayAndYesterday(t *testing.T) {
 		time.Sleep(3*time.Hour + 30*time.Minute)
 		spend(7) // at 02:30
 		time.Sleep(time.Hour)
-		d := today()
+		d = today()
 		if got, want := asJSON(t, d.Hours), "[0,0,7,7,"+repeated("null", 20)+"]"; got != want {
-			t.Errorf("today is %s, want %s", got, want)
+			t.Errorf("got today %s, want %s", got, want)
 		}
-		want := fmt.Sprintf(`{"day":%s,"used":161,"by_now":130,"hours":[0,0,100,%s,161]}`, asJSON(t, *d.Day-1), repeated("160", 20))
+		want := fmt.Sprintf(`{"day":%s,"used":161,"by_now":130,"hours":[0,0,100,%s,161]}`,
+			asJSON(t, *d.Day-1), repeated("160", 20))
 		if got := asJSON(t, d.Yesterday); got != want {
-			t.Errorf("yesterday is %s, want %s", got, want)
+			t.Errorf("got yesterday %s, want %s", got, want)
 		}
 	})
 }
 
-// forgetful is a store that has kept no hours of a day, as one of a former version.
-type forgetful struct{ quota.Store }
+// hourless is a store without hours, as that of a former version.
+type hourless struct{ quota.Store }
 
-func (f forgetful) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
+func (f hourless) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	r.Hours = nil
 	return f.Store.Sync(ctx, r)
 }
 
 func TestHoursThatAreNotKnown(t *testing.T) {
-	inHours(t, forgetful{quota.NewMemory(nil)}, func(t *testing.T, spend func(int), today func() Today) {
+	inHours(t, hourless{quota.NewMemory(nil)}, func(t *testing.T, spend func(int), today func() Today) {
 		spend(100)
 		time.Sleep(24 * time.Hour)
 		d := today()
-		if got, want := asJSON(t, d.Yesterday), fmt.Sprintf(`{"day":%s,"used":100,"by_now":null,"hours":null}`, asJSON(t, *d.Day-1)); got != want {
-			t.Errorf("yesterday is %s, want %s", got, want)
+		want := fmt.Sprintf(`{"day":%s,"used":100,"by_now":null,"hours":null}`, asJSON(t, *d.Day-1))
+		if got := asJSON(t, d.Yesterday); got != want {
+			t.Errorf("got yesterday %s, want %s", got, want)
 		}
 	})
-	inHours(t, failing{quota.NewMemory(nil), errors.New("down")}, func(t *testing.T, spend func(int), today func() Today) {
+	down := failing{quota.NewMemory(nil), errors.New("down")}
+	inHours(t, down, func(t *testing.T, spend func(int), today func() Today) {
 		time.Sleep(time.Hour)
 		spend(0)
-		if d := today(); asJSON(t, d.Hours) != "[0,0,"+repeated("null", 22)+"]" || d.Yesterday != nil {
-			t.Errorf("while the store fails: %s, %s", asJSON(t, d.Hours), asJSON(t, d.Yesterday))
+		d := today()
+		if got, want := asJSON(t, d.Hours), "[0,0,"+repeated("null", 22)+"]"; got != want {
+			t.Errorf("while the store fails: got today %s, want %s", got, want)
+		}
+		if d.Yesterday != nil {
+			t.Errorf("while the store fails: got yesterday %s, want null", asJSON(t, d.Yesterday))
 		}
 	})
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-func TestTheDayIsSampled(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
+func TestSample(t *testing.T) {
+	// The race detector of Go 1.26 crashes when two processors fire timers of one bubble.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour + 40*time.Minute)
-		ledger, err := quota.New(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron})
+		o := quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}
+		ledger, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,8 +35,14 @@ func TestTheDayIsSampled(t *testing.T) {
 		now := time.Now()
 		day := now.Unix() / 86400
 		yesterday, today := m.Samples(day-1, now), m.Samples(day, now)
-		if len(yesterday) != 20 || yesterday[19].Used != 4 || yesterday[9].Used != 0 || len(today) != 31 || today[0].Used != 0 {
-			t.Errorf("%d samples of yesterday, %d of today; the last of yesterday %+v, the first of today %+v", len(yesterday), len(today), yesterday[len(yesterday)-1], today[0])
+		if len(yesterday) != 20 || len(today) != 31 {
+			t.Fatalf("got %d samples of yesterday, %d of today; want 20, 31", len(yesterday), len(today))
+		}
+		if first, last := yesterday[9].Used, yesterday[19].Used; first != 0 || last != 4 {
+			t.Errorf("yesterday: got %g neurons before the call, %g after it; want 0, 4", first, last)
+		}
+		if got := today[0].Used; got != 0 {
+			t.Errorf("today: got %g neurons at the beginning, want 0", got)
 		}
 		cancel()
 		<-ended

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -35,8 +34,8 @@ type Source struct {
 func (s *Source) Status(ctx context.Context) *Status {
 	return &Status{
 		Version: s.Version, Commit: s.Commit, Today: s.Today(ctx),
-		Requests: s.Proxy.Load(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(), Failures: s.Proxy.RecentFailures(),
-		Prices: s.Prices(), Settings: s.Settings(),
+		Requests: s.Proxy.Load(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(),
+		Prices: s.Prices(), Failures: s.Proxy.RecentFailures(), Settings: s.Settings(),
 	}
 }
 
@@ -54,19 +53,25 @@ func (s *Source) Today(ctx context.Context) Today {
 	now := s.Ledger.Snapshot()
 	records := now.Records
 	if err == nil && now.Day == day {
-		first, _ := slices.BinarySearchFunc(both, day, func(r quota.Record, day quota.Day) int { return cmp.Compare(r.Day, day) })
+		ofToday := func(r quota.Record) bool { return r.Day == day }
+		first := slices.IndexFunc(both, ofToday) // the records are ordered by day
+		if first < 0 {
+			first = len(both)
+		}
 		records = both[first:]
 		t.Hours, t.Yesterday = s.hours(ctx, now, both[:first])
 	} else { // the store fails, or a day ended meanwhile
 		t.Hours = hourlyOf(now.Hours, now.Day, now.At)
 	}
-	t.Day, t.Used, t.Reserved, t.Lost = &now.Day, neurons(now.Account.Used), neurons(now.Account.Reserved), neurons(now.Account.Lost)
-	t.External, t.Reconciliation = neurons(now.Account.External), s.Reconciliation(now.FigureAt)
-	t.Limit, t.Remaining = limitOf(now.Account)
+	account := now.Account
+	t.Day, t.Used, t.Reserved = &now.Day, neurons(account.Used), neurons(account.Reserved)
+	t.Lost, t.External = neurons(account.Lost), neurons(account.External)
+	t.Limit, t.Remaining = limitOf(account)
+	t.Reconciliation = s.Reconciliation(now.FigureAt)
 	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
 	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
 	t.Rate = now.Rate
-	t.PlanWrong = s.FreeDaily > 0 && now.Account.Used > s.FreeDaily
+	t.PlanWrong = s.FreeDaily > 0 && account.Used > s.FreeDaily
 	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
 	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures
 	if now.StoreFailure != nil {

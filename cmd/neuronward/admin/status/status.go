@@ -10,8 +10,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A Status is the answer of /status. Its keys are always all there; what is not known or does not apply is null. Neurons are
-// whole neurons with at most 6 decimals, times RFC 3339 in UTC.
+// A Status is the answer of /status. Its keys are always all there; what is not known or does not apply is null.
+// Neurons are whole neurons with at most 6 decimals, times RFC 3339 in UTC.
 type Status struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit"`
@@ -25,8 +25,8 @@ type Status struct {
 	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden
 }
 
-// Today is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the lists are
-// empty.
+// Today is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the
+// lists are empty.
 type Today struct {
 	Day         *quota.Day `json:"day"`        // UTC date
 	Plan        string     `json:"plan"`       // free, paid
@@ -40,7 +40,7 @@ type Today struct {
 	Remaining   *Neurons   `json:"remaining"` // limit less used, reserved, lost and external; null: no limit
 	ResetsAt    *time.Time `json:"resets_at"`
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
-	ExpectedAt  *time.Time `json:"expected_at"`  // when the limit is reached at the rate of the last hour, or was; null: not before the reset
+	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today
 	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when one call tests the quota block
 	Rate        float64    `json:"-"`            // whole neurons a second at present
@@ -100,12 +100,15 @@ type Prices struct {
 	AsOf       string            `json:"as_of"`      // UTC date of the table
 	AskedAt    *time.Time        `json:"asked_at"`   // when the catalog that is in use was read; null: there is none
 	Models     int               `json:"models"`     // that have a price
-	Failure    *string           `json:"failure"`    // why the last reading of the catalog failed; null: it did not, or none was made
-	Departures []price.Deviation `json:"departures"` // prices of the catalog that are far from the table's, or are not taken
+	Failure    *string           `json:"failure"`    // why the catalog could not be read; null: it could, or need not
+	Departures []price.Deviation `json:"departures"` // prices of the catalog that differ much, or are not used
 }
 
 // Reconciliation says whether the account's own figure is known.
 type Reconciliation struct {
-	CountedUntil *time.Time `json:"counted_until"` // of the figure that was read last, by whichever replica; null: none was
-	Failure      *string    `json:"failure"`       // why this process could not read it last; null: it could, need not, or another one has read it since
+	// CountedUntil is that of the figure that was read last, by whichever replica; null: none was read.
+	CountedUntil *time.Time `json:"counted_until"`
+	// Failure is why this process could not read it last; null: it could, need not, or another replica has read it
+	// since.
+	Failure *string `json:"failure"`
 }

@@ -19,14 +19,15 @@ import (
 // sourceOf is a source on the free plan; ledger may be nil.
 func sourceOf(ledger *quota.Ledger) *Source {
 	return &Source{
-		Ledger: ledger, Plan: "free", FreeDaily: 10_000 * quota.OneNeuron, Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
+		Ledger: ledger, Plan: "free", FreeDaily: 10_000 * quota.OneNeuron, Mode: "enforce",
+		StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Neurons { return 0 },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
 	}
 }
 
-// counting is a source with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by other, and 3 in
-// flight.
+// counting is a source with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by
+// other, and 3 in flight.
 func counting(t *testing.T) *Source {
 	t.Helper()
 	ledger, err := quota.New(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * quota.OneNeuron})
@@ -40,7 +41,8 @@ func counting(t *testing.T) *Source {
 	})
 	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
 		t.Helper()
-		res, d, err := ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
+		call := quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate}
+		res, d, err := ledger.Reserve(t.Context(), call)
 		if err != nil || res == nil {
 			t.Fatalf("%+v, %v", d, err)
 		}
@@ -110,23 +112,31 @@ func TestKeysOfStatus(t *testing.T) {
 	s := counting(t)
 	page := Status{
 		Today: s.Today(t.Context()),
-		Rates: []proxy.Rate{{}}, Breakers: []breaker.Status{{}}, Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
+		Rates: []proxy.Rate{{}}, Breakers: []breaker.Status{{}},
+		Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
 		Prices: Prices{Departures: []price.Deviation{{}}},
 	}
 	body, err := json.Marshal(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields(`basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model breakers[].next_trial
-		clients clients[].calls clients[].estimated clients[].limit clients[].name clients[].neurons clients[].priced clients[].remaining clients[].reported
-		commit day exhausted_at expected_at external failures failures[].client failures[].fault failures[].model failures[].name failures[].number failures[].origin
-		failures[].request_id failures[].route failures[].status failures[].time holders hours in_flight latched limit lost mode
-		models models[].calls models[].estimated models[].name models[].neurons models[].priced models[].reported
-		plan plan_wrong prices prices.as_of prices.asked_at prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
-		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
+	want := strings.Fields(`
+		basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model
+		breakers[].next_trial clients clients[].calls clients[].estimated clients[].limit clients[].name
+		clients[].neurons clients[].priced clients[].remaining clients[].reported commit day exhausted_at
+		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
+		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
+		holders hours in_flight latched limit lost mode models models[].calls models[].estimated models[].name
+		models[].neurons models[].priced models[].reported plan plan_wrong prices prices.as_of prices.asked_at
+		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
+		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
+		rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation
+		reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit
+		requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
+		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday
+		yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
 	if got := keys(t, body); !slices.Equal(got, want) {
-		t.Errorf("the keys are\n%q\nwant\n%q", got, want)
+		t.Errorf("got keys\n%q\nwant\n%q", got, want)
 	}
 	h, err := s.History(t.Context(), 2)
 	if err != nil {
@@ -135,12 +145,13 @@ func TestKeysOfStatus(t *testing.T) {
 	if body, err = json.Marshal(h); err != nil {
 		t.Fatal(err)
 	}
-	want = strings.Fields(`days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
+	want = strings.Fields(`
+		days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
 		days[].clients[].neurons days[].clients[].priced days[].clients[].reported days[].day days[].estimated
 		days[].models days[].models[].calls days[].models[].estimated days[].models[].name days[].models[].neurons
 		days[].models[].priced days[].models[].reported days[].neurons days[].priced days[].reported`)
 	if got := keys(t, body); !slices.Equal(got, want) {
-		t.Errorf("the keys of the history are\n%q\nwant\n%q", got, want)
+		t.Errorf("got keys of the history\n%q\nwant\n%q", got, want)
 	}
 }
 
@@ -148,19 +159,32 @@ func TestHistory(t *testing.T) {
 	s := counting(t)
 	h, err := s.History(t.Context(), 3)
 	if err != nil || len(h.Days) != 3 {
-		t.Fatalf("%+v, %v", h, err)
+		t.Fatalf("got %+v, %v; want 3 days", h, err)
 	}
 	got := asJSON(t, h)
-	today := asJSON(t, h.Days[0].Day)
-	if !strings.HasPrefix(got, `{"days":[{"day":`+today+`,"calls":3,"neurons":4.000001,"reported":1.5,"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`) {
-		t.Errorf("the history is %s", got)
+	want := `{"days":[{"day":` + asJSON(t, h.Days[0].Day) + `,"calls":3,"neurons":4.000001,"reported":1.5,` +
+		`"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s first", got, want)
 	}
-	if h.Days[0].Day-h.Days[2].Day != 2 || h.Days[2].Neurons != 0 || !strings.Contains(got, `"models":[],"clients":[]`) {
-		t.Errorf("days on which nothing was spent: %s", got)
+	if days := h.Days[0].Day - h.Days[2].Day; days != 2 {
+		t.Errorf("got %d days between the first and the last, want 2", days)
+	}
+	if spent := h.Days[2].Neurons; spent != 0 {
+		t.Errorf("a day without calls: got %s neurons, want 0", spent)
+	}
+	if want := `"models":[],"clients":[]`; !strings.Contains(got, want) {
+		t.Errorf("a day without calls: got %s, want %s", got, want)
 	}
 	off := sourceOf(nil)
 	if h, err := off.History(t.Context(), 3); err != nil || asJSON(t, h) != `{"days":[]}` {
-		t.Errorf("off: %+v, %v", h, err)
+		t.Errorf("off: got %+v, %v; want no days", h, err)
+	}
+}
+
+func TestRate(t *testing.T) {
+	if got := counting(t).Today(t.Context()).Rate; got <= 0 {
+		t.Errorf("got %g neurons a second after calls that cost some, want more", got)
 	}
 }
 
@@ -180,20 +204,24 @@ func TestBudgetsOfClients(t *testing.T) {
 
 // While the store fails, what this process knows is told.
 func TestAStoreThatFails(t *testing.T) {
-	ledger, err := quota.New(t.Context(), quota.Options{Store: failing{quota.NewMemory(nil), errors.New("disk on fire")}, Limit: 10 * quota.OneNeuron})
+	store := failing{quota.NewMemory(nil), errors.New("disk on fire")}
+	ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 10 * quota.OneNeuron})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ledger.Close(context.Background()) //nolint:errcheck // it cannot be written
 	s := sourceOf(ledger)
 	d := s.Today(t.Context())
-	if d.Store.Healthy || d.Store.Failures == 0 || d.Used == nil {
-		t.Errorf("healthy %v, %d failures, used %v", d.Store.Healthy, d.Store.Failures, d.Used)
+	if d.Store.Healthy || d.Store.Failures == 0 {
+		t.Errorf("got healthy %v, %d failures; want false, some", d.Store.Healthy, d.Store.Failures)
+	}
+	if d.Used == nil {
+		t.Error("got no figure of what is used, want that of this process")
 	}
 	if d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") {
-		t.Errorf("the failure is %v, want the disk on fire", d.Store.Failure)
+		t.Errorf("got failure %v, want the disk on fire", d.Store.Failure)
 	}
 	if _, err := s.History(t.Context(), 2); err == nil {
-		t.Error("the days were read from a store that fails")
+		t.Error("got no error of the days, want that of the store")
 	}
 }

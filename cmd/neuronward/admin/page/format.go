@@ -7,11 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 )
 
-// amount is a number of neurons for people: whole from 100 on, thousands set
-// apart.
-func amount(n float64) string {
+// amount shows neurons for people: whole ones from 100 on, with commas between thousands.
+func amount(n status.Neurons) string { return rounded(n.Float()) }
+
+// rounded is amount for a number of whole neurons.
+func rounded(n float64) string {
 	switch abs := math.Abs(n); {
 	case abs == 0:
 		return "0"
@@ -23,15 +27,16 @@ func amount(n float64) string {
 	return grouped(int64(math.Round(n)))
 }
 
-// about is a number that nobody knows exactly: two digits of it.
+// about shows two digits of an estimate.
 func about(n float64) string {
 	if n < 100 {
-		return amount(math.Round(n))
+		return rounded(math.Round(n))
 	}
 	step := math.Pow(10, math.Floor(math.Log10(n))-1)
-	return amount(math.Round(n/step) * step)
+	return rounded(math.Round(n/step) * step)
 }
 
+// grouped shows n with commas between thousands.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -40,7 +45,7 @@ func grouped(n int64) string {
 	return s
 }
 
-// plural is n of what one is called.
+// plural is n with the noun that fits.
 func plural[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -48,7 +53,7 @@ func plural[N int | int64](n N, one, many string) string {
 	return grouped(int64(n)) + " " + many
 }
 
-// span is a while for people: 2 h 20 min, 4 min, 30 s.
+// span shows a time that is left: 2 h 20 min, 4 min, 30 s.
 func span(d time.Duration) string {
 	d = max(d, 0)
 	switch minutes := int(d.Round(time.Minute) / time.Minute); {
@@ -63,7 +68,7 @@ func span(d time.Duration) string {
 	}
 }
 
-// lasted is how long a call took, in two or three digits: 870 ms, 1.24 s, 2.5 min.
+// lasted shows how long a call took, in two or three digits: 870 ms, 1.24 s, 2.5 min.
 func lasted(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -80,23 +85,23 @@ func lasted(d time.Duration) string {
 	return fmt.Sprintf("%.1f min", d.Minutes())
 }
 
-// clock is a moment as hours and minutes in UTC; the script adds the reader's own
-// time.
+// clock shows hours and minutes in UTC; the script adds the reader's own time.
 func clock(t time.Time) template.HTML { return moment(t, "15:04 UTC") }
 
 // second is clock with seconds.
 func second(t time.Time) template.HTML { return moment(t, "15:04:05 UTC") }
 
-// bare is second for a column that says that it is UTC.
+// bare is second without the zone, for a column whose head names it.
 func bare(t time.Time) template.HTML { return moment(t, "15:04:05") }
 
+// moment shows t in UTC.
 func moment(t time.Time, layout string) template.HTML {
 	t = t.UTC()
 	//nolint:gosec // digits and colons
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + `</time>`)
 }
 
-// sentence joins words, which are escaped, and what is HTML already.
+// sentence joins text, which it escapes, and HTML.
 func sentence(parts ...any) template.HTML {
 	var b strings.Builder
 	for _, p := range parts {
@@ -109,3 +114,11 @@ func sentence(parts ...any) template.HTML {
 	}
 	return template.HTML(b.String()) //nolint:gosec // escaped above
 }
+
+// percent is a part of a whole, from 0 to 100, with two decimals.
+func percent(part, whole float64) float64 {
+	return math.Round(min(max(part/whole, 0), 1)*1e4) / 100
+}
+
+// percentText is a percentage as SVG has it.
+func percentText(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) + "%" }
