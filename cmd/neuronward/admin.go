@@ -9,12 +9,11 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 )
 
-// adminHandler answers on the admin listener of a running proxy. demo is the base URL of the app listener where the demo runs,
-// else "".
+// adminHandler answers on the admin listener of a running proxy. demo is the base URL of the app listener where the
+// demo runs, else "".
 func (in *invocation) adminHandler(
 	c *config.Config, n *neurons, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string,
 ) http.Handler {
@@ -32,22 +31,20 @@ func (in *invocation) adminHandler(
 	return admin.Handler(o)
 }
 
-// adminOptions are those of a process that takes calls and of one that waits.
+// adminOptions are those of a process that accepts calls and of one that waits for another.
 func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready func() string) admin.Options {
 	return admin.Options{
-		Metrics: m.Handler(), Unready: unready, CheckHost: config.Loopback(c.AdminListen), Hosts: proxy.NewHosts(c.Hosts...),
+		Metrics: m.Handler(), Unready: unready,
+		CheckHost: config.Loopback(c.AdminListen), Hosts: proxy.NewHosts(c.Hosts...),
 		Redact: func(w io.Writer) admin.Redactor { return in.redactor.Writer(w) },
 	}
 }
 
 // source is what the status of the day is read from.
 func (n *neurons) source(c *config.Config) *status.Source {
-	s := &status.Source{
-		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode, StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, Budget: c.Clients.Budget,
-		Reconciliation: n.reconciliation,
+	return &status.Source{
+		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode,
+		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure,
+		Budget: c.Clients.Budget, Reconciliation: n.reconciliation,
 	}
-	if c.Plan == config.PlanFree {
-		s.FreeDaily = quota.FreeNeurons
-	}
-	return s
 }

@@ -13,8 +13,11 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-// healthPatience bounds the whole of a health check; container runtimes wait 30 seconds by default.
-const healthPatience = 5 * time.Second
+// healthTimeout bounds the whole check; container runtimes wait 30 seconds by default.
+const healthTimeout = 5 * time.Second
+
+// healthVariables are those that the check reads.
+var healthVariables = []string{"NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT"}
 
 func healthcheckHelp() string {
 	return `Asks the proxy that runs with this environment whether it is ready: exit 0 if
@@ -28,7 +31,7 @@ It reads these variables alone and asks /readyz on the admin listener; if that
 is off, it looks only whether the app listener accepts connections (over TLS, if
 it has a certificate), and says so.
 
-` + variableTable(config.Variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")) + `
+` + variableTable(config.Variables(), named(healthVariables...)) + `
 Example, in a Dockerfile:
 
   HEALTHCHECK CMD ["/neuronward", "healthcheck"]
@@ -39,21 +42,21 @@ func healthcheck(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), healthcheckHelp(), 0); !ok {
 		return code
 	}
-	c, err := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT")
+	c, err := config.LoadOnly(in.environ, in.redactor, healthVariables...)
 	if err != nil {
 		return in.mistakes(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	said, err := health(ctx, c)
+	state, err := health(ctx, c)
 	if err != nil {
 		return in.fail(err)
 	}
-	fmt.Fprintln(in.stdout, said)
+	fmt.Fprintln(in.stdout, state)
 	return exitDone
 }
 
-// health returns what a healthy proxy showed, or an error that says what an unhealthy one did.
+// health says what shows that the proxy is healthy; the error says why it is not.
 func health(ctx context.Context, c *config.Config) (string, error) {
 	if c.AdminListen == "" {
 		dial := new(net.Dialer).DialContext
@@ -65,7 +68,8 @@ func health(ctx context.Context, c *config.Config) (string, error) {
 			return "", fmt.Errorf("not ready: %w", err)
 		}
 		conn.Close() //nolint:errcheck // nothing was written to it
-		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked", conn.RemoteAddr()), nil
+		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked",
+			conn.RemoteAddr()), nil
 	}
 	url := "http://" + callable(c.AdminListen) + "/readyz"
 	status, body, err := ask(ctx, url, 200)
@@ -73,24 +77,25 @@ func health(ctx context.Context, c *config.Config) (string, error) {
 		return "", fmt.Errorf("not ready: %w", err)
 	}
 	if status != http.StatusOK {
-		return "", fmt.Errorf("not ready: %s answered %d %s: %s", url, status, http.StatusText(status), strings.TrimSpace(string(body)))
+		return "", fmt.Errorf("not ready: %s answered %d %s: %s",
+			url, status, http.StatusText(status), strings.TrimSpace(string(body)))
 	}
 	return "ready", nil
 }
 
-// anyCertificate is for asking a process of this machine how it is: its certificate names the host that apps call, no secret
-// is sent, and what it says is not relied on for more.
+// anyCertificate accepts any certificate, to ask another process of this machine for its state. The certificate names
+// the host that apps call, not this address; no secret is sent, and the answer is used for nothing else.
 func anyCertificate() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // see above
 }
 
-// ask gets url from another process of this machine, and at most most bytes of its answer.
-func ask(ctx context.Context, url string, most int64) (status int, body []byte, err error) {
+// ask gets url from another process of this machine, and at most maxBody bytes of its answer.
+func ask(ctx context.Context, url string, maxBody int64) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, nil, err
 	}
-	// Neither a proxy of the environment nor a redirect has a place between two processes of one machine.
+	// Between two processes of one machine there is neither a proxy nor a redirect.
 	client := &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: anyCertificate()},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -101,6 +106,6 @@ func ask(ctx context.Context, url string, most int64) (status int, body []byte, 
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, most))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return resp.StatusCode, body, err
 }

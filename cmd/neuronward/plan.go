@@ -7,10 +7,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// beyondFree reports whether a day cost more than the free plan gives: Workers AI would have refused it there.
-func beyondFree(used quota.Neurons) bool { return used > quota.FreeNeurons }
-
-// A planWatch logs once a day that more was spent than the free plan gives, where the plan is set or assumed to be free.
+// A planWatch logs once a day that more was spent than the free plan gives, where the plan is set or assumed to be
+// free.
 type planWatch struct {
 	free   bool
 	logged atomic.Int64 // the last day on which it was logged; 0: none
@@ -18,11 +16,12 @@ type planWatch struct {
 
 // check takes what all processes have spent on a day.
 func (w *planWatch) check(day quota.Day, used quota.Neurons, log *slog.Logger) {
-	if !w.free || !beyondFree(used) {
+	if !w.free || used <= quota.FreeNeurons {
 		return
 	}
 	if logged := w.logged.Load(); int64(day) > logged && w.logged.CompareAndSwap(logged, int64(day)) {
-		log.Warn("more neurons were spent today than the free plan gives: the account must be on Workers Paid; set NEURONWARD_PLAN=paid",
+		log.Warn("more neurons were spent today than the free plan gives: the account must be on Workers Paid; "+
+			"set NEURONWARD_PLAN=paid",
 			"day", day.String(), "used", used.Float(), "free", quota.FreeNeurons.Float())
 	}
 }

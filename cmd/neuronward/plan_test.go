@@ -48,8 +48,11 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 			}
 			d := n.source(c).Today(t.Context())
 			screened := (screen{}).usage(usageReport{Today: d}, d.ResetsAt.Add(-1))
-			if d.PlanWrong != tt.wrong || strings.Contains(screened, "NEURONWARD_PLAN=paid") != tt.wrong {
-				t.Errorf("plan_wrong %v\n%s", d.PlanWrong, screened)
+			if d.PlanWrong != tt.wrong {
+				t.Errorf("got plan_wrong %v, want %v", d.PlanWrong, tt.wrong)
+			}
+			if got := strings.Contains(screened, "NEURONWARD_PLAN=paid"); got != tt.wrong {
+				t.Errorf("got NEURONWARD_PLAN=paid %v, want %v, in\n%s", got, tt.wrong, screened)
 			}
 			if err := n.close(0, log); err != nil {
 				t.Fatal(err)
@@ -59,28 +62,28 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 				want = 1
 			}
 			if got := strings.Count(text.String(), "set NEURONWARD_PLAN=paid"); got != want {
-				t.Errorf("told %d times, want %d\n%s", got, want, text.String())
+				t.Errorf("got %d warnings, want %d\n%s", got, want, text.String())
 			}
 		})
 	}
 }
 
-// What /status and the series say of a spent day.
+// What /status and the series show of a day that is spent.
 func TestASpentDay(t *testing.T) {
 	n, c, m := counting(t)
 	if d := n.source(c).Today(t.Context()); d.ExhaustedAt != nil {
-		t.Errorf("exhausted at %v", d.ExhaustedAt)
+		t.Errorf("got exhausted at %v, want null", d.ExhaustedAt)
 	}
 	res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: 9992 * quota.OneNeuron})
 	if err != nil || res == nil {
 		t.Fatal(d, err)
 	}
-	res.Settle(quota.Cost{Neurons: 9996 * quota.OneNeuron}) // more than was reserved: it is booked all the same
+	res.Settle(quota.Cost{Neurons: 9996 * quota.OneNeuron}) // more than was reserved: it is counted nevertheless
 	today := n.source(c).Today(t.Context())
 	if today.ExhaustedAt == nil || today.ExhaustedAt.After(*today.ResetsAt) {
-		t.Fatalf("exhausted at %v", today.ExhaustedAt)
+		t.Fatalf("got exhausted at %v, want a time before %v", today.ExhaustedAt, today.ResetsAt)
 	}
 	if body := seriesOf(t, m); strings.Contains(body, "\nneuronward_quota_exhaustion_timestamp_seconds 0\n") {
-		t.Error("the series does not say that the day is spent")
+		t.Error("got 0 as the time of exhaustion, want a time")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-// A screen sets what usage shows. In a pipe nothing is drawn: the same lines in the same order, without bars and without
-// commas in the numbers.
+// A screen formats what usage shows. In a pipe nothing is drawn: the same lines in the same order, without bars and
+// without commas in the numbers.
 type screen struct {
 	drawn   bool
 	colored bool
@@ -23,7 +23,7 @@ const (
 	numberWidth = 12
 )
 
-// usage sets a report; now is for what is left of the day.
+// usage formats a report; now is for the time until the reset.
 func (s screen) usage(r usageReport, now time.Time) string {
 	d := r.Today
 	if d.Day == nil || d.Used == nil || d.Reserved == nil || d.Lost == nil {
@@ -32,7 +32,8 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Neurons of %s (UTC), %s plan, %s", d.Day, d.Plan, modeWords(d.Mode))
 	if d.ResetsAt != nil {
-		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShortDuration(max(d.ResetsAt.Sub(now), 0).Round(time.Minute)))
+		left := max(d.ResetsAt.Sub(now), 0).Round(time.Minute)
+		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShortDuration(left))
 	}
 	b.WriteString("\n\n")
 	s.line(&b, "used", *d.Used, s.whole(*d.Used, d.Limit))
@@ -44,15 +45,17 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		s.line(&b, "external", *d.External, "spent outside this proxy, by the account's own figure")
 	}
 	if d.Limit == nil || d.Remaining == nil {
-		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no ceiling")
+		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no limit")
 	} else {
 		s.line(&b, "left", *d.Remaining, "of "+s.number(*d.Limit))
 		if d.ExpectedAt != nil && d.ExhaustedAt == nil {
-			fmt.Fprintf(&b, "\nAt the rate of the last hour the day is spent at %s.\n", d.ExpectedAt.Format(time.RFC3339))
+			fmt.Fprintf(&b, "\nAt the rate of the last hour the day is spent at %s.\n",
+				d.ExpectedAt.Format(time.RFC3339))
 		}
 	}
 	if y := d.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
-		fmt.Fprintf(&b, "\nYesterday %s neurons were spent by this time of the day, %s on the whole day.\n", s.number(*y.ByNow), s.number(y.Used))
+		fmt.Fprintf(&b, "\nYesterday %s neurons were spent by this time of the day, %s on the whole day.\n",
+			s.number(*y.ByNow), s.number(y.Used))
 	}
 	if shares := d.BasisShares; shares != (status.BasisShares{}) {
 		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",
@@ -114,21 +117,21 @@ func (s screen) days(r usageReport) []status.Spending {
 	return rows
 }
 
-// table sets rows under a title; nothing where there is none.
+// table writes rows under a title, and nothing if there are none.
 func (s screen) table(b *strings.Builder, title string, rows []status.Spending) {
 	if len(rows) == 0 {
 		return
 	}
-	most, wide := status.Neurons(1), 0
+	largest, wide := status.Neurons(1), 0
 	for _, r := range rows {
-		most, wide = max(most, r.Neurons), max(wide, len([]rune(s.name(r.Name))))
+		largest, wide = max(largest, r.Neurons), max(wide, len([]rune(s.name(r.Name))))
 	}
 	wide = max(wide, len([]rune(title)))
 	fmt.Fprintf(b, "\n  %-*s %*s %6s\n", wide, title, numberWidth, "neurons", "calls")
 	for _, r := range rows {
 		line := fmt.Sprintf("  %-*s %*s %6d", wide, s.name(r.Name), numberWidth, s.number(r.Neurons), r.Calls)
 		if s.drawn && r.Neurons > 0 {
-			line += " " + s.bar(float64(r.Neurons)/float64(most), false)
+			line += " " + s.bar(float64(r.Neurons)/float64(largest), false)
 		}
 		fmt.Fprintln(b, line)
 	}
@@ -158,7 +161,7 @@ func (s screen) whole(f status.Neurons, limit *status.Neurons) string {
 	return text
 }
 
-// bar draws part, of 1. One that fills is in color from where it is worth a look: yellow from 80 %, red from 95 %.
+// bar draws part, of 1. If fills, it also draws what is left, and its color is yellow from 80 %, red from 95 %.
 func (s screen) bar(part float64, fills bool) string {
 	cells := min(max(int(part*barWidth+0.5), 0), barWidth)
 	if part > 0 {

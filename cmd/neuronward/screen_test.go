@@ -17,7 +17,8 @@ func busyDay() usageReport {
 	used, reserved, lost := amount(8_234.5), amount(200), amount(65.5)
 	return usageReport{
 		Today: status.Today{
-			Day: &on, Plan: config.PlanFree, Mode: "enforce", Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
+			Day: &on, Plan: config.PlanFree, Mode: "enforce",
+			Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
 			ResetsAt: status.Time(on.End()), Blocked: true, RetryAt: status.Time(on.End().Add(-time.Hour)),
 			BasisShares: status.BasisShares{Reported: 0.9, Priced: 0.06, Estimated: 0.04},
 			Models: []status.Spending{
@@ -27,7 +28,10 @@ func busyDay() usageReport {
 			Clients: []status.Client{{Spending: status.Spending{Calls: 1201, Neurons: amount(8_234.5)}}},
 			Store:   status.Store{Failure: &failure},
 		},
-		Days: []status.PastDay{{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)}, {Day: on - 2}},
+		Days: []status.PastDay{
+			{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)},
+			{Day: on - 2},
+		},
 	}
 }
 
@@ -60,7 +64,7 @@ The store fails: quota: the store fails: disk full
 `
 	now := time.Date(2026, 11, 23, 15, 30, 0, 0, time.UTC)
 	if got := (screen{}).usage(busyDay(), now); got != want {
-		t.Errorf("usage is\n%s\nwant\n%s", got, want)
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -68,44 +72,49 @@ func TestUsageOnAScreen(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC) // a proxy that has not noticed midnight
 	got := screen{drawn: true}.usage(busyDay(), now)
 	for _, want := range []string{
-		"used          8,234.50  ██████████░░ 82.3 %\n", "left          1,500.00  of 10,000.00\n", "until 2026-11-24T00:00:00Z, in 0s\n",
+		"used          8,234.50  ██████████░░ 82.3 %\n", "left          1,500.00  of 10,000.00\n",
+		"until 2026-11-24T00:00:00Z, in 0s\n",
 		"@cf/meta/llama-3.3-70b-instruct-fp8-fast         8,000.00   1200 ████████████\n",
 		"@cf/longlonglonglonglonglonglonglonglonglon…       234.50      1 █\n",
 		"2026-11-22 yesterday 1,000,000.00      3 ████████████\n", "2026-11-21                   0.00      0\n",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("%q is not in\n%s", want, got)
+			t.Errorf("got\n%s\nwant %q in it", got, want)
 		}
 	}
 	for line := range strings.SplitSeq(got, "\n") {
 		if len([]rune(line)) > textWidth && !strings.HasPrefix(line, "Workers AI") {
-			t.Errorf("wider than %d columns: %s", textWidth, line)
+			t.Errorf("got %d columns, want at most %d: %s", len([]rune(line)), textWidth, line)
 		}
 	}
 	if strings.Contains(got, "\x1b") {
-		t.Errorf("there is color in\n%s", got)
+		t.Errorf("got color, want none, in\n%s", got)
 	}
 	r := busyDay()
 	for used, color := range map[float64]string{100: "36", 8_000: "33", 9_499: "33", 9_500: "31", 12_000: "31"} {
 		f := status.Neurons(quota.FromFloat(used))
 		r.Today.Used = &f
 		if got := (screen{drawn: true, colored: true}).usage(r, now); !strings.Contains(got, "  \x1b["+color+"m█") {
-			t.Errorf("%v of 10,000 is not in color %s:\n%s", used, color, got)
+			t.Errorf("%v of 10,000: got\n%s\nwant color %s", used, got, color)
 		}
 	}
 }
 
-func TestUsageWithoutACeiling(t *testing.T) {
+func TestUsageWithoutALimit(t *testing.T) {
 	r := busyDay()
 	r.Today.Limit, r.Today.Remaining, r.Today.Plan, r.Today.Mode = nil, nil, "paid", config.ModeObserve
 	got := screen{}.usage(r, time.Now())
-	for _, want := range []string{"paid plan, observed: nothing is refused\n", "  used           8234.50\n", "  left        no ceiling\n"} {
+	for _, want := range []string{
+		"paid plan, observed: nothing is refused\n", "  used           8234.50\n", "  left          no limit\n",
+	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("%q is not in\n%s", want, got)
+			t.Errorf("got\n%s\nwant %q in it", got, want)
 		}
 	}
-	if got := (screen{}).usage(usageReport{Today: status.Today{Mode: config.ModeOff}}, time.Now()); got != "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n" {
-		t.Errorf("where nothing is counted: %s", got)
+	off := usageReport{Today: status.Today{Mode: config.ModeOff}}
+	const want = "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n"
+	if got := (screen{}).usage(off, time.Now()); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -28,11 +28,12 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 	return string(body)
 }
 
-// counting is what openNeurons makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2 estimated of m2 by
-// other, and 3 in flight.
+// counting returns what openNeurons makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2
+// estimated of m2 by other, and 3 in flight.
 func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.Metrics) {
 	t.Helper()
-	c, err := config.Load(environ(append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)...), new(config.Redactor))
+	set = append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)
+	c, err := config.Load(environ(set...), new(config.Redactor))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,8 @@ func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.M
 		return n, c, m
 	}
 	reserve := func(model, client string, limit, estimate quota.Neurons) *quota.Reservation {
-		res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate})
+		call := quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate}
+		res, d, err := n.ledger.Reserve(t.Context(), call)
 		if err != nil || res == nil {
 			t.Fatalf("%+v, %v", d, err)
 		}
@@ -74,106 +76,134 @@ func asJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
+// TestToday has parts of the JSON of /status for what the environment says.
 func TestToday(t *testing.T) {
-	cases := []struct {
+	const (
+		used    = `"used":4.000001,"reserved":3,"lost":0,"external":0,`
+		nowhere = `"reconciliation":{"counted_until":null,"failure":null},`
+	)
+	for _, tt := range []struct {
 		name string
 		set  []string
 		want []string
 	}{
-		{"a ceiling", nil, []string{
-			`"plan":"free","plan_wrong":false,"mode":"enforce","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":10000,"remaining":9992.999999,`,
-			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`, `],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
-			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
+		{"a limit", nil, []string{
+			`"plan":"free","plan_wrong":false,"mode":"enforce",` + used + `"limit":10000,"remaining":9992.999999,`,
+			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
+			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
+			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},` +
+				`{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
 			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"limit":50,"remaining":48}`,
-			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"limit":null,"remaining":null}`,
-			`"holders":1,"in_flight":1,"waiting":0,"reconciliation":{"counted_until":null,"failure":null},"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
+			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
+				`"limit":null,"remaining":null}`,
+			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
+				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
 		}},
-		{"no ceiling", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
-			`"plan":"paid","plan_wrong":false,"mode":"enforce","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":null,"remaining":null,`, `"policy":"allow"`,
+		{"no limit", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
+			`"plan":"paid","plan_wrong":false,"mode":"enforce",` + used + `"limit":null,"remaining":null,`,
+			`"policy":"allow"`,
 		}},
-		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{`"mode":"observe","used":4.000001,"reserved":3,"lost":0,"external":0,"limit":1,"remaining":0,`}},
+		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{
+			`"mode":"observe",` + used + `"limit":1,"remaining":0,`,
+		}},
 		{"off", []string{"NEURONWARD_QUOTA_MODE=off"}, []string{
-			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,"external":null,"limit":null,"remaining":null,"resets_at":null,`, `"hours":null,"yesterday":null,`,
-			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,"reconciliation":{"counted_until":null,"failure":null},"store":{"kind":"none",`,
+			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,` +
+				`"external":null,"limit":null,"remaining":null,"resets_at":null,`,
+			`"hours":null,"yesterday":null,`,
+			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,` + nowhere + `"store":{"kind":"none",`,
 		}},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			n, settings, _ := counting(t, c.set...)
-			got := asJSON(t, n.source(settings).Today(t.Context()))
-			for _, want := range c.want {
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n, c, _ := counting(t, tt.set...)
+			got := asJSON(t, n.source(c).Today(t.Context()))
+			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
-					t.Errorf("%s\nis not in\n%s", want, got)
+					t.Errorf("got %s\nwant %s", got, want)
 				}
 			}
 		})
 	}
 }
 
-func TestALatchedDay(t *testing.T) {
+func TestABlockedDay(t *testing.T) {
 	n, c, m := counting(t)
 	n.ledger.Block(time.Time{})
 	d := n.source(c).Today(t.Context())
-	if !d.Blocked || d.RetryAt == nil || !strings.HasSuffix(asJSON(t, d.ResetsAt), `T00:00:00Z"`) {
-		t.Errorf("latched %v, retry at %v, resets at %v", d.Blocked, d.RetryAt, d.ResetsAt)
+	if !d.Blocked || d.RetryAt == nil {
+		t.Errorf("got blocked %v, retry at %v; want true, a time", d.Blocked, d.RetryAt)
 	}
-	if body := seriesOf(t, m); !strings.Contains(body, "\nneuronward_quota_latched 1\n") {
-		t.Error("the series does not say that the day is latched")
+	if got, want := asJSON(t, d.ResetsAt), `T00:00:00Z"`; !strings.HasSuffix(got, want) {
+		t.Errorf("got a reset at %s, want …%s", got, want)
+	}
+	if got, want := seriesOf(t, m), "\nneuronward_quota_latched 1\n"; !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant %s", got, want)
 	}
 }
 
 func TestGaugesAgreeWithStatus(t *testing.T) {
 	_, _, m := counting(t)
-	body := seriesOf(t, m)
+	got := seriesOf(t, m)
 	for _, want := range []string{
-		"neuronward_neurons_used 4.000001", "neuronward_neurons_reserved 3", "neuronward_neurons_limit 10000", "neuronward_neurons_remaining 9992.999999",
-		"neuronward_quota_latched 0", "neuronward_quota_exhaustion_timestamp_seconds 0",
+		"neuronward_neurons_used 4.000001", "neuronward_neurons_reserved 3", "neuronward_neurons_limit 10000",
+		"neuronward_neurons_remaining 9992.999999", "neuronward_quota_latched 0",
+		"neuronward_quota_exhaustion_timestamp_seconds 0",
 		`neuronward_client_neurons_used{client="team"} 2`, `neuronward_client_neurons_limit{client="team"} 50`,
 	} {
-		if !strings.Contains(body, want+"\n") {
-			t.Errorf("missing: %s", want)
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("got\n%s\nwant %s", got, want)
 		}
 	}
 	for _, set := range []string{"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PLAN=paid"} {
 		_, _, m := counting(t, set)
 		if strings.Contains(seriesOf(t, m), "neuronward_neurons_limit") {
-			t.Errorf("%s: there is a ceiling", set)
+			t.Errorf("%s: got a limit, want none", set)
 		}
 	}
 }
 
-// While the store fails, the page still answers, from what this process knows, and readiness depends on the policy.
+// While the store fails, the page still shows what this process knows. Readiness depends on the policy.
 func TestAStoreThatFails(t *testing.T) {
-	cases := []struct {
+	const ten = 10 * quota.OneNeuron
+	for _, tt := range []struct {
 		name  string
 		o     quota.Options
 		ready bool
 	}{
-		{"a ceiling, deny", quota.Options{Limit: 10 * quota.OneNeuron}, false},
-		{"a ceiling, allow", quota.Options{Limit: 10 * quota.OneNeuron, AllowOfflineGrant: true}, true},
-		{"no ceiling", quota.Options{}, true},
-		{"observed", quota.Options{Limit: 10 * quota.OneNeuron, Mode: quota.Observe}, true},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			c.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
-			n, err := newNeurons(t.Context(), c.o, new(config.Config).Clients.HasBudgets, price.Bound, func() error { return nil })
+		{"a limit, deny", quota.Options{Limit: ten}, false},
+		{"a limit, allow", quota.Options{Limit: ten, AllowOfflineGrant: true}, true},
+		{"no limit", quota.Options{}, true},
+		{"observed", quota.Options{Limit: ten, Mode: quota.Observe}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
+			c := &config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}
+			closeStore := func() error { return nil }
+			n, err := newNeurons(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, closeStore)
 			if err != nil {
 				t.Fatal(err)
 			}
 			reason := n.unready()
-			if c.ready != (reason == "") || !c.ready && !strings.Contains(reason, "disk on fire") {
-				t.Errorf("the reason not to be ready is %q", reason)
+			if got := reason == ""; got != tt.ready {
+				t.Errorf("got ready %v (%s), want %v", got, reason, tt.ready)
 			}
-			d := n.source(&config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}).Today(t.Context())
-			if d.Store.Healthy || d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") || d.Store.Failures == 0 || d.Store.Kind != "file" || d.Used == nil {
-				t.Errorf("the status is %s", asJSON(t, d))
+			if !tt.ready && !strings.Contains(reason, "disk on fire") {
+				t.Errorf("got the reason %q, want the disk on fire", reason)
 			}
-			if _, err := n.source(&config.Config{}).History(t.Context(), 2); err == nil {
-				t.Error("the days were read from a store that fails")
+			d := n.source(c).Today(t.Context())
+			if d.Store.Healthy || d.Store.Failures == 0 || d.Store.Kind != "file" {
+				t.Errorf("got store %+v, want a file that fails", d.Store)
+			}
+			if d.Store.Failure == nil || !strings.Contains(*d.Store.Failure, "disk on fire") {
+				t.Errorf("got the failure %v, want the disk on fire", d.Store.Failure)
+			}
+			if d.Used == nil {
+				t.Error("got no figure of what is used, want that of this process")
+			}
+			if _, err := n.source(c).History(t.Context(), 2); err == nil {
+				t.Error("got no error of the days, want that of the store")
 			}
 			if err := n.close(0, slog.New(slog.DiscardHandler)); err == nil {
-				t.Error("a store that could not be written was closed without a word")
+				t.Error("got no error of closing, want that of the store")
 			}
 		})
 	}

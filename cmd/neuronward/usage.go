@@ -13,8 +13,8 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-// usagePatience bounds the whole of what a running proxy is asked.
-const usagePatience = 10 * time.Second
+// usageTimeout bounds all requests to the running proxy together.
+const usageTimeout = 10 * time.Second
 
 func usageHelp() string {
 	return `Shows what a running proxy has spent: today's neurons (used, reserved, left), by
@@ -63,7 +63,7 @@ func usage(ctx context.Context, in *invocation) int {
 	} else if at == "" {
 		return in.misused("the admin listener is off (NEURONWARD_ADMIN_LISTEN is empty), so there is nothing to ask")
 	}
-	ctx, cancel := context.WithTimeout(ctx, usagePatience)
+	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
 	defer cancel()
 	r, err := askUsage(ctx, "http://"+callable(at))
 	if err != nil {
@@ -94,15 +94,17 @@ func askUsage(ctx context.Context, base string) (usageReport, error) {
 }
 
 func askJSON(ctx context.Context, url string, into any) error {
-	const most = 16 << 20
-	code, body, err := ask(ctx, url, most)
+	const maxAnswer = 16 << 20
+	code, body, err := ask(ctx, url, maxAnswer)
 	switch {
 	case err != nil:
-		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener (--addr, NEURONWARD_ADMIN_LISTEN)?", err)
+		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener "+
+			"(--addr, NEURONWARD_ADMIN_LISTEN)?", err)
 	case code == http.StatusServiceUnavailable:
 		return errors.New("the proxy cannot tell: " + strings.TrimSpace(string(body)))
 	case code != http.StatusOK:
-		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?", url, code, http.StatusText(code))
+		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?",
+			url, code, http.StatusText(code))
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%s did not answer as neuronward does (%w); is it its admin listener?", url, err)

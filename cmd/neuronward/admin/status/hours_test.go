@@ -19,7 +19,10 @@ func inHours(t *testing.T, store quota.Store, test func(t *testing.T, spend func
 	// The race detector of Go 1.26 crashes when two processors fire timers of one bubble.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
-		o := quota.Options{Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true}
+		o := quota.Options{
+			Store: store, Limit: 10_000 * quota.OneNeuron, AllowOfflineGrant: true,
+			Heartbeat: 30 * time.Second, // virtual days are long
+		}
 		ledger, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

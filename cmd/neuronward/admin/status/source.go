@@ -15,10 +15,9 @@ import (
 type Source struct {
 	Version, Commit string
 
-	Ledger    *quota.Ledger // nil: nothing is counted
-	Plan      string        // free, paid
-	FreeDaily quota.Neurons // what the free plan gives a day, where Plan is free; else 0
-	Mode      string        // enforce, observe, off
+	Ledger *quota.Ledger // nil: nothing is counted
+	Plan   string        // free, paid
+	Mode   string        // enforce, observe, off
 
 	StoreKind   string // file, memory, redis
 	StorePolicy string // deny, allow
@@ -71,7 +70,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
 	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
 	t.Rate = now.Rate
-	t.PlanWrong = s.FreeDaily > 0 && account.Used > s.FreeDaily
+	t.PlanWrong = s.Plan == "free" && account.Used > quota.FreeNeurons
 	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
 	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures
 	if now.StoreFailure != nil {

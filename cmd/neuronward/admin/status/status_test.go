@@ -19,8 +19,7 @@ import (
 // sourceOf is a source on the free plan; ledger may be nil.
 func sourceOf(ledger *quota.Ledger) *Source {
 	return &Source{
-		Ledger: ledger, Plan: "free", FreeDaily: 10_000 * quota.OneNeuron, Mode: "enforce",
-		StoreKind: "memory", StorePolicy: "deny",
+		Ledger: ledger, Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Neurons { return 0 },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
 	}
