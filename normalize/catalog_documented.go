@@ -117,7 +117,7 @@ var documented = []Entry{
 		Source:  SourceDocumented,
 		Summary: "The request body is larger than is accepted.",
 		Action:  "Send a smaller body: fewer or smaller images, shorter audio, less text.",
-		Automatic: "A body over NEURONWARD_MAX_BODY is refused before Workers AI is called where its length is " +
+		Automatic: "A body over {MAX_BODY} is refused before Workers AI is called where its length is " +
 			"declared, and cut off where it is not.",
 		Wire: "`Request is too large`, once behind 3010; a bare 413.",
 	},
@@ -163,8 +163,8 @@ var documented = []Entry{
 		Fault: FaultUpstream, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceDocumented,
 		Summary: "No data center has room for this model right now.",
 		Action:  "Call again shortly, or fall back to another model.",
-		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as " +
-			"NEURONWARD_RETRY_BUDGET allows, but not where options.rejectIfBusy is set. While it goes on, most " +
+		Automatic: "The call is repeated up to {RETRIES} times after short random waits, as far as " +
+			"{RETRY_BUDGET} allows, but not where options.rejectIfBusy is set. While it goes on, most " +
 			"calls of the model are answered here (origin guard) and a few find out when there is room again.",
 		Wire: "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward " +
 			"the request to`; 429, also 400 through a gateway.",

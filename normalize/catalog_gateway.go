@@ -52,7 +52,7 @@ var gateway = []Entry{
 		Status: 400, Type: TypeInvalidRequest,
 		Retry: RetryNever, Fault: FaultOperator, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "The AI Gateway does not exist or is not set up for this call.",
-		Action: "Check the gateway's name in NEURONWARD_UPSTREAM and its providers and keys in the Cloudflare " +
+		Action: "Check the gateway's name in {UPSTREAM} and its providers and keys in the Cloudflare " +
 			"dashboard.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
 		Wire: "`Please configure AI Gateway in the Cloudflare dashboard`, `Provider '…' has no BYOK " +

@@ -94,7 +94,7 @@ var observed = []Entry{
 		Summary: "Workers AI failed inside itself.",
 		Action: "Call again; if one model keeps failing, use another and report the upstream request id to " +
 			"Cloudflare.",
-		Automatic: "The call is repeated once after a short random wait, as far as NEURONWARD_RETRY_BUDGET allows.",
+		Automatic: "The call is repeated once after a short random wait, as far as {RETRY_BUDGET} allows.",
 		Wire: "`Internal server error`, `An internal server error occured.`, `Network connection lost.`, " +
 			"`undefined: undefined`; 3030 with that text; " +
 			"a Python exception of the engine behind 400 `invalid_prompt`.",
@@ -106,8 +106,8 @@ var observed = []Entry{
 		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary: "Workers AI tried the model several times itself and gave up.",
 		Action:  "Call again after a few seconds, or fall back to another model.",
-		Automatic: "The call is repeated up to NEURONWARD_RETRIES times after short random waits, as far as " +
-			"NEURONWARD_RETRY_BUDGET allows.",
+		Automatic: "The call is repeated up to {RETRIES} times after short random waits, as far as " +
+			"{RETRY_BUDGET} allows.",
 		Wire: "`Max retries exhausted`.",
 	},
 	{
@@ -148,8 +148,8 @@ var observed = []Entry{
 		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary: "Cloudflare's edge could not reach Workers AI or had no usable answer from it.",
 		Action:  "Call again; if it lasts, look at www.cloudflarestatus.com.",
-		Automatic: "With 502, 503, 521, 522 or 523 the call is repeated up to NEURONWARD_RETRIES times after short " +
-			"random waits, as far as NEURONWARD_RETRY_BUDGET allows; with another status it may have run, and is not.",
+		Automatic: "With 502, 503, 521, 522 or 523 the call is repeated up to {RETRIES} times after short " +
+			"random waits, as far as {RETRY_BUDGET} allows; with another status it may have run, and is not.",
 		Wire: "7009 `Upstream service unavailable`; an HTML page with 502, 503, 52x, 1101 or even 200; " +
 			"`upstream connect error`; an empty body.",
 	},

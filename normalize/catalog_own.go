@@ -11,7 +11,7 @@ var own = []Entry{
 		Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "More requests a minute than the proxy lets through for this model or client.",
 		Action:  "Spread the calls over the minute, or have the client's or the model's limit raised.",
-		Automatic: "The call waited its turn for NEURONWARD_RATE_WAIT before it was refused; it never reached " +
+		Automatic: "The call waited its turn for {RATE_WAIT} before it was refused; it never reached " +
 			"Workers AI.",
 		Wire: "Never sent by Workers AI, whose own word for it is 3021.",
 	},
@@ -32,7 +32,7 @@ var own = []Entry{
 		Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary:   "Calls in flight hold the neurons that this call may need; some will come back.",
 		Action:    "Call again shortly, lower max_tokens, or send fewer calls at once.",
-		Automatic: "The call waited for NEURONWARD_QUOTA_WAIT before it was refused; it never reached Workers AI.",
+		Automatic: "The call waited for {QUOTA_WAIT} before it was refused; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
@@ -84,7 +84,7 @@ var own = []Entry{
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "The proxy itself has too many calls in flight or too many bytes held.",
-		Action: "Call again shortly; if it lasts, raise NEURONWARD_MAX_IN_FLIGHT or NEURONWARD_MAX_HELD, or run " +
+		Action: "Call again shortly; if it lasts, raise {MAX_IN_FLIGHT} or {MAX_HELD}, or run " +
 			"more replicas.",
 		Automatic: "The call is refused rather than queued without end; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
@@ -95,7 +95,7 @@ var own = []Entry{
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "This proxy process is going away and takes no new calls.",
 		Action:  "Call again; a load balancer will choose another replica.",
-		Automatic: "Calls in flight are finished within NEURONWARD_DRAIN; new ones are refused. So does a process " +
+		Automatic: "Calls in flight are finished within {DRAIN}; new ones are refused. So does a process " +
 			"that is starting and waits for the one before it to let the state file go.",
 		Wire: "Never sent by Workers AI.",
 	},
@@ -107,7 +107,7 @@ var own = []Entry{
 		Action: "Check name resolution, the network and a firewall between the proxy and the upstream, then " +
 			"www.cloudflarestatus.com.",
 		Automatic: "A connection that was refused, or broke before anything of the call was written, is tried " +
-			"again up to NEURONWARD_RETRIES times, as far as NEURONWARD_RETRY_BUDGET allows. Once something was " +
+			"again up to {RETRIES} times, as far as {RETRY_BUDGET} allows. Once something was " +
 			"written the call is not repeated, for it may run; its estimate is counted.",
 		Wire: "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
 	},
@@ -126,7 +126,7 @@ var own = []Entry{
 		Retry: RetryAfterDelay, Delay: 2 * time.Second,
 		Fault: FaultOperator, Origins: byProxy, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "The store that counts neurons cannot be used, so no call can be admitted safely.",
-		Action: "Bring the store of NEURONWARD_STORE back, or set NEURONWARD_ON_STORE_FAILURE=allow to go on " +
+		Action: "Bring the store of {STORE} back, or set {ON_STORE_FAILURE}=allow to go on " +
 			"without it.",
 		Automatic: "Calls are refused until the store is back; the proxy is not ready meanwhile.",
 		Wire:      "Never sent by Workers AI.",

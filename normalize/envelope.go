@@ -41,7 +41,7 @@ func (f *Failure) appendKeys(dst []byte) []byte {
 	dst = append(dst, `,"resets_at":`...)
 	dst = appendTime(dst, f.ResetsAt)
 	dst = append(dst, `,"action":`...)
-	dst = appendString(dst, e.Action)
+	dst = appendString(dst, r.Action)
 	dst = append(dst, `,"model":`...)
 	dst = appendOrNull(dst, f.Model)
 	dst = append(dst, `,"matched_by":`...)

@@ -14,6 +14,7 @@ import (
 type Failure struct {
 	Code         Code
 	Message      string        // for the caller; "" means the entry's Summary
+	Action       string        // what to do; "" means the entry's
 	Param        string        // the offending field; "" means null
 	Number       int           // 0 means the entry's; an unknown upstream code keeps its own here
 	Status       int           // HTTP status; 0 means the entry's
@@ -50,11 +51,12 @@ type Limit struct {
 	Unit, Window          string
 }
 
-// Resolved returns f with Message, Number, Status, Origin, Fault and MatchedBy filled in where f leaves them to
-// its entry. It is the only place that knows these defaults. A resolved failure stays as it is.
+// Resolved returns f with Message, Action, Number, Status, Origin, Fault and MatchedBy filled in where f leaves
+// them to its entry. It is the only place that knows these defaults. A resolved failure stays as it is.
 func (f *Failure) Resolved() Failure {
 	r, e := *f, f.Code.Entry()
 	r.Message = cmp.Or(r.Message, e.Summary)
+	r.Action = cmp.Or(r.Action, e.Action)
 	r.Number = cmp.Or(r.Number, e.Number)
 	r.Status = cmp.Or(r.Status, e.Status)
 	r.Origin = cmp.Or(r.Origin, e.Origins[0])

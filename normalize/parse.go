@@ -11,6 +11,7 @@ import (
 type wire struct {
 	Error *struct {
 		Message      string
+		Action       string
 		Type         Type
 		Param        *string
 		Code         string
@@ -56,8 +57,8 @@ func Parse(body []byte) (*Failure, bool) {
 	}
 	code, ok := bySlug[e.Name]
 	f := &Failure{
-		Code: code, Message: e.Message, Param: deref(e.Param), Number: e.Number, Status: e.Status, Origin: e.Origin,
-		Fault:     e.Fault,
+		Code: code, Message: e.Message, Action: e.Action, Param: deref(e.Param), Number: e.Number, Status: e.Status,
+		Origin: e.Origin, Fault: e.Fault,
 		MatchedBy: e.MatchedBy, Model: deref(e.Model), RequestID: w.RequestID,
 	}
 	f.Unclassified = !ok || code == Unclassified || e.Number != code.Entry().Number

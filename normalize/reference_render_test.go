@@ -11,7 +11,16 @@ import (
 // What is made of the catalog: the reference for people, and for machines.
 
 // referenceJSON returns errors.json: the whole catalog as an array.
-func referenceJSON() ([]byte, error) { return indented(Catalog()) }
+func referenceJSON() ([]byte, error) {
+	entries := Catalog()
+	for i, e := range entries {
+		entries[i] = e.Named(variable)
+	}
+	return indented(entries)
+}
+
+// variable names a setting as the environment does.
+func variable(key string) string { return "NEURONWARD_" + key }
 
 func indented(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -51,6 +60,7 @@ func referenceMarkdown() []byte {
 		b.WriteByte('\n')
 	}
 	for _, e := range Catalog() {
+		e = e.Named(variable)
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n", e.Slug, e.Summary)
 		fmt.Fprintf(&b, "* **What to do** (%s): %s\n", e.Fault, e.Action)
 		fmt.Fprintf(&b, "* **What the proxy does**: %s\n", e.Automatic)

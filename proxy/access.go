@@ -15,7 +15,7 @@ import (
 func (p *Proxy) access(c *call, r *http.Request) error {
 	if p.loopback && p.clients == nil && !p.hosts.Allowed(r.Host) {
 		return forbidden("The Host header names " + quoted(r.Host) + ", which this proxy does not answer to while it listens on loopback. " +
-			"Call it by IP address or as localhost, or add the name to NEURONWARD_HOSTS.")
+			"Call it by IP address or as localhost, or add the name to {HOSTS}.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
 	reference := c.route != nil && c.route.local() && r.Method != http.MethodPost

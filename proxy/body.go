@@ -268,7 +268,7 @@ func (b *bodies) take(c *call, h *held, n int64) error {
 	if result.OverShare {
 		what = "The request bodies of your client have used up its share of what this proxy holds at once,"
 	}
-	return refuse(normalize.Overloaded, fmt.Sprintf("%s %s (NEURONWARD_MAX_HELD).", what, bytesText(b.room.Size())), "")
+	return refuse(normalize.Overloaded, fmt.Sprintf("%s %s ({MAX_HELD}).", what, bytesText(b.room.Size())), "")
 }
 
 // firstByte returns the first byte that is no JSON space, 0 if there is none.

@@ -18,8 +18,8 @@ import (
 
 // Why a call that is under way was ended by this proxy.
 var (
-	errFirstByte = errors.New("no answer within NEURONWARD_FIRST_BYTE_TIMEOUT")
-	errIdle      = errors.New("nothing more within NEURONWARD_STREAM_IDLE_TIMEOUT")
+	errFirstByte = errors.New("no answer within the time limit of a first byte")
+	errIdle      = errors.New("nothing more within the time limit of an idle stream")
 	errShutdown  = errors.New("this proxy is shutting down")
 )
 
@@ -43,7 +43,8 @@ type call struct {
 	caller  context.Context // ends when the caller leaves or Abort was called
 	inbound *http.Request
 
-	credentials *credentials // of the proxy
+	credentials *credentials          // of the proxy
+	setting     normalize.SettingName // likewise
 	watch       watchdog
 
 	writer   writer
@@ -99,6 +100,7 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 			f.Model = c.modelText
 		}
 		r := f.Resolved()
+		r.NameSettings(c.setting)
 		r.Redact(c.credentials.secrets(c.inbound)...)
 		c.failure = &r
 	}
@@ -123,7 +125,7 @@ func (c *call) gone() bool {
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	p.inFlight.Add(1)
 	p.metrics.Began()
-	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials}
+	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials, setting: p.setting}
 	c.label = metrics.Other
 	c.mark = c.began
 	c.writer = writer{ResponseWriter: w, call: c}

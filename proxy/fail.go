@@ -72,9 +72,9 @@ func (p *Proxy) forwardFailed(_ http.ResponseWriter, out *http.Request, err erro
 func (c *call) broken(err error) *normalize.Failure {
 	switch c.aborted() {
 	case errFirstByte:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(c.watch.limits.firstByte)+" (NEURONWARD_FIRST_BYTE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+text(c.watch.limits.firstByte)+" ({FIRST_BYTE_TIMEOUT}).", err)
 	case errIdle:
-		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(c.watch.limits.idle)+" (NEURONWARD_STREAM_IDLE_TIMEOUT).", err)
+		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+text(c.watch.limits.idle)+" ({STREAM_IDLE_TIMEOUT}).", err)
 	case errShutdown:
 		f := refuse(normalize.ShuttingDown, "", "")
 		f.Err = err

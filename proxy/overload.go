@@ -44,7 +44,7 @@ func (p *Proxy) enter(c *call) error {
 		}
 	}
 	p.metrics.Preempted("overload", metrics.ModeEnforce)
-	f := refuse(normalize.Overloaded, "This proxy has too much to do: "+why+" (NEURONWARD_MAX_IN_FLIGHT).", "")
+	f := refuse(normalize.Overloaded, "This proxy has too much to do: "+why+" ({MAX_IN_FLIGHT}).", "")
 	size := float64(pool.Size())
 	f.Limit = &normalize.Limit{Name: "in_flight", Used: size, Limit: size, Unit: "calls", Window: "at_once"}
 	if result.OverShare {
@@ -62,7 +62,7 @@ func (c *call) shares() bool { return c.entry != nil }
 // Load is how many calls are being served, and how many may be.
 type Load struct {
 	InFlight int64 `json:"in_flight"` // calls that are served
-	Limit    int64 `json:"limit"`     // NEURONWARD_MAX_IN_FLIGHT
+	Limit    int64 `json:"limit"`     // Config.MaxInFlight
 	Queued   int64 `json:"queued"`    // calls that wait for a slot
 }
 

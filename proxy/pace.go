@@ -98,7 +98,7 @@ func (p *Proxy) noteRate(c *call, f *normalize.Failure) {
 	}
 	if p.pace.Throttled(c.rate, time.Now()) {
 		p.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program on this account spends the same limit. "+
-			"The pace of the model is halved and recovers step by step; if this goes on, lower it with NEURONWARD_RATE_LIMITS",
+			"The pace of the model is halved and recovers step by step; if this goes on, lower it with "+p.setting("RATE_LIMITS"),
 			"model", c.modelText, "task", string(c.rate.Task))
 	}
 }

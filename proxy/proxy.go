@@ -68,9 +68,10 @@ type Config struct {
 	// OnCapacity is called when a model is found out of capacity, and when it is free again. It must not block. May be nil.
 	OnCapacity func(model string, free bool)
 
-	Models    []string          // known models: the bounded set for labels; KnowModels adds to it
-	Simulate  bool              // let x-simulate through; for the demo alone
-	Transport http.RoundTripper // nil: NewTransport()
+	Models    []string              // known models: the bounded set for labels; KnowModels adds to it
+	Setting   normalize.SettingName // how messages name settings; nil: by their keys
+	Simulate  bool                  // let x-simulate through; for the demo alone
+	Transport http.RoundTripper     // nil: NewTransport()
 	Metrics   *metrics.Metrics
 	Log       *slog.Logger
 }
@@ -92,6 +93,7 @@ type Proxy struct {
 	guard     *guard.Guard
 	estimator *price.Estimator
 	notYet    string
+	setting   normalize.SettingName
 	models    knownModels
 	endings   endings
 	simulate  bool
@@ -155,6 +157,9 @@ func New(c Config) (*Proxy, error) {
 	if c.RetryBudget <= 0 {
 		c.Retries = 0
 	}
+	if c.Setting == nil {
+		c.Setting = func(key string) string { return key }
+	}
 	if c.Transport == nil {
 		c.Transport = NewTransport()
 	}
@@ -162,7 +167,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, upstream: newUpstream(c.Upstream, c.API),
 		clients: c.Clients, loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
 		limits: limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause}, retryAfterMax: c.RetryAfterMax,
-		simulate: c.Simulate, notYet: c.NotYet,
+		simulate: c.Simulate, setting: c.Setting, notYet: c.NotYet,
 		bodies: bodies{
 			max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
@@ -181,7 +186,6 @@ func New(c Config) (*Proxy, error) {
 	p.estimator = c.Estimator
 	p.guard = guard.New(guard.Options{
 		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics, AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
-		PlanSetting: "NEURONWARD_PLAN=paid",
 	})
 	p.base, p.abort = context.WithCancelCause(context.Background())
 	p.forward = httputil.ReverseProxy{

@@ -20,6 +20,7 @@ func belowErrors(path string) (topic string, ok bool) {
 func answerReference(c *call) error {
 	page, ok, err := reference.Render(reference.Request{
 		Topic: c.rest, Accept: c.inbound.Header.Get("Accept"), UserAgent: c.inbound.UserAgent(),
+		Setting: c.setting,
 	})
 	switch {
 	case err != nil:

@@ -69,7 +69,7 @@ func (u *upstream) locate(d *destination) (base *url.URL, path string, err error
 	switch d.route.gateway {
 	case gatewayNone:
 		return nil, "", refuse(normalize.RouteNotProxied, "An AI Gateway has no path for "+d.route.name+
-			". Use v1/chat/completions or run/{model}, or point NEURONWARD_UPSTREAM at "+DefaultAPI+".", "")
+			". Use v1/chat/completions or run/{model}, or point {UPSTREAM} at "+DefaultAPI+".", "")
 	case gatewayRun:
 		return &u.base, u.base.Path + "/workers-ai/" + d.model, nil
 	}

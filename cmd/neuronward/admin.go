@@ -36,7 +36,8 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 	return admin.Options{
 		Metrics: m.Handler(), Unready: unready,
 		CheckHost: config.Loopback(c.AdminListen), Hosts: proxy.NewHosts(c.Hosts...),
-		Redact: func(w io.Writer) admin.Redactor { return in.redactor.Writer(w) },
+		Redact:  func(w io.Writer) admin.Redactor { return in.redactor.Writer(w) },
+		Setting: config.SettingName,
 	}
 }
 

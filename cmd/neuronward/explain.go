@@ -122,6 +122,7 @@ func headline(e *normalize.Entry) string {
 
 // facts sets what an entry says, a row each.
 func facts(e *normalize.Entry) string {
+	e = withSettings(e)
 	var b strings.Builder
 	b.WriteString(row("Fault", faultWords(e.Fault)))
 	b.WriteString(row("Retry", retryWords(e)))
@@ -213,6 +214,12 @@ func originWords(origins []normalize.Origin) string {
 	return strings.Join(all, "; ")
 }
 
+// withSettings is an entry with the names of settings in its texts.
+func withSettings(e *normalize.Entry) *normalize.Entry {
+	n := e.Named(config.SettingName)
+	return &n
+}
+
 // entryJSON is an entry of the catalog for machines.
 type entryJSON struct {
 	Name       string             `json:"name"`
@@ -234,6 +241,7 @@ type entryJSON struct {
 }
 
 func newEntryJSON(e *normalize.Entry) entryJSON {
+	e = withSettings(e)
 	return entryJSON{
 		Name: e.Slug, Number: e.Number, Aliases: append([]int{}, e.Aliases...), Status: e.Status, Type: e.Type, Code: e.Word(),
 		Retry: e.Retry, RetryAfter: e.Delay.Milliseconds(), Fault: e.Fault, Origins: e.Origins, Charge: e.Charge,

@@ -189,6 +189,7 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 		RetryBudget:       c.RetryBudget,
 		FreePlan:          c.Plan == config.PlanFree,
 		Models:            price.Embedded().Models(),
+		Setting:           config.SettingName,
 		Metrics:           m,
 		Log:               log,
 	}

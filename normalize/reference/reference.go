@@ -31,6 +31,8 @@ type Request struct {
 	Accept    string // its header
 	UserAgent string // its header
 	Home      string // path of the page that this one belongs to, "" for none
+
+	Setting normalize.SettingName // how its texts name settings
 }
 
 // A Page is the reference, or one entry of it, in the form that was asked for.
@@ -43,13 +45,17 @@ type Page struct {
 // everything else. ok reports whether there is such an entry.
 func Render(r Request) (p Page, ok bool, err error) {
 	all := normalize.Catalog()
+	for i, e := range all {
+		all[i] = e.Named(r.Setting)
+	}
 	var one *normalize.Entry
 	if r.Topic != "" {
 		code, ok := normalize.Lookup(r.Topic)
 		if !ok {
 			return Page{}, false, nil
 		}
-		one = code.Entry()
+		entry := code.Entry().Named(r.Setting)
+		one = &entry
 	}
 	var b bytes.Buffer
 	switch {

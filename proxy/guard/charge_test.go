@@ -118,7 +118,7 @@ func TestBatch(t *testing.T) {
 
 // A model of the paid plan is refused on the free one.
 func TestPlan(t *testing.T) {
-	g, r := newGuard(t, Options{FreePlan: true, PlanSetting: "PLAN=paid"})
+	g, r := newGuard(t, Options{FreePlan: true})
 	call := callOf(g, llama)
 	call.Model.RequiresWorkersPaid = true
 	_, err := g.Reserve(t.Context(), call)
@@ -127,7 +127,7 @@ func TestPlan(t *testing.T) {
 		t.Fatalf("got %v, want paid_plan_required", err)
 	}
 	if want := "The model " + llama + " requires a Workers Paid plan, and this proxy is set up for the free one. " +
-		"If the account is on Workers Paid, set PLAN=paid."; f.Message != want {
+		"If the account is on Workers Paid, set {PLAN}=paid."; f.Message != want {
 		t.Errorf("got %q, want %q", f.Message, want)
 	}
 	if want := []string{"plan enforce"}; !slices.Equal(r.preempted, want) {

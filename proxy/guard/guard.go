@@ -34,9 +34,8 @@ type Options struct {
 	Ledger          *quota.Ledger // keeps the account's neurons; nil: nothing is reserved or counted
 	Estimator       *price.Estimator
 	Recorder        Recorder
-	AbortedEstimate bool   // a cancelled call costs all that was reserved
-	FreePlan        bool   // models that require a Workers Paid plan are refused
-	PlanSetting     string // what to set on a paid plan, for callers: "NAME=value"
+	AbortedEstimate bool // a cancelled call costs all that was reserved
+	FreePlan        bool // models that require a Workers Paid plan are refused
 }
 
 // A Guard asks the ledger before a call is made and settles with it afterwards.
@@ -124,7 +123,7 @@ func (g *Guard) checkPlan(c *Call) error {
 	}
 	g.o.Recorder.Preempted("plan", modeEnforce)
 	f := refusal(normalize.PaidPlanRequired, "The model "+c.ModelText+" requires a Workers Paid plan, and this proxy is set up "+
-		"for the free one. If the account is on Workers Paid, set "+g.o.PlanSetting+".")
+		"for the free one. If the account is on Workers Paid, set {PLAN}=paid.")
 	f.Param, f.MatchedBy = "model", normalize.MatchedBudget
 	return f
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/page"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/metrics/minutes"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
 )
 
@@ -30,6 +31,8 @@ type Options struct {
 	Pprof     bool
 	CheckHost bool // the listener is on loopback: a web page must not reach it by a name of its own
 	Hosts     proxy.Hosts
+
+	Setting normalize.SettingName // how the error reference names settings
 }
 
 // A Redactor passes on what is written to it without the secrets in it, and on Flush what it has held back.

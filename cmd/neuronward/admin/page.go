@@ -69,6 +69,7 @@ func (a *admin) showPage(w http.ResponseWriter, r *http.Request) {
 func (a *admin) errors(w http.ResponseWriter, r *http.Request) {
 	p, ok, err := reference.Render(reference.Request{
 		Topic: r.PathValue("topic"), Accept: r.Header.Get("Accept"), UserAgent: r.UserAgent(), Home: "/",
+		Setting: a.Setting,
 	})
 	switch {
 	case err != nil:

@@ -12,6 +12,9 @@ const (
 	FileSuffix = "_FILE"
 )
 
+// SettingName returns the variable of a setting that the texts of other packages name by its key: MAX_BODY.
+func SettingName(key string) string { return ownPrefix + key }
+
 // A Variable is a row of the table that Config is.
 type Variable struct {
 	Name    string
