@@ -45,7 +45,7 @@ func (s *listener) call(t *testing.T, client string, characters int64) quota.Neu
 	return cost.Neurons
 }
 
-// bills is a quota.Breakdown.
+// bills is what quota.Ledger.Audit reads.
 func (s *listener) bills(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
 	u, err := s.client.CallsUntil(ctx, day, until)
 	bills := map[string]quota.ModelBill{}

@@ -5,185 +5,221 @@ import (
 	"time"
 )
 
-// pot is one pot as this holder knows it. Of what the store granted (spent +
-// held), held may still be spent, and reserved of it belongs to calls in
-// flight. After an overrun held may be below reserved.
-type pot struct {
+// budget is one budget of a day as this replica knows it. Of what the store granted (spent + held), held may still be spent, and
+// reserved of it belongs to calls in flight. After an overrun held may be below reserved.
+type budget struct {
 	name  Budget
-	limit Neurons
+	limit Neurons // 0: none
 
 	spent, reserved, held Neurons
 
-	// Of the last exchange.
-	others   Balance  // less our own row
-	free     Neurons  // left in the store
-	external External // zero but for the account's
-	holders  int
-	keep     Neurons       // what may stay free here
-	told     BudgetRequest // as the store has it; zero: that is not known
+	// As of the last sync.
+	others    Balance // without this replica
+	free      Neurons // left in the store
+	external  External
+	replicas  int
+	keep      Neurons       // what may stay free here
+	published BudgetRequest // what the store has; zero: that is not known
 
-	used     time.Time // when somebody last asked
-	barrier  bool      // what is free is set aside for a call that has waited long
-	unbacked Neurons   // taken without the store's word, since it fails
+	lastUse      time.Time // when a call last asked
+	setAside     bool      // what is free is for a call that has waited long
+	offlineGrant Neurons   // taken without the store's consent, while it failed
 }
 
-// pot returns the pot called name, made if need be. A limit that has changed,
-// as a client's may, counts from now on.
-func (l *Ledger) pot(name Budget, limit Neurons) *pot {
-	p := l.byName[name]
-	if p == nil {
-		p = &pot{name: name, limit: limit, free: limit}
-		l.byName[name] = p
-		l.pots = append(l.pots, p)
-	}
-	if p.limit != limit {
-		p.limit = limit
-		p.free = max(limit-p.gone()-p.others.Held-p.held, 0)
-	}
-	return p
-}
+// available is what a new call may reserve here, or what may be given back.
+func (b *budget) available() Neurons { return b.held - b.reserved }
 
-// dropUnused forgets the pots that nobody has asked for on the day that has just
-// ended: their clients may be gone for good. One that comes back gets another.
-func (l *Ledger) dropUnused() {
-	l.pots = slices.DeleteFunc(l.pots, func(p *pot) bool {
-		unused := p != l.account && p.used.Before(l.day.Start()) && p.flying() == 0 && p.held == 0
-		if unused {
-			delete(l.byName, p.name)
-		}
-		return unused
-	})
-}
+// committed is what cannot come back today, over all replicas.
+func (b *budget) committed() Neurons { return b.others.Spent + b.lost() + b.spent + b.external.Spent }
 
-// spare is what the holder may give to a new call, or back.
-func (p *pot) spare() Neurons { return p.held - p.reserved }
+// lost is what replicas that died held and may have spent.
+func (b *budget) lost() Neurons { return max(b.others.Lost-b.external.Released, 0) }
 
-// gone is what cannot come back today, over all holders.
-func (p *pot) gone() Neurons { return p.others.Spent + p.lost() + p.spent + p.external.Spent }
+// inFlight is what calls in flight have reserved, over all replicas.
+func (b *budget) inFlight() Neurons { return b.others.Reserved + b.reserved }
 
-// lost is what holders that died held and may have spent.
-func (p *pot) lost() Neurons { return max(p.others.Lost-p.external.Released, 0) }
+// remaining is what is left over all replicas, never negative.
+func (b *budget) remaining() Neurons { return max(0, b.limit-b.committed()-b.inFlight()) }
 
-// flying is what calls in flight have reserved, over all holders.
-func (p *pot) flying() Neurons { return p.others.Reserved + p.reserved }
+// exhausted reports whether n cannot fit any more, even if all calls in flight cost nothing.
+func (b *budget) exhausted(n Neurons) bool { return b.limit > 0 && b.limit-b.committed() < n }
 
-// exhausted reports whether n cannot fit any more, whatever comes back.
-func (p *pot) exhausted(n Neurons) bool {
-	return p.limit > 0 && p.limit-p.gone() < n
-}
+// nearlySpent reports whether a hundredth at most is left, even if all calls in flight cost nothing.
+func (b *budget) nearlySpent() bool { return b.limit > 0 && b.limit-b.committed() <= b.limit/100 }
 
-// finished reports whether hardly anything is left: a hundredth at most, whatever
-// comes back.
-func (p *pot) finished() bool { return p.limit > 0 && p.limit-p.gone() <= p.limit/100 }
+// fits reports whether n fits into what is here.
+func (b *budget) fits(n Neurons) bool { return b.limit == 0 || b.available() >= n }
 
-// has reports whether n fits into what is here.
-func (p *pot) has(n Neurons) bool {
-	return p.limit == 0 || p.spare() >= n
-}
-
-// low reports whether more should be fetched before it is needed.
-func (p *pot) low() bool {
-	return p.limit > 0 && p.free > 0 && p.spare() < p.chunk()/8
-}
+// runningLow reports whether more should be fetched before it is needed.
+func (b *budget) runningLow() bool { return b.limit > 0 && b.free > 0 && b.available() < b.chunk()/8 }
 
 // debit reserves n.
-func (p *pot) debit(n Neurons) {
-	p.reserved += n
-	if p.limit == 0 {
-		p.held += n
+func (b *budget) debit(n Neurons) {
+	b.reserved += n
+	if b.limit == 0 {
+		b.held += n
 	}
 }
 
 // credit ends a reservation of n that cost c.
-func (p *pot) credit(n, c Neurons) {
-	p.reserved -= n
-	p.spent += c
-	if p.limit == 0 {
-		p.held -= n
+func (b *budget) credit(n, c Neurons) {
+	b.reserved -= n
+	b.spent += c
+	if b.limit == 0 {
+		b.held -= n
 	} else {
-		p.held -= c
+		b.held -= c
 	}
 }
 
-// roll begins a new day. What is reserved goes with it and is claimed anew.
-func (p *pot) roll() {
-	p.spent, p.held, p.unbacked = 0, 0, 0
-	p.others, p.external, p.told = Balance{}, External{}, BudgetRequest{}
-	p.free = p.limit
-	if p.limit == 0 {
-		p.held = p.reserved
+// correct books c, which may be negative, beside any reservation. It takes back no more than is booked: a client's budget may be
+// younger than the charge that is corrected.
+func (b *budget) correct(c Neurons) { b.credit(0, max(c, -b.spent)) }
+
+// newDay begins a new day. What is reserved goes with it, and is requested anew.
+func (b *budget) newDay() {
+	b.spent, b.held, b.offlineGrant = 0, 0, 0
+	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
+	b.free = b.limit
+	if b.limit == 0 {
+		b.held = b.reserved
 	}
 }
 
-// mayKeep is how much may stay free here, after a life of age.
-func (p *pot) mayKeep(age time.Duration) Neurons {
-	most := p.limit / 100
-	slow := max(p.spent/4, Neurons(float64(most)*min(1, float64(age)/float64(slowStart))))
-	return min(most, slow)
+// dropFree gives up what is free here.
+func (b *budget) dropFree() {
+	if b.limit > 0 {
+		b.held = min(b.held, b.reserved)
+	}
 }
 
-// remaining is what is left over all holders, never negative.
-func (p *pot) remaining() Neurons {
-	return max(0, p.limit-p.gone()-p.flying())
+// maxFree is how much may stay free here when the process is as old as age.
+func (b *budget) maxFree(age time.Duration) Neurons {
+	full := b.limit / 100
+	slow := max(b.spent/4, Neurons(float64(full)*min(1, float64(age)/float64(slowStart))))
+	return min(full, slow)
 }
 
-// claim makes the claim of the next report, giving back what should not stay.
-// wanted and least are what waiting calls need together and the smallest of
-// them alone; 0: none waits.
-func (p *pot) claim(now time.Time, age time.Duration, wanted, least Neurons) (c BudgetRequest, raise Neurons) {
-	p.keep = p.mayKeep(age)
-	otherWaits, idle := p.others.Waiting > 0, now.Sub(p.used) >= idleAfter
-	spare := p.spare()
-	give := Neurons(0)
+// chunk is how much to have free after a request: less where others share what is left.
+func (b *budget) chunk() Neurons {
+	if b.replicas > 1 {
+		return min(b.keep, max(b.free, 0)/Neurons(2*b.replicas))
+	}
+	return b.keep
+}
+
+// request makes the request of the next report, and gives back what should not stay here. wanted and smallest are what waiting
+// calls need together and the smallest of them alone; 0: none waits. raise is what the report claims without a grant.
+func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neurons) (q BudgetRequest, raise Neurons) {
+	b.keep = b.maxFree(age)
+	idle := now.Sub(b.lastUse) >= idleAfter
+	b.held -= b.surplus(wanted, idle)
+	raise = max(b.reserved-b.held, 0) // an overrun, or the new day: it has happened, whatever the store has left
+	q = BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
+	if b.limit == 0 {
+		return q, raise
+	}
+	available, otherWaits := max(b.available(), 0), b.others.Waiting > 0
 	switch {
-	case spare <= 0:
-	case p.unbacked > 0: // there is nobody to give it to; what is given now is gone until the store is back
-	case otherWaits:
-		// Also when calls wait here: what is free does not suffice for them, and two holders must not sit on two halves.
-		give = spare
-	case wanted > 0:
-	case p.holders > 1 && idle:
-		give = spare
-	case spare > p.keep:
-		give = spare - p.keep
-	}
-	if p.limit == 0 {
-		give = 0
-	}
-	p.held -= give
-	spare = max(p.spare(), 0)
-	raise = max(p.reserved-p.held, 0) // an overrun, or the new day: it is so, whatever the store has left
-	c = BudgetRequest{Budget: p.name, Limit: p.limit, Spent: p.spent, Held: p.held + raise, Reserved: p.reserved}
-	if p.limit == 0 {
-		return c, raise
-	}
-	switch {
-	case wanted > spare:
-		c.Min, c.Want, c.Waiting = max(least-spare, 1), wanted-spare, wanted-spare
+	case wanted > available:
+		q.Min, q.Want, q.Waiting = max(smallest-available, 1), wanted-available, wanted-available
 		if !otherWaits {
-			c.Want += p.chunk()
+			q.Want += b.chunk()
 		}
-	case !otherWaits && !idle && p.low():
-		c.Min, c.Want = 1, p.chunk()-spare
+	case !otherWaits && !idle && b.runningLow():
+		q.Min, q.Want = 1, b.chunk()-available
 	}
-	return c, raise
+	return q, raise
 }
 
-// chunk is what to have free after a claim: less where others share what is
-// left.
-func (p *pot) chunk() Neurons {
-	if p.holders > 1 {
-		return min(p.keep, max(p.free, 0)/Neurons(2*p.holders))
+// surplus is what of the free neurons should go back to the store.
+func (b *budget) surplus(wanted Neurons, idle bool) Neurons {
+	available := b.available()
+	switch {
+	case b.limit == 0, available <= 0:
+		return 0
+	case b.offlineGrant > 0: // the store fails: what is given back now is gone until it works again
+		return 0
+	case b.others.Waiting > 0:
+		// Also when calls wait here: what is free is not enough for them, and two replicas must not sit on two halves.
+		return available
+	case wanted > 0:
+		return 0
+	case b.replicas > 1 && idle:
+		return available
 	}
-	return p.keep
+	return max(available-b.keep, 0)
 }
 
-// answered takes what the store said to c.
-func (p *pot) answered(c BudgetRequest, raise, granted Neurons, b Balance, holders int) {
-	p.held += raise + granted
-	p.others = Balance{
-		Spent: b.Spent - c.Spent, Reserved: b.Reserved - c.Reserved, Held: b.Held - c.Held - granted,
-		Lost: b.Lost, Waiting: b.Waiting,
+// applyReply takes the store's answer to q.
+func (b *budget) applyReply(q BudgetRequest, raise, granted Neurons, sum Balance, replicas int) {
+	b.held += raise + granted
+	b.others = Balance{
+		Spent: sum.Spent - q.Spent, Reserved: sum.Reserved - q.Reserved, Held: sum.Held - q.Held - granted,
+		Lost: sum.Lost, Waiting: sum.Waiting,
 	}
-	p.free, p.holders, p.unbacked, p.told = b.Free, holders, 0, c
+	b.free, b.replicas, b.offlineGrant, b.published = sum.Free, replicas, 0, q
+}
+
+// takeOffline takes n without the store, and more ahead of need as with it, up to this replica's share of what was left when the
+// store last answered. The next sync that works publishes it.
+func (b *budget) takeOffline(n Neurons) {
+	left := max(b.free, 0)/Neurons(max(b.replicas, 1)) - b.offlineGrant
+	if n > 0 && n <= left {
+		n = min(max(n, b.chunk()), left)
+		b.offlineGrant += n
+		b.held += n
+	}
+}
+
+func (b *budget) status() Status {
+	return Status{
+		Budget: b.name, Limit: b.limit, Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Held: b.others.Held + b.held,
+		Lost: b.lost(), External: b.external.Spent, Remaining: b.remaining(),
+	}
+}
+
+// budgets are those of the present day.
+type budgets struct {
+	account *budget
+	all     []*budget // the account first
+	byName  map[Budget]*budget
+}
+
+func newBudgets(limit Neurons) budgets {
+	bs := budgets{byName: map[Budget]*budget{}}
+	bs.account = bs.of(Account, limit)
+	return bs
+}
+
+// of returns the budget called name, made if need be. A limit that has changed, as a client's may, counts from now on.
+func (bs *budgets) of(name Budget, limit Neurons) *budget {
+	b := bs.byName[name]
+	if b == nil {
+		b = &budget{name: name, limit: limit, free: limit}
+		bs.byName[name] = b
+		bs.all = append(bs.all, b)
+	}
+	if b.limit != limit {
+		b.limit = limit
+		b.free = max(limit-b.committed()-b.others.Held-b.held, 0)
+	}
+	return b
+}
+
+// newDay begins a new day and returns what the last report of the ended one says. It forgets the budgets that no call has asked
+// for on the day that has ended: their clients may be gone for good. One that comes back gets another.
+func (bs *budgets) newDay(ended Day) (requests []BudgetRequest) {
+	for _, b := range bs.all {
+		requests = append(requests, BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent})
+		b.newDay()
+	}
+	bs.all = slices.DeleteFunc(bs.all, func(b *budget) bool {
+		unused := b != bs.account && b.lastUse.Before(ended.Start()) && b.inFlight() == 0 && b.held == 0
+		if unused {
+			delete(bs.byName, b.name)
+		}
+		return unused
+	})
+	return requests
 }

@@ -25,12 +25,3 @@ type Calibration struct {
 func (c Calibration) Max(o Calibration) Calibration {
 	return Calibration{Peak: max(c.Peak, o.Peak), Usual: max(c.Usual, o.Usual), Paid: max(c.Paid, o.Paid)}
 }
-
-// Calibrate keeps c with the day and model of the call.
-func (r *Reservation) Calibrate(c Calibration) {
-	r.l.mu.Lock()
-	defer r.l.mu.Unlock()
-	if c = c.Max(r.row.Calibration); c != r.row.Calibration {
-		r.row.Calibration, r.row.dirty = c, true
-	}
-}

@@ -60,8 +60,8 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 	}{
 		{"as before", 9_590 * n, nil},
 		{"but for a fraction", 9_590*n - 3, nil},
-		{"a part is missing", 9_000 * n, quota.ErrFell},
-		{"all is missing", 0, quota.ErrFell},
+		{"a part is missing", 9_000 * n, quota.ErrDropped},
+		{"all is missing", 0, quota.ErrDropped},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 					passed := time.Since(began)
 					err := read(c.reads(int(passed.Minutes())))
 					s := l.Snapshot()
-					if believed := err == nil; believed != (c.after > 0 && passed >= c.after) || !believed && (!errors.Is(err, quota.ErrFell) || s.Account.External != 19_600*n) {
+					if believed := err == nil; believed != (c.after > 0 && passed >= c.after) || !believed && (!errors.Is(err, quota.ErrDropped) || s.Account.External != 19_600*n) {
 						t.Fatalf("after %v: %v, %+v", passed, err, s.Account)
 					}
 				}
@@ -187,7 +187,7 @@ func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
 		}
 		read(l, 900*n, nil)
 		for range 3 {
-			read(l, 500*n, quota.ErrFell)
+			read(l, 500*n, quota.ErrDropped)
 			read(other, 900*n, nil)
 			read(other, 900*n, nil)
 		}

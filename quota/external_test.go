@@ -50,7 +50,7 @@ func (b *bill) sum(day quota.Day, until time.Time, all bool) (sum quota.Neurons)
 	return sum
 }
 
-// read is a quota.Figure.
+// read is what quota.Ledger.Reconcile reads.
 func (b *bill) read(_ context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
 	b.reads++
 	if b.err != nil {

@@ -2,35 +2,32 @@ package quota
 
 import "time"
 
-// rateMinutes is how far back the present rate looks.
+// rateMinutes is how far back the present rate of spending looks.
 const rateMinutes = 60
 
-// spending is what was spent in each of the last minutes, over all holders as
-// far as this one knows, and over midnight.
+// spending is what was spent in each of the last minutes, over all replicas as far as this one knows, and across midnight.
 type spending struct {
 	minutes [rateMinutes]Neurons
 	since   int64 // the first minute that is known, of Unix time
 	newest  int64
 }
 
-// begin says that nothing is known of before now.
-func (s *spending) begin(now time.Time) {
-	*s = spending{since: minuteOf(now), newest: minuteOf(now)}
+func newSpending(now time.Time) spending {
+	return spending{since: minuteOf(now), newest: minuteOf(now)}
 }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
-// add counts n as spent at now. A clock that went back adds to the newest
-// minute.
+// add counts n as spent at now. A clock that went back adds to the newest minute.
 func (s *spending) add(now time.Time, n Neurons) {
-	s.turn(minuteOf(now))
+	s.advance(minuteOf(now))
 	if n > 0 {
 		s.minutes[s.newest%rateMinutes] += n
 	}
 }
 
-// turn clears the minutes that have begun since the newest.
-func (s *spending) turn(minute int64) {
+// advance clears the minutes that have begun since the newest.
+func (s *spending) advance(minute int64) {
 	if minute-s.newest >= rateMinutes {
 		s.minutes, s.newest = [rateMinutes]Neurons{}, minute
 		return
@@ -41,11 +38,10 @@ func (s *spending) turn(minute int64) {
 	}
 }
 
-// rate returns the neurons spent a second. A minute counts the less the older it
-// is, down to nothing after an hour. What is known of less than a minute is
-// taken for a minute's.
+// rate returns the neurons spent a second. The older a minute the less it counts, down to nothing after an hour. If less than a
+// minute is known it counts as a whole one.
 func (s *spending) rate(now time.Time) float64 {
-	s.turn(minuteOf(now))
+	s.advance(minuteOf(now))
 	spent, seconds := 0.0, 0.0
 	for age := range min(rateMinutes, s.newest-s.since+1) {
 		weight, length := float64(rateMinutes-age), 60.0
@@ -60,31 +56,29 @@ func (s *spending) rate(now time.Time) float64 {
 
 // foundSpent notes that hardly anything is left of the account's day.
 func (l *Ledger) foundSpent(now time.Time) {
-	if l.spent.IsZero() {
-		l.spent = now
+	if l.spentAt.IsZero() {
+		l.spentAt = now
 	}
 }
 
-// exhaustedAt is when the day was first found spent: by count, or by the word of
-// Workers AI as long as that stands.
+// exhaustedAt is when the day was first found spent: by count, or by the quota block as long as that lasts.
 func (l *Ledger) exhaustedAt(now time.Time) time.Time {
-	latch := l.gate.latch
-	if latch.Set && !l.gate.late(now) && (l.spent.IsZero() || latch.At.Before(l.spent)) {
-		return latch.At
+	b := l.block.Block
+	if b.Set && !l.block.resetPassed(now) && (l.spentAt.IsZero() || b.At.Before(l.spentAt)) {
+		return b.At
 	}
-	return l.spent
+	return l.spentAt
 }
 
-// expectedAt is when the day will be spent at the present rate, or was; zero
-// stands for not before the reset. Calls in flight count once they are settled.
+// expectedAt is when the day will be spent at the present rate, or was; zero stands for not before the reset. Calls in flight
+// count once they are settled.
 func (l *Ledger) expectedAt(now time.Time) time.Time {
 	if at := l.exhaustedAt(now); !at.IsZero() || l.account.limit == 0 {
 		return at
 	}
-	left := max(l.account.limit-l.account.gone(), 0).Float()
-	end := time.Unix(l.dayEnd, 0).UTC()
+	left := max(l.account.limit-l.account.committed(), 0).Float()
 	rate := l.spending.rate(now)
-	if left >= rate*end.Sub(now).Seconds() {
+	if left >= rate*l.day.End().Sub(now).Seconds() {
 		return time.Time{}
 	}
 	return now.Add(time.Duration(left / rate * float64(time.Second)))

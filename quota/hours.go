@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Hours is what was settled in each hour of a UTC day, the first from 00:00 to
-// 01:00. An hour in which a cost was corrected may be negative.
+// Hours is what was settled in each hour of a UTC day, the first from 00:00 to 01:00. An hour in which a cost was corrected may be
+// negative.
 type Hours [24]Neurons
 
 // An HourSpent is one hour of Hours.
@@ -23,8 +23,7 @@ func (h Hours) Plus(o Hours) Hours {
 	return h
 }
 
-// Until returns what was settled until a time of the day: of the hour that this
-// is in, the part that had passed.
+// Until returns what was settled until a time of the day. Of the hour that this is in it counts the part that had passed.
 func (h Hours) Until(passed time.Duration) (sum Neurons) {
 	for i, n := range h {
 		part := min(max(passed-time.Duration(i)*time.Hour, 0), time.Hour)
@@ -41,58 +40,55 @@ func (h Hours) with(some []HourSpent) Hours {
 	return h
 }
 
-// hours is what this holder has settled today.
+// hours is what this replica has settled today.
 type hours struct {
 	Hours
-	dirty [24]bool // changed since it was published
+	unpublished [24]bool // changed since the last report
 }
 
-// book counts n as settled at now. A clock that went back to the day before
-// counts for the first hour.
+// book counts n as settled at now. A clock that went back to the day before counts for the first hour.
 func (h *hours) book(day Day, now time.Time, n Neurons) {
 	if n == 0 {
 		return
 	}
 	hour := min(max(int(now.Sub(day.Start())/time.Hour), 0), 23)
 	h.Hours[hour] += n
-	h.dirty[hour] = true
+	h.unpublished[hour] = true
 }
 
-// publish returns the hours that have changed and counts them as published.
+// publish returns the hours that have changed since the last report.
 func (h *hours) publish() (some []HourSpent) {
-	for i, dirty := range h.dirty {
-		if dirty {
+	for i, changed := range h.unpublished {
+		if changed {
 			some = append(some, HourSpent{i, h.Hours[i]})
 		}
 	}
-	h.dirty = [24]bool{}
+	h.unpublished = [24]bool{}
 	return some
 }
 
-// again has some hours published once more: they were not answered.
-func (h *hours) again(some []HourSpent) {
+// publishSome puts some hours into the next report, too: the last one was not answered.
+func (h *hours) publishSome(some []HourSpent) {
 	for _, s := range some {
-		h.dirty[s.Hour] = true
+		h.unpublished[s.Hour] = true
 	}
 }
 
-// all has every hour published once more, to a store that has lost them.
-func (h *hours) all() {
+// publishAll puts every hour into the next report: the store has lost them.
+func (h *hours) publishAll() {
 	for i, n := range h.Hours {
-		h.dirty[i] = h.dirty[i] || n != 0
+		h.unpublished[i] = h.unpublished[i] || n != 0
 	}
 }
 
-// roll returns the hours of the day that has ended and begins anew.
-func (h *hours) roll() (ended []HourSpent) {
-	h.all()
+// newDay returns the hours of the day that has ended and begins anew.
+func (h *hours) newDay() (ended []HourSpent) {
+	h.publishAll()
 	ended = h.publish()
 	*h = hours{}
 	return ended
 }
 
-// Hours returns what all holders have settled in each hour of a day, as far as
-// they have published it: History publishes what this one has.
-func (l *Ledger) Hours(ctx context.Context, day Day) (Hours, error) {
-	return l.o.Store.Hours(ctx, day)
-}
+// Hours returns what all replicas have settled in each hour of a day, as far as they have published it: History publishes what this
+// one has.
+func (l *Ledger) Hours(ctx context.Context, day Day) (Hours, error) { return l.o.Store.Hours(ctx, day) }

@@ -5,124 +5,115 @@ import (
 	"time"
 )
 
-const probeLease = "probe"
-
-// A probe is the right of one call to try whether a latched account may spend
-// again. A change of the latch ends it, even while the call is out.
+// A probe is the right of one call to try whether a blocked account may spend again. A change of the block ends it, even while the
+// call is under way.
 type probe struct {
 	until time.Time // end of its lease
 }
 
-// due reports whether a call may try now.
-func (g *gate) due(now time.Time) bool {
-	if g.probing != nil {
+// probeDue reports whether a call may probe now.
+func (b *blockState) probeDue(now time.Time) bool {
+	if b.probe != nil {
 		return false
 	}
-	if g.leased(now) {
+	if b.hasUnused(now) {
 		return true
 	}
-	if g.late(now) {
-		return g.pause == 0 || !now.Before(g.next)
+	if b.resetPassed(now) {
+		return b.pause == 0 || !now.Before(b.next)
 	}
-	return !g.next.IsZero() && !now.Before(g.next)
+	return !b.next.IsZero() && !now.Before(b.next)
 }
 
-// leased reports whether there is a probe whose lease lasts and that was not
-// used.
-func (g *gate) leased(now time.Time) bool { return g.unused != nil && now.Before(g.unused.until) }
+// hasUnused reports whether there is a probe that was not sent and whose lease still holds.
+func (b *blockState) hasUnused(now time.Time) bool {
+	return b.unused != nil && now.Before(b.unused.until)
+}
 
-// probeEnded ends p, which neither opened the gate nor found it shut. One that
-// was never sent stays due.
-func (g *gate) probeEnded(p *probe, sent bool, now time.Time) {
-	if p == nil || p != g.probing {
+// probeEnded ends p, which neither lifted the block nor was refused. If it was not sent its lease can be used again.
+func (b *blockState) probeEnded(p *probe, sent bool, now time.Time) {
+	if p == nil || p != b.probe {
 		return
 	}
-	g.endProbes()
+	b.endProbes()
 	switch {
 	case !sent && now.Before(p.until):
-		g.unused = p
-	case g.late(now):
-		g.next, g.pause = now.Add(unclearPause), max(g.pause, unclearPause)
+		b.unused = p
+	case b.resetPassed(now):
+		b.next, b.pause = now.Add(unclearPause), max(b.pause, unclearPause)
 	}
 }
 
-// endProbes makes whatever probe there is count no more.
-func (g *gate) endProbes() { g.probing, g.unused = nil, nil }
+// endProbes invalidates any probe.
+func (b *blockState) endProbes() { b.probe, b.unused = nil, nil }
 
-// reserveLatched is Reserve while the gate is shut.
-func (l *Ledger) reserveLatched(ctx context.Context, w waiter) (*Reservation, Decision, error) {
+// reserveBlocked is Reserve while the account is blocked.
+func (l *Ledger) reserveBlocked(ctx context.Context, w waiter) (*Reservation, Decision, error) {
 	l.mu.Lock()
 	now := l.clock.now()
-	g := &l.gate
+	b := &l.block
 	if l.closed {
 		l.mu.Unlock()
 		return nil, Decision{}, ErrClosed
 	}
-	if g.latch.Set && g.due(now) { // it may have been opened in between
-		w.probe = l.probe(ctx, now)
+	if b.Set && b.probeDue(now) { // it may have been lifted in between
+		w.probe = l.acquireProbe(ctx, now)
 		now = l.clock.now()
 		if l.closed {
 			l.mu.Unlock()
 			return nil, Decision{}, ErrClosed
 		}
 	}
-	outcome, short := l.judge(&w)
+	outcome, wait := l.judge(&w)
 	switch {
-	case g.holds(&w):
-		if !g.late(now) || g.pause > unclearPause {
+	case b.stops(&w):
+		if !b.resetPassed(now) || b.pause > unclearPause {
 			defer l.mu.Unlock()
-			return nil, l.shut(&w, now), nil
+			return nil, l.blocked(&w, now), nil
 		}
-	case !short:
+	case !wait:
 		defer l.mu.Unlock()
-		res := l.debitIf(outcome, &w)
+		res := l.reserveIf(outcome, &w)
 		if res == nil {
-			g.probeEnded(w.probe, false, now)
+			b.probeEnded(w.probe, false, now)
 		}
 		return res, l.decision(outcome, &w, now), nil
 	}
 	return l.await(ctx, w) // unlocks
 }
 
-// probe returns the right to probe, which is due, or nil if another holder has
-// it or the store cannot say. The caller holds l.mu, which probe releases while
-// it asks.
-func (l *Ledger) probe(ctx context.Context, now time.Time) *probe {
-	g := &l.gate
-	if g.leased(now) {
-		g.probing, g.unused = g.unused, nil
-		return g.probing
+// acquireProbe returns the right to probe, which is due, or nil if another replica has it or the store cannot say. The caller holds
+// l.mu, which is released while the store is asked.
+func (l *Ledger) acquireProbe(ctx context.Context, now time.Time) *probe {
+	b := &l.block
+	if b.hasUnused(now) {
+		b.probe, b.unused = b.unused, nil
+		return b.probe
 	}
 	ttl, day := l.o.Probe, l.day
-	if g.late(now) {
-		ttl = max(g.pause, unclearPause)
+	if b.resetPassed(now) {
+		ttl = max(b.pause, unclearPause)
 	}
 	p := &probe{until: now.Add(ttl)}
-	g.probing = p
+	b.probe = p
 	l.mu.Unlock()
-	// Not given up with the call: a lease that nobody knows of would keep all from probing until it ends.
-	ours, err := l.lease(context.WithoutCancel(ctx), day, ttl)
+	// Each day has a lease of its own, so that the one of the evening does not delay the first call after the reset. The request is
+	// not cancelled with the call: a lease that nobody knows of would keep all replicas from probing until it ends.
+	ours, err := l.o.Store.Lease(context.WithoutCancel(ctx), "probe "+day.String(), ttl)
 	l.mu.Lock()
 	now = l.clock.now()
 	l.roll(now)
-	if g.probing != p { // the latch has changed meanwhile
+	if b.probe != p { // the block has changed meanwhile
 		return nil
 	}
 	if err != nil || !ours {
-		// Whatever was in the way, the next try comes later.
-		g.endProbes()
-		g.next = now.Add(min(ttl, mostPause))
-		if g.late(now) {
-			g.pause = max(g.pause, unclearPause)
+		// Whatever the reason, the next try comes later.
+		b.endProbes()
+		b.next = now.Add(min(ttl, maxPause))
+		if b.resetPassed(now) {
+			b.pause = max(b.pause, unclearPause)
 		}
 		return nil
 	}
 	return p
-}
-
-// lease asks whether this holder is the one who probes. Each day has a lease of
-// its own, so that the one of the evening does not hold up the first call after
-// the reset.
-func (l *Ledger) lease(ctx context.Context, day Day, ttl time.Duration) (bool, error) {
-	return l.o.Store.Lease(ctx, probeLease+" "+day.String(), ttl)
 }

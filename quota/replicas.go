@@ -2,38 +2,42 @@ package quota
 
 import "time"
 
-// apart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day that much
+// clockApart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day that much
 // apart, and before its end the one that is ahead has left it.
-const apart = 2 * clockTolerance
+const clockApart = 2 * clockTolerance
 
-// gathering is how long a replica that is alive may take to report to a new day, or to a store that has lost its rows.
-func (l *Ledger) gathering() time.Duration { return 2 * l.o.Heartbeat }
+// replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store that has lost its
+// rows, the store has not heard of all of them, and a lower number is not taken.
+type replicaCount struct {
+	n          int       // 0: no sync was answered yet
+	incomplete time.Time // until when replicas may be alive that have not reported
+}
 
-// heardOf takes the number of holders that live from s, and gives the RateLimiter its
-// share. It believes at once that there are more, but while holders move to a new
-// day or to an emptied store it does not believe that there are fewer.
-func (l *Ledger) heardOf(s Reply, now time.Time) {
-	before := l.holders
-	if s.Joined {
-		l.gather(l.gathering())
+// expect says that for d, or longer if it already is so, replicas may be alive that have not reported.
+func (c *replicaCount) expect(d time.Duration) {
+	if end := time.Now().Add(d); end.After(c.incomplete) {
+		c.incomplete = end
 	}
-	n := max(s.Replicas, 1)
-	if n < before && (time.Now().Before(l.gathers) || now.Unix() >= l.dayEnd-int64(apart/time.Second)) {
+}
+
+// reportDelay is how long a replica that is alive takes at most to report to a new day, or to a store that has lost its rows.
+func (l *Ledger) reportDelay() time.Duration { return 2 * l.o.Heartbeat }
+
+// countReplicas takes the number of replicas from the store's reply, and gives the rate limiter its share.
+func (l *Ledger) countReplicas(reply Reply, now time.Time) {
+	c := &l.replicas
+	if reply.Joined {
+		c.expect(l.reportDelay())
+	}
+	before, n := c.n, max(reply.Replicas, 1)
+	if n < before && (time.Now().Before(c.incomplete) || !now.Before(l.dayEnd.Add(-clockApart))) {
 		return
 	}
-	l.holders = n
+	c.n = n
 	if p := l.o.Pace; p != nil {
 		if before == 0 && n > 1 {
 			p.Join(time.Now())
 		}
 		p.SetShare(1/float64(n), time.Now())
-	}
-}
-
-// gather waits for d, or longer if it already does, until it believes that there
-// are fewer holders.
-func (l *Ledger) gather(d time.Duration) {
-	if end := time.Now().Add(d); end.After(l.gathers) {
-		l.gathers = end
 	}
 }

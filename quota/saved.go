@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -78,9 +77,7 @@ func (d *dayState) records(day Day) []Record {
 			add(r)
 		}
 	}
-	return slices.SortedFunc(maps.Values(sum), func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
-	})
+	return slices.SortedFunc(maps.Values(sum), compareRecords)
 }
 
 // history is Store.History.

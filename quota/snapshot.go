@@ -51,25 +51,19 @@ func (l *Ledger) Snapshot() Snapshot {
 	now := l.clock.now()
 	l.roll(now)
 	s := Snapshot{
-		At: now, Hours: l.hours.Hours, ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now),
-		Day: l.day, Mode: l.o.Mode, Account: l.account.standing(), ResetsAt: l.day.End(), Block: l.gate.latch,
-		Rate: l.spending.rate(now), InFlight: l.flying, Waiting: len(l.queue), Records: l.ownRecords(), Replicas: l.holders, FigureAt: l.figure.at,
-		StoreFailures: l.failed, StoreFailure: l.failure, ClockSkew: l.clock.skew,
+		At: now, Day: l.day, Mode: l.o.Mode, Account: l.account.status(), ResetsAt: l.dayEnd, Block: l.block.Block,
+		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now), Rate: l.spending.rate(now),
+		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n, InFlight: l.inFlight, Waiting: len(l.queue),
+		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
+		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.skew,
 	}
-	if l.gate.latch.Set {
-		s.RetryAt = l.gate.next
+	if l.block.Set {
+		s.RetryAt = l.block.next
 	}
-	for _, p := range l.pots[1:] {
-		s.Clients = append(s.Clients, p.standing())
+	for _, b := range l.budgets.all[1:] {
+		s.Clients = append(s.Clients, b.status())
 	}
 	return s
-}
-
-func (p *pot) standing() Status {
-	return Status{
-		Budget: p.name, Limit: p.limit, Used: p.others.Spent + p.spent, Reserved: p.flying(),
-		Held: p.others.Held + p.held, Lost: p.lost(), External: p.external.Spent, Remaining: p.remaining(),
-	}
 }
 
 // Mode returns what the ledger does with a call that does not fit.
@@ -83,11 +77,10 @@ func (l *Ledger) Reset() (at time.Time, retry time.Duration) {
 	defer l.mu.Unlock()
 	now := l.clock.now()
 	l.roll(now)
-	at = l.day.End()
-	if g := &l.gate; g.latch.Set && g.late(now) {
-		return at, max(g.next.Sub(now), unclearPause)
+	if b := &l.block; b.Set && b.resetPassed(now) {
+		return l.dayEnd, max(b.next.Sub(now), unclearPause)
 	}
-	return at, at.Sub(now)
+	return l.dayEnd, l.dayEnd.Sub(now)
 }
 
 // Healthy returns nil, or why the last exchange with the store failed.
@@ -106,9 +99,9 @@ func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)() // the last report is more urgent
 	l.mu.Lock()
-	l.whole = true // so that a Snapshot agrees with it
+	l.outbox.whole = true // so that a Snapshot agrees with it
 	l.mu.Unlock()
-	if err := l.exchange(ctx); err != nil {
+	if err := l.sync(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return l.o.Store.History(ctx, from, to)

@@ -7,221 +7,180 @@ import (
 	"time"
 )
 
-// ErrStore is wrapped by what Reserve returns when the store that it needs
-// fails.
+// ErrStore is wrapped by what Reserve returns when the store that it needs fails.
 var ErrStore = errors.New("quota: the store fails")
 
-// run exchanges with the store: on every heartbeat, when a call waits, when too
-// much is free, and when other holders want something.
-func (l *Ledger) run() {
-	defer close(l.stopped)
-	ctx := l.life
-	var events <-chan Event
-	beat, trim := time.NewTimer(l.o.Heartbeat), time.NewTimer(time.Hour)
-	trim.Stop()
-	defer beat.Stop()
-	defer trim.Stop()
-	for {
-		if events == nil {
-			events, _ = l.o.Store.Watch(ctx) // without it there still is the heartbeat
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.trimmed:
-			trim.Reset(trimDelay)
-			continue
-		case e, ok := <-events:
-			if !ok {
-				events = nil
-				// A store that closes at once must not make this spin.
-				select {
-				case <-ctx.Done():
-					return
-				case <-beat.C:
-				}
-			} else if !l.concerns(e) {
-				continue
-			}
-		case <-l.kicked:
-		case <-trim.C:
-		case <-beat.C:
-		}
-		_ = l.exchange(ctx) // Healthy tells
-		beat.Reset(l.o.Heartbeat)
+// quietFor is how many reports may leave out a budget of which there is nothing to say, until one asks what others spent of it.
+const quietFor = 16
+
+// maxEnded bounds the ended days that wait for a store that fails for days.
+const maxEnded = 3
+
+// outbox is what a ledger has to tell the store, beside the state of its budgets.
+type outbox struct {
+	seq    uint64
+	ended  []Report // of days that have ended, oldest first
+	whole  bool     // the next report is of all budgets
+	joined bool     // a sync was answered
+}
+
+func (o *outbox) add(ended Report) {
+	o.ended = append(o.ended, ended)
+	if drop := len(o.ended) - maxEnded; drop > 0 {
+		o.ended = o.ended[drop:]
 	}
 }
 
-// concerns reports whether e is a reason to ask the store at once.
-func (l *Ledger) concerns(e Event) bool {
-	if e.Replica == l.o.Replica {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch e.Kind {
-	case NeuronsWanted:
-		for _, p := range l.pots {
-			if p.limit > 0 && p.spare() > 0 {
-				return true
-			}
-		}
-		return false
-	case NeuronsReturned:
-		return len(l.queue) > 0
-	case BlockChanged:
-		return true
-	default: // not the ledger's business
-		return false
-	}
-}
-
-// exchange publishes days that are over, then today, and serves those who wait
-// with what comes back.
-func (l *Ledger) exchange(ctx context.Context) error {
-	select {
-	case l.exchanging <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-l.exchanging }()
-	l.mu.Lock()
-	if l.left { // another report would bring this holder back to life
-		l.mu.Unlock()
-		return ErrClosed
-	}
-	l.roll(l.clock.now())
-	for len(l.over) > 0 {
-		ended := l.number(l.over[0])
-		l.mu.Unlock()
-		_, err := l.send(ctx, ended)
-		l.mu.Lock()
-		if err != nil {
-			break // today's exchange tells the failure
-		}
-		if len(l.over) > 0 && l.over[0].Day == ended.Day {
-			l.over = l.over[1:]
-		}
-	}
-	r, raised, rows := l.report()
-	l.mu.Unlock()
-	s, err := l.send(ctx, r)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.clock.now()
-	if err != nil {
-		for _, r := range rows {
-			r.dirty = true
-		}
-		l.hours.again(r.Hours)
-		if ctx.Err() != nil { // whoever asked has left, which says nothing of the store
-			l.kick()
-			return err
-		}
-		l.storeFailed(err, now)
-		return err
-	}
-	failed := l.failure != nil
-	l.failure = nil
-	l.figure.heard = time.Now()
-	l.clock.agree(s.Time)
-	l.heardOf(s, now)
-	if l.day == r.Day {
-		if l.joined { // before, it is not known since when others have spent it
-			l.spending.add(now, s.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
-		}
-		for i, c := range r.Requests {
-			l.byName[c.Budget].answered(c, raised[i], s.Granted[i], s.Balances[i], l.holders)
-		}
-		if s.Joined && l.joined {
-			l.publishAgain()
-		}
-		l.figure.ages.saw(now, l.day, s, failed)
-		l.takeExternal(s.External, now)
-		l.joined = true
-	} else {
-		// The day ended meanwhile, and what was granted ended with it.
-		for _, w := range l.queue {
-			w.asked = false
-		}
-		l.kick()
-	}
-	l.gate.answered(r.Block, s.Block, l.o.Probe, now)
-	l.afterExchange(now)
-	return nil
-}
-
-func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
-	s, err := l.o.Store.Sync(ctx, r)
-	if err == nil && (len(s.Granted) != len(r.Requests) || len(s.Balances) != len(r.Requests)) {
-		return Reply{}, fmt.Errorf("%d grants and %d balances for %d claims", len(s.Granted), len(s.Balances), len(r.Requests))
-	}
-	return s, err
-}
-
-// number gives r its holder and the next number.
-func (l *Ledger) number(r Report) Report {
-	l.seq++
-	r.Seq, r.Replica = l.seq, l.o.Replica
+// number gives r its replica and the next number.
+func (o *outbox) number(r Report, from Replica) Report {
+	o.seq++
+	r.Seq, r.Replica = o.seq, from
 	return r
 }
 
-// quietFor is every how many reports a pot is in one of which there is nothing to
-// tell, to hear what others spent of it.
-const quietFor = 16
-
-// report makes the report of today. The rows are those that it publishes. Pots of
-// clients of which the store knows all, and of which nothing is held here, are
-// left out of most reports: of a thousand clients few call at a time.
-func (l *Ledger) report() (r Report, raised []Neurons, rows []*tally) {
+// sync publishes days that have ended, then today, and serves the calls that wait with what the store grants.
+func (l *Ledger) sync(ctx context.Context) error {
+	select {
+	case l.syncing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.syncing }()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left { // another report would bring this replica back to life
+		return ErrClosed
+	}
+	l.roll(l.clock.now())
+	l.publishEnded(ctx)
+	r, raised, published := l.report()
+	reply, err := l.sendUnlocked(ctx, r)
 	now := l.clock.now()
-	age := time.Since(l.started)
-	l.giveUp()
-	r = l.number(Report{Day: l.day, Block: l.gate.change, External: l.account.external})
-	for i, p := range l.pots {
-		sum, least := l.wanted(p)
-		c, raise := p.claim(now, age, sum, least)
-		turn := (uint64(i)+r.Seq)%quietFor == 0
-		if p != l.account && c == p.told && c.Held == 0 && c.Want == 0 && !turn && !l.whole {
+	switch {
+	case err == nil:
+		l.applyReply(r, raised, reply, now)
+		return nil
+	case ctx.Err() != nil: // whoever asked has left, which says nothing of the store
+		l.wake.syncNow()
+	default:
+		l.storeFailed(err, now)
+	}
+	for _, t := range published {
+		t.unpublished = true
+	}
+	l.hours.publishSome(r.Hours)
+	return err
+}
+
+// publishEnded publishes the days that have ended, until the store fails: then today's report meets the failure, too.
+func (l *Ledger) publishEnded(ctx context.Context) {
+	o := &l.outbox
+	for len(o.ended) > 0 {
+		r := o.number(o.ended[0], l.o.Replica)
+		if _, err := l.sendUnlocked(ctx, r); err != nil {
+			return
+		}
+		if len(o.ended) > 0 && o.ended[0].Day == r.Day {
+			o.ended = o.ended[1:]
+		}
+	}
+}
+
+// sendUnlocked is send with l.mu, which the caller holds, released meanwhile.
+func (l *Ledger) sendUnlocked(ctx context.Context, r Report) (Reply, error) {
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	return l.send(ctx, r)
+}
+
+func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
+	reply, err := l.o.Store.Sync(ctx, r)
+	if err == nil && (len(reply.Granted) != len(r.Requests) || len(reply.Balances) != len(r.Requests)) {
+		err = fmt.Errorf("%d grants and %d balances for %d requests", len(reply.Granted), len(reply.Balances), len(r.Requests))
+	}
+	return reply, err
+}
+
+// report makes the report of today, and returns what it claims of each budget without a grant, and the tallies that it publishes.
+// Budgets of clients of which the store knows all, and of which nothing is held here, are left out of most reports: of a thousand
+// clients few call at a time.
+func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
+	now, age := l.clock.now(), time.Since(l.started)
+	l.dropAfterSilence()
+	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external}, l.o.Replica)
+	for i, b := range l.budgets.all {
+		wanted, smallest := l.queue.wanted(b)
+		q, raise := b.request(now, age, wanted, smallest)
+		due := b == l.account || l.outbox.whole || (uint64(i)+r.Seq)%quietFor == 0
+		if !due && q == b.published && q.Held == 0 && q.Want == 0 {
 			continue
 		}
-		p.told = BudgetRequest{} // until it is answered, the store may know this or what was before
-		r.Requests, raised = append(r.Requests, c), append(raised, raise)
+		b.published = BudgetRequest{} // until the answer the store may have this or what was before
+		r.Requests, raised = append(r.Requests, q), append(raised, raise)
 	}
-	l.whole = false
-	r.Records, rows = l.dirtyRows()
+	l.outbox.whole = false
+	r.Records, published = l.tallies.publish()
 	r.Hours = l.hours.publish()
-	l.trim = false
-	select {
-	case <-l.trimmed:
-	default:
-	}
-	return r, raised, rows
+	l.wake.reported()
+	return r, raised, published
 }
 
-// afterExchange serves those who wait, and judges those whose report was
-// answered.
-func (l *Ledger) afterExchange(now time.Time) {
+// applyReply takes the store's answer to r.
+func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Time) {
+	failed := l.failure != nil
+	l.failure = nil
+	l.reconciliation.lastReply = time.Now()
+	l.clock.agree(reply.Time)
+	l.countReplicas(reply, now)
+	if l.day == r.Day {
+		if l.outbox.joined { // before, it is not known when others have spent it
+			l.spending.add(now, reply.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
+		}
+		for i, q := range r.Requests {
+			l.budgets.byName[q.Budget].applyReply(q, raised[i], reply.Granted[i], reply.Balances[i], l.replicas.n)
+		}
+		if reply.Joined && l.outbox.joined {
+			l.publishAgain()
+		}
+		l.reconciliation.history.record(now, l.day, reply, failed)
+		l.applyExternal(reply.External, now)
+		l.outbox.joined = true
+	} else {
+		// The day ended meanwhile, and what was granted ended with it.
+		for _, w := range l.queue {
+			w.reported = false
+		}
+		l.wake.syncNow()
+	}
+	l.block.applyReply(r.Block, reply.Block, l.o.Probe, now)
 	for _, w := range l.queue {
-		w.seen = w.asked
+		w.answered = w.reported
 	}
 	l.serve(now)
-	for _, p := range l.pots {
-		l.freed(p)
+	for _, b := range l.budgets.all {
+		l.returnSoon(b)
 	}
 }
 
-// storeFailed decides on those who wait for the store without it.
+// publishAgain publishes everything to a store that has lost it.
+func (l *Ledger) publishAgain() {
+	l.tallies.publishAgain()
+	l.hours.publishAll()
+	l.outbox.whole = true
+	l.wake.syncNow()
+}
+
+// storeFailed decides without the store on the calls that wait for it.
 func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
-	l.failed++
-	var left []*waiter
+	l.failures++
+	var waited []*waiter
 	for _, w := range l.queue {
-		if w.asked && !l.gate.holds(w) {
-			left = append(left, w)
+		if w.reported && !l.block.stops(w) {
+			waited = append(waited, w)
 		}
 	}
-	for _, w := range left {
+	for _, w := range waited {
 		if w.done {
 			continue
 		}
@@ -229,56 +188,43 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 			l.finish(w, nil, Decision{}, l.failure)
 			continue
 		}
-		for i, p := range w.pots {
-			if w.short[i] {
-				p.takeUnbacked(w.call.Estimate - p.spare())
+		for i, b := range w.budgets {
+			if w.lacks[i] {
+				b.takeOffline(w.call.Estimate - b.available())
 			}
 		}
-		w.seen = true
+		w.answered = true
 	}
 	l.serve(now)
 }
 
-// takeUnbacked takes n without the store's word, and more ahead of need as with
-// it, up to the holder's share of what was left when it was last heard. The next
-// exchange that works makes it known.
-func (p *pot) takeUnbacked(n Neurons) {
-	left := max(p.free, 0)/Neurons(max(p.holders, 1)) - p.unbacked
-	if n > 0 && n <= left {
-		n = min(max(n, p.chunk()), left)
-		p.unbacked += n
-		p.held += n
+// dropAfterSilence gives up what is free here when the store has not answered for so long that others may have taken it for unspent.
+func (l *Ledger) dropAfterSilence() {
+	last := l.reconciliation.lastReply
+	if l.o.AllowOfflineGrant || last.IsZero() || time.Since(last) < releaseAfter/2 {
+		return
+	}
+	for _, b := range l.budgets.all {
+		b.dropFree()
 	}
 }
 
-// publishAgain makes all rows known to a store that has lost them.
-func (l *Ledger) publishAgain() {
-	for _, r := range l.rows {
-		r.dirty = r.dirty || r.Calls != 0 || r.Neurons() != 0
-	}
-	l.hours.all()
-	l.whole = true
-	l.kick()
-}
-
-// leave is the last exchange: nothing stays here but what is reserved.
+// leave is the last sync: nothing stays here but what is reserved.
 func (l *Ledger) leave(ctx context.Context) error {
 	select {
-	case l.exchanging <- struct{}{}:
-		defer func() { <-l.exchanging }()
+	case l.syncing <- struct{}{}:
+		defer func() { <-l.syncing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	l.mu.Lock()
 	l.left = true
-	for _, p := range l.pots {
-		if p.limit > 0 {
-			p.held = min(p.held, p.reserved)
-		}
+	for _, b := range l.budgets.all {
+		b.dropFree()
 	}
-	reports := make([]Report, 0, len(l.over)+1)
-	for _, r := range l.over {
-		reports = append(reports, l.number(r))
+	var reports []Report
+	for _, r := range l.outbox.ended {
+		reports = append(reports, l.outbox.number(r, l.o.Replica))
 	}
 	r, _, _ := l.report()
 	for i := range r.Requests {
@@ -294,8 +240,8 @@ func (l *Ledger) leave(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// sendLast is send, repeated until the store has heard it or ctx ends: a store
-// that was away for a moment would never be told, and what is held here be lost.
+// sendLast is send, repeated until the store has answered or ctx ends: if it failed for a moment alone, what is held here would be
+// lost.
 func (l *Ledger) sendLast(ctx context.Context, r Report) error {
 	var failure error
 	for {

@@ -47,7 +47,7 @@ func reportOf(err error) report {
 		return report{}
 	case errors.Is(err, quota.ErrStore):
 		return report{text: "the account's own figure is not read while the store fails: the store decides which replica reads it"}
-	case errors.Is(err, quota.ErrFell):
+	case errors.Is(err, quota.ErrDropped):
 		return report{text: "the account's own figure lacks something, so it is not believed; what was read before still counts"}
 	}
 	return report{

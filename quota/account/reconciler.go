@@ -143,7 +143,7 @@ func (r *Reconciler) recall(ctx context.Context) {
 	}
 }
 
-// readByModel is a quota.Breakdown.
+// readByModel is what quota.Ledger.Audit reads.
 func (r *Reconciler) readByModel(
 	ctx context.Context, day quota.Day, until time.Time,
 ) (map[string]quota.ModelBill, error) {
@@ -158,7 +158,7 @@ func (r *Reconciler) readByModel(
 	return bills, nil
 }
 
-// readFigure is a quota.Figure.
+// readFigure is what quota.Ledger.Reconcile reads.
 func (r *Reconciler) readFigure(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
 	u, err := r.o.Client.DayUntil(ctx, day, until)
 	return u.Neurons, err

@@ -1,0 +1,163 @@
+package quota
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// waiter is a call that asks for a reservation, and that waits where it does not fit at once.
+type waiter struct {
+	call    Call
+	budgets [2]*budget // the account's, and the client's if it has one
+	probe   *probe     // nil: it is none
+
+	// As of the last time it was judged.
+	decidedBy *budget // nil: no budget in particular
+	lacks     [2]bool // budgets that have too little here
+	keptBack  bool    // what is left is for higher priorities while calls are in flight
+
+	since    time.Time
+	aged     bool // half of the wait is over
+	expired  bool // all of it
+	reported bool // a report made since tells of it
+	answered bool // and was answered
+
+	ready    chan struct{} // closed when decided
+	done     bool
+	res      *Reservation
+	decision Decision
+	err      error
+}
+
+// findBudgets finds the budgets that w touches.
+func (w *waiter) findBudgets(l *Ledger, now time.Time) {
+	w.budgets[0] = l.account
+	l.account.lastUse = now
+	if (w.call.ClientLimit > 0 || w.call.CountClient) && l.o.Mode != Off {
+		w.budgets[1] = l.budgets.of(ClientBudget(w.call.Client), min(w.call.ClientLimit, MaxCost))
+		w.budgets[1].lastUse = now
+	}
+}
+
+// queue has the calls that wait, in the order of their arrival.
+type queue []*waiter
+
+// wanted returns what the calls that wait need of b together, and the smallest of them alone, and marks all as reported.
+func (q queue) wanted(b *budget) (sum, smallest Neurons) {
+	for _, w := range q {
+		w.reported = true
+		if w.keptBack || !slices.Contains(w.budgets[:], b) {
+			continue
+		}
+		n := w.call.Estimate
+		sum = sum.Add(n)
+		if smallest == 0 || n < smallest {
+			smallest = n
+		}
+	}
+	return sum, smallest
+}
+
+// lackWhatIsFree reports whether some call lacks neurons of a budget of which the store has some left.
+func (q queue) lackWhatIsFree() bool {
+	for _, w := range q {
+		for i, b := range w.budgets {
+			if w.lacks[i] && b.free > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// await queues a call and waits until it is decided. The caller holds l.mu, which await releases.
+func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision, error) {
+	w := &call
+	w.since = time.Now()
+	w.ready = make(chan struct{})
+	w.expired = l.o.Wait == 0
+	l.queue = append(l.queue, w)
+	l.mu.Unlock()
+	l.wake.syncNow()
+
+	half, end := time.NewTimer(l.o.Wait/2), time.NewTimer(l.o.Wait)
+	defer half.Stop()
+	defer end.Stop()
+	for {
+		select {
+		case <-w.ready:
+			return w.res, w.decision, w.err
+		case <-half.C:
+			l.mu.Lock()
+			w.aged = true
+			l.serve(l.clock.now())
+			l.mu.Unlock()
+		case <-end.C:
+			l.mu.Lock()
+			w.expired = true
+			l.serve(l.clock.now())
+			l.mu.Unlock()
+		case <-ctx.Done():
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if w.done {
+				return w.res, w.decision, w.err
+			}
+			l.finish(w, nil, l.decision(Contended, w, l.clock.now()), ctx.Err())
+			l.serve(l.clock.now()) // nothing is set aside for it any more
+			return nil, w.decision, w.err
+		}
+	}
+}
+
+// serve goes through the queue once, in order, and decides what can be decided.
+func (l *Ledger) serve(now time.Time) {
+	for _, b := range l.budgets.all {
+		b.setAside = false
+	}
+	for _, w := range slices.Clone(l.queue) {
+		if w.done {
+			continue
+		}
+		if l.block.stops(w) {
+			if w.expired {
+				l.finish(w, nil, l.blocked(w, now), nil)
+			}
+			continue
+		}
+		outcome, wait := l.judge(w)
+		switch {
+		case !wait:
+			res := l.reserveIf(outcome, w)
+			l.finish(w, res, l.decision(outcome, w, now), nil)
+		case w.expired && w.answered:
+			l.finish(w, nil, l.decision(outcome, w, now), nil)
+		case w.aged:
+			for i, b := range w.budgets {
+				if w.lacks[i] {
+					b.setAside = true
+				}
+			}
+		}
+	}
+}
+
+// finish takes w out of the queue with its answer.
+func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
+	w.done, w.res, w.decision, w.err = true, res, d, err
+	close(w.ready)
+	if i := slices.Index(l.queue, w); i >= 0 {
+		l.queue = slices.Delete(l.queue, i, i+1)
+	}
+	if res == nil {
+		l.block.probeEnded(w.probe, false, l.clock.now())
+	}
+}
+
+// finishAll ends the wait of all with err.
+func (l *Ledger) finishAll(err error) {
+	for _, w := range slices.Clone(l.queue) {
+		l.finish(w, nil, Decision{}, err)
+	}
+}

@@ -1,0 +1,172 @@
+package quota
+
+import (
+	"context"
+	"time"
+)
+
+// Reserve sets c.Estimate aside in every budget that c touches, in all or in none. If that needs neurons that are not here it waits:
+// for one sync with the store in any case, and up to Options.Wait for calls in flight to settle.
+//
+// Waiting calls are served in order; one that fits may overtake one that does not. Once a call has waited half of its time, what
+// comes back to the budget that it lacks is set aside for it and counts as reserved, so that small calls do not starve a large one.
+//
+// A refusal is a Decision without a Reservation. An error means that nothing could be decided: the store fails (ErrStore), the
+// ledger is closed (ErrClosed), or ctx ended.
+func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, error) {
+	c.Estimate = min(max(c.Estimate, 0), MaxCost)
+	w := waiter{call: c} // on the stack, unless it has to wait
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil, Decision{}, ErrClosed
+	}
+	now := l.clock.now()
+	l.roll(now)
+	w.findBudgets(l, now)
+	if l.o.Mode != Enforce {
+		defer l.mu.Unlock()
+		res := l.reserve(&w)
+		return res, l.observed(&w, now), nil
+	}
+	if l.block.Set {
+		l.mu.Unlock()
+		return l.reserveBlocked(ctx, w)
+	}
+	outcome, wait := l.judge(&w)
+	if !wait {
+		defer l.mu.Unlock()
+		res := l.reserveIf(outcome, &w)
+		return res, l.decision(outcome, &w, now), nil
+	}
+	return l.await(ctx, w) // unlocks
+}
+
+// judge decides on w by what is known now. wait says that it does not fit but may later; w has the budgets that it lacks then.
+func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
+	n := w.call.Estimate
+	w.decidedBy, w.lacks, w.keptBack = nil, [2]bool{}, false
+	if n == 0 { // nothing to spend, nothing to refuse
+		return Allowed, false
+	}
+	for i, b := range w.budgets {
+		if b == nil {
+			continue
+		}
+		if b.exhausted(n) {
+			w.decidedBy = b
+			if l.kept(b, w) > 0 && !b.nearlySpent() {
+				return PriorityFloor, false // smaller calls of a higher priority still fit
+			}
+			return Exhausted, false
+		}
+		if !b.fits(n) || b.setAside {
+			w.decidedBy = b
+			w.lacks[i] = true
+			wait = true
+		}
+	}
+	if a := l.account; l.kept(a, w) > 0 {
+		share := a.limit - l.kept(a, w)
+		if a.committed()+n > share {
+			w.decidedBy = a
+			return PriorityFloor, false
+		}
+		if a.committed()+a.inFlight()+n > share {
+			w.decidedBy, w.keptBack = a, true
+			return Contended, true
+		}
+	}
+	if wait {
+		return Contended, true
+	}
+	return Allowed, false
+}
+
+// kept is what of b is not for w but for calls of a higher priority.
+func (l *Ledger) kept(b *budget, w *waiter) Neurons {
+	if b != l.account {
+		return 0
+	}
+	return b.limit - w.call.Priority.share(b.limit)
+}
+
+// reserveIf makes the reservation of w, or none if it is refused.
+func (l *Ledger) reserveIf(o Outcome, w *waiter) *Reservation {
+	if o != Allowed {
+		return nil
+	}
+	return l.reserve(w)
+}
+
+// reserve makes the reservation of w.
+func (l *Ledger) reserve(w *waiter) *Reservation {
+	r := &Reservation{
+		l: l, budgets: w.budgets, tally: l.tallies.of(w.call.Model, w.call.Client), neurons: w.call.Estimate, day: l.day, probe: w.probe,
+	}
+	for _, b := range w.budgets {
+		if b != nil {
+			b.debit(r.neurons)
+			if b.runningLow() {
+				l.wake.syncNow()
+			}
+		}
+	}
+	r.tally.inFlight++
+	l.inFlight++
+	return r
+}
+
+// observed is the decision on a call that passes in any case.
+func (l *Ledger) observed(w *waiter, now time.Time) Decision {
+	would := Allowed
+	if l.o.Mode == Observe {
+		// The call is in its budgets already: the question is whether they are still within their limits.
+		for _, b := range w.budgets {
+			switch {
+			case b == nil || b.limit == 0:
+			case b.committed()+w.call.Estimate > b.limit:
+				would, w.decidedBy = Exhausted, b
+			case b.committed()+b.inFlight() > b.limit && would == Allowed:
+				would, w.decidedBy = Contended, b
+			}
+		}
+		a := l.account
+		if would == Allowed && a.limit > 0 && a.committed()+a.inFlight() > w.call.Priority.share(a.limit) {
+			would = PriorityFloor
+		}
+		if l.block.Set {
+			would, w.decidedBy = Blocked, l.account
+		}
+	}
+	d := l.decision(Allowed, w, now)
+	d.Would = would
+	return d
+}
+
+// decision describes how things stand for w.
+func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
+	b := w.decidedBy
+	if b == nil {
+		b = l.account
+		for _, other := range w.budgets {
+			if other != nil && other.limit > 0 && (b.limit == 0 || other.remaining() < b.remaining()-l.kept(b, w)) {
+				b = other
+			}
+		}
+	}
+	d := Decision{
+		Outcome: o, Budget: b.name, Estimate: w.call.Estimate, Unlimited: b.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
+		Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Limit: b.limit, Kept: l.kept(b, w), Lost: b.lost(),
+		External: b.external.Spent, At: now, ResetsAt: l.dayEnd, OfflineGrant: l.failure != nil && b.offlineGrant > 0,
+	}
+	d.Remaining = max(0, b.remaining()-d.Kept)
+	if !w.since.IsZero() {
+		d.Waited = time.Since(w.since)
+	}
+	// A call that is larger than what is left says nothing of the day, unless hardly anything is left.
+	if o == Exhausted && b == l.account && b.nearlySpent() {
+		l.foundSpent(now)
+	}
+	return d
+}

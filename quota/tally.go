@@ -1,0 +1,113 @@
+package quota
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// maxTallies bounds what is counted separately by model and client; the rest is Other.
+const maxTallies = 1000
+
+// Other stands for the models and clients beyond those that are counted separately.
+const Other = "other"
+
+// A tally is what one client has spent with one model, today, in this process.
+type tally struct {
+	Record
+	unpublished bool // something changed since it was last in a report
+	inFlight    int
+	ended       time.Time // when the last call was
+}
+
+func (t *tally) book(n Neurons, b Basis, calls int64) {
+	t.Calls += calls
+	switch b {
+	case Reported:
+		t.Reported += n
+	case Priced:
+		t.Priced += n
+	default:
+		t.Estimated += n
+	}
+	t.unpublished = true
+}
+
+func (t *tally) calibrate(c Calibration) {
+	if c = c.Max(t.Calibration); c != t.Calibration {
+		t.Calibration, t.unpublished = c, true
+	}
+}
+
+// tallies are those of today.
+type tallies map[recordKey]*tally
+
+// of returns the tally of a model and client, made if need be.
+func (ts tallies) of(model, client string) *tally {
+	k := recordKey{model, client}
+	if t := ts[k]; t != nil {
+		return t
+	}
+	if len(ts) >= maxTallies {
+		k = recordKey{Other, Other}
+		if t := ts[k]; t != nil {
+			return t
+		}
+	}
+	t := &tally{Record: Record{Model: k.model, Client: k.client}}
+	ts[k] = t
+	return t
+}
+
+// publish returns what has changed since the last report. The tallies are to be marked again if the report fails.
+func (ts tallies) publish() (records []Record, published []*tally) {
+	for _, t := range ts {
+		if t.unpublished {
+			t.unpublished = false
+			records = append(records, t.Record)
+			published = append(published, t)
+		}
+	}
+	return records, published
+}
+
+// publishAgain puts all that is not empty into the next report.
+func (ts tallies) publishAgain() {
+	for _, t := range ts {
+		t.unpublished = t.unpublished || t.Calls != 0 || t.Neurons() != 0
+	}
+}
+
+// newDay returns the records of the day that has ended and begins anew.
+func (ts tallies) newDay() (ended []Record) {
+	for k, t := range ts {
+		empty := Record{Model: k.model, Client: k.client}
+		if t.Record != empty {
+			ended = append(ended, t.Record)
+		} else if t.inFlight == 0 {
+			delete(ts, k)
+			continue
+		}
+		t.Record, t.unpublished = empty, false
+	}
+	return ended
+}
+
+// records returns what was spent today, sorted by model and client.
+func (ts tallies) records(today Day) []Record {
+	all := make([]Record, 0, len(ts))
+	for _, t := range ts {
+		r := t.Record
+		r.Day = today
+		if r.Calls != 0 || r.Neurons() != 0 {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, compareRecords)
+	return all
+}
+
+// compareRecords orders the records of a day by model and client.
+func compareRecords(a, b Record) int {
+	return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
+}
