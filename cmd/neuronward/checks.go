@@ -131,7 +131,7 @@ func (k *checker) checkServer(ctx context.Context) {
 	warnings, err := store.Inspect(ctx)
 	err = errors.Join(err, store.Close())
 	switch {
-	case errors.Is(err, redisstore.ErrUnfit):
+	case errors.Is(err, redisstore.ErrUnusable):
 		k.failure(check, "name a server that can keep neurons", "%s: %s", c.Store, oneLine(err))
 		return
 	case err != nil:

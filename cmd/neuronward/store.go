@@ -48,7 +48,7 @@ func openRedis(ctx context.Context, s config.Store, account string) (store *redi
 	store = redisstore.Open(s.Redis, account, redisstore.Options{})
 	warnings, err = store.Inspect(ctx)
 	switch {
-	case errors.Is(err, redisstore.ErrUnfit):
+	case errors.Is(err, redisstore.ErrUnusable):
 		return nil, nil, errors.Join(err, store.Close())
 	case err != nil:
 		warnings = append(warnings, "it does not answer: "+err.Error())

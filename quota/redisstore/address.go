@@ -16,8 +16,8 @@ var Schemes = [...]string{"redis", "rediss", "unix"}
 
 const defaultPort = "6379"
 
-// An Address is where a server is, and what it is told before anything else.
-// As text it has no password.
+// An Address is where a server is, with the user and the password. As text it has
+// no password.
 type Address struct {
 	scheme, network, at string
 	username, password  string
@@ -31,7 +31,8 @@ type Address struct {
 func Parse(text string) (Address, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return Address{}, errors.New("is no address of a server: a character in it has to be escaped, as %40 for an @ in a password, or the port is no number")
+		return Address{}, errors.New("is no address of a server: a character in it has to be escaped, " +
+			"as %40 for an @ in a password, or the port is no number")
 	}
 	a := Address{scheme: u.Scheme, username: u.User.Username()}
 	a.password, _ = u.User.Password()
@@ -57,10 +58,12 @@ func Parse(text string) (Address, error) {
 		a.network, a.at, database = "unix", u.Path, query.Get("db")
 		query.Del("db")
 	default:
-		return Address{}, errors.New("is no address of a Redis server; write redis://host:6379/0, rediss:// for TLS, or unix:///path")
+		return Address{}, errors.New("is no address of a Redis server; write redis://host:6379/0, " +
+			"rediss:// for TLS, or unix:///path")
 	}
 	if len(query) > 0 || u.Fragment != "" {
-		return Address{}, errors.New("has settings behind a ? or #, and there are none; an escaped password has %3F and %23 for them")
+		return Address{}, errors.New("has settings behind a ? or #, and there are none; " +
+			"an escaped password has %3F and %23 for them")
 	}
 	if database != "" {
 		if a.db, err = strconv.Atoi(database); err != nil || a.db < 0 {
@@ -82,14 +85,14 @@ func (a Address) String() string {
 	return u.String()
 }
 
-// options is a for the client; secure is what TLS begins with, nil for the
+// options are those of the client; base is copied for TLS, nil stands for the
 // system's roots.
-func (a Address) options(secure *tls.Config) *redis.Options {
+func (a Address) options(base *tls.Config) *redis.Options {
 	o := &redis.Options{Network: a.network, Addr: a.at, Username: a.username, Password: a.password, DB: a.db}
 	if a.scheme == "rediss" {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		if secure != nil {
-			o.TLSConfig = secure.Clone()
+		if base != nil {
+			o.TLSConfig = base.Clone()
 		}
 		o.TLSConfig.ServerName = a.host
 	}

@@ -28,11 +28,14 @@ func TestParse(t *testing.T) {
 		{"unix://u:w@/run/redis.sock?db=2", "unix://u@/run/redis.sock?db=2", "w"},
 	} {
 		a, err := Parse(c.text)
-		if err != nil || a.String() != c.shown || a.password != c.password {
-			t.Errorf("%s: %s, %q, %v; want %s, %q", c.text, a, a.password, err, c.shown, c.password)
+		if err != nil {
+			t.Errorf("%s: got error %v, want none", c.text, err)
+		}
+		if a.String() != c.shown || a.password != c.password {
+			t.Errorf("%s: got %s, password %q; want %s, %q", c.text, a, a.password, c.shown, c.password)
 		}
 		if again, err := Parse(a.String()); err != nil || again.String() != c.shown {
-			t.Errorf("%s is not read again: %s, %v", c.shown, again, err)
+			t.Errorf("%s parsed again: got %s, %v, want the same", c.shown, again, err)
 		}
 	}
 	for text, want := range map[string]string{
@@ -56,10 +59,10 @@ func TestParse(t *testing.T) {
 	} {
 		_, err := Parse(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
+			t.Errorf("%s: got error %v, want one with %q", text, err, want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "some-word") || strings.Contains(err.Error(), "some/word")) {
-			t.Errorf("%s: a password is shown: %v", text, err)
+			t.Errorf("%s: got error %v, want one without the password", text, err)
 		}
 	}
 }
@@ -69,16 +72,19 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, roots := certificate(t)
 	port := freePort(t)
-	serverWith(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--tls-ca-cert-file", cert)
+	serverWith(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no",
+		"--tls-ca-cert-file", cert)
 	url := "rediss://127.0.0.1:" + port + "/2"
-	a := holder{name: "a"}
-	s := open(t, url, "x", Options{Timeout: patient.Timeout, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	exchange(t, s, a.report(of(0, 0, n)))
+	a := replica{name: "a"}
+	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	s := open(t, url, "x", Options{Timeout: patient.Timeout, TLS: config})
+	send(t, s, a.report(request(0, 0, n)))
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
-		t.Errorf("%q, %v", w, err)
+		t.Errorf("Inspect: got %q, %v, want no warning", w, err)
 	}
-	if _, err := open(t, url, "x", patient).Sync(t.Context(), a.report(of(0, 0, n))); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a certificate that nobody vouches for: %v", err)
+	_, err := open(t, url, "x", patient).Sync(t.Context(), a.report(request(0, 0, n)))
+	if err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("unknown authority: got error %v, want one of the certificate", err)
 	}
 }
 
@@ -90,8 +96,9 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {

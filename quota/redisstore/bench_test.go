@@ -15,12 +15,12 @@ import (
 	"github.com/neuronward/neuronward/quota/filestore"
 )
 
-// BenchmarkReserveSettle is calls by 16 goroutines that reserve a neuron and
-// cost half of it. The ceiling is a neuron a call, so that a ledger, which keeps
-// 1 % of it at most, must fetch more again and again.
+// BenchmarkReserveSettle makes calls from 16 goroutines that reserve a neuron and
+// cost half of it. The limit is a neuron a call, so that a ledger, which keeps 1 %
+// of it at most, must request more again and again.
 //
-// On Redis it also tells the commands that the server was sent, and those that it
-// ran, in scripts as well, for 1,000 calls.
+// On Redis it also reports, for 1,000 calls, how many commands were sent to the
+// server, and how many it ran, those in scripts included.
 func BenchmarkReserveSettle(b *testing.B) {
 	b.Run("file", func(b *testing.B) {
 		s, err := filestore.Open(b.Context(), filepath.Join(b.TempDir(), "quota"), filestore.Options{})
@@ -31,7 +31,7 @@ func BenchmarkReserveSettle(b *testing.B) {
 		pairs(b, s)
 	})
 	b.Run("redis", func(b *testing.B) {
-		s := old(b, open(b, shared.url(""), rand.Text(), Options{}))
+		s := settled(b, open(b, shared.url(""), rand.Text(), Options{}))
 		sent, ran := commands(b, shared)
 		pairs(b, s)
 		sentAfter, ranAfter := commands(b, shared)
@@ -42,18 +42,19 @@ func BenchmarkReserveSettle(b *testing.B) {
 
 // pairs reserves and settles b.N times.
 func pairs(b *testing.B, s quota.Store) {
-	const most = 16
-	l, err := quota.New(b.Context(), quota.Options{Store: s, Limit: quota.Neurons(b.N+most) * n, Wait: 10 * time.Second})
+	const goroutines = 16
+	o := quota.Options{Store: s, Limit: quota.Neurons(b.N+goroutines) * n, Wait: 10 * time.Second}
+	l, err := quota.New(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.SetParallelism(max(1, most/runtime.GOMAXPROCS(0)))
+	b.SetParallelism(max(1, goroutines/runtime.GOMAXPROCS(0)))
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			res, d, err := l.Reserve(context.Background(), quota.Call{Model: "m", Estimate: n})
 			if res == nil {
-				b.Errorf("%+v, %v", d, err)
+				b.Errorf("got %+v, %v, want a reservation", d, err)
 				return
 			}
 			res.Settle(quota.Cost{Neurons: n / 2})
@@ -65,7 +66,7 @@ func pairs(b *testing.B, s quota.Store) {
 	}
 }
 
-// commands tells how many a server was sent and how many it ran.
+// commands returns how many commands a server was sent and how many it ran.
 func commands(b testing.TB, s *server) (sent, ran int) {
 	b.Helper()
 	info, err := s.client(b).Info(context.Background(), "commandstats").Result()
@@ -90,11 +91,11 @@ func commands(b testing.TB, s *server) (sent, ran int) {
 	return sent, ran
 }
 
-// A day of the free plan, spent by 16 goroutines at once, is few commands.
+// A day of the free plan, spent by 16 goroutines at once, takes few commands.
 func TestFewCommands(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
-	s := old(t, open(t, server.url(""), "x", patient))
+	s := settled(t, open(t, server.url(""), "x", patient))
 	l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 10_000 * n, Wait: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func TestFewCommands(t *testing.T) {
 			for range each {
 				res, d, err := l.Reserve(t.Context(), quota.Call{Model: "m", Estimate: n})
 				if res == nil {
-					t.Errorf("%+v, %v", d, err)
+					t.Errorf("got %+v, %v, want a reservation", d, err)
 					return
 				}
 				res.Settle(quota.Cost{Neurons: n})
@@ -117,9 +118,10 @@ func TestFewCommands(t *testing.T) {
 	wg.Wait()
 	sentAfter, ranAfter := commands(t, server)
 	perThousand := float64(sentAfter-sent) * 1000 / (16 * each)
-	t.Logf("for 1,000 calls %.1f commands were sent, and %.1f run", perThousand, float64(ranAfter-ran)*1000/(16*each))
+	t.Logf("for 1,000 calls %.1f commands were sent, and %.1f run",
+		perThousand, float64(ranAfter-ran)*1000/(16*each))
 	if perThousand >= 50 {
-		t.Errorf("%.1f commands for 1,000 calls", perThousand)
+		t.Errorf("got %.1f commands sent for 1,000 calls, want less than 50", perThousand)
 	}
 	if err := l.Close(context.Background()); err != nil {
 		t.Error(err)

@@ -1,6 +1,13 @@
-// Package redisstore is a quota.Store in a Redis or Valkey server, shared by
-// all processes of one account.
+// Package redisstore is a quota.Store in a Redis or Valkey server, shared by all
+// processes of one account.
 //
-// It knows how rows are kept and how they come and go, never what a call is. It
-// talks to one server: Sentinel and Cluster are refused.
+// The package knows how rows are kept and when they expire, never what a call is.
+// It talks to one server: Sentinel and Cluster are refused.
+//
+// Every step is one script that runs in the server, which has the rows: no lock is
+// held while it is asked. Store.mu guards what the process remembers between two
+// steps, and nothing else.
+//
+// Begin with Store.Sync in sync.go and its script sync.lua, then read
+// redisstore.go (connections), failure.go (what errors mean) and watch.go (events).
 package redisstore

@@ -14,28 +14,28 @@ var (
 	// ErrClosed is returned by a Store that was closed.
 	ErrClosed = errors.New("redisstore: the store is closed")
 
-	// ErrUnfit is wrapped by errors of a server that is there and that can never
-	// keep neurons as it is: a node of a cluster, a Sentinel, one that does not
-	// know the password.
-	ErrUnfit = errors.New("the server cannot be used")
+	// ErrUnusable is wrapped by errors of a server that answers and that cannot be
+	// used as it is configured: a node of a cluster, a Sentinel, one with another
+	// password.
+	ErrUnusable = errors.New("the server cannot be used")
 
-	// ErrBeyond is returned by Exchange for amounts of 2^53 micro-neurons or
-	// more, nine billion neurons: the server counts exactly below that.
-	ErrBeyond = errors.New("redisstore: an amount of nine billion neurons or more cannot be counted exactly")
+	// ErrTooLarge is returned by Sync for amounts of 2^53 micro-neurons or more,
+	// nine billion neurons: the server counts exactly below that.
+	ErrTooLarge = errors.New("redisstore: an amount of nine billion neurons or more cannot be counted exactly")
 
 	errMixedUp = errors.New("an answer came that belongs to another question")
 )
 
-// An answer of the server that begins so, and what it means.
+// A refusal is an answer of the server that begins with prefix.
 type refusal struct {
 	prefix, meaning string
-	unfit           bool
+	unusable        bool // until its configuration changes
 }
 
 var refusals = [...]refusal{
 	{"WRONGPASS", "the user or the password is wrong", true},
-	{"NOAUTH", nobody, true},
-	{"ERR Protocol error: unauthenticated", nobody, true}, // so it says to long questions
+	{"NOAUTH", noPassword, true},
+	{"ERR Protocol error: unauthenticated", noPassword, true}, // the answer to a long question
 	{"ERR AUTH", "it has no password, and the address has one", true},
 	{"ERR DB index", "it has no such database", true},
 	{"ERR invalid DB index", "it has no such database", true},
@@ -46,22 +46,22 @@ var refusals = [...]refusal{
 	{"CLUSTERDOWN", cluster, true},
 	{"CROSSSLOT", cluster, true},
 	{"ERR SELECT is not allowed in cluster mode", cluster, true},
-	{"READONLY", replica, false},
+	{"READONLY", readOnly, false},
 	{"OOM", "its memory is full", false},
 	{"MISCONF", "it cannot write to its disk and takes no changes", false},
 	{"LOADING", "it is starting and reads its data", false},
 }
 
 const (
-	nobody    = "it wants a password; write it into the address"
-	forbidden = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info on keys neuronward:*, " +
-		"and +publish +subscribe on channels neuronward:*"
-	cluster = "it is a node of a Redis Cluster, which is not supported: name a server outside of a cluster"
-	replica = "it is a replica and takes no changes: name the primary"
+	noPassword = "it wants a password; write it into the address"
+	forbidden  = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info " +
+		"on keys neuronward:*, and +publish +subscribe on channels neuronward:*"
+	cluster  = "it is a node of a Redis Cluster, which is not supported: name a server outside of a cluster"
+	readOnly = "it is a replica and takes no changes: name the primary"
 )
 
-// explain says in its own words what a step failed of, which had most of time.
-func explain(err error, most time.Duration) error {
+// explain says in plain words why a step failed that had the time timeout.
+func explain(err error, timeout time.Duration) error {
 	if err == nil || errors.Is(err, ErrClosed) {
 		return err
 	}
@@ -71,22 +71,22 @@ func explain(err error, most time.Duration) error {
 			if !strings.HasPrefix(text, r.prefix) {
 				continue
 			}
-			if r.unfit {
-				return fmt.Errorf("redisstore: %w: %s (%w)", ErrUnfit, r.meaning, err)
+			if r.unusable {
+				return fmt.Errorf("redisstore: %w: %s (%w)", ErrUnusable, r.meaning, err)
 			}
 			return fmt.Errorf("redisstore: the server refuses: %s (%w)", r.meaning, err)
 		}
 		return fmt.Errorf("redisstore: the server refuses: %w", err)
 	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return fmt.Errorf("redisstore: no answer within %v: %w", most, err)
+	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
+		return fmt.Errorf("redisstore: no answer within %v: %w", timeout, err)
 	}
 	return fmt.Errorf("redisstore: %w", err)
 }
 
-// broke reports whether err says that the connection ended and not that the
+// disconnected reports whether err says that the connection ended and not that the
 // server refused: what is idempotent may be asked again.
-func broke(err error) bool {
+func disconnected(err error) bool {
 	_, answered := errors.AsType[redis.Error](err)
 	return err != nil && !answered && !errors.Is(err, ErrClosed)
 }

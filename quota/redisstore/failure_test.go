@@ -11,31 +11,30 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// slack is how much longer than its deadline a step may take on a machine that
-// does much else.
+// slack is how much longer than its deadline a step may take on a busy machine.
 const slack = time.Second
 
-// timed exchanges, and fails the test if that takes longer than the deadline.
-func timed(t *testing.T, s *Store, h *holder) error {
+// timed sends a report, and fails the test if that takes longer than the deadline.
+func timed(t *testing.T, s *Store, r *replica) error {
 	t.Helper()
 	began := time.Now()
-	_, err := s.Sync(t.Context(), h.report(of(10*n, 20*n, 0)))
+	_, err := s.Sync(t.Context(), r.report(request(10*n, 20*n, 0)))
 	if took := time.Since(began); took > s.o.Timeout+slack {
-		t.Errorf("a step took %v", took)
+		t.Errorf("a step took %v, want at most %v", took, s.o.Timeout+slack)
 	}
 	return err
 }
 
-// recovers exchanges until it works.
-func recovers(t *testing.T, s *Store, h *holder) {
+// recovers sends reports until one succeeds.
+func recovers(t *testing.T, s *Store, r *replica) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; {
-		err := timed(t, s, h)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := timed(t, s, r)
 		if err == nil {
 			return
 		}
-		if time.Now().After(end) {
-			t.Fatalf("it does not work again: %v", err)
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s: got error %v, want none", err)
 		}
 	}
 }
@@ -43,7 +42,7 @@ func recovers(t *testing.T, s *Store, h *holder) {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
-	s, a := open(t, server.url(""), rand.Text(), Options{}), holder{name: "a"}
+	s, a := open(t, server.url(""), rand.Text(), Options{}), replica{name: "a"}
 	recovers(t, s, &a)
 	events, err := s.Watch(t.Context())
 	if err != nil {
@@ -52,90 +51,100 @@ func TestRestart(t *testing.T) {
 	server.kill()
 	for range 20 {
 		if timed(t, s, &a) == nil {
-			t.Error("no failure without a server")
+			t.Error("without a server: got no error, want one")
 		}
 	}
-	server.begin(t)
+	server.mustStart(t)
 	recovers(t, s, &a)
 	// The subscription comes back by itself.
-	other, b := open(t, server.url(""), s.address.String(), patient), holder{name: "b"}
+	other, b := open(t, server.url(""), s.address.String(), patient), replica{name: "b"}
 	other.prefix = s.prefix
-	for end := time.After(10 * time.Second); ; {
-		asks := of(0, 0, 100*n)
-		asks.Min, asks.Waiting = 100*n, 100*n
-		exchange(t, other, b.report(asks))
+	for deadline := time.After(10 * time.Second); ; {
+		waits := request(0, 0, 100*n)
+		waits.Min, waits.Waiting = 100*n, 100*n
+		send(t, other, b.report(waits))
 		select {
 		case <-events:
 			return
-		case <-end:
-			t.Fatal("no event after the restart")
+		case <-deadline:
+			t.Fatal("after the restart: got no event, want one")
 		default:
 		}
 	}
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestNoServer(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"redis://127.0.0.1:" + freePort(t), "unix://" + filepath.Join(t.TempDir(), "none")} {
-		s, a := open(t, url, rand.Text(), Options{}), holder{name: "a"}
-		if err := timed(t, s, &a); err == nil || errors.Is(err, ErrUnfit) {
-			t.Errorf("%s: %v", url, err)
+		s, a := open(t, url, rand.Text(), Options{}), replica{name: "a"}
+		if err := timed(t, s, &a); err == nil || errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: Sync: got error %v, want one that may pass", url, err)
 		}
-		if _, err := s.Inspect(t.Context()); err == nil || errors.Is(err, ErrUnfit) {
-			t.Errorf("%s: %v", url, err)
+		if _, err := s.Inspect(t.Context()); err == nil || errors.Is(err, ErrUnusable) {
+			t.Errorf("%s: Inspect: got error %v, want one that may pass", url, err)
 		}
 		if _, err := s.Watch(t.Context()); err != nil {
-			t.Errorf("%s: %v", url, err)
+			t.Errorf("%s: Watch: got error %v, want none", url, err)
 		}
 	}
 }
 
-// What a server says that cannot be used, as it is or as it is just now.
+// Servers that refuse, as they are configured or at the moment.
 func TestRefusals(t *testing.T) {
 	locked := serverWith(t, "--requirepass", "right-word")
-	locked.client(t) // not used: it does not know the password
 	port := freePort(t)
 	clustered := serverWith(t, "--cluster-enabled", "yes", "--port", port)
 	follower := serverWith(t, "--replicaof", "127.0.0.1", freePort(t))
 	sentinel := serverWith(t, "--sentinel")
+	const (
+		wrong     = "the user or the password is wrong"
+		ofCluster = "node of a Redis Cluster"
+		readOnly  = "it is a replica and takes no changes: name the primary"
+	)
 	for _, c := range []struct {
 		name, url string
-		unfit     bool
-		exchange  string // part of the failure of an exchange
-		inspect   string // part of the failure of Inspect, or of its warning
+		unusable  bool
+		sync      string // part of the error of Sync
+		inspect   string // part of the error of Inspect, or of its warning
 	}{
 		{"no password", locked.url(""), true, "it wants a password", "it wants a password"},
-		{"wrong password", locked.url(":wrong-word@"), true, "the user or the password is wrong", "password is wrong"},
-		{"wrong user", locked.url("somebody:right-word@"), true, "the user or the password is wrong", "password is wrong"},
+		{"wrong password", locked.url(":wrong-word@"), true, wrong, "password is wrong"},
+		{"wrong user", locked.url("somebody:right-word@"), true, wrong, "password is wrong"},
 		{"no such database", shared.url("") + "?db=99", true, "no such database", "no such database"},
-		{"node of a cluster", clustered.url(""), true, "node of a Redis Cluster", "node of a Redis Cluster"},
-		{"database of a cluster", clustered.url("") + "?db=1", true, "node of a Redis Cluster", "node of a Redis Cluster"},
-		{"replica", follower.url(""), false, "it is a replica and takes no changes: name the primary", "it is a replica"},
+		{"node of a cluster", clustered.url(""), true, ofCluster, ofCluster},
+		{"database of a cluster", clustered.url("") + "?db=1", true, ofCluster, ofCluster},
+		{"replica", follower.url(""), false, readOnly, "it is a replica"},
 		{"sentinel", sentinel.url(""), false, "unknown command", "it is a Sentinel"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, a := open(t, c.url, rand.Text(), patient), holder{name: "a"}
-			_, err := s.Sync(t.Context(), a.report(of(0, 0, n)))
-			if err == nil || !strings.Contains(err.Error(), c.exchange) || errors.Is(err, ErrUnfit) != c.unfit {
-				t.Errorf("Exchange: %v", err)
+			s, a := open(t, c.url, rand.Text(), patient), replica{name: "a"}
+			_, err := s.Sync(t.Context(), a.report(request(0, 0, n)))
+			if err == nil || !strings.Contains(err.Error(), c.sync) {
+				t.Fatalf("Sync: got error %v, want one with %q", err, c.sync)
+			}
+			if errors.Is(err, ErrUnusable) != c.unusable {
+				t.Errorf("Sync: got error %v, want ErrUnusable: %v", err, c.unusable)
 			}
 			warnings, inspectErr := s.Inspect(t.Context())
 			text := strings.Join(warnings, "\n")
 			if inspectErr != nil {
 				text = inspectErr.Error()
 			}
-			if !strings.Contains(text, c.inspect) || (inspectErr != nil) != (c.unfit || c.name == "sentinel") {
-				t.Errorf("Inspect: %q, %v", warnings, inspectErr)
+			if !strings.Contains(text, c.inspect) {
+				t.Errorf("Inspect: got %q, %v, want %q", warnings, inspectErr, c.inspect)
+			}
+			if want := c.unusable || c.name == "sentinel"; (inspectErr != nil) != want {
+				t.Errorf("Inspect: got error %v, want one: %v", inspectErr, want)
 			}
 			if strings.Contains(text+err.Error(), "-word") {
-				t.Errorf("a password is shown: %v; %s", err, text)
+				t.Errorf("got errors %v; %s; want them without a password", err, text)
 			}
 		})
 	}
-	s, a := open(t, locked.url(":right-word@"), rand.Text(), patient), holder{name: "a"}
-	exchange(t, s, a.report(of(0, 0, n)))
+	s, a := open(t, locked.url(":right-word@"), rand.Text(), patient), replica{name: "a"}
+	send(t, s, a.report(request(0, 0, n)))
 	if warnings, err := s.Inspect(t.Context()); err != nil || len(warnings) > 0 {
-		t.Errorf("%q, %v", warnings, err)
+		t.Errorf("Inspect: got %q, %v, want no warning", warnings, err)
 	}
 }
 
@@ -143,19 +152,19 @@ func TestRefusals(t *testing.T) {
 func TestFull(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
-	l := begin(t, server.url(""))
+	l := newPair(t, server.url(""))
 	server.do(t, "CONFIG", "SET", "maxmemory", "1")
-	r := l.a.report(of(30*n, 0, 0))
+	r := l.a.report(request(30*n, 0, 0))
 	r.Block.Lift = true
-	if st, err := l.sa.Sync(t.Context(), r); err == nil || !strings.Contains(err.Error(), "its memory is full") {
-		t.Errorf("%+v, %v", st, err)
+	if st, err := l.storeA.Sync(t.Context(), r); err == nil || !strings.Contains(err.Error(), "its memory is full") {
+		t.Errorf("full: got %+v, %v, want an error", st, err)
 	}
 	server.do(t, "CONFIG", "SET", "maxmemory", "0")
-	if st := l.bs(t); st.Balances[0].Spent != 15*n || st.Balances[0].Held != 35*n {
-		t.Errorf("the refused report left something: %+v", st)
+	if b := l.reportB(t).Balances[0]; b.Spent != 15*n || b.Held != 35*n {
+		t.Errorf("after the refused report: got %v spent, %v held; want %v, %v", b.Spent, b.Held, 15*n, 35*n)
 	}
-	if st := exchange(t, l.sa, r); st.Balances[0].Spent != 35*n {
-		t.Errorf("%+v", st)
+	if b := send(t, l.storeA, r).Balances[0]; b.Spent != 35*n {
+		t.Errorf("the report again: got %v spent, want %v", b.Spent, 35*n)
 	}
 }
 
@@ -164,49 +173,57 @@ func TestInspectWarns(t *testing.T) {
 	server := serverWith(t)
 	s := open(t, server.url(""), rand.Text(), patient)
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
-		t.Errorf("%q, %v", w, err)
+		t.Errorf("Inspect: got %q, %v, want no warning", w, err)
 	}
 	server.do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-	if w, err := s.Inspect(t.Context()); err != nil || len(w) != 1 || !strings.Contains(w[0], "allkeys-lru") || !strings.Contains(w[0], "noeviction") {
-		t.Errorf("%q, %v", w, err)
+	w, err := s.Inspect(t.Context())
+	if err != nil || len(w) != 1 {
+		t.Fatalf("Inspect: got %q, %v, want one warning", w, err)
+	}
+	for _, want := range []string{"allkeys-lru", "noeviction"} {
+		if !strings.Contains(w[0], want) {
+			t.Errorf("warning: got %q, want one with %q", w[0], want)
+		}
 	}
 }
 
 // A user that may do what is needed and nothing else, not even publish.
-func TestLeastUser(t *testing.T) {
+func TestMinimalUser(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
-	server.do(t, "ACL", "SETUSER", "proxy", "on", ">some-word", "resetchannels", "~neuronward:*", "-@all", "+eval", "+evalsha", "+ping", "+select",
-		"+time", "+mget", "+hget", "+hmget", "+hset", "+hgetall", "+zadd", "+zrem", "+zrangebyscore", "+set", "+del", "+pexpire")
+	server.do(t, "ACL", "SETUSER", "proxy", "on", ">some-word", "resetchannels", "~neuronward:*", "-@all",
+		"+eval", "+evalsha", "+ping", "+select", "+time", "+mget", "+hget", "+hmget", "+hset", "+hgetall",
+		"+zadd", "+zrem", "+zrangebyscore", "+set", "+del", "+pexpire")
 	s := open(t, server.url("proxy:some-word@"), rand.Text(), patient)
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
-		t.Errorf("what cannot be seen is warned of: %q, %v", w, err)
+		t.Errorf("Inspect: got %q, %v, want no warning of what cannot be seen", w, err)
 	}
-	a := holder{name: "a"}
-	asks := of(0, 0, 100*n)
-	asks.Min, asks.Waiting = 100*n, 100*n
-	if st := exchange(t, s, a.report(asks)); st.Balances[0].Limit != 100*n {
-		t.Errorf("%+v", st)
+	a := replica{name: "a"}
+	waits := request(0, 0, 100*n)
+	waits.Min, waits.Waiting = 100*n, 100*n
+	if got := send(t, s, a.report(waits)).Balances[0].Limit; got != 100*n {
+		t.Errorf("got limit %v, want %v", got, 100*n)
 	}
 	for _, change := range []bool{true, false} {
 		r := a.report()
 		r.Block.Set.Set, r.Block.Lift, r.Leave = change, !change, !change
-		r.Requests = append(r.Requests, of(0, 0, 0))
-		exchange(t, s, r)
+		r.Requests = append(r.Requests, request(0, 0, 0))
+		send(t, s, r)
 	}
 	if ok, err := s.Lease(t.Context(), "probe", time.Hour); !ok || err != nil {
-		t.Errorf("%v, %v", ok, err)
+		t.Errorf("Lease: got %v, %v, want true", ok, err)
 	}
 	if _, err := s.History(t.Context(), day, day); err != nil {
 		t.Error(err)
 	}
 	server.do(t, "ACL", "SETUSER", "proxy", "-hset")
-	if _, err := s.Sync(t.Context(), a.report(of(0, 0, 0))); err == nil || !strings.Contains(err.Error(), "may not do what is needed") {
-		t.Errorf("%v", err)
+	_, err := s.Sync(t.Context(), a.report(request(0, 0, 0)))
+	if want := "may not do what is needed"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("without hset: got error %v, want one with %q", err, want)
 	}
 }
 
-// A user made as the failure of one that may not says.
+// A user with the permissions that the error names.
 func TestUserAsAdvised(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
@@ -215,22 +232,22 @@ func TestUserAsAdvised(t *testing.T) {
 	server.do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
 	s := open(t, server.url("proxy:some-word@"), rand.Text(), patient)
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) != 1 {
-		t.Errorf("%q, %v", w, err)
+		t.Errorf("Inspect: got %q, %v, want one warning", w, err)
 	}
 	events, err := s.Watch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := holder{name: "a"}
-	r := a.report(of(0, 0, 0))
+	a := replica{name: "a"}
+	r := a.report(request(0, 0, 0))
 	r.Block.Set = quota.Block{Set: true}
-	exchange(t, s, r)
+	send(t, s, r)
 	select {
 	case e := <-events:
-		if e != (quota.Event{Kind: quota.BlockChanged, Replica: "a"}) {
-			t.Errorf("%+v", e)
+		if want := (quota.Event{Kind: quota.BlockChanged, Replica: "a"}); e != want {
+			t.Errorf("got event %+v, want %+v", e, want)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("no event")
+		t.Error("got no event, want one")
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // History implements quota.Store. Each day is one step with a deadline of its
-// own, so that the answer is whole by the day.
+// own: the records of a day are of one moment.
 func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -31,7 +31,8 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		}
 		day := quota.Day(n)
 		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
-			return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":history", s.prefix + day.String() + ":silent"})
+			prefix := s.prefix + day.String()
+			return s.ask(ctx, s.history, []string{prefix + ":history", prefix + ":silent"})
 		})
 		if err != nil {
 			return nil, err
@@ -62,7 +63,7 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, er
 	for pair := range slices.Chunk(pairs, 2) {
 		spent, err := figures(strings.Join(pair, " "), 2)
 		if err != nil || spent[0] < 0 || int(spent[0]) >= len(hours) {
-			return quota.Hours{}, fmt.Errorf("redisstore: %q is no hour of %v", pair, day)
+			return quota.Hours{}, fmt.Errorf("redisstore: %q is not an hour of %v", pair, day)
 		}
 		hours[spent[0]] = spent[1]
 	}
@@ -70,20 +71,19 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, er
 }
 
 func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, error)) ([]string, error) {
-	ctx, cancel := s.within(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	answer, err := step(ctx)
 	return answer, explain(err, s.o.Timeout)
 }
 
-// parseRecords reads the fields of a day's hashes and their values: each record,
-// and after all of them what else is known of some, whose names have a separator
-// more.
+// parseRecords reads the fields of a day's hashes and their values: first each
+// record, then further figures of some, whose names have a separator appended.
 func parseRecords(day quota.Day, pairs []string) (records []quota.Record, err error) {
 	at := map[string]int{}
 	for pair := range slices.Chunk(pairs, 2) {
 		if len(pair) != 2 {
-			return nil, fmt.Errorf("half a record of %v", day)
+			return nil, fmt.Errorf("a record of %v without a value", day)
 		}
 		if name, more := strings.CutSuffix(pair[0], separator); more && strings.Contains(name, separator) {
 			n, err := figures(pair[1], 3)
@@ -105,8 +105,8 @@ func parseRecords(day quota.Day, pairs []string) (records []quota.Record, err er
 	return records, nil
 }
 
-// parseRecord reads a record. Versions before have kept four figures, and later
-// ones may keep more than six.
+// parseRecord reads a record. Former versions kept four figures, and later ones
+// may keep more than six.
 func parseRecord(day quota.Day, name, text string) (quota.Record, error) {
 	model, client, _ := strings.Cut(name, separator)
 	words := strings.Fields(text)

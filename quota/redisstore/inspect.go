@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Inspect asks the server what it is. The error wraps ErrUnfit if it can never
-// keep neurons as it is; another error means that it cannot be asked now. The
-// warnings are of what it may lose. What the server does not tell is not warned
-// of.
+// Inspect connects and asks the server what it is. The error wraps ErrUnusable if
+// it cannot be used as it is configured; another error means that it cannot be
+// asked now. The warnings say what may make it lose data. There is none of what
+// the server does not show to this user.
 func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(dialTimeout, s.o.Timeout)) // the first connection is made here
 	defer cancel()
 	client := s.client.Load()
 	err = client.Ping(ctx).Err()
-	if broke(err) { // a connection that ended while nobody asked
+	if disconnected(err) { // the connection ended since it was last used
 		err = client.Ping(ctx).Err()
 	}
 	if err != nil {
@@ -23,24 +23,25 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {
-		return nil, nil // it is there; what this user may not see is not judged
+		return nil, nil // it answers; what this user may not see gives no warning
 	}
-	told := map[string]string{}
+	info := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			told[name] = value
+			info[name] = value
 		}
 	}
 	switch {
-	case told["redis_mode"] == "cluster" || told["cluster_enabled"] == "1":
-		return nil, fmt.Errorf("redisstore: %w: %s", ErrUnfit, cluster)
-	case told["redis_mode"] == "sentinel":
-		return nil, fmt.Errorf("redisstore: %w: it is a Sentinel, which is not supported: name the server that keeps the data", ErrUnfit)
+	case info["redis_mode"] == "cluster" || info["cluster_enabled"] == "1":
+		return nil, fmt.Errorf("redisstore: %w: %s", ErrUnusable, cluster)
+	case info["redis_mode"] == "sentinel":
+		return nil, fmt.Errorf("redisstore: %w: it is a Sentinel, which is not supported: "+
+			"name the server that keeps the data", ErrUnusable)
 	}
-	if told["role"] == "slave" {
-		warnings = append(warnings, replica)
+	if info["role"] == "slave" {
+		warnings = append(warnings, readOnly)
 	}
-	if policy := told["maxmemory_policy"]; policy != "" && policy != "noeviction" {
+	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
 		warnings = append(warnings, "its maxmemory-policy is "+policy+
 			": when its memory is full it may forget what was spent; set maxmemory-policy noeviction")
 	}

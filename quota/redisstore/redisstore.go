@@ -24,25 +24,25 @@ const (
 	// defaultTimeout is how long one step may take. A server nearby answers within a millisecond.
 	defaultTimeout = 50 * time.Millisecond
 
-	// dialTimeout is for a connection, which goes on to be made when the step that wanted it has given up.
+	// dialTimeout is for a connection. It is still made when the step that wanted it has timed out.
 	dialTimeout = time.Second
 
-	// settleTime is how long nothing is granted by a server that has lost rows. Each holder that lives exchanges within
-	// it at least once.
+	// settleTime is how long a server that has lost rows grants nothing. Each replica that is alive reports at least
+	// once within it.
 	settleTime = 2 * quota.Heartbeat
 
-	// dayLife is how long the holders' rows of a day are kept. A ledger publishes the last three days at most.
+	// dayLife is how long the replicas' rows of a day are kept. A ledger reports the last three days at most.
 	dayLife = 8 * 24 * time.Hour
 
-	// historyLife is how long a day's sums are kept after they last grew, which was some time of that day.
+	// historyLife is how long the sums of a day are kept after they last grew, which was on that day.
 	historyLife = (quota.KeepDays + 1) * 24 * time.Hour
 
-	// epochLife outlives the days.
+	// epochLife is longer than that of any day.
 	epochLife = historyLife + 4*24*time.Hour
 )
 
-//go:embed exchange.lua
-var exchangeScript string
+//go:embed sync.lua
+var syncScript string
 
 //go:embed lease.lua
 var leaseScript string
@@ -67,30 +67,30 @@ type Store struct {
 	prefix  string // of every key, with the account's hash as the hash tag
 	owner   string // of leases
 
-	client                         atomic.Pointer[redis.Client]
-	exchange, lease, days, history *redis.Script
-	asked                          atomic.Uint64
-	watchers                       quota.Watchers
-	listening                      sync.Once
-	listens                        chan struct{} // closed when the first subscription stands or has failed
-	running                        sync.WaitGroup
-	ctx                            context.Context // ends with the store
-	cancel                         context.CancelFunc
-	closing                        sync.Once
+	client                     atomic.Pointer[redis.Client]
+	sync, lease, days, history *redis.Script
+	lastID                     atomic.Uint64 // of the questions
+	watchers                   quota.Watchers
+	subscribeOnce              sync.Once
+	subscribed                 chan struct{} // closed when the first subscription is made or has failed
+	running                    sync.WaitGroup
+	ctx                        context.Context // ends with the store
+	cancel                     context.CancelFunc
+	closeOnce                  sync.Once
 
 	mu       sync.Mutex
-	epoch    uint64
-	answered map[seat]uint64
+	epoch    uint64                // the largest that the server has named
+	answered map[replicaDay]uint64 // Seq of the last report that was answered
 }
 
-// A seat is a holder on a day.
-type seat struct {
-	day    quota.Day
-	holder quota.Replica
+// replicaDay is a replica on a day.
+type replicaDay struct {
+	day     quota.Day
+	replica quota.Replica
 }
 
 // Open returns a Store for account in the server at a. It does not connect: a
-// server that is away is one that may come back. Inspect asks it.
+// server that is down may come back. Inspect connects.
 func Open(a Address, account string, o Options) *Store {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
@@ -99,19 +99,20 @@ func Open(a Address, account string, o Options) *Store {
 	s := &Store{
 		address: a, o: o, owner: rand.Text(),
 		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
-		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript), history: redis.NewScript(historyScript),
-		listens: make(chan struct{}), answered: map[seat]uint64{},
+		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript),
+		history:    redis.NewScript(historyScript),
+		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{},
 	}
-	// Each account's differs, so that a server that does not have it yet is known to have begun anew for this account.
-	s.exchange = redis.NewScript("-- " + s.prefix + "\n" + exchangeScript)
+	// The script of each account differs: if a server does not have it yet, its rows of this account may be lost.
+	s.sync = redis.NewScript("-- " + s.prefix + "\n" + syncScript)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.client.Store(s.connect())
 	return s
 }
 
-// connect returns a client, which connects when it is first used. It repeats
-// nothing by itself. What it would log, to the standard error, is what its
-// errors say.
+// connect returns a client, which connects when it is first used. It retries
+// nothing by itself. Its log on standard error is disabled: the errors say the
+// same.
 func (s *Store) connect() *redis.Client {
 	logging.Disable()
 	o := s.address.options(s.o.TLS)
@@ -126,17 +127,17 @@ func (s *Store) connect() *redis.Client {
 	return redis.NewClient(o)
 }
 
-// ask runs a script and returns what it answers, without the number of the
-// question that each answer begins with. A connection whose answers are shifted
-// would else give one holder's neurons to another: all are given up then.
+// ask runs a script and returns its answer, without the id of the question that
+// each answer begins with. A connection whose answers are shifted would give one
+// replica's neurons to another: then all connections are replaced.
 //
-// The script's second argument says whether the server had to be given the
-// script: it does not keep scripts when it restarts, nor does a replica have
-// those of its primary.
+// The second argument of a script says whether the server did not have it: it does
+// not keep scripts when it restarts, nor does a replica of the server have those of
+// its primary.
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]string, error) {
 	client := s.client.Load()
-	number := strconv.FormatUint(s.asked.Add(1), 10)
-	args = append([]any{number, 0}, args...)
+	id := strconv.FormatUint(s.lastID.Add(1), 10)
+	args = append([]any{id, 0}, args...)
 	answer, err := script.EvalSha(ctx, client, keys, args...).StringSlice()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		args[1] = 1
@@ -148,37 +149,37 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 	if err != nil {
 		return nil, err
 	}
-	if len(answer) == 0 || answer[0] != number {
-		s.renew(client)
+	if len(answer) == 0 || answer[0] != id {
+		s.reconnect(client)
 		return nil, errMixedUp
 	}
 	return answer[1:], nil
 }
 
-// renew puts new connections in place of those of client.
-func (s *Store) renew(client *redis.Client) {
+// reconnect replaces the connections of client by new ones.
+func (s *Store) reconnect(client *redis.Client) {
 	if next := s.connect(); !s.client.CompareAndSwap(client, next) {
 		next.Close() //nolint:errcheck // it was not used
 		return
 	}
-	client.Close() //nolint:errcheck // whatever was asked on it fails
+	client.Close() //nolint:errcheck // what was asked on it fails
 	if s.ctx.Err() != nil {
 		s.client.Load().Close() //nolint:errcheck // the store was closed meanwhile
 	}
 }
 
-// within is a step's time.
-func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
+// withTimeout bounds one step.
+func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.o.Timeout)
 }
 
-// Lease implements quota.Store. It is not asked again when an answer is lost:
+// Lease implements quota.Store. It does not ask again when an answer is lost:
 // then nobody has the lease until it ends.
 func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	ctx, cancel := s.within(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	answer, err := s.ask(ctx, s.lease, []string{s.prefix + "lease:" + name}, s.owner, max(ttl.Milliseconds(), 1))
 	if err != nil {
@@ -189,7 +190,7 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool
 
 // Close ends the connections. Further calls do nothing.
 func (s *Store) Close() (err error) {
-	s.closing.Do(func() {
+	s.closeOnce.Do(func() {
 		s.cancel()
 		if err = s.client.Load().Close(); err != nil {
 			err = fmt.Errorf("redisstore: %w", err)

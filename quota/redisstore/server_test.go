@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared is a real server that all tests use who do nothing to it.
+// shared is a real server for all tests that do not change its state or settings.
 var shared *server
 
 func TestMain(m *testing.M) {
@@ -43,8 +43,8 @@ func run(m *testing.M) int {
 	return status
 }
 
-// A server is a redis-server in a directory of its own, on a socket there. What
-// it keeps is lost when it ends, unless args say otherwise.
+// A server is a redis-server in a directory of its own, on a socket there. Its data
+// are lost when it ends, unless args say otherwise.
 type server struct {
 	dir  string
 	args []string
@@ -65,11 +65,11 @@ func serverWith(t testing.TB, args ...string) *server {
 			t.Error(err)
 		}
 	})
-	s.begin(t)
+	s.mustStart(t)
 	return s
 }
 
-func (s *server) begin(t testing.TB) {
+func (s *server) mustStart(t testing.TB) {
 	t.Helper()
 	if err := s.start(); err != nil {
 		t.Fatal(err)
@@ -78,7 +78,8 @@ func (s *server) begin(t testing.TB) {
 
 // start starts the server and waits until it takes connections.
 func (s *server) start() error {
-	args := append([]string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}, s.args...)
+	args := []string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}
+	args = append(args, s.args...)
 	if len(s.args) > 0 && s.args[0] == "--sentinel" {
 		config := filepath.Join(s.dir, "sentinel.conf")
 		if err := os.WriteFile(config, []byte("port 0\nunixsocket "+s.socket()+"\n"), 0o600); err != nil {
@@ -95,11 +96,12 @@ func (s *server) start() error {
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("these tests need redis-server, of the Debian package redis-server: %w", err)
 	}
-	var said []string
+	var printed []string
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), "accept connections at") || strings.Contains(lines.Text(), "Sentinel ID is") {
+		printed = append(printed, lines.Text())
+		ready := strings.Contains(lines.Text(), "accept connections at")
+		if ready || strings.Contains(lines.Text(), "Sentinel ID is") {
 			go func() {
 				for lines.Scan() { // or the server blocks
 				}
@@ -108,7 +110,7 @@ func (s *server) start() error {
 		}
 	}
 	s.kill()
-	return fmt.Errorf("redis-server ended: %s", strings.Join(said, "\n"))
+	return fmt.Errorf("redis-server ended: %s", strings.Join(printed, "\n"))
 }
 
 // kill ends the server as a crash would.
@@ -128,7 +130,9 @@ func (s *server) url(user string) string { return "unix://" + user + s.socket() 
 // client is a connection of the test's own.
 func (s *server) client(t testing.TB) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{
+		Network: "unix", Addr: s.socket(), Protocol: 2, DisableIdentity: true, MaxRetries: -1,
+	})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -138,7 +142,7 @@ func (s *server) do(t testing.TB, args ...any) any {
 	t.Helper()
 	v, err := s.client(t).Do(context.Background(), args...).Result()
 	if err != nil {
-		t.Fatalf("%v: %v", args, err)
+		t.Fatalf("%v: got error %v, want none", args, err)
 	}
 	return v
 }
@@ -159,13 +163,14 @@ func open(t testing.TB, url, account string, o Options) *Store {
 	return s
 }
 
-// old makes the account of s one that the server has known for long, so that it
+// settled makes the account of s one that the server has known for long, so that it
 // grants from the first report on.
-func old(t testing.TB, s *Store) *Store {
+func settled(t testing.TB, s *Store) *Store {
 	t.Helper()
 	c := redis.NewClient(s.address.options(nil))
 	defer c.Close()
-	if err := errors.Join(c.Set(context.Background(), s.prefix+"epoch", "1 0", 0).Err(), s.exchange.Load(context.Background(), c).Err()); err != nil {
+	ctx := context.Background()
+	if err := errors.Join(c.Set(ctx, s.prefix+"epoch", "1 0", 0).Err(), s.sync.Load(ctx, c).Err()); err != nil {
 		t.Fatal(err)
 	}
 	return s

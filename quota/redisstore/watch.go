@@ -16,62 +16,62 @@ import (
 )
 
 const (
-	// quiet is how long nothing may come before the connection is tried.
-	quiet = 2 * time.Second
+	// idleTimeout is how long a connection may be silent before it is tested.
+	idleTimeout = 2 * time.Second
 
-	// again is how long after a subscription broke the next one is tried. Until then there are the heartbeats.
-	again = 250 * time.Millisecond
+	// resubscribeDelay is how long after the end of a subscription the next one is tried.
+	resubscribeDelay = 250 * time.Millisecond
 )
 
-// Watch implements quota.Store. It subscribes again by itself when the
-// connection breaks; what happens meanwhile is not told.
+// Watch implements quota.Store. It subscribes again by itself when the connection
+// breaks; events that happen meanwhile are lost.
 func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	if s.ctx.Err() != nil {
 		return nil, ErrClosed
 	}
-	s.listening.Do(func() { s.running.Go(s.listen) })
+	s.subscribeOnce.Do(func() { s.running.Go(s.keepSubscribed) })
 	watching, cancel := context.WithCancel(ctx)
 	context.AfterFunc(s.ctx, cancel)
 	events := s.watchers.Add(watching)
-	first, enough := s.within(watching)
-	defer enough()
+	wait, done := s.withTimeout(watching)
+	defer done()
 	select {
-	case <-s.listens:
-	case <-first.Done():
+	case <-s.subscribed:
+	case <-wait.Done():
 	}
 	return events, nil
 }
 
-// listen keeps a subscription until the store closes.
-func (s *Store) listen() {
-	stands := sync.OnceFunc(func() { close(s.listens) })
+// keepSubscribed keeps a subscription until the store closes.
+func (s *Store) keepSubscribed() {
+	subscribed := sync.OnceFunc(func() { close(s.subscribed) })
 	for s.ctx.Err() == nil {
-		s.subscribe(stands)
-		stands()
+		s.subscribe(subscribed)
+		subscribed()
 		select {
 		case <-s.ctx.Done():
-		case <-time.After(again):
+		case <-time.After(resubscribeDelay):
 		}
 	}
 }
 
-// subscribe tells the watchers what comes until the connection breaks. stands
-// is called once there is a subscription.
-func (s *Store) subscribe(stands func()) {
-	ctx, cancel := s.within(s.ctx)
+// subscribe passes events to the watchers until the connection breaks. It calls
+// subscribed once there is a subscription.
+func (s *Store) subscribe(subscribed func()) {
+	ctx, cancel := s.withTimeout(s.ctx)
 	defer cancel()
 	sub := s.client.Load().Subscribe(ctx, s.prefix+"events")
-	end := func() { sub.Close() } //nolint:errcheck // whatever it was told is told
-	defer end()
-	defer context.AfterFunc(s.ctx, end)()
+	unsubscribe := func() { sub.Close() } //nolint:errcheck // what it received is passed on
+	defer unsubscribe()
+	defer context.AfterFunc(s.ctx, unsubscribe)()
 	if _, err := sub.ReceiveTimeout(s.ctx, s.o.Timeout); err != nil {
 		return
 	}
-	stands()
-	for tried := false; ; {
-		message, err := sub.ReceiveTimeout(s.ctx, quiet)
-		if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() && !tried {
-			tried = true
+	subscribed()
+	for pinged := false; ; {
+		message, err := sub.ReceiveTimeout(s.ctx, idleTimeout)
+		if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() && !pinged {
+			pinged = true
 			if sub.Ping(s.ctx) != nil {
 				return
 			}
@@ -80,19 +80,19 @@ func (s *Store) subscribe(stands func()) {
 		if err != nil {
 			return
 		}
-		tried = false
+		pinged = false
 		if m, ok := message.(*redis.Message); ok {
-			s.tell(m.Payload)
+			s.receive(m.Payload)
 		}
 	}
 }
 
-// Publish implements quota.Store. An event that is lost is not told again.
+// Publish implements quota.Store. An event that is lost is not sent again.
 func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := s.within(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	payload := fmt.Sprintf("%d %s", e.Kind, e.Replica)
 	if e.Model != "" {
@@ -105,14 +105,15 @@ func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	return explain(err, s.o.Timeout)
 }
 
-// mostPayload bounds an event: whoever may write to the server may publish anything.
-const mostPayload = 512
+// maxPayload bounds an event: another program may publish anything.
+const maxPayload = 512
 
-// tell passes on an event as Tell and exchange.lua write it: kind, holder and, of some, the model.
-func (s *Store) tell(payload string) {
+// receive passes on an event as Publish and sync.lua write it: kind, replica and,
+// of some, the model.
+func (s *Store) receive(payload string) {
 	words := strings.SplitN(payload, " ", 3)
 	kind, err := strconv.ParseUint(words[0], 10, 8)
-	if len(words) < 2 || err != nil || len(payload) > mostPayload {
+	if len(words) < 2 || err != nil || len(payload) > maxPayload {
 		return
 	}
 	e := quota.Event{Kind: quota.EventKind(kind), Replica: quota.Replica(words[1])}

@@ -8,19 +8,20 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A wire is a TCP connection to a server's socket on which things go wrong.
-// What comes in one piece is a question or an answer: they are short.
+// A wire passes TCP connections on to a server's socket, with faults. What comes in
+// one piece is a question or an answer: they are short.
 type wire struct {
 	ln net.Listener
 
 	mu    sync.Mutex
 	to    *server
 	fault func() fault // for each piece from the client; nil: none
-	held  []func()     // questions under way
+	late  []func()     // deliver questions that are late
 	ends  []net.Conn
 }
 
@@ -28,13 +29,13 @@ type wire struct {
 type fault int
 
 const (
-	none     fault = iota
-	refused        // the question is lost, with the connection
-	lost           // the answer is lost, with the connection
-	repeated       // the answer comes twice
-	former         // the answer to the question before comes again, then this one
-	behind         // from here on each answer of the connection is the one to the question before
-	late           // the question arrives after those that follow
+	none           fault = iota
+	lostQuestion         // the question is lost, with the connection
+	lostAnswer           // the answer is lost, with the connection
+	repeatedAnswer       // the answer comes twice
+	formerAnswer         // the answer to the question before comes again, then this one
+	shiftedAnswers       // from here on each answer of the connection is the one to the question before
+	lateQuestion         // the question arrives after those that follow
 )
 
 func wireTo(t testing.TB, to *server) *wire {
@@ -95,18 +96,18 @@ func (w *wire) serve(client net.Conn) {
 			mu.Lock()
 			f := next
 			mu.Unlock()
-			lags = lags || f == behind
+			lags = lags || f == shiftedAnswers
 			if lags {
 				client.Write(before)
 				before = append([]byte(nil), buf[:n]...)
 				continue
 			}
 			switch f {
-			case lost, late:
+			case lostAnswer, lateQuestion:
 				return
-			case repeated:
+			case repeatedAnswer:
 				client.Write(append(buf[:n:n], buf[:n]...))
-			case former:
+			case formerAnswer:
 				client.Write(append(before, buf[:n]...))
 			default:
 				client.Write(buf[:n])
@@ -126,17 +127,17 @@ func (w *wire) serve(client net.Conn) {
 			f = w.fault()
 		}
 		w.mu.Unlock()
-		if f == refused {
+		if f == lostQuestion {
 			break
 		}
-		if f == late {
-			// The client gives this connection up; what it asked is still under way.
+		if f == lateQuestion {
+			// The client closes this connection; its question arrives later.
 			piece := append([]byte(nil), buf[:n]...)
 			mu.Lock()
-			next = late
+			next = lateQuestion
 			mu.Unlock()
 			w.mu.Lock()
-			w.held = append(w.held, func() {
+			w.late = append(w.late, func() {
 				server.Write(piece)
 				<-arrived
 				server.Close()
@@ -156,18 +157,18 @@ func (w *wire) serve(client net.Conn) {
 	back.Wait()
 }
 
-// release lets what was held back arrive.
-func (w *wire) release() {
+// deliver lets late questions arrive.
+func (w *wire) deliver() {
 	w.mu.Lock()
-	held := w.held
-	w.held = nil
+	late := w.late
+	w.late = nil
 	w.mu.Unlock()
-	for _, arrive := range held {
+	for _, arrive := range late {
 		arrive()
 	}
 }
 
-// cut ends all connections.
+// cut closes all connections.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -177,8 +178,8 @@ func (w *wire) cut() {
 	w.ends = nil
 }
 
-// lead leads new connections to another server, and cuts those that are.
-func (w *wire) lead(to *server) {
+// redirect leads new connections to another server, and closes the present ones.
+func (w *wire) redirect(to *server) {
 	w.mu.Lock()
 	w.to = to
 	w.mu.Unlock()
@@ -191,20 +192,20 @@ func (w *wire) set(f func() fault) {
 	w.fault = f
 }
 
-// Holders that spend and give back over a wire that loses, repeats and reorders
-// what they say and hear: at no time do they hold more together than there is,
-// and at the end nothing has vanished.
+// Replicas spend and return neurons over a wire that loses, repeats and reorders
+// questions and answers. At no time do they hold more together than there is, and
+// at the end nothing has vanished.
 func TestBadWire(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		faults []fault
 	}{
-		{"lost questions", []fault{refused}},
-		{"lost answers", []fault{lost}},
-		{"repeated answers", []fault{repeated}},
-		{"answers in another order", []fault{former}},
-		{"late questions", []fault{late}},
-		{"all of it", []fault{refused, lost, repeated, former, late}},
+		{"lost questions", []fault{lostQuestion}},
+		{"lost answers", []fault{lostAnswer}},
+		{"repeated answers", []fault{repeatedAnswer}},
+		{"answers in another order", []fault{formerAnswer}},
+		{"late questions", []fault{lateQuestion}},
+		{"all of it", []fault{lostQuestion, lostAnswer, repeatedAnswer, formerAnswer, lateQuestion}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -213,33 +214,37 @@ func TestBadWire(t *testing.T) {
 	}
 }
 
-// A connection on which each answer is the one to the question before would
-// stay so: it is given up.
-func TestConnectionBehind(t *testing.T) {
+// A connection on which each answer is the one to the question before would stay
+// so: it is closed.
+func TestShiftedAnswers(t *testing.T) {
 	w := wireTo(t, shared)
-	s := old(t, open(t, w.url(), rand.Text(), patient))
-	a, b := holder{name: "a"}, holder{name: "b"}
-	exchange(t, s, a.report(of(0, 0, 10*n)))
+	s := settled(t, open(t, w.url(), rand.Text(), patient))
+	a, b := replica{name: "a"}, replica{name: "b"}
+	send(t, s, a.report(request(0, 0, 10*n)))
 	questions := 0
 	w.set(func() fault {
 		questions++
 		if questions == 1 {
-			return behind
+			return shiftedAnswers
 		}
 		return none
 	})
-	if st := exchange(t, s, b.report(of(0, 0, 20*n))); st.Granted[0] != 20*n {
-		t.Errorf("%+v", st)
+	if st := send(t, s, b.report(request(0, 0, 20*n))); st.Granted[0] != 20*n {
+		t.Errorf("b: got %v granted, want %v", st.Granted[0], 20*n)
 	}
-	if st := exchange(t, s, a.report(of(0, 10*n, 0))); st.Granted[0] != 0 || st.Balances[0].Held != 30*n || questions > 4 {
-		t.Errorf("%+v after %d questions", st, questions)
+	st := send(t, s, a.report(request(0, 10*n, 0)))
+	if st.Granted[0] != 0 || st.Balances[0].Held != 30*n {
+		t.Errorf("a: got %v granted, %v held; want 0, %v", st.Granted[0], st.Balances[0].Held, 30*n)
+	}
+	if questions > 4 {
+		t.Errorf("got %d questions, want at most 4", questions)
 	}
 }
 
-// A spender is a holder as a ledger is one: what it has is what it knows to be
-// granted, and what it says is all that it has.
+// A spender is a replica with what it knows to be granted: it reports all that it
+// has, as a ledger does.
 type spender struct {
-	holder
+	replica
 	store       *Store
 	spent, held quota.Neurons
 }
@@ -250,16 +255,16 @@ func badWire(t *testing.T, faults []fault) {
 	w, account := wireTo(t, shared), rand.Text()
 	var all []*spender
 	for i := range 4 {
-		s := open(t, w.url(), account, Options{})
-		old(t, s)
-		all = append(all, &spender{holder: holder{name: quota.Replica(fmt.Sprint("h", i))}, store: s})
+		s := open(t, w.url(), account, Options{Timeout: 20 * time.Millisecond}) // which each late question takes
+		settled(t, s)
+		all = append(all, &spender{replica: replica{name: quota.Replica(fmt.Sprint("h", i))}, store: s})
 	}
-	luck := mathrand.New(mathrand.NewPCG(2, 2)) // of the connections, which have it to themselves
+	faultRNG := mathrand.New(mathrand.NewPCG(2, 2)) // used by the connections alone
 	w.set(func() fault {
-		if luck.IntN(3) > 0 {
+		if faultRNG.IntN(3) > 0 {
 			return none
 		}
-		return faults[luck.IntN(len(faults))]
+		return faults[faultRNG.IntN(len(faults))]
 	})
 	failed := 0
 	for round := range 250 {
@@ -268,7 +273,10 @@ func badWire(t *testing.T, faults []fault) {
 		spend := quota.Neurons(rng.Int64N(int64(x.held-back)/8 + 1))
 		x.held -= back + spend
 		x.spent += spend
-		c := quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: x.spent, Held: x.held, Min: 1, Want: quota.Neurons(rng.Int64N(int64(limit) / 2))}
+		c := quota.BudgetRequest{
+			Budget: quota.Account, Limit: limit, Spent: x.spent, Held: x.held,
+			Min: 1, Want: quota.Neurons(rng.Int64N(int64(limit) / 2)),
+		}
 		st, err := x.store.Sync(t.Context(), x.report(c))
 		if err != nil {
 			failed++
@@ -276,28 +284,32 @@ func badWire(t *testing.T, faults []fault) {
 			x.held += st.Granted[0]
 		}
 		if rng.IntN(4) == 0 {
-			w.release()
+			w.deliver()
 		}
 		var sum quota.Neurons
 		for _, y := range all {
 			sum += y.spent + y.held
 		}
 		if sum > limit {
-			t.Fatalf("round %d: %v are spent or held, of %v", round, sum, limit)
+			t.Fatalf("round %d: got %v spent or held, want at most %v", round, sum, limit)
 		}
 	}
 	w.set(nil)
-	w.release()
+	w.deliver()
 	t.Logf("%d of 250 reports failed", failed)
-	var spent, held quota.Neurons
+	var spent quota.Neurons
 	var last quota.Balance
 	for _, x := range all {
 		x.held = 0
 		spent += x.spent
 		s := open(t, w.url(), account, patient)
-		last = exchange(t, s, x.report(quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: x.spent})).Balances[0]
+		r := x.report(quota.BudgetRequest{Budget: quota.Account, Limit: limit, Spent: x.spent})
+		last = send(t, s, r).Balances[0]
 	}
-	if last.Spent != spent || last.Held+last.Lost != held || last.Free != limit-spent {
-		t.Errorf("%v were spent: %+v", spent, last)
+	if last.Spent != spent || last.Free != limit-spent {
+		t.Errorf("got %v spent, %v free; want %v, %v", last.Spent, last.Free, spent, limit-spent)
+	}
+	if last.Held+last.Lost != 0 {
+		t.Errorf("got %v held or lost, want 0", last.Held+last.Lost)
 	}
 }

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	n       = quota.OneNeuron
-	ceiling = 400 * n
-	wait    = 3 * time.Second // of a call
+	n     = quota.OneNeuron
+	limit = 400 * n
+	wait  = 3 * time.Second // of a call
 )
 
 // startRedis starts a server that ends with the test, and returns its address.
@@ -79,10 +79,10 @@ func between(t *testing.T, server string) *toxiproxy.Proxy {
 	return p
 }
 
-// Two ledgers, as two processes have them, spend a day while what is between
-// them and the server goes wrong for a second, at first for one of them and then
-// for both. Nothing is spent beyond the ceiling; no call waits longer than it is
-// told to; afterwards the rest is spent.
+// Two ledgers, as two processes have them, spend a day while the network between
+// them and the server fails for a second, at first for one of them and then for
+// both. Nothing is spent beyond the limit, no call waits longer than its wait, and
+// afterwards the rest is spent.
 func TestCut(t *testing.T) {
 	toxic := func(text string) func(*testing.T, *toxiproxy.Proxy) func() {
 		return func(t *testing.T, p *toxiproxy.Proxy) func() {
@@ -94,7 +94,7 @@ func TestCut(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		harm func(*testing.T, *toxiproxy.Proxy) (heal func())
+		fail func(*testing.T, *toxiproxy.Proxy) (repair func())
 	}{
 		{"cut", func(t *testing.T, p *toxiproxy.Proxy) func() {
 			p.Stop()
@@ -107,9 +107,12 @@ func TestCut(t *testing.T) {
 		{"reset", toxic(`{"name":"x","type":"reset_peer","stream":"downstream","attributes":{"timeout":0}}`)},
 		{"questions vanish", toxic(`{"name":"x","type":"timeout","stream":"upstream","attributes":{"timeout":0}}`)},
 		{"answers vanish", toxic(`{"name":"x","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)},
-		{"answers come too late", toxic(`{"name":"x","type":"latency","stream":"downstream","attributes":{"latency":120,"jitter":60}}`)},
-		{"answers in small pieces", toxic(`{"name":"x","type":"slicer","stream":"downstream","attributes":{"average_size":7,"size_variation":3,"delay":50}}`)},
-		{"answers end in the middle", toxic(`{"name":"x","type":"limit_data","stream":"downstream","attributes":{"bytes":300}}`)},
+		{"answers come too late", toxic(`{"name":"x","type":"latency","stream":"downstream",
+			"attributes":{"latency":120,"jitter":60}}`)},
+		{"answers in small pieces", toxic(`{"name":"x","type":"slicer","stream":"downstream",
+			"attributes":{"average_size":7,"size_variation":3,"delay":50}}`)},
+		{"answers end in the middle", toxic(`{"name":"x","type":"limit_data","stream":"downstream",
+			"attributes":{"bytes":300}}`)},
 	} {
 		for _, allow := range []bool{false, true} {
 			name := c.name + ", deny"
@@ -118,19 +121,19 @@ func TestCut(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				cut(t, allow, c.harm)
+				cut(t, allow, c.fail)
 			})
 		}
 	}
 }
 
-// replica is a ledger with what it has spent.
+// replica is a ledger with the proxy between it and the server.
 type replica struct {
 	ledger *quota.Ledger
 	proxy  *toxiproxy.Proxy
 }
 
-func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func()) {
+func cut(t *testing.T, allow bool, fail func(*testing.T, *toxiproxy.Proxy) func()) {
 	server, account := startRedis(t), rand.Text()
 	var all []*replica
 	for range 2 {
@@ -141,7 +144,8 @@ func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func(
 		}
 		s := redisstore.Open(address, account, redisstore.Options{})
 		t.Cleanup(func() { s.Close() })
-		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: ceiling, Wait: wait, AllowOfflineGrant: allow})
+		o := quota.Options{Store: s, Limit: limit, Wait: wait, AllowOfflineGrant: allow}
+		l, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,12 +163,12 @@ func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func(
 			}
 			switch {
 			case res != nil:
-				hold(ctx, 10*time.Millisecond)
+				pause(ctx, 10*time.Millisecond)
 				res.Settle(quota.Cost{Neurons: n})
 				billed.Add(int64(n))
 			case err != nil:
 				failed.Add(1)
-				hold(ctx, 10*time.Millisecond) // as a caller would
+				pause(ctx, 10*time.Millisecond) // as a caller would
 			case d.Outcome == quota.Exhausted:
 				return
 			default:
@@ -179,26 +183,27 @@ func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func(
 		spending.Go(func() { spend(ctx, r) })
 		spending.Go(func() { spend(ctx, r) })
 	}
-	hold(ctx, 1200*time.Millisecond) // a new server grants nothing for a second
-	heal := harm(t, all[0].proxy)
-	hold(ctx, 500*time.Millisecond)
-	healOther := harm(t, all[1].proxy)
-	hold(ctx, 500*time.Millisecond)
-	heal()
-	healOther()
+	pause(ctx, 1200*time.Millisecond) // a new server grants nothing for a second
+	repair := fail(t, all[0].proxy)
+	pause(ctx, 500*time.Millisecond)
+	repairOther := fail(t, all[1].proxy)
+	pause(ctx, 500*time.Millisecond)
+	repair()
+	repairOther()
 	spending.Wait()
+	slowest := time.Duration(longest.Load()).Round(time.Millisecond)
 	t.Logf("billed %v of %v, %d calls failed, %d were refused, the longest took %v",
-		quota.Neurons(billed.Load()), ceiling, failed.Load(), refused.Load(), time.Duration(longest.Load()).Round(time.Millisecond))
-	// A ledger that may go on alone takes its share, half of what it last saw free, while the other may take all.
-	most := ceiling
+		quota.Neurons(billed.Load()), limit, failed.Load(), refused.Load(), slowest)
+	// A ledger with offline grants takes its share, half of what it last saw free, while the other may take all.
+	maxBilled := limit
 	if allow {
-		most += ceiling / 2
+		maxBilled += limit / 2
 	}
-	if got := quota.Neurons(billed.Load()); got > most || got < ceiling*98/100 {
-		t.Errorf("billed %v of %v", got, ceiling)
+	if got := quota.Neurons(billed.Load()); got > maxBilled || got < limit*98/100 {
+		t.Errorf("got %v billed, want %v to %v", got, limit*98/100, maxBilled)
 	}
-	if time.Duration(longest.Load()) > wait+time.Second {
-		t.Errorf("a call took %v", time.Duration(longest.Load()))
+	if slowest > wait+time.Second {
+		t.Errorf("the longest call took %v, want at most %v", slowest, wait+time.Second)
 	}
 	for _, r := range all {
 		if err := r.ledger.Close(context.Background()); err != nil {
@@ -207,8 +212,8 @@ func cut(t *testing.T, allow bool, harm func(*testing.T, *toxiproxy.Proxy) func(
 	}
 }
 
-// hold waits, or until ctx ends.
-func hold(ctx context.Context, d time.Duration) {
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():

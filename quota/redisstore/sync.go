@@ -10,33 +10,33 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// exact is where the server's numbers, which are doubles, stop being exact.
-const exact = 1 << 53
+// maxExact is where the server's numbers, which are doubles, stop being exact.
+const maxExact = 1 << 53
 
 // Sync implements quota.Store. When the connection breaks it asks a second
 // time, within the same deadline: the same report is never counted twice.
 //
-// A server that has lost rows (it was emptied, or restarted from an older copy,
-// or another one took its place) grants nothing for two heartbeats, while all
-// holders write their rows again. What was spent by holders that are gone is
-// then forgotten, as far as the server has forgotten it.
+// A server that has lost rows (it was emptied, restarted from an older copy, or
+// replaced by another one) grants nothing for two heartbeats, while all replicas
+// write their rows again. What replicas that left had spent is lost with the
+// server's rows of them.
 func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return quota.Reply{}, err
 	}
-	ctx, cancel := s.within(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	here := seat{r.Day, r.Replica}
+	here := replicaDay{r.Day, r.Replica}
 	s.mu.Lock()
 	epoch, answered := s.epoch, s.answered[here]
 	s.mu.Unlock()
 	args, ok := s.arguments(r, epoch, answered)
 	if !ok {
-		return quota.Reply{}, ErrBeyond
+		return quota.Reply{}, ErrTooLarge
 	}
-	answer, err := s.ask(ctx, s.exchange, s.keys(r.Day), args...)
-	if broke(err) && ctx.Err() == nil {
-		answer, err = s.ask(ctx, s.exchange, s.keys(r.Day), args...)
+	answer, err := s.ask(ctx, s.sync, s.keys(r.Day), args...)
+	if disconnected(err) && ctx.Err() == nil {
+		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
 	}
 	if err != nil {
 		return quota.Reply{}, explain(err, s.o.Timeout)
@@ -45,46 +45,48 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	case len(answer) == 1 && answer[0] == "stale":
 		return quota.Reply{}, quota.ErrStale
 	case len(answer) == 1 && answer[0] == "beyond":
-		return quota.Reply{}, ErrBeyond
+		return quota.Reply{}, ErrTooLarge
 	}
-	state, epoch, err := decode(answer, len(r.Requests))
+	reply, epoch, err := decode(answer, len(r.Requests))
 	if err != nil {
 		return quota.Reply{}, fmt.Errorf("redisstore: %w", err)
 	}
-	s.learn(here, r, epoch)
-	return state, nil
+	s.remember(here, r, epoch)
+	return reply, nil
 }
 
-// learn keeps what the server must still know when it is asked next.
-func (s *Store) learn(here seat, r quota.Report, epoch uint64) {
+// remember keeps what the server must still know when it is asked next. If it does
+// not, it has lost rows.
+func (s *Store) remember(here replicaDay, r quota.Report, epoch uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch = max(s.epoch, epoch)
 	s.answered[here] = r.Seq
 	for other := range s.answered {
-		if other.day < r.Day-3 || r.Leave && other.holder == r.Replica && other.day < r.Day {
+		if other.day < r.Day-3 || r.Leave && other.replica == r.Replica && other.day < r.Day {
 			delete(s.answered, other)
 		}
 	}
 }
 
-// keys are those of exchange.lua.
+// keys are those of sync.lua.
 func (s *Store) keys(d quota.Day) []string {
 	day := s.prefix + d.String() + ":"
 	return []string{
 		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
-		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history", day + "external", day + "hours", day + "silent",
+		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history",
+		day + "external", day + "hours", day + "silent",
 	}
 }
 
-// arguments are those of exchange.lua, but for the first two, which ask adds. ok
-// is false if a figure is beyond what the server counts exactly.
+// arguments are those of sync.lua, without the first two, which ask adds. ok is
+// false if a figure is too large for the server to count exactly.
 func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, ok bool) {
-	ok = r.Seq < exact
+	ok = r.Seq < maxExact
 	add := func(all ...any) { args = append(args, all...) }
 	figures := func(all ...int64) {
 		for _, n := range all {
-			ok = ok && n < exact && n > -exact
+			ok = ok && n < maxExact && n > -maxExact
 			args = append(args, n)
 		}
 	}
@@ -109,11 +111,13 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	add(len(r.Requests), len(r.Records), len(r.Hours))
 	for _, c := range r.Requests {
 		add(string(c.Budget))
-		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved), int64(c.Min), int64(c.Want), int64(c.Waiting))
+		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved))
+		figures(int64(c.Min), int64(c.Want), int64(c.Waiting))
 	}
 	for _, rec := range r.Records {
 		add(rec.Model + separator + rec.Client)
-		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated), int64(rec.Peak), int64(rec.Usual), rec.Silent, int64(rec.Table), int64(rec.Paid))
+		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated))
+		figures(int64(rec.Peak), int64(rec.Usual), rec.Silent, int64(rec.Table), int64(rec.Paid))
 	}
 	for _, h := range r.Hours {
 		add(h.Hour)
@@ -122,57 +126,61 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	return args, ok
 }
 
-// separator is between a record's model and client, which have none.
+// separator is between a record's model and client, which do not contain it.
 const separator = "\x00"
 
-// decode reads what exchange.lua answers.
-func decode(answer []string, claims int) (s quota.Reply, epoch uint64, err error) {
+// decode reads the answer of sync.lua.
+func decode(answer []string, requests int) (r quota.Reply, epoch uint64, err error) {
 	const head = 8
-	if len(answer) != head+claims || answer[0] != "kept" {
-		return s, 0, fmt.Errorf("%d values came back for %d claims", len(answer), claims)
+	if len(answer) != head+requests || answer[0] != "kept" {
+		return r, 0, fmt.Errorf("%d values came back for %d requests", len(answer), requests)
 	}
 	seconds, err1 := strconv.ParseInt(answer[1], 10, 64)
 	micros, err2 := strconv.ParseInt(answer[2], 10, 64)
 	epoch, err3 := strconv.ParseUint(answer[3], 10, 64)
-	holders, err4 := strconv.Atoi(answer[5])
+	replicas, err4 := strconv.Atoi(answer[5])
 	for _, err := range []error{err1, err2, err3, err4} {
 		if err != nil {
-			return s, 0, err
+			return r, 0, err
 		}
 	}
-	s = quota.Reply{
-		Granted: make([]quota.Neurons, claims), Balances: make([]quota.Balance, claims),
-		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Replicas: holders,
+	r = quota.Reply{
+		Granted: make([]quota.Neurons, requests), Balances: make([]quota.Balance, requests),
+		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Replicas: replicas,
 	}
 	if answer[6] != "" {
 		at, until, _ := strings.Cut(answer[6], " ")
-		s.Block.Set = true
-		if s.Block.At, err = parseMoment(at); err != nil {
-			return s, 0, err
+		r.Block.Set = true
+		if r.Block.At, err = parseMoment(at); err != nil {
+			return r, 0, err
 		}
-		if s.Block.Until, err = parseMoment(until); err != nil {
-			return s, 0, err
+		if r.Block.Until, err = parseMoment(until); err != nil {
+			return r, 0, err
 		}
 	}
 	external, err := figures(answer[7], 4)
 	if err != nil {
-		return s, 0, err
+		return r, 0, err
 	}
 	if external[2] != 0 {
-		s.External = quota.External{Spent: external[0], Released: external[1], At: time.Unix(int64(external[2]), 0).UTC(), Billed: external[3]}
+		r.External = quota.External{
+			Spent: external[0], Released: external[1], At: time.Unix(int64(external[2]), 0).UTC(), Billed: external[3],
+		}
 	}
-	for i := range claims {
+	for i := range requests {
 		n, err := figures(answer[head+i], 8)
 		if err != nil {
-			return s, 0, err
+			return r, 0, err
 		}
-		s.Granted[i] = n[0]
-		s.Balances[i] = quota.Balance{Limit: n[1], Spent: n[2], Held: n[3], Reserved: n[4], Lost: n[5], Free: n[6], Waiting: n[7]}
+		r.Granted[i] = n[0]
+		r.Balances[i] = quota.Balance{
+			Limit: n[1], Spent: n[2], Held: n[3], Reserved: n[4], Lost: n[5], Free: n[6], Waiting: n[7],
+		}
 	}
-	return s, epoch, nil
+	return r, epoch, nil
 }
 
-// figures reads as many amounts with spaces between them.
+// figures reads want amounts with spaces between them.
 func figures(text string, want int) ([]quota.Neurons, error) {
 	words := strings.Fields(text)
 	if len(words) != want {

@@ -1,0 +1,267 @@
+-- One report of one replica: see quota.Store.Sync. The store in memory (quota/memory.go) has the same rules in Go.
+--
+-- Figures are micro-neurons. A Lua number is a double, exact below 2^53: what would reach that is refused before
+-- anything is written. Nothing is written before all is known, and the first write is one that a full server refuses,
+-- so that a report is kept whole or not at all.
+--
+--   replica   seq left                                            its last report
+--   row       limit spent held reserved waiting granted seq       of a replica and budget; granted by the report seq
+--   sum       spent held                                          of a budget, over all replicas, also those that left
+--   external  spent released at billed                            of the day, outside of all replicas; at: Unix seconds
+--   hour      spent                                               of a replica, among its records, or over all
+--   record    calls reported priced estimated peak usual          of a replica, or over all, where the last two are not
+--                                                                 summed: the largest counts
+--   silent    silent table paid                                   likewise; apart from the record, whose form former
+--                                                                 versions rely on
+
+local epoch_key, block_key, days_key, replicas_key, seen_key, rows_key, sums_key, records_key, history_key,
+	external_key, hours_key, silent_key = unpack(KEYS)
+local exact = 9007199254740992 -- 2^53
+
+local at = 0
+local function text()
+	at = at + 1
+	return ARGV[at]
+end
+local function number() return tonumber(text()) end
+
+local id, unknown, events, day = text(), text() == '1', text(), text()
+local replica, seq, leave = text(), number(), text() == '1'
+local answered, known = number(), number() -- the last answered report and the epoch that the process knows
+local block_change, block_at, block_until = text(), text(), text()
+local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
+local external = {number(), number(), number(), number()}
+local num_requests, num_records, num_hours = number(), number(), number()
+
+local formats = {}
+for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
+local function digits(...) return string.format(formats[select('#', ...)], ...) end
+local function numbers(line)
+	local all = {}
+	for word in string.gmatch(line, '%S+') do all[#all + 1] = tonumber(word) end
+	return all
+end
+local fits = true
+local function add(a, b)
+	local sum = a + b
+	if sum >= exact or sum <= -exact then fits = false end
+	return sum
+end
+
+-- unpack takes some thousands of values at most.
+local chunk = 1000
+local function fetch(key, fields)
+	local all = {}
+	for from = 1, #fields, chunk do
+		local part = redis.call('HMGET', key, unpack(fields, from, math.min(from + chunk - 1, #fields)))
+		for i = 1, #part do all[#all + 1] = part[i] end
+	end
+	return all
+end
+local grew = false
+local function put(key, values)
+	for from = 1, #values, chunk do
+		local added = redis.call('HSET', key, unpack(values, from, math.min(from + chunk - 1, #values)))
+		if added > 0 then grew = true end
+	end
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local kept = redis.call('MGET', epoch_key, block_key, external_key)
+local epoch, grants_from = 0, 0
+if kept[1] then epoch, grants_from = unpack(numbers(kept[1])) end
+local block = kept[2] or ''
+local kept_external = kept[3] and numbers(kept[3]) or {0, 0, 0, 0}
+kept_external[4] = kept_external[4] or 0 -- written before billed was kept
+
+local me = redis.call('HGET', replicas_key, replica)
+local last, left = 0, 0
+if me then last, left = unpack(numbers(me)) end
+if seq < last then return {id, 'stale'} end
+local repeated = me and seq == last
+if not repeated then left = leave and 1 or 0 end
+
+-- A server may have lost rows if it has no epoch or an older one, did not have this script, or does not know what it
+-- answered: it was flushed, restarted from an older copy, or is another server. Replicas that are alive write their
+-- rows again within a heartbeat. If grants_from is too far ahead, the server's clock was set back.
+local lost = answered > last
+local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle
+if renewed then
+	epoch = math.max(now, known + 1, epoch + 1)
+	grants_from = now + settle
+end
+
+local requests, fields, budgets = {}, {}, {}
+for i = 1, num_requests do
+	local r = {
+		budget = text(), limit = number(), spent = number(), held = number(), reserved = number(),
+		min = number(), want = number(), waiting = number(),
+	}
+	requests[i], fields[i], budgets[i] = r, replica .. '\0' .. r.budget, r.budget
+end
+local others = {}
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - timeout), '+inf')) do
+	if name ~= replica then
+		others[#others + 1] = name
+		for _, r in ipairs(requests) do fields[#fields + 1] = name .. '\0' .. r.budget end
+	end
+end
+local found, found_sums = fetch(rows_key, fields), fetch(sums_key, budgets)
+
+local rows, sums, alive = {}, {}, {}
+for i, r in ipairs(requests) do
+	rows[r.budget] = found[i] and numbers(found[i]) or {0, 0, 0, 0, 0, 0, 0}
+	sums[r.budget] = found_sums[i] and numbers(found_sums[i]) or {0, 0}
+	local held, reserved, waiting = 0, 0, 0
+	for j = 1, #others do
+		local line = found[j * num_requests + i]
+		if line then
+			local row = numbers(line)
+			held, reserved, waiting = add(held, row[3]), add(reserved, row[4]), add(waiting, row[5])
+		end
+	end
+	alive[r.budget] = {held, reserved, waiting}
+end
+
+local function less(budget, lost)
+	if budget ~= 'account' then return 0 end
+	return external[1] - math.min(external[2], lost)
+end
+if repeated or kept_external[3] >= external[3] then external = kept_external end
+local wanted, returned, block_changed = false, false, false
+if not repeated then
+	for _, r in ipairs(requests) do
+		local old, sum = rows[r.budget], sums[r.budget]
+		sum[1], sum[2] = add(sum[1] - old[2], r.spent), add(sum[2] - old[3], r.held)
+		local lost_here = sum[2] - r.held - alive[r.budget][1]
+		local free, granted = r.limit - add(sum[1], sum[2]) - less(r.budget, lost_here), 0
+		if now >= grants_from and r.want > 0 and r.limit > 0 and free > 0 and free >= r.min then
+			granted = math.min(r.want, free)
+			sum[2] = sum[2] + granted
+		end
+		local held = add(r.held, granted)
+		rows[r.budget] = {r.limit, r.spent, held, r.reserved, r.waiting, granted, seq}
+		if r.spent + held < old[2] + old[3] and alive[r.budget][3] > 0 then returned = true end
+		if r.waiting > 0 and granted < r.min then wanted = true end
+	end
+end
+
+-- The records of all replicas are summed as they change, so that the sums outlive the replicas' own records.
+local new_records, new_history, new_silent = {}, {}, {}
+if not repeated and num_records > 0 then
+	local names, own, own_silent, values, silent = {}, {}, {}, {}, {}
+	for i = 1, num_records do
+		names[i] = text()
+		own[i] = replica .. '\0' .. names[i]
+		own_silent[i] = own[i] .. '\0'
+		values[i] = {number(), number(), number(), number(), number(), number()}
+		silent[i] = {number(), number(), number()}
+	end
+	local mine, all = fetch(records_key, own), fetch(history_key, names)
+	local mine_silent, all_silent = fetch(records_key, own_silent), fetch(silent_key, names)
+	for i, name in ipairs(names) do
+		local old = mine[i] and numbers(mine[i]) or {0, 0, 0, 0}
+		local sum = all[i] and numbers(all[i]) or {0, 0, 0, 0}
+		for k = 1, 4 do sum[k] = add(sum[k] - old[k], values[i][k]) end
+		for k = 5, 6 do sum[k] = math.max(sum[k] or 0, values[i][k]) end
+		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(unpack(values[i]))
+		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum, 1, 6))
+		if mine_silent[i] or silent[i][1] ~= 0 or silent[i][2] ~= 0 or silent[i][3] ~= 0 then
+			old = mine_silent[i] and numbers(mine_silent[i]) or {0, 0}
+			sum = all_silent[i] and numbers(all_silent[i]) or {0, 0, 0}
+			for k = 1, 2 do sum[k] = add(sum[k] - old[k], silent[i][k]) end
+			sum[3] = math.max(sum[3], silent[i][3])
+			new_records[#new_records + 1], new_records[#new_records + 2] = own_silent[i], digits(unpack(silent[i]))
+			new_silent[#new_silent + 1], new_silent[#new_silent + 2] = name, digits(unpack(sum))
+		end
+	end
+end
+
+-- So are the hours. A replica's own are among its records, whose names have a second zero byte.
+local new_hours = {}
+if not repeated and num_hours > 0 then
+	local names, own, values = {}, {}, {}
+	for i = 1, num_hours do
+		names[i] = text()
+		own[i] = replica .. '\0' .. names[i]
+		values[i] = number()
+	end
+	local mine, all = fetch(records_key, own), fetch(hours_key, names)
+	for i, name in ipairs(names) do
+		local sum = add((tonumber(all[i]) or 0) - (tonumber(mine[i]) or 0), values[i])
+		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(values[i])
+		new_hours[2 * i - 1], new_hours[2 * i] = name, digits(sum)
+	end
+end
+if not fits then return {id, 'beyond'} end
+
+if not repeated then
+	if block_change == 'set' then
+		if block_at == '' then block_at = string.format('%s.%06d000', time[1], time[2]) end
+		block_changed = block ~= block_at .. ' ' .. block_until
+		block = block_at .. ' ' .. block_until
+	elseif block_change == 'open' then
+		block_changed = block ~= ''
+		block = ''
+	end
+
+	local new_rows, new_sums = {}, {}
+	for i, r in ipairs(requests) do
+		new_rows[2 * i - 1], new_rows[2 * i] = replica .. '\0' .. r.budget, digits(unpack(rows[r.budget]))
+		new_sums[2 * i - 1], new_sums[2 * i] = r.budget, digits(unpack(sums[r.budget]))
+	end
+	put(replicas_key, {replica, digits(seq, left)})
+	if external[3] ~= kept_external[3] then
+		redis.call('SET', external_key, digits(unpack(external)), 'PX', day_ttl)
+	end
+	put(rows_key, new_rows)
+	put(sums_key, new_sums)
+	put(records_key, new_records)
+	put(history_key, new_history)
+	put(silent_key, new_silent)
+	put(hours_key, new_hours)
+	if block_changed and block ~= '' then
+		redis.call('SET', block_key, block, 'PX', day_ttl)
+	elseif block_changed then
+		redis.call('DEL', block_key)
+	end
+end
+if not me then
+	redis.call('ZADD', days_key, day, day)
+	redis.call('PEXPIRE', days_key, epoch_ttl)
+end
+if renewed or not me then redis.call('SET', epoch_key, digits(epoch, grants_from), 'PX', epoch_ttl) end
+if left == 1 then
+	redis.call('ZREM', seen_key, replica)
+else
+	redis.call('ZADD', seen_key, now, replica)
+end
+-- All keys of a day expire together, since they are counted together.
+if grew then
+	for _, key in ipairs({replicas_key, seen_key, rows_key, sums_key, records_key}) do
+		redis.call('PEXPIRE', key, day_ttl)
+	end
+	for _, key in ipairs({history_key, silent_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
+end
+
+-- A user that may not publish does no harm: others learn of it with their next heartbeat.
+if block_changed then redis.pcall('PUBLISH', events, '1 ' .. replica) end
+if wanted then redis.pcall('PUBLISH', events, '2 ' .. replica) end
+if returned then redis.pcall('PUBLISH', events, '3 ' .. replica) end
+
+local answer = {
+	id, 'kept', time[1], time[2], digits(epoch), (lost or not me) and '1' or '0', digits(#others + 1 - left), block,
+	digits(unpack(external)),
+}
+for _, r in ipairs(requests) do
+	local row, sum, living = rows[r.budget], sums[r.budget], alive[r.budget]
+	local held, reserved = living[1], living[2]
+	if left == 0 then held, reserved = held + row[3], reserved + row[4] end
+	local free = 0
+	if r.limit > 0 then free = r.limit - sum[1] - sum[2] - less(r.budget, sum[2] - held) end
+	local granted = 0
+	if row[7] == seq then granted = row[6] end
+	answer[#answer + 1] = digits(granted, r.limit, sum[1], held, reserved, sum[2] - held, free, living[3])
+end
+return answer
