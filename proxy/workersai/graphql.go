@@ -108,7 +108,7 @@ type usageGroup struct {
 }
 
 // graphQL answers the one query that is asked of Workers AI's usage: sums by
-// model between two times. It reads the variables account, from, to and most,
+// model between two times. It reads the variables account, from, to and limit,
 // and takes the query for granted if it names the dataset.
 func (x *exchange) graphQL() *failure {
 	var ask struct {
@@ -117,7 +117,7 @@ func (x *exchange) graphQL() *failure {
 			Account string    `json:"account"`
 			From    time.Time `json:"from"`
 			To      time.Time `json:"to"`
-			Most    int       `json:"most"`
+			Limit   int       `json:"limit"`
 		} `json:"variables"`
 	}
 	o := &x.s.o
@@ -146,8 +146,8 @@ func (x *exchange) graphQL() *failure {
 		groups = append(groups, g)
 	}
 	slices.SortFunc(groups, func(a, b usageGroup) int { return cmp.Compare(a.Dimensions.Model, b.Dimensions.Model) })
-	if v.Most > 0 {
-		groups = groups[:min(v.Most, len(groups))]
+	if v.Limit > 0 {
+		groups = groups[:min(v.Limit, len(groups))]
 	}
 	type account struct {
 		Groups []usageGroup `json:"aiInferenceAdaptiveGroups"`

@@ -7,73 +7,73 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// CatalogPrices says what the catalog's models cost in neurons, at usd dollars a
-// neuron.
+// CatalogPrices converts the prices of the catalog's models to neurons, at usd
+// dollars a neuron.
 func CatalogPrices(models []Model, usd float64) []price.CatalogPrice {
-	offers := make([]price.CatalogPrice, 0, len(models))
+	prices := make([]price.CatalogPrice, 0, len(models))
 	for _, m := range models {
-		o := price.CatalogPrice{Model: m.Name, Priced: len(m.Prices) > 0}
-		o.Row.Task = taskOf(m.Task)
-		o.Row.ContextWindow = m.ContextWindow
-		o.Row.RequiresWorkersPaid = m.RequiresWorkersPaid
-		o.Row.DeprecatedOn = m.DeprecatedOn
+		p := price.CatalogPrice{Model: m.Name, Priced: len(m.Prices) > 0}
+		p.Row.Task = taskOf(m.Task)
+		p.Row.ContextWindow = m.ContextWindow
+		p.Row.RequiresWorkersPaid = m.RequiresWorkersPaid
+		p.Row.DeprecatedOn = m.DeprecatedOn
 		for _, tag := range m.Prices {
-			column := unitOf(&o.Row, tag.Unit)
+			column := unitOf(&p.Row, tag.Unit)
 			switch {
-			case column == nil && tag.USD == 0: // whatever it is, it is free
+			case column == nil && tag.USD == 0: // an unknown unit that is free
 			case column == nil:
-				o.Priced, o.Unread = false, clip(tag.Unit)
+				p.Priced, p.Unread = false, clip(tag.Unit)
 			default:
 				*column = tag.USD / usd
 			}
 		}
-		offers = append(offers, o)
+		prices = append(prices, p)
 	}
-	return offers
+	return prices
 }
 
-// taskOf turns the catalog's "Text Generation" into the table's words.
+// taskOf converts the catalog's "Text Generation" to the table's "text-generation".
 func taskOf(name string) quota.Task {
 	return quota.Task(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), " ", "-"))
 }
 
-// unitOf is the unit of a price that the catalog names in words, nil where they
-// are not known.
-func unitOf(p *price.Row, words string) *float64 {
+// unitOf is the column of r for a unit that the catalog names in words; nil: the
+// unit is unknown.
+func unitOf(r *price.Row, words string) *float64 {
 	words = strings.Join(strings.Fields(strings.ToLower(words)), " ")
 	switch strings.ReplaceAll(words, "512x512", "512 by 512") {
 	case "per m input tokens":
-		return &p.InputPerM
+		return &r.InputPerM
 	case "per m cached input tokens":
-		return &p.CachedInputPerM
+		return &r.CachedInputPerM
 	case "per m output tokens":
-		return &p.OutputPerM
+		return &r.OutputPerM
 	case "per 512 by 512 tile":
-		return &p.Tile
+		return &r.Tile
 	case "per step":
-		return &p.Step
+		return &r.Step
 	case "per input 512 by 512 tile":
-		return &p.InputTile
+		return &r.InputTile
 	case "per output 512 by 512 tile":
-		return &p.OutputTile
+		return &r.OutputTile
 	case "per input 512 by 512 tile, per step":
-		return &p.InputTileStep
+		return &r.InputTileStep
 	case "per output 512 by 512 tile, per step":
-		return &p.OutputTileStep
+		return &r.OutputTileStep
 	case "per first mp (1024x1024)":
-		return &p.FirstMegapixel
+		return &r.FirstMegapixel
 	case "per subsequent mp (1024x1024)":
-		return &p.NextMegapixel
+		return &r.NextMegapixel
 	case "per input mp (1024x1024)":
-		return &p.InputMegapixel
+		return &r.InputMegapixel
 	case "per inference request":
-		return &p.Image
+		return &r.Image
 	case "per audio minute":
-		return &p.AudioMinute
+		return &r.AudioMinute
 	case "per audio minute (websocket)":
-		return &p.AudioMinuteLive
+		return &r.AudioMinuteLive
 	case "per 1k characters":
-		return &p.CharactersPerK
+		return &r.CharactersPerK
 	}
 	return nil
 }

@@ -16,18 +16,18 @@ import (
 
 const (
 	maxAnswer = 8 << 20          // bytes of one answer; a page of models has well below 1 MiB
-	patience  = 30 * time.Second // for one answer, whole
+	timeout   = 30 * time.Second // of one request with its answer
 )
 
 // Config is what a Client needs.
 type Config struct {
 	API       *url.URL          // such as https://api.cloudflare.com/client/v4
-	Account   string            // id of the account that is asked about
+	Account   string            // id of the account
 	Token     func() string     // called for each request; it may change
 	Transport http.RoundTripper // nil: http.DefaultTransport's settings, on connections of its own
 }
 
-// A Client asks about one account with one token. It is safe for many
+// A Client reads the figures of one account with one token. It is safe for many
 // goroutines. Each request takes at most 30 seconds.
 type Client struct {
 	api     url.URL
@@ -57,7 +57,7 @@ func New(c Config) (*Client, error) {
 	return &Client{
 		api: *c.API, account: c.Account, token: c.Token,
 		http: http.Client{
-			Transport: c.Transport, Timeout: patience,
+			Transport: c.Transport, Timeout: timeout,
 			// A token is for the host that it was meant for.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -69,17 +69,16 @@ func loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// Close lets idle connections go.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// A message is an entry of errors in Cloudflare's answers. Its code is a number,
-// and of some services a string.
+// A message is an entry of errors in Cloudflare's answers.
 type message struct {
 	Code    json.Number `json:"code"`
 	Message string      `json:"message"`
 }
 
-// UnmarshalJSON takes a code of any kind: what cannot be read as a number is none.
+// UnmarshalJSON takes a code of any type: of some services it is a string.
 func (m *message) UnmarshalJSON(data []byte) error {
 	var raw struct {
 		Code    json.RawMessage `json:"code"`
@@ -92,7 +91,7 @@ func (m *message) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// An envelope is around each answer but GraphQL's.
+// An envelope is the form of every answer but GraphQL's.
 type envelope struct {
 	Result  json.RawMessage `json:"result"`
 	Success bool            `json:"success"`
@@ -102,21 +101,22 @@ type envelope struct {
 	} `json:"result_info"`
 }
 
-// An answer is what came back, whole, whatever its status.
+// An answer is a whole answer, whatever its status.
 type answer struct {
 	status     int
 	body       []byte
 	retryAfter time.Duration
-	date       time.Time // by the server's clock; zero where it does not say
-	sent, came time.Time // by ours
+	date       time.Time // by the server's clock; zero: it does not say
+
+	sent, received time.Time // by our clock
 }
 
-// send asks path, below the API, once. The error is an *Error of kind
-// Unreachable, Canceled or NoToken.
+// send makes one request; path is below the API. The error is an *Error of kind
+// Unreachable, Canceled, NoToken or Garbled.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, body any) (answer, error) {
 	token := c.token()
 	if token == "" {
-		return answer{}, &Error{Kind: NoToken, Asked: path, Message: "there is no token"}
+		return answer{}, &Error{Kind: NoToken, Path: path, Message: "there is no token"}
 	}
 	u := c.api
 	u.Path, u.RawPath, u.RawQuery = u.Path+path, "", query.Encode()
@@ -143,8 +143,8 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return answer{}, unreachable(ctx, path, err)
 	}
 	defer res.Body.Close()
-	a.came, a.status = time.Now(), res.StatusCode
-	a.retryAfter = retryAfter(res.Header.Get("Retry-After"), a.came)
+	a.received, a.status = time.Now(), res.StatusCode
+	a.retryAfter = retryAfter(res.Header.Get("Retry-After"), a.received)
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && res.Header.Get("Age") == "" {
 		a.date = date
 	}
@@ -153,13 +153,13 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	case err != nil:
 		return a, unreachable(ctx, path, err)
 	case len(a.body) > maxAnswer:
-		return a, &Error{Kind: Garbled, Asked: path, Status: a.status, Message: fmt.Sprintf("the answer is larger than %d MiB", maxAnswer>>20)}
+		return a, a.garbled(path, fmt.Sprintf("the answer is larger than %d MiB", maxAnswer>>20))
 	}
 	return a, nil
 }
 
-// ask is send for an answer in Cloudflare's envelope, which must be a success;
-// its result is put into result.
+// ask is send for an answer in Cloudflare's envelope, which must be a success. It
+// decodes what the envelope holds into result.
 func (c *Client) ask(ctx context.Context, method, path string, query url.Values, result any) (envelope, answer, error) {
 	a, err := c.send(ctx, method, path, query, nil)
 	if err != nil {
@@ -173,7 +173,7 @@ func (c *Client) ask(ctx context.Context, method, path string, query url.Values,
 		return e, a, a.refused(path, e.Errors)
 	}
 	if err := json.Unmarshal(e.Result, result); err != nil {
-		return e, a, &Error{Kind: Garbled, Asked: path, Status: a.status, Message: "the result has another form than it had"}
+		return e, a, a.garbled(path, "the result has an unknown form")
 	}
 	return e, a, nil
 }

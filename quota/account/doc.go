@@ -1,7 +1,13 @@
-// Package account asks Cloudflare about the account: which models it has and at
-// what price, what it was billed today, and whether a token may do what it is
-// there for. What is asked in vain is an *Error, which says what was missing.
+// Package account reads Cloudflare's own figures about the account: which models
+// it has and at what price, what it was billed, and what a token may do. Client
+// asks; PriceFeed and Reconciler are the loops that put the answers to use.
 //
-// It changes nothing at Cloudflare, keeps nothing, and never tells a token: none
-// is in a request's URL or in an error.
+// The figures come from api.cloudflare.com: prices from ai/models/search, what was
+// billed from GraphQL's aiInferenceAdaptiveGroups, which lags behind by minutes.
+//
+// The package changes nothing at Cloudflare. It knows the ledger and the price
+// table, nothing of calls. A token is in no URL, log or error.
+//
+// Begin with Client, then PriceFeed.Run and Reconciler.Run. Each loop has one
+// mutex for its status, which is held for no request.
 package account

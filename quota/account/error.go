@@ -12,35 +12,36 @@ import (
 	"time"
 )
 
-// A Kind says why something was asked in vain.
+// A Kind says why a request failed.
 type Kind uint8
 
 // The kinds.
 const (
 	Garbled     Kind = iota // the answer was not understood
-	NoToken                 // there is none to ask with
+	NoToken                 // there is no token
 	BadToken                // the token is not accepted: wrong, expired, turned off
 	Forbidden               // the token lacks a permission, or is for another account
 	NoAccount               // there is no such account
-	RateLimited             // too much was asked; RetryAfter may say when it is worth asking again
+	RateLimited             // too many requests; RetryAfter may say when to try again
 	Unavailable             // Cloudflare failed
 	Unreachable             // no answer came
 	Canceled                // the caller's context ended
 )
 
 var kinds = [...]string{
-	Garbled: "the answer was not understood", NoToken: "no token", BadToken: "the token is not accepted", Forbidden: "not permitted",
-	NoAccount: "no such account", RateLimited: "rate limited", Unavailable: "Cloudflare failed", Unreachable: "no answer", Canceled: "canceled",
+	Garbled: "the answer was not understood", NoToken: "no token", BadToken: "the token is not accepted",
+	Forbidden: "not permitted", NoAccount: "no such account", RateLimited: "rate limited",
+	Unavailable: "Cloudflare failed", Unreachable: "no answer", Canceled: "canceled",
 }
 
-// String says the kind in words.
+// String returns the kind in words.
 func (k Kind) String() string { return kinds[k] }
 
-// An Error is why something was asked in vain. It holds no token.
+// An Error is why a request failed. It holds no token.
 type Error struct {
 	Kind       Kind
-	Asked      string        // path below the API
-	Needs      string        // permission that is missing, such as "Account Analytics: Read"; "" where that is not known
+	Path       string        // below the API
+	Needs      string        // permission that is missing, such as "Account Analytics: Read"; "": not known
 	Status     int           // HTTP status; 0: no answer
 	Code       int           // Cloudflare's; 0: none
 	Message    string        // Cloudflare's words, at most 300 bytes, or what happened instead of an answer
@@ -48,11 +49,11 @@ type Error struct {
 	Err        error         // of Unreachable and Canceled
 }
 
-// Error says what was asked, what came, and what to grant where a permission is
-// missing.
+// Error returns the path, what came back, and which permission to grant where one
+// is missing.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", e.Asked, e.Kind)
+	fmt.Fprintf(&b, "%s: %s", e.Path, e.Kind)
 	if e.Status != 0 || e.Code != 0 {
 		fmt.Fprintf(&b, " (status %d", e.Status)
 		if e.Code != 0 {
@@ -69,7 +70,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what kept the answer away.
+// Unwrap returns why no answer came.
 func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of an *Error in err, Garbled for any other.
@@ -80,12 +81,18 @@ func KindOf(err error) Kind {
 	return Garbled
 }
 
-// refused makes an error of an answer that is no success.
-func (a answer) refused(path string, said []message) *Error {
-	e := &Error{Asked: path, Status: a.status, RetryAfter: a.retryAfter}
-	if len(said) > 0 {
-		e.Code, _ = strconv.Atoi(string(said[0].Code))
-		e.Message = clip(said[0].Message)
+// garbled returns the error of an answer that was not understood.
+func (a answer) garbled(path, message string) *Error {
+	return &Error{Kind: Garbled, Path: path, Status: a.status, Message: message}
+}
+
+// refused returns the error of an answer that is no success; messages are those
+// in the answer.
+func (a answer) refused(path string, messages []message) *Error {
+	e := &Error{Path: path, Status: a.status, RetryAfter: a.retryAfter}
+	if len(messages) > 0 {
+		e.Code, _ = strconv.Atoi(string(messages[0].Code))
+		e.Message = clip(messages[0].Message)
 	}
 	e.Kind = kindOf(a.status, e.Code)
 	if e.Message == "" {
@@ -94,8 +101,8 @@ func (a answer) refused(path string, said []message) *Error {
 	return e
 }
 
-// Codes of Cloudflare's API: 10000 is a bad token and a missing permission alike,
-// told apart by the status. 971 comes for all of the API at once.
+// Codes of Cloudflare's API. 10000 stands for a bad token and for a missing
+// permission; the status tells them apart. 971 is the rate limit of the whole API.
 var (
 	badTokenCodes = []int{1000, 6003, 6111, 9106}
 	noRouteCodes  = []int{7000, 7003}
@@ -119,36 +126,36 @@ func kindOf(status, code int) Kind {
 	return Garbled
 }
 
-// unreachable makes an error of what kept an answer away. A *url.Error repeats
-// the URL: nothing secret, and nothing new.
+// unreachable returns the error of a request without an answer. It leaves out the
+// URL that a *url.Error repeats.
 func unreachable(ctx context.Context, path string, err error) *Error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
-	e := &Error{Kind: Unreachable, Asked: path, Message: clip(err.Error()), Err: err}
+	e := &Error{Kind: Unreachable, Path: path, Message: clip(err.Error()), Err: err}
 	if ctx.Err() != nil {
 		e.Kind, e.Err = Canceled, ctx.Err()
 	}
 	return e
 }
 
-// clip bounds words of Cloudflare's.
+// clip bounds a text of Cloudflare's.
 func clip(text string) string {
-	const most = 300
-	if len(text) <= most {
+	const maxBytes = 300
+	if len(text) <= maxBytes {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text[:maxBytes], "") + "…"
 }
 
-// retryAfter reads a Retry-After header: seconds, or a date. 0 is none.
+// retryAfter reads a Retry-After header: seconds, or a date; 0: there is none.
 func retryAfter(text string, now time.Time) time.Duration {
-	const most = 24 * time.Hour
+	const maxWait = 24 * time.Hour
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), int(most/time.Second))) * time.Second
+		return time.Duration(min(max(seconds, 0), int(maxWait/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), most)
+		return min(max(at.Sub(now), 0), maxWait)
 	}
 	return 0
 }

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// ErrIdle is returned by what a Loop does when there was nothing to do: it is no
-// failure, and says nothing of whether the next time will be one.
+// ErrIdle is returned by the function that a Loop calls when there was nothing to
+// do. It is neither a success nor a failure.
 var ErrIdle = errors.New("account: there was nothing to do")
 
-// A Loop does something again and again: after a success when it is due, after a
-// failure sooner, and never at the same moment as other processes that began
-// with it.
+// A Loop calls a function again and again: sooner after a failure than after a
+// success, and with a random part in each wait, so that processes that were started
+// together do not call at the same moment.
 type Loop struct {
 	Every    time.Duration // after a success
-	Jitter   float64       // at most this part of each wait is added to it, by chance
+	Jitter   float64       // up to this part of each wait is added to it, at random
 	MinRetry time.Duration // after the first failure; it doubles with each further one, up to Every
 }
 
-// Run calls do at once and from then on until ctx ends. A failure's RetryAfter is
-// obeyed where it is longer than the wait. changed, if not nil, is told when do
-// begins to fail, when it fails for a reason of another kind, and, with nil, when
-// it no longer does: that is what is worth a line in a log.
-func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed func(error)) {
+// Run calls do at once and then again and again, until ctx ends. Where a failure
+// has a RetryAfter that is longer than the wait, that is waited. onChange, if not
+// nil, is called with the error when do begins to fail or fails with another kind,
+// and with nil when it no longer fails: that is worth a line in a log.
+func (l Loop) Run(ctx context.Context, do func(context.Context) error, onChange func(error)) {
 	var failing error
 	failures := 0
 	for {
@@ -33,8 +33,8 @@ func (l Loop) Run(ctx context.Context, do func(context.Context) error, changed f
 			return
 		}
 		idle := errors.Is(err, ErrIdle)
-		if !idle && changed != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
-			changed(err)
+		if !idle && onChange != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
+			onChange(err)
 		}
 		wait := l.Every
 		switch {

@@ -11,8 +11,9 @@ import (
 	"github.com/neuronward/neuronward/quota/account"
 )
 
-// run runs a loop of an hour until the answers are used up, and returns when each was asked for and what was told.
-func run(t *testing.T, l account.Loop, answers ...error) (at []time.Duration, told []error) {
+// run runs a loop until the answers are used up. It returns when each was asked for, and which errors were reported as
+// changes.
+func run(t *testing.T, l account.Loop, answers ...error) (at []time.Duration, changes []error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
@@ -24,46 +25,61 @@ func run(t *testing.T, l account.Loop, answers ...error) (at []time.Duration, to
 				return nil
 			}
 			return answers[len(at)-1]
-		}, func(err error) { told = append(told, err) })
+		}, func(err error) { changes = append(changes, err) })
 	})
-	return at, told
+	return at, changes
 }
 
 func TestLoop(t *testing.T) {
+	const s, m, h = time.Second, time.Minute, time.Hour
 	down := &account.Error{Kind: account.Unavailable}
-	busy := &account.Error{Kind: account.RateLimited, RetryAfter: 5 * time.Minute}
-	l := account.Loop{Every: time.Hour, MinRetry: 10 * time.Second}
-	at, told := run(t, l, nil, down, down, down, busy, nil, down, nil)
-	want := []time.Duration{
-		0, time.Hour, 10 * time.Second, 20 * time.Second, 40 * time.Second, 5 * time.Minute, time.Hour, 10 * time.Second, time.Hour,
-	}
-	sum := time.Duration(0)
-	for i := range want {
-		sum += want[i]
-		want[i] = sum
-	}
-	if !slices.Equal(at, want) {
-		t.Errorf("asked at %v\nwant     %v", at, want)
-	}
-	if !slices.EqualFunc(told, []error{down, busy, nil, down, nil}, func(a, b error) bool { return errors.Is(a, b) }) {
-		t.Errorf("told %v", told)
-	}
+	busy := &account.Error{Kind: account.RateLimited, RetryAfter: 5 * m}
 	idle := account.ErrIdle
-	at, told = run(t, l, idle, down, down, idle, down, nil, idle, down)
-	want = []time.Duration{0, time.Hour, 10 * time.Second, 20 * time.Second, time.Hour, 40 * time.Second, time.Hour, time.Hour, 10 * time.Second}
-	for i := 1; i < len(want); i++ {
-		want[i] += want[i-1]
+	l := account.Loop{Every: h, MinRetry: 10 * s}
+	for _, c := range []struct {
+		name    string
+		answers []error
+		waits   []time.Duration // before each call
+		changes []error
+	}{
+		{
+			"failures",
+			[]error{nil, down, down, down, busy, nil, down, nil},
+			[]time.Duration{0, h, 10 * s, 20 * s, 40 * s, 5 * m, h, 10 * s, h},
+			[]error{down, busy, nil, down, nil},
+		},
+		{
+			"idle between failures",
+			[]error{idle, down, down, idle, down, nil, idle, down},
+			[]time.Duration{0, h, 10 * s, 20 * s, h, 40 * s, h, h, 10 * s},
+			[]error{down, nil, down},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at, changes := run(t, l, c.answers...)
+			if got := waitsOf(at); !slices.Equal(got, c.waits) {
+				t.Errorf("got waits %v, want %v", got, c.waits)
+			}
+			same := func(a, b error) bool { return errors.Is(a, b) }
+			if !slices.EqualFunc(changes, c.changes, same) {
+				t.Errorf("got changes %v, want %v", changes, c.changes)
+			}
+		})
 	}
-	if !slices.Equal(at, want) || !slices.EqualFunc(told, []error{down, nil, down}, func(a, b error) bool { return errors.Is(a, b) }) {
-		t.Errorf("idle between failures: asked at %v\nwant %v\ntold %v", at, want, told)
+	at, _ := run(t, l, slices.Repeat([]error{down}, 40)...)
+	waits := waitsOf(at)
+	if got := waits[len(waits)-1]; got != h {
+		t.Errorf("after 40 failures: got a wait of %v, want %v", got, h)
 	}
-	many := make([]error, 40)
-	for i := range many {
-		many[i] = down
+}
+
+// waitsOf returns the waits before each of the times.
+func waitsOf(at []time.Duration) []time.Duration {
+	waits := slices.Clone(at)
+	for i := 1; i < len(at); i++ {
+		waits[i] -= at[i-1]
 	}
-	if at, _ := run(t, l, many...); at[len(at)-1]-at[len(at)-2] != time.Hour {
-		t.Errorf("after 40 failures it waits %v", at[len(at)-1]-at[len(at)-2])
-	}
+	return waits
 }
 
 func TestLoopJitter(t *testing.T) {
@@ -73,11 +89,11 @@ func TestLoopJitter(t *testing.T) {
 	for i := range at[1:] {
 		wait := at[i+1] - at[i]
 		if wait < time.Hour || wait > 90*time.Minute {
-			t.Errorf("a wait of %v", wait)
+			t.Errorf("got a wait of %v, want between 1h and 1h30m", wait)
 		}
 		seen[wait] = true
 	}
 	if len(seen) < 40 {
-		t.Errorf("50 waits have %d lengths", len(seen))
+		t.Errorf("got %d different waits of 50, want at least 40", len(seen))
 	}
 }

@@ -18,14 +18,14 @@ const (
 	maxName       = 200 // bytes
 )
 
-// A Model is what Cloudflare's catalog says of a model. Its JSON is also how the
-// catalog is kept.
+// A Model is what Cloudflare's catalog says about a model. Its JSON is that of the
+// file that keeps the catalog.
 type Model struct {
 	Name                string `json:"name"`
 	Task                string `json:"task"` // as the catalog writes it: "Text Generation"
 	Prices              []Tag  `json:"prices,omitempty"`
 	Beta                bool   `json:"beta,omitempty"`
-	ContextWindow       int64  `json:"context_window,omitempty"` // tokens; 0: not said
+	ContextWindow       int64  `json:"context_window,omitempty"` // tokens; 0: not given
 	RequiresWorkersPaid bool   `json:"require_workers_paid,omitempty"`
 	DeprecatedOn        string `json:"planned_deprecation_date,omitempty"` // UTC date; "": none is planned
 }
@@ -36,8 +36,8 @@ type Tag struct {
 	USD  float64 `json:"usd"`
 }
 
-// Models returns all models that the account is offered. A catalog that is empty
-// or has no end is an *Error: it is worse than none.
+// Models returns all models of the account's catalog. A catalog that is empty or
+// has no end is an *Error.
 func (c *Client) Models(ctx context.Context) ([]Model, error) {
 	path := "/accounts/" + c.account + "/ai/models/search"
 	var all []Model
@@ -58,20 +58,20 @@ func (c *Client) Models(ctx context.Context) ([]Model, error) {
 			}
 		}
 		if len(all) == 0 || len(all) > maxModels {
-			return nil, &Error{Kind: Garbled, Asked: path, Status: a.status, Message: "the catalog has " + strconv.Itoa(len(all)) + " models"}
+			return nil, a.garbled(path, "the catalog has "+strconv.Itoa(len(all))+" models")
 		}
-		// A server may cap the page, or ignore which one is asked for.
+		// A server may make the page smaller, or ignore which page is asked for.
 		if len(all) == before || len(found) < size || e.Info.Total > 0 && len(all) >= e.Info.Total {
 			return all, nil
 		}
 		if page == maxPages {
-			return nil, &Error{Kind: Garbled, Asked: path, Status: a.status, Message: "the catalog has no end"}
+			return nil, a.garbled(path, "the catalog has no end")
 		}
 	}
 }
 
-// catalogModel is a model as models/search writes it. The values of its
-// properties are strings, but for the prices.
+// catalogModel is a model as models/search writes it. The values of all properties
+// but the prices are strings.
 type catalogModel struct {
 	Name string `json:"name"`
 	Task struct {
@@ -83,7 +83,7 @@ type catalogModel struct {
 	} `json:"properties"`
 }
 
-// model reads what is understood of the properties; the rest is left out.
+// model reads the properties that are understood and ignores the others.
 func (f catalogModel) model() Model {
 	if len(f.Name) > maxName {
 		return Model{}
@@ -91,7 +91,7 @@ func (f catalogModel) model() Model {
 	m := Model{Name: f.Name, Task: f.Task.Name}
 	for _, p := range f.Properties {
 		var text string
-		if json.Unmarshal(p.Value, &text) != nil { // a value may yet be written as what it is
+		if json.Unmarshal(p.Value, &text) != nil { // such as a bare number
 			text = string(p.Value)
 		}
 		switch p.ID {
@@ -112,8 +112,8 @@ func (f catalogModel) model() Model {
 	return m
 }
 
-// priceTags reads a list of prices. One in another currency, or that cannot be
-// read, makes the whole list worthless: what is left would be too cheap.
+// priceTags reads a list of prices. It returns none where one of them is in another
+// currency or cannot be read: the others alone would be too cheap.
 func priceTags(value json.RawMessage) []Tag {
 	var list []struct {
 		Unit     string   `json:"unit"`
@@ -133,7 +133,7 @@ func priceTags(value json.RawMessage) []Tag {
 	return tags
 }
 
-// date is the UTC date at the beginning of a text, "" if there is none.
+// date is the UTC date at the beginning of a text; "": there is none.
 func date(text string) string {
 	text = strings.TrimSpace(text)
 	if len(text) < len(time.DateOnly) {

@@ -137,7 +137,8 @@ func (f *PriceFeed) logDeviations(deviations []price.Deviation) {
 		switch lines++; {
 		case lines > maxLogged:
 		case d.Refused != "":
-			f.o.Log.Warn("a price of the catalog is not taken; the table's stays", "model", d.Model, "reason", d.Refused)
+			f.o.Log.Warn("a price of the catalog is not taken; the table's stays",
+				"model", d.Model, "reason", d.Refused)
 		default:
 			f.o.Log.Warn("a price of the catalog is far from the table's; the catalog's holds",
 				"model", d.Model, "unit", d.Unit, "table", d.Table, "catalog", d.Live)

@@ -165,7 +165,8 @@ func TestCatalogFile(t *testing.T) {
 	}
 	now := time.Now().UTC()
 	want := []Model{{
-		Name: "m", Task: "Translation", Prices: []Tag{{Unit: "per step", USD: 0.1}}, DeprecatedOn: "2027-01-01", ContextWindow: 5,
+		Name: "m", Task: "Translation", Prices: []Tag{{Unit: "per step", USD: 0.1}}, DeprecatedOn: "2027-01-01",
+		ContextWindow: 5,
 	}}
 	if err := f.save(now, want); err != nil {
 		t.Fatal(err)

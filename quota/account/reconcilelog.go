@@ -29,8 +29,9 @@ func (r *Reconciler) logExternal(s quota.Snapshot) {
 		return
 	}
 	r.loggedDay = s.Day
-	r.o.Log.Warn("another spender: much of the account's day is spent outside this proxy, which learns of it minutes later; "+
-		"let all proxies of the account share a store (NEURONWARD_STORE), and call Workers AI through them",
+	r.o.Log.Warn("another spender: much of the account's day is spent outside this proxy, which learns of it "+
+		"minutes later; let all proxies of the account share a store (NEURONWARD_STORE), and call Workers AI "+
+		"through them",
 		"day", s.Day.String(), "external", s.Account.External.Float(), "used", s.Account.Used.Float())
 }
 
@@ -46,12 +47,15 @@ func reportOf(err error) report {
 	case err == nil:
 		return report{}
 	case errors.Is(err, quota.ErrStore):
-		return report{text: "the account's own figure is not read while the store fails: the store decides which replica reads it"}
+		return report{text: "the account's own figure is not read while the store fails, since the store decides " +
+			"which replica reads it"}
 	case errors.Is(err, quota.ErrDropped):
-		return report{text: "the account's own figure lacks something, so it is not believed; what was read before still counts"}
+		return report{text: "the account's own figure lacks something, so it is not believed; " +
+			"what was read before still counts"}
 	}
 	return report{
-		text: "the account's own figure cannot be read, so what is spent outside this proxy is not known; calls go on as before",
+		text: "the account's own figure cannot be read, so what is spent outside this proxy is not known; " +
+			"calls go on as before",
 		kind: KindOf(err),
 	}
 }

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// figureDelay is how long after the start the account's own figure is read first. A process that has just begun does not know
-	// yet what was settled when.
+	// figureDelay is how long after the start the account's own figure is read first. A process that has just begun
+	// does not know yet what was settled when.
 	figureDelay = 10 * time.Second
 
 	figureRetry = 10 * time.Second // after the first failure
 
-	// notableError is by which part calls must have cost more or less than was counted for them, for that to be logged at Info.
+	// A correction of what was counted by more than this part is logged at Info.
 	notableError = 0.1
 )
 
@@ -127,8 +127,8 @@ func (r *Reconciler) audit(ctx context.Context) error {
 		if off := (f.Billed - f.Booked).Float() / f.Billed.Float(); math.Abs(off) > notableError {
 			level = slog.LevelInfo
 		}
-		r.o.Log.Log(ctx, level,
-			"calls cost other than the price table says, by the account's own figure; what was counted for them is corrected",
+		r.o.Log.Log(ctx, level, "calls cost other than the price table says, by the account's own figure; "+
+			"what was counted for them is corrected",
 			"model", f.Model, "calls", f.Calls, "counted", f.Booked.Float(), "billed", f.Billed.Float(),
 			"table_times", math.Round(f.Ratio*1000)/1000)
 	}

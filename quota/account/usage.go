@@ -12,19 +12,19 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// mostGroups bounds the groups of one answer: one a model.
-const mostGroups = 10_000
+// maxGroups bounds the groups of one answer. There is one for each model.
+const maxGroups = 10_000
 
 // dayQuery asks what the models of an account have cost between two times, both
-// included; modelQuery also how often they were called.
+// included. modelQuery also asks how often they were called.
 const (
 	dayQuery   = queryHead + queryTail
 	modelQuery = queryHead + " count " + queryTail
 
-	queryHead = `query Neurons($account: string!, $from: Time!, $to: Time!, $most: uint64!) {
+	queryHead = `query Neurons($account: string!, $from: Time!, $to: Time!, $limit: uint64!) {
   viewer {
     accounts(filter: {accountTag: $account}) {
-      aiInferenceAdaptiveGroups(limit: $most, filter: {datetime_geq: $from, datetime_leq: $to}) {
+      aiInferenceAdaptiveGroups(limit: $limit, filter: {datetime_geq: $from, datetime_leq: $to}) {
         sum { totalNeurons totalInputTokens totalOutputTokens }`
 
 	queryTail = `
@@ -35,12 +35,12 @@ const (
 }`
 )
 
-// Usage is what an account was billed in a span of time, by its own figure. It
+// Usage is what an account was billed in a span of time, by its own figure, which
 // lags behind by minutes.
 type Usage struct {
 	Neurons quota.Neurons
 	Models  []ModelUsage // the dearest first
-	AskedAt time.Time    // by our clock, when the question was sent
+	AskedAt time.Time    // when the request was sent, by our clock
 }
 
 // ModelUsage is one model's part of it.
@@ -52,25 +52,24 @@ type ModelUsage struct {
 }
 
 // Day returns what the account was billed on a UTC day, as far as Cloudflare has
-// counted it. It needs Account Analytics: Read.
+// counted it. The token needs Account Analytics: Read.
 func (c *Client) Day(ctx context.Context, day quota.Day) (Usage, error) {
-	return c.between(ctx, dayQuery, day.Start(), day.End().Add(-time.Second), mostGroups)
+	return c.between(ctx, dayQuery, day.Start(), day.End().Add(-time.Second), maxGroups)
 }
 
-// DayUntil is Day as far as the day has gone by until, that second included. Asked
-// for a time that all is counted of, it does not depend on how far Cloudflare has
-// got.
+// DayUntil returns what the account was billed from the beginning of a UTC day to
+// until, that second included.
 func (c *Client) DayUntil(ctx context.Context, day quota.Day, until time.Time) (Usage, error) {
-	return c.between(ctx, dayQuery, day.Start(), until, mostGroups)
+	return c.between(ctx, dayQuery, day.Start(), until, maxGroups)
 }
 
-// CallsUntil is DayUntil, with how many calls of each model there were. Where
-// Cloudflare counts a sample of them, it is an estimate.
+// CallsUntil is DayUntil with the number of calls of each model. The number is an
+// estimate where Cloudflare counts a sample.
 func (c *Client) CallsUntil(ctx context.Context, day quota.Day, until time.Time) (Usage, error) {
-	return c.between(ctx, modelQuery, day.Start(), until, mostGroups)
+	return c.between(ctx, modelQuery, day.Start(), until, maxGroups)
 }
 
-func (c *Client) between(ctx context.Context, query string, from, to time.Time, most int) (Usage, error) {
+func (c *Client) between(ctx context.Context, query string, from, to time.Time, limit int) (Usage, error) {
 	var v struct {
 		Viewer *struct {
 			Accounts []struct {
@@ -79,25 +78,29 @@ func (c *Client) between(ctx context.Context, query string, from, to time.Time, 
 		} `json:"viewer"`
 	}
 	a, err := c.graphQL(ctx, query, map[string]any{
-		"account": c.account, "from": from.UTC().Format(time.RFC3339), "to": to.UTC().Format(time.RFC3339), "most": most,
+		"account": c.account, "limit": limit,
+		"from": from.UTC().Format(time.RFC3339), "to": to.UTC().Format(time.RFC3339),
 	}, &v)
 	switch {
 	case err != nil:
 		return Usage{}, err
 	case v.Viewer != nil && len(v.Viewer.Accounts) == 0:
-		return Usage{}, &Error{Kind: Forbidden, Asked: graphQLPath, Needs: analytics, Status: a.status, Message: "the token sees no such account"}
+		return Usage{}, &Error{
+			Kind: Forbidden, Path: graphQLPath, Needs: analytics, Status: a.status,
+			Message: "the token sees no such account",
+		}
 	case v.Viewer == nil || len(v.Viewer.Accounts) != 1 || v.Viewer.Accounts[0].Groups == nil:
-		return Usage{}, &Error{Kind: Garbled, Asked: graphQLPath, Status: a.status, Message: "the answer has no groups"}
+		return Usage{}, a.garbled(graphQLPath, "the answer has no groups")
 	}
 	groups := *v.Viewer.Accounts[0].Groups
-	if len(groups) >= mostGroups {
-		return Usage{}, &Error{Kind: Garbled, Asked: graphQLPath, Status: a.status, Message: "the answer has more groups than were asked for: it may be cut short"}
+	if len(groups) >= maxGroups {
+		return Usage{}, a.garbled(graphQLPath, "the answer has as many groups as were asked for: it may be cut short")
 	}
 	u := Usage{AskedAt: a.sent}
 	at := map[string]int{}
 	for _, g := range groups {
 		if !(g.Sum.Neurons >= 0 && g.Sum.Neurons <= 1e12) {
-			return Usage{}, &Error{Kind: Garbled, Asked: graphQLPath, Status: a.status, Message: "a sum of neurons is no amount"}
+			return Usage{}, a.garbled(graphQLPath, "a sum of neurons is no amount")
 		}
 		i, ok := at[g.Dimensions.Model]
 		if !ok {
@@ -130,8 +133,8 @@ type usageGroup struct {
 
 const graphQLPath = "/graphql"
 
-// graphQL asks a query and puts its data into data. Failures of GraphQL come in
-// an answer with status 200.
+// graphQL makes a query and decodes its data into data. An answer of GraphQL's has
+// status 200 even where the query failed.
 func (c *Client) graphQL(ctx context.Context, query string, variables map[string]any, data any) (answer, error) {
 	a, err := c.send(ctx, http.MethodPost, graphQLPath, nil, map[string]any{"query": query, "variables": variables})
 	if err != nil {
@@ -148,7 +151,7 @@ func (c *Client) graphQL(ctx context.Context, query string, variables map[string
 		return a, needing(a.graphQLRefused(e.Errors), analytics)
 	}
 	if err := json.Unmarshal(e.Data, data); err != nil {
-		return a, &Error{Kind: Garbled, Asked: graphQLPath, Status: a.status, Message: "the data has another form than it had"}
+		return a, a.garbled(graphQLPath, "the data has an unknown form")
 	}
 	return a, nil
 }
@@ -160,8 +163,7 @@ type graphQLError struct {
 	} `json:"extensions"`
 }
 
-// UnmarshalJSON is needed since that of message would take the extensions for
-// itself.
+// UnmarshalJSON is needed because that of the embedded message would be used.
 func (g *graphQLError) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &g.message); err != nil {
 		return err
@@ -171,20 +173,20 @@ func (g *graphQLError) UnmarshalJSON(data []byte) error {
 			Code string `json:"code"`
 		} `json:"extensions"`
 	}
-	if json.Unmarshal(data, &more) == nil { // extensions may have any form
+	if json.Unmarshal(data, &more) == nil { // extensions may have another form
 		g.Extensions = more.Extensions
 	}
 	return nil
 }
 
-// graphQLRefused makes an error of GraphQL's errors, whose words and extensions
-// say more than their status.
+// graphQLRefused returns the error of a query that failed. Its kind is in the text
+// and the extensions of GraphQL's errors, rather than in the status.
 func (a answer) graphQLRefused(errs []graphQLError) *Error {
-	said := make([]message, len(errs))
+	messages := make([]message, len(errs))
 	for i, g := range errs {
-		said[i] = g.message
+		messages[i] = g.message
 	}
-	e := a.refused(graphQLPath, said)
+	e := a.refused(graphQLPath, messages)
 	for _, g := range errs {
 		text := strings.ToLower(g.Message)
 		switch has := func(part string) bool { return strings.Contains(text, part) }; {

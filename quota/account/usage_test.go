@@ -14,10 +14,10 @@ import (
 
 func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	said := ""
+	failure := ""
 	sim := workersai.New(workersai.Options{
 		Account: testAccount, Token: testToken, AnalyticsToken: reader, AnalyticsLag: 5 * time.Minute,
-		Now: func() time.Time { return now }, GraphQLFails: func(time.Time) string { return said },
+		Now: func() time.Time { return now }, GraphQLFails: func(time.Time) string { return failure },
 	})
 	c := ask(t, sim, reader)
 	today := quota.DayOf(now)
@@ -34,36 +34,46 @@ func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 	now = now.Add(time.Minute)
 	spend("m1", 1)
 	if u, err := c.Day(t.Context(), today); err != nil || u.Neurons != 0 || len(u.Models) != 0 {
-		t.Errorf("before the lag is over: %+v, %v", u, err)
+		t.Errorf("before the lag is over: got %+v, %v; want nothing", u, err)
 	}
 	now = now.Add(4 * time.Minute)
 	if u, err := c.Day(t.Context(), today); err != nil || u.Neurons != quota.FromFloat(3.75) {
-		t.Errorf("as of the first minute: %+v, %v", u, err)
+		t.Errorf("as of the first minute: got %+v, %v; want 3.75 neurons", u, err)
 	}
 	now = now.Add(time.Minute)
 	u, err := c.Day(t.Context(), today)
-	if err != nil || u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0].Model != "m1" || u.Models[0].Neurons != quota.FromFloat(2.5) || u.AskedAt.IsZero() {
-		t.Errorf("%+v, %v", u, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if u.Models[0].Calls != 0 {
-		t.Errorf("%d calls, which were not asked for", u.Models[0].Calls)
+	dearest := account.ModelUsage{Model: "m1", Neurons: quota.FromFloat(2.5)} // calls are not asked for
+	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0] != dearest {
+		t.Errorf("got %+v, want 4.75 neurons of two models, the first %+v", u, dearest)
 	}
-	if u, err := c.CallsUntil(t.Context(), today, now); err != nil || len(u.Models) != 2 || u.Models[0].Calls != 2 || u.Models[1].Calls != 1 || u.Neurons != quota.FromFloat(4.75) {
-		t.Errorf("with calls: %+v, %v", u, err)
+	if u.AskedAt.IsZero() {
+		t.Error("got no time of the request")
+	}
+	u, err = c.CallsUntil(t.Context(), today, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0].Calls != 2 || u.Models[1].Calls != 1 {
+		t.Errorf("with calls: got %+v, want 4.75 neurons of 2 and 1 calls", u)
 	}
 	if u, err := c.Day(t.Context(), today-1); err != nil || u.Neurons != quota.FromFloat(7) {
-		t.Errorf("yesterday: %+v, %v", u, err)
+		t.Errorf("yesterday: got %+v, %v; want 7 neurons", u, err)
 	}
 	if err := c.MayReadUsage(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for text, kind := range map[string]account.Kind{
-		"not authorized for that account": account.Forbidden, "rate limiter budget depleted, please try again later": account.RateLimited,
-		"internal server error": account.Unavailable, "cannot query field": account.Garbled,
+		"not authorized for that account":                      account.Forbidden,
+		"rate limiter budget depleted, please try again later": account.RateLimited,
+		"internal server error":                                account.Unavailable,
+		"cannot query field":                                   account.Garbled,
 	} {
-		said = text
+		failure = text
 		if _, err := c.Day(t.Context(), today); account.KindOf(err) != kind {
-			t.Errorf("%s: %v", text, err)
+			t.Errorf("%s: got %v, want an error of kind %q", text, err, kind)
 		}
 	}
 }
@@ -76,16 +86,23 @@ func TestDayThatCannotBeBelieved(t *testing.T) {
 		body string
 		kind account.Kind
 	}{
-		"an account that the token does not see": {`{"data":{"viewer":{"accounts":[]}},"errors":null}`, account.Forbidden},
-		"no viewer":                              {`{"data":{},"errors":null}`, account.Garbled},
-		"no data":                                {`{"data":null,"errors":null}`, account.Garbled},
-		"no groups":                              {groups(`null`), account.Garbled},
-		"below zero":                             {groups(`[{"sum":{"totalNeurons":-1}}]`), account.Garbled},
-		"cut short":                              {groups(`[` + strings.Repeat(`{"sum":{}},`, 9999) + `{"sum":{}}]`), account.Garbled},
+		"an unknown account": {`{"data":{"viewer":{"accounts":[]}},"errors":null}`, account.Forbidden},
+		"no viewer":          {`{"data":{},"errors":null}`, account.Garbled},
+		"no data":            {`{"data":null,"errors":null}`, account.Garbled},
+		"no groups":          {groups(`null`), account.Garbled},
+		"below zero":         {groups(`[{"sum":{"totalNeurons":-1}}]`), account.Garbled},
+		"cut short":          {groups(`[` + strings.Repeat(`{"sum":{}},`, 9999) + `{"sum":{}}]`), account.Garbled},
 	} {
 		u, err := ask(t, answering(200, c.body), testToken).Day(t.Context(), 20000)
-		if err == nil || account.KindOf(err) != c.kind || u.Neurons != 0 || c.kind == account.Forbidden && !strings.HasSuffix(err.Error(), "grant Account Analytics: Read") {
-			t.Errorf("%s: %+v, %v", name, u, err)
+		if err == nil || account.KindOf(err) != c.kind {
+			t.Fatalf("%s: got %v, want an error of kind %q", name, err, c.kind)
+		}
+		if u.Neurons != 0 {
+			t.Errorf("%s: got %v neurons, want 0", name, u.Neurons)
+		}
+		const needs = "grant Account Analytics: Read"
+		if c.kind == account.Forbidden && !strings.HasSuffix(err.Error(), needs) {
+			t.Errorf("%s: got %v, want an error that ends with %q", name, err, needs)
 		}
 	}
 }
@@ -94,11 +111,18 @@ func TestDayThatCannotBeBelieved(t *testing.T) {
 func TestDayCountsCalls(t *testing.T) {
 	sim := workersai.New(workersai.Options{Account: testAccount, Token: testToken})
 	c := ask(t, sim, testToken)
-	r := httptest.NewRequest(http.MethodPost, "/client/v4/accounts/"+testAccount+"/ai/run/@cf/meta/llama-3.1-8b-instruct-fp8", strings.NewReader(`{"prompt":"Hello"}`))
+	path := "/client/v4/accounts/" + testAccount + "/ai/run/@cf/meta/llama-3.1-8b-instruct-fp8"
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"prompt":"Hello"}`))
 	r.Header.Set("Authorization", "Bearer "+testToken)
 	sim.ServeHTTP(httptest.NewRecorder(), r)
 	u, err := c.Day(t.Context(), quota.DayOf(time.Now()))
-	if err != nil || u.Neurons == 0 || u.Neurons != sim.Billed() || u.Models[0].Input == 0 || u.Models[0].Output == 0 {
-		t.Errorf("%+v, %v; billed %v", u, err, sim.Billed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Neurons == 0 || u.Neurons != sim.Billed() {
+		t.Errorf("got %v neurons, want the %v that were billed", u.Neurons, sim.Billed())
+	}
+	if u.Models[0].Input == 0 || u.Models[0].Output == 0 {
+		t.Errorf("got %+v, want some tokens", u.Models[0])
 	}
 }
