@@ -25,8 +25,8 @@ func newPriceFeed(
 	case c.Prices != config.PricesLive:
 		o.Source = account.PricesFile
 	case token == nil:
-		log.Info("prices are those of the embedded table: the catalog cannot be asked without a token of this proxy's own",
-			"as_of", o.Base.AsOf())
+		log.Info("prices are those of the embedded table: the catalog cannot be asked without a token of this proxy's "+
+			"own", "as_of", o.Base.AsOf())
 	default:
 		client, err := newAccountClient(c, token)
 		if err != nil { // what is wrong with the settings was reported before
@@ -58,8 +58,8 @@ func textOf(err error) *string {
 	return &text
 }
 
-// figureClient reads the account's own figure. It is nil where the figure is not to be read, or cannot be. token is that of calls;
-// nil: there is none.
+// figureClient returns what reads the account's own figure; nil where the figure is not to be read, or cannot be. token
+// is that of calls; nil: there is none.
 func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *account.Client {
 	if c.QuotaMode == config.ModeOff || c.Reconcile == 0 {
 		return nil
@@ -68,8 +68,8 @@ func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *accou
 		token = c.AnalyticsToken.Value
 	}
 	if token == nil {
-		log.Info("what others spend of the account is not known: the account's own figure cannot be read without a token of " +
-			"this proxy's own (NEURONWARD_ANALYTICS_TOKEN; NEURONWARD_RECONCILE=0 if that is as it should be)")
+		log.Info("what others spend of the account is not known: the account's own figure cannot be read without a " +
+			"token of this proxy's own (NEURONWARD_ANALYTICS_TOKEN; NEURONWARD_RECONCILE=0 if that is as it should be)")
 		return nil
 	}
 	client, err := newAccountClient(c, token)
@@ -98,7 +98,8 @@ func newReconciler(
 	})
 }
 
-// reconciliation is the part of the status that says whether the account's own figure is known, which counts until counted.
+// reconciliation is the part of the status that says whether the account's own figure is known. counted is until when
+// the figure counts.
 func (n *neurons) reconciliation(counted time.Time) status.Reconciliation {
 	r := status.Reconciliation{CountedUntil: status.Time(counted)}
 	if n.reconciler != nil {

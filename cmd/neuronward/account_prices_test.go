@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
@@ -20,11 +23,14 @@ import (
 
 // dearer is the embedded table with output of model at ten times its price, and a model that it does not have.
 func dearer() *price.Table {
-	p, _ := price.Embedded().Row(model)
-	p.OutputPerM *= 10
+	row, _ := price.Embedded().Row(model)
+	row.OutputPerM *= 10
 	table, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{
-		{Model: model, Row: p, Priced: true},
-		{Model: "@cf/new/model", Row: price.Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000}, Priced: true},
+		{Model: model, Row: row, Priced: true},
+		{
+			Model: "@cf/new/model", Priced: true,
+			Row: price.Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000},
+		},
 	})
 	return table
 }
@@ -38,7 +44,7 @@ func simulated(t *testing.T, o workersai.Options) string {
 	return server.URL + "/client/v4"
 }
 
-// tabled is what newPriceFeed makes of these settings, beside what it knows and logs.
+// tabled is what newPriceFeed makes of some settings, beside what it reports and logs.
 type tabled struct {
 	*account.PriceFeed
 	estimator *price.Estimator
@@ -64,17 +70,18 @@ func newTabled(t *testing.T, token proxy.Secret, set ...string) *tabled {
 
 func aToken() string { return fakeToken }
 
-func TestPricesThatAreNotAsked(t *testing.T) {
+func TestPricesThatAreNotLive(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "prices.json")
 	write := func(text string) {
 		if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(`{"as_of":"2026-01-02","usd_per_1000_neurons":0.011,"free_daily_neurons":10000,"models":{"@cf/my/model":{"task":"text-generation","input_tokens_per_m":100}}}`)
+	write(`{"as_of":"2026-01-02","usd_per_1000_neurons":0.011,"free_daily_neurons":10000,` +
+		`"models":{"@cf/my/model":{"task":"text-generation","input_tokens_per_m":100}}}`)
 	for _, c := range []struct {
-		name, set, source, asOf, says string
-		token                         proxy.Secret
+		name, set, source, asOf, log string
+		token                        proxy.Secret
 	}{
 		{"embedded", "embedded", "embedded", price.Embedded().AsOf(), "", aToken},
 		{"without a token", "live", "embedded", price.Embedded().AsOf(), "without a token", nil},
@@ -84,19 +91,47 @@ func TestPricesThatAreNotAsked(t *testing.T) {
 			p := newTabled(t, c.token, "NEURONWARD_PRICES="+c.set)
 			p.Run(t.Context()) // which returns
 			s := pricesOf(p.Status())
-			if s.Source != c.source || s.AsOf != c.asOf || s.AskedAt != nil || s.Failure != nil || p.estimator.Table().AsOf() != c.asOf || s.Models != len(p.known) {
-				t.Errorf("%+v", s)
+			want := status.Prices{
+				Source: c.source, AsOf: c.asOf, Models: len(p.known), Departures: []price.Deviation{},
 			}
-			if log := p.log.String(); strings.Count(log, "\n") != min(len(c.says), 1) || !strings.Contains(log, c.says) {
-				t.Errorf("%s", log)
+			if !reflect.DeepEqual(s, want) {
+				t.Errorf("got %+v, want %+v", s, want)
+			}
+			if got := p.estimator.Table().AsOf(); got != c.asOf {
+				t.Errorf("got a table as of %s, want %s", got, c.asOf)
+			}
+			if log := p.log.String(); strings.Count(log, "\n") != min(len(c.log), 1) || !strings.Contains(log, c.log) {
+				t.Errorf("got log\n%s\nwant %q", log, c.log)
 			}
 		})
 	}
 	write(`{"as_of":"soon","models":{}}`)
-	for set, want := range map[string]string{own: "as_of", "liev": "write live, embedded, or the path", t.TempDir(): "is a directory"} {
+	for set, want := range map[string]string{
+		own: "as_of", "liev": "write live, embedded, or the path", t.TempDir(): "is a directory",
+	} {
 		_, err := config.Load(environ("NEURONWARD_PRICES="+set), new(config.Redactor))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", set, err)
+			t.Errorf("%s: got %v, want one line with %q", set, err, want)
+		}
+	}
+}
+
+// first returns the first log line whose message begins with prefix. Unlike await it also finds a line that was logged
+// before the process listened: the prices are read at the same time.
+func (p *process) first(prefix string) map[string]any {
+	p.t.Helper()
+	for {
+		for text := range strings.Lines(p.log.String()) {
+			line := map[string]any{}
+			if err := json.Unmarshal([]byte(text), &line); err != nil {
+				continue
+			}
+			if msg, _ := line["msg"].(string); strings.HasPrefix(msg, prefix) {
+				return line
+			}
+		}
+		if _, ok := <-p.lines; !ok {
+			p.t.Fatalf("the process ended without the log line %q", prefix)
 		}
 	}
 }
@@ -105,30 +140,40 @@ func TestPricesThatAreNotAsked(t *testing.T) {
 func TestProcessKeepsLivePrices(t *testing.T) {
 	state := t.TempDir()
 	set := []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "XDG_STATE_HOME=" + state, "NEURONWARD_PRICES=live",
-		"NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_UPSTREAM=" + simulated(t, workersai.Options{Prices: dearer()}),
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "XDG_STATE_HOME=" + state,
+		"NEURONWARD_PRICES=live", "NEURONWARD_LOG_LEVEL=debug",
+		"NEURONWARD_UPSTREAM=" + simulated(t, workersai.Options{Prices: dearer()}),
 	}
 	p := start(t, set)
-	if line := p.await("prices are in use"); line["source"] != "live" {
-		t.Errorf("%v", line)
+	if line := p.first("prices are in use"); line["source"] != "live" {
+		t.Errorf("got %v, want the source live", line)
 	}
-	if status, body := p.do(http.MethodPost, p.app+"/run/@cf/new/model", `{"prompt":"x","max_tokens":16}`); status != http.StatusOK {
-		t.Errorf("%d %s", status, body)
+	code, body := p.do(http.MethodPost, p.app+"/run/@cf/new/model", `{"prompt":"x","max_tokens":16}`)
+	if code != http.StatusOK {
+		t.Errorf("got %d %s, want 200", code, body)
 	}
 	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, `model="@cf/new/model"`) {
 		t.Error("a model that the catalog knows is no label")
 	}
-	if s := p.status().Prices; s.Source != config.PricesLive || len(s.Departures) != 1 || s.Failure != nil {
-		t.Errorf("%+v", s)
+	s := p.status().Prices
+	if s.Source != config.PricesLive || s.Failure != nil {
+		t.Errorf("got %+v, want live prices and no failure", s)
+	}
+	if len(s.Departures) != 1 {
+		t.Errorf("got departures %+v, want one", s.Departures)
 	}
 	p.stop()
 
 	again := start(t, append(set, "NEURONWARD_API=http://127.0.0.1:1/client/v4"))
-	if line := again.await("live prices cannot be read"); line["in_use"] != "kept" || line["age"] != "0s" {
-		t.Errorf("%v", line)
+	if line := again.first("live prices cannot be read"); line["in_use"] != "kept" || line["age"] != "0s" {
+		t.Errorf("got %v, want kept prices in use, of an age of 0s", line)
 	}
-	if s := again.status().Prices; s.Source != string(account.PricesKept) || s.Failure == nil || len(s.Departures) != 1 {
-		t.Errorf("%+v", s)
+	s = again.status().Prices
+	if s.Source != string(account.PricesKept) || s.Failure == nil {
+		t.Errorf("got %+v, want kept prices and a failure", s)
+	}
+	if len(s.Departures) != 1 {
+		t.Errorf("got departures %+v, want one", s.Departures)
 	}
 	again.stop()
 }

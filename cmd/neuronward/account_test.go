@@ -32,22 +32,24 @@ func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// shared is an account that others spend of, too.
+// shared is an account that is also spent outside this proxy.
 type shared struct {
 	*neurons
 	c   *config.Config
 	m   *metrics.Metrics
 	sim *workersai.Simulator
-	log bytes.Buffer // of what is read
+	log bytes.Buffer // of the reconciler
 }
 
-// shareAccount runs test in virtual time, from that time of the day on, while the figure is read.
+// shareAccount runs test in virtual time, from a time of the day on, while the account's own figure is read.
 func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test func(*testing.T, *shared)) {
 	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the race detector of Go 1.26 crashes when two processors fire timers of one bubble
+	// The race detector of Go 1.26 crashes when two processors fire timers of one bubble.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(from)
-		c, err := config.Load(environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"), new(config.Redactor))
+		settings := environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce")
+		c, err := config.Load(settings, new(config.Redactor))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +60,9 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
-		client, err := account.New(account.Config{API: s.c.API, Account: s.c.Account, Token: token, Transport: within{s.sim}})
+		client, err := account.New(account.Config{
+			API: s.c.API, Account: s.c.Account, Token: token, Transport: within{s.sim},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,6 +73,26 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 			t.Error(err)
 		}
 	})
+}
+
+// today is the day's part of the status.
+func (s *shared) today(t *testing.T) status.Today {
+	t.Helper()
+	return s.source(s.c).Today(t.Context())
+}
+
+// wantLog wants n lines to be logged, and texts in the last of them.
+func (s *shared) wantLog(t *testing.T, n int, texts ...string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(s.log.String(), "\n"), "\n")
+	if len(lines) != n {
+		t.Errorf("got log\n%s\nwant %d lines", s.log.String(), n)
+	}
+	for _, text := range texts {
+		if last := lines[len(lines)-1]; !strings.Contains(last, text) {
+			t.Errorf("got %s\nwant %q in it", last, text)
+		}
+	}
 }
 
 // pass lets time pass until all that is due has been done.
@@ -95,13 +119,17 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 		pass(time.Minute)
 		first := speak()
 		pass(20 * time.Minute)
-		if d := s.source(s.c).Today(t.Context()); *d.Used != status.Neurons(3*first) || *d.External != 0 || d.Models[0].Neurons != status.Neurons(3*first) {
-			t.Errorf("used %v, external %v, by model %+v; 3 times %v was billed", *d.Used, *d.External, d.Models, first)
+		d, want := s.today(t), status.Neurons(3*first)
+		if *d.Used != want || *d.External != 0 {
+			t.Errorf("got %v used and %v external, want %v and 0", *d.Used, *d.External, want)
+		}
+		if got := d.Models[0].Neurons; got != want {
+			t.Errorf("got %v by model, want %v", got, want)
 		}
 		if again := speak(); again != 3*first {
-			t.Errorf("%v, then %v", first, again)
+			t.Errorf("got a second call of %v, want %v", again, 3*first)
 		}
-		// So does a process that reads nothing itself.
+		// A process that reads nothing itself finds it in the history.
 		follower := price.NewEstimator(nil, price.Bound)
 		today := s.ledger.Snapshot().Day
 		records, err := s.ledger.History(t.Context(), today, today)
@@ -110,109 +138,121 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 		}
 		follower.RecallCorrections(records)
 		of := follower.Estimate(follower.Resolve(model), quota.Request{Characters: 100})
-		if got := follower.DefaultCost(follower.Resolve(model), of, of.Neurons).Neurons; got != 3*first || of.Neurons != 3*first {
-			t.Errorf("another process sets %v aside and books %v", of.Neurons, got)
+		cost := follower.DefaultCost(follower.Resolve(model), of, of.Neurons).Neurons
+		if of.Neurons != 3*first || cost != 3*first {
+			t.Errorf("got %v reserved and %v booked by another process, want %v", of.Neurons, cost, 3*first)
 		}
 		pass(20 * time.Minute)
-		log := s.log.String()
-		if want := `level=INFO msg="calls cost other than the price table says, by the account's own figure; what was counted for them is corrected" model=` + model + " calls=1 "; strings.Count(log, "\n") != 1 || !strings.Contains(log, want) || !strings.Contains(log, " table_times=3\n") {
-			t.Errorf("logged\n%s", log)
-		}
+		s.wantLog(t, 1, "level=INFO msg=\"calls cost other than the price table says, by the account's own figure; "+
+			"what was counted for them is corrected\" model="+model+" calls=1 ", " table_times=3")
 	})
 }
 
-func TestAnotherSpenderIsTold(t *testing.T) {
+func TestAnotherSpenderIsLogged(t *testing.T) {
 	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		pass(time.Minute)
-		if d := s.source(s.c).Today(t.Context()); *d.External != 0 || d.Reconciliation.CountedUntil == nil || d.Reconciliation.Failure != nil {
-			t.Errorf("%+v", d.Reconciliation)
+		if got := *s.today(t).External; got != 0 {
+			t.Errorf("got %v external, want 0", got)
+		}
+		if got := s.today(t).Reconciliation; got.CountedUntil == nil || got.Failure != nil {
+			t.Errorf("got %+v, want a figure that was read", got)
 		}
 		s.sim.Spend("m", 1000*quota.OneNeuron)
 		pass(15 * time.Minute)
-		if strings.Contains(s.log.String(), "another spender") {
-			t.Errorf("a tenth of the day is told of\n%s", s.log.String())
+		if log := s.log.String(); strings.Contains(log, "another spender") {
+			t.Errorf("a tenth of the day is spent: got log\n%s\nwant nothing of another spender", log)
 		}
 		for range 4 {
 			s.sim.Spend("m", 500*quota.OneNeuron)
 			pass(15 * time.Minute)
 		}
-		d := s.source(s.c).Today(t.Context())
-		if *d.External != status.Neurons(3000*quota.OneNeuron) || *d.Remaining != status.Neurons(7000*quota.OneNeuron) {
-			t.Errorf("external %v, left %v", *d.External, *d.Remaining)
+		d := s.today(t)
+		if external, left := 3000*quota.OneNeuron, 7000*quota.OneNeuron; *d.External != status.Neurons(external) ||
+			*d.Remaining != status.Neurons(left) {
+			t.Errorf("got %v external and %v left, want %v and %v", *d.External, *d.Remaining, external, left)
 		}
-		if said := (screen{}).usage(usageReport{Today: d}, time.Now()); !strings.Contains(said, "\n  external       3000.00  spent outside this proxy, by the account's own figure\n  left           7000.00  of 10000.00\n") {
-			t.Error(said)
+		const lines = "\n  external       3000.00  spent outside this proxy, by the account's own figure" +
+			"\n  left           7000.00  of 10000.00\n"
+		text := (screen{}).usage(usageReport{Today: d}, time.Now())
+		if !strings.Contains(text, lines) {
+			t.Errorf("got\n%s\nwant in it%s", text, lines)
 		}
 		series := seriesOf(t, s.m)
-		for _, want := range []string{"neuronward_neurons_external 3000\n", "neuronward_neurons_used 0\n", "neuronward_neurons_remaining 7000\n", "neuronward_reconcile_failures_total 0\n", "neuronward_reconcile_timestamp_seconds 9.4669"} {
+		for _, want := range []string{
+			"neuronward_neurons_external 3000\n", "neuronward_neurons_used 0\n", "neuronward_neurons_remaining 7000\n",
+			"neuronward_reconcile_failures_total 0\n", "neuronward_reconcile_timestamp_seconds 9.4669",
+		} {
 			if !strings.Contains(series, want) {
 				t.Errorf("missing: %s", want)
 			}
 		}
 		// 2,000 came in the last 50 minutes; what was there at first is not known to belong to them.
-		if d.ExpectedAt == nil || d.ExpectedAt.Before(time.Now().Add(2*time.Hour)) || d.ExpectedAt.After(time.Now().Add(5*time.Hour)) {
-			t.Errorf("it is %v, expected to be spent at %v", time.Now(), d.ExpectedAt)
+		if d.ExpectedAt == nil {
+			t.Fatal("got no time at which the day will be spent")
 		}
-		if said := (screen{}).usage(usageReport{Today: d}, time.Now()); d.ExpectedAt != nil && !strings.Contains(said, "\nAt the rate of the last hour the day is spent at "+d.ExpectedAt.Format(time.RFC3339)+".\n") {
-			t.Error(said)
+		if in := time.Until(*d.ExpectedAt); in < 2*time.Hour || in > 5*time.Hour {
+			t.Errorf("got the day spent in %v, want in 2h to 5h", in)
+		}
+		want := "\nAt the rate of the last hour the day is spent at " + d.ExpectedAt.Format(time.RFC3339) + ".\n"
+		if !strings.Contains(text, want) {
+			t.Errorf("got\n%s\nwant in it%s", text, want)
 		}
 		pass(24 * time.Hour)
 		s.sim.Spend("m", 2000*quota.OneNeuron)
 		pass(time.Hour)
-		if n := strings.Count(s.log.String(), "another spender"); n != 2 || strings.Count(s.log.String(), "\n") != 2 {
-			t.Errorf("told %d times on two days\n%s", n, s.log.String())
+		s.wantLog(t, 2, "another spender")
+		if n := strings.Count(s.log.String(), "another spender"); n != 2 {
+			t.Errorf("got %d lines about another spender on two days, want 2\n%s", n, s.log.String())
 		}
 	})
 }
 
-// What the figure cannot be read for is said once, and is in no call's way.
+// Why the figure cannot be read is logged once, and no call fails for it.
 func TestTheFigureCannotBeRead(t *testing.T) {
-	var said atomic.Value
-	said.Store("not authorized for that account")
-	shareAccount(t, time.Hour, workersai.Options{GraphQLFails: func(time.Time) string { return said.Load().(string) }}, func(t *testing.T, s *shared) {
-		lines := func(n int, last string) {
-			t.Helper()
-			all := strings.Split(strings.TrimSuffix(s.log.String(), "\n"), "\n")
-			if len(all) != n || !strings.Contains(all[n-1], last) {
-				t.Errorf("%s\nwant %d lines, in the last %q", s.log.String(), n, last)
-			}
-		}
+	const needs = "grant Account Analytics: Read"
+	var failure atomic.Value
+	failure.Store("not authorized for that account")
+	fails := workersai.Options{GraphQLFails: func(time.Time) string { return failure.Load().(string) }}
+	shareAccount(t, time.Hour, fails, func(t *testing.T, s *shared) {
 		pass(3 * time.Hour)
-		lines(1, "grant Account Analytics: Read")
-		if f := s.source(s.c).Today(t.Context()).Reconciliation.Failure; f == nil || !strings.Contains(*f, "grant Account Analytics: Read") {
-			t.Errorf("%v", f)
+		s.wantLog(t, 1, needs)
+		if f := s.today(t).Reconciliation.Failure; f == nil || !strings.Contains(*f, needs) {
+			t.Errorf("got failure %v, want one with %q", f, needs)
 		}
 		res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Estimate: 9_999 * quota.OneNeuron})
 		if err != nil || res == nil {
 			t.Fatal(d, err)
 		}
 		res.Release()
-		if series := seriesOf(t, s.m); strings.Contains(series, "neuronward_reconcile_failures_total 0\n") || !strings.Contains(series, "neuronward_reconcile_timestamp_seconds 0\n") {
+		series := seriesOf(t, s.m)
+		if strings.Contains(series, "neuronward_reconcile_failures_total 0\n") {
 			t.Error("no failure is counted")
 		}
-		said.Store("rate limiter budget depleted, please try again later")
+		if want := "neuronward_reconcile_timestamp_seconds 0\n"; !strings.Contains(series, want) {
+			t.Errorf("missing: %s", want)
+		}
+		failure.Store("rate limiter budget depleted, please try again later")
 		pass(time.Hour)
-		lines(2, "rate limited")
-		said.Store("")
+		s.wantLog(t, 2, "rate limited")
+		failure.Store("")
 		pass(time.Hour)
-		lines(3, "can be read again")
-		if r := s.source(s.c).Today(t.Context()).Reconciliation; r.Failure != nil || r.CountedUntil == nil {
-			t.Errorf("%+v", r)
+		s.wantLog(t, 3, "can be read again")
+		if r := s.today(t).Reconciliation; r.Failure != nil || r.CountedUntil == nil {
+			t.Errorf("got %+v, want a figure that was read", r)
 		}
 	})
 }
 
-// Nothing is read at the beginning of a day, nor while it is another process'
-// turn. That does not mean that the figure could be read.
+// Nothing is read at the beginning of a day, nor while another process reads. That
+// does not mean that this one could read the figure.
 func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
-	shareAccount(t, 23*time.Hour, workersai.Options{GraphQLFails: func(time.Time) string { return "not authorized for that account" }}, func(t *testing.T, s *shared) {
+	fails := workersai.Options{GraphQLFails: func(time.Time) string { return "not authorized for that account" }}
+	shareAccount(t, 23*time.Hour, fails, func(t *testing.T, s *shared) {
 		failed := func(when string) {
 			t.Helper()
-			if text := s.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "grant Account Analytics: Read") {
-				t.Errorf("%s:\n%s", when, text)
-			}
-			if s.source(s.c).Today(t.Context()).Reconciliation.Failure == nil {
-				t.Errorf("%s: no failure", when)
+			s.wantLog(t, 1, "grant Account Analytics: Read")
+			if s.today(t).Reconciliation.Failure == nil {
+				t.Errorf("%s: got no failure", when)
 			}
 		}
 		pass(time.Hour + 4*time.Minute + 30*time.Second)
@@ -225,7 +265,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		read := func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return 0, errors.New("no answer") }
-		turn := func() {
+		reads := func() {
 			for range 60 {
 				if ours, _ := other.Reconcile(t.Context(), 24*time.Hour, read); ours {
 					return
@@ -234,17 +274,15 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 			}
 			t.Error("the other process never reads")
 		}
-		turn()
+		reads()
 		pass(time.Hour)
 		failed("another process fails as well")
 		read = func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return 0, nil }
-		turn()
+		reads()
 		pass(time.Hour)
-		if text := s.log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "can be read again") {
-			t.Errorf("another process has read it:\n%s", text)
-		}
-		if f := s.source(s.c).Today(t.Context()).Reconciliation.Failure; f != nil {
-			t.Errorf("another process has read it: %s", *f)
+		s.wantLog(t, 2, "can be read again")
+		if f := s.today(t).Reconciliation.Failure; f != nil {
+			t.Errorf("another process has read it: got failure %s, want none", *f)
 		}
 		if err := other.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -254,7 +292,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 
 func TestTheFigureIsNotRead(t *testing.T) {
 	for _, c := range []struct {
-		name, set, says string
+		name, set, want string
 	}{
 		{"no token of ours", "NEURONWARD_RECONCILE=5m", "without a token"},
 		{"never", "NEURONWARD_RECONCILE=0", ""},
@@ -264,10 +302,11 @@ func TestTheFigureIsNotRead(t *testing.T) {
 			_, config, _ := counting(t, c.set)
 			var log bytes.Buffer
 			if figureClient(config, nil, slog.New(slog.NewTextHandler(&log, nil))) != nil {
-				t.Error("it is read")
+				t.Error("got a client, want none")
 			}
-			if text := log.String(); strings.Count(text, "\n") != min(len(c.says), 1) || !strings.Contains(text, c.says) {
-				t.Errorf("%s", text)
+			text := log.String()
+			if strings.Count(text, "\n") != min(len(c.want), 1) || !strings.Contains(text, c.want) {
+				t.Errorf("got log\n%s\nwant %q", text, c.want)
 			}
 		})
 	}
