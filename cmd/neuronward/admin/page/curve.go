@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -19,15 +20,14 @@ const (
 	curveStep   = 3 // minutes between points: more would not be seen
 )
 
-// A curve is the account's day as a drawing, and as a table.
+// A curve is the account's day as a drawing.
 type curve struct {
-	Used, External, Reserved  string // areas, stacked
+	Used, External, Reserved  string // areas from the lower end up; each hides a part of the next
 	Edge, Yesterday, Forecast string // lines; Edge is the upper end of what is spent
 	Limit                     *gridLine
 	Grid                      []gridLine
 	Now                       mark
 	End                       *mark // where the forecast ends
-	Hours                     []hourRow
 }
 
 type gridLine struct {
@@ -55,24 +55,22 @@ func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 	y := scale.y
 
 	c := &curve{
-		Used:     area(points, y, func(p point) (from, to float64) { return 0, p.used }),
-		External: area(points, y, func(p point) (from, to float64) { return p.used, p.spent() }),
-		Reserved: area(points, y, func(p point) (from, to float64) { return p.spent(), p.top() }),
-		Now:      mark{Left: percent(last.at, curveWidth), Top: scale.top(last.spent())},
-		Hours:    hourRows(t, points),
+		Edge: through(points, y, point.spent),
+		Used: below(points, y, func(p point) float64 { return p.used }),
+		Now:  mark{Left: percent(last.at, curveWidth), Top: scale.top(last.spent())},
 	}
-	var edge path
-	for _, p := range points {
-		edge.to(p.at, y(p.spent()))
+	if slices.ContainsFunc(points, func(p point) bool { return p.external > 0 }) {
+		c.External = below(points, y, point.spent)
 	}
-	c.Edge = edge.String()
+	if slices.ContainsFunc(points, func(p point) bool { return p.reserved > 0 }) {
+		c.Reserved = below(points, y, point.top)
+	}
 	if hours := yesterdayOf(t); hours != nil {
-		var line path
-		line.to(0, y(0))
+		yesterday := []point{{}}
 		for i, used := range hours {
-			line.to(float64(60*(i+1)), y(used.Float()))
+			yesterday = append(yesterday, point{at: float64(60 * (i + 1)), used: used.Float()})
 		}
-		c.Yesterday = line.String()
+		c.Yesterday = through(yesterday, y, point.spent)
 	}
 	if end != nil {
 		c.End = &mark{Left: percent(end.at, curveWidth), Top: scale.top(end.used), Text: "about " + about(end.used)}
@@ -80,17 +78,14 @@ func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 		if end.at < curveWidth {
 			c.End.Text = t.ExpectedAt.UTC().Format("15:04")
 		}
-		var line path
-		line.to(last.at, y(last.spent()))
-		line.to(end.at, y(end.used))
-		c.Forecast = line.String()
+		c.Forecast = through([]point{last, *end}, y, point.spent)
 	}
 	if t.Limit != nil {
 		c.Limit = &gridLine{scale.top(t.Limit.Float()), "limit, " + amount(*t.Limit) + " neurons"}
 	}
 	for n, step := 0.0, niceStep(scale.max/4); n < scale.max; n += step {
-		clear := t.Limit == nil || math.Abs(n-t.Limit.Float()) > scale.max/16 // of the text of the limit
-		if n > 0 && clear && scale.top(n) > 4 {
+		nearLimit := t.Limit != nil && math.Abs(n-t.Limit.Float()) <= scale.max/16 // where its text is
+		if n > 0 && !nearLimit && scale.top(n) > 4 {
 			c.Grid = append(c.Grid, gridLine{scale.top(n), rounded(n)})
 		}
 	}
@@ -133,7 +128,7 @@ func endOf(t *status.Today, now time.Time) *point {
 	case t.ExpectedAt != nil && t.Limit != nil:
 		return &point{at: t.ExpectedAt.Sub(t.Day.Start()).Minutes(), used: t.Limit.Float()}
 	}
-	return &point{at: curveWidth, used: atReset(t, now)}
+	return &point{at: curveWidth, used: spentAtReset(t, now)}
 }
 
 // yesterdayOf returns the hours of yesterday, nil where they are not known or nothing was spent.
@@ -178,35 +173,24 @@ func niceStep(n float64) float64 {
 	return 10 * unit
 }
 
-// A path is an SVG path through points.
-type path struct{ strings.Builder }
-
-func (p *path) to(x, y float64) {
-	letter := byte('L')
-	if p.Len() == 0 {
-		letter = 'M'
+// through returns an SVG path through points, at the height of value.
+func through(points []point, y func(float64) float64, value func(point) float64) string {
+	var b strings.Builder
+	for i, p := range points {
+		letter := byte('L')
+		if i == 0 {
+			letter = 'M'
+		}
+		b.WriteByte(letter)
+		b.WriteString(strconv.FormatFloat(p.at, 'f', 0, 64))
+		b.WriteByte(' ')
+		b.WriteString(strconv.FormatFloat(y(value(p)), 'f', 0, 64))
 	}
-	p.WriteByte(letter)
-	p.WriteString(strconv.FormatFloat(x, 'f', 0, 64))
-	p.WriteByte(' ')
-	p.WriteString(strconv.FormatFloat(y, 'f', 0, 64))
+	return b.String()
 }
 
-// area is what lies between two lines, "" where that is nothing.
-func area(points []point, y func(float64) float64, between func(point) (from, to float64)) string {
-	var b path
-	empty := true
-	for _, p := range points {
-		from, to := between(p)
-		empty = empty && to <= from
-		b.to(p.at, y(to))
-	}
-	if empty {
-		return ""
-	}
-	for _, p := range slices.Backward(points) {
-		from, _ := between(p)
-		b.to(p.at, y(from))
-	}
-	return b.String() + "Z"
+// below returns the area between that path and the lower end of the curve.
+func below(points []point, y func(float64) float64, value func(point) float64) string {
+	last := points[len(points)-1].at
+	return through(points, y, value) + fmt.Sprintf("L%.0f %dL%.0f %[2]dZ", last, curveHeight, points[0].at)
 }

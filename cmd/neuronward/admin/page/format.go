@@ -36,21 +36,22 @@ func about(n float64) string {
 	return rounded(math.Round(n/step) * step)
 }
 
-// grouped shows n with commas between thousands.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
+// grouped shows n, a whole number, with commas between thousands.
+func grouped(n any) string {
+	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
 }
 
-// plural is n with the noun that fits.
-func plural[N int | int64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// plural is n, a whole number, with the noun that fits.
+func plural(n any, one, many string) string {
+	s := grouped(n)
+	if s == "1" {
+		return s + " " + one
 	}
-	return grouped(int64(n)) + " " + many
+	return s + " " + many
 }
 
 // span shows a time that is left: 2 h 20 min, 4 min, 30 s.
@@ -101,19 +102,8 @@ func moment(t time.Time, layout string) template.HTML {
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + `</time>`)
 }
 
-// sentence joins text, which it escapes, and HTML.
-func sentence(parts ...any) template.HTML {
-	var b strings.Builder
-	for _, p := range parts {
-		switch p := p.(type) {
-		case template.HTML:
-			b.WriteString(string(p))
-		case string:
-			b.WriteString(template.HTMLEscapeString(p))
-		}
-	}
-	return template.HTML(b.String()) //nolint:gosec // escaped above
-}
+// hour is the end of the hour with this index, from 0 to 23.
+func hour(i int) string { return fmt.Sprintf("%02d:00", i+1) }
 
 // percent is a part of a whole, from 0 to 100, with two decimals.
 func percent(part, whole float64) float64 {

@@ -46,7 +46,8 @@ func TestFormats(t *testing.T) {
 		{plural(2000, "call", "calls"), "2,000 calls"},
 		{words(clock(three.In(time.FixedZone("", 3600)))), "15:24 UTC"},
 		{words(second(three)), "15:24:07 UTC"},
-		{string(sentence("<b>", template.HTML("<i>"))), "&lt;b&gt;<i>"},
+		{hour(0), "01:00"},
+		{hour(23), "24:00"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

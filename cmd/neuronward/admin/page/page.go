@@ -1,14 +1,11 @@
 package page
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"html/template"
 	"io"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/demo"
@@ -52,69 +49,63 @@ type Input struct {
 
 // Write writes the page.
 func Write(w io.Writer, in *Input) error {
-	s := in.Status
-	v := view{
-		Input: in, Assets: assets(),
-		Verdict: verdictOf(&s.Today, in.Now), Lines: linesOf(s, in.Unready), Last: matching(s.Failures, in.Filter),
-		Models:  modelTable(s.Models, in.Models),
-		Clients: clientTable(s.Clients, in.Clients),
+	v := struct {
+		*Input
+		Curve    *curve
+		Spending []table
+		Last     []proxy.FailureRecord
+	}{
+		Input: in, Last: matching(in.Status.Failures, in.Filter),
+		Spending: []table{modelTable(in.Status.Models, in.Models), clientTable(in.Status.Clients, in.Clients)},
 	}
-	if s.Day != nil {
-		v.Curve = curveOf(&s.Today, in.Samples, in.Now)
+	if in.Status.Day != nil {
+		v.Curve = curveOf(&in.Status.Today, in.Samples, in.Now)
 	}
 	return sheet.Execute(w, v)
 }
 
-// A view is what the template draws.
-type view struct {
-	*Input
-	Assets files
-
-	Verdict         verdict
-	Curve           *curve
-	Lines           []stateLine
-	Models, Clients table
-	Last            []proxy.FailureRecord
-}
-
 var sheet = template.Must(template.New("page").Funcs(template.FuncMap{
-	"amount": amount, "rounded": rounded, "grouped": grouped, "percent": percentText, "spent": spent,
-	"clock": clock, "second": second, "bare": bare, "lasted": lasted, "unixMicro": unixMicro, "origin": origin,
+	"amount": amount, "rounded": rounded, "about": about, "grouped": grouped, "plural": plural, "percent": percentText,
+	"clock": clock, "second": second, "bare": bare, "hour": hour, "span": span, "lasted": lasted,
+	"until": time.Time.Sub, "spent": spent, "spentAtReset": spentAtReset, "leftAtReset": leftAtReset,
+	"limiting": limiting, "origin": origin, "key": key,
 }).Parse(html))
-
-// A file is one that the page loads. Its path changes with it, so that browsers may keep it.
-type file struct {
-	Path string
-	kind string
-	body []byte
-}
-
-type files struct{ Style, Script, Icon file }
-
-var assets = sync.OnceValue(func() files {
-	of := func(name, kind, body string) file {
-		sum := sha256.Sum256([]byte(body))
-		return file{"/page/" + hex.EncodeToString(sum[:6]) + "/" + name, kind, []byte(body)}
-	}
-	return files{
-		Style:  of("page.css", "text/css; charset=utf-8", reference.Style+style),
-		Script: of("page.js", "text/javascript; charset=utf-8", script),
-		Icon:   of("icon.svg", "image/svg+xml", icon),
-	}
-})
 
 // ServeFile answers a request for a file that the page loads.
 func ServeFile(w http.ResponseWriter, r *http.Request) {
-	all := assets()
-	for _, f := range []file{all.Style, all.Script, all.Icon} {
-		if r.URL.Path == f.Path {
-			h := w.Header()
-			h.Set("Content-Type", f.kind)
-			h.Set("Cache-Control", "public, max-age=31536000, immutable")
-			h.Set("X-Content-Type-Options", "nosniff")
-			io.Copy(w, bytes.NewReader(f.body)) //nolint:errcheck // the caller has gone
-			return
+	files := map[string]string{
+		"/page/page.css": reference.Style + style, "/page/page.js": script, "/page/icon.svg": icon,
+	}
+	body, ok := files[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-cache") // the next version of the program has others
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, r.URL.Path, time.Time{}, strings.NewReader(body))
+}
+
+// spent is what the day has cost, through this proxy and outside it.
+func spent(t *status.Today) status.Neurons { return *t.Used + *t.External }
+
+// spentAtReset is what the day will have cost at the present rate, in whole neurons.
+func spentAtReset(t *status.Today, now time.Time) float64 {
+	return spent(t).Float() + t.Rate*max(t.Day.End().Sub(now), 0).Seconds()
+}
+
+// leftAtReset is what the day will leave of its limit at the present rate, in whole neurons.
+func leftAtReset(t *status.Today, now time.Time) float64 {
+	return max((*t.Limit-*t.Lost).Float()-spentAtReset(t, now), 0)
+}
+
+// limiting returns the rates that slow calls down.
+func limiting(rates []proxy.Rate) []proxy.Rate {
+	var all []proxy.Rate
+	for _, r := range rates {
+		if r.Pace < float64(r.PerMinute) || r.Waiting > 0 {
+			all = append(all, r)
 		}
 	}
-	http.NotFound(w, r)
+	return all
 }

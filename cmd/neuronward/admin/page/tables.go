@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/metrics/minutes"
@@ -96,5 +95,7 @@ func origin(o string) string {
 	return map[string]string{"upstream": "Workers AI", "guard": "this proxy", "proxy": "this proxy (failed)"}[o]
 }
 
-// unixMicro tells one failure from another of the same request.
-func unixMicro(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 36) }
+// key tells a failure from all others.
+func key(f proxy.FailureRecord) string {
+	return f.RequestID + " " + strconv.FormatInt(f.Time.UnixMicro(), 36)
+}

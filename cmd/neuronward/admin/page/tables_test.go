@@ -84,3 +84,22 @@ func TestOriginsInWords(t *testing.T) {
 		t.Errorf("a failure without model and status: %s is not on the page", want)
 	}
 }
+
+func TestHoursAsATable(t *testing.T) {
+	in := afternoon()
+	got := strings.Join(strings.Fields(shown(t, in, `id="hours"`, "</tbody>")), " ")
+	y := in.Status.Yesterday.Hours
+	for _, want := range []string{
+		"01:00" + amount(*in.Status.Hours[0]) + amount(*y[0]) + " ",
+		"16:00" + amount(*in.Status.Used) + amount(*y[15]) + " ", "17:00–" + amount(*y[16]) + " ", "24:00–7,239",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s in it", got, want)
+		}
+	}
+	in.Status.Yesterday = nil
+	got = strings.Join(strings.Fields(shown(t, in, `id="hours"`, "</tbody>")), " ")
+	if want := "24:00––"; !strings.Contains(got, want) {
+		t.Errorf("yesterday is not known: got %s, want %s in it", got, want)
+	}
+}
