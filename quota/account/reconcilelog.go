@@ -50,7 +50,7 @@ func reportOf(err error) report {
 		return report{text: "the account's own figure is not read while the store fails, since the store decides " +
 			"which replica reads it"}
 	case errors.Is(err, quota.ErrDropped):
-		return report{text: "the account's own figure lacks something, so it is not believed; " +
+		return report{text: "the account's own figure is lower than it was, so it does not count; " +
 			"what was read before still counts"}
 	}
 	return report{

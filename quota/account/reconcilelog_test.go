@@ -39,7 +39,7 @@ func TestReportsOfAReading(t *testing.T) {
 	}{
 		{"it works", nil, ""},
 		{"the store fails", fmt.Errorf("%w: away", quota.ErrStore), "while the store fails"},
-		{"it fell", fmt.Errorf("%w: 1 after 2", quota.ErrDropped), "is not believed"},
+		{"it is lower than it was", fmt.Errorf("%w: 1 after 2", quota.ErrDropped), "does not count"},
 		{"a permission is missing", forbidden, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -51,8 +51,8 @@ const (
 // the catalog names none of the model's units: then the model is billed by other
 // units now. What was measured above the table stays where it is more than the
 // catalog's. An alias stays one unless the catalog's price of it is more than that
-// of the model that answers in its place. The catalog's word on the plan, the end
-// and the context window of a model is taken in any case.
+// of the model that answers in its place. The plan, the end and the context window
+// of a model are those of the catalog in any case.
 func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Deviation) {
 	merged := &Table{asOf: asOf, usd: t.usd, free: t.free, models: maps.Clone(t.models)}
 	var deviations []Deviation

@@ -60,17 +60,17 @@ func TestCost(t *testing.T) {
 			quota.Cost{Neurons: micro(3120), Basis: quota.Priced}, true,
 		},
 		{
-			"an image of which all is said",
+			"an image of known size and steps",
 			"@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512, Steps: 10},
 			quota.Cost{Neurons: micro(375), Basis: quota.Priced}, true,
 		},
 		{
-			"an image in steps that nobody said",
+			"an image of unknown steps",
 			"@cf/black-forest-labs/flux-2-dev", quota.Usage{HasImages: true, Width: 512, Height: 512},
 			quota.Cost{Neurons: micro(37.5 * 50), Basis: quota.Estimated}, true,
 		},
 		{
-			"an image given whose size nobody said",
+			"an image given of unknown size",
 			"@cf/black-forest-labs/flux-2-klein-4b", quota.Usage{HasImages: true, Given: 1},
 			quota.Cost{Neurons: micro(4*26.05 + 4*5.37), Basis: quota.Estimated}, true,
 		},
@@ -89,7 +89,7 @@ func TestCost(t *testing.T) {
 			"@cf/moonshotai/kimi-k2.5", quota.Usage{HasTokens: true, Input: 1000, Output: 1000},
 			quota.Cost{Neurons: micro(86.364 + 363.636), Basis: quota.Priced}, true,
 		},
-		{"nothing was said", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
+		{"nothing was reported", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
 		{"tokens of an unknown model", "@cf/new/model", quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

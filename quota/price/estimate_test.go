@@ -139,21 +139,21 @@ func TestEstimate(t *testing.T) {
 			"@cf/new/model", quota.Request{PromptBytes: 936, MaxTokens: 1000}, micro(127.273 + 400),
 		},
 		{
-			"an unknown model that is told steps makes images",
+			"an unknown model with steps makes images",
 			"@cf/new/model", quota.Request{PromptBytes: 936, Steps: 20},
 			micro(1120 * 1120 / (512. * 512) * (636 + 20*12)),
 		},
 		{
-			"an unknown model that is told a number of images",
+			"an unknown model with a number of images",
 			"@cf/new/model", quota.Request{PromptBytes: 936, MakeImages: 1}, micro(4 * 37.5 * 50),
 		},
 		{
-			"an unknown model that is told a number of answers",
+			"an unknown model with a number of answers",
 			"@cf/new/model", quota.Request{PromptBytes: 936, MaxTokens: 1000, MakeImages: 2, Answers: 2},
 			micro(45.17 + 2*443.756),
 		},
 		{
-			"an unknown model whose name tells of images",
+			"an unknown model whose name suggests images",
 			"@cf/new/Image-9", quota.Request{PromptBytes: 936}, micro(4 * 37.5 * 50),
 		},
 		{
@@ -167,7 +167,7 @@ func TestEstimate(t *testing.T) {
 			"@cf/new/model", quota.Request{Images: 1}, micro((64+6404)*0.027273 + 2048*0.090909),
 		},
 		{
-			"an unknown model whose name tells of speaking",
+			"an unknown model whose name suggests speech",
 			"@cf/new/tts-1", quota.Request{PromptBytes: 9000, Characters: 9000, MaxTokens: 1}, micro(9 * 2727.27),
 		},
 		{
