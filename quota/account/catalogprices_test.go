@@ -52,7 +52,8 @@ func TestCatalogPrices(t *testing.T) {
 		want   price.Row
 	}{
 		"tokens": {
-			[]account.Tag{input, {"per M output tokens", 0.55}}, true, "",
+			[]account.Tag{input, {"per M output tokens", 0.55}},
+			true, "",
 			price.Row{InputPerM: 20000, OutputPerM: 50000},
 		},
 		"spelt otherwise": {[]account.Tag{{"Per  512x512  tile", 0.00011}}, true, "", price.Row{Tile: 10}},

@@ -117,8 +117,8 @@ func (r *Reconciler) overtaken(counted time.Time) bool {
 
 // audit finds out what calls cost whose cost Workers AI does not report.
 func (r *Reconciler) audit(ctx context.Context) error {
-	if r.Failure() != nil {
-		return nil
+	if failing := r.Failure() != nil; failing {
+		return nil // nor can it be read by model
 	}
 	found, err := r.o.Ledger.Audit(ctx, r.o.Every, r.readByModel)
 	for _, f := range found {

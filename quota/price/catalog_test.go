@@ -99,7 +99,8 @@ func TestWithCatalog(t *testing.T) {
 		{"suddenly free", priced("text", Row{}), text(same), "", "free"},
 		{
 			"a unit that nobody knows",
-			CatalogPrice{Model: "text", Unread: "per fortnight"}, text(same), "", "per fortnight",
+			CatalogPrice{Model: "text", Unread: "per fortnight"},
+			text(same), "", "per fortnight",
 		},
 		{
 			"no prices at all",
@@ -109,7 +110,8 @@ func TestWithCatalog(t *testing.T) {
 		{
 			"billed by other units",
 			priced("was", Row{FirstMegapixel: 20}),
-			Row{Task: quota.TextToImage, FirstMegapixel: 20, DefaultSteps: 4}, "", "",
+			Row{Task: quota.TextToImage, FirstMegapixel: 20, DefaultSteps: 4},
+			"", "",
 		},
 		{
 			"an alias, cheaper than its target",
@@ -118,27 +120,34 @@ func TestWithCatalog(t *testing.T) {
 		{
 			"an alias, dearer by now",
 			priced("old", Row{InputPerM: 9000, OutputPerM: 500}),
-			Row{Task: quota.TextGeneration, InputPerM: 9000, OutputPerM: 500}, "input_tokens_per_m", "",
+			Row{Task: quota.TextGeneration, InputPerM: 9000, OutputPerM: 500},
+			"input_tokens_per_m", "",
 		},
 		{"below what was measured", priced(turn, Row{AudioMinute: 30.72}), table.models[turn], "", ""},
 		{
 			"above what was measured",
 			priced(turn, Row{AudioMinute: 60}),
-			Row{Task: quota.VoiceActivity, AudioMinute: 60 / factor}, "audio_minute", "",
+			Row{Task: quota.VoiceActivity, AudioMinute: 60 / factor},
+			"audio_minute", "",
 		},
 		{
 			"new",
 			priced("new", Row{Task: quota.TextEmbeddings, InputPerM: 2000}),
-			Row{Task: quota.TextEmbeddings, InputPerM: 2000}, "", "",
+			Row{Task: quota.TextEmbeddings, InputPerM: 2000},
+			"", "",
 		},
 		{"new and free", priced("new", Row{Task: quota.TextToImage}), Row{Task: quota.TextToImage}, "", ""},
 		{
 			"new, without a price",
-			CatalogPrice{Model: "new", Row: Row{Task: quota.TextToImage}}, Row{}, "", "",
+			CatalogPrice{Model: "new", Row: Row{Task: quota.TextToImage}},
+			Row{},
+			"", "",
 		},
 		{
 			"new, of a task without estimates",
-			priced("new", Row{Task: "object-detection"}), Row{}, "", "",
+			priced("new", Row{Task: "object-detection"}),
+			Row{},
+			"", "",
 		},
 	}
 	for _, c := range cases {
@@ -199,7 +208,9 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 		prompt, max int64
 		want        float64 // tokens
 	}{
-		{100, 50, 100 + templateTokens + 50}, {1 << 20, 50, 8050}, {1 << 20, 1 << 20, 16000},
+		{100, 50, 100 + templateTokens + 50},
+		{1 << 20, 50, 8050},
+		{1 << 20, 1 << 20, 16000},
 		{100, 0, 100 + templateTokens + unknownOutput},
 	} {
 		r := quota.Request{PromptBytes: c.prompt, MaxTokens: c.max}

@@ -25,7 +25,8 @@ func TestRecall(t *testing.T) {
 		{"below 1", []quota.Record{rec(today, "", 0, 250)}, 1, 0.25},
 		{
 			"several clients",
-			[]quota.Record{rec(today, "b", 2000, 250), rec(today, "a", 3000, 500), rec(today, "c", 0, 125)}, 3, 0.5,
+			[]quota.Record{rec(today, "b", 2000, 250), rec(today, "a", 3000, 500), rec(today, "c", 0, 125)},
+			3, 0.5,
 		},
 		{"a day before", []quota.Record{rec(today, "b", 2000, 250), rec(today-1, "a", 1500, 500)}, 2, 0.25},
 		{"absurd", []quota.Record{rec(today, "b", 1e15, 1e15)}, 100, 100},
