@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/quota"
@@ -48,7 +49,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		measured := func(body io.Reader, length int64) (quota.Request, error) {
 			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
-			if err := p.hold(x, r); err != nil {
+			if err := p.bufferBody(x, r); err != nil {
 				return quota.Request{}, err
 			}
 			defer func() { p.bodies.release(x.body) }()
@@ -65,7 +66,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
 			return
 		}
-		part := measure.Request(routeOf(t, "run/m").protocol, whole.Task, nil, r.Header, int64(len(b)), b[:len(b)-min(len(b), int(size))])
+		part := measure.Media(whole.Task, kind, jsonscan.Pieces{b[:len(b)-min(len(b), int(size))]}, int64(len(b)))
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
 		if got, least := estimator.Estimate(estimator.Resolve(model), part).Neurons, estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage && got < least {
 			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)

@@ -34,7 +34,7 @@ type call struct {
 	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
 	slot      *fairshare.Tenant // of Proxy.slots, once it has one
 	stream    bool              // asked for, or answered, as a stream
-	body      *held
+	body      *bufferedBody
 	upload    *upload
 	poll      string // request id of the batch that the call asks after, "" for every other call
 

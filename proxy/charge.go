@@ -7,6 +7,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -24,8 +25,8 @@ func (p *Proxy) reserve(c *call) (err error) {
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
 	}
-	if c.body != nil {
-		g.Body = c.body.data
+	if c.body != nil && c.body.json != nil {
+		g.WideBytes = c.body.json.WideBytes
 	}
 	c.lap()
 	c.charge, err = p.guard.Reserve(c.ctx, g)
@@ -35,18 +36,21 @@ func (p *Proxy) reserve(c *call) (err error) {
 
 // measured describes the call for the estimator.
 func (p *Proxy) measured(c *call) quota.Request {
-	var body, prefix []byte
+	if c.body != nil && c.body.json != nil {
+		return c.body.json.Request(c.price.Task)
+	}
 	length := c.inbound.ContentLength
+	var prefix jsonscan.Pieces
 	switch {
 	case c.body != nil:
-		body, length = c.body.data, int64(len(c.body.data))
+		prefix, length = c.body.text, c.body.size()
 	case c.upload != nil:
-		prefix = c.upload.prefix
+		prefix = jsonscan.Pieces{c.upload.prefix}
 	}
 	if length < 0 {
 		length = p.bodies.max
 	}
-	return measure.Request(c.route.protocol, c.price.Task, body, c.inbound.Header, length, prefix)
+	return measure.Media(c.price.Task, c.inbound.Header.Get("Content-Type"), prefix, length)
 }
 
 // settle books what the call cost, exactly once and however it ended. It is

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -25,7 +24,7 @@ import (
 // estimate is what is set aside for a chat completion.
 func (g *guarded) estimate(body string) quota.Neurons {
 	route := &routes["v1/chat/completions"][0]
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(route.protocol, quota.TextGeneration, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(route, quota.TextGeneration, body)).Neurons
 }
 
 // Each entry of the catalog that Workers AI says costs what its charge says:

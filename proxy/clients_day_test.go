@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -178,5 +177,5 @@ func spend(g *guarded, callers int, client string) {
 
 // estimateOf is what is reserved for a chat.
 func estimateOf(g *guarded, body string) quota.Neurons {
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(body), nil, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
 }

@@ -94,14 +94,15 @@ func (p *Proxy) aim(c *call) (err error) {
 	}
 	// A gateway names the model in the path, and what remains of the body is
 	// its input.
-	if c.body.input == nil {
+	json := c.body.json
+	if json.InputTo == 0 {
 		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
 	}
 	if !plain("/" + c.model) {
 		return refuse(normalize.InvalidModelID, "", "model")
 	}
 	c.path = c.base.Path + "/workers-ai/" + c.model
-	c.body.data = c.body.input
+	c.body.from, c.body.to = json.InputFrom, json.InputTo
 	return nil
 }
 
@@ -163,7 +164,7 @@ func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 	out.TransferEncoding = nil
 	switch {
 	case c.body != nil:
-		out.ContentLength = int64(len(c.body.data))
+		out.ContentLength = c.body.size()
 		sent := new(atomic.Bool)
 		c.attempt.sent = sent
 		out.Body = c.body.open(sent)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -186,7 +185,7 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 // Ends that upstream's entries do not cover.
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {
-		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(chat), http.Header{}, int64(len(chat)), nil)).Neurons
+		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, chat)).Neurons
 	}
 	t.Run("never written", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
@@ -18,7 +17,7 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 	if price, ok := price.Embedded().Row(model); ok {
 		task = price.Task
 	}
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), measure.Request(routes[path][0].protocol, task, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), requestOf(&routes[path][0], task, body)).Neurons
 }
 
 // A small call's cf-ai-neurons is rounded to 0.00: it cost less than 0.005,

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
@@ -283,7 +282,7 @@ func TestSettlement(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
 				g.post(chatPath, c.body, "X-Simulate", c.simulate)
 				s := g.close()
-				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(c.body), http.Header{}, int64(len(c.body)), nil)).Neurons
+				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, c.body)).Neurons
 				if !c.check(s.Account.Used, g.sim.Billed(), estimate) {
 					t.Errorf("used %v, billed %v, estimate %v; want %s\n%s", s.Account.Used, g.sim.Billed(), estimate, c.want, g.log)
 				}
@@ -302,7 +301,7 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 			g.postWith(ctx, chatPath, body, "X-Simulate", "tokens=2000")
 			synctest.Wait()
 			s := g.close()
-			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), measure.Request(routes["v1/chat/completions"][0].protocol, quota.TextGeneration, []byte(body), http.Header{}, int64(len(body)), nil)).Neurons
+			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
 			if all != (s.Account.Used == estimate) || s.Account.Used == 0 {
 				t.Errorf("estimate %v: used %v of %v", all, s.Account.Used, estimate)
 			}

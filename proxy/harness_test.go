@@ -16,6 +16,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (
@@ -202,4 +205,13 @@ func callTo(p *Proxy, r *http.Request, d destination) *call {
 	c := &call{ctx: r.Context(), inbound: r, credentials: &p.credentials}
 	p.setTarget(c, d)
 	return c
+}
+
+// requestOf measures a JSON body that is sent to a route.
+func requestOf(r *route, task quota.Task, body string) quota.Request {
+	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{Protocol: r.protocol})
+	if err != nil {
+		panic(err)
+	}
+	return found.Request(task)
 }

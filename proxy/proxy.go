@@ -171,7 +171,8 @@ func New(c Config) (*Proxy, error) {
 		bodies: bodies{
 			max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
 			slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
-			pool: sync.Pool{New: func() any { b := make([]byte, smallBody); return &b }},
+			small: sync.Pool{New: func() any { return new([smallPiece]byte) }},
+			large: sync.Pool{New: func() any { return new([largePiece]byte) }},
 		},
 		transport: c.Transport, pace: c.Pace, rateWait: c.RateWait, retries: c.Retries, budget: newRetryBudget(c.RetryBudget), onCapacity: c.OnCapacity,
 		metrics: c.Metrics, log: c.Log, idle: make(chan struct{}),

@@ -333,7 +333,7 @@ func TestHeldBodiesAreBounded(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 		answerJSON(200, chatAnswer)(w, r)
-	}), func(c *Config) { c.MaxHeld = smallBody })
+	}), func(c *Config) { c.MaxHeld = smallPiece })
 	first := make(chan int)
 	go func() {
 		res, _ := b.do("POST", "/v1/chat/completions", chat)

@@ -95,15 +95,15 @@ func topLevel(data []byte) map[string][]byte {
 	if len(data) == 0 || data[0] != '{' {
 		return nil
 	}
-	s, fields := jsonscan.Scanner{Data: data}, map[string][]byte{}
-	err := s.Members(func(rawName []byte) error {
-		start := s.Pos
-		if err := s.Value(2); err != nil {
+	s, fields := jsonscan.New(jsonscan.Pieces{data}), map[string][]byte{}
+	err := s.Object(func(name []byte) error {
+		start := s.Offset()
+		if err := s.Skip(); err != nil {
 			return err
 		}
-		switch name := string(rawName[1 : len(rawName)-1]); name {
+		switch name := string(name); name {
 		case "id", "created", "model", "choices", "response", "usage":
-			fields[name] = data[start:s.Pos]
+			fields[name] = s.Since(start)
 		}
 		return nil
 	})

@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -83,19 +82,9 @@ func (c *call) replayable() bool {
 }
 
 // rejectIfBusy reports whether the body asks for 3040 at once rather than for a
-// wait. It is read where it matters alone: the call has failed by then.
+// wait.
 func (c *call) rejectIfBusy() bool {
-	type options struct {
-		Options struct{ RejectIfBusy bool }
-	}
-	var body struct {
-		options
-		Input options
-	}
-	if c.body == nil || json.Unmarshal(c.body.data, &body) != nil && !body.Options.RejectIfBusy {
-		return false // a body that is no such object asks for nothing
-	}
-	return body.Options.RejectIfBusy || body.Input.Options.RejectIfBusy
+	return c.body != nil && c.body.json != nil && c.body.json.RejectIfBusy()
 }
 
 // attemptsHeader gives the header that says how many attempts a call took.

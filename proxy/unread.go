@@ -10,7 +10,7 @@ import (
 func skip(c *call, body io.Reader) error {
 	n := 0
 	var err error
-	for buf := make([]byte, 512); err == nil && n < smallBody; {
+	for buf := make([]byte, 512); err == nil && n < smallPiece; {
 		var m int
 		m, err = fill(c, body, buf)
 		n += m

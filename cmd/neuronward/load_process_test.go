@@ -31,7 +31,7 @@ var (
 
 // What README.md says of the memory of a process.
 const (
-	restMemory = 128 << 20 // beside NEURONWARD_MAX_HELD
+	restMemory = 96 << 20  // beside NEURONWARD_MAX_HELD
 	perStream  = 128 << 10 // of an open one
 )
 

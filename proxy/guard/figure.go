@@ -85,7 +85,7 @@ func observedCost(e *evidence) (quota.Cost, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
 	if input == 0 {
-		input = price.SentTokens(c.Request, wideBytes(c.Body))
+		input = price.SentTokens(c.Request, c.WideBytes)
 	}
 	cost := reservedCost(e)
 	cost.Neurons = min(c.Model.Tokens(input, 0, output+unsentTokens), cost.Neurons)
@@ -100,17 +100,4 @@ func usualCost(e *evidence) (quota.Cost, bool) {
 
 func reservedCost(e *evidence) quota.Cost {
 	return quota.Cost{Neurons: e.charge.reservation.Neurons(), Basis: quota.Estimated}
-}
-
-// wideBytes returns how many bytes of a body are beyond ASCII. A character that is written as an escape is taken for three of them.
-func wideBytes(body []byte) (n int64) {
-	for i, b := range body {
-		switch {
-		case b >= 0x80:
-			n++
-		case b == 'u' && i > 0 && body[i-1] == '\\':
-			n += 3
-		}
-	}
-	return n
 }

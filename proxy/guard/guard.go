@@ -59,11 +59,11 @@ type Call struct {
 	ClientBudget quota.Neurons // for a day; 0: no limit
 	Priority     quota.Priority
 
-	Request quota.Request // as measured
-	Body    []byte        // as it goes upstream; nil where it streams through
-	Batch   bool          // the call submits a batch, or asks after one
-	Poll    string        // id of the batch that the call asks after, "" for every other call
-	Began   time.Time
+	Request   quota.Request // as measured
+	WideBytes int64         // how many bytes of the prompt are beyond ASCII; an escaped character counts as 3
+	Batch     bool          // the call submits a batch, or asks after one
+	Poll      string        // id of the batch that the call asks after, "" for every other call
+	Began     time.Time
 }
 
 // On reports whether calls are counted at all.

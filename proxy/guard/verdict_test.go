@@ -167,7 +167,7 @@ func TestVerdicts(t *testing.T) {
 			because: Usage, want: unsent(0.5)},
 		{name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
 			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
-		{name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.Body = []byte(`"Gr\u00fc\u00dfe`) },
+		{name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.WideBytes = 6 },
 			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6, 1+unsentTokens)},
 		{name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
 			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens)},

@@ -3,14 +3,15 @@ package measure
 import (
 	"bytes"
 	endian "encoding/binary"
+	"io"
 )
 
 const (
-	// leastAudioRate is what speech is stored in at least, in bytes a second (6 kbit/s): the bound where no header tells.
-	leastAudioRate = 750
+	// minAudioRate is what speech is stored in at least, in bytes a second (6 kbit/s): the bound where no header tells.
+	minAudioRate = 750
 
-	// mostAudioRate bounds what a file says of its own length, in bytes a second (320 kbit/s): no codec for speech takes more.
-	mostAudioRate = 40_000
+	// maxAudioRate bounds what a file says of its own length, in bytes a second (320 kbit/s): no codec for speech takes more.
+	maxAudioRate = 40_000
 
 	// fetchedSeconds is what a recording is taken for that upstream is to fetch: nobody says how long it is.
 	fetchedSeconds = 3600
@@ -21,7 +22,7 @@ const (
 // where only the size bounds it: for Ogg that is not there whole, for what is not
 // known, and for a header that is out of reach. What a header says is never
 // believed below what the bytes take at the highest rate that the format has.
-func audioSeconds(prefix []byte, total int64) (seconds float64, ok bool) {
+func audioSeconds(prefix []byte, total int64, whole func() io.Reader) (seconds float64, ok bool) {
 	switch {
 	case len(prefix) >= 12 && string(prefix[:4]) == "RIFF" && string(prefix[8:12]) == "WAVE":
 		seconds = wavSeconds(prefix, total)
@@ -30,8 +31,11 @@ func audioSeconds(prefix []byte, total int64) (seconds float64, ok bool) {
 	case len(prefix) >= 8 && string(prefix[4:8]) == "ftyp":
 		seconds = mp4Seconds(prefix, total)
 	case begins(prefix, "OggS"):
-		if int64(len(prefix)) >= total {
+		switch {
+		case int64(len(prefix)) >= total:
 			seconds = oggSeconds(bytes.NewReader(prefix), total)
+		case whole != nil:
+			seconds = oggSeconds(whole(), total)
 		}
 	case begins(prefix, webmMagic):
 		seconds = webmSeconds(prefix, total)
@@ -125,7 +129,7 @@ func movieSeconds(b []byte, total int64) float64 {
 	if scale == 0 || duration == 0 {
 		return 0
 	}
-	return max(float64(duration)/float64(scale), float64(total)/mostAudioRate)
+	return max(float64(duration)/float64(scale), float64(total)/maxAudioRate)
 }
 
 // mp3Frame is the header of a frame of MPEG layer III.
@@ -206,7 +210,7 @@ func mp3Seconds(b []byte, total int64) float64 {
 	sound := float64(max(total-int64(start), 1))
 	if frames := mp3Frames(b[start:], first); frames > 0 {
 		seconds := float64(frames) * float64(first.samples) / float64(first.rate)
-		if rate := sound / seconds; rate >= 1000 && rate <= mostAudioRate {
+		if rate := sound / seconds; rate >= 1000 && rate <= maxAudioRate {
 			return seconds
 		}
 		return sound / 1000 // 8 kbit/s, the lowest there is

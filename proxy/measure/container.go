@@ -9,8 +9,8 @@ import (
 	"math/bits"
 )
 
-// mostOggStreams bounds how many streams of one file are kept apart.
-const mostOggStreams = 16
+// maxOggStreams bounds how many streams of one file are kept apart.
+const maxOggStreams = 16
 
 // oggStream is one stream of an Ogg file. Its granules are samples.
 type oggStream struct {
@@ -55,7 +55,7 @@ func oggSeconds(r io.Reader, total int64) float64 {
 			seconds += s.seconds()
 			first, _ := br.Peek(min(size, 64)) // a page that is cut is found below
 			var ok bool
-			if s, ok = oggCodec(first); !ok || len(streams) == mostOggStreams {
+			if s, ok = oggCodec(first); !ok || len(streams) == maxOggStreams {
 				return 0
 			}
 		} else if !known {
@@ -73,7 +73,7 @@ func oggSeconds(r io.Reader, total int64) float64 {
 	if seconds == 0 {
 		return 0
 	}
-	return max(seconds, float64(total)/mostAudioRate)
+	return max(seconds, float64(total)/maxAudioRate)
 }
 
 // oggCodec tells a stream by its first packet.
@@ -138,7 +138,7 @@ func webmSeconds(b []byte, total int64) float64 {
 	if !(seconds > 0) || math.IsInf(seconds, 0) {
 		return 0
 	}
-	return max(seconds, float64(total)/mostAudioRate)
+	return max(seconds, float64(total)/maxAudioRate)
 }
 
 // webmElement reads the head of an element; rest begins with its value. A size

@@ -30,7 +30,7 @@ func TestOggSeconds(t *testing.T) {
 		{"two files in one", join(opus, mediatest.Ogg(2, mediatest.OpusHead, 240_000)), 15},
 		{"two files in one, of the same number", join(opus, mediatest.Ogg(1, mediatest.OpusHead, 240_000)), 15},
 		{"sound beside pictures", join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead), opus, mediatest.OggPage(2, 0, 99999999, "x")), 10},
-		{"a length below what the bytes can take", mediatest.Ogg(1, mediatest.OpusHead, 40), float64(len(opus)) / mostAudioRate},
+		{"a length below what the bytes can take", mediatest.Ogg(1, mediatest.OpusHead, 40), float64(len(opus)) / maxAudioRate},
 		{"a codec that is not known", mediatest.Ogg(1, "OpusTail", 480_000), 0},
 		{"a page that is cut", opus[:len(opus)-1], 0},
 		{"a head that is cut", append(bytes.Clone(opus), "OggS"...), 0},
@@ -43,7 +43,7 @@ func TestOggSeconds(t *testing.T) {
 		}
 	}
 	many := []byte{}
-	for i := range uint32(mostOggStreams + 1) {
+	for i := range uint32(maxOggStreams + 1) {
 		many = append(many, mediatest.Ogg(i, mediatest.OpusHead, 4800)...)
 	}
 	if got := oggSeconds(bytes.NewReader(many), int64(len(many))); got != 0 {
@@ -70,12 +70,12 @@ func TestMeasureOgg(t *testing.T) {
 		"in lines":          `{"audio":"` + text[:76] + `\r\n` + text[76:] + `"}`,
 		"as bytes":          `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(long)), ",") + `}`,
 	} {
-		q := Request(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		q := requestOf(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
 		if math.Abs(q.AudioSeconds-100) > 0.001 || q.AudioBytes != 0 && how != "as it is" {
 			t.Errorf("%s: %v seconds and %d bytes, want 100", how, q.AudioSeconds, q.AudioBytes)
 		}
 	}
-	if q := Request(r, quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
+	if q := requestOf(r, quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
 		t.Errorf("its beginning: %+v", q)
 	}
 }
@@ -110,12 +110,12 @@ func TestWebMSeconds(t *testing.T) {
 		{"below nothing", head + segment + info(duration(-1.0)), 1000, 0},
 		{"nothing but its magic", webmMagic, 1000, 0},
 	} {
-		got, ok := audioSeconds([]byte(c.file), c.total)
+		got, ok := audioSeconds([]byte(c.file), c.total, nil)
 		if math.Abs(got-c.want) > 0.0001 || ok != (c.want > 0) {
 			t.Errorf("%s: %v seconds (%v), want %v", c.name, got, ok, c.want)
 		}
 		for n := range len(c.file) { // no prefix is read past its end
-			audioSeconds([]byte(c.file[:n]), c.total)
+			audioSeconds([]byte(c.file[:n]), c.total, nil)
 		}
 	}
 }

@@ -7,25 +7,28 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
 )
 
 // Bounds for what a form may say beyond what was read of it.
 const (
-	mostSide  = 4096 // pixels: more than any image model takes
-	mostSteps = 1000 // the estimator knows the model's own most
-	mostGiven = 4    // pictures that FLUX.2 takes, by its documentation, and no other model takes more
-	mostMade  = 4    // pictures made at once
-	mostField = 256  // bytes of a field that is a number
+	maxSide  = 4096 // pixels: more than any image model takes
+	maxSteps = 1000 // the estimator knows the model's own most
+	maxGiven = 4    // pictures that FLUX.2 takes, by its documentation, and no other model takes more
+	maxMade  = 4    // pictures made at once
+	maxField = 256  // bytes of a field that is a number
 )
 
 // measureForm measures a multipart form by as much of it as was read. Unless
 // that is all, and in order, the figures of a picture may stand behind it, or
 // stand there again: they are taken for the most that they can be.
-func measureForm(q *quota.Request, boundary string, prefix []byte, length int64) {
+func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, length int64) {
 	f := form{q: q, length: length, head: make([]byte, audioHeader)}
-	whole := int64(len(prefix)) >= length
-	reader := multipart.NewReader(bytes.NewReader(prefix), boundary)
+	read := prefix.Len()
+	whole := read >= length
+	reader := multipart.NewReader(prefix.Reader(0, read), boundary)
 	for {
 		part, err := reader.NextRawPart()
 		if err == nil {
@@ -43,12 +46,12 @@ func measureForm(q *quota.Request, boundary string, prefix []byte, length int64)
 		q.PromptBytes, q.AudioBytes, q.Images = max(length-f.pictureBytes-f.soundBytes, 0), f.soundBytes, f.pictures+f.recordings
 	} else {
 		q.Assumed = true
-		q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, mostGiven)
-		q.Width, q.Height, q.Steps = max(q.Width, mostSide), max(q.Height, mostSide), max(q.Steps, mostSteps)
-		q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, mostMade), 0, 0
+		q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, maxGiven)
+		q.Width, q.Height, q.Steps = max(q.Width, maxSide), max(q.Height, maxSide), max(q.Steps, maxSteps)
+		q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, maxMade), 0, 0
 	}
-	if q.Task == quota.TextToImage && q.Images > mostGiven { // nobody knows which ones are taken
-		q.Images, q.Sized, q.SizedTiles = mostGiven, 0, 0
+	if q.Task == quota.TextToImage && q.Images > maxGiven { // nobody knows which ones are taken
+		q.Images, q.Sized, q.SizedTiles = maxGiven, 0, 0
 	}
 }
 
@@ -90,14 +93,14 @@ func (f *form) part(part *multipart.Part) error {
 			f.q.SizedTiles += quota.InputTiles(width, height)
 		}
 	case part.FileName() != "":
-		if seconds, ok := audioSeconds(head, f.length); ok && f.recordings == 0 {
+		if seconds, ok := audioSeconds(head, f.length, nil); ok && f.recordings == 0 {
 			f.q.AudioSeconds = seconds
 		}
 		f.recordings++
 		f.soundBytes += all
 	case err == nil:
 		value := bytes.TrimSpace(head)
-		formField(f.q, name, value[:min(len(value), mostField)])
+		formField(f.q, name, value[:min(len(value), maxField)])
 	}
 	return err
 }
@@ -125,10 +128,10 @@ func (c *counted) Read(b []byte) (int, error) {
 
 // formField measures a field of a form, which has no types.
 func formField(q *quota.Request, name string, value []byte) {
-	m := measurement{Request: *q}
+	f := findings{Request: *q}
 	if name == "size" || name == "image_size" {
 		value = strconv.AppendQuote(nil, string(value))
 	}
-	m.figure(name, value)
-	*q = m.Request
+	f.figure(name, value, normalize.ProtocolNative)
+	*q = f.Request
 }

@@ -27,7 +27,7 @@ func TestMeasureForm(t *testing.T) {
 		return w.FormDataContentType(), b.Bytes()
 	}
 	get := func(kind string, body []byte, cut int) quota.Request {
-		return Request(protocolOf(t, "run/m"), quota.TextToImage, nil, http.Header{"Content-Type": {kind}}, int64(len(body)), body[:len(body)-cut])
+		return requestOf(protocolOf(t, "run/m"), quota.TextToImage, nil, http.Header{"Content-Type": {kind}}, int64(len(body)), body[:len(body)-cut])
 	}
 	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
 	q := get(kind, body, 0)
@@ -36,12 +36,12 @@ func TestMeasureForm(t *testing.T) {
 	}
 	for _, cut := range []int{5, 9500, len(body) - 10} {
 		q := get(kind, body, cut)
-		if !q.Assumed || q.Width != mostSide || q.Height != mostSide || q.Steps != mostSteps || q.MakeImages != mostMade || q.Images != mostGiven || q.PromptBytes != int64(len(body)) {
+		if !q.Assumed || q.Width != maxSide || q.Height != maxSide || q.Steps != maxSteps || q.MakeImages != maxMade || q.Images != maxGiven || q.PromptBytes != int64(len(body)) {
 			t.Errorf("all but %d bytes: %+v", cut, q)
 		}
 	}
 	kind, body = form(9)
-	if q := get(kind, body, 0); q.Images != mostGiven || q.Assumed {
+	if q := get(kind, body, 0); q.Images != maxGiven || q.Assumed {
 		t.Errorf("more pictures than are taken: %+v", q)
 	}
 	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
@@ -73,7 +73,7 @@ func TestMeasureFormParts(t *testing.T) {
 		{"two recordings", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)}, quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))}},
 	} {
 		kind, body := mediatest.Form(t, c.parts...)
-		got := Request(protocolOf(t, "run/m"), c.task, body, http.Header{"Content-Type": {kind}}, 0, nil)
+		got := requestOf(protocolOf(t, "run/m"), c.task, body, http.Header{"Content-Type": {kind}}, 0, nil)
 		if c.want.AudioSeconds > 0 && got.AudioSeconds > c.want.AudioSeconds && got.AudioSeconds < c.want.AudioSeconds+0.1 {
 			got.AudioSeconds = c.want.AudioSeconds // the form around it counts
 		}

@@ -1,10 +1,13 @@
 package measure
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // protocolOf returns the protocol of a path below …/ai/.
@@ -23,3 +26,41 @@ func protocolOf(t testing.TB, path string) normalize.Protocol {
 	t.Fatalf("no protocol for %q", path)
 	return 0
 }
+
+// requestOf measures a body that is there whole, or nil and the beginning of one of the given length.
+func requestOf(protocol normalize.Protocol, task quota.Task, body []byte, header http.Header, length int64, prefix []byte) quota.Request {
+	var pieces jsonscan.Pieces
+	if body != nil {
+		length, prefix = int64(len(body)), body
+	}
+	if len(prefix) > 0 {
+		pieces = jsonscan.Pieces{prefix}
+	}
+	if body != nil {
+		if found, err := Scan(pieces, Options{Protocol: protocol}); err == nil {
+			return found.Request(task)
+		}
+	}
+	return Media(task, header.Get("Content-Type"), pieces, length)
+}
+
+// batchIDOf returns the batch that a body polls.
+func batchIDOf(body []byte) string {
+	found, err := Scan(jsonscan.Pieces{body}, Options{})
+	if err != nil {
+		return ""
+	}
+	return found.BatchID()
+}
+
+// scan scans a native body, or one of the route that names the model beside its parameters.
+func scan(body []byte, nested bool) (JSON, error) {
+	found, err := Scan(jsonscan.Pieces{body}, Options{Nested: nested})
+	if err != nil {
+		return JSON{}, err
+	}
+	return *found, nil
+}
+
+// chat is a small call.
+const chat = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","messages":[{"role":"user","content":"Hello"}]}`

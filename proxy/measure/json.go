@@ -1,283 +1,261 @@
 package measure
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
 )
 
-const (
-	// maxParts bounds how many requests of a batch are kept apart; the rest is taken together.
-	maxParts = 1000
-
-	// usualOutput is what a model puts out at most where its call sets no limit that counts, and its default is not published for calls
-	// of that form. A limit under a name that the route does not know is believed above it only: upstream may ignore it.
-	usualOutput = 2048
-
-	// audioHeader is how much of a recording in JSON is decoded to find its duration.
-	audioHeader = 16 << 10
-)
-
-var errTooDeep = errors.New("the body nests too deep")
-
-// A measurement is what a JSON body comes to, field by field. Of a field that is
-// given twice, or under two names, the larger value counts.
-type measurement struct {
-	quota.Request
-	protocol normalize.Protocol
-	s        *jsonscan.Scanner
-	nested   bool // in "input"
-	input    bool // that is no object: a prompt of Responses
-	inBatch  bool // one of a batch's requests
-	depth    int
-	unknown  int64 // most output tokens, by a name that the route does not know
-	media    int64 // bytes of the body that never become tokens
-	seconds  float64
-	unheard  int64 // bytes of audio whose duration is not known
-	content  bool  // there is something beside a batch's requests
-	requests bool
-	rest     quota.Request // of a batch: what is beyond maxParts, taken together
+// Options say how a JSON body is understood.
+type Options struct {
+	Protocol  normalize.Protocol
+	Nested    bool // the parameters stand in the field "input", the model beside it
+	InputOnly bool // with Nested: only the value of "input" is sent to upstream, so that it is measured as the whole body
 }
 
-// measureJSON measures an object, which begins at s.
-func measureJSON(protocol normalize.Protocol, task quota.Task, s *jsonscan.Scanner) (quota.Request, error) {
-	m := measurement{Request: quota.Request{Task: task}, protocol: protocol, s: s}
-	start := s.Pos
-	err := m.object()
-	return m.done(int64(s.Pos - start)), err
+// JSON is what one pass over a JSON body finds.
+type JSON struct {
+	Model  string // "": none is named
+	Stream bool   // a stream is asked for
+
+	// Input is where the object in the field "input" lies, with Options.Nested. Both are 0 if there is none.
+	InputFrom, InputTo int64
+
+	// WideBytes is how many bytes of what is sent to upstream are beyond ASCII. A character that is written as an escape counts as 3.
+	WideBytes int64
+
+	text      jsonscan.Pieces
+	found     findings
+	busy      rejection
+	requestID span // of the member "request_id", if it is a string and not empty
+	works     bool // there are members that no poll of a batch has
 }
 
-// done returns the request that was measured, of a body of that many bytes.
-func (m *measurement) done(size int64) quota.Request {
-	r := m.Request
-	r.PromptBytes = max(size-m.media, 0)
-	if r.MaxTokens == 0 && (m.unknown > 0 || m.undocumented()) {
-		r.MaxTokens = usualOutput
+// A span is a part of the text. The zero value is no part of it.
+type span struct{ from, to int64 }
+
+// Scan reads a JSON object in one pass and checks all of it. The error is a *jsonscan.FieldError for a body that is JSON but not
+// acceptable; with any other the body is no JSON object.
+//
+// Names are compared unescaped and case-sensitively, as upstream compares them. A field that decides about the call is refused if
+// it is given twice: parsers disagree on which one counts, and a price or a list of models must not rest on the other one.
+//
+// The text must stay as it is while the JSON is in use.
+func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
+	j := &JSON{text: text}
+	r := reader{Scanner: jsonscan.New(text), Options: o, j: j}
+	r.Space()
+	switch {
+	case r.Offset() == text.Len():
+		return nil, errors.New("the body is empty")
+	case r.Peek() != '{':
+		return nil, errors.New("the body must be a JSON object")
 	}
-	if r.MaxTokens > 0 {
-		r.MaxTokens = max(r.MaxTokens, m.unknown)
+	body := place{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
+	read := r.measured
+	if o.Nested && o.InputOnly {
+		read = r.around
 	}
-	r.AudioSeconds, r.AudioBytes = m.seconds, m.unheard
-	if m.seconds > 0 && m.unheard > 0 { // the estimator takes one or the other
-		r.AudioSeconds, r.AudioBytes = m.seconds+float64(m.unheard)/leastAudioRate, 0
+	if err := read(&j.found, body); err != nil {
+		return nil, err
 	}
-	if !m.requests {
-		return r
+	if err := r.End(); err != nil {
+		return nil, err
 	}
-	// A batch is its requests, and what stands beside them in case that upstream takes the call for a plain one.
-	batch := quota.Request{Task: r.Task, Parts: r.Parts}
-	if m.rest.Answers > 0 {
-		batch.Parts = append(batch.Parts, m.rest)
-	}
-	if r.Parts = nil; m.content || len(batch.Parts) == 0 {
-		batch.Parts = append(batch.Parts, r)
-	}
-	return batch
+	return j, nil
 }
 
-// undocumented reports whether a model's default of max_tokens is not known to
-// hold for the call: its schema has one beside a prompt and beside messages, and
-// none beside the input of Responses; of Anthropic's it does not speak.
-func (m *measurement) undocumented() bool {
-	switch m.protocol {
-	case normalize.ProtocolResponses, normalize.ProtocolAnthropic:
-		return true
+// Request returns the measurement for a model of the given task, "" for a model that is not known.
+func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task) }
+
+// BatchID returns the request id that a body asks for, if it does nothing else: it polls a batch. "" stands for every other body.
+func (j *JSON) BatchID() string {
+	if j.works || j.requestID == (span{}) {
+		return ""
 	}
-	return m.input
+	id, err := jsonscan.Unquote(j.text.Bytes(j.requestID.from, j.requestID.to))
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
-func (m *measurement) native() bool { return m.protocol == normalize.ProtocolNative }
+// RejectIfBusy reports whether the body asks for an answer at once when the model is out of capacity, by the field "rejectIfBusy" of
+// its "options". The names count in any case of letters: a caller who meant it must not wait.
+func (j *JSON) RejectIfBusy() bool { return j.busy.body || j.busy.input && !j.busy.mistyped }
 
-// object measures the fields of an object.
-func (m *measurement) object() error {
-	return m.s.Members(func(rawName []byte) error {
-		name, err := jsonscan.Unquote(rawName)
-		if err != nil {
+// rejection is what a body says about "rejectIfBusy".
+type rejection struct {
+	body, input bool // in the "options" of the body, and in those of its "input"
+	mistyped    bool // one of the fields has a wrong type: the input is not as it should be
+}
+
+// A reader reads one body.
+type reader struct {
+	jsonscan.Scanner
+	Options
+	j *JSON
+}
+
+func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
+
+// A place is where an object stands that is read.
+type place struct {
+	inspected    bool  // its "model" and "stream" count, and fields that are given twice are refused
+	inspectInput bool  // that holds for its "input", too
+	top          bool  // it is the body
+	options      *bool // gets "rejectIfBusy" of its "options"; nil: nobody asks
+}
+
+// measured reads the object that is the body and measures it.
+func (r *reader) measured(f *findings, at place) error {
+	start, wide := r.Offset(), r.Wide
+	err := r.object(f, at)
+	f.finish(r.Offset()-start, r.Protocol)
+	if at.top {
+		r.j.WideBytes = r.Wide - wide
+	}
+	return err
+}
+
+// around reads a body of which only the object in "input" is sent on and measured.
+func (r *reader) around(f *findings, at place) error {
+	seen := repeated(0)
+	return r.Object(func(name []byte) error {
+		if err := seen.add(name, at.inspectInput); err != nil {
 			return err
 		}
-		switch name {
-		case "model", "stream", "options", "queueRequest", "requests":
-		default:
-			m.content = m.content || name != "input" || m.first() != '{'
-		}
-		switch name {
-		case "requests":
-			if m.native() && !m.inBatch && m.first() == '[' {
-				return m.batch()
-			}
+		switch string(name) {
+		case "model":
+			return r.model()
+		case "stream":
+			return r.stream()
 		case "input":
-			if m.native() && !m.nested && m.first() == '{' {
-				m.nested = true
-				return m.object()
-			}
-			m.input = m.native()
-			return m.messages()
-		case "messages", "system":
-			return m.messages()
-		case "text", "prompt", "transcript", "contexts", "documents", "passages":
-			return m.texts()
-		case "image", "images", "image_b64", "mask", "mask_b64", "mask_image":
-			return m.picture()
-		case "audio":
-			return m.audio()
-		case "url":
-			if m.Task == quota.SpeechRecognition {
-				m.seconds += fetchedSeconds
+			if r.Peek() == '{' {
+				return r.within(func() error {
+					return r.measured(f, place{inspected: true, top: true, options: at.options})
+				})
 			}
 		}
-		raw, err := m.raw()
-		if err == nil {
-			m.figure(name, raw)
-		}
+		return r.Skip()
+	})
+}
+
+// within reads the object in "input" and notes where it lies. Its parameters may nest as deep as those of a body without "input".
+func (r *reader) within(read func() error) error {
+	r.j.InputFrom = r.Offset()
+	r.Depth--
+	err := read()
+	r.Depth++
+	r.j.InputTo = r.Offset()
+	return err
+}
+
+// model reads the name of the model.
+func (r *reader) model() error {
+	start, isString := r.Offset(), r.Peek() == '"'
+	if err := r.Skip(); err != nil {
 		return err
+	}
+	if !isString {
+		return &jsonscan.FieldError{Field: "model", Text: `The field "model" must be a string such as "@cf/meta/llama-3.1-8b-instruct-fp8".`}
+	}
+	model, err := jsonscan.Unquote(r.Since(start))
+	if err != nil {
+		return err
+	}
+	if r.j.Model != "" && r.j.Model != model {
+		return &jsonscan.FieldError{Field: "model", Text: `The body names two models, in "model" and in "input"; name one.`}
+	}
+	r.j.Model = model
+	return nil
+}
+
+// stream reads whether a stream is asked for. A value of another type is left for upstream to refuse, in its own words.
+func (r *reader) stream() error {
+	r.j.Stream = r.j.Stream || r.Peek() == 't'
+	return r.Skip()
+}
+
+// batchID reads the id of a batch.
+func (r *reader) batchID() error {
+	j, start := r.j, r.Offset()
+	j.works = j.works || j.requestID != (span{})
+	j.requestID = span{}
+	isString := r.Peek() == '"'
+	err := r.Skip()
+	if end := r.Offset(); isString && end-start > 2 {
+		j.requestID = span{start, end}
+	}
+	return err
+}
+
+// options reads the field "options" and sets busy to its "rejectIfBusy".
+func (r *reader) options(busy *bool) error {
+	if r.Peek() != '{' {
+		r.expectNull()
+		return r.Skip()
+	}
+	return r.Object(func(name []byte) error {
+		if bytes.EqualFold(name, []byte("rejectIfBusy")) {
+			switch r.Peek() {
+			case 't':
+				*busy = true
+			case 'f':
+				*busy = false
+			default:
+				r.expectNull()
+			}
+		}
+		return r.Skip()
 	})
 }
 
-// figure measures a field that is a number, or should be.
-func (m *measurement) figure(name string, raw []byte) {
-	raise := func(to *int64) { *to = max(*to, wholeNumber(raw)) }
-	switch name {
+// inputOptions reads the field "input" where only its "options" matter.
+func (r *reader) inputOptions() error {
+	if r.Peek() != '{' {
+		r.expectNull()
+		return r.Skip()
+	}
+	return r.Object(func(name []byte) error {
+		if isOptions(name) {
+			return r.options(&r.j.busy.input)
+		}
+		return r.Skip()
+	})
+}
+
+func (r *reader) expectNull() { r.j.busy.mistyped = r.j.busy.mistyped || r.Peek() != 'n' }
+
+func isOptions(name []byte) bool { return bytes.EqualFold(name, []byte("options")) }
+
+// repeated is the set of fields of an object that were read, of those that must not be given twice.
+type repeated uint8
+
+// add adds a field, and refuses one that is there already.
+func (seen *repeated) add(name []byte, input bool) error {
+	var field repeated
+	switch string(name) {
+	case "model":
+		field = 1 << 0
+	case "stream":
+		field = 1 << 1
 	case "max_tokens":
-		m.limit(raw, m.protocol != normalize.ProtocolResponses)
+		field = 1 << 2
 	case "max_completion_tokens":
-		m.limit(raw, m.protocol == normalize.ProtocolOpenAI)
-	case "max_output_tokens":
-		m.limit(raw, m.protocol == normalize.ProtocolResponses)
-	case "n":
-		raise(&m.Answers)
-		raise(&m.MakeImages)
-	case "num_return_sequences", "best_of":
-		raise(&m.Answers)
-	case "num_images", "num_outputs":
-		raise(&m.MakeImages)
-	case "width":
-		raise(&m.Width)
-	case "height":
-		raise(&m.Height)
-	case "steps", "num_steps", "num_inference_steps":
-		raise(&m.Steps)
-	case "size", "image_size":
-		w, h := sides(raw)
-		m.Width, m.Height = max(m.Width, w), max(m.Height, h)
-	}
-}
-
-// limit measures a limit of output tokens; known says that the route's protocol
-// has it under this name.
-func (m *measurement) limit(raw []byte, known bool) {
-	v := wholeNumber(raw)
-	if known {
-		m.MaxTokens = max(m.MaxTokens, v)
-	} else {
-		m.unknown = max(m.unknown, v)
-	}
-}
-
-// first returns the first byte of the value that comes, 0 at the end.
-func (m *measurement) first() byte {
-	if m.s.Pos == len(m.s.Data) {
-		return 0
-	}
-	return m.s.Data[m.s.Pos]
-}
-
-// raw reads a value whole.
-func (m *measurement) raw() ([]byte, error) {
-	start := m.s.Pos
-	err := m.s.Value(2)
-	return m.s.Data[start:m.s.Pos], err
-}
-
-// texts measures a text, or a list of them.
-func (m *measurement) texts() error {
-	if m.first() == '[' {
-		return m.list(m.Task == quota.TextToSpeech || m.Task == "", func() error { return m.s.Value(3) })
-	}
-	raw, err := m.raw()
-	if err == nil {
-		m.text(raw)
-	}
-	return err
-}
-
-// list measures a list of texts, or of what has them. A model that speaks may
-// speak them all, and of what is no text all that stands there.
-func (m *measurement) list(mayBeSpoken bool, visit func() error) error {
-	var n, spoken int64
-	err := m.items(func() error {
-		start := m.s.Pos
-		n++
-		if err := visit(); err != nil {
-			return err
+		field = 1 << 3
+	case "input":
+		if input {
+			field = 1 << 4
 		}
-		switch raw := m.s.Data[start:m.s.Pos]; {
-		case !mayBeSpoken:
-		case raw[0] == '"':
-			spoken += characters(raw)
-		default:
-			spoken += int64(len(raw))
-		}
-		return nil
-	})
-	m.Texts, m.Characters = max(m.Texts, n), max(m.Characters, spoken)
-	return err
-}
-
-func (m *measurement) text(raw []byte) {
-	if len(raw) > 0 && raw[0] == '"' {
-		m.Texts, m.Characters = max(m.Texts, 1), max(m.Characters, characters(raw))
 	}
-}
-
-// batch measures each request of a batch.
-func (m *measurement) batch() error {
-	m.requests = true
-	return m.items(func() error {
-		if m.first() != '{' {
-			return m.s.Value(3)
-		}
-		start := m.s.Pos
-		one := measurement{Request: quota.Request{Task: m.Task}, protocol: m.protocol, s: m.s, inBatch: true}
-		if err := one.object(); err != nil {
-			return err
-		}
-		size := int64(m.s.Pos - start)
-		m.media += size // counted there
-		r := one.done(size)
-		if len(m.Parts) < maxParts {
-			m.Parts = append(m.Parts, r)
-		} else {
-			together(&m.rest, r)
-		}
-		return nil
-	})
-}
-
-// together adds one more request to those that are taken together.
-func together(t *quota.Request, r quota.Request) {
-	const template = 64 // tokens, which each of them has
-	t.Task = r.Task
-	t.PromptBytes += r.PromptBytes + template
-	t.MaxTokens = max(t.MaxTokens, r.MaxTokens)
-	if r.MaxTokens == 0 {
-		t.MaxTokens = max(t.MaxTokens, usualOutput)
+	if *seen&field != 0 {
+		return &jsonscan.FieldError{Field: string(name), Text: fmt.Sprintf("The field %q is given twice; give it once.", name)}
 	}
-	t.Answers += max(r.Answers, 1)
-	t.MakeImages += max(r.MakeImages, 1)
-	t.Images += r.Images
-	t.Texts += r.Texts
-	t.Characters += r.Characters
-	t.AudioSeconds += r.AudioSeconds + float64(r.AudioBytes)/leastAudioRate
-	t.Width, t.Height, t.Steps = max(t.Width, r.Width), max(t.Height, r.Height), max(t.Steps, r.Steps)
-}
-
-// items calls visit at each element of a list; visit must consume it.
-func (m *measurement) items(visit func() error) error {
-	if m.depth++; m.depth > jsonscan.MaxDepth {
-		return errTooDeep
-	}
-	defer func() { m.depth-- }()
-	return m.s.Elements(visit)
+	*seen |= field
+	return nil
 }

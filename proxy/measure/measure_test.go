@@ -34,13 +34,13 @@ func TestMeasureJSON(t *testing.T) {
 		{"a prompt", run, `{"prompt":"hello","max_tokens":7}`, "", "", want{MaxTokens: 7, Texts: 1, Characters: 5}},
 		{"messages", chatPath, `{"model":"m","messages":[{"role":"user","content":"hello"}],"max_completion_tokens":7,"n":3}`, "", "", want{MaxTokens: 7, Answers: 3, MakeImages: 3, Texts: 1}},
 		{"both limits: the larger", chatPath, `{"max_tokens":5,"max_completion_tokens":7}`, "", "", want{MaxTokens: 7}},
-		{"a limit given twice: the larger", run, `{"max_tokens":9,"max_tokens":1}`, "", "", want{MaxTokens: 9}},
-		{"a limit behind an escaped name", run, `{"max_tokens":1,"\u006dax_tokens":900}`, "", "", want{MaxTokens: 900}},
+		{"a limit given twice: the larger", run, `{"input":{"max_tokens":9,"max_tokens":1}}`, "", "", want{MaxTokens: 9}},
+		{"a limit behind an escaped name", run, `{"input":{"max_tokens":1,"\u006dax_tokens":900}}`, "", "", want{MaxTokens: 900}},
 		{"a limit in a string", run, `{"max_tokens":" 500 tokens"}`, "", "", want{MaxTokens: 500}},
 		{"a fraction is rounded up", run, `{"max_tokens":1.2}`, "", "", want{MaxTokens: 2}},
 		{"an exponent", run, `{"max_tokens":"1e3"}`, "", "", want{MaxTokens: 1000}},
 		{"a limit without an end", run, `{"max_tokens":1e999}`, "", "", want{MaxTokens: 1e12}},
-		{"limits that are none", run, `{"max_tokens":0,"max_tokens":-5,"max_tokens":null,"max_tokens":"x","max_tokens":[9]}`, "", "", want{}},
+		{"limits that are none", run, `{"input":{"max_tokens":0,"max_tokens":-5,"max_tokens":null,"max_tokens":"x","max_tokens":[9]}}`, "", "", want{}},
 		{"a limit that Responses has", responses, `{"input":"hi","max_output_tokens":9}`, "", "", want{MaxTokens: 9, Texts: 1, Characters: 2}},
 		{"a small limit under another protocol's name", responses, `{"input":"hi","max_tokens":1,"max_completion_tokens":1}`, "", "", want{MaxTokens: 2048, Texts: 1, Characters: 2}},
 		{"a small limit that upstream may know or not", run, `{"prompt":"hi","max_completion_tokens":1000}`, "", "", want{MaxTokens: 2048, Texts: 1, Characters: 2}},
@@ -94,7 +94,7 @@ func TestMeasureJSON(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.Task, c.want.PromptBytes = c.task, less(c.body, c.media)
-			got := Request(protocolOf(t, c.path), c.task, []byte(c.body), http.Header{}, 0, nil)
+			got := requestOf(protocolOf(t, c.path), c.task, []byte(c.body), http.Header{}, 0, nil)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%+v\nwant %+v", got, c.want)
 			}
@@ -105,7 +105,7 @@ func TestMeasureJSON(t *testing.T) {
 func TestMeasureBatch(t *testing.T) {
 	r := protocolOf(t, "run/m")
 	get := func(body string) quota.Request {
-		return Request(r, quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
+		return requestOf(r, quota.TextGeneration, []byte(body), http.Header{}, 0, nil)
 	}
 	one, two := `{"prompt":"a","max_tokens":5}`, `{"image":"AAAA","requests":[{}]}`
 	got := get(`{"requests":[` + one + `, ` + two + `]}`)
@@ -145,7 +145,7 @@ func TestMeasureBatchID(t *testing.T) {
 		{"no object", `[]`, ""},
 		{"nothing", ``, ""},
 	} {
-		if got := BatchID([]byte(c.body)); got != c.want {
+		if got := batchIDOf([]byte(c.body)); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -224,12 +224,12 @@ func TestMeasureAudio(t *testing.T) {
 		if total == 0 {
 			total = int64(len(c.audio))
 		}
-		got, ok := audioSeconds(c.audio, total)
+		got, ok := audioSeconds(c.audio, total, nil)
 		if math.Abs(got-c.want) > 0.001 || ok != (c.want > 0) {
 			t.Errorf("%s: %v seconds (%v), want %v", c.name, got, ok, c.want)
 		}
 		for n := range min(len(c.audio), 300) { // no prefix is read past its end
-			audioSeconds(c.audio[:n], total)
+			audioSeconds(c.audio[:n], total, nil)
 		}
 	}
 	// What the simulator bills, however the audio is sent.
@@ -240,12 +240,12 @@ func TestMeasureAudio(t *testing.T) {
 		"as a URL":  `{"audio":"data:audio/wav;base64,` + base64.StdEncoding.EncodeToString(mediatest.WAV(10)) + `"}`,
 		"as bytes":  `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(mediatest.WAV(10))), ",") + `}`,
 	} {
-		q := Request(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
+		q := requestOf(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
 		if want := workersai.AudioSeconds(mediatest.WAV(10)); math.Abs(q.AudioSeconds-want) > 0.001 {
 			t.Errorf("%s: %v seconds, want %v", how, q.AudioSeconds, want)
 		}
 	}
-	q := Request(r, quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(mediatest.WAV(10))+`","audio":"`+mediatest.Base64Of(7500)+`"}`), http.Header{}, 0, nil)
+	q := requestOf(r, quota.SpeechRecognition, []byte(`{"audio":"`+base64.StdEncoding.EncodeToString(mediatest.WAV(10))+`","audio":"`+mediatest.Base64Of(7500)+`"}`), http.Header{}, 0, nil)
 	if math.Abs(q.AudioSeconds-20) > 0.001 {
 		t.Errorf("a known and an unknown recording: %v seconds, want 20", q.AudioSeconds)
 	}
@@ -270,15 +270,15 @@ func TestMeasureRaw(t *testing.T) {
 		{"bytes, for who knows whom", "", "application/octet-stream", "\x00\x01", quota.Request{AudioBytes: 5000, Images: 1}},
 		{"text that is cut within a character", "", "text/plain", "caf\xc3", quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
 		{"who knows what, for who knows whom", "", "", "who knows", quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
-		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: mostGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: mostMade, Width: mostSide, Height: mostSide, Steps: mostSteps, Assumed: true}},
+		{"a form without a boundary", "", "multipart/form-data", "x", quota.Request{Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide, Height: maxSide, Steps: maxSteps, Assumed: true}},
 	} {
 		c.want.Task = c.task
-		if got := Request(protocolOf(t, "run/m"), c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
+		if got := requestOf(protocolOf(t, "run/m"), c.task, nil, header(c.kind), 5000, []byte(c.prefix)); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
 		}
 	}
 	// Audio that happens to begin with a brace.
-	if got := Request(protocolOf(t, "run/m"), quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
+	if got := requestOf(protocolOf(t, "run/m"), quota.SpeechRecognition, []byte("{\x00\x01"), header("audio/l16"), 3, nil); got.AudioBytes != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -315,7 +315,7 @@ func TestMeasureBounds(t *testing.T) {
 			call = workersai.Call{}
 			simtest.Call(t, sim, c.path, c.body)
 			path, _, _ := strings.Cut(c.path, "?")
-			q := Request(protocolOf(t, path), call.Task, []byte(c.body), http.Header{}, 0, nil)
+			q := requestOf(protocolOf(t, path), call.Task, []byte(c.body), http.Header{}, 0, nil)
 			e := estimator.Estimate(estimator.Resolve(call.Model), q)
 			if call.Neurons == 0 || e.Neurons < call.Neurons {
 				t.Errorf("%v estimated, %v billed: %+v", int64(e.Neurons), int64(call.Neurons), q)
@@ -338,10 +338,10 @@ func FuzzMeasure(f *testing.F) {
 	native, chatRoute := protocolOf(f, "run/m"), protocolOf(f, "v1/chat/completions")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, q := range []quota.Request{
-			Request(native, quota.SpeechRecognition, b, http.Header{}, 0, nil),
-			Request(chatRoute, "", b, http.Header{}, 0, nil),
-			Request(native, "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
-			Request(native, quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
+			requestOf(native, quota.SpeechRecognition, b, http.Header{}, 0, nil),
+			requestOf(chatRoute, "", b, http.Header{}, 0, nil),
+			requestOf(native, "", nil, http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 1<<20, b),
+			requestOf(native, quota.SpeechRecognition, nil, http.Header{}, 1<<20, b),
 		} {
 			for _, p := range append(q.Parts, q) {
 				if p.PromptBytes < 0 || p.MaxTokens < 0 || p.Answers < 0 || p.Images < 0 || p.Width < 0 || p.Steps < 0 || p.AudioBytes < 0 || !(p.AudioSeconds >= 0) {
@@ -349,7 +349,7 @@ func FuzzMeasure(f *testing.F) {
 				}
 			}
 		}
-		BatchID(b)
+		batchIDOf(b)
 	})
 }
 
@@ -372,7 +372,7 @@ func BenchmarkMeasure(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				Request(r, "", body, nil, 0, nil)
+				requestOf(r, "", body, nil, 0, nil)
 			}
 		})
 	}

@@ -2,320 +2,233 @@ package measure
 
 import (
 	"bytes"
-	"encoding/base64"
 	"io"
 	"strings"
 
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota"
 )
 
-// messages measures a list of messages, of any protocol, or a plain text.
-func (m *measurement) messages() error {
-	if m.first() != '[' {
-		raw, err := m.raw()
-		if err == nil {
-			m.text(raw)
-		}
-		return err
+// audioHeader is how much of a recording is looked at to find its duration.
+const audioHeader = 16 << 10
+
+// messages reads a list of messages, of any protocol, or a plain text.
+func (r *reader) messages(f *findings) error {
+	if r.Peek() != '[' {
+		return r.singleText(f)
 	}
-	return m.list(m.Task == quota.TextToSpeech, func() error {
-		if m.first() != '{' {
-			return m.s.Value(3)
+	return r.list(f, &f.listedMessages, func() error {
+		if r.Peek() != '{' {
+			return r.Skip()
 		}
-		return m.part(true)
+		return r.part(f, true)
 	})
 }
 
-// part measures a message, a part of its content, or a part of that. Pictures
-// and sound only count as such where a protocol has them: elsewhere the same
-// text would become tokens.
-func (m *measurement) part(message bool) error {
-	return m.s.Members(func(rawName []byte) error {
-		name, err := jsonscan.Unquote(rawName)
-		if err != nil {
-			return err
-		}
-		switch {
-		case name == "content" && m.first() == '[':
-			return m.items(func() error {
-				if m.first() != '{' {
-					return m.s.Value(4)
+// part reads a message, a part of its content, or a part of that. Pictures and sound only count as such where a protocol has them:
+// elsewhere the same text would become tokens.
+func (r *reader) part(f *findings, message bool) error {
+	return r.Object(func(name []byte) error {
+		first := r.Peek()
+		if first == '[' && string(name) == "content" {
+			return r.Array(func() error {
+				if r.Peek() != '{' {
+					return r.Skip()
 				}
-				return m.part(false)
+				return r.part(f, false)
 			})
-		case message:
-		case name == "image_url" || name == "image":
-			return m.picture()
-		case name == "source" && m.first() == '{':
-			return m.source()
-		case name == "input_audio" || name == "audio":
-			return m.audio()
 		}
-		return m.s.Value(3)
+		if message {
+			return r.Skip()
+		}
+		switch string(name) {
+		case "image_url", "image":
+			return r.picture(f)
+		case "source":
+			if first == '{' {
+				return r.source(f)
+			}
+		case "input_audio", "audio":
+			return r.audio(f)
+		}
+		return r.Skip()
 	})
 }
 
-// source measures Anthropic's {"type":"base64","media_type":"image/png","data":…}.
-func (m *measurement) source() error {
-	m.Images++
+// source reads Anthropic's {"type":"base64","media_type":"image/png","data":…}.
+func (r *reader) source(f *findings) error {
+	f.Images++
 	var data int64
 	picture := false
-	err := m.s.Members(func(rawName []byte) error {
-		name, err := jsonscan.Unquote(rawName)
-		if err != nil {
-			return err
-		}
-		raw, err := m.raw()
-		if err != nil {
-			return err
-		}
-		switch name {
-		case "media_type":
-			kind, err := unquoteText(raw)
-			picture = err == nil && strings.HasPrefix(kind, "image/")
-		case "data":
-			if _, ok := payload(raw, "image/"); ok {
-				data += int64(len(raw))
+	err := r.Object(func(name []byte) error {
+		isString := r.Peek() == '"'
+		switch {
+		case string(name) == "media_type":
+			start := r.Offset()
+			if err := r.Skip(); err != nil || !isString {
+				picture = false
+				return err
 			}
+			kind, err := jsonscan.Unquote(r.Since(start))
+			picture = err == nil && strings.HasPrefix(kind, "image/")
+			return nil
+		case string(name) == "data" && isString:
+			p, err := r.payload("image/")
+			if p.ok {
+				data += p.size
+			}
+			return err
 		}
-		return nil
+		return r.Skip()
 	})
 	if picture {
-		m.media += data
+		f.media += data
 	}
 	return err
 }
 
-func unquoteText(raw []byte) (string, error) {
-	if len(raw) < 2 || raw[0] != '"' {
-		return "", nil
-	}
-	return jsonscan.Unquote(raw)
-}
-
-// picture measures an image: base64, a data URL, a URL, a list of bytes, a list
-// of any of these, or an object with one in "url".
-func (m *measurement) picture() error {
-	start := m.s.Pos
-	switch m.first() {
+// picture reads an image: base64, a data URL, a URL, a list of bytes, a list of any of these, or an object with one in "url".
+func (r *reader) picture(f *findings) error {
+	switch r.Peek() {
 	case '"':
-		raw, err := m.raw()
-		m.Images++
-		if _, ok := payload(raw, "image/"); ok && err == nil {
-			m.media += int64(len(raw))
+		f.Images++
+		p, err := r.payload("image/")
+		if p.ok {
+			f.media += p.size
 		}
 		return err
 	case '[':
-		if m.numbers() > 0 {
-			m.Images++
-			m.media += int64(m.s.Pos - start)
-			return nil
+		start := r.Offset()
+		numbers, err := r.numbers(func() error { return r.picture(f) })
+		if numbers > 0 {
+			f.Images++
+			f.media += r.Offset() - start
 		}
-		return m.items(m.picture)
+		return err
 	case '{':
-		m.Images++
-		return m.s.Members(func(rawName []byte) error {
-			name, err := jsonscan.Unquote(rawName)
-			if err != nil {
-				return err
+		f.Images++
+		return r.Object(func(name []byte) error {
+			switch string(name) {
+			case "url", "data", "body":
+				if r.Peek() == '"' {
+					p, err := r.payload("image/")
+					if p.ok {
+						f.media += p.size
+					}
+					return err
+				}
 			}
-			raw, err := m.raw()
-			if _, ok := payload(raw, "image/"); ok && err == nil && (name == "url" || name == "data" || name == "body") {
-				m.media += int64(len(raw))
-			}
-			return err
+			return r.Skip()
 		})
 	}
-	return m.s.Value(3)
+	return r.Skip()
 }
 
-// audio measures a recording: base64, a data URL, a list of bytes, or an object
-// with one of these in "body" or "data".
-func (m *measurement) audio() error {
-	start := m.s.Pos
-	switch m.first() {
+// audio reads a recording: base64, a data URL, a list of bytes, or an object with one of these in "body" or "data".
+func (r *reader) audio(f *findings) error {
+	start := r.Offset()
+	switch r.Peek() {
 	case '"':
-		raw, err := m.raw()
-		if err != nil {
-			return err
+		p, err := r.payload("")
+		switch {
+		case err != nil:
+		case !p.ok:
+			f.hear(fetchedSeconds)
+		default:
+			f.media += p.size
+			f.heard((p.to-p.from)*3/4, func() io.Reader { return base64Reader(r.j.text.Reader(p.from, p.to)) })
 		}
-		text, ok := payload(raw, "")
-		if !ok {
-			m.seconds += fetchedSeconds
-			return nil
-		}
-		m.media += int64(len(raw))
-		m.heard(int64(len(text))*3/4, func() io.Reader { return base64Reader(text) })
-		return nil
+		return err
 	case '[':
-		if n := m.numbers(); n > 0 {
-			m.media += int64(m.s.Pos - start)
-			list := m.s.Data[start:m.s.Pos]
-			m.heard(n, func() io.Reader { return &listReader{list} })
-			return nil
+		numbers, err := r.numbers(func() error { return r.audio(f) })
+		if end := r.Offset(); numbers > 0 {
+			f.media += end - start
+			f.heard(numbers, func() io.Reader { return listReader(r.j.text.Reader(start, end)) })
 		}
-		return m.items(m.audio)
+		return err
 	case '{':
-		if m.depth++; m.depth > jsonscan.MaxDepth {
-			return errTooDeep
-		}
-		defer func() { m.depth-- }()
-		return m.s.Members(func(rawName []byte) error {
-			name, err := jsonscan.Unquote(rawName)
-			if err != nil {
-				return err
+		return r.Object(func(name []byte) error {
+			switch string(name) {
+			case "body", "data", "url":
+				return r.audio(f)
 			}
-			if name == "body" || name == "data" || name == "url" {
-				return m.audio()
-			}
-			return m.s.Value(3)
+			return r.Skip()
 		})
 	}
-	return m.s.Value(3)
+	return r.Skip()
 }
 
-// heard counts a recording of that many bytes.
-func (m *measurement) heard(total int64, open func() io.Reader) {
+// hear adds a recording of a known duration.
+func (f *findings) hear(seconds float64) {
+	f.seconds += seconds
+	f.secondsWithURL += seconds
+}
+
+// heard adds a recording of that many bytes.
+func (f *findings) heard(total int64, open func() io.Reader) {
 	head := make([]byte, min(total, audioHeader))
 	n, _ := io.ReadFull(open(), head) // what is decoded before an error counts
-	seconds, ok := audioSeconds(head[:n], total)
-	if !ok && begins(head[:n], "OggS") { // whose length stands at its end
-		seconds = oggSeconds(open(), total)
-		ok = seconds > 0
-	}
-	if ok {
-		m.seconds += seconds
+	if seconds, ok := audioSeconds(head[:n], total, open); ok {
+		f.hear(seconds)
 	} else {
-		m.unheard += total
+		f.unheard += total
 	}
 }
 
-// numbers reads a list of nothing but numbers, which may have millions, and
-// returns how many there are; 0, and nothing read, for any other list.
-func (m *measurement) numbers() int64 {
-	b := m.s.Data
-	n := int64(1)
-	digits := false
-	for i := m.s.Pos + 1; i < len(b); i++ {
-		switch c := b[i]; {
-		case c-'0' < 10:
-			digits = true
-		case c == ',':
+// numbers reads a list and returns how many numbers it has if it has nothing else, which may be millions. Otherwise it is 0, and other
+// has read all elements that are no numbers.
+func (r *reader) numbers(other func() error) (int64, error) {
+	var n int64
+	all := true
+	err := r.Array(func() error {
+		if c := r.Peek(); c == '-' || c-'0' < 10 {
 			n++
-		case c == ']':
-			if !digits {
-				return 0
-			}
-			m.s.Pos = i + 1
-			return n
-		case !numeric[c] && c != ' ' && c != '\n' && c != '\r' && c != '\t':
-			return 0
+			return r.Skip()
 		}
-	}
-	return 0
-}
-
-// A listReader reads a list of numbers as the bytes that they stand for.
-type listReader struct{ list []byte }
-
-func (r *listReader) Read(b []byte) (n int, err error) {
-	v, digits := 0, false
-	for i, c := range r.list {
-		switch {
-		case n == len(b):
-			r.list = r.list[i:]
-			return n, nil
-		case c-'0' < 10:
-			v, digits = (v*10+int(c-'0'))&0xffff, true
-		case c == ',' || c == ']':
-			if digits {
-				b[n] = byte(v)
-				n++
-			}
-			v, digits = 0, false
-		}
-	}
-	if r.list = nil; n == 0 {
-		err = io.EOF
+		all = false
+		return other()
+	})
+	if !all {
+		n = 0
 	}
 	return n, err
 }
 
-// payload returns the base64 in a raw string, which may be a data URL of the
-// given kind ("image/"). ok is false for anything else: a URL, or text.
-func payload(raw []byte, kind string) (base64Text []byte, ok bool) {
-	if len(raw) < 2 || raw[0] != '"' {
-		return nil, false
+// A payload is a string that was read.
+type payload struct {
+	ok       bool  // it is base64, or a data URL of base64 of the kind that was asked for
+	size     int64 // bytes of the string, quotes included
+	from, to int64 // offsets of the base64
+}
+
+// payload reads a string. kind is what the media type of a data URL must begin with, such as "image/". A string that is no payload is a
+// URL, or text.
+func (r *reader) payload(kind string) (p payload, err error) {
+	start := r.Offset()
+	skip, ok := dataURL(r.Ahead(len(`"data:`)+maxMediaType), kind)
+	p.from, p.ok, err = r.Base64(skip)
+	p.ok = p.ok && ok && err == nil
+	p.size, p.to = r.Offset()-start, r.Offset()-1
+	return p, err
+}
+
+// maxMediaType limits what comes before the base64 of a data URL.
+const maxMediaType = 256
+
+// dataURL returns the length of what comes before the base64 in a raw string, of which the beginning is given with its quote. ok is false
+// for a data URL that is no base64 or of another kind.
+func dataURL(raw []byte, kind string) (skip int, ok bool) {
+	rest, isURL := bytes.CutPrefix(raw, []byte(`"data:`))
+	if !isURL {
+		return 0, true
 	}
-	inner := raw[1 : len(raw)-1]
-	if rest, isURL := bytes.CutPrefix(inner, []byte("data:")); isURL {
-		const far = 256
-		end := bytes.Index(rest[:min(far, len(rest))], []byte(";base64,"))
-		if end < 0 {
-			return nil, false
-		}
-		head := bytes.ReplaceAll(rest[:end], []byte(`\/`), []byte("/"))
-		if !bytes.HasPrefix(head, []byte(kind)) {
-			return nil, false
-		}
-		inner = rest[end+len(";base64,"):]
-	}
-	for i := 0; i < len(inner); i++ {
-		if c := inner[i]; !base64Byte[c] {
-			if c != '\\' || i+1 == len(inner) || bytes.IndexByte([]byte(`/nr`), inner[i+1]) < 0 {
-				return nil, false
-			}
+	for i := 0; i < len(rest) && rest[i] != '"'; i++ { // the string may end before
+		if rest[i] == '\\' {
 			i++
 		}
-	}
-	return inner, true
-}
-
-var base64Byte = indexBytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
-
-var numeric = indexBytes("0123456789+-.eE")
-
-func indexBytes(set string) (marked [256]bool) {
-	for i := range len(set) {
-		marked[set[i]] = true
-	}
-	return marked
-}
-
-// base64Reader decodes what payload returned, as far as it can be.
-func base64Reader(text []byte) io.Reader {
-	return base64.NewDecoder(base64.RawStdEncoding, &lettersReader{text})
-}
-
-// A lettersReader reads base64 in JSON, of either alphabet, as plain base64.
-type lettersReader struct{ text []byte }
-
-func (r *lettersReader) Read(b []byte) (n int, err error) {
-	for n < len(b) && len(r.text) > 0 {
-		c := r.text[0]
-		r.text = r.text[1:]
-		if c == '\\' && len(r.text) > 0 {
-			c = r.text[0] // payload has let "/", "n" and "r" pass
-			r.text = r.text[1:]
-			if c != '/' {
-				continue
-			}
+		if i < len(rest) && rest[i] == ';' && bytes.HasPrefix(rest[i:], []byte(";base64,")) {
+			head := bytes.ReplaceAll(rest[:i], []byte(`\/`), []byte("/"))
+			return len("data:") + i + len(";base64,"), bytes.HasPrefix(head, []byte(kind))
 		}
-		switch c {
-		case '=':
-			r.text = nil
-			continue
-		case '-':
-			c = '+'
-		case '_':
-			c = '/'
-		}
-		b[n] = c
-		n++
 	}
-	if n == 0 && len(b) > 0 {
-		err = io.EOF
-	}
-	return n, err
+	return 0, false
 }

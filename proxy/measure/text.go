@@ -46,23 +46,3 @@ func sides(raw []byte) (width, height int64) {
 	}
 	return wholeNumber([]byte(w)), wholeNumber([]byte(h))
 }
-
-// characters returns how many characters a raw string has, counted as UTF-16
-// does, which is never less than the letters that there are.
-func characters(raw []byte) (n int64) {
-	for i := 1; i < len(raw)-1; i++ {
-		switch c := raw[i]; {
-		case c == '\\' && i+1 < len(raw) && raw[i+1] == 'u':
-			i += 5
-			n++
-		case c == '\\':
-			i++
-			n++
-		case c >= 0xf0:
-			n += 2
-		case c < 0x80 || c >= 0xc0:
-			n++
-		}
-	}
-	return n
-}

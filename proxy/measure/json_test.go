@@ -1,6 +1,7 @@
-package proxy
+package measure
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -9,20 +10,20 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
-func TestInspect(t *testing.T) {
+func TestScan(t *testing.T) {
 	deep := strings.Repeat("[", jsonscan.MaxDepth+1) + strings.Repeat("]", jsonscan.MaxDepth+1)
 	nearlyDeep := strings.Repeat("[", jsonscan.MaxDepth-1) + strings.Repeat("]", jsonscan.MaxDepth-1)
 	for _, c := range []struct {
 		name, body string
 		nested     bool
-		want       inspection
+		want       JSON
 		field      string // of an jsonscan.FieldError
 		broken     bool
 	}{
-		{name: "plain", body: `{"model":"m","stream":true,"max_tokens":5}`, want: inspection{Model: "m", Stream: true}},
-		{name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n", want: inspection{Model: "m", Stream: true}},
-		{name: "escaped name", body: `{"mod\u0065l":"m"}`, want: inspection{Model: "m"}},
-		{name: "escaped value", body: `{"model":"\u006d\/x"}`, want: inspection{Model: "m/x"}},
+		{name: "plain", body: `{"model":"m","stream":true,"max_tokens":5}`, want: JSON{Model: "m", Stream: true}},
+		{name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n", want: JSON{Model: "m", Stream: true}},
+		{name: "escaped name", body: `{"mod\u0065l":"m"}`, want: JSON{Model: "m"}},
+		{name: "escaped value", body: `{"model":"\u006d\/x"}`, want: JSON{Model: "m/x"}},
 		{name: "other case is another field", body: `{"Model":"m","STREAM":true}`},
 		{name: "both names of a limit", body: `{"max_tokens":5,"max_completion_tokens":9}`},
 		{name: "negative max_tokens", body: `{"max_tokens":-1}`},
@@ -30,16 +31,16 @@ func TestInspect(t *testing.T) {
 		{name: "max_tokens beyond all integers", body: `{"max_tokens":1e99}`},
 		{name: "a number as a string", body: `{"max_tokens":"5"}`},
 		{name: "stream as a string", body: `{"stream":"true"}`},
-		{name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`, want: inspection{Model: "m"}},
-		{name: "invalid UTF-8 in a string", body: "{\"prompt\":\"\xff\xfe\",\"model\":\"m\"}", want: inspection{Model: "m"}},
+		{name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`, want: JSON{Model: "m"}},
+		{name: "invalid UTF-8 in a string", body: "{\"prompt\":\"\xff\xfe\",\"model\":\"m\"}", want: JSON{Model: "m"}},
 		{name: "lone surrogate", body: `{"prompt":"\ud800"}`},
-		{name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`, want: inspection{Model: "m"}},
+		{name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`, want: JSON{Model: "m"}},
 		{name: "nearly too deep", body: `{"x":` + nearlyDeep + `}`},
 		{name: "every kind of value", body: `{"a":[1,-0,0.5,1e3,1E+3,-1.5e-7,true,false,null,"\"\\\/\b\f\n\r\t",{},[]]}`},
-		{name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`, want: inspection{Model: "m", Stream: true}},
-		{name: "input of run as text", nested: true, body: `{"model":"m","input":"stream"}`, want: inspection{Model: "m"}},
-		{name: "input elsewhere", body: `{"model":"m","input":{"stream":true}}`, want: inspection{Model: "m"}},
-		{name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`, want: inspection{Model: "m"}},
+		{name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`, want: JSON{Model: "m", Stream: true}},
+		{name: "input of run as text", nested: true, body: `{"model":"m","input":"stream"}`, want: JSON{Model: "m"}},
+		{name: "input elsewhere", body: `{"model":"m","input":{"stream":true}}`, want: JSON{Model: "m"}},
+		{name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`, want: JSON{Model: "m"}},
 
 		{name: "model twice", body: `{"model":"a","model":"a"}`, field: "model"},
 		{name: "model twice, once escaped", body: `{"model":"a","\u006dodel":"b"}`, field: "model"},
@@ -74,7 +75,7 @@ func TestInspect(t *testing.T) {
 		{name: "NaN", body: `{"a":NaN}`, broken: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := inspect([]byte(c.body), c.nested)
+			got, err := scan([]byte(c.body), c.nested)
 			var input *jsonscan.FieldError
 			switch {
 			case c.broken:
@@ -92,9 +93,9 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// FuzzInspect holds inspect against encoding/json: what the one takes for an
+// FuzzScan holds Scan against encoding/json: what the one takes for an
 // object the other does too, and both read the same model.
-func FuzzInspect(f *testing.F) {
+func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
 		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`, `{"model":"\ud83d\ude00"}`, `{} {}`, "{\"\xff\":1}", `{"input":{"stream":true}}`,
 	} {
@@ -102,13 +103,13 @@ func FuzzInspect(f *testing.F) {
 		f.Add([]byte(seed), true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, nested bool) {
-		got, err := inspect(body, nested)
+		got, err := scan(body, nested)
 		if _, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return // it says more than encoding/json would
 		}
-		first := firstByte(body)
-		if valid := json.Valid(body) && first == '{'; valid != (err == nil) {
-			t.Fatalf("encoding/json takes it: %v, inspect says %v", valid, err)
+		first := bytes.TrimLeft(body, " \t\n\r")
+		if valid := json.Valid(body) && bytes.HasPrefix(first, []byte("{")); valid != (err == nil) {
+			t.Fatalf("encoding/json takes it: %v, Scan says %v", valid, err)
 		}
 		if err != nil || nested {
 			return
@@ -126,7 +127,7 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
-func BenchmarkInspect(b *testing.B) {
+func BenchmarkScan(b *testing.B) {
 	for _, c := range []struct{ name, body string }{
 		{"chat", chat},
 		{"100KB", `{"model":"m","messages":[{"role":"user","content":"` + strings.Repeat("All work and no play. ", 5000) + `"}]}`},
@@ -136,7 +137,7 @@ func BenchmarkInspect(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, err := inspect(body, false); err != nil {
+				if _, err := scan(body, false); err != nil {
 					b.Fatal(err)
 				}
 			}

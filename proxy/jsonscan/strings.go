@@ -1,0 +1,200 @@
+package jsonscan
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// String reads a string, whose quote is the next byte, and returns its length in UTF-16 code units. A byte that is not UTF-8 counts
+// by its kind: one that begins a character is that character, and one that continues a character is nothing.
+func (s *Scanner) String() (units int64, err error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	return s.readString()
+}
+
+// Base64 reads a string, whose quote is the next byte. ok says that all of it is base64 of either alphabet, except its first skip
+// bytes; an escaped slash and escaped line breaks may be among it. The base64 lies from offset from up to the closing quote.
+func (s *Scanner) Base64(skip int) (from int64, ok bool, err error) {
+	if err := s.begin(); err != nil {
+		return 0, false, err
+	}
+	s.advance(1)
+	from = s.Offset() + int64(skip)
+	if _, closed, err := s.readUpTo(from); closed || err != nil {
+		return from, false, err
+	}
+	for {
+		d, i := s.data, s.pos
+		for i+8 <= len(d) && notBase64[d[i]]|notBase64[d[i+1]]|notBase64[d[i+2]]|notBase64[d[i+3]]|
+			notBase64[d[i+4]]|notBase64[d[i+5]]|notBase64[d[i+6]]|notBase64[d[i+7]] == 0 {
+			i += 8
+		}
+		for i < len(d) && notBase64[d[i]] == 0 {
+			i++
+		}
+		s.advance(i - s.pos)
+		switch c := s.Peek(); {
+		case c == '"':
+			s.advance(1)
+			return from, true, nil
+		case notBase64[c] == 0: // the next piece
+			continue
+		case c == '\\':
+			if ahead := s.Ahead(2); len(ahead) == 2 && (ahead[1] == '/' || ahead[1] == 'n' || ahead[1] == 'r') {
+				s.advance(1)
+				s.advance(1)
+				continue
+			}
+		}
+		_, err := s.rest()
+		return from, false, err
+	}
+}
+
+// notBase64 is 1 for the bytes that are not base64 of any alphabet.
+var notBase64 = func() (not [256]byte) {
+	for i := range not {
+		not[i] = 1
+	}
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=") {
+		not[c] = 0
+	}
+	return not
+}()
+
+// readString reads a string and returns its length in UTF-16 code units.
+func (s *Scanner) readString() (units int64, err error) {
+	s.advance(1)
+	return s.rest()
+}
+
+// rest reads the rest of a string, and its closing quote.
+func (s *Scanner) rest() (units int64, err error) {
+	const end = 1<<63 - 1
+	units, _, err = s.readUpTo(end)
+	return units, err
+}
+
+// readUpTo reads the inside of a string up to an offset, or to its end and the closing quote. An escape is never split.
+func (s *Scanner) readUpTo(end int64) (units int64, closed bool, err error) {
+	for s.Offset() < end {
+		run := s.data[s.pos:]
+		if left := end - s.Offset(); left < int64(len(run)) {
+			run = run[:left]
+		}
+		n, u, wide := plain(run)
+		units += u
+		s.Wide += wide
+		s.advance(n)
+		if s.pos == len(s.data) {
+			return units, false, s.wrong("the body ends inside a string")
+		}
+		if n == len(run) { // the limit, or the next piece
+			continue
+		}
+		switch s.data[s.pos] {
+		case '"':
+			s.advance(1)
+			return units, true, nil
+		case '\\':
+			units++
+			if err := s.escape(); err != nil {
+				return units, false, err
+			}
+		default:
+			return units, false, s.wrong("a control character inside a string")
+		}
+	}
+	return units, false, nil
+}
+
+// escape reads an escape.
+func (s *Scanner) escape() error {
+	s.advance(1)
+	switch s.Peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.advance(1)
+		return nil
+	case 'u':
+		start := s.Offset()
+		s.advance(1)
+		for range 4 {
+			if c := s.Peek(); c-'0' >= 10 && c-'a' >= 6 && c-'A' >= 6 {
+				return wrongAt("a broken \\u escape", start)
+			}
+			s.advance(1)
+		}
+		s.Wide += 3
+		return nil
+	}
+	if s.pos == len(s.data) {
+		return s.wrong("the body ends inside a string")
+	}
+	return s.wrong("an unknown escape")
+}
+
+const (
+	eachByte = 0x0101010101010101
+	topBits  = 0x8080808080808080
+)
+
+// plain returns how many bytes of b come before a quote, a backslash or a control character, their length in UTF-16 code units, and how
+// many of them are beyond ASCII.
+//
+// It looks at 8 bytes at a time: the top bit of a byte of special is set if that byte is one of the three, and perhaps of bytes behind
+// it (of no byte before it).
+func plain(b []byte) (n int, units, wide int64) {
+	for ; len(b)-n >= 32; n += 32 { // ASCII
+		w := b[n : n+32]
+		w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
+		w2, w3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
+		if special(w0)|special(w1)|special(w2)|special(w3)|(w0|w1|w2|w3)&topBits != 0 {
+			break
+		}
+	}
+	units = int64(n)
+	for ; len(b)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		found := special(w)
+		before := uint64(topBits) // marks the bytes before the first one found
+		if found != 0 {
+			before &= found&-found - 1
+		}
+		units += int64(bits.OnesCount64(before))
+		if high := w & before; high != 0 {
+			continues := high &^ (w << 1)                   // 10xxxxxx: no unit
+			beyond := high & (w << 1) & (w << 2) & (w << 3) // 1111xxxx: two units
+			units += int64(bits.OnesCount64(beyond) - bits.OnesCount64(continues))
+			wide += int64(bits.OnesCount64(high))
+		}
+		if found != 0 {
+			return n + bits.TrailingZeros64(found)/8, units, wide
+		}
+	}
+	for ; n < len(b); n++ {
+		c := b[n]
+		if c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+		switch {
+		case c >= 0xf0:
+			units += 2
+		case c < 0x80 || c >= 0xc0:
+			units++
+		}
+		if c >= 0x80 {
+			wide++
+		}
+	}
+	return n, units, wide
+}
+
+// special marks the bytes of a word that end a run: quotes, backslashes and control characters.
+func special(w uint64) uint64 {
+	control := w - eachByte*0x20
+	quote := (w ^ eachByte*'"') - eachByte
+	backslash := (w ^ eachByte*'\\') - eachByte
+	return (control | quote | backslash) &^ w & topBits
+}

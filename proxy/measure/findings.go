@@ -1,0 +1,157 @@
+package measure
+
+import (
+	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/quota"
+)
+
+const (
+	// maxParts limits how many requests of a batch are kept apart; the rest is added up.
+	maxParts = 1000
+
+	// usualOutput is the maximum output where a call sets no limit that counts, and the default of the model is not published for
+	// calls of that form. A limit under a name that the protocol does not have counts only above it: upstream may ignore it.
+	usualOutput = 2048
+)
+
+// findings are what the fields of one object come to, for models of any task: the task is known only after the field "model" was read,
+// which may be the last one. Of a field that is given twice, or under two names, the larger value counts.
+type findings struct {
+	quota.Request // what does not depend on the task; Characters of texts that stand alone
+
+	size  int64 // bytes of the object
+	media int64 // of them, those that never become tokens
+
+	otherLimit int64 // of output tokens, under a name that the protocol does not have
+
+	listedTexts    int64 // characters of the longest list of texts
+	listedMessages int64 // characters of the longest list of messages
+
+	seconds        float64 // of sound
+	secondsWithURL float64 // with the recordings that "url" names
+	unheard        int64   // bytes of sound whose duration is not known
+
+	nested  bool // "input" was an object
+	input   bool // "input" was none: a prompt of Responses
+	inBatch bool // it is one of a batch's requests
+
+	requests bool // there is a batch
+	content  bool // there is something beside its requests
+	parts    []findings
+	rest     *[numClasses]quota.Request // the requests beyond maxParts, added up for each class
+}
+
+// A class is a class of tasks for which the same fields count.
+type class uint8
+
+const (
+	otherTask   class = iota
+	unknownTask       // the model is not known
+	speaks            // text to speech
+	hears             // speech recognition
+	numClasses
+)
+
+func classOf(task quota.Task) class {
+	switch task {
+	case "":
+		return unknownTask
+	case quota.TextToSpeech:
+		return speaks
+	case quota.SpeechRecognition:
+		return hears
+	}
+	return otherTask
+}
+
+// finish completes the findings of an object of that many bytes.
+func (f *findings) finish(size int64, protocol normalize.Protocol) {
+	f.size = size
+	f.PromptBytes = max(size-f.media, 0)
+	if f.MaxTokens == 0 && (f.otherLimit > 0 || f.undocumented(protocol)) {
+		f.MaxTokens = usualOutput
+	}
+	if f.MaxTokens > 0 {
+		f.MaxTokens = max(f.MaxTokens, f.otherLimit)
+	}
+}
+
+// undocumented reports whether a model's default of max_tokens is not known to hold for the call: its schema has one beside a prompt and
+// beside messages, and none beside the input of Responses; of Anthropic's messages it says nothing.
+func (f *findings) undocumented(protocol normalize.Protocol) bool {
+	return f.input || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
+}
+
+// add adds a finished request of a batch.
+func (f *findings) add(one *findings) {
+	if len(f.parts) < maxParts {
+		f.parts = append(f.parts, *one)
+		return
+	}
+	if f.rest == nil {
+		f.rest = new([numClasses]quota.Request)
+	}
+	for k := range numClasses {
+		addUp(&f.rest[k], one.alone(k))
+	}
+}
+
+// request returns the measurement for a task.
+func (f *findings) request(task quota.Task) quota.Request {
+	k := classOf(task)
+	alone := f.alone(k)
+	alone.Task = task
+	if !f.requests {
+		return alone
+	}
+	batch := quota.Request{Task: task}
+	for i := range f.parts {
+		batch.Parts = append(batch.Parts, f.parts[i].request(task))
+	}
+	if f.rest != nil {
+		rest := f.rest[k]
+		rest.Task = task
+		batch.Parts = append(batch.Parts, rest)
+	}
+	// What stands beside the requests counts in case that upstream takes the call for a plain one.
+	if f.content || len(batch.Parts) == 0 {
+		batch.Parts = append(batch.Parts, alone)
+	}
+	return batch
+}
+
+// alone returns the measurement for a class of tasks, without the requests of a batch.
+func (f *findings) alone(k class) quota.Request {
+	r := f.Request
+	if k == speaks || k == unknownTask {
+		r.Characters = max(r.Characters, f.listedTexts)
+	}
+	if k == speaks {
+		r.Characters = max(r.Characters, f.listedMessages)
+	}
+	r.AudioSeconds, r.AudioBytes = f.seconds, f.unheard
+	if k == hears {
+		r.AudioSeconds = f.secondsWithURL
+	}
+	if r.AudioSeconds > 0 && r.AudioBytes > 0 { // the estimator takes one or the other
+		r.AudioSeconds, r.AudioBytes = r.AudioSeconds+float64(r.AudioBytes)/minAudioRate, 0
+	}
+	return r
+}
+
+// addUp adds one more request to a sum.
+func addUp(sum *quota.Request, r quota.Request) {
+	const template = 64 // tokens, which each of them has
+	sum.PromptBytes += r.PromptBytes + template
+	sum.MaxTokens = max(sum.MaxTokens, r.MaxTokens)
+	if r.MaxTokens == 0 {
+		sum.MaxTokens = max(sum.MaxTokens, usualOutput)
+	}
+	sum.Answers += max(r.Answers, 1)
+	sum.MakeImages += max(r.MakeImages, 1)
+	sum.Images += r.Images
+	sum.Texts += r.Texts
+	sum.Characters += r.Characters
+	sum.AudioSeconds += r.AudioSeconds + float64(r.AudioBytes)/minAudioRate
+	sum.Width, sum.Height, sum.Steps = max(sum.Width, r.Width), max(sum.Height, r.Height), max(sum.Steps, r.Steps)
+}

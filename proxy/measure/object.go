@@ -1,0 +1,201 @@
+package measure
+
+import (
+	"bytes"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// object reads an object and measures its fields.
+func (r *reader) object(f *findings, at place) error {
+	seen := repeated(0)
+	return r.Object(func(name []byte) error {
+		if at.inspected {
+			if err := seen.add(name, at.inspectInput); err != nil {
+				return err
+			}
+		}
+		if at.top {
+			switch string(name) {
+			case "request_id", "model", "stream", "options", "queueRequest":
+			default:
+				r.j.works = true
+			}
+		}
+		switch string(name) {
+		case "model", "stream", "options", "queueRequest", "requests":
+		default:
+			f.content = f.content || string(name) != "input" || r.Peek() != '{'
+		}
+		return r.field(f, at, name)
+	})
+}
+
+// field reads the value of a field.
+func (r *reader) field(f *findings, at place, name []byte) error {
+	switch string(name) {
+	case "model":
+		if at.inspected {
+			return r.model()
+		}
+	case "stream":
+		if at.inspected {
+			return r.stream()
+		}
+	case "request_id":
+		if at.top {
+			return r.batchID()
+		}
+	case "requests":
+		if r.native() && !f.inBatch && r.Peek() == '[' {
+			return r.batch(f)
+		}
+	case "input":
+		return r.input(f, at)
+	case "messages", "system":
+		return r.messages(f)
+	case "text", "prompt", "transcript", "contexts", "documents", "passages":
+		return r.texts(f)
+	case "image", "images", "image_b64", "mask", "mask_b64", "mask_image":
+		return r.picture(f)
+	case "audio":
+		return r.audio(f)
+	case "url":
+		f.secondsWithURL += fetchedSeconds
+	case "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "num_return_sequences", "best_of", "num_images", "num_outputs",
+		"width", "height", "steps", "num_steps", "num_inference_steps", "size", "image_size":
+		return r.figure(f, string(name))
+	}
+	switch {
+	case at.options != nil && isOptions(name):
+		return r.options(at.options)
+	case at.top && bytes.EqualFold(name, []byte("input")):
+		return r.inputOptions()
+	}
+	return r.Skip()
+}
+
+// input reads the field "input": the parameters of a native call, or messages or texts.
+func (r *reader) input(f *findings, at place) error {
+	if r.native() && !f.nested && r.Peek() == '{' {
+		f.nested = true
+		inner := place{inspected: at.inspectInput}
+		if at.top {
+			inner.options = &r.j.busy.input
+		}
+		if at.inspectInput {
+			return r.within(func() error { return r.object(f, inner) })
+		}
+		return r.object(f, inner)
+	}
+	f.input = r.native()
+	if at.top {
+		if r.Peek() == '{' {
+			return r.inputOptions()
+		}
+		r.expectNull()
+	}
+	return r.messages(f)
+}
+
+// figure reads a field that is a number, or should be.
+func (r *reader) figure(f *findings, name string) error {
+	start, first := r.Offset(), r.Peek()
+	if err := r.Skip(); err != nil {
+		return err
+	}
+	if first == '"' || first == '-' || first-'0' < 10 {
+		f.figure(name, r.Since(start), r.Protocol)
+	}
+	return nil
+}
+
+// figure measures the raw value of a field.
+func (f *findings) figure(name string, raw []byte, protocol normalize.Protocol) {
+	raise := func(to *int64) { *to = max(*to, wholeNumber(raw)) }
+	limit := func(known bool) {
+		if known {
+			raise(&f.MaxTokens)
+		} else {
+			raise(&f.otherLimit)
+		}
+	}
+	switch name {
+	case "max_tokens":
+		limit(protocol != normalize.ProtocolResponses)
+	case "max_completion_tokens":
+		limit(protocol == normalize.ProtocolOpenAI)
+	case "max_output_tokens":
+		limit(protocol == normalize.ProtocolResponses)
+	case "n":
+		raise(&f.Answers)
+		raise(&f.MakeImages)
+	case "num_return_sequences", "best_of":
+		raise(&f.Answers)
+	case "num_images", "num_outputs":
+		raise(&f.MakeImages)
+	case "width":
+		raise(&f.Width)
+	case "height":
+		raise(&f.Height)
+	case "steps", "num_steps", "num_inference_steps":
+		raise(&f.Steps)
+	case "size", "image_size":
+		w, h := sides(raw)
+		f.Width, f.Height = max(f.Width, w), max(f.Height, h)
+	}
+}
+
+// texts reads a text, or a list of them.
+func (r *reader) texts(f *findings) error {
+	if r.Peek() == '[' {
+		return r.list(f, &f.listedTexts, r.Skip)
+	}
+	return r.singleText(f)
+}
+
+func (r *reader) singleText(f *findings) error {
+	if r.Peek() != '"' {
+		return r.Skip()
+	}
+	characters, err := r.String()
+	f.Texts, f.Characters = max(f.Texts, 1), max(f.Characters, characters)
+	return err
+}
+
+// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that speaks may speak them all,
+// and of what is no text all that stands there.
+func (r *reader) list(f *findings, spoken *int64, other func() error) error {
+	var n, characters int64
+	err := r.Array(func() error {
+		n++
+		if r.Peek() == '"' {
+			c, err := r.String()
+			characters += c
+			return err
+		}
+		start := r.Offset()
+		err := other()
+		characters += r.Offset() - start
+		return err
+	})
+	f.Texts, *spoken = max(f.Texts, n), max(*spoken, characters)
+	return err
+}
+
+// batch reads a list of requests and measures each of them.
+func (r *reader) batch(f *findings) error {
+	f.requests = true
+	return r.Array(func() error {
+		if r.Peek() != '{' {
+			return r.Skip()
+		}
+		one := findings{inBatch: true}
+		if err := r.measured(&one, place{}); err != nil {
+			return err
+		}
+		f.media += one.size // counted there
+		f.add(&one)
+		return nil
+	})
+}
