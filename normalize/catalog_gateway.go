@@ -58,4 +58,26 @@ var gateway = []Entry{
 		Wire: "`Please configure AI Gateway in the Cloudflare dashboard`, `Provider '…' has no BYOK " +
 			"credential named '…'`.",
 	},
+	{
+		Code: GatewayPolicyDenied, Slug: "gateway_policy_denied", Number: 90017, Status: 403, Type: TypePermission,
+		Retry: RetryNever, Fault: FaultOperator, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
+		Summary: "A policy of the Cloudflare account forbids this call.",
+		Action: "Allow the model, or the token, in the policies of the AI Gateway or of the account in the " +
+			"Cloudflare " +
+			"dashboard.",
+		Automatic: "The answer is passed on as it is; the call is not repeated.",
+		Wire: "`Access denied by policy` with 403, an object under `error` that has no code. The number is this " +
+			"proxy's, since Cloudflare gives none.",
+	},
+	{
+		Code: UpstreamRateLimited, Slug: "upstream_rate_limited", Number: 90018, Status: 429, Type: TypeRateLimit,
+		OpenAI: "rate_limit_exceeded",
+		Retry:  RetryAfterDelay, Delay: 5 * time.Second,
+		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
+		Summary:   "A rate limit behind Cloudflare is reached, which names no code of Cloudflare's.",
+		Action:    "Send fewer calls at once, or call again after the wait.",
+		Automatic: "The answer tells SDKs to try again after a wait; the proxy does not repeat the call itself.",
+		Wire: "429 without a code of Cloudflare's: a provider's own object, array or string, or an empty body. The " +
+			"number is this proxy's, since Cloudflare gives none.",
+	},
 }

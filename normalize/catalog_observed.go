@@ -18,7 +18,7 @@ var observed = []Entry{
 			"with status 200. No Retry-After ever came with it.",
 	},
 	{
-		Code: BadInput, Slug: "bad_input", Number: 5006, Aliases: []int{5012, 8001, 8006, 8007, 3010, 1001},
+		Code: BadInput, Slug: "bad_input", Number: 5006, Aliases: []int{5012, 8001, 8006, 8007, 3010, 1001, 9015},
 		Status: 400, Type: TypeInvalidRequest,
 		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstreamAndGuard, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "The input does not fit what the model takes.",
@@ -31,7 +31,8 @@ var observed = []Entry{
 			"or the context window.",
 	},
 	{
-		Code: ContentFlagged, Slug: "content_flagged", Number: 3030, Status: 400, Type: TypeInvalidRequest,
+		Code: ContentFlagged, Slug: "content_flagged", Number: 3030, Aliases: []int{2016, 2017, 2029, 2030},
+		Status: 400, Type: TypeInvalidRequest,
 		OpenAI: "content_filter",
 		Retry:  RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary:   "The model's safety filter refused the prompt or what it made of it.",
@@ -142,9 +143,10 @@ var observed = []Entry{
 			"404, also 400 and 405, once with code 1000.",
 	},
 	{
-		Code: UpstreamUnavailable, Slug: "upstream_unavailable", Number: 7009, Aliases: []int{1101, 1102}, Status: 502,
-		Type:  TypeAPI,
-		Retry: RetryAfterDelay, Delay: time.Second,
+		Code: UpstreamUnavailable, Slug: "upstream_unavailable", Number: 7009, Aliases: []int{1101, 1102, 2005},
+		Status: 502,
+		Type:   TypeAPI,
+		Retry:  RetryAfterDelay, Delay: time.Second,
 		Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary: "Cloudflare's edge could not reach Workers AI or had no usable answer from it.",
 		Action:  "Call again; if it lasts, look at www.cloudflarestatus.com.",

@@ -149,4 +149,14 @@ var own = []Entry{
 			"others go on.",
 		Wire: "Never sent by Workers AI.",
 	},
+	{
+		Code: ModelNotAllowed, Slug: "model_not_allowed", Number: 90016, Status: 403, Type: TypePermission,
+		OpenAI: "model_not_found",
+		Retry:  RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
+		Summary: "The operator of this proxy does not allow this model.",
+		Action: "Use a model of GET /v1/models, or have the model added to {MODELS}. Models outside Workers AI are " +
+			"billed in dollars that this proxy does not count.",
+		Automatic: "The call is refused; it never reached Cloudflare.",
+		Wire:      "Never sent by Workers AI.",
+	},
 }

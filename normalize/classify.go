@@ -55,8 +55,14 @@ func (e *evidence) decide(status int) (c Code, by MatchedBy, unknown int) {
 	if c := byEdge(e.edge); c != Unclassified && e.numbers()[0] == e.edge {
 		return c, codeOrAlias(c, e.edge), 0
 	}
+	if e.payment && status == http.StatusPaymentRequired {
+		return GatewayNoCredits, MatchedStatus, 0
+	}
 	found, numbered := e.catalogued()
 	if len(e.texts) > 0 {
+		if e.relayedTimeout(status) {
+			return Timeout, byTextOrCode(Timeout, found), 0
+		}
 		first := e.texts[0]
 		if allocation.match(first.folded) && mayLimit(found, numbered, first.inner) {
 			return AccountLimited, byTextOrCode(AccountLimited, found), 0
@@ -64,6 +70,9 @@ func (e *evidence) decide(status int) (c Code, by MatchedBy, unknown int) {
 		if c, ok := byDominantText(first.folded); ok {
 			return c, byTextOrCode(c, found), 0
 		}
+	}
+	if c, n, ok := e.byNumberRule(status); ok {
+		return c, byTextOrCode(c, n), 0
 	}
 	if numbered && !vague[found] {
 		c := byNumber[found]
@@ -105,6 +114,23 @@ func (e *evidence) unknown(numbered bool) int {
 		}
 	}
 	return 0
+}
+
+// relayedTimeout reports whether the failure is a time limit of something behind Cloudflare, told in the text of a 502
+// or of an InferenceUpstreamError. The call may have run.
+func (e *evidence) relayedTimeout(status int) bool {
+	if status != http.StatusBadGateway && !e.relayed {
+		return false
+	}
+	for _, t := range e.texts {
+		own := t.folded
+		for _, says := range []string{"504 gateway time-out", "504 gateway timeout", "status 504", "status code 504"} {
+			if strings.Contains(own, says) {
+				return true
+			}
+		}
+	}
+	return e.relayed && e.hint == http.StatusGatewayTimeout
 }
 
 // byTexts tries the rules on each message.

@@ -174,7 +174,7 @@ func TestClassify(t *testing.T) {
 			MatchedStatus, 0,
 		},
 		{
-			"an engine's status", 500, "", `{"error":{"message":"odd","type":"odd","code":429}}`, APIRateLimited,
+			"an engine's status", 500, "", `{"error":{"message":"odd","type":"odd","code":429}}`, UpstreamRateLimited,
 			MatchedStatus, 0,
 		},
 		{
@@ -322,7 +322,7 @@ func TestClassify(t *testing.T) {
 
 		// Empty, broken and foreign bodies.
 		{"empty success", 200, "", "", UpstreamUnavailable, MatchedStatus, 0},
-		{"blank 429", 429, "", " \r\n\t", APIRateLimited, MatchedStatus, 0},
+		{"blank 429", 429, "", " \r\n\t", UpstreamRateLimited, MatchedStatus, 0},
 		{"empty 504", 504, "", "", Timeout, MatchedStatus, 0},
 		{"nothing but a byte order mark", 500, "", "\ufeff", UpstreamInternalError, MatchedStatus, 0},
 		{"only [DONE]", 200, "", "data: [DONE]\n\n", UpstreamUnavailable, MatchedStatus, 0},
@@ -369,7 +369,8 @@ func TestClassifyByStatus(t *testing.T) {
 	want := map[int]Code{
 		400: BadInput, 401: AuthenticationFailed, 402: GatewayNoCredits, 403: PermissionDenied, 404: NoSuchRoute,
 		405: NoSuchRoute, 408: Timeout,
-		409: BadInput, 410: ModelDeprecated, 413: RequestTooLarge, 415: BadInput, 422: BadInput, 429: APIRateLimited,
+		409: BadInput, 410: ModelDeprecated, 413: RequestTooLarge, 415: BadInput, 422: BadInput,
+		429: UpstreamRateLimited,
 		500: UpstreamInternalError,
 		502: UpstreamUnavailable, 503: UpstreamUnavailable, 504: Timeout, 520: UpstreamUnavailable,
 		521: UpstreamUnavailable, 522: UpstreamUnavailable,

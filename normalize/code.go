@@ -50,6 +50,8 @@ const (
 	GatewayNoCredits
 	GatewayUnauthorized
 	GatewayMisconfigured
+	GatewayPolicyDenied
+	UpstreamRateLimited
 
 	// Codes of this proxy.
 	RateLimited
@@ -67,6 +69,7 @@ const (
 	StoreUnavailable
 	Internal
 	PriorityFloor
+	ModelNotAllowed
 
 	numCodes
 )

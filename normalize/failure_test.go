@@ -70,32 +70,37 @@ func TestResolved(t *testing.T) {
 		"nothing said": {
 			Failure{Code: OutOfCapacity},
 			Failure{
-				Code: OutOfCapacity, Message: e.Summary, Action: e.Action, Number: 3040, Status: 429, Origin: OriginUpstream,
+				Code: OutOfCapacity, Message: e.Summary, Action: e.Action, Number: 3040, Status: 429,
+				Origin:    OriginUpstream,
 				Fault:     e.Fault,
 				MatchedBy: MatchedStatus,
 			},
 		},
 		"all said": {
 			Failure{
-				Code: OutOfCapacity, Message: "m", Action: "a", Number: 1, Status: 418, Origin: OriginProxy, Fault: FaultCaller,
+				Code: OutOfCapacity, Message: "m", Action: "a", Number: 1, Status: 418, Origin: OriginProxy,
+				Fault:     FaultCaller,
 				MatchedBy: MatchedText,
 			},
 			Failure{
-				Code: OutOfCapacity, Message: "m", Action: "a", Number: 1, Status: 418, Origin: OriginProxy, Fault: FaultCaller,
+				Code: OutOfCapacity, Message: "m", Action: "a", Number: 1, Status: 418, Origin: OriginProxy,
+				Fault:     FaultCaller,
 				MatchedBy: MatchedText,
 			},
 		},
 		"refused here": {
 			Failure{Code: OutOfCapacity, Message: "m", Origin: OriginGuard},
 			Failure{
-				Code: OutOfCapacity, Message: "m", Action: e.Action, Number: 3040, Status: 429, Origin: OriginGuard, Fault: e.Fault,
+				Code: OutOfCapacity, Message: "m", Action: e.Action, Number: 3040, Status: 429, Origin: OriginGuard,
+				Fault:     e.Fault,
 				MatchedBy: MatchedRequest,
 			},
 		},
 		"no connection": {
 			Failure{Code: UpstreamUnreachable, Message: "m"},
 			Failure{
-				Code: UpstreamUnreachable, Message: "m", Action: UpstreamUnreachable.Entry().Action, Number: 90011, Status: 502, Origin: OriginProxy,
+				Code: UpstreamUnreachable, Message: "m", Action: UpstreamUnreachable.Entry().Action, Number: 90011,
+				Status: 502, Origin: OriginProxy,
 				Fault: UpstreamUnreachable.Entry().Fault, MatchedBy: MatchedTransport,
 			},
 		},

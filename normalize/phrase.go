@@ -9,22 +9,24 @@ import (
 // A phrase is a message of upstream taken apart by its grammar: error classes, codes and ids around the text
 // that a person wrote.
 type phrase struct {
-	text   string
-	code   int    // the number in front of or behind the text; 0 when there is none
-	edge   bool   // the code is one of "error code: NNNN", which number the edge's own errors
-	hint   int    // an HTTP status in front of the text
-	id     string // the request id behind the text
-	engine bool   // AiError stood in front: the model layer speaks
+	text    string
+	code    int    // the number in front of or behind the text; 0 when there is none
+	edge    bool   // the code is one of "error code: NNNN", which number the edge's own errors
+	hint    int    // an HTTP status in front of the text
+	id      string // the request id behind the text
+	engine  bool   // AiError stood in front: the model layer speaks
+	relayed bool   // InferenceUpstreamError stood in front: it tells of a failure behind it
 }
 
 // classes stand in front of a message, repeated and in any case. Those of strict need a colon behind them: they
 // are words too.
 var classes = []struct {
-	name   string
-	strict bool
-	engine bool
+	name    string
+	strict  bool
+	engine  bool
+	relayed bool
 }{
-	{name: "inferenceupstreamerror"},
+	{name: "inferenceupstreamerror", relayed: true},
 	{name: "aigatewayerror"},
 	{name: "aierror", engine: true},
 	{name: "ai", strict: true, engine: true},
@@ -107,7 +109,7 @@ func (p *phrase) class() bool {
 		case c.strict || !strings.HasPrefix(rest, " "):
 			continue
 		}
-		p.text, p.engine = strings.TrimSpace(rest), p.engine || c.engine
+		p.text, p.engine, p.relayed = strings.TrimSpace(rest), p.engine || c.engine, p.relayed || c.relayed
 		return true
 	}
 	return false

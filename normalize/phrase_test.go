@@ -11,8 +11,8 @@ func TestReadPhrase(t *testing.T) {
 		want phrase
 	}{
 		{"AiError: AiError: x (" + fakeID + ")", phrase{text: "x", id: fakeID, engine: true}},
-		{"InferenceUpstreamError [AiError]: 3010: \nx", phrase{text: "x", code: 3010, engine: true}},
-		{"InferenceUpstreamError: InferenceUpstreamError: ERROR 3036: x", phrase{text: "x", code: 3036}},
+		{"InferenceUpstreamError [AiError]: 3010: \nx", phrase{text: "x", code: 3010, engine: true, relayed: true}},
+		{"InferenceUpstreamError: InferenceUpstreamError: ERROR 3036: x", phrase{text: "x", code: 3036, relayed: true}},
 		{"Uncaught (in promise) AiError: 3040: x", phrase{text: "x", code: 3040, engine: true}},
 		{"error: 5007: x", phrase{text: "x", code: 5007}},
 		{"ERROR: AIERROR: x", phrase{text: "x", engine: true}},

@@ -21,6 +21,8 @@ type evidence struct {
 	said    string   // the first message as it came
 	engine  bool     // the model layer speaks: AiError
 	gateway bool     // an AI Gateway speaks
+	relayed bool     // the text tells of a failure behind the one who says it: InferenceUpstreamError
+	payment bool     // the answer asks for a payment (x402)
 	id      string   // upstream's request id
 	param   string
 }
@@ -41,14 +43,14 @@ const (
 
 // read gathers the evidence of a body.
 func read(header http.Header, body []byte) *evidence {
-	e := &evidence{}
+	e := &evidence{payment: header.Get("Payment-Required") != ""}
 	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff")))
 	if data, ok := sseData(body); ok {
 		body = bytes.TrimSpace(data)
 	}
 	switch {
 	case len(body) == 0 || string(body) == "[DONE]":
-		e.empty = true
+		e.empty, e.gateway = true, header.Get("Cf-Aig-Event-Id") != ""
 	case isHTML(body), strings.HasPrefix(header.Get("Content-Type"), "text/html") && body[0] != '{' && body[0] != '"' &&
 		!failureText(body):
 		p := readPage(body)
@@ -110,6 +112,10 @@ func (e *evidence) object(n *node, depth, level int) {
 	case "AiGatewayError":
 		e.gateway = true
 	}
+	if n.get("cloudflare_error").text == "true" { // problem details (RFC 9457) of the edge
+		e.edge = edgeNumber(n.get("error_code").text)
+	}
+	e.code(n.get("error_code"), level)
 	e.code(n.get("internalCode"), level)
 	e.code(n.get("code"), level)
 	for _, key := range []string{"httpCode", "status", "statusCode", "status_code"} {
@@ -136,6 +142,15 @@ func (e *evidence) object(n *node, depth, level int) {
 	if p := n.get("param"); p.kind == kindString && e.param == "" {
 		e.param = shorten(redact(plain(p.text)), 200)
 	}
+}
+
+// edgeNumber reads the number of an error of Cloudflare's edge; 0 where s is none.
+func edgeNumber(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 600 {
+		return 0
+	}
+	return n
 }
 
 // code takes a code of a field: a Workers AI number, an HTTP status that an engine put there, or a word.
@@ -193,7 +208,7 @@ func (e *evidence) message(s string, level int) {
 		e.said = s
 	}
 	p := readPhrase(s)
-	e.engine = e.engine || p.engine
+	e.engine, e.relayed = e.engine || p.engine, e.relayed || p.relayed
 	if p.id != "" && e.id == "" {
 		e.id = p.id
 	}

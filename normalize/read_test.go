@@ -14,11 +14,11 @@ func TestFirstWordCounts(t *testing.T) {
 		want       Code
 		param, id  string
 	}{
-		{"two statuses", `{"message":"odd","httpCode":429,"status":404}`, APIRateLimited, "", ""},
+		{"two statuses", `{"message":"odd","httpCode":429,"status":404}`, UpstreamRateLimited, "", ""},
 		{"a status before the text's", `{"statusCode":404,"message":"429: odd"}`, NoSuchRoute, "", ""},
 		{"a status before the code's", `{"code":404,"status":429,"message":"odd"}`, NoSuchRoute, "", ""},
-		{"the text's status", `{"message":"429: odd"}`, APIRateLimited, "", ""},
-		{"two texts' statuses", `{"errors":["429: odd","404: odd"]}`, APIRateLimited, "", ""},
+		{"the text's status", `{"message":"429: odd"}`, UpstreamRateLimited, "", ""},
+		{"two texts' statuses", `{"errors":["429: odd","404: odd"]}`, UpstreamRateLimited, "", ""},
 		{"the lowest status as a code", `{"code":400,"message":"odd"}`, BadInput, "", ""},
 		{"the highest status as a code", `{"code":599,"message":"odd"}`, Unclassified, "", ""},
 		{"a status that nobody knows", `{"message":"odd","status":418}`, Unclassified, "", ""},

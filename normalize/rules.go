@@ -148,6 +148,7 @@ var texts = []rule{
 	{OutOfCapacity, []string{
 		"capacity temporarily exceeded", "no more data centers", "out of capacity", "no capacity",
 		"=overloaded", "model is overloaded", "the model is overloaded",
+		"request queue is full", "the request queue is full",
 	}, nil},
 	{RequestsPerMinuteExceeded, []string{
 		"rate limiting: inference", "inference request per min",
@@ -190,6 +191,10 @@ var texts = []rule{
 		"please wait and consider throttling", "too many api requests",
 		"you are being rate limited",
 	}, nil},
+	{GatewayPolicyDenied, []string{"access denied by policy"}, nil},
+	{GatewayMisconfigured, []string{
+		"forbidden: model or provider could not be resolved", "model or provider could not be resolved",
+	}, nil},
 	{PermissionDenied, []string{
 		"unauthorized to access", "permission denied", "not authorized",
 		"actor requires permission", "you do not have permission",
@@ -200,6 +205,8 @@ var texts = []rule{
 		"invalid api key", "incorrect api key", "invalid request headers", "invalid access token",
 		"invalid format for authorization", "unable to authenticate",
 		"authentication required", "invalid token", "invalid authorization",
+		"you didn't provide an api key", "you did not provide an api key", "no api key", "missing api key",
+		"no auth credentials", "api key is missing", "api key is required", "you must provide an api key",
 	}, nil},
 	{AuthenticationFailed, []string{"missing"}, []string{"authorization header"}},
 	{NoSuchRoute, []string{

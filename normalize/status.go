@@ -9,9 +9,9 @@ var words = map[string]Code{
 	"string_above_max_length":         ContextWindowExceeded,
 	"model_not_found":                 NoSuchModel,
 	"model_not_available":             NoSuchModel,
-	"rate_limit_exceeded":             RequestsPerMinuteExceeded,
-	"rate_limit_error":                RequestsPerMinuteExceeded,
-	"too_many_requests":               RequestsPerMinuteExceeded,
+	"rate_limit_exceeded":             UpstreamRateLimited,
+	"rate_limit_error":                UpstreamRateLimited,
+	"too_many_requests":               UpstreamRateLimited,
 	"insufficient_quota":              GatewayNoCredits,
 	"billing_error":                   GatewayNoCredits,
 	"invalid_api_key":                 AuthenticationFailed,
@@ -69,6 +69,7 @@ func (e *evidence) byStatus(status int) Code {
 		case e.engine:
 			return RequestsPerMinuteExceeded
 		}
+		return UpstreamRateLimited
 	}
 	return statusCodes(status)
 }
