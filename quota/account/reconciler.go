@@ -77,7 +77,10 @@ func (r *Reconciler) Failure() error {
 
 // reconcile reads the figure, or leaves that to another replica.
 func (r *Reconciler) reconcile(ctx context.Context) error {
-	audited := r.audit(ctx) // before, so that what is found to be ours does not count as external
+	var audited error
+	if r.Failure() == nil {
+		audited = r.audit(ctx) // before, so that what is found to be ours does not count as external
+	}
 	ours, err := r.o.Ledger.Reconcile(ctx, r.o.Every, r.readFigure)
 	if ctx.Err() != nil {
 		return ErrIdle
@@ -117,9 +120,6 @@ func (r *Reconciler) overtaken(counted time.Time) bool {
 
 // audit finds out what calls cost whose cost Workers AI does not report.
 func (r *Reconciler) audit(ctx context.Context) error {
-	if failing := r.Failure() != nil; failing {
-		return nil // nor can it be read by model
-	}
 	found, err := r.o.Ledger.Audit(ctx, r.o.Every, r.readByModel)
 	for _, f := range found {
 		r.o.Estimator.Correct(f.Model, f.Ratio)
