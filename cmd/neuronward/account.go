@@ -25,12 +25,12 @@ func newPriceFeed(
 	case c.Prices != config.PricesLive:
 		o.Source = account.PricesFile
 	case token == nil:
-		log.Info("prices are those of the embedded table: the catalog cannot be asked without a token of this proxy's "+
+		log.Info("prices are those of the embedded table: the catalog cannot be read without a token of this proxy's "+
 			"own", "as_of", o.Base.AsOf())
 	default:
 		client, err := newAccountClient(c, token)
 		if err != nil { // what is wrong with the settings was reported before
-			log.Warn("prices are those of the embedded table: the catalog cannot be asked", "error", err)
+			log.Warn("prices are those of the embedded table: the catalog cannot be read", "error", err)
 			break
 		}
 		o.Client = client
@@ -69,7 +69,7 @@ func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *accou
 	}
 	if token == nil {
 		log.Info("what others spend of the account is not known: the account's own figure cannot be read without a " +
-			"token of this proxy's own (NEURONWARD_ANALYTICS_TOKEN; NEURONWARD_RECONCILE=0 if that is as it should be)")
+			"token of this proxy's own (NEURONWARD_ANALYTICS_TOKEN; or NEURONWARD_RECONCILE=0 if that is intended)")
 		return nil
 	}
 	client, err := newAccountClient(c, token)
@@ -86,7 +86,7 @@ func newAccountClient(c *config.Config, token proxy.Secret) (*account.Client, er
 
 // newReconciler compares what n counts with the account's own figure, which client reads.
 func newReconciler(
-	c *config.Config, n *neurons, client *account.Client, log *slog.Logger, m *metrics.Metrics,
+	c *config.Config, n *quotas, client *account.Client, log *slog.Logger, m *metrics.Metrics,
 ) *account.Reconciler {
 	notable := quota.FromFloat(c.DailyNeurons) / 10
 	if notable == 0 {
@@ -100,7 +100,7 @@ func newReconciler(
 
 // reconciliation is the part of the status that says whether the account's own figure is known. counted is until when
 // the figure counts.
-func (n *neurons) reconciliation(counted time.Time) status.Reconciliation {
+func (n *quotas) reconciliation(counted time.Time) status.Reconciliation {
 	r := status.Reconciliation{CountedUntil: status.Time(counted)}
 	if n.reconciler != nil {
 		r.Failure = textOf(n.reconciler.Failure())

@@ -34,7 +34,7 @@ func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // shared is an account that is also spent outside this proxy.
 type shared struct {
-	*neurons
+	*quotas
 	c   *config.Config
 	m   *metrics.Metrics
 	sim *workersai.Simulator
@@ -56,7 +56,7 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 		s := &shared{c: c, m: metrics.New(metrics.Build{})}
 		o.Account, o.Token, o.AnalyticsLag = s.c.Account, fakeToken, 5*time.Minute
 		s.sim = workersai.New(o)
-		if s.neurons, err = openNeurons(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil); err != nil {
+		if s.quotas, err = openQuotas(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil); err != nil {
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
@@ -66,7 +66,7 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.reconciler = newReconciler(s.c, s.neurons, client, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
+		s.reconciler = newReconciler(s.c, s.quotas, client, slog.New(slog.NewTextHandler(&s.log, nil)), s.m)
 		go s.reconciler.Run(t.Context())
 		test(t, s)
 		if err := s.close(0, slog.New(slog.DiscardHandler)); err != nil {
@@ -260,7 +260,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 		pass(3 * time.Hour)
 		failed("the next day")
 
-		other, err := quota.New(t.Context(), quota.Options{Store: s.word.store, Limit: 10_000 * quota.OneNeuron})
+		other, err := quota.New(t.Context(), quota.Options{Store: s.capacity.store, Limit: 10_000 * quota.OneNeuron})
 		if err != nil {
 			t.Fatal(err)
 		}

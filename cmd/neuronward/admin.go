@@ -15,7 +15,7 @@ import (
 // adminHandler answers on the admin listener of a running proxy. demo is the base URL of the app listener where the
 // demo runs, else "".
 func (in *invocation) adminHandler(
-	c *config.Config, n *neurons, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string,
+	c *config.Config, n *quotas, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string,
 ) http.Handler {
 	o := in.adminOptions(c, m, func() string {
 		if p.Draining() {
@@ -42,7 +42,7 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 }
 
 // source is what the status of the day is read from.
-func (n *neurons) source(c *config.Config) *status.Source {
+func (n *quotas) source(c *config.Config) *status.Source {
 	return &status.Source{
 		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode,
 		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure,

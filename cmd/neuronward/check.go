@@ -9,8 +9,8 @@ import (
 )
 
 func checkHelp() string {
-	return `Reads the configuration as serve would, tells all mistakes in it at once, and
-prints what is in effect. Then it looks whether that can work: the tokens and
+	return `Reads the configuration as serve does, reports all mistakes in it at once, and
+prints what is in effect. Then it checks whether that can work: the tokens and
 their permissions, the account and the clock at Cloudflare; the store, the
 clients and the addresses here. Each line is ok, a warning or a failure, and
 says what to do. It calls no model, and secrets are never shown.
@@ -26,7 +26,8 @@ Usage:
 
 Variables that are most often wrong:
 
-` + variableTable(config.Variables(), named("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "NEURONWARD_LISTEN", "NEURONWARD_ALLOW_ANONYMOUS", "NEURONWARD_UPSTREAM")) + `
+` + variableTable("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "NEURONWARD_LISTEN",
+		"NEURONWARD_ALLOW_ANONYMOUS", "NEURONWARD_UPSTREAM") + `
 Example:
 
   export CLOUDFLARE_ACCOUNT_ID=…
@@ -87,9 +88,9 @@ func check(ctx context.Context, in *invocation) int {
 func (r report) print(in *invocation) {
 	fmt.Fprintln(in.stdout, "The configuration is valid. In effect:")
 	fmt.Fprintln(in.stdout)
-	wide := 0
+	width := 0
 	for _, s := range r.Settings {
-		wide = max(wide, len(s.Variable))
+		width = max(width, len(s.Variable))
 	}
 	for _, s := range r.Settings {
 		value := s.Value
@@ -99,7 +100,7 @@ func (r report) print(in *invocation) {
 		if s.Source == config.SourceDefault {
 			value += " (default)"
 		}
-		fmt.Fprintf(in.stdout, "  %-*s  %s\n", wide, s.Variable, value)
+		fmt.Fprintf(in.stdout, "  %-*s  %s\n", width, s.Variable, value)
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(in.stdout, "\nwarning: %s\n", w)

@@ -44,7 +44,7 @@ const (
 	fineAccount   = "  ok       account       " + hexAccount + ", which the token is for\n"
 	fineWorkersAI = "  ok       workers_ai    the token may call models and read their prices\n"
 	fineAnalytics = "  ok       analytics     the account's own figure can be read with CLOUDFLARE_API_TOKEN\n"
-	fineStore     = "  ok       store         memory: what was spent is forgotten at the end\n"
+	fineStore     = "  ok       store         memory: usage is forgotten at the end\n"
 	fineClients   = "  ok       clients       none: whoever reaches 127.0.0.1:0 may call\n"
 	fineListen    = "  ok       listen        127.0.0.1:0: whichever port is free\n"
 	fineHere      = fineStore + fineClients + fineListen
@@ -101,7 +101,7 @@ func TestCheckAsksCloudflare(t *testing.T) {
 		{
 			"no token", fine,
 			[]string{"CLOUDFLARE_API_TOKEN="},
-			"  warning  token         none of this proxy's own: each caller's Authorization passes through, and prices are the embedded ones; set CLOUDFLARE_API_TOKEN unless callers are to bring their own\n", exitDone,
+			"  warning  token         none of this proxy's own: each caller's Authorization is passed on, and prices are the embedded ones; set CLOUDFLARE_API_TOKEN unless callers are to bring their own\n", exitDone,
 		},
 		{
 			"a wrong token", account(func(o *workersai.Options) { o.Token = "another-token" }), nil,
@@ -143,7 +143,7 @@ func TestCheckAsksCloudflare(t *testing.T) {
 		{
 			"Workers AI is down", answered(fine, "/ai/", 502, "<html>", 0), nil,
 			fineToken + fineClock +
-				"  warning  workers_ai    it was not found out whether the token may call models: 502 Bad Gateway; try again\n" + fineAnalytics, exitDone,
+				"  warning  workers_ai    it is not known whether the token may call models: 502 Bad Gateway; try again\n" + fineAnalytics, exitDone,
 		},
 		{
 			"a token without analytics", account(func(o *workersai.Options) { o.NoAnalytics = true }), nil,
@@ -164,7 +164,7 @@ func TestCheckAsksCloudflare(t *testing.T) {
 		{
 			"GraphQL is down", account(func(o *workersai.Options) { o.GraphQLFails = func(time.Time) string { return "internal server error" } }), nil,
 			fineToken + fineClock + fineAccount + fineWorkersAI +
-				"  warning  analytics     it was not found out whether the account's own figure can be read: 200 internal server error; try again\n", exitDone,
+				"  warning  analytics     it is not known whether the account's own figure can be read: 200 internal server error; try again\n", exitDone,
 		},
 		{
 			"a clock behind", answered(fine, "", 0, "", time.Minute), nil,
@@ -180,7 +180,7 @@ func TestCheckAsksCloudflare(t *testing.T) {
 		},
 		{
 			"the API is down", answered(fine, "/verify", 503, "<html>", 0), nil,
-			"  failure  api           API gives no answer that could be used: 503 Service Unavailable; see whether this machine may reach it, and what NEURONWARD_API says\n", exitFailed,
+			"  failure  api           API gives no answer that can be used: 503 Service Unavailable; check whether this machine may reach it, and NEURONWARD_API\n", exitFailed,
 		},
 	}
 	for _, c := range cases {
@@ -201,7 +201,7 @@ func TestCheckAsksCloudflare(t *testing.T) {
 	}
 	t.Run("nobody is there", func(t *testing.T) {
 		got, code := checked(t, []string{"NEURONWARD_UPSTREAM=http://127.0.0.1:1/client/v4"})
-		if want := "  failure  api           http://127.0.0.1:1/client/v4 gives no answer that could be used: dial tcp 127.0.0.1:1: connect: connection refused; see whether this machine may reach it, and what NEURONWARD_API says\n" + fineHere; got != want || code != exitFailed {
+		if want := "  failure  api           http://127.0.0.1:1/client/v4 gives no answer that can be used: dial tcp 127.0.0.1:1: connect: connection refused; check whether this machine may reach it, and NEURONWARD_API\n" + fineHere; got != want || code != exitFailed {
 			t.Errorf("exit %d\n%swant\n%s", code, got, want)
 		}
 	})
@@ -230,11 +230,11 @@ func TestCheckLooksAround(t *testing.T) {
 		name, set, want string // what one of the lines must be
 		code            int
 	}{
-		{"a file that is not there", "NEURONWARD_STORE=file:DIR/new/neurons", "  ok       store         DIR/new/neurons can be begun: it is not there yet\n", exitDone},
-		{"a place where no file can be", "NEURONWARD_STORE=file:DIR/damaged/neurons", "  failure  store         filestore: DIR/damaged/neurons cannot be made: DIR/damaged is a file, not a directory: move it away, or name a file elsewhere; mend it, or name another store\n", exitFailed},
+		{"a file that is not there", "NEURONWARD_STORE=file:DIR/new/neurons", "  ok       store         DIR/new/neurons can be made: it does not exist yet\n", exitDone},
+		{"a place where no file can be", "NEURONWARD_STORE=file:DIR/damaged/neurons", "  failure  store         filestore: DIR/damaged/neurons cannot be made: DIR/damaged is a file, not a directory: move it away, or name a file elsewhere; fix it, or name another store\n", exitFailed},
 		{"a directory that cannot be written", "NEURONWARD_STORE=file:/proc/neuronward/neurons", "; name a path in NEURONWARD_STORE that this user can write, or memory:\n", exitFailed},
 		{"a damaged file", "NEURONWARD_STORE=file:DIR/damaged", "  failure  store         filestore: DIR/damaged: ", exitFailed},
-		{"Redis is down", "NEURONWARD_STORE=redis://127.0.0.1:1/0", "  failure  store         redis://127.0.0.1:1/0 does not answer: redisstore: dial tcp 127.0.0.1:1: connect: connection refused; start the server, or mend the way to it; until then calls meet NEURONWARD_ON_STORE_FAILURE\n", exitFailed},
+		{"Redis is down", "NEURONWARD_STORE=redis://127.0.0.1:1/0", "  failure  store         redis://127.0.0.1:1/0 does not answer: redisstore: dial tcp 127.0.0.1:1: connect: connection refused; start the server, or fix the network to it; until then NEURONWARD_ON_STORE_FAILURE says what happens to calls\n", exitFailed},
 		{"nothing is counted", "NEURONWARD_QUOTA_MODE=off", "  ok       store         none: nothing is counted with NEURONWARD_QUOTA_MODE=off\n", exitDone},
 		{"a port that is taken", "NEURONWARD_LISTEN=" + taken, "  failure  listen        another program listens on " + taken + "; stop it, or set NEURONWARD_LISTEN to another address\n", exitFailed},
 		{"a port that another proxy has", "NEURONWARD_LISTEN=" + ours, "  warning  listen        a neuronward listens on " + ours + running, exitDone},

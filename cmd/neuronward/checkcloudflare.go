@@ -12,20 +12,21 @@ import (
 )
 
 const (
-	// A clock that is further off than clockWarning spends neurons on the wrong day around midnight; beyond clockFailure
-	// certificates and rotated tokens begin to seem invalid.
+	// With a clock that is further off than clockWarning, calls around midnight count for the wrong day; beyond
+	// clockFailure certificates and rotated tokens can seem invalid.
 	clockWarning = 2 * time.Second
 	clockFailure = 5 * time.Minute
 
 	expiresSoon = 14 * 24 * time.Hour
 )
 
-// checkCloudflare asks Cloudflare what the tokens are good for. It calls no model.
+// checkCloudflare asks Cloudflare what the tokens may do. It calls no model.
 func (k *checker) checkCloudflare(ctx context.Context) {
 	c := k.c
 	if !c.Token.IsSet() {
-		k.warning("token", "set CLOUDFLARE_API_TOKEN unless callers are to bring their own", "none of this proxy's own: each caller's Authorization passes through, and prices are the embedded ones")
-	} else if client := k.asker("token", &c.Token); client != nil {
+		k.warning("token", "set CLOUDFLARE_API_TOKEN unless callers are to bring their own",
+			"none of this proxy's own: each caller's Authorization is passed on, and prices are the embedded ones")
+	} else if client := k.newClient("token", &c.Token); client != nil {
 		defer client.Close()
 		token, err := client.Verify(ctx)
 		if reached := k.checkToken("token", "CLOUDFLARE_API_TOKEN", token, err); !reached {
@@ -40,17 +41,18 @@ func (k *checker) checkCloudflare(ctx context.Context) {
 	k.checkAnalytics(ctx)
 }
 
-// asker returns a client with a token, nil where there cannot be one.
-func (k *checker) asker(check string, token *config.Secret) *account.Client {
+// newClient returns a client with a token, nil where there cannot be one.
+func (k *checker) newClient(check string, token *config.Secret) *account.Client {
 	client, err := account.New(account.Config{API: k.c.API, Account: k.c.Account, Token: token.Value})
 	if err != nil {
-		k.failure(check, "write https:// in NEURONWARD_API", "it is not sent to %s: %s", k.c.API, strings.TrimPrefix(oneLine(err), "account: "))
+		k.failure(check, "write https:// in NEURONWARD_API",
+			"it is not sent to %s: %s", k.c.API, strings.TrimPrefix(oneLine(err), "account: "))
 		return nil
 	}
 	return client
 }
 
-// checkToken says what Cloudflare says of a token itself. It reports whether there was an answer.
+// checkToken shows the state of a token. It reports whether Cloudflare answered.
 func (k *checker) checkToken(check, variable string, token account.Token, err error) bool {
 	switch kind := account.KindOf(err); {
 	case err == nil && token.Active():
@@ -58,22 +60,25 @@ func (k *checker) checkToken(check, variable string, token account.Token, err er
 		if token.Owned {
 			whose = "the account's"
 		}
-		switch left := time.Until(token.ExpiresAt); {
+		expires := token.ExpiresAt.UTC().Format(time.RFC3339)
+		switch {
 		case token.ExpiresAt.IsZero():
 			k.ok(check, "active, %s, does not expire", whose)
-		case left < expiresSoon:
-			k.warning(check, "roll it in Cloudflare's dashboard", "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
+		case time.Until(token.ExpiresAt) < expiresSoon:
+			k.warning(check, "roll it in Cloudflare's dashboard", "active, %s, expires at %s", whose, expires)
 		default:
-			k.ok(check, "active, %s, expires at %s", whose, token.ExpiresAt.UTC().Format(time.RFC3339))
+			k.ok(check, "active, %s, expires at %s", whose, expires)
 		}
 	case err == nil:
 		k.failure(check, "make or enable one in Cloudflare's dashboard and set "+variable, "it is %s", token.Status)
 	case kind == account.BadToken || kind == account.Forbidden:
-		k.failure(check, "copy it again, or make a new one, and set "+variable, "Cloudflare does not know it: %s", said(err))
+		k.failure(check, "copy it again, or make a new one, and set "+variable,
+			"Cloudflare does not know it: %s", answerText(err))
 	case kind == account.RateLimited:
-		k.warning(check, "try again in five minutes", "it was not verified: %s", said(err))
+		k.warning(check, "try again in five minutes", "it was not verified: %s", answerText(err))
 	default:
-		k.failure("api", "see whether this machine may reach it, and what NEURONWARD_API says", "%s gives no answer that could be used: %s", k.c.API, said(err))
+		k.failure("api", "check whether this machine may reach it, and NEURONWARD_API",
+			"%s gives no answer that can be used: %s", k.c.API, answerText(err))
 		return false
 	}
 	return true
@@ -81,7 +86,8 @@ func (k *checker) checkToken(check, variable string, token account.Token, err er
 
 func (k *checker) checkClock(clock account.Clock) {
 	if !clock.Known {
-		k.warning("clock", "see that this machine keeps time by NTP", "Cloudflare's answer has no date to compare with")
+		k.warning("clock", "make sure that this machine keeps time by NTP",
+			"Cloudflare's answer has no date to compare with")
 		return
 	}
 	off, side := clock.Ahead.Abs(), "ahead of"
@@ -115,20 +121,23 @@ func (k *checker) checkWorkersAI(ctx context.Context, client *account.Client) {
 		k.ok(whose, "%s, which the token is for", c.Account)
 		k.ok(models, "the token may call models and read their prices")
 	case kind == account.NoAccount:
-		k.failure(whose, "copy CLOUDFLARE_ACCOUNT_ID from the dashboard (Workers AI, Use REST API)", "Cloudflare knows no account %s: %s", c.Account, said(err))
+		k.failure(whose, "copy CLOUDFLARE_ACCOUNT_ID from the dashboard (Workers AI, Use REST API)",
+			"Cloudflare knows no account %s: %s", c.Account, answerText(err))
 	case kind == account.Forbidden || kind == account.BadToken:
 		others, listed := client.Accounts(ctx)
 		switch {
 		case listed == nil && slices.Contains(others, c.Account):
 			k.ok(whose, "%s, which the token is for", c.Account)
-			k.failure(models, grant, "the token may not call models: %s", said(err))
+			k.failure(models, grant, "the token may not call models: %s", answerText(err))
 		case listed == nil && len(others) > 0:
-			k.failure(whose, "set CLOUDFLARE_ACCOUNT_ID to the token's account, or make a token for this one", "the token is not for %s but for %s", c.Account, some(others))
+			k.failure(whose, "set CLOUDFLARE_ACCOUNT_ID to the token's account, or make a token for this one",
+				"the token is not for %s but for %s", c.Account, some(others))
 		default:
-			k.failure(models, grant+"; if it has them, CLOUDFLARE_ACCOUNT_ID is another account's", "the token may not call models of %s: %s", c.Account, said(err))
+			k.failure(models, grant+"; if it has them, CLOUDFLARE_ACCOUNT_ID is another account's",
+				"the token may not call models of %s: %s", c.Account, answerText(err))
 		}
 	default:
-		k.warning(models, "try again", "it was not found out whether the token may call models: %s", said(err))
+		k.warning(models, "try again", "it is not known whether the token may call models: %s", answerText(err))
 	}
 }
 
@@ -143,7 +152,7 @@ func (k *checker) checkAnalytics(ctx context.Context) {
 	if !reader.IsSet() {
 		return
 	}
-	client := k.asker(check, reader)
+	client := k.newClient(check, reader)
 	if client == nil {
 		return
 	}
@@ -153,17 +162,20 @@ func (k *checker) checkAnalytics(ctx context.Context) {
 	case err == nil:
 		k.ok(check, "the account's own figure can be read with %s", variable)
 	case kind == account.Forbidden:
-		k.warning(check, "grant Account Analytics: Read to the token, or set NEURONWARD_ANALYTICS_TOKEN to one that has it",
-			"the account's own figure cannot be read with %s: %s", variable, said(err))
+		k.warning(check,
+			"grant Account Analytics: Read to the token, or set NEURONWARD_ANALYTICS_TOKEN to one that has it",
+			"the account's own figure cannot be read with %s: %s", variable, answerText(err))
 	case kind == account.BadToken:
-		k.warning(check, "set "+variable+" to a token with Account Analytics: Read", "%s is not accepted: %s", variable, said(err))
+		k.warning(check, "set "+variable+" to a token with Account Analytics: Read",
+			"%s is not accepted: %s", variable, answerText(err))
 	default:
-		k.warning(check, "try again", "it was not found out whether the account's own figure can be read: %s", said(err))
+		k.warning(check, "try again",
+			"it is not known whether the account's own figure can be read: %s", answerText(err))
 	}
 }
 
-// said is what Cloudflare said, without what was asked and what is missing, which the line says itself.
-func said(err error) string {
+// answerText is Cloudflare's answer alone: the line itself says what was asked, and what is missing.
+func answerText(err error) string {
 	e, ok := err.(*account.Error) //nolint:errorlint // the client returns nothing else
 	if !ok {
 		return oneLine(err)
@@ -177,11 +189,11 @@ func said(err error) string {
 	return e.Message
 }
 
-// some names a few of many.
+// some names the first few of many.
 func some(names []string) string {
-	const most = 3
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	const maxNames = 3
+	if len(names) > maxNames {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), len(names)-maxNames)
 	}
 	return strings.Join(names, ", ")
 }

@@ -19,12 +19,12 @@ Usage:
 
 NAME is 1 to 63 lower-case letters, digits, -, _ or . and appears in metrics
 and logs. Nothing is written: add the entry to the file yourself. neuronward
-check tells all mistakes in it. All that an entry can say:
+check reports all mistakes in it. All keys of an entry:
 
   clients:
     - name: search-team
       key_sha256: 5e88…           # of the key; required, as is the name
-      daily_neurons: 2000         # of its own; the account's ceiling holds too
+      daily_neurons: 2000         # of its own; the account's limit applies too
       requests_per_minute: 60
       priority: normal            # high (the default) may spend all of the
                                   # account's day, normal 95 %, low 80 %
@@ -39,7 +39,7 @@ Example:
   neuronward client new search-team
 `
 
-// A newClient is what client new made.
+// A newClient is what client new makes.
 type newClient struct {
 	Name   string `json:"name"`
 	Key    string `json:"key"`

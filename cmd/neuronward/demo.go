@@ -22,7 +22,7 @@ const (
 	demoToken     = "simulated-token"
 	demoChat      = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	demoEmbedding = "@cf/baai/bge-base-en-v1.5"
-	demoDear      = "@cf/deepseek-ai/deepseek-r1-distill-qwen-32b"
+	demoCostly    = "@cf/deepseek-ai/deepseek-r1-distill-qwen-32b"
 	demoLatency   = 10 * time.Millisecond // for each token, so that a stream is seen to be one
 )
 
@@ -38,17 +38,18 @@ Usage:
 The configuration is that of serve, but for CLOUDFLARE_*, CF_AIG_TOKEN and
 NEURONWARD_UPSTREAM, which are ignored. These matter here:
 
-` + variableTable(config.Variables(), named("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL")) + `
-What was spent is forgotten at the end, unless NEURONWARD_STORE is set. On the
-free plan the simulated account has its 10,000 neurons a day, too: with a higher
-NEURONWARD_DAILY_NEURONS it is Workers AI that refuses first.
+` + variableTable("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN",
+		"NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL") + `
+Usage is forgotten at the end, unless NEURONWARD_STORE is set. On the free plan
+the simulated account has 10,000 neurons a day as well: with a higher
+NEURONWARD_DAILY_NEURONS Workers AI refuses calls first.
 
-A request header provokes a failure, so that an app can be seen to meet it;
-serve removes that header always:
+A request header simulates a failure, to see how an app handles it; serve always
+removes that header:
 
   x-simulate: 3040        any documented or observed code
   x-simulate: 4006        what Workers AI says once the day is spent
-  x-simulate: 3040; times=2   no capacity twice: the proxy tries again by itself
+  x-simulate: 3040; times=2   no capacity twice: the proxy retries by itself
   x-simulate: hang        no answer; also: reset, html-502, empty, ok-false
 
 Example:
@@ -63,7 +64,8 @@ func demo(ctx context.Context, in *invocation) int {
 	}
 	environ := maps.Clone(in.environ)
 	maps.DeleteFunc(environ, func(name, _ string) bool {
-		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_AIG_") || name == "NEURONWARD_UPSTREAM" || name == "NEURONWARD_API"
+		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_AIG_") ||
+			name == "NEURONWARD_UPSTREAM" || name == "NEURONWARD_API"
 	})
 	environ["CLOUDFLARE_ACCOUNT_ID"] = demoAccount
 	if environ["NEURONWARD_STORE"] == "" {
@@ -103,7 +105,7 @@ func demo(ctx context.Context, in *invocation) int {
 	})
 }
 
-// demoWorkersAI is the simulated account: what it allows depends on its plan, as with a real one.
+// demoWorkersAI is the simulated account. What it allows depends on its plan, like that of a real one.
 func demoWorkersAI(plan string) workersai.Options {
 	o := workersai.Options{Account: demoAccount, Token: demoToken, Latency: demoLatency, Plan: workersai.PlanPaid}
 	if plan == config.PlanFree {
@@ -112,46 +114,32 @@ func demoWorkersAI(plan string) workersai.Options {
 	return o
 }
 
-// demoCalls are calls to copy and paste, in at most textWidth columns, to apps of this scheme. guarded says that neurons are
-// kept count of.
+// demoCalls are calls to copy and paste, in textWidth columns at most, for an app listener of this scheme. guarded says
+// that neurons are counted.
 func demoCalls(scheme string, at endpoints, guarded bool) string {
-	base, metrics, guard := scheme+"://"+callable(at.app), "", ""
+	text := demoText
+	if guarded {
+		text += demoRefused
+	}
+	text += demoFailure
+	if at.admin != "" {
+		text += demoPage
+	}
+	if at.admin != "" && guarded {
+		text += demoUsage
+	}
+	base := scheme + "://" + callable(at.app)
 	app := base
 	if scheme == "https" { // its certificate names another host, if curl trusts it at all
 		app = "-k " + base
 	}
-	if guarded {
-		guard = `
-A call that is refused before Workers AI sees it: it may cost more neurons than
-the day has.
+	return strings.NewReplacer(
+		"{base}", base, "{app}", app, "{admin}", callable(at.admin),
+		"{chat}", demoChat, "{embedding}", demoEmbedding, "{costly}", demoCostly,
+	).Replace(text) + "\n"
+}
 
-  curl -si {app}/v1/chat/completions -d '{
-    "model": "{dear}",
-    "max_tokens": 30000,
-    "messages": [{"role": "user", "content": "Hello"}]}'
-`
-	}
-	if at.admin != "" {
-		metrics = fmt.Sprintf(`
-What happens, to look at in a browser; it has buttons for these calls and for
-each failure:
-
-  http://%[1]s/
-
-The counters:
-
-  curl -s http://%[1]s/metrics \
-    | grep neuronward_errors_total | grep -v ' 0$'
-`, callable(at.admin))
-		if guarded {
-			metrics += fmt.Sprintf(`
-What was spent (neuronward usage --addr %[1]s shows it for people):
-
-  curl -s http://%[1]s/status
-`, callable(at.admin))
-		}
-	}
-	return strings.NewReplacer("{guard}", strings.NewReplacer("{app}", app, "{dear}", demoDear).Replace(guard), "{base}", base, "{app}", app, "{chat}", demoChat, "{embedding}", demoEmbedding, "{dear}", demoDear, "{account}", demoAccount).Replace(`
+const demoText = `
 neuronward demo: a simulated Workers AI, no account needed. Ctrl-C ends it.
 
 Base URL for an OpenAI client (any key will do):
@@ -179,10 +167,39 @@ Embeddings:
 
   curl -s {app}/v1/embeddings -d '{
     "model": "{embedding}", "input": "Hello"}'
-{guard}
-A failure, provoked (3040, out of capacity):
+`
+
+const demoRefused = `
+A call that is refused before Workers AI sees it, since it may cost more neurons
+than the day has:
+
+  curl -si {app}/v1/chat/completions -d '{
+    "model": "{costly}",
+    "max_tokens": 30000,
+    "messages": [{"role": "user", "content": "Hello"}]}'
+`
+
+const demoFailure = `
+A simulated failure (3040, out of capacity):
 
   curl -si {app}/run/{chat} \
     -H 'x-simulate: 3040' -d '{"prompt": "Hello"}'
-`) + metrics + "\n"
-}
+`
+
+const demoPage = `
+A page that shows what happens, with buttons for these calls and for each
+failure:
+
+  http://{admin}/
+
+The counters:
+
+  curl -s http://{admin}/metrics \
+    | grep neuronward_errors_total | grep -v ' 0$'
+`
+
+const demoUsage = `
+Today's usage (neuronward usage --addr {admin} prints it for people):
+
+  curl -s http://{admin}/status
+`

@@ -120,7 +120,7 @@ func headline(e *normalize.Entry) string {
 	return fmt.Sprintf("%s  %d  HTTP %d", e.Slug, e.Number, e.Status)
 }
 
-// facts sets what an entry says, a row each.
+// facts writes what an entry says, a row each.
 func facts(e *normalize.Entry) string {
 	e = withSettings(e)
 	var b strings.Builder
@@ -176,9 +176,9 @@ func faultWords(f normalize.Fault) string {
 	case normalize.FaultAccount:
 		return "account: its plan, permissions or allowance must change"
 	case normalize.FaultOperator:
-		return "operator: whoever runs the proxy must mend it"
+		return "operator: whoever runs the proxy must fix it"
 	case normalize.FaultUpstream:
-		return "upstream: Workers AI must mend it"
+		return "upstream: Workers AI must fix it"
 	case normalize.FaultProxy:
 		return "proxy: it could not do its work"
 	}
@@ -192,7 +192,7 @@ func chargeWords(c normalize.Charge) string {
 	case normalize.ChargeReported:
 		return "what Workers AI reported, if it did"
 	case normalize.ChargeEstimate:
-		return "what was reserved, since nobody knows"
+		return "what was reserved, since the cost is not known"
 	}
 	return string(c)
 }
@@ -243,8 +243,8 @@ type entryJSON struct {
 func newEntryJSON(e *normalize.Entry) entryJSON {
 	e = withSettings(e)
 	return entryJSON{
-		Name: e.Slug, Number: e.Number, Aliases: append([]int{}, e.Aliases...), Status: e.Status, Type: e.Type, Code: e.Word(),
-		Retry: e.Retry, RetryAfter: e.Delay.Milliseconds(), Fault: e.Fault, Origins: e.Origins, Charge: e.Charge,
-		Summary: e.Summary, Action: e.Action, Automatic: e.Automatic, Wire: e.Wire, Source: e.Source,
+		Name: e.Slug, Number: e.Number, Aliases: append([]int{}, e.Aliases...), Status: e.Status, Type: e.Type,
+		Code: e.Word(), Retry: e.Retry, RetryAfter: e.Delay.Milliseconds(), Fault: e.Fault, Origins: e.Origins,
+		Charge: e.Charge, Summary: e.Summary, Action: e.Action, Automatic: e.Automatic, Wire: e.Wire, Source: e.Source,
 	}
 }

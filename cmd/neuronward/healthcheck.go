@@ -31,7 +31,7 @@ It reads these variables alone and asks /readyz on the admin listener; if that
 is off, it looks only whether the app listener accepts connections (over TLS, if
 it has a certificate), and says so.
 
-` + variableTable(config.Variables(), named(healthVariables...)) + `
+` + variableTable(healthVariables...) + `
 Example, in a Dockerfile:
 
   HEALTHCHECK CMD ["/neuronward", "healthcheck"]

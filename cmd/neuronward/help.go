@@ -14,8 +14,8 @@ const textWidth = 80
 // overview is the help of the program.
 func overview() string {
 	var b strings.Builder
-	b.WriteString(`neuronward stands between apps and Cloudflare Workers AI: it keeps the token,
-turns every failure into one error envelope, and counts all of it.
+	b.WriteString(`neuronward is a proxy between apps and Cloudflare Workers AI: it keeps the
+token, turns every failure into one error envelope, and counts all of it.
 
 Usage:
 
@@ -43,11 +43,11 @@ configuration is the environment: neuronward serve -h lists it.
 	return b.String()
 }
 
-// variableTable writes the variables that pass keep, for a help text.
-func variableTable(vars []config.Variable, keep func(config.Variable) bool) string {
+// variableTable writes the variables of these names, or all if there are none, for a help text.
+func variableTable(names ...string) string {
 	var b strings.Builder
-	for _, v := range vars {
-		if !keep(v) {
+	for _, v := range config.Variables() {
+		if len(names) > 0 && !slices.Contains(names, v.Name) {
 			continue
 		}
 		name := v.Name
@@ -66,10 +66,6 @@ func variableTable(vars []config.Variable, keep func(config.Variable) bool) stri
 		fmt.Fprintf(&b, "  %s\n%s", name, paragraph("      ", "      ", doc))
 	}
 	return b.String()
-}
-
-func named(names ...string) func(config.Variable) bool {
-	return func(v config.Variable) bool { return slices.Contains(names, v.Name) }
 }
 
 // paragraph sets text in lines of at most textWidth characters; the first begins with first, the others with next.

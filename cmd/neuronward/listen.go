@@ -18,18 +18,18 @@ import (
 // endpoints are the addresses that the listeners really have; admin is "" when it is off.
 type endpoints struct{ app, admin string }
 
-// listeners are bound before anything else is made, so that a port in use is the first thing that is told.
+// listeners are bound before anything else is made, so that a port in use is the first thing that is reported.
 type listeners struct{ app, admin net.Listener }
 
 // drainingReason is what /readyz says of a process that is ending.
 const drainingReason = "draining: this process is ending"
 
-// takeoverWait is how long to wait for a process that is ending: its drain time, as if it were ours, and what it may take after
-// that, for calls that are cut to end, for connections to close and for what was spent to be written.
+// takeoverWait is how long to wait for a process that is ending: its drain time, which is assumed to be ours, and then
+// the time for calls that are cut to end, for connections to close and for usage to be written.
 func takeoverWait(c *config.Config) time.Duration { return c.Drain + 3*cutGrace }
 
-// listen binds both addresses. Where another neuronward has them that is ending, as when one is replaced on the same host,
-// it waits; whatever else has them is told at once.
+// listen binds both addresses. It waits where another neuronward that is ending has them, as when one is replaced on
+// the same host; whatever else has them is an error at once.
 func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners, error) {
 	const pause = 50 * time.Millisecond
 	ln, err := bindBoth(ctx, c)
@@ -39,18 +39,18 @@ func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners,
 	if !ending(ctx, c) {
 		return bindBoth(ctx, c) // it may have ended while it was asked
 	}
-	log.Warn("waiting for the addresses: the process that has them is ending", "listen", c.Listen, "admin_listen", c.AdminListen,
-		"patience", takeoverWait(c).String())
-	next := time.NewTicker(pause)
-	defer next.Stop()
-	over := time.After(takeoverWait(c))
+	log.Warn("waiting for the addresses: the process that has them is ending",
+		"listen", c.Listen, "admin_listen", c.AdminListen, "patience", takeoverWait(c).String())
+	retry := time.NewTicker(pause)
+	defer retry.Stop()
+	timeout := time.After(takeoverWait(c))
 	for {
 		select {
 		case <-ctx.Done():
 			return listeners{}, ctx.Err()
-		case <-over:
+		case <-timeout:
 			return listeners{}, fmt.Errorf("%w (after %v)", err, takeoverWait(c))
-		case <-next.C:
+		case <-retry.C:
 		}
 		if ln, err = bindBoth(ctx, c); !errors.Is(err, syscall.EADDRINUSE) {
 			return ln, err
@@ -61,20 +61,20 @@ func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners,
 // ending reports whether what listens on one of our addresses is a neuronward that drains.
 func ending(ctx context.Context, c *config.Config) bool {
 	const (
-		most     = 16 << 10
-		patience = time.Second // it answers at once; what does not is something else
+		maxAnswer = 16 << 10    // bytes
+		maxWait   = time.Second // a neuronward answers at once; what does not is something else
 	)
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	if c.AdminListen != "" {
-		status, body, err := ask(ctx, "http://"+callable(c.AdminListen)+"/readyz", most)
+		status, body, err := ask(ctx, "http://"+callable(c.AdminListen)+"/readyz", maxAnswer)
 		if err == nil && status == http.StatusServiceUnavailable && strings.HasPrefix(string(body), drainingReason) {
 			return true
 		}
 	}
-	// Whether the other one has a certificate says nothing of us.
+	// The other process may have a certificate where we have none.
 	for _, scheme := range []string{"http", "https"} {
-		_, body, err := ask(ctx, scheme+"://"+callable(c.Listen)+"/errors", most)
+		_, body, err := ask(ctx, scheme+"://"+callable(c.Listen)+"/errors", maxAnswer)
 		if f, ok := normalize.Parse(body); err == nil && ok && f.Code == normalize.ShuttingDown {
 			return true
 		}
@@ -82,7 +82,7 @@ func ending(ctx context.Context, c *config.Config) bool {
 	return false
 }
 
-// bindBoth binds both addresses; its error names each variable whose address is not to be had.
+// bindBoth binds both addresses; its error names each variable whose address cannot be bound.
 func bindBoth(ctx context.Context, c *config.Config) (listeners, error) {
 	var ln listeners
 	var errs []error

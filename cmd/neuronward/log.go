@@ -10,11 +10,11 @@ import (
 // newLogger returns a logger that writes to w: text or JSON, UTC times, from level on. The format auto is text where
 // terminal is true. w must be a redacting writer.
 func newLogger(w io.Writer, level, format string, terminal bool) *slog.Logger {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
-		least = slog.LevelInfo
+	var minLevel slog.Level
+	if err := minLevel.UnmarshalText([]byte(level)); err != nil {
+		minLevel = slog.LevelInfo
 	}
-	o := &slog.HandlerOptions{Level: least, ReplaceAttr: utc}
+	o := &slog.HandlerOptions{Level: minLevel, ReplaceAttr: utc}
 	if format == "text" || format == "auto" && terminal {
 		return slog.New(slog.NewTextHandler(w, o))
 	}

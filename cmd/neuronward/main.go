@@ -37,7 +37,7 @@ func commands() []command {
 		{"serve", "run the proxy (also without a command)", serve},
 		{"demo", "run the proxy in front of a simulated Workers AI: no account needed", demo},
 		{"explain", "say what an error code or a pasted failure means", explain},
-		{"check", "tell all mistakes in the configuration, and what would not work", check},
+		{"check", "report all mistakes in the configuration, and what would not work", check},
 		{"usage", "show today's neurons of a running proxy, and of the last days", usage},
 		{"client", "make an API key for an app: client new NAME", client},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
@@ -62,7 +62,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	red := new(config.Redactor)
 	out, errw := red.Writer(stdout), red.Writer(stderr)
 	in := &invocation{
-		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red, terminal: isTerminal(stderr), screen: isTerminal(stdout),
+		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red,
+		terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
 	config.RedactEnvironment(in.environ, red)
 	code := dispatch(ctx, args, in)
@@ -90,11 +91,12 @@ func dispatch(ctx context.Context, args []string, in *invocation) int {
 		}
 		known = append(known, c.name)
 	}
-	fmt.Fprintf(in.stderr, "neuronward: there is no command %q; there are %s. Try neuronward -h.\n", name, strings.Join(known, ", "))
+	fmt.Fprintf(in.stderr, "neuronward: there is no command %q; there are %s. Try neuronward -h.\n",
+		name, strings.Join(known, ", "))
 	return exitUsage
 }
 
-// toMap splits NAME=value lines; of a name that comes twice the last holds.
+// toMap splits NAME=value lines. Where a name is set twice, the last value counts.
 func toMap(environ []string) map[string]string {
 	m := make(map[string]string, len(environ))
 	for _, line := range environ {
@@ -111,9 +113,9 @@ func (in *invocation) flags() *flag.FlagSet {
 	return fs
 }
 
-// parse reads flags and arguments in any order and returns the arguments, at most most of them. It reports whether the
-// command should go on; if not, code is what to exit with.
-func (in *invocation) parse(fs *flag.FlagSet, help string, most int) (args []string, code int, ok bool) {
+// parse reads flags and arguments in any order and returns the arguments, of which there may be maxArgs. It reports
+// whether the command should continue; if not, code is what to exit with.
+func (in *invocation) parse(fs *flag.FlagSet, help string, maxArgs int) (args []string, code int, ok bool) {
 	rest := in.args
 	for {
 		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -128,25 +130,25 @@ func (in *invocation) parse(fs *flag.FlagSet, help string, most int) (args []str
 		}
 		args, rest = append(args, rest[0]), rest[1:]
 	}
-	if len(args) > most {
-		return nil, in.misused(fmt.Sprintf("unexpected argument %q", args[most])), false
+	if len(args) > maxArgs {
+		return nil, in.misused(fmt.Sprintf("unexpected argument %q", args[maxArgs])), false
 	}
 	return args, exitDone, true
 }
 
-// misused tells a mistake in the command line.
+// misused reports a mistake in the command line.
 func (in *invocation) misused(problem string) int {
 	fmt.Fprintf(in.stderr, "neuronward %s: %s. Try neuronward %[1]s -h.\n", in.command.name, problem)
 	return exitUsage
 }
 
-// mistakes tells what is wrong with the configuration, one line each.
+// mistakes reports what is wrong with the configuration, one line each.
 func (in *invocation) mistakes(err error) int {
 	fmt.Fprintf(in.stderr, "neuronward: mistakes in the configuration:\n%s\n", indent(err.Error()))
 	return exitUsage
 }
 
-// fail tells why the command could not do its work.
+// fail reports why the command could not do its work.
 func (in *invocation) fail(err error) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(in.stderr, "neuronward: %s\n", line)

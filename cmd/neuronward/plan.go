@@ -8,7 +8,7 @@ import (
 )
 
 // A planWatch logs once a day that more was spent than the free plan gives, where the plan is set or assumed to be
-// free.
+// free: there Workers AI would have refused calls.
 type planWatch struct {
 	free   bool
 	logged atomic.Int64 // the last day on which it was logged; 0: none

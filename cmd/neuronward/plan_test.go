@@ -34,7 +34,7 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 			}
 			var text bytes.Buffer
 			log := slog.New(slog.NewTextHandler(&text, nil))
-			n, err := openNeurons(t.Context(), c, log, metrics.New(metrics.Build{}), nil)
+			n, err := openQuotas(t.Context(), c, log, metrics.New(metrics.Build{}), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

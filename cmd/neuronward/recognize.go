@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ type finding struct {
 	entry *normalize.Entry
 }
 
-// recognize says what failure text is; the error says why it is none.
+// recognize says which failure text is; the error says why it is none.
 func recognize(text []byte) (*finding, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("standard input is empty; give it a body, or a whole response as curl -i prints it")
@@ -49,16 +50,19 @@ func recognize(text []byte) (*finding, error) {
 	}
 	switch {
 	case a.status == 0:
-		// What was seen outside HTTP must say by itself what it is; the status is made up.
-		f := newFinding(normalize.Classify(http.StatusInternalServerError, a.header, a.body), "a body without a status line")
+		// The status is made up, so the body itself must say what it is.
+		failure := normalize.Classify(http.StatusInternalServerError, a.header, a.body)
+		f := newFinding(failure, "a body without a status line")
 		if f.MatchedBy == normalize.MatchedStatus && f.Number == f.entry.Number {
-			return nil, errors.New("nothing in this body says what failed; give the status line and headers too, as curl -i prints them")
+			return nil, errors.New("nothing in this body says what failed; " +
+				"give the status line and headers too, as curl -i prints them")
 		}
 		return f, nil
 	case a.status < http.StatusBadRequest && !normalize.IsFailure(a.body):
 		return nil, errors.New("HTTP " + strconv.Itoa(a.status) + " with this body is no failure")
 	}
-	return newFinding(normalize.Classify(a.status, a.header, a.body), "an HTTP response, status "+strconv.Itoa(a.status)), nil
+	failure := normalize.Classify(a.status, a.header, a.body)
+	return newFinding(failure, "an HTTP response, status "+strconv.Itoa(a.status)), nil
 }
 
 func newFinding(f *normalize.Failure, readAs string) *finding {
@@ -89,12 +93,8 @@ func (f *finding) knownBy() string {
 
 // isStream reports whether a body begins as an event stream does: with a field or a comment.
 func isStream(body []byte) bool {
-	for _, field := range []string{"data:", "event:", "id:", "retry:", ":"} {
-		if bytes.HasPrefix(body, []byte(field)) {
-			return true
-		}
-	}
-	return false
+	fields := []string{"data:", "event:", "id:", "retry:", ":"}
+	return slices.ContainsFunc(fields, func(field string) bool { return bytes.HasPrefix(body, []byte(field)) })
 }
 
 // firstFailure returns the first event in body that is a failure, nil when body is no event stream or has none.
@@ -112,16 +112,16 @@ func firstFailure(body []byte) *normalize.Failure {
 	return nil
 }
 
-// An answer is what stood on standard input. Without a status line the status is 0.
+// An answer is what was read from standard input. Without a status line the status is 0.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// readAnswer splits text into status line, headers and body. It is more lenient than http.ReadResponse, since what people
-// paste went through a terminal and a client: the version may be HTTP/2, interim responses may come before the real one, and
-// the body is no longer chunked though a header says so.
+// readAnswer splits text into status line, headers and body. It is more lenient than http.ReadResponse, since what
+// people paste went through a terminal and a client: the version may be HTTP/2, interim responses may come before the
+// real one, and the body is no longer chunked though a header says so.
 func readAnswer(text []byte) (answer, error) {
 	text = bytes.TrimLeft(text, " \t\r\n")
 	if !bytes.HasPrefix(text, []byte("HTTP/")) {
@@ -145,7 +145,7 @@ func readAnswer(text []byte) (answer, error) {
 		}
 		header, err := tp.ReadMIMEHeader()
 		if err != nil && !errors.Is(err, io.EOF) {
-			return answer{}, errors.New("the headers cannot be read; an empty line must stand between them and the body")
+			return answer{}, errors.New("the headers cannot be read; an empty line must be between them and the body")
 		}
 		body, err := io.ReadAll(r)
 		if err != nil {

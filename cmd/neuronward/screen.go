@@ -10,8 +10,8 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-// A screen formats what usage shows. In a pipe nothing is drawn: the same lines in the same order, without bars and
-// without commas in the numbers.
+// A screen formats what usage prints. In a pipe nothing is drawn: the lines and their order are the same, without bars
+// and without commas in the numbers.
 type screen struct {
 	drawn   bool
 	colored bool
@@ -23,7 +23,7 @@ const (
 	numberWidth = 12
 )
 
-// usage formats a report; now is for the time until the reset.
+// usage writes a report; now is for the time that is left of the day.
 func (s screen) usage(r usageReport, now time.Time) string {
 	d := r.Today
 	if d.Day == nil || d.Used == nil || d.Reserved == nil || d.Lost == nil {
@@ -36,47 +36,8 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		fmt.Fprintf(&b, "\nuntil %s, in %s", d.ResetsAt.Format(time.RFC3339), config.ShortDuration(left))
 	}
 	b.WriteString("\n\n")
-	s.line(&b, "used", *d.Used, s.whole(*d.Used, d.Limit))
-	s.line(&b, "reserved", *d.Reserved, "by calls in flight")
-	if *d.Lost != 0 {
-		s.line(&b, "lost", *d.Lost, "held by processes that died, until the reset")
-	}
-	if d.External != nil && *d.External != 0 {
-		s.line(&b, "external", *d.External, "spent outside this proxy, by the account's own figure")
-	}
-	if d.Limit == nil || d.Remaining == nil {
-		fmt.Fprintf(&b, "  %-9s %*s\n", "left", numberWidth, "no limit")
-	} else {
-		s.line(&b, "left", *d.Remaining, "of "+s.number(*d.Limit))
-		if d.ExpectedAt != nil && d.ExhaustedAt == nil {
-			fmt.Fprintf(&b, "\nAt the rate of the last hour the day is spent at %s.\n",
-				d.ExpectedAt.Format(time.RFC3339))
-		}
-	}
-	if y := d.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
-		fmt.Fprintf(&b, "\nYesterday %s neurons were spent by this time of the day, %s on the whole day.\n",
-			s.number(*y.ByNow), s.number(y.Used))
-	}
-	if shares := d.BasisShares; shares != (status.BasisShares{}) {
-		fmt.Fprintf(&b, "\n%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated\n",
-			shares.Reported*100, shares.Priced*100, shares.Estimated*100)
-	}
-	if d.Blocked {
-		b.WriteString("\nWorkers AI itself said that the day is spent.")
-		if d.RetryAt != nil {
-			fmt.Fprintf(&b, " One call is tried at %s.", d.RetryAt.Format(time.RFC3339))
-		}
-		b.WriteString("\n")
-	}
-	if d.PlanWrong {
-		b.WriteString("\nThat is more than the free plan gives: on Workers Paid, set NEURONWARD_PLAN=paid.\n")
-	}
-	if f := d.Reconciliation.Failure; f != nil {
-		fmt.Fprintf(&b, "\nThe account's own figure cannot be read: %s\n", *f)
-	}
-	if f := d.Store.Failure; f != nil {
-		fmt.Fprintf(&b, "\nThe store fails: %s\n", *f)
-	}
+	s.totals(&b, d)
+	s.notes(&b, d)
 	s.table(&b, "by model", d.Models)
 	clients := make([]status.Spending, 0, len(d.Clients))
 	for _, c := range d.Clients {
@@ -85,6 +46,55 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	s.table(&b, "by client", clients)
 	s.table(&b, "by day", s.days(r))
 	return b.String()
+}
+
+// totals writes the day's figures, a line each.
+func (s screen) totals(b *strings.Builder, d status.Today) {
+	s.line(b, "used", *d.Used, s.whole(*d.Used, d.Limit))
+	s.line(b, "reserved", *d.Reserved, "by calls in flight")
+	if *d.Lost != 0 {
+		s.line(b, "lost", *d.Lost, "reserved by processes that died, until the reset")
+	}
+	if d.External != nil && *d.External != 0 {
+		s.line(b, "external", *d.External, "spent outside this proxy, by the account's own figure")
+	}
+	if d.Limit == nil || d.Remaining == nil {
+		fmt.Fprintf(b, "  %-9s %*s\n", "left", numberWidth, "no limit")
+		return
+	}
+	s.line(b, "left", *d.Remaining, "of "+s.number(*d.Limit))
+}
+
+// notes writes what else there is to know of the day, a paragraph each.
+func (s screen) notes(b *strings.Builder, d status.Today) {
+	note := func(format string, args ...any) { fmt.Fprintf(b, "\n"+format+"\n", args...) }
+	if d.Limit != nil && d.ExpectedAt != nil && d.ExhaustedAt == nil {
+		note("At the rate of the last hour the day is spent at %s.", d.ExpectedAt.Format(time.RFC3339))
+	}
+	if y := d.Yesterday; y != nil && y.ByNow != nil && y.Used > 0 {
+		note("Yesterday %s neurons were spent by this time of the day, %s on the whole day.",
+			s.number(*y.ByNow), s.number(y.Used))
+	}
+	if shares := d.BasisShares; shares != (status.BasisShares{}) {
+		note("%.0f %% as Workers AI reported, %.0f %% by the price table, %.0f %% estimated",
+			shares.Reported*100, shares.Priced*100, shares.Estimated*100)
+	}
+	if d.Blocked {
+		retry := ""
+		if d.RetryAt != nil {
+			retry = " One call is tried at " + d.RetryAt.Format(time.RFC3339) + "."
+		}
+		note("Workers AI itself said that the day is spent.%s", retry)
+	}
+	if d.PlanWrong {
+		note("That is more than the free plan gives: on Workers Paid, set NEURONWARD_PLAN=paid.")
+	}
+	if f := d.Reconciliation.Failure; f != nil {
+		note("The account's own figure cannot be read: %s", *f)
+	}
+	if f := d.Store.Failure; f != nil {
+		note("The store fails: %s", *f)
+	}
 }
 
 func modeWords(mode string) string {
@@ -122,14 +132,14 @@ func (s screen) table(b *strings.Builder, title string, rows []status.Spending) 
 	if len(rows) == 0 {
 		return
 	}
-	largest, wide := status.Neurons(1), 0
+	largest, width := status.Neurons(1), 0
 	for _, r := range rows {
-		largest, wide = max(largest, r.Neurons), max(wide, len([]rune(s.name(r.Name))))
+		largest, width = max(largest, r.Neurons), max(width, len([]rune(s.name(r.Name))))
 	}
-	wide = max(wide, len([]rune(title)))
-	fmt.Fprintf(b, "\n  %-*s %*s %6s\n", wide, title, numberWidth, "neurons", "calls")
+	width = max(width, len([]rune(title)))
+	fmt.Fprintf(b, "\n  %-*s %*s %6s\n", width, title, numberWidth, "neurons", "calls")
 	for _, r := range rows {
-		line := fmt.Sprintf("  %-*s %*s %6d", wide, s.name(r.Name), numberWidth, s.number(r.Neurons), r.Calls)
+		line := fmt.Sprintf("  %-*s %*s %6d", width, s.name(r.Name), numberWidth, s.number(r.Neurons), r.Calls)
 		if s.drawn && r.Neurons > 0 {
 			line += " " + s.bar(float64(r.Neurons)/float64(largest), false)
 		}

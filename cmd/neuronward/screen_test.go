@@ -41,7 +41,7 @@ until 2026-11-24T00:00:00Z, in 8h30m
 
   used           8234.50  82.3 %
   reserved        200.00  by calls in flight
-  lost             65.50  held by processes that died, until the reset
+  lost             65.50  reserved by processes that died, until the reset
   left           1500.00  of 10000.00
 
 90 % as Workers AI reported, 6 % by the price table, 4 % estimated

@@ -27,14 +27,14 @@ Usage:
 The configuration is the environment. A variable with a …_FILE twin may be read
 from the file that the twin names instead; a change of the file is picked up.
 
-` + variableTable(config.Variables(), func(config.Variable) bool { return true }) + `
-SIGTERM or SIGINT ends it: not ready at once, calls in flight may finish for
-NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
-reads NEURONWARD_CLIENTS_FILE at once.
+` + variableTable() + `
+SIGTERM or SIGINT ends it: it is not ready at once, calls in flight may finish
+for NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
+has NEURONWARD_CLIENTS_FILE read at once.
 
-Neurons are kept count of, in a file that survives the process or in a Redis
-server that several processes share, and calls are refused that would not fit
-the day's ceiling. neuronward usage shows the day.
+Usage is counted in neurons and stored in a file, or in a Redis server that
+several processes share. Calls that would exceed the day's limit are refused.
+neuronward usage shows the day.
 
 A new process waits for one that is ending: for its addresses, if they are the
 same, and for its store, a little longer than NEURONWARD_DRAIN. While it waits
@@ -62,13 +62,13 @@ func serve(ctx context.Context, in *invocation) int {
 	}
 	return in.serve(ctx, log, c, func(*proxy.Config) {}, func(endpoints) {
 		if c.PlanAssumed() {
-			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a wall, and models that need Workers Paid are refused; " +
-				"on Workers Paid set it to paid")
+			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a hard " +
+				"limit, and models that need Workers Paid are refused; on Workers Paid set it to paid")
 		}
 	})
 }
 
-// serve runs the proxy of c until ctx or a signal ends it. adjust may change what the proxy is made of; started is called
+// serve runs the proxy of c until ctx or a signal ends it. adjust may change the proxy's settings; started is called
 // once both listeners accept calls.
 func (in *invocation) serve(
 	ctx context.Context, log *slog.Logger, c *config.Config, adjust func(*proxy.Config), started func(endpoints),
@@ -87,7 +87,7 @@ func (in *invocation) serve(
 	defer opened()
 	ln, err := listen(opening, c, log)
 	if err != nil {
-		return in.unopened(opening, log, err)
+		return in.startFailed(opening, log, err)
 	}
 	b := thisBuild()
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
@@ -100,13 +100,13 @@ func (in *invocation) serve(
 		m.WatchClients(func() metrics.ClientsFile { return metrics.ClientsFile(file.State()) })
 	}
 	c.Watch(watching, log, reload)
-	meanwhile := &standby{ln: ln, log: log}
-	n, err := openNeurons(opening, c, log, m, func(other string) { in.standIn(meanwhile, c, m, other) })
-	meanwhile.end()
+	waiting := &standby{ln: ln, log: log}
+	n, err := openQuotas(opening, c, log, m, func(other string) { in.standBy(waiting, c, m, other) })
+	waiting.stop()
 	opened()
 	if err != nil {
 		ln.close()
-		return in.unopened(opening, log, err)
+		return in.startFailed(opening, log, err)
 	}
 	settings := proxyConfig(c, n, log, m)
 	adjust(&settings)
@@ -127,8 +127,8 @@ func (in *invocation) serve(
 		go n.reconciler.Run(watching)
 	}
 
-	if n.word != nil {
-		go n.word.pass(watching, p.RemoteCapacity)
+	if n.capacity != nil {
+		go n.capacity.run(watching, p.RemoteCapacity)
 	}
 
 	s := &server{
@@ -147,9 +147,10 @@ func (in *invocation) serve(
 		s.admin = newHTTPServer(in.adminHandler(c, n, p, m, prices, demo), log)
 	}
 	at := ln.endpoints()
-	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin, "upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
+	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin,
+		"upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	started(at)
-	err = errors.Join(s.run(ctx, signals), n.closeUnless(signals, cutGrace, log))
+	err = errors.Join(s.run(ctx, signals), n.closeOrAbandon(signals, cutGrace, log))
 	log.Info("ended")
 	if err != nil {
 		return in.fail(err)
@@ -157,8 +158,8 @@ func (in *invocation) serve(
 	return exitDone
 }
 
-// unopened tells why serve did not get as far as to take calls. To be told to end meanwhile is no failure.
-func (in *invocation) unopened(opening context.Context, log *slog.Logger, err error) int {
+// startFailed reports why serve did not begin to take calls. A signal to end until then is no failure.
+func (in *invocation) startFailed(opening context.Context, log *slog.Logger, err error) int {
 	if opening.Err() != nil && errors.Is(err, context.Canceled) {
 		log.Info("ended while it waited; no call was taken", "reason", context.Cause(opening).Error())
 		return exitDone
@@ -166,8 +167,8 @@ func (in *invocation) unopened(opening context.Context, log *slog.Logger, err er
 	return in.fail(err)
 }
 
-// proxyConfig turns the environment's words into the proxy's.
-func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metrics) proxy.Config {
+// proxyConfig returns the settings of the proxy.
+func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metrics) proxy.Config {
 	p := proxy.Config{
 		Account:           c.Account,
 		Upstream:          c.Upstream,
@@ -193,8 +194,8 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 		Metrics:           m,
 		Log:               log,
 	}
-	if n.word != nil {
-		p.OnCapacity = n.word.tell
+	if n.capacity != nil {
+		p.OnCapacity = n.capacity.announce
 	}
 	if c.Clients != nil {
 		p.Clients = c.Clients.Set
@@ -208,9 +209,9 @@ func proxyConfig(c *config.Config, n *neurons, log *slog.Logger, m *metrics.Metr
 	return p
 }
 
-// tuneMemory trades memory for CPU unless the environment says otherwise. Collecting at four times the live heap took 0.82 of
-// the CPU of a call through a bare reverse proxy: what lives is small, and most of what a call allocates dies with
-// it. The soft limit keeps that from growing past what request bodies may hold and a fixed rest.
+// tuneMemory trades memory for CPU unless the environment sets GOGC or GOMEMLIMIT. The live heap is small, and most of
+// what a call allocates dies with it: with a collection at four times the live heap, a call through a bare reverse
+// proxy took 0.82 of the CPU. The soft limit keeps the heap below what request bodies may take and a fixed rest.
 func tuneMemory(environ map[string]string, maxHeld int64) {
 	const (
 		percent = 400

@@ -13,10 +13,10 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-// cutGrace is how long calls that are cut may take to tell their callers so.
+// cutGrace is how long calls that are cut may take to end with an error to their callers.
 const cutGrace = 2 * time.Second
 
-// calls are what a server waits for when it is told to end.
+// calls are what a server waits for when it ends.
 type calls interface {
 	Drain()                // refuse new ones
 	Idle() <-chan struct{} // closed when draining and none is left
@@ -32,8 +32,8 @@ type server struct {
 	drain      time.Duration
 }
 
-// newHTTPServer returns a server whose limits fit streams: none on how long an answer may take. How slowly a caller may send a
-// body or take an answer is for its handler to say.
+// newHTTPServer returns a server whose limits allow streams: an answer may take any time. Its handler limits how slowly
+// a caller may send a body or read an answer.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -42,12 +42,13 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		HTTP2:             &http.HTTP2Config{WriteByteTimeout: time.Minute}, // nothing at all can be written
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// OPTIONS * is answered as everything else is: by the envelope.
+		// OPTIONS * is answered like any other request, with the envelope.
 		DisableGeneralOptionsHandler: true,
 	}
 }
 
-// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2, over TLS with a certificate and plain without one.
+// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2, over TLS with a certificate and plain without
+// one.
 func newAppServer(h http.Handler, log *slog.Logger, cert *config.Certificate) *http.Server {
 	s := newHTTPServer(h, log)
 	s.Protocols = new(http.Protocols)
@@ -69,8 +70,8 @@ func serveOn(s *http.Server, ln net.Listener) error {
 	return s.Serve(ln)
 }
 
-// run serves until ctx ends, a signal comes or a listener fails, and then drains. The error is what a listener failed with,
-// or that a second signal cut the calls in flight.
+// run serves until ctx ends, a signal arrives or a listener fails, and then drains. The error is that of a listener, or
+// says that a second signal cut the calls in flight.
 func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	go func() { failed <- serveOn(s.app, s.ln.app) }()
@@ -91,17 +92,18 @@ func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 
 var errCut = errors.New("a second signal cut the calls in flight")
 
-// end lets the calls in flight finish within the drain time, cuts what is left, and closes the listeners. The admin listener
-// is closed last, so that readiness can be asked throughout.
+// end lets the calls in flight finish within the drain time, cuts what is left, and closes the listeners. The admin
+// listener is closed last, so that readiness can be asked all the time.
 func (s *server) end(signals <-chan os.Signal) error {
 	s.calls.Drain()
-	s.log.Info("draining: not ready, new calls are refused, those in flight may finish", "drain", config.ShortDuration(s.drain))
+	s.log.Info("draining: not ready, new calls are refused, those in flight may finish",
+		"drain", config.ShortDuration(s.drain))
 	err := s.await(signals, s.drain)
 	switch {
 	case err == nil:
 		s.log.Info("no call is in flight")
 	case errors.Is(err, errCut):
-		s.log.Warn("second signal: calls in flight are cut, without a word to their callers")
+		s.log.Warn("second signal: calls in flight are cut, without an error to their callers")
 		return errors.Join(err, s.close())
 	default:
 		s.log.Warn("the drain time is over; calls in flight are cut")
@@ -119,7 +121,7 @@ func (s *server) end(signals <-chan os.Signal) error {
 	return s.close()
 }
 
-// await waits until no call is in flight, at most for d; the error says what came first instead.
+// await waits until no call is in flight, for d at most; the error says what happened first instead.
 func (s *server) await(signals <-chan os.Signal, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -130,7 +132,7 @@ func (s *server) await(signals <-chan os.Signal, d time.Duration) error {
 		return errCut
 	case <-timer.C:
 		select {
-		case <-s.calls.Idle(): // of two that are due, select takes either
+		case <-s.calls.Idle(): // select takes either of two that are ready
 			return nil
 		default:
 		}

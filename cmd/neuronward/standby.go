@@ -15,8 +15,8 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 )
 
-// A standby answers on both listeners while a process waits for the one before it: it lives, it is not ready, and it takes no
-// calls. The listeners outlive it; a connection that comes while one follows the other waits in them.
+// A standby answers on both listeners while a process waits for the one before it: the process is alive and not ready,
+// and it refuses calls. The listeners stay open after it; a connection that arrives in between waits in them.
 type standby struct {
 	ln      listeners
 	log     *slog.Logger
@@ -24,17 +24,17 @@ type standby struct {
 	running sync.WaitGroup
 }
 
-// lent is a listener that its server cannot close, only leave.
-type lent struct{ net.Listener }
+// A keptListener is a listener that its server can only leave: Close makes Accept return and closes nothing.
+type keptListener struct{ net.Listener }
 
-// deadliner is what a lent listener must be.
-type deadliner interface{ SetDeadline(time.Time) error }
+// deadlineSetter is what a keptListener must be.
+type deadlineSetter interface{ SetDeadline(time.Time) error }
 
 // Close makes Accept return.
-func (l lent) Close() error { return l.Listener.(deadliner).SetDeadline(time.Unix(1, 0)) }
+func (l keptListener) Close() error { return l.Listener.(deadlineSetter).SetDeadline(time.Unix(1, 0)) }
 
-// serve begins to answer.
-func (s *standby) serve(app, admin *http.Server) {
+// start begins to answer.
+func (s *standby) start(app, admin *http.Server) {
 	for _, at := range []struct {
 		ln     net.Listener
 		server *http.Server
@@ -44,44 +44,47 @@ func (s *standby) serve(app, admin *http.Server) {
 		}
 		s.servers = append(s.servers, at.server)
 		s.running.Go(func() {
-			if err := serveOn(at.server, lent{at.ln}); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(at.server, keptListener{at.ln}); !errors.Is(err, http.ErrServerClosed) {
 				s.log.Error("a listener failed", "error", err)
 			}
 		})
 	}
 }
 
-// end leaves the listeners to whoever serves them next. It does nothing if serve was not called.
-func (s *standby) end() {
+// stop leaves the listeners to the servers that follow. It does nothing if start was not called.
+func (s *standby) stop() {
 	if len(s.servers) == 0 {
 		return
 	}
-	const most = 500 * time.Millisecond // every answer is short; connections without a call are not waited for
-	ctx, cancel := context.WithTimeout(context.Background(), most)
+	const maxWait = 500 * time.Millisecond // every answer is short; connections without a call are not waited for
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	defer cancel()
 	for _, server := range s.servers {
-		server.Shutdown(ctx) //nolint:errcheck // what is left is cut
+		server.Shutdown(ctx) //nolint:errcheck // Close cuts what is left
 		server.Close()       //nolint:errcheck // the listener stays open
 	}
 	s.running.Wait()
 	for _, ln := range []net.Listener{s.ln.app, s.ln.admin} {
 		if ln != nil {
-			ln.(deadliner).SetDeadline(time.Time{}) //nolint:errcheck // one that is broken fails when it is served
+			ln.(deadlineSetter).SetDeadline(time.Time{}) //nolint:errcheck // serving it fails if it is broken
 		}
 	}
 }
 
-// standIn says that the process waits for another one, whose id is other, to let the store go, and answers meanwhile.
-func (in *invocation) standIn(s *standby, c *config.Config, m *metrics.Metrics, other string) {
+// standBy logs that this process waits for another one, whose id is other, to release the store, and answers until
+// then.
+func (in *invocation) standBy(s *standby, c *config.Config, m *metrics.Metrics, other string) {
 	at := s.ln.endpoints()
-	s.log.Warn("waiting for the store: another process has it; until it lets go this one is not ready and refuses calls",
-		"store", c.Store.String(), "process", other, "patience", takeoverWait(c).String(), "listen", at.app, "admin_listen", at.admin)
+	s.log.Warn("waiting for the store: another process has it; "+
+		"until it lets go this one is not ready and refuses calls",
+		"store", c.Store.String(), "process", other, "patience", takeoverWait(c).String(),
+		"listen", at.app, "admin_listen", at.admin)
 	o := in.adminOptions(c, m, func() string {
 		return "starting: waiting for another process (" + other + ") to let the store go, " + c.Store.String()
 	})
-	settings := proxyConfig(c, &neurons{}, s.log, m)
+	settings := proxyConfig(c, &quotas{}, s.log, m)
 	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
-	if p, err := proxy.New(settings); err == nil { // else serve will say why
-		s.serve(newAppServer(p, s.log, c.Certificate), newHTTPServer(admin.Waiting(o), s.log))
+	if p, err := proxy.New(settings); err == nil { // else serve reports why
+		s.start(newAppServer(p, s.log, c.Certificate), newHTTPServer(admin.Waiting(o), s.log))
 	}
 }

@@ -28,9 +28,9 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 	return string(body)
 }
 
-// counting returns what openNeurons makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2
+// counting returns what openQuotas makes, with calls settled: 1.5 reported and 0.5 priced neurons of m1 by team, 2
 // estimated of m2 by other, and 3 in flight.
-func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.Metrics) {
+func counting(t *testing.T, set ...string) (*quotas, *config.Config, *metrics.Metrics) {
 	t.Helper()
 	set = append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)
 	c, err := config.Load(environ(set...), new(config.Redactor))
@@ -38,7 +38,7 @@ func counting(t *testing.T, set ...string) (*neurons, *config.Config, *metrics.M
 		t.Fatal(err)
 	}
 	m := metrics.New(metrics.Build{})
-	n, err := openNeurons(t.Context(), c, slog.New(slog.DiscardHandler), m, nil)
+	n, err := openQuotas(t.Context(), c, slog.New(slog.DiscardHandler), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestAStoreThatFails(t *testing.T) {
 			tt.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
 			c := &config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}
 			closeStore := func() error { return nil }
-			n, err := newNeurons(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, closeStore)
+			n, err := newQuotas(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, closeStore)
 			if err != nil {
 				t.Fatal(err)
 			}

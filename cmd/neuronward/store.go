@@ -16,8 +16,10 @@ import (
 	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
-// openStore opens what s names for account; o is for a file.
-func openStore(ctx context.Context, s config.Store, account string, log *slog.Logger, o filestore.Options) (store quota.Store, closeStore func() error, err error) {
+// openStore opens the store that s names, for account; o is for a file.
+func openStore(
+	ctx context.Context, s config.Store, account string, log *slog.Logger, o filestore.Options,
+) (store quota.Store, closeStore func() error, err error) {
 	switch s.Kind {
 	case config.StoreMemory:
 		return quota.NewMemory(nil), func() error { return nil }, nil
@@ -35,16 +37,19 @@ func openStore(ctx context.Context, s config.Store, account string, log *slog.Lo
 	if err != nil {
 		hint := ""
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			hint = "; write file:PATH with a path that this user can write, or memory: alone to forget at the end what was spent"
+			hint = "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end"
 		}
 		return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
 	}
 	return file, file.Close, nil
 }
 
-// openRedis opens a store in a server. It fails if that can never keep neurons as it is. One that does not answer is only
-// warned of: it may come back, and until then calls meet NEURONWARD_ON_STORE_FAILURE.
-func openRedis(ctx context.Context, s config.Store, account string) (store *redisstore.Store, warnings []string, err error) {
+// openRedis opens a store in a Redis server. It fails if the server can never store usage as it is set up. That it does
+// not answer is a warning only: it may come back, and until then NEURONWARD_ON_STORE_FAILURE says what happens to
+// calls.
+func openRedis(
+	ctx context.Context, s config.Store, account string,
+) (store *redisstore.Store, warnings []string, err error) {
 	store = redisstore.Open(s.Redis, account, redisstore.Options{})
 	warnings, err = store.Inspect(ctx)
 	switch {
@@ -56,8 +61,8 @@ func openRedis(ctx context.Context, s config.Store, account string) (store *redi
 	return store, warnings, nil
 }
 
-// A storeWatch counts and times the operations of a store, logs when it begins to fail and when it works again, and when more
-// was spent than the plan allows.
+// A storeWatch counts and times the operations of a store, and logs when it begins to fail, when it works again, and
+// when more was spent than the plan allows.
 type storeWatch struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -78,7 +83,7 @@ func (w *storeWatch) onEvent(e quota.StoreEvent) {
 	if e.Late {
 		return
 	}
-	if e.Err != nil && !errors.Is(e.Err, context.Canceled) { // whoever asked has left
+	if e.Err != nil && !errors.Is(e.Err, context.Canceled) { // the caller has left
 		w.metrics.StoreFailed(w.policy)
 	}
 	if e.Op != quota.StoreSync {

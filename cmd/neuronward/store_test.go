@@ -19,7 +19,7 @@ import (
 
 func TestAStoreThatCannotBeWritten(t *testing.T) {
 	_, err := opened(t, "/sys/neuronward/neurons")
-	if err == nil || !strings.HasPrefix(err.Error(), "NEURONWARD_STORE: ") || !strings.HasSuffix(err.Error(), "; write file:PATH with a path that this user can write, or memory: alone to forget at the end what was spent") {
+	if err == nil || !strings.HasPrefix(err.Error(), "NEURONWARD_STORE: ") || !strings.HasSuffix(err.Error(), "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end") {
 		t.Errorf("opening a store in a directory that nobody can write: %v", err)
 	}
 }

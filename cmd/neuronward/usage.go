@@ -29,7 +29,7 @@ Usage:
 
 It reads one variable:
 
-` + variableTable(config.Variables(), named("NEURONWARD_ADMIN_LISTEN")) + `
+` + variableTable("NEURONWARD_ADMIN_LISTEN") + `
 On a terminal it draws bars, in color unless NO_COLOR is set.
 
 Example:

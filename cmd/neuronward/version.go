@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// version and commit are set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes them. The commit is set only
-// where there is no .git to read it from, as where the image is built.
+// version and commit are set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes them. The commit is
+// set only where there is no .git to read it from, as where the image is built.
 var version, commit string
 
 const versionHelp = `Prints the version, the commit that it was built from, and the version of Go.
@@ -67,7 +67,8 @@ func printVersion(_ context.Context, in *invocation) int {
 	if *asJSON {
 		return in.printJSON(b)
 	}
-	fmt.Fprintf(in.stdout, "neuronward %s\ncommit %s\n%s %s/%s\n", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(in.stdout, "neuronward %s\ncommit %s\n%s %s/%s\n",
+		b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
 	return exitDone
 }
 

@@ -72,15 +72,15 @@ func TestTheStoreIsClosed(t *testing.T) {
 	}{
 		{"it works", false, nil, nil, 0},
 		{"it works, and one Ctrl-C was two signals", false, []time.Duration{0}, nil, 0},
-		{"it stands still", true, nil, errStandsStill, cutGrace + 2*2*time.Second + letGo},
-		{"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned, time.Second + lastMoment},
+		{"it stands still", true, nil, errStoreHangs, cutGrace + 2*2*time.Second + closeTimeout},
+		{"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned, time.Second + signalGrace},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// One processor: the race detector of Go 1.26 crashes when two fire timers of one bubble at once.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			synctest.Test(t, func(t *testing.T) {
 				s := &stalled{Store: quota.NewMemory(nil)}
-				n, err := newNeurons(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, price.Bound, s.close)
+				n, err := newQuotas(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, price.Bound, s.close)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -93,7 +93,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 					s.stall()
 				}
 				began := time.Now()
-				err = n.closeUnless(signals, cutGrace, slog.New(slog.DiscardHandler))
+				err = n.closeOrAbandon(signals, cutGrace, slog.New(slog.DiscardHandler))
 				if took := time.Since(began); !errors.Is(err, c.wantErr) || took > c.took {
 					t.Errorf("%v after %v", err, took)
 				}
@@ -113,7 +113,7 @@ func TestAStoreThatStandsStillIsTold(t *testing.T) {
 		s := &stalled{Store: quota.NewMemory(nil)}
 		watch := &storeWatch{metrics: m, log: log, policy: "deny"}
 		o := quota.Options{Store: s, OnStoreEvent: watch.onEvent, Limit: 100 * quota.OneNeuron}
-		n, err := newNeurons(t.Context(), o, func() bool { return false }, price.Bound, s.close)
+		n, err := newQuotas(t.Context(), o, func() bool { return false }, price.Bound, s.close)
 		if err != nil {
 			t.Fatal(err)
 		}

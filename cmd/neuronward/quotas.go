@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/filestore"
+	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/price"
+)
+
+// quotas are the ledger of the account's neurons, the limits of requests a minute, and what belongs to them. With
+// NEURONWARD_QUOTA_MODE=off there is no ledger, and nothing is stored.
+type quotas struct {
+	ledger     *quota.Ledger
+	pace       *pace.Limiter      // whose limits the processes on one store share
+	capacity   *capacityBroadcast // to and from those processes; nil: there is no store
+	estimator  *price.Estimator
+	closeStore func() error
+	deny       func() bool         // whether calls are refused while the store fails
+	reconciler *account.Reconciler // nil: the account's own figure is not read
+}
+
+// openQuotas opens the store and the ledger on it. Where another process has the store, it calls waiting with that
+// process's id and waits until ctx ends at most.
+func openQuotas(
+	ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string),
+) (*quotas, error) {
+	limiter := pace.New(c.RateLimits)
+	if c.QuotaMode == config.ModeOff {
+		return &quotas{pace: limiter, estimator: price.NewEstimator(nil, price.Bound)}, nil
+	}
+	wait := filestore.Options{LockWait: takeoverWait(c), Waiting: waiting}
+	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, wait)
+	if err != nil {
+		return nil, err
+	}
+	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFailure}
+	watch.plan.free = c.Plan == config.PlanFree
+	o := quota.Options{
+		Store:             store,
+		OnStoreEvent:      watch.onEvent,
+		Limit:             quota.FromFloat(c.DailyNeurons),
+		Wait:              c.QuotaWait,
+		Probe:             c.QuotaProbe,
+		AllowOfflineGrant: c.OnStoreFailure == config.FailureAllow,
+		Pace:              limiter,
+	}
+	if c.QuotaMode == config.ModeObserve {
+		o.Mode = quota.Observe
+	}
+	estimate := price.Bound
+	if c.Estimate == config.EstimateExpected {
+		estimate = price.Expected
+	}
+	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimate, closeStore)
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	n.pace, n.capacity = limiter, newCapacityBroadcast(store)
+	m.WatchQuota(n.gauges)
+	s := n.ledger.Snapshot()
+	if records, err := n.ledger.History(ctx, s.Day-1, s.Day); err == nil { // that the store fails is logged
+		n.estimator.Recall(records)
+	}
+	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,
+		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
+	return n, nil
+}
+
+// newQuotas returns those of a ledger with o. hasBudgets reports whether any client has neurons of its own.
+func newQuotas(
+	ctx context.Context, o quota.Options, hasBudgets func() bool, estimate price.Mode, closeStore func() error,
+) (*quotas, error) {
+	ledger, err := quota.New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &quotas{
+		ledger: ledger, estimator: price.NewEstimator(price.Embedded(), estimate), closeStore: closeStore,
+		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || hasBudgets()) },
+	}, nil
+}
+
+const (
+	// closeTimeout is how long a store may take to write what it has not written yet. On a disk that hangs it never
+	// returns.
+	closeTimeout = 2 * time.Second
+
+	// signalGrace is how long a store may still take after a second signal: a disk that works needs less. One Ctrl-C
+	// may arrive as two signals, and the last usage must not be lost for that.
+	signalGrace = 250 * time.Millisecond
+)
+
+var (
+	errStoreHangs = errors.New("the store does not answer")
+	errAbandoned  = errors.New("a signal ended the process before the store was closed")
+)
+
+// closeOrAbandon is close; after a signal it gives up what takes longer than signalGrace.
+func (n *quotas) closeOrAbandon(signals <-chan os.Signal, maxWait time.Duration, log *slog.Logger) error {
+	closed := make(chan error, 1)
+	go func() { closed <- n.close(maxWait, log) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-signals:
+	}
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(signalGrace):
+		log.Warn("second signal: the store is not closed, it may lack the last usage")
+		return errAbandoned
+	}
+}
+
+// close waits up to maxWait for calls that are not settled, writes their usage and closes the store.
+func (n *quotas) close(maxWait time.Duration, log *slog.Logger) error {
+	if n.ledger == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
+	defer cancel()
+	err := errors.Join(n.ledger.Close(ctx), n.closeInTime())
+	s := n.ledger.Snapshot()
+	if err != nil {
+		log.Error("the store may lack the last usage",
+			"day", s.Day.String(), "used", s.Account.Used.Float(), "error", err)
+		return err
+	}
+	log.Info("the store is closed", "day", s.Day.String(), "used", s.Account.Used.Float())
+	return nil
+}
+
+// closeInTime closes the store, or gives that up after closeTimeout.
+func (n *quotas) closeInTime() error {
+	closed := make(chan error, 1)
+	go func() { closed <- n.closeStore() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTimeout):
+		return errStoreHangs
+	}
+}
+
+// unready returns why calls are refused while the store fails, "" when they are not.
+func (n *quotas) unready() string {
+	if n.deny == nil || !n.deny() {
+		return ""
+	}
+	if err := n.ledger.Healthy(); err != nil {
+		return "without its store this process refuses calls: " + err.Error()
+	}
+	return ""
+}
+
+// gauges returns the day's figures for a scrape.
+func (n *quotas) gauges() metrics.Quota {
+	s := n.ledger.Snapshot()
+	q := metrics.Quota{
+		Used: s.Account.Used.Float(), Reserved: s.Account.Reserved.Float(), External: s.Account.External.Float(),
+		Lost: s.Account.Lost.Float(), FigureAt: s.FigureAt,
+		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
+		Unlimited: s.Account.Limit == 0, Blocked: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
+	}
+	for _, c := range s.Clients {
+		client := strings.TrimPrefix(string(c.Budget), string(quota.ClientBudget("")))
+		q.Clients = append(q.Clients, metrics.ClientQuota{Client: client, Used: c.Used.Float(), Limit: c.Limit.Float()})
+	}
+	return q
+}
