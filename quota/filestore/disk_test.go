@@ -80,7 +80,7 @@ func wantNotWritten(t *testing.T, path string, step func() error) {
 }
 
 // minLarge is the smallest size of a file after enlarge.
-const minLarge = 1 << 20
+const minLarge = 1 << 16
 
 // enlarge makes the file large.
 func enlarge(t *testing.T, s quota.Store) {
@@ -89,8 +89,8 @@ func enlarge(t *testing.T, s quota.Store) {
 		Day: 19_999, Replica: "large", Seq: 1,
 		Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: n, Want: n}},
 	}
-	for i := range 2 * minLarge / 2000 {
-		r.Records = append(r.Records, quota.Record{Model: fmt.Sprint(i, strings.Repeat("x", 2000)), Calls: 1})
+	for i := range 2 * minLarge / 1000 {
+		r.Records = append(r.Records, quota.Record{Model: fmt.Sprint(i, strings.Repeat("x", 1000)), Calls: 1})
 	}
 	if _, err := s.Sync(t.Context(), r); err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 
 var limited = flag.Bool("limited", false, "be the child of TestAFullDisk")
 
-// TestAFullDisk is TestADiskThatFails where no file may grow beyond a megabyte,
-// so that a write of minLarge stops in the middle. The limit is the whole process's,
-// the files that go test keeps of a test included: so it is a child's.
+// TestAFullDisk is TestADiskThatFails where no file may grow beyond minLarge, so
+// that a write stops in the middle. The limit applies to the whole process, and to
+// the files that go test writes: so the test is run in a child.
 func TestAFullDisk(t *testing.T) {
 	if !*limited {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAFullDisk$", "-test.v", "-limited")
