@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/meter"
 )
 
 // streams answers with an event stream written by play, which may cut it.
@@ -314,21 +315,38 @@ func requestFor(path string) *http.Request {
 
 func BenchmarkStream(b *testing.B) {
 	bench := newBench(b, http.NotFoundHandler())
-	for _, n := range []int{100, 1000} {
-		var text strings.Builder
-		for i := range n {
-			fmt.Fprintf(&text, "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"token %d\"},\"finish_reason\":null}],\"usage\":{\"neurons\":0.1},\"p\":\"abc\"}\n\n", i)
-		}
-		text.WriteString("data: [DONE]\n\n")
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+	const (
+		chunk = `data: {"id":"c","choices":[{"index":0,"delta":{"content":"token %d"},"finish_reason":null}],` +
+			`"usage":{"neurons":0.1},"p":"abc"}` + "\n\n"
+		named  = "event: content_block_delta\n" + `data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"%d"}}` + "\n\n"
+		events = 1000
+	)
+	for _, c := range []struct {
+		name, path, event string
+		metered           bool
+	}{
+		{"chunks", chatPath, chunk, false},
+		{"chunks, metered", chatPath, chunk, true},
+		{"Anthropic, metered", "/v1/messages", named, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var text strings.Builder
+			for i := range events {
+				fmt.Fprintf(&text, c.event, i)
+			}
+			text.WriteString("data: [DONE]\n\n")
 			b.ReportAllocs()
 			b.SetBytes(int64(text.Len()))
 			buf := make([]byte, bufferSize)
 			for b.Loop() {
-				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(chatPath))
+				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(c.path))
 				x.watch.await()
-				x.destination, _ = resolve("POST", chatPath)
-				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}}
+				x.destination, _ = resolve("POST", c.path)
+				if c.metered {
+					x.charge.meter = meter.New()
+				}
+				body := &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}
+				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}
 				if err := bench.proxy.lookAtStream(x, res); err != nil {
 					b.Fatal(err)
 				}
@@ -339,7 +357,7 @@ func BenchmarkStream(b *testing.B) {
 				}
 				x.watch.stop()
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/event")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 		})
 	}
 }
