@@ -1,18 +1,28 @@
 package normalize
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/neuronward/neuronward/normalize/sse"
+)
 
 // ClassifyEvent finds the catalog entry of one whole server-sent event; it returns nil for an event that is no
 // failure, at the cost of a look. The status of a stream says nothing: what the event says decides.
 func ClassifyEvent(event []byte) *Failure {
-	if bytes.HasPrefix(event, []byte("data: {")) && !suspicious(event) {
-		return nil
+	fields := fieldsOf(event)
+	return ClassifyFields(&fields)
+}
+
+// ClassifyFields is ClassifyEvent for an event that was parsed already.
+func ClassifyFields(event *sse.Event) *Failure {
+	data := event.Data
+	if event.Name == nil && len(data) > 0 && data[0] == '{' && !suspicious(data) {
+		return nil // nearly every event
 	}
-	data, named := eventData(event)
 	if data = leftTrim(data); len(data) == 0 {
 		return nil
 	}
-	if !named {
+	if string(bytes.TrimSpace(event.Name)) != "error" {
 		switch {
 		case data[0] == '{':
 			if !suspicious(data) || !failing(data) {
@@ -32,62 +42,31 @@ func ClassifyEvent(event []byte) *Failure {
 // suspicious reports whether one of the words that every failure has stands somewhere in data, be it in what a
 // model wrote.
 func suspicious(data []byte) bool {
-	return bytes.Contains(data, []byte("rror")) || bytes.Contains(data, []byte("internalCode")) ||
-		bytes.Contains(data, []byte("success"))
+	return bytes.Contains(data, []byte("rror")) || bytes.Contains(data, []byte("success")) ||
+		bytes.Contains(data, []byte("Code")) && bytes.Contains(data, []byte("internalCode")) // capitals are rare
 }
 
-// eventData returns the data of an event and whether the event is named error. A block without any field is
-// taken for data: it is an answer that should have been a stream. Only data of several lines is copied.
-func eventData(event []byte) (data []byte, named bool) {
-	rest := leftTrim(event)
-	if len(rest) > 0 && (rest[0] == '{' || rest[0] == '<') {
-		return rest, false
+// fieldsOf parses an event. A block that begins as JSON or HTML does is taken for data: it is an answer that should have
+// been a stream.
+func fieldsOf(event []byte) sse.Event {
+	event = leftTrim(event)
+	if len(event) > 0 && (event[0] == '{' || event[0] == '<') {
+		return sse.Event{Data: event}
 	}
-	lines := 0
-	for len(rest) > 0 {
-		line := rest
-		if n := bytes.IndexByte(rest, '\n'); n >= 0 {
-			line, rest = rest[:n], rest[n+1:]
-		} else {
-			rest = nil
-		}
-		line = bytes.TrimSuffix(line, []byte("\r"))
-		switch {
-		case bytes.HasPrefix(line, []byte("data:")):
-			value := bytes.TrimPrefix(line[len("data:"):], []byte(" "))
-			switch lines++; lines {
-			case 1:
-				data = value
-			case 2:
-				data = append(append(bytes.Clone(data), '\n'), value...)
-			default:
-				data = append(append(data, '\n'), value...)
-			}
-		case bytes.HasPrefix(line, []byte("event:")):
-			named = string(bytes.TrimSpace(line[len("event:"):])) == "error"
-		}
-	}
-	return data, named
+	return sse.Parse(event)
 }
 
 // sseData returns the data of the first event in body when body is an event stream.
 func sseData(body []byte) ([]byte, bool) {
-	for _, field := range [...]string{"data:", "event:", "id:", "retry:", ":"} {
-		if !bytes.HasPrefix(body, []byte(field)) {
-			continue
-		}
-		for len(body) > 0 {
-			event := body
-			if n := bytes.Index(body, []byte("\n\n")); n >= 0 {
-				event, body = body[:n], body[n+2:]
-			} else {
-				body = nil
-			}
-			if data, _ := eventData(event); len(data) > 0 {
-				return data, true
-			}
-		}
-		return nil, true
+	if !sse.IsStream(body) {
+		return nil, false
 	}
-	return nil, false
+	for len(body) > 0 {
+		var event []byte
+		event, body = sse.Cut(body)
+		if data := fieldsOf(event).Data; len(data) > 0 {
+			return data, true
+		}
+	}
+	return nil, true
 }

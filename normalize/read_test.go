@@ -134,7 +134,7 @@ func TestEventStreamAsABody(t *testing.T) {
 		t.Error("got a stream from an unknown field, want none")
 	}
 	for in, want := range map[string]string{"id: 1\n\ndata: a": "a", "\n\ndata: a\n": "a", "{x\n": "{x\n", "<x": "<x"} {
-		if data, _ := eventData([]byte(in)); string(data) != want {
+		if data := fieldsOf([]byte(in)).Data; string(data) != want {
 			t.Errorf("%q: %q, want %q", in, data, want)
 		}
 	}

@@ -17,11 +17,11 @@ import (
 type chunkHead struct{ id, created, model []byte }
 
 // note remembers the head from the first chunk that shows it.
-func (h *chunkHead) note(event []byte) {
-	if h.id != nil || !bytes.Contains(event, []byte(`"choices"`)) {
+func (h *chunkHead) note(data []byte) {
+	if h.id != nil || !bytes.Contains(data, []byte(`"choices"`)) {
 		return
 	}
-	fields := topLevel(eventData(event))
+	fields := topLevel(data)
 	if fields["id"] == nil {
 		h.id = []byte{} // this stream shows none; don't look at every chunk
 		return
@@ -32,12 +32,12 @@ func (h *chunkHead) note(event []byte) {
 
 // repairUsage returns the valid chunk for a native usage event, nil for any
 // other event. The usage is passed on as it stands.
-func (h *chunkHead) repairUsage(event []byte, c *call) []byte {
-	usage := nativeUsage(event)
+func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
+	usage := nativeUsage(data)
 	if usage == nil {
 		return nil
 	}
-	chunk := append(make([]byte, 0, len(event)+128), `data: {"id":`...)
+	chunk := append(make([]byte, 0, len(data)+128), `data: {"id":`...)
 	chunk = appendRaw(chunk, h.id, "chatcmpl-"+c.requestID)
 	chunk = append(chunk, `,"object":"chat.completion.chunk","created":`...)
 	if len(h.created) > 0 {
@@ -54,12 +54,12 @@ func (h *chunkHead) repairUsage(event []byte, c *call) []byte {
 
 // nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of
 // any other: one that has text in it is no mere usage.
-func nativeUsage(event []byte) []byte {
+func nativeUsage(data []byte) []byte {
 	// Nearly every event of an OpenAI stream is told by the first look.
-	if bytes.Contains(event, []byte(`"choices"`)) || !bytes.Contains(event, []byte(`"usage"`)) || !bytes.Contains(event, []byte(`"response"`)) {
+	if bytes.Contains(data, []byte(`"choices"`)) || !bytes.Contains(data, []byte(`"usage"`)) || !bytes.Contains(data, []byte(`"response"`)) {
 		return nil
 	}
-	fields := topLevel(eventData(event))
+	fields := topLevel(data)
 	usage, response := fields["usage"], string(fields["response"])
 	if len(usage) == 0 || usage[0] != '{' || response != `""` && response != "null" {
 		return nil
@@ -79,19 +79,10 @@ func appendRaw(dst, raw []byte, instead string) []byte {
 	return append(dst, quoted...)
 }
 
-// eventData returns the data of an event that has it on one line, as all of
-// Workers AI's do; nil for another.
-func eventData(event []byte) []byte {
-	_, data, ok := bytes.Cut(event, []byte("data:"))
-	if !ok {
-		return nil
-	}
-	return bytes.TrimSpace(data)
-}
-
 // topLevel returns the raw values of a JSON object's members that a usage chunk
 // is made of; nil where data is no such object.
 func topLevel(data []byte) map[string][]byte {
+	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/normalize/sse"
 )
 
 const (
@@ -34,9 +35,9 @@ type stream struct {
 
 	buf               []byte
 	begin, ready, end int
-	line              int  // where the present line begins
-	scanned           int  // how far line ends were looked for
-	oversized         bool // the present event outgrew the buffer and passes as it comes
+	scanned           int // how far the bytes were split
+	splitter          sse.Splitter
+	oversized         bool // the present event outgrew the buffer and is streamed unchanged, in pieces
 
 	events   int  // events that may pass, without comments
 	complete bool // the stream has said that it is done
@@ -97,11 +98,8 @@ func (s *stream) Close() error { return s.src.Close() }
 func (s *stream) room() []byte {
 	if s.begin > 0 {
 		copy(s.buf, s.buf[s.begin:s.end])
-		s.ready, s.end, s.line, s.scanned = s.ready-s.begin, s.end-s.begin, s.line-s.begin, s.scanned-s.begin
+		s.ready, s.end, s.scanned = s.ready-s.begin, s.end-s.begin, s.scanned-s.begin
 		s.begin = 0
-		if s.line < 0 { // its beginning was let go; it can't turn out blank any more
-			s.line = -2
-		}
 	}
 	if s.end == len(s.buf) {
 		larger := make([]byte, max(2*len(s.buf), eventBuffer))
@@ -114,15 +112,13 @@ func (s *stream) room() []byte {
 // take handles n bytes that were read into room, and the end of the stream.
 func (s *stream) take(n int, err error) {
 	s.end += n
-	s.scan()
-	if s.over == nil && s.end-s.ready >= maxEventBuffer {
-		// What a closing event says of itself stands at its beginning.
-		s.events++
+	s.split()
+	if s.over == nil && !s.oversized && s.end-s.ready >= maxEventBuffer {
 		s.oversized = true
-		s.complete = s.complete || completes(s.buf[s.ready:s.end], s.call.route.protocol)
+		event := s.splitter.Event(s.buf[s.ready:s.end])
+		s.saw(&event) // what a closing event says of itself stands at its beginning
 	}
 	if s.oversized && s.over == nil {
-		s.meterPiece(s.end)
 		s.ready = s.end
 	}
 	if err != nil && s.over == nil {
@@ -130,64 +126,62 @@ func (s *stream) take(n int, err error) {
 	}
 }
 
-// scan finds the blank lines that end events.
-func (s *stream) scan() {
-	for s.over == nil {
-		i := bytes.IndexByte(s.buf[s.scanned:s.end], '\n')
-		if i < 0 {
-			s.scanned = s.end
-			return
-		}
-		i += s.scanned
-		blank := i == s.line || i == s.line+1 && s.buf[s.line] == '\r'
-		s.scanned, s.line = i+1, i+1
-		if blank {
-			s.event(i + 1)
+// split finds the blank lines that end events.
+func (s *stream) split() {
+	for s.over == nil && s.scanned < s.end {
+		part, n := s.splitter.Next(s.buf[s.scanned:s.end])
+		s.scanned += n
+		switch {
+		case part.Field == sse.Blank:
+			s.event(s.scanned)
+		case part.Field == sse.Data && s.oversized:
+			if m := s.call.charge.Meter(); m != nil {
+				m.Data(part.Value)
+			}
 		}
 	}
 }
 
 // event handles the whole event that ends at the given offset.
 func (s *stream) event(end int) {
-	if s.oversized { // its beginning is gone
-		s.meterPiece(end)
+	if s.oversized { // its beginning has passed
+		if m := s.call.charge.Meter(); m != nil {
+			m.EndEvent()
+		}
 		s.oversized, s.ready = false, end
 		return
 	}
-	event := s.buf[s.ready:end]
-	if !hasData(event) {
+	raw := s.buf[s.ready:end]
+	event := s.splitter.Event(raw)
+	if event.Data == nil { // comments, or a retry time or an id alone
 		s.ready = end
 		return
 	}
-	if f := normalize.ClassifyEvent(event); f != nil {
+	if f := classify(raw, &event); f != nil {
 		s.failed(f)
 		return
 	}
-	ends := s.saw(event)
+	ends := s.saw(&event)
 	if s.call.route.repaired {
 		if ends {
-			if chunk := s.head.repairUsage(event, s.call); chunk != nil {
+			if chunk := s.head.repairUsage(event.Data, s.call); chunk != nil {
 				s.replace(end, chunk)
 				return
 			}
 		}
-		s.head.note(event)
+		s.head.note(event.Data)
 	}
 	s.ready = end
 }
 
-// meterPiece gives the meter what is there of an oversized event.
-func (s *stream) meterPiece(end int) {
-	if m := s.call.charge.Meter(); m != nil {
-		m.Piece(s.buf[s.ready:end])
-	}
-}
-
-// saw notes an event that may pass, and reports whether it is an end mark.
-func (s *stream) saw(event []byte) (ends bool) {
+// saw notes an event that may pass, and reports whether it ends the stream.
+func (s *stream) saw(event *sse.Event) (ends bool) {
 	s.events++
 	if m := s.call.charge.Meter(); m != nil {
-		m.Event(event)
+		m.Data(event.Data)
+		if !s.oversized {
+			m.EndEvent()
+		}
 	}
 	ends = completes(event, s.call.route.protocol)
 	s.complete = s.complete || ends
@@ -201,28 +195,32 @@ func (s *stream) replace(end int, event []byte) {
 	s.buf = s.buf[:cap(s.buf)]
 	s.ready += len(event)
 	longer := s.ready - end
-	s.end, s.line, s.scanned = s.end+longer, s.line+longer, s.scanned+longer
+	s.end, s.scanned = s.end+longer, s.scanned+longer
 }
 
 // finish handles upstream's end of the stream.
 func (s *stream) finish(err error) {
-	rest := s.buf[s.ready:s.end]
-	if s.oversized {
-		rest = nil
+	var (
+		rest  []byte
+		event sse.Event
+	)
+	if !s.oversized { // else its beginning has passed
+		rest = s.buf[s.ready:s.end]
+		event = s.splitter.Event(rest)
 	}
 	// The blank line after the last event may be missing, where the connection
 	// ended in order and the event is plainly whole.
-	whole := err == io.EOF && wholeEvent(rest)
+	whole := err == io.EOF && lacksBlankLine(rest, event.Data)
 	if whole {
-		if f := normalize.ClassifyEvent(rest); f != nil {
+		if f := classify(rest, &event); f != nil {
 			s.failed(f)
 			return
 		}
-		s.saw(rest)
+		s.saw(&event)
 	}
 	switch {
 	case s.complete:
-		if !whole && hasFields(rest) {
+		if !whole && event.Fields {
 			s.end = s.ready // half an event
 		}
 		s.ready, s.over = s.end, io.EOF
@@ -257,33 +255,18 @@ func (s *stream) fail(f *normalize.Failure) {
 	s.terminal = f.AppendEvent(s.terminal, s.call.protocol())
 }
 
-// wholeEvent reports whether what stands at the end of a stream is an event that
-// lacks nothing but its blank line: its data is [DONE] or whole JSON.
-func wholeEvent(rest []byte) bool {
-	data := eventData(rest)
-	return len(data) > 0 && (string(data) == "[DONE]" || json.Valid(data))
+// classify returns the failure that an event is. A block that does not begin as an event does may be a page, or JSON,
+// where a stream was expected.
+func classify(raw []byte, event *sse.Event) *normalize.Failure {
+	if sse.IsStream(raw) {
+		return normalize.ClassifyFields(event)
+	}
+	return normalize.ClassifyEvent(raw)
 }
 
-// hasFields reports whether a block holds more than comments and empty lines.
-func hasFields(block []byte) bool {
-	for line := range bytes.Lines(block) {
-		if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && line[0] != ':' {
-			return true
-		}
-	}
-	return false
-}
-
-// hasData reports whether a block is an event: comments, empty lines and blocks
-// that only set a retry time or an id are none.
-func hasData(block []byte) bool {
-	if bytes.HasPrefix(block, []byte("data:")) {
-		return true
-	}
-	for line := range bytes.Lines(block) {
-		if bytes.HasPrefix(line, []byte("data:")) {
-			return true
-		}
-	}
-	return false
+// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data, which
+// is [DONE] or JSON.
+func lacksBlankLine(raw, data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) && (string(data) == "[DONE]" || json.Valid(data))
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/proxy/meter"
+	"github.com/neuronward/neuronward/proxy/guard"
 )
 
 // streams answers with an event stream written by play, which may cut it.
@@ -342,8 +342,11 @@ func BenchmarkStream(b *testing.B) {
 				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(c.path))
 				x.watch.await()
 				x.destination, _ = resolve("POST", c.path)
-				if c.metered {
-					x.charge.meter = meter.New()
+				if c.metered { // as a poll is, without a ledger
+					var err error
+					if x.charge, err = guard.New(guard.Options{}).Reserve(b.Context(), guard.Call{Poll: "p"}); err != nil {
+						b.Fatal(err)
+					}
 				}
 				body := &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}
 				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}

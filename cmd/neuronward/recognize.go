@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/normalize/sse"
 )
 
 // maxInput is how much of standard input is read: an error body, and headers before it.
@@ -91,21 +91,16 @@ func (f *finding) knownBy() string {
 	return string(f.MatchedBy) + ": " + words
 }
 
-// isStream reports whether a body begins as an event stream does: with a field or a comment.
-func isStream(body []byte) bool {
-	fields := []string{"data:", "event:", "id:", "retry:", ":"}
-	return slices.ContainsFunc(fields, func(field string) bool { return bytes.HasPrefix(body, []byte(field)) })
-}
-
 // firstFailure returns the first event in body that is a failure, nil when body is no event stream or has none.
 func firstFailure(body []byte) *normalize.Failure {
-	trimmed := bytes.TrimSpace(body)
-	if !isStream(trimmed) {
+	body = bytes.TrimSpace(body)
+	if !sse.IsStream(body) {
 		return nil
 	}
-	text := strings.ReplaceAll(string(trimmed), "\r\n", "\n")
-	for event := range strings.SplitSeq(text, "\n\n") {
-		if f := normalize.ClassifyEvent([]byte(event + "\n\n")); f != nil {
+	for len(body) > 0 {
+		var event []byte
+		event, body = sse.Cut(body)
+		if f := normalize.ClassifyEvent(event); f != nil {
 			return f
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/normalize/sse"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -226,7 +227,8 @@ func TestVerdicts(t *testing.T) {
 				ch.Meter().Write([]byte(c.answer))
 			}
 			if c.event != "" {
-				ch.Meter().Event([]byte(c.event))
+				ch.Meter().Data(sse.Parse([]byte(c.event)).Data)
+				ch.Meter().EndEvent()
 			}
 			if got := situation(ch, c.outcome); got != c.situation {
 				t.Errorf("got the row %q, want %q", got, c.situation)

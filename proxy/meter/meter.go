@@ -7,16 +7,15 @@ import "bytes"
 // with New; write is for an answer that is JSON, Event and Piece for one
 // that is a stream, never both.
 type Meter struct {
-	w      walker
-	events eventReader
-	now    happening
+	w     walker
+	begun bool // the JSON answer, or the present event's data, has
+	now   happening
 
 	sets   [numSets]figures // the usages found: of a JSON answer, or of the present event
 	usages uint8            // one bit for each that was opened
 	in     uint8            // the one that is read
 
 	streams bool
-	begun   bool // the JSON answer has
 	sum     figures
 	total   figures // of the whole: goes before sum
 	start   figures // of the input alone

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/normalize/sse"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
@@ -32,13 +33,40 @@ func batch(m *Meter) (id, status string) {
 	return r.BatchID, r.BatchStatus
 }
 
+// A stream meters the bytes of a stream.
+type stream struct {
+	*Meter
+	splitter sse.Splitter
+}
+
+func newStream() *stream { return &stream{Meter: New()} }
+
+func (s *stream) write(p []byte) {
+	for len(p) > 0 {
+		part, n := s.splitter.Next(p)
+		p = p[n:]
+		switch part.Field {
+		case sse.Data:
+			s.Data(part.Value)
+		case sse.Blank:
+			s.EndEvent()
+		}
+	}
+}
+
+// event meters one whole event.
+func (m *Meter) event(event []byte) {
+	m.Data(sse.Parse(event).Data)
+	m.EndEvent()
+}
+
 // readStream meters a stream event by event.
 func readStream(body string) *Meter {
 	m := New()
-	for event := range strings.SplitAfterSeq(body, "\n\n") {
-		if event != "" {
-			m.Event([]byte(event))
-		}
+	for rest := []byte(body); len(rest) > 0; {
+		var event []byte
+		event, rest = sse.Cut(rest)
+		m.event(event)
 	}
 	return m
 }
@@ -238,12 +266,12 @@ func TestMeterStreams(t *testing.T) {
 				}
 			}
 			check("by events", readStream(c.body))
-			m := New()
+			m := newStream()
 			for i := range len(c.body) {
-				m.Piece([]byte(c.body[i : i+1]))
+				m.write([]byte(c.body[i : i+1]))
 			}
-			m.Event(nil)
-			check("byte by byte", m)
+			m.EndEvent()
+			check("byte by byte", m.Meter)
 		})
 	}
 }
@@ -351,7 +379,7 @@ func (f writerFunc) Write(p []byte) (int, error) {
 func TestMeterSumsExactly(t *testing.T) {
 	m := New()
 	for range 100_000 {
-		m.Event([]byte(`data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.030475}}` + "\n\n"))
+		m.event([]byte(`data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.030475}}` + "\n\n"))
 	}
 	if u := m.Report().Usage; quota.FromFloat(u.Neurons) != 3_047_500_000 || u.Output != 100_000 {
 		t.Errorf("%v, %+v", int64(quota.FromFloat(u.Neurons)), u)
@@ -362,15 +390,15 @@ func TestMeterSumsExactly(t *testing.T) {
 func TestMeterLongEvent(t *testing.T) {
 	event := []byte(`data: {"type":"response.completed","response":{"output":[{"content":[{"text":"` + strings.Repeat(`a \"long\" text `, 20_000) +
 		`"}]}],"usage":{"input_tokens":4,"output_tokens":6,"neurons":0.5}}}` + "\n\n")
-	m := New()
+	m := newStream()
 	for part := range chunks(event, 4096) {
-		m.Piece(part)
+		m.write(part)
 	}
 	if u := m.Report().Usage; u.Neurons != 0.5 || u.Output != 6 {
 		t.Errorf("%+v", u)
 	}
-	m.Event([]byte(`data: {"type":"response.output_text.delta","delta":"a"}` + "\n\n"))
-	if _, out := observed(m); out != 6 || m.spoken != 1 {
+	m.event([]byte(`data: {"type":"response.output_text.delta","delta":"a"}` + "\n\n"))
+	if _, out := observed(m.Meter); out != 6 || m.spoken != 1 {
 		t.Errorf("%d tokens seen", out)
 	}
 }
@@ -395,7 +423,7 @@ func TestMeterAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		for _, e := range events {
-			m.Event(e)
+			m.event(e)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -440,14 +468,14 @@ func FuzzMeter(f *testing.F) {
 			parts.Write(p)
 		}
 		same("an answer", whole, parts)
-		whole, parts = New(), New()
-		whole.Piece(b)
+		all, pieces := newStream(), newStream()
+		all.write(b)
 		for p := range chunks(b, size) {
-			parts.Piece(bytes.Clone(p))
+			pieces.write(bytes.Clone(p))
 		}
-		whole.Event(nil)
-		parts.Event(nil)
-		same("a stream", whole, parts)
+		all.EndEvent()
+		pieces.EndEvent()
+		same("a stream", all.Meter, pieces.Meter)
 	})
 }
 
@@ -462,7 +490,7 @@ func BenchmarkMeter(b *testing.B) {
 			for b.Loop() {
 				m := New()
 				for range 1000 {
-					m.Event(e)
+					m.event(e)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")

@@ -1,20 +1,8 @@
 package meter
 
-import "bytes"
-
-// An eventReader finds the data of server-sent events in bytes as they come.
-type eventReader struct {
-	at    uint8 // how much of "data:" the line has matched; the values below, from then on
-	some  bool  // the line is not blank
-	begun bool  // the event has data
-}
-
 const (
-	dataName           = "data:"
-	inData       uint8 = 100
-	inOtherLine  uint8 = 101
-	longTokenLen       = 24 // bytes; a longer text is several tokens
-	tokenLen           = 4  // bytes, on average
+	longTokenLen = 24 // bytes; a longer text is several tokens
+	tokenLen     = 4  // bytes, on average
 )
 
 // happening is what the present event says besides its usages.
@@ -33,69 +21,22 @@ const (
 	ofDelta           // message_delta
 )
 
-// Piece reads part of an event that is too long to be seen whole. A blank line
-// ends it.
-func (m *Meter) Piece(p []byte) {
+// Data reads more of the present event's data, in any split.
+func (m *Meter) Data(p []byte) {
 	m.streams = true
-	r := &m.events
-	for len(p) > 0 {
-		end := bytes.IndexByte(p, '\n')
-		line := p[:end+1]
-		if end < 0 {
-			line = p
-		}
-		p = p[len(line):]
-		m.line(line)
-		if end >= 0 {
-			if !r.some {
-				m.eventEnds()
-			}
-			r.at, r.some = 0, false
-		}
+	if !m.begun {
+		m.begun = true
+		m.w.begin(inEvent)
 	}
+	m.w.walk(p)
 }
 
-// line reads a line of an event, or part of one.
-func (m *Meter) line(line []byte) {
-	r := &m.events
-	for i, c := range line {
-		switch {
-		case r.at == inData:
-			m.w.walk(line[i:])
-			return
-		case c == '\n' || c == '\r':
-		case r.at == inOtherLine:
-			r.some = true
-			return
-		case c == dataName[r.at]:
-			r.some = true
-			if r.at++; int(r.at) == len(dataName) {
-				r.at = inData
-				if !r.begun {
-					r.begun = true
-					m.w.begin(inEvent)
-				}
-			}
-		default:
-			r.some, r.at = true, inOtherLine
-			return
-		}
-	}
-}
-
-// Event reads one whole event, or as much of it as there is.
-func (m *Meter) Event(event []byte) {
-	m.Piece(event)
-	m.eventEnds()
-	m.events = eventReader{}
-}
-
-// eventEnds takes what an event has said.
-func (m *Meter) eventEnds() {
-	if !m.events.begun {
+// EndEvent ends the present event and counts what it has reported.
+func (m *Meter) EndEvent() {
+	if !m.begun {
 		return
 	}
-	m.events.begun = false
+	m.begun = false
 	m.w.end()
 	e := &m.now
 	m.spoken += e.text + e.thought
