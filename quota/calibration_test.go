@@ -11,19 +11,19 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A model that costs three times its table: the calls in flight when it is found
-// out pass the ceiling, and no call after them, on that day and the next, in that
-// process and the next.
+// A model that costs three times its table: only the calls that are in flight when
+// that is learned pass the limit, and no call after them, on that day and the next,
+// in that process and the next.
 func TestAModelThatCostsThriceItsTable(t *testing.T) {
-	const flying = 8
+	const inFlight = 8
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
 	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r).Bound
 	virtually(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
-		for day, over := range []quota.Neurons{2 * flying * bound, 0, 0} {
+		for day, over := range []quota.Neurons{2 * inFlight * bound, 0, 0} {
 			// A process a day, as after a restart.
-			l := open(t, quota.Options{Store: store, Limit: flying * bound})
+			l := open(t, quota.Options{Store: store, Limit: inFlight * bound})
 			e := price.NewEstimator(nil, price.Bound)
 			today := l.Snapshot().Day
 			kept, err := l.History(t.Context(), today-1, today)
@@ -35,7 +35,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 			for {
 				var calls []*quota.Reservation
 				var estimates []price.Estimate
-				for range flying {
+				for range inFlight {
 					of := e.Estimate(e.Resolve(model), r)
 					res, _, err := l.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
 					if err != nil {
@@ -54,11 +54,11 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 					billed += 3 * bound
 				}
 			}
-			if got := max(billed-flying*bound, 0); got != over {
-				t.Errorf("day %d: %v over the ceiling, want %v", day, got, over)
+			if got := max(billed-inFlight*bound, 0); got != over {
+				t.Errorf("day %d: got %v over the limit, want %v", day, got, over)
 			}
-			if billed < (flying-3)*bound {
-				t.Errorf("day %d: %v billed of %v", day, billed, flying*bound)
+			if billed < (inFlight-3)*bound {
+				t.Errorf("day %d: got %v billed, want about %v", day, billed, inFlight*bound)
 			}
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -68,7 +68,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	})
 }
 
-func TestWhatWasLearntIsKept(t *testing.T) {
+func TestWhatWasLearnedIsKept(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
 	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r)
@@ -92,12 +92,12 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 			}
 			return records
 		}
-		learnt := price.NewEstimator(nil, price.Bound)
+		learned := price.NewEstimator(nil, price.Bound)
 		learn := func(l *quota.Ledger, client string, ratio quota.Neurons) {
 			for range 100 {
 				res := take(t, l, quota.Call{Model: model, Client: client})
 				res.Settle(settle(0))
-				res.Calibrate(learnt.Learn(learnt.Resolve(model), of, of.Bound*ratio/100))
+				res.Calibrate(learned.Learn(learned.Resolve(model), of, of.Bound*ratio/100))
 			}
 		}
 		kept(func(l *quota.Ledger) { learn(l, "a", 50); learn(l, "b", 20); learn(l, "a", 250) })
@@ -117,8 +117,11 @@ func TestWhatWasLearntIsKept(t *testing.T) {
 			{"the day after", 24 * time.Hour, [2]float64{1, 1}, [2]float64{1, 1}},
 		} {
 			time.Sleep(c.wait)
-			if b, e := factor(price.Bound), factor(price.Expected); b < c.bound[0] || b > c.bound[1] || e < c.expected[0] || e > c.expected[1] {
-				t.Errorf("%s: %v times the bound, %v expected", c.name, b, e)
+			if got := factor(price.Bound); got < c.bound[0] || got > c.bound[1] {
+				t.Errorf("%s: got %v times the bound, want %v", c.name, got, c.bound)
+			}
+			if got := factor(price.Expected); got < c.expected[0] || got > c.expected[1] {
+				t.Errorf("%s: got an expected cost of %v times the bound, want %v", c.name, got, c.expected)
 			}
 		}
 	})

@@ -41,7 +41,9 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			{"per M input tokens", p.InputPerM * usd}, {"per M output tokens", p.OutputPerM * usd},
 		}}}})
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"success": true, "result": all, "errors": []any{}, "messages": []any{}})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"success": true, "result": all, "errors": []any{}, "messages": []any{},
+	})
 }
 
 // times is p at so many times its price.
@@ -58,9 +60,10 @@ func (c *cloud) readPrices(t *testing.T, e *price.Estimator) (refused int) {
 	if err != nil {
 		t.Error(err)
 	}
-	table, told := price.Embedded().WithCatalog(quota.DayOf(time.Now()).String(), account.CatalogPrices(live, price.Embedded().USD()))
+	base := price.Embedded()
+	table, deviations := base.WithCatalog(quota.DayOf(time.Now()).String(), account.CatalogPrices(live, base.USD()))
 	e.SetTable(table)
-	for _, d := range told {
+	for _, d := range deviations {
 		if d.Refused != "" {
 			refused++
 		}
@@ -98,18 +101,18 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 			end := l.Snapshot().ResetsAt
 			rises := end.Add(-6 * time.Hour)
 			changes := rises // or is read
-			prices, said := map[string]price.Row{}, map[string]price.Row{}
+			prices, listed := map[string]price.Row{}, map[string]price.Row{}
 			for _, m := range models {
 				p, _ := price.Embedded().Row(m)
 				prices[m] = times(p, 0.3+3*rng.Float64())
-				said[m] = prices[m]
+				listed[m] = prices[m]
 				if wrong := day%4 == 1; wrong {
-					prices[m], said[m] = p, times(p, 1e9)
+					prices[m], listed[m] = p, times(p, 1e9)
 				}
 			}
-			c.catalog = said
+			c.catalog = listed
 			if refused, want := c.readPrices(t, e), map[bool]int{true: len(models)}[day%4 == 1]; refused != want {
-				t.Errorf("day %d: the prices of %d models are refused, want %d", day, refused, want)
+				t.Errorf("day %d: got the prices of %d models refused, want %d", day, refused, want)
 			}
 			for time.Until(end) > 70*time.Second {
 				switch now := time.Now(); {
@@ -148,10 +151,12 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 			before = c.Billed()
 			counted += s.Used + s.External
 			if drift := (s.Used + s.External - billed).Float() / billed.Float(); drift > 0.001 || drift < -0.001 {
-				t.Errorf("day %d: %v used and %v external of %v billed: %.3f %%", day, s.Used, s.External, billed, drift*100)
+				t.Errorf("day %d: got %v used and %v external, want the %v that were billed: %.3f %% off",
+					day, s.Used, s.External, billed, drift*100)
 			}
 			time.Sleep(2 * time.Minute)
 		}
-		t.Logf("%d days, %v billed, %v counted: %.4f %%", days, c.Billed(), counted, 100*(counted-c.Billed()).Float()/c.Billed().Float())
+		off := 100 * (counted - c.Billed()).Float() / c.Billed().Float()
+		t.Logf("%d days, %v billed, %v counted: %.4f %%", days, c.Billed(), counted, off)
 	})
 }
