@@ -1,0 +1,152 @@
+package redisstore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// What reaches 2^53 is refused whole, wherever it appears; what is below comes back
+// to the last digit.
+func TestExactBelow2To53(t *testing.T) {
+	s := settled(t, open(t, shared.url(""), rand.Text(), patient))
+	a, b := replica{name: "a"}, replica{name: "b"}
+	const largest = 1<<53 - 1
+	ask := quota.BudgetRequest{Budget: quota.Account, Limit: largest, Spent: largest - 10, Min: 1, Want: 9}
+	kept := quota.Balance{Limit: largest, Spent: largest - 10, Held: 9, Free: 1}
+	wantReply(t, send(t, s, a.report(ask)), 9, kept)
+	for name, r := range map[string]quota.Report{
+		"a figure":       b.report(quota.BudgetRequest{Budget: quota.Account, Limit: largest, Held: largest + 1}),
+		"a sum of spent": b.report(quota.BudgetRequest{Budget: quota.Account, Limit: largest, Spent: 11}),
+		"a record":       {Day: day, Replica: "b", Seq: 9, Records: []quota.Record{{Model: "m", Calls: 1 << 60}}},
+		"an hour":        {Day: day, Replica: "b", Seq: 9, Hours: []quota.HourSpent{{Spent: -1 << 53}}},
+		"a number":       {Day: day, Replica: "b", Seq: 1 << 53},
+	} {
+		if reply, err := s.Sync(t.Context(), r); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: got %+v, %v, want %v", name, reply, err, ErrTooLarge)
+		}
+	}
+	reply := send(t, s, b.report(quota.BudgetRequest{Budget: quota.Account, Limit: largest}))
+	wantReply(t, reply, 0, kept) // nothing of what was refused
+	if !reply.Joined {
+		t.Error("after refused reports: got Joined false, want true")
+	}
+}
+
+// No key shows the account, all are of one slot, and all expire.
+func TestKeys(t *testing.T) {
+	server := serverWith(t)
+	account := "0123456789abcdef0123456789abcdef"
+	s := open(t, server.url(""), account, patient)
+	a := replica{name: "a"}
+	for range 2 {
+		r := a.report(request(1, 1, 1), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: n})
+		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1, Silent: 1, Table: 1}}
+		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
+		r.Block.Set = quota.Block{Set: true, Until: time.Now().Add(time.Hour)}
+		send(t, s, r)
+	}
+	if _, err := s.Lease(t.Context(), "probe", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	c := server.client(t)
+	keys, err := c.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 12 {
+		t.Errorf("got keys %q, %v, want 12", keys, err)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
+			t.Errorf("got key %q, want one that begins with %q, without the account", key, s.prefix)
+		}
+		minTTL, maxTTL := 7*24*time.Hour, 9*24*time.Hour
+		switch {
+		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"):
+			minTTL, maxTTL = 35*24*time.Hour, 37*24*time.Hour
+		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
+			minTTL, maxTTL = 38*24*time.Hour, 42*24*time.Hour
+		case strings.HasSuffix(key, ":lease:probe"):
+			minTTL, maxTTL = 50*time.Second, time.Minute
+		}
+		if ttl := c.PTTL(t.Context(), key).Val(); ttl < minTTL || ttl > maxTTL {
+			t.Errorf("%s: got %v to live, want %v to %v", key, ttl, minTTL, maxTTL)
+		}
+	}
+	other := open(t, server.url(""), "another account", patient)
+	reply := send(t, other, a.report(request(0, 0, 0)))
+	if !reply.Joined || reply.Replicas != 1 {
+		t.Errorf("another account: got Joined %v, %d replicas; want true, 1", reply.Joined, reply.Replicas)
+	}
+	if reply.Block.Set {
+		t.Errorf("another account: got block %+v, want none", reply.Block)
+	}
+}
+
+// Replicas of two versions share a server during an update. The script of former
+// versions fails on records of more than six figures, and then that replica has no
+// store.
+func TestRecordsOfAFormerVersion(t *testing.T) {
+	server := serverWith(t)
+	s := settled(t, open(t, server.url(""), rand.Text(), patient))
+	c, history := server.client(t), s.prefix+day.String()+":history"
+	for field, figures := range map[string]string{
+		"m\x00four": "1 2 3 4", "m\x00six": "1 2 3 4 5 6", "m\x00later": "1 2 3 4 5 6 7 8 9",
+	} {
+		c.HSet(t.Context(), history, field, figures)
+	}
+	a := replica{name: "a"}
+	r := a.report(request(1, 1, 1))
+	for _, client := range []string{"", "four", "six", "later"} {
+		r.Records = append(r.Records, quota.Record{
+			Model: "m", Client: client, Calls: 10, Reported: 20, Priced: 30, Estimated: 40, Silent: 8, Table: 70,
+			Calibration: quota.Calibration{Peak: 50, Usual: 60, Paid: 90},
+		})
+	}
+	send(t, s, r)
+	for field, figures := range c.HGetAll(t.Context(), history).Val() {
+		if len(strings.Fields(figures)) != 6 {
+			t.Errorf("%q: got figures %s, want six", field, figures)
+		}
+	}
+	got, err := s.History(t.Context(), day, day)
+	if err != nil || len(got) != 4 {
+		t.Fatalf("history: got %+v, %v, want 4 records", got, err)
+	}
+	for _, rec := range got {
+		want := r.Records[0]
+		want.Day, want.Client = day, rec.Client
+		if rec.Client != "" {
+			want.Calls, want.Reported, want.Priced, want.Estimated = 11, 22, 33, 44
+		}
+		if rec != want {
+			t.Errorf("record: got %+v, want %+v", rec, want)
+		}
+	}
+}
+
+// More budgets and records than one call of unpack in the server's scripts takes.
+func TestMany(t *testing.T) {
+	s := settled(t, open(t, shared.url(""), rand.Text(), patient))
+	a := replica{name: "a"}
+	r := a.report()
+	for i := range 5000 {
+		r.Requests = append(r.Requests, quota.BudgetRequest{
+			Budget: quota.ClientBudget(fmt.Sprint(i)), Limit: n, Spent: quota.Neurons(i), Min: 1, Want: 1,
+		})
+		r.Records = append(r.Records, quota.Record{Day: day, Model: "m", Client: fmt.Sprint(i), Calls: int64(i)})
+	}
+	reply := send(t, s, r)
+	if g := reply.Granted[4999]; g != 1 {
+		t.Errorf("last budget: got %d micro-neurons granted, want 1", g)
+	}
+	if b := reply.Balances[4999]; b.Spent != 4999 || b.Held != 1 {
+		t.Errorf("last budget: got %d micro-neurons spent, %d held; want 4999, 1", b.Spent, b.Held)
+	}
+	if h, err := s.History(t.Context(), day, day); err != nil || len(h) != 5000 {
+		t.Errorf("got %d records, %v, want 5000", len(h), err)
+	}
+}
