@@ -13,8 +13,9 @@ const (
 	// minAudited is how much a model must have been billed at least for its ratio to be worth anything.
 	minAudited = OneNeuron
 
-	// auditQuiet is how long no call of a model may have ended when its calls are counted, and auditEdge how much earlier the figure
-	// is asked for: Cloudflare's clock and ours differ by clockTolerance at most before that is corrected.
+	// auditQuiet is how long no call of a model may have ended when its calls are counted, and auditEdge how much
+	// earlier the figure is asked for: Cloudflare's clock and ours differ by clockTolerance at most before that is
+	// corrected.
 	auditQuiet = 5 * time.Second
 	auditEdge  = 2 * time.Second
 )
@@ -42,7 +43,8 @@ type audit struct {
 	fixed map[string]Neurons   // what was corrected on the day, by model
 }
 
-// auditCount is what all replicas have counted of each model and client on a day, and of which models no call was under way then.
+// auditCount is what all replicas have counted of each model and client on a day, and of which models no call was
+// under way then.
 type auditCount struct {
 	at      time.Time
 	records map[string]map[string]Record // by model and client
@@ -65,13 +67,14 @@ type correction struct {
 	parts map[string]Neurons // the same by client
 }
 
-// Audit finds out what calls cost of models of which Workers AI says it nowhere in the answer. If the account's own figure has just as
-// many calls of such a model as all replicas have counted in the same span, nobody else has called it, and what it was billed for them
-// is what they cost: that is booked in place of what they were taken for, on the models and clients they belong to, and the ratio
-// holds from then on, once it was given to the estimator.
+// Audit finds out what calls cost of models of which Workers AI says it nowhere in the answer. If the account's own
+// figure has just as many calls of such a model as all replicas have counted in the same span, nobody else has called
+// it, and what it was billed for them is what they cost: that is booked in place of what they were taken for, on the
+// models and clients they belong to, and the ratio holds from then on, once it was given to the estimator.
 //
-// A span begins and ends when no call of the model is under way. One with calls that failed, were cancelled or came out of a gateway's
-// cache, or whose cost was reported, says nothing. Of the replicas of a store the one that reads the figure does it.
+// A span begins and ends when no call of the model is under way. One with calls that failed, were cancelled or came
+// out of a gateway's cache, or whose cost was reported, says nothing. Of the replicas of a store the one that reads
+// the figure does it.
 //
 // read returns what the account was billed on a day for calls up to a time, that time included, by model.
 func (l *Ledger) Audit(
@@ -142,7 +145,8 @@ func (l *Ledger) countForAudit(ctx context.Context) error {
 		if c.records[r.Model] == nil {
 			c.records[r.Model] = map[string]Record{}
 			c.fixed[r.Model] = l.audit.fixed[r.Model]
-			c.quiet[r.Model] = r.Model != Other && l.account.others.Reserved == 0 && (alone || before[r.Model] == calls[r.Model])
+			othersQuiet := l.account.others.Reserved == 0 && (alone || before[r.Model] == calls[r.Model])
+			c.quiet[r.Model] = r.Model != Other && othersQuiet
 		}
 		c.records[r.Model][r.Client] = r
 	}
@@ -155,8 +159,8 @@ func (l *Ledger) countForAudit(ctx context.Context) error {
 	return nil
 }
 
-// callsBefore returns how many calls of each model there were auditQuiet before it returns. It is not known when a call of another
-// replica has ended, only that it is published soon after: if none is for so long, none ended.
+// callsBefore returns how many calls of each model there were auditQuiet before it returns. It is not known when a
+// call of another replica has ended, only that it is published soon after: if none is for so long, none ended.
 func (l *Ledger) callsBefore(ctx context.Context, day Day) (map[string]int64, error) {
 	records, err := l.History(ctx, day, day)
 	if err != nil {

@@ -10,13 +10,14 @@ const (
 	// unclearPause is how long after a probe that showed nothing, such as a timeout, another one follows.
 	unclearPause = 5 * time.Second
 
-	// A refusal within lateReset of midnight, when less than half of the free allocation is spent, says that the reset is late
-	// rather than that the day is spent. One was seen at 00:44 after some 2,800 neurons.
+	// A refusal within lateReset of midnight, when less than half of the free allocation is spent, says that the
+	// reset is late rather than that the day is spent. One was seen at 00:44 after some 2,800 neurons.
 	lateReset = time.Hour
 )
 
-// blockState is the quota block, and the probes that find out whether it is over. Between a refusal by Workers AI and its reset one
-// call may probe every Options.Probe; after the reset one call goes first, and if it is refused others follow at growing pauses.
+// blockState is the quota block, and the probes that find out whether it is over. Between a refusal by Workers AI and
+// its reset one call may probe every Options.Probe; after the reset one call goes first, and if it is refused others
+// follow at growing pauses.
 type blockState struct {
 	Block
 	change BlockChange   // to be published
@@ -54,7 +55,8 @@ func (b *blockState) lift() {
 	b.endProbes()
 }
 
-// newDay lets one call try at once where a late reset was waited for: there has been another one since. It has a lease of its own.
+// newDay lets one call try at once where a late reset was waited for: there has been another one since. It has a
+// lease of its own.
 func (b *blockState) newDay(now time.Time) {
 	b.unused = nil
 	if b.probe != nil {
@@ -95,10 +97,11 @@ func (b *blockState) probeRefused(now time.Time) {
 // millis returns t as every store can keep it.
 func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// Block sets the quota block: Workers AI said that the day's allocation is spent. until is the reset that it named; zero stands for
-// the next 00:00 UTC. Calls are refused from now on but for one probe every Options.Probe, over all replicas. After the reset one
-// call is sent first while others wait for its outcome; if that one is refused too, the next follows after growing pauses. The same
-// holds if the account was not blocked, the day has only begun and little of it was spent: then the reset is late.
+// Block sets the quota block: Workers AI said that the day's allocation is spent. until is the reset that it named;
+// zero stands for the next 00:00 UTC. Calls are refused from now on but for one probe every Options.Probe, over all
+// replicas. After the reset one call is sent first while others wait for its outcome; if that one is refused too, the
+// next follows after growing pauses. The same holds if the account was not blocked, the day has only begun and little
+// of it was spent: then the reset is late.
 func (l *Ledger) Block(until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,8 +113,9 @@ func (l *Ledger) Block(until time.Time) {
 	l.setBlock(now, until, l.block.probe != nil)
 }
 
-// Refused is Block for this call: Workers AI refused it because the allocation is spent. A call of a day that is over says nothing
-// of the new one: one call is sent first, as after every reset of a blocked account. Refused does not settle.
+// Refused is Block for this call: Workers AI refused it because the allocation is spent. A call of a day that is over
+// says nothing of the new one: one call is sent first, as after every reset of a blocked account. Refused does not
+// settle.
 func (r *Reservation) Refused() {
 	l := r.l
 	l.mu.Lock()
@@ -133,7 +137,8 @@ func (r *Reservation) Refused() {
 	}
 }
 
-// setBlock sets the block at now until the reset, or for longer if that has passed. byProbe says that a probe was refused.
+// setBlock sets the block at now until the reset, or for longer if that has passed. byProbe says that a probe was
+// refused.
 func (l *Ledger) setBlock(now, until time.Time, byProbe bool) {
 	b := &l.block
 	switch {
@@ -201,8 +206,8 @@ func (r *Reservation) Accepted() {
 	}
 }
 
-// Blocked reports whether the quota block was set since the reservation was made: the call must not be sent any more, unless it is
-// the probe, and is to be released. The decision says what Reserve would say now.
+// Blocked reports whether the quota block was set since the reservation was made: the call must not be sent any more,
+// unless it is the probe, and is to be released. The decision says what Reserve would say now.
 func (r *Reservation) Blocked() (Decision, bool) {
 	l := r.l
 	l.mu.Lock()

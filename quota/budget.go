@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// budget is one budget of a day as this replica knows it. Of what the store granted (spent + held), held may still be spent, and
-// reserved of it belongs to calls in flight. After an overrun held may be below reserved.
+// budget is one budget of a day as this replica knows it. Of what the store granted (spent + held), held may still be
+// spent, and reserved of it belongs to calls in flight. After an overrun held may be below reserved.
 type budget struct {
 	name  Budget
 	limit Neurons // 0: none
@@ -72,8 +72,8 @@ func (b *budget) credit(n, c Neurons) {
 	}
 }
 
-// correct books c, which may be negative, beside any reservation. It takes back no more than is booked: a client's budget may be
-// younger than the charge that is corrected.
+// correct books c, which may be negative, beside any reservation. It takes back no more than is booked: a client's
+// budget may be younger than the charge that is corrected.
 func (b *budget) correct(c Neurons) { b.credit(0, max(c, -b.spent)) }
 
 // newDay begins a new day. What is reserved goes with it, and is requested anew.
@@ -108,8 +108,9 @@ func (b *budget) chunk() Neurons {
 	return b.keep
 }
 
-// request makes the request of the next report, and gives back what should not stay here. wanted and smallest are what waiting
-// calls need together and the smallest of them alone; 0: none waits. raise is what the report claims without a grant.
+// request makes the request of the next report, and gives back what should not stay here. wanted and smallest are
+// what waiting calls need together and the smallest of them alone; 0: none waits. raise is what the report claims
+// without a grant.
 func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neurons) (q BudgetRequest, raise Neurons) {
 	b.keep = b.maxFree(age)
 	idle := now.Sub(b.lastUse) >= idleAfter
@@ -141,7 +142,8 @@ func (b *budget) surplus(wanted Neurons, idle bool) Neurons {
 	case b.offlineGrant > 0: // the store fails: what is given back now is gone until it works again
 		return 0
 	case b.others.Waiting > 0:
-		// Also when calls wait here: what is free is not enough for them, and two replicas must not sit on two halves.
+		// Also when calls wait here: what is free is not enough for them, and two replicas must not sit on two
+		// halves.
 		return available
 	case wanted > 0:
 		return 0
@@ -161,8 +163,8 @@ func (b *budget) applyReply(q BudgetRequest, raise, granted Neurons, sum Balance
 	b.free, b.replicas, b.offlineGrant, b.published = sum.Free, replicas, 0, q
 }
 
-// takeOffline takes n without the store, and more ahead of need as with it, up to this replica's share of what was left when the
-// store last answered. The next sync that works publishes it.
+// takeOffline takes n without the store, and more ahead of need as with it, up to this replica's share of what was
+// left when the store last answered. The next sync that works publishes it.
 func (b *budget) takeOffline(n Neurons) {
 	left := max(b.free, 0)/Neurons(max(b.replicas, 1)) - b.offlineGrant
 	if n > 0 && n <= left {
@@ -174,8 +176,8 @@ func (b *budget) takeOffline(n Neurons) {
 
 func (b *budget) status() Status {
 	return Status{
-		Budget: b.name, Limit: b.limit, Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Held: b.others.Held + b.held,
-		Lost: b.lost(), External: b.external.Spent, Remaining: b.remaining(),
+		Budget: b.name, Limit: b.limit, Used: b.others.Spent + b.spent, Reserved: b.inFlight(),
+		Held: b.others.Held + b.held, Lost: b.lost(), External: b.external.Spent, Remaining: b.remaining(),
 	}
 }
 
@@ -192,7 +194,8 @@ func newBudgets(limit Neurons) budgets {
 	return bs
 }
 
-// of returns the budget called name, made if need be. A limit that has changed, as a client's may, counts from now on.
+// of returns the budget called name, made if need be. A limit that has changed, as a client's may, counts from now
+// on.
 func (bs *budgets) of(name Budget, limit Neurons) *budget {
 	b := bs.byName[name]
 	if b == nil {
@@ -207,8 +210,8 @@ func (bs *budgets) of(name Budget, limit Neurons) *budget {
 	return b
 }
 
-// newDay begins a new day and returns what the last report of the ended one says. It forgets the budgets that no call has asked
-// for on the day that has ended: their clients may be gone for good. One that comes back gets another.
+// newDay begins a new day and returns what the last report of the ended one says. It forgets the budgets that no call
+// has asked for on the day that has ended: their clients may be gone for good. One that comes back gets another.
 func (bs *budgets) newDay(ended Day) (requests []BudgetRequest) {
 	for _, b := range bs.all {
 		requests = append(requests, BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent})

@@ -2,8 +2,7 @@ package quota
 
 import "math"
 
-// A Ratio is what calls cost, divided by what the price table says, in
-// thousandths; 0 is none.
+// A Ratio is what calls cost, divided by what the price table says, in thousandths; 0 is none.
 type Ratio int64
 
 // RatioOf converts f to a Ratio, rounded up.
@@ -12,9 +11,8 @@ func RatioOf(f float64) Ratio { return Ratio(math.Ceil(f * 1000)) }
 // Float returns r as a factor.
 func (r Ratio) Float() float64 { return float64(r) / 1000 }
 
-// A Calibration is what the costs of a model's calls on one day have shown of the
-// price table. Package price learns it; the ledger keeps it with the day and
-// shares it.
+// A Calibration is what the costs of a model's calls on one day have shown of the price table. Package price learns
+// it; the ledger keeps it with the day and shares it.
 type Calibration struct {
 	Peak  Ratio `json:"peak,omitempty"`  // the largest ratio of cost to bound above 1
 	Usual Ratio `json:"usual,omitempty"` // the largest 99th percentile of such ratios

@@ -37,22 +37,22 @@ func (p Priority) share(limit Neurons) Neurons {
 // A Call is what a Ledger must know of a call before it is made.
 type Call struct {
 	Model       string   // from a bounded set
-	Client      string   // from a bounded set; "" where there are no clients
+	Client      string   // from a bounded set; "" if there are no clients
 	Estimate    Neurons  // what it may cost
-	ClientLimit Neurons  // the client's own budget for a day; 0: none
-	CountClient bool     // the client has a pot without a budget, too, so that one that it is given later today counts what it has spent
-	Priority    Priority // only the account's pot knows it
+	ClientLimit Neurons  // the client's own limit for a day; 0: none
+	CountClient bool     // count the client in a budget of its own even without a limit: it may get one later today
+	Priority    Priority // within the account's budget alone
 }
 
 // Outcome is what was decided on a call.
 type Outcome uint8
 
-// The outcomes. Which pot refused is in Decision.Pot.
+// The outcomes. Decision.Budget says which budget refused.
 const (
 	Allowed       Outcome = iota
-	Exhausted             // the call cannot fit any more before the reset, whatever comes back
+	Exhausted             // the call cannot fit any more before the reset, even if all calls in flight cost nothing
 	Contended             // it did not fit beside the calls in flight, during all of the wait
-	PriorityFloor         // what would be left for it is kept for calls of a higher priority, whatever comes back
+	PriorityFloor         // as Exhausted, since some is kept for calls of a higher priority
 	Blocked               // Workers AI itself said that the allocation is spent
 )
 
@@ -61,34 +61,33 @@ func (o Outcome) String() string {
 	return [...]string{"allowed", "exhausted", "contended", "priority_floor", "latched"}[o]
 }
 
-// A Decision says whether a call may be made, and how the pot stands that
-// decided: the one that refused, else the one with least left. All figures are
-// over all holders, as far as this one knows; an allowed call is among the
+// A Decision says whether a call may be made, and how the budget stands that decided: the one that refused, else the
+// one with the least left. All figures are over all replicas, as far as this one knows; an allowed call is among the
 // reserved.
 type Decision struct {
 	Outcome      Outcome
 	Would        Outcome // in Observe: what Enforce would have decided (Contended: it would have waited first)
-	Unlimited    bool    // the pot has no ceiling: Limit and Remaining say nothing
-	Probe        bool    // the one call that finds out whether a latched account may spend again
-	OfflineGrant bool    // the store could not be asked; see Options.AllowOfflineGrant
+	Unlimited    bool    // the budget has no limit: Limit and Remaining say nothing
+	Probe        bool    // the one call that finds out whether a blocked account may spend again
+	OfflineGrant bool    // the store failed; see Options.AllowOfflineGrant
 	Budget       Budget
 	Estimate     Neurons
 	Used         Neurons // settled today
 	Reserved     Neurons // by calls in flight
 	Limit        Neurons
-	Kept         Neurons   // of Limit, for calls of a higher priority
-	Lost         Neurons   // held by holders that died
-	External     Neurons   // spent outside of all holders, by the account's own figure
-	Remaining    Neurons   // Limit less kept, used, reserved, lost and external; never negative
-	At           time.Time // of the decision, by the ledger's clock
+	Kept         Neurons // of Limit, for calls of a higher priority
+	Lost         Neurons // held by replicas that died
+	External     Neurons // spent outside of all replicas, by the account's own figure
+	Remaining    Neurons // Limit less kept, used, reserved, lost and external; never negative
+	At           time.Time
 	ResetsAt     time.Time
-	RetryAt      time.Time     // when a latched account is tried again; zero: not known
-	Late         bool          // the account is latched although its reset has passed
+	RetryAt      time.Time     // when a blocked account is tried again; zero: not known
+	Late         bool          // the account is blocked although its reset has passed
 	Waited       time.Duration // for neurons
 }
 
-// Left returns what calls of this priority may still spend today, if all calls in
-// flight cost nothing; never negative.
+// Left returns what calls of this priority may still spend today, if all calls in flight cost nothing; never
+// negative.
 func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost-d.External) }
 
 // OK reports whether the call may be made.
@@ -113,5 +112,5 @@ func (b Basis) String() string {
 type Cost struct {
 	Neurons Neurons
 	Basis   Basis
-	Table   Neurons // what the price table alone makes of a call that succeeded and did not say what it cost; 0: it is not such a call
+	Table   Neurons // by the price table alone, of a call that succeeded and did not say what it cost; else 0
 }

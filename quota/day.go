@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Day is a UTC date, the span for which Cloudflare gives neurons: days since
-// 1970-01-01. Days compare and subtract as the integers they are; as text and
-// in JSON a day reads "2026-11-23".
+// Day is a UTC date, the span for which Cloudflare gives neurons: days since 1970-01-01. Days compare and subtract as
+// the integers they are; as text and in JSON a day reads "2026-11-23".
 type Day int32
 
 const secondsADay = 24 * 60 * 60

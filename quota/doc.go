@@ -1,9 +1,17 @@
-// Package quota says whether a call to Workers AI may be made and keeps count of
-// what calls cost: the unit in which neurons are kept, what is known of a call
-// before and after it is made, and the Ledger, which serves reservations from
-// allotments that holders share through a Store. What calls cost is package
-// price's business.
+// Package quota says whether a call to Workers AI may be made, and keeps count of what calls cost. A Ledger serves
+// reservations from what it holds of each budget, the account's day and those of clients, and shares them with other
+// replicas through a Store. What a call costs is the business of package price, requests a minute that of package
+// pace.
 //
-// It knows nothing of HTTP, of error envelopes or of series, and it imports no
-// other package of this module.
+// It knows nothing of HTTP, of error envelopes or of series, and it imports no other package of this module.
+//
+// Locks: Ledger.mu guards all that a ledger knows. It is never held while the store is asked; functions that release
+// it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. Memory has a mutex of
+// its own, which is held while its Keeper writes. A Ledger calls a RateLimiter with mu held, so that must not call
+// back.
+//
+// Begin with Ledger.Reserve in reserve.go and Reservation.Settle in reservation.go, then budget.go for the arithmetic
+// of one budget, sync.go for the exchange with the store and state.go for what the store makes of it. block.go and
+// probe.go are about an account that Workers AI has refused, reconcile.go and audit.go about the account's own
+// figure.
 package quota

@@ -5,7 +5,8 @@ import "time"
 // rateMinutes is how far back the present rate of spending looks.
 const rateMinutes = 60
 
-// spending is what was spent in each of the last minutes, over all replicas as far as this one knows, and across midnight.
+// spending is what was spent in each of the last minutes, over all replicas as far as this one knows, and across
+// midnight.
 type spending struct {
 	minutes [rateMinutes]Neurons
 	since   int64 // the first minute that is known, of Unix time
@@ -38,8 +39,8 @@ func (s *spending) advance(minute int64) {
 	}
 }
 
-// rate returns the neurons spent a second. The older a minute the less it counts, down to nothing after an hour. If less than a
-// minute is known it counts as a whole one.
+// rate returns the neurons spent a second. The older a minute the less it counts, down to nothing after an hour. If
+// less than a minute is known it counts as a whole one.
 func (s *spending) rate(now time.Time) float64 {
 	s.advance(minuteOf(now))
 	spent, seconds := 0.0, 0.0
@@ -70,8 +71,8 @@ func (l *Ledger) exhaustedAt(now time.Time) time.Time {
 	return l.spentAt
 }
 
-// expectedAt is when the day will be spent at the present rate, or was; zero stands for not before the reset. Calls in flight
-// count once they are settled.
+// expectedAt is when the day will be spent at the present rate, or was; zero stands for not before the reset. Calls
+// in flight count once they are settled.
 func (l *Ledger) expectedAt(now time.Time) time.Time {
 	if at := l.exhaustedAt(now); !at.IsZero() || l.account.limit == 0 {
 		return at

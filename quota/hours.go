@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Hours is what was settled in each hour of a UTC day, the first from 00:00 to 01:00. An hour in which a cost was corrected may be
-// negative.
+// Hours is what was settled in each hour of a UTC day, the first from 00:00 to 01:00. An hour in which a cost was
+// corrected may be negative.
 type Hours [24]Neurons
 
 // An HourSpent is one hour of Hours.
@@ -23,7 +23,8 @@ func (h Hours) Plus(o Hours) Hours {
 	return h
 }
 
-// Until returns what was settled until a time of the day. Of the hour that this is in it counts the part that had passed.
+// Until returns what was settled until a time of the day. Of the hour that this is in it counts the part that had
+// passed.
 func (h Hours) Until(passed time.Duration) (sum Neurons) {
 	for i, n := range h {
 		part := min(max(passed-time.Duration(i)*time.Hour, 0), time.Hour)
@@ -89,6 +90,6 @@ func (h *hours) newDay() (ended []HourSpent) {
 	return ended
 }
 
-// Hours returns what all replicas have settled in each hour of a day, as far as they have published it: History publishes what this
-// one has.
+// Hours returns what all replicas have settled in each hour of a day, as far as they have published it: History
+// publishes what this one has.
 func (l *Ledger) Hours(ctx context.Context, day Day) (Hours, error) { return l.o.Store.Hours(ctx, day) }

@@ -10,14 +10,14 @@ import (
 // ErrClosed is returned by Reserve after Close.
 var ErrClosed = errors.New("quota: the ledger is closed")
 
-// A Ledger decides which calls may be made and keeps count of what they cost. It serves reservations from what it holds in memory of
-// each budget, and asks its store for more ahead of need, so that a call almost never waits for the store. A Ledger is used by many
-// goroutines at once.
+// A Ledger decides which calls may be made and keeps count of what they cost. It serves reservations from what it
+// holds in memory of each budget, and asks its store for more ahead of need, so that a call almost never waits for
+// the store. A Ledger is used by many goroutines at once.
 type Ledger struct {
 	o       Options
 	started time.Time
 
-	wake    wakeups
+	wake    wakeup
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	stopped chan struct{}
@@ -47,15 +47,15 @@ type Ledger struct {
 	failures       int64 // syncs that failed
 }
 
-// New returns a Ledger on o.Store, after a first sync with it. It is no error here if the store cannot be reached: Healthy says so,
-// and Reserve.
+// New returns a Ledger on o.Store, after a first sync with it. It is no error here if the store cannot be reached:
+// Healthy says so, and Reserve.
 func New(ctx context.Context, o Options) (*Ledger, error) {
 	o, err := o.check()
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{
-		o: o, started: time.Now(), clock: newClock(o.Now), wake: newWakeups(),
+		o: o, started: time.Now(), clock: newClock(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1), budgets: newBudgets(o.Limit), tallies: tallies{},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
@@ -83,7 +83,8 @@ func (l *Ledger) roll(now time.Time) {
 		return
 	}
 	l.outbox.add(Report{
-		Day: l.day, Leave: true, Requests: l.budgets.newDay(l.day), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
+		Day: l.day, Leave: true,
+		Requests: l.budgets.newDay(l.day), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
 	})
 	l.setDay(DayOf(now))
 	l.spentAt = time.Time{}
@@ -92,56 +93,12 @@ func (l *Ledger) roll(now time.Time) {
 	l.wake.syncNow()
 }
 
-// Observe takes the Date of an answer that upstream has just made, by which the ledger corrects its clock. A date more than a day
-// away from the machine's clock is ignored, one more than a minute ahead until the next answer's agrees with it; the ledger's day
-// never goes back.
+// Observe takes the Date of an answer that upstream has just made, by which the ledger corrects its clock. A date
+// more than a day away from the machine's clock is ignored, one more than a minute ahead until the next answer's
+// agrees with it; the ledger's day never goes back.
 func (l *Ledger) Observe(date time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.observe(date)
 	l.roll(l.clock.now())
-}
-
-// Close gives back what is free and publishes what was spent, so that nothing is lost. It waits for reservations that are not settled
-// until ctx ends; what they hold then is lost for the day. Reserve fails from the beginning of Close on; settling after its end is
-// counted nowhere. A store that does not answer delays it for twice Options.StoreTimeout beyond ctx.
-func (l *Ledger) Close(ctx context.Context) error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return l.awaitStopped(ctx)
-	}
-	l.closed = true
-	l.finishAll(ErrClosed)
-	idle := make(chan struct{})
-	if l.inFlight > 0 {
-		l.idle = idle
-	} else {
-		close(idle)
-	}
-	l.mu.Unlock()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.o.StoreTimeout)
-	defer cancel()
-	l.end()
-	_ = l.awaitStopped(last) // leave has the error
-	return l.leave(last)
-}
-
-// awaitStopped waits until run has ended.
-func (l *Ledger) awaitStopped(ctx context.Context) error {
-	select {
-	case <-l.stopped:
-		return nil
-	default:
-	}
-	select {
-	case <-l.stopped:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

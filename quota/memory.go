@@ -19,8 +19,8 @@ const (
 	Urgent            // what was granted, given back or spent beyond; the block; external neurons; a lease
 )
 
-// A Keeper makes the state of a Memory durable. It is called before each operation is answered, one at a time, also for one that
-// has changed nothing. If it fails the operation fails, and has changed nothing.
+// A Keeper makes the state of a Memory durable. It is called before each operation is answered, one at a time, also
+// for one that has changed nothing. If it fails the operation fails, and has changed nothing.
 type Keeper func(c Change, saved func() *Saved) error
 
 // Memory is a Store in the memory of the process. Several ledgers of one process may share it.
@@ -38,7 +38,8 @@ func NewMemory(now func() time.Time) *Memory {
 	return NewDurable(&Saved{}, now, func(Change, func() *Saved) error { return nil })
 }
 
-// NewDurable returns a store that begins with what was saved, less the days beyond KeepDays, and passes what changes to keep.
+// NewDurable returns a store that begins with what was saved, less the days beyond KeepDays, and passes what changes
+// to keep.
 func NewDurable(saved *Saved, now func() time.Time, keep Keeper) *Memory {
 	if now == nil {
 		now = time.Now
@@ -55,11 +56,11 @@ func (m *Memory) Save(write func(*Saved) error) error {
 
 // Sync implements Store.
 func (m *Memory) Sync(ctx context.Context, r Report) (Reply, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return Reply{}, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	done, err := m.state.sync(r, m.now())
 	if err != nil {
 		return Reply{}, err
@@ -124,8 +125,7 @@ func (m *Memory) Publish(ctx context.Context, e Event) error {
 	return ctx.Err()
 }
 
-// Watchers passes events to those who watch a store within this process. The
-// zero value has none.
+// Watchers passes events to those who watch a store within this process. The zero value has none.
 type Watchers struct {
 	mu  sync.Mutex
 	all map[chan Event]struct{}

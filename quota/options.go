@@ -7,41 +7,47 @@ import (
 	"time"
 )
 
-// Heartbeat is how often a Ledger syncs with its store when nothing is urgent, unless Options.Heartbeat says otherwise.
+// Heartbeat is how often a Ledger syncs with its store when nothing is urgent, unless Options.Heartbeat says
+// otherwise.
 const Heartbeat = 500 * time.Millisecond
 
 const (
-	// trimDelay is how long more than what may be kept stays free after calls that cost less than they reserved: most bursts need
-	// it again at once.
+	// trimDelay is how long more than what may be kept stays free after calls that cost less than they reserved: most
+	// bursts need it again at once.
 	trimDelay = 50 * time.Millisecond
 
-	// idleAfter is how long nobody must have asked of a pot before what is free of it goes back, where there are other holders.
+	// idleAfter is how long no call must have asked for a budget until what is free of it goes back, if there are
+	// other replicas.
 	idleAfter = 2 * time.Second
 
-	// slowStart is how long after its start a holder may keep the full 1 %. Before, it keeps the same part of 1 % that has passed of
-	// this time, or a quarter of what it spent, if that is more: a crash loop loses little.
+	// slowStart is how long after its start a replica may keep the full 1 %. Before, it keeps the same part of 1 %
+	// that has passed of this time, or a quarter of what it spent, if that is more: a crash loop loses little.
 	slowStart = 30 * time.Minute
 
 	// MaxCost bounds one estimate or cost, so that sums never wrap.
 	MaxCost = 1_000_000_000 * OneNeuron
 )
 
-// Options are the settings of a Ledger. The zero value counts without a
-// ceiling, in memory.
+// Options are the settings of a Ledger. The zero value counts without a limit, in memory.
 type Options struct {
-	Store             Store            // where holders agree; nil: a Memory of the ledger's own
-	Replica           Replica          // "": a random one, as it should be but in tests
-	Limit             Neurons          // ceiling of the account's day; 0: none
-	Mode              Mode             //
-	Wait              time.Duration    // how long a call may wait for neurons that calls in flight hold, or other holders: those need a heartbeat or two
-	Probe             time.Duration    // how often a latched account is tried before the reset; 0: never
-	AllowOfflineGrant bool             // while the store fails: spend this holder's share from memory instead of returning an error
-	Heartbeat         time.Duration    // how often to sync with the store when nothing is urgent; 0: the constant Heartbeat. At most 2 s where replicas share the store
-	StoreTimeout      time.Duration    // for one step of the store; 0: 2 s
-	OnStoreEvent      func(StoreEvent) // called at the end of each store operation, from several goroutines; nil: nobody listens
-	Pace              RateLimiter      // whose limits the holders share in equal parts; nil: none
-	FigureLag         time.Duration    // until the account's own figure has counted a call; 0: 5 min
-	Now               func() time.Time // the machine's clock, and the store's where that is on this machine; nil: time.Now
+	Limit Neurons // of the account's day; 0: none
+	Mode  Mode
+	Wait  time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
+	Probe time.Duration // how often a blocked account is tried before its reset; 0: never
+
+	Store             Store            // where replicas agree; nil: a Memory of the ledger's own
+	StoreTimeout      time.Duration    // for one operation of the store; 0: 2 s
+	OnStoreEvent      func(StoreEvent) // called at the end of each store operation, by several goroutines; may be nil
+	AllowOfflineGrant bool             // while the store fails: spend this replica's share instead of returning an error
+
+	// Heartbeat is how often to sync with the store when nothing is urgent; 0: the constant Heartbeat. It must be 2 s
+	// at most where replicas share the store, which takes a silent one for dead after ReplicaTimeout.
+	Heartbeat time.Duration
+
+	Pace      RateLimiter      // whose limits the replicas share in equal parts; nil: none
+	FigureLag time.Duration    // until the account's own figure has counted a call; 0: 5 min
+	Replica   Replica          // "": a random one, as it should be but in tests
+	Now       func() time.Time // the machine's clock, and the store's if that is on this machine; nil: time.Now
 }
 
 // A RateLimiter keeps limits of requests per minute that replicas share.
@@ -54,9 +60,9 @@ type RateLimiter interface {
 
 func (o Options) check() (Options, error) {
 	if o.Limit < 0 || o.Limit > MaxCost {
-		return o, fmt.Errorf("quota: a ceiling of %v neurons is not between 0 and %v", o.Limit, MaxCost)
+		return o, fmt.Errorf("quota: a limit of %v neurons is not between 0 and %v", o.Limit, MaxCost)
 	}
-	if o.Wait < 0 || o.Probe < 0 || o.StoreTimeout < 0 || o.Heartbeat < 0 || o.FigureLag < 0 {
+	if min(o.Wait, o.Probe, o.StoreTimeout, o.Heartbeat, o.FigureLag) < 0 {
 		return o, errors.New("quota: a negative duration")
 	}
 	if o.Mode == Off {
@@ -79,6 +85,9 @@ func (o Options) check() (Options, error) {
 	}
 	if o.StoreTimeout == 0 {
 		o.StoreTimeout = 2 * time.Second
+	}
+	if o.OnStoreEvent == nil {
+		o.OnStoreEvent = func(StoreEvent) {}
 	}
 	return o, nil
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A probe is the right of one call to try whether a blocked account may spend again. A change of the block ends it, even while the
-// call is under way.
+// A probe is the right of one call to try whether a blocked account may spend again. A change of the block ends it,
+// even while the call is under way.
 type probe struct {
 	until time.Time // end of its lease
 }
@@ -82,8 +82,8 @@ func (l *Ledger) reserveBlocked(ctx context.Context, w waiter) (*Reservation, De
 	return l.await(ctx, w) // unlocks
 }
 
-// acquireProbe returns the right to probe, which is due, or nil if another replica has it or the store cannot say. The caller holds
-// l.mu, which is released while the store is asked.
+// acquireProbe returns the right to probe, which is due, or nil if another replica has it or the store cannot say.
+// The caller holds l.mu, which is released while the store is asked.
 func (l *Ledger) acquireProbe(ctx context.Context, now time.Time) *probe {
 	b := &l.block
 	if b.hasUnused(now) {
@@ -97,8 +97,9 @@ func (l *Ledger) acquireProbe(ctx context.Context, now time.Time) *probe {
 	p := &probe{until: now.Add(ttl)}
 	b.probe = p
 	l.mu.Unlock()
-	// Each day has a lease of its own, so that the one of the evening does not delay the first call after the reset. The request is
-	// not cancelled with the call: a lease that nobody knows of would keep all replicas from probing until it ends.
+	// Each day has a lease of its own, so that the one of the evening does not delay the first call after the reset.
+	// The request is not cancelled with the call: a lease that nobody knows of would keep all replicas from probing
+	// until it ends.
 	ours, err := l.o.Store.Lease(context.WithoutCancel(ctx), "probe "+day.String(), ttl)
 	l.mu.Lock()
 	now = l.clock.now()

@@ -43,7 +43,8 @@ func (w *waiter) findBudgets(l *Ledger, now time.Time) {
 // queue has the calls that wait, in the order of their arrival.
 type queue []*waiter
 
-// wanted returns what the calls that wait need of b together, and the smallest of them alone, and marks all as reported.
+// wanted returns what the calls that wait need of b together, and the smallest of them alone, and marks all as
+// reported.
 func (q queue) wanted(b *budget) (sum, smallest Neurons) {
 	for _, w := range q {
 		w.reported = true

@@ -11,13 +11,13 @@ const (
 	// figureLag is how long it takes until the account's own figure has counted a call: "minutes".
 	figureLag = 5 * time.Minute
 
-	// releaseAfter is how long neurons have been lost before the figure may show that they were not spent. What a call in flight
-	// cost that outlived its process has been billed by then. A replica that got no answer for half of this gives up what it has
-	// free, since it may be the one that the others take for dead.
+	// releaseAfter is how long neurons have been lost before the figure may show that they were not spent. What a
+	// call in flight cost that outlived its process has been billed by then. A replica that got no answer for half of
+	// this gives up what it has free, since it may be the one that the others take for dead.
 	releaseAfter = 20 * time.Minute
 
-	// confirmAfter is how long a figure must stay lower than one before until it is taken: the higher one must have been wrong then,
-	// and would otherwise keep calls from neurons that nobody has spent until the reset.
+	// confirmAfter is how long a figure must stay lower than one before until it is taken: the higher one must have
+	// been wrong then, and would otherwise keep calls from neurons that nobody has spent until the reset.
 	confirmAfter = time.Hour
 
 	// tolerance is how much lower a figure may be only because fractions were added up in another order.
@@ -27,8 +27,8 @@ const (
 // ErrEarly is returned by Reconcile when the day is too young for its figure.
 var ErrEarly = errors.New("quota: the day is too young to be reconciled")
 
-// ErrDropped is returned by Reconcile when the figure of the day is lower than one that was read before, which a bill cannot be: it
-// lacks something.
+// ErrDropped is returned by Reconcile when the figure of the day is lower than one that was read before, which a bill
+// cannot be: it lacks something.
 var ErrDropped = errors.New("quota: the account's own figure is lower than it was")
 
 // reconciliation is what a ledger knows of the account's own figure and needs for it.
@@ -47,8 +47,9 @@ type pendingDrop struct {
 	billed Neurons
 }
 
-// confirms takes another figure that is lower than last, and reports whether such figures have lasted long enough to be right: they
-// do not drop themselves, no replica has read a higher one since, and the last of them lacks nothing of what all had settled.
+// confirms takes another figure that is lower than last, and reports whether such figures have lasted long enough to
+// be right: they do not drop themselves, no replica has read a higher one since, and the last of them lacks nothing
+// of what all had settled.
 func (p *pendingDrop) confirms(day Day, until time.Time, billed, settled Neurons, last External) bool {
 	if p.since.IsZero() || p.day != day || billed < p.billed-tolerance || last.At.After(p.since) {
 		*p = pendingDrop{day: day, since: until}
@@ -61,13 +62,15 @@ func (p *pendingDrop) confirms(day Day, until time.Time, billed, settled Neurons
 	return true
 }
 
-// Reconcile compares the account's own figure with what all replicas have settled. What is beyond that was spent elsewhere: it counts
-// against the limit from then on, for all replicas. What is lost and was not billed is released.
+// Reconcile compares the account's own figure with what all replicas have settled. What is beyond that was spent
+// elsewhere: it counts against the limit from then on, for all replicas. What is lost and was not billed is released.
 //
-// read returns what the account was billed on a day for calls up to a time, that time included, as Cloudflare counts it.
+// read returns what the account was billed on a day for calls up to a time, that time included, as Cloudflare counts
+// it.
 //
-// Of the replicas of a store one reads, which has a lease of every; ours says whether it was this one. A reading that fails changes
-// nothing, nor does a figure that dropped, unless it stays low for an hour. Reconcile never keeps calls waiting.
+// Of the replicas of a store one reads, which has a lease of every; ours says whether it was this one. A reading that
+// fails changes nothing, nor does a figure that dropped, unless it stays low for an hour. Reconcile never keeps calls
+// waiting.
 func (l *Ledger) Reconcile(
 	ctx context.Context, every time.Duration, read func(ctx context.Context, day Day, until time.Time) (Neurons, error),
 ) (ours bool, err error) {
@@ -78,8 +81,8 @@ func (l *Ledger) Reconcile(
 	now := l.clock.now()
 	l.roll(now)
 	day := l.day
-	// The figure is asked for up to a minute that it has counted, not for all that it has counted so far: only then is it known what
-	// it stands for.
+	// The figure is asked for up to a minute that it has counted, not for all that it has counted so far: only then
+	// is it known what it stands for.
 	until := now.Add(-l.o.FigureLag).Truncate(time.Minute).Add(-time.Second)
 	l.mu.Unlock()
 	if until.Before(day.Start()) {
@@ -140,16 +143,17 @@ func (l *Ledger) leadReading(ctx context.Context, every time.Duration) (bool, er
 	return ours, nil
 }
 
-// compare returns what is external, of what was billed until a time. It moves former, what was external before, no further than the
-// figure demands: a burst of our own calls just then, or a replica that does not know what had been settled, must not hide it.
+// compare returns what is external, of what was billed until a time. It moves former, what was external before, no
+// further than the figure demands: a burst of our own calls just then, or a replica that does not know what had been
+// settled, must not hide it.
 func (h *settledHistory) compare(lostSince, now, until time.Time, billed, former Neurons) External {
 	least, most := h.at(until)
 	everLost, stillLost := h.lost(lostSince, now)
 	e := External{At: until, Billed: billed, Spent: former}
 	e.Spent = min(e.Spent, max(billed-least, 0))
 	e.Spent = max(e.Spent, billed-most-everLost)
-	// What is lost may have been spent where the figure has more than is accounted for, and may be lacking where it lacks some of
-	// what was settled.
+	// What is lost may have been spent where the figure has more than is accounted for, and may be lacking where it
+	// lacks some of what was settled.
 	e.Released = max(stillLost-max(billed-least-e.Spent, least-billed, 0), 0)
 	return e
 }

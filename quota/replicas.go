@@ -2,12 +2,12 @@ package quota
 
 import "time"
 
-// clockApart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day that much
-// apart, and before its end the one that is ahead has left it.
+// clockApart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day
+// that much apart, and before its end the one that is ahead has left it.
 const clockApart = 2 * clockTolerance
 
-// replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store that has lost its
-// rows, the store has not heard of all of them, and a lower number is not taken.
+// replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store
+// that has lost its rows, the store has not heard of all of them, and a lower number is not taken.
 type replicaCount struct {
 	n          int       // 0: no sync was answered yet
 	incomplete time.Time // until when replicas may be alive that have not reported
@@ -20,7 +20,8 @@ func (c *replicaCount) expect(d time.Duration) {
 	}
 }
 
-// reportDelay is how long a replica that is alive takes at most to report to a new day, or to a store that has lost its rows.
+// reportDelay is how long a replica that is alive takes at most to report to a new day, or to a store that has lost
+// its rows.
 func (l *Ledger) reportDelay() time.Duration { return 2 * l.o.Heartbeat }
 
 // countReplicas takes the number of replicas from the store's reply, and gives the rate limiter its share.

@@ -9,8 +9,7 @@ const (
 	MaxInputTiles = 4
 )
 
-// A Request is what is known of a call before it is made. What does not apply
-// stays zero.
+// A Request is what is known of a call before it is made. What does not apply stays zero.
 type Request struct {
 	Task         Task    // of a model that the price table does not know; "": text generation
 	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
@@ -30,19 +29,20 @@ type Request struct {
 	Characters   int64   // to be spoken; 0: PromptBytes
 	Parts        []Request
 
-	// Assumed says that the call's figures of an image could not be read, and that those here are the most they can be.
+	// Assumed says that the call's figures of an image could not be read, and that those here are the most they can
+	// be.
 	Assumed bool
 }
 
-// InputTiles returns how many tiles an image of width by height pixels counts as,
-// at most, when it is given to a model.
+// InputTiles returns how many tiles an image of width by height pixels counts as, at most, when it is given to a
+// model.
 func InputTiles(width, height int64) int64 {
 	tiles := math.Ceil(float64(width)/TileSide) * math.Ceil(float64(height)/TileSide)
 	return int64(min(max(tiles, 1), MaxInputTiles))
 }
 
-// Usage is what Workers AI reported of a call that was made. An absent figure is
-// not zero: the Has fields tell them apart.
+// Usage is what Workers AI reported of a call that was made. An absent figure is not zero: the Has fields tell them
+// apart.
 type Usage struct {
 	Neurons    float64
 	HasNeurons bool

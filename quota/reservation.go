@@ -1,8 +1,8 @@
 package quota
 
-// A Reservation is what Reserve set aside for one call. A call has three questions and answers on the way: Blocked before it is
-// sent, Accepted or Refused by what Workers AI says to it. It ends once, by the first of Settle and Release; further ones change
-// nothing, so that Release may be deferred.
+// A Reservation is what Reserve set aside for one call. A call has three questions and answers on the way: Blocked
+// before it is sent, Accepted or Refused by what Workers AI says to it. It ends once, by the first of Settle and
+// Release; further ones change nothing, so that Release may be deferred.
 type Reservation struct {
 	l       *Ledger
 	budgets [2]*budget
@@ -19,12 +19,12 @@ func (r *Reservation) Neurons() Neurons { return r.neurons }
 // Probe reports whether the call is the one that finds out whether a blocked account may spend again.
 func (r *Reservation) Probe() bool { return r.probe != nil }
 
-// Settle books what the call really cost, on the present day, and gives the rest back. The cost may be above what was set aside: it
-// is booked all the same. It returns the day it is booked on, for Ledger.Correct.
+// Settle books what the call really cost, on the present day, and gives the rest back. The cost may be above what was
+// set aside: it is booked all the same. It returns the day it is booked on, for Ledger.Correct.
 func (r *Reservation) Settle(c Cost) Day { return r.end(c, true) }
 
-// Release ends a call that cost nothing because it was never made, or was refused. It counts as no call, and a probe that was never
-// sent stays due.
+// Release ends a call that cost nothing because it was never made, or was refused. It counts as no call, and a probe
+// that was never sent stays due.
 func (r *Reservation) Release() { r.end(Cost{}, false) }
 
 // Calibrate keeps, with the call's day, what its cost has shown of the bounds of its model.
@@ -87,8 +87,8 @@ func (l *Ledger) returnSoon(b *budget) {
 	}
 }
 
-// Correct books the true cost of a call, such as a batch, once it is known: charged was booked for it as Estimated on the day on. On
-// a later day only what it cost beyond that is added.
+// Correct books the true cost of a call, such as a batch, once it is known: charged was booked for it as Estimated on
+// the day on. On a later day only what it cost beyond that is added.
 func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Reserve sets c.Estimate aside in every budget that c touches, in all or in none. If that needs neurons that are not here it waits:
-// for one sync with the store in any case, and up to Options.Wait for calls in flight to settle.
+// Reserve sets c.Estimate aside in every budget that c touches, in all or in none. If that needs neurons that are not
+// here it waits: for one sync with the store in any case, and up to Options.Wait for calls in flight to settle.
 //
-// Waiting calls are served in order; one that fits may overtake one that does not. Once a call has waited half of its time, what
-// comes back to the budget that it lacks is set aside for it and counts as reserved, so that small calls do not starve a large one.
+// Waiting calls are served in order; one that fits may overtake one that does not. Once a call has waited half of its
+// time, what comes back to the budget that it lacks is set aside for it and counts as reserved, so that small calls
+// do not starve a large one.
 //
-// A refusal is a Decision without a Reservation. An error means that nothing could be decided: the store fails (ErrStore), the
-// ledger is closed (ErrClosed), or ctx ended.
+// A refusal is a Decision without a Reservation. An error means that nothing could be decided: the store fails
+// (ErrStore), the ledger is closed (ErrClosed), or ctx ended.
 func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, error) {
 	c.Estimate = min(max(c.Estimate, 0), MaxCost)
 	w := waiter{call: c} // on the stack, unless it has to wait
@@ -42,7 +43,8 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	return l.await(ctx, w) // unlocks
 }
 
-// judge decides on w by what is known now. wait says that it does not fit but may later; w has the budgets that it lacks then.
+// judge decides on w by what is known now. wait says that it does not fit but may later; w has the budgets that it
+// lacks then.
 func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 	n := w.call.Estimate
 	w.decidedBy, w.lacks, w.keptBack = nil, [2]bool{}, false
@@ -102,7 +104,8 @@ func (l *Ledger) reserveIf(o Outcome, w *waiter) *Reservation {
 // reserve makes the reservation of w.
 func (l *Ledger) reserve(w *waiter) *Reservation {
 	r := &Reservation{
-		l: l, budgets: w.budgets, tally: l.tallies.of(w.call.Model, w.call.Client), neurons: w.call.Estimate, day: l.day, probe: w.probe,
+		l: l, budgets: w.budgets, tally: l.tallies.of(w.call.Model, w.call.Client),
+		neurons: w.call.Estimate, day: l.day, probe: w.probe,
 	}
 	for _, b := range w.budgets {
 		if b != nil {
@@ -156,9 +159,10 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 		}
 	}
 	d := Decision{
-		Outcome: o, Budget: b.name, Estimate: w.call.Estimate, Unlimited: b.limit == 0 || l.o.Mode == Off, Probe: w.probe != nil,
+		Outcome: o, Budget: b.name, Estimate: w.call.Estimate, Probe: w.probe != nil,
+		Unlimited: b.limit == 0 || l.o.Mode == Off, OfflineGrant: l.failure != nil && b.offlineGrant > 0,
 		Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Limit: b.limit, Kept: l.kept(b, w), Lost: b.lost(),
-		External: b.external.Spent, At: now, ResetsAt: l.dayEnd, OfflineGrant: l.failure != nil && b.offlineGrant > 0,
+		External: b.external.Spent, At: now, ResetsAt: l.dayEnd,
 	}
 	d.Remaining = max(0, b.remaining()-d.Kept)
 	if !w.since.IsZero() {

@@ -65,8 +65,9 @@ func (d *dayState) records(day Day) []Record {
 		o := sum[k]
 		sum[k] = Record{
 			Day: day, Model: r.Model, Client: r.Client, Calls: r.Calls + o.Calls,
-			Reported: r.Reported.Add(o.Reported), Priced: r.Priced.Add(o.Priced), Estimated: r.Estimated.Add(o.Estimated),
-			Silent: r.Silent + o.Silent, Table: r.Table.Add(o.Table), Calibration: r.Calibration.Max(o.Calibration),
+			Reported: r.Reported.Add(o.Reported), Priced: r.Priced.Add(o.Priced),
+			Estimated: r.Estimated.Add(o.Estimated), Silent: r.Silent + o.Silent, Table: r.Table.Add(o.Table),
+			Calibration: r.Calibration.Max(o.Calibration),
 		}
 	}
 	for _, r := range d.past.Records {

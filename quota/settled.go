@@ -15,8 +15,8 @@ type settledMinute struct {
 	maxLost, minLost Neurons // during the minute
 }
 
-// settledHistory has the last minutes of a day, without those in which the store did not answer. The account's own figure is always
-// some minutes old: it is compared with what had been settled then.
+// settledHistory has the last minutes of a day, without those in which the store did not answer. The account's own
+// figure is always some minutes old: it is compared with what had been settled then.
 type settledHistory struct {
 	minutes    [historyMinutes]settledMinute
 	day        Day
@@ -25,8 +25,8 @@ type settledHistory struct {
 	emptied    bool      // it said itself that it had no rows of this replica
 }
 
-// record notes how the account's budget stands at now, by the store's reply. failed says that the sync before this one failed, in
-// whose reply the store may have said that it is empty.
+// record notes how the account's budget stands at now, by the store's reply. failed says that the sync before this
+// one failed, in whose reply the store may have said that it is empty.
 func (h *settledHistory) record(now time.Time, day Day, reply Reply, failed bool) {
 	spent, lost := reply.Balances[0].Spent, reply.Balances[0].Lost
 	if h.day != day {
@@ -41,7 +41,8 @@ func (h *settledHistory) record(now time.Time, day Day, reply Reply, failed bool
 			return
 		}
 		if h.emptied {
-			// What the store has forgotten for good was not settled as far as it says: the figure has it, which then counts.
+			// What the store has forgotten for good was not settled as far as it says: the figure has it, which then
+			// counts.
 			forgotten := max(h.spent-spent, 0)
 			for i := range h.minutes {
 				h.minutes[i].spent = max(h.minutes[i].spent-forgotten, 0)
@@ -50,8 +51,8 @@ func (h *settledHistory) record(now time.Time, day Day, reply Reply, failed bool
 		h.doubtUntil, h.emptied = time.Time{}, false
 	}
 	if spent < h.spent {
-		// A cost was corrected, as a batch's: what it was charged with was never billed. It is not known when it was charged, but at
-		// no time before was more settled than now.
+		// A cost was corrected, as a batch's: what it was charged with was never billed. It is not known when it was
+		// charged, but at no time before was more settled than now.
 		for i := range h.minutes {
 			h.minutes[i].spent = min(h.minutes[i].spent, spent)
 		}
@@ -65,9 +66,9 @@ func (h *settledHistory) record(now time.Time, day Day, reply Reply, failed bool
 	minute.spent, minute.maxLost, minute.minLost = spent, max(minute.maxLost, lost), min(minute.minLost, lost)
 }
 
-// at returns the least and the most that had been settled of what the figure counts until a time, whose minute ends then. The most
-// allows calls another minute, since the figure may have them before they are settled. If a minute is not known, the least is nothing
-// and the most what had been settled at the next one that is.
+// at returns the least and the most that had been settled of what the figure counts until a time, whose minute ends
+// then. The most allows calls another minute, since the figure may have them before they are settled. If a minute is
+// not known, the least is nothing and the most what had been settled at the next one that is.
 func (h *settledHistory) at(until time.Time) (least, most Neurons) {
 	from := minuteOf(until) + 1
 	if m := h.minutes[minuteOf(until)%historyMinutes]; m.minute == minuteOf(until) {
@@ -83,7 +84,8 @@ func (h *settledHistory) at(until time.Time) (least, most Neurons) {
 	return least, max(least, most)
 }
 
-// lost returns the most that was lost at any time since from, and the least. In a minute that is not known nothing was lost.
+// lost returns the most that was lost at any time since from, and the least. In a minute that is not known nothing
+// was lost.
 func (h *settledHistory) lost(from, now time.Time) (most, least Neurons) {
 	known := int64(0)
 	for _, m := range h.minutes {

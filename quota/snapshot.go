@@ -6,42 +6,41 @@ import (
 	"time"
 )
 
-// A Snapshot is how things stand. Figures of pots are over all holders, as of
-// the last exchange and what this one did since; Records and Hours are this
-// process' own.
+// A Snapshot is how things stand. Figures of budgets are over all replicas, as of the last sync and what this one did
+// since; Records and Hours are of this process alone.
 type Snapshot struct {
 	At            time.Time // by the ledger's clock
 	Day           Day
 	Mode          Mode
 	Account       Status
-	Clients       []Status // those with a pot of their own, in the order of their first call
+	Clients       []Status // those with a budget of their own, in the order of their first call
 	ResetsAt      time.Time
 	Block         Block
 	RetryAt       time.Time // of the next probe; zero: none is planned
-	ExhaustedAt   time.Time // when the account's day was found spent, or latched; zero: it is not
+	ExhaustedAt   time.Time // when the account's day was found spent, or blocked; zero: it is not
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
-	Rate          float64   // neurons a second that are spent at present, by whomever
-	FigureAt      time.Time // until when the account's own figure was counted that was last read, on whatever day; zero: it was not
+	Rate          float64   // neurons a second that are spent at present, by all replicas and outside of them
+	FigureAt      time.Time // until when the account's own figure counts that was read last, on any day; zero: none was
 	Replicas      int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
 	Records       []Record
 	Hours         Hours
 	StoreFailures int64
-	StoreFailure  error         // of the last exchange; nil: it worked
+	StoreFailure  error         // of the last sync; nil: it worked
 	ClockSkew     time.Duration // upstream's clock less this machine's; 0 within seconds
 }
 
-// A Status is how one pot stands.
+// A Status is how one budget stands.
 type Status struct {
 	Budget    Budget
 	Limit     Neurons // 0: none
 	Used      Neurons
 	Reserved  Neurons
-	Held      Neurons // by all holders, with what is reserved
-	Lost      Neurons // held by holders that died, who may have spent it
-	External  Neurons // spent outside of all holders, by the account's own figure; 0 but for the account's pot
-	Remaining Neurons // 0 where there is no limit
+	Held      Neurons // by all replicas, with what is reserved
+	Lost      Neurons // held by replicas that died, which may have spent it
+	External  Neurons // spent outside of all replicas, by the account's own figure; 0 but for the account
+	Remaining Neurons // 0 if there is no limit
 }
 
 // Snapshot returns how things stand, without asking the store.
@@ -69,9 +68,8 @@ func (l *Ledger) Snapshot() Snapshot {
 // Mode returns what the ledger does with a call that does not fit.
 func (l *Ledger) Mode() Mode { return l.o.Mode }
 
-// Reset returns when the day ends, and in how long Workers AI may be asked again
-// once it has said that the day is spent: at the end of the day, but earlier
-// where the last reset is late.
+// Reset returns when the day ends, and in how long Workers AI may be asked again once it has said that the day is
+// spent: at the end of the day, but earlier if the last reset is late.
 func (l *Ledger) Reset() (at time.Time, retry time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,16 +81,15 @@ func (l *Ledger) Reset() (at time.Time, retry time.Duration) {
 	return l.dayEnd, l.dayEnd.Sub(now)
 }
 
-// Healthy returns nil, or why the last exchange with the store failed.
+// Healthy returns nil, or why the last sync with the store failed.
 func (l *Ledger) Healthy() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failure
 }
 
-// History returns what was spent on the days from to to, both included, by all
-// holders. What this one has not published yet it publishes first. It takes no
-// longer than two steps of the store may.
+// History returns what was spent on the days from to to, both included, by all replicas. What this one has not
+// published yet it publishes first. It takes no longer than two operations of the store may.
 func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
 	// Behind those who asked before.
 	ctx, cancel := context.WithTimeout(ctx, 2*l.o.StoreTimeout)

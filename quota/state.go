@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// ReplicaTimeout is how long after its last report a replica counts as dead. What it holds is then shown as lost. It is alive
-// again with its next report.
+// ReplicaTimeout is how long after its last report a replica counts as dead. What it holds is then shown as lost. It
+// is alive again with its next report.
 const ReplicaTimeout = 10 * Heartbeat
 
 // maxLease is the longest lease.
 const maxLease = 24 * time.Hour
 
-// state is what a Memory keeps: what each replica last reported, by day and budget, the quota block and the leases. Its methods
-// are the operations of a Store without locking and durability. Not safe for concurrent use.
+// state is what a Memory keeps: what each replica last reported, by day and budget, the quota block and the leases.
+// Its methods are the operations of a Store without locking and durability. Not safe for concurrent use.
 type state struct {
 	block  Block
 	leases map[string]time.Time // name to end
@@ -45,8 +45,8 @@ type row struct {
 	reserved, waiting Neurons
 }
 
-// limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash loses
-// nothing that is not counted.
+// limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash
+// loses nothing that is not counted.
 func (r row) limited() Neurons {
 	if r.Limit == 0 {
 		return 0
@@ -113,8 +113,8 @@ func (s *state) sync(r Report, now time.Time) (step, error) {
 	return done, nil
 }
 
-// next returns the state of a replica, nil if there is none yet, after the report r. Budgets that are not in it stay as they were:
-// the replica may still hold some of them.
+// next returns the state of a replica, nil if there is none yet, after the report r. Budgets that are not in it stay
+// as they were: the replica may still hold some of them.
 func (former *replicaState) next(r Report, now time.Time) *replicaState {
 	me := &replicaState{
 		seq: r.Seq, granted: map[Budget]Neurons{}, rows: make(map[Budget]row, len(r.Requests)),
@@ -250,8 +250,8 @@ func (s *state) lease(name string, ttl time.Duration, now time.Time) bool {
 	return true
 }
 
-// prune keeps the last KeepDays days that were written, whatever their dates: a clock that was far ahead for a moment must not
-// cost the rest.
+// prune keeps the last KeepDays days that were written, whatever their dates: a clock that was far ahead for a moment
+// must not cost the rest.
 func (s *state) prune() {
 	for len(s.days) > KeepDays {
 		delete(s.days, slices.Min(slices.Collect(maps.Keys(s.days))))

@@ -10,7 +10,8 @@ import (
 // ErrStore is wrapped by what Reserve returns when the store that it needs fails.
 var ErrStore = errors.New("quota: the store fails")
 
-// quietFor is how many reports may leave out a budget of which there is nothing to say, until one asks what others spent of it.
+// quietFor is how many reports may leave out a budget of which there is nothing to say, until one asks what others
+// spent of it.
 const quietFor = 16
 
 // maxEnded bounds the ended days that wait for a store that fails for days.
@@ -96,14 +97,15 @@ func (l *Ledger) sendUnlocked(ctx context.Context, r Report) (Reply, error) {
 func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
 	reply, err := l.o.Store.Sync(ctx, r)
 	if err == nil && (len(reply.Granted) != len(r.Requests) || len(reply.Balances) != len(r.Requests)) {
-		err = fmt.Errorf("%d grants and %d balances for %d requests", len(reply.Granted), len(reply.Balances), len(r.Requests))
+		err = fmt.Errorf("%d grants and %d balances for %d requests",
+			len(reply.Granted), len(reply.Balances), len(r.Requests))
 	}
 	return reply, err
 }
 
-// report makes the report of today, and returns what it claims of each budget without a grant, and the tallies that it publishes.
-// Budgets of clients of which the store knows all, and of which nothing is held here, are left out of most reports: of a thousand
-// clients few call at a time.
+// report makes the report of today, and returns what it claims of each budget without a grant, and the tallies that
+// it publishes. Budgets of clients of which the store knows all, and of which nothing is held here, are left out of
+// most reports: of a thousand clients few call at a time.
 func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 	now, age := l.clock.now(), time.Since(l.started)
 	l.dropAfterSilence()
@@ -121,7 +123,7 @@ func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 	l.outbox.whole = false
 	r.Records, published = l.tallies.publish()
 	r.Hours = l.hours.publish()
-	l.wake.reported()
+	l.wake.soon = false
 	return r, raised, published
 }
 
@@ -198,7 +200,8 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.serve(now)
 }
 
-// dropAfterSilence gives up what is free here when the store has not answered for so long that others may have taken it for unspent.
+// dropAfterSilence gives up what is free here when the store has not answered for so long that others may have taken
+// it for unspent.
 func (l *Ledger) dropAfterSilence() {
 	last := l.reconciliation.lastReply
 	if l.o.AllowOfflineGrant || last.IsZero() || time.Since(last) < releaseAfter/2 {
@@ -206,56 +209,5 @@ func (l *Ledger) dropAfterSilence() {
 	}
 	for _, b := range l.budgets.all {
 		b.dropFree()
-	}
-}
-
-// leave is the last sync: nothing stays here but what is reserved.
-func (l *Ledger) leave(ctx context.Context) error {
-	select {
-	case l.syncing <- struct{}{}:
-		defer func() { <-l.syncing }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	l.mu.Lock()
-	l.left = true
-	for _, b := range l.budgets.all {
-		b.dropFree()
-	}
-	var reports []Report
-	for _, r := range l.outbox.ended {
-		reports = append(reports, l.outbox.number(r, l.o.Replica))
-	}
-	r, _, _ := l.report()
-	for i := range r.Requests {
-		r.Requests[i].Want = 0
-	}
-	r.Leave = true
-	reports = append(reports, r)
-	l.mu.Unlock()
-	var errs []error
-	for _, r := range reports {
-		errs = append(errs, l.sendLast(ctx, r))
-	}
-	return errors.Join(errs...)
-}
-
-// sendLast is send, repeated until the store has answered or ctx ends: if it failed for a moment alone, what is held here would be
-// lost.
-func (l *Ledger) sendLast(ctx context.Context, r Report) error {
-	var failure error
-	for {
-		_, err := l.send(ctx, r)
-		if err == nil {
-			return nil
-		}
-		if failure == nil || ctx.Err() == nil { // not that time is over, but why it took so long
-			failure = err
-		}
-		select {
-		case <-time.After(Heartbeat / 5):
-		case <-ctx.Done():
-			return failure
-		}
 	}
 }

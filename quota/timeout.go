@@ -16,8 +16,8 @@ const (
 	StoreLease   StoreOp = "lease"
 )
 
-// A StoreEvent is the end of one operation of a ledger's store. An operation that takes longer than Options.StoreTimeout has two:
-// one that is Pending when its time is over, and one that is Late when it returns.
+// A StoreEvent is the end of one operation of a ledger's store. An operation that takes longer than
+// Options.StoreTimeout has two: one that is Pending when its time is over, and one that is Late when it returns.
 type StoreEvent struct {
 	Op      StoreOp
 	Took    time.Duration
@@ -30,31 +30,25 @@ type StoreEvent struct {
 	Account Balance
 }
 
-// timeoutStore limits the time of each operation of a store, and reports its end. A write to a disk that does not answer ignores
-// its context: such an operation is left behind, and no other of its kind begins before it has returned. Its late result is
-// dropped, which is the same as an answer that was lost: the next report has a higher number and absolute figures, so it replaces
-// the late one whether that was stored or not.
+// timeoutStore limits the time of each operation of a store, and reports its end. A write to a disk that does not
+// answer ignores its context: such an operation is left behind, and no other of its kind begins before it has returned.
+// Its late result is dropped, which is the same as an answer that was lost: the next report has a higher number and
+// absolute figures, so it replaces the late one whether that was stored or not.
 type timeoutStore struct {
 	Store
-	limit    time.Duration
-	onEvent  func(StoreEvent)          // nil: nobody listens
-	underWay map[StoreOp]chan struct{} // full while an operation of the kind runs
-}
+	limit   time.Duration
+	onEvent func(StoreEvent)
 
-// hoursOp keeps an operation of its own for Hours, which is reported as history.
-const hoursOp StoreOp = "hours"
+	syncs, histories, hours, leases chan struct{} // full while such an operation runs
+}
 
 func newTimeoutStore(s Store, limit time.Duration, onEvent func(StoreEvent)) *timeoutStore {
-	t := &timeoutStore{Store: s, limit: limit, onEvent: onEvent, underWay: map[StoreOp]chan struct{}{}}
-	for _, op := range []StoreOp{StoreSync, StoreHistory, hoursOp, StoreLease} {
-		t.underWay[op] = make(chan struct{}, 1)
-	}
-	return t
+	one := func() chan struct{} { return make(chan struct{}, 1) }
+	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one()}
 }
 
-// Sync implements Store.
 func (t *timeoutStore) Sync(ctx context.Context, r Report) (Reply, error) {
-	return limitTime(ctx, t, StoreSync, func(ctx context.Context, e *StoreEvent) (Reply, error) {
+	return limitTime(ctx, t, t.syncs, StoreSync, func(ctx context.Context, e *StoreEvent) (Reply, error) {
 		reply, err := t.Store.Sync(ctx, r)
 		if err == nil && len(reply.Balances) > 0 {
 			e.Day, e.Account = r.Day, reply.Balances[0]
@@ -63,90 +57,69 @@ func (t *timeoutStore) Sync(ctx context.Context, r Report) (Reply, error) {
 	})
 }
 
-// History implements Store.
 func (t *timeoutStore) History(ctx context.Context, from, to Day) ([]Record, error) {
-	return limitTime(ctx, t, StoreHistory, func(ctx context.Context, _ *StoreEvent) ([]Record, error) {
+	return limitTime(ctx, t, t.histories, StoreHistory, func(ctx context.Context, _ *StoreEvent) ([]Record, error) {
 		return t.Store.History(ctx, from, to)
 	})
 }
 
-// Hours implements Store.
 func (t *timeoutStore) Hours(ctx context.Context, day Day) (Hours, error) {
-	return limitTime(ctx, t, hoursOp, func(ctx context.Context, e *StoreEvent) (Hours, error) {
-		e.Op = StoreHistory
+	return limitTime(ctx, t, t.hours, StoreHistory, func(ctx context.Context, _ *StoreEvent) (Hours, error) {
 		return t.Store.Hours(ctx, day)
 	})
 }
 
-// Lease implements Store.
 func (t *timeoutStore) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
-	return limitTime(ctx, t, StoreLease, func(ctx context.Context, _ *StoreEvent) (bool, error) {
+	return limitTime(ctx, t, t.leases, StoreLease, func(ctx context.Context, _ *StoreEvent) (bool, error) {
 		return t.Store.Lease(ctx, name, ttl)
 	})
 }
 
-type result[T any] struct {
-	value T
-	err   error
-}
-
-// limitTime runs do as soon as no other operation of its kind runs, and waits for each of the two for t.limit at most. do does not
-// see that ctx has ended, only that its time is over: a caller who leaves is no failure of the store.
+// limitTime runs do as soon as it is alone in busy, and waits for each of the two for t.limit at most. do does not see
+// that ctx has ended, only that its time is over: a caller who leaves is no failure of the store.
 func limitTime[T any](
-	ctx context.Context, t *timeoutStore, op StoreOp, do func(context.Context, *StoreEvent) (T, error),
+	ctx context.Context, t *timeoutStore, busy chan struct{}, op StoreOp,
+	do func(context.Context, *StoreEvent) (T, error),
 ) (none T, err error) {
-	turn := time.NewTimer(t.limit)
-	defer turn.Stop()
+	alone := time.NewTimer(t.limit)
+	defer alone.Stop()
 	select {
-	case t.underWay[op] <- struct{}{}:
-	case <-turn.C:
+	case busy <- struct{}{}:
+	case <-alone.C:
 		return none, fmt.Errorf("it stands still: the step before has not ended: %w", context.DeadlineExceeded)
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
-	results := make(chan result[T], 1)
+	var value T // with failure, what do returns; both are read once returned is closed
+	var failure error
+	returned := make(chan struct{})
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.limit)
+	noAnswer := fmt.Errorf("it stands still: no answer within %v: %w", t.limit, context.DeadlineExceeded)
 	go func() {
 		defer cancel()
-		value, err := observe(limited, t, op, do)
-		<-t.underWay[op]
-		results <- result[T]{value, err}
+		e, began := StoreEvent{Op: op}, time.Now()
+		inTime := context.AfterFunc(limited, func() {
+			t.onEvent(StoreEvent{Op: op, Took: t.limit, Err: noAnswer, Pending: true})
+		})
+		value, failure = do(limited, &e)
+		e.Took, e.Err, e.Late = time.Since(began), failure, !inTime()
+		t.onEvent(e)
+		<-busy
+		close(returned)
 	}()
 	select {
-	case r := <-results:
-		return r.value, r.err
+	case <-returned:
+		return value, failure
 	case <-limited.Done():
 	case <-ctx.Done():
 	}
 	select {
-	case r := <-results: // select takes any of the cases that are ready
-		return r.value, r.err
+	case <-returned: // select takes any of the cases that are ready
+		return value, failure
 	default:
 	}
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	return none, t.noAnswer()
-}
-
-func (t *timeoutStore) noAnswer() error {
-	return fmt.Errorf("it stands still: no answer within %v: %w", t.limit, context.DeadlineExceeded)
-}
-
-// observe runs do and reports its end, and before that that its time is over. limited ends with that time.
-func observe[T any](
-	limited context.Context, t *timeoutStore, op StoreOp, do func(context.Context, *StoreEvent) (T, error),
-) (T, error) {
-	if t.onEvent == nil {
-		return do(limited, &StoreEvent{})
-	}
-	began := time.Now()
-	inTime := context.AfterFunc(limited, func() {
-		t.onEvent(StoreEvent{Op: op, Took: t.limit, Err: t.noAnswer(), Pending: true})
-	})
-	e := StoreEvent{Op: op}
-	value, err := do(limited, &e)
-	e.Took, e.Err, e.Late = time.Since(began), err, !inTime()
-	t.onEvent(e)
-	return value, err
+	return none, noAnswer
 }

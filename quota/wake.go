@@ -2,76 +2,64 @@ package quota
 
 import "time"
 
-// wakeups ask run for a sync.
-type wakeups struct {
-	now      chan struct{} // full: a sync is due at once
-	soon     chan struct{} // full: one is due within trimDelay
-	sentSoon bool          // and no report was made since; guarded by the ledger's mutex
+// wakeup asks run for a sync.
+type wakeup struct {
+	due   chan struct{} // full: at once
+	later *time.Timer   // ends with a sync; nil: it was never needed
+	soon  bool          // later was set, and no report was made since; guarded by the ledger's mutex, as later is
 }
-
-func newWakeups() wakeups { return wakeups{now: make(chan struct{}, 1), soon: make(chan struct{}, 1)} }
 
 // syncNow asks for a sync at once.
-func (w *wakeups) syncNow() {
+func (w *wakeup) syncNow() {
 	select {
-	case w.now <- struct{}{}:
+	case w.due <- struct{}{}:
 	default:
 	}
 }
 
-// syncSoon asks for a sync within trimDelay.
-func (w *wakeups) syncSoon() {
-	if !w.sentSoon {
-		w.sentSoon = true
-		w.soon <- struct{}{} // never blocks: it is empty after each report
-	}
-}
-
-// reported says that a report was made.
-func (w *wakeups) reported() {
-	w.sentSoon = false
-	select {
-	case <-w.soon:
+// syncSoon asks for a sync after trimDelay.
+func (w *wakeup) syncSoon() {
+	switch {
+	case w.soon:
+		return
+	case w.later == nil:
+		w.later = time.AfterFunc(trimDelay, w.syncNow)
 	default:
+		w.later.Reset(trimDelay) // one timer: the syncs of several would each set another one
 	}
+	w.soon = true
 }
 
-// run syncs with the store: on every heartbeat, when a call waits, when too much is free, and when another replica wants something.
+// run syncs with the store: on every heartbeat, when a call waits, when too much is free, and when another replica
+// wants something.
 func (l *Ledger) run() {
 	defer close(l.stopped)
-	ctx := l.life
-	var events <-chan Event
-	beat, trim := time.NewTimer(l.o.Heartbeat), time.NewTimer(time.Hour)
-	trim.Stop()
+	beat := time.NewTimer(l.o.Heartbeat)
 	defer beat.Stop()
-	defer trim.Stop()
+	var events <-chan Event
 	for {
 		if events == nil {
-			events, _ = l.o.Store.Watch(ctx) // if it fails there is still the heartbeat
+			events, _ = l.o.Store.Watch(l.life) // if it fails there is still the heartbeat
 		}
 		select {
-		case <-ctx.Done():
+		case <-l.life.Done():
 			return
-		case <-l.wake.soon:
-			trim.Reset(trimDelay)
-			continue
 		case e, open := <-events:
 			if !open {
 				events = nil
 				// A store that closes the channel at once must not make this a busy loop.
 				select {
-				case <-ctx.Done():
+				case <-l.life.Done():
 					return
 				case <-beat.C:
 				}
 			} else if !l.matters(e) {
 				continue
 			}
-		case <-l.wake.now:
-		case <-trim.C:
+		case <-l.wake.due:
 		case <-beat.C:
 		}
-		_ = l.sync(ctx) // Healthy has the error
+		_ = l.sync(l.life) // Healthy has the error
 		beat.Reset(l.o.Heartbeat)
 	}
 }
