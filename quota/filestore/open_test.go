@@ -114,10 +114,10 @@ func TestTwoProcesses(t *testing.T) {
 	}()
 	select {
 	case <-opened:
-		t.Fatal("opened beside the first")
+		t.Fatal("second process: got the file opened while the first has it, want it to wait")
 	case pid := <-waiting:
 		if pid != strconv.Itoa(os.Getpid()) {
-			t.Errorf("it waits for %q, want %d", pid, os.Getpid())
+			t.Errorf("Waiting: got process %q, want %d", pid, os.Getpid())
 		}
 	}
 	if err := first.Close(); err != nil {
