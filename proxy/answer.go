@@ -5,18 +5,27 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/meter"
 )
 
-// inspectAnswer is where an upstream failure becomes ours, before the status is
-// sent. A successful answer passes on untouched; only its first bytes are looked
-// at, since Workers AI also fails with HTTP 200.
-func (p *Proxy) inspectAnswer(c *call, res *http.Response) error {
+// An inspector looks at what upstream answers before the caller gets any of it.
+type inspector struct {
+	failures *failures
+	guard    *guard.Guard
+	buffers  *buffers
+	log      *slog.Logger
+}
+
+// inspect is where an upstream failure becomes ours, before the status is sent. A successful answer is streamed unchanged;
+// only its first bytes are looked at, since Workers AI also fails with HTTP 200.
+func (p *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	h := res.Header
 	withoutHops(h)
 	c.attempt.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
@@ -32,18 +41,18 @@ func (p *Proxy) inspectAnswer(c *call, res *http.Response) error {
 		if m := c.charge.Meter(); m != nil {
 			m.Write(body)
 		}
-		return p.upstreamFailure(c, res, body)
+		return p.failures.ofAnswer(c, res, body)
 	}
 	c.attempt.answered = true
-	if err := p.look(c, res); err != nil {
-		return err
+	if f := p.look(c, res); f != nil {
+		return f
 	}
 	delete(h, "X-Neuronward-Neurons")
 	if !c.attempt.cached { // the cache says nothing of the account
 		c.charge.Accepted()
 	}
-	c.healed = true
-	p.limitHeaders(c, h)
+	c.recovered = true
+	p.failures.rates.limitHeaders(c, h)
 	id := []string{c.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
 	c.attemptsHeader(h)
@@ -53,9 +62,24 @@ func (p *Proxy) inspectAnswer(c *call, res *http.Response) error {
 	return nil
 }
 
+// observeHeaders takes what every answer of upstream's says beside itself: the
+// time, unless it comes from a cache and the time is old, and whether it does.
+func (p *inspector) observeHeaders(c *call, h http.Header) {
+	if !p.guard.On() {
+		return
+	}
+	c.attempt.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
+	if c.attempt.cached || h.Get("Age") != "" {
+		return
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		p.guard.Observe(date)
+	}
+}
+
 // look decides by the first bytes of a 2xx answer whether it is a success, and
 // puts a body in place that gives these bytes back.
-func (p *Proxy) look(c *call, res *http.Response) error {
+func (p *inspector) look(c *call, res *http.Response) *normalize.Failure {
 	kind := mediaType(res.Header.Get("Content-Type"))
 	body := &passing{call: c, src: res.Body}
 	switch {
@@ -73,12 +97,12 @@ func (p *Proxy) look(c *call, res *http.Response) error {
 		return c.broken(err)
 	}
 	if normalize.IsFailure(decoded(res.Header, buf[:n])) {
-		f := p.upstreamFailure(c, res, buf[:n])
+		f := p.failures.ofAnswer(c, res, buf[:n])
 		p.buffers.Put(buf)
 		return f
 	}
 	c.watch.pass(err == nil)
-	body.buffers, body.buf, body.ahead = &p.buffers, buf, buf[:n]
+	body.buffers, body.buf, body.ahead = p.buffers, buf, buf[:n]
 	if m := c.charge.Meter(); m != nil && firstByte(buf[:n]) == '{' {
 		body.meter = m
 		m.Write(buf[:n])
@@ -93,7 +117,7 @@ func (p *Proxy) look(c *call, res *http.Response) error {
 // lookAhead reads as much of an answer as tells whether it is a failure: JSON and
 // pages as far as the buffer goes, since a failure is short; a text until it has
 // shown how it begins.
-func (p *Proxy) lookAhead(c *call, res *http.Response, kind string, buf []byte) (n int, err error) {
+func (p *inspector) lookAhead(c *call, res *http.Response, kind string, buf []byte) (n int, err error) {
 	const beginning = 32 // bytes; longer than any word that upstream's texts begin with
 	for err == nil && n < len(buf) {
 		first := firstByte(buf[:n])
@@ -125,7 +149,7 @@ var errSlowFailure = errors.New("the body of a failure took too long")
 
 // readFailure reads the body of a failure as far as it can matter. One that
 // breaks off is judged by what came.
-func (p *Proxy) readFailure(c *call, src io.Reader) []byte {
+func (p *inspector) readFailure(c *call, src io.Reader) []byte {
 	c.lap()
 	slow := time.AfterFunc(failureLimit, func() { c.cancel(errSlowFailure) })
 	body, err := io.ReadAll(io.LimitReader(src, normalize.MaxErrorBody))

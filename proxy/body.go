@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -151,7 +150,7 @@ func opensJSON(b []byte) bool {
 // understand scans a buffered body and completes what the path said of the call.
 func (p *Proxy) understand(c *call, r *http.Request) error {
 	found, err := measure.Scan(c.body.text, measure.Options{
-		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && p.upstream.gateway,
+		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && p.forward.upstream.gateway,
 	})
 	if err != nil {
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
@@ -203,17 +202,4 @@ func unreadable(err error) *normalize.Failure {
 	f := refuse(normalize.IncompleteRequest, "Request is missing headers or body: "+why, "")
 	f.Err = err
 	return f
-}
-
-// bytesText is a size for people, in the units of the configuration.
-func bytesText(n int64) string {
-	for _, u := range []struct {
-		size int64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if n >= u.size && n%u.size == 0 {
-			return strconv.FormatInt(n/u.size, 10) + " " + u.name
-		}
-	}
-	return strconv.FormatInt(n, 10) + " bytes"
 }

@@ -171,7 +171,7 @@ func (b *bodies) put(piece []byte) {
 
 // acquire takes n more bytes of room for a body, and waits for them.
 func (b *bodies) acquire(c *call, h *bufferedBody, n int64) error {
-	r := fairshare.Request{Client: c.client, Limited: c.shares(), Amount: n, Held: h.room}
+	r := fairshare.Request{Client: c.client, Limited: c.limited(), Amount: n, Held: h.room}
 	if tenant := b.room.TryAcquire(r); tenant != nil {
 		h.tenant = tenant
 		h.room += n

@@ -2,20 +2,33 @@ package proxy
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/guard"
 )
 
 // maxSharedModel bounds the bytes of a model's name that replicas tell each other.
 const maxSharedModel = 200
 
-// capacity refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
-func (p *Proxy) capacity(c *call, send bool) error {
-	if c.model == "" || p.simulated(c) {
+// capacity refuses calls of models that Workers AI has no capacity for.
+type capacity struct {
+	breakers breaker.Set
+	on       bool                          // without retries, every 3040 comes from Workers AI itself
+	share    func(model string, free bool) // with other replicas; nil: there are none
+	guard    *guard.Guard                  // whose mode holds here, too
+	models   *knownModels
+	metrics  *metrics.Metrics
+	log      *slog.Logger
+}
+
+// check refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
+func (p *capacity) check(c *call, send bool) error {
+	if c.model == "" || c.simulated {
 		return nil
 	}
 	wait, ok := p.breakers.Allow(c.model, time.Now(), send)
@@ -36,15 +49,15 @@ func (p *Proxy) capacity(c *call, send bool) error {
 	return f
 }
 
-// noteCapacity records whether Workers AI had capacity for one attempt. status is upstream's, 0 where no answer came; f
-// is nil for a success.
-func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
+// observe records whether Workers AI had capacity for one attempt. status is upstream's, 0 where no answer came; f is nil
+// for a success.
+func (p *capacity) observe(c *call, f *normalize.Failure, status int) {
 	switch {
-	case p.retries == 0 || c.model == "" || status == 0 || p.simulated(c):
+	case !p.on || c.model == "" || status == 0 || c.simulated:
 	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
 		if p.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
 			p.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
-			p.shareCapacity(c.model, true)
+			p.tell(c.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy():
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
@@ -54,23 +67,23 @@ func (p *Proxy) noteCapacity(c *call, f *normalize.Failure, status int) {
 				"model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
-			p.shareCapacity(c.model, false)
+			p.tell(c.model, false)
 		}
 	}
 }
 
-// shareCapacity tells other replicas that a breaker was opened here, or closed.
-func (p *Proxy) shareCapacity(model string, free bool) {
-	if p.onCapacity != nil && len(model) <= maxSharedModel {
-		p.onCapacity(model, free)
+// tell tells other replicas that a breaker was opened here, or closed.
+func (p *capacity) tell(model string, free bool) {
+	if p.share != nil && len(model) <= maxSharedModel {
+		p.share(model, free)
 	}
 }
 
-// RemoteCapacity takes from another replica that it opened the breaker of a model or, with free, that it closed it. The
-// breaker here then goes on by itself, with its own trials: a message that is lost comes again, and one that is wrong is
-// corrected by the first call that succeeds.
-func (p *Proxy) RemoteCapacity(model string, free bool) {
-	if p.retries == 0 || model == "" || len(model) > maxSharedModel {
+// remote takes from another replica that it opened the breaker of a model or, with free, that it closed it. The breaker
+// here then goes on by itself, with its own trials: a message that is lost comes again, and one that is wrong is corrected
+// by the first call that succeeds.
+func (p *capacity) remote(model string, free bool) {
+	if !p.on || model == "" || len(model) > maxSharedModel {
 		return
 	}
 	changed, text := false, "another replica reports that Workers AI has no capacity for a model"
@@ -80,17 +93,14 @@ func (p *Proxy) RemoteCapacity(model string, free bool) {
 		changed = p.breakers.RemoteOpen(model, time.Now())
 	}
 	if changed {
-		p.log.Info(text, "model", clip(model, 100))
+		p.log.Info(text, "model", clip(model, maxModelText))
 	}
 }
 
-// Breakers returns the models that Workers AI has no capacity for at present; most of their calls are answered here.
-func (p *Proxy) Breakers() []breaker.Status { return p.breakers.Status() }
-
-// BreakerLabels returns the same as labels: models that are not known are other.
-func (p *Proxy) BreakerLabels() []string {
+// labels lists the models with an open breaker as labels: models that are not known are other.
+func (p *capacity) labels() []string {
 	labels := []string{}
-	for _, b := range p.Breakers() {
+	for _, b := range p.breakers.Status() {
 		if label := p.models.label(b.Model); !slices.Contains(labels, label) {
 			labels = append(labels, label)
 		}

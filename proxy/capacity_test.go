@@ -130,7 +130,7 @@ func TestTrialOfABreaker(t *testing.T) {
 			t.Fatal(err)
 		}
 		shutOff(t, p)
-		p.budget.credit.Store(mostAttempt)
+		p.retries.budget.credit.Store(maxCredit)
 		time.Sleep(breaker.MaxPause)
 		before := calls.Load()
 		w := through(p, t.Context(), chat)
@@ -171,7 +171,7 @@ func TestBreakerCountsCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.budget.credit.Store(1000 * oneAttempt)
+		p.retries.budget.credit.Store(1000 * oneAttempt)
 		for range breaker.MinFailures - 1 {
 			through(p, t.Context(), chat)
 		}

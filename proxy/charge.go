@@ -1,10 +1,6 @@
 package proxy
 
 import (
-	"net/http"
-	"strings"
-	"time"
-
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
@@ -55,7 +51,7 @@ func (p *Proxy) measured(c *call) quota.Request {
 
 // settle books what the call cost, exactly once and however it ended. It is
 // deferred before the reservation is made.
-func (p *Proxy) settle(c *call) {
+func (c *call) settle() {
 	if c.attempts == 0 { // it was refused before it was made
 		c.charge.Release()
 		return
@@ -74,46 +70,3 @@ func (c *call) outcome(f *normalize.Failure) guard.Outcome {
 
 // seen reports whether upstream may have seen the present attempt.
 func (c *call) seen() bool { return c.attempt.sent != nil && c.attempt.sent.Load() }
-
-// observeHeaders takes what every answer of upstream's says beside itself: the
-// time, unless it comes from a cache and the time is old, and whether it does.
-func (p *Proxy) observeHeaders(c *call, h http.Header) {
-	if !p.guard.On() {
-		return
-	}
-	c.attempt.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
-	if c.attempt.cached || h.Get("Age") != "" {
-		return
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		p.guard.Observe(date)
-	}
-}
-
-// blockQuota stops the calls of our account when Workers AI itself has said that
-// the day is spent, and only then: by 429 or in a stream, on a call with our
-// account.
-func (p *Proxy) blockQuota(c *call, f *normalize.Failure, status int, event bool) {
-	if f.Code != normalize.AccountLimited || !c.ours || p.simulated(c) {
-		return
-	}
-	if status == http.StatusTooManyRequests || event {
-		p.guard.Block(c.charge)
-	}
-}
-
-// reset returns when the account's day ends and how long to wait before a call
-// is tried again that Workers AI has refused because it is spent.
-func (p *Proxy) reset(c *call) (at time.Time, retry time.Duration) {
-	if !c.ours {
-		at = guard.NextMidnight(time.Now())
-		return at, time.Until(at)
-	}
-	return p.guard.Reset()
-}
-
-// simulated reports whether the demo's caller asked for a failure, which must not
-// end the day or open a breaker.
-func (p *Proxy) simulated(c *call) bool {
-	return p.simulate && c.inbound.Header.Get("X-Simulate") != ""
-}

@@ -142,7 +142,7 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond, Seed: seed},
 				withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 			next := g.config.Transport
-			g.proxy.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			g.proxy.forward.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 				sent.Store(callOf(r.Context()).client, g.ledger.Snapshot().Account.Used)
 				return next.RoundTrip(r)
 			})

@@ -265,7 +265,7 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 				if served != c.served || len(f.results["flood0"]) != c.calls {
 					t.Errorf("%d served of %d", served, len(f.results["flood0"]))
 				}
-				if n := f.proxy.slots.Status().Tenants + f.proxy.bodies.room.Status().Tenants; n != 0 {
+				if n := f.proxy.slots.pool.Status().Tenants + f.proxy.bodies.room.Status().Tenants; n != 0 {
 					t.Errorf("%d clients are remembered", n)
 				}
 			})

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -34,8 +32,16 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// attempt is the only way to upstream. It times one attempt.
-func (p *Proxy) attempt(c *call, r *http.Request) (*http.Response, error) {
+// A forwarder makes the upstream request out of a caller's and sends it.
+type forwarder struct {
+	upstream    upstream
+	credentials *credentials
+	simulate    bool // x-simulate passes
+	transport   http.RoundTripper
+}
+
+// send is the only way to upstream. It times one attempt.
+func (p *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
 	c.attempts++
 	c.attempt.started = time.Now()
 	c.lap()
@@ -45,49 +51,8 @@ func (p *Proxy) attempt(c *call, r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// repeating makes as many attempts at a call as it is worth, and hands on the
-// answer of the last one, or its Failure.
-type repeating struct{ p *Proxy }
-
-// RoundTrip implements http.RoundTripper. The request's context carries the
-// call.
-func (t repeating) RoundTrip(r *http.Request) (*http.Response, error) {
-	p, c := t.p, callOf(r.Context())
-	p.budget.earn()
-	for {
-		res, f, status := p.try(c, r)
-		p.noteCapacity(c, f, status)
-		p.noteRate(c, f)
-		if f == nil {
-			return res, nil
-		}
-		c.watch.stop()
-		if f = p.repeat(c, f, status); f != nil {
-			return nil, f
-		}
-		r = r.WithContext(r.Context()) // a copy: the transport may still hold the last one
-		p.attachBody(c, c.inbound, r)
-	}
-}
-
-// try makes one attempt. status is upstream's, 0 where no answer came.
-func (p *Proxy) try(c *call, r *http.Request) (res *http.Response, f *normalize.Failure, status int) {
-	res, err := p.attempt(c, r)
-	if err != nil {
-		return nil, c.broken(err), 0
-	}
-	if err = p.inspectAnswer(c, res); err == nil {
-		return res, nil, res.StatusCode
-	}
-	res.Body.Close()
-	if !errors.As(err, &f) {
-		f = c.broken(err)
-	}
-	return nil, f, res.StatusCode
-}
-
-// aim decides where the call goes, now that its model is known.
-func (p *Proxy) aim(c *call) (err error) {
+// resolveUpstream decides which URL is called, now that the model is known.
+func (p *forwarder) resolveUpstream(c *call) (err error) {
 	c.base, c.path, err = p.upstream.locate(&c.destination)
 	if err != nil || !p.upstream.gateway || !c.route.nested {
 		return err
@@ -96,7 +61,8 @@ func (p *Proxy) aim(c *call) (err error) {
 	// its input.
 	json := c.body.json
 	if json.InputTo == 0 {
-		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
+		return refuse(normalize.IncompleteRequest,
+			`Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
 	}
 	if !plain("/" + c.model) {
 		return refuse(normalize.InvalidModelID, "", "model")
@@ -129,7 +95,7 @@ var (
 )
 
 // rewrite makes the upstream request out of the caller's.
-func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
+func (p *forwarder) rewrite(r *httputil.ProxyRequest) {
 	c, out := callOf(r.Out.Context()), r.Out
 	out.URL.Scheme, out.URL.Host = c.base.Scheme, c.base.Host
 	out.URL.Path, out.URL.RawPath = c.path, ""
@@ -156,11 +122,11 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity
 	h["X-Request-Id"] = []string{c.requestID}
-	p.attachBody(c, r.In, out)
+	attachBody(c, r.In, out)
 }
 
 // attachBody gives the outbound request what the caller sent.
-func (p *Proxy) attachBody(c *call, in, out *http.Request) {
+func attachBody(c *call, in, out *http.Request) {
 	out.TransferEncoding = nil
 	switch {
 	case c.body != nil:
@@ -180,13 +146,4 @@ func (p *Proxy) attachBody(c *call, in, out *http.Request) {
 		out.ContentLength = 0
 		out.Body = nil
 	}
-}
-
-// aborted returns why this proxy itself ended a call, nil if it did not.
-func (c *call) aborted() error {
-	switch cause := context.Cause(c.ctx); cause {
-	case errFirstByte, errIdle, errShutdown:
-		return cause
-	}
-	return nil
 }

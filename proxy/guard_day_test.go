@@ -103,7 +103,7 @@ func TestLatchOverMidnight(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			g.sim.ServeHTTP(w, r)
 		})}}
-		g.proxy.transport = slow
+		g.proxy.forward.transport = slow
 		until("23:59:59.000")
 		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() || !strings.Contains(w.Body.String(), `"retry_after_ms":5000,`) {
 			t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)

@@ -50,7 +50,3 @@ func (k *knownModels) label(model string) string {
 	}
 	return metrics.Other
 }
-
-// KnowModels adds names, in their order, to those that are labels; there is room
-// for 500 in all. It may be called while calls are served.
-func (p *Proxy) KnowModels(names []string) { p.models.add(names) }

@@ -27,13 +27,19 @@ type foundModel struct {
 	CreatedAt string `json:"created_at"`
 }
 
-// listModels answers GET /v1/models: OpenAI's list, made from models/search,
+// A modelLister answers with the list of models.
+type modelLister struct {
+	forward  *forwarder
+	failures *failures
+}
+
+// answer answers GET /v1/models: OpenAI's list, made from models/search,
 // since Workers AI has none of its own and answers 405.
-func (p *Proxy) listModels(c *call) error {
+func (p *modelLister) answer(c *call) error {
 	var models []foundModel
 	seen, size := map[string]bool{}, 0
 	for page := 1; page <= maxModelPages; page++ {
-		found, total, err := p.searchModels(c, page)
+		found, total, err := p.search(c, page)
 		if err != nil {
 			return err
 		}
@@ -62,19 +68,19 @@ func (p *Proxy) listModels(c *call) error {
 
 // searchModels asks for one page of the catalog. total is how many models there
 // are, 0 if that is not said.
-func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, err error) {
-	u := p.upstream.api
+func (p *modelLister) search(c *call, page int) (found []foundModel, total int, err error) {
+	u := p.forward.upstream.api
 	u.Path += "/accounts/" + c.account + "/ai/models/search"
 	u.RawQuery = url.Values{"per_page": {strconv.Itoa(modelsPerPage)}, "page": {strconv.Itoa(page)}}.Encode()
 	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	if authorization := p.credentials.authorization(c.inbound.Header); authorization != nil {
+	if authorization := p.forward.credentials.authorization(c.inbound.Header); authorization != nil {
 		r.Header["Authorization"] = authorization
 	}
 	r.Header["Accept-Encoding"] = identity
-	res, err := p.attempt(c, r)
+	res, err := p.forward.send(c, r)
 	c.attempts = 1 // however many pages
 	if err != nil {
 		return nil, 0, err
@@ -94,7 +100,7 @@ func (p *Proxy) searchModels(c *call, page int) (found []foundModel, total int, 
 		} `json:"result_info"`
 	}
 	if res.StatusCode != http.StatusOK || normalize.IsFailure(body) || json.Unmarshal(body, &answer) != nil {
-		return nil, 0, p.upstreamFailure(c, res, body[:min(len(body), normalize.MaxErrorBody)])
+		return nil, 0, p.failures.ofAnswer(c, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
 	return answer.Result, answer.Info.Total, nil
 }

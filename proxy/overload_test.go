@@ -82,8 +82,8 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // empty checks that nothing of any call is left.
 func (c *crowd) empty() {
 	c.t.Helper()
-	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || c.proxy.slots.Status().Tenants != 0 {
-		c.t.Errorf("left behind: %+v, %d clients", l, c.proxy.slots.Status().Tenants)
+	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || c.proxy.slots.pool.Status().Tenants != 0 {
+		c.t.Errorf("left behind: %+v, %d clients", l, c.proxy.slots.pool.Status().Tenants)
 	}
 	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
 		c.t.Errorf("in flight or queued: %v", n)

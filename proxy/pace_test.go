@@ -178,7 +178,7 @@ func TestWhatIsPaced(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=60", time.Second))
 		left := func() int {
-			r, _ := g.proxy.pace.Remaining(pace.Key{Task: quota.TextGeneration, Model: testModel}, time.Now())
+			r, _ := g.proxy.rates.limiter.Remaining(pace.Key{Task: quota.TextGeneration, Model: testModel}, time.Now())
 			return r.Requests
 		}
 		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)

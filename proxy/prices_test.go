@@ -85,8 +85,8 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 		{"in 15 days", 15, ""},
 		{"in 14 days", 14, "ends soon"},
 		{"tomorrow", 1, "ends soon"},
-		{"today", 0, "has come"},
-		{"long past", -100, "has come"},
+		{"today", 0, "deprecated model called"},
+		{"long past", -100, "deprecated model called"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 					g.post("/v1/chat/completions", chat)
 				}
 				log := g.log.String()
-				if got := strings.Count(log, "a model is called"); got != min(len(c.says), 1) || !strings.Contains(log, c.says) {
+				if got := strings.Count(log, "model called"); got != min(len(c.says), 1) || !strings.Contains(log, c.says) {
 					t.Errorf("told %d times: %s", got, log)
 				}
 			})

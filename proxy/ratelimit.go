@@ -9,35 +9,35 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// limitHeaders tell a caller how its limits stand
-// (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and the
-// requests per minute. They replace upstream's, those of the drafts before among
-// them. Where there is no limit, and so nothing of ours to say, upstream's pass.
-func (p *Proxy) limitHeaders(c *call, h http.Header) {
-	var policy, standing []byte
+// limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and the
+// requests per minute. They replace upstream's, those of former drafts among them. Where there is no limit, and so nothing
+// of ours to say, upstream's pass.
+func (r *rates) limitHeaders(c *call, h http.Header) {
+	var policy, state []byte
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.Blocked {
 			d.Remaining = 0
 		}
-		policy = limit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
-		standing = limit(standing, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64((d.ResetsAt.Sub(d.At)-time.Since(at))/time.Second))
+		resets := d.ResetsAt.Sub(d.At) - time.Since(at)
+		policy = appendLimit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
+		state = appendLimit(state, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64(resets/time.Second))
 	}
 	if c.rate != (pace.Key{}) {
-		if r, limited := p.pace.Remaining(c.rate, time.Now()); limited {
-			policy = limit(policy, "rpm", "q", int64(r.PerMinute), "w", 60)
-			standing = limit(standing, "rpm", "r", int64(r.Requests), "t", int64((r.Full+time.Second-1)/time.Second))
+		if left, limited := r.limiter.Remaining(c.rate, time.Now()); limited {
+			policy = appendLimit(policy, "rpm", "q", int64(left.PerMinute), "w", 60)
+			state = appendLimit(state, "rpm", "r", int64(left.Requests), "t", int64((left.Full+time.Second-1)/time.Second))
 		}
 	}
 	if policy != nil {
 		for _, name := range formerLimits {
 			delete(h, name)
 		}
-		h["Ratelimit-Policy"], h["Ratelimit"] = []string{string(policy)}, []string{string(standing)}
+		h["Ratelimit-Policy"], h["Ratelimit"] = []string{string(policy)}, []string{string(state)}
 	}
 }
 
-// limit appends one member to the list of such a header.
-func limit(dst []byte, name, key string, value int64, window string, seconds int64) []byte {
+// appendLimit appends one limit to the list of such a header.
+func appendLimit(dst []byte, name, key string, value int64, window string, seconds int64) []byte {
 	if dst == nil {
 		dst = make([]byte, 0, 64)
 	} else {

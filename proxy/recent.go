@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// keptFailures is how many failures are kept for the status page.
-const keptFailures = 50
+// maxRecent is how many failures are kept for the status page.
+const maxRecent = 50
 
-// A FailureRecord is one failed call as the status page tells it: who, what and
-// whose fault, and nothing of what was said.
+// A FailureRecord is one failed call as the status page shows it: who, what and whose fault, and nothing of what was said.
 type FailureRecord struct {
 	Time      time.Time `json:"time"`
 	RequestID string    `json:"request_id"`
@@ -26,34 +25,29 @@ type FailureRecord struct {
 // recentFailures is a ring of the last failures.
 type recentFailures struct {
 	mu   sync.Mutex
-	ring [keptFailures]FailureRecord
+	ring [maxRecent]FailureRecord
 	n    int // ever
 }
 
-func (f *recentFailures) add(r FailureRecord) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ring[f.n%keptFailures] = r
-	f.n++
-}
-
-// RecentFailures returns the last failures, at most 50, the newest first.
-func (p *Proxy) RecentFailures() []FailureRecord {
-	f := &p.recent
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := make([]FailureRecord, 0, min(f.n, keptFailures))
-	for i := f.n - 1; i >= 0 && i >= f.n-keptFailures; i-- {
-		out = append(out, f.ring[i%keptFailures])
-	}
-	return out
-}
-
-// noteFailure keeps the failure of a call that has ended.
-func (p *Proxy) noteFailure(c *call) {
+// add keeps the failure of a call that has ended.
+func (r *recentFailures) add(c *call) {
 	f := c.failure
-	p.recent.add(FailureRecord{
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ring[r.n%maxRecent] = FailureRecord{
 		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: c.modelText,
 		Status: c.writer.status, Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
-	})
+	}
+	r.n++
+}
+
+// list returns the last failures, the newest first.
+func (r *recentFailures) list() []FailureRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]FailureRecord, 0, min(r.n, maxRecent))
+	for i := r.n - 1; i >= 0 && i >= r.n-maxRecent; i-- {
+		out = append(out, r.ring[i%maxRecent])
+	}
+	return out
 }

@@ -605,7 +605,7 @@ func TestManyRetries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.budget.credit.Store(1000 * oneAttempt)
+		p.retries.budget.credit.Store(1000 * oneAttempt)
 		if w := through(p, t.Context(), chat); w.Header().Get("X-Neuronward-Attempts") != "101" {
 			t.Errorf("%d %v", w.Code, w.Header())
 		}

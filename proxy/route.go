@@ -250,11 +250,3 @@ func allowed(candidates []route) string {
 	}
 	return strings.Join(methods, ", ")
 }
-
-// clip bounds a caller's string before it enters a message.
-func clip(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
-}

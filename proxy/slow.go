@@ -3,21 +3,14 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
-
-	"github.com/neuronward/neuronward/normalize"
 )
 
 // Callers that are too slow hold what others need: a place, memory, a
 // connection. net/http bounds only their headers; here are the bounds on the
 // rest.
-
-// lingering is how long net/http may wait for the rest of a body that nobody
-// will read. It takes up to 256 KiB of it before an answer goes out.
-const lingering = 5 * time.Second
 
 // patience is how slowly a caller may send its body: with pauses, and at a rate
 // on average once a first pause is used up.
@@ -70,7 +63,7 @@ func (p *patient) Read(b []byte) (int, error) {
 		return n, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		// It stays: the rest of the body is not waited for once more.
-		how := "nothing more of the body came for " + text(p.pause)
+		how := "nothing more of the body came for " + durationText(p.pause)
 		if p.behind {
 			how = "the body came too slowly, at less than " + bytesText(p.rate) + " a second"
 		}
@@ -81,58 +74,4 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	p.over.Store(true)
 	return n, err
-}
-
-// hurry bounds how long a failed call waits for the rest of its body, be its
-// caller slow or not.
-func (c *call) hurry() {
-	body := c.inbound.Body
-	if p, ok := body.(*patient); body == nil || body == http.NoBody || ok && p.over.Load() {
-		return
-	}
-	_ = http.NewResponseController(c.writer.ResponseWriter).SetReadDeadline(time.Now().Add(lingering))
-}
-
-// left returns the failure of a call whose caller has gone, by itself or because
-// it took nothing of the answer.
-func (c *call) left(how string, err error) *normalize.Failure {
-	if c.watch.hasCut() {
-		how = "the caller took nothing of the answer for " + text(c.watch.limits.stalled) + "."
-	}
-	return unable(normalize.Aborted, "Request was aborted: "+how, err)
-}
-
-// cut ends a write to a caller that takes nothing, by a deadline long ago.
-func (w *writer) cut() {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
-}
-
-// FlushError is what http.ResponseController calls; like a write, it ends when
-// the caller takes nothing for too long.
-func (w *writer) FlushError() error {
-	w.call.watch.write()
-	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.call.watch.wrote()
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		w.failed = true
-	}
-	return err
-}
-
-// finish sees the answer off and reports whether the caller has got it, as far
-// as can be known here. What net/http still holds of a long one is written now,
-// under watch: later nobody would notice that it can't be.
-func (c *call) finish() bool {
-	if !c.attempt.streaming && c.writer.written > bufferSize {
-		_ = c.writer.FlushError()
-	}
-	return !c.writer.failed
-}
-
-// part bounds what happens after the call over HTTP/2, where a caller can leave
-// its stream open and take nothing of even the shortest answer.
-func (c *call) part() {
-	if c.inbound.ProtoMajor == 2 {
-		_ = http.NewResponseController(c.writer.ResponseWriter).SetWriteDeadline(time.Now().Add(c.watch.limits.stalled))
-	}
 }

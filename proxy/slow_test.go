@@ -81,7 +81,7 @@ func TestSlowUploads(t *testing.T) {
 		{"nothing comes", chatPath, func(net.Conn) error { return nil }, 30 * time.Second, 400, "nothing more of the body came for 30s."},
 		{"a byte now and then", chatPath, trickle(1, 29*time.Second), 30 * time.Second, 400, "the body came too slowly, at less than 1 KiB a second."},
 		{"a bit below the rate", chatPath, trickle(1000, time.Second), 21 * time.Minute, 400, "too slowly"},
-		{"a call that is refused anyway", "/elsewhere", func(net.Conn) error { return nil }, lingering, 404, ""},
+		{"a call that is refused anyway", "/elsewhere", func(net.Conn) error { return nil }, maxDrain, 404, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestSlowUploads(t *testing.T) {
 				conn := dial()
 				defer conn.Close()
 				length := 100_000
-				if test.after > lingering+30*time.Second {
+				if test.after > maxDrain+30*time.Second {
 					length = 4 << 20
 				}
 				if _, err := io.WriteString(conn, postHead(test.path, length)); err != nil {

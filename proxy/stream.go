@@ -28,10 +28,10 @@ var errCut = errors.New("the stream was cut after its terminal event")
 //	buf: | delivered | whole events | incomplete event |      |
 //	     0        begin          ready               end   len(buf)
 type stream struct {
-	call *call
-	p    *Proxy
-	res  *http.Response
-	src  io.ReadCloser
+	call     *call
+	failures *failures
+	res      *http.Response
+	src      io.ReadCloser
 
 	buf               []byte
 	begin, ready, end int
@@ -49,9 +49,9 @@ type stream struct {
 
 // lookAtStream waits for a stream's first event before the headers are
 // committed, so that a stream that begins with an error is a real HTTP error.
-func (p *Proxy) lookAtStream(c *call, res *http.Response) error {
+func (p *inspector) lookAtStream(c *call, res *http.Response) *normalize.Failure {
 	c.stream = true
-	s := &stream{call: c, p: p, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
+	s := &stream{call: c, failures: p.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
 	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
 		n, err := fill(c, s.src, s.room())
 		s.take(n, err)
@@ -225,7 +225,7 @@ func (s *stream) finish(err error) {
 		}
 		s.ready, s.over = s.end, io.EOF
 	case s.events == 0 && err == io.EOF:
-		s.fail(s.p.upstreamFailure(s.call, s.res, s.buf[:s.end]))
+		s.fail(s.failures.ofAnswer(s.call, s.res, s.buf[:s.end]))
 	case err == io.EOF:
 		// Upstream may end in order because it was told that nobody listens.
 		s.fail(s.call.broken(io.ErrUnexpectedEOF))
@@ -236,8 +236,7 @@ func (s *stream) finish(err error) {
 
 // failed ends the stream because of what upstream said in it.
 func (s *stream) failed(f *normalize.Failure) {
-	s.p.blockQuota(s.call, f, s.res.StatusCode, true)
-	s.fail(s.p.attribute(s.call, f, s.res.StatusCode))
+	s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 }
 
 // fail ends the stream with its terminal event; what is incomplete is dropped.

@@ -1,9 +1,6 @@
 package proxy
 
-import (
-	"io"
-	"net/http"
-)
+import "io"
 
 // skip reads the body of a call that needs none: net/http would wait for it before
 // the answer, for as long as the caller likes.
@@ -22,13 +19,4 @@ func skip(c *call, body io.Reader) error {
 		return unreadable(err)
 	}
 	return nil
-}
-
-// onceOnly reports whether nothing may be read from the connection after a
-// request. One in chunks may have had a Content-Length as well, and one of
-// HTTP/1.0 a Transfer-Encoding: net/http takes either away without a word, while
-// what stands in front of this proxy may have gone by it, and sees another
-// request begin where this one goes on (RFC 9112, section 6.1).
-func onceOnly(r *http.Request) bool {
-	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }

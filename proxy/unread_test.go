@@ -47,7 +47,7 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 	}{
 		{
 			name: "refused", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 404, answered: lingering, closed: time.Second,
+			status: 404, answered: maxDrain, closed: time.Second,
 		},
 		{
 			name: "too large", send: "POST " + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
@@ -55,11 +55,11 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 		},
 		{
 			name: "refused before it was asked for", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
-			status: 404, answered: 0, closed: lingering + time.Second,
+			status: 404, answered: 0, closed: maxDrain + time.Second,
 		},
 		{
 			name: "of a call that needs none", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 400, answered: uploadPause + lingering, closed: time.Second,
+			status: 400, answered: uploadPause + maxDrain, closed: time.Second,
 		},
 		{
 			name: "of a call that needs none, too long", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
@@ -67,7 +67,7 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 		},
 		{
 			name: "needed", send: "POST " + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-			status: 400, answered: uploadPause + lingering, closed: time.Second,
+			status: 400, answered: uploadPause + maxDrain, closed: time.Second,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -10,11 +11,17 @@ import (
 // passes everything on.
 type writer struct {
 	http.ResponseWriter
-	call    *call
-	status  int  // 0 until the headers are sent
-	interim int  // 1xx answers so far
-	failed  bool // the caller's connection broke
-	written int64
+	watch   *watchdog
+	own     *ownTime
+	request *http.Request
+	cancel  context.CancelCauseFunc // of the call
+	began   time.Time               // the call
+
+	status    int  // 0 until the headers are sent
+	interim   int  // 1xx answers so far
+	failed    bool // the caller's connection broke
+	written   int64
+	firstByte time.Duration // after the call began
 }
 
 // WriteHeader notes the final status. Some 1xx answers may come before it.
@@ -25,8 +32,8 @@ func (w *writer) WriteHeader(status int) {
 	}
 	if w.status == 0 {
 		w.status = status
-		w.call.lap()
-		if onceOnly(w.call.inbound) {
+		w.own.stop()
+		if onceOnly(w.request) {
 			w.Header()["Connection"] = []string{"close"}
 		}
 	}
@@ -43,10 +50,10 @@ var errInterim = errors.New("more 1xx answers than a call may have")
 // take it for the answer (RFC 9110, section 15.2).
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
-		w.call.cancel(errInterim)
+		w.cancel(errInterim)
 		return
 	}
-	if w.call.inbound.ProtoAtLeast(1, 1) {
+	if w.request.ProtoAtLeast(1, 1) {
 		w.ResponseWriter.WriteHeader(status)
 	}
 }
@@ -56,11 +63,11 @@ func (w *writer) Write(b []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.written == 0 && len(b) > 0 {
-		w.call.firstByte = time.Since(w.call.began)
+		w.firstByte = time.Since(w.began)
 	}
-	w.call.watch.write()
+	w.watch.write()
 	n, err := w.ResponseWriter.Write(b)
-	w.call.watch.wrote()
+	w.watch.wrote()
 	w.written += int64(n)
 	if err != nil && !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.failed = true
@@ -71,3 +78,54 @@ func (w *writer) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what this writer does not wrap:
 // without it a stream would not flush.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// FlushError is what http.ResponseController calls; like a write, it ends when
+// the caller takes nothing for too long.
+func (w *writer) FlushError() error {
+	w.watch.write()
+	err := http.NewResponseController(w.ResponseWriter).Flush()
+	w.watch.wrote()
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		w.failed = true
+	}
+	return err
+}
+
+// maxDrain is how long net/http may wait for the rest of a body that nobody will read. It takes up to 256 KiB of it
+// before an answer goes out.
+const maxDrain = 5 * time.Second
+
+// limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not.
+func (w *writer) limitDrain() {
+	body := w.request.Body
+	if p, ok := body.(*patient); body == nil || body == http.NoBody || ok && p.over.Load() {
+		return
+	}
+	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
+}
+
+// flush ends the answer and reports whether the caller has it, as far as can be known here. What net/http still holds of
+// a long answer is written now, while the watchdog runs: later nobody would notice that it can't be.
+func (w *writer) flush(streaming bool) bool {
+	if !streaming && w.written > bufferSize {
+		_ = w.FlushError()
+	}
+	return !w.failed
+}
+
+// setDeadline bounds what happens after the call over HTTP/2, where a caller can leave its stream open and read nothing
+// of even the shortest answer.
+func (w *writer) setDeadline() {
+	if w.request.ProtoMajor == 2 {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.watch.limits.stalled))
+	}
+}
+
+// onceOnly reports whether nothing may be read from the connection after a
+// request. One in chunks may have had a Content-Length as well, and one of
+// HTTP/1.0 a Transfer-Encoding: net/http takes either away without a word, while
+// what stands in front of this proxy may have gone by it, and sees another
+// request begin where this one goes on (RFC 9112, section 6.1).
+func onceOnly(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
+}

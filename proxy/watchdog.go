@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,7 @@ type limits struct {
 type watchdog struct {
 	limits  limits
 	expired func(cause error)
-	caller  *writer
+	caller  http.ResponseWriter
 	began   time.Time
 	waiting atomic.Int64 // when the present wait for upstream began, 1 + ns after began; 0: none
 	writing atomic.Int64 // the same of a write to the caller
@@ -125,7 +126,8 @@ func (w *watchdog) look() {
 		stalled := w.left(w.limits.stalled, w.writing.Load())
 		if stalled <= 0 {
 			w.cut = true
-			w.caller.cut()
+			// A deadline long ago ends the write.
+			_ = http.NewResponseController(w.caller).SetWriteDeadline(time.Unix(1, 0))
 			return
 		}
 		next = min(next, stalled)

@@ -1,0 +1,129 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// A recorder writes what is kept of a call that has ended: one observation in each series, one log line and, of a failure,
+// an entry for the status page.
+type recorder struct {
+	access  *access
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	recent  recentFailures
+}
+
+// record closes the record of a call. A call that has neither failed nor been delivered fails here.
+func (r *recorder) record(c *call) {
+	took := time.Since(c.began)
+	result := metrics.ResultOK
+	switch {
+	case c.failure == nil && c.complete:
+	case c.failure != nil && c.failure.Code != normalize.Aborted:
+		result = c.failure.Code.String()
+	case c.callerGone():
+		result = metrics.ResultClientGone
+		c.fail(c.abandoned("the caller left before the answer was whole.", nil))
+	default:
+		// Upstream's own "aborted", or an end of unknown cause.
+		result = c.fail(unable(normalize.Internal, "", nil)).Code.String()
+	}
+	if f := c.failure; f != nil {
+		r.metrics.Failed(f.Code, f.Origin, f.Fault)
+		r.recent.add(c)
+	}
+	r.countRetries(c)
+	r.metrics.Ended(&metrics.Call{
+		Route: c.routeName(), Model: c.label, Client: r.access.clientLabel(c), Stream: c.stream, Result: result, Duration: took,
+		FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
+	})
+	r.logCall(c, result, took)
+}
+
+// countRetries counts what became of the further attempts of a call.
+func (r *recorder) countRetries(c *call) {
+	outcome := metrics.RetryRecovered
+	if !c.recovered { // what becomes of the answer afterwards is another matter
+		outcome = metrics.RetryFailed
+	}
+	for _, code := range c.retriedCodes {
+		r.metrics.Retried(code, outcome)
+	}
+}
+
+// logCall writes the one line of a call. What the operator must fix is louder than what callers get wrong.
+func (r *recorder) logCall(c *call, result string, took time.Duration) {
+	level, message := slog.LevelInfo, "call"
+	if f := c.failure; f != nil {
+		message = "call failed"
+		switch f.Fault {
+		case normalize.FaultOperator:
+			level = slog.LevelError
+		case normalize.FaultUpstream, normalize.FaultProxy, normalize.FaultAccount:
+			level = slog.LevelWarn
+		case normalize.FaultCaller:
+		}
+		if result == metrics.ResultClientGone {
+			level, message = slog.LevelInfo, "caller left"
+		}
+	}
+	ctx := context.Background()
+	if !r.log.Enabled(ctx, level) {
+		return
+	}
+	var fields [20]slog.Attr
+	attrs := append(fields[:0],
+		slog.String("request_id", c.requestID),
+		slog.String("client", c.client),
+		slog.String("route", c.routeName()),
+		slog.String("model", c.modelText),
+		slog.Bool("stream", c.stream),
+		slog.Int("status", c.writer.status),
+	)
+	if f := c.failure; f != nil {
+		attrs = append(attrs,
+			slog.String("name", f.Code.String()),
+			slog.Int("number", f.Number),
+			slog.String("origin", string(f.Origin)),
+			slog.String("fault", string(f.Fault)),
+			slog.String("message", f.Message),
+		)
+		if f.Err != nil {
+			attrs = append(attrs, slog.String("err", c.redact(f.Err.Error())))
+		}
+	}
+	attrs = append(attrs,
+		slog.Int("attempts", c.attempts),
+		slog.Float64("first_byte_ms", milliseconds(c.writer.firstByte)),
+		slog.Float64("duration_ms", milliseconds(took)),
+	)
+	if n := c.neuronsText(); n != "" {
+		attrs = append(attrs, slog.String("neurons", n))
+	}
+	if id := c.attempt.upstream.request; id != "" {
+		attrs = append(attrs, slog.String("cf_ai_req_id", id))
+	}
+	if ray := c.attempt.upstream.ray; ray != "" {
+		attrs = append(attrs, slog.String("cf_ray", ray))
+	}
+	r.log.LogAttrs(ctx, level, message, attrs...)
+}
+
+// neuronsText is what the call cost: as it was settled, else by upstream's header.
+func (c *call) neuronsText() string {
+	if c.settlement == nil {
+		return c.attempt.neurons
+	}
+	return strconv.FormatFloat(c.settlement.Neurons.Float(), 'f', -1, 64)
+}
+
+// milliseconds rounds to microseconds: more digits are noise.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}

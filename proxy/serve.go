@@ -1,0 +1,165 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
+)
+
+// ServeHTTP takes one call from top to bottom. What must happen at its end is deferred where it becomes due; each step
+// returns its error, and failures.answer answers it.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := p.begin(w, r)
+	defer p.end(c)
+	defer c.writer.setDeadline()
+	defer p.rescue(c)
+
+	if err := p.admit(c, r); err != nil {
+		p.failures.answer(c, err)
+		return
+	}
+	if !c.route.local() {
+		if err := p.slots.acquire(c); err != nil {
+			p.failures.answer(c, err)
+			return
+		}
+		defer p.slots.release(c)
+	}
+	if err := p.read(c, r); err != nil {
+		p.failures.answer(c, err)
+		return
+	}
+	if c.route.answer != answeredUpstream {
+		if err := p.answer(c); err != nil {
+			p.failures.answer(c, err)
+		}
+		c.complete = true
+		return
+	}
+	defer c.settle()
+	if err := p.checkLimits(c); err != nil {
+		p.failures.answer(c, err)
+		return
+	}
+	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
+	c.complete = c.writer.flush(c.attempt.streaming)
+}
+
+// begin opens the record of a call.
+func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
+	p.enter()
+	p.metrics.Began()
+	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials, setting: p.setting}
+	c.label = metrics.Other
+	c.own.since = c.began
+	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
+	c.requestID = requestID(r.Header)
+	c.caller = r.Context()
+	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
+	c.writer = writer{ResponseWriter: w, watch: &c.watch, own: &c.own, request: r, cancel: c.cancel, began: c.began}
+	c.watch.limits, c.watch.began, c.watch.expired, c.watch.caller = p.limits, c.began, c.cancel, w
+	return c
+}
+
+// end closes the record of a call: its time limits, its memory, what is written of it.
+func (p *Proxy) end(c *call) {
+	c.watch.stop()
+	c.cancel(nil)
+	p.bodies.release(c.body)
+	c.own.stop()
+	p.recorder.record(c)
+	p.leave()
+}
+
+// rescue answers a panic that left the caller without an answer. Once bytes are out, the panic goes on: to end normally
+// would make half an answer look whole.
+func (p *Proxy) rescue(c *call) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // the value that net/http compares with
+		p.log.Error("a bug in this proxy: panic while serving a call",
+			"request_id", c.requestID, "panic", c.redact(fmt.Sprint(v)), "stack", string(debug.Stack()))
+		c.fail(unable(normalize.Internal, "", nil))
+		if c.writer.status == 0 {
+			p.failures.answer(c, c.failure)
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// admit refuses what is not for this proxy before anything is read.
+func (p *Proxy) admit(c *call, r *http.Request) error {
+	if p.refusesAll() {
+		return refuse(normalize.ShuttingDown, p.notYet, "")
+	}
+	d, failure := resolve(r.Method, r.URL.Path)
+	p.setTarget(c, d)
+	if err := p.access.checkOrigin(c, r); err != nil {
+		return err
+	}
+	if err := p.access.identify(c, r.Header); err != nil {
+		return err
+	}
+	if c.finetunes() && !c.mayFinetune() {
+		d, failure = c.withoutFinetunes(r.Method)
+		p.setTarget(c, d)
+	}
+	if failure != nil {
+		return failure
+	}
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return refuse(normalize.RouteNotProxied,
+			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
+	}
+	if !c.ours && (p.credentials.token() != "" || p.forward.upstream.gateway) {
+		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy holds. "+
+			"Use that account's id, or the paths below /v1 and /ai, which need none.", "")
+	}
+	return nil
+}
+
+// answer answers a call that is not for upstream.
+func (p *Proxy) answer(c *call) error {
+	if c.route.answer == answeredReference {
+		return answerReference(c)
+	}
+	if err := p.rates.wait(c); err != nil {
+		return err
+	}
+	return p.lister.answer(c)
+}
+
+// checkLimits says where the call goes and whether it may be made: by its client, by the capacity of its model, by the
+// neurons that it may need and by its requests per minute. These come last: what is refused takes none of them. What may
+// have changed while the call waited is asked again.
+func (p *Proxy) checkLimits(c *call) error {
+	if err := p.forward.resolveUpstream(c); err != nil {
+		return err
+	}
+	if err := c.authorize(); err != nil {
+		return err
+	}
+	p.deprecations.warn(c)
+	if err := p.capacity.check(c, false); err != nil {
+		return err
+	}
+	if err := p.reserve(c); err != nil {
+		return err
+	}
+	if err := p.rates.wait(c); err != nil {
+		return err
+	}
+	if f := c.charge.Blocked(); f != nil {
+		return f
+	}
+	return p.capacity.check(c, true)
+}

@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/breaker"
+)
+
+// What the rest of the program may ask of a Proxy, and tell it, while calls are served.
+
+// Load returns how many calls are being served and how many wait. The error reference is not part of it.
+func (p *Proxy) Load() Load { return p.slots.load() }
+
+// Rates lists the limits of requests per minute that are in use: of tasks, and of models that are known.
+func (p *Proxy) Rates() []Rate { return p.rates.status() }
+
+// PaceSeries returns the same for a gauge.
+func (p *Proxy) PaceSeries() []metrics.Pace { return p.rates.series() }
+
+// Breakers returns the models that Workers AI has no capacity for at present; most of their calls are answered here.
+func (p *Proxy) Breakers() []breaker.Status { return p.capacity.breakers.Status() }
+
+// BreakerLabels returns the same as labels: models that are not known are other.
+func (p *Proxy) BreakerLabels() []string { return p.capacity.labels() }
+
+// RecentFailures returns the last failures, at most 50, the newest first.
+func (p *Proxy) RecentFailures() []FailureRecord { return p.recorder.recent.list() }
+
+// KnowModels adds names, in their order, to those that are labels; there is room for 500 in all.
+func (p *Proxy) KnowModels(names []string) { p.models.add(names) }
+
+// RemoteCapacity takes from another replica that Workers AI has no capacity for a model or, with free, that it has some
+// again.
+func (p *Proxy) RemoteCapacity(model string, free bool) { p.capacity.remote(model, free) }
