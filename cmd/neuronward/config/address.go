@@ -42,7 +42,7 @@ func hostName(s string) bool {
 	return s != "" && len(s) <= 253 && strings.Trim(s, letters+"0123456789-._") == ""
 }
 
-// accountID reports whether s can be an account id: a word that needs no escape in a path.
+// accountID reports whether s can be an account id: it needs no escape in a path.
 func accountID(s string) bool {
 	return len(s) <= 64 && strings.Trim(s, letters+"0123456789-_") == ""
 }

@@ -32,8 +32,11 @@ func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
 		first := certtest.New(t, 1, time.Now())
 		files.Put(first)
 		c, err := Load(environ(files.Environ()...), new(Redactor))
-		if err != nil || c.Certificate == nil || len(c.Warnings) > 0 {
-			t.Fatal(err, c.Certificate, c.Warnings)
+		if err != nil || len(c.Warnings) > 0 {
+			t.Fatalf("got mistakes %v and warnings %q, want none", err, c.Warnings)
+		}
+		if c.Certificate == nil {
+			t.Fatal("got no certificate, want one")
 		}
 		r := &renewal{Files: files.In(t), t: t, cert: c.Certificate}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -42,7 +45,7 @@ func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
 		cancel()
 		synctest.Wait()
 		if first.KeyIn(r.log.String()) {
-			t.Errorf("the log shows the key:\n%s", r.log.String())
+			t.Errorf("got a line of the key in the log, want none:\n%s", r.log.String())
 		}
 	})
 }
@@ -77,10 +80,11 @@ func TestCertificateFollowsItsFiles(t *testing.T) {
 		r.logged("new connections get it", 1)
 		r.logged("serial=2", 1)
 		if at := r.cert.State().LoadedAt; !at.After(began) || time.Since(at) > 2*pollInterval {
-			r.t.Errorf("it was read %v ago", time.Since(at))
+			r.t.Errorf("got the certificate read %v ago, want after the change and less than %v ago",
+				time.Since(at), 2*pollInterval)
 		}
 		if second.KeyIn(r.log.String()) {
-			r.t.Error("the log shows the key")
+			r.t.Errorf("got a line of the key in the log, want none:\n%s", r.log.String())
 		}
 		r.logged("level=WARN", 0)
 	})
@@ -118,7 +122,11 @@ func TestCertificateThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 		{"a chain that ends in a line of its own", func(_ *testing.T, first certtest.Pair) certtest.Pair {
 			return certtest.Pair{Cert: append(bytes.Clone(first.Cert), "-----BEG"...), Key: first.Key}
 		}, "ends in the middle of a certificate"},
-		{"an empty certificate", func(_ *testing.T, first certtest.Pair) certtest.Pair { return certtest.Pair{Cert: nil, Key: first.Key} }, "are no pair"},
+		{
+			"an empty certificate",
+			func(_ *testing.T, first certtest.Pair) certtest.Pair { return certtest.Pair{Cert: nil, Key: first.Key} },
+			"are no pair",
+		},
 		{"an empty key", func(_ *testing.T, first certtest.Pair) certtest.Pair {
 			return certtest.Pair{Cert: first.Cert, Key: nil}
 		}, "are no pair"},
@@ -146,7 +154,7 @@ func TestCertificateThatCannotBeUsedLeavesTheLastGoodOne(t *testing.T) {
 				r.want(3, false)
 				r.logged("usable again", 2)
 				if next.KeyIn(r.log.String()) {
-					r.t.Error("the log shows the key")
+					r.t.Errorf("got a line of the key in the log, want none:\n%s", r.log.String())
 				}
 			})
 		})
@@ -246,16 +254,35 @@ func TestCertificateMistakes(t *testing.T) {
 		set  []string
 		want []string // what each mistake begins with
 	}{
-		{"no key", []string{certVariable + "=" + f.Cert}, []string{keyVariable + ": is not set, but " + certVariable + " is; set both"}},
-		{"no certificate", []string{keyVariable + "=" + f.Key}, []string{certVariable + ": is not set, but " + keyVariable + " is; set both"}},
+		{
+			"no key", []string{certVariable + "=" + f.Cert},
+			[]string{keyVariable + ": is not set, but " + certVariable + " is; set both"},
+		},
+		{
+			"no certificate", []string{keyVariable + "=" + f.Key},
+			[]string{certVariable + ": is not set, but " + keyVariable + " is; set both"},
+		},
 		{"neither is there", []string{certVariable + "=/nowhere/cert", keyVariable + "=/nowhere/key"}, []string{
 			certVariable + ": cannot be read (open /nowhere/cert", keyVariable + ": cannot be read (open /nowhere/key",
 		}},
-		{"a directory", []string{certVariable + "=" + filepath.Dir(f.Cert), keyVariable + "=" + f.Key}, []string{certVariable + ": " + filepath.Dir(f.Cert) + " is a directory"}},
-		{"no pair", []string{certVariable + "=" + f.Cert, keyVariable + "=" + old.Key}, []string{certVariable + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match"}},
-		{"exchanged", []string{certVariable + "=" + f.Key, keyVariable + "=" + f.Cert}, []string{certVariable + ": " + f.Key + " and " + f.Cert + " are no pair"}},
+		{
+			"a directory", []string{certVariable + "=" + filepath.Dir(f.Cert), keyVariable + "=" + f.Key},
+			[]string{certVariable + ": " + filepath.Dir(f.Cert) + " is a directory"},
+		},
+		{
+			"no pair", []string{certVariable + "=" + f.Cert, keyVariable + "=" + old.Key},
+			[]string{
+				certVariable + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match",
+			},
+		},
+		{
+			"exchanged", []string{certVariable + "=" + f.Key, keyVariable + "=" + f.Cert},
+			[]string{certVariable + ": " + f.Key + " and " + f.Cert + " are no pair"},
+		},
 		{"expired", old.Environ(), []string{certVariable + ": " + old.Cert + " has expired"}},
-		{"the text itself", []string{certVariable + "=" + string(text.Cert), keyVariable + "=" + string(text.Key)}, []string{
+		{"the text itself", []string{
+			certVariable + "=" + string(text.Cert), keyVariable + "=" + string(text.Key),
+		}, []string{
 			certVariable + ": is not a path; put the PEM text into a file", keyVariable + ": is not a path",
 		}},
 	}

@@ -112,7 +112,8 @@ func (f *followed) after(d time.Duration) string {
 func (f *followed) want(known string, ok bool) {
 	f.t.Helper()
 	if got := f.after(time.Second); got != known || f.file.State().OK != ok {
-		f.t.Fatalf("known are %q and OK is %t, want %q and %t; the log:\n%s", got, f.file.State().OK, known, ok, f.log.String())
+		f.t.Fatalf("known are %q and OK is %t, want %q and %t; the log:\n%s", got, f.file.State().OK, known, ok,
+			f.log.String())
 	}
 }
 
@@ -180,17 +181,17 @@ func TestAFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
 		for range 10 {
 			f.overwrite(onlyA)
 			if got := f.after(pollInterval); got != "ab" {
-				f.t.Fatalf("known are %q after one look at a file that is half written", got)
+				f.t.Fatalf("known are %q after one look at a file that is half written, want ab", got)
 			}
 			f.overwrite("")
 			if got := f.after(pollInterval); got != "ab" {
-				f.t.Fatalf("known are %q", got)
+				f.t.Fatalf("known are %q after one look at an empty file, want ab", got)
 			}
 		}
 		f.overwrite(both)
 		f.want("ab", true)
 		if f.log.String() != "" {
-			f.t.Errorf("logged:\n%s", f.log.String())
+			f.t.Errorf("got the log\n%s\nwant none", f.log.String())
 		}
 	})
 }
@@ -200,15 +201,15 @@ func TestSIGHUPReadsAtOnce(t *testing.T) {
 		f.put(onlyA)
 		f.hup <- syscall.SIGHUP
 		if got := f.after(time.Millisecond); got != "a" {
-			f.t.Errorf("known are %q", got)
+			f.t.Errorf("known are %q, want a", got)
 		}
-		f.hup <- syscall.SIGHUP // unchanged: the outcome is told once more
+		f.hup <- syscall.SIGHUP // unchanged: the outcome is logged once more
 		f.want("a", true)
 		f.logged("the clients file is in use as it is now", 2)
 		f.put("clients: nobody\n")
 		f.hup <- syscall.SIGHUP
 		if got := f.after(time.Millisecond); got != "a" || f.file.State().OK {
-			f.t.Errorf("known are %q, OK is %t", got, f.file.State().OK)
+			f.t.Errorf("known are %q and OK is %t, want a and false", got, f.file.State().OK)
 		}
 		f.want("a", false)
 		f.logged("the clients file is refused", 1)
@@ -256,7 +257,7 @@ func TestNoLookupFailsForAReload(t *testing.T) {
 			callers.Go(func() {
 				for ctx.Err() == nil {
 					if f.file.Set().Lookup("fake-key-a") == nil {
-						f.t.Error("a client that every file has is unknown")
+						f.t.Error("got no client, want the one that every file has")
 						return
 					}
 					time.Sleep(10 * time.Millisecond)
@@ -297,7 +298,11 @@ func TestAFileThatIsUnusableAtTheStart(t *testing.T) {
 		dir: "is a directory; name the file in it", large: "is larger than 1024 KiB",
 		filepath.Join(dir, "none"): "no such file", bad: bad + ":1: clients: is not a list",
 	} {
-		if f, err := openClients(path); f != nil || err == nil || !strings.Contains(err.Error(), want) {
+		f, err := openClients(path)
+		if f != nil {
+			t.Errorf("openClients(%s) = %v, want nil", path, f)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%s) = %v, %v, want %q", path, f, err, want)
 		}
 	}
@@ -319,7 +324,7 @@ func TestAPipeIsReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if f.String() != path+", 1 client" {
-		t.Errorf("%s", f)
+		t.Errorf("got %q, want %q", f, path+", 1 client")
 	}
 	again := make(chan os.Signal)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -330,7 +335,10 @@ func TestAPipeIsReadOnce(t *testing.T) {
 	again <- syscall.SIGHUP // the first was dealt with
 	cancel()
 	<-ended
-	if f.Set().Lookup("fake-key-a") == nil || !f.State().OK || !strings.Contains(log.String(), "cannot be read again") {
-		t.Errorf("%+v\n%s", f.State(), log.String())
+	if f.Set().Lookup("fake-key-a") == nil || !f.State().OK {
+		t.Errorf("got the client %v and state %+v, want one and OK", f.Set().Lookup("fake-key-a"), f.State())
+	}
+	if !strings.Contains(log.String(), "cannot be read again") {
+		t.Errorf("got the log\n%s\nwant that the file cannot be read again", log.String())
 	}
 }

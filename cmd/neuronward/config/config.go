@@ -73,7 +73,7 @@ type Config struct {
 	Certificate *Certificate // of the app listener; nil: it is plain
 	PriceTable  *price.Table // to begin with: of a file, or the embedded one
 
-	Warnings []string // what is no mistake, and should be told: a variable, a colon and one line of text
+	Warnings []string // what works, but should be reported: a variable, a colon and a line of text
 
 	environ map[string]string
 	given   map[string]string // environ without what is empty and so unset

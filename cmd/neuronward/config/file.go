@@ -75,7 +75,7 @@ func (f *smallFile) exposure(info fs.FileInfo, user int) string {
 	return fmt.Sprintf("%s can be read by others (mode %04o); chmod 600 it", f.path, info.Mode().Perm())
 }
 
-// unreadable words what the operating system said about a file, which names the path.
+// unreadable wraps an error of the operating system, which names the path.
 func unreadable(err error) error {
 	return fmt.Errorf("cannot be read (%w); check the path and its permissions", err)
 }

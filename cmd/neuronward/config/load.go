@@ -14,13 +14,13 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A loader makes a Config of one environment. It goes on after a mistake, so that all are told at once; whatever needs
-// a value first asks whether there is a mistake in it.
+// A loader makes a Config of one environment. It continues after a mistake, so that all are reported at once: what
+// needs a value checks first whether there is a mistake in it.
 type loader struct {
 	*Config
 	vars     []Variable
 	mistakes Mistakes
-	notRead  []string // variables of numbers whose text is none
+	notRead  []string // variables whose text is no number, though it should be
 }
 
 // Load reads environ and the files that it names. The error is Mistakes: all that there are. The configuration is of

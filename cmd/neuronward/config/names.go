@@ -44,10 +44,10 @@ func kubernetesName(name, value string) bool {
 // Nearest returns the one of known that name is most likely a misspelling of, "" when none is near.
 func Nearest(name string, known []string) string {
 	own := strings.TrimPrefix(name, ownPrefix)
-	best, least := "", min(len(own)/2, 4)+1
+	best, shortest := "", min(len(own)/2, 4)+1
 	for _, k := range known {
-		if d := levenshtein.Distance(own, strings.TrimPrefix(k, ownPrefix), nil); d < least {
-			best, least = k, d
+		if d := levenshtein.Distance(own, strings.TrimPrefix(k, ownPrefix), nil); d < shortest {
+			best, shortest = k, d
 		}
 	}
 	return best

@@ -15,14 +15,16 @@ import (
 )
 
 const (
+	// RedactedMark replaces a secret.
 	RedactedMark = "[redacted]"
-	// minDerived is the length in bytes from which the encoded forms of a secret are looked for too: those of a shorter
+
+	// minDerived is the length in bytes from which the encoded forms of a secret are replaced too: those of a shorter
 	// one are a few letters that ordinary words contain.
 	minDerived = 8
 )
 
-// A Redactor knows every secret that this process has held. It is safe for concurrent use; secrets are never forgotten,
-// because a line about the old token may still be on its way when the new one is read.
+// A Redactor knows every secret that this process has read. It is safe for concurrent use. It forgets no secret: a line
+// about the old token may be written after the new one is read.
 type Redactor struct {
 	mu      sync.Mutex
 	needles atomic.Pointer[[][]byte]
@@ -92,22 +94,22 @@ func forms(secret string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// Writer returns a writer that passes on to w what is written to it, with every secret replaced. A secret that is split
-// over several writes is found: the part that might be its beginning waits for the next write, or for Flush.
-func (r *Redactor) Writer(w io.Writer) *redactingWriter {
-	return &redactingWriter{r: r, w: w}
+// Writer returns a writer that writes to w what is written to it, with every secret replaced. A secret that is split
+// over several writes is found: what may be its beginning is held until the next write, or until Flush.
+func (r *Redactor) Writer(w io.Writer) *RedactingWriter {
+	return &RedactingWriter{r: r, w: w}
 }
 
-// A redactingWriter is made by redactor.Writer and is safe for concurrent use.
-type redactingWriter struct {
+// A RedactingWriter is made by Redactor.Writer and is safe for concurrent use.
+type RedactingWriter struct {
 	r    *Redactor
 	mu   sync.Mutex
 	w    io.Writer
 	held []byte
 }
 
-// Write implements io.Writer. It reports len(p) bytes when all was passed on or held.
-func (w *redactingWriter) Write(p []byte) (int, error) {
+// Write implements io.Writer. It returns len(p) when all was written or is held.
+func (w *RedactingWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	needles := w.r.load()
@@ -119,7 +121,7 @@ func (w *redactingWriter) Write(p []byte) (int, error) {
 		text = append(w.held, p...)
 	}
 	out, rest := redact(text, needles)
-	keep := heldBack(rest, needles)
+	keep := beginning(rest, needles)
 	out = append(out, rest[:len(rest)-keep]...)
 	w.held = slices.Clone(rest[len(rest)-keep:])
 	if len(out) > 0 {
@@ -130,8 +132,8 @@ func (w *redactingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush passes on what was held back; what follows is looked at afresh.
-func (w *redactingWriter) Flush() error {
+// Flush writes what is held.
+func (w *RedactingWriter) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.held) == 0 {
@@ -142,13 +144,12 @@ func (w *redactingWriter) Flush() error {
 	return err
 }
 
-// redact replaces the needles in text and returns what is settled, with the marks in it, and what follows the last of
-// them.
+// redact replaces the needles in text. It returns the text up to the last of them, replaced, and the rest.
 func redact(text []byte, needles [][]byte) (out, rest []byte) {
 	rest = text
 	for {
 		at, size := -1, 0
-		for _, n := range needles { // longest first, so that of two at one place the longer one wins
+		for _, n := range needles { // longest first: of two at one position the longer one is replaced
 			if i := bytes.Index(rest, n); i >= 0 && (at < 0 || i < at) {
 				at, size = i, len(n)
 			}
@@ -161,9 +162,9 @@ func redact(text []byte, needles [][]byte) (out, rest []byte) {
 	}
 }
 
-// heldBack returns the length of the longest end of text that a needle could begin with. No needle holds a newline, so
-// a whole line is never held back.
-func heldBack(text []byte, needles [][]byte) int {
+// beginning returns the length of the longest end of text that a needle begins with. No needle has a newline in it, so
+// a whole line is never held.
+func beginning(text []byte, needles [][]byte) int {
 	longest := 0
 	for _, n := range needles {
 		for k := min(len(n)-1, len(text)); k > longest; k-- {

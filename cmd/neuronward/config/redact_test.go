@@ -41,14 +41,18 @@ func TestRedactorFindsEveryForm(t *testing.T) {
 			red := new(Redactor)
 			red.Add(oddToken)
 			got := written(t, red, "before "+text+" after\n")
-			if !strings.Contains(got, RedactedMark) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\n") {
-				t.Errorf("wrote %q", got)
+			if !strings.Contains(got, RedactedMark) {
+				t.Errorf("wrote %q, want %s in it", got, RedactedMark)
 			}
-			// What may remain are the characters at both ends that depend on what stands around the secret.
-			const most = 8
-			rest := strings.TrimSuffix(strings.TrimPrefix(strings.Replace(got, RedactedMark, "", 1), "before "), " after\n")
-			if around := len("user: and more") * 4 / 3; len(rest) > around+most {
-				t.Errorf("%q remains of %q", rest, text)
+			if !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\n") {
+				t.Errorf("wrote %q, want the text before and after the secret unchanged", got)
+			}
+			// The characters at both ends may remain that depend on the text around the secret.
+			const maxRest = 8
+			rest := strings.TrimSuffix(strings.TrimPrefix(strings.Replace(got, RedactedMark, "", 1), "before "),
+				" after\n")
+			if around := len("user: and more") * 4 / 3; len(rest) > around+maxRest {
+				t.Errorf("got %q left of %q, want %d characters at most", rest, text, around+maxRest)
 			}
 		})
 	}
@@ -77,10 +81,10 @@ func TestRedactingWriterHoldsBackNoWholeLine(t *testing.T) {
 	for _, line := range []string{"ends like the secret tok-01\n", "t\n", "\n"} {
 		out.Reset()
 		if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
-			t.Fatalf("Write(%q) = %d, %v", line, n, err)
+			t.Fatalf("Write(%q) = %d, %v, want %d and no error", line, n, err, len(line))
 		}
 		if out.String() != line {
-			t.Errorf("after the line %q %q was passed on", line, out.String())
+			t.Errorf("wrote %q, want the whole line %q", out.String(), line)
 		}
 	}
 }
@@ -102,7 +106,7 @@ func written(t *testing.T, red *Redactor, parts ...string) string {
 	w := red.Writer(&out)
 	for _, p := range parts {
 		if n, err := w.Write([]byte(p)); n != len(p) || err != nil {
-			t.Fatalf("Write(%q) = %d, %v", p, n, err)
+			t.Fatalf("Write(%q) = %d, %v, want %d and no error", p, n, err, len(p))
 		}
 	}
 	if err := w.Flush(); err != nil {

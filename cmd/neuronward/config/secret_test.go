@@ -175,10 +175,10 @@ func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
 		t.Fatalf("after the swap: got %q, want fake-token-two", got)
 	}
 	if !strings.Contains(log.String(), "the new value is in use") {
-		t.Errorf("the change was not logged:\n%s", log.String())
+		t.Errorf("got the log\n%s\nwant the change in it", log.String())
 	}
 	if got := written(t, red, "fake-token-one fake-token-two"); got != "[redacted] [redacted]" {
-		t.Errorf("the redactor left %q", got)
+		t.Errorf("got %q, want both secrets redacted", got)
 	}
 }
 
@@ -188,8 +188,14 @@ func TestSecretFileThatIsUnusableAtStart(t *testing.T) {
 	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), maxSecret+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{dir: "is a directory", large: "is larger than", filepath.Join(dir, "none"): "no such file"} {
-		if f, err := openSecret(path, new(Redactor)); f != nil || err == nil || !strings.Contains(err.Error(), want) {
+	for path, want := range map[string]string{
+		dir: "is a directory", large: "is larger than", filepath.Join(dir, "none"): "no such file",
+	} {
+		f, err := openSecret(path, new(Redactor))
+		if f != nil {
+			t.Errorf("openSecret(%s) = %v, want nil", path, f)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("openSecret(%s) = %v, %v, want %q", path, f, err, want)
 		}
 	}

@@ -18,6 +18,7 @@ func TestSettingNamesExist(t *testing.T) {
 			t.Errorf("%s: got the setting %s, want one of %v", where, name, known)
 		}
 	}
+	named := regexp.MustCompile(`\{([A-Z][A-Z_]+)\}|setting\("([A-Z_]+)"\)`)
 	found := 0
 	for _, e := range normalize.Catalog() {
 		e.Named(func(key string) string {
@@ -29,14 +30,14 @@ func TestSettingNamesExist(t *testing.T) {
 	for _, pattern := range []string{"../../../proxy/*.go", "../../../proxy/guard/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: got no files (%v)", pattern, err)
+			t.Fatalf("%s: got no files (%v), want some", pattern, err)
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`\{([A-Z][A-Z_]+)\}|setting\("([A-Z_]+)"\)`).FindAllStringSubmatch(string(text), -1) {
+			for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 				found++
 				check(filepath.Base(file), m[1]+m[2])
 			}

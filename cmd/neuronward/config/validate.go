@@ -112,7 +112,7 @@ func (l *loader) exposed() bool {
 	return l.tokenGiven() && !Loopback(l.Listen) && l.ClientsFile == "" && !l.AllowAnonymous
 }
 
-// warn adds what is no mistake, and should be told.
+// warn adds what works, but should be reported.
 func (l *loader) warn() {
 	if !l.good("CLOUDFLARE_ACCOUNT_ID", "NEURONWARD_UPSTREAM") {
 		return // there is nothing to compare
