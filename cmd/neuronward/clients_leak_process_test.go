@@ -14,8 +14,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// No key of a client is in anything that leaves the process: not when upstream echoes it, not when the clients file holds it by
-// mistake, not in what is left behind when the process is killed for a look at its goroutines.
+// No key of a client is in anything that leaves the process: not when upstream echoes it, not when the clients file
+// holds it by mistake, not in what is left behind when the process is killed for a look at its goroutines.
 func TestProcessNeverShowsAKey(t *testing.T) {
 	key := keyOf("a")
 	arrived := make(chan struct{}, 16)
@@ -31,14 +31,16 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintf(w, `{"errors":[{"message":"AiError: bad %s","code":5006}],"success":false,"result":{},"messages":[]}`, key)
+		fmt.Fprintf(w,
+			`{"errors":[{"message":"AiError: bad %s","code":5006}],"success":false,"result":{},"messages":[]}`, key)
 	}))
 	t.Cleanup(upstream.Close)
 	t.Cleanup(upstream.CloseClientConnections)
 	path := filepath.Join(t.TempDir(), "clients.yaml")
 	replace(t, path, clientsText("a"))
 	environ := []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 		"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_PPROF=true", "GOTRACEBACK=all",
 	}
 	p := start(t, environ)
@@ -63,8 +65,11 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"clients:\n  - {name: a, key_sha256: " + key + "}\n", "clients:\n  - {name: a, key: " + key + "}\n", "clients:\n  - {name: " + key + ", key_sha256: " + hashOf(key) + "}\n",
-		"clients:\n  - {" + key + ": a}\n", key + "\n", "clients:\n  - {name: a, key_sha256: " + hashOf(key) + ", models: [\"" + key + "\"], priority: " + key + ", daily_neurons: " + key + "}\n",
+		"clients:\n  - {name: a, key_sha256: " + key + "}\n", "clients:\n  - {name: a, key: " + key + "}\n",
+		"clients:\n  - {name: " + key + ", key_sha256: " + hashOf(key) + "}\n",
+		"clients:\n  - {" + key + ": a}\n", key + "\n",
+		"clients:\n  - {name: a, key_sha256: " + hashOf(key) + ", models: [\"" + key + "\"], priority: " + key +
+			", daily_neurons: " + key + "}\n",
 		clientsText("a"),
 	} {
 		replace(t, path, text)
@@ -84,7 +89,8 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 	}()
 	<-arrived
 	for _, path := range []string{
-		"/", "/metrics", "/status", "/status/history", "/readyz", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/goroutine?debug=1",
+		"/", "/metrics", "/status", "/status/history", "/readyz", "/debug/pprof/cmdline",
+		"/debug/pprof/goroutine?debug=2", "/debug/pprof/goroutine?debug=1",
 		"/debug/pprof/heap?debug=1", "/debug/pprof/allocs?debug=1", "/debug/pprof/heap", "/debug/pprof/mutex?debug=1",
 	} {
 		status, body := p.get(p.admin + path)

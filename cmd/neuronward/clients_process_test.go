@@ -55,7 +55,16 @@ func team(t *testing.T, latency time.Duration, text string, more ...string) (env
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "clients.yaml")
 	replace(t, path, text)
-	return costlyAfter(t, latency, append([]string{"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid", "NEURONWARD_RATE_LIMITS=off"}, more...)...), path
+	return costlyAfter(
+		t, latency,
+		append(
+			[]string{
+				"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid",
+				"NEURONWARD_RATE_LIMITS=off",
+			},
+			more...,
+		)...,
+	), path
 }
 
 func (p *process) hangUp() {
@@ -96,8 +105,8 @@ func (p *process) until(what string, yes func() bool) time.Duration {
 	return time.Since(began)
 }
 
-// Files that are good and files that are not come one after the other while calls are made: no call fails for it, a key that was
-// removed stops, and what was spent of a budget stays spent.
+// Files that are good and files that are not come one after the other while calls are made: no call fails for it, a key
+// that was removed stops, and what was spent of a budget stays spent.
 func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 	const (
 		reloads = 200
@@ -111,7 +120,8 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 		}
 		return entries
 	}
-	environ, path := team(t, 40*time.Millisecond, clientsText(base(1_000_000)...)) // the callers leave the machine time to reload
+	// the callers leave the machine time to reload
+	environ, path := team(t, 40*time.Millisecond, clientsText(base(1_000_000)...))
 	p := start(t, environ)
 	caller := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers + 1}}
 	t.Cleanup(caller.CloseIdleConnections)
@@ -136,7 +146,8 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 		})
 	}
 	broken := []string{
-		"clients: 1\n", "", "clients:\n  - {name: team-0}\n", clientsText("team-0", "team-0"), clientsText("team-0, daily_neurons: -1"), clientsText("a")[:40], "\x00", clientsText("team-0, nonsense: 1"),
+		"clients: 1\n", "", "clients:\n  - {name: team-0}\n", clientsText("team-0", "team-0"),
+		clientsText("team-0, daily_neurons: -1"), clientsText("a")[:40], "\x00", clientsText("team-0, nonsense: 1"),
 	}
 	guest, slowest := "", time.Duration(0)
 	for i := range reloads {
@@ -301,16 +312,22 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	_, series := p.get(p.admin + "/metrics")
 	for _, line := range []string{
 		`neuronward_client_neurons_used{client="a"} 20`, `neuronward_client_neurons_limit{client="a"} 100`,
-		`neuronward_neurons_total{basis="reported",client="a",model="` + model + `"} 20`, `neuronward_neurons_total{basis="reported",client="b",model="` + model + `"} 2.5`,
-		`neuronward_requests_total{client="a",model="` + model + `",result="client_budget_exhausted",route="run/{model}"} 3`,
-		`neuronward_preempted_total{mode="enforce",reason="client_budget"} 3`, `neuronward_preempted_total{mode="enforce",reason="rate"} 1`,
+		`neuronward_neurons_total{basis="reported",client="a",model="` + model + `"} 20`,
+		`neuronward_neurons_total{basis="reported",client="b",model="` + model + `"} 2.5`,
+		`neuronward_requests_total{client="a",model="` + model + `",result="client_budget_exhausted",route="run/` +
+			`{model}"} 3`,
+		`neuronward_preempted_total{mode="enforce",reason="client_budget"} 3`,
+		`neuronward_preempted_total{mode="enforce",reason="rate"} 1`,
 	} {
 		if !strings.Contains(series, line+"\n") {
 			t.Errorf("missing: %s", line)
 		}
 	}
 	var out bytes.Buffer
-	code := run(t.Context(), []string{"usage"}, []string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")}, strings.NewReader(""), &out, &out)
+	code := run(
+		t.Context(), []string{"usage"}, []string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")},
+		strings.NewReader(""), &out, &out,
+	)
 	for _, line := range []string{"\n  a ", " 20.00      8", "\n  b ", " 2.50      1"} {
 		if code != exitDone || !strings.Contains(out.String(), line) {
 			t.Errorf("exit %d, %q is not in\n%s", code, line, out.String())

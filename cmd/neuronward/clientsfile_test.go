@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	oneClient = "clients:\n  - {name: a, key_sha256: 47aa206af77b4b183f7ee7b3250d64b8a243759be47ce143179ac6d32395e669}\n"
-	noClient  = "clients: []\n"
+	oneClient = "clients:\n  - {name: a, key_sha256: " +
+		"47aa206af77b4b183f7ee7b3250d64b8a243759be47ce143179ac6d32395e669}\n"
+	noClient = "clients: []\n"
 )
 
 // A running proxy follows its clients file, keeps the last good one, and shows which it is in the log and the gauges.

@@ -25,9 +25,10 @@ var crashes = flag.Int("crashes", 5, "how often the binary is killed")
 // calls in flight, for each kill.
 func TestProcessKilled(t *testing.T) {
 	const (
-		ceiling  = 100_000
-		callers  = 16
-		call     = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+		ceiling = 100_000
+		callers = 16
+		call    = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user",` +
+			`"content":"Hello"}]}`
 		estimate = 6.0 // neurons that this call may cost at most, by the table
 	)
 	random := rand.New(rand.NewPCG(1, uint64(*crashes)))
@@ -42,8 +43,10 @@ func TestProcessKilled(t *testing.T) {
 	}))
 	t.Cleanup(upstream.Close)
 	environ := []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
-		"NEURONWARD_STORE=file:" + filepath.Join(t.TempDir(), "neurons"), "NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(ceiling),
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"NEURONWARD_STORE=file:" + filepath.Join(t.TempDir(), "neurons"),
+		"NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(ceiling),
 		"NEURONWARD_RATE_LIMITS=off",
 	}
 	counted := func(p *process) float64 {
@@ -92,7 +95,8 @@ func TestProcessKilled(t *testing.T) {
 			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed", crash+1, got, billed)
 		}
 		if got > billed+above {
-			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed: more than %.0f above", crash+1, got, billed, above)
+			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed: more than %.0f above", crash+1, got, billed,
+				above)
 		}
 		t.Logf("kill %d: counted %.2f, billed %.2f, above by %.2f", crash+1, got, billed, got-billed)
 		again.signal()

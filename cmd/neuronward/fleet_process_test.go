@@ -80,7 +80,8 @@ func (a *arrivals) within(window time.Duration, from, to time.Time) (most int) {
 
 // fleetCall may cost fleetEstimate neurons at most.
 const (
-	fleetCall     = `{"model":"@cf/meta/llama-3.3-70b-instruct-fp8-fast","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}`
+	fleetCall = `{"model":"@cf/meta/llama-3.3-70b-instruct-fp8-fast","max_tokens":100,` +
+		`"messages":[{"role":"user","content":"Hello"}]}`
 	fleetEstimate = 25.0
 )
 
@@ -106,7 +107,8 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 	}))
 	t.Cleanup(f.upstream.Close)
 	f.environ = append([]string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + f.upstream.URL + "/client/v4",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=" + f.upstream.URL + "/client/v4",
 		server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_LEVEL=warn",
 	}, more...)
 	return f
@@ -238,8 +240,9 @@ func (f *fleet) summary() string {
 	return strings.TrimSpace(text)
 }
 
-// Three replicas spend a day together, and three among which one joins, one leaves and one is killed: never more than the ceiling
-// is billed, and nearly all of it is used, but for what the one that was killed held, which is told as lost.
+// Three replicas spend a day together, and three among which one joins, one leaves and one is killed: never more than
+// the ceiling is billed, and nearly all of it is used, but for what the one that was killed held, which is told as
+// lost.
 func TestReplicasSpendADay(t *testing.T) {
 	const (
 		ceiling = 10_000
@@ -297,7 +300,8 @@ func (f *fleet) counted(p *process, billed, lost float64) {
 	s := p.status()
 	used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
 	if used+held < billed-1e-6 || used > billed+1e-6 || held > lost {
-		f.t.Errorf("%.2f neurons are told as used and %.2f as lost of at most %.2f, %.2f were billed", used, held, lost, billed)
+		f.t.Errorf("%.2f neurons are told as used and %.2f as lost of at most %.2f, %.2f were billed", used, held, lost,
+			billed)
 	}
 	if got := p.series("neuronward_neurons_lost"); got != strconv.FormatFloat(held, 'g', -1, 64) {
 		f.t.Errorf("%v neurons are told as lost, the gauge says %s", held, got)

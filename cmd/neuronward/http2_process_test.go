@@ -55,7 +55,8 @@ func (l link) start(t *testing.T, environ []string, args ...string) *linked {
 func (l *linked) post(path, body string, header ...string) *http.Response {
 	l.t.Helper()
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reused.Store(c.Reused) }}
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(l.t.Context(), trace), http.MethodPost, l.app+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(l.t.Context(), trace), http.MethodPost, l.app+path,
+		strings.NewReader(body))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -83,8 +84,8 @@ func (l *linked) broken(err error) bool {
 
 const chatPath = "/v1/chat/completions"
 
-// A stream that fails on its way ends with its last event and then with RST_STREAM: a client that knows no error events sees
-// the break, and what else is on the connection goes on.
+// A stream that fails on its way ends with its last event and then with RST_STREAM: a client that knows no error events
+// sees the break, and what else is on the connection goes on.
 func TestProcessResetsAStreamThatFails(t *testing.T) {
 	cases := map[string]struct{ simulate, code string }{
 		"upstream breaks off":  {"midstream=cut; after=3", `"code":"stream_interrupted"`},
@@ -94,7 +95,8 @@ func TestProcessResetsAStreamThatFails(t *testing.T) {
 	}
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
-			l := how.start(t, []string{"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0"}, "demo")
+			l := how.start(t,
+				[]string{"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0"}, "demo")
 			beside := l.post(chatPath, streamCall)
 			for name, c := range cases {
 				got, err := io.ReadAll(l.post(chatPath, streamCall, "x-simulate", c.simulate).Body)
@@ -119,7 +121,8 @@ func TestProcessResetsAStreamThatFails(t *testing.T) {
 	}
 }
 
-// http2Upstream is one that speaks HTTP/2 over TLS and resets streams; what its process needs to trust it comes with it.
+// http2Upstream is one that speaks HTTP/2 over TLS and resets streams; what its process needs to trust it comes with
+// it.
 func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 	t.Helper()
 	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +141,8 @@ func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 	}
 	return []string{
 		"SSL_CERT_FILE=" + path, "CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
-		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0",
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off",
+		"NEURONWARD_RETRIES=0",
 	}
 }
 
@@ -207,8 +211,10 @@ func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 				"too large":     {"/run/" + model, strings.Repeat(" ", 1001), http.StatusRequestEntityTooLarge, false},
 			} {
 				var told, read atomic.Bool
-				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { told.Store(true) }})
-				r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.app+c.path, readNoting{strings.NewReader(c.body), &read})
+				ctx := httptrace.WithClientTrace(t.Context(),
+					&httptrace.ClientTrace{Got100Continue: func() { told.Store(true) }})
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.app+c.path,
+					readNoting{strings.NewReader(c.body), &read})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -222,7 +228,8 @@ func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 				answer, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
 				if err != nil || resp.StatusCode != c.status || told.Load() != c.goOn || read.Load() != c.goOn {
-					t.Errorf("%s: %d %s, %v; told to go on: %v, sent the body: %v", name, resp.StatusCode, answer, err, told.Load(), read.Load())
+					t.Errorf("%s: %d %s, %v; told to go on: %v, sent the body: %v", name, resp.StatusCode, answer, err,
+						told.Load(), read.Load())
 				}
 			}
 			l.stop()
@@ -241,8 +248,8 @@ func (r readNoting) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
-// A process that ends lets the streams of an HTTP/2 connection finish, refuses new ones on it, and cuts what is left as it cuts
-// everything else: so that it is seen.
+// A process that ends lets the streams of an HTTP/2 connection finish, refuses new ones on it, and cuts what is left as
+// it cuts everything else: so that it is seen.
 func TestProcessEndsWithHTTP2ConnectionsOpen(t *testing.T) {
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
@@ -291,7 +298,8 @@ func TestProcessWhoseCallerResetsAStream(t *testing.T) {
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
 			l := how.start(t, environ)
-			leaves, stays := l.post(chatPath, streamCall, "x-request-id", "leaves"), l.post(chatPath, streamCall, "x-request-id", "stays")
+			leaves, stays := l.post(chatPath, streamCall, "x-request-id",
+				"leaves"), l.post(chatPath, streamCall, "x-request-id", "stays")
 			for _, resp := range []*http.Response{leaves, stays} {
 				got := make([]byte, len(chunk))
 				if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != chunk {

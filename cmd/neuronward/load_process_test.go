@@ -48,7 +48,8 @@ func TestUnderLoad(t *testing.T) {
 	}
 	serve := func(t *testing.T, upstream string, environ ...string) *process {
 		p := launchBinary(t, binary, 10*time.Minute, append([]string{
-			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream + "/client/v4",
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+			"NEURONWARD_UPSTREAM=" + upstream + "/client/v4",
 			"NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=paid", "NEURONWARD_RATE_LIMITS=off",
 		}, environ...))
 		p.listening()
@@ -161,7 +162,8 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	}
 	all.Wait()
 	peak, got := p.peak(), arrived.Load()
-	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d MB arrived; %d MiB at the peak", *largeUploads, answered.Load(), refused.Load(), got/1e6, peak>>20)
+	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d MB arrived; %d MiB at the peak", *largeUploads,
+		answered.Load(), refused.Load(), got/1e6, peak>>20)
 	if answered.Load() < held/size { // as many as there is room for
 		t.Errorf("only %d uploads were answered", answered.Load())
 	}
@@ -187,7 +189,8 @@ func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	if mode[0] == "-X" {
 		url = p.app + "/errors" // the longest answer that needs no body
 	}
-	attack := exec.CommandContext(t.Context(), "slowhttptest", append(mode, "-c", "500", "-r", "250", "-i", "1", "-l", seconds, "-u", url)...)
+	attack := exec.CommandContext(t.Context(), "slowhttptest",
+		append(mode, "-c", "500", "-r", "250", "-i", "1", "-l", seconds, "-u", url)...)
 	over, end := context.WithCancel(t.Context())
 	var healthy sync.WaitGroup
 	var mu sync.Mutex

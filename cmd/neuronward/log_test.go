@@ -19,7 +19,8 @@ func TestLogIsRedactedInEveryFormat(t *testing.T) {
 		red.Add(oddToken)
 		var out bytes.Buffer
 		log := newLogger(red.Writer(&out), "debug", format, false)
-		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken}, slog.Group("g", "b", []string{oddToken}))
+		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken},
+			slog.Group("g", "b", []string{oddToken}))
 		if n := strings.Count(out.String(), config.RedactedMark); n != 4 || strings.Contains(out.String(), "odd") {
 			t.Errorf("%s: %d secrets were replaced in %s", format, n, out.String())
 		}

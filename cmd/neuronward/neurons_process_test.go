@@ -35,10 +35,20 @@ func costlyAfter(t *testing.T, latency time.Duration, more ...string) []string {
 		case <-r.Context().Done():
 		}
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"neurons":2.5}},"success":true,"errors":[],"messages":[]}`)
+		io.WriteString(
+			w,
+			`{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,`+
+				`"neurons":2.5}},"success":true,"errors":[],"messages":[]}`,
+		)
 	}))
 	t.Cleanup(upstream.Close)
-	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"}, more...)
+	return append(
+		[]string{
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+			"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		},
+		more...,
+	)
 }
 
 func (p *process) spend() {
@@ -115,9 +125,11 @@ func TestProcessRefusesOnceTheCeilingIsReached(t *testing.T) {
 	}
 	_, series := p.get(p.admin + "/metrics")
 	for _, want := range []string{
-		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`, "neuronward_neurons_used 5", "neuronward_neurons_remaining 0",
+		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`, "neuronward_neurons_used 5",
+		"neuronward_neurons_remaining 0",
 		`neuronward_neurons_total{basis="reported",client="anonymous",model="` + model + `"} 5`,
-		`neuronward_tokens_total{kind="output",model="` + model + `"} 10`, `neuronward_estimate_ratio_count{task="text-generation"} 2`,
+		`neuronward_tokens_total{kind="output",model="` + model + `"} 10`,
+		`neuronward_estimate_ratio_count{task="text-generation"} 2`,
 	} {
 		if !strings.Contains(series, want+"\n") {
 			t.Errorf("missing: %s", want)
@@ -147,7 +159,8 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 
 func TestProcessWhoseStoreIsGone(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
-	p := start(t, costly(t, "NEURONWARD_STORE=file:"+state+"/neurons", "NEURONWARD_DAILY_NEURONS=20000", "NEURONWARD_PLAN=paid"))
+	p := start(t,
+		costly(t, "NEURONWARD_STORE=file:"+state+"/neurons", "NEURONWARD_DAILY_NEURONS=20000", "NEURONWARD_PLAN=paid"))
 	if err := os.RemoveAll(state); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +197,11 @@ func TestUsageOfAProcess(t *testing.T) {
 	p.spend()
 	ask := func(args ...string) (code int, said string) {
 		var out bytes.Buffer
-		code = run(t.Context(), append([]string{"usage"}, args...), []string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")}, strings.NewReader(""), &out, &out)
+		code = run(
+			t.Context(), append([]string{"usage"}, args...),
+			[]string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")}, strings.NewReader(""), &out,
+			&out,
+		)
 		return code, out.String()
 	}
 	code, said := ask()

@@ -13,7 +13,9 @@ import (
 	"time"
 )
 
-// outages makes the outages of a Redis server long, and of every kind: go test ./cmd/neuronward -run TestReplicasWithoutRedis -outages
+// outages makes the outages of a Redis server long, and of every kind:
+//
+//	go test ./cmd/neuronward -run TestReplicasWithoutRedis -outages
 var outages = flag.Bool("outages", false, "every kind of outage of a Redis server, for 5 s each")
 
 // A cable is between processes and a server, and can be cut: connections then stand still, as when packets are lost.
@@ -44,7 +46,8 @@ func newCable(t *testing.T, server *redisServer) *cable {
 	return c
 }
 
-// carry passes bytes both ways until the cable is cut; then it only holds the connection open until its caller gives up.
+// carry passes bytes both ways until the cable is cut; then it only holds the connection open until its caller gives
+// up.
 func (c *cable) carry(near net.Conn) {
 	defer near.Close()
 	c.mu.Lock()
@@ -132,7 +135,11 @@ func TestReplicasWithoutRedis(t *testing.T) {
 				}
 				server := startRedis(t, more...)
 				wire := newCable(t, server)
-				f := newFleet(t, server, "NEURONWARD_STORE=unix://:"+redisWord+"@"+wire.Addr().String(), "NEURONWARD_ON_STORE_FAILURE="+policy, "NEURONWARD_QUOTA_WAIT=2s", "NEURONWARD_DAILY_NEURONS=100000") // more than there is time for
+				f := newFleet( // with more neurons than there is time for
+					t, server, "NEURONWARD_STORE=unix://:"+redisWord+"@"+wire.Addr().String(),
+					"NEURONWARD_ON_STORE_FAILURE="+policy, "NEURONWARD_QUOTA_WAIT=2s",
+					"NEURONWARD_DAILY_NEURONS=100000",
+				)
 				f.body = strings.Replace(fleetCall, "llama-3.3-70b-instruct-fp8-fast", "llama-3.1-8b-instruct-fp8", 1)
 				a, b := f.join(), f.join()
 				f.load(8)
@@ -158,10 +165,14 @@ func TestReplicasWithoutRedis(t *testing.T) {
 				f.wait()
 				longest, billed := f.longest(), f.billed()
 				s := a.status()
-				a.until("all is told", func() bool { s = a.status(); return s.Store.Healthy && s.InFlight == 0 && b.status().InFlight == 0 })
+				a.until("all is reported", func() bool {
+					s = a.status()
+					return s.Store.Healthy && s.InFlight == 0 && b.status().InFlight == 0
+				})
 				s = a.status()
 				t.Logf("billed %.2f, of that %.2f while it was away; counted %.2f (%+.2f), lost %v; healthy after %v, 150 more neurons after %v; longest call %v; failures %s; %s",
-					billed, during, float64(*s.Used)/1e6, float64(*s.Used)/1e6-billed, s.Lost, healthy.Round(time.Millisecond), recovered.Round(time.Millisecond),
+					billed, during, float64(*s.Used)/1e6, float64(*s.Used)/1e6-billed, s.Lost,
+					healthy.Round(time.Millisecond), recovered.Round(time.Millisecond),
 					longest.Round(time.Millisecond), a.series(`neuronward_store_failures_total{policy="`+policy+`"}`), f.summary())
 				f.counted(a, billed, 0)
 				f.counted(b, billed, 0)
@@ -212,8 +223,8 @@ func (f *fleet) tellServer(command string) {
 	}
 }
 
-// Without the server for the rest of the day, three replicas that are allowed to go on spend what was left, each its part, and
-// when it comes back it is told of all.
+// Without the server for the rest of the day, three replicas that are allowed to go on spend what was left, each its
+// part, and when it comes back it is told of all.
 func TestReplicasOnTheirOwn(t *testing.T) {
 	const ceiling = 10_000
 	server := startRedis(t)
@@ -237,7 +248,8 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 		p.until("it goes on", func() bool { return p.status().Store.Healthy })
 	}
 	all[0].until("all is told", func() bool { return all[0].status().Replicas == len(all) })
-	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100, f.longest().Round(time.Millisecond), f.summary())
+	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100,
+		f.longest().Round(time.Millisecond), f.summary())
 	if billed > ceiling*1.03 || billed < ceiling*0.95 {
 		t.Errorf("%.2f were billed", billed)
 	}

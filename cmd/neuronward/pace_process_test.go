@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// paceMinute measures the pace of replicas over Cloudflare's own window: go test ./cmd/neuronward -run TestReplicasShareRequests -minute
+// paceMinute measures the pace of replicas over Cloudflare's own window: go test ./cmd/neuronward -run
+// TestReplicasShareRequests -minute
 var paceMinute = flag.Bool("minute", false, "the pace of replicas over a minute instead of 5 s")
 
 // Together replicas let no more pass than the limit, however many they are, and most of it.
@@ -20,7 +21,8 @@ func TestReplicasShareRequestsPerMinute(t *testing.T) {
 	server := startRedis(t)
 	for _, replicas := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(replicas), func(t *testing.T) {
-			f := newFleet(t, server, "NEURONWARD_PLAN=paid", fmt.Sprintf("NEURONWARD_RATE_LIMITS=text-generation=%d", perMinute), "NEURONWARD_RATE_WAIT=5s")
+			f := newFleet(t, server, "NEURONWARD_PLAN=paid",
+				fmt.Sprintf("NEURONWARD_RATE_LIMITS=text-generation=%d", perMinute), "NEURONWARD_RATE_WAIT=5s")
 			for range replicas {
 				f.join()
 			}

@@ -29,7 +29,8 @@ type process struct {
 	out        bytes.Buffer // all of stdout, once it has ended
 }
 
-// start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it listens.
+// start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it
+// listens.
 func start(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
 	p := launch(t, environ, args...)
@@ -50,7 +51,8 @@ func launch(t *testing.T, environ []string, args ...string) *process {
 	return launchBinary(t, "neuronward", 3*time.Minute, environ, args...)
 }
 
-// launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by more than limit.
+// launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by
+// more than limit.
 func launchBinary(t *testing.T, binary string, limit time.Duration, environ []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, lines: make(chan map[string]any, 1024)}
@@ -58,7 +60,8 @@ func launchBinary(t *testing.T, binary string, limit time.Duration, environ []st
 	t.Cleanup(cancel)
 	p.cmd = exec.CommandContext(ctx, binary, args...)
 	p.cmd.Env = append([]string{
-		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_PRICES=embedded", "NEURONWARD_RECONCILE=0", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
+		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_PRICES=embedded",
+		"NEURONWARD_RECONCILE=0", "XDG_STATE_HOME=" + t.TempDir(), quickExit,
 	}, environ...)
 	p.cmd.Stdout = &p.out
 	stderr, err := p.cmd.StderrPipe()
@@ -145,9 +148,14 @@ func (p *process) do(method, url, body string) (int, string) {
 }
 
 const (
-	streamCall = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","stream":true,"messages":[{"role":"user","content":"Hello"}]}`
-	chunk      = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}` + "\n\n"
-	lastChunk  = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
+	streamCall = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","stream":true,"messages":[{"role":"user",` +
+		`"content":"Hello"}]}`
+	chunk = `data: ` +
+		`{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,` +
+		`"delta":{"content":"x"},"finish_reason":null}]}` + "\n\n"
+	lastChunk = `data: ` +
+		`{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},` +
+		`"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 )
 
 // slowUpstream streams one event, and the rest once release is closed.
@@ -165,7 +173,10 @@ func slowUpstream(t *testing.T) (environ []string, release chan struct{}) {
 		}
 	}))
 	t.Cleanup(upstream.Close)
-	return []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"}, release
+	return []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+	}, release
 }
 
 // open begins a stream and reads its first event.
@@ -243,14 +254,19 @@ func TestProcessNeverShowsTheToken(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintf(w, `{"errors":[{"message":"AiError: bad %s","code":5006}],"success":false,"result":{},"messages":[]}`, r.Header.Get("Authorization"))
+		fmt.Fprintf(
+			w, `{"errors":[{"message":"AiError: bad %s","code":5006}],"success":false,"result":{},"messages":[]}`,
+			r.Header.Get("Authorization"),
+		)
 	}))
 	t.Cleanup(upstream.Close)
 	p := start(t, []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 		"NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_PPROF=true",
 	})
-	status, seen := p.do(http.MethodPost, p.app+"/v1/chat/completions?key="+fakeToken, `{"model":"`+fakeToken+`","messages":[]}`)
+	status, seen := p.do(http.MethodPost, p.app+"/v1/chat/completions?key="+fakeToken,
+		`{"model":"`+fakeToken+`","messages":[]}`)
 	if status != http.StatusBadRequest {
 		t.Errorf("the call: %d %s", status, seen)
 	}
@@ -282,7 +298,8 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN_FILE=" + path, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN_FILE=" + path,
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 	})
 	call := func() string {
 		p.do(http.MethodPost, p.app+"/run/@cf/meta/llama-3.1-8b-instruct-fp8", `{"prompt":"x"}`)
@@ -305,7 +322,14 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 
 // Each call that demo prints is run as it stands.
 func TestDemoCallsWork(t *testing.T) {
-	p := start(t, []string{"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id", "NEURONWARD_UPSTREAM=http://192.0.2.1", "NEURONWARD_API=http://192.0.2.1"}, "demo")
+	p := start(
+		t,
+		[]string{
+			"CLOUDFLARE_API_TOKEN_FILE=/nowhere/token", "CLOUDFLARE_ACCOUNT_ID=not/an/id",
+			"NEURONWARD_UPSTREAM=http://192.0.2.1", "NEURONWARD_API=http://192.0.2.1",
+		},
+		"demo",
+	)
 	at := endpoints{strings.TrimPrefix(p.app, "http://"), strings.TrimPrefix(p.admin, "http://")}
 	printed := demoCalls("http", at, true)
 	for line := range strings.SplitSeq(printed, "\n") {
@@ -314,8 +338,10 @@ func TestDemoCallsWork(t *testing.T) {
 		}
 	}
 	wants := []string{
-		`"object":"chat.completion"`, "data: [DONE]", `"success":true`, `"embedding":`, `"name":"account_limited"`, `"name":"out_of_capacity"`,
-		`neuronward_errors_total{code="3040",fault="upstream",name="out_of_capacity",origin="upstream"} 1`, `"name": "` + demoChat + `"`,
+		`"object":"chat.completion"`, "data: [DONE]", `"success":true`, `"embedding":`, `"name":"account_limited"`,
+		`"name":"out_of_capacity"`,
+		`neuronward_errors_total{code="3040",fault="upstream",name="out_of_capacity",origin="upstream"} 1`,
+		`"name": "` + demoChat + `"`,
 	}
 	var calls []string
 	for part := range strings.SplitSeq(printed, "\n\n") {
@@ -355,7 +381,12 @@ func TestServeRemovesSimulate(t *testing.T) {
 	t.Cleanup(upstream.Close)
 	p := start(t, []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4"})
 	var out bytes.Buffer
-	err := transfer([]string{"-i", "-H", "x-simulate: 3040", "-d", `{"prompt":"x"}`, p.app + "/run/@cf/meta/llama-3.1-8b-instruct-fp8"}, &out)
+	err := transfer(
+		[]string{
+			"-i", "-H", "x-simulate: 3040", "-d", `{"prompt":"x"}`, p.app + "/run/@cf/meta/llama-3.1-8b-instruct-fp8",
+		},
+		&out,
+	)
 	if err != nil || !strings.HasPrefix(out.String(), "HTTP/1.1 200 OK") {
 		t.Errorf("%v\n%s", err, out.String())
 	}

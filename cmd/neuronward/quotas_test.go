@@ -73,14 +73,18 @@ func TestTheStoreIsClosed(t *testing.T) {
 		{"it works", false, nil, nil, 0},
 		{"it works, and one Ctrl-C was two signals", false, []time.Duration{0}, nil, 0},
 		{"it stands still", true, nil, errStoreHangs, cutGrace + 2*2*time.Second + closeTimeout},
-		{"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned, time.Second + signalGrace},
+		{
+			"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned,
+			time.Second + signalGrace,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// One processor: the race detector of Go 1.26 crashes when two fire timers of one bubble at once.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			synctest.Test(t, func(t *testing.T) {
 				s := &stalled{Store: quota.NewMemory(nil)}
-				n, err := newQuotas(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron}, func() bool { return false }, price.Bound, s.close)
+				n, err := newQuotas(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron},
+					func() bool { return false }, price.Bound, s.close)
 				if err != nil {
 					t.Fatal(err)
 				}

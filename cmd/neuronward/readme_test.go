@@ -37,7 +37,8 @@ func TestReadmeHasTheConfiguration(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md has another table of the configuration than the code; go test ./cmd/neuronward -run TestReadme -update writes it:\n%s", want)
+		t.Fatalf("README.md has another table of the configuration than the code; go test ./cmd/neuronward -run "+
+			"TestReadme -update writes it:\n%s", want)
 	}
 	data = fmt.Appendf(nil, "%s%s%s%s%s", before, tableBegins, want, tableEnds, after)
 	if err := os.WriteFile(name, data, 0o644); err != nil {

@@ -45,7 +45,8 @@ func startRedis(t *testing.T, more ...string) *redisServer {
 func (r *redisServer) start(more ...string) {
 	r.t.Helper()
 	r.cmd = exec.Command("redis-server", append([]string{
-		"--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass", redisWord,
+		"--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass",
+		redisWord,
 	}, more...)...)
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -125,8 +126,8 @@ func TestProcessesShareAStore(t *testing.T) {
 	}
 	b.stop()
 
-	// Without the server calls are refused once the process cannot go on alone; with it again, all goes on by itself. It
-	// has forgotten the day, but for what the process that lives has spent.
+	// Without the server calls are refused once the process cannot go on alone; with it again, all goes on by itself.
+	// It has forgotten the day, but for what the process that lives has spent.
 	server.kill()
 	if failed := a.await("the store fails"); failed["policy"] != "deny" {
 		t.Errorf("logged: %v", failed)
@@ -150,7 +151,8 @@ func TestServeWithAStoreThatCannotBe(t *testing.T) {
 	for _, command := range []string{"serve", "check"} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), []string{command}, []string{
-			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, server.url("fake-word"), "NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=",
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, server.url("fake-word"), "NEURONWARD_LISTEN=127.0.0.1:0",
+			"NEURONWARD_ADMIN_LISTEN=",
 		}, strings.NewReader(""), &out, &errs)
 		said := out.String() + errs.String()
 		if code == exitDone || !strings.Contains(said, "redisstore: the server cannot be used: the user or the password is wrong") || strings.Contains(said, "fake-word") {

@@ -35,8 +35,11 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 		status int
 		says   string
 	}{
-		"/livez":          {http.StatusOK, "ok"},
-		"/readyz":         {http.StatusServiceUnavailable, "waiting for another process (" + pid + ") to let the store go, file:" + path},
+		"/livez": {http.StatusOK, "ok"},
+		"/readyz": {
+			http.StatusServiceUnavailable,
+			"waiting for another process (" + pid + ") to let the store go, file:" + path,
+		},
 		"/status":         {http.StatusServiceUnavailable, "waiting for another process"},
 		"/status/history": {http.StatusServiceUnavailable, "waiting for another process"},
 		"/metrics":        {http.StatusOK, "neuronward_build_info"},
@@ -105,7 +108,8 @@ func TestAProcessWaitsForTheAddressesOfAnother(t *testing.T) {
 			environ, release := slowUpstream(t)
 			environ = append(environ, "XDG_STATE_HOME="+t.TempDir(), "NEURONWARD_DRAIN=1h")
 			first := start(t, append(environ, more...))
-			same := append(environ, "NEURONWARD_LISTEN="+strings.TrimPrefix(first.app, "http://"), "NEURONWARD_ADMIN_LISTEN="+strings.TrimPrefix(first.admin, "http://"))
+			same := append(environ, "NEURONWARD_LISTEN="+strings.TrimPrefix(first.app, "http://"),
+				"NEURONWARD_ADMIN_LISTEN="+strings.TrimPrefix(first.admin, "http://"))
 			stream := first.open()
 
 			// One that is not ending is in the way.

@@ -9,9 +9,21 @@ import (
 )
 
 var (
-	answers   = reply{status: http.StatusOK, contentType: "application/json", body: `{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"neurons":2.5}},"success":true,"errors":[],"messages":[]}`}
-	dayIsOver = reply{status: http.StatusTooManyRequests, contentType: "application/json", body: `{"success":false,"result":{},"messages":[],"errors":[{"code":4006,"message":"AiError: you have used up your daily free allocation of 10,000 neurons"}]}`}
-	noRoom    = reply{status: http.StatusTooManyRequests, contentType: "application/json", body: `{"success":false,"result":{},"messages":[],"errors":[{"code":3040,"message":"AiError: Capacity temporarily exceeded, please try again."}]}`}
+	answers = reply{
+		status: http.StatusOK, contentType: "application/json",
+		body: `{"result":{"response":"x","usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,` +
+			`"neurons":2.5}},"success":true,"errors":[],"messages":[]}`,
+	}
+	dayIsOver = reply{
+		status: http.StatusTooManyRequests, contentType: "application/json",
+		body: `{"success":false,"result":{},"messages":[],"errors":[{"code":4006,"message":"AiError: you have used ` +
+			`up your daily free allocation of 10,000 neurons"}]}`,
+	}
+	noRoom = reply{
+		status: http.StatusTooManyRequests, contentType: "application/json",
+		body: `{"success":false,"result":{},"messages":[],"errors":[{"code":3040,"message":"AiError: Capacity ` +
+			`temporarily exceeded, please try again."}]}`,
+	}
 )
 
 // try makes a call and reports whether it was a success.
@@ -21,13 +33,14 @@ func (p *process) try() bool {
 	return status == http.StatusOK
 }
 
-// What one process learns of Workers AI the others know within a second: that the day is spent, that it is not any more, that a
-// model is out of capacity, that it has room again.
+// What one process learns of Workers AI the others know within a second: that the day is spent, that it is not any
+// more, that a model is out of capacity, that it has room again.
 func TestProcessesTellEachOther(t *testing.T) {
 	server := startRedis(t)
 	upstream := newScripted(t)
 	upstream.next.Store(&answers)
-	environ := upstream.environ(server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_QUOTA_PROBE=1s", "NEURONWARD_RETRIES=1", "NEURONWARD_RETRY_BUDGET=0.001")
+	environ := upstream.environ(server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_QUOTA_PROBE=1s",
+		"NEURONWARD_RETRIES=1", "NEURONWARD_RETRY_BUDGET=0.001")
 	a, b := start(t, environ), start(t, environ)
 	heard := func(what string, yes func() bool) {
 		t.Helper()
@@ -63,8 +76,8 @@ func TestProcessesTellEachOther(t *testing.T) {
 	heard("capacity", func() bool { return len(b.status().Breakers) == 0 })
 }
 
-// Whichever process is asked, it tells what all of them spent: of the account, of each model and of each client, with budgets that
-// only the other has met.
+// Whichever process is asked, it tells what all of them spent: of the account, of each model and of each client, with
+// budgets that only the other has met.
 func TestProcessesTellOfTheAccount(t *testing.T) {
 	server := startRedis(t)
 	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")

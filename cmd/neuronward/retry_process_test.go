@@ -64,7 +64,8 @@ func TestUpstreamThatComesBack(t *testing.T) {
 	address := ln.Addr().String()
 	ln.Close() // refused from now on
 	p := start(t, []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=http://" + address + "/client/v4",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=http://" + address + "/client/v4",
 		"NEURONWARD_STORE=memory:", "NEURONWARD_RETRY_BUDGET=1",
 	})
 	var calls atomic.Int64

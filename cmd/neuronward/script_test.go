@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the test binary the commands that the scripts and the process tests run: neuronward itself, and as much of
-// curl as the calls need that demo prints.
+// TestMain makes the test binary the commands that the scripts and the process tests run: neuronward itself, and as
+// much of curl as the calls need that demo prints.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"neuronward": main, "curl": curl})
 }

@@ -190,7 +190,10 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 		answered   bool
 		after      time.Duration
 	}{
-		{"a header that never ends", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 1000), time.Second, true, 10 * time.Second},
+		{
+			"a header that never ends", "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 1000),
+			time.Second, true, 10 * time.Second,
+		},
 		{"nothing", "", 0, false, 10 * time.Second},
 		{"no second request", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, true, 2 * time.Minute},
 	} {
@@ -227,7 +230,8 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 	}
 }
 
-// A listener without a certificate must not become one by accident, and one with a certificate takes nothing below TLS 1.2.
+// A listener without a certificate must not become one by accident, and one with a certificate takes nothing below TLS
+// 1.2.
 func TestAppServerProtocols(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	plain := newAppServer(nil, log, nil)

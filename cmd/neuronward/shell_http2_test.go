@@ -45,8 +45,8 @@ func fields(pairs ...string) string {
 	return b.String()
 }
 
-// outcome reads frames until a stream has ended, and says how: "200", "404", or another status; "refused" is 400, a reset or
-// the end of the connection, whichever net/http gets to first.
+// outcome reads frames until a stream has ended, and says how: "200", "404", or another status; "refused" is 400, a
+// reset or the end of the connection, whichever net/http gets to first.
 func outcome(in io.Reader, stream uint32) string {
 	status := ""
 	for {
@@ -104,7 +104,10 @@ func TestShellHTTP2(t *testing.T) {
 		{name: "length too short", head: with("content-length", "13"), outcome: "refused"},
 		{name: "length too long", head: with("content-length", "15"), outcome: "refused"},
 		{name: "length of 0, and a request", head: with("content-length", "0"), body: smuggled, outcome: "refused"},
-		{name: "differing lengths", head: with("content-length", "14", "content-length", "5"), outcome: "200", upstream: once},
+		{
+			name: "differing lengths", head: with("content-length", "14", "content-length", "5"), outcome: "200",
+			upstream: once,
+		},
 		{name: "length with a sign", head: with("content-length", "+14"), outcome: "refused"},
 		{name: "transfer-encoding", head: with("transfer-encoding", "chunked"), outcome: "refused"},
 		{name: "connection", head: with("connection", "authorization"), outcome: "refused"},
@@ -120,27 +123,61 @@ func TestShellHTTP2(t *testing.T) {
 		{name: "value with a line end", head: with("x-a", "b\r\nx-evil: c"), outcome: "refused"},
 		{name: "value with LF", head: with("x-a", "b\nx-evil: c"), outcome: "refused"},
 		{name: "value with NUL", head: with("x-a", "b\x00"), outcome: "refused"},
-		{name: "method with a line end", head: instead(":method", ":method", "POST /evil HTTP/1.1\r\nX-Evil: a\r\n"), outcome: "refused"},
-		{name: "path with a line end", head: instead(":path", ":path", shellPath+" HTTP/1.1\r\nX-Evil: a\r\n"), outcome: "refused"},
+		{
+			name: "method with a line end", head: instead(":method", ":method", "POST /evil HTTP/1.1\r\nX-Evil: a\r\n"),
+			outcome: "refused",
+		},
+		{
+			name: "path with a line end", head: instead(":path", ":path", shellPath+" HTTP/1.1\r\nX-Evil: a\r\n"),
+			outcome: "refused",
+		},
 		{name: "path with a space", head: instead(":path", ":path", shellPath+" HTTP/1.1"), outcome: "404"},
-		{name: "path that is a URL", head: instead(":path", ":path", "http://evil.example"+shellPath), outcome: "200", upstream: once},
+		{
+			name: "path that is a URL", head: instead(":path", ":path", "http://evil.example"+shellPath),
+			outcome: "200", upstream: once,
+		},
 		{name: "path of another place", head: instead(":path", ":path", "/../evil"), outcome: "404"},
 		{name: "path twice", head: with(":path", "/evil"), outcome: "refused"},
-		{name: "path behind a header", head: fields(":method", "POST", ":scheme", "http", ":authority", "localhost", "x-a", "b", ":path", shellPath), outcome: "refused"},
+		{
+			name: "path behind a header",
+			head: fields(":method", "POST", ":scheme", "http", ":authority", "localhost", "x-a", "b", ":path",
+				shellPath),
+			outcome: "refused",
+		},
 		{name: "no path", head: instead(":path"), outcome: "refused"},
 		{name: "no method", head: instead(":method"), outcome: "refused"},
 		{name: "unknown pseudo-header", head: with(":evil", "a"), outcome: "refused"},
 		{name: "an answer's pseudo-header", head: with(":status", "200"), outcome: "refused"},
 		{name: "another host", head: instead(":authority", ":authority", "evil.example"), outcome: "another"},
-		{name: "host with a line end", head: instead(":authority", ":authority", "localhost\r\nx-evil: a"), outcome: "refused"},
-		{name: "host with a user", head: instead(":authority", ":authority", "localhost@evil.example"), outcome: "refused"},
+		{
+			name: "host with a line end", head: instead(":authority", ":authority", "localhost\r\nx-evil: a"),
+			outcome: "refused",
+		},
+		{
+			name: "host with a user", head: instead(":authority", ":authority", "localhost@evil.example"),
+			outcome: "refused",
+		},
 		{name: "host beside the authority", head: with("host", "evil.example"), outcome: "200", upstream: once},
 		{name: "another scheme", head: instead(":scheme", ":scheme", "http://evil.example/?"), outcome: "refused"},
 		{name: "CONNECT", head: fields(":method", "CONNECT", ":authority", "evil.example:443"), outcome: "another"},
-		{name: "extended CONNECT", head: fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "localhost", ":path", shellPath), outcome: "refused"},
-		{name: "credentials", head: with("authorization", "Bearer evil", "x-api-key", "evil", "cookie", "evil"), outcome: "200", upstream: once},
-		{name: "trailers", head: with("trailer", "x-evil"), trailers: fields("x-evil", "evil"), outcome: "200", upstream: once},
-		{name: "trailers with credentials", head: with("trailer", "authorization"), trailers: fields("authorization", "Bearer evil"), outcome: "refused"},
+		{
+			name: "extended CONNECT",
+			head: fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "localhost",
+				":path", shellPath),
+			outcome: "refused",
+		},
+		{
+			name: "credentials", head: with("authorization", "Bearer evil", "x-api-key", "evil", "cookie", "evil"),
+			outcome: "200", upstream: once,
+		},
+		{
+			name: "trailers", head: with("trailer", "x-evil"), trailers: fields("x-evil", "evil"), outcome: "200",
+			upstream: once,
+		},
+		{
+			name: "trailers with credentials", head: with("trailer", "authorization"),
+			trailers: fields("authorization", "Bearer evil"), outcome: "refused",
+		},
 		{name: "trailers with a path", head: with(), trailers: fields(":path", "/evil"), outcome: "refused"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -150,7 +187,8 @@ func TestShellHTTP2(t *testing.T) {
 			if body == "" {
 				body = shellBody
 			}
-			send := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(frameSettings, 0, 0, "") + frame(frameHeaders, endHeaders, 1, row.head)
+			send := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(frameSettings, 0, 0, "") + frame(frameHeaders,
+				endHeaders, 1, row.head)
 			if row.trailers == "" {
 				send += frame(frameData, endStream, 1, body)
 			} else {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// The tables of the shell_… files send bytes that no HTTP library would to the real binary, in front of an upstream that
-// keeps the bytes it gets. Each row says everything that may be seen of it, on both sides.
+// The tables of the shell_… files send bytes that no HTTP library would to the real binary, in front of an upstream
+// that keeps the bytes it gets. Each row says everything that may be seen of it, on both sides.
 
 const (
 	shellModel  = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -44,7 +44,8 @@ type rawUpstream struct {
 var wellAnswered = rawAnswer("200 OK", "", shellAnswer)
 
 func rawAnswer(status, header, body string) string {
-	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", status, len(body), header, body)
+	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", status,
+		len(body), header, body)
 }
 
 func newRawUpstream(t *testing.T) *rawUpstream {
@@ -136,7 +137,8 @@ func (u *rawUpstream) requests() []string {
 	return all
 }
 
-// posted is what upstream may see of a POST: these bytes and no others. Lines that are given replace ours of the same name.
+// posted is what upstream may see of a POST: these bytes and no others. Lines that are given replace ours of the same
+// name.
 func (u *rawUpstream) posted(path, body string, lines ...string) string {
 	return u.request(http.MethodPost, path, fmt.Sprintf("Content-Length: %d\r\n", len(body)), body, lines...)
 }
@@ -153,7 +155,8 @@ func (u *rawUpstream) request(method, path, framing, body string, lines ...strin
 		b, _, _ = strings.Cut(b, ":")
 		return strings.Compare(a, b)
 	})
-	return method + " " + path + " HTTP/1.1\r\nHost: " + u.addr + "\r\n" + framing + strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+	return method + " " + path + " HTTP/1.1\r\nHost: " + u.addr + "\r\n" + framing + strings.Join(lines,
+		"\r\n") + "\r\n\r\n" + body
 }
 
 // A shellRow is bytes of a caller, and what may come of them.
@@ -181,8 +184,10 @@ func newShell(t *testing.T) shell {
 	t.Helper()
 	u := newRawUpstream(t)
 	return shell{start(t, []string{
-		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
-		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_MAX_BODY=64KiB",
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
+		"NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
+		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0",
+		"NEURONWARD_MAX_BODY=64KiB",
 	}), u}
 }
 

@@ -38,7 +38,8 @@ func TestAStoreThatAnotherProcessHas(t *testing.T) {
 // opened opens the file store at path.
 func opened(t *testing.T, path string) (quota.Store, error) {
 	t.Helper()
-	store, closeStore, err := openStore(t.Context(), config.Store{Kind: config.StoreFile, Path: path}, "x", slog.New(slog.DiscardHandler), filestore.Options{})
+	store, closeStore, err := openStore(t.Context(), config.Store{Kind: config.StoreFile, Path: path}, "x",
+		slog.New(slog.DiscardHandler), filestore.Options{})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := closeStore(); err != nil {
@@ -79,12 +80,14 @@ func TestAStoreIsWatched(t *testing.T) {
 	sync(errors.New("disk full"))
 	w.onEvent(quota.StoreEvent{Op: quota.StoreHistory, Err: errors.New("disk full")})
 	sync(nil)
-	w.onEvent(quota.StoreEvent{Op: quota.StoreHistory, Err: context.Canceled}) // whoever asked has left: no failure of the store
+	// whoever asked has left: no failure of the store
+	w.onEvent(quota.StoreEvent{Op: quota.StoreHistory, Err: context.Canceled})
 	w.onEvent(quota.StoreEvent{Op: quota.StoreLease})
 	body := seriesOf(t, m)
 	for _, want := range []string{
 		`neuronward_store_failures_total{policy="allow"} 3`, `neuronward_store_failures_total{policy="deny"} 0`,
-		`neuronward_store_duration_seconds_count{op="exchange"} 4`, `neuronward_store_duration_seconds_count{op="history"} 2`,
+		`neuronward_store_duration_seconds_count{op="exchange"} 4`,
+		`neuronward_store_duration_seconds_count{op="history"} 2`,
 		`neuronward_store_duration_seconds_count{op="lease"} 1`,
 	} {
 		if !strings.Contains(body, want+"\n") {

@@ -88,7 +88,8 @@ func (c *tlsCaller) call() error {
 	return err
 }
 
-// Renewing the certificate costs no call: 32 callers, half of them over HTTP/2, while good and broken pairs come and go.
+// Renewing the certificate costs no call: 32 callers, half of them over HTTP/2, while good and broken pairs come and
+// go.
 func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	const callers, swaps = 32, 24
 	pairs := make([]certtest.Pair, swaps+1)
@@ -98,7 +99,12 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	stranger := certtest.New(t, 99, time.Now())
 	pool := trust(t, pairs...)
 	files := certtest.NewFiles(t, pairs[0])
-	p := start(t, append(files.Environ(), "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0", "NEURONWARD_LOG_LEVEL=debug"), "demo")
+	p := start(
+		t,
+		append(files.Environ(), "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0",
+			"NEURONWARD_LOG_LEVEL=debug"),
+		"demo",
+	)
 
 	var ended atomic.Bool
 	var running sync.WaitGroup
@@ -156,7 +162,8 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	if len(seen) < swaps/2 || resumed == 0 {
 		t.Errorf("the callers saw %d certificates and resumed %d sessions: that was no load", len(seen), resumed)
 	}
-	t.Logf("%d swaps, %d of them broken; %d calls over at least %d connections saw %d certificates; %d answers in resumed sessions", swaps, swaps/4, calls, fresh, len(seen), resumed)
+	t.Logf("%d swaps, %d of them broken; %d calls over at least %d connections saw %d certificates; %d answers in "+
+		"resumed sessions", swaps, swaps/4, calls, fresh, len(seen), resumed)
 
 	told := p.log.String()
 	for _, path := range []string{"/", "/status", "/metrics"} {
@@ -192,7 +199,8 @@ func TestProcessWithACertificate(t *testing.T) {
 		"TLS 1.2":              {offer: []string{"h2"}, most: tls.VersionTLS12, proto: "h2"},
 		"TLS 1.1":              {most: tls.VersionTLS11, fails: true},
 	} {
-		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.most})
+		conn, err := tls.Dial("tcp", addr,
+			&tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.most})
 		if c.fails != (err != nil) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -215,7 +223,11 @@ func TestProcessWithACertificate(t *testing.T) {
 
 	before := strings.Count(p.log.String(), "TLS handshake error")
 	var out bytes.Buffer
-	code := run(t.Context(), []string{"healthcheck"}, []string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, "NEURONWARD_TLS_CERT=/not/read/here"}, strings.NewReader(""), &out, &out)
+	code := run(
+		t.Context(), []string{"healthcheck"},
+		[]string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, "NEURONWARD_TLS_CERT=/not/read/here"},
+		strings.NewReader(""), &out, &out,
+	)
 	if code != exitDone || !strings.Contains(out.String(), addr+" accepts connections") {
 		t.Errorf("healthcheck: exit %d, %s", code, out.String())
 	}
@@ -225,8 +237,8 @@ func TestProcessWithACertificate(t *testing.T) {
 	}
 }
 
-// A process that takes over from one with a certificate sees that it is ending, also without its admin listener, and answers
-// over TLS while it waits.
+// A process that takes over from one with a certificate sees that it is ending, also without its admin listener, and
+// answers over TLS while it waits.
 func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 	pair := certtest.New(t, 7, time.Now())
 	environ, release := slowUpstream(t)
@@ -245,7 +257,8 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 
 	beside := launch(t, environ)
 	at := beside.await("waiting for the store")
-	refused, err := client.Post("https://"+at["listen"].(string)+"/v1/chat/completions", "application/json", strings.NewReader(streamCall))
+	refused, err := client.Post("https://"+at["listen"].(string)+"/v1/chat/completions", "application/json",
+		strings.NewReader(streamCall))
 	if err != nil || refused.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("one that waits for the store: %v, %v", refused, err)
 	} else {
@@ -256,7 +269,8 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 
 	first.signal()
 	first.await("draining")
-	next := launch(t, append(environ, "NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+strings.TrimPrefix(first.app, "https://")))
+	next := launch(t,
+		append(environ, "NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+strings.TrimPrefix(first.app, "https://")))
 	next.await("waiting for the addresses")
 	close(release)
 	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != lastChunk {
@@ -271,8 +285,10 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 
 // The calls that demo prints work with a certificate, too.
 func TestDemoCallsWorkOverTLS(t *testing.T) {
-	p := start(t, append(certtest.NewFiles(t, certtest.New(t, 7, time.Now())).Environ(), "NEURONWARD_RETRIES=0"), "demo")
-	printed := demoCalls("https", endpoints{strings.TrimPrefix(p.app, "https://"), strings.TrimPrefix(p.admin, "http://")}, true)
+	p := start(t, append(certtest.NewFiles(t, certtest.New(t, 7, time.Now())).Environ(), "NEURONWARD_RETRIES=0"),
+		"demo")
+	printed := demoCalls("https",
+		endpoints{strings.TrimPrefix(p.app, "https://"), strings.TrimPrefix(p.admin, "http://")}, true)
 	ran := 0
 	for part := range strings.SplitSeq(printed, "\n\n") {
 		if !strings.HasPrefix(part, "  curl ") {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Where no state directory can be used serve refuses to start, and names the variable to set. Permissions do not stop root, so
-// a test that root runs is somebody else meanwhile.
+// Where no state directory can be used serve refuses to start, and names the variable to set. Permissions do not stop
+// root, so a test that root runs is somebody else meanwhile.
 func TestServeWithoutAStateDirectory(t *testing.T) {
 	if os.Geteuid() == 0 {
 		const nobody = 65534
@@ -27,7 +27,14 @@ func TestServeWithoutAStateDirectory(t *testing.T) {
 	for name, home := range map[string]string{"no home": "HOME=", "a home that is not ours": "HOME=/nobody's"} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := run(t.Context(), nil, []string{"CLOUDFLARE_ACCOUNT_ID=unprivileged", home, "NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN="}, strings.NewReader(""), &out, &errs)
+			code := run(
+				t.Context(), nil,
+				[]string{
+					"CLOUDFLARE_ACCOUNT_ID=unprivileged", home, "NEURONWARD_LISTEN=127.0.0.1:0",
+					"NEURONWARD_ADMIN_LISTEN=",
+				},
+				strings.NewReader(""), &out, &errs,
+			)
 			said := errs.String()
 			if code != exitUsage || out.Len() > 0 || strings.Count(said, "\n") != 2 {
 				t.Errorf("exit %d, stdout %q, stderr:\n%s", code, out.String(), said)

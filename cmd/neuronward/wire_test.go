@@ -61,7 +61,13 @@ func newScripted(t *testing.T) *scripted {
 // environ points a proxy at it. A spent allocation, once told, would stop all that
 // follows: tests that go through the codes turn the guard off.
 func (s *scripted) environ(more ...string) []string {
-	return append([]string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + s.url + "/client/v4", "NEURONWARD_STORE=memory:", "NEURONWARD_RETRIES=0", "NEURONWARD_RATE_LIMITS=off"}, more...)
+	return append(
+		[]string{
+			"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_UPSTREAM=" + s.url + "/client/v4",
+			"NEURONWARD_STORE=memory:", "NEURONWARD_RETRIES=0", "NEURONWARD_RATE_LIMITS=off",
+		},
+		more...,
+	)
 }
 
 // delivered is an error answer as a caller gets it.
@@ -79,7 +85,8 @@ type delivered struct {
 
 func (p *process) call(path string) *delivered {
 	p.t.Helper()
-	const body = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","prompt":"Hello","messages":[{"role":"user","content":"Hello"}]}`
+	const body = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","prompt":"Hello","messages":[{"role":"user",` +
+		`"content":"Hello"}]}`
 	r, err := http.NewRequest(http.MethodPost, p.app+path, strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
@@ -188,14 +195,20 @@ func TestWireCorpus(t *testing.T) {
 			// Text seen outside HTTP: as a Worker in between would relay it.
 			served = append(served, reply{status: 500, contentType: "text/plain", header: c.Headers, body: c.Body})
 			if json.Valid([]byte(c.Body)) {
-				served = append(served, reply{status: code.Entry().Status, contentType: "application/json", header: c.Headers, body: c.Body})
+				served = append(
+					served,
+					reply{
+						status: code.Entry().Status, contentType: "application/json", header: c.Headers, body: c.Body,
+					},
+				)
 			}
 		}
 		for _, a := range served {
 			upstream.next.Store(&a)
 			for _, path := range []string{"/v1/chat/completions", "/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/messages"} {
 				if err := p.call(path).check(schema, code); err != nil {
-					t.Errorf("%s as %d %q on %s: want %s: %v\n%s", c.ID, a.status, a.contentType, path, c.Expect, err, a.body)
+					t.Errorf("%s as %d %q on %s: want %s: %v\n%s", c.ID, a.status, a.contentType, path, c.Expect, err,
+						a.body)
 				}
 			}
 		}
@@ -225,26 +238,44 @@ func TestWireDocumentedCodes(t *testing.T) {
 		normalize.RequestTooLarge:        "Request is too large",
 		normalize.Timeout:                "Request timeout",
 		normalize.Aborted:                "Request was aborted",
-		normalize.AccountLimited:         "You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage.",
-		normalize.OutOfCapacity:          "No more data centers to forward the request to",
-		normalize.PaidPlanRequired:       "Model @cf/x/y is not available on the Workers Free plan",
+		normalize.AccountLimited: "You have used up your daily free allocation of 10,000 neurons. Please " +
+			"upgrade to Cloudflare's Workers Paid plan if you would like to continue usage.",
+		normalize.OutOfCapacity:    "No more data centers to forward the request to",
+		normalize.PaidPlanRequired: "Model @cf/x/y is not available on the Workers Free plan",
 	}
 	const id = "51afe8c9-9139-446e-9284-928af8ee842d"
 	shapes := map[string]func(code, text string, status int) reply{
 		"v4": func(code, text string, status int) reply {
-			return reply{status, "application/json", nil, fmt.Sprintf(`{"errors":[{"message":%q,"code":%s}],"success":false,"result":{},"messages":[]}`, "AiError: AiError: "+text+" ("+id+")", code)}
+			return reply{
+				status, "application/json", nil,
+				fmt.Sprintf(`{"errors":[{"message":%q,"code":%s}],"success":false,"result":{},"messages":[]}`,
+					"AiError: AiError: "+text+" ("+id+")", code),
+			}
 		},
 		"flat": func(code, text string, status int) reply {
-			return reply{status, "application/json", nil, fmt.Sprintf(`{"name":"AiError","httpCode":%d,"internalCode":%s,"message":%q,"description":%q,"requestId":%q}`, status, code, "AiError: "+text, text, id)}
+			return reply{
+				status, "application/json", nil,
+				fmt.Sprintf(`{"name":"AiError","httpCode":%d,"internalCode":%s,"message":%q,"description":%q,`+
+					`"requestId":%q}`, status, code, "AiError: "+text, text, id),
+			}
 		},
 		"gateway": func(code, text string, status int) reply {
-			return reply{status, "application/json", nil, fmt.Sprintf(`{"success":false,"result":[],"messages":[],"error":[{"code":%s,"message":%q}],"name":"AiGatewayError","httpCode":%d,"internalCode":%s,"message":%q}`, code, text, status, code, text)}
+			return reply{
+				status, "application/json", nil,
+				fmt.Sprintf(`{"success":false,"result":[],"messages":[],"error":[{"code":%s,"message":%q}],`+
+					`"name":"AiGatewayError","httpCode":%d,"internalCode":%s,"message":%q}`,
+					code, text, status, code, text),
+			}
 		},
 		"text": func(code, text string, status int) reply {
 			return reply{status, "text/plain", nil, "InferenceUpstreamError: " + strings.Trim(code, `"`) + ": " + text}
 		},
 		"200": func(code, text string, _ int) reply {
-			return reply{200, "application/json", nil, fmt.Sprintf(`{"result":null,"success":false,"errors":[{"code":%s,"message":%q}],"messages":[]}`, code, "AiError: "+text)}
+			return reply{
+				200, "application/json", nil,
+				fmt.Sprintf(`{"result":null,"success":false,"errors":[{"code":%s,"message":%q}],"messages":[]}`, code,
+					"AiError: "+text),
+			}
 		},
 	}
 	before := p.errorCounts()
@@ -259,7 +290,8 @@ func TestWireDocumentedCodes(t *testing.T) {
 					for _, path := range []string{"/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/chat/completions", "/client/v4/accounts/" + hexAccount + "/ai/v1/chat/completions"} {
 						want[e.Slug]++
 						if err := p.call(path).check(schema, code); err != nil {
-							t.Errorf("%s, %s, code %s, status %d, %s: %v\n%s", e.Slug, shape, number, status, path, err, a.body)
+							t.Errorf("%s, %s, code %s, status %d, %s: %v\n%s", e.Slug, shape, number, status, path, err,
+								a.body)
 						}
 					}
 				}
@@ -274,7 +306,8 @@ func TestWireDocumentedCodes(t *testing.T) {
 	}
 }
 
-var errorSeries = regexp.MustCompile(`(?m)^neuronward_errors_total\{code="(\d+)",fault="(\w+)",name="(\w+)",origin="(\w+)"\} (\d+)$`)
+var errorSeries = regexp.MustCompile(`(?m)^neuronward_errors_total\{code="(\d+)",fault="(\w+)",name="(\w+)",` +
+	`origin="(\w+)"\} (\d+)$`)
 
 // errorCounts reads neuronward_errors_total by name and origin.
 func (p *process) errorCounts() map[string]int {
@@ -311,16 +344,35 @@ func TestMetricsListEveryCodeBeforeTheFirstCall(t *testing.T) {
 func TestTokensNeverLeave(t *testing.T) {
 	const canary, gatewayCanary, callers = "canary0123456789abcdefghijklmnopqrstuvwx", "gatewaycanary0123456789abcdefghijklmnopq", "callerscanary0123456789abcdefghijklmnopq"
 	upstream := newScripted(t)
-	p := start(t, upstream.environ("CLOUDFLARE_API_TOKEN="+canary, "CF_AIG_TOKEN="+gatewayCanary, "NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_PPROF=true"))
+	p := start(
+		t,
+		upstream.environ("CLOUDFLARE_API_TOKEN="+canary, "CF_AIG_TOKEN="+gatewayCanary, "NEURONWARD_LOG_LEVEL=debug",
+			"NEURONWARD_PPROF=true"),
+	)
 	var left bytes.Buffer
 	for _, a := range []reply{
-		{400, "application/json", nil, `{"errors":[{"message":"AiError: Bad input: Bearer ` + canary + ` is odd","code":5006}],"success":false}`},
-		{404, "application/json", nil, `{"errors":[{"message":"Could not route to /accounts/` + canary + `/ai/` + callers + `, perhaps","code":7003}],"success":false}`},
-		{403, "application/json", map[string]string{"Cf-Ray": canary, "Cf-Ai-Req-Id": gatewayCanary}, `{"errors":[{"message":"Authentication error for ` + gatewayCanary + `","code":"` + canary + `"}],"success":false}`},
+		{
+			400, "application/json", nil,
+			`{"errors":[{"message":"AiError: Bad input: Bearer ` + canary + ` is odd","code":5006}],"success":false}`,
+		},
+		{
+			404, "application/json", nil,
+			`{"errors":[{"message":"Could not route to /accounts/` + canary + `/ai/` + callers +
+				`, perhaps","code":7003}],"success":false}`,
+		},
+		{
+			403, "application/json", map[string]string{"Cf-Ray": canary, "Cf-Ai-Req-Id": gatewayCanary},
+			`{"errors":[{"message":"Authentication error for ` + gatewayCanary + `","code":"` + canary +
+				`"}],"success":false}`,
+		},
 		{500, "text/plain", nil, "you sent " + canary + " and " + callers},
 		{418, "text/html", nil, "<html>" + canary},
 		{302, "text/html", map[string]string{"Location": "https://elsewhere.example/?" + canary}, ""},
-		{200, "text/event-stream", nil, "data: {\"response\":\"a\"}\n\ndata: {\"errors\":[{\"message\":\"AiError: " + canary + " " + callers + "\",\"code\":3040}],\"success\":false}\n\n"},
+		{
+			200, "text/event-stream", nil,
+			"data: {\"response\":\"a\"}\n\ndata: {\"errors\":[{\"message\":\"AiError: " + canary + " " + callers +
+				"\",\"code\":3040}],\"success\":false}\n\n",
+		},
 		{599, "application/json", nil, `{"errors":[{"message":"` + callers + `","code":9999}]}`},
 	} {
 		upstream.next.Store(&a)
@@ -357,7 +409,8 @@ func TestTokensNeverLeave(t *testing.T) {
 			t.Errorf("%s left the process: …%s…", secret, left.String()[max(0, i-200):min(left.Len(), i+100)])
 		}
 	}
-	requestIDs := regexp.MustCompile(`"request_id": ?"` + callers + `"|data-key="` + callers + ` |<code>` + callers + `</code>`)
+	requestIDs := regexp.MustCompile(`"request_id": ?"` + callers + `"|data-key="` + callers + ` |<code>` + callers +
+		`</code>`)
 	sent := requestIDs.ReplaceAllString(left.String(), "")
 	if i := strings.Index(sent, callers); i >= 0 {
 		t.Errorf("the caller's key came back: …%s…", sent[max(0, i-200):min(len(sent), i+100)])
