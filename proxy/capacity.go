@@ -49,8 +49,8 @@ func (p *capacity) check(c *call, send bool) error {
 	return f
 }
 
-// observe records whether Workers AI had capacity for one attempt. status is upstream's, 0 where no answer came; f is nil
-// for a success.
+// observe records whether Workers AI had capacity for one attempt. status is upstream's, 0 where no answer came; f is
+// nil for a success.
 func (p *capacity) observe(c *call, f *normalize.Failure, status int) {
 	switch {
 	case !p.on || c.model == "" || status == 0 || c.simulated:
@@ -63,8 +63,8 @@ func (p *capacity) observe(c *call, f *normalize.Failure, status int) {
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
 		open, opened := p.breakers.Failed(c.model, time.Now())
 		if opened {
-			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 until it has",
-				"model", c.modelText)
+			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 "+
+				"until it has", "model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
 			p.tell(c.model, false)
@@ -80,20 +80,18 @@ func (p *capacity) tell(model string, free bool) {
 }
 
 // remote takes from another replica that it opened the breaker of a model or, with free, that it closed it. The breaker
-// here then goes on by itself, with its own trials: a message that is lost comes again, and one that is wrong is corrected
-// by the first call that succeeds.
+// here then goes on by itself, with its own trials: a message that is lost comes again, and one that is wrong is
+// corrected by the first call that succeeds.
 func (p *capacity) remote(model string, free bool) {
 	if !p.on || model == "" || len(model) > maxSharedModel {
 		return
 	}
-	changed, text := false, "another replica reports that Workers AI has no capacity for a model"
-	if free {
-		changed, text = p.breakers.RemoteClosed(model), "another replica reports that Workers AI has capacity for a model again"
-	} else {
-		changed = p.breakers.RemoteOpen(model, time.Now())
-	}
-	if changed {
-		p.log.Info(text, "model", clip(model, maxModelText))
+	clipped := clip(model, maxModelText)
+	switch {
+	case free && p.breakers.RemoteClosed(model):
+		p.log.Info("another replica reports that Workers AI has capacity for a model again", "model", clipped)
+	case !free && p.breakers.RemoteOpen(model, time.Now()):
+		p.log.Info("another replica reports that Workers AI has no capacity for a model", "model", clipped)
 	}
 }
 

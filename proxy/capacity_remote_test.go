@@ -12,12 +12,11 @@ import (
 	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
-// Two proxies tell each other of breakers: what one finds out spares the other
-// the calls, in both directions.
-func TestBreakersOfTwoProxies(t *testing.T) {
+// Two replicas tell each other of breakers: what one finds out saves the other the calls, in both directions.
+func TestBreakersOfTwoReplicas(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var calls atomic.Int64
-		var room, cut atomic.Bool
+		var capacity, cut atomic.Bool
 		var two [2]*Proxy
 		for i := range two {
 			config := testConfig(t.Output())
@@ -29,11 +28,11 @@ func TestBreakersOfTwoProxies(t *testing.T) {
 			}
 			config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				calls.Add(1)
-				if room.Load() {
+				if capacity.Load() {
 					answerJSON(200, chatAnswer)(w, r)
 					return
 				}
-				answerJSON(429, noRoom)(w, r)
+				answerJSON(429, noCapacity)(w, r)
 			})}
 			p, err := New(config)
 			if err != nil {
@@ -44,33 +43,35 @@ func TestBreakersOfTwoProxies(t *testing.T) {
 		first, second := two[0], two[1]
 		cut.Store(true)
 		shutOff(t, first)
-		if len(first.Breakers()) != 1 || len(second.Breakers()) != 0 {
-			t.Fatal("it heard what was not told")
-		}
-		// The word that was lost comes again with the next trial.
+		wantOpen(t, first, 1)
+		wantOpen(t, second, 0)
+		// The message that was lost comes again with the next trial.
 		cut.Store(false)
 		time.Sleep(breaker.MinPause)
 		through(first, t.Context(), chat)
 		before := calls.Load()
-		if w := through(second, t.Context(), chat); calls.Load() != before || !strings.Contains(w.Body.String(), `"`+normalize.OutOfCapacity.String()+`"`) {
-			t.Errorf("the second sent a call that the first knew of: %s", w.Body)
+		w := through(second, t.Context(), chat)
+		if n := calls.Load() - before; n != 0 {
+			t.Errorf("the second: got %d calls sent, want none", n)
 		}
-		room.Store(true)
+		if want := `"` + normalize.OutOfCapacity.String() + `"`; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the second: got %s, want %s in it", w.Body, want)
+		}
+		capacity.Store(true)
 		time.Sleep(2 * breaker.MinPause)
 		if w := through(second, t.Context(), chat); w.Code != http.StatusOK {
-			t.Errorf("the second's trial: %d", w.Code)
+			t.Errorf("the second's trial: got status %d, want 200", w.Code)
 		}
-		if open := len(first.Breakers()) + len(second.Breakers()); open != 0 {
-			t.Errorf("%d are open after a call was taken", open)
-		}
+		wantOpen(t, first, 0)
+		wantOpen(t, second, 0)
 		if w := through(first, t.Context(), chat); w.Code != http.StatusOK {
-			t.Errorf("the first: %d", w.Code)
+			t.Errorf("the first: got status %d, want 200", w.Code)
 		}
 	})
 }
 
-// A word that is wrong, strange or old does no harm.
-func TestWhatABreakerDoesNotHear(t *testing.T) {
+// A message of another replica that is wrong, malformed or old does no harm.
+func TestWrongRemoteCapacity(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		config := testConfig(t.Output())
 		config.Retries, config.RetryBudget = 1, 1e-9
@@ -82,32 +83,25 @@ func TestWhatABreakerDoesNotHear(t *testing.T) {
 		p.RemoteCapacity("", false)
 		p.RemoteCapacity(strings.Repeat("m", maxSharedModel+1), false)
 		p.RemoteCapacity(testModel, true)
-		if n := len(p.Breakers()); n != 0 {
-			t.Errorf("%d are open", n)
-		}
+		wantOpen(t, p, 0)
 		p.RemoteCapacity(testModel, false)
 		p.RemoteCapacity(testModel, false)
-		if len(p.Breakers()) != 1 {
-			t.Fatal("it is closed")
-		}
+		wantOpen(t, p, 1)
 		time.Sleep(breaker.MinPause)
-		if w := through(p, t.Context(), chat); w.Code != http.StatusOK || len(p.Breakers()) != 0 {
-			t.Errorf("a wrong word outlives a call that is taken: %d, %v", w.Code, p.Breakers())
+		if w := through(p, t.Context(), chat); w.Code != http.StatusOK {
+			t.Errorf("got status %d, want 200", w.Code)
 		}
+		wantOpen(t, p, 0)
 		for i := range breaker.MaxModels + 10 {
 			p.RemoteCapacity(fmt.Sprint("@cf/m/", i), false)
 		}
-		if n := len(p.Breakers()); n != breaker.MaxModels {
-			t.Errorf("%d are open, of at most %d", n, breaker.MaxModels)
-		}
+		wantOpen(t, p, breaker.MaxModels)
 
 		config = testConfig(t.Output()) // without retries, and so without breakers
 		if p, err = New(config); err != nil {
 			t.Fatal(err)
 		}
 		p.RemoteCapacity(testModel, false)
-		if n := len(p.Breakers()); n != 0 {
-			t.Error("a proxy without breakers has one")
-		}
+		wantOpen(t, p, 0)
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-const noRoom = `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`
+const noCapacity = `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`
 
 // shutOff makes calls until the breaker of testModel opens.
 func shutOff(t *testing.T, p *Proxy) {
@@ -25,12 +25,18 @@ func shutOff(t *testing.T, p *Proxy) {
 	}
 	time.Sleep(breaker.MinPeriod)
 	through(p, t.Context(), chat)
-	if len(p.Breakers()) != 1 {
-		t.Fatal("it is closed")
+	wantOpen(t, p, 1)
+}
+
+// wantOpen checks how many breakers are open.
+func wantOpen(t *testing.T, p *Proxy, want int) {
+	t.Helper()
+	if open := p.Breakers(); len(open) != want {
+		t.Fatalf("got open breakers %v, want %d", open, want)
 	}
 }
 
-// Only a call that was sent since and taken says that there is room again.
+// Only a call that was sent since and succeeded closes the breaker.
 func TestWhatClosesTheBreaker(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -39,7 +45,10 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 	}{
 		{"a success", answerJSON(200, chatAnswer), false},
 		{"bad input", answerJSON(400, `{"success":false,"errors":[{"code":5006,"message":"Bad input"}]}`), true},
-		{"no access", answerJSON(401, `{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}`), true},
+		{
+			"no access",
+			answerJSON(401, `{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}`), true,
+		},
 		{"an outage", answerJSON(502, ""), true},
 		{"a cache", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cf-Aig-Cache-Status", "HIT")
@@ -56,7 +65,7 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 							c.answer(w, r)
 							return
 						}
-						answerJSON(429, noRoom)(w, r)
+						answerJSON(429, noCapacity)(w, r)
 					})}
 				})
 				shutOff(t, g.proxy)
@@ -64,7 +73,7 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 				time.Sleep(breaker.MaxPause)
 				through(g.proxy, t.Context(), chat)
 				if open := len(g.proxy.Breakers()) == 1; open != c.open {
-					t.Errorf("open: %v", open)
+					t.Errorf("got open %v, want %v", open, c.open)
 				}
 				g.close()
 			})
@@ -72,8 +81,7 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 	}
 }
 
-// A call that was sent while there was room, and ends after the breaker has
-// opened, does not close it.
+// A call that was sent while there was capacity, and ends after the breaker has opened, does not close it.
 func TestStaleSuccessClosesNoBreaker(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		first := make(chan struct{})
@@ -86,7 +94,7 @@ func TestStaleSuccessClosesNoBreaker(t *testing.T) {
 				answerJSON(200, chatAnswer)(w, r)
 				return
 			}
-			answerJSON(429, noRoom)(w, r)
+			answerJSON(429, noCapacity)(w, r)
 		})}
 		p, err := New(config)
 		if err != nil {
@@ -102,14 +110,11 @@ func TestStaleSuccessClosesNoBreaker(t *testing.T) {
 		shutOff(t, p)
 		close(first)
 		<-ended
-		if len(p.Breakers()) != 1 {
-			t.Error("it is closed")
-		}
+		wantOpen(t, p, 1)
 	})
 }
 
-// The trial is one call, sent once: while it is out no other goes, and one that
-// finds no room is not repeated.
+// The trial is one call, sent once: while it runs no other call is sent, and one that fails is not repeated.
 func TestTrialOfABreaker(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var calls atomic.Int64
@@ -123,7 +128,7 @@ func TestTrialOfABreaker(t *testing.T) {
 				<-r.Context().Done()
 				return
 			}
-			answerJSON(429, noRoom)(w, r)
+			answerJSON(429, noCapacity)(w, r)
 		})}
 		p, err := New(config)
 		if err != nil {
@@ -134,11 +139,17 @@ func TestTrialOfABreaker(t *testing.T) {
 		time.Sleep(breaker.MaxPause)
 		before := calls.Load()
 		w := through(p, t.Context(), chat)
-		if n := calls.Load() - before; n != 1 || w.Header().Get("X-Should-Retry") != "false" || !strings.Contains(w.Body.String(), `"origin":"upstream"`) {
-			t.Errorf("%d attempts: %v %s", n, w.Header(), w.Body)
+		if n := calls.Load() - before; n != 1 {
+			t.Errorf("a trial that fails: got %d attempts, want 1", n)
+		}
+		if got := w.Header().Get("X-Should-Retry"); got != "false" {
+			t.Errorf("a trial that fails: got X-Should-Retry %q, want false", got)
+		}
+		if want := `"origin":"upstream"`; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("a trial that fails: got %s, want %s in it", w.Body, want)
 		}
 		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3040", "outcome", "budget"); n == 0 {
-			t.Error("the attempt that was not made is not counted")
+			t.Error("got no count of the attempt that was not made, want one")
 		}
 		time.Sleep(breaker.MaxPause)
 		hangs.Store(true)
@@ -154,19 +165,19 @@ func TestTrialOfABreaker(t *testing.T) {
 			through(p, t.Context(), chat)
 		}
 		if n := calls.Load() - before; n != 1 {
-			t.Errorf("%d calls go while a trial is out", n)
+			t.Errorf("got %d calls sent during a trial, want the trial alone", n)
 		}
 		leave()
 		<-ended
 	})
 }
 
-// Retries of one call are one word on its model's capacity.
+// Retries of one call count once.
 func TestBreakerCountsCalls(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		config := testConfig(io.Discard)
 		config.Retries, config.RetryBudget = 2, 1
-		config.Transport = inMemory{answerJSON(429, noRoom)}
+		config.Transport = inMemory{answerJSON(429, noCapacity)}
 		p, err := New(config)
 		if err != nil {
 			t.Fatal(err)
@@ -175,8 +186,6 @@ func TestBreakerCountsCalls(t *testing.T) {
 		for range breaker.MinFailures - 1 {
 			through(p, t.Context(), chat)
 		}
-		if len(p.Breakers()) != 0 {
-			t.Error("it is open")
-		}
+		wantOpen(t, p, 0)
 	})
 }

@@ -15,9 +15,9 @@ type slots struct {
 	metrics *metrics.Metrics
 }
 
-// acquire gives the call a slot or says why it gets none. At most Config.MaxInFlight calls are served at once, and as many
-// wait. A caller who leaves while its body is unread is not noticed over HTTP/1: the wait is short enough for that not to
-// matter.
+// acquire gives the call a slot or says why it gets none. At most Config.MaxInFlight calls are served at once, and as
+// many wait. A caller who leaves while its body is unread is not noticed over HTTP/1: the wait is short enough for that
+// not to matter.
 func (s *slots) acquire(c *call) error {
 	r := fairshare.Request{Client: c.client, Limited: c.limited(), Amount: 1}
 	if c.slot = s.pool.TryAcquire(r); c.slot != nil {
@@ -46,8 +46,8 @@ func (s *slots) acquire(c *call) error {
 		wait := durationText(s.pool.MaxWait())
 		why = fmt.Sprintf("%d calls are being served, and no slot came free within %s", s.pool.Size(), wait)
 		if result.OverShare {
-			why = "the calls of your client that are being served have used up its share of the slots, and none came free within " +
-				wait
+			why = "the calls of your client that are being served have used up its share of the slots, " +
+				"and none came free within " + wait
 		}
 	}
 	s.metrics.Preempted("overload", metrics.ModeEnforce)

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// shareOfFree is how many times the free amount a client may hold. One client that floods leaves a fifth free, two leave a ninth:
-// others need not wait, and nothing is kept idle for clients that do not come. This is the rule of Choudhury and Hahne for shared
-// memory switches, Dynamic Queue Length Thresholds, 1998.
+// shareOfFree is how many times the free amount a client may hold. One client that floods leaves a fifth free, two
+// leave a ninth: others need not wait, and nothing is kept idle for clients that do not come. This is the rule of
+// Choudhury and Hahne for shared memory switches, Dynamic Queue Length Thresholds, 1998.
 const shareOfFree = 4
 
-// A Pool is a fixed amount that is shared. Who gets nothing at once may wait: requests of one client in order of arrival, and of the
-// clients the one that would hold the least is next. No request overtakes one of a client that would hold less: a large request
-// does not starve, nor does it delay the small one of another client.
+// A Pool is a fixed amount that is shared. Who gets nothing at once may wait: requests of one client in order of
+// arrival, and of the clients the one that would hold the least is next. No request overtakes one of a client that
+// would hold less: a large request does not starve, nor does it delay the small one of another client.
 //
 // A limited client may hold only its share; its only request may take whatever is free.
 type Pool struct {
@@ -45,8 +45,8 @@ type Request struct {
 	Held    int64 // what the client's same call holds already
 }
 
-// New returns a Pool of the given size. At most maxWaiting requests wait, 0 for no limit, each for at most maxWait, and none any
-// longer once drain is closed; a nil drain never is.
+// New returns a Pool of the given size. At most maxWaiting requests wait, 0 for no limit, each for at most maxWait, and
+// none any longer once drain is closed; a nil drain never is.
 func New(size int64, maxWaiting int, maxWait time.Duration, drain <-chan struct{}) *Pool {
 	return &Pool{
 		size: size, free: size, maxWaiting: maxWaiting, maxWait: maxWait, drain: drain,

@@ -82,8 +82,8 @@ func (p *Pool) Acquire(ctx context.Context, r Request) Result {
 	return result
 }
 
-// queueFull reports whether one more request of t may not wait, and whether that is because its client has used up its share of the
-// queue.
+// queueFull reports whether one more request of t may not wait, and whether that is because its client has used up its
+// share of the queue.
 func (p *Pool) queueFull(t *Tenant) (full, overShare bool) {
 	if p.maxWaiting == 0 {
 		return false, false

@@ -32,9 +32,8 @@ func (f *figures) zero() bool {
 	return f.has == 0 || f.v == [numFigures]float64{}
 }
 
-// tokens returns what f says of tokens. Input counts those that came from the
-// cache: prompt_tokens do so themselves, and so do input_tokens but where
-// Anthropic's fields stand beside them.
+// tokens returns what f says of tokens. Input counts those that came from the cache: prompt_tokens do so themselves,
+// and so do input_tokens but where Anthropic's fields stand beside them.
 func (f *figures) tokens() (input, cached, output int64, ok bool) {
 	in, total := 0.0, f.v[totalFigure]
 	switch {
@@ -54,14 +53,15 @@ func (f *figures) tokens() (input, cached, output int64, ok bool) {
 	return int64(in), int64(min(max(f.v[cachedFigure], f.v[cacheReadFigure]), in)), int64(out), true
 }
 
-// add adds an increment. Neurons that an increment with tokens leaves out are
-// missing from the sum, which then has none.
+// add adds an increment. Neurons that an increment with tokens leaves out are missing from the sum, which then has
+// none.
 func (f *figures) add(g *figures) {
 	if g.zero() && !g.there(neuronsFigure) {
 		return
 	}
 	counted := g.there(neuronsFigure) && (f.has == 0 || f.there(neuronsFigure))
-	// Neurons are summed with their rounding errors (Neumaier's way): a thousand increments come to what the whole costs.
+	// Neurons are summed with their rounding errors (Neumaier's way): a thousand increments come to what the whole
+	// costs.
 	sum, v := f.v[neuronsFigure], g.v[neuronsFigure]
 	t := sum + v
 	if sum >= v {
@@ -83,8 +83,8 @@ func (f *figures) neurons() (float64, bool) {
 	return f.v[neuronsFigure] + f.carry, f.there(neuronsFigure)
 }
 
-// raise takes a usage of the whole so far, which never falls. One that counts
-// more tokens but says no neurons makes older neurons worthless.
+// raise takes a usage of the whole so far, which never falls. One that counts more tokens but says no neurons makes
+// older neurons worthless.
 func (f *figures) raise(g *figures) {
 	more := false
 	for i := range numFigures {
@@ -105,8 +105,8 @@ func (f *figures) raise(g *figures) {
 	}
 }
 
-// covers reports whether f, rather than being one more increment, is a total of
-// what sum has seen: it is no less in any figure.
+// covers reports whether f, rather than being one more increment, is a total of what sum has seen: it is no less in any
+// figure.
 func (f *figures) covers(sum *figures) bool {
 	const rounding = 1e-9
 	for i := range numFigures {

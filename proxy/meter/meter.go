@@ -2,10 +2,9 @@ package meter
 
 import "bytes"
 
-// A meter reads what a call cost out of its answer as the bytes pass. It keeps
-// figures, never the answer, and is of one size whatever the answer's. Make one
-// with New; write is for an answer that is JSON, Event and Piece for one
-// that is a stream, never both.
+// A meter reads what a call cost out of its answer as the bytes pass. It keeps figures, never the answer, and is of one
+// size whatever the answer's. Make one with New; write is for an answer that is JSON, Event and Piece for one that is a
+// stream, never both.
 type Meter struct {
 	w     walker
 	begun bool // the JSON answer, or the present event's data, has

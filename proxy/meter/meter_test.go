@@ -276,8 +276,7 @@ func TestMeterStreams(t *testing.T) {
 	}
 }
 
-// What the meter reads is what the simulator has billed, for each task and
-// protocol whose answer says what it cost.
+// What the meter reads is what the simulator has billed, for each task and protocol whose answer says what it cost.
 func TestMeterSimulator(t *testing.T) {
 	var call workersai.Call
 	sim := workersai.New(workersai.Options{OnCall: func(c workersai.Call) { call = c }})

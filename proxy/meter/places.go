@@ -1,7 +1,7 @@
 package meter
 
-// A place is where a value stands in an answer or an event. Only these places
-// count: text that a model wrote may say "usage" anywhere else.
+// A place is where a value stands in an answer or an event. Only these places count: text that a model wrote may say
+// "usage" anywhere else.
 type place uint8
 
 const (

@@ -4,18 +4,20 @@ import "github.com/neuronward/neuronward/quota"
 
 // A Report is what an answer has reported so far.
 type Report struct {
-	// Usage has the figures of the whole answer. Input includes the tokens that came from the cache, in every protocol. Of a stream
-	// it is the cumulative usage where one came, else the sum of the increments; a stream that has only reported its input has no
-	// usage yet. Images are those in the answer's JSON; only the request knows their size and steps.
+	// Usage has the figures of the whole answer. Input includes the tokens that came from the cache, in every protocol.
+	// Of a stream it is the cumulative usage where one came, else the sum of the increments; a stream that has only
+	// reported its input has no usage yet. Images are those in the answer's JSON; only the request knows their size and
+	// steps.
 	Usage quota.Usage
 
-	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came: the input that it reported, else 0, and at
-	// least the output that passed. Each event with text, reasoning or arguments of a tool call counts as one token, and as one for
-	// each four bytes where it is longer than a token can be; a usage that counts more replaces that.
+	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came: the input that it reported, else
+	// 0, and at least the output that passed. Each event with text, reasoning or arguments of a tool call counts as one
+	// token, and as one for each four bytes where it is longer than a token can be; a usage that counts more replaces
+	// that.
 	ObservedInput, ObservedOutput int64
 
-	// BatchID and BatchStatus are what the answer to a batch reports, "" for nothing. A batch whose responses are there is
-	// "completed" unless it reports another status.
+	// BatchID and BatchStatus are what the answer to a batch reports, "" for nothing. A batch whose responses are there
+	// is "completed" unless it reports another status.
 	BatchID, BatchStatus string
 }
 

@@ -83,8 +83,8 @@ func (m *Meter) account(e *happening) {
 	m.usages = 0
 }
 
-// tokensOf is how many tokens a text in an event is at least taken for: one,
-// since engines send each as it comes, and more where they were put together.
+// tokensOf is how many tokens a text in an event is at least taken for: one, since engines send each as it comes, and
+// more where they were put together.
 func tokensOf(size int) int64 {
 	switch {
 	case size == 0:

@@ -2,8 +2,7 @@ package meter
 
 import "bytes"
 
-// maxNested is how deep the places nest that matter, and with it the walk's
-// stack. What else nests is only counted.
+// maxNested is how deep the places nest that matter, and with it the walk's stack. What else nests is only counted.
 const maxNested = 8
 
 // step is where a walk stands between two bytes.
@@ -23,10 +22,9 @@ const (
 	ended
 )
 
-// A walker reads JSON as it comes, in any split, and finds the values at known
-// places. It allocates nothing and keeps nothing but the name, the number or the
-// short string that it is reading; text is measured, not kept. It does not check
-// what it reads: whoever gets the answer does.
+// A walker reads JSON as it comes, in any split, and finds the values at known places. It allocates nothing and keeps
+// nothing but the name, the number or the short string that it is reading; text is measured, not kept. It does not
+// check what it reads: whoever gets the answer does.
 type walker struct {
 	found visitor
 
@@ -193,8 +191,8 @@ func (w *walker) open(back step, keep bool) {
 
 // inside reads on in a string and returns how far it came.
 func (w *walker) inside(p []byte, i int) int {
-	// Most strings are short; a picture is long. What is looked ahead for doubles, so that escapes in a long text do not cost a look to
-	// its end each.
+	// Most strings are short; a picture is long. What is looked ahead for doubles, so that escapes in a long text do
+	// not cost a look to its end each.
 	end := i
 	for near := min(i+64, len(p)); end < near && p[end] != '"' && p[end] != '\\'; {
 		end++

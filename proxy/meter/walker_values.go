@@ -100,8 +100,7 @@ func (w *walker) numberEnds() {
 // maxFigure is the largest figure that is believed.
 const maxFigure = 1e12
 
-// figure reads a JSON number. One that is negative, absurd or none counts as
-// absent.
+// figure reads a JSON number. One that is negative, absurd or none counts as absent.
 func figure(b []byte) (v float64, ok bool) {
 	if len(b) <= 12 { // nearly all of them are a few digits
 		n := 0
@@ -120,8 +119,7 @@ func figure(b []byte) (v float64, ok bool) {
 	return v, err == nil && v >= 0 && v <= maxFigure
 }
 
-// numeric marks the bytes of a number, scalar those of any value that is neither
-// a string nor a container.
+// numeric marks the bytes of a number, scalar those of any value that is neither a string nor a container.
 var (
 	numeric = indexBytes("0123456789+-.eE")
 	scalar  = indexBytes("0123456789+-.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Call calls sim, which must take the call, and returns its answer. path follows /ai/; header is names and values in turn.
+// Call calls sim, which must take the call, and returns its answer. path follows /ai/; header is names and values in
+// turn.
 func Call(t testing.TB, sim http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))

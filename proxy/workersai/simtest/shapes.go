@@ -19,8 +19,8 @@ type Shape struct {
 	ReportsQuantity  bool // or the quantity that the price is for, such as seconds of audio
 }
 
-// Shapes returns calls for every task and protocol: with models that stream in the older and in the newer form, and with one that
-// charges less for cached tokens.
+// Shapes returns calls for every task and protocol: with models that stream in the older and in the newer form, and
+// with one that charges less for cached tokens.
 func Shapes() []Shape {
 	picture := base64.StdEncoding.EncodeToString([]byte("a picture"))
 	usage := append(
