@@ -1,6 +1,9 @@
 package quota
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// After the reset a blocked account is tried at growing intervals, as long as Workers AI still refuses.
@@ -45,9 +48,6 @@ func (b *blockState) set(to Block, probeEvery time.Duration) {
 		b.next = to.At.Add(probeEvery)
 	}
 }
-
-// publish has the present block published with the next report.
-func (b *blockState) publish() { b.change = BlockChange{Set: b.Block} }
 
 // lift ends the block.
 func (b *blockState) lift() {
@@ -132,7 +132,7 @@ func (r *Reservation) Refused() {
 	if !l.block.Set {
 		midnight := l.day.Start()
 		l.block.set(Block{Set: true, At: midnight, Until: midnight}, l.o.Probe)
-		l.block.publish()
+		l.block.change = BlockChange{Set: l.block.Block}
 		l.wake.syncNow()
 	}
 }
@@ -148,7 +148,7 @@ func (l *Ledger) setBlock(now, until time.Time, byProbe bool) {
 		}
 		b.At = millis(now)
 		b.probeRefused(now)
-	case !b.Set && until.IsZero() && l.resetIsLate(now):
+	case !b.Set && until.IsZero() && resetIsLate(l.day, l.account, now):
 		// At least a millisecond after Until, so that all replicas can tell.
 		midnight := l.day.Start()
 		b.set(Block{Set: true, At: millis(later(now, midnight.Add(time.Millisecond))), Until: midnight}, l.o.Probe)
@@ -158,9 +158,9 @@ func (l *Ledger) setBlock(now, until time.Time, byProbe bool) {
 		}
 		b.set(Block{Set: true, At: millis(now), Until: millis(until)}, l.o.Probe)
 	}
-	b.publish()
+	b.change = BlockChange{Set: b.Block}
 	if l.o.Mode == Enforce {
-		for _, w := range append(queue(nil), l.queue...) {
+		for _, w := range slices.Clone(l.queue) {
 			if b.stops(w) {
 				l.finish(w, nil, l.blocked(w, now), nil)
 			}
@@ -171,12 +171,12 @@ func (l *Ledger) setBlock(now, until time.Time, byProbe bool) {
 }
 
 // resetIsLate reports whether a refusal at now rather says that Workers AI has not begun the new day.
-func (l *Ledger) resetIsLate(now time.Time) bool {
+func resetIsLate(day Day, account *budget, now time.Time) bool {
 	allocation := FreeNeurons
-	if limit := l.account.limit; limit > 0 {
-		allocation = min(allocation, limit)
+	if account.limit > 0 {
+		allocation = min(allocation, account.limit)
 	}
-	return now.Sub(l.day.Start()) < lateReset && l.account.committed() < allocation/2
+	return now.Sub(day.Start()) < lateReset && account.committed() < allocation/2
 }
 
 func later(a, b time.Time) time.Time {

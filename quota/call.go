@@ -24,14 +24,8 @@ const (
 
 // share returns the part of limit that p may spend.
 func (p Priority) share(limit Neurons) Neurons {
-	switch p {
-	case Normal:
-		return limit/100*95 + limit%100*95/100
-	case Low:
-		return limit/100*80 + limit%100*80/100
-	default:
-		return limit
-	}
+	percent := [...]Neurons{High: 100, Normal: 95, Low: 80}[p]
+	return limit/100*percent + limit%100*percent/100
 }
 
 // A Call is what a Ledger must know of a call before it is made.
@@ -104,9 +98,7 @@ const (
 )
 
 // String returns the basis as the label of a series.
-func (b Basis) String() string {
-	return [...]string{"reported", "priced", "estimated"}[b]
-}
+func (b Basis) String() string { return [...]string{"reported", "priced", "estimated"}[b] }
 
 // A Cost is what a call cost.
 type Cost struct {

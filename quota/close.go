@@ -3,6 +3,7 @@ package quota
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,9 @@ func (l *Ledger) Close(ctx context.Context) error {
 		return l.awaitStopped(ctx)
 	}
 	l.closed = true
-	l.finishAll(ErrClosed)
+	for _, w := range slices.Clone(l.queue) {
+		l.finish(w, nil, Decision{}, ErrClosed)
+	}
 	idle := make(chan struct{})
 	if l.inFlight > 0 {
 		l.idle = idle

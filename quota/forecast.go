@@ -13,9 +13,8 @@ type spending struct {
 	newest  int64
 }
 
-func newSpending(now time.Time) spending {
-	return spending{since: minuteOf(now), newest: minuteOf(now)}
-}
+// begin says that nothing is known of before now.
+func (s *spending) begin(now time.Time) { *s = spending{since: minuteOf(now), newest: minuteOf(now)} }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
@@ -55,31 +54,36 @@ func (s *spending) rate(now time.Time) float64 {
 	return spent / max(seconds, 60*rateMinutes)
 }
 
-// foundSpent notes that hardly anything is left of the account's day.
-func (l *Ledger) foundSpent(now time.Time) {
-	if l.spentAt.IsZero() {
-		l.spentAt = now
+// forecast is when the account's day was spent, or will be.
+type forecast struct {
+	spending
+	spentAt time.Time // when hardly anything was left of the day; zero: something is
+}
+
+// foundSpent notes that hardly anything is left of the day.
+func (f *forecast) foundSpent(now time.Time) {
+	if f.spentAt.IsZero() {
+		f.spentAt = now
 	}
 }
 
 // exhaustedAt is when the day was first found spent: by count, or by the quota block as long as that lasts.
-func (l *Ledger) exhaustedAt(now time.Time) time.Time {
-	b := l.block.Block
-	if b.Set && !l.block.resetPassed(now) && (l.spentAt.IsZero() || b.At.Before(l.spentAt)) {
+func (f *forecast) exhaustedAt(b *blockState, now time.Time) time.Time {
+	if b.Set && !b.resetPassed(now) && (f.spentAt.IsZero() || b.At.Before(f.spentAt)) {
 		return b.At
 	}
-	return l.spentAt
+	return f.spentAt
 }
 
-// expectedAt is when the day will be spent at the present rate, or was; zero stands for not before the reset. Calls
-// in flight count once they are settled.
-func (l *Ledger) expectedAt(now time.Time) time.Time {
-	if at := l.exhaustedAt(now); !at.IsZero() || l.account.limit == 0 {
+// expectedAt is when the day, which ends at end, will be spent at the present rate, or was; zero stands for not before
+// the reset. Calls in flight count once they are settled.
+func (f *forecast) expectedAt(account *budget, b *blockState, end, now time.Time) time.Time {
+	if at := f.exhaustedAt(b, now); !at.IsZero() || account.limit == 0 {
 		return at
 	}
-	left := max(l.account.limit-l.account.committed(), 0).Float()
-	rate := l.spending.rate(now)
-	if left >= rate*l.day.End().Sub(now).Seconds() {
+	left := max(account.limit-account.committed(), 0).Float()
+	rate := f.rate(now)
+	if left >= rate*end.Sub(now).Seconds() {
 		return time.Time{}
 	}
 	return now.Add(time.Duration(left / rate * float64(time.Second)))

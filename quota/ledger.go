@@ -33,8 +33,7 @@ type Ledger struct {
 	block          blockState
 	tallies        tallies
 	hours          hours
-	spending       spending
-	spentAt        time.Time // when the day was found spent; zero: it is not
+	forecast       forecast
 	reconciliation reconciliation
 	audit          audit
 	outbox         outbox
@@ -56,14 +55,15 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		o: o, started: time.Now(), clock: newClock(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
-		stopped: make(chan struct{}), syncing: make(chan struct{}, 1), budgets: newBudgets(o.Limit), tallies: tallies{},
+		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
+		budgets: newBudgets(o.Limit), tallies: tallies{}, replicas: replicaCount{delay: 2 * o.Heartbeat},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	l.account = l.budgets.account
 	now := l.clock.now()
 	l.setDay(DayOf(now))
-	l.spending = newSpending(now)
+	l.forecast.begin(now)
 	_ = l.sync(ctx) // Healthy has the error
 	if day := DayOf(l.clock.now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.
@@ -87,9 +87,9 @@ func (l *Ledger) roll(now time.Time) {
 		Requests: l.budgets.newDay(l.day), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
 	})
 	l.setDay(DayOf(now))
-	l.spentAt = time.Time{}
+	l.forecast.spentAt = time.Time{}
 	l.block.newDay(now)
-	l.replicas.expect(clockApart + l.reportDelay())
+	l.replicas.expect(clockApart + l.replicas.delay)
 	l.wake.syncNow()
 }
 

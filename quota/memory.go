@@ -151,9 +151,6 @@ func (w *Watchers) Add(ctx context.Context) <-chan Event {
 
 // Publish passes the events on. Whoever has not read the former ones misses them.
 func (w *Watchers) Publish(events ...Event) {
-	if len(events) == 0 {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.all {

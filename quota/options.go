@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ type Options struct {
 
 	Store             Store            // where replicas agree; nil: a Memory of the ledger's own
 	StoreTimeout      time.Duration    // for one operation of the store; 0: 2 s
-	OnStoreEvent      func(StoreEvent) // called at the end of each store operation, by several goroutines; may be nil
-	AllowOfflineGrant bool             // while the store fails: spend this replica's share instead of returning an error
+	OnStoreEvent      func(StoreEvent) // called at the end of each operation, several at once; may be nil
+	AllowOfflineGrant bool             // while the store fails: spend this replica's share instead of failing
 
 	// Heartbeat is how often to sync with the store when nothing is urgent; 0: the constant Heartbeat. It must be 2 s
 	// at most where replicas share the store, which takes a silent one for dead after ReplicaTimeout.
@@ -74,18 +75,10 @@ func (o Options) check() (Options, error) {
 	if o.Store == nil {
 		o.Store = NewMemory(o.Now)
 	}
-	if o.Replica == "" {
-		o.Replica = Replica(rand.Text())
-	}
-	if o.FigureLag == 0 {
-		o.FigureLag = figureLag
-	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = Heartbeat
-	}
-	if o.StoreTimeout == 0 {
-		o.StoreTimeout = 2 * time.Second
-	}
+	o.Replica = cmp.Or(o.Replica, Replica(rand.Text()))
+	o.FigureLag = cmp.Or(o.FigureLag, figureLag)
+	o.Heartbeat = cmp.Or(o.Heartbeat, Heartbeat)
+	o.StoreTimeout = cmp.Or(o.StoreTimeout, 2*time.Second)
 	if o.OnStoreEvent == nil {
 		o.OnStoreEvent = func(StoreEvent) {}
 	}

@@ -47,16 +47,10 @@ func (b *blockState) probeEnded(p *probe, sent bool, now time.Time) {
 // endProbes invalidates any probe.
 func (b *blockState) endProbes() { b.probe, b.unused = nil, nil }
 
-// reserveBlocked is Reserve while the account is blocked.
-func (l *Ledger) reserveBlocked(ctx context.Context, w waiter) (*Reservation, Decision, error) {
-	l.mu.Lock()
-	now := l.clock.now()
+// reserveBlocked is Reserve while the account is blocked. The caller holds l.mu, which it releases.
+func (l *Ledger) reserveBlocked(ctx context.Context, w waiter, now time.Time) (*Reservation, Decision, error) {
 	b := &l.block
-	if l.closed {
-		l.mu.Unlock()
-		return nil, Decision{}, ErrClosed
-	}
-	if b.Set && b.probeDue(now) { // it may have been lifted in between
+	if b.probeDue(now) {
 		w.probe = l.acquireProbe(ctx, now)
 		now = l.clock.now()
 		if l.closed {
@@ -73,7 +67,7 @@ func (l *Ledger) reserveBlocked(ctx context.Context, w waiter) (*Reservation, De
 		}
 	case !wait:
 		defer l.mu.Unlock()
-		res := l.reserveIf(outcome, &w)
+		res := l.reserve(outcome, &w)
 		if res == nil {
 			b.probeEnded(w.probe, false, now)
 		}

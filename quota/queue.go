@@ -18,8 +18,6 @@ type waiter struct {
 	keptBack  bool    // what is left is for higher priorities while calls are in flight
 
 	since    time.Time
-	aged     bool // half of the wait is over
-	expired  bool // all of it
 	reported bool // a report made since tells of it
 	answered bool // and was answered
 
@@ -77,7 +75,6 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 	w := &call
 	w.since = time.Now()
 	w.ready = make(chan struct{})
-	w.expired = l.o.Wait == 0
 	l.queue = append(l.queue, w)
 	l.mu.Unlock()
 	l.wake.syncNow()
@@ -90,15 +87,7 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 		case <-w.ready:
 			return w.res, w.decision, w.err
 		case <-half.C:
-			l.mu.Lock()
-			w.aged = true
-			l.serve(l.clock.now())
-			l.mu.Unlock()
 		case <-end.C:
-			l.mu.Lock()
-			w.expired = true
-			l.serve(l.clock.now())
-			l.mu.Unlock()
 		case <-ctx.Done():
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -109,6 +98,9 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 			l.serve(l.clock.now()) // nothing is set aside for it any more
 			return nil, w.decision, w.err
 		}
+		l.mu.Lock()
+		l.serve(l.clock.now())
+		l.mu.Unlock()
 	}
 }
 
@@ -121,8 +113,10 @@ func (l *Ledger) serve(now time.Time) {
 		if w.done {
 			continue
 		}
+		waited := time.Since(w.since)
+		expired := waited >= l.o.Wait
 		if l.block.stops(w) {
-			if w.expired {
+			if expired {
 				l.finish(w, nil, l.blocked(w, now), nil)
 			}
 			continue
@@ -130,11 +124,11 @@ func (l *Ledger) serve(now time.Time) {
 		outcome, wait := l.judge(w)
 		switch {
 		case !wait:
-			res := l.reserveIf(outcome, w)
+			res := l.reserve(outcome, w)
 			l.finish(w, res, l.decision(outcome, w, now), nil)
-		case w.expired && w.answered:
+		case expired && w.answered:
 			l.finish(w, nil, l.decision(outcome, w, now), nil)
-		case w.aged:
+		case waited >= l.o.Wait/2:
 			for i, b := range w.budgets {
 				if w.lacks[i] {
 					b.setAside = true
@@ -153,12 +147,5 @@ func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
 	}
 	if res == nil {
 		l.block.probeEnded(w.probe, false, l.clock.now())
-	}
-}
-
-// finishAll ends the wait of all with err.
-func (l *Ledger) finishAll(err error) {
-	for _, w := range slices.Clone(l.queue) {
-		l.finish(w, nil, Decision{}, err)
 	}
 }

@@ -165,13 +165,13 @@ func (l *Ledger) applyExternal(e External, now time.Time) {
 		return
 	}
 	if !a.external.At.IsZero() { // before, it is not known when it was spent
-		l.spending.add(now, e.Spent-a.external.Spent)
+		l.forecast.add(now, e.Spent-a.external.Spent)
 	}
 	a.external, l.reconciliation.readUntil = e, e.At
 	switch {
 	case a.limit > 0 && a.committed() >= a.limit:
-		l.foundSpent(now)
+		l.forecast.foundSpent(now)
 	case !a.nearlySpent():
-		l.spentAt = time.Time{} // the figure was wrong
+		l.forecast.spentAt = time.Time{} // the figure was wrong
 	}
 }

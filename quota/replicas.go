@@ -9,8 +9,9 @@ const clockApart = 2 * clockTolerance
 // replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store
 // that has lost its rows, the store has not heard of all of them, and a lower number is not taken.
 type replicaCount struct {
-	n          int       // 0: no sync was answered yet
-	incomplete time.Time // until when replicas may be alive that have not reported
+	n          int           // 0: no sync was answered yet
+	incomplete time.Time     // until when replicas may be alive that have not reported
+	delay      time.Duration // how long one that is alive takes at most to report to a new day, or to an emptied store
 }
 
 // expect says that for d, or longer if it already is so, replicas may be alive that have not reported.
@@ -20,15 +21,11 @@ func (c *replicaCount) expect(d time.Duration) {
 	}
 }
 
-// reportDelay is how long a replica that is alive takes at most to report to a new day, or to a store that has lost
-// its rows.
-func (l *Ledger) reportDelay() time.Duration { return 2 * l.o.Heartbeat }
-
 // countReplicas takes the number of replicas from the store's reply, and gives the rate limiter its share.
 func (l *Ledger) countReplicas(reply Reply, now time.Time) {
 	c := &l.replicas
 	if reply.Joined {
-		c.expect(l.reportDelay())
+		c.expect(c.delay)
 	}
 	before, n := c.n, max(reply.Replicas, 1)
 	if n < before && (time.Now().Before(c.incomplete) || !now.Before(l.dayEnd.Add(-clockApart))) {

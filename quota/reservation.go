@@ -51,10 +51,10 @@ func (r *Reservation) end(c Cost, made bool) Day {
 			l.returnSoon(b)
 		}
 	}
-	l.spending.add(now, cost)
+	l.forecast.add(now, cost)
 	l.hours.book(l.day, now, cost)
 	if a := l.account; a.limit > 0 && a.committed() >= a.limit {
-		l.foundSpent(now)
+		l.forecast.foundSpent(now)
 	}
 	r.tally.inFlight--
 	r.tally.ended = now

@@ -27,17 +27,16 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	w.findBudgets(l, now)
 	if l.o.Mode != Enforce {
 		defer l.mu.Unlock()
-		res := l.reserve(&w)
+		res := l.reserve(Allowed, &w)
 		return res, l.observed(&w, now), nil
 	}
 	if l.block.Set {
-		l.mu.Unlock()
-		return l.reserveBlocked(ctx, w)
+		return l.reserveBlocked(ctx, w, now) // unlocks
 	}
 	outcome, wait := l.judge(&w)
 	if !wait {
 		defer l.mu.Unlock()
-		res := l.reserveIf(outcome, &w)
+		res := l.reserve(outcome, &w)
 		return res, l.decision(outcome, &w, now), nil
 	}
 	return l.await(ctx, w) // unlocks
@@ -57,7 +56,7 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 		}
 		if b.exhausted(n) {
 			w.decidedBy = b
-			if l.kept(b, w) > 0 && !b.nearlySpent() {
+			if w.kept(b) > 0 && !b.nearlySpent() {
 				return PriorityFloor, false // smaller calls of a higher priority still fit
 			}
 			return Exhausted, false
@@ -68,8 +67,8 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 			wait = true
 		}
 	}
-	if a := l.account; l.kept(a, w) > 0 {
-		share := a.limit - l.kept(a, w)
+	if a := l.account; w.kept(a) > 0 {
+		share := a.limit - w.kept(a)
 		if a.committed()+n > share {
 			w.decidedBy = a
 			return PriorityFloor, false
@@ -86,23 +85,18 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 }
 
 // kept is what of b is not for w but for calls of a higher priority.
-func (l *Ledger) kept(b *budget, w *waiter) Neurons {
-	if b != l.account {
+func (w *waiter) kept(b *budget) Neurons {
+	if b.name != Account {
 		return 0
 	}
 	return b.limit - w.call.Priority.share(b.limit)
 }
 
-// reserveIf makes the reservation of w, or none if it is refused.
-func (l *Ledger) reserveIf(o Outcome, w *waiter) *Reservation {
+// reserve makes the reservation of w, or none if it is refused.
+func (l *Ledger) reserve(o Outcome, w *waiter) *Reservation {
 	if o != Allowed {
 		return nil
 	}
-	return l.reserve(w)
-}
-
-// reserve makes the reservation of w.
-func (l *Ledger) reserve(w *waiter) *Reservation {
 	r := &Reservation{
 		l: l, budgets: w.budgets, tally: l.tallies.of(w.call.Model, w.call.Client),
 		neurons: w.call.Estimate, day: l.day, probe: w.probe,
@@ -153,7 +147,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	if b == nil {
 		b = l.account
 		for _, other := range w.budgets {
-			if other != nil && other.limit > 0 && (b.limit == 0 || other.remaining() < b.remaining()-l.kept(b, w)) {
+			if other != nil && other.limit > 0 && (b.limit == 0 || other.remaining() < b.remaining()-w.kept(b)) {
 				b = other
 			}
 		}
@@ -161,7 +155,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	d := Decision{
 		Outcome: o, Budget: b.name, Estimate: w.call.Estimate, Probe: w.probe != nil,
 		Unlimited: b.limit == 0 || l.o.Mode == Off, OfflineGrant: l.failure != nil && b.offlineGrant > 0,
-		Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Limit: b.limit, Kept: l.kept(b, w), Lost: b.lost(),
+		Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Limit: b.limit, Kept: w.kept(b), Lost: b.lost(),
 		External: b.external.Spent, At: now, ResetsAt: l.dayEnd,
 	}
 	d.Remaining = max(0, b.remaining()-d.Kept)
@@ -170,7 +164,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	}
 	// A call that is larger than what is left says nothing of the day, unless hardly anything is left.
 	if o == Exhausted && b == l.account && b.nearlySpent() {
-		l.foundSpent(now)
+		l.forecast.foundSpent(now)
 	}
 	return d
 }

@@ -51,7 +51,8 @@ func (l *Ledger) Snapshot() Snapshot {
 	l.roll(now)
 	s := Snapshot{
 		At: now, Day: l.day, Mode: l.o.Mode, Account: l.account.status(), ResetsAt: l.dayEnd, Block: l.block.Block,
-		ExhaustedAt: l.exhaustedAt(now), ExpectedAt: l.expectedAt(now), Rate: l.spending.rate(now),
+		ExhaustedAt: l.forecast.exhaustedAt(&l.block, now),
+		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.rate(now),
 		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n, InFlight: l.inFlight, Waiting: len(l.queue),
 		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
 		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.skew,

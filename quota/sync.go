@@ -136,13 +136,17 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 	l.countReplicas(reply, now)
 	if l.day == r.Day {
 		if l.outbox.joined { // before, it is not known when others have spent it
-			l.spending.add(now, reply.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
+			l.forecast.add(now, reply.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
 		}
 		for i, q := range r.Requests {
 			l.budgets.byName[q.Budget].applyReply(q, raised[i], reply.Granted[i], reply.Balances[i], l.replicas.n)
 		}
 		if reply.Joined && l.outbox.joined {
-			l.publishAgain()
+			// The store has lost everything.
+			l.tallies.publishAgain()
+			l.hours.publishAll()
+			l.outbox.whole = true
+			l.wake.syncNow()
 		}
 		l.reconciliation.history.record(now, l.day, reply, failed)
 		l.applyExternal(reply.External, now)
@@ -162,14 +166,6 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 	for _, b := range l.budgets.all {
 		l.returnSoon(b)
 	}
-}
-
-// publishAgain publishes everything to a store that has lost it.
-func (l *Ledger) publishAgain() {
-	l.tallies.publishAgain()
-	l.hours.publishAll()
-	l.outbox.whole = true
-	l.wake.syncNow()
 }
 
 // storeFailed decides without the store on the calls that wait for it.
