@@ -28,11 +28,12 @@ const (
 	shapeAnthropic     shape = "anthropic"
 	shapeNested        shape = "nested"
 	shapeSGLang        shape = "sglang"
+	shapeObject        shape = "object"
 )
 
 var shapes = []shape{
 	shapeV4, shapeEdge, shapeFlat, shapeGateway, shapeText, shapeJSONInMessage, shapeOKFalse, shapeHTML,
-	shapeOpenAI, shapeAnthropic, shapeNested, shapeSGLang,
+	shapeOpenAI, shapeAnthropic, shapeNested, shapeSGLang, shapeObject,
 }
 
 // coding is how a body tells the failure's number.
@@ -64,7 +65,11 @@ func refuse(number int) *failure {
 	if !ok {
 		panic("workersai: no wire text for " + strconv.Itoa(number))
 	}
-	return &failure{wire: w}
+	f := &failure{wire: w}
+	if w.layer == layerBare {
+		f.coding = codingNone
+	}
+	return f
 }
 
 // refuseText is refuse with another text.
@@ -90,6 +95,8 @@ func (x *exchange) usualShape(f *failure) shape {
 		return shapeText
 	case layerPage:
 		return shapeHTML
+	case layerBare:
+		return shapeObject
 	}
 	switch {
 	case x.route.gateway != "":
@@ -189,6 +196,8 @@ func (x *exchange) failureBody(f *failure, form shape) []byte {
 		return []byte(prefix + plain)
 	case shapeHTML:
 		return page(f, plain, x.ray)
+	case shapeObject:
+		return compact(openAIFailure{Error: openAIError{Message: plain, Code: f.code(codingUsual)}})
 	case shapeOpenAI:
 		if c := f.code(codingUsual); c != nil {
 			return compact(openAIFailure{Error: openAIError{Message: full, Code: c}})

@@ -256,10 +256,9 @@ func findFailure(word string) (*failure, error) {
 			n = asSent[n]
 		}
 	}
-	if n >= 90001 {
+	if _, ok := findWire(n); !ok && n >= 90001 {
 		return nil, fmt.Errorf("%s is the proxy's own: Workers AI never sends it", word)
-	}
-	if _, ok := findWire(n); !ok {
+	} else if !ok {
 		return nil, fmt.Errorf("%q is not understood. What is: %s", word, understood)
 	}
 	return refuse(n), nil

@@ -9,6 +9,7 @@ const (
 	layerGateway              // AI Gateway: flat fields and an array under error
 	layerPlain                // text/plain "error code: NNNN"
 	layerPage                 // an HTML page
+	layerBare                 // a message under error, and no number
 )
 
 // wire is how one code looks when Workers AI sends it.
@@ -81,6 +82,13 @@ var wires = []wire{
 	{1010, 403, layerPlain, "error code: 1010"},
 	{1101, 500, layerPage, "Worker threw exception"},
 
+	{9015, 400, layerModel, "invalid prompt: failed to parse prompt: unknown variant `json_object`, expected `json_schema`"},
+
+	{2005, 400, layerGateway, "Failed to get response from provider"},
+	{2016, 424, layerGateway, "Prompt blocked due to security configurations"},
+	{2017, 424, layerGateway, "Response blocked due to security configurations"},
+	{2029, 424, layerGateway, "Request content blocked due to DLP policy violations"},
+	{2030, 424, layerGateway, "Response content blocked due to DLP policy violations"},
 	{2003, 429, layerGateway, "Rate limited"},
 	{2018, 429, layerGateway, "Rate limited"},
 	{2041, 429, layerGateway, "Spend limit exceeded"},
@@ -92,6 +100,10 @@ var wires = []wire{
 	{2008, 400, layerGateway, "Invalid provider"},
 	{2036, 403, layerGateway, "The gateway is not set up for this provider"},
 	{2040, 400, layerGateway, "Provider 'workers-ai' has no BYOK credential named 'example'. Configured aliases: 'other'"},
+
+	// Cloudflare gives these no number. The catalog's stands here for finding them and is never sent.
+	{90017, 403, layerBare, "Access denied by policy"},
+	{90018, 429, layerBare, "Too many requests, please slow down"},
 }
 
 // asSent maps numbers that Cloudflare documents to those that the REST API sends
