@@ -2,46 +2,46 @@ package meter
 
 import "bytes"
 
-// A meter reads what a call cost out of its answer as the bytes pass. It keeps figures, never the answer, and is of one
-// size whatever the answer's. Make one with New; write is for an answer that is JSON, Event and Piece for one that is a
-// stream, never both.
+// A Meter reads what a call cost out of its answer as the bytes pass. It keeps figures, never the answer, and its size
+// does not depend on the answer's. Make one with New. Use Write for an answer that is JSON, and Data and EndEvent for
+// one that is a stream, never both.
 type Meter struct {
-	w     walker
-	begun bool // the JSON answer, or the present event's data, has
-	now   happening
+	walker walker
+	begun  bool // the JSON answer, or the present event's data, has begun
+	event  eventSummary
 
-	sets   [numSets]figures // the usages found: of a JSON answer, or of the present event
-	usages uint8            // one bit for each that was opened
-	in     uint8            // the one that is read
+	usages [numUsages]figures // those of the JSON answer, or of the present event
+	found  uint8              // one bit for each that was found
+	usage  uint8              // the one that is being read
 
-	streams bool
-	sum     figures
-	total   figures // of the whole: goes before sum
-	start   figures // of the input alone
-	spoken  int64   // output tokens that passed, at least
+	isStream       bool
+	input          figures // of a stream: of its input alone
+	sum            figures // of its increments
+	total          figures // of its whole, which replaces the sum
+	observedOutput int64   // tokens, at least
 
 	seconds    float64
 	hasSeconds bool
 	images     int64
-	requestID  string
-	status     string
-	responses  bool
+
+	requestID, status string // of a batch
+	hasResponses      bool
 }
 
-// The usages of a meter, the first to be believed first.
+// Where an answer or an event may have a usage. Of those of an answer, an earlier one replaces a later one.
 const (
-	setResultUsage = iota
-	setUsage
-	setMeta
-	setMessage
-	setResponse
-	numSets
+	resultUsage = iota
+	ownUsage
+	metaUsage
+	messageUsage
+	responseUsage
+	numUsages
 )
 
-// New returns a meter that has read nothing.
+// New returns a Meter that has read nothing.
 func New() *Meter {
-	m := &Meter{now: happening{of: ofUntyped}}
-	m.w.found = m
+	m := &Meter{event: eventSummary{kind: untypedEvent}}
+	m.walker.visitor = m
 	return m
 }
 
@@ -49,71 +49,64 @@ func New() *Meter {
 func (m *Meter) Write(p []byte) {
 	if !m.begun {
 		m.begun = true
-		m.w.begin(inAnswer)
+		m.walker.begin(inAnswer)
 	}
-	m.w.walk(p)
-}
-
-// said returns a usage of the present event, nil if it has none.
-func (m *Meter) said(set int) *figures {
-	if m.usages&(1<<set) == 0 || m.sets[set].has == 0 {
-		return nil
-	}
-	return &m.sets[set]
+	m.walker.walk(p)
 }
 
 // opened implements visitor.
-func (m *Meter) opened(p place) {
+func (m *Meter) opened(p path) {
 	switch p {
 	case inUsage:
-		m.reads(setUsage)
+		m.read(ownUsage)
 	case inResultUsage:
-		m.reads(setResultUsage)
+		m.read(resultUsage)
 	case inMeta:
-		m.reads(setMeta)
+		m.read(metaUsage)
 	case inMessageUsage:
-		m.reads(setMessage)
+		m.read(messageUsage)
 	case inResponseUsage:
-		m.reads(setResponse)
+		m.read(responseUsage)
 	case inChoices:
-		m.now.choices = true
+		m.event.choices = true
 	case inChoice:
-		m.now.choice = true
+		m.event.choice = true
 	case inResponses:
-		m.responses = true
+		m.hasResponses = true
 	}
 }
 
-func (m *Meter) reads(set uint8) {
-	m.in = set
-	m.usages |= 1 << set
+// read begins to read a usage.
+func (m *Meter) read(usage uint8) {
+	m.usage = usage
+	m.found |= 1 << usage
 }
 
 // number implements visitor.
-func (m *Meter) number(p place, v float64) {
+func (m *Meter) number(p path, v float64) {
 	switch {
 	case p == inSeconds:
 		m.seconds, m.hasSeconds = v, true
-	case p >= inNeurons && p < numPlaces:
-		m.sets[m.in].set(int(p-inNeurons), v)
+	case p >= inNeurons && p < numPaths:
+		m.usages[m.usage].set(int(p-inNeurons), v)
 	}
 }
 
 // text implements visitor.
-func (m *Meter) text(p place, size int, s []byte) {
+func (m *Meter) text(p path, size int, s []byte) {
 	switch p {
 	case inText, inNative, inDelta:
-		m.now.text += tokensOf(size)
-	case inThought:
-		m.now.thought = max(m.now.thought, tokensOf(size))
+		m.event.text += minTokens(size)
+	case inReasoning:
+		m.event.reasoning = max(m.event.reasoning, minTokens(size))
 	case inType:
 		switch {
 		case bytes.HasPrefix(s, []byte("response.")):
-			m.now.of = ofResponses
+			m.event.kind = responseEvent
 		case string(s) == "message_delta":
-			m.now.of = ofDelta
+			m.event.kind = deltaEvent
 		default:
-			m.now.of = ofOther
+			m.event.kind = otherEvent
 		}
 	case inImage, inImageOf:
 		if size > 0 {

@@ -26,18 +26,18 @@ func (r Report) Queued() bool { return r.BatchID != "" && r.BatchStatus == "queu
 
 // Report returns what the answer has reported so far.
 func (m *Meter) Report() Report {
-	r := Report{Usage: m.usage(), BatchID: m.requestID, BatchStatus: m.status}
-	r.ObservedInput, r.ObservedOutput = m.observed()
-	if m.responses && m.status == "" {
+	r := Report{Usage: m.quotaUsage(), BatchID: m.requestID, BatchStatus: m.status}
+	r.ObservedInput, r.ObservedOutput = m.observedTokens()
+	if m.hasResponses && m.status == "" {
 		r.BatchStatus = "completed"
 	}
 	return r
 }
 
-func (m *Meter) usage() quota.Usage {
+func (m *Meter) quotaUsage() quota.Usage {
 	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
-	sources := []*figures{&m.sets[setResultUsage], &m.sets[setUsage], &m.sets[setMeta]}
-	if m.streams {
+	sources := []*figures{&m.usages[resultUsage], &m.usages[ownUsage], &m.usages[metaUsage]}
+	if m.isStream {
 		sources = []*figures{&m.total, &m.sum}
 		if m.total.zero() && !m.sum.zero() {
 			sources = sources[1:] // a last usage of zeros does not replace a sum that is none
@@ -54,11 +54,11 @@ func (m *Meter) usage() quota.Usage {
 	return u
 }
 
-func (m *Meter) observed() (input, output int64) {
-	for _, f := range []*figures{&m.start, &m.sum, &m.total} {
+func (m *Meter) observedTokens() (input, output int64) {
+	for _, f := range []*figures{&m.input, &m.sum, &m.total} {
 		if in, _, out, ok := f.tokens(); ok {
 			input, output = max(input, in), max(output, out)
 		}
 	}
-	return input, max(output, m.spoken)
+	return input, max(output, m.observedOutput)
 }

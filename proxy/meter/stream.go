@@ -1,34 +1,29 @@
 package meter
 
-const (
-	longTokenLen = 24 // bytes; a longer text is several tokens
-	tokenLen     = 4  // bytes, on average
-)
-
-// happening is what the present event says besides its usages.
-type happening struct {
-	of      uint8 // by its type: one of the values below
-	choices bool  // it has choices,
-	choice  bool  // and they are not empty
-	text    int64 // tokens
-	thought int64 // of reasoning; two fields may hold the same text
+// An eventSummary is what the present event holds besides its usages.
+type eventSummary struct {
+	kind      uint8 // by its type: one of the values below
+	choices   bool  // it has choices,
+	choice    bool  // and at least one
+	text      int64 // tokens, at least
+	reasoning int64 // the same; two fields may hold the same text
 }
 
 const (
-	ofOther     uint8 = iota
-	ofUntyped         // OpenAI's chunks and native events
-	ofResponses       // response.…
-	ofDelta           // message_delta
+	otherEvent    uint8 = iota
+	untypedEvent        // OpenAI's chunks and native events
+	responseEvent       // response.…
+	deltaEvent          // message_delta
 )
 
-// Data reads more of the present event's data, in any split.
+// Data reads more of the data of the present event, in any split.
 func (m *Meter) Data(p []byte) {
-	m.streams = true
+	m.isStream = true
 	if !m.begun {
 		m.begun = true
-		m.w.begin(inEvent)
+		m.walker.begin(inEvent)
 	}
-	m.w.walk(p)
+	m.walker.walk(p)
 }
 
 // EndEvent ends the present event and counts what it has reported.
@@ -37,60 +32,71 @@ func (m *Meter) EndEvent() {
 		return
 	}
 	m.begun = false
-	m.w.end()
-	e := &m.now
-	m.spoken += e.text + e.thought
-	if m.usages != 0 {
-		m.account(e)
+	m.walker.end()
+	m.observedOutput += m.event.text + m.event.reasoning
+	if m.found != 0 {
+		m.count(&m.event)
 	}
-	*e = happening{of: ofUntyped}
+	m.event = eventSummary{kind: untypedEvent}
 }
 
-// account takes an event's usages. Where each counts:
+// count counts the usages of an event. Where each counts:
 //
-//   - message_start has the input alone, which only a later word makes a cost;
-//   - message_delta, response.… and a native event without text say what the
-//     whole comes to;
-//   - a chunk, or a native event with text, adds to what was there, unless it is
-//     no less than the sum so far in every figure: then it is a total. Of chunks
-//     with choices that is only believed once the prompt was counted, since the
-//     first increment alone has it.
-func (m *Meter) account(e *happening) {
-	if u := m.said(setMessage); u != nil && e.of == ofOther {
-		m.start.raise(u)
+//   - message_start reports the input alone, which has no cost until a later event reports the output;
+//   - message_delta, response.… and a native event without text report the whole so far;
+//   - a chunk, or a native event with text, is an increment, unless no figure of it is less than the sum so far: then
+//     it reports the whole. A chunk with choices is only taken for that once the sum has input tokens, since the first
+//     increment alone has them.
+func (m *Meter) count(e *eventSummary) {
+	if u := m.reported(messageUsage); u != nil && e.kind == otherEvent {
+		m.input.raise(u)
 	}
-	if u := m.said(setResponse); u != nil && e.of == ofResponses {
+	if u := m.reported(responseUsage); u != nil && e.kind == responseEvent {
 		m.total.raise(u)
 	}
-	if u := m.said(setUsage); u != nil {
+	if u := m.reported(ownUsage); u != nil {
+		hasInput := m.sum.v[promptFigure]+m.sum.v[inputFigure] > 0
 		switch {
-		case e.of == ofDelta:
-			m.total.raise(&m.start)
+		case e.kind == deltaEvent:
+			m.total.raise(&m.input)
 			m.total.raise(u)
 		case !e.choices && e.text == 0:
 			m.total.raise(u)
-		case u.covers(&m.sum) && (e.choices && !e.choice || m.sum.v[promptFigure]+m.sum.v[inputFigure] > 0):
+		case u.covers(&m.sum) && (e.choices && !e.choice || hasInput):
 			m.sum.raise(u)
 		default:
 			m.sum.add(u)
 		}
 	}
-	for i := range m.sets {
-		if m.usages&(1<<i) != 0 {
-			m.sets[i] = figures{}
+	for i := range m.usages {
+		if m.found&(1<<i) != 0 {
+			m.usages[i] = figures{}
 		}
 	}
-	m.usages = 0
+	m.found = 0
 }
 
-// tokensOf is how many tokens a text in an event is at least taken for: one, since engines send each as it comes, and
-// more where they were put together.
-func tokensOf(size int) int64 {
+// reported returns a usage of the present event, nil if it has none.
+func (m *Meter) reported(usage int) *figures {
+	if m.found&(1<<usage) == 0 || m.usages[usage].has == 0 {
+		return nil
+	}
+	return &m.usages[usage]
+}
+
+const (
+	maxToken  = 24 // bytes; a longer text is several tokens
+	meanToken = 4  // bytes
+)
+
+// minTokens returns how many tokens a text in an event is at least: one, since engines send each as it comes, and more
+// where several were put together.
+func minTokens(size int) int64 {
 	switch {
 	case size == 0:
 		return 0
-	case size <= longTokenLen:
+	case size <= maxToken:
 		return 1
 	}
-	return int64(size+tokenLen-1) / tokenLen
+	return int64(size+meanToken-1) / meanToken
 }

@@ -2,7 +2,7 @@ package meter
 
 import "bytes"
 
-// maxNested is how deep the places nest that matter, and with it the walk's stack. What else nests is only counted.
+// maxNested is how deep the known paths nest. Of whatever else nests, only the depth is counted.
 const maxNested = 8
 
 // step is where a walk stands between two bytes.
@@ -13,30 +13,30 @@ const (
 	wantName       // or the end of the object
 	wantColon
 	afterValue
-	inString // a name, a text, or a string that does not matter: walker.back says what follows
+	inString // a name, a text, or a string without meaning: walker.back says what follows
 	inEscape
 	inHex
 	inNumber
-	inScalar // a literal, or a number that does not matter
-	skipping // inside a container that does not matter
-	ended
+	inScalar // a literal, or a number at no known path
+	skipping // inside a container at no known path
+	done
 )
 
-// A walker reads JSON as it comes, in any split, and finds the values at known places. It allocates nothing and keeps
+// A walker reads JSON as it comes, in any split, and finds the values at known paths. It allocates nothing and keeps
 // nothing but the name, the number or the short string that it is reading; text is measured, not kept. It does not
-// check what it reads: whoever gets the answer does.
+// check what it reads: the caller does.
 type walker struct {
-	found visitor
+	visitor visitor
 
 	at, back step
-	place    place // of the value that comes next
-	stack    [maxNested]place
+	path     path // of the value that comes next
+	stack    [maxNested]path
 	depth    int   // of stack
 	lists    uint8 // which of the stack are lists
-	skipped  int   // containers open inside one that does not matter
+	skipped  int   // containers that are open while skipping
 
-	keep    bool // the string that is read is kept in buf
-	long    bool // it did not fit
+	keep    bool // the present string is kept in buf
+	long    bool // it does not fit
 	size    int  // bytes of the string, unescaped
 	hexLeft uint8
 	hex     rune
@@ -44,16 +44,16 @@ type walker struct {
 	buf     [64]byte
 }
 
-// A visitor is told what a walker finds.
+// A visitor receives what a walker finds.
 type visitor interface {
-	opened(p place)            // an object or array begins
-	number(p place, v float64) // neither negative nor absurd
-	text(p place, size int, s []byte)
+	opened(p path)            // an object or a list begins
+	number(p path, v float64) // neither negative nor absurd
+	text(p path, size int, s []byte)
 }
 
 // begin makes the walker ready for one JSON value that stands at p.
-func (w *walker) begin(p place) {
-	w.at, w.place, w.depth, w.n = wantValue, p, 0, 0
+func (w *walker) begin(p path) {
+	w.at, w.path, w.depth, w.n = wantValue, p, 0, 0
 }
 
 // walk reads on.
@@ -74,7 +74,7 @@ func (w *walker) walk(p []byte) {
 			}
 			w.puts(p[start:i])
 			if i < len(p) {
-				w.numberEnds()
+				w.endNumber()
 				w.at = afterValue
 			}
 		case inScalar:
@@ -84,7 +84,7 @@ func (w *walker) walk(p []byte) {
 			if i < len(p) {
 				w.at = afterValue
 			}
-		case ended:
+		case done:
 			return
 		default:
 			w.token(p[i])
@@ -93,12 +93,12 @@ func (w *walker) walk(p []byte) {
 	}
 }
 
-// end tells the walker that nothing more comes: a number may be the last.
+// end ends the value, which may be a number.
 func (w *walker) end() {
 	if w.at == inNumber {
-		w.numberEnds()
+		w.endNumber()
 	}
-	w.at = ended
+	w.at = done
 }
 
 // token reads one byte between values.
@@ -107,7 +107,7 @@ func (w *walker) token(c byte) {
 		return
 	}
 	if w.depth == 0 && w.at != wantValue {
-		w.at = ended
+		w.at = done
 		return
 	}
 	switch w.at {
@@ -120,32 +120,32 @@ func (w *walker) token(c byte) {
 		case '}':
 			w.close()
 		default:
-			w.at = ended
+			w.at = done
 		}
 	case wantColon:
 		w.at = wantValue
 		if c != ':' {
-			w.at = ended
+			w.at = done
 		}
 	case afterValue:
 		switch c {
 		case ',':
 			if top := w.stack[w.depth-1]; w.lists&(1<<(w.depth-1)) != 0 {
-				w.place, w.at = elementOf(top), wantValue
+				w.path, w.at = elementOf(top), wantValue
 			} else {
 				w.at = wantName
 			}
 		case '}', ']':
 			w.close()
 		default:
-			w.at = ended
+			w.at = done
 		}
 	}
 }
 
 // value begins a value.
 func (w *walker) value(c byte) {
-	kind := kinds[w.place]
+	kind := kinds[w.path]
 	switch {
 	case c == '"':
 		w.open(afterValue, kind&aText != 0)
@@ -155,12 +155,12 @@ func (w *walker) value(c byte) {
 			w.at, w.skipped = skipping, 1
 			return
 		}
-		w.found.opened(w.place)
-		w.stack[w.depth], w.at = w.place, wantName
+		w.visitor.opened(w.path)
+		w.stack[w.depth], w.at = w.path, wantName
 		w.lists &^= 1 << w.depth
 		if list {
 			w.lists |= 1 << w.depth
-			w.place, w.at = elementOf(w.place), wantValue
+			w.path, w.at = elementOf(w.path), wantValue
 		}
 		w.depth++
 	case c == ']': // of an empty list
@@ -180,7 +180,7 @@ func (w *walker) close() {
 	}
 	w.at = afterValue
 	if w.depth == 0 {
-		w.at = ended
+		w.at = done
 	}
 }
 
@@ -189,10 +189,10 @@ func (w *walker) open(back step, keep bool) {
 	w.at, w.back, w.keep, w.long, w.size, w.n = inString, back, keep, false, 0, 0
 }
 
-// inside reads on in a string and returns how far it came.
+// inside reads on in a string and returns where it stopped.
 func (w *walker) inside(p []byte, i int) int {
-	// Most strings are short; a picture is long. What is looked ahead for doubles, so that escapes in a long text do
-	// not cost a look to its end each.
+	// Most strings are short; a picture is long. The distance that is searched doubles, so that each escape in a long
+	// text does not cost a search to its end.
 	end := i
 	for near := min(i+64, len(p)); end < near && p[end] != '"' && p[end] != '\\'; {
 		end++
@@ -215,14 +215,14 @@ func (w *walker) inside(p []byte, i int) int {
 		return end
 	}
 	if p[end] == '"' {
-		w.stringEnds()
+		w.endString()
 	} else {
 		w.at = inEscape
 	}
 	return end + 1
 }
 
-// skip reads on in a container that does not matter, to its end.
+// skip reads on in a container at no known path, to its end.
 func (w *walker) skip(p []byte, i int) int {
 	for ; i < len(p); i++ {
 		switch p[i] {
@@ -235,7 +235,7 @@ func (w *walker) skip(p []byte, i int) int {
 			if w.skipped--; w.skipped == 0 {
 				w.at = afterValue
 				if w.depth == 0 {
-					w.at = ended
+					w.at = done
 				}
 				return i + 1
 			}

@@ -16,7 +16,7 @@ func (w *walker) escaped(c byte) {
 			return
 		}
 		w.size += 3 // two or three
-		w.put(0x80) // no place and no status has such a letter
+		w.put(0x80) // no name and no status has such a letter
 		return
 	}
 	if c == 'u' {
@@ -71,7 +71,7 @@ func (w *walker) puts(p []byte) {
 	w.long = w.long || n < len(p)
 }
 
-func (w *walker) stringEnds() {
+func (w *walker) endString() {
 	w.at = w.back
 	s := w.buf[:w.n]
 	if w.long {
@@ -79,28 +79,28 @@ func (w *walker) stringEnds() {
 	}
 	switch {
 	case w.back == wantColon:
-		w.place = memberOf(w.stack[w.depth-1], s)
+		w.path = memberOf(w.stack[w.depth-1], s)
 	case w.keep:
-		w.found.text(w.place, w.size, s)
+		w.visitor.text(w.path, w.size, s)
 	}
 	if w.back == afterValue && w.depth == 0 {
-		w.at = ended
+		w.at = done
 	}
 }
 
-func (w *walker) numberEnds() {
+func (w *walker) endNumber() {
 	if w.long {
 		return
 	}
 	if v, ok := figure(w.buf[:w.n]); ok {
-		w.found.number(w.place, v)
+		w.visitor.number(w.path, v)
 	}
 }
 
-// maxFigure is the largest figure that is believed.
+// maxFigure is the largest number that counts.
 const maxFigure = 1e12
 
-// figure reads a JSON number. One that is negative, absurd or none counts as absent.
+// figure reads a JSON number. One that is negative, absurd or malformed counts as absent.
 func figure(b []byte) (v float64, ok bool) {
 	if len(b) <= 12 { // nearly all of them are a few digits
 		n := 0

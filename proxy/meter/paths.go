@@ -1,11 +1,11 @@
 package meter
 
-// A place is where a value stands in an answer or an event. Only these places count: text that a model wrote may say
+// A path is where a value stands in an answer or an event. Only these paths count: text that a model wrote may say
 // "usage" anywhere else.
-type place uint8
+type path uint8
 
 const (
-	nowhere place = iota
+	otherPath path = iota
 
 	inAnswer // a JSON answer
 	inResult
@@ -31,7 +31,7 @@ const (
 	inBlock
 	inMessage
 	inText
-	inThought
+	inReasoning
 
 	inUsage // of the answer itself, or of an event
 	inResultUsage
@@ -45,13 +45,13 @@ const (
 	inOutput
 	inCached
 	inCacheRead
-	inCacheMade
+	inCacheWrite
 	inTotal
 
-	numPlaces
+	numPaths
 )
 
-// kind is what may stand at a place. Anything else there is passed over.
+// A kind is what may stand at a path. Anything else there is skipped.
 type kind uint8
 
 const (
@@ -61,22 +61,23 @@ const (
 	aNumber
 )
 
-var kinds = [numPlaces]kind{
+var kinds = [numPaths]kind{
 	inAnswer: anObject, inResult: anObject, inTranscription: anObject, inSeconds: aNumber,
 	inRequestID: aText, inStatus: aText, inResponses: aList, inImage: aText, inImages: aList, inImageOf: aText,
 
 	inEvent: anObject, inType: aText, inNative: aText | anObject,
-	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject, inToolCalls: aList, inToolCall: anObject, inFunction: anObject,
-	inDelta: aText | anObject, inBlock: anObject, inMessage: anObject, inText: aText, inThought: aText,
+	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject,
+	inToolCalls: aList, inToolCall: anObject, inFunction: anObject,
+	inDelta: aText | anObject, inBlock: anObject, inMessage: anObject, inText: aText, inReasoning: aText,
 
 	inUsage: anObject, inResultUsage: anObject, inMeta: anObject, inMessageUsage: anObject, inResponseUsage: anObject,
 	inDetails: anObject,
 	inNeurons: aNumber, inPrompt: aNumber, inInput: aNumber, inOutput: aNumber, inTotal: aNumber,
-	inCached: aNumber, inCacheRead: aNumber, inCacheMade: aNumber,
+	inCached: aNumber, inCacheRead: aNumber, inCacheWrite: aNumber,
 }
 
-// elementOf returns the place of a list's elements.
-func elementOf(list place) place {
+// elementOf returns the path of a list's elements.
+func elementOf(list path) path {
 	switch list {
 	case inChoices:
 		return inChoice
@@ -85,11 +86,11 @@ func elementOf(list place) place {
 	case inImages:
 		return inImageOf
 	}
-	return nowhere
+	return otherPath
 }
 
-// memberOf returns the place of an object's member of that name.
-func memberOf(object place, name []byte) place {
+// memberOf returns the path of an object's member of that name.
+func memberOf(object path, name []byte) path {
 	switch object {
 	case inAnswer:
 		switch string(name) {
@@ -115,16 +116,16 @@ func memberOf(object place, name []byte) place {
 	default:
 		return memberOfEvent(object, name)
 	}
-	return nowhere
+	return otherPath
 }
 
-func memberOfResult(name []byte) place {
+func memberOfResult(name []byte) path {
 	switch string(name) {
 	case "usage":
 		return inResultUsage
 	case "meta":
 		return inMeta
-	case "transcription_info", "metadata": // Whisper's word, Deepgram's word
+	case "transcription_info", "metadata": // of Whisper, of Deepgram
 		return inTranscription
 	case "request_id":
 		return inRequestID
@@ -137,10 +138,10 @@ func memberOfResult(name []byte) place {
 	case "images":
 		return inImages
 	}
-	return nowhere
+	return otherPath
 }
 
-func memberOfUsage(name []byte) place {
+func memberOfUsage(name []byte) path {
 	switch string(name) {
 	case "neurons":
 		return inNeurons
@@ -157,13 +158,13 @@ func memberOfUsage(name []byte) place {
 	case "cache_read_input_tokens":
 		return inCacheRead
 	case "cache_creation_input_tokens":
-		return inCacheMade
+		return inCacheWrite
 	}
-	return nowhere
+	return otherPath
 }
 
-// memberOfEvent is memberOf for what only events have.
-func memberOfEvent(object place, name []byte) place {
+// memberOfEvent is memberOf for the objects that only events have.
+func memberOfEvent(object path, name []byte) path {
 	switch object {
 	case inEvent:
 		switch string(name) {
@@ -194,7 +195,7 @@ func memberOfEvent(object place, name []byte) place {
 		case "content", "refusal":
 			return inText
 		case "reasoning", "reasoning_content":
-			return inThought
+			return inReasoning
 		case "tool_calls":
 			return inToolCalls
 		}
@@ -224,5 +225,5 @@ func memberOfEvent(object place, name []byte) place {
 			return inMessageUsage
 		}
 	}
-	return nowhere
+	return otherPath
 }
