@@ -13,38 +13,56 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// read takes the request's body as far as it must be known. Exactly one of c.body
-// and c.upload is set for a route that has a body.
-func (p *Proxy) read(c *call, r *http.Request) error {
+// read reads the request's body as far as it must be known, and returns the model that it names where its route has the
+// model there. Exactly one of c.body and c.upload is set for a route that has a body.
+func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 	if c.route.body == bodyNone && r.ContentLength == 0 {
-		return nil
+		return "", nil
 	}
-	if r.ContentLength > p.bodies.max {
-		return tooLarge()
+	if r.ContentLength > b.max {
+		return "", tooLarge()
 	}
 	if enc := strings.Join(r.Header["Content-Encoding"], ", "); enc != "" && !strings.EqualFold(enc, "identity") {
-		return refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
+		return "", refuse(normalize.BadInput,
+			"The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
 	}
-	r.Body = &patient{
-		ReadCloser: r.Body, patience: p.bodies.slow, http2: r.ProtoMajor == 2,
+	r.Body = &ratedBody{
+		ReadCloser: r.Body, minUploadRate: b.slowest, http2: r.ProtoMajor == 2,
 		deadline: http.NewResponseController(c.writer.ResponseWriter).SetReadDeadline,
 	}
 	if c.route.body == bodyNone {
-		return skip(c, r.Body)
+		return "", drainBody(c, r.Body)
 	}
-	if err := p.bufferBody(c, r); err != nil {
-		return err
+	if err := b.buffer(c, r); err != nil || c.body == nil {
+		return "", err
 	}
-	if c.body == nil {
-		return nil
-	}
-	return p.understand(c, r)
+	return b.understand(c, r)
 }
 
-// bufferBody reads the body whole if it is JSON, by its first byte and not by its Content-Type (curl sends JSON as a form), or if only its
-// end says what the call may cost. Otherwise it leaves the body to stream through, and reads only its beginning.
-func (p *Proxy) bufferBody(c *call, r *http.Request) error {
-	b, h := &p.bodies, &bufferedBody{}
+// drainBody reads the body of a call that needs none: net/http would wait for it before the answer, for as long as the
+// caller likes.
+func drainBody(c *call, body io.Reader) error {
+	n := 0
+	var err error
+	for buf := make([]byte, 512); err == nil && n < smallPiece; {
+		var m int
+		m, err = c.fill(body, buf)
+		n += m
+	}
+	switch {
+	case err == nil:
+		return tooLarge()
+	case err != io.EOF:
+		return unreadable(err)
+	}
+	return nil
+}
+
+// buffer reads the body whole if it is JSON, by its first byte and not by its Content-Type (curl sends JSON as a form), or
+// if only its end says what the call may cost. Otherwise it leaves the body to stream through, and reads only its
+// beginning.
+func (b *bodies) buffer(c *call, r *http.Request) error {
+	h := &bufferedBody{}
 	h.text = h.first[:0]
 	head, err := b.grow(c, h, r.ContentLength)
 	if err != nil {
@@ -57,17 +75,19 @@ func (p *Proxy) bufferBody(c *call, r *http.Request) error {
 	}
 	for n < want && err == nil && (!opensJSON(head[:n]) || binary(r.Header.Get("Content-Type"))) {
 		var m int
-		m, err = fill(c, r.Body, head[n:])
+		m, err = c.fill(r.Body, head[n:])
 		n += m
 	}
-	if !opensJSON(head[:n]) && c.route.body == bodyAny && n > 0 && !p.tellsAtItsEnd(c, r.Header, head[:n]) {
+	if !opensJSON(head[:n]) && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
 		defer b.release(h)
 		if err != nil && err != io.EOF {
 			return unreadable(err)
 		}
 		// The few bytes read so far are copied: the pool gets its buffer back now.
 		prefix := bytes.Clone(head[:n])
-		c.upload = &upload{Reader: io.MultiReader(bytes.NewReader(prefix), r.Body), prefix: prefix, closer: r.Body, left: b.max}
+		c.upload = &upload{
+			Reader: io.MultiReader(bytes.NewReader(prefix), r.Body), prefix: prefix, closer: r.Body, left: b.max,
+		}
 		return nil
 	}
 	if err = b.readAll(c, h, r, int64(n), err); err != nil {
@@ -93,7 +113,7 @@ func (b *bodies) readAll(c *call, h *bufferedBody, r *http.Request, n int64, err
 			}
 		}
 		var m int
-		if m, err = fill(c, r.Body, into); len(piece) > 0 {
+		if m, err = c.fill(r.Body, into); len(piece) > 0 {
 			piece = piece[m:]
 		} else if m > 0 && n < b.max { // more than declared: net/http lets no such body pass
 			return unreadable(errors.New("the body is longer than declared"))
@@ -110,11 +130,10 @@ func (b *bodies) readAll(c *call, h *bufferedBody, r *http.Request, n int64, err
 	return nil
 }
 
-// tellsAtItsEnd reports whether a body that is no JSON must be held to know what
-// the call may cost: a form for a picture, whose figures may stand behind the
-// pictures given, or Ogg, whose length stands in its last page. All else streams
-// through.
-func (p *Proxy) tellsAtItsEnd(c *call, header http.Header, prefix []byte) bool {
+// measuredByEnd reports whether a body that is no JSON must be buffered to know what the call may cost: a form for a
+// picture, whose figures may stand behind the pictures given, or Ogg, whose length stands in its last page. All else
+// streams through.
+func (c *call) measuredByEnd(header http.Header, prefix []byte) bool {
 	if !c.metered {
 		return false
 	}
@@ -148,37 +167,54 @@ func opensJSON(b []byte) bool {
 }
 
 // understand scans a buffered body and completes what the path said of the call.
-func (p *Proxy) understand(c *call, r *http.Request) error {
+func (b *bodies) understand(c *call, r *http.Request) (model string, err error) {
 	found, err := measure.Scan(c.body.text, measure.Options{
-		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && p.forward.upstream.gateway,
+		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && b.gateway,
 	})
 	if err != nil {
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
-			return refuse(normalize.BadInput, wrong.Text, wrong.Field)
+			return "", refuse(normalize.BadInput, wrong.Text, wrong.Field)
 		}
 		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
-			return nil // a recording may begin with any byte
+			return "", nil // a recording may begin with any byte
 		}
-		return refuse(normalize.IncompleteRequest, "Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
+		return "", refuse(normalize.IncompleteRequest,
+			"Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
 	}
 	c.body.json, c.stream = found, found.Stream
 	if c.queued {
 		c.poll = found.BatchID()
 	}
 	if c.route.model != modelInBody {
-		return nil
+		return "", nil
 	}
 	if found.Model == "" {
-		return refuse(normalize.IncompleteRequest, `Request is missing headers or body: the field "model" is missing.`, "model")
+		return "", refuse(normalize.IncompleteRequest,
+			`Request is missing headers or body: the field "model" is missing.`, "model")
 	}
-	d := c.destination
-	d.model = found.Model
-	p.setTarget(c, d)
-	return nil
+	return found.Model, nil
 }
 
-// binary reports whether a Content-Type says that the body is no JSON whatever
-// its first byte.
+// measured describes the call for the estimator.
+func (b *bodies) measured(c *call) quota.Request {
+	if c.body != nil && c.body.json != nil {
+		return c.body.json.Request(c.price.Task)
+	}
+	length := c.inbound.ContentLength
+	var prefix jsonscan.Pieces
+	switch {
+	case c.body != nil:
+		prefix, length = c.body.text, c.body.size()
+	case c.upload != nil:
+		prefix = jsonscan.Pieces{c.upload.prefix}
+	}
+	if length < 0 {
+		length = b.max
+	}
+	return measure.Media(c.price.Task, c.inbound.Header.Get("Content-Type"), prefix, length)
+}
+
+// binary reports whether a Content-Type says that the body is no JSON whatever its first byte.
 func binary(contentType string) bool {
 	for _, prefix := range []string{"audio/", "image/", "video/", "application/octet-stream", "multipart/"} {
 		if len(contentType) >= len(prefix) && strings.EqualFold(contentType[:len(prefix)], prefix) {
@@ -192,8 +228,7 @@ func tooLarge() *normalize.Failure {
 	return refuse(normalize.RequestTooLarge, "", "")
 }
 
-// unreadable says that the caller's body broke off, stood still, or was malformed
-// on the wire.
+// unreadable says that the caller's body ended early, came too slowly, or was malformed on the wire.
 func unreadable(err error) *normalize.Failure {
 	why := "the body could not be read to its end."
 	if slow, ok := errors.AsType[*errSlow](err); ok {

@@ -49,12 +49,12 @@ func FuzzMeasurePieces(f *testing.F) {
 		measured := func(body io.Reader, length int64) (quota.Request, error) {
 			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
-			if err := p.bufferBody(x, r); err != nil {
+			if err := p.bodies.buffer(x, r); err != nil {
 				return quota.Request{}, err
 			}
 			defer func() { p.bodies.release(x.body) }()
 			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
-			return p.measured(x), nil
+			return p.bodies.measured(x), nil
 		}
 		whole, wholeErr := measured(bytes.NewReader(b), int64(len(b)))
 		for _, length := range []int64{-1, int64(len(b))} {

@@ -15,14 +15,14 @@ import (
 	"github.com/neuronward/neuronward/proxy/measure"
 )
 
-// A buffered body lies in pieces of two sizes, which come from pools: it grows without being copied, and what one body gives back the
-// next one takes, so that bodies leave no garbage. Most bodies fit into one small piece.
+// A buffered body lies in pieces of two sizes, which come from pools: it grows without being copied, and what one body
+// gives back the next one takes, so that bodies leave no garbage. Most bodies fit into one small piece.
 const (
 	smallPiece = 16 << 10
 	largePiece = 64 << 10
 
-	// provenSize is how much of a body must have come before its declared length is believed. From then on it has room for all of
-	// it: bodies that wait for more room while they hold some would block each other.
+	// provenSize is how much of a body must have come before its declared length is believed. From then on it has room for
+	// all of it: bodies that wait for more room while they hold some would block each other.
 	provenSize = 64 << 10
 )
 
@@ -30,14 +30,15 @@ const (
 type bodies struct {
 	max     int64
 	room    *fairshare.Pool // bytes of all buffered bodies
-	slow    patience
+	slowest minUploadRate
+	gateway bool // calls go to an AI Gateway
 	metrics *metrics.Metrics
 	small   sync.Pool // of *[smallPiece]byte
 	large   sync.Pool // of *[largePiece]byte
 }
 
-// A bufferedBody is a body that was read whole, because what it says decides what may be done with it and because it may have to be
-// sent again. Its memory may be read until release.
+// A bufferedBody is a body that was read whole, because what it says decides what may be done with it and because it may
+// have to be sent again. Its memory may be read until release.
 type bufferedBody struct {
 	json     *measure.JSON // nil: it is none
 	from, to int64         // the part that goes to upstream
@@ -54,7 +55,8 @@ type bufferedBody struct {
 // size returns the length of what goes to upstream.
 func (h *bufferedBody) size() int64 { return h.to - h.from }
 
-// open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may have seen the call.
+// open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may have
+// seen the call.
 func (h *bufferedBody) open(sent *atomic.Bool) io.ReadCloser {
 	return &bodyReader{body: h, text: h.text.Reader(h.from, h.to), sent: sent}
 }
@@ -67,8 +69,8 @@ type bodyReader struct {
 
 var errReleased = errors.New("the call has ended")
 
-// Read implements io.Reader. The transport may still read when the call has ended: an answer may come before the whole request was
-// sent.
+// Read implements io.Reader. The transport may still read when the call has ended: an answer may come before the whole
+// request was sent.
 func (r *bodyReader) Read(p []byte) (int, error) {
 	r.sent.Store(true)
 	r.body.mu.Lock()
@@ -82,7 +84,8 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 // Close ends this reader only; the body stays for another attempt.
 func (r *bodyReader) Close() error { return nil }
 
-// grow adds a piece to a body that is full, and returns it. declared is the length that the caller declared, -1 if it did not.
+// grow adds a piece to a body that is full, and returns it. declared is the length that the caller declared, -1 if it did
+// not.
 func (b *bodies) grow(c *call, h *bufferedBody, declared int64) ([]byte, error) {
 	pool, size := &b.large, int64(largePiece)
 	if h.capacity < provenSize || declared >= 0 && declared-h.capacity <= smallPiece {
@@ -177,9 +180,9 @@ func (b *bodies) acquire(c *call, h *bufferedBody, n int64) error {
 		h.room += n
 		return nil
 	}
-	c.lap()
+	c.own.stop()
 	result := b.room.Acquire(c.ctx, r)
-	c.resume()
+	c.own.start()
 	switch result.Outcome {
 	case fairshare.Granted:
 		h.tenant = result.Tenant

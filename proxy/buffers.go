@@ -2,12 +2,11 @@ package proxy
 
 import "sync"
 
-// bufferSize is the size of a pooled buffer: what httputil.ReverseProxy copies
-// with, and how far a JSON answer is looked into before it is passed on.
+// bufferSize is the size of a pooled buffer: what httputil.ReverseProxy copies with, and how much of a JSON answer is
+// inspected before the caller gets it.
 const bufferSize = 32 << 10
 
-// buffers is a httputil.BufferPool. It pools arrays by pointer, since a slice
-// put into a sync.Pool costs an allocation of its own.
+// buffers is a httputil.BufferPool. It pools pointers to arrays: a slice put into a sync.Pool costs an allocation.
 type buffers struct{ pool sync.Pool }
 
 // Get returns a buffer of bufferSize bytes.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -14,20 +15,21 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// A call is the record of one call: the steps fill it in, and the metrics
-// and the log line are both written from it, however the call ends.
+// A call is the record of one call: the steps fill it in, and the metrics and the log line are both written from it,
+// however the call ends. It belongs to the goroutine that serves the call; what others may touch has a lock of its own
+// (watch) or is atomic (attempt.sent).
 type call struct {
 	target
-	base      *url.URL // of the upstream that is asked
-	path      string   // on it
+	base      *url.URL // of the upstream that is called
+	path      string   // there
 	requestID string
 	client    string            // from the configured clients; a label
 	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
-	slot      *fairshare.Tenant // of Proxy.slots, once it has one
+	slot      *fairshare.Tenant // that holds the call's slot; nil: it has none yet
 	stream    bool              // asked for, or answered, as a stream
-	body      *bufferedBody
-	upload    *upload
-	poll      string // request id of the batch that the call asks after, "" for every other call
+	body      *bufferedBody     // nil: the call has none, or it is in upload
+	upload    *upload           // nil: the call has none, or it is in body
+	poll      string            // request id of the batch that the call asks after, "" for every other call
 
 	ctx     context.Context // ends when the caller leaves or a time limit is over
 	cancel  context.CancelCauseFunc
@@ -69,15 +71,16 @@ type attempt struct {
 // upstreamIDs are what Cloudflare's support asks for.
 type upstreamIDs struct{ request, ray string }
 
-// lap stops the time of our own: what follows is somebody else's.
-func (c *call) lap() { c.own.stop() }
+// fill reads once, on the time of whoever sends: upstream, or the caller.
+func (c *call) fill(src io.Reader, buf []byte) (int, error) {
+	c.own.stop()
+	n, err := src.Read(buf)
+	c.own.start()
+	return n, err
+}
 
-// resume starts it again.
-func (c *call) resume() { c.own.start() }
-
-// fail records why the call failed: resolved, and without secrets. The first
-// failure counts: what follows is its consequence, such as the broken connection
-// after a stream was cut.
+// fail records why the call failed: resolved, with the names of settings, and without secrets. The first failure counts:
+// what follows is its consequence, such as the broken connection after a stream was cut.
 func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 	if c.failure == nil {
 		f.RequestID = c.requestID

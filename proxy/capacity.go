@@ -27,21 +27,21 @@ type capacity struct {
 }
 
 // check refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
-func (p *capacity) check(c *call, send bool) error {
+func (cp *capacity) check(c *call, send bool) error {
 	if c.model == "" || c.simulated {
 		return nil
 	}
-	wait, ok := p.breakers.Allow(c.model, time.Now(), send)
+	wait, ok := cp.breakers.Allow(c.model, time.Now(), send)
 	if ok {
 		return nil
 	}
-	if p.guard.Observes() {
+	if cp.guard.Observes() {
 		if send { // each call is asked about twice and counted once
-			p.metrics.Preempted("capacity", metrics.ModeObserve)
+			cp.metrics.Preempted("capacity", metrics.ModeObserve)
 		}
 		return nil
 	}
-	p.metrics.Preempted("capacity", metrics.ModeEnforce)
+	cp.metrics.Preempted("capacity", metrics.ModeEnforce)
 	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. "+
 		"One call is let through every few seconds to see.", c.modelText), "")
 	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true
@@ -51,55 +51,55 @@ func (p *capacity) check(c *call, send bool) error {
 
 // observe records whether Workers AI had capacity for one attempt. status is upstream's, 0 where no answer came; f is
 // nil for a success.
-func (p *capacity) observe(c *call, f *normalize.Failure, status int) {
+func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 	switch {
-	case !p.on || c.model == "" || status == 0 || c.simulated:
+	case !cp.on || c.model == "" || status == 0 || c.simulated:
 	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
-		if p.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
-			p.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
-			p.tell(c.model, true)
+		if cp.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
+			cp.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
+			cp.tell(c.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy():
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
-		open, opened := p.breakers.Failed(c.model, time.Now())
+		open, opened := cp.breakers.Failed(c.model, time.Now())
 		if opened {
-			p.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 "+
+			cp.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 "+
 				"until it has", "model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
-			p.tell(c.model, false)
+			cp.tell(c.model, false)
 		}
 	}
 }
 
 // tell tells other replicas that a breaker was opened here, or closed.
-func (p *capacity) tell(model string, free bool) {
-	if p.share != nil && len(model) <= maxSharedModel {
-		p.share(model, free)
+func (cp *capacity) tell(model string, free bool) {
+	if cp.share != nil && len(model) <= maxSharedModel {
+		cp.share(model, free)
 	}
 }
 
 // remote takes from another replica that it opened the breaker of a model or, with free, that it closed it. The breaker
 // here then goes on by itself, with its own trials: a message that is lost comes again, and one that is wrong is
 // corrected by the first call that succeeds.
-func (p *capacity) remote(model string, free bool) {
-	if !p.on || model == "" || len(model) > maxSharedModel {
+func (cp *capacity) remote(model string, free bool) {
+	if !cp.on || model == "" || len(model) > maxSharedModel {
 		return
 	}
 	clipped := clip(model, maxModelText)
 	switch {
-	case free && p.breakers.RemoteClosed(model):
-		p.log.Info("another replica reports that Workers AI has capacity for a model again", "model", clipped)
-	case !free && p.breakers.RemoteOpen(model, time.Now()):
-		p.log.Info("another replica reports that Workers AI has no capacity for a model", "model", clipped)
+	case free && cp.breakers.RemoteClosed(model):
+		cp.log.Info("another replica reports that Workers AI has capacity for a model again", "model", clipped)
+	case !free && cp.breakers.RemoteOpen(model, time.Now()):
+		cp.log.Info("another replica reports that Workers AI has no capacity for a model", "model", clipped)
 	}
 }
 
 // labels lists the models with an open breaker as labels: models that are not known are other.
-func (p *capacity) labels() []string {
+func (cp *capacity) labels() []string {
 	labels := []string{}
-	for _, b := range p.breakers.Status() {
-		if label := p.models.label(b.Model); !slices.Contains(labels, label) {
+	for _, b := range cp.breakers.Status() {
+		if label := cp.models.label(b.Model); !slices.Contains(labels, label) {
 			labels = append(labels, label)
 		}
 	}

@@ -3,9 +3,6 @@ package proxy
 import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
-	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/proxy/measure"
-	"github.com/neuronward/neuronward/quota"
 )
 
 // reserve sets aside what the call may cost, or says why it may not be made.
@@ -16,7 +13,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	}
 	g := guard.Call{
 		Model: c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
-		Request: p.measured(c), Batch: c.queued, Poll: c.poll, Began: c.began,
+		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Began: c.began,
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
@@ -24,29 +21,10 @@ func (p *Proxy) reserve(c *call) (err error) {
 	if c.body != nil && c.body.json != nil {
 		g.WideBytes = c.body.json.WideBytes
 	}
-	c.lap()
+	c.own.stop()
 	c.charge, err = p.guard.Reserve(c.ctx, g)
-	c.resume()
+	c.own.start()
 	return err
-}
-
-// measured describes the call for the estimator.
-func (p *Proxy) measured(c *call) quota.Request {
-	if c.body != nil && c.body.json != nil {
-		return c.body.json.Request(c.price.Task)
-	}
-	length := c.inbound.ContentLength
-	var prefix jsonscan.Pieces
-	switch {
-	case c.body != nil:
-		prefix, length = c.body.text, c.body.size()
-	case c.upload != nil:
-		prefix = jsonscan.Pieces{c.upload.prefix}
-	}
-	if length < 0 {
-		length = p.bodies.max
-	}
-	return measure.Media(c.price.Task, c.inbound.Header.Get("Content-Type"), prefix, length)
 }
 
 // settle books what the call cost, exactly once and however it ended. It is

@@ -9,14 +9,14 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// A Secret returns a credential, which may change while the proxy runs, or ""
-// when there is none. It is called on every request and must not block.
+// A Secret returns a credential, which may change while the proxy runs, or "" when there is none. It is called on every
+// request and must not block.
 type Secret func() string
 
 func noSecret() string { return "" }
 
-// credentials are the operator's secrets. They replace the caller's on the way
-// upstream, and no text that leaves this proxy may hold them.
+// credentials are the operator's secrets. They replace the caller's on the way upstream, and no text that leaves this proxy
+// may hold them.
 type credentials struct {
 	token        Secret
 	gatewayToken Secret // of an AI Gateway
@@ -25,8 +25,7 @@ type credentials struct {
 	bearer atomic.Pointer[bearer]
 }
 
-// bearer keeps the Authorization header of the present token, so that a call
-// does not build it anew.
+// bearer keeps the Authorization header of the present token, so that not every call builds one.
 type bearer struct {
 	token  string
 	header []string
@@ -41,12 +40,11 @@ func (cr *credentials) bearerOf(token string) []string {
 	return b.header
 }
 
-// callerCredentials are the headers with which callers identify themselves to
-// Cloudflare.
+// callerCredentials are the headers with which callers identify themselves to Cloudflare.
 var callerCredentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
 
-// replace puts our credentials in the place of the caller's and removes the keys
-// of the clients file. toGateway says that the call goes to an AI Gateway.
+// replace replaces the caller's credentials by ours and removes the keys of the clients file. toGateway says that the call
+// goes to an AI Gateway.
 func (cr *credentials) replace(h http.Header, toGateway bool) {
 	token := cr.token()
 	if cr.clientKeys {
@@ -66,8 +64,8 @@ func (cr *credentials) replace(h http.Header, toGateway bool) {
 	}
 }
 
-// authorization returns the Authorization of a request that this proxy makes by
-// itself: our token's, else the caller's own; nil where there is neither.
+// authorization returns the Authorization of a request that this proxy makes by itself: our token's, else the caller's own;
+// nil where there is neither.
 func (cr *credentials) authorization(caller http.Header) []string {
 	if token := cr.token(); token != "" {
 		return cr.bearerOf(token)
@@ -78,8 +76,7 @@ func (cr *credentials) authorization(caller http.Header) []string {
 	return nil
 }
 
-// attribute marks a failure about credentials as the operator's if they were
-// ours.
+// attribute marks a failure about credentials as the operator's if they were ours.
 func (cr *credentials) attribute(f *normalize.Failure) {
 	refused := cr.token
 	if f.Code == normalize.GatewayUnauthorized {
@@ -90,8 +87,8 @@ func (cr *credentials) attribute(f *normalize.Failure) {
 	}
 }
 
-// secrets returns what must not come back to the caller of r in a message: our
-// credentials, and the caller's own, which upstream may echo.
+// secrets returns what no message to the caller of r may hold: our credentials, and the caller's own, which upstream may
+// echo.
 func (cr *credentials) secrets(r *http.Request) []string {
 	secrets := []string{cr.token(), cr.gatewayToken()}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
@@ -99,7 +96,7 @@ func (cr *credentials) secrets(r *http.Request) []string {
 		if i := strings.IndexAny(value, " \t"); i >= 0 {
 			value = strings.Trim(value[i:], " \t")
 		}
-		// A short one would tear holes into ordinary words.
+		// A short one may be part of ordinary words.
 		if len(value) >= 8 {
 			secrets = append(secrets, value)
 		}

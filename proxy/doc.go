@@ -1,8 +1,21 @@
-// Package proxy is the reverse proxy itself: it takes a call from an app to
-// Workers AI and back, and answers every failure with the one envelope.
+// Package proxy is the reverse proxy itself: it takes a call from an app to Workers AI and back, and answers every failure
+// with the one envelope. It says in which order things happen to a call; what they are is the business of the packages
+// below it (clients, measure, meter, guard, fairshare, breaker) and of quota and normalize. It never reads the environment,
+// names no setting but by a key, and never decides what an upstream failure means.
 //
-// Proxy.ServeHTTP is one request from top to bottom; each step lives in a file
-// of its own and returns its error, and fail.go alone writes error answers.
-// The package decides what is asked of upstream and when. It never reads the
-// environment and never judges what an upstream failure means (normalize does).
+// Begin with ServeHTTP in serve.go, which is one call from top to bottom:
+//
+//	begin        open the record, a call            call.go
+//	admit        path, origin, client               destination.go, access.go
+//	slots        at most so many calls at once      slots.go
+//	readBody     buffer or stream, scan, target     body.go, target.go
+//	checkLimits  upstream, client, capacity,        forward.go, access.go, capacity.go,
+//	             neurons, requests a minute         charge.go, rates.go
+//	reverse      rewrite, send, retry               forward.go, retry.go
+//	inspect      failure or success, stream         answer.go, stream.go, meteredbody.go
+//	settle       what it cost                       charge.go
+//	end          series, one log line               record.go
+//
+// A step returns its error and failures.answer alone writes it (fail.go). A call belongs to one goroutine; the locks here
+// (watchdog, knownModels, recentFailures, deprecations, unknownCodes) are leaves: nothing is called under them.
 package proxy

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/json"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/sse"
@@ -74,4 +75,20 @@ func skipBlanks(b []byte) []byte {
 		b = b[1:]
 	}
 	return b
+}
+
+// classify returns the failure that an event is. A block that does not begin as an event does may be a page, or JSON,
+// where a stream was expected.
+func classify(raw []byte, event *sse.Event) *normalize.Failure {
+	if sse.IsStream(raw) {
+		return normalize.ClassifyFields(event)
+	}
+	return normalize.ClassifyEvent(raw)
+}
+
+// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data, which
+// is [DONE] or JSON.
+func lacksBlankLine(raw, data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) && (string(data) == "[DONE]" || json.Valid(data))
 }

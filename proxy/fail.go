@@ -25,7 +25,7 @@ type failures struct {
 }
 
 // answer answers a failed call. It is the one place that writes an error answer.
-func (p *failures) answer(c *call, err error) {
+func (fs *failures) answer(c *call, err error) {
 	var f *normalize.Failure
 	if !errors.As(err, &f) {
 		f = c.broken(err)
@@ -36,8 +36,8 @@ func (p *failures) answer(c *call, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	h := c.writer.Header()
-	f.SetHeader(h, p.retryAfterMax)
-	p.rates.limitHeaders(c, h)
+	f.SetHeader(h, fs.retryAfterMax)
+	fs.rates.limitHeaders(c, h)
 	c.attemptsHeader(h)
 	if ray := c.attempt.upstream.ray; ray != "" {
 		h.Set("Cf-Ray", c.redact(ray))
@@ -48,7 +48,7 @@ func (p *failures) answer(c *call, err error) {
 	if f.Code == normalize.MethodNotAllowed && c.allow != "" {
 		h.Set("Allow", c.allow)
 	}
-	if p.closing() {
+	if fs.closing() {
 		h.Set("Connection", "close")
 	}
 	c.writer.limitDrain()
@@ -60,28 +60,28 @@ func (p *failures) answer(c *call, err error) {
 const failureSize = 2048
 
 // ofAnswer returns the failure that an answer of upstream's is.
-func (p *failures) ofAnswer(c *call, res *http.Response, body []byte) *normalize.Failure {
-	return p.complete(c, normalize.Classify(res.StatusCode, res.Header, body), res.StatusCode, false)
+func (fs *failures) ofAnswer(c *call, res *http.Response, body []byte) *normalize.Failure {
+	return fs.complete(c, normalize.Classify(res.StatusCode, res.Header, body), res.StatusCode, false)
 }
 
 // ofEvent returns the failure that an event of a stream is. status is that of the stream's answer.
-func (p *failures) ofEvent(c *call, f *normalize.Failure, status int) *normalize.Failure {
-	return p.complete(c, f, status, true)
+func (fs *failures) ofEvent(c *call, f *normalize.Failure, status int) *normalize.Failure {
+	return fs.complete(c, f, status, true)
 }
 
 // complete adds to what upstream said what only this proxy knows: whose credentials were refused, when the day ends,
 // whether the code is unknown.
-func (p *failures) complete(c *call, f *normalize.Failure, status int, event bool) *normalize.Failure {
+func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bool) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
-	p.credentials.attribute(f)
+	fs.credentials.attribute(f)
 	if f.Code == normalize.AccountLimited {
-		p.blockQuota(c, status, event)
-		f.ResetsAt, f.RetryAfter = p.reset(c)
+		fs.blockQuota(c, status, event)
+		f.ResetsAt, f.RetryAfter = fs.reset(c)
 	}
 	if f.Unclassified {
-		p.metrics.Unclassified(status)
-		if p.unknown.first(f.Number, status) {
-			p.log.Warn("Workers AI failed in a way that the catalog does not know; please report it",
+		fs.metrics.Unclassified(status)
+		if fs.unknown.first(f.Number, status) {
+			fs.log.Warn("Workers AI failed in a way that the catalog does not know; please report it",
 				"request_id", c.requestID, "status", status, "number", f.Number, "sample", c.redact(sample(f)))
 		}
 	}
@@ -90,20 +90,20 @@ func (p *failures) complete(c *call, f *normalize.Failure, status int, event boo
 
 // blockQuota stops the calls of our account when Workers AI itself has said that the day is spent, and only then: by 429
 // or in a stream, on a call with our account.
-func (p *failures) blockQuota(c *call, status int, event bool) {
+func (fs *failures) blockQuota(c *call, status int, event bool) {
 	if c.ours && !c.simulated && (status == http.StatusTooManyRequests || event) {
-		p.guard.Block(c.charge)
+		fs.guard.Block(c.charge)
 	}
 }
 
 // reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI has refused
 // because it is spent.
-func (p *failures) reset(c *call) (at time.Time, retry time.Duration) {
+func (fs *failures) reset(c *call) (at time.Time, retry time.Duration) {
 	if !c.ours {
 		at = guard.NextMidnight(time.Now())
 		return at, time.Until(at)
 	}
-	return p.guard.Reset()
+	return fs.guard.Reset()
 }
 
 // sample is the upstream message, which normalize has cleaned and bounded.

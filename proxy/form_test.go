@@ -57,7 +57,7 @@ func TestWhatTellsAtItsEnd(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
 		d := destination{route: routeOf(t, c.path), account: c.account, model: strings.TrimPrefix(c.path, "run/")}
 		x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), d)
-		if got := g.proxy.tellsAtItsEnd(x, http.Header{"Content-Type": {c.kind}}, []byte(c.prefix)); got != c.want {
+		if got := x.measuredByEnd(http.Header{"Content-Type": {c.kind}}, []byte(c.prefix)); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 		g.close()

@@ -12,10 +12,9 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// NewTransport returns a transport for one upstream host and many streams:
-// connections are kept for reuse without a bound that a burst would run into,
-// HTTP/2 connections are pinged so that a dead one is found before a call is,
-// and nothing is decompressed or redirected.
+// NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that a
+// burst needs no new ones, HTTP/2 connections are pinged so that a dead one is found before a call uses it, and nothing is
+// decompressed or redirected.
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -41,24 +40,23 @@ type forwarder struct {
 }
 
 // send is the only way to upstream. It times one attempt.
-func (p *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
+func (fw *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
 	c.attempts++
 	c.attempt.started = time.Now()
-	c.lap()
+	c.own.stop()
 	c.watch.await()
-	res, err := p.transport.RoundTrip(r)
-	c.resume()
+	res, err := fw.transport.RoundTrip(r)
+	c.own.start()
 	return res, err
 }
 
 // resolveUpstream decides which URL is called, now that the model is known.
-func (p *forwarder) resolveUpstream(c *call) (err error) {
-	c.base, c.path, err = p.upstream.locate(&c.destination)
-	if err != nil || !p.upstream.gateway || !c.route.nested {
+func (fw *forwarder) resolveUpstream(c *call) (err error) {
+	c.base, c.path, err = fw.upstream.locate(&c.destination)
+	if err != nil || !fw.upstream.gateway || !c.route.nested {
 		return err
 	}
-	// A gateway names the model in the path, and what remains of the body is
-	// its input.
+	// A gateway has the model in the path, and the input alone as the body.
 	json := c.body.json
 	if json.InputTo == 0 {
 		return refuse(normalize.IncompleteRequest,
@@ -72,30 +70,29 @@ func (p *forwarder) resolveUpstream(c *call) (err error) {
 	return nil
 }
 
-// outbound is the request that httputil.ReverseProxy gets to copy. The body is
-// left out: rewrite puts it in its place.
+// outbound is the request that httputil.ReverseProxy copies. It has no body: rewrite attaches it.
 func (c *call) outbound(r *http.Request) *http.Request {
 	out := r.WithContext(c.ctx)
 	out.Body = http.NoBody
 	return out
 }
 
-// Headers that stay behind. Those of Cloudflare's edge are refused or believed
-// by it when they come from outside.
+// Headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they come from outside.
 var (
 	notForwarded = []string{
 		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
 		"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
-		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", // an answer is judged whole
+		// An answer must be whole to be inspected.
+		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
 		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
-		// Our token is lent for the method and the path that were checked.
+		// Our token is used only for the method and the path that were checked.
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
 	}
 	identity = []string{"identity"}
 )
 
 // rewrite makes the upstream request out of the caller's.
-func (p *forwarder) rewrite(r *httputil.ProxyRequest) {
+func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	c, out := callOf(r.Out.Context()), r.Out
 	out.URL.Scheme, out.URL.Host = c.base.Scheme, c.base.Host
 	out.URL.Path, out.URL.RawPath = c.path, ""
@@ -106,7 +103,7 @@ func (p *forwarder) rewrite(r *httputil.ProxyRequest) {
 	h := out.Header
 	delete(h, "Expect") // what it asks for has happened
 	delete(h, "Connection")
-	delete(h, "Upgrade") // Java offers h2c on every call; what is no WebSocket may be left unheard
+	delete(h, "Upgrade") // Java offers h2c on every call; a server may ignore that
 	for _, name := range notForwarded {
 		delete(h, name)
 	}
@@ -115,8 +112,8 @@ func (p *forwarder) rewrite(r *httputil.ProxyRequest) {
 			delete(h, name)
 		}
 	}
-	p.credentials.replace(h, p.upstream.gateway && c.route.gateway != gatewayAPI)
-	if !p.simulate {
+	fw.credentials.replace(h, fw.upstream.gateway && c.route.gateway != gatewayAPI)
+	if !fw.simulate {
 		delete(h, "X-Simulate")
 	}
 	// A compressed answer could not be inspected.
@@ -134,8 +131,8 @@ func attachBody(c *call, in, out *http.Request) {
 		sent := new(atomic.Bool)
 		c.attempt.sent = sent
 		out.Body = c.body.open(sent)
-		// With it the transport may begin anew on another connection when an
-		// idle one turns out to be closed before anything was written.
+		// With it the transport may use another connection where an idle one turns out to be closed before anything was
+		// written.
 		body := c.body
 		out.GetBody = func() (io.ReadCloser, error) { return body.open(sent), nil }
 	case c.upload != nil:

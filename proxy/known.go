@@ -8,12 +8,10 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 )
 
-// maxKnown bounds the models that are labels, over all tables that a process
-// sees in its life.
+// maxKnown bounds the models that are labels, over all price tables in the life of a process.
 const maxKnown = 500
 
-// knownModels are the models that may be labels. They grow and never shrink: a
-// series that exists stays. Reading takes no lock.
+// knownModels are the models that may be labels. None is ever removed: a series that exists stays. Reading takes no lock.
 type knownModels struct {
 	mu  sync.Mutex
 	all atomic.Pointer[map[string]struct{}]
@@ -42,8 +40,7 @@ func (k *knownModels) has(model string) bool {
 	return ok
 }
 
-// label keeps the label of a series to models that are known: callers name
-// anything.
+// label returns the model as the label of a series, and metrics.Other where it is not known: callers may name anything.
 func (k *knownModels) label(model string) string {
 	if k.has(model) {
 		return model

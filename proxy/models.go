@@ -20,8 +20,7 @@ const (
 	maxModelsBytes = 8 << 20 // of one page
 )
 
-// A foundModel is what models/search says of a model, as far as OpenAI's list
-// has room for it.
+// A foundModel is what models/search says of a model, as far as OpenAI's list has a field for it.
 type foundModel struct {
 	Name      string `json:"name"`
 	CreatedAt string `json:"created_at"`
@@ -33,13 +32,12 @@ type modelLister struct {
 	failures *failures
 }
 
-// answer answers GET /v1/models: OpenAI's list, made from models/search,
-// since Workers AI has none of its own and answers 405.
-func (p *modelLister) answer(c *call) error {
+// answer answers GET /v1/models with OpenAI's list, made from models/search: Workers AI has none and answers 405.
+func (l *modelLister) answer(c *call) error {
 	var models []foundModel
 	seen, size := map[string]bool{}, 0
 	for page := 1; page <= maxModelPages; page++ {
-		found, total, err := p.search(c, page)
+		found, total, err := l.search(c, page)
 		if err != nil {
 			return err
 		}
@@ -66,30 +64,29 @@ func (p *modelLister) answer(c *call) error {
 	return err
 }
 
-// searchModels asks for one page of the catalog. total is how many models there
-// are, 0 if that is not said.
-func (p *modelLister) search(c *call, page int) (found []foundModel, total int, err error) {
-	u := p.forward.upstream.api
+// search asks for one page of the catalog. total is how many models there are, 0 if the answer does not say.
+func (l *modelLister) search(c *call, page int) (found []foundModel, total int, err error) {
+	u := l.forward.upstream.api
 	u.Path += "/accounts/" + c.account + "/ai/models/search"
 	u.RawQuery = url.Values{"per_page": {strconv.Itoa(modelsPerPage)}, "page": {strconv.Itoa(page)}}.Encode()
 	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	if authorization := p.forward.credentials.authorization(c.inbound.Header); authorization != nil {
+	if authorization := l.forward.credentials.authorization(c.inbound.Header); authorization != nil {
 		r.Header["Authorization"] = authorization
 	}
 	r.Header["Accept-Encoding"] = identity
-	res, err := p.forward.send(c, r)
+	res, err := l.forward.send(c, r)
 	c.attempts = 1 // however many pages
 	if err != nil {
 		return nil, 0, err
 	}
 	defer res.Body.Close()
 	c.attempt.upstream = upstreamIDs{request: res.Header.Get("Cf-Ai-Req-Id"), ray: res.Header.Get("Cf-Ray")}
-	c.lap()
+	c.own.stop()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxModelsBytes))
-	c.resume()
+	c.own.start()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -100,7 +97,7 @@ func (p *modelLister) search(c *call, page int) (found []foundModel, total int, 
 		} `json:"result_info"`
 	}
 	if res.StatusCode != http.StatusOK || normalize.IsFailure(body) || json.Unmarshal(body, &answer) != nil {
-		return nil, 0, p.failures.ofAnswer(c, res, body[:min(len(body), normalize.MaxErrorBody)])
+		return nil, 0, l.failures.ofAnswer(c, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
 	return answer.Result, answer.Info.Total, nil
 }

@@ -21,7 +21,7 @@ type Proxy struct {
 	notYet    string
 	simulate  bool
 	setting   normalize.SettingName
-	limits    limits
+	limits    timeLimits
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
 	log       *slog.Logger
@@ -52,7 +52,7 @@ func New(c Config) (*Proxy, error) {
 	c.setDefaults()
 	p := &Proxy{
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
-		limits:  limits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause},
+		limits:  timeLimits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause},
 		metrics: c.Metrics, log: c.Log,
 	}
 	p.lifecycle.init()
@@ -69,9 +69,12 @@ func New(c Config) (*Proxy, error) {
 		pool:    fairshare.New(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed),
 		metrics: c.Metrics,
 	}
+	p.forward = forwarder{
+		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate, transport: c.Transport,
+	}
 	p.bodies = bodies{
-		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
-		slow: patience{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
+		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
+		slowest: minUploadRate{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
 		small: sync.Pool{New: func() any { return new([smallPiece]byte) }},
 		large: sync.Pool{New: func() any { return new([largePiece]byte) }},
 	}
@@ -83,9 +86,6 @@ func New(c Config) (*Proxy, error) {
 		on: c.Retries > 0, share: c.OnCapacity, guard: p.guard, models: &p.models, metrics: c.Metrics, log: c.Log,
 	}
 	p.deprecations.log = c.Log
-	p.forward = forwarder{
-		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate, transport: c.Transport,
-	}
 	p.failures = failures{
 		credentials: &p.credentials, guard: p.guard, rates: &p.rates, retryAfterMax: c.RetryAfterMax, closing: p.refusesAll,
 		metrics: c.Metrics, log: c.Log,

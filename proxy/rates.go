@@ -62,9 +62,9 @@ func (r *rates) acquire(c *call) (pace.Decision, error) {
 		return pace.Decision{OK: true}, nil
 	}
 	c.rate = rateKey(c)
-	c.lap()
+	c.own.stop()
 	d, err := r.limiter.Acquire(c.ctx, c.rate, r.maxWait)
-	c.resume()
+	c.own.start()
 	r.metrics.RateWaited(d.Waited)
 	return d, err
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/neuronward/neuronward/normalize/reference"
 )
 
-// belowErrors returns what follows /errors/ in a path, and whether the path is
-// the reference's at all.
+// belowErrors returns what follows /errors/ in a path, and whether the path is one of the reference.
 func belowErrors(path string) (topic string, ok bool) {
 	if path == "/errors" {
 		return "", true

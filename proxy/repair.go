@@ -8,12 +8,10 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
-// The one repair of a successful answer: newer models end an OpenAI stream with
-// a usage event in the native form, {"response":"","usage":{…}}, which has no
-// choices and breaks clients that expect chunks.
+// The one repair of a successful answer: newer models end an OpenAI stream with a usage event in the native form,
+// {"response":"","usage":{…}}, which has no choices and breaks clients that expect chunks.
 
-// A chunkHead is what all chunks of one OpenAI stream have in common, as it
-// stands there; the zero value is not known yet.
+// A chunkHead is what all chunks of one OpenAI stream have in common, as raw JSON. The zero value is not known yet.
 type chunkHead struct{ id, created, model []byte }
 
 // note remembers the head from the first chunk that shows it.
@@ -23,15 +21,14 @@ func (h *chunkHead) note(data []byte) {
 	}
 	fields := topLevel(data)
 	if fields["id"] == nil {
-		h.id = []byte{} // this stream shows none; don't look at every chunk
+		h.id = []byte{} // this stream has none; the next chunks need not be read
 		return
 	}
 	// The event's bytes are gone with the next read.
 	h.id, h.created, h.model = bytes.Clone(fields["id"]), bytes.Clone(fields["created"]), bytes.Clone(fields["model"])
 }
 
-// repairUsage returns the valid chunk for a native usage event, nil for any
-// other event. The usage is passed on as it stands.
+// repairUsage returns the valid chunk for a native usage event, nil for any other event. The usage itself is unchanged.
 func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
 	usage := nativeUsage(data)
 	if usage == nil {
@@ -52,11 +49,12 @@ func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
 	return append(chunk, "}\n\n"...)
 }
 
-// nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of
-// any other: one that has text in it is no mere usage.
+// nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more than
+// a usage.
 func nativeUsage(data []byte) []byte {
-	// Nearly every event of an OpenAI stream is told by the first look.
-	if bytes.Contains(data, []byte(`"choices"`)) || !bytes.Contains(data, []byte(`"usage"`)) || !bytes.Contains(data, []byte(`"response"`)) {
+	// For nearly every event of an OpenAI stream the first search is enough.
+	if bytes.Contains(data, []byte(`"choices"`)) ||
+		!bytes.Contains(data, []byte(`"usage"`)) || !bytes.Contains(data, []byte(`"response"`)) {
 		return nil
 	}
 	fields := topLevel(data)
@@ -79,8 +77,7 @@ func appendRaw(dst, raw []byte, instead string) []byte {
 	return append(dst, quoted...)
 }
 
-// topLevel returns the raw values of a JSON object's members that a usage chunk
-// is made of; nil where data is no such object.
+// topLevel returns the raw values of a JSON object's members that a usage chunk is made of; nil where data is no object.
 func topLevel(data []byte) map[string][]byte {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {

@@ -9,11 +9,10 @@ import (
 // maxRequestID bounds the request id that a caller may choose.
 const maxRequestID = 128
 
-// requestID returns the caller's own x-request-id if it is sane, else a new one
-// of 128 bits. It ends up in headers, logs and exemplars, so it may hold nothing
-// that means something there.
+// requestID returns the caller's own x-request-id if it is safe, else a new one of 128 bits. It stands in headers, logs and
+// exemplars, so it must hold nothing that has a meaning there.
 func requestID(h http.Header) string {
-	if ids := h["X-Request-Id"]; len(ids) == 1 && sane(ids[0]) {
+	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) {
 		return ids[0]
 	}
 	var id [16]byte
@@ -24,7 +23,7 @@ func requestID(h http.Header) string {
 	return hex.EncodeToString(id[:])
 }
 
-func sane(id string) bool {
+func isSafe(id string) bool {
 	if id == "" || len(id) > maxRequestID {
 		return false
 	}

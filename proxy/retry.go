@@ -111,15 +111,15 @@ func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) 
 
 // renewCharge reserves for another attempt, if need be.
 func (c *call) renewCharge() bool {
-	c.lap()
-	defer c.resume()
+	c.own.stop()
+	defer c.own.start()
 	return c.charge.Renew(c.ctx)
 }
 
 // pause waits for a time that is not ours.
 func (c *call) pause(wait time.Duration) error {
-	c.lap()
-	defer c.resume()
+	c.own.stop()
+	defer c.own.start()
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {

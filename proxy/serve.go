@@ -31,7 +31,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		defer p.slots.release(c)
 	}
-	if err := p.read(c, r); err != nil {
+	if err := p.readBody(c, r); err != nil {
 		p.failures.answer(c, err)
 		return
 	}
@@ -124,6 +124,18 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy holds. "+
 			"Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
+	return nil
+}
+
+// readBody reads the body as far as it must be known, and resolves the model where the body names it.
+func (p *Proxy) readBody(c *call, r *http.Request) error {
+	model, err := p.bodies.read(c, r)
+	if err != nil || model == "" {
+		return err
+	}
+	d := c.destination
+	d.model = model
+	p.setTarget(c, d)
 	return nil
 }
 

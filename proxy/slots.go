@@ -24,9 +24,9 @@ func (s *slots) acquire(c *call) error {
 		return nil
 	}
 	s.metrics.Queued()
-	c.lap()
+	c.own.stop()
 	result := s.pool.Acquire(c.ctx, r)
-	c.resume()
+	c.own.start()
 	s.metrics.Unqueued()
 	var why string
 	switch result.Outcome {

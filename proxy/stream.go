@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -17,13 +15,11 @@ const (
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
 )
 
-// errCut ends a stream after its terminal event. The connection is cut, not
-// ended: some clients see nothing but the cut.
+// errCut ends a stream after its terminal event. The connection is cut, not ended: some clients see nothing but the cut.
 var errCut = errors.New("the stream was cut after its terminal event")
 
-// A stream is an event stream on its way to the caller. Whole events pass at
-// once and untouched; only an incomplete one waits, so that a break never leaves
-// half an event behind.
+// A stream is an event stream on its way to the caller. Whole events are streamed unchanged and at once; only an incomplete
+// one waits, so that a stream that ends early never leaves half an event behind.
 //
 //	buf: | delivered | whole events | incomplete event |      |
 //	     0        begin          ready               end   len(buf)
@@ -40,26 +36,26 @@ type stream struct {
 	oversized         bool // the present event outgrew the buffer and is streamed unchanged, in pieces
 
 	events   int  // events that may pass, without comments
-	complete bool // the stream has said that it is done
+	complete bool // its end mark was seen
 	head     chunkHead
 	terminal []byte             // our own last event
 	over     error              // what ends the stream once all is delivered
 	failure  *normalize.Failure // why it has not begun
 }
 
-// lookAtStream waits for a stream's first event before the headers are
-// committed, so that a stream that begins with an error is a real HTTP error.
-func (p *inspector) lookAtStream(c *call, res *http.Response) *normalize.Failure {
+// inspectStream waits for a stream's first event before the headers are committed, so that a stream that begins with an
+// error is a real HTTP error.
+func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failure {
 	c.stream = true
-	s := &stream{call: c, failures: p.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
+	s := &stream{call: c, failures: in.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
 	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
-		n, err := fill(c, s.src, s.room())
+		n, err := c.fill(s.src, s.room())
 		s.take(n, err)
 	}
 	if s.failure != nil {
 		return s.failure
 	}
-	c.watch.pass(true)
+	c.watch.begin(true)
 	c.attempt.streaming = true
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
@@ -68,8 +64,7 @@ func (p *inspector) lookAtStream(c *call, res *http.Response) *normalize.Failure
 	return nil
 }
 
-// Read implements io.Reader: whole events first, then the terminal event, then
-// the end.
+// Read implements io.Reader: whole events first, then the terminal event, then the end.
 func (s *stream) Read(p []byte) (int, error) {
 	for {
 		if s.begin < s.ready {
@@ -93,8 +88,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (s *stream) Close() error { return s.src.Close() }
 
-// room returns the free end of the buffer, made larger if need be. At its full
-// size, what is there of an incomplete event is let go.
+// room returns the free end of the buffer, made larger if need be.
 func (s *stream) room() []byte {
 	if s.begin > 0 {
 		copy(s.buf, s.buf[s.begin:s.end])
@@ -116,7 +110,7 @@ func (s *stream) take(n int, err error) {
 	if s.over == nil && !s.oversized && s.end-s.ready >= maxEventBuffer {
 		s.oversized = true
 		event := s.splitter.Event(s.buf[s.ready:s.end])
-		s.saw(&event) // what a closing event says of itself stands at its beginning
+		s.count(&event) // what marks an event as the last stands at its beginning
 	}
 	if s.oversized && s.over == nil {
 		s.ready = s.end
@@ -161,7 +155,7 @@ func (s *stream) event(end int) {
 		s.failed(f)
 		return
 	}
-	ends := s.saw(&event)
+	ends := s.count(&event)
 	if s.call.route.repaired {
 		if ends {
 			if chunk := s.head.repairUsage(event.Data, s.call); chunk != nil {
@@ -174,8 +168,8 @@ func (s *stream) event(end int) {
 	s.ready = end
 }
 
-// saw notes an event that may pass, and reports whether it ends the stream.
-func (s *stream) saw(event *sse.Event) (ends bool) {
+// count meters an event that may pass, and reports whether it ends the stream.
+func (s *stream) count(event *sse.Event) (ends bool) {
 	s.events++
 	if m := s.call.charge.Meter(); m != nil {
 		m.Data(event.Data)
@@ -188,8 +182,7 @@ func (s *stream) saw(event *sse.Event) (ends bool) {
 	return ends
 }
 
-// replace puts another event in the place of the one that ends at the given
-// offset.
+// replace puts another event in the place of the one that ends at the given offset.
 func (s *stream) replace(end int, event []byte) {
 	s.buf = slices.Replace(s.buf[:s.end], s.ready, end, event...)
 	s.buf = s.buf[:cap(s.buf)]
@@ -208,15 +201,14 @@ func (s *stream) finish(err error) {
 		rest = s.buf[s.ready:s.end]
 		event = s.splitter.Event(rest)
 	}
-	// The blank line after the last event may be missing, where the connection
-	// ended in order and the event is plainly whole.
+	// The blank line after the last event may be missing, where the connection ended in order and the event is whole.
 	whole := err == io.EOF && lacksBlankLine(rest, event.Data)
 	if whole {
 		if f := classify(rest, &event); f != nil {
 			s.failed(f)
 			return
 		}
-		s.saw(&event)
+		s.count(&event)
 	}
 	switch {
 	case s.complete:
@@ -227,7 +219,7 @@ func (s *stream) finish(err error) {
 	case s.events == 0 && err == io.EOF:
 		s.fail(s.failures.ofAnswer(s.call, s.res, s.buf[:s.end]))
 	case err == io.EOF:
-		// Upstream may end in order because it was told that nobody listens.
+		// Upstream ends in order, too, when it is told that nobody reads any more.
 		s.fail(s.call.broken(io.ErrUnexpectedEOF))
 	default:
 		s.fail(s.call.broken(err))
@@ -239,8 +231,8 @@ func (s *stream) failed(f *normalize.Failure) {
 	s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 }
 
-// fail ends the stream with its terminal event; what is incomplete is dropped.
-// A stream that has not begun is an answer that failed.
+// fail ends the stream with its terminal event; an incomplete event is dropped. A stream that has not begun is an answer
+// that failed.
 func (s *stream) fail(f *normalize.Failure) {
 	if s.events == 0 && !s.call.attempt.streaming {
 		s.failure, s.over = f, errCut
@@ -252,20 +244,4 @@ func (s *stream) fail(f *normalize.Failure) {
 		s.terminal = append(s.terminal, "\n\n"...)
 	}
 	s.terminal = f.AppendEvent(s.terminal, s.call.protocol())
-}
-
-// classify returns the failure that an event is. A block that does not begin as an event does may be a page, or JSON,
-// where a stream was expected.
-func classify(raw []byte, event *sse.Event) *normalize.Failure {
-	if sse.IsStream(raw) {
-		return normalize.ClassifyFields(event)
-	}
-	return normalize.ClassifyEvent(raw)
-}
-
-// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data, which
-// is [DONE] or JSON.
-func lacksBlankLine(raw, data []byte) bool {
-	data = bytes.TrimSpace(data)
-	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) && (string(data) == "[DONE]" || json.Valid(data))
 }

@@ -247,7 +247,7 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
 	x.destination, _ = resolve("POST", path)
 	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: &pieces{text: text, sizes: sizes, err: end}}
-	if err := p.retries.inspector.lookAtStream(x, res); err != nil {
+	if err := p.retries.inspector.inspectStream(x, res); err != nil {
 		return "", err.Code, err
 	}
 	all, err := io.ReadAll(res.Body)
@@ -350,7 +350,7 @@ func BenchmarkStream(b *testing.B) {
 				}
 				body := &pieces{text: text.String(), sizes: []byte{200}, err: io.EOF}
 				res := &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}
-				if err := bench.proxy.retries.inspector.lookAtStream(x, res); err != nil {
+				if err := bench.proxy.retries.inspector.inspectStream(x, res); err != nil {
 					b.Fatal(err)
 				}
 				for {

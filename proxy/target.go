@@ -7,9 +7,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A target is where a call goes and what is known of its model. It is resolved
-// once and does not change while the call is under way, even if the price table
-// is replaced: every later question about the model is answered from here.
+// A target is where a call goes and what is known of its model. It is resolved once and does not change while the call is
+// under way, even if the price table is replaced: every later question about the model is answered from here.
 type target struct {
 	destination
 	price     price.Model // by the table in use when the target was resolved
@@ -21,12 +20,10 @@ type target struct {
 	queued    bool        // it submits a batch, or asks after one
 }
 
-// maxModelText bounds the model's name in messages and logs. Callers write
-// anything there.
+// maxModelText bounds the model's name in messages and logs. Callers may write anything there.
 const maxModelText = 256
 
-// setTarget resolves where the call goes: first by its path, and once more where
-// the body names the model.
+// setTarget resolves where the call goes: first by its path, and once more where the body names the model.
 func (p *Proxy) setTarget(c *call, d destination) {
 	d.account = cmp.Or(d.account, p.account)
 	query := c.inbound.URL.RawQuery

@@ -7,21 +7,18 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// DefaultAPI is Cloudflare's API, where everything is asked that an AI Gateway
-// does not answer.
+// DefaultAPI is Cloudflare's API. It is called for what an AI Gateway does not answer.
 const DefaultAPI = "https://api.cloudflare.com/client/v4"
 
-// An upstream is where calls go: Cloudflare's API, or an AI Gateway in front of
-// it. A gateway has paths of its own for inference and none for the catalog,
-// which is asked of the API then.
+// An upstream is where calls go: Cloudflare's API, or an AI Gateway in front of it. A gateway has paths of its own for
+// inference and none for the catalog; calls of that go to the API.
 type upstream struct {
 	base    url.URL
 	gateway bool
 	api     url.URL
 }
 
-// newUpstream reads what kind of upstream a URL names. api is nil for the
-// default.
+// newUpstream finds out what kind of upstream a URL names. api is nil for the default.
 func newUpstream(base, api *url.URL) upstream {
 	u := upstream{base: *base, gateway: isGateway(base)}
 	if u.gateway {
@@ -42,8 +39,8 @@ func newUpstream(base, api *url.URL) upstream {
 	return u
 }
 
-// isGateway reports whether a base URL is an AI Gateway's,
-// …/v1/{account}/{gateway}, with or without the provider's name behind it.
+// isGateway reports whether a base URL is an AI Gateway's, …/v1/{account}/{gateway}, with or without the provider's name
+// behind it.
 func isGateway(base *url.URL) bool {
 	segments := strings.Split(strings.Trim(base.Path, "/"), "/")
 	return segments[0] == "v1" && (len(segments) == 3 || len(segments) == 4 && segments[3] == "workers-ai")
@@ -52,12 +49,11 @@ func isGateway(base *url.URL) bool {
 // How a route is reached through an AI Gateway.
 const (
 	gatewayNone = ""         // not at all
-	gatewayAPI  = "api"      // it isn't: the API is asked instead
+	gatewayAPI  = "api"      // it isn't: the API is called instead
 	gatewayRun  = "/{model}" // below the provider's name, by the model alone
 )
 
-// locate returns where a destination goes: the base URL's scheme and host, and
-// the path.
+// locate returns the base URL of a destination, of which scheme and host count, and the path.
 func (u *upstream) locate(d *destination) (base *url.URL, path string, err error) {
 	if !u.gateway || d.route.gateway == gatewayAPI {
 		base = &u.base

@@ -8,21 +8,22 @@ import (
 	"time"
 )
 
-// limits are how long upstream and the caller may take.
-type limits struct {
+// timeLimits are how long upstream and the caller may take.
+type timeLimits struct {
 	firstByte time.Duration // until the answer's headers, or a stream's first event
 	idle      time.Duration // between bytes after that
-	stalled   time.Duration // until the caller has taken what is written to it at once
+	stalled   time.Duration // until the caller has read what is written to it at once
 }
 
-// A watchdog ends a call whose upstream is silent for too long, or whose caller
-// takes nothing for too long. Each is charged with its own waits only: a caller
-// who reads slowly is not upstream being silent, nor the other way round.
+// A watchdog ends a call whose upstream sends nothing for too long, or whose caller reads nothing for too long. Only the
+// waits for one of them count against it: a caller who reads slowly does not use up upstream's time, nor the other way
+// round.
 //
-// Its timer is not set anew for each read, which would wake the runtime's poller
-// every time; it looks at when the present wait began and sleeps on.
+// Its timer is not reset for each read, which would wake the runtime's poller every time. When it fires, it looks at when
+// the present wait began, and is set to what is left of the limit. mu guards what the timer's goroutine shares with the
+// call's; waiting and writing are atomic, so that a read costs no lock.
 type watchdog struct {
-	limits  limits
+	limits  timeLimits
 	expired func(cause error)
 	caller  http.ResponseWriter
 	began   time.Time
@@ -31,17 +32,17 @@ type watchdog struct {
 
 	mu      sync.Mutex
 	timer   *time.Timer
-	passing bool // the answer is on its way to the caller
+	begun   bool // the answer has
 	stopped bool
-	cut     bool // a write to the caller was
+	cut     bool // a write to the caller was ended
 }
 
-// await begins the wait for the answer of an attempt.
+// await starts the wait for the answer of an attempt.
 func (w *watchdog) await() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wait()
-	w.passing, w.stopped = false, false
+	w.begun, w.stopped = false, false
 	if w.timer == nil {
 		w.timer = time.AfterFunc(w.limits.firstByte, w.look)
 		return
@@ -49,13 +50,13 @@ func (w *watchdog) await() {
 	w.timer.Reset(w.limits.firstByte)
 }
 
-// pass ends that wait: the answer's first bytes are there. What is left to watch
-// is the rest of it, if there is more, and the caller.
-func (w *watchdog) pass(more bool) {
+// begin ends that wait: the answer's first bytes have come. From now on the caller is watched and, if there is more, the
+// rest of the answer.
+func (w *watchdog) begin(more bool) {
 	w.waiting.Store(0)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.passing = true
+	w.begun = true
 	if more {
 		w.timer.Reset(min(w.limits.idle, w.limits.stalled))
 		return
@@ -63,7 +64,7 @@ func (w *watchdog) pass(more bool) {
 	w.timer.Reset(w.limits.stalled)
 }
 
-// read reads once from upstream, on its time.
+// read reads once from upstream, which counts as waiting for it.
 func (w *watchdog) read(src io.Reader, p []byte) (int, error) {
 	w.wait()
 	n, err := src.Read(p)
@@ -75,7 +76,7 @@ func (w *watchdog) read(src io.Reader, p []byte) (int, error) {
 func (w *watchdog) write() { w.writing.Store(w.mark()) }
 func (w *watchdog) wrote() { w.writing.Store(0) }
 
-// hasCut reports whether a write to the caller was cut.
+// hasCut reports whether a write to the caller was ended.
 func (w *watchdog) hasCut() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,8 +98,7 @@ func (w *watchdog) wait() { w.waiting.Store(w.mark()) }
 // mark is the present moment as waiting and writing hold it.
 func (w *watchdog) mark() int64 { return 1 + int64(time.Since(w.began)) }
 
-// left is what is left of a limit on something that began at a mark; all of it,
-// if nothing did.
+// left is what is left of a limit on something that began at a mark; all of it, if nothing did.
 func (w *watchdog) left(limit time.Duration, mark int64) time.Duration {
 	if mark == 0 {
 		return limit
@@ -110,11 +110,11 @@ func (w *watchdog) left(limit time.Duration, mark int64) time.Duration {
 func (w *watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped { // while the timer was on its way here
+	if w.stopped { // after the timer had fired
 		return
 	}
 	limit, cause := w.limits.firstByte, errFirstByte
-	if w.passing {
+	if w.begun {
 		limit, cause = w.limits.idle, errIdle
 	}
 	next := w.left(limit, w.waiting.Load())
@@ -122,7 +122,7 @@ func (w *watchdog) look() {
 		w.expired(cause)
 		return
 	}
-	if w.passing {
+	if w.begun {
 		stalled := w.left(w.limits.stalled, w.writing.Load())
 		if stalled <= 0 {
 			w.cut = true

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// A writer is the caller's end of the call. It remembers what was sent and
-// passes everything on.
+// A writer writes the answer to the caller and remembers what was sent.
 type writer struct {
 	http.ResponseWriter
 	watch   *watchdog
@@ -33,21 +32,20 @@ func (w *writer) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 		w.own.stop()
-		if onceOnly(w.request) {
+		if mustClose(w.request) {
 			w.Header()["Connection"] = []string{"close"}
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// maxInterim is how many 1xx answers one call may have: net/http reads them
-// without a bound when somebody passes them on.
+// maxInterim is how many 1xx answers one call may have: net/http does not limit how many it reads.
 const maxInterim = 5
 
 var errInterim = errors.New("more 1xx answers than a call may have")
 
-// writeInterim passes a 1xx answer on, but for callers of HTTP/1.0, which would
-// take it for the answer (RFC 9110, section 15.2).
+// writeInterim writes a 1xx answer, unless the caller speaks HTTP/1.0: it would take that for the answer (RFC 9110, section
+// 15.2).
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
 		w.cancel(errInterim)
@@ -75,12 +73,10 @@ func (w *writer) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach what this writer does not wrap:
-// without it a stream would not flush.
+// Unwrap lets http.ResponseController reach what this writer does not wrap: without it a stream would not flush.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// FlushError is what http.ResponseController calls; like a write, it ends when
-// the caller takes nothing for too long.
+// FlushError is what http.ResponseController calls. Like a write, it ends when the caller reads nothing for too long.
 func (w *writer) FlushError() error {
 	w.watch.write()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
@@ -98,7 +94,7 @@ const maxDrain = 5 * time.Second
 // limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not.
 func (w *writer) limitDrain() {
 	body := w.request.Body
-	if p, ok := body.(*patient); body == nil || body == http.NoBody || ok && p.over.Load() {
+	if p, ok := body.(*ratedBody); body == nil || body == http.NoBody || ok && p.over.Load() {
 		return
 	}
 	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
@@ -121,11 +117,9 @@ func (w *writer) setDeadline() {
 	}
 }
 
-// onceOnly reports whether nothing may be read from the connection after a
-// request. One in chunks may have had a Content-Length as well, and one of
-// HTTP/1.0 a Transfer-Encoding: net/http takes either away without a word, while
-// what stands in front of this proxy may have gone by it, and sees another
-// request begin where this one goes on (RFC 9112, section 6.1).
-func onceOnly(r *http.Request) bool {
+// mustClose reports whether the connection must be closed after a request. A request in chunks may have had a
+// Content-Length as well, and one of HTTP/1.0 a Transfer-Encoding. net/http drops either silently, but a server in front of
+// this proxy may have obeyed it, and then sees another request begin where this one goes on (RFC 9112, section 6.1).
+func mustClose(r *http.Request) bool {
 	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }

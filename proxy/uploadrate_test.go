@@ -195,7 +195,7 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var deadline time.Time
 		first := true
-		p := &patient{
+		p := &ratedBody{
 			ReadCloser: io.NopCloser(readerFunc(func(b []byte) (int, error) {
 				if first {
 					first = false
@@ -204,8 +204,8 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 				}
 				return len(b), nil
 			})),
-			patience: patience{30 * time.Second, 1 << 10},
-			deadline: func(at time.Time) error { deadline = at; return nil },
+			minUploadRate: minUploadRate{30 * time.Second, 1 << 10},
+			deadline:      func(at time.Time) error { deadline = at; return nil },
 		}
 		for i, want := range []time.Duration{time.Second, time.Second + time.Second/1024, 30 * time.Second} {
 			if _, err := p.Read(make([]byte, 64<<10)); err != nil {
@@ -223,8 +223,8 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 func TestPatienceOverHTTP2(t *testing.T) {
 	for name, want := range map[bool]int{false: 2, true: 4} {
 		var set []time.Time
-		p := &patient{
-			ReadCloser: io.NopCloser(strings.NewReader("ab")), patience: patience{time.Minute, 1 << 10}, http2: name,
+		p := &ratedBody{
+			ReadCloser: io.NopCloser(strings.NewReader("ab")), minUploadRate: minUploadRate{time.Minute, 1 << 10}, http2: name,
 			deadline: func(at time.Time) error { set = append(set, at); return nil },
 		}
 		if got, err := io.ReadAll(p); string(got) != "ab" || err != nil {
