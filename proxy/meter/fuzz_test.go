@@ -31,8 +31,8 @@ func FuzzMeter(f *testing.F) {
 		`{"us\u0061ge":{"neurons":1e-3},"result":{"image":"abc","responses":[1],"request_id":"8","status":"queued"}}`,
 		`{"a":[[{"b":[]}]],"usage":{"neurons":-1,"total_tokens":4`,
 		events(`{"response":"tok","p":"a"}`, `{"response":"","usage":{"prompt_tokens":5,"neurons":0.5}}`, `[DONE]`),
-		"event: x\r\n" + `data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5}}` + "\r\n\r\n: c\n\n" +
-			events(`{"choices":[],"usage":{"prompt_tokens":5}}`),
+		"event: x\r\n" + `data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5}}` +
+			"\r\n\r\n: c\n\n" + events(`{"choices":[],"usage":{"prompt_tokens":5}}`),
 		events(
 			`{"type":"message_start","message":{"usage":{"input_tokens":1}}}`,
 			`{"type":"message_delta","usage":{"output_tokens":1}}`,

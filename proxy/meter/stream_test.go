@@ -133,7 +133,8 @@ func TestStreams(t *testing.T) {
 				`{"type":"response.created","response":{"usage":null}}`,
 				`{"type":"response.output_text.delta","delta":"a"}`,
 				`{"type":"response.completed","response":{"output":[{"usage":{"neurons":9}}],`+
-					`"usage":{"input_tokens":4,"input_tokens_details":{"cached_tokens":1},"output_tokens":6,"neurons":0.5}}}`,
+					`"usage":{"input_tokens":4,"input_tokens_details":{"cached_tokens":1},`+
+					`"output_tokens":6,"neurons":0.5}}}`,
 			),
 			withNeurons(0.5, tokens(4, 1, 6)), 4, 6,
 		},
