@@ -122,7 +122,8 @@ func split(stream []byte, size int) (events []Event) {
 // Any pieces give the same events, each is what Parse makes of its bytes, and together they are all of the stream.
 func FuzzSplitter(f *testing.F) {
 	for _, seed := range []string{
-		"data: a\n\ndata: b\ndata: c\r\n\r\n", "event: x\r\ndata:y\n\n: c\n\nid: 1\n\r\n", "\r\n\r\r\n\n", "dat", "data:", "even\nevent:\n\n",
+		"data: a\n\ndata: b\ndata: c\r\n\r\n", "event: x\r\ndata:y\n\n: c\n\nid: 1\n\r\n", "\r\n\r\r\n\n", "dat",
+		"data:", "even\nevent:\n\n",
 	} {
 		f.Add([]byte(seed), uint8(1))
 		f.Add([]byte(seed), uint8(3))

@@ -11,7 +11,8 @@ import (
 // turn.
 func Call(t testing.TB, sim http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/"+path,
+		strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

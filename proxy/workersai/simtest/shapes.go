@@ -27,11 +27,15 @@ func Shapes() []Shape {
 		texts(),
 		shape("embeddings", "run/@cf/baai/bge-base-en-v1.5", `{"text":["one two","three"]}`),
 		shape("embeddings, in meta", "run/@cf/qwen/qwen3-embedding-0.6b", `{"text":"one"}`),
-		shape("reranker", "run/@cf/baai/bge-reranker-base", `{"query":"green apple","contexts":[{"text":"a red car"},{"text":"a green apple"}]}`),
-		shape("an embedding model that ranks", "run/@cf/baai/bge-m3", `{"query":"apple","contexts":[{"text":"apple"}]}`),
+		shape("reranker", "run/@cf/baai/bge-reranker-base",
+			`{"query":"green apple","contexts":[{"text":"a red car"},{"text":"a green apple"}]}`),
+		shape("an embedding model that ranks", "run/@cf/baai/bge-m3",
+			`{"query":"apple","contexts":[{"text":"apple"}]}`),
 		shape("translation", "run/@cf/meta/m2m100-1.2b", `{"text":"good day","target_lang":"fr"}`),
-		shape("translation to Indian languages", "run/@cf/ai4bharat/indictrans2-en-indic-1B", `{"text":["good day"],"target_language":"tam_Taml"}`),
-		shape("image to text", "run/@cf/moondream/moondream3.1-9B-A2B", `{"image":"data:image/png;base64,`+picture+`","prompt":"What is it?"}`),
+		shape("translation to Indian languages", "run/@cf/ai4bharat/indictrans2-en-indic-1B",
+			`{"text":["good day"],"target_language":"tam_Taml"}`),
+		shape("image to text", "run/@cf/moondream/moondream3.1-9B-A2B",
+			`{"image":"data:image/png;base64,`+picture+`","prompt":"What is it?"}`),
 	)
 	for i := range usage {
 		usage[i].ReportsUsage = true
@@ -47,13 +51,16 @@ func Shapes() []Shape {
 	}
 	return append(
 		append(usage, quantity...),
-		shape("OpenAI's embeddings, which report nothing", "v1/embeddings", `{"model":"@cf/baai/bge-base-en-v1.5","input":["one two","three"]}`),
+		shape("OpenAI's embeddings, which report nothing", "v1/embeddings",
+			`{"model":"@cf/baai/bge-base-en-v1.5","input":["one two","three"]}`),
 		shape("voice activity", "run/@cf/pipecat-ai/smart-turn-v2", audio),
 		shape("speech as bytes", "run/@cf/deepgram/aura-1", `{"text":"Hello there"}`),
 		shape("speech in JSON", "run/@cf/myshell-ai/melotts", `{"prompt":"Hello there"}`),
-		shape("an image in JSON", "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat","width":256,"height":256}`),
+		shape("an image in JSON", "run/@cf/black-forest-labs/flux-1-schnell",
+			`{"prompt":"a cat","width":256,"height":256}`),
 		shape("an image as bytes", "run/@cf/leonardo/phoenix-1.0", `{"prompt":"a cat","width":256,"height":256}`),
-		shape("classification of text", "run/@cf/huggingface/distilbert-sst-2-int8", `{"text":"`+strings.Repeat("good ", 2000)+`"}`),
+		shape("classification of text", "run/@cf/huggingface/distilbert-sst-2-int8",
+			`{"text":"`+strings.Repeat("good ", 2000)+`"}`),
 		shape("classification of an image", "run/@cf/microsoft/resnet-50", `{"image":[1,2,3]}`),
 		shape("a batch", "run/"+Model+"?queueRequest=true", `{"requests":[{"prompt":"one two"},{"prompt":"three"}]}`),
 	)
@@ -68,11 +75,13 @@ func texts() (all []Shape) {
 			for _, kind := range []struct{ name, more string }{
 				{"", ""},
 				{", cut short", `,"max_tokens":3`},
-				{", a call", `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"required"`},
+				{", a call", `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],` +
+					`"tool_choice":"required"`},
 			} {
 				name, more := model+stream+kind.name, stream+kind.more
 				inBody := `{"model":"` + model + `",`
-				responses := inBody + `"input":"Tell me of neurons"` + strings.Replace(more, "max_tokens", "max_output_tokens", 1) + `}`
+				responses := inBody + `"input":"Tell me of neurons"` +
+					strings.Replace(more, "max_tokens", "max_output_tokens", 1) + `}`
 				all = append(
 					all,
 					shape("run "+name, "run/"+model, `{`+Messages+more+`}`),
