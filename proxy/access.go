@@ -20,23 +20,24 @@ type access struct {
 	credentials *credentials
 }
 
-// checkOrigin refuses what web pages send. A listener that holds a token is a target for every page that a developer opens
-// beside it: a page may post to 127.0.0.1, and a hostile name may be made to resolve there.
+// checkOrigin refuses what web pages send. A listener that holds a token is a target for every page that a developer
+// opens beside it: a page may post to 127.0.0.1, and a hostile name may be made to resolve there.
 func (a *access) checkOrigin(c *call, r *http.Request) error {
 	if a.loopback && a.clients == nil && !a.hosts.Allowed(r.Host) {
-		return forbidden("The Host header names " + quoted(r.Host) + ", which this proxy does not answer to while it listens " +
-			"on loopback. Call it by IP address or as localhost, or add the name to {HOSTS}.")
+		return forbidden("The Host header names " + quoted(r.Host) + ", which this proxy does not answer to while it " +
+			"listens on loopback. Call it by IP address or as localhost, or add the name to {HOSTS}.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
 	reference := c.route != nil && c.route.local() && r.Method != http.MethodPost
 	if !reference && a.crossSite(r) {
-		return forbidden("A web page of another site sent this request. Call this proxy from a server, not from a browser.")
+		return forbidden("A web page of another site sent this request. " +
+			"Call this proxy from a server, not from a browser.")
 	}
 	return nil
 }
 
-// crossSite reports whether a browser sent the request on behalf of another site. net/http's protection lets reads through;
-// here they are refused too, since a read spends the account's allowance of API calls.
+// crossSite reports whether a browser sent the request on behalf of another site. net/http's protection lets reads
+// through; here they are refused too, since a read spends the account's allowance of API calls.
 func (a *access) crossSite(r *http.Request) bool {
 	if a.crossOrigin.Check(r) != nil {
 		return true
@@ -51,8 +52,8 @@ func (a *access) crossSite(r *http.Request) bool {
 	return false
 }
 
-// identify finds out whose call this is. With a clients file nobody passes without a key of it; only the error reference
-// is read by anyone.
+// identify finds out whose call this is. With a clients file nobody passes without a key of it; only the error
+// reference is read by anyone.
 func (a *access) identify(c *call, h http.Header) error {
 	if a.clients == nil || c.route != nil && c.route.local() {
 		return nil
@@ -72,8 +73,8 @@ func (c *call) authorize() error {
 	case e == nil, c.route.method == http.MethodGet, c.route.finetunes:
 		return nil
 	case c.model == "" && (!e.AllowsAll() || e.DailyNeurons > 0):
-		return forbidden("This client has a list of models or a budget, and what this path uses and costs is not told. " +
-			"Ask whoever runs the proxy.")
+		return forbidden("This client has a list of models or a budget, and which models this path uses at what cost " +
+			"is not known. Ask whoever runs the proxy.")
 	case c.model != "" && !e.Allows(c.model):
 		f := forbidden("This client may not call " + c.modelText + ". GET /v1/models lists what it may call.")
 		f.Param = "model"
@@ -85,7 +86,8 @@ func (c *call) authorize() error {
 // mayFinetune reports whether the caller may make and change finetunes.
 func (c *call) mayFinetune() bool { return c.entry != nil && c.entry.Finetunes }
 
-// maxClientLabels is how many clients have a label of their own in the series of calls, which has the most other labels.
+// maxClientLabels is how many clients have a label of their own in the series of calls, which has the most other
+// labels.
 const maxClientLabels = 50
 
 // clientLabel is the client as a label of the series of calls.
@@ -108,8 +110,8 @@ func NewHosts(names ...string) Hosts {
 	return h
 }
 
-// Allowed reports whether a Host header, with or without a port, is an IP address or one of the names. A name that merely
-// resolves here is neither: that is how DNS rebinding works.
+// Allowed reports whether a Host header, with or without a port, is an IP address or one of the names. A name that
+// merely resolves here is neither: that is how DNS rebinding works.
 func (h Hosts) Allowed(host string) bool {
 	name := host
 	if n, _, err := net.SplitHostPort(host); err == nil {

@@ -20,8 +20,8 @@ type inspector struct {
 	log      *slog.Logger
 }
 
-// inspect is where an upstream failure becomes ours, before the status is sent. A successful answer is streamed unchanged;
-// only its first bytes are looked at, since Workers AI also fails with HTTP 200.
+// inspect is where an upstream failure becomes ours, before the status is sent. A successful answer is streamed
+// unchanged; only its first bytes are looked at, since Workers AI also fails with HTTP 200.
 func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	h := res.Header
 	removeHopHeaders(h)
@@ -74,8 +74,8 @@ func (in *inspector) observeHeaders(c *call, h http.Header) {
 	}
 }
 
-// inspectBody decides by the first bytes of a 2xx answer whether it is a success, and replaces the body by one that begins
-// with these bytes.
+// inspectBody decides by the first bytes of a 2xx answer whether it is a success, and replaces the body by one that
+// begins with these bytes.
 func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure {
 	kind := mediaType(res.Header.Get("Content-Type"))
 	body := &meteredBody{call: c, src: res.Body}

@@ -23,8 +23,8 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 		return "", tooLarge()
 	}
 	if enc := strings.Join(r.Header["Content-Encoding"], ", "); enc != "" && !strings.EqualFold(enc, "identity") {
-		return "", refuse(normalize.BadInput,
-			"The request body is compressed (Content-Encoding: "+clip(enc, 32)+"). Send it uncompressed.", "content-encoding")
+		return "", refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+
+			"). Send it uncompressed.", "content-encoding")
 	}
 	r.Body = &ratedBody{
 		ReadCloser: r.Body, minUploadRate: b.slowest, http2: r.ProtoMajor == 2,
@@ -58,8 +58,8 @@ func drainBody(c *call, body io.Reader) error {
 	return nil
 }
 
-// buffer reads the body whole if it is JSON, by its first byte and not by its Content-Type (curl sends JSON as a form), or
-// if only its end says what the call may cost. Otherwise it leaves the body to stream through, and reads only its
+// buffer reads the body whole if it is JSON, by its first byte and not by its Content-Type (curl sends JSON as a form),
+// or if only its end says what the call may cost. Otherwise it leaves the body to stream through, and reads only its
 // beginning.
 func (b *bodies) buffer(c *call, r *http.Request) error {
 	h := &bufferedBody{}

@@ -21,8 +21,8 @@ const (
 	smallPiece = 16 << 10
 	largePiece = 64 << 10
 
-	// provenSize is how much of a body must have come before its declared length is believed. From then on it has room for
-	// all of it: bodies that wait for more room while they hold some would block each other.
+	// provenSize is how much of a body must have come before its declared length is believed. From then on it has room
+	// for all of it: bodies that wait for more room while they hold some would block each other.
 	provenSize = 64 << 10
 )
 
@@ -37,8 +37,8 @@ type bodies struct {
 	large   sync.Pool // of *[largePiece]byte
 }
 
-// A bufferedBody is a body that was read whole, because what it says decides what may be done with it and because it may
-// have to be sent again. Its memory may be read until release.
+// A bufferedBody is a body that was read whole, because what it says decides what may be done with it and because it
+// may have to be sent again. Its memory may be read until release.
 type bufferedBody struct {
 	json     *measure.JSON // nil: it is none
 	from, to int64         // the part that goes to upstream
@@ -55,8 +55,8 @@ type bufferedBody struct {
 // size returns the length of what goes to upstream.
 func (h *bufferedBody) size() int64 { return h.to - h.from }
 
-// open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may have
-// seen the call.
+// open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
+// have seen the call.
 func (h *bufferedBody) open(sent *atomic.Bool) io.ReadCloser {
 	return &bodyReader{body: h, text: h.text.Reader(h.from, h.to), sent: sent}
 }
@@ -84,8 +84,8 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 // Close ends this reader only; the body stays for another attempt.
 func (r *bodyReader) Close() error { return nil }
 
-// grow adds a piece to a body that is full, and returns it. declared is the length that the caller declared, -1 if it did
-// not.
+// grow adds a piece to a body that is full, and returns it. declared is the length that the caller declared, -1 if it
+// did not.
 func (b *bodies) grow(c *call, h *bufferedBody, declared int64) ([]byte, error) {
 	pool, size := &b.large, int64(largePiece)
 	if h.capacity < provenSize || declared >= 0 && declared-h.capacity <= smallPiece {

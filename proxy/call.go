@@ -79,8 +79,8 @@ func (c *call) fill(src io.Reader, buf []byte) (int, error) {
 	return n, err
 }
 
-// fail records why the call failed: resolved, with the names of settings, and without secrets. The first failure counts:
-// what follows is its consequence, such as the broken connection after a stream was cut.
+// fail records why the call failed: resolved, with the names of settings, and without secrets. The first failure
+// counts: what follows is its consequence, such as the broken connection after a stream was cut.
 func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 	if c.failure == nil {
 		f.RequestID = c.requestID

@@ -42,8 +42,8 @@ func (cp *capacity) check(c *call, send bool) error {
 		return nil
 	}
 	cp.metrics.Preempted("capacity", metrics.ModeEnforce)
-	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was not sent. "+
-		"One call is let through every few seconds to see.", c.modelText), "")
+	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was "+
+		"not sent. One call is sent every few seconds as a trial.", c.modelText), "")
 	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true
 	f.RetryAfter = max(wait, time.Second)
 	return f

@@ -84,8 +84,8 @@ func unreachable(err error) string {
 	return ""
 }
 
-// isTransient reports whether a connection that failed may succeed a moment later: it was refused or reset, and nobody has
-// to change anything first.
+// isTransient reports whether a connection that failed may succeed a moment later: it was refused or reset, and nobody
+// has to change anything first.
 func isTransient(err error) bool {
 	var (
 		dns     *net.DNSError

@@ -22,7 +22,7 @@ type Config struct {
 	Token        Secret   // put on calls instead of the caller's credentials; nil: theirs pass through
 	GatewayToken Secret   // put as cf-aig-authorization; nil: the caller's passes through
 	Upstream     *url.URL // such as https://api.cloudflare.com/client/v4, or an AI Gateway
-	API          *url.URL // for what an AI Gateway can't be asked; nil: Upstream if it ends in /client/v4, else DefaultAPI
+	API          *url.URL // for what an AI Gateway lacks; nil: Upstream if it ends in /client/v4, else DefaultAPI
 
 	Clients func() *clients.Set // those who may call, at present; nil: anyone who reaches the listener
 
@@ -42,7 +42,7 @@ type Config struct {
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
 	Ledger          *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
-	Estimator       *price.Estimator // required with a Ledger; its table may be replaced at any time; nil: embedded prices
+	Estimator       *price.Estimator // required with a Ledger; its table may be replaced at any time; nil: embedded
 	AbortedEstimate bool             // a cancelled call costs all that was reserved
 	FreePlan        bool             // models that require a Workers Paid plan are refused
 

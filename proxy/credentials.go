@@ -15,8 +15,8 @@ type Secret func() string
 
 func noSecret() string { return "" }
 
-// credentials are the operator's secrets. They replace the caller's on the way upstream, and no text that leaves this proxy
-// may hold them.
+// credentials are the operator's secrets. They replace the caller's on the way upstream, and no text that leaves this
+// proxy may hold them.
 type credentials struct {
 	token        Secret
 	gatewayToken Secret // of an AI Gateway
@@ -43,8 +43,8 @@ func (cr *credentials) bearerOf(token string) []string {
 // callerCredentials are the headers with which callers identify themselves to Cloudflare.
 var callerCredentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
 
-// replace replaces the caller's credentials by ours and removes the keys of the clients file. toGateway says that the call
-// goes to an AI Gateway.
+// replace replaces the caller's credentials by ours and removes the keys of the clients file. toGateway says that the
+// call goes to an AI Gateway.
 func (cr *credentials) replace(h http.Header, toGateway bool) {
 	token := cr.token()
 	if cr.clientKeys {
@@ -64,8 +64,8 @@ func (cr *credentials) replace(h http.Header, toGateway bool) {
 	}
 }
 
-// authorization returns the Authorization of a request that this proxy makes by itself: our token's, else the caller's own;
-// nil where there is neither.
+// authorization returns the Authorization of a request that this proxy makes by itself: our token's, else the caller's
+// own; nil where there is neither.
 func (cr *credentials) authorization(caller http.Header) []string {
 	if token := cr.token(); token != "" {
 		return cr.bearerOf(token)
@@ -87,8 +87,8 @@ func (cr *credentials) attribute(f *normalize.Failure) {
 	}
 }
 
-// secrets returns what no message to the caller of r may hold: our credentials, and the caller's own, which upstream may
-// echo.
+// secrets returns what no message to the caller of r may hold: our credentials, and the caller's own, which upstream
+// may echo.
 func (cr *credentials) secrets(r *http.Request) []string {
 	secrets := []string{cr.token(), cr.gatewayToken()}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {

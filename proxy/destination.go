@@ -75,8 +75,8 @@ func notProxied() *normalize.Failure {
 	return refuse(normalize.RouteNotProxied, "", "")
 }
 
-// belowAI splits a path into the account that it names and what follows "…/ai/", for each of the forms in which apps may
-// call.
+// belowAI splits a path into the account that it names and what follows "…/ai/", for each of the forms in which apps
+// may call.
 func belowAI(path string) (account, rest string, ok bool) {
 	if below, found := strings.CutPrefix(path, "/client/v4/accounts/"); found {
 		account, below, found = strings.Cut(below, "/")
@@ -95,9 +95,9 @@ func belowAI(path string) (account, rest string, ok bool) {
 	return "", "", false
 }
 
-// plain reports whether a decoded path holds only the characters of account ids, model names and our routes, and no empty
-// or dotted segment. The others (a percent sign that survived decoding, backslash, semicolon, control characters, …) are
-// what path tricks are made of.
+// plain reports whether a decoded path holds only the characters of account ids, model names and our routes, and no
+// empty or dotted segment. The others (a percent sign that survived decoding, backslash, semicolon, control characters,
+// …) are what path tricks are made of.
 func plain(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false

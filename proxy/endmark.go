@@ -44,9 +44,10 @@ func isNamed(event *sse.Event, name string) bool {
 	return bytes.HasPrefix(value, []byte(name+`"`))
 }
 
-// stringMember finds the first member of a name, which is given with its closing quote. value is what follows the opening
-// quote if it is a string, nil if it is not; rest is what follows the name, nil where there is no such member. Inside a
-// model's text the closing quote of the name would be escaped, so text that looks like a member does not count.
+// stringMember finds the first member of a name, which is given with its closing quote. value is what follows the
+// opening quote if it is a string, nil if it is not; rest is what follows the name, nil where there is no such member.
+// Inside a model's text the closing quote of the name would be escaped, so text that looks like a member does not
+// count.
 func stringMember(data []byte, name string) (value, rest []byte) {
 	for {
 		i := bytes.Index(data, []byte(name))
@@ -86,9 +87,10 @@ func classify(raw []byte, event *sse.Event) *normalize.Failure {
 	return normalize.ClassifyEvent(raw)
 }
 
-// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data, which
-// is [DONE] or JSON.
+// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data,
+// which is [DONE] or JSON.
 func lacksBlankLine(raw, data []byte) bool {
 	data = bytes.TrimSpace(data)
-	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) && (string(data) == "[DONE]" || json.Valid(data))
+	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) &&
+		(string(data) == "[DONE]" || json.Valid(data))
 }

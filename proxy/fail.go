@@ -88,16 +88,16 @@ func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bo
 	return f
 }
 
-// blockQuota stops the calls of our account when Workers AI itself has said that the day is spent, and only then: by 429
-// or in a stream, on a call with our account.
+// blockQuota stops the calls of our account when Workers AI itself has said that the day is spent, and only then: by
+// 429 or in a stream, on a call with our account.
 func (fs *failures) blockQuota(c *call, status int, event bool) {
 	if c.ours && !c.simulated && (status == http.StatusTooManyRequests || event) {
 		fs.guard.Block(c.charge)
 	}
 }
 
-// reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI has refused
-// because it is spent.
+// reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI has
+// refused because it is spent.
 func (fs *failures) reset(c *call) (at time.Time, retry time.Duration) {
 	if !c.ours {
 		at = guard.NextMidnight(time.Now())

@@ -12,9 +12,9 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that a
-// burst needs no new ones, HTTP/2 connections are pinged so that a dead one is found before a call uses it, and nothing is
-// decompressed or redirected.
+// NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that
+// a burst needs no new ones, HTTP/2 connections are pinged so that a dead one is found before a call uses it, and
+// nothing is decompressed or redirected.
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,

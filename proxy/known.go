@@ -11,7 +11,8 @@ import (
 // maxKnown bounds the models that are labels, over all price tables in the life of a process.
 const maxKnown = 500
 
-// knownModels are the models that may be labels. None is ever removed: a series that exists stays. Reading takes no lock.
+// knownModels are the models that may be labels. None is ever removed: a series that exists stays. Reading takes no
+// lock.
 type knownModels struct {
 	mu  sync.Mutex
 	all atomic.Pointer[map[string]struct{}]

@@ -14,11 +14,11 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(kind))
 }
 
-// opaque reports whether an answer of this type cannot be a failure with a status of success: images, speech and other raw
-// bytes.
+// opaque reports whether an answer of this type cannot be a failure with a status of success: images, speech and other
+// raw bytes.
 func opaque(kind string) bool {
-	return strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") ||
-		kind == "application/octet-stream"
+	return kind == "application/octet-stream" || strings.HasPrefix(kind, "image/") ||
+		strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/")
 }
 
 func encoded(h http.Header) bool {

@@ -6,8 +6,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/meter"
 )
 
-// A meteredBody is the body of an answer that is streamed unchanged: what was inspected, then the rest as upstream sends
-// it. It gives the bytes to the call's meter and records why it ended early.
+// A meteredBody is the body of an answer that is streamed unchanged: what was inspected, then the rest as upstream
+// sends it. It gives the bytes to the call's meter and records why it ended early.
 type meteredBody struct {
 	call    *call
 	src     io.ReadCloser

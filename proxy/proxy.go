@@ -57,9 +57,11 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.lifecycle.init()
 	p.models.add(c.Models)
-	p.credentials.token, p.credentials.gatewayToken, p.credentials.clientKeys = c.Token, c.GatewayToken, c.Clients != nil
+	p.credentials.token, p.credentials.gatewayToken = c.Token, c.GatewayToken
+	p.credentials.clientKeys = c.Clients != nil
 	p.guard = guard.New(guard.Options{
-		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics, AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
+		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics,
+		AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
 	})
 	p.access = access{
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),
@@ -70,7 +72,8 @@ func New(c Config) (*Proxy, error) {
 		metrics: c.Metrics,
 	}
 	p.forward = forwarder{
-		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate, transport: c.Transport,
+		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate,
+		transport: c.Transport,
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
@@ -87,15 +90,16 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.deprecations.log = c.Log
 	p.failures = failures{
-		credentials: &p.credentials, guard: p.guard, rates: &p.rates, retryAfterMax: c.RetryAfterMax, closing: p.refusesAll,
-		metrics: c.Metrics, log: c.Log,
+		credentials: &p.credentials, guard: p.guard, rates: &p.rates, retryAfterMax: c.RetryAfterMax,
+		closing: p.refusesAll, metrics: c.Metrics, log: c.Log,
 	}
 	p.lister = modelLister{forward: &p.forward, failures: &p.failures}
 	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log}
 	p.retries = retryTransport{
-		forward: &p.forward, inspector: &inspector{failures: &p.failures, guard: p.guard, buffers: &p.buffers, log: c.Log},
-		max: c.Retries, budget: newRetryBudget(c.RetryBudget), capacity: &p.capacity, rates: &p.rates, guard: p.guard,
-		metrics: c.Metrics,
+		forward:   &p.forward,
+		inspector: &inspector{failures: &p.failures, guard: p.guard, buffers: &p.buffers, log: c.Log},
+		max:       c.Retries, budget: newRetryBudget(c.RetryBudget),
+		capacity: &p.capacity, rates: &p.rates, guard: p.guard, metrics: c.Metrics,
 	}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:   p.forward.rewrite,

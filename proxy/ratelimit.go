@@ -9,23 +9,24 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and the
-// requests per minute. They replace upstream's, those of former drafts among them. Where there is no limit, and so nothing
-// of ours to say, upstream's pass.
+// limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and
+// the requests per minute. They replace upstream's, those of former drafts among them. Where there is no limit, and so
+// nothing of ours to say, upstream's pass.
 func (r *rates) limitHeaders(c *call, h http.Header) {
 	var policy, state []byte
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.Blocked {
 			d.Remaining = 0
 		}
-		resets := d.ResetsAt.Sub(d.At) - time.Since(at)
+		left, resets := max(0, d.Remaining)/quota.OneNeuron, d.ResetsAt.Sub(d.At)-time.Since(at)
 		policy = appendLimit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
-		state = appendLimit(state, "neurons", "r", int64(max(0, d.Remaining)/quota.OneNeuron), "t", int64(resets/time.Second))
+		state = appendLimit(state, "neurons", "r", int64(left), "t", int64(resets/time.Second))
 	}
 	if c.rate != (pace.Key{}) {
 		if left, limited := r.limiter.Remaining(c.rate, time.Now()); limited {
+			full := (left.Full + time.Second - 1) / time.Second
 			policy = appendLimit(policy, "rpm", "q", int64(left.PerMinute), "w", 60)
-			state = appendLimit(state, "rpm", "r", int64(left.Requests), "t", int64((left.Full+time.Second-1)/time.Second))
+			state = appendLimit(state, "rpm", "r", int64(left.Requests), "t", int64(full))
 		}
 	}
 	if policy != nil {

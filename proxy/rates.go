@@ -55,8 +55,8 @@ func (r *rates) wait(c *call) error {
 	return r.refusal(d)
 }
 
-// acquire takes one request from the limits, having waited for it for Config.RateWait at most. The error is that the call
-// has ended.
+// acquire takes one request from the limits, having waited for it for Config.RateWait at most. The error is that the
+// call has ended.
 func (r *rates) acquire(c *call) (pace.Decision, error) {
 	if !r.limits(c) {
 		return pace.Decision{OK: true}, nil
@@ -69,8 +69,8 @@ func (r *rates) acquire(c *call) (pace.Decision, error) {
 	return d, err
 }
 
-// rateKey is what the limiter must know of the call. A model that is not in the price table has the task of its path, if
-// that has one.
+// rateKey is what the limiter must know of the call. A model that is not in the price table has the task of its path,
+// if that has one.
 func rateKey(c *call) pace.Key {
 	if !c.infers() {
 		return pace.Key{Task: noTask, Client: c.client, ClientLimit: c.entry.RequestsPerMinute}
@@ -92,8 +92,8 @@ func (r *rates) refusal(d pace.Decision) *normalize.Failure {
 	if now := int(math.Round(d.Pace)); now < d.PerMinute {
 		limit += fmt.Sprintf(", at present %d", max(now, 1))
 	}
-	f := refuse(normalize.RateLimited, fmt.Sprintf("Too many requests: %s, and this call would have had to wait longer than %s. "+
-		"It was not sent; one sent in %s will pass.",
+	f := refuse(normalize.RateLimited, fmt.Sprintf("Too many requests: %s, and this call would have had to wait "+
+		"longer than %s. It was not sent; one sent in %s will pass.",
 		limit, durationText(r.maxWait), durationText(d.RetryAfter.Truncate(time.Second)+time.Second)), "")
 	f.MatchedBy, f.RetryAfter = normalize.MatchedRate, d.RetryAfter
 	f.Limit = &normalize.Limit{
@@ -102,16 +102,16 @@ func (r *rates) refusal(d pace.Decision) *normalize.Failure {
 	return f
 }
 
-// observe slows a model down when Workers AI itself refuses an attempt because the model's requests per minute are spent
-// (3021): another program spends the same limit.
+// observe slows a model down when Workers AI itself refuses an attempt because the model's requests per minute are
+// spent (3021): another program spends the same limit.
 func (r *rates) observe(c *call, f *normalize.Failure) {
 	if f == nil || f.Code != normalize.RequestsPerMinuteExceeded || r.limiter == nil || !c.infers() || c.simulated {
 		return
 	}
 	if r.limiter.Throttled(c.rate, time.Now()) {
-		r.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program on this "+
-			"account spends the same limit. The pace of the model is halved and recovers step by step; if this goes on, lower it "+
-			"with "+r.setting("RATE_LIMITS"), "model", c.modelText, "task", string(c.rate.Task))
+		r.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program "+
+			"on this account spends the same limit. The pace of the model is halved and recovers step by step; if "+
+			"this goes on, lower it with "+r.setting("RATE_LIMITS"), "model", c.modelText, "task", string(c.rate.Task))
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 // maxRecent is how many failures are kept for the status page.
 const maxRecent = 50
 
-// A FailureRecord is one failed call as the status page shows it: who, what and whose fault, and nothing of what was said.
+// A FailureRecord is one failed call as the status page shows it: who, what and whose fault, and nothing of what was
+// said.
 type FailureRecord struct {
 	Time      time.Time `json:"time"`
 	RequestID string    `json:"request_id"`
@@ -36,7 +37,8 @@ func (r *recentFailures) add(c *call) {
 	defer r.mu.Unlock()
 	r.ring[r.n%maxRecent] = FailureRecord{
 		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: c.modelText,
-		Status: c.writer.status, Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
+		Status: c.writer.status, Name: f.Code.String(), Number: f.Number,
+		Origin: string(f.Origin), Fault: string(f.Fault),
 	}
 	r.n++
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// A recorder writes what is kept of a call that has ended: one observation in each series, one log line and, of a failure,
-// an entry for the status page.
+// A recorder writes what is kept of a call that has ended: one observation in each series, one log line and, of a
+// failure, an entry for the status page.
 type recorder struct {
 	access  *access
 	metrics *metrics.Metrics
@@ -40,8 +40,8 @@ func (r *recorder) record(c *call) {
 	}
 	r.countRetries(c)
 	r.metrics.Ended(&metrics.Call{
-		Route: c.routeName(), Model: c.label, Client: r.access.clientLabel(c), Stream: c.stream, Result: result, Duration: took,
-		FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
+		Route: c.routeName(), Model: c.label, Client: r.access.clientLabel(c), Stream: c.stream, Result: result,
+		Duration: took, FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
 	})
 	r.logCall(c, result, took)
 }

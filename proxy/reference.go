@@ -25,7 +25,8 @@ func answerReference(c *call) error {
 	case err != nil:
 		return err
 	case !ok:
-		return refuse(normalize.RouteNotProxied, "The error reference has no entry "+quoted(c.rest)+". All are listed under /errors.", "")
+		return refuse(normalize.RouteNotProxied,
+			"The error reference has no entry "+quoted(c.rest)+". All are listed under /errors.", "")
 	}
 	h := c.writer.Header()
 	h.Set("Content-Type", page.ContentType)

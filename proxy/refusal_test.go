@@ -57,7 +57,7 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 		g := newGuarded(t, o, workersai.Options{})
 		defer g.close()
 		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
-		if want := "more than the 40 that are left. The ceiling of 100 neurons a day set for this proxy allows no more today: 0 used, 60 held by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
+		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no more today: 0 used, 60 reserved by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
@@ -74,7 +74,7 @@ func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
-		if want := "more than the 40 that are left. The ceiling of 100 neurons a day set for this proxy allows no more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"used":60,`) {
+		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"used":60,`) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})

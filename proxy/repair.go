@@ -49,8 +49,8 @@ func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
 	return append(chunk, "}\n\n"...)
 }
 
-// nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more than
-// a usage.
+// nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more
+// than a usage.
 func nativeUsage(data []byte) []byte {
 	// For nearly every event of an OpenAI stream the first search is enough.
 	if bytes.Contains(data, []byte(`"choices"`)) ||
@@ -77,7 +77,8 @@ func appendRaw(dst, raw []byte, instead string) []byte {
 	return append(dst, quoted...)
 }
 
-// topLevel returns the raw values of a JSON object's members that a usage chunk is made of; nil where data is no object.
+// topLevel returns the raw values of a JSON object's members that a usage chunk is made of; nil where data is no
+// object.
 func topLevel(data []byte) map[string][]byte {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// A further attempt waits a random time up to firstBackoff, the next up to twice that, and so on: full jitter, so that
-	// callers who failed together do not come back together.
+	// A further attempt waits a random time up to firstBackoff, the next up to twice that, and so on: full jitter, so
+	// that callers who failed together do not come back together.
 	firstBackoff = 500 * time.Millisecond
 
 	// maxBackoff bounds that, and the wait that upstream may ask for: longer ones are left to the caller.
@@ -76,7 +76,8 @@ func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) 
 	}
 	wait := f.RetryAfter
 	if wait == 0 {
-		wait = time.Duration(rand.Int64N(int64(min(firstBackoff<<min(n-1, 10), maxBackoff)))) //nolint:gosec // jitter, no secret
+		longest := min(firstBackoff<<min(n-1, 10), maxBackoff)
+		wait = time.Duration(rand.Int64N(int64(longest))) //nolint:gosec // jitter, no secret
 	}
 	if wait > maxBackoff {
 		return f
@@ -130,9 +131,9 @@ func (c *call) pause(wait time.Duration) error {
 	}
 }
 
-// maxRetries is how many further attempts a failure is worth, at most limit. Only what certainly did not run, or failed at
-// once, is repeated; what may have run and been billed (504, 520, 524, a time limit, a connection lost after the call was
-// written) never is, nor what the caller must change.
+// maxRetries is how many further attempts a failure is worth, at most limit. Only what certainly did not run, or failed
+// at once, is repeated; what may have run and been billed (504, 520, 524, a time limit, a connection lost after the
+// call was written) never is, nor what the caller must change.
 func (c *call) maxRetries(f *normalize.Failure, status, limit int) int {
 	switch f.Code {
 	case normalize.OutOfCapacity:
@@ -157,8 +158,8 @@ func (c *call) maxRetries(f *normalize.Failure, status, limit int) int {
 	return 0
 }
 
-// replayable reports whether the call can be sent again as it came, and whether doing so twice is harmless: inference and
-// reading, from a body that is held.
+// replayable reports whether the call can be sent again as it came, and whether doing so twice is harmless: inference
+// and reading, from a body that is held.
 func (c *call) replayable() bool {
 	return c.upload == nil && (c.route.metered() || c.route.method == http.MethodGet)
 }
@@ -176,8 +177,8 @@ func (c *call) attemptsHeader(h http.Header) {
 	}
 }
 
-// A retryBudget keeps further attempts to a share of the calls, over the whole process, so that an outage is not doubled
-// by those who wait for its end. It counts in thousandths of an attempt.
+// A retryBudget keeps further attempts to a share of the calls, over the whole process, so that an outage is not
+// doubled by those who wait for its end. It counts in thousandths of an attempt.
 type retryBudget struct {
 	share  int64 // earned by each call
 	credit atomic.Int64

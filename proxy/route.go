@@ -34,8 +34,8 @@ const (
 	answeredReference          // here, by the error reference
 )
 
-// A route is one method and path pair that goes to Workers AI. Everything that is not in the table is refused: our token
-// is for inference.
+// A route is one method and path pair that goes to Workers AI. Everything that is not in the table is refused: our
+// token is for inference.
 type route struct {
 	name      string // metric label and log field; a path below …/ai/
 	method    string
@@ -50,8 +50,8 @@ type route struct {
 	gateway   string // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }
 
-// metered reports whether it can be known what a call of this route costs. What tomarkdown costs is said nowhere, neither
-// before nor after.
+// metered reports whether it can be known what a call of this route costs. What tomarkdown costs is said nowhere,
+// neither before nor after.
 func (r *route) metered() bool { return r.model != modelNone }
 
 // local reports whether a call costs next to nothing here and nothing elsewhere.

@@ -121,8 +121,8 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
 	if !c.ours && (p.credentials.token() != "" || p.forward.upstream.gateway) {
-		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy holds. "+
-			"Use that account's id, or the paths below /v1 and /ai, which need none.", "")
+		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy "+
+			"holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
 	return nil
 }
@@ -151,8 +151,8 @@ func (p *Proxy) answer(c *call) error {
 }
 
 // checkLimits says where the call goes and whether it may be made: by its client, by the capacity of its model, by the
-// neurons that it may need and by its requests per minute. These come last: what is refused takes none of them. What may
-// have changed while the call waited is asked again.
+// neurons that it may need and by its requests per minute. These come last: what is refused takes none of them. What
+// may have changed while the call waited is asked again.
 func (p *Proxy) checkLimits(c *call) error {
 	if err := p.forward.resolveUpstream(c); err != nil {
 		return err

@@ -15,11 +15,12 @@ const (
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
 )
 
-// errCut ends a stream after its terminal event. The connection is cut, not ended: some clients see nothing but the cut.
+// errCut ends a stream after its terminal event. The connection is cut, not ended: some clients see nothing but the
+// cut.
 var errCut = errors.New("the stream was cut after its terminal event")
 
-// A stream is an event stream on its way to the caller. Whole events are streamed unchanged and at once; only an incomplete
-// one waits, so that a stream that ends early never leaves half an event behind.
+// A stream is an event stream on its way to the caller. Whole events are streamed unchanged and at once; only an
+// incomplete one waits, so that a stream that ends early never leaves half an event behind.
 //
 //	buf: | delivered | whole events | incomplete event |      |
 //	     0        begin          ready               end   len(buf)
@@ -231,8 +232,8 @@ func (s *stream) failed(f *normalize.Failure) {
 	s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 }
 
-// fail ends the stream with its terminal event; an incomplete event is dropped. A stream that has not begun is an answer
-// that failed.
+// fail ends the stream with its terminal event; an incomplete event is dropped. A stream that has not begun is an
+// answer that failed.
 func (s *stream) fail(f *normalize.Failure) {
 	if s.events == 0 && !s.call.attempt.streaming {
 		s.failure, s.over = f, errCut

@@ -7,8 +7,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A target is where a call goes and what is known of its model. It is resolved once and does not change while the call is
-// under way, even if the price table is replaced: every later question about the model is answered from here.
+// A target is where a call goes and what is known of its model. It is resolved once and does not change while the call
+// is under way, even if the price table is replaced: every later question about the model is answered from here.
 type target struct {
 	destination
 	price     price.Model // by the table in use when the target was resolved

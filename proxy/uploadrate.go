@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Callers that are too slow hold what others need: a slot, memory, a connection. net/http bounds only their headers; the
-// bounds on their bodies are here, those on reading the answer in watchdog.go.
+// Callers that are too slow hold what others need: a slot, memory, a connection. net/http bounds only their headers;
+// the bounds on their bodies are here, those on reading the answer in watchdog.go.
 
-// A minUploadRate is how slowly a caller may send its body: with pauses, and at an average rate once a first pause is used
-// up.
+// A minUploadRate is how slowly a caller may send its body: with pauses, and at an average rate once a first pause is
+// used up.
 type minUploadRate struct {
 	pause time.Duration // the longest
 	rate  int64         // bytes a second
 }
 
-// A ratedBody ends when its caller pauses for too long or sends too little. Only time spent waiting for the caller counts:
-// an upstream that reads an upload slowly is not the caller being slow.
+// A ratedBody ends when its caller pauses for too long or sends too little. Only time spent waiting for the caller
+// counts: an upstream that reads an upload slowly is not the caller being slow.
 type ratedBody struct {
 	io.ReadCloser
 	minUploadRate
@@ -40,8 +40,8 @@ func (e *errSlow) Unwrap() error { return os.ErrDeadlineExceeded }
 
 func (b *ratedBody) Read(p []byte) (int, error) {
 	began := time.Now()
-	// What may still be waited before the average is too low. It is less than a pause only for a caller who is behind, and
-	// then it changes with every byte.
+	// What may still be waited before the average is too low. It is less than a pause only for a caller who is behind,
+	// and then it changes with every byte.
 	left := b.pause + time.Duration(float64(b.read)/float64(b.rate)*float64(time.Second)) - b.waited
 	wasBehind := b.behind
 	b.behind = left < b.pause

@@ -39,8 +39,8 @@ func newUpstream(base, api *url.URL) upstream {
 	return u
 }
 
-// isGateway reports whether a base URL is an AI Gateway's, …/v1/{account}/{gateway}, with or without the provider's name
-// behind it.
+// isGateway reports whether a base URL is an AI Gateway's, …/v1/{account}/{gateway}, with or without the provider's
+// name behind it.
 func isGateway(base *url.URL) bool {
 	segments := strings.Split(strings.Trim(base.Path, "/"), "/")
 	return segments[0] == "v1" && (len(segments) == 3 || len(segments) == 4 && segments[3] == "workers-ai")

@@ -15,13 +15,13 @@ type timeLimits struct {
 	stalled   time.Duration // until the caller has read what is written to it at once
 }
 
-// A watchdog ends a call whose upstream sends nothing for too long, or whose caller reads nothing for too long. Only the
-// waits for one of them count against it: a caller who reads slowly does not use up upstream's time, nor the other way
-// round.
+// A watchdog ends a call whose upstream sends nothing for too long, or whose caller reads nothing for too long. Only
+// the waits for one of them count against it: a caller who reads slowly does not use up upstream's time, nor the other
+// way round.
 //
-// Its timer is not reset for each read, which would wake the runtime's poller every time. When it fires, it looks at when
-// the present wait began, and is set to what is left of the limit. mu guards what the timer's goroutine shares with the
-// call's; waiting and writing are atomic, so that a read costs no lock.
+// Its timer is not reset for each read, which would wake the runtime's poller every time. When it fires, it looks at
+// when the present wait began, and is set to what is left of the limit. mu guards what the timer's goroutine shares
+// with the call's; waiting and writing are atomic, so that a read costs no lock.
 type watchdog struct {
 	limits  timeLimits
 	expired func(cause error)
@@ -50,8 +50,8 @@ func (w *watchdog) await() {
 	w.timer.Reset(w.limits.firstByte)
 }
 
-// begin ends that wait: the answer's first bytes have come. From now on the caller is watched and, if there is more, the
-// rest of the answer.
+// begin ends that wait: the answer's first bytes have come. From now on the caller is watched and, if there is more,
+// the rest of the answer.
 func (w *watchdog) begin(more bool) {
 	w.waiting.Store(0)
 	w.mu.Lock()

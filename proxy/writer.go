@@ -44,8 +44,8 @@ const maxInterim = 5
 
 var errInterim = errors.New("more 1xx answers than a call may have")
 
-// writeInterim writes a 1xx answer, unless the caller speaks HTTP/1.0: it would take that for the answer (RFC 9110, section
-// 15.2).
+// writeInterim writes a 1xx answer, unless the caller speaks HTTP/1.0: it would take that for the answer (RFC 9110,
+// section 15.2).
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
 		w.cancel(errInterim)
@@ -100,8 +100,8 @@ func (w *writer) limitDrain() {
 	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
 }
 
-// flush ends the answer and reports whether the caller has it, as far as can be known here. What net/http still holds of
-// a long answer is written now, while the watchdog runs: later nobody would notice that it can't be.
+// flush ends the answer and reports whether the caller has it, as far as can be known here. What net/http still holds
+// of a long answer is written now, while the watchdog runs: later nobody would notice that it can't be.
 func (w *writer) flush(streaming bool) bool {
 	if !streaming && w.written > bufferSize {
 		_ = w.FlushError()
@@ -118,8 +118,9 @@ func (w *writer) setDeadline() {
 }
 
 // mustClose reports whether the connection must be closed after a request. A request in chunks may have had a
-// Content-Length as well, and one of HTTP/1.0 a Transfer-Encoding. net/http drops either silently, but a server in front of
-// this proxy may have obeyed it, and then sees another request begin where this one goes on (RFC 9112, section 6.1).
+// Content-Length as well, and one of HTTP/1.0 a Transfer-Encoding. net/http drops either silently, but a server in
+// front of this proxy may have obeyed it, and then sees another request begin where this one goes on (RFC 9112, section
+// 6.1).
 func mustClose(r *http.Request) bool {
 	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }

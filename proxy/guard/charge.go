@@ -72,8 +72,8 @@ func (ch *Charge) Accepted() {
 	}
 }
 
-// Attempt settles a failed attempt that another follows. Where it cost nothing, as is usual, its reservation is kept for the next
-// one.
+// Attempt settles a failed attempt that another follows. Where it cost nothing, as is usual, its reservation is kept
+// for the next one.
 func (ch *Charge) Attempt(o Outcome) {
 	if ch == nil {
 		return
@@ -107,8 +107,8 @@ func (ch *Charge) Release() {
 	}
 }
 
-// Settle books what the call cost, however it ended. It needs no context of the caller's: a cancelled call is still charged. It
-// must be called once, for calls that were made; it returns nil where nothing was reserved.
+// Settle books what the call cost, however it ended. It needs no context of the caller's: a cancelled call is still
+// charged. It must be called once, for calls that were made; it returns nil where nothing was reserved.
 func (ch *Charge) Settle(o Outcome) *Settlement {
 	if ch == nil {
 		return nil
@@ -138,8 +138,8 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Because: because}
 }
 
-// settleBatch corrects a batch by the first poll that finds it done. Further polls, and those of batches that were not submitted
-// here, change nothing.
+// settleBatch corrects a batch by the first poll that finds it done. Further polls, and those of batches that were not
+// submitted here, change nothing.
 func (ch *Charge) settleBatch(o Outcome) {
 	u := ch.meter.Report().Usage
 	if !o.completed() || !u.HasNeurons && !u.HasTokens {

@@ -35,15 +35,16 @@ func usageCost(e *evidence) (quota.Cost, bool) {
 	return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, u.HasNeurons
 }
 
-// usageAndUnsentCost is the neurons that a stream reported until it was cut off, and what upstream had made and not yet sent.
+// usageAndUnsentCost is the neurons that a stream reported until it was cut off, and what upstream had made and not yet
+// sent.
 func usageAndUnsentCost(e *evidence) (quota.Cost, bool) {
 	cost, ok := usageCost(e)
 	cost.Neurons = cost.Neurons.Add(e.charge.call.Model.Tokens(0, 0, unsentTokens))
 	return cost, ok
 }
 
-// headerCost is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have been cut off. A
-// small call is rounded to 0.00, which is no figure. Neither is more than any call can cost.
+// headerCost is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
+// been cut off. A small call is rounded to 0.00, which is no figure. Neither is more than any call can cost.
 func headerCost(e *evidence) (quota.Cost, bool) {
 	const highest, cutOff = 1e9, 0.005
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
@@ -57,8 +58,8 @@ func headerCost(e *evidence) (quota.Cost, bool) {
 // nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00: less than 0.005.
 const nextToNothing = quota.OneNeuron / 100
 
-// headerZeroCost is that of a call whose cf-ai-neurons is 0.00. It is believed of the tasks that are billed by tokens, where it was
-// seen to be right; some models for pictures never set it.
+// headerZeroCost is that of a call whose cf-ai-neurons is 0.00. It is believed of the tasks that are billed by tokens,
+// where it was seen to be right; some models for pictures never set it.
 func headerZeroCost(e *evidence) (quota.Cost, bool) {
 	switch e.charge.call.Model.Task {
 	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
@@ -75,7 +76,8 @@ func headerZeroCost(e *evidence) (quota.Cost, bool) {
 func pricedCost(e *evidence) (quota.Cost, bool) {
 	u, r := e.report.Usage, &e.charge.call.Request
 	u.HasNeurons = false
-	u.Images, u.Width, u.Height, u.Steps, u.Given, u.HasImages = r.MakeImages, r.Width, r.Height, r.Steps, r.Images, true
+	u.HasImages, u.Images, u.Given = true, r.MakeImages, r.Images
+	u.Width, u.Height, u.Steps = r.Width, r.Height, r.Steps
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
 	return e.charge.guard.o.Estimator.Cost(e.charge.call.Model, u)
 }
@@ -92,7 +94,8 @@ func observedCost(e *evidence) (quota.Cost, bool) {
 	return cost, c.Model.Known
 }
 
-// usualCost is what calls of the model cost that report nothing: what was reserved, or what the account's own figure has shown.
+// usualCost is what calls of the model cost that report nothing: what was reserved, or what the account's own figure
+// has shown.
 func usualCost(e *evidence) (quota.Cost, bool) {
 	ch := e.charge
 	return ch.guard.o.Estimator.DefaultCost(ch.call.Model, ch.estimate, ch.reservation.Neurons()), true

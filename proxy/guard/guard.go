@@ -72,8 +72,8 @@ func (g *Guard) On() bool { return g.ledger != nil }
 // Observes reports whether what would be refused is only counted.
 func (g *Guard) Observes() bool { return g.On() && g.ledger.Mode() == quota.Observe }
 
-// Reserve sets aside what the call may cost. Its error is a *normalize.Failure, or that of ctx where the call has ended.
-// The charge is returned beside a refusal, too: its Decision says how the budget stands.
+// Reserve sets aside what the call may cost. Its error is a *normalize.Failure, or that of ctx where the call has
+// ended. The charge is returned beside a refusal, too: its Decision says how the budget stands.
 func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	if err := g.checkPlan(&c); err != nil {
 		return nil, err
@@ -81,7 +81,8 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	ch := &Charge{guard: g, call: c}
 	if c.Poll != "" { // it costs nothing: the batch was charged when it was submitted
 		if g.batches.foreign(c.Poll, c.Client) {
-			return nil, refusal(normalize.ClientForbidden, "Another client of this proxy submitted the batch of this request_id.")
+			return nil, refusal(normalize.ClientForbidden,
+				"Another client of this proxy submitted the batch of this request_id.")
 		}
 		ch.meter = meter.New()
 		return ch, nil
@@ -99,7 +100,8 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		return ch, err
 	case err != nil:
 		return ch, &normalize.Failure{
-			Code: normalize.StoreUnavailable, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport, Err: err,
+			Code: normalize.StoreUnavailable, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport,
+			Err: err,
 		}
 	}
 	if d.Would != quota.Allowed {
@@ -122,8 +124,8 @@ func (g *Guard) checkPlan(c *Call) error {
 		return nil
 	}
 	g.o.Recorder.Preempted("plan", modeEnforce)
-	f := refusal(normalize.PaidPlanRequired, "The model "+c.ModelText+" requires a Workers Paid plan, and this proxy is set up "+
-		"for the free one. If the account is on Workers Paid, set {PLAN}=paid.")
+	f := refusal(normalize.PaidPlanRequired, "The model "+c.ModelText+" requires a Workers Paid plan, and this proxy "+
+		"is set up for the free one. If the account is on Workers Paid, set {PLAN}=paid.")
 	f.Param, f.MatchedBy = "model", normalize.MatchedBudget
 	return f
 }
@@ -135,8 +137,8 @@ func (g *Guard) Observe(date time.Time) {
 	}
 }
 
-// Block records that Workers AI refused a call because the account's day is spent: further calls are refused until the reset.
-// ch is the charge of that call; nil: it has none.
+// Block records that Workers AI refused a call because the account's day is spent: further calls are refused until the
+// reset. ch is the charge of that call; nil: it has none.
 func (g *Guard) Block(ch *Charge) {
 	switch {
 	case !g.On():
@@ -147,8 +149,8 @@ func (g *Guard) Block(ch *Charge) {
 	}
 }
 
-// Reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI refused because the
-// day is spent.
+// Reset returns when the account's day ends and how long to wait before a call is tried again that Workers AI refused
+// because the day is spent.
 func (g *Guard) Reset() (at time.Time, retry time.Duration) {
 	if g.On() {
 		return g.ledger.Reset()

@@ -11,7 +11,9 @@ import (
 
 // refusal returns a failure of a call that the guard does not let through. message "" is the catalog's.
 func refusal(code normalize.Code, message string) *normalize.Failure {
-	return &normalize.Failure{Code: code, Message: message, Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedRequest}
+	return &normalize.Failure{
+		Code: code, Message: message, Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedRequest,
+	}
 }
 
 // reasonOf is the label of a refusal.
@@ -34,39 +36,42 @@ func reasonOf(o quota.Outcome, budget quota.Budget) string {
 func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 	ch.guard.o.Recorder.Preempted(reasonOf(d.Outcome, d.Budget), modeEnforce)
 	f := &normalize.Failure{
-		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget, ResetsAt: d.ResetsAt,
-		Limit: &normalize.Limit{
-			Name: "account", Used: d.Used.Add(d.External).Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(), Unit: "neurons", Window: "day",
-		},
+		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget,
+		ResetsAt: d.ResetsAt, RetryAfter: d.ResetsAt.Sub(d.At),
 	}
-	if d.Unlimited {
-		f.Limit = nil
-	}
-	whose, holding := "The ceiling of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
+	limit, inFlight := "The limit of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
 	if d.Budget != quota.Account {
-		whose, holding = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
-		f.Limit.Name, f.Limit.Client = "client", ch.call.Client
+		limit, inFlight = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
 	}
-	resets := "It resets at " + d.ResetsAt.UTC().Format(time.RFC3339) + "."
-	f.RetryAfter = d.ResetsAt.Sub(d.At)
+	if !d.Unlimited {
+		f.Limit = &normalize.Limit{
+			Name: "account", Used: d.Used.Add(d.External).Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(),
+			Unit: "neurons", Window: "day",
+		}
+		if d.Budget != quota.Account {
+			f.Limit.Name, f.Limit.Client = "client", ch.call.Client
+		}
+	}
+	left, resets := d.Left(), "It resets at "+timeText(d.ResetsAt)+"."
+	fewLeft := left <= d.Limit/100 // too few to speak of
 	switch d.Outcome {
 	case quota.Blocked:
 		f.Code = normalize.AccountLimited
+		f.Message = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " +
+			resets
 		if d.Late {
 			f.RetryAfter = d.RetryAt.Sub(d.At)
-			f.Message = "Workers AI still says that the account's daily allocation is used up, although a new day has begun, so this call was not sent. The next call is let through to see at " +
-				d.RetryAt.UTC().Format(time.RFC3339) + "."
-			break
+			f.Message = "Workers AI still says that the account's daily allocation is used up, although a new day " +
+				"has begun, so this call was not sent. The next call is sent as a trial at " + timeText(d.RetryAt) + "."
 		}
-		f.Message = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " + resets
 	case quota.PriorityFloor:
 		f.Code = normalize.PriorityFloor
-		kept := neurons(d.Kept) + " of the day's " + neurons(d.Limit) + " neurons are kept for calls of a higher priority"
-		if left := d.Left(); left > d.Limit/100 {
-			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: %s. %s%s",
-				neurons(d.Estimate), neurons(left), kept, smaller(&ch.call.Request), resets)
-		} else {
-			f.Message = kept + ", and the rest is spent. " + resets
+		kept := fmt.Sprintf("%s of the day's %s neurons are kept for calls of a higher priority",
+			neurons(d.Kept), neurons(d.Limit))
+		f.Message = kept + ", and the rest is spent. " + resets
+		if !fewLeft {
+			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: "+
+				"%s. %s%s", neurons(d.Estimate), neurons(left), kept, smaller(&ch.call.Request), resets)
 		}
 	case quota.Contended:
 		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, 0
@@ -74,18 +79,19 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		if d.Kept > 0 {
 			kept = ", " + neurons(d.Kept) + " kept for calls of a higher priority"
 		}
-		f.Message = fmt.Sprintf("%s hold the neurons that this call may need, %s. %s: %s, %s reserved%s. It may fit when they end.",
-			holding, neurons(d.Estimate), whose, used(d), neurons(d.Reserved), kept)
+		f.Message = fmt.Sprintf("%s have reserved the neurons that this call may need, %s. %s: %s, %s reserved%s. "+
+			"It may fit when they end.", inFlight, neurons(d.Estimate), limit, used(d), neurons(d.Reserved), kept)
 	default:
 		f.Code = normalize.AccountLimited
 		if d.Budget != quota.Account {
 			f.Code = normalize.ClientBudgetExhausted
 		}
-		if left := d.Left(); left > d.Limit/100 {
-			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. %s allows no more today: %s. %s%s",
-				neurons(d.Estimate), neurons(left), whose, used(d), smaller(&ch.call.Request), resets)
-		} else {
-			f.Message = fmt.Sprintf("%s is reached: %s, this call may need %s. %s", whose, used(d), neurons(d.Estimate), resets)
+		f.Message = fmt.Sprintf("%s is reached: %s, this call may need %s. %s",
+			limit, used(d), neurons(d.Estimate), resets)
+		if !fewLeft {
+			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. "+
+				"%s allows no more today: %s. %s%s",
+				neurons(d.Estimate), neurons(left), limit, used(d), smaller(&ch.call.Request), resets)
 		}
 	}
 	return f
@@ -98,13 +104,12 @@ func used(d quota.Decision) string {
 		text += ", of which " + neurons(d.External) + " outside this proxy"
 	}
 	if d.Lost != 0 {
-		text += ", " + neurons(d.Lost) + " held by processes that have ended"
+		text += ", " + neurons(d.Lost) + " reserved by processes that have ended"
 	}
 	return text
 }
 
-// smaller says what may make a call fit into what is left, "" where nothing
-// does.
+// smaller says what may make a call fit into what is left, "" where nothing does.
 func smaller(r *quota.Request) string {
 	if len(r.Parts) > 0 {
 		return "A smaller batch may fit. "
@@ -122,6 +127,8 @@ func smaller(r *quota.Request) string {
 		return "A smaller max_tokens or a shorter prompt may fit. "
 	}
 }
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // neurons is an amount for people: whole above 100, thousands set apart.
 func neurons(n quota.Neurons) string {

@@ -21,7 +21,8 @@ type Outcome struct {
 // completed reports whether the call succeeded.
 func (o *Outcome) completed() bool { return o.Complete && o.Failure == nil }
 
-// cancelled reports whether the call was cut off from this side: its caller left, this proxy is ending, or a panic is on its way up.
+// cancelled reports whether the call was cut off from this side: its caller left, this proxy is ending, or a panic is
+// on its way up.
 func (o *Outcome) cancelled() bool {
 	f := o.Failure
 	if f == nil {
@@ -43,8 +44,8 @@ const (
 	Free        Because = "free"        // nothing was used
 )
 
-// verdicts say what an attempt costs. The first row that applies decides, and in it the first figure that is known. The last figure
-// of each row is always known.
+// verdicts say what an attempt costs. The first row that applies decides, and in it the first figure that is known. The
+// last figure of each row is always known.
 var verdicts = []struct {
 	situation string
 	applies   func(*evidence) bool
@@ -96,8 +97,8 @@ func (e *evidence) batchAccepted() bool   { return e.completed() && e.report.Que
 func (e *evidence) streamCompleted() bool { return e.completed() && e.Streaming }
 func (e *evidence) cancelledInFull() bool { return e.cancelled() && e.charge.guard.o.AbortedEstimate }
 
-// streamCancelled reports whether a cancelled call was answered by a stream or, where its answer had not come yet, would have been:
-// not every call that asks for a stream gets one.
+// streamCancelled reports whether a cancelled call was answered by a stream or, where its answer had not come yet,
+// would have been: not every call that asks for a stream gets one.
 func (e *evidence) streamCancelled() bool {
 	c := &e.charge.call
 	wouldStream := e.Stream && !e.Answered && c.Model.Task == quota.TextGeneration && !c.Batch
