@@ -102,10 +102,9 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 func (b *bodies) readAll(c *call, h *bufferedBody, r *http.Request, n int64, err error) error {
 	piece := h.text[0][n:] // what is left of the last one
 	for err == nil && n <= b.max {
-		var end [1]byte
 		into := piece
 		if len(piece) == 0 {
-			if into = end[:]; n != b.max && n != r.ContentLength {
+			if into = h.end[:]; n != b.max && n != r.ContentLength {
 				if piece, err = b.grow(c, h, r.ContentLength); err != nil {
 					return err
 				}

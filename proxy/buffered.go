@@ -50,6 +50,7 @@ type bufferedBody struct {
 	mu    sync.Mutex
 	text  jsonscan.Pieces // nil once released
 	first [1][]byte       // memory of text for a body of one piece
+	end   [1]byte         // for the read that finds the end
 }
 
 // size returns the length of what goes to upstream.

@@ -153,12 +153,68 @@ func (s *Scanner) Array(visit func() error) error {
 			return err
 		}
 		var err error
-		if more, err = s.comma(']', "a comma or a closing bracket is missing"); err != nil {
+		if more, err = s.comma(']', missingBracket); err != nil {
 			return err
 		}
 	}
 	s.Depth--
 	return nil
+}
+
+const missingBracket = "a comma or a closing bracket is missing"
+
+// Numbers reads an array like Array, but calls other only before elements that are no numbers. It returns how many are numbers.
+func (s *Scanner) Numbers(other func() error) (n int64, err error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	s.Depth++
+	for more := s.open(']'); more; {
+		n += s.integers()
+		if c := s.Peek(); c == '-' || c-'0' < 10 {
+			n++
+			err = s.Skip()
+		} else {
+			err = other()
+		}
+		if err != nil {
+			return n, err
+		}
+		if more, err = s.comma(']', missingBracket); err != nil {
+			return n, err
+		}
+	}
+	s.Depth--
+	return n, nil
+}
+
+// integers reads elements that are plain integers in the present piece, each with the comma and at most one space behind it. A list of
+// bytes may have millions.
+func (s *Scanner) integers() (n int64) {
+	if s.Depth >= MaxDepth {
+		return 0
+	}
+	d, start := s.data, s.pos
+	for {
+		i := start
+		for i < len(d) && d[i]-'0' < 10 {
+			i++
+		}
+		leadingZero := i > start+1 && d[start] == '0'
+		if i == start || i == len(d) || d[i] != ',' || leadingZero {
+			break
+		}
+		if i++; i < len(d) && d[i] == ' ' {
+			i++
+		}
+		start = i
+		n++
+	}
+	s.advance(start - s.pos)
+	if n > 0 {
+		s.Space()
+	}
+	return n
 }
 
 // Skip reads a value of any kind.
@@ -170,7 +226,8 @@ func (s *Scanner) Skip() error {
 	case '{':
 		return s.Object(s.skipMember)
 	case '[':
-		return s.Array(s.Skip)
+		_, err := s.Numbers(s.Skip)
+		return err
 	case '"':
 		_, err := s.readString()
 		return err

@@ -80,18 +80,18 @@ func (s *Scanner) rest() (units int64, err error) {
 // readUpTo reads the inside of a string up to an offset, or to its end and the closing quote. An escape is never split.
 func (s *Scanner) readUpTo(end int64) (units int64, closed bool, err error) {
 	for s.Offset() < end {
-		run := s.data[s.pos:]
-		if left := end - s.Offset(); left < int64(len(run)) {
-			run = run[:left]
+		part := s.data[s.pos:]
+		if left := end - s.Offset(); left < int64(len(part)) {
+			part = part[:left]
 		}
-		n, u, wide := plain(run)
+		n, u, wide := plain(part)
 		units += u
 		s.Wide += wide
 		s.advance(n)
 		if s.pos == len(s.data) {
 			return units, false, s.wrong("the body ends inside a string")
 		}
-		if n == len(run) { // the limit, or the next piece
+		if n == len(part) { // the limit, or the next piece
 			continue
 		}
 		switch s.data[s.pos] {
@@ -113,11 +113,11 @@ func (s *Scanner) readUpTo(end int64) (units int64, closed bool, err error) {
 // escape reads an escape.
 func (s *Scanner) escape() error {
 	s.advance(1)
-	switch s.Peek() {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	switch c := s.Peek(); {
+	case shortEscape[c]:
 		s.advance(1)
 		return nil
-	case 'u':
+	case c == 'u':
 		start := s.Offset()
 		s.advance(1)
 		for range 4 {
@@ -135,42 +135,55 @@ func (s *Scanner) escape() error {
 	return s.wrong("an unknown escape")
 }
 
+// shortEscape is true for the letters that follow a backslash, other than that of a code point.
+var shortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
 const (
 	eachByte = 0x0101010101010101
 	topBits  = 0x8080808080808080
 )
 
-// plain returns how many bytes of b come before a quote, a backslash or a control character, their length in UTF-16 code units, and how
-// many of them are beyond ASCII.
-//
-// It looks at 8 bytes at a time: the top bit of a byte of special is set if that byte is one of the three, and perhaps of bytes behind
-// it (of no byte before it).
+// plain returns how many bytes of b come before a quote, a control character, or an escape that is not one letter in b. units is their
+// length in UTF-16 code units, wide how many of them are beyond ASCII.
 func plain(b []byte) (n int, units, wide int64) {
-	for ; len(b)-n >= 32; n += 32 { // ASCII
-		w := b[n : n+32]
-		w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
-		w2, w3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
-		if special(w0)|special(w1)|special(w2)|special(w3)|(w0|w1|w2|w3)&topBits != 0 {
-			break
-		}
-	}
-	units = int64(n)
-	for ; len(b)-n >= 8; n += 8 {
+	for len(b)-n >= 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
-		found := special(w)
-		before := uint64(topBits) // marks the bytes before the first one found
-		if found != 0 {
-			before &= found&-found - 1
+		found, high := special(w), w&topBits
+		if found|high == 0 {
+			n += 8
+			units += 8
+			// ASCII usually goes on.
+			for len(b)-n >= 32 {
+				w := b[n : n+32]
+				w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
+				w2, w3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
+				if special(w0)|special(w1)|special(w2)|special(w3)|(w0|w1|w2|w3)&topBits != 0 {
+					break
+				}
+				n += 32
+				units += 32
+			}
+			continue
 		}
-		units += int64(bits.OnesCount64(before))
-		if high := w & before; high != 0 {
+		length := 8
+		if found != 0 {
+			length = bits.TrailingZeros64(found) / 8
+			high &= found&-found - 1
+		}
+		n += length
+		units += int64(length)
+		if high != 0 {
 			continues := high &^ (w << 1)                   // 10xxxxxx: no unit
 			beyond := high & (w << 1) & (w << 2) & (w << 3) // 1111xxxx: two units
 			units += int64(bits.OnesCount64(beyond) - bits.OnesCount64(continues))
 			wide += int64(bits.OnesCount64(high))
 		}
 		if found != 0 {
-			return n + bits.TrailingZeros64(found)/8, units, wide
+			if b[n] != '\\' || n+1 == len(b) || !shortEscape[b[n+1]] {
+				return n, units, wide
+			}
+			n += 2
+			units++
 		}
 	}
 	for ; n < len(b); n++ {
@@ -191,7 +204,8 @@ func plain(b []byte) (n int, units, wide int64) {
 	return n, units, wide
 }
 
-// special marks the bytes of a word that end a run: quotes, backslashes and control characters.
+// special marks quotes, backslashes and control characters in a word, by the top bit of each byte. The first mark is right; behind it,
+// other bytes may be marked, too.
 func special(w uint64) uint64 {
 	control := w - eachByte*0x20
 	quote := (w ^ eachByte*'"') - eachByte

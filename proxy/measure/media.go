@@ -174,16 +174,11 @@ func (f *findings) heard(total int64, open func() io.Reader) {
 	}
 }
 
-// numbers reads a list and returns how many numbers it has if it has nothing else, which may be millions. Otherwise it is 0, and other
-// has read all elements that are no numbers.
+// numbers reads a list and returns how many numbers it has if it has nothing else. Otherwise it is 0, and other has read all elements
+// that are no numbers.
 func (r *reader) numbers(other func() error) (int64, error) {
-	var n int64
 	all := true
-	err := r.Array(func() error {
-		if c := r.Peek(); c == '-' || c-'0' < 10 {
-			n++
-			return r.Skip()
-		}
+	n, err := r.Numbers(func() error {
 		all = false
 		return other()
 	})
