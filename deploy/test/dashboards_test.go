@@ -258,7 +258,7 @@ func TestDashboardsCanBeNarrowedDown(t *testing.T) {
 		for _, a := range d.Annotations.List {
 			annotations = append(annotations, a.Name)
 		}
-		if !slices.Equal(annotations, []string{"Latched", "Started"}) {
+		if !slices.Equal(annotations, []string{"Quota block", "Started"}) {
 			t.Errorf("%s marks %q", title, annotations)
 		}
 		for _, p := range d.queries() {

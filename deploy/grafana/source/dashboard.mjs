@@ -101,8 +101,8 @@ export function dashboard({ title, description, rows, ofCalls = true }) {
       }),
     })))
     .annotations([
-      annotation('Latched', 'red', `max by (job) (neuronward_quota_latched{${where}}) == 1`,
-        'The day is spent', '{{job}}: Workers AI itself said 3036, calls are refused until the reset'),
+      annotation('Quota block', 'red', `max by (job) (neuronward_quota_latched{${where}}) == 1`,
+        'The day is spent', '{{job}}: Workers AI itself said 3036; calls are refused until the reset'),
       annotation('Started', 'blue', `(time() - process_start_time_seconds{${where}}) < 60`, 'A process started', '{{job}} {{instance}}'),
     ]);
   let id = 0;

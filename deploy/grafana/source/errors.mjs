@@ -7,29 +7,29 @@ const failed = `${calls}, result!~"ok|client_gone"`;
 const ok = ['Is it ok?', [
   stat({
     title: 'Failing, not by callers\' fault',
-    description: 'Share of all calls that fail and that no caller can mend: Workers AI, the account, this proxy or its settings. '
+    description: 'Share of all calls that fail and that no caller can fix: Workers AI, the account, this proxy or its settings. '
       + 'Above 1 % look at "By fault" for who can, and at "Top codes" for what to do. No value: there are no calls.',
     queries: [[`${rate('neuronward_errors_total', 'fault!="caller"')} / ${all}`]],
     unit: unit.share, decimals: 2, min: 0, thresholds: [green, [0.01, yellow], [0.05, red]], noValue: 'no calls',
   }),
   stat({
     title: 'Failures now, by origin',
-    description: 'Failures delivered to callers: guard is what this proxy refused, upstream what Workers AI said, proxy what this proxy '
-      + 'could not. Much guard: look at Quota and at "Pre-empted, by reason". Much upstream: cloudflarestatus.com. Any proxy: its log has the reason.',
+    description: 'Failures delivered to callers: guard is what this proxy refused, upstream what Workers AI answered, proxy what this proxy '
+      + 'failed at. Much guard: look at Quota and at "Pre-empted, by reason". Much upstream: cloudflarestatus.com. Any proxy: its log has the reason.',
     queries: [[rate('neuronward_errors_total', '', 'origin'), '{{origin}}']],
     unit: unit.calls, decimals: 2, colours: origins,
   }),
   stat({
     title: '3036 seen upstream',
     description: 'How often Workers AI itself said that the day is spent: the guard missed it, somebody else spends of the account, or the '
-      + 'ceiling is set too high. Should be 0; else compare "External" on Quota with what you expect, and lower NEURONWARD_DAILY_NEURONS.',
+      + 'limit is set too high. Should be 0; else compare "External" on Quota with what you expect, and lower NEURONWARD_DAILY_NEURONS.',
     queries: [[increase('neuronward_errors_total', 'name="account_limited", origin="upstream"'), undefined, { instant: true }]],
     unit: unit.count, decimals: 0, thresholds: [green, [0.5, red]], link: reference('account_limited'),
   }),
   stat({
     title: 'For the operator',
-    description: 'Failures in this range that only the operator can mend: the token, its permissions, the gateway\'s settings. '
-      + 'Should be 0; "Top codes" says which, `neuronward check` tells what is wrong with the credentials.',
+    description: 'Failures in this range that only the operator can fix: the token, its permissions, the gateway\'s settings. '
+      + 'Should be 0; "Top codes" says which, `neuronward check` shows what is wrong with the credentials.',
     queries: [[increase('neuronward_errors_total', 'fault="operator"'), undefined, { instant: true }]],
     unit: unit.count, decimals: 0, thresholds: [green, [0.5, red]],
   }),
@@ -43,7 +43,7 @@ const ok = ['Is it ok?', [
   stat({
     title: 'Out of capacity (3040)',
     description: 'Failures now because Workers AI has no capacity for a model, after the proxy\'s own retries. If it lasts, move calls to another '
-      + 'model; "By model" says from which, Traffic whether its breaker is open.',
+      + 'model; "By model" says from which, Traffic since when.',
     queries: [[rate('neuronward_errors_total', 'name="out_of_capacity"')]],
     unit: unit.calls, decimals: 2, thresholds: [green, [0.1, yellow], [1, red]], link: reference('out_of_capacity'),
   }),
@@ -52,15 +52,15 @@ const ok = ['Is it ok?', [
 const what = ['What fails', [
   curves({
     title: 'By origin',
-    description: 'Who failed calls: guard, this proxy on purpose; upstream, Workers AI; proxy, this proxy because it could not. A new colour, or a '
+    description: 'Who failed calls: guard, this proxy on purpose; upstream, Workers AI; proxy, this proxy by a failure of its own. A new colour, or a '
       + 'step at a "Started" mark, is where to begin.',
     queries: [[rate('neuronward_errors_total', '', 'origin'), '{{origin}}']],
     unit: unit.calls, stacked: true, colours: origins,
   }),
   curves({
     title: 'By fault',
-    description: 'Who can mend it: caller, an app sends what is wrong; account, the day or the plan; operator, credentials and settings; upstream, '
-      + 'Cloudflare; proxy, a bug here, which is to be reported.',
+    description: 'Who can fix it: caller, an app sends what is wrong; account, the day or the plan; operator, credentials and settings; upstream, '
+      + 'Cloudflare; proxy, a bug here: report it.',
     queries: [[rate('neuronward_errors_total', '', 'fault'), '{{fault}}']],
     unit: unit.calls, stacked: true,
     colours: { caller: grey, account: yellow, operator: red, upstream: origins.upstream, proxy: origins.proxy },
@@ -106,7 +106,7 @@ const whose = ['Whose calls fail', [
   }),
   bars({
     title: 'Share of calls that fail, by model',
-    description: 'In this range, the ten worst. A model that nearly always fails is gone, not allowed, or out of capacity: its code is in the table.',
+    description: 'In this range, the ten worst. A model that nearly always fails was removed, is not allowed, or out of capacity: its code is in the table.',
     queries: [[
       `topk(10, sum by (model) (increase(neuronward_requests_total{${failed}}[$__range])) / sum by (model) (increase(neuronward_requests_total{${calls}, result!="client_gone"}[$__range])))`,
       '{{model}}', { instant: true },
@@ -134,15 +134,15 @@ const preempted = ['Refused here, and refused by Workers AI', [
     queries: [
       [rate('neuronward_preempted_total', 'mode="enforce"'), 'pre-empted here'],
       [rate('neuronward_errors_total', 'origin="upstream"'), 'failed upstream'],
-      [rate('neuronward_errors_total', 'origin="upstream", name=~"account_limited|requests_per_minute_exceeded"'), 'limits told by upstream (3036, 3021)'],
+      [rate('neuronward_errors_total', 'origin="upstream", name=~"account_limited|requests_per_minute_exceeded"'), 'limits of upstream (3036, 3021)'],
     ],
     unit: unit.calls,
-    colours: { 'pre-empted here': origins.guard, 'failed upstream': origins.upstream, 'limits told by upstream (3036, 3021)': red },
+    colours: { 'pre-empted here': origins.guard, 'failed upstream': origins.upstream, 'limits of upstream (3036, 3021)': red },
   }),
   curves({
     title: 'Pre-empted, by reason',
-    description: 'Why calls were refused here. account_quota, latched: the day is spent, see Quota. client_budget, priority_floor: a client\'s share is. '
-      + 'rate: requests per minute, see Traffic. capacity: a breaker is open. contended, overload: too much at once. plan: the model needs Workers Paid.',
+    description: 'Why calls were refused here. account_quota, latched: the day is spent, see Quota. client_budget, priority_floor: a client\'s part of it is. '
+      + 'rate: requests per minute, see Traffic. capacity: the model is out of capacity. contended, overload: too much at once. plan: the model needs Workers Paid.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true, legend: 'right',
   }),
@@ -154,24 +154,24 @@ const preempted = ['Refused here, and refused by Workers AI', [
   }),
   curves({
     title: 'Callers who left',
-    description: 'Calls that their callers broke off. A step up is mostly an app whose time limit is shorter than the answer: compare with the '
+    description: 'Calls that their callers cancelled. A step up is mostly an app whose time limit is shorter than the answer: compare with the '
       + 'latency on Traffic.',
     queries: [[`sum by (client) (rate(neuronward_requests_total{${calls}, result="client_gone"}[${rateRange}]))`, '{{client}}']],
     unit: unit.calls, legend: 'right',
   }),
 ]];
 
-const healed = ['Healed, and unknown', [
+const retries = ['Retries, and unknown failures', [
   curves({
     title: 'Retries, by outcome',
-    description: 'Further attempts: recovered, the caller saw nothing of the failure; failed, in vain; budget, not made, since NEURONWARD_RETRY_BUDGET was '
-      + 'used up or the model\'s breaker is open. Much budget is an outage; much failed, too.',
+    description: 'Retries: recovered, the call succeeded in the end; failed, it did not; budget, not made, because NEURONWARD_RETRY_BUDGET was '
+      + 'used up or the model is out of capacity. Much budget or much failed is an outage.',
     queries: [[rate('neuronward_retries_total', '', 'outcome'), '{{outcome}}']],
     unit: unit.attempts, stacked: true, width: 8, colours: { recovered: green, failed: red, budget: yellow },
   }),
   curves({
     title: 'Retries, by code',
-    description: 'What was tried again: the codes of the attempts before. 3040 is capacity, 90011 a connection that cannot be made.',
+    description: 'What was retried: the codes of the attempts before. 3040 is capacity, 90011 a connection that cannot be made.',
     queries: [[rate('neuronward_retries_total', 'outcome=~"recovered|failed"', 'code'), '{{code}}']],
     unit: unit.attempts, width: 8, link: reference('${__field.labels.code}'),
   }),
@@ -185,6 +185,6 @@ const healed = ['Healed, and unknown', [
 
 export default dashboard({
   title: 'Errors',
-  description: 'What fails, who says so, who can mend it. Every code is one of the error reference.',
-  rows: [ok, what, whose, preempted, healed],
+  description: 'What fails, who refused it, who can fix it. Every code is one of the error reference.',
+  rows: [ok, what, whose, preempted, retries],
 });

@@ -30,15 +30,15 @@ const ok = ['Is it ok?', [
   }),
   stat({
     title: 'Store failures',
-    description: 'Steps of the store that failed in this range. Under deny calls are refused with store_unavailable while it lasts, under allow they go on '
+    description: 'Operations of the store that failed in this range. Under deny calls are refused with store_unavailable while it lasts, under allow they go on '
       + 'from memory. Look at Redis, or at the disk of the state file.',
     queries: [[increase('neuronward_store_failures_total'), undefined, { instant: true }]],
     unit: unit.count, decimals: 0, thresholds: [green, [0.5, red]],
   }),
   stat({
     title: 'Files in use',
-    description: 'Whether every process uses the clients file and the certificate as they are on disk. no: the last good one is in use, and the log says what is wrong '
-      + 'with the new one; neuronward check tells it, too. Empty by nature with neither.',
+    description: 'Whether every process uses the clients file and the certificate as they are on disk. no: the last valid one is in use, and the log says what is wrong '
+      + 'with the new one; neuronward check does, too. Empty by nature with neither.',
     queries: [[`min(neuronward_clients_reload_success{${where}})`, 'clients'], [`min(neuronward_tls_reload_success{${where}})`, 'certificate']],
     unit: unit.count, mappings: yes, thresholds: [red, [1, green]], noValue: 'no files',
   }),
@@ -89,26 +89,26 @@ const replicas = ['Replicas', [
 const store = ['Store', [
   curves({
     title: 'Failures, by policy',
-    description: 'Steps of the store that failed, by what then happens to calls that need it: deny, they are refused; allow, they go on uncounted by the others.',
+    description: 'Operations of the store that failed, by what then happens to calls that need it: deny, they are refused; allow, they go on uncounted by the others.',
     queries: [[rate('neuronward_store_failures_total', '', 'policy'), '{{policy}}']],
     unit: 'suffix:failures/s', width: 8, colours: { deny: red, allow: yellow },
   }),
   curves({
-    title: 'Time of a step, p99 by kind',
-    description: 'exchange tells what was spent and gets neurons, history reads what was spent, lease picks who asks for the account\'s figure. Calls wait for exchange only when their '
+    title: 'Time of an operation, p99 by kind',
+    description: 'exchange publishes what was spent and gets neurons, history reads what was spent, lease picks who reads the account\'s figure. Calls wait for exchange only when their '
       + 'process has run out. Above 100 ms: Redis is far, busy, or its disk is.',
     queries: [[quantile(0.99, 'neuronward_store_duration_seconds', '', 'op'), '{{op}}']],
     unit: unit.seconds, width: 8,
   }),
   curves({
-    title: 'Steps, by kind',
+    title: 'Operations, by kind',
     description: 'How often the store is asked. About two exchanges a second and process are usual, more as the day runs out and neurons are passed around.',
     queries: [[rate('neuronward_store_duration_seconds_count', '', 'op'), '{{op}}']],
-    unit: 'suffix:steps/s', width: 8,
+    unit: 'suffix:operations/s', width: 8,
   }),
   curves({
     title: 'Replicas disagree by',
-    description: 'Difference between what the processes of a job tell as used. Replicas on one Redis agree within a second; a difference that stays is one that is '
+    description: 'Difference between what the processes of a job show as used. Replicas on one Redis agree within a second; a difference that stays is one that is '
       + 'cut off from it. Sidecars, each with a store of its own, differ by nature.',
     queries: [[`max by (job) (neuronward_neurons_used{${where}}) - min by (job) (neuronward_neurons_used{${where}})`, '{{job}}']],
     unit: unit.neurons, decimals: 1, width: 8,

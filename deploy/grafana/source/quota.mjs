@@ -9,9 +9,9 @@ const remaining = account('neuronward_neurons_remaining', 'min');
 const limit = account('neuronward_neurons_limit');
 const untilReset = `${account('neuronward_quota_reset_timestamp_seconds')} - time()`;
 const untilSpent = `(min by (job) (neuronward_quota_exhaustion_timestamp_seconds{${where}} > 0)) - time()`;
-const noCeiling = 'Empty by nature without a ceiling (NEURONWARD_DAILY_NEURONS=0).';
+const noLimit = 'Empty by nature without a limit (NEURONWARD_DAILY_NEURONS=0).';
 
-const latch = { 0: { text: 'open', color: green, index: 0 }, 1: { text: 'SPENT', color: red, index: 1 } };
+const block = { 0: { text: 'none', color: green, index: 0 }, 1: { text: 'SPENT', color: red, index: 1 } };
 
 /** Neurons an hour that calls cost at present. */
 function burn(by) {
@@ -20,17 +20,17 @@ function burn(by) {
 
 const ok = ['Is it ok?', [
   stat({
-    title: 'Of the ceiling',
-    description: 'Share of the day\'s ceiling that is gone: used, reserved, spent by others, lost. Above 80 % calls of low priority stop, above 95 % those '
-      + `of normal priority. "Who spends" says whom to ask. ${noCeiling}`,
+    title: 'Of the limit',
+    description: 'Share of the day\'s limit that is not available any more: used, reserved, spent by others, lost. Above 80 % calls of low priority stop, above 95 % those '
+      + `of normal priority. "Who spends" says whom to ask. ${noLimit}`,
     queries: [[`1 - ${remaining} / ${limit}`, '{{job}}']],
-    unit: unit.share, decimals: 1, min: 0, max: 1, thresholds: [green, [0.8, yellow], [0.95, red]], noValue: 'no ceiling',
+    unit: unit.share, decimals: 1, min: 0, max: 1, thresholds: [green, [0.8, yellow], [0.95, red]], noValue: 'no limit',
   }),
   stat({
     title: 'Remaining',
-    description: `What is left of the day. Near 0, calls are refused with account_limited until the reset. ${noCeiling}`,
+    description: `What is left of the day. Near 0, calls are refused with account_limited until the reset. ${noLimit}`,
     queries: [[remaining, '{{job}}']],
-    unit: unit.neurons, decimals: 0, thresholds: [red, [1, yellow], [500, green]], noValue: 'no ceiling', link: reference('account_limited'),
+    unit: unit.neurons, decimals: 0, thresholds: [red, [1, yellow], [500, green]], noValue: 'no limit', link: reference('account_limited'),
   }),
   stat({
     title: 'Spent in',
@@ -42,23 +42,23 @@ const ok = ['Is it ok?', [
   }),
   stat({
     title: 'Reset in',
-    description: 'Until 00:00 UTC, when neurons are given anew. Nothing to do: it says how long "Remaining" must last.',
+    description: 'Until 00:00 UTC, when the next day begins. Nothing to do: it says how long "Remaining" must last.',
     queries: [[untilReset, '{{job}}']],
     unit: unit.duration, thresholds: [grey],
   }),
   stat({
     title: 'Burn rate',
     description: 'What calls cost at present, over what would just last until the reset. Above 1 the day ends early if this goes on. '
-      + noCeiling,
+      + noLimit,
     queries: [[`(sum by (job) (rate(neuronward_neurons_total{${where}}[${rateRange}]))) / (clamp_min(${remaining}, 1) / (${untilReset}))`, '{{job}}']],
-    unit: 'suffix:×', decimals: 2, thresholds: [green, [1, yellow], [3, red]], noValue: 'no ceiling',
+    unit: 'suffix:×', decimals: 2, thresholds: [green, [1, yellow], [3, red]], noValue: 'no limit',
   }),
   stat({
-    title: 'Latch',
+    title: 'Quota block',
     description: 'SPENT: Workers AI itself said 3036, and calls are refused until the reset, but for one every NEURONWARD_QUOTA_PROBE. If neurons are left '
       + 'by our count, somebody else spends of the account: see "The day".',
     queries: [[account('neuronward_quota_latched'), '{{job}}']],
-    unit: unit.count, mappings: latch, thresholds: [green, [1, red]], link: reference('account_limited'),
+    unit: unit.count, mappings: block, thresholds: [green, [1, red]], link: reference('account_limited'),
   }),
 ]];
 
@@ -87,7 +87,7 @@ const theDay = ['The day', [
   curves({
     title: 'Burn rate over time',
     description: 'Neurons an hour that calls cost, and as many as would just last until the reset. While the first stays above the second, the day ends '
-      + 'early. The second is missing without a ceiling.',
+      + 'early. The second is missing without a limit.',
     queries: [
       [`sum by (job) (rate(neuronward_neurons_total{${where}}[${rateRange}])) * ${hour}`, '{{job}} at present'],
       [`(${remaining}) / (${untilReset}) * ${hour}`, '{{job}} would last'],
@@ -96,16 +96,16 @@ const theDay = ['The day', [
   }),
   curves({
     title: 'Refused for neurons, by reason',
-    description: 'account_quota: the ceiling. client_budget, priority_floor: the client\'s own budget, or its priority. contended: calls in flight held the '
-      + 'rest; NEURONWARD_ESTIMATE=expected reserves less. latched: Workers AI said so. plan: the model needs Workers Paid.',
+    description: 'account_quota: the limit. client_budget, priority_floor: the client\'s own budget, or its priority. contended: calls in flight held the '
+      + 'rest; NEURONWARD_ESTIMATE=expected reserves less. latched: the quota block, Workers AI said so. plan: the model needs Workers Paid.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce", reason=~"account_quota|client_budget|contended|priority_floor|latched|plan"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true,
   }),
   states({
-    title: 'Latch over time',
-    description: 'When Workers AI itself said that the day is spent. SPENT before the ceiling is reached: the ceiling is too high, or somebody else spends.',
+    title: 'Quota block over time',
+    description: 'When Workers AI itself said that the day is spent. SPENT before the limit is reached: the limit is too high, or somebody else spends.',
     queries: [[account('neuronward_quota_latched'), '{{job}}']],
-    unit: unit.count, mappings: latch, thresholds: [green, [1, red]], width: 24, height: 4,
+    unit: unit.count, mappings: block, thresholds: [green, [1, red]], width: 24, height: 4,
   }),
 ]];
 
@@ -141,7 +141,7 @@ const who = ['Who spends', [
   }),
   curves({
     title: 'Burn rate, by model',
-    description: 'Neurons an hour, by model. A dear model that rises is where a cheaper one saves most; `neuronward usage` shows the day by model.',
+    description: 'Neurons an hour, by model. An expensive model that rises is where a cheaper one saves most; `neuronward usage` shows the day by model.',
     queries: [[`topk(10, ${burn('model')})`, '{{model}}']],
     unit: unit.neuronsPerHour, decimals: 0, stacked: true, legend: 'right',
   }),
@@ -149,15 +149,15 @@ const who = ['Who spends', [
 
 const known = ['How well it is known', [
   curves({
-    title: 'By whose word',
-    description: 'Where the figures come from: reported by Workers AI, priced by the table, estimated. Much estimated: answers that break off, time limits that '
+    title: 'Source of the figures',
+    description: 'Where the figures come from: reported by Workers AI, priced by the table, estimated. Much estimated: answers that are cut, time limits that '
       + 'are too short, or models without a price; the day is then counted higher than it is billed.',
     queries: [[`sum by (basis) (rate(neuronward_neurons_total{${calls}}[${rateRange}]))`, '{{basis}}']],
     unit: 'suffix:neurons/s', decimals: 2, stacked: 'share', width: 8, colours: { reported: green, priced: origins.guard, estimated: yellow },
   }),
   curves({
     title: 'Estimate ratio, by task',
-    description: 'What calls cost over what was reserved for them: half of them, and nearly all. Far below 1, calls wait for neurons that others hold in vain: '
+    description: 'What calls cost over what was reserved for them: half of them, and nearly all. Far below 1, calls wait for neurons that other calls hold and do not use: '
       + 'send max_tokens, or set NEURONWARD_ESTIMATE=expected.',
     queries: [
       [quantile(0.5, 'neuronward_estimate_ratio', '', 'task'), '{{task}} p50'],
@@ -195,6 +195,6 @@ const known = ['How well it is known', [
 
 export default dashboard({
   title: 'Quota',
-  description: 'The account\'s day: what is gone, what is left, when it will be spent, and who spends it.',
+  description: 'The account\'s day: what is used, what is left, when it will be spent, and who spends it.',
   rows: [ok, theDay, who, known],
 });

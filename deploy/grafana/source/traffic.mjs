@@ -21,14 +21,14 @@ const ok = ['Is it ok?', [
   }),
   stat({
     title: 'First byte, p95',
-    description: 'Time to the first byte of an answer for 95 % of calls: what people feel. When it rises alone, Workers AI is slow, or calls wait for a turn: '
-      + 'see "Waiting for a turn".',
+    description: 'Time to the first byte of an answer for 95 % of calls: what people feel. When it rises alone, Workers AI is slow, or calls wait for a rate limit: '
+      + 'see "Waiting for a rate limit".',
     queries: [[quantile(0.95, 'neuronward_time_to_first_byte_seconds')]],
     unit: unit.seconds, decimals: 2, thresholds: [green, [5, yellow], [15, red]], noValue: 'no calls',
   }),
   stat({
     title: 'Overhead, p99',
-    description: 'What this proxy itself adds, without upstream and without waiting for a turn. Above 5 ms the machine is short of CPU: see Fleet.',
+    description: 'What this proxy itself adds, without upstream and without waiting for a slot or a rate limit. Above 5 ms the machine is short of CPU: see Fleet.',
     queries: [[quantile(0.99, 'neuronward_overhead_seconds')]],
     unit: unit.seconds, decimals: 2, thresholds: [green, [0.005, yellow], [0.025, red]], noValue: 'no calls',
   }),
@@ -40,8 +40,8 @@ const ok = ['Is it ok?', [
     unit: unit.count, decimals: 0, thresholds: [green], link: reference('overloaded'),
   }),
   stat({
-    title: 'Breakers open',
-    description: 'Models without capacity (3040) most of whose calls are answered here. Move calls to another model; it closes by itself.',
+    title: 'Models out of capacity',
+    description: 'Models without capacity (3040): most calls of them are refused here. Move calls to another model; it ends by itself.',
     queries: [[`count(max by (model) (neuronward_breaker_open{${where}})) or vector(0)`]],
     unit: unit.count, decimals: 0, thresholds: [green, [1, red]], link: reference('out_of_capacity'),
   }),
@@ -81,7 +81,7 @@ const rates = ['Calls', [
 const time = ['Time', [
   curves({
     title: 'Calls without a stream',
-    description: `Arrival to the last byte. Compare with "First byte": where both rise, Workers AI is slow or calls wait for a turn. ${dots}`,
+    description: `Arrival to the last byte. Compare with "First byte": where both rise, Workers AI is slow or calls wait for a rate limit. ${dots}`,
     queries: quantiles('neuronward_request_duration_seconds', 'stream="false"', true),
     unit: unit.seconds, colours: { p50: green, p95: yellow, p99: red },
   }),
@@ -114,7 +114,7 @@ const time = ['Time', [
 const streams = ['Streams and load', [
   curves({
     title: 'Streams beside other calls',
-    description: 'Calls that end, by whether they were streams. Streams hold their place for long: in flight follows them.',
+    description: 'Calls that end, by whether they were streams. Streams hold their slot for long: in flight follows them.',
     queries: [
       [rate('neuronward_request_duration_seconds_count', 'stream="true"'), 'streams'],
       [rate('neuronward_request_duration_seconds_count', 'stream="false"'), 'other calls'],
@@ -122,7 +122,7 @@ const streams = ['Streams and load', [
     unit: unit.calls, stacked: true, width: 8,
   }),
   curves({
-    title: 'Streams broken off by upstream',
+    title: 'Streams cut by upstream',
     description: 'Streams that Workers AI began and did not end: callers got stream_interrupted as their last event. Many at once is an outage at '
       + 'Cloudflare, or a proxy between here and there that cuts long connections.',
     queries: [[rate('neuronward_errors_total', 'name="stream_interrupted"'), 'stream_interrupted']],
@@ -130,7 +130,7 @@ const streams = ['Streams and load', [
   }),
   curves({
     title: 'In flight and queued',
-    description: 'Calls that have not ended, by process, and those of them that wait for a place. Any queue that stays: add replicas, or raise '
+    description: 'Calls that have not ended, by process, and those of them that wait for a slot. Any queue that stays: add replicas, or raise '
       + 'NEURONWARD_MAX_IN_FLIGHT with the memory for it.',
     queries: [
       [`sum by (instance) (neuronward_requests_in_flight{${where}})`, '{{instance}}'],
@@ -149,25 +149,25 @@ const limits = ['Cloudflare\'s limits', [
     unit: unit.perMinute, decimals: 0, legend: 'right',
   }),
   curves({
-    title: 'Waiting for a turn',
-    description: 'How long calls wait for their turn by requests per minute. When p99 nears NEURONWARD_RATE_WAIT (5 s), calls begin to be rate_limited: '
+    title: 'Waiting for a rate limit',
+    description: 'How long calls wait for their limits of requests per minute. When p99 nears NEURONWARD_RATE_WAIT (5 s), calls begin to be rate_limited: '
       + 'spread batch jobs over time, or have the limit raised and say so in NEURONWARD_RATE_LIMITS.',
     queries: quantiles('neuronward_rate_wait_seconds'),
     unit: unit.seconds, colours: { p50: green, p95: yellow, p99: red }, link: reference('rate_limited'),
   }),
   curves({
     title: 'Refused for pace, capacity or load',
-    description: 'rate: the turn would have come too late. capacity: the model\'s breaker is open. overload: too many calls at once. Each has a page in the error '
+    description: 'rate: the wait would have been too long. capacity: the model is out of capacity. overload: too many calls at once. Each has a page in the error '
       + 'reference: rate_limited, out_of_capacity, overloaded.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce", reason=~"rate|capacity|overload"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true,
   }),
   states({
-    title: 'Breakers',
-    description: 'When models had no capacity, so that most of their calls were answered here. Long bars: move calls to another model. '
+    title: 'Models out of capacity over time',
+    description: 'When models had no capacity, so that most calls of them were refused here. Long bars: move calls to another model. '
       + 'Empty by nature while Workers AI has capacity.',
     queries: [[`max by (model) (neuronward_breaker_open{${where}, model=~"$model"})`, '{{model}}']],
-    unit: unit.count, mappings: { 1: { text: 'open', color: red, index: 0 } }, thresholds: [red], height: 8,
+    unit: unit.count, mappings: { 1: { text: 'no capacity', color: red, index: 0 } }, thresholds: [red], height: 8,
   }),
 ]];
 

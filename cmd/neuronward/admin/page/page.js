@@ -52,9 +52,9 @@
       patch(here, next);
     }
     while (at) {
-      const gone = at;
+      const extra = at;
       at = at.nextSibling;
-      gone.remove();
+      extra.remove();
     }
   };
 

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const model = '@cf/meta/llama-3.1-8b-instruct-fp8';
 export const embedding = '@cf/baai/bge-base-en-v1.5';
 
-const patience = 60_000; // ms; only a machine that stands still needs as much
+const patience = 60_000; // ms; only an overloaded machine needs as much
 
 /** Waits until look returns something that is true, and returns it. */
 export async function eventually(what, look) {
@@ -37,9 +37,9 @@ export async function start(environment = {}) {
     child.once('exit', () => failed(new Error(`it ended: ${log.join('\n')}`)));
     createInterface(child.stderr).on('line', (line) => {
       log.push(line);
-      const said = JSON.parse(line);
-      if (said.msg === 'listening') {
-        listening(said);
+      const entry = JSON.parse(line);
+      if (entry.msg === 'listening') {
+        listening(entry);
       }
     });
   });

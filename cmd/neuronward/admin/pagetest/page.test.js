@@ -150,7 +150,7 @@ describe('axe finds nothing', () => {
     test(`${path}, ${colorScheme}, ${width} px`, async (t) => {
       const tab = await open(t, path, { colorScheme, viewport: { width, height: 800 } });
       if (path === '/') {
-        await tab.locator('#live').click(); // stand still
+        await tab.locator('#live').click(); // no updates
         await tab.locator('summary').first().click();
         await tab.evaluate(() => { const a = document.getElementById('answer'); a.hidden = false; a.textContent = 'An answer.'; });
       }
@@ -255,7 +255,7 @@ test('buttons show their answers', async (t) => {
   assert.ok(await answer.isHidden());
   await tab.getByRole('button', { name: 'Send a stream' }).click();
   await answer.getByText('HTTP/1.1 200 OK').waitFor();
-  await eventually('the answer is whole', async () => (await answer.textContent()).includes('(after '));
+  await eventually('the answer is complete', async () => (await answer.textContent()).includes('(after '));
   assert.match(await answer.textContent(), /data: \{.*\n\ndata: \[DONE\]/s);
   await tab.getByRole('button', { name: 'Too expensive for the day' }).click();
   await eventually('it is refused', async () => /HTTP\/1\.1 429[^]*"name":"account_limited"[^]*"origin":"guard"/.test(await answer.textContent()));
@@ -280,7 +280,7 @@ test('buttons show their answers', async (t) => {
   }
 });
 
-test('the page is whole without a script', async (t) => {
+test('the page is complete without a script', async (t) => {
   const tab = await open(t, '/', { javaScriptEnabled: false });
   assert.ok(await tab.getByRole('heading', { name: 'Failures of the last hour' }).isVisible());
   assert.ok(await tab.locator('.plot path.edge').isVisible());
@@ -350,7 +350,7 @@ test('a screen reader announces when the verdict changes, and only then', async 
   for (let i = 0; i < 3; i++) {
     await small.chat('Hello', { 'x-simulate': 'tokens=200' }, { max_tokens: 200 });
   }
-  await eventually('it is said', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#announcement'))));
+  await eventually('it is announced', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#announcement'))));
   assert.equal(await tab.locator('#verdict').getAttribute('data-state'), 'will run out');
 });
 

@@ -1,7 +1,6 @@
-// Package status is what a running proxy tells about itself: how the account's day stands, what past days cost, which
-// models and clients spent it, and what failed. Its types are the JSON of /status and /status/history, and what the
-// page shows.
+// Package status is what a running proxy shows of itself: the account's day, what past days cost, which models and
+// clients spent it, and what failed. Its types are the JSON of /status and /status/history, and what the page shows.
 //
-// It reads the ledger and the proxy, and changes nothing but one thing: to read the day it publishes first what this
-// process has spent, so that all replicas agree. It knows nothing of HTTP. Begin reading with Status.
+// It reads the ledger and the proxy. To read the day it first publishes what this process has spent, so that all
+// replicas agree; it changes nothing else. It must know nothing of HTTP, and has no locks. Begin reading with Status.
 package status

@@ -11,7 +11,7 @@ import (
 // sampleInterval is how often the day is sampled for the page's curve, which keeps the last sample of each minute.
 const sampleInterval = 10 * time.Second
 
-// Sample keeps how the day stands in m, for the page's curve, until ctx ends. Without a ledger it returns at once.
+// Sample keeps the state of the day in m, for the page's curve, until ctx ends. Without a ledger it returns at once.
 func Sample(ctx context.Context, ledger *quota.Ledger, m *minutes.Minutes) {
 	if ledger == nil {
 		return

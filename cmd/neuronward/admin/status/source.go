@@ -38,7 +38,7 @@ func (s *Source) Status(ctx context.Context) *Status {
 	}
 }
 
-// Today returns how the day stands. It publishes first what this process has spent, so that all replicas agree.
+// Today returns the state of the day. It publishes first what this process has spent, so that all replicas agree.
 func (s *Source) Today(ctx context.Context) Today {
 	t := Today{
 		Plan: s.Plan, Mode: s.Mode, Models: []Spending{}, Clients: []Client{},

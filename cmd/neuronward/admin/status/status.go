@@ -25,7 +25,7 @@ type Status struct {
 	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden
 }
 
-// Today is how the account's day stands. Where nothing is counted (mode off), day and all figures are null and the
+// Today is the state of the account's day. Where nothing is counted (mode off), day and all figures are null and the
 // lists are empty.
 type Today struct {
 	Day         *quota.Day `json:"day"`        // UTC date

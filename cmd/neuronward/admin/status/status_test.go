@@ -201,7 +201,7 @@ func TestBudgetsOfClients(t *testing.T) {
 	}
 }
 
-// While the store fails, what this process knows is told.
+// While the store fails, the status shows what this process knows.
 func TestAStoreThatFails(t *testing.T) {
 	store := failing{quota.NewMemory(nil), errors.New("disk on fire")}
 	ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 10 * quota.OneNeuron})
