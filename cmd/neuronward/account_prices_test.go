@@ -110,9 +110,12 @@ func TestPricesThatAreNotLive(t *testing.T) {
 		own: "as_of", "liev": "write live, embedded, or the path", t.TempDir(): "is a directory",
 	} {
 		_, err := config.Load(environ("NEURONWARD_PRICES="+set), new(config.Redactor))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: got %v, want one line with %q", set, err, want)
+		if err == nil {
+			t.Errorf("%s: got no mistake, want one", set)
+			continue
 		}
+		contains(t, set, err.Error(), want)
+		lacks(t, set, err.Error(), "\n")
 	}
 }
 
@@ -131,7 +134,7 @@ func (p *process) first(prefix string) map[string]any {
 			}
 		}
 		if _, ok := <-p.lines; !ok {
-			p.t.Fatalf("the process ended without the log line %q", prefix)
+			p.t.Fatalf("the process ended, want the log line %q before", prefix)
 		}
 	}
 }
@@ -152,9 +155,8 @@ func TestProcessKeepsLivePrices(t *testing.T) {
 	if code != http.StatusOK {
 		t.Errorf("got %d %s, want 200", code, body)
 	}
-	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, `model="@cf/new/model"`) {
-		t.Error("a model that the catalog knows is no label")
-	}
+	_, series := p.get(p.admin + "/metrics")
+	contains(t, "the series", series, `model="@cf/new/model"`)
 	s := p.status().Prices
 	if s.Source != config.PricesLive || s.Failure != nil {
 		t.Errorf("got %+v, want live prices and no failure", s)

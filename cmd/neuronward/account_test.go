@@ -109,7 +109,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 			of := s.estimator.Estimate(s.estimator.Resolve(model), quota.Request{Characters: 100})
 			res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
 			if err != nil || res == nil {
-				t.Fatal(d, err)
+				t.Fatalf("got %+v, %v, want a reservation", d, err)
 			}
 			cost := s.estimator.DefaultCost(s.estimator.Resolve(model), of, res.Neurons())
 			res.Settle(cost)
@@ -188,7 +188,7 @@ func TestAnotherSpenderIsLogged(t *testing.T) {
 		}
 		// 2,000 came in the last 50 minutes; what was there at first is not known to belong to them.
 		if d.ExpectedAt == nil {
-			t.Fatal("got no time at which the day will be spent")
+			t.Fatal("got no time at which the day will be spent, want one")
 		}
 		if in := time.Until(*d.ExpectedAt); in < 2*time.Hour || in > 5*time.Hour {
 			t.Errorf("got the day spent in %v, want in 2h to 5h", in)
@@ -221,13 +221,11 @@ func TestTheFigureCannotBeRead(t *testing.T) {
 		}
 		res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Estimate: 9_999 * quota.OneNeuron})
 		if err != nil || res == nil {
-			t.Fatal(d, err)
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
 		res.Release()
 		series := seriesOf(t, s.m)
-		if strings.Contains(series, "neuronward_reconcile_failures_total 0\n") {
-			t.Error("no failure is counted")
-		}
+		lacks(t, "the series", series, "neuronward_reconcile_failures_total 0\n")
 		if want := "neuronward_reconcile_timestamp_seconds 0\n"; !strings.Contains(series, want) {
 			t.Errorf("missing: %s", want)
 		}
@@ -252,7 +250,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 			t.Helper()
 			s.wantLog(t, 1, "grant Account Analytics: Read")
 			if s.today(t).Reconciliation.Failure == nil {
-				t.Errorf("%s: got no failure", when)
+				t.Errorf("%s: got no failure, want one", when)
 			}
 		}
 		pass(time.Hour + 4*time.Minute + 30*time.Second)
@@ -272,7 +270,7 @@ func TestAFailureLastsUntilTheFigureIsRead(t *testing.T) {
 				}
 				pass(10 * time.Second)
 			}
-			t.Error("the other process never reads")
+			t.Error("the other process never reads, want it to")
 		}
 		reads()
 		pass(time.Hour)

@@ -31,9 +31,8 @@ func checked(t *testing.T, environ []string, args ...string) (lines string, code
 		"NEURONWARD_STORE=memory:",
 	}, environ...)
 	code = run(t.Context(), append([]string{"check"}, args...), environ, strings.NewReader(""), &out, &errs)
-	if errs.Len() > 0 || strings.Contains(out.String(), "fake-") {
-		t.Errorf("stderr %q, stdout %s", errs.String(), out.String())
-	}
+	equal(t, "stderr", errs.String(), "")
+	lacks(t, "stdout", out.String(), "fake-")
 	_, lines, _ = strings.Cut(out.String(), "Checked:\n\n")
 	return lines, code
 }
@@ -197,7 +196,9 @@ func TestCheckAsksCloudflare(t *testing.T) {
 		},
 		{
 			"GraphQL is down",
-			account(func(o *workersai.Options) { o.GraphQLFails = func(time.Time) string { return "internal server error" } }),
+			account(func(o *workersai.Options) {
+				o.GraphQLFails = func(time.Time) string { return "internal server error" }
+			}),
 			nil,
 			fineToken + fineClock + fineAccount + fineWorkersAI +
 				"  warning  analytics     it is not known whether the account's own figure can be read: 200 internal " +
@@ -247,17 +248,19 @@ func TestCheckAsksCloudflare(t *testing.T) {
 	}
 	t.Run("nobody is there", func(t *testing.T) {
 		got, code := checked(t, []string{"NEURONWARD_UPSTREAM=http://127.0.0.1:1/client/v4"})
-		if want := "  failure  api           http://127.0.0.1:1/client/v4 gives no answer that can be used: dial tcp 127.0.0.1:1: connect: connection refused; check whether this machine may reach it, and NEURONWARD_API\n" + fineHere; got != want || code != exitFailed {
-			t.Errorf("exit %d\n%swant\n%s", code, got, want)
-		}
+		equal(t, "exit", code, exitFailed)
+		equal(t, "lines", got, "  failure  api           http://127.0.0.1:1/client/v4 "+
+			"gives no answer that can be used: dial tcp 127.0.0.1:1: connect: connection refused; "+
+			"check whether this machine may reach it, and NEURONWARD_API\n"+fineHere)
 	})
 	t.Run("offline", func(t *testing.T) {
 		asked := false
 		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 		t.Cleanup(server.Close)
-		if got, code := checked(t, []string{"NEURONWARD_UPSTREAM=" + server.URL + "/client/v4"}, "--offline"); got != fineHere || code != exitDone || asked {
-			t.Errorf("exit %d, asked %v\n%s", code, asked, got)
-		}
+		got, code := checked(t, []string{"NEURONWARD_UPSTREAM=" + server.URL + "/client/v4"}, "--offline")
+		equal(t, "lines", got, fineHere)
+		equal(t, "exit", code, exitDone)
+		equal(t, "Cloudflare asked", asked, false)
 	})
 }
 
@@ -346,7 +349,7 @@ func TestCheckLooksAround(t *testing.T) {
 		})
 	}
 	if left, err := os.ReadDir(filepath.Join(dir, "new")); err == nil {
-		t.Errorf("check has left %v behind", left)
+		t.Errorf("got the files %v after check, want no directory", left)
 	}
 }
 
@@ -389,9 +392,14 @@ func TestCheckAsJSON(t *testing.T) {
 			"NEURONWARD_STORE=memory:", c.set,
 		}, strings.NewReader(""), &out, &errs)
 		var r report
-		if err := json.Unmarshal(out.Bytes(), &r); err != nil || code != c.code || r.OK != c.ok || r.Checks == nil || len(r.Checks) != c.checks || errs.Len() > 0 {
-			t.Errorf("%s: exit %d, %v: %s%s", c.set, code, err, out.String(), errs.String())
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Errorf("%s: got %v, want JSON: %s", c.set, err, out.String())
 		}
+		equal(t, c.set+": exit", code, c.code)
+		equal(t, c.set+": ok", r.OK, c.ok)
+		equal(t, c.set+": checks is null", r.Checks == nil, false)
+		equal(t, c.set+": checks", len(r.Checks), c.checks)
+		equal(t, c.set+": stderr", errs.String(), "")
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 func newClientOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), append([]string{"client", "new"}, args...), nil, strings.NewReader(""), &out, &errs); code != exitDone || errs.Len() > 0 {
-		t.Fatalf("exit %d: %s", code, errs.String())
+	code := run(t.Context(), append([]string{"client", "new"}, args...), nil, strings.NewReader(""), &out, &errs)
+	if code != exitDone || errs.Len() > 0 {
+		t.Fatalf("got exit %d and stderr %q, want %d and none", code, errs.String(), exitDone)
 	}
 	return out.String()
 }
@@ -27,18 +28,19 @@ func TestClientNewPrintsAnEntryThatHoldsItsKey(t *testing.T) {
 	out := newClientOf(t, "search-team")
 	key := regexp.MustCompile(`(?m)^  (nwk_[a-z2-7]{52})$`).FindStringSubmatch(out)
 	_, list, found := strings.Cut(out, ", below clients:\n")
-	if key == nil || !found || strings.Count(out, "nwk_") != 1 {
-		t.Fatalf("printed:\n%s", out)
+	if key == nil || !found {
+		t.Fatalf("got\n%s\nwant a key and its entry", out)
 	}
+	equal(t, "keys printed", strings.Count(out, "nwk_"), 1)
 	set, err := clients.Parse("clients.yaml", []byte("clients:\n"+list))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c := set.Lookup(key[1]); c == nil || c.Name != "search-team" {
-		t.Errorf("the key is that of %+v", c)
+		t.Errorf("got the client %+v for the key, want search-team", c)
 	}
 	if strings.Contains(newClientOf(t, "search-team"), key[1]) {
-		t.Error("the same key twice")
+		t.Error("got the same key again, want another one")
 	}
 }
 
@@ -52,7 +54,7 @@ func TestClientNewForMachines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found := set.Lookup(c.Key); found == nil || found.Name != "search-team" {
-		t.Errorf("the key of %+v is that of %+v", c, found)
+		t.Errorf("got the client %+v for the key of %+v, want search-team", found, c)
 	}
 }
 
@@ -67,7 +69,7 @@ func TestTheExamplesAreValidEntries(t *testing.T) {
 	_, example, _ := strings.Cut(string(readme), "```yaml\n")
 	example, _, inReadme := strings.Cut(example, "```")
 	if !inHelp || !inReadme {
-		t.Fatalf("an example in the help: %t, in the README: %t", inHelp, inReadme)
+		t.Fatalf("got an example in the help: %t, in the README: %t; want both", inHelp, inReadme)
 	}
 	for _, text := range []string{help, example} {
 		set, err := clients.Parse("f", []byte(strings.Replace(text, "5e88…", strings.Repeat("5e88", 16), 1)))
@@ -75,8 +77,11 @@ func TestTheExamplesAreValidEntries(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := set.Clients()[0]
-		if c.Name != "search-team" || c.RequestsPerMinute != 60 || c.DailyNeurons != 2000*quota.OneNeuron || c.Priority != quota.Normal || !c.Allows("@cf/meta/x") || c.Allows("@cf/baai/x") {
-			t.Errorf("%+v of\n%s", c, text)
-		}
+		equal(t, "name", c.Name, "search-team")
+		equal(t, "requests_per_minute", c.RequestsPerMinute, 60)
+		equal(t, "daily_neurons", c.DailyNeurons, 2000*quota.OneNeuron)
+		equal(t, "priority", c.Priority, quota.Normal)
+		equal(t, "allows @cf/meta/x", c.Allows("@cf/meta/x"), true)
+		equal(t, "allows @cf/baai/x", c.Allows("@cf/baai/x"), false)
 	}
 }

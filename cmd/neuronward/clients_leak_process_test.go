@@ -22,7 +22,7 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if strings.Contains(fmt.Sprint(r.Header, r.URL), key) {
-			t.Errorf("upstream got the key: %v", r.Header)
+			t.Errorf("got the header %v and URL %s upstream, want no key in them", r.Header, r.URL)
 		}
 		if r.URL.Query().Has("hang") {
 			arrived <- struct{}{}
@@ -46,7 +46,9 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 	p := start(t, environ)
 	var seen strings.Builder
 	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
-		for _, body := range []string{`{"model":"` + key + `","messages":[]}`, `{"model":"` + model + `","messages":[]}`, `{"model":`} {
+		for _, body := range []string{
+			`{"model":"` + key + `","messages":[]}`, `{"model":"` + model + `","messages":[]}`, `{"model":`,
+		} {
 			r, err := http.NewRequest(http.MethodPost, p.app+"/v1/chat/completions", strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
@@ -59,7 +61,7 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 			answer, _ := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			if resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusUnauthorized {
-				t.Errorf("%s: %d %s", name, resp.StatusCode, answer)
+				t.Errorf("%s: got %d %s, want 400 or 401", name, resp.StatusCode, answer)
 			}
 			fmt.Fprintln(&seen, resp.Header, string(answer))
 		}
@@ -94,21 +96,18 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 		"/debug/pprof/heap?debug=1", "/debug/pprof/allocs?debug=1", "/debug/pprof/heap", "/debug/pprof/mutex?debug=1",
 	} {
 		status, body := p.get(p.admin + path)
-		if status != http.StatusOK {
-			t.Errorf("%s: %d", path, status)
-		}
+		equal(t, path, status, http.StatusOK)
 		seen.WriteString(body)
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
 	p.exit()
-	if !strings.Contains(p.log.String(), "goroutine 1 ") || !strings.Contains(p.log.String(), "ServeHTTP") {
-		t.Error("SIGQUIT has left no stacks")
-	}
+	contains(t, "stacks after SIGQUIT", p.log.String(), "goroutine 1 ")
+	contains(t, "stacks after SIGQUIT", p.log.String(), "ServeHTTP")
 	seen.WriteString(p.log.String() + p.out.String())
 	secret := strings.TrimPrefix(key, clients.KeyPrefix)
 	if i := strings.Index(seen.String(), secret); i >= 0 {
-		t.Errorf("the key was shown: …%s…", seen.String()[max(0, i-300):i])
+		t.Errorf("got the key after …%s, want it nowhere", seen.String()[max(0, i-300):i])
 	}
 }

@@ -99,7 +99,7 @@ func (p *process) until(what string, yes func() bool) time.Duration {
 	began := time.Now()
 	for !yes() {
 		if time.Since(began) > 20*time.Second {
-			p.t.Fatalf("not within 20 s: %s", what)
+			p.t.Fatalf("got nothing for 20 s, want: %s", what)
 		}
 	}
 	return time.Since(began)
@@ -138,7 +138,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 				default:
 				}
 				if status, body := p.callAs(caller, fmt.Sprintf("team-%d", i%teams)); status != http.StatusOK {
-					t.Errorf("a call during the reloads: %d %s", status, body)
+					t.Errorf("a call during the reloads: got %d %s, want 200", status, body)
 					return
 				}
 				made[i%teams].Add(1)
@@ -159,7 +159,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 				return strings.Contains(series, "\nneuronward_clients_reload_success 0\n")
 			})
 			if status, body := p.callAs(caller, guest); status != http.StatusOK {
-				t.Errorf("a client of the last good file: %d %s", status, body)
+				t.Errorf("a client of the last good file: got %d %s, want 200", status, body)
 			}
 			continue
 		}
@@ -184,7 +184,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	if slowest > time.Second {
-		t.Errorf("a removed key stopped after %v", slowest)
+		t.Errorf("a removed key was refused after %v, want after a second at most", slowest)
 	}
 	var page *status.Status
 	p.until("all calls are settled", func() bool {
@@ -202,12 +202,12 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 			}
 			found = true
 			spent := 2.5 * float64(calls)
-			if c.Calls != calls || asJSON(t, c.Neurons) != fmt.Sprint(spent) || asJSON(t, c.Remaining) != fmt.Sprint(1_000_000+reloads-2-spent) {
-				t.Errorf("%d calls, and %s", calls, asJSON(t, c))
-			}
+			equal(t, c.Name+": calls", c.Calls, calls)
+			equal(t, c.Name+": neurons", asJSON(t, c.Neurons), fmt.Sprint(spent))
+			equal(t, c.Name+": remaining", asJSON(t, c.Remaining), fmt.Sprint(1_000_000+reloads-2-spent))
 		}
 		if !found || calls == 0 {
-			t.Errorf("team-%d made %d calls and is in the status: %t", i, calls, found)
+			t.Errorf("team-%d: got %d calls, in the status: %t; want calls, and true", i, calls, found)
 		}
 	}
 	t.Logf("%d reloads beside %d calls; a removed key stopped within %v of a SIGHUP", reloads, all, slowest)
@@ -246,7 +246,7 @@ func TestProcessFollowsAMountedSecret(t *testing.T) {
 	fastest := time.Hour
 	for version := 1; version <= 3; version++ {
 		if status, body := p.callAs(http.DefaultClient, fmt.Sprintf("guest-%d", version-1)); status != http.StatusOK {
-			t.Fatalf("%d %s", status, body)
+			t.Fatalf("a guest before its removal: got %d %s, want 200", status, body)
 		}
 		swap(version, clientsText("a", fmt.Sprintf("guest-%d", version)))
 		fastest = min(fastest, p.until("a removed key stops", func() bool {
@@ -254,12 +254,12 @@ func TestProcessFollowsAMountedSecret(t *testing.T) {
 			return status == http.StatusUnauthorized
 		}))
 		if status, body := p.callAs(http.DefaultClient, "a"); status != http.StatusOK {
-			t.Errorf("who stays: %d %s", status, body)
+			t.Errorf("a client that stays: got %d %s, want 200", status, body)
 		}
 	}
 	// On a machine that is busy with other things one of them may take longer.
 	if fastest > time.Second {
-		t.Errorf("a removed key stopped after %v", fastest)
+		t.Errorf("a removed key was refused after %v at best, want after a second at most", fastest)
 	}
 	p.stop()
 }
@@ -277,9 +277,12 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	want := func(result string) {
 		t.Helper()
 		status, body := p.callAs(http.DefaultClient, "a")
-		if result == "ok" && status != http.StatusOK || result != "ok" && (status != http.StatusTooManyRequests || !strings.Contains(body, `"name":"`+result+`"`)) {
-			t.Errorf("not %s: %d %s", result, status, body)
+		if result == "ok" {
+			equal(t, "status, "+body, status, http.StatusOK)
+			return
 		}
+		equal(t, "status, "+body, status, http.StatusTooManyRequests)
+		contains(t, "body", body, `"name":"`+result+`"`)
 	}
 	want("ok")
 	want("ok")
@@ -298,13 +301,13 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	want("ok")
 	want("ok")
 	put(`a, models: ["@cf/baai/*"]`)
-	if status, body := p.callAs(http.DefaultClient, "a"); status != http.StatusForbidden || !strings.Contains(body, `"name":"client_forbidden"`) {
-		t.Errorf("a model that is not on the list any more: %d %s", status, body)
-	}
+	status, body := p.callAs(http.DefaultClient, "a")
+	equal(t, "a model that is not on the list any more", status, http.StatusForbidden)
+	contains(t, "a model that is not on the list any more", body, `"name":"client_forbidden"`)
 	put("a, daily_neurons: 100")
 	want("ok")
 	if status, body := p.callAs(http.DefaultClient, "b"); status != http.StatusOK {
-		t.Errorf("b: %d %s", status, body)
+		t.Errorf("b: got %d %s, want 200", status, body)
 	}
 	p.until("all calls are settled", func() bool { return p.status().InFlight == 0 })
 
@@ -319,9 +322,7 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 		`neuronward_preempted_total{mode="enforce",reason="client_budget"} 3`,
 		`neuronward_preempted_total{mode="enforce",reason="rate"} 1`,
 	} {
-		if !strings.Contains(series, line+"\n") {
-			t.Errorf("missing: %s", line)
-		}
+		contains(t, "series", series, line+"\n")
 	}
 	var out bytes.Buffer
 	code := run(
@@ -329,9 +330,8 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 		strings.NewReader(""), &out, &out,
 	)
 	for _, line := range []string{"\n  a ", " 20.00      8", "\n  b ", " 2.50      1"} {
-		if code != exitDone || !strings.Contains(out.String(), line) {
-			t.Errorf("exit %d, %q is not in\n%s", code, line, out.String())
-		}
+		equal(t, "exit", code, exitDone)
+		contains(t, "usage", out.String(), line)
 	}
 	p.stop()
 }

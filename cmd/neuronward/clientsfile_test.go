@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -26,34 +25,29 @@ func TestProcessFollowsTheClientsFile(t *testing.T) {
 	}
 	put(oneClient)
 	p := start(t, []string{"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_CLIENTS_FILE=" + path})
-	loaded := ""
+	loaded, loadedAt := "", regexp.MustCompile(`(?m)^neuronward_clients_reload_timestamp_seconds ([0-9.e+]+)$`)
 	want := func(success string, changed bool) {
 		t.Helper()
 		_, body := p.get(p.admin + "/metrics")
-		if !strings.Contains(body, "\nneuronward_clients_reload_success "+success+"\n") {
-			t.Errorf("neuronward_clients_reload_success is not %s", success)
-		}
-		m := regexp.MustCompile(`(?m)^neuronward_clients_reload_timestamp_seconds ([0-9.e+]+)$`).FindStringSubmatch(body)
+		contains(t, "metrics", body, "\nneuronward_clients_reload_success "+success+"\n")
+		m := loadedAt.FindStringSubmatch(body)
 		if m == nil || (m[1] != loaded) != changed {
-			t.Errorf("loaded at %v, before that at %s", m, loaded)
+			t.Errorf("loaded at %v, before that at %s; want a change: %t", m, loaded, changed)
 		}
 		if m != nil {
 			loaded = m[1]
 		}
 	}
 	want("1", true)
-	if strings.Contains(p.log.String(), "can be read by others") {
-		t.Error("a file of hashes is no secret")
-	}
+	lacks(t, "the log of a file of hashes, which is no secret", p.log.String(), "can be read by others")
 
 	put("clients: 1\n")
-	if line := p.await("the clients file is refused"); !strings.Contains(line["reason"].(string), path+":1: clients: is not a list") {
-		t.Errorf("logged %v", line)
-	}
+	line := p.await("the clients file is refused")
+	contains(t, "reason", line["reason"].(string), path+":1: clients: is not a list")
 	want("0", false)
 	put(noClient)
 	if line := p.await("the clients file is in use as it is now"); line["clients"] != 0.0 {
-		t.Errorf("logged %v", line)
+		t.Errorf("got %v, want 0 clients", line)
 	}
 	want("1", true)
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -62,11 +56,7 @@ func TestProcessFollowsTheClientsFile(t *testing.T) {
 	p.await("the clients file is in use as it is now") // unchanged, and told once more
 	want("1", true)
 	_, status := p.get(p.admin + "/status")
-	if !strings.Contains(status, path+", 0 clients") {
-		t.Errorf("the settings in /status do not show the file as it is now:\n%s", status)
-	}
+	contains(t, "the settings in /status", status, path+", 0 clients")
 	p.signal()
-	if code := p.exit(); code != exitDone {
-		t.Errorf("exit %d", code)
-	}
+	equal(t, "exit", p.exit(), exitDone)
 }

@@ -34,7 +34,9 @@ func TestProcessKilled(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, uint64(*crashes)))
 
 	answered := make(chan struct{}, 1<<16)
-	simulator := workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken, OnCall: func(workersai.Call) { answered <- struct{}{} }})
+	simulator := workersai.New(workersai.Options{
+		Account: hexAccount, Token: fakeToken, OnCall: func(workersai.Call) { answered <- struct{}{} },
+	})
 	var running sync.WaitGroup
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.Add(1)
@@ -53,7 +55,7 @@ func TestProcessKilled(t *testing.T) {
 		_, body := p.get(p.admin + "/status")
 		var s struct{ Used, Reserved, Lost float64 }
 		if err := json.Unmarshal([]byte(body), &s); err != nil {
-			t.Fatal(err, body)
+			t.Fatalf("got %v, want the status as JSON: %s", err, body)
 		}
 		return s.Used + s.Reserved + s.Lost
 	}
@@ -92,16 +94,14 @@ func TestProcessKilled(t *testing.T) {
 		got, billed := counted(again), simulator.Billed().Float()
 		above := float64(crash+1) * (ceiling/100 + callers*estimate)
 		if got < billed {
-			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed", crash+1, got, billed)
+			t.Errorf("kill %d: got %.3f neurons counted, want the %.3f that were billed at least", crash+1, got, billed)
 		}
 		if got > billed+above {
-			t.Errorf("kill %d: %.3f neurons are counted, %.3f were billed: more than %.0f above", crash+1, got, billed,
-				above)
+			t.Errorf("kill %d: got %.3f neurons counted, want %.0f more than the %.3f billed at most",
+				crash+1, got, above, billed)
 		}
 		t.Logf("kill %d: counted %.2f, billed %.2f, above by %.2f", crash+1, got, billed, got-billed)
 		again.signal()
-		if code := again.exit(); code != exitDone {
-			t.Errorf("exit %d", code)
-		}
+		equal(t, "exit", again.exit(), exitDone)
 	}
 }

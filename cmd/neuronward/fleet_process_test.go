@@ -222,7 +222,7 @@ func (f *fleet) until(billed float64) {
 		select {
 		case <-f.answered:
 		case <-end:
-			f.t.Fatalf("only %.1f neurons were billed, not %.1f", f.billed(), billed)
+			f.t.Fatalf("got %.1f neurons billed in time, want %.1f", f.billed(), billed)
 		}
 	}
 }
@@ -259,9 +259,10 @@ func TestReplicasSpendADay(t *testing.T) {
 			s := a.status()
 			billed := f.billed()
 			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, holders %d; longest call %v; %s",
-				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
+				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Replicas,
+				f.longest().Round(time.Millisecond), f.summary())
 			if billed > ceiling || billed < 0.98*ceiling {
-				t.Errorf("%.2f neurons were billed", billed)
+				t.Errorf("got %.2f neurons billed, want 98 to 100 %% of %d", billed, ceiling)
 			}
 			f.counted(a, billed, 0)
 		})
@@ -284,10 +285,11 @@ func TestReplicasSpendADay(t *testing.T) {
 			first.until("the killed one is noticed", func() bool { return first.status().Replicas == 2 })
 			s := fourth.status()
 			billed, lost := f.billed(), float64(*s.Lost)/1e6
-			t.Logf("four came, one left, one was killed: billed %.2f (%.2f %%), used %v, lost %.2f, holders %d; longest call %v; %s",
+			t.Logf("four came, one left, one was killed: "+
+				"billed %.2f (%.2f %%), used %v, lost %.2f, replicas %d; longest call %v; %s",
 				billed, billed/ceiling*100, s.Used, lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
 			if billed > ceiling || billed+lost < 0.98*ceiling {
-				t.Errorf("%.2f neurons were billed, %.2f are lost", billed, lost)
+				t.Errorf("got %.2f neurons billed and %.2f lost, want 98 to 100 %% of %d", billed, lost, ceiling)
 			}
 			f.counted(first, billed, ceiling/100+callers*fleetEstimate)
 		})
@@ -299,11 +301,14 @@ func (f *fleet) counted(p *process, billed, lost float64) {
 	f.t.Helper()
 	s := p.status()
 	used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
-	if used+held < billed-1e-6 || used > billed+1e-6 || held > lost {
-		f.t.Errorf("%.2f neurons are told as used and %.2f as lost of at most %.2f, %.2f were billed", used, held, lost,
-			billed)
+	if used+held < billed-1e-6 || used > billed+1e-6 {
+		f.t.Errorf("got %.2f neurons used and %.2f lost, want the %.2f that were billed between them",
+			used, held, billed)
+	}
+	if held > lost {
+		f.t.Errorf("got %.2f neurons lost, want %.2f at most", held, lost)
 	}
 	if got := p.series("neuronward_neurons_lost"); got != strconv.FormatFloat(held, 'g', -1, 64) {
-		f.t.Errorf("%v neurons are told as lost, the gauge says %s", held, got)
+		f.t.Errorf("got the gauge %s of lost neurons, want %v as in the status", got, held)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +70,7 @@ func (l *linked) post(path, body string, header ...string) *http.Response {
 	}
 	l.t.Cleanup(func() { resp.Body.Close() })
 	if resp.ProtoMajor != l.major {
-		l.t.Fatalf("the answer came by %s", resp.Proto)
+		l.t.Fatalf("got an answer by %s, want HTTP/%d", resp.Proto, l.major)
 	}
 	return resp
 }
@@ -102,20 +103,25 @@ func TestProcessResetsAStreamThatFails(t *testing.T) {
 				got, err := io.ReadAll(l.post(chatPath, streamCall, "x-simulate", c.simulate).Body)
 				events := strings.Split(strings.TrimSuffix(string(got), "\n\n"), "\n\n")
 				last := events[len(events)-1]
-				if !l.broken(err) || len(events) < 2 || !strings.Contains(last, c.code) || strings.Contains(string(got), "[DONE]") {
-					t.Errorf("%s: %d events, the last is %s; %v", name, len(events), last, err)
+				equal(t, fmt.Sprintf("%s: cut by the error %v", name, err), l.broken(err), true)
+				if len(events) < 2 {
+					t.Errorf("%s: got %d events, want 2 at least", name, len(events))
 				}
+				contains(t, name+": the last event", last, c.code)
+				lacks(t, name, string(got), "[DONE]")
 				if l.major == 2 && !l.reused.Load() {
-					t.Errorf("%s: the connection before it was given up", name)
+					t.Errorf("%s: got a new connection, want the one before it", name)
 				}
 			}
-			if rest, err := io.ReadAll(beside.Body); err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
-				t.Errorf("the stream beside them: %.300q, %v", rest, err)
+			rest, err := io.ReadAll(beside.Body)
+			if err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
+				t.Errorf("the stream beside them: got %.300q, %v; want [DONE] at its end", rest, err)
 			}
 			whole, err := io.ReadAll(l.post(chatPath, streamCall).Body)
-			if err != nil || !strings.HasSuffix(string(whole), "data: [DONE]\n\n") || !l.reused.Load() {
-				t.Errorf("the stream after them: %.300q, %v; on the same connection: %v", whole, err, l.reused.Load())
+			if err != nil || !strings.HasSuffix(string(whole), "data: [DONE]\n\n") {
+				t.Errorf("the stream after them: got %.300q, %v; want [DONE] at its end", whole, err)
 			}
+			equal(t, "the stream after them is on the same connection", l.reused.Load(), true)
 			l.stop()
 		})
 	}
@@ -127,7 +133,7 @@ func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 	t.Helper()
 	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 2 {
-			t.Errorf("upstream was called by %s", r.Proto)
+			t.Errorf("got a call upstream by %s, want HTTP/2", r.Proto)
 		}
 		io.Copy(io.Discard, r.Body)
 		h(w, r)
@@ -136,7 +142,8 @@ func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 	upstream.StartTLS()
 	t.Cleanup(upstream.Close)
 	path := filepath.Join(t.TempDir(), "upstream.pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: upstream.Certificate().Raw}), 0o600); err != nil {
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: upstream.Certificate().Raw})
+	if err := os.WriteFile(path, cert, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return []string{
@@ -171,25 +178,28 @@ func TestProcessWhoseUpstreamResetsStreams(t *testing.T) {
 			l := how.start(t, environ)
 			got, err := io.ReadAll(l.post(chatPath, streamCall, "x-request-id", "stream").Body)
 			terminal, ok := strings.CutPrefix(string(got), chunk)
-			if !ok || !l.broken(err) || !strings.HasPrefix(terminal, "data: {") || !strings.Contains(terminal, `"code":"stream_interrupted"`) {
-				t.Errorf("reset in the stream: %q, %v", got, err)
+			const inStream, inAnswer = "reset in the stream", "reset in an answer"
+			equal(t, inStream+": the first chunk came", ok, true)
+			equal(t, fmt.Sprintf("%s: cut by the error %v", inStream, err), l.broken(err), true)
+			if !strings.HasPrefix(terminal, "data: {") {
+				t.Errorf("%s: got %q at the end, want an event", inStream, terminal)
 			}
-			if said := l.await("call"); said["name"] != "stream_interrupted" {
-				t.Errorf("reset in the stream: %v", said)
-			}
+			contains(t, inStream, terminal, `"code":"stream_interrupted"`)
+			equal(t, inStream+": name in the log", l.await("call")["name"], any("stream_interrupted"))
 			got, err = io.ReadAll(l.post("/run/"+model, `{"prompt":"x"}`, "x-request-id", "json").Body)
 			if !l.broken(err) || len(got) < 32<<10 {
-				t.Errorf("reset in an answer: %d bytes, %v", len(got), err)
+				t.Errorf("%s: got %d bytes, %v; want 32 KiB at least and a cut", inAnswer, len(got), err)
 			}
-			if said := l.await("call"); said["name"] != "stream_interrupted" {
-				t.Errorf("reset in an answer: %v", said)
-			}
+			equal(t, inAnswer+": name in the log", l.await("call")["name"], any("stream_interrupted"))
 			resp := l.post("/run/"+model, `{"prompt":"x"}`, "x-request-id", "before")
-			if got, err = io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusBadGateway || !strings.Contains(string(got), `"success":false`) {
-				t.Errorf("reset before the answer: %d %s, %v", resp.StatusCode, got, err)
+			if got, err = io.ReadAll(resp.Body); err != nil {
+				t.Errorf("reset before the answer: got %v, want a whole answer", err)
 			}
-			if got, err = io.ReadAll(l.post(chatPath, streamCall, "x-request-id", "whole").Body); err != nil || string(got) != chunk+lastChunk {
-				t.Errorf("a stream after them: %q, %v", got, err)
+			isAnswer(t, "reset before the answer",
+				resp.StatusCode, string(got), http.StatusBadGateway, `"success":false`)
+			got, err = io.ReadAll(l.post(chatPath, streamCall, "x-request-id", "whole").Body)
+			if err != nil || string(got) != chunk+lastChunk {
+				t.Errorf("a stream after them: got %q, %v; want %q", got, err, chunk+lastChunk)
 			}
 			l.stop()
 		})
@@ -222,15 +232,17 @@ func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 				r.Header.Set("Expect", "100-continue")
 				resp, err := l.client.Do(r)
 				if err != nil {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: got %v, want an answer", name, err)
 					continue
 				}
 				answer, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
-				if err != nil || resp.StatusCode != c.status || told.Load() != c.goOn || read.Load() != c.goOn {
-					t.Errorf("%s: %d %s, %v; told to go on: %v, sent the body: %v", name, resp.StatusCode, answer, err,
-						told.Load(), read.Load())
+				if err != nil {
+					t.Errorf("%s: got %v, want a whole answer", name, err)
 				}
+				isAnswer(t, name, resp.StatusCode, string(answer), c.status)
+				equal(t, name+": asked for the body", told.Load(), c.goOn)
+				equal(t, name+": sent the body", read.Load(), c.goOn)
 			}
 			l.stop()
 		})
@@ -259,28 +271,27 @@ func TestProcessEndsWithHTTP2ConnectionsOpen(t *testing.T) {
 			l.signal()
 			l.await("draining")
 			refused := l.post(chatPath, streamCall)
-			if got, err := io.ReadAll(refused.Body); err != nil || refused.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(got), `"shutting_down"`) {
-				t.Errorf("a new call while draining: %d %s, %v", refused.StatusCode, got, err)
+			got, err := io.ReadAll(refused.Body)
+			if err != nil {
+				t.Errorf("a new call while draining: got %v, want a whole answer", err)
 			}
+			isAnswer(t, "a new call while draining",
+				refused.StatusCode, string(got), http.StatusServiceUnavailable, `"shutting_down"`)
 			close(release)
 			if got, err := io.ReadAll(stream.Body); err != nil || string(got) != chunk+lastChunk {
-				t.Errorf("the stream is %q, %v", got, err)
+				t.Errorf("the stream: got %q, %v; want %q", got, err, chunk+lastChunk)
 			}
-			if code := l.exit(); code != exitDone {
-				t.Errorf("exit %d", code)
-			}
+			l.ends(exitDone)
 
 			environ, _ = slowUpstream(t)
 			l = how.start(t, append(environ, "NEURONWARD_DRAIN=1ms"))
 			stream = l.post(chatPath, streamCall)
 			l.signal()
-			got, err := io.ReadAll(stream.Body)
+			got, err = io.ReadAll(stream.Body)
 			if !l.broken(err) || !strings.Contains(string(got), `"code":"shutting_down"`) {
-				t.Errorf("the cut stream: %q, %v", got, err)
+				t.Errorf("the cut stream: got %q, %v; want shutting_down, and a cut", got, err)
 			}
-			if code := l.exit(); code != exitDone {
-				t.Errorf("exit %d after the cut", code)
-			}
+			l.ends(exitDone)
 		})
 	}
 }
@@ -303,16 +314,14 @@ func TestProcessWhoseCallerResetsAStream(t *testing.T) {
 			for _, resp := range []*http.Response{leaves, stays} {
 				got := make([]byte, len(chunk))
 				if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != chunk {
-					t.Fatalf("%q, %v", got, err)
+					t.Fatalf("got %q, %v; want %q", got, err, chunk)
 				}
 			}
 			leaves.Body.Close()
 			if id := <-left; id != "leaves" {
-				t.Errorf("upstream lost %s", id)
+				t.Errorf("got %s cancelled upstream, want leaves", id)
 			}
-			if said := l.await("caller left"); said["request_id"] != "leaves" {
-				t.Errorf("%v", said)
-			}
+			equal(t, "request_id in the log", l.await("caller left")["request_id"], any("leaves"))
 			stays.Body.Close()
 			<-left
 			l.stop()

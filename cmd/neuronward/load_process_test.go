@@ -44,7 +44,7 @@ const slowMemory = 288 << 20
 func TestUnderLoad(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "neuronward")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		t.Fatalf("go build: got %v, want a binary\n%s", err, out)
 	}
 	serve := func(t *testing.T, upstream string, environ ...string) *process {
 		p := launchBinary(t, binary, 10*time.Minute, append([]string{
@@ -102,17 +102,15 @@ func silentStreams(t *testing.T, serve func(*testing.T, string, ...string) *proc
 		stream := p.open()
 		streams.Go(func() {
 			if rest, err := io.ReadAll(stream); err != nil || string(rest) != lastChunk {
-				t.Errorf("the rest of a stream is %q, %v", rest, err)
+				t.Errorf("the rest of a stream: got %q, %v; want %q", rest, err, lastChunk)
 			}
 		})
 	}
-	if got := p.series("neuronward_requests_in_flight"); got != strconv.Itoa(*idleStreams+1) {
-		t.Errorf("%s calls in flight", got)
-	}
+	equal(t, "calls in flight", p.series("neuronward_requests_in_flight"), strconv.Itoa(*idleStreams+1))
 	each := (p.peak() - before) / int64(*idleStreams)
 	t.Logf("%d streams: %d KiB each, %d MiB at the peak", *idleStreams, each>>10, p.peak()>>20)
 	if each > perStream {
-		t.Errorf("an open stream takes %d KiB", each>>10)
+		t.Errorf("an open stream: got %d KiB, want %d KiB at most", each>>10, perStream>>10)
 	}
 	close(release)
 	streams.Wait()
@@ -153,10 +151,11 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 				t.Error(err)
 			case resp.StatusCode == http.StatusOK:
 				answered.Add(1)
-			case resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(answer), `"name":"overloaded"`):
+			case resp.StatusCode == http.StatusServiceUnavailable &&
+				strings.Contains(string(answer), `"name":"overloaded"`):
 				refused.Add(1)
 			default:
-				t.Errorf("%d %.300s", resp.StatusCode, answer)
+				t.Errorf("got %d %.300s, want an answer or overloaded", resp.StatusCode, answer)
 			}
 		})
 	}
@@ -165,16 +164,15 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d MB arrived; %d MiB at the peak", *largeUploads,
 		answered.Load(), refused.Load(), got/1e6, peak>>20)
 	if answered.Load() < held/size { // as many as there is room for
-		t.Errorf("only %d uploads were answered", answered.Load())
+		t.Errorf("got %d uploads answered, want %d at least", answered.Load(), held/size)
 	}
-	if status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`); status != http.StatusOK {
-		t.Errorf("a call that comes afterwards: %d %s", status, body)
-	}
+	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`)
+	isAnswer(t, "a call afterwards", status, body, http.StatusOK)
 	if got != answered.Load()*size {
-		t.Errorf("%d bytes arrived of %d answered uploads", got, answered.Load())
+		t.Errorf("got %d bytes, want those of %d answered uploads: %d", got, answered.Load(), answered.Load()*size)
 	}
 	if peak > held+restMemory {
-		t.Errorf("%d MiB at the peak, more than NEURONWARD_MAX_HELD and %d MiB", peak>>20, restMemory>>20)
+		t.Errorf("got %d MiB at the peak, want NEURONWARD_MAX_HELD and %d MiB at most", peak>>20, restMemory>>20)
 	}
 }
 
@@ -225,16 +223,17 @@ func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	end()
 	healthy.Wait()
 	if err != nil {
-		t.Fatalf("slowhttptest, which bash .ci/install installs: %v\n%s", err, out)
+		t.Fatalf("slowhttptest, which bash .ci/install installs: got %v, want no error\n%s", err, out)
 	}
 	if attackers < 400 {
-		t.Errorf("only %d files were open at once: there was no attack", attackers)
+		t.Errorf("got %d files open at once, want the 400 of an attack at least", attackers)
 	}
 	slices.Sort(took)
 	t.Logf("%d calls beside %d open files, %d failed, half within %v, 99 %% within %v; %d MiB at the peak",
-		len(took), attackers, failed, took[len(took)/2].Round(time.Microsecond), took[len(took)*99/100].Round(time.Microsecond), p.peak()>>20)
+		len(took), attackers, failed, took[len(took)/2].Round(time.Microsecond),
+		took[len(took)*99/100].Round(time.Microsecond), p.peak()>>20)
 	if failed > 0 || len(took) < 10 {
-		t.Errorf("%d of %d calls beside the attack failed", failed, len(took))
+		t.Errorf("got %d of %d calls beside the attack failed, want none of 10 at least", failed, len(took))
 	}
 	if peak := p.peak(); peak > slowMemory {
 		t.Errorf("peak of resident memory: got %d MiB, want at most %d MiB", peak>>20, slowMemory>>20)

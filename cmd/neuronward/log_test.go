@@ -21,9 +21,8 @@ func TestLogIsRedactedInEveryFormat(t *testing.T) {
 		log := newLogger(red.Writer(&out), "debug", format, false)
 		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken},
 			slog.Group("g", "b", []string{oddToken}))
-		if n := strings.Count(out.String(), config.RedactedMark); n != 4 || strings.Contains(out.String(), "odd") {
-			t.Errorf("%s: %d secrets were replaced in %s", format, n, out.String())
-		}
+		equal(t, format+": secrets replaced", strings.Count(out.String(), config.RedactedMark), 4)
+		lacks(t, format, out.String(), "odd")
 	}
 }
 
@@ -47,7 +46,7 @@ func TestLogFormatAndLevel(t *testing.T) {
 				t.Errorf("wrote %q, want it to begin with %q", got, c.want)
 			}
 			if c.want != "" && !strings.Contains(out.String(), `Z`) {
-				t.Errorf("the time is not in UTC: %s", out.String())
+				t.Errorf("got %s, want the time in UTC", out.String())
 			}
 		})
 	}

@@ -53,8 +53,9 @@ func costlyAfter(t *testing.T, latency time.Duration, more ...string) []string {
 
 func (p *process) spend() {
 	p.t.Helper()
-	if status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x","max_tokens":16}`); status != http.StatusOK {
-		p.t.Fatalf("%d %s", status, body)
+	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x","max_tokens":16}`)
+	if status != http.StatusOK {
+		p.t.Fatalf("got %d %s, want 200", status, body)
 	}
 }
 
@@ -64,7 +65,7 @@ func (p *process) status() *status.Status {
 	code, body := p.get(p.admin + "/status")
 	page := new(status.Status)
 	if err := json.Unmarshal([]byte(body), page); code != http.StatusOK || err != nil {
-		p.t.Fatalf("%d, %v: %s", code, err, body)
+		p.t.Fatalf("got %d, %v: %s; want the status", code, err, body)
 	}
 	return page
 }
@@ -72,9 +73,7 @@ func (p *process) status() *status.Status {
 func (p *process) stop() {
 	p.t.Helper()
 	p.signal()
-	if code := p.exit(); code != exitDone {
-		p.t.Errorf("exit %d", code)
-	}
+	p.ends(exitDone)
 }
 
 func TestProcessRemembersWhatWasSpent(t *testing.T) {
@@ -82,18 +81,19 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 	environ := costly(t, "XDG_STATE_HOME="+state)
 	p := start(t, environ)
 	hint := p.await("NEURONWARD_PLAN is not set")
-	if msg := hint["msg"].(string); !strings.Contains(msg, "on Workers Paid set it to paid") {
-		t.Errorf("the word on the plan is %q", msg)
-	}
+	contains(t, "the hint on the plan", hint["msg"].(string), "on Workers Paid set it to paid")
 	p.spend()
 	p.spend()
 	before := p.status()
-	if got := asJSON(t, before.Used); got != "5" || before.InFlight != 0 || asJSON(t, before.Reserved) != "0" {
-		t.Errorf("after two calls of 2.5 neurons: %s", asJSON(t, before.Today))
-	}
+	equal(t, "used after two calls of 2.5 neurons", asJSON(t, before.Used), "5")
+	equal(t, "in flight after them", before.InFlight, 0)
+	equal(t, "reserved after them", asJSON(t, before.Reserved), "0")
 	p.stop()
-	if log := p.log.String(); strings.Count(log, "NEURONWARD_PLAN is not set") != 1 || !regexp.MustCompile(`(?s)no call is in flight.*the store is closed.*"used":5.*"msg":"ended"`).MatchString(log) {
-		t.Error("the log lacks a word, or tells the plan twice")
+	log := p.log.String()
+	equal(t, "lines on the plan", strings.Count(log, "NEURONWARD_PLAN is not set"), 1)
+	last := regexp.MustCompile(`(?s)no call is in flight.*the store is closed.*"used":5.*"msg":"ended"`)
+	if !last.MatchString(log) {
+		t.Errorf("got the log\n%s\nwant %s in it", log, last)
 	}
 	if _, err := os.Stat(filepath.Join(state, "neuronward", "neurons-"+hexAccount)); err != nil {
 		t.Error(err)
@@ -101,13 +101,14 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 
 	again := start(t, environ, "serve")
 	after := again.status()
-	if asJSON(t, after.Used) != "5" || asJSON(t, after.Models) != asJSON(t, before.Models) || after.Models[0].Name != model || after.Models[0].Calls != 2 {
-		t.Errorf("after a restart: %s\nbefore: %s", asJSON(t, after.Today), asJSON(t, before.Today))
-	}
+	equal(t, "used after a restart", asJSON(t, after.Used), "5")
+	equal(t, "models after a restart", asJSON(t, after.Models), asJSON(t, before.Models))
+	equal(t, "the model after a restart", after.Models[0].Name, model)
+	equal(t, "its calls", after.Models[0].Calls, 2)
 	again.spend()
-	if got := again.status(); asJSON(t, got.Used) != "7.5" || asJSON(t, got.Remaining) != "9992.5" {
-		t.Errorf("after another call: %s", asJSON(t, got.Today))
-	}
+	got := again.status()
+	equal(t, "used after another call", asJSON(t, got.Used), "7.5")
+	equal(t, "remaining after another call", asJSON(t, got.Remaining), "9992.5")
 	again.stop()
 }
 
@@ -116,13 +117,14 @@ func TestProcessRefusesOnceTheCeilingIsReached(t *testing.T) {
 	p.spend()
 	p.spend()
 	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x","max_tokens":16}`)
-	if status != http.StatusTooManyRequests || !strings.Contains(body, `"name":"account_limited"`) || !strings.Contains(body, `"origin":"guard"`) {
-		t.Errorf("the call beyond the ceiling: %d %s", status, body)
-	}
+	isAnswer(t, "the call beyond the limit", status, body,
+		http.StatusTooManyRequests, `"name":"account_limited"`, `"origin":"guard"`)
 	page := p.status()
-	if len(page.Failures) != 1 || page.Failures[0].Name != "account_limited" || page.Failures[0].Origin != "guard" {
-		t.Errorf("the failures are %+v", page.Failures)
+	if len(page.Failures) != 1 {
+		t.Fatalf("got the failures %+v, want 1", page.Failures)
 	}
+	equal(t, "the failure's name", page.Failures[0].Name, "account_limited")
+	equal(t, "the failure's origin", page.Failures[0].Origin, "guard")
 	_, series := p.get(p.admin + "/metrics")
 	for _, want := range []string{
 		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`, "neuronward_neurons_used 5",
@@ -135,9 +137,7 @@ func TestProcessRefusesOnceTheCeilingIsReached(t *testing.T) {
 			t.Errorf("missing: %s", want)
 		}
 	}
-	if strings.Contains(p.log.String(), "NEURONWARD_PLAN is not set") {
-		t.Error("the plan was set, and yet start speaks of it")
-	}
+	lacks(t, "the log where the plan is set", p.log.String(), "NEURONWARD_PLAN is not set")
 	p.stop()
 }
 
@@ -146,14 +146,13 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 	p := start(t, costly(t, "NEURONWARD_QUOTA_MODE=off", "XDG_STATE_HOME="+state))
 	p.spend()
 	if page := p.status(); page.Mode != config.ModeOff || page.Used != nil {
-		t.Errorf("the status is %s", asJSON(t, page.Today))
+		t.Errorf("got the status %s, want the mode off and no usage", asJSON(t, page.Today))
 	}
-	if _, series := p.get(p.admin + "/metrics"); strings.Contains(series, "neuronward_neurons_used") {
-		t.Error("there is a series of what was spent")
-	}
+	_, series := p.get(p.admin + "/metrics")
+	lacks(t, "the series", series, "neuronward_neurons_used")
 	p.stop()
 	if entries, err := os.ReadDir(state); err != nil || len(entries) > 0 {
-		t.Errorf("something was kept: %v, %v", entries, err)
+		t.Errorf("got the files %v, %v; want none", entries, err)
 	}
 }
 
@@ -165,31 +164,24 @@ func TestProcessWhoseStoreIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`)
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"name":"store_unavailable"`) {
-		t.Errorf("a call without the store: %d %s", status, body)
-	}
+	isAnswer(t, "a call without the store", status, body, http.StatusServiceUnavailable, `"name":"store_unavailable"`)
 	failed := p.await("the store fails")
 	if text, _ := failed["error"].(string); !strings.Contains(text, "cannot be written") || failed["policy"] != "deny" {
-		t.Errorf("logged: %v", failed)
+		t.Errorf("got the line %v, want that it cannot be written, and deny", failed)
 	}
-	if _, series := p.get(p.admin + "/metrics"); strings.Contains(series, `neuronward_store_failures_total{policy="deny"} 0`) {
-		t.Error("the failure was not counted")
-	}
-	if status, body := p.get(p.admin + "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "cannot be written") {
-		t.Errorf("readyz without the store: %d %s", status, body)
-	}
+	_, series := p.get(p.admin + "/metrics")
+	lacks(t, "the series", series, `neuronward_store_failures_total{policy="deny"} 0`)
+	status, body = p.get(p.admin + "/readyz")
+	isAnswer(t, "readyz without the store", status, body, http.StatusServiceUnavailable, "cannot be written")
 	if err := os.Mkdir(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p.await("the store works again")
 	p.spend()
-	if status, body := p.get(p.admin + "/readyz"); status != http.StatusOK {
-		t.Errorf("readyz once the store is back: %d %s", status, body)
-	}
+	status, body = p.get(p.admin + "/readyz")
+	isAnswer(t, "readyz once the store is back", status, body, http.StatusOK)
 	p.stop()
-	if got := strings.Count(p.log.String(), `"msg":"the store fails"`); got != 1 {
-		t.Errorf("it began to fail %d times", got)
-	}
+	equal(t, "lines that the store fails", strings.Count(p.log.String(), `"msg":"the store fails"`), 1)
 }
 
 func TestUsageOfAProcess(t *testing.T) {
@@ -205,21 +197,29 @@ func TestUsageOfAProcess(t *testing.T) {
 		return code, out.String()
 	}
 	code, said := ask()
-	for _, want := range []string{"free plan, enforced\n", "  used              2.50  0.0 %\n", "  left           9997.50  of 10000.00\n", "  " + model + "         2.50      1\n", " yesterday "} {
-		if code != exitDone || !strings.Contains(said, want) {
-			t.Errorf("exit %d, %q is not in\n%s", code, want, said)
+	equal(t, "exit", code, exitDone)
+	for _, want := range []string{
+		"free plan, enforced\n", "  used              2.50  0.0 %\n", "  left           9997.50  of 10000.00\n",
+		"  " + model + "         2.50      1\n", " yesterday ",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("got\n%s\nwant %q in it", said, want)
 		}
 	}
 	code, said = ask("--json")
 	var r usageReport
-	if err := json.Unmarshal([]byte(said), &r); code != exitDone || err != nil || asJSON(t, r.Today.Used) != "2.5" || len(r.Days) != status.DefaultDays || asJSON(t, r.Days[0].Neurons) != "2.5" {
-		t.Errorf("exit %d, %v:\n%s", code, err, said)
+	equal(t, "exit with --json", code, exitDone)
+	if err := json.Unmarshal([]byte(said), &r); err != nil {
+		t.Fatalf("got %v, want JSON:\n%s", err, said)
 	}
-	if code, said = ask("--addr", strings.TrimPrefix(p.app, "http://")); code != exitFailed || !strings.Contains(said, "404 Not Found; is it the admin listener of neuronward?") {
-		t.Errorf("the app listener: exit %d, %s", code, said)
-	}
+	equal(t, "used today", asJSON(t, r.Today.Used), "2.5")
+	equal(t, "days", len(r.Days), status.DefaultDays)
+	equal(t, "neurons of the last day", asJSON(t, r.Days[0].Neurons), "2.5")
+	code, said = ask("--addr", strings.TrimPrefix(p.app, "http://"))
+	equal(t, "exit of the app listener", code, exitFailed)
+	contains(t, "the app listener", said, "404 Not Found; is it the admin listener of neuronward?")
 	p.stop()
-	if code, said = ask(); code != exitFailed || !strings.Contains(said, "no proxy answers") {
-		t.Errorf("after the end: exit %d, %s", code, said)
-	}
+	code, said = ask()
+	equal(t, "exit after the end", code, exitFailed)
+	contains(t, "after the end", said, "no proxy answers")
 }

@@ -30,7 +30,8 @@ func newCable(t *testing.T, server *redisServer) *cable {
 	t.Helper()
 	c := &cable{to: server.socket, cut: make(chan struct{})}
 	var err error
-	if c.Listener, err = new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(filepath.Dir(server.socket), "cable")); err != nil {
+	path := filepath.Join(filepath.Dir(server.socket), "cable")
+	if c.Listener, err = new(net.ListenConfig).Listen(t.Context(), "unix", path); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
@@ -170,17 +171,19 @@ func TestReplicasWithoutRedis(t *testing.T) {
 					return s.Store.Healthy && s.InFlight == 0 && b.status().InFlight == 0
 				})
 				s = a.status()
-				t.Logf("billed %.2f, of that %.2f while it was away; counted %.2f (%+.2f), lost %v; healthy after %v, 150 more neurons after %v; longest call %v; failures %s; %s",
+				t.Logf("billed %.2f, of that %.2f while it was away; counted %.2f (%+.2f), lost %v; "+
+					"healthy after %v, 150 more neurons after %v; longest call %v; failures %s; %s",
 					billed, during, float64(*s.Used)/1e6, float64(*s.Used)/1e6-billed, s.Lost,
 					healthy.Round(time.Millisecond), recovered.Round(time.Millisecond),
-					longest.Round(time.Millisecond), a.series(`neuronward_store_failures_total{policy="`+policy+`"}`), f.summary())
+					longest.Round(time.Millisecond), a.series(`neuronward_store_failures_total{policy="`+policy+`"}`),
+					f.summary())
 				f.counted(a, billed, 0)
 				f.counted(b, billed, 0)
-				if most := 2*time.Second + time.Second; longest > most {
-					t.Errorf("a call took %v, more than its own wait", longest)
+				if maxTime := 2*time.Second + time.Second; longest > maxTime {
+					t.Errorf("got a call of %v, want %v at most: its own wait", longest, maxTime)
 				}
 				if away := c.name != "flushed"; away && policy == "deny" != (f.count("store_unavailable") > 0) {
-					t.Errorf("%s: %s", policy, f.summary())
+					t.Errorf("%s: got the answers %s, want store_unavailable with deny alone", policy, f.summary())
 				}
 			})
 		}
@@ -219,7 +222,7 @@ func (f *fleet) tellServer(command string) {
 	}
 	answer := make([]byte, len("+OK\r\n+OK\r\n"))
 	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+OK\r\n+OK\r\n" {
-		f.t.Fatalf("%v: %s", err, answer)
+		f.t.Fatalf("got %v: %s, want two times OK", err, answer)
 	}
 }
 
@@ -251,7 +254,7 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100,
 		f.longest().Round(time.Millisecond), f.summary())
 	if billed > ceiling*1.03 || billed < ceiling*0.95 {
-		t.Errorf("%.2f were billed", billed)
+		t.Errorf("got %.2f neurons billed, want 95 to 103 %% of %d", billed, ceiling)
 	}
 	for _, p := range all {
 		f.counted(p, billed, 0)

@@ -40,9 +40,13 @@ func TestReplicasShareRequestsPerMinute(t *testing.T) {
 			limit := int(perMinute * window / time.Minute)
 			passed := f.came.within(to.Sub(from)+1, from, to)
 			t.Logf("%d replicas: %d of %d in %v, %.1f %%; any %v: %d at most; with the burst %d of %d; %s",
-				replicas, passed, limit, window, 100*float64(passed)/float64(limit), window, f.came.within(window, from, to), f.came.within(time.Minute, began, to), perMinute, f.summary())
-			if passed > limit || float64(passed) < 0.85*float64(limit) || f.came.within(time.Minute, began, to) > perMinute {
-				t.Errorf("%d of %d passed", passed, limit)
+				replicas, passed, limit, window, 100*float64(passed)/float64(limit), window,
+				f.came.within(window, from, to), f.came.within(time.Minute, began, to), perMinute, f.summary())
+			if passed > limit || float64(passed) < 0.85*float64(limit) {
+				t.Errorf("got %d calls, want 85 to 100 %% of %d", passed, limit)
+			}
+			if got := f.came.within(time.Minute, began, to); got > perMinute {
+				t.Errorf("got %d calls in a minute, want %d at most", got, perMinute)
 			}
 			for _, p := range f.live {
 				p.stop()

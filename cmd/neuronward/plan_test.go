@@ -41,7 +41,7 @@ func TestMoreThanTheFreePlanGives(t *testing.T) {
 			for range 2 {
 				res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: tt.spent / 2})
 				if err != nil || res == nil {
-					t.Fatal(d, err)
+					t.Fatalf("got %+v, %v, want a reservation", d, err)
 				}
 				res.Settle(quota.Cost{Neurons: tt.spent / 2})
 				n.source(c).Today(t.Context())
@@ -76,7 +76,7 @@ func TestASpentDay(t *testing.T) {
 	}
 	res, d, err := n.ledger.Reserve(t.Context(), quota.Call{Estimate: 9992 * quota.OneNeuron})
 	if err != nil || res == nil {
-		t.Fatal(d, err)
+		t.Fatalf("got %+v, %v, want a reservation", d, err)
 	}
 	res.Settle(quota.Cost{Neurons: 9996 * quota.OneNeuron}) // more than was reserved: it is counted nevertheless
 	today := n.source(c).Today(t.Context())

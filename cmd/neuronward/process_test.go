@@ -104,7 +104,7 @@ func (p *process) await(prefix string) map[string]any {
 			return line
 		}
 	}
-	p.t.Fatalf("the process ended without the log line %q", prefix)
+	p.t.Fatalf("the process ended, want the log line %q before", prefix)
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (p *process) open() *bufio.Reader {
 	r := bufio.NewReader(resp.Body)
 	got := make([]byte, len(chunk))
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != chunk {
-		p.t.Fatalf("status %d, first event %q, %v", resp.StatusCode, got, err)
+		p.t.Fatalf("got status %d, first event %q, %v; want %q", resp.StatusCode, got, err, chunk)
 	}
 	return r
 }
@@ -199,24 +199,20 @@ func TestProcessDrainsOpenStreams(t *testing.T) {
 	environ, release := slowUpstream(t)
 	p := start(t, environ)
 	if status, body := p.get(p.admin + "/readyz"); status != http.StatusOK {
-		t.Fatalf("readyz: %d %s", status, body)
+		t.Fatalf("readyz: got %d %s, want 200", status, body)
 	}
 	stream := p.open()
 	p.signal()
 	p.await("draining")
-	if status, body := p.get(p.admin + "/readyz"); status != http.StatusServiceUnavailable {
-		t.Errorf("readyz while draining: %d %s", status, body)
-	}
-	if status, body := p.do(http.MethodPost, p.app+"/v1/chat/completions", streamCall); status != http.StatusServiceUnavailable || !strings.Contains(body, `"shutting_down"`) {
-		t.Errorf("a new call while draining: %d %s", status, body)
-	}
+	status, body := p.get(p.admin + "/readyz")
+	isAnswer(t, "readyz while draining", status, body, http.StatusServiceUnavailable)
+	status, body = p.do(http.MethodPost, p.app+"/v1/chat/completions", streamCall)
+	isAnswer(t, "a new call while draining", status, body, http.StatusServiceUnavailable, `"shutting_down"`)
 	close(release)
 	if rest, err := io.ReadAll(stream); err != nil || string(rest) != lastChunk {
-		t.Errorf("the rest of the stream is %q, %v", rest, err)
+		t.Errorf("the rest of the stream: got %q, %v; want %q", rest, err, lastChunk)
 	}
-	if code := p.exit(); code != exitDone {
-		t.Errorf("exit %d", code)
-	}
+	p.ends(exitDone)
 }
 
 func TestProcessCutsStreamsAfterDrain(t *testing.T) {
@@ -226,12 +222,10 @@ func TestProcessCutsStreamsAfterDrain(t *testing.T) {
 	p.signal()
 	rest, err := io.ReadAll(stream)
 	if strings.Contains(string(rest), "[DONE]") || err == nil && !strings.Contains(string(rest), "error") {
-		t.Errorf("the cut stream looks whole: %q, %v", rest, err)
+		t.Errorf("the cut stream: got %q, %v; want an error and no [DONE]", rest, err)
 	}
 	p.await("the drain time is over")
-	if code := p.exit(); code != exitDone {
-		t.Errorf("exit %d", code)
-	}
+	p.ends(exitDone)
 }
 
 func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
@@ -241,16 +235,14 @@ func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
 	p.signal()
 	p.await("draining")
 	p.signal()
-	if code := p.exit(); code != exitFailed {
-		t.Errorf("exit %d", code)
-	}
+	p.ends(exitFailed)
 }
 
 // What upstream echoes, what is asked for and what is logged: the token is in nothing that leaves the process.
 func TestProcessNeverShowsTheToken(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got, want := r.Header.Get("Authorization"), "Bearer "+fakeToken; got != want {
-			t.Errorf("upstream got Authorization %q", got)
+			t.Errorf("Authorization upstream: got %q, want %q", got, want)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
@@ -267,10 +259,11 @@ func TestProcessNeverShowsTheToken(t *testing.T) {
 	})
 	status, seen := p.do(http.MethodPost, p.app+"/v1/chat/completions?key="+fakeToken,
 		`{"model":"`+fakeToken+`","messages":[]}`)
-	if status != http.StatusBadRequest {
-		t.Errorf("the call: %d %s", status, seen)
-	}
-	for _, path := range []string{"/", "/metrics", "/readyz", "/livez", "/status", "/status/history", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2"} {
+	isAnswer(t, "the call", status, seen, http.StatusBadRequest)
+	for _, path := range []string{
+		"/", "/metrics", "/readyz", "/livez", "/status", "/status/history",
+		"/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
+	} {
 		_, body := p.get(p.admin + path)
 		seen += body
 	}
@@ -278,7 +271,7 @@ func TestProcessNeverShowsTheToken(t *testing.T) {
 	p.exit()
 	seen += p.log.String() + p.out.String()
 	if i := strings.Index(seen, fakeToken); i >= 0 {
-		t.Errorf("the token was shown: …%s…", seen[max(0, i-200):i])
+		t.Errorf("got the token after …%s, want it nowhere", seen[max(0, i-200):i])
 	}
 }
 
@@ -308,16 +301,14 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 		return seen
 	}
 	if got := call(); got != "Bearer "+fakeToken {
-		t.Fatalf("upstream got %q", got)
+		t.Fatalf("Authorization upstream: got %q, want %q", got, "Bearer "+fakeToken)
 	}
 	const next = "fake-token-rotated"
 	if err := os.WriteFile(path, []byte(next), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.await("the secret file has changed")
-	if got := call(); got != "Bearer "+next {
-		t.Errorf("after the rotation upstream got %q", got)
-	}
+	equal(t, "Authorization upstream after the rotation", call(), "Bearer "+next)
 }
 
 // Each call that demo prints is run as it stands.
@@ -334,7 +325,7 @@ func TestDemoCallsWork(t *testing.T) {
 	printed := demoCalls("http", at, true)
 	for line := range strings.SplitSeq(printed, "\n") {
 		if len(line) > textWidth {
-			t.Errorf("wider than %d columns: %s", textWidth, line)
+			t.Errorf("got %d columns, want %d at most: %s", len(line), textWidth, line)
 		}
 	}
 	wants := []string{
@@ -358,13 +349,10 @@ func TestDemoCallsWork(t *testing.T) {
 			t.Errorf("%s\n\nprinted %s\n%v; want %s", call, out, err, wants[i])
 		}
 	}
-	if status, body := p.get(p.app + "/client/v4/accounts/" + demoAccount + "/ai/models/search"); status != http.StatusOK {
-		t.Errorf("the full path: %d %s", status, body)
-	}
+	status, body := p.get(p.app + "/client/v4/accounts/" + demoAccount + "/ai/models/search")
+	isAnswer(t, "the full path", status, body, http.StatusOK)
 	p.signal()
-	if code := p.exit(); code != exitDone {
-		t.Errorf("exit %d", code)
-	}
+	p.ends(exitDone)
 	if p.out.String() != printed {
 		t.Errorf("demo printed\n%s\nwant\n%s", p.out.String(), printed)
 	}
@@ -373,7 +361,7 @@ func TestDemoCallsWork(t *testing.T) {
 func TestServeRemovesSimulate(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("X-Simulate"); got != "" {
-			t.Errorf("upstream got x-simulate: %s", got)
+			t.Errorf("got x-simulate: %s upstream, want none", got)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"result":{"response":"x"},"success":true,"errors":[],"messages":[]}`)
@@ -388,7 +376,7 @@ func TestServeRemovesSimulate(t *testing.T) {
 		&out,
 	)
 	if err != nil || !strings.HasPrefix(out.String(), "HTTP/1.1 200 OK") {
-		t.Errorf("%v\n%s", err, out.String())
+		t.Errorf("got %v and\n%s\nwant 200", err, out.String())
 	}
 }
 
@@ -403,31 +391,31 @@ func TestHealthcheckOfAProcess(t *testing.T) {
 	admin := "NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://")
 	everywhere := "NEURONWARD_ADMIN_LISTEN=0.0.0.0" + admin[strings.LastIndex(admin, ":"):]
 	for _, variable := range []string{admin, everywhere} {
-		if code, said := ask(variable, "NEURONWARD_DRAIN=wrong"); code != exitDone || said != "ready\n" {
-			t.Errorf("%s: exit %d, %q", variable, code, said)
-		}
+		code, said := ask(variable, "NEURONWARD_DRAIN=wrong")
+		equal(t, variable+": exit", code, exitDone)
+		equal(t, variable, said, "ready\n")
 	}
 	app := strings.TrimPrefix(p.app, "http://")
-	if code, said := ask("NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+app); code != exitDone || !strings.Contains(said, "readiness was not asked") {
-		t.Errorf("admin listener off: exit %d, %q", code, said)
-	}
-	if code, said := ask("NEURONWARD_ADMIN_LISTEN=wrong"); code != exitUsage || !strings.Contains(said, "NEURONWARD_ADMIN_LISTEN: ") {
-		t.Errorf("wrong address: exit %d, %q", code, said)
-	}
+	code, said := ask("NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN="+app)
+	equal(t, "admin listener off: exit", code, exitDone)
+	contains(t, "admin listener off", said, "readiness was not asked")
+	code, said = ask("NEURONWARD_ADMIN_LISTEN=wrong")
+	equal(t, "wrong address: exit", code, exitUsage)
+	contains(t, "wrong address", said, "NEURONWARD_ADMIN_LISTEN: ")
 	stream := p.open()
 	p.signal()
 	p.await("draining")
-	if code, said := ask(admin); code != exitFailed || !strings.Contains(said, "503") {
-		t.Errorf("while draining: exit %d, %q", code, said)
-	}
+	code, said = ask(admin)
+	equal(t, "while draining: exit", code, exitFailed)
+	contains(t, "while draining", said, "503")
 	close(release)
 	if _, err := io.Copy(io.Discard, stream); err != nil {
 		t.Error(err)
 	}
 	p.exit()
 	for _, gone := range [][]string{{admin}, {"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + app}} {
-		if code, said := ask(gone...); code != exitFailed || !strings.Contains(said, "not ready") {
-			t.Errorf("after the end: exit %d, %q", code, said)
-		}
+		code, said := ask(gone...)
+		equal(t, "after the end: exit", code, exitFailed)
+		contains(t, "after the end", said, "not ready")
 	}
 }

@@ -99,7 +99,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 				began := time.Now()
 				err = n.closeOrAbandon(signals, cutGrace, slog.New(slog.DiscardHandler))
 				if took := time.Since(began); !errors.Is(err, c.wantErr) || took > c.took {
-					t.Errorf("%v after %v", err, took)
+					t.Errorf("got %v after %v, want %v after %v at most", err, took, c.wantErr, c.took)
 				}
 				s.goOn(0)
 			})
@@ -123,25 +123,20 @@ func TestAStoreThatStandsStillIsTold(t *testing.T) {
 		}
 		s.stall()
 		time.Sleep(10 * time.Second)
-		if why := n.unready(); !strings.Contains(why, "stands still") {
-			t.Errorf("unready: %q", why)
-		}
-		if text := out.String(); strings.Count(text, "the store fails") != 1 || strings.Contains(text, "works again") {
-			t.Errorf("logged:\n%s", text)
-		}
+		contains(t, "unready", n.unready(), "stands still")
+		equal(t, "lines that the store fails", strings.Count(out.String(), "the store fails"), 1)
+		lacks(t, "the log", out.String(), "works again")
 		if want := `neuronward_store_failures_total{policy="deny"} 1` + "\n"; !strings.Contains(seriesOf(t, m), want) {
 			t.Errorf("missing: %s", want)
 		}
 		s.goOn(3 * time.Second) // each answer comes too late
 		time.Sleep(time.Minute)
-		if text := out.String(); strings.Count(text, "the store fails") != 1 || strings.Contains(text, "works again") {
-			t.Errorf("logged:\n%s", text)
-		}
+		equal(t, "lines that the store fails", strings.Count(out.String(), "the store fails"), 1)
+		lacks(t, "the log", out.String(), "works again")
 		s.goOn(0)
 		time.Sleep(10 * time.Second)
-		if why := n.unready(); why != "" || strings.Count(out.String(), "works again") != 1 {
-			t.Errorf("unready: %q, logged:\n%s", why, out.String())
-		}
+		equal(t, "unready once it works", n.unready(), "")
+		equal(t, "lines that it works again", strings.Count(out.String(), "works again"), 1)
 		if err := n.close(0, log); err != nil {
 			t.Error(err)
 		}

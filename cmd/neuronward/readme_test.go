@@ -30,7 +30,7 @@ func TestReadmeHasTheConfiguration(t *testing.T) {
 	before, rest, begins := bytes.Cut(data, []byte(tableBegins))
 	there, after, ends := bytes.Cut(rest, []byte(tableEnds))
 	if !begins || !ends {
-		t.Fatalf("README.md lacks %q or %q", tableBegins, tableEnds)
+		t.Fatalf("README.md: got no %q or no %q, want both", tableBegins, tableEnds)
 	}
 	want := markdownTable(config.Variables())
 	if string(there) == want {
@@ -56,7 +56,7 @@ func TestReadmeNamesTests(t *testing.T) {
 	}
 	found := readmeTest.FindAllSubmatch(data, -1)
 	if named := bytes.Count(data, []byte("`go test ")); len(found) < 5 || len(found) != named {
-		t.Errorf("%d of %d are looked at", len(found), named)
+		t.Errorf("got %d commands of go test, want all of %d and 5 at least", len(found), named)
 	}
 	for _, f := range found {
 		files, err := filepath.Glob(filepath.Join("..", "..", string(f[1]), "*_test.go"))
@@ -72,11 +72,12 @@ func TestReadmeNamesTests(t *testing.T) {
 			code = append(code, text...)
 		}
 		if !bytes.Contains(code, append([]byte("\nfunc "), f[2]...)) {
-			t.Errorf("%s: there is no such test", f[0])
+			t.Errorf("%s: got no test %s, want one", f[0], f[2])
 		}
 		for word := range strings.FieldsSeq(string(f[3])) {
-			if name, isFlag := strings.CutPrefix(word, "-"); isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
-				t.Errorf("%s: there is no flag -%s", f[0], name)
+			name, isFlag := strings.CutPrefix(word, "-")
+			if isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
+				t.Errorf("%s: got no flag -%s, want one", f[0], name)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func (r *redisServer) start(more ...string) {
 		r.t.Fatal(err)
 	}
 	if err := r.cmd.Start(); err != nil {
-		r.t.Fatalf("this test needs redis-server, of the Debian package redis-server: %v", err)
+		r.t.Fatalf("got %v, want redis-server, of the Debian package redis-server", err)
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -65,7 +65,7 @@ func (r *redisServer) start(more ...string) {
 			return
 		}
 	}
-	r.t.Fatal("redis-server ended")
+	r.t.Fatal("redis-server ended, want it to accept connections")
 }
 
 func (r *redisServer) kill() {
@@ -117,21 +117,19 @@ func TestProcessesShareAStore(t *testing.T) {
 	for _, p := range []*process{a, b} {
 		p.used("7.5")
 		page := p.status()
-		if page.Store.Kind != config.StoreRedis || !page.Store.Healthy || page.Replicas != 2 {
-			t.Errorf("%s", asJSON(t, page.Today))
-		}
-		if _, body := p.get(p.admin + "/status"); strings.Contains(body, redisWord) || !strings.Contains(body, "unix://"+server.socket) {
-			t.Errorf("the settings are %s", body)
-		}
+		equal(t, "kind of the store", page.Store.Kind, config.StoreRedis)
+		equal(t, "the store is healthy", page.Store.Healthy, true)
+		equal(t, "replicas", page.Replicas, 2)
+		_, body := p.get(p.admin + "/status")
+		lacks(t, "the settings", body, redisWord)
+		contains(t, "the settings", body, "unix://"+server.socket)
 	}
 	b.stop()
 
 	// Without the server calls are refused once the process cannot go on alone; with it again, all goes on by itself.
 	// It has forgotten the day, but for what the process that lives has spent.
 	server.kill()
-	if failed := a.await("the store fails"); failed["policy"] != "deny" {
-		t.Errorf("logged: %v", failed)
-	}
+	equal(t, "policy in the log", a.await("the store fails")["policy"], any("deny"))
 	a.ready(http.StatusServiceUnavailable)
 	server.start()
 	a.await("the store works again")
@@ -140,9 +138,7 @@ func TestProcessesShareAStore(t *testing.T) {
 	a.ready(http.StatusOK)
 	a.stop()
 	for _, p := range []*process{a, b} {
-		if strings.Contains(p.log.String(), redisWord) {
-			t.Error("the password is logged")
-		}
+		lacks(t, "the log", p.log.String(), redisWord)
 	}
 }
 
@@ -155,8 +151,10 @@ func TestServeWithAStoreThatCannotBe(t *testing.T) {
 			"NEURONWARD_ADMIN_LISTEN=",
 		}, strings.NewReader(""), &out, &errs)
 		said := out.String() + errs.String()
-		if code == exitDone || !strings.Contains(said, "redisstore: the server cannot be used: the user or the password is wrong") || strings.Contains(said, "fake-word") {
-			t.Errorf("%s: exit %d\n%s", command, code, said)
+		if code == exitDone {
+			t.Errorf("%s: got exit %d, want another one\n%s", command, code, said)
 		}
+		contains(t, command, said, "redisstore: the server cannot be used: the user or the password is wrong")
+		lacks(t, command, said, "fake-word")
 	}
 }

@@ -28,8 +28,8 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 
 	next := launch(t, environ)
 	said := next.waiting()
-	if said["process"] != pid || said["store"] != "file:"+path || said["patience"] != "1h0m6s" {
-		t.Errorf("it says that it waits: %v", said)
+	for key, want := range map[string]any{"process": pid, "store": "file:" + path, "patience": "1h0m6s"} {
+		equal(t, "the line that it waits: "+key, said[key], want)
 	}
 	for path, want := range map[string]struct {
 		status int
@@ -55,34 +55,31 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 	var body bytes.Buffer
 	_, err = body.ReadFrom(resp.Body)
 	resp.Body.Close()
-	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body.String(), `"name":"shutting_down"`) ||
-		!strings.Contains(body.String(), "takes no calls yet") || resp.Header.Get("Retry-After") != "1" || !resp.Close {
-		t.Errorf("a call: %d %v %s, %v", resp.StatusCode, resp.Header, body.String(), err)
+	if err != nil {
+		t.Errorf("a call: got %v, want a whole answer", err)
 	}
-	if _, series := next.get(next.admin + "/metrics"); !strings.Contains(series, `name="shutting_down",origin="guard"} 1`+"\n") {
-		t.Error("the refused call is not in /metrics")
-	}
+	isAnswer(t, "a call", resp.StatusCode, body.String(),
+		http.StatusServiceUnavailable, `"name":"shutting_down"`, "takes no calls yet")
+	equal(t, "a call: Retry-After", resp.Header.Get("Retry-After"), "1")
+	equal(t, "a call: the connection is closed", resp.Close, true)
+	_, series := next.get(next.admin + "/metrics")
+	contains(t, "the series", series, `name="shutting_down",origin="guard"} 1`+"\n")
 	var out bytes.Buffer
 	asked := []string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(next.admin, "http://")}
-	if code := run(t.Context(), []string{"usage"}, asked, strings.NewReader(""), &out, &out); code != exitFailed || !strings.Contains(out.String(), "the proxy cannot tell: starting") {
-		t.Errorf("usage: exit %d, %s", code, out.String())
-	}
-	if code := run(t.Context(), []string{"healthcheck"}, asked, strings.NewReader(""), &out, &out); code != exitFailed {
-		t.Errorf("healthcheck: exit %d, %s", code, out.String())
-	}
+	code := run(t.Context(), []string{"usage"}, asked, strings.NewReader(""), &out, &out)
+	equal(t, "usage: exit", code, exitFailed)
+	contains(t, "usage", out.String(), "the proxy cannot tell: starting")
+	code = run(t.Context(), []string{"healthcheck"}, asked, strings.NewReader(""), &out, &out)
+	equal(t, "healthcheck: exit", code, exitFailed)
 
 	first.stop()
 	app, admin := next.app, next.admin
 	next.listening()
-	if next.app != app || next.admin != admin {
-		t.Errorf("it moved from %s and %s to %s and %s", app, admin, next.app, next.admin)
-	}
-	if status, body := next.get(next.admin + "/readyz"); status != http.StatusOK {
-		t.Errorf("readyz afterwards: %d %s", status, body)
-	}
-	if page := next.status(); asJSON(t, page.Used) != "2.5" {
-		t.Errorf("the one that waited knows of %s", asJSON(t, page.Today))
-	}
+	equal(t, "the app listener afterwards", next.app, app)
+	equal(t, "the admin listener afterwards", next.admin, admin)
+	status, answer := next.get(next.admin + "/readyz")
+	isAnswer(t, "readyz afterwards", status, answer, http.StatusOK)
+	equal(t, "used, by the one that waited", asJSON(t, next.status().Used), "2.5")
 	next.spend()
 	next.stop()
 }
@@ -94,16 +91,17 @@ func TestAProcessIsToldToEndWhileItWaits(t *testing.T) {
 	next.waiting()
 	next.signal()
 	end := next.await("ended while it waited")
-	if code := next.exit(); code != exitDone || !strings.Contains(end["reason"].(string), "terminated") {
-		t.Errorf("exit %d, %v", code, end)
-	}
+	next.ends(exitDone)
+	contains(t, "the reason in the log", end["reason"].(string), "terminated")
 	first.spend()
 	first.stop()
 }
 
 // On one host the new process has the addresses of the one that it replaces, too.
 func TestAProcessWaitsForTheAddressesOfAnother(t *testing.T) {
-	for name, more := range map[string][]string{"with an admin listener": nil, "without an admin listener": {"NEURONWARD_ADMIN_LISTEN="}} {
+	for name, more := range map[string][]string{
+		"with an admin listener": nil, "without an admin listener": {"NEURONWARD_ADMIN_LISTEN="},
+	} {
 		t.Run(name, func(t *testing.T) {
 			environ, release := slowUpstream(t)
 			environ = append(environ, "XDG_STATE_HOME="+t.TempDir(), "NEURONWARD_DRAIN=1h")
@@ -114,34 +112,29 @@ func TestAProcessWaitsForTheAddressesOfAnother(t *testing.T) {
 
 			// One that is not ending is in the way.
 			early := launch(t, same)
-			if code := early.exit(); code != exitFailed || !strings.Contains(early.log.String(), "address already in use); stop what listens there") {
-				t.Errorf("beside one that is not ending: exit %d, %s", code, early.log.String())
-			}
+			early.ends(exitFailed)
+			contains(t, "beside one that is not ending",
+				early.log.String(), "address already in use); stop what listens there")
 
 			first.signal()
 			first.await("draining")
-			told := launch(t, same)
-			told.await("waiting for the addresses")
-			told.signal()
-			told.await("ended while it waited")
-			if code := told.exit(); code != exitDone {
-				t.Errorf("one that was told to end while it waited: exit %d", code)
-			}
+			signaled := launch(t, same)
+			signaled.await("waiting for the addresses")
+			signaled.signal()
+			signaled.await("ended while it waited")
+			signaled.ends(exitDone)
 			next := launch(t, same)
-			if said := next.await("waiting for the addresses"); said["patience"] != "1h0m6s" || "http://"+said["listen"].(string) != first.app {
-				t.Errorf("it says that it waits: %v", said)
-			}
+			said := next.await("waiting for the addresses")
+			equal(t, "the line that it waits: patience", said["patience"], any("1h0m6s"))
+			equal(t, "the line that it waits: listen", "http://"+said["listen"].(string), first.app)
 			close(release)
 			if _, err := stream.WriteTo(new(bytes.Buffer)); err != nil {
 				t.Error(err)
 			}
-			if code := first.exit(); code != exitDone {
-				t.Errorf("the first: exit %d", code)
-			}
+			first.ends(exitDone)
 			next.listening()
-			if next.app != first.app || next.admin != first.admin {
-				t.Errorf("it listens on %s and %s, not on %s and %s", next.app, next.admin, first.app, first.admin)
-			}
+			equal(t, "the app listener", next.app, first.app)
+			equal(t, "the admin listener", next.admin, first.admin)
 			next.stop()
 		})
 	}

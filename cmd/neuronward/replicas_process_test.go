@@ -42,38 +42,40 @@ func TestProcessesTellEachOther(t *testing.T) {
 	environ := upstream.environ(server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_QUOTA_PROBE=1s",
 		"NEURONWARD_RETRIES=1", "NEURONWARD_RETRY_BUDGET=0.001")
 	a, b := start(t, environ), start(t, environ)
-	heard := func(what string, yes func() bool) {
+	learns := func(what string, yes func() bool) {
 		t.Helper()
 		took := b.until("the other process knows: "+what, yes)
 		t.Logf("%s: %v", what, took.Round(100*time.Microsecond))
 		if took > time.Second {
-			t.Errorf("%s: it took %v", what, took)
+			t.Errorf("%s: got %v, want a second at most", what, took)
 		}
 	}
-	const latched = "neuronward_quota_latched"
-	if !a.try() || !b.try() || b.series(latched) != "0" {
-		t.Fatal("not as it should begin")
+	const blocked = "neuronward_quota_latched"
+	if !a.try() || !b.try() {
+		t.Fatal("got a failure, want two calls that succeed")
+	}
+	if got := b.series(blocked); got != "0" {
+		t.Fatalf("got %s %s, want 0", blocked, got)
 	}
 	upstream.next.Store(&dayIsOver)
 	a.try()
-	heard("the day is spent", func() bool { return b.series(latched) == "1" })
+	learns("the day is spent", func() bool { return b.series(blocked) == "1" })
 	before := upstream.calls.Load()
-	if b.try() || upstream.calls.Load() != before {
-		t.Error("the other process asked Workers AI all the same")
-	}
+	equal(t, "a call of the other process succeeds", b.try(), false)
+	equal(t, "calls upstream", upstream.calls.Load(), before)
 	upstream.next.Store(&answers)
 	a.until("a probe", a.try)
-	heard("the day is not spent", func() bool { return b.series(latched) == "0" })
+	learns("the day is not spent", func() bool { return b.series(blocked) == "0" })
 
 	upstream.next.Store(&noRoom)
 	a.until("the breaker opens", func() bool {
 		a.try()
 		return len(a.status().Breakers) == 1
 	})
-	heard("no capacity", func() bool { return len(b.status().Breakers) == 1 })
+	learns("no capacity", func() bool { return len(b.status().Breakers) == 1 })
 	upstream.next.Store(&answers)
 	a.until("a trial", a.try)
-	heard("capacity", func() bool { return len(b.status().Breakers) == 0 })
+	learns("capacity", func() bool { return len(b.status().Breakers) == 0 })
 }
 
 // Whichever process is asked, it tells what all of them spent: of the account, of each model and of each client, with
@@ -83,7 +85,7 @@ func TestProcessesTellOfTheAccount(t *testing.T) {
 	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")
 	a, b := start(t, environ), start(t, environ)
 	if status, body := a.callAs(http.DefaultClient, "a-team"); status != http.StatusOK {
-		t.Fatalf("%d %s", status, body)
+		t.Fatalf("got %d %s, want 200", status, body)
 	}
 	a.used("2.5")
 	b.used("2.5")
@@ -91,9 +93,12 @@ func TestProcessesTellOfTheAccount(t *testing.T) {
 	for _, d := range []*status.Today{&one, &other} {
 		d.Store = status.Store{}
 	}
-	if asJSON(t, one) != asJSON(t, other) || len(other.Clients) != 1 || asJSON(t, other.Clients[0].Limit) != "100" || asJSON(t, other.Clients[0].Remaining) != "97.5" {
-		t.Errorf("%s\n%s", asJSON(t, one), asJSON(t, other))
+	equal(t, "the day, by the other process", asJSON(t, other), asJSON(t, one))
+	if len(other.Clients) != 1 {
+		t.Fatalf("got the clients %s, want 1", asJSON(t, other.Clients))
 	}
+	equal(t, "the client's limit", asJSON(t, other.Clients[0].Limit), "100")
+	equal(t, "the client's remainder", asJSON(t, other.Clients[0].Remaining), "97.5")
 	for _, p := range []*process{a, b} {
 		p.until("the gauge", func() bool {
 			return p.series("neuronward_neurons_used") == "2.5" && p.series("neuronward_neurons_remaining") == "9997.5"

@@ -23,8 +23,10 @@ func TestDemoHealsWhatPasses(t *testing.T) {
 		{"3050; times=1", "3050"},
 		{"3043; times=1", "3043"},
 	} {
+		call := fmt.Sprintf(`{"model":%q,"stream":%v,"max_tokens":8,"messages":[{"role":"user","content":%q}]}`,
+			model, strings.HasPrefix(c.simulate, "first"), c.simulate)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.app+"/v1/chat/completions",
-			strings.NewReader(`{"model":"`+model+`","stream":`+fmt.Sprint(strings.HasPrefix(c.simulate, "first"))+`,"max_tokens":8,"messages":[{"role":"user","content":"`+c.simulate+`"}]}`))
+			strings.NewReader(call))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,9 +38,11 @@ func TestDemoHealsWhatPasses(t *testing.T) {
 		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
 		times := c.simulate[len(c.simulate)-1] - '0'
-		if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("X-Neuronward-Attempts") != fmt.Sprint(times+1) {
-			t.Errorf("%s: %d %v (%v) %.300s", c.simulate, res.StatusCode, res.Header, err, body)
+		if err != nil {
+			t.Errorf("%s: got %v, want a whole answer", c.simulate, err)
 		}
+		isAnswer(t, c.simulate, res.StatusCode, string(body), http.StatusOK)
+		equal(t, c.simulate+": attempts", res.Header.Get("X-Neuronward-Attempts"), fmt.Sprint(times+1))
 	}
 	for series, want := range map[string]string{
 		`neuronward_retries_total{code="3040",outcome="recovered"}`:                                      "3",
@@ -72,13 +76,13 @@ func TestUpstreamThatComesBack(t *testing.T) {
 	simulator := workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken})
 	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`)
 	if status != http.StatusBadGateway || !bytes.Contains([]byte(body), []byte(`"name":"upstream_unreachable"`)) {
-		t.Fatalf("%d %s", status, body)
+		t.Fatalf("got %d %s, want 502 upstream_unreachable", status, body)
 	}
 	if got := p.series(`neuronward_retries_total{code="90011",outcome="failed"}`); got != "2" {
-		t.Errorf("%s attempts more", got)
+		t.Errorf("got %s more attempts, want 2", got)
 	}
 	if s := p.status(); s.Used == nil || *s.Used != 0 {
-		t.Errorf("what was never sent cost %v", s.Used)
+		t.Errorf("got %v neurons for a call that was never sent, want 0", s.Used)
 	}
 	ln, err = new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if err != nil {
@@ -90,16 +94,18 @@ func TestUpstreamThatComesBack(t *testing.T) {
 	})}
 	go func() { _ = server.Serve(ln) }()
 	t.Cleanup(func() { server.Close() })
-	if status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`); status != http.StatusOK || calls.Load() != 1 {
-		t.Errorf("%d after %d calls: %s", status, calls.Load(), body)
-	}
+	status, body = p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`)
+	isAnswer(t, "a call once it is back", status, body, http.StatusOK)
+	equal(t, "calls upstream", calls.Load(), 1)
 }
 
 // Refused ahead of Cloudflare's limit: the binary lets no more pass than the
 // table says, and what it refuses never reaches upstream.
 func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
 	upstream := newScripted(t)
-	upstream.next.Store(&reply{status: http.StatusOK, contentType: "application/json", body: `{"success":true,"result":{"response":"x"}}`})
+	upstream.next.Store(&reply{
+		status: http.StatusOK, contentType: "application/json", body: `{"success":true,"result":{"response":"x"}}`,
+	})
 	p := start(t, upstream.environ("NEURONWARD_RATE_LIMITS=text-generation=40", "NEURONWARD_RATE_WAIT=0s"))
 	passed, refused := 0, 0
 	for range 20 {
@@ -111,9 +117,9 @@ func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
 		}
 	}
 	if refused < 10 || passed < 4 {
-		t.Errorf("%d passed, %d were refused", passed, refused)
+		t.Errorf("got %d calls through and %d refused, want 4 and 10 at least", passed, refused)
 	}
 	if got := p.series(`neuronward_preempted_total{mode="enforce",reason="rate"}`); got != fmt.Sprint(refused) {
-		t.Errorf("%s preempted, %d refused", got, refused)
+		t.Errorf("got %s calls in the series, want the %d that were refused", got, refused)
 	}
 }

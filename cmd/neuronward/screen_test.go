@@ -127,7 +127,5 @@ func TestUsageShowsYesterday(t *testing.T) {
 		t.Errorf("%s\nis not in\n%s", want, got)
 	}
 	r.Today.Yesterday.ByNow = nil
-	if got := (screen{}).usage(r, time.Now()); strings.Contains(got, "Yesterday") {
-		t.Errorf("the hours of yesterday are not known, and usage shows\n%s", got)
-	}
+	lacks(t, "usage without the hours of yesterday", screen{}.usage(r, time.Now()), "Yesterday")
 }

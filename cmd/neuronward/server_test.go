@@ -138,10 +138,10 @@ func TestServerTellsWhenAListenerFails(t *testing.T) {
 		ln: listeners{app: brokenListener{silentListener{make(chan struct{})}}},
 	}
 	if err := s.run(context.Background(), nil); !errors.Is(err, errBroken) {
-		t.Errorf("run returned %v", err)
+		t.Errorf("run returned %v, want %v", err, errBroken)
 	}
 	if f.drained.IsZero() {
-		t.Error("the calls in flight were not drained")
+		t.Error("got calls in flight that are not drained, want them drained")
 	}
 }
 
@@ -160,11 +160,11 @@ func TestPortsInUseAreToldTogether(t *testing.T) {
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_LISTEN=" + taken[0], "NEURONWARD_ADMIN_LISTEN=" + taken[1],
 		"GOGC=100", "NEURONWARD_STORE=memory:",
 	}, strings.NewReader(""), &out, &errs)
-	want := "neuronward: NEURONWARD_LISTEN: cannot listen on " + taken[0] + " (bind: address already in use); stop what listens there, or set another address\n" +
-		"neuronward: NEURONWARD_ADMIN_LISTEN: cannot listen on " + taken[1] + " (bind: address already in use); stop what listens there, or set another address\n"
-	if code != exitFailed || errs.String() != want || out.Len() > 0 {
-		t.Errorf("exit %d, stdout %q, stderr:\n%s\nwant:\n%s", code, out.String(), errs.String(), want)
-	}
+	const why = " (bind: address already in use); stop what listens there, or set another address\n"
+	equal(t, "exit", code, exitFailed)
+	equal(t, "stdout", out.String(), "")
+	equal(t, "stderr", errs.String(), "neuronward: NEURONWARD_LISTEN: cannot listen on "+taken[0]+why+
+		"neuronward: NEURONWARD_ADMIN_LISTEN: cannot listen on "+taken[1]+why)
 }
 
 // pipeListener has the one connection that it is given.
@@ -219,9 +219,11 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 					}
 				}()
 				answer, err := io.ReadAll(ours)
-				if took := time.Since(began); err != nil || took != c.after || (len(answer) > 0) != c.answered {
-					t.Errorf("let go after %v, want %v: %v, %q", took, c.after, err, answer)
+				if err != nil {
+					t.Errorf("got %v, want the end of the connection", err)
 				}
+				equal(t, "closed after", time.Since(began), c.after)
+				equal(t, "answered", len(answer) > 0, c.answered)
 				<-sent
 				s.Close()
 				<-served
@@ -235,11 +237,14 @@ func TestSlowCallersAreLetGo(t *testing.T) {
 func TestAppServerProtocols(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	plain := newAppServer(nil, log, nil)
-	if plain.TLSConfig != nil || !plain.Protocols.UnencryptedHTTP2() || plain.Protocols.HTTP2() {
-		t.Errorf("without a certificate: %+v, %v", plain.TLSConfig, plain.Protocols)
-	}
+	equal(t, "plain: TLS", plain.TLSConfig != nil, false)
+	equal(t, "plain: HTTP/2 without TLS", plain.Protocols.UnencryptedHTTP2(), true)
+	equal(t, "plain: HTTP/2 over TLS", plain.Protocols.HTTP2(), false)
 	secure := newAppServer(nil, log, new(config.Certificate))
-	if c := secure.TLSConfig; c == nil || c.MinVersion != tls.VersionTLS12 || secure.Protocols.UnencryptedHTTP2() || !secure.Protocols.HTTP2() {
-		t.Errorf("with one: %+v, %v", c, secure.Protocols)
+	if secure.TLSConfig == nil {
+		t.Fatal("got no TLS with a certificate, want it")
 	}
+	equal(t, "secure: lowest version", secure.TLSConfig.MinVersion, tls.VersionTLS12)
+	equal(t, "secure: HTTP/2 without TLS", secure.Protocols.UnencryptedHTTP2(), false)
+	equal(t, "secure: HTTP/2 over TLS", secure.Protocols.HTTP2(), true)
 }

@@ -203,10 +203,13 @@ func TestShellConnections(t *testing.T) {
 			name: "too large, body unread", send: post(shellPath, "Content-Length: 65537\r\n", smuggled), half: true,
 			answers: []int{413}, says: "request_too_large",
 		},
-		{name: "answer during the upload", send: audio, early: true, answer: rawAnswer("200 OK", "Connection: close\r\n", shellAnswer), answers: []int{200}, open: true, upstream: []string{
-			s.request("POST", shellAI+"/run/@cf/openai/whisper", "Content-Length: 60000\r\n", "",
-				"Content-Type: audio/wav"),
-		}},
+		{
+			name: "answer during the upload", send: audio, early: true,
+			answer:  rawAnswer("200 OK", "Connection: close\r\n", shellAnswer),
+			answers: []int{200}, open: true,
+			upstream: []string{s.request("POST", shellAI+"/run/@cf/openai/whisper", "Content-Length: 60000\r\n", "",
+				"Content-Type: audio/wav")},
+		},
 		{
 			name: "Connection: close", send: post(shellPath, "Connection: close\r\n"+lengthLine, shellBody),
 			answers: []int{200}, upstream: once, says: "Connection: close\r\n",
@@ -271,7 +274,8 @@ func TestShellConnections(t *testing.T) {
 			name: "h2c",
 			send: post(
 				shellPath,
-				"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"+lengthLine,
+				"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"+
+					"HTTP2-Settings: AAMAAABkAAQAAP__\r\n"+lengthLine,
 				shellBody,
 			),
 			answers: []int{200}, open: true, upstream: once,

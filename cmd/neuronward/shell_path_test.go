@@ -40,7 +40,7 @@ func TestShellPaths(t *testing.T) {
 					answers: []int{404}, open: true,
 					says: `"name":"route_not_proxied"`, hides: "X-Evil:",
 				}) {
-					t.Errorf("^ %s %q", method, target)
+					t.Errorf("want the above of %s %q", method, target)
 				}
 			}
 		})
@@ -120,6 +120,6 @@ func TestShellTargets(t *testing.T) {
 		},
 	})
 	if status, body := s.do(http.MethodPost, s.app+"/errors/%0d%0aX-Evil:1", ""); status == 200 {
-		t.Errorf("%d %s", status, body)
+		t.Errorf("got %d %s, want another status", status, body)
 	}
 }

@@ -144,7 +144,9 @@ func (u *rawUpstream) posted(path, body string, lines ...string) string {
 }
 
 func (u *rawUpstream) request(method, path, framing, body string, lines ...string) string {
-	for _, line := range []string{"Accept-Encoding: identity", "Authorization: Bearer " + fakeToken, "X-Request-Id: made"} {
+	for _, line := range []string{
+		"Accept-Encoding: identity", "Authorization: Bearer " + fakeToken, "X-Request-Id: made",
+	} {
 		name, _, _ := strings.Cut(line, ":")
 		if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, name+":") }) {
 			lines = append(lines, line)
@@ -265,11 +267,18 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 	}
 	last := whole.String()
 	if row.open && err == nil {
-		if _, err := io.WriteString(conn, "GET /errors/aborted HTTP/1.1\r\n"+hostLine+"X-Request-Id: next\r\n\r\n"); err != nil {
-			wrong("%v", err)
+		const next = "GET /errors/aborted HTTP/1.1\r\n" + hostLine + "X-Request-Id: next\r\n\r\n"
+		if _, err := io.WriteString(conn, next); err != nil {
+			wrong("the next call on the connection: got %v, want to write it", err)
 		}
-		if err := read(); err != nil || !slices.Equal(statuses, append(slices.Clone(row.answers), 200)) || !strings.Contains(whole.String(), "X-Request-Id: next") {
-			wrong("the next call on the connection: %v, statuses %v", err, statuses)
+		if err := read(); err != nil {
+			wrong("the next call on the connection: got %v, want an answer", err)
+		}
+		if want := append(slices.Clone(row.answers), 200); !slices.Equal(statuses, want) {
+			wrong("the next call on the connection: got statuses %v, want %v", statuses, want)
+		}
+		if !strings.Contains(whole.String(), "X-Request-Id: next") {
+			wrong("the next call on the connection: got\n%.900s\nwant its request id", whole.String())
 		}
 		statuses = statuses[:len(statuses)-1]
 	} else if err == nil {
@@ -284,8 +293,14 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 	if !slices.Equal(statuses, row.answers) {
 		wrong("statuses %v, want %v (%v)\n%.500s", statuses, row.answers, err, whole.String())
 	}
-	if !strings.Contains(last, row.says) || row.hides != "" && strings.Contains(whole.String(), row.hides) || strings.Contains(whole.String(), fakeToken) {
-		wrong("answered, want %q in it and never %q:\n%.900s", row.says, row.hides, whole.String())
+	if !strings.Contains(last, row.says) {
+		wrong("got\n%.900s\nwant %q in it", last, row.says)
+	}
+	if row.hides != "" && strings.Contains(whole.String(), row.hides) {
+		wrong("got\n%.900s\nwant no %q in it", whole.String(), row.hides)
+	}
+	if strings.Contains(whole.String(), fakeToken) {
+		wrong("got\n%.900s\nwant no token in it", whole.String())
 	}
 	if got := s.requests(); !slices.Equal(got, row.upstream) {
 		wrong("upstream got %d:\n%q\nwant %d:\n%q", len(got), got, len(row.upstream), row.upstream)

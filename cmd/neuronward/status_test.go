@@ -54,7 +54,7 @@ func counting(t *testing.T, set ...string) (*quotas, *config.Config, *metrics.Me
 		call := quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate}
 		res, d, err := n.ledger.Reserve(t.Context(), call)
 		if err != nil || res == nil {
-			t.Fatalf("%+v, %v", d, err)
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
 		t.Cleanup(res.Release)
 		return res

@@ -19,8 +19,10 @@ import (
 
 func TestAStoreThatCannotBeWritten(t *testing.T) {
 	_, err := opened(t, "/sys/neuronward/neurons")
-	if err == nil || !strings.HasPrefix(err.Error(), "NEURONWARD_STORE: ") || !strings.HasSuffix(err.Error(), "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end") {
-		t.Errorf("opening a store in a directory that nobody can write: %v", err)
+	const first = "NEURONWARD_STORE: "
+	const last = "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end"
+	if err == nil || !strings.HasPrefix(err.Error(), first) || !strings.HasSuffix(err.Error(), last) {
+		t.Errorf("a directory that nobody can write: got %v, want %s…%s", err, first, last)
 	}
 }
 
@@ -30,8 +32,10 @@ func TestAStoreThatAnotherProcessHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := opened(t, at)
-	if want := fmt.Sprintf("NEURONWARD_STORE: filestore: another process (%d) has %s open: stop it, or give this one a file of its own", os.Getpid(), at); err == nil || err.Error() != want {
-		t.Errorf("%v; want %s", err, want)
+	want := fmt.Sprintf("NEURONWARD_STORE: filestore: another process (%d) has %s open: "+
+		"stop it, or give this one a file of its own", os.Getpid(), at)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -94,10 +98,7 @@ func TestAStoreIsWatched(t *testing.T) {
 			t.Errorf("missing: %s", want)
 		}
 	}
-	if got := strings.Count(out.String(), "the store fails"); got != 1 || !strings.Contains(out.String(), "disk full") {
-		t.Errorf("the failure was logged %d times:\n%s", got, out.String())
-	}
-	if got := strings.Count(out.String(), "the store works again"); got != 1 {
-		t.Errorf("the recovery was logged %d times:\n%s", got, out.String())
-	}
+	equal(t, "lines of the failure", strings.Count(out.String(), "the store fails"), 1)
+	contains(t, "the log", out.String(), "disk full")
+	equal(t, "lines of the recovery", strings.Count(out.String(), "the store works again"), 1)
 }

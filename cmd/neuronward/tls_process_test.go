@@ -24,7 +24,7 @@ func trust(t *testing.T, pairs ...certtest.Pair) *x509.CertPool {
 	pool := x509.NewCertPool()
 	for _, p := range pairs {
 		if !pool.AppendCertsFromPEM(p.Cert) {
-			t.Fatal("no certificate")
+			t.Fatalf("got no certificate, want one: %s", p.Cert)
 		}
 	}
 	return pool
@@ -114,7 +114,7 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 		running.Go(func() {
 			for !ended.Load() {
 				if err := all[i].call(); err != nil {
-					t.Errorf("caller %d, call %d: %v", i, all[i].calls, err)
+					t.Errorf("caller %d, call %d: got %v, want no error", i, all[i].calls, err)
 					return
 				}
 			}
@@ -126,9 +126,8 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 		if next := pairs[i]; i%4 != 0 {
 			files.Put(next)
 			shown = int64(i)
-			if said := p.await("the certificate has changed"); said["serial"] != strconv.FormatInt(shown, 16) {
-				t.Errorf("swap %d: %v", i, said)
-			}
+			serial := p.await("the certificate has changed")["serial"]
+			equal(t, fmt.Sprintf("serial in the log after swap %d", i), serial, any(strconv.FormatInt(shown, 16)))
 		} else {
 			broken := []certtest.Pair{
 				{Cert: pairs[i-1].Cert, Key: stranger.Key}, {Cert: pairs[i-1].Cert[:200], Key: next.Key}, {},
@@ -141,9 +140,9 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 		if got := p.presented(pool); got != shown {
 			t.Errorf("after swap %d a new connection is shown certificate %d, want %d", i, got, shown)
 		}
-		if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, "\nneuronward_tls_reload_success "+success+"\n") {
-			t.Errorf("after swap %d neuronward_tls_reload_success is not %s", i, success)
-		}
+		_, series := p.get(p.admin + "/metrics")
+		contains(t, fmt.Sprintf("the series after swap %d", i), series,
+			"\nneuronward_tls_reload_success "+success+"\n")
 	}
 	ended.Store(true)
 	running.Wait()
@@ -155,12 +154,13 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 			seen[serial] = true
 		}
 		if c.calls < 3 {
-			t.Errorf("caller %d made %d calls", i, c.calls)
+			t.Errorf("caller %d: got %d calls, want 3 at least", i, c.calls)
 		}
 		c.CloseIdleConnections()
 	}
 	if len(seen) < swaps/2 || resumed == 0 {
-		t.Errorf("the callers saw %d certificates and resumed %d sessions: that was no load", len(seen), resumed)
+		t.Errorf("got %d certificates seen and %d sessions resumed, want %d and 1 at least",
+			len(seen), resumed, swaps/2)
 	}
 	t.Logf("%d swaps, %d of them broken; %d calls over at least %d connections saw %d certificates; %d answers in "+
 		"resumed sessions", swaps, swaps/4, calls, fresh, len(seen), resumed)
@@ -173,11 +173,11 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	p.stop()
 	for i, pair := range append(pairs, stranger) {
 		if pair.KeyIn(told + p.log.String() + p.out.String()) {
-			t.Errorf("key %d was shown", i)
+			t.Errorf("got key %d in what is shown or logged, want it nowhere", i)
 		}
 	}
 	if n := strings.Count(p.log.String(), "TLS handshake error"); n > 0 {
-		t.Errorf("%d handshakes failed:\n%s", n, p.log.String())
+		t.Errorf("got %d failed handshakes, want none:\n%s", n, p.log.String())
 	}
 }
 
@@ -202,24 +202,21 @@ func TestProcessWithACertificate(t *testing.T) {
 		conn, err := tls.Dial("tcp", addr,
 			&tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.most})
 		if c.fails != (err != nil) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want a failure: %v", name, err, c.fails)
 		}
 		if err == nil {
-			if got := conn.ConnectionState().NegotiatedProtocol; got != c.proto {
-				t.Errorf("%s: %q was agreed on", name, got)
-			}
+			equal(t, name+": protocol", conn.ConnectionState().NegotiatedProtocol, c.proto)
 			conn.Close()
 		}
 	}
-	if status, body := p.get("http://" + addr + "/errors"); status != http.StatusBadRequest || body != "Client sent an HTTP request to an HTTPS server.\n" {
-		t.Errorf("a plain request: %d %q", status, body)
-	}
-	if _, series := p.get(p.admin + "/metrics"); !strings.Contains(series, "\nneuronward_tls_certificate_expiry_timestamp_seconds 1") {
-		t.Error("no gauge of the certificate's end")
-	}
-	if _, page := p.get(p.admin + "/status"); pair.KeyIn(page) || !strings.Contains(page, `"variable": "NEURONWARD_TLS_KEY"`) {
-		t.Errorf("status: %s", page)
-	}
+	status, body := p.get("http://" + addr + "/errors")
+	equal(t, "a plain request: status", status, http.StatusBadRequest)
+	equal(t, "a plain request", body, "Client sent an HTTP request to an HTTPS server.\n")
+	_, series := p.get(p.admin + "/metrics")
+	contains(t, "the series", series, "\nneuronward_tls_certificate_expiry_timestamp_seconds 1")
+	_, page := p.get(p.admin + "/status")
+	equal(t, "the key is in the status", pair.KeyIn(page), false)
+	contains(t, "the status", page, `"variable": "NEURONWARD_TLS_KEY"`)
 
 	before := strings.Count(p.log.String(), "TLS handshake error")
 	var out bytes.Buffer
@@ -228,13 +225,10 @@ func TestProcessWithACertificate(t *testing.T) {
 		[]string{"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_LISTEN=" + addr, "NEURONWARD_TLS_CERT=/not/read/here"},
 		strings.NewReader(""), &out, &out,
 	)
-	if code != exitDone || !strings.Contains(out.String(), addr+" accepts connections") {
-		t.Errorf("healthcheck: exit %d, %s", code, out.String())
-	}
+	equal(t, "healthcheck: exit", code, exitDone)
+	contains(t, "healthcheck", out.String(), addr+" accepts connections")
 	p.stop()
-	if n := strings.Count(p.log.String(), "TLS handshake error"); n != before {
-		t.Errorf("the health check failed its handshake:\n%s", p.log.String())
-	}
+	equal(t, "failed handshakes after the health check", strings.Count(p.log.String(), "TLS handshake error"), before)
 }
 
 // A process that takes over from one with a certificate sees that it is ending, also without its admin listener, and
@@ -260,7 +254,7 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 	refused, err := client.Post("https://"+at["listen"].(string)+"/v1/chat/completions", "application/json",
 		strings.NewReader(streamCall))
 	if err != nil || refused.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("one that waits for the store: %v, %v", refused, err)
+		t.Errorf("one that waits for the store: got %v, %v; want 503", refused, err)
 	} else {
 		refused.Body.Close()
 	}
@@ -274,11 +268,9 @@ func TestAProcessTakesOverFromOneWithACertificate(t *testing.T) {
 	next.await("waiting for the addresses")
 	close(release)
 	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != lastChunk {
-		t.Errorf("the rest of the stream is %q, %v", rest, err)
+		t.Errorf("the rest of the stream: got %q, %v; want %q", rest, err, lastChunk)
 	}
-	if code := first.exit(); code != exitDone {
-		t.Errorf("the first: exit %d", code)
-	}
+	first.ends(exitDone)
 	next.listening()
 	next.stop()
 }
@@ -296,17 +288,16 @@ func TestDemoCallsWorkOverTLS(t *testing.T) {
 		}
 		ran++
 		if out, err := exec.Command("sh", "-c", part).CombinedOutput(); err != nil || len(out) == 0 {
-			t.Errorf("%s\n\nprinted %s\n%v", part, out, err)
+			t.Errorf("%s\n\ngot %s\n%v, want an answer", part, out, err)
 		}
 	}
 	for line := range strings.SplitSeq(printed, "\n") {
 		if len(line) > textWidth {
-			t.Errorf("wider than %d columns: %s", textWidth, line)
+			t.Errorf("got %d columns, want %d at most: %s", len(line), textWidth, line)
 		}
 	}
-	if ran != 8 || !strings.Contains(printed, "  https://127.0.0.1:") {
-		t.Errorf("%d calls:\n%s", ran, printed)
-	}
+	equal(t, "calls that demo prints", ran, 8)
+	contains(t, "demo", printed, "  https://127.0.0.1:")
 	p.stop()
 	if p.out.String() != printed {
 		t.Errorf("demo printed\n%s\nwant\n%s", p.out.String(), printed)

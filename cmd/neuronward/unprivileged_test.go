@@ -36,13 +36,14 @@ func TestServeWithoutAStateDirectory(t *testing.T) {
 				strings.NewReader(""), &out, &errs,
 			)
 			said := errs.String()
-			if code != exitUsage || out.Len() > 0 || strings.Count(said, "\n") != 2 {
-				t.Errorf("exit %d, stdout %q, stderr:\n%s", code, out.String(), said)
-			}
-			for _, want := range []string{"  NEURONWARD_STORE: no state directory can be used: ", "/var/lib/neuronward (permission denied)", "write file:PATH", "memory: alone"} {
-				if !strings.Contains(said, want) {
-					t.Errorf("it does not say %q:\n%s", want, said)
-				}
+			equal(t, "exit", code, exitUsage)
+			equal(t, "stdout", out.String(), "")
+			equal(t, "lines", strings.Count(said, "\n"), 2)
+			for _, want := range []string{
+				"  NEURONWARD_STORE: no state directory can be used: ", "/var/lib/neuronward (permission denied)",
+				"write file:PATH", "memory: alone",
+			} {
+				contains(t, "stderr", said, want)
 			}
 		})
 	}
@@ -57,7 +58,7 @@ func TestServeInAFreshHome(t *testing.T) {
 	dir := home + "/.local/state/neuronward"
 	for path, want := range map[string]os.FileMode{dir: os.ModeDir | 0o700, dir + "/neurons-" + hexAccount: 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {
-			t.Errorf("%s: %v, %v", path, info, err)
+			t.Errorf("%s: got %v, %v, want the mode %v", path, info, err, want)
 		}
 	}
 }

@@ -149,18 +149,20 @@ func TestWireTasks(t *testing.T) {
 			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
 			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Fatalf("%d %v %.500s", resp.StatusCode, err, body)
+				t.Fatalf("got %d %v %.500s, want 200", resp.StatusCode, err, body)
 			}
 			upstream.mu.Lock()
 			defer upstream.mu.Unlock()
-			if string(upstream.request) != c.body || !bytes.Equal(upstream.answer, body) || len(body) == 0 {
-				t.Errorf("changed on the way: %d bytes sent, %d arrived; %d answered, %d delivered", len(c.body),
-					len(upstream.request), len(upstream.answer), len(body))
+			if string(upstream.request) != c.body {
+				t.Errorf("got a request of %d bytes, want the %d that were sent", len(upstream.request), len(c.body))
+			}
+			if !bytes.Equal(upstream.answer, body) || len(body) == 0 {
+				t.Errorf("got an answer of %d bytes, want the %d of upstream", len(body), len(upstream.answer))
 			}
 			// The answer may be here before its record is written.
 			for scrapes := 0; p.series(series) == before; scrapes++ {
 				if scrapes == 500 {
-					t.Fatalf("the call is not in %s", series)
+					t.Fatalf("got %s still at %s, want the call in it", series, before)
 				}
 			}
 		})

@@ -182,7 +182,7 @@ func TestWireCorpus(t *testing.T) {
 		cases++
 		code, ok := normalize.Lookup(c.Expect)
 		if !ok {
-			t.Fatalf("%s expects %s, which is not in the catalog", c.ID, c.Expect)
+			t.Fatalf("%s: got %s expected, want a slug of the catalog", c.ID, c.Expect)
 		}
 		var served []reply
 		if c.Status != nil {
@@ -205,7 +205,9 @@ func TestWireCorpus(t *testing.T) {
 		}
 		for _, a := range served {
 			upstream.next.Store(&a)
-			for _, path := range []string{"/v1/chat/completions", "/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/messages"} {
+			for _, path := range []string{
+				"/v1/chat/completions", "/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/messages",
+			} {
 				if err := p.call(path).check(schema, code); err != nil {
 					t.Errorf("%s as %d %q on %s: want %s: %v\n%s", c.ID, a.status, a.contentType, path, c.Expect, err,
 						a.body)
@@ -214,7 +216,7 @@ func TestWireCorpus(t *testing.T) {
 		}
 	}
 	if cases < 96 {
-		t.Errorf("only %d cases", cases)
+		t.Errorf("got %d cases, want 96 at least", cases)
 	}
 }
 
@@ -287,11 +289,14 @@ func TestWireDocumentedCodes(t *testing.T) {
 				for _, status := range []int{e.Status, 500, 400} {
 					a := serve(number, text, status)
 					upstream.next.Store(&a)
-					for _, path := range []string{"/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/chat/completions", "/client/v4/accounts/" + hexAccount + "/ai/v1/chat/completions"} {
+					for _, path := range []string{
+						"/run/@cf/meta/llama-3.1-8b-instruct-fp8", "/v1/chat/completions",
+						"/client/v4/accounts/" + hexAccount + "/ai/v1/chat/completions",
+					} {
 						want[e.Slug]++
 						if err := p.call(path).check(schema, code); err != nil {
-							t.Errorf("%s, %s, code %s, status %d, %s: %v\n%s", e.Slug, shape, number, status, path, err,
-								a.body)
+							t.Errorf("want %s, %s, code %s, status %d, %s: %v\n%s",
+								e.Slug, shape, number, status, path, err, a.body)
 						}
 					}
 				}
@@ -330,19 +335,23 @@ func TestMetricsListEveryCodeBeforeTheFirstCall(t *testing.T) {
 	for _, e := range normalize.Catalog() {
 		for _, origin := range e.Origins {
 			if n, ok := counts[e.Slug+" "+string(origin)]; !ok || n != 0 {
-				t.Errorf("%s, origin %s: present %v at %d", e.Slug, origin, ok, n)
+				t.Errorf("%s, origin %s: got a series: %v, at %d; want one at 0", e.Slug, origin, ok, n)
 			}
 		}
 	}
 	if len(counts) < len(normalize.Catalog()) {
-		t.Errorf("%d series", len(counts))
+		t.Errorf("got %d series, want %d at least", len(counts), len(normalize.Catalog()))
 	}
 }
 
 // A token must appear in nothing that leaves the process, whatever upstream
 // echoes and however it fails.
 func TestTokensNeverLeave(t *testing.T) {
-	const canary, gatewayCanary, callers = "canary0123456789abcdefghijklmnopqrstuvwx", "gatewaycanary0123456789abcdefghijklmnopq", "callerscanary0123456789abcdefghijklmnopq"
+	const (
+		canary        = "canary0123456789abcdefghijklmnopqrstuvwx"
+		gatewayCanary = "gatewaycanary0123456789abcdefghijklmnopq"
+		callers       = "callerscanary0123456789abcdefghijklmnopq"
+	)
 	upstream := newScripted(t)
 	p := start(
 		t,
@@ -394,28 +403,29 @@ func TestTokensNeverLeave(t *testing.T) {
 		resp.Body.Close()
 		left.Write(bytes.ReplaceAll(body, []byte(`"request_id":"`+callers+`"}`), nil))
 	}
-	for _, path := range []string{"/", "/metrics", "/livez", "/readyz", "/status", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline"} {
+	for _, path := range []string{
+		"/", "/metrics", "/livez", "/readyz", "/status",
+		"/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline",
+	} {
 		_, body := p.get(p.admin + path)
 		left.WriteString(body)
 	}
 	p.signal()
-	if code := p.exit(); code != exitDone {
-		t.Errorf("exit %d", code)
-	}
+	p.ends(exitDone)
 	left.WriteString(p.log.String())
 	left.Write(p.out.Bytes())
 	for _, secret := range []string{canary, gatewayCanary} {
 		if i := strings.Index(left.String(), secret); i >= 0 {
-			t.Errorf("%s left the process: …%s…", secret, left.String()[max(0, i-200):min(left.Len(), i+100)])
+			t.Errorf("got %s in …%s…, want it nowhere", secret, left.String()[max(0, i-200):min(left.Len(), i+100)])
 		}
 	}
 	requestIDs := regexp.MustCompile(`"request_id": ?"` + callers + `"|data-key="` + callers + ` |<code>` + callers +
 		`</code>`)
 	sent := requestIDs.ReplaceAllString(left.String(), "")
 	if i := strings.Index(sent, callers); i >= 0 {
-		t.Errorf("the caller's key came back: …%s…", sent[max(0, i-200):min(len(sent), i+100)])
+		t.Errorf("got the caller's key in …%s…, want it nowhere", sent[max(0, i-200):min(len(sent), i+100)])
 	}
 	if left.Len() < 5000 {
-		t.Errorf("only %d bytes were looked at", left.Len())
+		t.Errorf("got %d bytes to look at, want 5000 at least", left.Len())
 	}
 }
