@@ -23,9 +23,8 @@ type Client struct {
 // AllowsAll reports whether the client has no list of models.
 func (c *Client) AllowsAll() bool { return c.models == nil }
 
-// Allows reports whether the client may call model. A name that could mean
-// another one, with empty or dotted segments or unusual characters in it, is
-// allowed only to a client without a list.
+// Allows reports whether the client may call model. A name that upstream could take for another one, because it has
+// empty or dotted segments or unusual characters, is allowed only to a client without a list.
 func (c *Client) Allows(model string) bool {
 	if c.models == nil {
 		return true
@@ -41,14 +40,14 @@ func (c *Client) Allows(model string) bool {
 	return false
 }
 
-// maxName is what a DNS label may be, which is how most things that call are named.
+// maxName is the length of a DNS label in bytes, since most callers are named as hosts are.
 const maxName = 63
 
-// reserved names would merge a client with what metrics and logs call so.
+// reserved names have another meaning in metrics and logs.
 var reserved = []string{"account", "anonymous", "none", "other"}
 
-// CheckName says what is wrong with name as that of a client, nil if nothing
-// is. A name is a metric label, a log field and a part of a key in the store.
+// CheckName returns what is wrong with a client's name, nil if nothing is. A name is a metric label, a log field and a
+// part of a key in the store.
 func CheckName(name string) error {
 	const want = "write 1 to 63 lower-case letters, digits, -, _ or ., the first and last a letter or digit"
 	if name == "" {

@@ -8,7 +8,7 @@ import (
 func TestNames(t *testing.T) {
 	for _, name := range []string{"a", "7", "search-team", "eu.search_2", strings.Repeat("x", 63)} {
 		if err := CheckName(name); err != nil {
-			t.Errorf("%v", err)
+			t.Errorf("%q: got %v, want a name", name, err)
 		}
 	}
 	for _, name := range []string{
@@ -16,7 +16,7 @@ func TestNames(t *testing.T) {
 		"account", "anonymous", "none", "other", "nwk_a",
 	} {
 		if CheckName(name) == nil {
-			t.Errorf("%q is taken for a name", name)
+			t.Errorf("%q: got no error, want one", name)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestModelsThatAClientMayCall(t *testing.T) {
 			client.models = append(client.models, p)
 		}
 		if got := client.Allows(c.model); got != c.want {
-			t.Errorf("[%s] allows %q: %t, want %t", c.list, c.model, got, c.want)
+			t.Errorf("[%s] allows %q: got %v, want %v", c.list, c.model, got, c.want)
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	mostNeurons  = 1e9 // far more than an account can spend in a day
-	mostRequests = 1_000_000
-	mostModels   = 200 // patterns of one client: each call is held against them
+	maxNeurons  = 1e9 // far more than an account can spend in a day
+	maxRequests = 1_000_000
+	maxModels   = 200 // patterns of one client: each call is compared with them
 )
 
 // A field is a key of an entry.
@@ -27,7 +27,7 @@ type field struct {
 	read     func(r *reader, e *entry, n *yaml.Node) error
 }
 
-// fields are the keys of an entry, in the order in which client new writes them.
+// fields are the keys of an entry, in the order in which neuronward client new writes them.
 var fields = []field{
 	{"name", true, (*reader).name},
 	{"key_sha256", true, (*reader).key},
@@ -71,7 +71,7 @@ func (r *reader) client(n *yaml.Node) entry {
 	return e
 }
 
-// advice says what to write instead of a key that does not exist.
+// advice returns what to write instead of a key that does not exist.
 func advice(key string) string {
 	if key == "key" || key == "api_key" {
 		return "keys themselves are not kept here: write key_sha256 and the key's SHA-256"
@@ -83,8 +83,8 @@ func advice(key string) string {
 	return "an entry has " + strings.Join(names, ", ")
 }
 
-// scalar returns a single value as it is written. Its type is not asked for: a
-// name may look like a number, and a hash like 5e88… does.
+// scalar returns a single value as it is written. Its type does not matter: a name may look like a number, and a hash
+// such as 5e88… does.
 func scalar(n *yaml.Node) (string, error) {
 	if n.Kind != yaml.ScalarNode {
 		return "", errors.New("is not a single value; write one, or remove the line")
@@ -121,9 +121,10 @@ func (r *reader) key(e *entry, n *yaml.Node) error {
 		return err
 	}
 	if strings.HasPrefix(text, KeyPrefix) {
-		return errors.New("is a key itself, not its hash; make a new key, since this one has been in a file, and " + want)
+		return errors.New("is a key itself, not its hash; make a new key, since this one has been in a file, and " +
+			want)
 	}
-	// What stands here may be a key of another kind, so it is not repeated.
+	// The value may be a key of another service, so it is not repeated.
 	if len(text) != hex.EncodedLen(sha256.Size) {
 		return fmt.Errorf("has %d characters; %s", len(text), want)
 	}
@@ -149,10 +150,12 @@ func (r *reader) dailyNeurons(e *entry, n *yaml.Node) error {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
-	case err != nil || !(f >= 0) || f > mostNeurons:
-		return fmt.Errorf("%s is not a number of neurons above 0; write one such as 2000, or remove the line for no budget of its own", shown(text))
+	case err != nil || !(f >= 0) || f > maxNeurons:
+		return fmt.Errorf("%s is not a number of neurons above 0; write one such as 2000, "+
+			"or remove the line for no budget of its own", shown(text))
 	case f == 0:
-		return errors.New("0 would allow nothing; remove the line for no budget of its own, or the entry to keep the client out")
+		return errors.New("0 would allow nothing; remove the line for no budget of its own, " +
+			"or the entry to keep the client out")
 	}
 	e.client.DailyNeurons = quota.FromFloat(f)
 	return nil
@@ -165,10 +168,12 @@ func (r *reader) requestsPerMinute(e *entry, n *yaml.Node) error {
 	}
 	i, err := strconv.Atoi(text)
 	switch {
-	case err != nil || i < 0 || i > mostRequests:
-		return fmt.Errorf("%s is not a whole number from 1 to %d; write one such as 60, or remove the line for no limit of its own", shown(text), mostRequests)
+	case err != nil || i < 0 || i > maxRequests:
+		return fmt.Errorf("%s is not a whole number from 1 to %d; write one such as 60, "+
+			"or remove the line for no limit of its own", shown(text), maxRequests)
 	case i == 0:
-		return errors.New("0 would allow nothing; remove the line for no limit of its own, or the entry to keep the client out")
+		return errors.New("0 would allow nothing; remove the line for no limit of its own, " +
+			"or the entry to keep the client out")
 	}
 	e.client.RequestsPerMinute = i
 	return nil
@@ -179,8 +184,8 @@ func (r *reader) priority(e *entry, n *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	for p, word := range [...]string{quota.High: "high", quota.Normal: "normal", quota.Low: "low"} {
-		if text == word {
+	for p, name := range [...]string{quota.High: "high", quota.Normal: "normal", quota.Low: "low"} {
+		if text == name {
 			e.client.Priority = quota.Priority(p)
 			return nil
 		}
@@ -201,15 +206,15 @@ func (r *reader) finetunes(e *entry, n *yaml.Node) error {
 	return fmt.Errorf("%s is neither true nor false; write one of them", shown(text))
 }
 
-// models tells each of its mistakes itself, in the line where it is.
+// models notes each mistake in the list with its own line.
 func (r *reader) models(e *entry, n *yaml.Node) error {
 	switch {
 	case n.Kind != yaml.SequenceNode || n.ShortTag() != "!!seq":
 		return errors.New(`is not a list; write one such as ["@cf/meta/*"], or remove the line for every model`)
 	case len(n.Content) == 0:
 		return errors.New(`is empty; write a list such as ["@cf/meta/*"], or remove the line for every model`)
-	case len(n.Content) > mostModels:
-		return fmt.Errorf("has %d entries; write at most %d, with * for many models at once", len(n.Content), mostModels)
+	case len(n.Content) > maxModels:
+		return fmt.Errorf("has %d entries; write at most %d, with * for many models at once", len(n.Content), maxModels)
 	}
 	for _, item := range n.Content {
 		item = resolve(item)

@@ -5,26 +5,26 @@ import (
 	"strings"
 )
 
-// Refusal says why a call has no client. The zero value is none.
+// A Refusal is why a call has no client. The zero value is none.
 type Refusal uint8
 
 // The refusals.
 const (
 	Accepted     Refusal = iota
-	NoKey                // no header holds one
-	UnknownKey           // it is nobody's
-	KeysDiffer           // two headers hold keys of different clients
+	NoKey                // no header has one
+	UnknownKey           // it is no client's
+	KeysDiffer           // two headers have keys of different clients
 	KeyRepeated          // one header was sent twice
-	KeyMisplaced         // a key stands where the caller's token for Cloudflare belongs
+	KeyMisplaced         // a key is in the header for the caller's own token for Cloudflare
 )
 
-// String returns the refusal as a word for logs.
+// String returns the refusal as logs name it.
 func (r Refusal) String() string {
 	return [...]string{"accepted", "no_key", "unknown_key", "keys_differ", "key_repeated", "key_misplaced"}[r]
 }
 
-// Message is what the caller is told, "" for Accepted. It is the same whoever
-// calls, and repeats nothing of the call.
+// Message returns the message for the caller, "" for Accepted. It is the same for every caller and repeats nothing of
+// the call.
 func (r Refusal) Message(ownToken bool) string {
 	where := "as x-api-key or cf-aig-authorization; Authorization is for your own Cloudflare token."
 	if ownToken {
@@ -38,7 +38,8 @@ func (r Refusal) Message(ownToken bool) string {
 	case KeysDiffer:
 		return "Two headers of this call hold keys of different clients. Send one key."
 	case KeyRepeated:
-		return "A header that may hold a key was sent twice. Send each of Authorization, x-api-key and cf-aig-authorization once at most."
+		return "A header that may hold a key was sent twice. " +
+			"Send each of Authorization, x-api-key and cf-aig-authorization once at most."
 	case KeyMisplaced:
 		return "A key of this proxy came in Authorization, which goes to Cloudflare. Send the key " + where
 	}
@@ -47,23 +48,19 @@ func (r Refusal) Message(ownToken bool) string {
 
 const authorization = "Authorization"
 
-// carriers are the headers that a key may come in.
-var carriers = [...]string{authorization, "X-Api-Key", "Cf-Aig-Authorization"}
+// keyHeaders are the headers that may have a key.
+var keyHeaders = [...]string{authorization, "X-Api-Key", "Cf-Aig-Authorization"}
 
-// Identify returns the client whose key h holds. With ownToken the proxy calls
-// Cloudflare with a token of its own, and a key may come in Authorization,
-// x-api-key or cf-aig-authorization, each with or without "Bearer". Without it
-// Authorization is the caller's own and passes on, so a key in it is refused:
-// it must not reach Cloudflare.
+// Identify returns the client whose key is in h. With ownToken the proxy calls Cloudflare with a token of its own, and
+// a key may be in Authorization, x-api-key or cf-aig-authorization, each with or without "Bearer". Without it
+// Authorization is the caller's own and is sent on, so a key in it is refused: it must not reach Cloudflare.
 //
-// No header comes before another. SDKs fill in one of them whether they have a
-// key or not, so what is no key of ours is passed over where another header
-// holds one; keys of two clients are refused, since nobody could tell who
-// pays.
+// No header takes precedence. SDKs fill in one of them whether they have a key or not, so a value that is no key of
+// ours is ignored where another header has one. Keys of two clients are refused, since it would be unclear who pays.
 func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
 	var client *Client
 	refusal := NoKey
-	for _, name := range carriers {
+	for _, name := range keyHeaders {
 		values := h[name]
 		if len(values) > 1 {
 			return nil, KeyRepeated
@@ -95,17 +92,16 @@ func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
 	return client, Accepted
 }
 
-// RemoveKeys deletes every header of h that Identify takes for one of a key,
-// whatever it holds. Keys end here.
+// RemoveKeys deletes every header of h that Identify reads a key from, whatever its value. Keys are never sent on.
 func RemoveKeys(h http.Header, ownToken bool) {
-	for _, name := range carriers {
+	for _, name := range keyHeaders {
 		if name != authorization || ownToken {
 			delete(h, name)
 		}
 	}
 }
 
-// bare is a header's value without "Bearer" before it.
+// bare returns a header's value without "Bearer" in front.
 func bare(value string) string {
 	const scheme = "Bearer"
 	value = strings.Trim(value, " \t")

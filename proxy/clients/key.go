@@ -7,25 +7,22 @@ import (
 	"encoding/hex"
 )
 
-// KeyPrefix begins every key that NewKey makes, so that people and scanners of
-// source code know one when they see it.
+// KeyPrefix begins every key that NewKey makes, so that people and scanners of source code recognize one.
 const KeyPrefix = "nwk_"
 
-// maxKey bounds what is looked up, in bytes. NewKey's are 56.
+// maxKey bounds a key, in bytes. Those of NewKey have 56.
 const maxKey = 512
 
-// A digest is the SHA-256 of a key. Keys have 256 random bits, so neither salt
-// nor a slow hash would add to it.
+// A digest is the SHA-256 of a key. Keys have 256 random bits, so neither a salt nor a slow hash would make it safer.
 type digest [sha256.Size]byte
 
-// A Key is a new key and what the clients file says of it.
+// A Key is a new key and its hash for the clients file.
 type Key struct {
 	Secret string // to be shown once
 	SHA256 string // of Secret, in hexadecimal
 }
 
-// NewKey returns a key of 256 random bits in letters and digits that a double
-// click selects whole.
+// NewKey returns a key of 256 random bits, in letters and digits that a double click selects as a whole.
 func NewKey() Key {
 	var random [32]byte
 	rand.Read(random[:]) // never fails: the process ends before

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A Mistake is one thing that is wrong with a clients file, in one line.
+// A Mistake is one thing that is wrong with a clients file. Its message is one line.
 type Mistake struct {
 	File    string // as it was named
 	Line    int    // from 1; 0: the file as a whole
@@ -41,15 +41,14 @@ func (m Mistakes) First(n int) string {
 	return b.String()
 }
 
-// shown quotes a value of the file for a message. A key that stands where it
-// should not is not repeated.
+// shown quotes a value of the file for a message. A key in the wrong field is not repeated.
 func shown(text string) string {
-	const most = 48
+	const maxShown = 48
 	switch {
 	case strings.Contains(strings.ToLower(text), KeyPrefix):
 		return "(a key)"
-	case len(text) > most:
-		return strconv.Quote(text[:most] + "…")
+	case len(text) > maxShown:
+		return strconv.Quote(text[:maxShown] + "…")
 	}
 	return strconv.Quote(text)
 }

@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// A pattern stands for models. A * is any run of characters, slashes and none
-// included: @cf/meta/* are all models of Meta, @cf/* all that Cloudflare hosts.
-// Nothing else is special, and upper and lower case differ.
+// A pattern matches names of models. A * matches any number of characters, slashes too: @cf/meta/* are all models of
+// Meta, @cf/* all that Cloudflare hosts. Nothing else is special, and upper and lower case differ.
 type pattern string
 
-// parsePattern returns text as a pattern, or what is wrong with it.
+// parsePattern returns text as a pattern, or an error that says what is wrong with it.
 func parsePattern(text string) (pattern, error) {
 	if name, found := strings.CutSuffix(text, "/"); found && name != "" {
 		return "", fmt.Errorf("%s ends in a slash; write %s for all models below it", shown(text), shown(text+"*"))
@@ -24,7 +23,7 @@ func parsePattern(text string) (pattern, error) {
 
 const maxModel = 256 // bytes of a pattern, or of a name that may match one
 
-// checkPath says what keeps name from naming a model, nil if nothing does.
+// checkPath returns why name cannot be a model's, nil if it can.
 func checkPath(name string) error {
 	const want = "write a model such as @cf/meta/llama-3.1-8b-instruct, or a part of it and *, such as @cf/meta/*"
 	if name == "" {
@@ -54,8 +53,7 @@ func modelByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("@._:~+-", c) >= 0
 }
 
-// matches reports whether the whole of name is what p stands for. It takes at
-// most len(p) * len(name) steps and no memory.
+// matches reports whether p matches the whole of name. It takes at most len(p) * len(name) steps and no memory.
 func (p pattern) matches(name string) bool {
 	at, star, resume := 0, -1, 0 // in p; the last * passed; where in name it would take one more
 	for i := 0; i < len(name); {

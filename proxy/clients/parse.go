@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A reader reads one clients file and gathers what is wrong with it.
+// A reader reads one clients file and collects its mistakes.
 type reader struct {
 	file     string
 	mistakes Mistakes
@@ -20,9 +20,8 @@ type reader struct {
 	keys     map[digest]int
 }
 
-// Parse reads a clients file; file is its name for messages. The error is
-// Mistakes: all that there are. A list without a client is valid, since
-// the last one must be able to go; a file without a list is not.
+// Parse reads the text of a clients file; file is its name for messages. The error is Mistakes, with all that there
+// are. An empty list is valid, so that the last client can be removed; a file without a list is not.
 func Parse(file string, text []byte) (*Set, error) {
 	r := &reader{file: file, names: make(map[string]int), keys: make(map[digest]int)}
 	var entries []entry
@@ -99,22 +98,22 @@ func (r *reader) document(text []byte) *yaml.Node {
 	return resolve(doc.Content[0])
 }
 
-// syntax tells what the YAML parser said.
+// syntax notes an error of the YAML parser.
 func (r *reader) syntax(err error) {
-	said, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
-	if at, found := strings.CutPrefix(said, "line "); found {
+	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
+	if at, found := strings.CutPrefix(text, "line "); found {
 		number, rest, _ := strings.Cut(at, ": ")
 		if n, err := strconv.Atoi(number); err == nil {
-			line, said = n, rest
+			line, text = n, rest
 		}
 	}
-	if strings.Contains(said, KeyPrefix) {
-		said = "a key stands where none belongs"
+	if strings.Contains(text, KeyPrefix) {
+		text = "a key stands where none belongs"
 	}
-	r.mistake(line, "is not YAML: %s; indent with spaces, and quote what begins with a sign such as @ or *", said)
+	r.mistake(line, "is not YAML: %s; indent with spaces, and quote what begins with a sign such as @ or *", text)
 }
 
-// pairs goes through the keys of a mapping and their values.
+// pairs yields the keys of a mapping and their values.
 func pairs(mapping *yaml.Node) func(func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		for i := 0; i+1 < len(mapping.Content); i += 2 {
@@ -125,7 +124,7 @@ func pairs(mapping *yaml.Node) func(func(key, value *yaml.Node) bool) {
 	}
 }
 
-// resolve returns what an alias stands for, in the alias's line.
+// resolve returns the node that an alias refers to, with the line of the alias.
 func resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind != yaml.AliasNode {
 		return n

@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 )
 
-// A Set is the clients of one reading of the file. It never changes and is safe
-// for concurrent use; the zero value has no client.
+// A Set is the clients of one reading of the file. It never changes and is safe for concurrent use. The zero value has
+// no client.
 type Set struct {
 	clients []*Client // in the file's order
 	byKey   map[uint64][]entry
-	nobody  [1]entry // compared with where nothing is found
+	dummy   [1]entry // is compared where no entry is found
 }
 
 // An entry is a client and the digest of its key.
@@ -30,14 +30,12 @@ func newSet(entries []entry) *Set {
 	return s
 }
 
-// Clients returns the clients in the file's order. The slice is not to be
-// changed.
+// Clients returns the clients in the file's order. The slice must not be changed.
 func (s *Set) Clients() []*Client { return s.clients }
 
-// Lookup returns the client whose key this is, nil if it is none's. How long it
-// takes says nothing about the keys that there are: what is looked up is a hash,
-// which the caller cannot steer towards another one; the whole of it is compared
-// in constant time; and a key that is not found costs a comparison as well.
+// Lookup returns the client of a key, nil if it has none. How long it takes does not depend on the keys that exist: it
+// looks up a hash, which the caller cannot steer towards another one; it compares the whole hash in constant time; and
+// it makes a comparison for a key that is not found, too.
 func (s *Set) Lookup(key string) *Client {
 	var text [maxKey]byte
 	if len(key) == 0 || len(key) > maxKey {
@@ -46,7 +44,7 @@ func (s *Set) Lookup(key string) *Client {
 	sum := digest(sha256.Sum256(text[:copy(text[:], key)]))
 	candidates := s.byKey[sum.bucket()]
 	if len(candidates) == 0 {
-		candidates = s.nobody[:]
+		candidates = s.dummy[:]
 	}
 	var found *Client
 	for i := range candidates {
@@ -57,5 +55,5 @@ func (s *Set) Lookup(key string) *Client {
 	return found
 }
 
-// bucket is where an entry with this digest is kept.
+// bucket returns the map key of entries with this digest.
 func (d *digest) bucket() uint64 { return binary.LittleEndian.Uint64(d[:8]) }

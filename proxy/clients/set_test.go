@@ -18,8 +18,14 @@ func TestNewKeys(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 100 {
 		k := NewKey()
-		if !form.MatchString(k.Secret) || k.SHA256 != hashOf(k.Secret) || seen[k.Secret] {
-			t.Fatalf("%+v", k)
+		if !form.MatchString(k.Secret) {
+			t.Fatalf("got the key %q, want the form %v", k.Secret, form)
+		}
+		if want := hashOf(k.Secret); k.SHA256 != want {
+			t.Fatalf("got the hash %s, want %s", k.SHA256, want)
+		}
+		if seen[k.Secret] {
+			t.Fatalf("got the key %q twice, want another one", k.Secret)
 		}
 		seen[k.Secret] = true
 	}
@@ -30,16 +36,18 @@ func TestNewKeys(t *testing.T) {
 			letters[k[i]] = true
 		}
 		if len(letters) < 16 {
-			t.Errorf("position %d of 100 keys has %d letters", i, len(letters))
+			t.Errorf("position %d of 100 keys: got %d different letters, want at least 16", i, len(letters))
 		}
 	}
 }
 
 func TestLookup(t *testing.T) {
-	s := parse(t, "clients:\n  - {name: a, key_sha256: '{a}'}\n  - {name: b, key_sha256: '{b}'}\n  - {name: c, key_sha256: "+hashOf(strings.Repeat("k", maxKey))+"}\n")
+	s := parse(t, "clients:\n  - {name: a, key_sha256: '{a}'}\n  - {name: b, key_sha256: '{b}'}\n  - {name: c, "+
+		"key_sha256: "+hashOf(strings.Repeat("k", maxKey))+"}\n")
 	for key, want := range map[string]string{
 		"fake-key-a": "a", "fake-key-b": "b", strings.Repeat("k", maxKey): "c",
-		"": "", "fake-key-c": "", "fake-key-": "", "fake-key-a ": "", "Fake-key-a": "", "fake-key-a\x00": "", hashOf("fake-key-a"): "",
+		"": "", "fake-key-c": "", "fake-key-": "", "fake-key-a ": "", "Fake-key-a": "", "fake-key-a\x00": "",
+		hashOf("fake-key-a"):          "",
 		strings.Repeat("k", maxKey+1): "", strings.Repeat("k", maxKey-1): "",
 	} {
 		got := ""
@@ -47,11 +55,11 @@ func TestLookup(t *testing.T) {
 			got = c.Name
 		}
 		if got != want {
-			t.Errorf("the key %q gives %q, want %q", key, got, want)
+			t.Errorf("the key %q: got client %q, want %q", key, got, want)
 		}
 	}
 	if c := new(Set).Lookup("fake-key-a"); c != nil {
-		t.Errorf("no client has this key, and it gives %+v", c)
+		t.Errorf("a set without a client: got %+v, want none", c)
 	}
 }
 
@@ -64,27 +72,27 @@ func TestLookupComparesTheWholeHash(t *testing.T) {
 		near[i] ^= 1
 		s := newSet([]entry{{near, &Client{Name: "near"}}})
 		if c := s.Lookup(key); c != nil {
-			t.Errorf("a hash that differs in byte %d is taken for the same", i)
+			t.Errorf("a hash that differs in byte %d: got %+v, want no client", i, c)
 		}
 		s = newSet([]entry{{near, &Client{Name: "near"}}, {sum, &Client{Name: "a"}}})
 		if c := s.Lookup(key); c == nil || c.Name != "a" {
-			t.Errorf("beside a hash that differs in byte %d the key gives %+v", i, c)
+			t.Errorf("beside a hash that differs in byte %d: got %+v, want client a", i, c)
 		}
 	}
 	// An entry with the digest of the one that is compared where nothing is found.
 	if c := new(Set).Lookup("x"); c != nil {
-		t.Errorf("%+v", c)
+		t.Errorf("got %+v, want no client", c)
 	}
 }
 
-// No early way out of the comparison: Lookup hashes, compares every candidate with crypto/subtle and nothing else, and
-// ends in one place after the length was looked at.
+// The comparison never ends early: Lookup hashes, compares every candidate with crypto/subtle and nothing else, and
+// returns in one place after the check of the length.
 func TestLookupIsBuiltForConstantTime(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "set.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compared, loops, returns, stoodIn := 0, 0, 0, false
+	compared, loops, returns, dummy := 0, 0, 0, false
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok || f.Name.Name != "Lookup" {
@@ -97,19 +105,19 @@ func TestLookupIsBuiltForConstantTime(t *testing.T) {
 			case *ast.IfStmt:
 				if len(n.Body.List) == 1 && types.ExprString(n.Cond) == "len(candidates) == 0" {
 					assign, ok := n.Body.List[0].(*ast.AssignStmt)
-					stoodIn = ok && types.ExprString(assign.Rhs[0]) == "s.nobody[:]"
+					dummy = ok && types.ExprString(assign.Rhs[0]) == "s.dummy[:]"
 				}
 			case *ast.RangeStmt:
 				loops++
 				ast.Inspect(n.Body, func(n ast.Node) bool {
 					switch n := n.(type) {
 					case *ast.BranchStmt, *ast.ReturnStmt:
-						t.Error("the comparison ends early")
+						t.Errorf("got %T in the loop, want a comparison that never ends early", n)
 					case *ast.SelectorExpr:
 						if fmt.Sprint(n.X) == "subtle" && n.Sel.Name == "ConstantTimeCompare" {
 							compared++
 						} else if fmt.Sprint(n.X) == "bytes" {
-							t.Error("package bytes compares")
+							t.Errorf("got bytes.%s in the loop, want crypto/subtle alone", n.Sel.Name)
 						}
 					}
 					return true
@@ -118,11 +126,17 @@ func TestLookupIsBuiltForConstantTime(t *testing.T) {
 			return true
 		})
 	}
-	if !stoodIn {
-		t.Error("where nothing is found nothing is compared")
+	if !dummy {
+		t.Error("got no comparison where no entry is found, want one")
 	}
-	if compared != 1 || loops != 1 || returns != 2 {
-		t.Errorf("Lookup compares %d times in constant time, in %d loops, and returns in %d places", compared, loops, returns)
+	if compared != 1 {
+		t.Errorf("got %d comparisons in constant time, want 1", compared)
+	}
+	if loops != 1 {
+		t.Errorf("got %d loops, want 1", loops)
+	}
+	if returns != 2 {
+		t.Errorf("got %d returns, want 2", returns)
 	}
 }
 
@@ -146,7 +160,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	s, keys := manyClients(100)
 	unknown := NewKey().Secret
 	if n := testing.AllocsPerRun(100, func() { s.Lookup(keys[7]); s.Lookup(unknown) }); n != 0 {
-		t.Errorf("two lookups allocate %v times", n)
+		t.Errorf("got %v allocations, want none", n)
 	}
 }
 
