@@ -8,8 +8,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A capacityBroadcast tells the processes on one store which models are out of capacity. An event may be lost: the next
-// call that is tried for the model sends it again.
+// A capacityBroadcast informs the processes on one store which models are out of capacity. An event may be lost: the
+// next call that is tried for the model sends it again.
 type capacityBroadcast struct {
 	store quota.Store
 	own   quota.Replica // in the events of this process

@@ -106,7 +106,7 @@ func (p *process) until(what string, yes func() bool) time.Duration {
 }
 
 // Files that are good and files that are not come one after the other while calls are made: no call fails for it, a key
-// that was removed stops, and what was spent of a budget stays spent.
+// that was removed stops, and the usage of a budget remains.
 func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 	const (
 		reloads = 200
@@ -154,7 +154,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 		if i%2 == 1 {
 			replace(t, path, broken[i/2%len(broken)])
 			p.hangUp()
-			p.until("the gauge tells that a file was refused", func() bool {
+			p.until("the gauge shows that a file was refused", func() bool {
 				_, series := p.get(p.admin + "/metrics")
 				return strings.Contains(series, "\nneuronward_clients_reload_success 0\n")
 			})
@@ -290,7 +290,7 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	put("a, daily_neurons: 7.5")
 	want("ok")
 	want("client_budget_exhausted")
-	put("a, daily_neurons: 5") // below what was spent
+	put("a, daily_neurons: 5") // below the usage so far
 	want("client_budget_exhausted")
 	put("a")
 	want("ok")

@@ -53,7 +53,7 @@ func TestProcessFollowsTheClientsFile(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	p.await("the clients file is in use as it is now") // unchanged, and told once more
+	p.await("the clients file is in use as it is now") // unchanged, and logged once more
 	want("1", true)
 	_, status := p.get(p.admin + "/status")
 	contains(t, "the settings in /status", status, path+", 0 clients")

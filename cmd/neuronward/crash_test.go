@@ -21,11 +21,11 @@ var crashes = flag.Int("crashes", 5, "how often the binary is killed")
 
 // TestProcessKilled kills the binary with -9 at random moments under load, again
 // and again on the same state file. What was billed is never more than what is
-// counted, and what is counted above it is bounded: 1 % of the ceiling and the
+// counted, and what is counted above it is bounded: 1 % of the limit and the
 // calls in flight, for each kill.
 func TestProcessKilled(t *testing.T) {
 	const (
-		ceiling = 100_000
+		limit   = 100_000
 		callers = 16
 		call    = `{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","max_tokens":100,"messages":[{"role":"user",` +
 			`"content":"Hello"}]}`
@@ -48,7 +48,7 @@ func TestProcessKilled(t *testing.T) {
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 		"NEURONWARD_STORE=file:" + filepath.Join(t.TempDir(), "neurons"),
-		"NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(ceiling),
+		"NEURONWARD_DAILY_NEURONS=" + strconv.Itoa(limit),
 		"NEURONWARD_RATE_LIMITS=off",
 	}
 	counted := func(p *process) float64 {
@@ -92,7 +92,7 @@ func TestProcessKilled(t *testing.T) {
 
 		again := start(t, environ)
 		got, billed := counted(again), simulator.Billed().Float()
-		above := float64(crash+1) * (ceiling/100 + callers*estimate)
+		above := float64(crash+1) * (limit/100 + callers*estimate)
 		if got < billed {
 			t.Errorf("kill %d: got %.3f neurons counted, want the %.3f that were billed at least", crash+1, got, billed)
 		}

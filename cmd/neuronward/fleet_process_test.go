@@ -62,7 +62,7 @@ func (a *arrivals) now() {
 }
 
 // within is the largest number of them in any window between two times.
-func (a *arrivals) within(window time.Duration, from, to time.Time) (most int) {
+func (a *arrivals) within(window time.Duration, from, to time.Time) (highest int) {
 	a.Lock()
 	defer a.Unlock()
 	first := 0
@@ -73,9 +73,9 @@ func (a *arrivals) within(window time.Duration, from, to time.Time) (most int) {
 		for a.at[first].Before(from) || at.Sub(a.at[first]) >= window {
 			first++
 		}
-		most = max(most, i-first+1)
+		highest = max(highest, i-first+1)
 	}
-	return most
+	return highest
 }
 
 // fleetCall may cost fleetEstimate neurons at most.
@@ -241,11 +241,11 @@ func (f *fleet) summary() string {
 }
 
 // Three replicas spend a day together, and three among which one joins, one leaves and one is killed: never more than
-// the ceiling is billed, and nearly all of it is used, but for what the one that was killed held, which is told as
+// the limit is billed, and nearly all of it is used, but for what the one that was killed held, which is told as
 // lost.
 func TestReplicasSpendADay(t *testing.T) {
 	const (
-		ceiling = 10_000
+		limit   = 10_000
 		callers = 96
 	)
 	for range *fleets {
@@ -258,11 +258,11 @@ func TestReplicasSpendADay(t *testing.T) {
 			f.wait()
 			s := a.status()
 			billed := f.billed()
-			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, holders %d; longest call %v; %s",
-				billed, ceiling, billed/ceiling*100, s.Used, s.Lost, s.Replicas,
+			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, replicas %d; longest call %v; %s",
+				billed, limit, billed/limit*100, s.Used, s.Lost, s.Replicas,
 				f.longest().Round(time.Millisecond), f.summary())
-			if billed > ceiling || billed < 0.98*ceiling {
-				t.Errorf("got %.2f neurons billed, want 98 to 100 %% of %d", billed, ceiling)
+			if billed > limit || billed < 0.98*limit {
+				t.Errorf("got %.2f neurons billed, want 98 to 100 %% of %d", billed, limit)
 			}
 			f.counted(a, billed, 0)
 		})
@@ -287,16 +287,16 @@ func TestReplicasSpendADay(t *testing.T) {
 			billed, lost := f.billed(), float64(*s.Lost)/1e6
 			t.Logf("four came, one left, one was killed: "+
 				"billed %.2f (%.2f %%), used %v, lost %.2f, replicas %d; longest call %v; %s",
-				billed, billed/ceiling*100, s.Used, lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
-			if billed > ceiling || billed+lost < 0.98*ceiling {
-				t.Errorf("got %.2f neurons billed and %.2f lost, want 98 to 100 %% of %d", billed, lost, ceiling)
+				billed, billed/limit*100, s.Used, lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
+			if billed > limit || billed+lost < 0.98*limit {
+				t.Errorf("got %.2f neurons billed and %.2f lost, want 98 to 100 %% of %d", billed, lost, limit)
 			}
-			f.counted(first, billed, ceiling/100+callers*fleetEstimate)
+			f.counted(first, billed, limit/100+callers*fleetEstimate)
 		})
 	}
 }
 
-// counted checks what a process tells against what was billed: no less, and above it what was lost at most.
+// counted checks what a process reports against what was billed: no less, and above it what was lost at most.
 func (f *fleet) counted(p *process, billed, lost float64) {
 	f.t.Helper()
 	s := p.status()

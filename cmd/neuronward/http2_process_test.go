@@ -86,10 +86,10 @@ func (l *linked) broken(err error) bool {
 const chatPath = "/v1/chat/completions"
 
 // A stream that fails on its way ends with its last event and then with RST_STREAM: a client that knows no error events
-// sees the break, and what else is on the connection goes on.
+// sees the break, and what else is on the connection continues.
 func TestProcessResetsAStreamThatFails(t *testing.T) {
 	cases := map[string]struct{ simulate, code string }{
-		"upstream breaks off":  {"midstream=cut; after=3", `"code":"stream_interrupted"`},
+		"upstream is cut":      {"midstream=cut; after=3", `"code":"stream_interrupted"`},
 		"within an event":      {"midstream=half; after=3", `"code":"stream_interrupted"`},
 		"upstream says so":     {"midstream=3040; after=3", `"code":"out_of_capacity"`},
 		"it ends without mark": {"midstream=end; after=3", `"code":"stream_interrupted"`},
@@ -153,7 +153,7 @@ func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 	}
 }
 
-// What upstream resets by RST_STREAM is told as what it breaks off otherwise.
+// An answer that upstream resets by RST_STREAM is reported like one that is cut otherwise.
 func TestProcessWhoseUpstreamResetsStreams(t *testing.T) {
 	environ := http2Upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Request-Id") {
@@ -206,7 +206,7 @@ func TestProcessWhoseUpstreamResetsStreams(t *testing.T) {
 	}
 }
 
-// Who asks before sending a body is told to go on only once it is wanted.
+// A caller that asks before it sends a body gets 100 only once the body is wanted.
 func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
@@ -220,9 +220,9 @@ func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 				"no such route": {"/client/v4/zones", `{}`, http.StatusNotFound, false},
 				"too large":     {"/run/" + model, strings.Repeat(" ", 1001), http.StatusRequestEntityTooLarge, false},
 			} {
-				var told, read atomic.Bool
+				var asked, read atomic.Bool
 				ctx := httptrace.WithClientTrace(t.Context(),
-					&httptrace.ClientTrace{Got100Continue: func() { told.Store(true) }})
+					&httptrace.ClientTrace{Got100Continue: func() { asked.Store(true) }})
 				r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.app+c.path,
 					readNoting{strings.NewReader(c.body), &read})
 				if err != nil {
@@ -241,7 +241,7 @@ func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
 					t.Errorf("%s: got %v, want a whole answer", name, err)
 				}
 				isAnswer(t, name, resp.StatusCode, string(answer), c.status)
-				equal(t, name+": asked for the body", told.Load(), c.goOn)
+				equal(t, name+": asked for the body", asked.Load(), c.goOn)
 				equal(t, name+": sent the body", read.Load(), c.goOn)
 			}
 			l.stop()

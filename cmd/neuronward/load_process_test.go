@@ -40,7 +40,7 @@ const slowMemory = 288 << 20
 
 // TestUnderLoad puts the binary, as it is built for use, without the race
 // detector, under what would bring down a proxy that lets everybody in: its
-// memory is what its settings say, and it goes on serving.
+// memory is what its settings say, and it continues to serve.
 func TestUnderLoad(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "neuronward")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -90,7 +90,7 @@ func (p *process) opened() int {
 }
 
 // silentStreams opens streams that say one thing and then nothing. Others are
-// served meanwhile, and each stream goes on to its end.
+// served meanwhile, and each stream continues to its end.
 func silentStreams(t *testing.T, serve func(*testing.T, string, ...string) *process) {
 	environ, release := slowUpstream(t)
 	p := serve(t, strings.TrimSuffix(strings.TrimPrefix(environ[len(environ)-1], "NEURONWARD_UPSTREAM="), "/client/v4"),
@@ -195,7 +195,8 @@ func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	var took []time.Duration
 	failed, attackers := 0, 0
 	healthy.Go(func() {
-		// slowhttptest tells every five seconds only: what the proxy has open says whether there is an attack at all.
+		// slowhttptest reports every five seconds only: the files that the proxy has open show whether there is an
+		// attack.
 		for tick := time.NewTicker(50 * time.Millisecond); over.Err() == nil; <-tick.C {
 			attackers = max(attackers, p.opened())
 		}

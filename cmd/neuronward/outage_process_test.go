@@ -18,7 +18,8 @@ import (
 //	go test ./cmd/neuronward -run TestReplicasWithoutRedis -outages
 var outages = flag.Bool("outages", false, "every kind of outage of a Redis server, for 5 s each")
 
-// A cable is between processes and a server, and can be cut: connections then stand still, as when packets are lost.
+// A cable is between processes and a server, and can be cut: connections then transfer nothing, as when packets are
+// lost.
 type cable struct {
 	net.Listener
 	mu  sync.Mutex
@@ -41,15 +42,15 @@ func newCable(t *testing.T, server *redisServer) *cable {
 			if err != nil {
 				return
 			}
-			go c.carry(conn)
+			go c.forward(conn)
 		}
 	}()
 	return c
 }
 
-// carry passes bytes both ways until the cable is cut; then it only holds the connection open until its caller gives
+// forward passes bytes both ways until the cable is cut; then it only holds the connection open until its caller gives
 // up.
-func (c *cable) carry(near net.Conn) {
+func (c *cable) forward(near net.Conn) {
 	defer near.Close()
 	c.mu.Lock()
 	cut := c.cut
@@ -81,14 +82,14 @@ func (c *cable) sever() {
 	close(c.cut)
 }
 
-func (c *cable) mend() {
+func (c *cable) restore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut = make(chan struct{})
 }
 
 // Whatever becomes of the server, no call hangs, nothing is forgotten that a process that lives has spent, and all
-// goes on by itself.
+// continues by itself.
 func TestReplicasWithoutRedis(t *testing.T) {
 	length := time.Second
 	if *outages {
@@ -97,7 +98,7 @@ func TestReplicasWithoutRedis(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		always bool // also in the short form
-		keeps  bool // the server keeps on disk what it is told
+		keeps  bool // the server writes to disk
 		strike func(f *fleet, wire *cable, over func())
 	}{
 		{name: "paused", always: true, strike: func(f *fleet, _ *cable, over func()) {
@@ -122,7 +123,7 @@ func TestReplicasWithoutRedis(t *testing.T) {
 		{name: "cut", strike: func(_ *fleet, wire *cable, over func()) {
 			wire.sever()
 			over()
-			wire.mend()
+			wire.restore()
 		}},
 	} {
 		for _, policy := range []string{"deny", "allow"} {
@@ -154,7 +155,7 @@ func TestReplicasWithoutRedis(t *testing.T) {
 				})
 				back := time.Now()
 				for _, p := range []*process{a, b} {
-					p.until("it goes on", func() bool {
+					p.until("it continues", func() bool {
 						status, _ := p.get(p.admin + "/readyz")
 						return status == http.StatusOK && p.status().Store.Healthy
 					})
@@ -209,7 +210,7 @@ func (f *fleet) signalServer(s syscall.Signal) {
 	}
 }
 
-// tellServer makes the server carry out a command.
+// tellServer sends a command to the server.
 func (f *fleet) tellServer(command string) {
 	f.t.Helper()
 	conn, err := net.Dial("unix", f.server.socket)
@@ -226,10 +227,10 @@ func (f *fleet) tellServer(command string) {
 	}
 }
 
-// Without the server for the rest of the day, three replicas that are allowed to go on spend what was left, each its
-// part, and when it comes back it is told of all.
+// Without the server for the rest of the day, three replicas that may continue spend what was left, each its
+// part, and when it comes back it gets all usage.
 func TestReplicasOnTheirOwn(t *testing.T) {
-	const ceiling = 10_000
+	const limit = 10_000
 	server := startRedis(t)
 	f := newFleet(t, server, "NEURONWARD_ON_STORE_FAILURE=allow", "NEURONWARD_QUOTA_WAIT=1s")
 	all := []*process{f.join(), f.join(), f.join()}
@@ -248,13 +249,13 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 	f.wait()
 	server.start()
 	for _, p := range all {
-		p.until("it goes on", func() bool { return p.status().Store.Healthy })
+		p.until("it continues", func() bool { return p.status().Store.Healthy })
 	}
-	all[0].until("all is told", func() bool { return all[0].status().Replicas == len(all) })
-	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, ceiling, billed/ceiling*100,
+	all[0].until("all is reported", func() bool { return all[0].status().Replicas == len(all) })
+	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, limit, billed/limit*100,
 		f.longest().Round(time.Millisecond), f.summary())
-	if billed > ceiling*1.03 || billed < ceiling*0.95 {
-		t.Errorf("got %.2f neurons billed, want 95 to 103 %% of %d", billed, ceiling)
+	if billed > limit*1.03 || billed < limit*0.95 {
+		t.Errorf("got %.2f neurons billed, want 95 to 103 %% of %d", billed, limit)
 	}
 	for _, p := range all {
 		f.counted(p, billed, 0)

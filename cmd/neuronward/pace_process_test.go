@@ -11,7 +11,7 @@ import (
 // TestReplicasShareRequests -minute
 var paceMinute = flag.Bool("minute", false, "the pace of replicas over a minute instead of 5 s")
 
-// Together replicas let no more pass than the limit, however many they are, and most of it.
+// Together replicas let no more calls through than the limit, and not much less, however many they are.
 func TestReplicasShareRequestsPerMinute(t *testing.T) {
 	const perMinute = 3000
 	window := 5 * time.Second

@@ -18,7 +18,7 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// stalled is a store on a disk that can stand still, or be too slow: its steps look at no context.
+// stalled is a store on a disk that can hang, or be too slow: its operations ignore their context.
 type stalled struct {
 	quota.Store
 	mu    sync.Mutex
@@ -72,9 +72,9 @@ func TestTheStoreIsClosed(t *testing.T) {
 	}{
 		{"it works", false, nil, nil, 0},
 		{"it works, and one Ctrl-C was two signals", false, []time.Duration{0}, nil, 0},
-		{"it stands still", true, nil, errStoreHangs, cutGrace + 2*2*time.Second + closeTimeout},
+		{"it hangs", true, nil, errStoreHangs, cutGrace + 2*2*time.Second + closeTimeout},
 		{
-			"it stands still, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned,
+			"it hangs, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned,
 			time.Second + signalGrace,
 		},
 	} {
@@ -107,8 +107,8 @@ func TestTheStoreIsClosed(t *testing.T) {
 	}
 }
 
-// While the disk stands still that is told, counted and shown; and when it works again.
-func TestAStoreThatStandsStillIsTold(t *testing.T) {
+// While the disk hangs that is logged, counted and shown, and also when it works again.
+func TestAStoreThatHangsIsReported(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // likewise
 	synctest.Test(t, func(t *testing.T) {
 		var out lockedBuffer

@@ -79,7 +79,7 @@ func (r *redisServer) url(password string) string {
 	return "NEURONWARD_STORE=unix://:" + password + "@" + r.socket
 }
 
-// used waits until /status tells this figure.
+// used waits until /status shows this figure.
 func (p *process) used(want string) {
 	p.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; {
@@ -126,8 +126,8 @@ func TestProcessesShareAStore(t *testing.T) {
 	}
 	b.stop()
 
-	// Without the server calls are refused once the process cannot go on alone; with it again, all goes on by itself.
-	// It has forgotten the day, but for what the process that lives has spent.
+	// Without the server calls are refused once the process cannot continue alone; once it is back, all continues by
+	// itself. It has forgotten the day, but for what the process that lives has spent.
 	server.kill()
 	equal(t, "policy in the log", a.await("the store fails")["policy"], any("deny"))
 	a.ready(http.StatusServiceUnavailable)

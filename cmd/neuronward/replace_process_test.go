@@ -68,7 +68,7 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 	asked := []string{"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(next.admin, "http://")}
 	code := run(t.Context(), []string{"usage"}, asked, strings.NewReader(""), &out, &out)
 	equal(t, "usage: exit", code, exitFailed)
-	contains(t, "usage", out.String(), "the proxy cannot tell: starting")
+	contains(t, "usage", out.String(), "the proxy cannot say: starting")
 	code = run(t.Context(), []string{"healthcheck"}, asked, strings.NewReader(""), &out, &out)
 	equal(t, "healthcheck: exit", code, exitFailed)
 

@@ -78,7 +78,7 @@ func TestProcessesTellEachOther(t *testing.T) {
 	learns("capacity", func() bool { return len(b.status().Breakers) == 0 })
 }
 
-// Whichever process is asked, it tells what all of them spent: of the account, of each model and of each client, with
+// Each process reports what all of them spent: of the account, of each model and of each client, with
 // budgets that only the other has met.
 func TestProcessesTellOfTheAccount(t *testing.T) {
 	server := startRedis(t)

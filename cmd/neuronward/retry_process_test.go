@@ -13,8 +13,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
-// What a retry heals, through the demo's binary: one success, counted as such.
-func TestDemoHealsWhatPasses(t *testing.T) {
+// Failures that a retry recovers from, through the demo's binary: one success, counted as such.
+func TestDemoRetriesTransientFailures(t *testing.T) {
 	p := start(t, nil, "demo")
 	for _, c := range []struct{ simulate, code string }{
 		{"3040; times=2", "3040"},

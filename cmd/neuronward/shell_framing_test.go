@@ -91,7 +91,7 @@ func TestShellFraming(t *testing.T) {
 			answers: []int{200}, upstream: once,
 		},
 		{
-			name: "HTTP/1.0 has no TE, and does not go on",
+			name: "HTTP/1.0 has no TE, and the connection ends",
 			send: "POST " + shellPath + " HTTP/1.0\r\n" + hostLine + "Connection: keep-alive\r\n" + lengthLine +
 				"Transfer-Encoding: chunked\r\n\r\n" + shellBody + smuggled,
 			answers: []int{200}, upstream: once,

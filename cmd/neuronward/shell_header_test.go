@@ -115,7 +115,7 @@ func TestShellHeaders(t *testing.T) {
 		),
 		passed("cookies", "Cookie: a=evil\r\nCookie: b=evil\r\n"),
 		passed("compression", "Accept-Encoding: gzip, br\r\nAccept-Encoding: zstd\r\n"),
-		passed("a provoked failure", "X-Simulate: 3040\r\n"),
+		passed("a simulated failure", "X-Simulate: 3040\r\n"),
 		passed("a name with underscores", "X_Auth_Key: k\r\nContent_Length: 5\r\n", "Content_length: 5",
 			"X_auth_key: k"),
 		passed("Content-Type twice", "Content-Type: application/json\r\nContent-Type: text/plain\r\n",

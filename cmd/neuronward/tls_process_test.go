@@ -165,14 +165,14 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 	t.Logf("%d swaps, %d of them broken; %d calls over at least %d connections saw %d certificates; %d answers in "+
 		"resumed sessions", swaps, swaps/4, calls, fresh, len(seen), resumed)
 
-	told := p.log.String()
+	shownText := p.log.String()
 	for _, path := range []string{"/", "/status", "/metrics"} {
 		_, body := p.get(p.admin + path)
-		told += body
+		shownText += body
 	}
 	p.stop()
 	for i, pair := range append(pairs, stranger) {
-		if pair.KeyIn(told + p.log.String() + p.out.String()) {
+		if pair.KeyIn(shownText + p.log.String() + p.out.String()) {
 			t.Errorf("got key %d in what is shown or logged, want it nowhere", i)
 		}
 	}
@@ -188,19 +188,19 @@ func TestProcessWithACertificate(t *testing.T) {
 	addr := strings.TrimPrefix(p.app, "https://")
 
 	for name, c := range map[string]struct {
-		offer []string
-		most  uint16
-		proto string
-		fails bool
+		offer      []string
+		maxVersion uint16
+		proto      string
+		fails      bool
 	}{
 		"HTTP/2":               {offer: []string{"h2", "http/1.1"}, proto: "h2"},
 		"HTTP/1.1":             {offer: []string{"http/1.1"}, proto: "http/1.1"},
 		"no word of protocols": {},
-		"TLS 1.2":              {offer: []string{"h2"}, most: tls.VersionTLS12, proto: "h2"},
-		"TLS 1.1":              {most: tls.VersionTLS11, fails: true},
+		"TLS 1.2":              {offer: []string{"h2"}, maxVersion: tls.VersionTLS12, proto: "h2"},
+		"TLS 1.1":              {maxVersion: tls.VersionTLS11, fails: true},
 	} {
 		conn, err := tls.Dial("tcp", addr,
-			&tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.most})
+			&tls.Config{RootCAs: pool, NextProtos: c.offer, MinVersion: tls.VersionTLS10, MaxVersion: c.maxVersion})
 		if c.fails != (err != nil) {
 			t.Errorf("%s: got %v, want a failure: %v", name, err, c.fails)
 		}

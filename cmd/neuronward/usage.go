@@ -101,7 +101,7 @@ func askJSON(ctx context.Context, url string, into any) error {
 		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener "+
 			"(--addr, NEURONWARD_ADMIN_LISTEN)?", err)
 	case code == http.StatusServiceUnavailable:
-		return errors.New("the proxy cannot tell: " + strings.TrimSpace(string(body)))
+		return errors.New("the proxy cannot say: " + strings.TrimSpace(string(body)))
 	case code != http.StatusOK:
 		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?",
 			url, code, http.StatusText(code))

@@ -58,7 +58,7 @@ func newScripted(t *testing.T) *scripted {
 	return s
 }
 
-// environ points a proxy at it. A spent allocation, once told, would stop all that
+// environ points a proxy at it. A spent allocation, once reported, would stop all that
 // follows: tests that go through the codes turn the guard off.
 func (s *scripted) environ(more ...string) []string {
 	return append(
