@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -17,7 +18,7 @@ type Client struct {
 	Priority          quota.Priority
 	Finetunes         bool // may make and change finetunes
 
-	models []pattern // nil: every model
+	models modelname.List // nil: every model
 }
 
 // AllowsAll reports whether the client has no list of models.
@@ -26,18 +27,7 @@ func (c *Client) AllowsAll() bool { return c.models == nil }
 // Allows reports whether the client may call model. A name that upstream could take for another one, because it has
 // empty or dotted segments or unusual characters, is allowed only to a client without a list.
 func (c *Client) Allows(model string) bool {
-	if c.models == nil {
-		return true
-	}
-	if checkPath(model) != nil {
-		return false
-	}
-	for _, p := range c.models {
-		if p.matches(model) {
-			return true
-		}
-	}
-	return false
+	return c.models == nil || c.models.Allows(model)
 }
 
 // maxName is the length of a DNS label in bytes, since most callers are named as hosts are.

@@ -3,6 +3,8 @@ package clients
 import (
 	"strings"
 	"testing"
+
+	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
 func TestNames(t *testing.T) {
@@ -68,7 +70,7 @@ func TestModelsThatAClientMayCall(t *testing.T) {
 			if c.list == "" {
 				break
 			}
-			p, err := parsePattern(text)
+			p, err := modelname.ParsePattern(text, shown)
 			if err != nil {
 				t.Fatal(err)
 			}

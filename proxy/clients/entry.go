@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -223,7 +224,7 @@ func (r *reader) models(e *entry, n *yaml.Node) error {
 			r.mistake(item.Line, "models: %v", err)
 			continue
 		}
-		p, err := parsePattern(text)
+		p, err := modelname.ParsePattern(text, shown)
 		if err != nil {
 			r.mistake(item.Line, "models: %v", err)
 			continue
