@@ -97,7 +97,7 @@ func (b *bodies) grow(c *call, h *bufferedBody, declared int64) ([]byte, error) 
 		switch {
 		case h.capacity < provenSize:
 		case declared >= 0:
-			need = capacityOf(declared)
+			need = max(need, capacityOf(declared))
 		default:
 			need = 2 * h.room
 		}

@@ -2,7 +2,8 @@ package jsonscan
 
 import "io"
 
-// Pieces is a text that lies in several pieces of memory, in order. No piece is empty. Offsets count from the beginning of the text.
+// Pieces is a text that lies in several pieces of memory, in order. No piece is empty. Offsets count from the beginning
+// of the text.
 type Pieces [][]byte
 
 // Len returns the length of the text in bytes.
@@ -41,8 +42,8 @@ type Reader struct {
 	left int64
 }
 
-// Next returns what follows in the same piece, at most limit bytes, and moves behind it. It is empty only at the end.
-func (r *Reader) Next(limit int) []byte {
+// next returns what follows in the same piece, at most limit bytes, and moves behind it. It is empty only at the end.
+func (r *Reader) next(limit int) []byte {
 	for len(r.rest) > 0 && r.pos == len(r.rest[0]) {
 		r.rest, r.pos = r.rest[1:], 0
 	}
@@ -61,7 +62,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	part := r.Next(len(b))
+	part := r.next(len(b))
 	if len(part) == 0 {
 		return 0, io.EOF
 	}

@@ -2,20 +2,23 @@ package jsonscan
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"math/bits"
 )
 
-// String reads a string, whose quote is the next byte, and returns its length in UTF-16 code units. A byte that is not UTF-8 counts
-// by its kind: one that begins a character is that character, and one that continues a character is nothing.
-func (s *Scanner) String() (units int64, err error) {
+// Text reads a string, whose quote is the next byte, and returns its length in UTF-16 code units. In a string that is
+// not UTF-8 each byte counts by its kind: one that begins a character stands for that character, and one that continues
+// a character for nothing.
+func (s *Scanner) Text() (units int64, err error) {
 	if err := s.begin(); err != nil {
 		return 0, err
 	}
 	return s.readString()
 }
 
-// Base64 reads a string, whose quote is the next byte. ok says that all of it is base64 of either alphabet, except its first skip
-// bytes; an escaped slash and escaped line breaks may be among it. The base64 lies from offset from up to the closing quote.
+// Base64 reads a string, whose quote is the next byte. ok says that what follows its first skip bytes is base64 of
+// either alphabet; it may contain escaped slashes and line breaks. It begins at the offset from and ends at the closing
+// quote.
 func (s *Scanner) Base64(skip int) (from int64, ok bool, err error) {
 	if err := s.begin(); err != nil {
 		return 0, false, err
@@ -39,7 +42,7 @@ func (s *Scanner) Base64(skip int) (from int64, ok bool, err error) {
 		case c == '"':
 			s.advance(1)
 			return from, true, nil
-		case notBase64[c] == 0: // the next piece
+		case notBase64[c] == 0: // it goes on in the next piece
 			continue
 		case c == '\\':
 			if ahead := s.Ahead(2); len(ahead) == 2 && (ahead[1] == '/' || ahead[1] == 'n' || ahead[1] == 'r') {
@@ -64,7 +67,20 @@ var notBase64 = func() (not [256]byte) {
 	return not
 }()
 
-// readString reads a string and returns its length in UTF-16 code units.
+// Unquote returns the text of a JSON string that was read, quotes included.
+func Unquote(raw []byte) (string, error) {
+	inner := raw[1 : len(raw)-1]
+	for _, c := range inner {
+		if c == '\\' || c >= 0x80 {
+			var text string
+			err := json.Unmarshal(raw, &text)
+			return text, err
+		}
+	}
+	return string(inner), nil
+}
+
+// readString is Text for any string, also for a name.
 func (s *Scanner) readString() (units int64, err error) {
 	s.advance(1)
 	return s.rest()
@@ -135,7 +151,7 @@ func (s *Scanner) escape() error {
 	return s.wrong("an unknown escape")
 }
 
-// shortEscape is true for the letters that follow a backslash, other than that of a code point.
+// shortEscape marks the letters that make an escape of two bytes.
 var shortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 const (
@@ -143,8 +159,9 @@ const (
 	topBits  = 0x8080808080808080
 )
 
-// plain returns how many bytes of b come before a quote, a control character, or an escape that is not one letter in b. units is their
-// length in UTF-16 code units, wide how many of them are beyond ASCII.
+// plain reads the inside of a string in b, 8 bytes at a time, and stops at a quote, at a control character, and at an
+// escape unless it is a short one that ends in b. n is how many bytes come before that, units their length in UTF-16
+// code units, and wide how many of them are beyond ASCII.
 func plain(b []byte) (n int, units, wide int64) {
 	for len(b)-n >= 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
@@ -204,8 +221,8 @@ func plain(b []byte) (n int, units, wide int64) {
 	return n, units, wide
 }
 
-// special marks quotes, backslashes and control characters in a word, by the top bit of each byte. The first mark is right; behind it,
-// other bytes may be marked, too.
+// special marks quotes, backslashes and control characters in a word, by the top bit of each byte. The first mark is
+// right; behind it, other bytes may be marked, too.
 func special(w uint64) uint64 {
 	control := w - eachByte*0x20
 	quote := (w ^ eachByte*'"') - eachByte

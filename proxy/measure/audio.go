@@ -10,7 +10,8 @@ const (
 	// minAudioRate is what speech is stored in at least, in bytes a second (6 kbit/s): the bound where no header tells.
 	minAudioRate = 750
 
-	// maxAudioRate bounds what a file says of its own length, in bytes a second (320 kbit/s): no codec for speech takes more.
+	// maxAudioRate bounds what a file says of its own length, in bytes a second (320 kbit/s): no codec for speech takes
+	// more.
 	maxAudioRate = 40_000
 
 	// fetchedSeconds is what a recording is taken for that upstream is to fetch: nobody says how long it is.

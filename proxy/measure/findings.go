@@ -9,13 +9,15 @@ const (
 	// maxParts limits how many requests of a batch are kept apart; the rest is added up.
 	maxParts = 1000
 
-	// usualOutput is the maximum output where a call sets no limit that counts, and the default of the model is not published for
-	// calls of that form. A limit under a name that the protocol does not have counts only above it: upstream may ignore it.
+	// usualOutput is the maximum output where a call sets no limit that counts, and the default of the model is not
+	// published for calls of that form. A limit under a name that the protocol does not have counts only above it:
+	// upstream may ignore it.
 	usualOutput = 2048
 )
 
-// findings are what the fields of one object come to, for models of any task: the task is known only after the field "model" was read,
-// which may be the last one. Of a field that is given twice, or under two names, the larger value counts.
+// findings are what the fields of one object come to, for models of any task: the task is known only after the field
+// "model" was read, which may be the last one. Of a field that is given twice, or under two names, the larger value
+// counts.
 type findings struct {
 	quota.Request // what does not depend on the task; Characters of texts that stand alone
 
@@ -76,8 +78,8 @@ func (f *findings) finish(size int64, protocol normalize.Protocol) {
 	}
 }
 
-// undocumented reports whether a model's default of max_tokens is not known to hold for the call: its schema has one beside a prompt and
-// beside messages, and none beside the input of Responses; of Anthropic's messages it says nothing.
+// undocumented reports whether a model's default of max_tokens is not known to hold for the call: its schema has one
+// beside a prompt and beside messages, and none beside the input of Responses; of Anthropic's messages it says nothing.
 func (f *findings) undocumented(protocol normalize.Protocol) bool {
 	return f.input || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
 }

@@ -43,7 +43,8 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 		q.AudioSeconds = 0 // the size bounds them all
 	}
 	if whole {
-		q.PromptBytes, q.AudioBytes, q.Images = max(length-f.pictureBytes-f.soundBytes, 0), f.soundBytes, f.pictures+f.recordings
+		q.PromptBytes = max(length-f.pictureBytes-f.soundBytes, 0)
+		q.AudioBytes, q.Images = f.soundBytes, f.pictures+f.recordings
 	} else {
 		q.Assumed = true
 		q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, maxGiven)

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -14,7 +13,7 @@ import (
 type Options struct {
 	Protocol  normalize.Protocol
 	Nested    bool // the parameters stand in the field "input", the model beside it
-	InputOnly bool // with Nested: only the value of "input" is sent to upstream, so that it is measured as the whole body
+	InputOnly bool // with Nested: only the value of "input" is sent to upstream and measured, as if it were the body
 }
 
 // JSON is what one pass over a JSON body finds.
@@ -25,7 +24,8 @@ type JSON struct {
 	// Input is where the object in the field "input" lies, with Options.Nested. Both are 0 if there is none.
 	InputFrom, InputTo int64
 
-	// WideBytes is how many bytes of what is sent to upstream are beyond ASCII. A character that is written as an escape counts as 3.
+	// WideBytes is how many bytes of what is sent to upstream are beyond ASCII. A character that is written as an
+	// escape counts as 3.
 	WideBytes int64
 
 	text      jsonscan.Pieces
@@ -38,11 +38,12 @@ type JSON struct {
 // A span is a part of the text. The zero value is no part of it.
 type span struct{ from, to int64 }
 
-// Scan reads a JSON object in one pass and checks all of it. The error is a *jsonscan.FieldError for a body that is JSON but not
-// acceptable; with any other the body is no JSON object.
+// Scan reads a JSON object in one pass and checks all of it. The error is a *jsonscan.FieldError for a body that is
+// JSON but not acceptable; with any other the body is no JSON object.
 //
-// Names are compared unescaped and case-sensitively, as upstream compares them. A field that decides about the call is refused if
-// it is given twice: parsers disagree on which one counts, and a price or a list of models must not rest on the other one.
+// Names are compared unescaped and case-sensitively, as upstream compares them. A field that decides about the call is
+// refused if it is given twice: parsers disagree on which one counts, and a price or a list of models must not rest on
+// the other one.
 //
 // The text must stay as it is while the JSON is in use.
 func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
@@ -55,12 +56,12 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	case r.Peek() != '{':
 		return nil, errors.New("the body must be a JSON object")
 	}
-	body := place{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
-	read := r.measured
+	top := place{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
+	read := r.body
 	if o.Nested && o.InputOnly {
-		read = r.around
+		read = r.wrapper
 	}
-	if err := read(&j.found, body); err != nil {
+	if err := read(&j.found, top); err != nil {
 		return nil, err
 	}
 	if err := r.End(); err != nil {
@@ -72,7 +73,8 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
 func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task) }
 
-// BatchID returns the request id that a body asks for, if it does nothing else: it polls a batch. "" stands for every other body.
+// BatchID returns the request id that a body asks for, if it does nothing else: it polls a batch. "" stands for every
+// other body.
 func (j *JSON) BatchID() string {
 	if j.works || j.requestID == (span{}) {
 		return ""
@@ -82,16 +84,6 @@ func (j *JSON) BatchID() string {
 		return ""
 	}
 	return id
-}
-
-// RejectIfBusy reports whether the body asks for an answer at once when the model is out of capacity, by the field "rejectIfBusy" of
-// its "options". The names count in any case of letters: a caller who meant it must not wait.
-func (j *JSON) RejectIfBusy() bool { return j.busy.body || j.busy.input && !j.busy.mistyped }
-
-// rejection is what a body says about "rejectIfBusy".
-type rejection struct {
-	body, input bool // in the "options" of the body, and in those of its "input"
-	mistyped    bool // one of the fields has a wrong type: the input is not as it should be
 }
 
 // A reader reads one body.
@@ -111,8 +103,8 @@ type place struct {
 	options      *bool // gets "rejectIfBusy" of its "options"; nil: nobody asks
 }
 
-// measured reads the object that is the body and measures it.
-func (r *reader) measured(f *findings, at place) error {
+// body reads the object that is the body and measures it.
+func (r *reader) body(f *findings, at place) error {
 	start, wide := r.Offset(), r.Wide
 	err := r.object(f, at)
 	f.finish(r.Offset()-start, r.Protocol)
@@ -122,8 +114,8 @@ func (r *reader) measured(f *findings, at place) error {
 	return err
 }
 
-// around reads a body of which only the object in "input" is sent on and measured.
-func (r *reader) around(f *findings, at place) error {
+// wrapper reads a body of which only the object in "input" is sent to upstream and measured.
+func (r *reader) wrapper(f *findings, at place) error {
 	seen := repeated(0)
 	return r.Object(func(name []byte) error {
 		if err := seen.add(name, at.inspectInput); err != nil {
@@ -137,7 +129,7 @@ func (r *reader) around(f *findings, at place) error {
 		case "input":
 			if r.Peek() == '{' {
 				return r.within(func() error {
-					return r.measured(f, place{inspected: true, top: true, options: at.options})
+					return r.body(f, place{inspected: true, top: true, options: at.options})
 				})
 			}
 		}
@@ -145,7 +137,8 @@ func (r *reader) around(f *findings, at place) error {
 	})
 }
 
-// within reads the object in "input" and notes where it lies. Its parameters may nest as deep as those of a body without "input".
+// within reads the object in "input" and notes where it lies. Its parameters may nest as deep as those of a body
+// without "input".
 func (r *reader) within(read func() error) error {
 	r.j.InputFrom = r.Offset()
 	r.Depth--
@@ -162,14 +155,18 @@ func (r *reader) model() error {
 		return err
 	}
 	if !isString {
-		return &jsonscan.FieldError{Field: "model", Text: `The field "model" must be a string such as "@cf/meta/llama-3.1-8b-instruct-fp8".`}
+		return &jsonscan.FieldError{
+			Field: "model", Text: `The field "model" must be a string such as "@cf/meta/llama-3.1-8b-instruct-fp8".`,
+		}
 	}
 	model, err := jsonscan.Unquote(r.Since(start))
 	if err != nil {
 		return err
 	}
 	if r.j.Model != "" && r.j.Model != model {
-		return &jsonscan.FieldError{Field: "model", Text: `The body names two models, in "model" and in "input"; name one.`}
+		return &jsonscan.FieldError{
+			Field: "model", Text: `The body names two models, in "model" and in "input"; name one.`,
+		}
 	}
 	r.j.Model = model
 	return nil
@@ -194,45 +191,6 @@ func (r *reader) batchID() error {
 	return err
 }
 
-// options reads the field "options" and sets busy to its "rejectIfBusy".
-func (r *reader) options(busy *bool) error {
-	if r.Peek() != '{' {
-		r.expectNull()
-		return r.Skip()
-	}
-	return r.Object(func(name []byte) error {
-		if bytes.EqualFold(name, []byte("rejectIfBusy")) {
-			switch r.Peek() {
-			case 't':
-				*busy = true
-			case 'f':
-				*busy = false
-			default:
-				r.expectNull()
-			}
-		}
-		return r.Skip()
-	})
-}
-
-// inputOptions reads the field "input" where only its "options" matter.
-func (r *reader) inputOptions() error {
-	if r.Peek() != '{' {
-		r.expectNull()
-		return r.Skip()
-	}
-	return r.Object(func(name []byte) error {
-		if isOptions(name) {
-			return r.options(&r.j.busy.input)
-		}
-		return r.Skip()
-	})
-}
-
-func (r *reader) expectNull() { r.j.busy.mistyped = r.j.busy.mistyped || r.Peek() != 'n' }
-
-func isOptions(name []byte) bool { return bytes.EqualFold(name, []byte("options")) }
-
 // repeated is the set of fields of an object that were read, of those that must not be given twice.
 type repeated uint8
 
@@ -254,7 +212,9 @@ func (seen *repeated) add(name []byte, input bool) error {
 		}
 	}
 	if *seen&field != 0 {
-		return &jsonscan.FieldError{Field: string(name), Text: fmt.Sprintf("The field %q is given twice; give it once.", name)}
+		return &jsonscan.FieldError{
+			Field: string(name), Text: fmt.Sprintf("The field %q is given twice; give it once.", name),
+		}
 	}
 	*seen |= field
 	return nil

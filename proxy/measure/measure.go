@@ -11,8 +11,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Media measures a body that is no JSON: a multipart form, a recording or a picture. prefix is what was read of the body, which may be
-// all of it; length is the length of the whole, or the longest possible one.
+// Media measures a body that is no JSON: a multipart form, a recording or a picture. prefix is what was read of the
+// body, which may be all of it; length is the length of the whole, or the longest possible one.
 func Media(task quota.Task, contentType string, prefix jsonscan.Pieces, length int64) quota.Request {
 	q := quota.Request{Task: task}
 	kind, params, err := mime.ParseMediaType(contentType)

@@ -24,8 +24,8 @@ func (r *reader) messages(f *findings) error {
 	})
 }
 
-// part reads a message, a part of its content, or a part of that. Pictures and sound only count as such where a protocol has them:
-// elsewhere the same text would become tokens.
+// part reads a message, a part of its content, or a part of that. Pictures and sound only count as such where a
+// protocol has them: elsewhere the same text would become tokens.
 func (r *reader) part(f *findings, message bool) error {
 	return r.Object(func(name []byte) error {
 		first := r.Peek()
@@ -86,7 +86,8 @@ func (r *reader) source(f *findings) error {
 	return err
 }
 
-// picture reads an image: base64, a data URL, a URL, a list of bytes, a list of any of these, or an object with one in "url".
+// picture reads an image: base64, a data URL, a URL, a list of bytes, a list of any of these, or an object with one in
+// "url".
 func (r *reader) picture(f *findings) error {
 	switch r.Peek() {
 	case '"':
@@ -174,8 +175,8 @@ func (f *findings) heard(total int64, open func() io.Reader) {
 	}
 }
 
-// numbers reads a list and returns how many numbers it has if it has nothing else. Otherwise it is 0, and other has read all elements
-// that are no numbers.
+// numbers reads a list and returns how many numbers it has if it has nothing else. Otherwise it is 0, and other has
+// read all elements that are no numbers.
 func (r *reader) numbers(other func() error) (int64, error) {
 	all := true
 	n, err := r.Numbers(func() error {
@@ -195,8 +196,8 @@ type payload struct {
 	from, to int64 // offsets of the base64
 }
 
-// payload reads a string. kind is what the media type of a data URL must begin with, such as "image/". A string that is no payload is a
-// URL, or text.
+// payload reads a string. kind is what the media type of a data URL must begin with, such as "image/". A string that is
+// no payload is a URL, or text.
 func (r *reader) payload(kind string) (p payload, err error) {
 	start := r.Offset()
 	skip, ok := dataURL(r.Ahead(len(`"data:`)+maxMediaType), kind)
@@ -209,8 +210,8 @@ func (r *reader) payload(kind string) (p payload, err error) {
 // maxMediaType limits what comes before the base64 of a data URL.
 const maxMediaType = 256
 
-// dataURL returns the length of what comes before the base64 in a raw string, of which the beginning is given with its quote. ok is false
-// for a data URL that is no base64 or of another kind.
+// dataURL returns the length of what comes before the base64 in a raw string, of which the beginning is given with its
+// quote. ok is false for a data URL that is no base64 or of another kind.
 func dataURL(raw []byte, kind string) (skip int, ok bool) {
 	rest, isURL := bytes.CutPrefix(raw, []byte(`"data:`))
 	if !isURL {

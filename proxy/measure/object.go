@@ -62,8 +62,8 @@ func (r *reader) field(f *findings, at place, name []byte) error {
 		return r.audio(f)
 	case "url":
 		f.secondsWithURL += fetchedSeconds
-	case "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "num_return_sequences", "best_of", "num_images", "num_outputs",
-		"width", "height", "steps", "num_steps", "num_inference_steps", "size", "image_size":
+	case "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "num_return_sequences", "best_of",
+		"num_images", "num_outputs", "width", "height", "size", "image_size", "steps", "num_steps", "num_inference_steps":
 		return r.figure(f, string(name))
 	}
 	switch {
@@ -158,19 +158,19 @@ func (r *reader) singleText(f *findings) error {
 	if r.Peek() != '"' {
 		return r.Skip()
 	}
-	characters, err := r.String()
+	characters, err := r.Text()
 	f.Texts, f.Characters = max(f.Texts, 1), max(f.Characters, characters)
 	return err
 }
 
-// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that speaks may speak them all,
-// and of what is no text all that stands there.
+// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that speaks may
+// speak them all, and of what is no text all that stands there.
 func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 	var n, characters int64
 	err := r.Array(func() error {
 		n++
 		if r.Peek() == '"' {
-			c, err := r.String()
+			c, err := r.Text()
 			characters += c
 			return err
 		}
@@ -191,7 +191,7 @@ func (r *reader) batch(f *findings) error {
 			return r.Skip()
 		}
 		one := findings{inBatch: true}
-		if err := r.measured(&one, place{}); err != nil {
+		if err := r.body(&one, place{}); err != nil {
 			return err
 		}
 		f.media += one.size // counted there

@@ -73,7 +73,9 @@ func webpSize(b []byte) (width, height int64) {
 		v := endian.LittleEndian.Uint32(b[21:])
 		return int64(v&0x3fff) + 1, int64(v>>14&0x3fff) + 1
 	case "VP8X":
-		return 1 + int64(b[24]) + int64(b[25])<<8 + int64(b[26])<<16, 1 + int64(b[27]) + int64(b[28])<<8 + int64(b[29])<<16
+		return 1 + uint24(b[24:]), 1 + uint24(b[27:])
 	}
 	return 0, 0
 }
+
+func uint24(b []byte) int64 { return int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16 }
