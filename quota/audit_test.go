@@ -27,7 +27,8 @@ type listener struct {
 func listen(t *testing.T, factor float64, test func(t *testing.T, s *listener)) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		s := &listener{newCloud(t, workersai.Options{}), open(t, quota.Options{Limit: 1_000_000 * n, Heartbeat: longBeat}), price.NewEstimator(nil, price.Bound), factor, nil}
+		l := open(t, quota.Options{Limit: 1_000_000 * n, Heartbeat: longBeat})
+		s := &listener{newCloud(t, workersai.Options{}), l, price.NewEstimator(nil, price.Bound), factor, nil}
 		defer s.client.Close()
 		test(t, s)
 	})
@@ -74,17 +75,34 @@ func (s *listener) pass(t *testing.T, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(every)
 		s.audit(t, s.l)
-		if _, err := s.l.Reconcile(t.Context(), every, func(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
-			u, err := s.client.DayUntil(ctx, day, until)
-			return u.Neurons, err
-		}); err != nil && !errors.Is(err, quota.ErrEarly) {
+		if _, err := s.l.Reconcile(t.Context(), every, s.billed); err != nil && !errors.Is(err, quota.ErrEarly) {
 			t.Fatal(err)
 		}
 	}
 	time.Sleep(2 * quota.Heartbeat)
 }
 
-func near(got, want quota.Neurons) bool { return max(got-want, want-got) <= 20 } // of some roundings to a millionth
+// near fails the test where got differs from want by more than some roundings to a millionth.
+func near(t *testing.T, what string, got, want quota.Neurons) {
+	t.Helper()
+	within(t, what, got, want-20, want+20)
+}
+
+// audited fails the test where not just as many corrections were found.
+func (s *listener) audited(t *testing.T, want int) {
+	t.Helper()
+	if len(s.found) != want {
+		t.Fatalf("corrections: got %+v, want %d", s.found, want)
+	}
+}
+
+// agrees fails the test where what is used is not what was billed, or something is external.
+func (s *listener) agrees(t *testing.T) {
+	t.Helper()
+	got := s.l.Snapshot().Account
+	near(t, "used", got.Used, s.Billed())
+	near(t, "external", got.External, 0)
+}
 
 // The price table is wrong, and nothing in the answers says so.
 func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
@@ -99,34 +117,33 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 					s.pass(t, every)
 				}
 				s.pass(t, every) // until the figure is of a time at which that was settled
-				got, billed := s.l.Snapshot(), s.Billed()
-				if !near(got.Account.Used, billed) || !near(got.Account.External, 0) {
-					t.Errorf("%v used, %v external of %v billed", got.Account.Used, got.Account.External, billed)
-				}
-				if len(s.found) != 1 || s.found[0].Calls != 10 || s.found[0].Booked != table || !near(s.found[0].Billed, billed) {
-					t.Errorf("found %+v", s.found)
-				}
+				s.agrees(t)
+				s.audited(t, 1)
+				equal(t, "calls", s.found[0].Calls, 10)
+				equal(t, "booked before", s.found[0].Booked, table)
+				near(t, "billed", s.found[0].Billed, s.Billed())
+				got := s.l.Snapshot()
 				for _, c := range got.Clients {
 					for _, r := range got.Records {
-						if quota.ClientBudget(r.Client) == c.Budget && (!near(r.Neurons(), c.Used) || r.Calls != 5 || r.Paid < quota.Ratio(1000*factor) || r.Paid > quota.Ratio(1000*factor)+1) {
-							t.Errorf("%v: %v used, %+v", c.Budget, c.Used, r)
+						if quota.ClientBudget(r.Client) != c.Budget {
+							continue
 						}
+						near(t, r.Client+": used by record", r.Neurons(), c.Used)
+						equal(t, r.Client+": calls", r.Calls, 5)
+						within(t, r.Client+": paid", r.Paid, quota.Ratio(1000*factor), quota.Ratio(1000*factor)+1)
 					}
 				}
 				// From now on what is set aside suffices, and what is booked is what is billed.
 				before := s.Billed()
 				booked := s.call(t, "a", 1000)
-				if !near(booked, s.Billed()-before) {
-					t.Errorf("%v booked, %v billed", booked, s.Billed()-before)
-				}
-				if of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000}); !near(of.Neurons, max(of.Bound, booked)) {
-					t.Errorf("%v would be set aside for %v, by the table %v", of.Neurons, booked, of.Bound)
-				}
+				near(t, "booked", booked, s.Billed()-before)
+				would := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000})
+				near(t, "what would be set aside", would.Neurons, max(would.Bound, booked))
 				s.pass(t, 20*time.Minute)
-				if got := s.l.Snapshot().Account; len(s.found) != 2 || !near(s.found[1].Booked, booked) || !near(got.Used, s.Billed()) || !near(got.External, 0) {
-					t.Errorf("later found %+v, %v used, %v external of %v billed", s.found, got.Used, got.External, s.Billed())
-				}
-				// Another process knows it, too.
+				s.agrees(t)
+				s.audited(t, 2)
+				near(t, "booked later", s.found[1].Booked, booked)
+				// Another process learns it, too.
 				history, err := s.l.History(t.Context(), s.l.Snapshot().Day, s.l.Snapshot().Day)
 				if err != nil {
 					t.Fatal(err)
@@ -134,15 +151,14 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				e := price.NewEstimator(nil, price.Bound)
 				e.Recall(history)
 				of := e.Estimate(e.Resolve(spoken), quota.Request{Characters: 1000})
-				if got := e.DefaultCost(e.Resolve(spoken), of, of.Neurons).Neurons; got < booked || got > booked+booked/500 {
-					t.Errorf("recalled: %v for %v", got, booked)
-				}
+				recalled := e.DefaultCost(e.Resolve(spoken), of, of.Neurons)
+				within(t, "the recalled cost", recalled.Neurons, booked, booked+booked/500)
 			})
 		})
 	}
 }
 
-// Where others may have called the model as well, nothing is found out.
+// If others may have called the model as well, nothing is found out.
 func TestAModelThatCannotBeAudited(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -155,7 +171,8 @@ func TestAModelThatCannotBeAudited(t *testing.T) {
 			take(t, s.l, quota.Call{Model: spoken, Estimate: n}).Settle(quota.Cost{Basis: quota.Reported})
 		}, true},
 		{"another one says what it cost", 3, func(t *testing.T, s *listener) {
-			take(t, s.l, quota.Call{Model: spoken, Estimate: 5 * n}).Settle(quota.Cost{Neurons: 5 * n, Basis: quota.Reported})
+			cost := quota.Cost{Neurons: 5 * n, Basis: quota.Reported}
+			take(t, s.l, quota.Call{Model: spoken, Estimate: 5 * n}).Settle(cost)
 			s.Spend(spoken, 5*n)
 		}, true},
 		{"a call is under way", 3, func(t *testing.T, s *listener) {
@@ -171,19 +188,16 @@ func TestAModelThatCannotBeAudited(t *testing.T) {
 				}
 				c.more(t, s)
 				s.pass(t, 20*time.Minute)
-				if got := s.l.Snapshot().Account; len(s.found) != 0 || got.Used < 5_000*n || got.Used > 7_000*n {
-					t.Errorf("found %+v, %+v", s.found, got)
-				}
-				booked := s.call(t, "", 1000)
-				if of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000}); booked != of.Bound {
-					t.Errorf("%v booked, the table says %v", booked, of.Bound)
-				}
+				s.audited(t, 0)
+				within(t, "used", s.l.Snapshot().Account.Used, 5_000*n, 7_000*n)
+				of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000})
+				equal(t, "booked", s.call(t, "", 1000), of.Bound)
 				s.pass(t, 20*time.Minute)
-				if (len(s.found) == 1) != c.later {
-					t.Errorf("later found %+v", s.found)
+				if got := len(s.found) == 1; got != c.later {
+					t.Errorf("a correction was found later: got %v, want %v: %+v", got, c.later, s.found)
 				}
-				if got := s.l.Snapshot().Account; c.price > 1 && !near(got.Used+got.External, s.Billed()) {
-					t.Errorf("%v used and %v external of %v billed", got.Used, got.External, s.Billed())
+				if got := s.l.Snapshot().Account; c.price > 1 {
+					near(t, "used and external", got.Used+got.External, s.Billed())
 				}
 			})
 		})
@@ -198,17 +212,16 @@ func TestAuditsEndWithTheDay(t *testing.T) {
 			s.call(t, "", 1000)
 		}
 		s.pass(t, 20*time.Minute)
-		if len(s.found) != 0 {
-			t.Errorf("found %+v", s.found)
-		}
+		s.audited(t, 0)
 		before := s.Billed()
 		for range 5 {
 			s.call(t, "", 1000)
 		}
 		s.pass(t, 20*time.Minute)
-		if got := s.l.Snapshot().Account; len(s.found) != 1 || !near(got.Used, s.Billed()-before) || !near(got.External, 0) {
-			t.Errorf("found %+v, %+v", s.found, got)
-		}
+		s.audited(t, 1)
+		got := s.l.Snapshot().Account
+		near(t, "used", got.Used, s.Billed()-before)
+		near(t, "external", got.External, 0)
 	})
 }
 
@@ -223,27 +236,29 @@ func TestAuditsOfCallsThatGoOn(t *testing.T) {
 				}
 				s.pass(t, 3*every)
 				for i, a := range s.found {
-					if a.Calls != 1 || a.Ratio < price*0.99 || a.Ratio > price*1.01 || i > 2 && !near(a.Booked, a.Billed) {
-						t.Errorf("found %+v", a)
+					equal(t, "calls", a.Calls, 1)
+					within(t, "ratio", a.Ratio, price*0.99, price*1.01)
+					if i > 2 {
+						near(t, "booked before", a.Booked, a.Billed)
 					}
 				}
-				if got := s.l.Snapshot().Account; len(s.found) < 7 || !near(got.Used, s.Billed()) || !near(got.External, 0) {
-					t.Errorf("%d found, %v used, %v external of %v billed", len(s.found), got.Used, got.External, s.Billed())
-				}
+				within(t, "corrections", len(s.found), 7, 8)
+				s.agrees(t)
 			})
 		})
 	}
 }
 
-// Of two holders now one reads the figure and now the other. What one of them has
-// corrected the other does not correct once more.
+// Of two replicas now one reads the figure and now the other. What one of them has corrected the other does not
+// correct once more.
 func TestAuditsByTurns(t *testing.T) {
-	for name, pause := range map[string]time.Duration{"it sees the other's turn": every, "it does not": 3 * every} {
+	for name, pause := range map[string]time.Duration{"it sees the other's reading": every, "it does not": 3 * every} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				time.Sleep(12 * time.Hour)
 				o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
-				s := &listener{newCloud(t, workersai.Options{}), open(t, o), price.NewEstimator(nil, price.Bound), 3, nil}
+				l, e := open(t, o), price.NewEstimator(nil, price.Bound)
+				s := &listener{newCloud(t, workersai.Options{}), l, e, 3, nil}
 				defer s.client.Close()
 				other := open(t, o)
 				for range 10 {
@@ -253,7 +268,8 @@ func TestAuditsByTurns(t *testing.T) {
 				began := time.Now()
 				s.audit(t, s.l) // counts the calls
 				for i := 1; i <= 3; i++ {
-					time.Sleep(time.Until(began.Add(time.Duration(i)*(every+10*time.Second) - 30*time.Second)))
+					before := time.Duration(i)*(every+10*time.Second) - 30*time.Second
+					time.Sleep(time.Until(began.Add(before)))
 					if i < 3 {
 						s.audit(t, other) // counts them, and then compares
 					}
@@ -263,18 +279,16 @@ func TestAuditsByTurns(t *testing.T) {
 					}
 				}
 				time.Sleep(2 * quota.Heartbeat)
-				if got := s.l.Snapshot().Account; len(s.found) != 1 || !near(got.Used, s.Billed()) {
-					t.Errorf("found %+v, %v used of %v billed", s.found, got.Used, s.Billed())
-				}
+				s.audited(t, 1)
+				near(t, "used", s.l.Snapshot().Account.Used, s.Billed())
 			})
 		})
 	}
 }
 
-// What another holder has published when calls are counted may not have been
-// billed in that span, and what it has not may have been: as many too many as too
-// few of another size would pass for a price.
-func TestAuditsWhileAnotherHolderCalls(t *testing.T) {
+// What another replica has published when calls are counted may not have been billed in that span, and what it has
+// not may have been: as many too many as too few of another size would pass for a price.
+func TestAuditsWhileAnotherReplicaCalls(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
@@ -299,15 +313,14 @@ func TestAuditsWhileAnotherHolderCalls(t *testing.T) {
 			time.Sleep(time.Second)
 			s.call(t, "", 500)
 			if all := <-found; len(all) != 0 {
-				t.Errorf("found %+v", all)
+				t.Errorf("corrections: got %+v, want none", all)
 			}
 		}
 		for range 3 { // once it is quiet
 			time.Sleep(every)
 			s.audit(t, l)
 		}
-		if len(s.found) != 1 || !near(s.found[0].Billed, s.found[0].Booked) {
-			t.Errorf("found %+v", s.found)
-		}
+		s.audited(t, 1)
+		near(t, "billed", s.found[0].Billed, s.found[0].Booked)
 	})
 }

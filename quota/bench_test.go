@@ -8,17 +8,19 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
+const benchModel = "@cf/meta/llama-3.1-8b-instruct-fp8"
+
 func BenchmarkReserveSettle(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		o    quota.Options
 		call quota.Call
 	}{
-		{"pots=1", quota.Options{Limit: 1_000_000_000 * n}, quota.Call{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", Estimate: n}},
-		{"pots=2", quota.Options{Limit: 1_000_000_000 * n}, quota.Call{
-			Model: "@cf/meta/llama-3.1-8b-instruct-fp8", Client: "search-team", ClientLimit: 900_000_000 * n, Estimate: n,
+		{"budgets=1", quota.Options{Limit: 1_000_000_000 * n}, quota.Call{Model: benchModel, Estimate: n}},
+		{"budgets=2", quota.Options{Limit: 1_000_000_000 * n}, quota.Call{
+			Model: benchModel, Client: "search-team", ClientLimit: 900_000_000 * n, Estimate: n,
 		}},
-		{"unlimited", quota.Options{}, quota.Call{Model: "@cf/meta/llama-3.1-8b-instruct-fp8", Estimate: n}},
+		{"unlimited", quota.Options{}, quota.Call{Model: benchModel, Estimate: n}},
 	} {
 		l, err := quota.New(b.Context(), c.o)
 		if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// latched runs a test on a ledger that is latched two hours before midnight.
-// until is how long it is to a time by the ledger's clock.
-func latched(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration)) {
+// blocked runs a test on a ledger whose account is blocked two hours before midnight. until is how long it is to a
+// time by the ledger's clock.
+func blocked(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration)) {
 	synctest.Test(t, func(t *testing.T) {
 		now := before(2 * time.Hour)
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now})
@@ -20,19 +20,17 @@ func latched(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(t
 	})
 }
 
-func TestALatchedAccountIsProbed(t *testing.T) {
-	latched(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
+func TestABlockedAccountIsProbed(t *testing.T) {
+	blocked(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
 		d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-		if d.Used != n || d.Budget != quota.Account || d.ResetsAt.Day() != 2 || until(d.RetryAt) != 30*time.Minute {
-			t.Errorf("%+v", d)
-		}
+		equal(t, "used", d.Used, n)
+		equal(t, "the budget that refuses", d.Budget, quota.Account)
+		equal(t, "the day of the reset", d.ResetsAt.Day(), 2)
+		equal(t, "the time to the next probe", until(d.RetryAt), 30*time.Minute)
 		time.Sleep(29 * time.Minute)
 		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(time.Minute)
-		probe := take(t, l, quota.Call{Estimate: n})
-		if !probe.Probe() {
-			t.Error("it is not a probe")
-		}
+		probe := takeProbe(t, l)
 		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		l.Block(time.Time{})
 		probe.Release()
@@ -42,15 +40,13 @@ func TestALatchedAccountIsProbed(t *testing.T) {
 		probe.Accepted()
 		spend(t, l, n)
 		probe.Settle(settle(n))
-		if l.Snapshot().Block.Set {
-			t.Error("still latched")
-		}
+		equal(t, "the account is blocked after the probe", l.Snapshot().Block.Set, false)
 	})
 }
 
-// A probe that says nothing leaves the gate shut until the next one is due.
+// A probe that shows nothing leaves the block until the next one is due.
 func TestAnUnclearProbe(t *testing.T) {
-	latched(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
+	blocked(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
 		time.Sleep(30 * time.Minute)
 		take(t, l, quota.Call{Estimate: n}).Settle(settle(0))
 		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
@@ -66,19 +62,14 @@ func TestNeverProbe(t *testing.T) {
 		time.Sleep(time.Hour - time.Nanosecond)
 		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 		time.Sleep(time.Nanosecond)
-		if !take(t, l, quota.Call{Estimate: n}).Probe() {
-			t.Error("the first call after the reset is not a probe")
-		}
+		takeProbe(t, l)
 	})
 }
 
 func TestOneCallFirstAfterTheReset(t *testing.T) {
-	latched(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
+	blocked(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
 		time.Sleep(2*time.Hour + time.Second)
-		probe := take(t, l, quota.Call{Estimate: n})
-		if !probe.Probe() {
-			t.Fatal("it is not a probe")
-		}
+		probe := takeProbe(t, l)
 		other := ask(t.Context(), l, quota.Call{Estimate: n})
 		third := ask(t.Context(), l, quota.Call{Estimate: n})
 		other.mustWait(t)
@@ -91,15 +82,12 @@ func TestOneCallFirstAfterTheReset(t *testing.T) {
 }
 
 func TestALateReset(t *testing.T) {
-	latched(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
+	blocked(t, func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration) {
 		time.Sleep(2*time.Hour + time.Second)
 		var waits *asked
 		for i, minutes := range []int{1, 2, 4, 8, 16, 30, 30} {
 			pause := time.Duration(minutes) * time.Minute
-			probe := take(t, l, quota.Call{Estimate: n})
-			if !probe.Probe() {
-				t.Fatal("it is not a probe")
-			}
+			probe := takeProbe(t, l)
 			if i == 0 {
 				waits = ask(t.Context(), l, quota.Call{Estimate: n})
 				waits.mustWait(t)
@@ -111,9 +99,7 @@ func TestALateReset(t *testing.T) {
 			}
 			probe.Release()
 			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-			if until(d.RetryAt) != pause {
-				t.Errorf("the next in %v, want %d min", until(d.RetryAt), minutes)
-			}
+			equal(t, "the time to the next probe", until(d.RetryAt), pause)
 			time.Sleep(pause - time.Second)
 			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			time.Sleep(2 * time.Second)
@@ -124,23 +110,21 @@ func TestALateReset(t *testing.T) {
 	})
 }
 
-// A refusal of yesterday's call says that yesterday was spent: it makes one call
-// go first, and no more.
-func TestTheLatchIsOfTheDayOfTheCall(t *testing.T) {
+// A refusal of yesterday's call says that yesterday was spent: it makes one call go first, and no more.
+func TestTheBlockIsOfTheDayOfTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: before(time.Second)})
+		l := open(t, quota.Options{
+			Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: before(time.Second),
+		})
 		late, later := take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n})
 		time.Sleep(time.Second + 100*time.Millisecond)
 		late.Refused()
 		late.Release()
 		s := l.Snapshot()
-		if midnight := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !s.Block.Set || !s.Block.Until.Equal(midnight) || !s.ExhaustedAt.IsZero() {
-			t.Fatalf("%+v, exhausted at %v", s.Block, s.ExhaustedAt)
-		}
-		probe := take(t, l, quota.Call{Estimate: n})
-		if !probe.Probe() {
-			t.Fatal("the first call is not a probe")
-		}
+		equal(t, "the account is blocked", s.Block.Set, true)
+		sameTime(t, "the end of the block", s.Block.Until, time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC))
+		sameTime(t, "exhausted at", s.ExhaustedAt, time.Time{})
+		probe := takeProbe(t, l)
 		other := ask(t.Context(), l, quota.Call{Estimate: n})
 		other.mustWait(t)
 		later.Refused() // changes nothing any more
@@ -152,40 +136,39 @@ func TestTheLatchIsOfTheDayOfTheCall(t *testing.T) {
 	})
 }
 
-// Refused just after midnight, after little was spent, though nobody had noticed
-// that yesterday was spent.
-func TestALateResetThatNothingForetold(t *testing.T) {
+// Refused just after midnight, after little was spent, though nobody had noticed that yesterday was spent.
+func TestALateResetAfterNoBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := before(0)
 		store := quota.NewMemory(now)
 		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now}
 		l, other := open(t, o), open(t, o)
 		spend(t, l, 40*n)
-		flying := []*quota.Reservation{take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n}), take(t, l, quota.Call{Estimate: n})}
-		for _, r := range flying { // what was sent at once is refused at once, and is one refusal
+		var inFlight []*quota.Reservation
+		for range 3 {
+			inFlight = append(inFlight, take(t, l, quota.Call{Estimate: n}))
+		}
+		for _, r := range inFlight { // what was sent at once is refused at once, and is one refusal
 			r.Refused()
 			r.Release()
 		}
 		time.Sleep(time.Second)
 		for _, l := range []*quota.Ledger{l, other} {
 			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !d.Late || wait != 59*time.Second || d.ResetsAt.Day() != 3 {
-				t.Errorf("%+v: the next in %v", d, wait)
-			}
+			equal(t, "the reset is late", d.Late, true)
+			equal(t, "the time to the next probe", d.RetryAt.Sub(d.At).Round(time.Second), 59*time.Second)
+			equal(t, "the day of the reset", d.ResetsAt.Day(), 3)
 		}
-		if _, retry := l.Reset(); retry.Round(time.Second) != 59*time.Second {
-			t.Errorf("it may be asked again in %v", retry)
-		}
+		_, retry := l.Reset()
+		equal(t, "the time until Workers AI may be asked again", retry.Round(time.Second), 59*time.Second)
 		time.Sleep(time.Minute)
 		for _, minutes := range []int{2, 4, 8, 16, 30, 30} {
 			pause := time.Duration(minutes) * time.Minute
-			probe := take(t, l, quota.Call{Estimate: n})
+			probe := takeProbe(t, l)
 			probe.Refused()
 			probe.Release()
 			d := refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-			if wait := d.RetryAt.Sub(d.At).Round(time.Second); !probe.Probe() || wait != pause {
-				t.Errorf("probe %v, the next in %v, want %v", probe.Probe(), wait, pause)
-			}
+			equal(t, "the time to the next probe", d.RetryAt.Sub(d.At).Round(time.Second), pause)
 			time.Sleep(pause + time.Second)
 		}
 		probe := take(t, l, quota.Call{Estimate: n})
@@ -217,29 +200,24 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 				if c.late {
 					want = time.Minute
 				}
-				if wait := d.RetryAt.Sub(d.At).Round(time.Second); d.Late != c.late || wait != want {
-					t.Errorf("late %v, the next in %v", d.Late, wait)
-				}
-				if s := l.Snapshot(); s.ExhaustedAt.IsZero() != c.late {
-					t.Errorf("exhausted at %v", s.ExhaustedAt)
-				}
+				equal(t, "the reset is late", d.Late, c.late)
+				equal(t, "the time to the next probe", d.RetryAt.Sub(d.At).Round(time.Second), want)
+				equal(t, "the day is not found spent", l.Snapshot().ExhaustedAt.IsZero(), c.late)
 			})
 		})
 	}
 }
 
-// The pauses of a reset that stayed out all day end with the next one, and so
-// does the lease of the evening's probe.
+// The pauses of a reset that stayed out all day end with the next one, and so does the lease of the evening's probe.
 func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Now: before(10 * time.Minute), Heartbeat: longBeat})
+		l := open(t, quota.Options{
+			Limit: 100 * n, Wait: 10 * time.Second, Heartbeat: longBeat, Now: before(10 * time.Minute),
+		})
 		l.Block(time.Time{})
 		refuse := func() {
 			t.Helper()
-			probe := take(t, l, quota.Call{Estimate: n})
-			if !probe.Probe() {
-				t.Fatal("it is not a probe")
-			}
+			probe := takeProbe(t, l)
 			probe.Refused()
 			probe.Release()
 			refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
@@ -262,8 +240,8 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 	})
 }
 
-// A holder that is told by another one, and one prober for both.
-func TestTheLatchReachesAllHolders(t *testing.T) {
+// A replica learns of the block from another one, and one call probes for both.
+func TestTheBlockReachesAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon := before(12 * time.Hour)
 		store := quota.NewMemory(noon)
@@ -296,9 +274,9 @@ func TestTheLatchReachesAllHolders(t *testing.T) {
 	})
 }
 
-// Calls that wait for neurons are told at once when the account is latched.
-func TestALatchEndsTheWait(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+// Calls that wait for neurons are refused at once when the account is blocked.
+func TestABlockEndsTheWait(t *testing.T) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		time.Sleep(time.Second)
 		l.Block(time.Time{})
@@ -308,12 +286,10 @@ func TestALatchEndsTheWait(t *testing.T) {
 
 // A probe whose budget is spent is no probe.
 func TestAProbeMustFit(t *testing.T) {
-	latched(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
+	blocked(t, func(t *testing.T, l *quota.Ledger, _ func(time.Time) time.Duration) {
 		time.Sleep(30 * time.Minute)
 		refused(t, l, quota.Call{Estimate: 100 * n}, quota.Exhausted)
 		time.Sleep(30 * time.Minute)
-		if !take(t, l, quota.Call{Estimate: n}).Probe() {
-			t.Error("it is not a probe")
-		}
+		takeProbe(t, l)
 	})
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A client's pot lasts as long as it calls, or a call of it does, and a day more.
-func TestPotsOfClientsThatAreGoneAreDropped(t *testing.T) {
+// A client's budget is kept as long as the client calls, or a call of it lasts, and a day more.
+func TestBudgetsOfUnusedClientsAreDropped(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
 		// Most of the time only the clock passes: a ledger's heartbeats of days take a minute.
 		var skipped atomic.Int64
-		l := open(t, quota.Options{Store: store, Limit: 1000 * n, Now: func() time.Time { return time.Now().Add(time.Duration(skipped.Load())) }})
+		now := func() time.Time { return time.Now().Add(time.Duration(skipped.Load())) }
+		l := open(t, quota.Options{Store: store, Limit: 1000 * n, Now: now})
 		pass := func(d time.Duration) {
 			time.Sleep(time.Minute)
 			skipped.Add(int64(d - 2*time.Minute))
@@ -32,7 +33,7 @@ func TestPotsOfClientsThatAreGoneAreDropped(t *testing.T) {
 				got = append(got, s.Budget)
 			}
 			if !slices.Equal(got, want) {
-				t.Errorf("%s: %v, want %v", when, got, want)
+				t.Errorf("%s: got the budgets %v, want %v", when, got, want)
 			}
 		}
 		gone, stays, long := quota.ClientBudget("gone"), quota.ClientBudget("stays"), quota.ClientBudget("long")
@@ -40,26 +41,22 @@ func TestPotsOfClientsThatAreGoneAreDropped(t *testing.T) {
 		pass(12 * time.Hour)
 		calls("gone").Settle(settle(10 * n))
 		calls("stays").Settle(settle(10 * n))
-		flying := calls("long")
+		inFlight := calls("long")
 		pass(24 * time.Hour)
 		known("the next day", gone, stays, long)
 		calls("stays").Settle(settle(10 * n))
 		pass(24 * time.Hour)
 		known("after a day without a call", stays, long)
-		flying.Settle(settle(10 * n))
-		if used := budgetOf(l, "long").Used; used != 10*n {
-			t.Errorf("a call of two days cost its client %v", used)
-		}
+		inFlight.Settle(settle(10 * n))
+		equal(t, "used by a call of two days", budgetOf(l, "long").Used, 10*n)
 		pass(24 * time.Hour)
 		known("nothing is in flight any more")
 		calls("gone").Settle(settle(10 * n))
 		known("it comes back", gone)
-		if used := budgetOf(l, "gone").Used; used != 10*n {
-			t.Errorf("it used %v", used)
-		}
+		equal(t, "used by the client that came back", budgetOf(l, "gone").Used, 10*n)
 		past, err := l.History(t.Context(), first, first)
 		if err != nil || len(past) != 2 {
-			t.Errorf("the first day: %+v, %v", past, err)
+			t.Errorf("the first day: got %+v, %v, want two records", past, err)
 		}
 	})
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A model that costs three times its table: only the calls that are in flight when
-// that is learned pass the limit, and no call after them, on that day and the next,
-// in that process and the next.
+// A model that costs three times its table: only the calls that are in flight when that is learned pass the limit,
+// and no call after them, on that day and the next, in that process and the next.
 func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	const inFlight = 8
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"

@@ -22,23 +22,26 @@ func TestDay(t *testing.T) {
 		{time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), "1970-01-01"},
 	} {
 		d := quota.DayOf(c.at)
-		if d.String() != c.want || !d.Start().Add(24*time.Hour).Equal(d.End()) || d.Start().After(c.at) || !d.End().After(c.at) {
-			t.Errorf("%v is on %v, from %v to %v", c.at, d, d.Start(), d.End())
+		equal(t, "the day", d.String(), c.want)
+		sameTime(t, c.want+": its end", d.End(), d.Start().Add(24*time.Hour))
+		if d.Start().After(c.at) || !d.End().After(c.at) {
+			t.Errorf("%v: got a day from %v to %v, want one around it", c.at, d.Start(), d.End())
 		}
 		text, err := json.Marshal(d)
+		fails(t, c.want+": Marshal", err, nil)
+		equal(t, "as JSON", string(text), `"`+c.want+`"`)
 		var back quota.Day
-		if err != nil || json.Unmarshal(text, &back) != nil || back != d || string(text) != `"`+c.want+`"` {
-			t.Errorf("%s, %v", text, back)
-		}
+		fails(t, c.want+": Unmarshal", json.Unmarshal(text, &back), nil)
+		equal(t, "read back", back, d)
 	}
 	var d quota.Day
 	if err := json.Unmarshal([]byte(`"2026-13-01"`), &d); err == nil {
-		t.Error("a date that does not exist is accepted")
+		t.Errorf("a date that does not exist: got %v, want an error", d)
 	}
 }
 
-// before returns a clock by which the bubble, which begins at 2000-01-01
-// 00:00:00 UTC, begins d before the midnight after.
+// before returns a clock by which the bubble, which begins at 2000-01-01 00:00:00 UTC, begins d before the midnight
+// after.
 func before(d time.Duration) func() time.Time {
 	return func() time.Time { return time.Now().Add(24*time.Hour - d) }
 }
@@ -49,19 +52,14 @@ func TestResetToTheSecond(t *testing.T) {
 		spend(t, l, 100*n)
 		time.Sleep(time.Minute - time.Nanosecond)
 		d := refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
-		if want := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); !d.ResetsAt.Equal(want) {
-			t.Errorf("resets at %v", d.ResetsAt)
-		}
+		sameTime(t, "the reset", d.ResetsAt, time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC))
 		time.Sleep(time.Nanosecond)
 		spend(t, l, 99*n)
 		s := l.Snapshot()
-		if s.Day.String() != "2000-01-02" || s.Account.Used != 99*n || len(s.Records) != 1 {
-			t.Errorf("%+v", s)
-		}
-		h, err := l.History(t.Context(), s.Day-1, s.Day)
-		if err != nil || len(h) != 2 || h[0].Reported != 100*n || h[1].Reported != 99*n {
-			t.Errorf("%+v, %v", h, err)
-		}
+		equal(t, "the day", s.Day.String(), "2000-01-02")
+		equal(t, "used", s.Account.Used, 99*n)
+		equal(t, "records", len(s.Records), 1)
+		reported(t, l, 100*n, 99*n)
 	})
 }
 
@@ -76,27 +74,20 @@ func TestInFlightAtMidnight(t *testing.T) {
 		res := take(t, a, x)
 		time.Sleep(61 * time.Second)
 		s := a.Snapshot()
-		if s.Account.Used != 0 || s.Account.Reserved != 40*n || s.Account.Remaining != 60*n || s.Clients[0].Reserved != 40*n {
-			t.Errorf("%+v", s)
-		}
+		figures(t, "the account", s.Account, quota.Status{Reserved: 40 * n})
+		equal(t, "remaining", s.Account.Remaining, 60*n)
+		equal(t, "reserved by the client", s.Clients[0].Reserved, 40*n)
 		refused(t, b, quota.Call{Estimate: 61 * n}, quota.Contended)
 		take(t, b, quota.Call{Estimate: 60 * n}).Release()
-		day := res.Settle(settle(30 * n))
-		if day != s.Day {
-			t.Errorf("booked on %v, want %v", day, s.Day)
-		}
+		equal(t, "the day it is booked on", res.Settle(settle(30*n)), s.Day)
 		time.Sleep(quota.Heartbeat)
 		take(t, b, quota.Call{Estimate: 70 * n}).Release()
 		refused(t, b, quota.Call{Estimate: 71 * n}, quota.Exhausted)
-		h, err := a.History(t.Context(), s.Day-1, s.Day)
-		if err != nil || len(h) != 2 || h[0].Reported != 50*n || h[1].Reported != 30*n || h[1].Calls != 1 {
-			t.Errorf("%+v, %v", h, err)
-		}
+		equal(t, "calls of the new day", reported(t, a, 50*n, 30*n)[1].Calls, 1)
 	})
 }
 
-// A budget that is given, changed or taken away in the course of a day counts what was
-// spent before, here and elsewhere.
+// A limit that is set, changed or taken away in the course of a day counts what was spent before, here and elsewhere.
 func TestABudgetThatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
@@ -107,11 +98,11 @@ func TestABudgetThatChanges(t *testing.T) {
 		}
 		take(t, a, call(0, 30*n)).Settle(settle(30 * n))
 		take(t, b, call(0, 20*n)).Settle(settle(20 * n))
-		flying := take(t, a, call(0, 10*n))
+		inFlight := take(t, a, call(0, 10*n))
 		time.Sleep(2 * quota.Heartbeat)
 		refused(t, a, call(60*n, n), quota.Contended)
 		refused(t, b, call(60*n, 11*n), quota.Exhausted)
-		flying.Settle(settle(5 * n))
+		inFlight.Settle(settle(5 * n))
 		time.Sleep(2 * quota.Heartbeat)
 		refused(t, a, call(60*n, 6*n), quota.Exhausted)
 		take(t, b, call(60*n, 5*n)).Settle(settle(5 * n))
@@ -121,9 +112,11 @@ func TestABudgetThatChanges(t *testing.T) {
 		refused(t, b, call(110*n, 1), quota.Exhausted)
 		time.Sleep(2 * quota.Heartbeat)
 		refused(t, a, call(110*n, 1), quota.Exhausted)
-		if s := a.Snapshot(); len(s.Clients) != 1 || s.Clients[0].Used != 110*n || s.Clients[0].Limit != 110*n || s.Account.Used != 110*n {
-			t.Errorf("%+v", s)
-		}
+		s := a.Snapshot()
+		equal(t, "clients", len(s.Clients), 1)
+		equal(t, "used by the client", s.Clients[0].Used, 110*n)
+		equal(t, "its limit", s.Clients[0].Limit, 110*n)
+		equal(t, "used", s.Account.Used, 110*n)
 	})
 }
 
@@ -137,45 +130,50 @@ func TestMidnightServesThoseWhoWait(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		a.mustWait(t)
 		time.Sleep(time.Second + quota.Heartbeat)
-		if !a.decided() || a.res == nil || a.d.ResetsAt.Day() != 3 {
-			t.Errorf("%+v", a.d)
+		if !a.decided() || a.res == nil {
+			t.Fatalf("got %+v, want a reservation", a.d)
 		}
+		equal(t, "the day of the reset", a.d.ResetsAt.Day(), 3)
 	})
 }
 
 func TestTwoDaysSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var off atomic.Int64
-		l := open(t, quota.Options{Limit: 100 * n, Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
+		now := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+		l := open(t, quota.Options{Limit: 100 * n, Now: now})
 		spend(t, l, 100*n)
 		off.Store(int64(49 * time.Hour)) // a laptop that slept
 		spend(t, l, 100*n)
 		refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
 		s := l.Snapshot()
-		h, err := l.History(t.Context(), s.Day-2, s.Day)
-		if err != nil || len(h) != 2 || h[0].Day != s.Day-2 || h[1].Day != s.Day || s.Day.String() != "2000-01-03" {
-			t.Errorf("%+v, %+v, %v", s, h, err)
-		}
+		equal(t, "the day", s.Day.String(), "2000-01-03")
+		h := reported(t, l, 100*n, 100*n)
+		equal(t, "the day of the first record", h[0].Day, s.Day-2)
+		equal(t, "the day of the second record", h[1].Day, s.Day)
 	})
 }
+
+// clockOff is how far a machine's clock is off, in nanoseconds.
+type clockOff struct{ atomic.Int64 }
 
 func TestAClockThatJumps(t *testing.T) {
 	date := func(hour, minute int) time.Time { return time.Date(2000, 1, 1, hour, minute, 0, 0, time.UTC) }
 	for _, c := range []struct {
 		name string
-		test func(t *testing.T, l *quota.Ledger, off *atomic.Int64)
+		test func(t *testing.T, l *quota.Ledger, off *clockOff)
 		want string // the day in the end
 	}{
-		{"back over midnight: the day stays", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"back over midnight: the day stays", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(-13 * time.Hour))
 			l.Snapshot()
 		}, "2000-01-01"},
-		{"forth and back: the day stays ahead", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"forth and back: the day stays ahead", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(13 * time.Hour))
 			l.Snapshot()
 			off.Store(int64(0))
 		}, "2000-01-02"},
-		{"forth, while upstream's date is known: nothing happens", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"forth, while upstream's date is known: nothing happens", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(12, 0))
 			off.Store(int64(72 * time.Hour))
 			l.Snapshot()
@@ -185,54 +183,54 @@ func TestAClockThatJumps(t *testing.T) {
 			time.Sleep(9 * time.Minute)
 			off.Store(int64(0))
 		}, "2000-01-01"},
-		{"it is slow: upstream's date is the day", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"it is slow: upstream's date is the day", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(-3 * time.Minute))
 			time.Sleep(12*time.Hour - time.Minute)
 			l.Observe(date(23, 59))
 			l.Observe(date(23, 59))
 			time.Sleep(time.Minute)
 		}, "2000-01-02"},
-		{"it is slow, and the correction outlasts a quiet night", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"it is slow, and the correction outlasts a quiet night", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(-3 * time.Minute))
 			l.Observe(date(12, 0))
 			l.Observe(date(12, 0))
 			time.Sleep(12 * time.Hour)
 		}, "2000-01-02"},
-		{"it is a little slow: one date is enough", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"it is a little slow: one date is enough", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(-50 * time.Second))
 			time.Sleep(12*time.Hour - time.Minute)
 			l.Observe(date(23, 59))
 			time.Sleep(time.Minute)
 		}, "2000-01-02"},
-		{"one date of tomorrow ends nothing", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"one date of tomorrow ends nothing", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(24, 1))
 			time.Sleep(time.Hour)
 			l.Observe(date(13, 0))
 			l.Observe(date(25, 1)) // it agrees with the first, and what came between with neither
 			time.Sleep(time.Hour)
 		}, "2000-01-01"},
-		{"two dates of tomorrow that do not agree", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"two dates of tomorrow that do not agree", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(24, 1))
 			l.Observe(date(25, 0))
 			time.Sleep(time.Minute)
 			l.Observe(date(25, 0)) // a minute ago it would have agreed
 		}, "2000-01-01"},
-		{"two that agree are the time", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"two that agree are the time", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(24, 1))
 			time.Sleep(time.Minute)
 			l.Observe(date(24, 2))
 		}, "2000-01-02"},
-		{"it is fast: not yet", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"it is fast: not yet", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			off.Store(int64(3 * time.Minute))
 			l.Observe(date(12, 0))
 			l.Observe(date(12, 0))
 			time.Sleep(12*time.Hour - time.Minute)
 		}, "2000-01-01"},
-		{"one late answer proves nothing", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"one late answer proves nothing", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(11, 0))
 			time.Sleep(12 * time.Hour)
 		}, "2000-01-02"},
-		{"a date that is nonsense", func(t *testing.T, l *quota.Ledger, off *atomic.Int64) {
+		{"a date that is nonsense", func(t *testing.T, l *quota.Ledger, off *clockOff) {
 			l.Observe(date(12, 0).AddDate(1, 0, 0))
 			l.Observe(date(12, 0).AddDate(-1, 0, 0))
 			l.Observe(date(12, 0).AddDate(-1, 0, 0))
@@ -240,26 +238,21 @@ func TestAClockThatJumps(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var off atomic.Int64
+				var off clockOff
 				noon := before(12 * time.Hour)
-				l := open(t, quota.Options{
-					Limit: 100 * n, Heartbeat: longBeat, Now: func() time.Time { return noon().Add(time.Duration(off.Load())) },
-				})
+				now := func() time.Time { return noon().Add(time.Duration(off.Load())) }
+				l := open(t, quota.Options{Limit: 100 * n, Heartbeat: longBeat, Now: now})
 				spend(t, l, 10*n)
 				c.test(t, l, &off)
 				s := l.Snapshot()
-				if s.Day.String() != c.want {
-					t.Errorf("the day is %v, want %v", s.Day, c.want)
-				}
-				if used := s.Account.Used; (used == 10*n) != (c.want == "2000-01-01") {
-					t.Errorf("%v used", used)
-				}
+				equal(t, "the day", s.Day.String(), c.want)
+				equal(t, "what was used on the first day still counts", s.Account.Used == 10*n, c.want == "2000-01-01")
 			})
 		})
 	}
 }
 
-// Two holders whose clocks differ live by the store's, from their start on.
+// Two replicas whose clocks differ take the store's, from their start on.
 func TestTheStoresClockIsTheDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := quota.NewMemory(before(30 * time.Second))
@@ -267,15 +260,11 @@ func TestTheStoresClockIsTheDay(t *testing.T) {
 		slow := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(90 * time.Second)})
 		time.Sleep(29 * time.Second)
 		for _, l := range []*quota.Ledger{fast, slow} {
-			if day := l.Snapshot().Day.String(); day != "2000-01-01" {
-				t.Errorf("before midnight it is %s", day)
-			}
+			equal(t, "the day before midnight", l.Snapshot().Day.String(), "2000-01-01")
 		}
 		time.Sleep(time.Second)
 		for _, l := range []*quota.Ledger{fast, slow} {
-			if day := l.Snapshot().Day.String(); day != "2000-01-02" {
-				t.Errorf("at midnight it is %s", day)
-			}
+			equal(t, "the day at midnight", l.Snapshot().Day.String(), "2000-01-02")
 		}
 	})
 }

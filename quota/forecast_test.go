@@ -35,14 +35,14 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 			time.Sleep(time.Minute)
 			refused(t, l, quota.Call{Estimate: 2 * n}, quota.Exhausted)
 		}, time.Minute},
-		"latched": {func(t *testing.T, l *quota.Ledger) {
+		"blocked": {func(t *testing.T, l *quota.Ledger) {
 			time.Sleep(time.Minute)
-			flying := take(t, l, quota.Call{Estimate: 100 * n})
+			inFlight := take(t, l, quota.Call{Estimate: 100 * n})
 			l.Block(time.Time{})
 			time.Sleep(time.Minute)
-			flying.Settle(settle(100 * n))
+			inFlight.Settle(settle(100 * n))
 		}, time.Minute},
-		"latched and opened": {func(_ *testing.T, l *quota.Ledger) {
+		"blocked and lifted": {func(_ *testing.T, l *quota.Ledger) {
 			l.Block(time.Time{})
 			l.Unblock()
 		}, zero},
@@ -53,18 +53,16 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := open(t, quota.Options{Limit: 100 * n, Now: before(12 * time.Hour), Heartbeat: longBeat})
+				l := open(t, quota.Options{Limit: 100 * n, Heartbeat: longBeat, Now: before(12 * time.Hour)})
 				c.test(t, l)
 				s := l.Snapshot()
 				var want time.Time
 				if c.want != zero {
 					want = time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC).Add(c.want)
 				}
-				if !s.ExhaustedAt.Equal(want) {
-					t.Errorf("exhausted at %v, want %v", s.ExhaustedAt, want)
-				}
-				if c.want != zero && !s.ExpectedAt.Equal(want) {
-					t.Errorf("it was to be spent at %v, and is", s.ExpectedAt)
+				sameTime(t, "exhausted at", s.ExhaustedAt, want)
+				if c.want != zero {
+					sameTime(t, "expected at", s.ExpectedAt, want)
 				}
 			})
 		})
@@ -73,15 +71,17 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 
 func TestForecast(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		test func(t *testing.T, a, b *quota.Ledger)
-		want time.Duration // from then on; 0: not before the reset
-		ceil quota.Neurons
+		name  string
+		test  func(t *testing.T, a, b *quota.Ledger)
+		want  time.Duration // from then on; 0: not before the reset
+		limit quota.Neurons
 	}{
 		{"nothing is spent", func(*testing.T, *quota.Ledger, *quota.Ledger) {}, 0, 1000 * n},
-		{"no ceiling", func(t *testing.T, a, _ *quota.Ledger) { spend(t, a, 1000*n) }, 0, 0},
+		{"no limit", func(t *testing.T, a, _ *quota.Ledger) { spend(t, a, 1000*n) }, 0, 0},
 		{"one a minute lasts", func(t *testing.T, a, _ *quota.Ledger) { each(t, a, 120, n) }, 0, 1000 * n},
-		{"two a minute do not", func(t *testing.T, a, _ *quota.Ledger) { each(t, a, 120, 2*n) }, 380 * time.Minute, 1000 * n},
+		{"two a minute do not", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 120, 2*n)
+		}, 380 * time.Minute, 1000 * n},
 		{"of another process, too", func(t *testing.T, a, b *quota.Ledger) {
 			for range 120 {
 				spend(t, a, n)
@@ -89,7 +89,9 @@ func TestForecast(t *testing.T) {
 				time.Sleep(time.Minute)
 			}
 		}, 380 * time.Minute, 1000 * n},
-		{"the first minute is a minute", func(t *testing.T, a, _ *quota.Ledger) { spend(t, a, 100*n) }, 9 * time.Minute, 1000 * n},
+		{"the first minute is a minute", func(t *testing.T, a, _ *quota.Ledger) {
+			spend(t, a, 100*n)
+		}, 9 * time.Minute, 1000 * n},
 		{"a burst an hour ago", func(t *testing.T, a, _ *quota.Ledger) {
 			spend(t, a, 900*n)
 			time.Sleep(time.Hour)
@@ -109,7 +111,7 @@ func TestForecast(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := quota.Options{Limit: c.ceil, Now: before(12 * time.Hour), Heartbeat: sharedBeat}
+				o := quota.Options{Limit: c.limit, Now: before(12 * time.Hour), Heartbeat: sharedBeat}
 				if strings.Contains(c.name, "evening") || strings.Contains(c.name, "last hour") {
 					o.Now = before(time.Hour)
 				}
@@ -118,16 +120,12 @@ func TestForecast(t *testing.T) {
 				c.test(t, a, b)
 				time.Sleep(2 * sharedBeat)
 				s := a.Snapshot()
-				if (c.want == 0) != s.ExpectedAt.IsZero() {
-					t.Fatalf("spent at %v, want in %v", s.ExpectedAt, c.want)
-				}
 				if c.want == 0 {
+					sameTime(t, "expected at", s.ExpectedAt, time.Time{})
 					return
 				}
-				in := s.ExpectedAt.Sub(o.Now())
-				if off := (in - c.want).Abs(); off > c.want/20+15*time.Second {
-					t.Errorf("spent in %v, want %v", in, c.want)
-				}
+				tolerance := c.want/20 + 15*time.Second
+				within(t, "spent in", s.ExpectedAt.Sub(o.Now()), c.want-tolerance, c.want+tolerance)
 			})
 		})
 	}
@@ -151,8 +149,8 @@ func TestForecastOfOneWhoComesLate(t *testing.T) {
 		time.Sleep(2 * quota.Heartbeat)
 		late := open(t, o)
 		time.Sleep(2 * quota.Heartbeat)
-		if s := late.Snapshot(); s.Account.Used != 900*n || !s.ExpectedAt.IsZero() {
-			t.Errorf("%v used, to be spent at %v", s.Account.Used, s.ExpectedAt)
-		}
+		s := late.Snapshot()
+		equal(t, "used", s.Account.Used, 900*n)
+		sameTime(t, "expected at", s.ExpectedAt, time.Time{})
 	})
 }

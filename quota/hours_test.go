@@ -8,8 +8,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// told returns the hours that all holders of l's store have published.
-func told(t *testing.T, l *quota.Ledger, day quota.Day) quota.Hours {
+// published returns the hours that all replicas of l's store have published.
+func published(t *testing.T, l *quota.Ledger, day quota.Day) quota.Hours {
 	t.Helper()
 	time.Sleep(2 * quota.Heartbeat)
 	h, err := l.Hours(t.Context(), day)
@@ -36,20 +36,13 @@ func TestHoursOverMidnight(t *testing.T) {
 		spend(t, b, 2*n)
 		time.Sleep(time.Hour)
 		spend(t, b, 6*n) // 01:00
-		if got, want := told(t, a, first), (quota.Hours{22: 7 * n, 23: 5 * n}); got != want {
-			t.Errorf("the first day: %v, want %v", got, want)
-		}
-		if got, want := told(t, a, first+1), (quota.Hours{0: 11 * n, 1: 6 * n}); got != want {
-			t.Errorf("the second day: %v, want %v", got, want)
-		}
-		if got, want := a.Snapshot().Hours, (quota.Hours{0: 9 * n}); got != want {
-			t.Errorf("its own: %v, want %v", got, want)
-		}
+		equal(t, "the first day", published(t, a, first), quota.Hours{22: 7 * n, 23: 5 * n})
+		equal(t, "the second day", published(t, a, first+1), quota.Hours{0: 11 * n, 1: 6 * n})
+		equal(t, "its own", a.Snapshot().Hours, quota.Hours{0: 9 * n})
 	})
 }
 
-// What is corrected changes the hour in which that is known, so that the hours
-// always add up to what is spent.
+// A correction changes the hour in which it is made, so that the hours always add up to what is spent.
 func TestHoursAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 1000 * n, Now: before(12 * time.Hour)})
@@ -57,19 +50,17 @@ func TestHoursAddUp(t *testing.T) {
 		on := take(t, l, c).Settle(quota.Cost{Neurons: 30 * n, Basis: quota.Estimated})
 		time.Sleep(time.Hour)
 		l.Correct(c, on, 30*n, quota.Cost{Neurons: 12 * n, Basis: quota.Reported})
-		if got, want := told(t, l, on), (quota.Hours{12: 30 * n, 13: -18 * n}); got != want {
-			t.Errorf("%v, want %v", got, want)
-		}
-		l.Correct(c, on, 500*n, quota.Cost{Basis: quota.Reported})                   // no more than is booked is taken back
-		l.Correct(c, on-1, 10*n, quota.Cost{Neurons: 15 * n, Basis: quota.Reported}) // a charge of the day before
-		if got, used := told(t, l, on).Until(24*time.Hour), l.Snapshot().Account.Used; got != used || used != 17*n {
-			t.Errorf("the hours are %v, used %v", got, used)
-		}
+		equal(t, "after the correction", published(t, l, on), quota.Hours{12: 30 * n, 13: -18 * n})
+		// No more than is booked is taken back, and of a charge of the day before what is beyond it is added.
+		l.Correct(c, on, 500*n, quota.Cost{Basis: quota.Reported})
+		l.Correct(c, on-1, 10*n, quota.Cost{Neurons: 15 * n, Basis: quota.Reported})
+		equal(t, "the sum of the hours", published(t, l, on).Until(24*time.Hour), 17*n)
+		equal(t, "used", l.Snapshot().Account.Used, 17*n)
 	})
 }
 
-// What a store did not hear, or has lost, it is told again.
-func TestHoursAreToldAgain(t *testing.T) {
+// What a store did not get, or has lost, is published again.
+func TestHoursArePublishedAgain(t *testing.T) {
 	spied(t, quota.Options{Limit: 1000 * n, AllowOfflineGrant: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		spend(t, l, 3*n)
 		time.Sleep(time.Hour)
@@ -78,9 +69,7 @@ func TestHoursAreToldAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		for _, store := range []quota.Store{s.Store, quota.NewMemory(nil)} {
 			s.set(func(s *spy) { s.fail, s.Store = nil, store })
-			if got, want := told(t, l, l.Snapshot().Day), (quota.Hours{0: 3 * n, 1: 4 * n}); got != want {
-				t.Errorf("%v, want %v", got, want)
-			}
+			equal(t, "the hours", published(t, l, l.Snapshot().Day), quota.Hours{0: 3 * n, 1: 4 * n})
 		}
 	})
 }
@@ -88,10 +77,9 @@ func TestHoursAreToldAgain(t *testing.T) {
 func TestUntilATimeOfTheDay(t *testing.T) {
 	h := quota.Hours{0: 60 * n, 1: 30 * n, 23: 10 * n}
 	for passed, want := range map[time.Duration]quota.Neurons{
-		-time.Hour: 0, 0: 0, time.Minute: n, time.Hour: 60 * n, 90 * time.Minute: 75 * n, 23 * time.Hour: 90 * n, 24 * time.Hour: 100 * n, 48 * time.Hour: 100 * n,
+		-time.Hour: 0, 0: 0, time.Minute: n, time.Hour: 60 * n, 90 * time.Minute: 75 * n,
+		23 * time.Hour: 90 * n, 24 * time.Hour: 100 * n, 48 * time.Hour: 100 * n,
 	} {
-		if got := h.Until(passed); got != want {
-			t.Errorf("until %v: %v, want %v", passed, got, want)
-		}
+		equal(t, "until "+passed.String(), h.Until(passed), want)
 	}
 }

@@ -60,7 +60,7 @@ func TestNeuronsString(t *testing.T) {
 		{math.MinInt64, "-9223372036854.78"},
 	} {
 		if got := c.n.String(); got != c.want {
-			t.Errorf("%d: %q, want %q", int64(c.n), got, c.want)
+			t.Errorf("%d: got %q, want %q", int64(c.n), got, c.want)
 		}
 	}
 }

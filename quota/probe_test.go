@@ -21,16 +21,15 @@ func (s *slowLease) Lease(ctx context.Context, name string, ttl time.Duration) (
 	return ours, err
 }
 
-// Whatever is said of the latch while a holder asks for its probe's lease, it
-// probes again.
-func TestTheLatchChangesDuringTheLease(t *testing.T) {
-	for name, meanwhile := range map[string]func(a, b *quota.Ledger, flying *quota.Reservation){
-		"set again by another holder": func(_, _ *quota.Ledger, flying *quota.Reservation) { flying.Refused() },
-		"set again here":              func(a, _ *quota.Ledger, _ *quota.Reservation) { a.Block(time.Time{}) },
-		"opened and set again": func(_, b *quota.Ledger, flying *quota.Reservation) {
+// However the block changes while a replica asks for its probe's lease, it probes again.
+func TestTheBlockChangesDuringTheLease(t *testing.T) {
+	for name, meanwhile := range map[string]func(a, b *quota.Ledger, inFlight *quota.Reservation){
+		"set again by another replica": func(_, _ *quota.Ledger, inFlight *quota.Reservation) { inFlight.Refused() },
+		"set again here":               func(a, _ *quota.Ledger, _ *quota.Reservation) { a.Block(time.Time{}) },
+		"lifted and set again": func(_, b *quota.Ledger, inFlight *quota.Reservation) {
 			b.Unblock()
 			time.Sleep(100 * time.Millisecond)
-			flying.Refused()
+			inFlight.Refused()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -42,35 +41,34 @@ func TestTheLatchChangesDuringTheLease(t *testing.T) {
 				a := open(t, o)
 				o.Store = memory
 				b := open(t, o)
-				flying := take(t, b, quota.Call{Estimate: n})
+				inFlight := take(t, b, quota.Call{Estimate: n})
 				a.Block(time.Time{})
 				time.Sleep(31 * time.Minute)
 				slow.takes = 1500 * time.Millisecond
 				first := ask(t.Context(), a, quota.Call{Estimate: n})
-				meanwhile(a, b, flying)
-				flying.Release()
+				meanwhile(a, b, inFlight)
+				inFlight.Release()
 				time.Sleep(2 * time.Second)
 				if !first.decided() {
-					t.Fatal("not decided")
+					t.Fatal("the call still waits, want it decided")
 				}
 				if first.res != nil {
-					first.res.Settle(settle(0)) // it said nothing
+					first.res.Settle(settle(0)) // it showed nothing
 				}
 				slow.takes = 0
 				time.Sleep(31 * time.Minute)
-				if !take(t, a, quota.Call{Estimate: n}).Probe() {
-					t.Error("it is not a probe")
-				}
+				takeProbe(t, a)
 			})
 		})
 	}
 }
 
-// A probe that never reached Workers AI stays due, without a lease of its own:
-// the one that it had lasts half an hour.
+// A probe that never reached Workers AI stays due, without another lease: the one that it had lasts half an hour.
 func TestAProbeThatWasNeverSent(t *testing.T) {
 	for name, unsent := range map[string]func(t *testing.T, l *quota.Ledger, slow *slowLease){
-		"released": func(t *testing.T, l *quota.Ledger, _ *slowLease) { take(t, l, quota.Call{Estimate: n}).Release() },
+		"released": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
+			take(t, l, quota.Call{Estimate: n}).Release()
+		},
 		"released twice": func(t *testing.T, l *quota.Ledger, _ *slowLease) {
 			take(t, l, quota.Call{Estimate: n}).Release()
 			take(t, l, quota.Call{Estimate: n}).Release()
@@ -103,17 +101,16 @@ func TestAProbeThatWasNeverSent(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
 				slow := &slowLease{Store: quota.NewMemory(noon)}
-				l := open(t, quota.Options{Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon})
+				l := open(t, quota.Options{
+					Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon,
+				})
 				take(t, l, quota.Call{Estimate: 50 * n}) // stays in flight
 				l.Block(time.Time{})
 				time.Sleep(30 * time.Minute)
 				unsent(t, l, slow)
-				probe := take(t, l, quota.Call{Estimate: n})
-				if !probe.Probe() {
-					t.Error("it is not a probe")
-				}
+				probe := takeProbe(t, l)
 				refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-				probe.Settle(settle(0)) // that one was used, and said nothing
+				probe.Settle(settle(0)) // that one was used, and showed nothing
 				refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
 			})
 		})
@@ -124,7 +121,7 @@ func TestAProbeThatWasNeverSent(t *testing.T) {
 func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		released, passes time.Duration
-		ours             bool // another holder asks first
+		ours             bool // another replica asks first
 	}{
 		"within its lease":    {0, 29 * time.Minute, true},
 		"its lease has ended": {0, 31 * time.Minute, false},
@@ -133,7 +130,10 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
-				o := quota.Options{Store: quota.NewMemory(noon), Limit: 100 * n, Probe: 30 * time.Minute, Now: noon, Heartbeat: sharedBeat}
+				o := quota.Options{
+					Store: quota.NewMemory(noon), Limit: 100 * n, Probe: 30 * time.Minute,
+					Heartbeat: sharedBeat, Now: noon,
+				}
 				a, b := open(t, o), open(t, o)
 				a.Block(time.Time{})
 				time.Sleep(30*time.Minute + c.released)
@@ -143,8 +143,9 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 					take(t, b, quota.Call{Estimate: n})
 				}
 				res, d, err := a.Reserve(t.Context(), quota.Call{Estimate: n})
-				if got := res != nil; got != c.ours || err != nil {
-					t.Errorf("%+v, %v", d, err)
+				fails(t, "Reserve", err, nil)
+				if got := res != nil; got != c.ours {
+					t.Errorf("got a reservation: %v, want %v: %+v", got, c.ours, d)
 				}
 			})
 		})

@@ -17,25 +17,24 @@ var seeds = flag.Uint64("seeds", 20, "runs of each property test")
 
 // world is what callers do to ledgers, and what upstream would bill for it.
 type world struct {
-	holders, callers int
-	clients          int           // with a budget of clientLimit each; 0: none
-	clientLimit      quota.Neurons //
-	cost             func(rng *rand.Rand, estimate quota.Neurons) quota.Neurons
+	replicas, callers int
+	clients           int           // with a budget of clientLimit each; 0: none
+	clientLimit       quota.Neurons //
+	cost              func(rng *rand.Rand, estimate quota.Neurons) quota.Neurons
 
 	mu     sync.Mutex
 	billed quota.Neurons
 	client map[string]quota.Neurons
 }
 
-const ceiling = 10_000 * n
+const limit = 10_000 * n
 
-// run lets the callers call until everything is refused, in one day, and
-// returns the ledgers' last view.
+// run lets the callers call until everything is refused, in one day, and returns how things stand then.
 func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
 	store := quota.NewMemory(nil)
 	var ledgers []*quota.Ledger
-	for range max(w.holders, 1) {
-		ledgers = append(ledgers, open(t, quota.Options{Store: store, Limit: ceiling, Wait: 10 * time.Second}))
+	for range max(w.replicas, 1) {
+		ledgers = append(ledgers, open(t, quota.Options{Store: store, Limit: limit, Wait: 10 * time.Second}))
 	}
 	w.client = map[string]quota.Neurons{}
 	var wg sync.WaitGroup
@@ -48,8 +47,8 @@ func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
 				c.Client = fmt.Sprint("c", i%w.clients)
 				c.ClientLimit = w.clientLimit
 			}
-			// Sizes of several magnitudes: embeddings of a hundredth of a neuron, texts without a limit of sixty. Small ones go on
-			// when large ones do not fit any more.
+			// Sizes of several magnitudes: embeddings of a hundredth of a neuron, texts without a limit of sixty.
+			// Small ones go on when large ones do not fit any more.
 			for size := 60 * n; size > n/100; {
 				c.Estimate = 1 + quota.Neurons(rng.Int64N(int64(size)))
 				if !w.call(t, l, c, rng) {
@@ -60,9 +59,9 @@ func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
 	}
 	wg.Wait()
 	for _, l := range ledgers {
-		if s := l.Snapshot(); s.InFlight != 0 || s.Waiting != 0 {
-			t.Errorf("seed %d: %d in flight, %d waiting", seed, s.InFlight, s.Waiting)
-		}
+		s := l.Snapshot()
+		equal(t, fmt.Sprint("seed ", seed, ": calls in flight"), s.InFlight, 0)
+		equal(t, fmt.Sprint("seed ", seed, ": calls that wait"), s.Waiting, 0)
 	}
 	time.Sleep(2 * quota.Heartbeat) // in virtual time
 	return ledgers[0].Snapshot()
@@ -70,7 +69,7 @@ func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
 
 func (w *world) call(t *testing.T, l *quota.Ledger, c quota.Call, rng *rand.Rand) (made bool) {
 	ctx := t.Context()
-	if rng.IntN(50) == 0 { // a caller without patience
+	if rng.IntN(50) == 0 { // a caller who leaves early
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(3000))*time.Millisecond)
 		defer cancel()
@@ -84,7 +83,7 @@ func (w *world) call(t *testing.T, l *quota.Ledger, c quota.Call, rng *rand.Rand
 	}
 	if res == nil {
 		if d.Outcome == quota.Allowed {
-			t.Errorf("refused as allowed: %+v", d)
+			t.Errorf("got no reservation, want one: %+v", d)
 		}
 		return false
 	}
@@ -112,20 +111,14 @@ func anythingBelow(rng *rand.Rand, estimate quota.Neurons) quota.Neurons {
 	return quota.Neurons(rng.Int64N(int64(estimate) + 1))
 }
 
-// check compares what was billed with the ceiling and with the ledger, and
-// returns the part of the ceiling that was billed.
+// check compares what was billed with the limit and with the ledger, and returns the part of the limit that was
+// billed.
 func (w *world) check(t *testing.T, seed uint64, s quota.Snapshot, atLeast float64) float64 {
 	t.Helper()
-	if w.billed > ceiling {
-		t.Errorf("seed %d: billed %v, over the ceiling", seed, w.billed)
-	}
-	if used := w.billed.Float() / ceiling.Float(); used < atLeast {
-		t.Errorf("seed %d: %.2f %% of the ceiling was used, want %.0f %%", seed, 100*used, 100*atLeast)
-	}
-	if s.Account.Reserved != 0 || s.Account.Used != w.billed || s.Account.Lost != 0 {
-		t.Errorf("seed %d: billed %v, ledger says %+v", seed, w.billed, s.Account)
-	}
-	return w.billed.Float() / ceiling.Float()
+	used := w.billed.Float() / limit.Float()
+	within(t, fmt.Sprint("seed ", seed, ": the part of the limit that was billed"), used, atLeast, 1)
+	figures(t, fmt.Sprint("seed ", seed), s.Account, quota.Status{Used: w.billed})
+	return used
 }
 
 func TestNeverOverAlwaysUsed(t *testing.T) {
@@ -137,19 +130,19 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 			least, most = min(least, used), max(most, used)
 		})
 	}
-	t.Logf("%d runs: %.4f %% to %.4f %% of the ceiling billed", *seeds, 100*least, 100*most)
+	t.Logf("%d runs: %.4f %% to %.4f %% of the limit billed", *seeds, 100*least, 100*most)
 }
 
-func TestNeverOverAlwaysUsedByThreeHolders(t *testing.T) {
+func TestNeverOverAlwaysUsedByThreeReplicas(t *testing.T) {
 	least, most := 1.0, 0.0
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
-			w := world{callers: 96, holders: 3, cost: anythingBelow}
+			w := world{callers: 96, replicas: 3, cost: anythingBelow}
 			used := w.check(t, seed, w.run(t, seed), 0.98)
 			least, most = min(least, used), max(most, used)
 		})
 	}
-	t.Logf("%d runs: %.4f %% to %.4f %% of the ceiling billed", *seeds, 100*least, 100*most)
+	t.Logf("%d runs: %.4f %% to %.4f %% of the limit billed", *seeds, 100*least, 100*most)
 }
 
 // Eight clients whose budgets are less than the account's day together.
@@ -159,16 +152,14 @@ func TestClientBudgetsAreSpentLikeTheAccount(t *testing.T) {
 			w := world{callers: 64, clients: 8, clientLimit: 1_000 * n, cost: anythingBelow}
 			w.check(t, seed, w.run(t, seed), 0.79)
 			for name, billed := range w.client {
-				if billed > 1_000*n || billed < 990*n {
-					t.Errorf("seed %d: %s spent %v of 1,000", seed, name, billed)
-				}
+				within(t, fmt.Sprint("seed ", seed, ": spent by ", name), billed, 990*n, 1_000*n)
 			}
 		})
 	}
 }
 
-// Estimates that are no upper bound: what passes the ceiling is what calls in
-// flight cost above their estimates, and no more.
+// Estimates that are no upper bound: what passes the limit is what calls in flight cost above their estimates, and no
+// more.
 func TestOverrunsAreRecordedAndStop(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
@@ -176,11 +167,10 @@ func TestOverrunsAreRecordedAndStop(t *testing.T) {
 				return estimate * quota.Neurons(rng.IntN(4)) // up to three times
 			}}
 			s := w.run(t, seed)
-			if over := w.billed - ceiling; over > 64*2*60*n {
-				t.Errorf("seed %d: %v over", seed, over)
-			}
-			if w.billed < ceiling*99/100 || s.Account.Used != w.billed || s.Account.Remaining != 0 && s.Account.Used > ceiling {
-				t.Errorf("seed %d: billed %v, %+v", seed, w.billed, s.Account)
+			within(t, fmt.Sprint("seed ", seed, ": billed"), w.billed, limit*99/100, limit+64*2*60*n)
+			equal(t, fmt.Sprint("seed ", seed, ": used"), s.Account.Used, w.billed)
+			if s.Account.Used > limit {
+				equal(t, fmt.Sprint("seed ", seed, ": remaining"), s.Account.Remaining, 0)
 			}
 		})
 	}

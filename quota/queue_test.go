@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,8 +18,7 @@ type asked struct {
 	done chan struct{}
 }
 
-// ask reserves in a goroutine of its own and returns once it is decided or
-// waits.
+// ask reserves in a goroutine of its own and returns once it is decided or waits.
 func ask(ctx context.Context, l *quota.Ledger, c quota.Call) *asked {
 	a := &asked{done: make(chan struct{})}
 	go func() {
@@ -45,22 +43,38 @@ func (a *asked) decided() bool {
 func (a *asked) mustWait(t *testing.T) {
 	t.Helper()
 	if a.decided() {
-		t.Fatalf("decided too early: %+v, %v", a.d, a.err)
+		t.Fatalf("got %+v, %v, want the call to wait", a.d, a.err)
 	}
 }
 
 func (a *asked) must(t *testing.T, want quota.Outcome, waited time.Duration) {
 	t.Helper()
 	if !a.decided() {
-		t.Fatal("not decided")
+		t.Fatalf("the call still waits, want it %v", want)
 	}
-	if a.err != nil || a.d.Outcome != want || (a.res != nil) != (want == quota.Allowed) || a.d.Waited != waited {
-		t.Fatalf("%+v, %v; want %v after %v", a.d, a.err, want, waited)
+	if a.err != nil {
+		t.Fatalf("got the error %v, want the call %v", a.err, want)
+	}
+	equal(t, "outcome", a.d.Outcome, want)
+	equal(t, "waited", a.d.Waited, waited)
+	equal(t, "there is a reservation", a.res != nil, want == quota.Allowed)
+	if t.Failed() {
+		t.FailNow()
 	}
 }
 
+// mustFail fails the test where the call did not end with an error of the wanted kind, and without a reservation.
+func (a *asked) mustFail(t *testing.T, want error) {
+	t.Helper()
+	if !a.decided() {
+		t.Fatalf("the call still waits, want the error %v", want)
+	}
+	fails(t, "Reserve", a.err, want)
+	equal(t, "there is a reservation", a.res != nil, false)
+}
+
 // bubble runs a test on a ledger of 100 neurons of which 60 are reserved.
-func bubble(t *testing.T, test func(t *testing.T, l *quota.Ledger, flying *quota.Reservation)) {
+func bubble(t *testing.T, test func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second})
 		test(t, l, take(t, l, quota.Call{Estimate: 60 * n}))
@@ -68,13 +82,13 @@ func bubble(t *testing.T, test func(t *testing.T, l *quota.Ledger, flying *quota
 }
 
 func TestWaitingCallsAreWokenInOrder(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		first := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		second := ask(t.Context(), l, quota.Call{Estimate: 50 * n})
 		third := ask(t.Context(), l, quota.Call{Estimate: 45 * n})
 		first.mustWait(t)
 		time.Sleep(3 * time.Second)
-		flying.Release()
+		inFlight.Release()
 		first.must(t, quota.Allowed, 3*time.Second)
 		second.mustWait(t)
 		time.Sleep(time.Second)
@@ -85,7 +99,7 @@ func TestWaitingCallsAreWokenInOrder(t *testing.T) {
 }
 
 func TestASmallerOneMayOvertake(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		large := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		small := ask(t.Context(), l, quota.Call{Estimate: 40 * n})
 		large.mustWait(t)
@@ -95,15 +109,14 @@ func TestASmallerOneMayOvertake(t *testing.T) {
 	})
 }
 
-// Small calls come without end; each fits at once. The large one gets what comes
-// back in the second half of its wait.
+// Small calls come without end; each fits at once. The large one gets what comes back in the second half of its wait.
 func TestALargeOneDoesNotStarve(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		stop := make(chan struct{})
 		var small sync.WaitGroup
 		defer small.Wait()
 		defer close(stop)
-		flying.Release()
+		inFlight.Release()
 		for range 9 {
 			small.Go(func() {
 				for {
@@ -126,32 +139,31 @@ func TestALargeOneDoesNotStarve(t *testing.T) {
 		large.mustWait(t)
 		time.Sleep(time.Second)
 		if !large.decided() || large.res == nil {
-			t.Fatalf("still waiting: %+v", large.d)
+			t.Fatalf("got %+v, want a reservation", large.d)
 		}
 		large.res.Release()
 	})
 }
 
 func TestContendedAfterTheWait(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		time.Sleep(10*time.Second - 1)
 		a.mustWait(t)
 		time.Sleep(time.Nanosecond)
 		a.must(t, quota.Contended, 10*time.Second)
-		if a.d.Used != 0 || a.d.Reserved != 60*n || a.d.Remaining != 40*n {
-			t.Errorf("%+v", a.d)
-		}
-		if s := l.Snapshot(); s.Waiting != 0 || s.Account.Reserved != 60*n {
-			t.Errorf("%+v", s)
-		}
+		equal(t, "used", a.d.Used, 0)
+		equal(t, "reserved", a.d.Reserved, 60*n)
+		equal(t, "remaining", a.d.Remaining, 40*n)
+		s := l.Snapshot()
+		equal(t, "calls that wait", s.Waiting, 0)
+		equal(t, "reserved afterwards", s.Account.Reserved, 60*n)
 	})
 }
 
-// What is set aside for one that then gives up goes to the next at once, not to
-// nobody.
+// What is set aside for one that then gives up goes to the next at once, not to nobody.
 func TestWhatWasSetAsideComesFree(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		large := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		time.Sleep(6 * time.Second)
 		small := ask(t.Context(), l, quota.Call{Estimate: 30 * n})
@@ -168,20 +180,18 @@ func TestWhatWasSetAsideComesFree(t *testing.T) {
 		small.mustWait(t)
 		cancel()
 		small.must(t, quota.Allowed, 0)
-		if !large.decided() || !errors.Is(large.err, context.Canceled) || large.res != nil {
-			t.Errorf("%+v, %v", large.d, large.err)
-		}
+		large.mustFail(t, context.Canceled)
 		small.res.Release()
-		flying.Release()
-		if s := l.Snapshot(); s.Account.Reserved != 0 || s.Waiting != 0 {
-			t.Errorf("%+v", s)
-		}
+		inFlight.Release()
+		s := l.Snapshot()
+		equal(t, "reserved in the end", s.Account.Reserved, 0)
+		equal(t, "calls that wait", s.Waiting, 0)
 	})
 }
 
 // One client's shortage is no other client's.
 func TestAClientThatWaitsHoldsNobodyUp(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		x := quota.Call{Estimate: 8 * n, Client: "x", ClientLimit: 10 * n}
 		held := take(t, l, x)
 		waits := ask(t.Context(), l, x)
@@ -196,55 +206,47 @@ func TestAClientThatWaitsHoldsNobodyUp(t *testing.T) {
 		waits.must(t, quota.Allowed, 6*time.Second)
 		smaller.must(t, quota.Allowed, 0)
 		waits.res.Settle(settle(9 * n))
-		if d := refused(t, l, x, quota.Exhausted); d.Budget != quota.ClientBudget("x") {
-			t.Errorf("%+v", d)
-		}
+		equal(t, "the budget that refuses", refused(t, l, x, quota.Exhausted).Budget, quota.ClientBudget("x"))
 		smaller.res.Release()
 	})
 }
 
 // The wait ends as soon as nothing that comes back would do.
 func TestAWaitThatHasBecomeHopeless(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		low := ask(t.Context(), l, quota.Call{Estimate: 30 * n, Priority: quota.Low})
 		time.Sleep(time.Second)
 		a.mustWait(t)
 		low.mustWait(t)
-		flying.Settle(settle(51 * n))
+		inFlight.Settle(settle(51 * n))
 		a.must(t, quota.Exhausted, time.Second)
 		low.must(t, quota.PriorityFloor, time.Second)
 	})
 }
 
 func TestCloseEndsTheWait(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		a.mustWait(t)
 		closed := make(chan error, 1)
 		go func() { closed <- l.Close(t.Context()) }()
-		if !a.decided() || !errors.Is(a.err, quota.ErrClosed) || a.res != nil {
-			t.Errorf("%+v, %v", a.d, a.err)
-		}
-		flying.Release()
-		if err := <-closed; err != nil {
-			t.Error(err)
-		}
+		a.mustFail(t, quota.ErrClosed)
+		inFlight.Release()
+		fails(t, "Close", <-closed, nil)
 	})
 }
 
 // A call of low priority that waits for its floor does not set anything aside.
 func TestAFloorHoldsNobodyUp(t *testing.T) {
-	bubble(t, func(t *testing.T, l *quota.Ledger, flying *quota.Reservation) {
+	bubble(t, func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation) {
 		low := ask(t.Context(), l, quota.Call{Estimate: 30 * n, Priority: quota.Low})
 		time.Sleep(7 * time.Second)
 		low.mustWait(t)
-		if held := l.Snapshot().Account.Held; held > 61*n {
-			t.Errorf("%v are held for a call that may not have them", held)
-		}
+		within(t, "held while a call waits that may not have more", l.Snapshot().Account.Held, 0, 61*n)
 		high := take(t, l, quota.Call{Estimate: 40 * n})
 		high.Release()
-		flying.Settle(settle(50 * n))
+		inFlight.Settle(settle(50 * n))
 		low.must(t, quota.Allowed, 7*time.Second)
 	})
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// The first claim is one estimate; then a holder keeps no more free than a
-// quarter of what it has spent, up to 1 %.
+// The first request is for one estimate; then a replica keeps no more free than a quarter of what it has spent, up to
+// 1 %.
 func TestSlowStart(t *testing.T) {
 	spied(t, quota.Options{Limit: 10_000 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		time.Sleep(time.Minute)
 		if g := s.grants(); len(g) != 0 {
-			t.Fatalf("granted %v before the first call", g)
+			t.Fatalf("got %v granted before the first call, want nothing", g)
 		}
 		spend(t, l, 2*n)
 		if g := s.grants(); len(g) != 1 || g[0] > 2*n+4*n {
-			t.Errorf("the first grant is %v, want little more than an estimate", g)
+			t.Errorf("got the grants %v, want one of little more than an estimate of 2", g)
 		}
 		var most quota.Neurons
 		for range 1000 {
@@ -26,45 +26,35 @@ func TestSlowStart(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 			st := l.Snapshot().Account
 			free := st.Held - st.Reserved
-			if free > max(st.Used/4, 100*n*65/1800)+n {
-				t.Fatalf("%v free after %v", free, st.Used)
+			if allowed := max(st.Used/4, 100*n*65/1800) + n; free > allowed {
+				t.Fatalf("after %v are used: got %v free, want %v at most", st.Used, free, allowed)
 			}
 			most = max(most, free)
 		}
-		if most > 100*n || most < 80*n {
-			t.Errorf("at most %v were free, want close to 100", most)
-		}
-		if g := s.grants(); len(g) > 100 {
-			t.Errorf("%d grants for 1,000 calls", len(g))
-		}
+		within(t, "the most that was free", most, 80*n, 100*n)
+		within(t, "grants for 1,000 calls", len(s.grants()), 0, 100)
 	})
 }
 
-// Calls that cost much less than they reserved: what comes back beyond 1 % goes
-// back to the store within 50 ms.
+// Calls that cost much less than they reserved: what comes back beyond 1 % goes back to the store within 50 ms.
 func TestWhatIsTooMuchGoesBack(t *testing.T) {
 	spied(t, quota.Options{Limit: 10_000 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		time.Sleep(time.Hour) // past the slow start
-		var flying []*quota.Reservation
+		var inFlight []*quota.Reservation
 		for range 64 {
-			flying = append(flying, take(t, l, quota.Call{Estimate: 60 * n}))
+			inFlight = append(inFlight, take(t, l, quota.Call{Estimate: 60 * n}))
 		}
-		for _, r := range flying {
+		for _, r := range inFlight {
 			r.Settle(settle(n))
 		}
-		if held := l.Snapshot().Account.Held; held < 3000*n {
-			t.Errorf("%v held", held)
-		}
+		within(t, "held at first", l.Snapshot().Account.Held, 3000*n, 10_000*n)
 		time.Sleep(51 * time.Millisecond)
-		if held := l.Snapshot().Account.Held; held > 100*n {
-			t.Errorf("%v held", held)
-		}
+		within(t, "held after 51 ms", l.Snapshot().Account.Held, 0, 100*n)
 	})
 }
 
-// Two holders: one is idle and gives back, and one that waits gets what the
-// other has free within a heartbeat.
-func TestHoldersShare(t *testing.T) {
+// Two replicas: one is idle and gives back, and one that waits gets what the other has free within a heartbeat.
+func TestReplicasShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := quota.NewMemory(nil)
 		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second}
@@ -80,20 +70,22 @@ func TestHoldersShare(t *testing.T) {
 		waits.mustWait(t)
 		y.Settle(settle(n))
 		time.Sleep(quota.Heartbeat)
-		if !waits.decided() || waits.res == nil || waits.d.Waited > time.Second+quota.Heartbeat {
-			t.Fatalf("%+v", waits.d)
+		if !waits.decided() || waits.res == nil {
+			t.Fatalf("got %+v, want a reservation", waits.d)
 		}
+		within(t, "waited", waits.d.Waited, 0, time.Second+quota.Heartbeat)
 		waits.res.Settle(settle(n))
 		spend(t, a, n)
 		time.Sleep(4 * time.Second)
-		if s := a.Snapshot(); s.Account.Held != 0 || s.Account.Used != 4*n || s.Replicas != 2 {
-			t.Errorf("idle: %+v", s)
-		}
+		s := a.Snapshot()
+		equal(t, "held when idle", s.Account.Held, 0)
+		equal(t, "used", s.Account.Used, 4*n)
+		equal(t, "replicas", s.Replicas, 2)
 	})
 }
 
-// Where others share it, what a holder keeps shrinks as the pot empties.
-func TestHoldersKeepLessNearTheEnd(t *testing.T) {
+// Where others share it, what a replica keeps shrinks as the budget empties.
+func TestReplicasKeepLessNearTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := quota.Options{Store: quota.NewMemory(nil), Limit: 1000 * n, Wait: 10 * time.Second}
 		a := open(t, o)
@@ -107,18 +99,15 @@ func TestHoldersKeepLessNearTheEnd(t *testing.T) {
 			free := s.Held - s.Reserved
 			most = max(most, free)
 			if left := s.Limit - s.Used; free > left/4+n {
-				t.Fatalf("%v free where %v are left", free, left)
+				t.Fatalf("with %v left: got %v free, want %v at most", left, free, left/4+n)
 			}
 		}
-		if most < 9*n {
-			t.Errorf("at most %v were free", most)
-		}
+		within(t, "the most that was free", most, 9*n, 1000*n)
 	})
 }
 
-// A holder that is not heard of any more: what it held is lost for the day, and
-// only for the day.
-func TestWhatADeadHolderHeldIsLost(t *testing.T) {
+// A replica that reports no more: what it held is lost for the day, and only for the day.
+func TestWhatADeadReplicaHeldIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := quota.NewMemory(nil)
 		s := &spy{Store: memory}
@@ -128,21 +117,20 @@ func TestWhatADeadHolderHeldIsLost(t *testing.T) {
 		time.Sleep(2 * quota.Heartbeat)
 		s.set(func(s *spy) { s.fail = errDown }) // it is dead to the others
 		b := open(t, quota.Options{Store: memory, Limit: 100 * n})
-		if st := b.Snapshot().Account; st.Lost != 0 || st.Reserved != 30*n {
-			t.Errorf("%+v", st)
-		}
+		figures(t, "while it is alive", b.Snapshot().Account, quota.Status{Used: 20 * n, Reserved: 30 * n})
 		time.Sleep(time.Minute)
-		// What was reserved, and what was free: at most 1 % of the ceiling.
+		// What was reserved, and what was free: at most 1 % of the limit.
 		st := b.Snapshot()
-		if lost := st.Account.Lost; lost < 30*n || lost > 31*n || st.Account.Used != 20*n || st.Account.Remaining != 80*n-lost || st.Replicas != 1 {
-			t.Errorf("%+v", st)
-		}
+		within(t, "lost", st.Account.Lost, 30*n, 31*n)
+		equal(t, "used", st.Account.Used, 20*n)
+		equal(t, "remaining", st.Account.Remaining, 80*n-st.Account.Lost)
+		equal(t, "replicas", st.Replicas, 1)
 		refused(t, b, quota.Call{Estimate: st.Account.Remaining + 1}, quota.Exhausted)
 		take(t, b, quota.Call{Estimate: st.Account.Remaining}).Release()
 		s.set(func(s *spy) { s.fail = nil }) // it was paused
 		time.Sleep(time.Second)
-		if st := b.Snapshot(); st.Account.Lost != 0 || st.Account.Reserved != 30*n || st.Replicas != 2 {
-			t.Errorf("%+v", st)
-		}
+		st = b.Snapshot()
+		figures(t, "once it reports again", st.Account, quota.Status{Used: 20 * n, Reserved: 30 * n})
+		equal(t, "replicas", st.Replicas, 2)
 	})
 }

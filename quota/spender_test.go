@@ -2,6 +2,7 @@ package quota_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -16,10 +17,9 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A spender that bypasses the proxy is known of within unknown: the lag, a
-// minute that has to end, the time between two readings and its jitter. Of our
-// own calls, those of the minute after that in which the figure ends may be
-// taken for billed already.
+// A spender that bypasses the proxy is known of within unknown: the lag, a minute that has to end, the time between
+// two readings and its jitter. Of our own calls, those of the minute after that in which the figure ends may be taken
+// for billed already.
 const (
 	unknown    = lag + time.Minute + every*11/10 + 2*time.Second
 	unknownOwn = time.Minute + 2*time.Second
@@ -50,7 +50,8 @@ func newCloud(t *testing.T, o workersai.Options) *cloud {
 	c := &cloud{Simulator: workersai.New(o)}
 	var err error
 	c.client, err = account.New(account.Config{
-		API: &url.URL{Scheme: "https", Host: "api.example.com", Path: "/client/v4"}, Account: "a", Token: func() string { return "t" }, Transport: inside{c},
+		API:     &url.URL{Scheme: "https", Host: "api.example.com", Path: "/client/v4"},
+		Account: "a", Token: func() string { return "t" }, Transport: inside{c},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -103,18 +104,26 @@ func (c *cloud) most(length, since time.Duration) (most quota.Neurons) {
 
 // reconcile reads the figure again and again, as the program does.
 func (c *cloud) reconcile(t *testing.T, l *quota.Ledger) {
-	go account.Loop{Every: every, Jitter: 0.1, MinRetry: 10 * time.Second}.Run(t.Context(), func(ctx context.Context) error {
-		_, err := l.Reconcile(ctx, every, func(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
-			u, err := c.client.DayUntil(ctx, day, until)
-			return u.Neurons, err
-		})
+	loop := account.Loop{Every: every, Jitter: 0.1, MinRetry: 10 * time.Second}
+	go loop.Run(t.Context(), func(ctx context.Context) error {
+		_, err := l.Reconcile(ctx, every, c.billed)
 		return err
 	}, nil)
 }
 
-// Somebody takes half of the day past the proxy. Whenever a call of ours goes
-// through, no more has been billed than the ceiling and what was not to be known
-// yet.
+// billed is what quota.Ledger.Reconcile reads.
+func (c *cloud) billed(ctx context.Context, day quota.Day, until time.Time) (quota.Neurons, error) {
+	u, err := c.client.DayUntil(ctx, day, until)
+	return u.Neurons, err
+}
+
+// unknown is what was billed too late for the figure to have it.
+func (c *cloud) unknown() quota.Neurons {
+	return c.of(false, time.Now().Add(-unknown)) + c.most(unknownOwn, unknown)
+}
+
+// Somebody takes half of the day past the proxy. Whenever a call of ours goes through, no more has been billed than
+// the limit and what could not be known yet.
 func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
 	var worst quota.Neurons
 	for seed := range max(*seeds/4, 1) {
@@ -123,14 +132,14 @@ func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	t.Logf("at most %v over the ceiling of %v", worst, ceiling)
+	t.Logf("at most %v over the limit of %v", worst, limit)
 }
 
 func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c := newCloud(t, workersai.Options{})
 	defer c.client.Close()
-	o := quota.Options{Store: quota.NewMemory(nil), Limit: ceiling, Heartbeat: sharedBeat}
+	o := quota.Options{Store: quota.NewMemory(nil), Limit: limit, Heartbeat: sharedBeat}
 	ledgers := []*quota.Ledger{open(t, o), open(t, o)}
 	for _, l := range ledgers {
 		c.reconcile(t, l)
@@ -152,22 +161,18 @@ func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
 			t.Fatal(err)
 		}
 		if res == nil {
-			if refusals++; refusals == 1 && left == 0 && d.External < 5_000*n-c.of(false, time.Now().Add(-unknown))-c.most(unknownOwn, unknown) {
-				t.Errorf("%v external, of 5000", d.External)
+			if refusals++; refusals == 1 && left == 0 {
+				within(t, "external", d.External, 5_000*n-c.unknown(), quota.MaxNeurons)
 			}
 		} else {
 			res.Settle(settle(amount))
 			c.bill(amount, true)
-			now := c.Billed() - ceiling
-			if bound := c.of(false, time.Now().Add(-unknown)) + c.most(unknownOwn, unknown); now > bound {
-				t.Errorf("after %v %v over the ceiling, and no more than %v could not be known", time.Since(begin), now, bound)
-			}
+			now := c.Billed() - limit
+			within(t, fmt.Sprint("over the limit after ", time.Since(begin)), now, -limit, c.unknown())
 			over = max(over, now)
 		}
 		time.Sleep(pause)
 	}
-	if refusals < 20 {
-		t.Errorf("%v billed, and no refusal", c.Billed())
-	}
+	equal(t, fmt.Sprint("refusals after ", c.Billed(), " were billed"), refusals, 20)
 	return over
 }

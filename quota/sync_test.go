@@ -11,8 +11,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// spy is a store that can be made to fail, to lose answers, to hang and to
-// forget, and that remembers what it was told.
+// spy is a store that can be made to fail, to lose answers, to hang and to forget, and that remembers what was
+// reported.
 type spy struct {
 	quota.Store
 	mu      sync.Mutex
@@ -52,7 +52,7 @@ func (s *spy) set(change func(s *spy)) {
 	change(s)
 }
 
-// grants returns what was granted of the account's pot, in order.
+// grants returns what was granted of the account's budget, in order.
 func (s *spy) grants() []quota.Neurons {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,99 +78,99 @@ var errDown = errors.New("down")
 func TestAStoreThatFailsUnderDeny(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, Wait: time.Hour}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		res := take(t, l, quota.Call{Estimate: 10 * n})
-		if err := l.Healthy(); err != nil {
-			t.Error(err)
-		}
+		fails(t, "Healthy", l.Healthy(), nil)
 		s.set(func(s *spy) { s.fail = errDown })
 		start := time.Now()
 		got, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 10 * n})
-		if got != nil || !errors.Is(err, quota.ErrStore) || !errors.Is(err, errDown) || time.Since(start) != 0 {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-		if err := l.Healthy(); !errors.Is(err, errDown) {
-			t.Errorf("healthy: %v", err)
-		}
+		equal(t, "there is a reservation", got != nil, false)
+		fails(t, "Reserve", err, quota.ErrStore)
+		fails(t, "Reserve", err, errDown)
+		equal(t, "the wait", time.Since(start), 0)
+		fails(t, "Healthy", l.Healthy(), errDown)
 		// What was granted before is still good.
 		res.Settle(settle(2 * n))
 		take(t, l, quota.Call{Estimate: 8 * n}).Settle(settle(8 * n))
-		if got, _, err = l.Reserve(t.Context(), quota.Call{Estimate: n}); got != nil || err == nil {
-			t.Error("more than was granted")
+		if got, d, err := l.Reserve(t.Context(), quota.Call{Estimate: n}); got != nil || err == nil {
+			t.Errorf("more than was granted: got %+v, %v, want an error", d, err)
 		}
 		s.set(func(s *spy) { s.fail = nil })
 		take(t, l, quota.Call{Estimate: 90 * n}).Release()
 		time.Sleep(time.Second)
-		if st := l.Snapshot(); l.Healthy() != nil || st.StoreFailures != 2 || st.Account.Used != 10*n {
-			t.Errorf("%+v", st)
-		}
+		st := l.Snapshot()
+		fails(t, "Healthy", l.Healthy(), nil)
+		equal(t, "failures", st.StoreFailures, 2)
+		equal(t, "used", st.Account.Used, 10*n)
 	})
 }
 
 func TestAStoreThatHangs(t *testing.T) {
-	spied(t, quota.Options{Limit: 100 * n, Wait: time.Hour, StoreTimeout: 50 * time.Millisecond}, func(t *testing.T, s *spy, l *quota.Ledger) {
+	o := quota.Options{Limit: 100 * n, Wait: time.Hour, StoreTimeout: 50 * time.Millisecond}
+	spied(t, o, func(t *testing.T, s *spy, l *quota.Ledger) {
 		s.set(func(s *spy) { s.hang = true })
 		start := time.Now()
 		_, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 10 * n})
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 100*time.Millisecond {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
+		fails(t, "Reserve", err, context.DeadlineExceeded)
+		within(t, "the wait", time.Since(start), 0, 100*time.Millisecond)
 		s.set(func(s *spy) { s.hang = false })
 	})
 }
 
-// Under allow a holder goes on, up to its share of what was left when the store
-// was last heard, and tells the store afterwards.
+// With offline grants a replica goes on, up to its share of what was left when the store last answered, and reports
+// that afterwards.
 func TestAStoreThatFailsUnderAllow(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, AllowOfflineGrant: true}, func(t *testing.T, s *spy, l *quota.Ledger) {
-		other := holderOf(s.Store, 30*n)
+		other := replicaOf(s.Store, 30*n)
 		spend(t, l, 10*n)
 		time.Sleep(2 * quota.Heartbeat)
 		s.set(func(s *spy) { s.fail = errDown })
-		// 60 are left for two holders.
+		// 60 are left for two replicas.
 		take(t, l, quota.Call{Estimate: 20 * n}).Settle(settle(20 * n))
 		res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 10 * n})
-		if err != nil || res == nil || !d.OfflineGrant {
-			t.Fatal(d, err)
+		if err != nil || res == nil {
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
+		equal(t, "it is an offline grant", d.OfflineGrant, true)
 		res.Settle(settle(10 * n))
 		refused(t, l, quota.Call{Estimate: 2 * n}, quota.Contended)
 		s.set(func(s *spy) { s.fail = nil })
 		time.Sleep(2 * quota.Heartbeat)
-		if st := l.Snapshot(); st.Account.Used != 40*n || l.Healthy() != nil {
-			t.Errorf("%+v", st)
-		}
+		equal(t, "used", l.Snapshot().Account.Used, 40*n)
+		fails(t, "Healthy", l.Healthy(), nil)
 		other(t, 60*n, 0)
 		time.Sleep(3 * time.Second) // what is free goes back
 		other(t, 59*n, n)
 	})
 }
 
-// holderOf makes another holder hold some of the account's pot for good. The
-// function that it returns checks what would be free, by asking for want.
-func holderOf(s quota.Store, held quota.Neurons) func(t *testing.T, holds, want quota.Neurons) {
+// replicaOf makes another replica hold some of the account's budget for good. The function that it returns checks
+// what would be free, by asking for want.
+func replicaOf(s quota.Store, held quota.Neurons) func(t *testing.T, holds, want quota.Neurons) {
 	seq := uint64(0)
-	say := func(c quota.BudgetRequest) (quota.Reply, error) {
+	say := func(q quota.BudgetRequest) (quota.Reply, error) {
 		seq++
-		c.Budget, c.Limit = quota.Account, 100*n
-		return s.Sync(context.Background(), quota.Report{Day: quota.DayOf(time.Now()), Replica: "other", Seq: seq, Requests: []quota.BudgetRequest{c}})
+		q.Budget, q.Limit = quota.Account, 100*n
+		return s.Sync(context.Background(), quota.Report{
+			Day: quota.DayOf(time.Now()), Replica: "other", Seq: seq, Requests: []quota.BudgetRequest{q},
+		})
 	}
 	_, _ = say(quota.BudgetRequest{Want: held, Min: held})
 	return func(t *testing.T, holds, want quota.Neurons) {
 		t.Helper()
-		st, err := say(quota.BudgetRequest{Held: holds, Want: want + 1, Min: 1})
-		if err != nil || st.Granted[0] != want {
-			t.Errorf("%+v, %v; want %v granted", st, err, want)
+		reply, err := say(quota.BudgetRequest{Held: holds, Want: want + 1, Min: 1})
+		if err != nil {
+			t.Fatal(err)
 		}
+		equal(t, "granted to another replica", reply.Granted[0], want)
 	}
 }
 
-// The store did what it was asked and the answer never came: nothing is granted
-// twice, nothing stays held.
+// The store did what it was asked and the answer never came: nothing is granted twice, nothing stays held.
 func TestLostAnswers(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		for range 5 {
 			s.set(func(s *spy) { s.lose = true })
-			if res, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 60 * n}); res != nil || err == nil {
-				t.Fatal("allowed without an answer")
+			if res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 60 * n}); res != nil || err == nil {
+				t.Fatalf("got %+v, %v, want an error without an answer", d, err)
 			}
 			s.set(func(s *spy) { s.lose = false })
 			take(t, l, quota.Call{Estimate: 60 * n}).Release()
@@ -178,9 +178,9 @@ func TestLostAnswers(t *testing.T) {
 		}
 		spend(t, l, 100*n)
 		time.Sleep(quota.Heartbeat)
-		if st := l.Snapshot(); st.Account.Used != 100*n || st.Account.Held != 0 {
-			t.Errorf("%+v", st)
-		}
+		st := l.Snapshot().Account
+		equal(t, "used", st.Used, 100*n)
+		equal(t, "held", st.Held, 0)
 	})
 }
 
@@ -188,53 +188,44 @@ func TestAStoreThatWasEmptiedFillsAgain(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		take(t, l, quota.Call{Model: "a", Estimate: 30 * n}).Settle(settle(30 * n))
 		take(t, l, quota.Call{Model: "b", Estimate: 10 * n}).Settle(settle(10 * n))
-		flying := take(t, l, quota.Call{Model: "b", Estimate: 10 * n})
+		inFlight := take(t, l, quota.Call{Model: "b", Estimate: 10 * n})
 		time.Sleep(2 * quota.Heartbeat)
 		s.set(func(s *spy) { s.Store = quota.NewMemory(nil) })
 		time.Sleep(2 * quota.Heartbeat)
-		h, err := s.History(t.Context(), 0, 1<<20)
-		if err != nil || len(h) != 2 || h[0].Reported != 30*n || h[1].Reported != 10*n {
-			t.Errorf("%+v, %v", h, err)
-		}
+		reported(t, s, 30*n, 10*n)
 		b := open(t, quota.Options{Store: s, Limit: 100 * n})
-		if st := b.Snapshot().Account; st.Used != 40*n || st.Reserved != 10*n {
-			t.Errorf("%+v", st)
-		}
+		figures(t, "by the store", b.Snapshot().Account, quota.Status{Used: 40 * n, Reserved: 10 * n})
 		refused(t, b, quota.Call{Estimate: 51 * n}, quota.Contended)
-		flying.Release()
+		inFlight.Release()
 	})
 }
 
-// An answer that comes after midnight grants nothing of the new day, and refuses
-// nobody.
+// An answer that comes after midnight grants nothing of the new day, and refuses nobody.
 func TestAnAnswerOverMidnight(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, Now: before(time.Second)}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		time.Sleep(800 * time.Millisecond)
 		s.set(func(s *spy) { s.slow = 400 * time.Millisecond })
 		a := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
 		time.Sleep(300 * time.Millisecond)
-		if s := l.Snapshot(); s.Day.String() != "2000-01-02" {
-			t.Fatalf("it is %v", s.Day)
-		}
+		equal(t, "the day", l.Snapshot().Day.String(), "2000-01-02")
 		time.Sleep(300 * time.Millisecond)
 		s.set(func(s *spy) { s.slow = 0 })
 		a.mustWait(t) // for the new day's answer
 		time.Sleep(500 * time.Millisecond)
 		if !a.decided() || a.res == nil {
-			t.Fatalf("%+v, %v", a.d, a.err)
+			t.Fatalf("got %+v, %v, want a reservation", a.d, a.err)
 		}
-		if s := l.Snapshot().Account; s.Held > 61*n || s.Reserved != 60*n {
-			t.Errorf("%+v", s)
-		}
+		st := l.Snapshot().Account
+		within(t, "held", st.Held, 60*n, 61*n)
+		equal(t, "reserved", st.Reserved, 60*n)
 		a.res.Release()
 	})
 }
 
-// A call that has waited long leaves, and nobody else waits: what was set aside
-// for it can be had without the store.
+// A call that has waited long leaves, and nobody else waits: what was set aside for it can be had without the store.
 func TestNothingStaysSetAside(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second}, func(t *testing.T, s *spy, l *quota.Ledger) {
-		flying, other := take(t, l, quota.Call{Estimate: 60 * n}), take(t, l, quota.Call{Estimate: 30 * n})
+		inFlight, other := take(t, l, quota.Call{Estimate: 60 * n}), take(t, l, quota.Call{Estimate: 30 * n})
 		ctx, cancel := context.WithCancel(t.Context())
 		large := ask(ctx, l, quota.Call{Estimate: 90 * n})
 		time.Sleep(6 * time.Second)
@@ -245,13 +236,13 @@ func TestNothingStaysSetAside(t *testing.T) {
 		s.set(func(s *spy) { s.fail = errDown })
 		take(t, l, quota.Call{Estimate: 20 * n}).Release()
 		s.set(func(s *spy) { s.fail = nil })
-		flying.Release()
+		inFlight.Release()
 	})
 }
 
-// What calls in flight hold is claimed with the first report of a new day, and
-// with the first one after an overrun, whatever the store has left.
-func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
+// What calls in flight hold is in the first report of a new day, and in the first one after an overrun, whatever the
+// store has left.
+func TestWhatIsInFlightIsAlwaysReported(t *testing.T) {
 	now := before(time.Minute)
 	spied(t, quota.Options{Limit: 100 * n, Now: now}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		first := func(what string, is func(quota.Report) bool, spent, held quota.Neurons) {
@@ -260,13 +251,13 @@ func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
 			defer s.mu.Unlock()
 			for _, r := range s.reports {
 				if is(r) {
-					if c := r.Requests[0]; c.Spent != spent || c.Held != held || c.Reserved != held {
-						t.Errorf("%s: %+v", what, c)
-					}
+					equal(t, what+": spent", r.Requests[0].Spent, spent)
+					equal(t, what+": held", r.Requests[0].Held, held)
+					equal(t, what+": reserved", r.Requests[0].Reserved, held)
 					return
 				}
 			}
-			t.Errorf("%s: no report", what)
+			t.Errorf("%s: got no report, want one", what)
 		}
 		x, y := take(t, l, quota.Call{Estimate: 40 * n}), take(t, l, quota.Call{Estimate: 20 * n})
 		y.Settle(settle(50 * n))
@@ -279,26 +270,23 @@ func TestWhatIsInFlightIsAlwaysClaimed(t *testing.T) {
 	})
 }
 
-// A store that is away when a ledger ends is told when it is back, as long as
-// Close may take: what was held is others' again.
+// A store that fails when a ledger ends gets the last report when it works again, as long as Close may take: others
+// can have what was held.
 func TestTheLastReportIsRepeated(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		take(t, l, quota.Call{Estimate: 10 * n}).Settle(settle(4 * n))
 		s.set(func(s *spy) { s.fail = errDown })
 		time.AfterFunc(3*time.Second, func() { s.set(func(s *spy) { s.fail = nil }) })
 		began := time.Now()
-		if err := l.Close(t.Context()); err != nil || time.Since(began) > 3*time.Second+quota.Heartbeat {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-		if a := open(t, quota.Options{Store: s.Store, Limit: 100 * n}).Snapshot().Account; a.Used != 4*n || a.Lost != 0 {
-			t.Errorf("%+v", a)
-		}
+		fails(t, "Close", l.Close(t.Context()), nil)
+		within(t, "the time of Close", time.Since(began), 0, 3*time.Second+quota.Heartbeat)
+		a := open(t, quota.Options{Store: s.Store, Limit: 100 * n})
+		figures(t, "by the store", a.Snapshot().Account, quota.Status{Used: 4 * n})
 	})
 	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		s.set(func(s *spy) { s.fail = errDown })
 		began := time.Now()
-		if err := l.Close(t.Context()); !errors.Is(err, errDown) || time.Since(began) > 4*time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
+		fails(t, "Close", l.Close(t.Context()), errDown)
+		within(t, "the time of Close", time.Since(began), 0, 4*time.Second)
 	})
 }

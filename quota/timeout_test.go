@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,15 +11,14 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// stalled is a store on a disk that stands still from stall on until go on: its
-// steps look at no context.
+// stalled is a store on a disk that does not answer from stall on until goOn: its operations ignore their context.
 type stalled struct {
 	quota.Store
 	after  bool // what is asked is done before the disk stands still
 	mu     sync.Mutex
 	still  chan struct{} // nil: the disk works
 	inside atomic.Int32
-	most   atomic.Int32 // exchanges at once
+	max    atomic.Int32 // syncs at once
 }
 
 func (s *stalled) stall() {
@@ -46,7 +44,7 @@ func (s *stalled) wait() {
 }
 
 func (s *stalled) Sync(_ context.Context, r quota.Report) (quota.Reply, error) {
-	s.most.Store(max(s.most.Load(), s.inside.Add(1)))
+	s.max.Store(max(s.max.Load(), s.inside.Add(1)))
 	defer s.inside.Add(-1)
 	if s.after {
 		st, err := s.Store.Sync(context.Background(), r)
@@ -67,8 +65,8 @@ func (s *stalled) History(_ context.Context, from, to quota.Day) ([]quota.Record
 	return s.Store.History(context.Background(), from, to)
 }
 
-// standing runs a test on a ledger whose store's disk can stand still, in both
-// ways: before it has done what it is asked, and after.
+// standing runs a test on a ledger whose store's disk can stop answering, in both ways: before it has done what it is
+// asked, and after.
 func standing(t *testing.T, o quota.Options, test func(t *testing.T, s *stalled, l *quota.Ledger)) {
 	for name, after := range map[string]bool{"nothing is done": false, "all is done": true} {
 		t.Run(name, func(t *testing.T) {
@@ -76,16 +74,14 @@ func standing(t *testing.T, o quota.Options, test func(t *testing.T, s *stalled,
 				s := &stalled{Store: quota.NewMemory(o.Now), after: after}
 				o.Store = s
 				test(t, s, open(t, o))
-				if most := s.most.Load(); most != 1 {
-					t.Errorf("%d exchanges at once", most)
-				}
+				equal(t, "syncs at once", s.max.Load(), 1)
 			})
 		})
 	}
 }
 
-// longest is what a call waits at most for a store that stands still: for the
-// step that is under way, and one of its own.
+// longest is what a call waits at most for a store that does not answer: for the operation that is under way, and one
+// of its own.
 const longest = 4 * time.Second
 
 func TestAStoreThatStandsStillUnderDeny(t *testing.T) {
@@ -96,65 +92,66 @@ func TestAStoreThatStandsStillUnderDeny(t *testing.T) {
 		for range 3 {
 			began := time.Now()
 			res, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
-			if res != nil || !errors.Is(err, quota.ErrStore) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > longest {
-				t.Errorf("%v after %v", err, time.Since(began))
-			}
-			if err := l.Healthy(); !errors.Is(err, quota.ErrStore) {
-				t.Errorf("healthy: %v", err)
-			}
+			equal(t, "there is a reservation", res != nil, false)
+			fails(t, "Reserve", err, quota.ErrStore)
+			fails(t, "Reserve", err, context.DeadlineExceeded)
+			within(t, "the wait", time.Since(began), 0, longest)
+			fails(t, "Healthy", l.Healthy(), quota.ErrStore)
 		}
 		time.Sleep(time.Minute)
 		s.goOn()
 		time.Sleep(2 * quota.Heartbeat)
-		if st := l.Snapshot().Account; l.Healthy() != nil || st.Used != 10*n || st.Held > n {
-			t.Errorf("%v, %+v", l.Healthy(), st)
-		}
+		st := l.Snapshot().Account
+		fails(t, "Healthy", l.Healthy(), nil)
+		equal(t, "used", st.Used, 10*n)
+		within(t, "held", st.Held, 0, n)
 		spend(t, l, 90*n) // what was granted when nobody listened any more is not lost
 		refused(t, l, quota.Call{Estimate: 1}, quota.Exhausted)
 		time.Sleep(2 * quota.Heartbeat)
 		b := open(t, quota.Options{Store: s, Limit: 100 * n})
-		if st := b.Snapshot().Account; st.Used != 100*n || st.Held != 0 || st.Lost != 0 {
-			t.Errorf("the store tells %+v", st)
-		}
+		figures(t, "by the store", b.Snapshot().Account, quota.Status{Used: 100 * n})
+		equal(t, "held by the store", b.Snapshot().Account.Held, 0)
 	})
 }
 
 func TestAStoreThatStandsStillUnderAllow(t *testing.T) {
-	standing(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, AllowOfflineGrant: true}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+	o := quota.Options{Limit: 100 * n, Wait: 10 * time.Second, AllowOfflineGrant: true}
+	standing(t, o, func(t *testing.T, s *stalled, l *quota.Ledger) {
 		spend(t, l, 10*n)
 		s.stall()
 		time.Sleep(time.Second)
 		began := time.Now()
 		res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
-		if res == nil || err != nil || !d.OfflineGrant || time.Since(began) > longest {
-			t.Fatalf("%+v, %v after %v", d, err, time.Since(began))
+		if res == nil || err != nil {
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
+		equal(t, "it is an offline grant", d.OfflineGrant, true)
+		within(t, "the wait", time.Since(began), 0, longest)
 		res.Settle(settle(50 * n))
 		s.goOn()
 		time.Sleep(2 * quota.Heartbeat)
 		b := open(t, quota.Options{Store: s, Limit: 100 * n})
-		if st := b.Snapshot().Account; st.Used != 60*n || st.Held > n {
-			t.Errorf("the store tells %+v", st)
-		}
+		st := b.Snapshot().Account
+		equal(t, "used by the store", st.Used, 60*n)
+		within(t, "held by the store", st.Held, 0, n)
 	})
 }
 
 // Days that have ended are published when the disk works again.
 func TestAStoreThatStandsStillOverMidnight(t *testing.T) {
-	standing(t, quota.Options{Limit: 100 * n, Now: before(time.Minute)}, func(t *testing.T, s *stalled, l *quota.Ledger) {
+	o := quota.Options{Limit: 100 * n, Now: before(time.Minute)}
+	standing(t, o, func(t *testing.T, s *stalled, l *quota.Ledger) {
 		spend(t, l, 10*n)
 		s.stall()
 		time.Sleep(2 * time.Minute)
 		began := time.Now()
-		if _, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n}); !errors.Is(err, quota.ErrStore) || time.Since(began) > 2*longest {
-			t.Errorf("%v after %v", err, time.Since(began))
-		}
+		_, _, err := l.Reserve(t.Context(), quota.Call{Estimate: 50 * n})
+		fails(t, "Reserve", err, quota.ErrStore)
+		within(t, "the wait", time.Since(began), 0, 2*longest)
 		s.goOn()
 		time.Sleep(2 * quota.Heartbeat)
 		today := l.Snapshot().Day
-		if h, err := l.History(t.Context(), today-1, today); err != nil || len(h) != 1 || h[0].Day != today-1 || h[0].Reported != 10*n {
-			t.Errorf("%+v, %v", h, err)
-		}
+		equal(t, "the day of the record", reported(t, l, 10*n)[0].Day, today-1)
 		spend(t, l, 100*n)
 	})
 }
@@ -178,19 +175,17 @@ func TestCloseOfAStoreThatStandsStill(t *testing.T) {
 			again <- l.Close(ctx)
 		}()
 		err = l.Close(ctx)
-		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second+longest {
-			t.Errorf("%v after %v", err, took)
-		}
-		if err := <-again; err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
+		fails(t, "Close", err, context.DeadlineExceeded)
+		within(t, "the time of Close", time.Since(began), 0, 5*time.Second+longest)
+		if err := <-again; err != nil {
+			fails(t, "Close again", err, context.DeadlineExceeded)
 		}
 		s.goOn()
 	})
 }
 
-// A store that is only slow when the ledger closes, while many read: nothing is
-// lost.
-func TestCloseDuringAnExchange(t *testing.T) {
+// A store that is only slow when the ledger closes, while many read: nothing is lost.
+func TestCloseDuringASync(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		s := &spy{Store: quota.NewMemory(nil)}
 		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 100 * n})
@@ -204,17 +199,15 @@ func TestCloseDuringAnExchange(t *testing.T) {
 			readers.Go(func() { _, _ = l.History(t.Context(), 0, 1<<20) })
 		}
 		synctest.Wait()
-		if err := l.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		fails(t, "Close", l.Close(t.Context()), nil)
 		readers.Wait()
 		if _, err := l.History(t.Context(), 0, 1<<20); err == nil {
-			t.Error("a ledger that is closed reports")
+			t.Error("got no error from History after Close, want one")
 		}
 		b := open(t, quota.Options{Store: s.Store, Limit: 100 * n})
-		if st := b.Snapshot(); st.Account.Used != 10*n || st.Account.Held != 0 || st.Account.Lost != 0 || st.Replicas != 1 {
-			t.Errorf("%+v", st)
-		}
+		figures(t, "by the store", b.Snapshot().Account, quota.Status{Used: 10 * n})
+		equal(t, "held by the store", b.Snapshot().Account.Held, 0)
+		equal(t, "replicas", b.Snapshot().Replicas, 1)
 	})
 }
 
@@ -227,43 +220,34 @@ func TestHistoryOfAStoreThatStandsStill(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if _, err := l.History(t.Context(), 0, 1<<20); !errors.Is(err, quota.ErrStore) {
-					t.Errorf("%v, want ErrStore", err)
-				}
+				_, err := l.History(t.Context(), 0, 1<<20)
+				fails(t, "History", err, quota.ErrStore)
 			})
 		}
 		all.Wait()
-		if took := time.Since(began); took > longest {
-			t.Errorf("it took %v", took)
-		}
+		within(t, "the wait", time.Since(began), 0, longest)
 		s.goOn()
 		time.Sleep(quota.Heartbeat)
-		if h, err := l.History(t.Context(), 0, 1<<20); err != nil || len(h) != 1 || h[0].Reported != 10*n {
-			t.Errorf("%+v, %v", h, err)
-		}
+		reported(t, l, 10*n)
 	})
 }
 
-// Somebody who asks for the history leaves before it comes: that is no failure of
-// the store, and what he had published is published again.
+// A caller who asks for the history leaves before it comes: that is no failure of the store, and what was published
+// for it is published again.
 func TestWhoeverLeavesIsNoFailure(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second}, func(t *testing.T, s *spy, l *quota.Ledger) {
 		spend(t, l, 10*n)
 		s.set(func(s *spy) { s.slow = time.Second })
 		ctx, leave := context.WithCancel(t.Context())
 		time.AfterFunc(100*time.Millisecond, leave)
-		if _, err := l.History(ctx, 0, 1<<20); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
-		if l.Healthy() != nil || l.Snapshot().StoreFailures != 0 {
-			t.Errorf("healthy: %v", l.Healthy())
-		}
+		_, err := l.History(ctx, 0, 1<<20)
+		fails(t, "History", err, context.Canceled)
+		fails(t, "Healthy", l.Healthy(), nil)
+		equal(t, "failures", l.Snapshot().StoreFailures, 0)
 		s.set(func(s *spy) { s.slow = 0 })
 		spend(t, l, 90*n)
 		time.Sleep(2 * time.Second)
-		if h, err := s.History(t.Context(), 0, 1<<20); err != nil || len(h) != 1 || h[0].Reported != 100*n {
-			t.Errorf("%+v, %v", h, err)
-		}
+		reported(t, s, 100*n)
 	})
 }
 
@@ -271,25 +255,24 @@ func TestALeaseThatStandsStill(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		noon := before(12 * time.Hour)
 		s := &stalled{Store: quota.NewMemory(noon)}
-		l := open(t, quota.Options{Store: s, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: noon})
+		l := open(t, quota.Options{
+			Store: s, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: noon,
+		})
 		spend(t, l, n)
 		l.Block(time.Time{})
 		time.Sleep(30 * time.Minute)
 		s.stall()
 		began := time.Now()
 		refused(t, l, quota.Call{Estimate: n}, quota.Blocked)
-		if took := time.Since(began); took > longest {
-			t.Errorf("it took %v", took)
-		}
+		within(t, "the wait", time.Since(began), 0, longest)
 		s.goOn()
 		time.Sleep(31 * time.Minute) // longer than the lease that came too late
-		if !take(t, l, quota.Call{Estimate: n}).Probe() {
-			t.Error("it is not a probe")
-		}
+		takeProbe(t, l)
 	})
 }
 
-// Each operation of the store is reported once: as it ended, or as pending when its time is over and as late once it returns.
+// Each operation of the store is reported once: as it ended, or as pending when its time is over and as late once it
+// returns.
 func TestStoreEvents(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -331,17 +314,18 @@ func TestStoreEvents(t *testing.T) {
 
 		s.stall()
 		began := time.Now()
-		if _, err := l.History(t.Context(), 0, 1<<20); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got the error %v, want that its time is over", err)
-		}
+		_, err := l.History(t.Context(), 0, 1<<20)
+		fails(t, "History", err, context.DeadlineExceeded)
 		pending := since()
-		if len(pending) != 1 || !pending[0].Pending || !errors.Is(pending[0].Err, context.DeadlineExceeded) {
-			t.Errorf("got %+v, want one event that is pending and failed", pending)
+		if len(pending) != 1 || !pending[0].Pending {
+			t.Fatalf("got %+v, want one event that is pending", pending)
 		}
+		fails(t, "the pending event", pending[0].Err, context.DeadlineExceeded)
 		s.goOn()
 		late := since()
-		if len(late) == 0 || !late[0].Late || late[0].Took != time.Since(began) {
-			t.Errorf("got %+v, want first one that is late and took %v", late, time.Since(began))
+		if len(late) == 0 || !late[0].Late {
+			t.Fatalf("got %+v, want first one that is late", late)
 		}
+		equal(t, "the time of the late one", late[0].Took, time.Since(began))
 	})
 }

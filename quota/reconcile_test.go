@@ -3,6 +3,7 @@ package quota_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,7 +63,7 @@ func (b *bill) read(_ context.Context, day quota.Day, until time.Time) (quota.Ne
 	return b.sum(day, until, true), nil
 }
 
-// reconcile reads once and waits for the exchange that tells.
+// reconcile reads once and waits for the sync that publishes it.
 func (b *bill) reconcile(t *testing.T, l *quota.Ledger) bool {
 	t.Helper()
 	ours, err := l.Reconcile(t.Context(), every, b.read)
@@ -111,41 +112,40 @@ func TestWhatIsSpentElsewhereCounts(t *testing.T) {
 		b := &bill{lag: lag}
 		o := quota.Options{Store: quota.NewMemory(nil), Limit: 1000 * n, Heartbeat: sharedBeat}
 		l, other := open(t, o), open(t, o)
-		if _, err := l.Reconcile(t.Context(), every, b.read); !errors.Is(err, quota.ErrEarly) || b.reads != 0 {
-			t.Errorf("at midnight: %v, %d readings", err, b.reads)
-		}
+		_, err := l.Reconcile(t.Context(), every, b.read)
+		fails(t, "Reconcile at midnight", err, quota.ErrEarly)
+		equal(t, "readings at midnight", b.reads, 0)
 		time.Sleep(10 * time.Minute)
 		b.own(t, l, 100*n)
 		b.add(300*n, false)
 		time.Sleep(2 * time.Minute)
 		b.reconcile(t, l)
-		if s := l.Snapshot(); s.Account.External != 0 || s.FigureAt.IsZero() {
-			t.Errorf("the figure does not have it yet: %+v, %v", s.Account, s.FigureAt)
-		}
+		s := l.Snapshot()
+		equal(t, "external before the figure has it", s.Account.External, 0)
+		equal(t, "the figure was not read", s.FigureAt.IsZero(), false)
 		time.Sleep(every)
 		if b.reconcile(t, other) {
 			b.reconcile(t, l)
 		}
 		for i, l := range []*quota.Ledger{l, other} {
 			s := l.Snapshot().Account
-			if s.External != 300*n || s.Used != 100*n || s.Remaining != 600*n {
-				t.Errorf("holder %d: %+v", i, s)
-			}
+			figures(t, fmt.Sprint("replica ", i), s, quota.Status{Used: 100 * n, External: 300 * n})
+			equal(t, "remaining", s.Remaining, 600*n)
 		}
 		d := refused(t, other, quota.Call{Estimate: 601 * n}, quota.Exhausted)
-		if d.External != 300*n || d.Left() != 600*n {
-			t.Errorf("%+v", d)
-		}
+		equal(t, "external by the decision", d.External, 300*n)
+		equal(t, "left by the decision", d.Left(), 600*n)
 		spend(t, other, 600*n)
 		time.Sleep(time.Until(quota.DayOf(time.Now()).End()) + time.Second)
-		if s := other.Snapshot(); s.Account.External != 0 || s.Account.Remaining != 1000*n || s.FigureAt.IsZero() {
-			t.Errorf("the next day: %+v", s.Account)
-		}
+		s = other.Snapshot()
+		equal(t, "external the next day", s.Account.External, 0)
+		equal(t, "remaining the next day", s.Account.Remaining, 1000*n)
+		equal(t, "the figure was never read", s.FigureAt.IsZero(), false)
 	})
 }
 
-// Who has just begun does not know what had been settled when the figure was
-// made, and takes nothing back that is in the store.
+// A ledger that has just begun does not know what had been settled when the figure was made, and takes nothing back
+// that is in the store.
 func TestARestartKeepsWhatIsExternal(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
@@ -161,25 +161,25 @@ func TestARestartKeepsWhatIsExternal(t *testing.T) {
 		time.Sleep(every)
 		l = open(t, quota.Options{Store: store, Limit: 1000 * n})
 		b.own(t, l, 500*n)
-		if s := l.Snapshot().Account; s.External != 300*n {
-			t.Errorf("at the start: %+v", s)
-		}
+		equal(t, "external at the start", l.Snapshot().Account.External, 300*n)
 		b.add(100*n, false)
 		for i := range 4 {
 			b.reconcile(t, l)
-			if s := l.Snapshot().Account; i == 0 && s.External != 300*n || s.External < 300*n || s.External > 400*n {
-				t.Errorf("reading %d: %+v", i, s)
+			most := 400 * n
+			if i == 0 {
+				most = 300 * n
 			}
+			within(t, fmt.Sprint("external by reading ", i), l.Snapshot().Account.External, 300*n, most)
 			time.Sleep(every)
 		}
-		if s := l.Snapshot().Account; s.External != 400*n || s.Remaining != 100*n {
-			t.Errorf("in the end: %+v", s)
-		}
+		s := l.Snapshot().Account
+		equal(t, "external in the end", s.External, 400*n)
+		equal(t, "remaining in the end", s.Remaining, 100*n)
 	})
 }
 
-// What an emptied store has forgotten for good counts as external from the next
-// reading on, and no longer once it is told again.
+// What an emptied store has forgotten for good counts as external from the next reading on, and no longer once it is
+// reported again.
 func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
@@ -187,7 +187,9 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 		time.Sleep(time.Hour)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 		b.own(t, l, 100*n)
-		gone := quota.Report{Day: quota.DayOf(time.Now()), Replica: "gone", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1000 * n, Spent: 200 * n}}}
+		gone := quota.Report{Day: quota.DayOf(time.Now()), Replica: "gone", Seq: 1, Requests: []quota.BudgetRequest{
+			{Budget: quota.Account, Limit: 1000 * n, Spent: 200 * n},
+		}}
 		if _, err := store.Sync(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
@@ -195,9 +197,7 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 		expect := func(when string, used, external quota.Neurons) {
 			t.Helper()
 			b.reconcile(t, l)
-			if s := l.Snapshot().Account; s.Used != used || s.External != external {
-				t.Errorf("%s: %+v", when, s)
-			}
+			figures(t, when, l.Snapshot().Account, quota.Status{Used: used, External: external})
 		}
 		time.Sleep(2 * every)
 		expect("before", 300*n, 0)
@@ -209,12 +209,12 @@ func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * every)
-		expect("told again", 300*n, 0)
+		expect("reported again", 300*n, 0)
 	})
 }
 
-// One of the holders reads, and another one once that is gone.
-func TestOneHolderReads(t *testing.T) {
+// One of the replicas reads, and another one once that is gone.
+func TestOneReplicaReads(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{}
 		time.Sleep(time.Hour)
@@ -226,27 +226,35 @@ func TestOneHolderReads(t *testing.T) {
 			}
 			time.Sleep(every)
 		}
-		if b.reads != 10 {
-			t.Errorf("%d readings by three holders in ten spans", b.reads)
-		}
+		equal(t, "readings by three replicas in ten spans", b.reads, 10)
 		b.err = errors.New("no answer")
 		reader := -1
 		for i, l := range all {
 			if ours, err := l.Reconcile(t.Context(), every, b.read); ours {
 				reader = i
-				if !errors.Is(err, b.err) {
-					t.Error(err)
-				}
+				fails(t, "Reconcile", err, b.err)
 			}
 		}
 		b.err, b.reads = nil, 0
-		if b.reconcile(t, all[(reader+1)%3]) || !b.reconcile(t, all[reader]) || b.reads != 1 {
-			t.Error("after a failure another one reads at once, or nobody")
-		}
+		equal(t, "after a failure another one reads", b.reconcile(t, all[(reader+1)%3]), false)
+		equal(t, "after a failure the same one reads", b.reconcile(t, all[reader]), true)
+		equal(t, "readings after the failure", b.reads, 1)
 	})
 }
 
-// What holders that died held, and the figure shows not to be billed.
+// dies lets a replica take 40 neurons of the account and report no more.
+func dies(t *testing.T, s quota.Store, limit quota.Neurons) {
+	t.Helper()
+	asks := quota.BudgetRequest{Budget: quota.Account, Limit: limit, Min: 40 * n, Want: 40 * n}
+	_, err := s.Sync(t.Context(), quota.Report{
+		Day: quota.DayOf(time.Now()), Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{asks},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What replicas that died held, and the figure shows not to be billed.
 func TestReleased(t *testing.T) {
 	for _, c := range []struct {
 		name             string
@@ -267,25 +275,19 @@ func TestReleased(t *testing.T) {
 				l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 				b.own(t, l, 10*n)
 				// A process that dies tells nobody what it has spent of what it holds.
-				now := quota.DayOf(time.Now())
-				if _, err := store.Sync(t.Context(), quota.Report{Day: now, Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1000 * n, Min: 40 * n, Want: 40 * n}}}); err != nil {
-					t.Fatal(err)
-				}
+				dies(t, store, 1000*n)
 				b.add(c.spent, true)
 				b.add(c.elsewhere, false)
 				for range 5 {
 					time.Sleep(every)
 					b.reconcile(t, l)
-					if s := l.Snapshot().Account; s.Lost != 40*n {
-						t.Fatalf("released after %v", time.Since(now.Start().Add(time.Hour)))
-					}
+					equal(t, "lost before it may be released", l.Snapshot().Account.Lost, 40*n)
 				}
 				time.Sleep(2 * every)
 				b.reconcile(t, l)
 				s := l.Snapshot().Account
-				if s.Lost != c.lost || s.External != c.external || s.Remaining != 990*n-c.lost-c.external {
-					t.Errorf("%+v", s)
-				}
+				figures(t, "afterwards", s, quota.Status{Used: 10 * n, Lost: c.lost, External: c.external})
+				equal(t, "remaining", s.Remaining, 990*n-c.lost-c.external)
 				spend(t, l, s.Remaining)
 			})
 		})
@@ -305,39 +307,33 @@ func (u *unanswered) Sync(ctx context.Context, r quota.Report) (quota.Reply, err
 	return u.Store.Sync(ctx, r)
 }
 
-// A holder that was not answered for ten minutes may be the one whose neurons
-// are lost to the others, and released later: it gives up what it has free.
-func TestAHolderThatNobodyHearsGivesUp(t *testing.T) {
+// A replica that got no answer for ten minutes may be the one whose neurons are lost to the others, and released
+// later: it gives up what it has free.
+func TestASilentReplicaGivesUpWhatIsFree(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		unbacked bool
-		held     quota.Neurons // beside the call in flight
+		name    string
+		offline bool
+		held    quota.Neurons // beside the call in flight
 	}{{"refusing", false, 0}, {"from memory", true, 9 * n}} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				store := &unanswered{Store: quota.NewMemory(nil)}
-				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowOfflineGrant: c.unbacked})
+				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowOfflineGrant: c.offline})
 				time.Sleep(time.Hour)
 				spend(t, l, n)
 				time.Sleep(time.Second)
-				flying := take(t, l, quota.Call{Estimate: n})
+				inFlight := take(t, l, quota.Call{Estimate: n})
 				store.away.Store(true)
 				held := func() quota.Neurons { return l.Snapshot().Account.Held - n }
 				time.Sleep(9 * time.Minute)
-				if got := held(); got < 8*n {
-					t.Errorf("%v free after nine minutes", got)
-				}
+				within(t, "free after nine minutes", held(), 8*n, 1000*n)
 				time.Sleep(2 * time.Minute)
-				if got := held(); got > c.held || got < c.held-n {
-					t.Errorf("%v free after eleven minutes", got)
-				}
+				within(t, "free after eleven minutes", held(), c.held-n, c.held)
 				store.away.Store(false)
 				time.Sleep(time.Second)
-				flying.Settle(settle(n))
+				inFlight.Settle(settle(n))
 				spend(t, l, 990*n)
-				if s := l.Snapshot().Account; s.Used != 992*n {
-					t.Errorf("%+v", s)
-				}
+				equal(t, "used", l.Snapshot().Account.Used, 992*n)
 			})
 		})
 	}

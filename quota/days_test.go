@@ -14,8 +14,7 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// ServeHTTP answers as the simulator does, but for prices once there is a
-// catalog.
+// ServeHTTP answers as the simulator does, but for prices once there is a catalog.
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.catalog == nil || !strings.HasSuffix(r.URL.Path, "/ai/models/search") {
 		c.Simulator.ServeHTTP(w, r)
@@ -53,8 +52,7 @@ func times(p price.Row, factor float64) price.Row {
 	return p
 }
 
-// readPrices reads the catalog into e and returns of how many models the prices
-// are refused.
+// readPrices reads the catalog into e and returns of how many models the prices are refused.
 func (c *cloud) readPrices(t *testing.T, e *price.Estimator) (refused int) {
 	live, err := c.client.Models(t.Context())
 	if err != nil {
@@ -71,13 +69,12 @@ func (c *cloud) readPrices(t *testing.T, e *price.Estimator) (refused int) {
 	return refused
 }
 
-// Ten days with resets, outages of the figure, prices that change, a catalog that
-// is wrong, calls that cost other than they were estimated, and another spender:
-// ledger and account agree at the end of each day. By default it is two days.
+// Ten days with resets, outages of the figure, prices that change, a catalog that is wrong, calls that cost other
+// than they were estimated, and another spender: ledger and account agree at the end of each day. By default it is
+// two days.
 //
-// Of every other call Workers AI reports the neurons, of the others its tokens
-// alone, which cost what the table says. A price that rises hours before the
-// catalog is read shows as external.
+// Of every other call Workers AI reports the neurons, of the others its tokens alone, which cost what the table says.
+// A price that rises hours before the catalog is read shows as external.
 func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 	days := 2
 	if *seeds >= 100 {
@@ -137,7 +134,7 @@ func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 				time.Sleep(time.Duration(rng.IntN(20)) * time.Second)
 				booked, ok := e.Cost(e.Resolve(m), u)
 				if !ok {
-					t.Fatal("no cost")
+					t.Fatalf("%s: got no cost for %+v, want one", m, u)
 				}
 				res.Settle(booked)
 				c.bill(cost, true)

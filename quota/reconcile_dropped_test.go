@@ -2,16 +2,15 @@ package quota_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A batch is charged with its bound and corrected to what it cost. That the sum
-// of what was settled falls by it must not be taken for neurons that the store
-// has forgotten: nobody else spent them.
+// A batch is charged with its bound and corrected to what it cost. That the sum of what was settled drops by it must
+// not be taken for neurons that the store has forgotten: nobody else spent them.
 func TestACorrectionIsNotExternal(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -40,9 +39,8 @@ func TestACorrectionIsNotExternal(t *testing.T) {
 				for range 20 {
 					time.Sleep(time.Minute)
 					b.reconcile(t, l)
-					if s := l.Snapshot().Account; s.External != c.elsewhere || s.Used != 4_000*n {
-						t.Errorf("%v: %+v", time.Now(), s)
-					}
+					want := quota.Status{Used: 4_000 * n, External: c.elsewhere}
+					figures(t, time.Now().String(), l.Snapshot().Account, want)
 				}
 				spend(t, l, 6_000*n-c.elsewhere)
 			})
@@ -50,13 +48,13 @@ func TestACorrectionIsNotExternal(t *testing.T) {
 	}
 }
 
-// What was billed until some time can only grow. A figure that lacks something,
-// or all, takes nothing back, whoever reads it, and releases nothing.
-func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
+// What was billed until some time can only grow. A figure that lacks something, or all, takes nothing back, whoever
+// reads it, and releases nothing.
+func TestAFigureThatDropsIsNotTaken(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		fell quota.Neurons
-		err  error
+		name    string
+		dropped quota.Neurons
+		err     error
 	}{
 		{"as before", 9_590 * n, nil},
 		{"but for a fraction", 9_590*n - 3, nil},
@@ -67,66 +65,61 @@ func TestAFigureThatFallsIsNotBelieved(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				store := quota.NewMemory(nil)
 				time.Sleep(12 * time.Hour)
-				dead := quota.Report{Day: quota.DayOf(time.Now()), Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 10_000 * n, Min: 40 * n, Want: 40 * n}}}
-				if _, err := store.Sync(t.Context(), dead); err != nil {
-					t.Fatal(err)
-				}
+				dies(t, store, 10_000*n)
 				o := quota.Options{Store: store, Limit: 10_000 * n, Heartbeat: longBeat}
 				l := open(t, o)
 				time.Sleep(40 * time.Minute)
 				read := func(l *quota.Ledger, figure quota.Neurons) error {
-					ours, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
-					if !ours {
-						t.Error("another one reads")
-					}
+					err := reads(t, l, figure)
 					time.Sleep(every)
 					return err
 				}
-				if err := read(l, 9_590*n); err != nil {
-					t.Fatal(err)
-				}
+				fails(t, "the first figure", read(l, 9_590*n), nil)
 				first := l.Snapshot()
-				if s := first.Account; s.External != 9_550*n || s.Lost != 40*n {
-					t.Fatalf("%+v", s)
-				}
+				was := quota.Status{External: 9_550 * n, Lost: 40 * n}
+				figures(t, "at first", first.Account, was)
 				if err := l.Close(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				l = open(t, o) // which learns of the figure from the store
 				time.Sleep(40 * time.Minute)
 				for range 2 {
-					if err := read(l, c.fell); !errors.Is(err, c.err) {
-						t.Errorf("%v, want %v", err, c.err)
-					}
+					fails(t, "a lower figure", read(l, c.dropped), c.err)
 					s := l.Snapshot()
-					if s.Account.External != 9_550*n || s.Account.Lost != 40*n || (c.err == nil) != s.FigureAt.After(first.FigureAt) {
-						t.Errorf("%+v, until %v", s.Account, s.FigureAt)
-					}
+					figures(t, "after a lower figure", s.Account, was)
+					equal(t, "the figure is a later one", s.FigureAt.After(first.FigureAt), c.err == nil)
 				}
 				refused(t, l, quota.Call{Estimate: 5_000 * n}, quota.Exhausted)
-				if err := read(l, 9_600*n); err != nil || l.Snapshot().Account.External != 9_560*n {
-					t.Errorf("%v, %+v", err, l.Snapshot().Account)
-				}
+				fails(t, "a higher figure", read(l, 9_600*n), nil)
+				equal(t, "external by a higher figure", l.Snapshot().Account.External, 9_560*n)
 				time.Sleep(24 * time.Hour)
-				if err := read(l, 7*n); err != nil || l.Snapshot().Account.External != 7*n {
-					t.Errorf("the next day: %v, %+v", err, l.Snapshot().Account)
-				}
+				fails(t, "the next day's figure", read(l, 7*n), nil)
+				equal(t, "external the next day", l.Snapshot().Account.External, 7*n)
 			})
 		})
 	}
 }
 
-// One figure that was far too high must not cost the rest of the day: lower ones
-// that last for an hour are believed, unless they lack some of what was settled.
+// reads lets l read a figure.
+func reads(t *testing.T, l *quota.Ledger, figure quota.Neurons) error {
+	t.Helper()
+	read := func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil }
+	ours, err := l.Reconcile(t.Context(), every, read)
+	equal(t, "this replica reads", ours, true)
+	return err
+}
+
+// One figure that was far too high must not cost the rest of the day: lower ones that last for an hour are taken,
+// unless they lack some of what was settled.
 func TestAFigureThatWasTooHighEnds(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		reads func(minute int) quota.Neurons // after the one that is too high
-		after time.Duration                  // until it is believed; 0: never
+		after time.Duration                  // until it is taken; 0: never
 	}{
 		{"it stays lower", func(int) quota.Neurons { return 500 * n }, time.Hour},
 		{"it grows", func(minute int) quota.Neurons { return 500*n + quota.Neurons(minute)*n }, time.Hour},
-		{"it falls once more", func(minute int) quota.Neurons {
+		{"it drops once more", func(minute int) quota.Neurons {
 			if minute < 30 {
 				return 700 * n
 			}
@@ -141,28 +134,28 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 				spend(t, l, 400*n)
 				time.Sleep(time.Hour)
 				read := func(figure quota.Neurons) error {
-					_, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
+					err := reads(t, l, figure)
 					time.Sleep(2 * quota.Heartbeat)
 					return err
 				}
-				if err := read(20_000 * n); err != nil || l.Snapshot().ExhaustedAt.IsZero() {
-					t.Fatal(err, l.Snapshot())
-				}
+				fails(t, "a figure that is too high", read(20_000*n), nil)
+				equal(t, "the day is not found spent", l.Snapshot().ExhaustedAt.IsZero(), false)
 				began := time.Now().Add(every - 2*quota.Heartbeat)
 				for time.Since(began) < 3*time.Hour {
 					time.Sleep(every - 2*quota.Heartbeat)
 					passed := time.Since(began)
 					err := read(c.reads(int(passed.Minutes())))
-					s := l.Snapshot()
-					if believed := err == nil; believed != (c.after > 0 && passed >= c.after) || !believed && (!errors.Is(err, quota.ErrDropped) || s.Account.External != 19_600*n) {
-						t.Fatalf("after %v: %v, %+v", passed, err, s.Account)
+					if c.after > 0 && passed >= c.after {
+						fails(t, fmt.Sprint("after ", passed), err, nil)
+					} else {
+						fails(t, fmt.Sprint("after ", passed), err, quota.ErrDropped)
+						equal(t, "external", l.Snapshot().Account.External, 19_600*n)
 					}
 				}
-				s := l.Snapshot()
-				if want := c.reads(180) - 400*n; c.after > 0 && (s.Account.External < want-5*n || s.Account.External > want || !s.ExhaustedAt.IsZero()) {
-					t.Errorf("in the end %v external, want %v, spent at %v", s.Account.External, want, s.ExhaustedAt)
-				}
 				if c.after > 0 {
+					s, want := l.Snapshot(), c.reads(180)-400*n
+					within(t, "external in the end", s.Account.External, want-5*n, want)
+					sameTime(t, "exhausted at", s.ExhaustedAt, time.Time{})
 					spend(t, l, 9_000*n)
 				}
 			})
@@ -170,9 +163,9 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 	}
 }
 
-// A figure that lacks something now and then is not lower for an hour, though the
-// holder that reads it when it does not is another one.
-func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
+// A figure that lacks something now and then is not lower for an hour, though the replica that reads it when it does
+// not is another one.
+func TestAFigureThatDropsNowAndThenIsNotTaken(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		o := quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * n, Heartbeat: sharedBeat}
@@ -180,10 +173,7 @@ func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
 		read := func(l *quota.Ledger, figure quota.Neurons, want error) {
 			t.Helper()
 			time.Sleep(15 * time.Minute)
-			ours, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return figure, nil })
-			if !ours || !errors.Is(err, want) {
-				t.Errorf("%v: %v, %v", time.Now(), ours, err)
-			}
+			fails(t, time.Now().String(), reads(t, l, figure), want)
 		}
 		read(l, 900*n, nil)
 		for range 3 {
@@ -191,39 +181,32 @@ func TestAFigureThatFallsNowAndThenIsNotBelieved(t *testing.T) {
 			read(other, 900*n, nil)
 			read(other, 900*n, nil)
 		}
-		if s := l.Snapshot().Account; s.External != 900*n {
-			t.Errorf("%+v", s)
-		}
+		equal(t, "external", l.Snapshot().Account.External, 900*n)
 	})
 }
 
-// What is lost is not released by a figure that lacks some of what was settled,
-// such as one that is late.
+// What is lost is not released by a figure that lacks some of what was settled, such as one that is late.
 func TestALateFigureReleasesNothing(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
 		store := quota.NewMemory(nil)
-		dead := quota.Report{Day: quota.DayOf(time.Now()), Replica: "dead", Seq: 1, Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1_000 * n, Min: 40 * n, Want: 40 * n}}}
-		if _, err := store.Sync(t.Context(), dead); err != nil {
-			t.Fatal(err)
-		}
+		dies(t, store, 1_000*n)
 		l := open(t, quota.Options{Store: store, Limit: 1_000 * n})
 		spend(t, l, 100*n)
 		time.Sleep(40*time.Minute + 10*time.Second)
-		for _, c := range []struct{ figure, lost quota.Neurons }{{0, 40 * n}, {30 * n, 40 * n}, {90 * n, 10 * n}, {100 * n, 0}} {
-			_, err := l.Reconcile(t.Context(), every, func(context.Context, quota.Day, time.Time) (quota.Neurons, error) { return c.figure, nil })
+		for _, c := range []struct{ figure, lost quota.Neurons }{
+			{0, 40 * n}, {30 * n, 40 * n}, {90 * n, 10 * n}, {100 * n, 0},
+		} {
+			fails(t, "Reconcile", reads(t, l, c.figure), nil)
 			time.Sleep(every)
-			if s := l.Snapshot().Account; err != nil || s.Lost != c.lost || s.External != 0 {
-				t.Errorf("%v billed: %+v, %v; want %v lost", c.figure, s, err, c.lost)
-			}
+			figures(t, fmt.Sprint(c.figure, " billed"), l.Snapshot().Account, quota.Status{Used: 100 * n, Lost: c.lost})
 		}
 	})
 }
 
-// What a holder spends from memory while it alone is cut off is external to the
-// others, and for some minutes after its return both spent and external: too
-// much, never too little.
-func TestAHolderThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
+// What a replica spends by offline grants while it alone is cut off is external to the others, and for some minutes
+// after its return both spent and external: too much, never too little.
+func TestAReplicaThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
 		store := quota.NewMemory(nil)
@@ -243,22 +226,16 @@ func TestAHolderThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
 			time.Sleep(every)
 			b.reconcile(t, l)
 		}
-		if s := l.Snapshot().Account; s.Used != 0 || s.External != 3_600*n {
-			t.Errorf("cut off: %+v", s)
-		}
+		figures(t, "cut off", l.Snapshot().Account, quota.Status{External: 3_600 * n})
 		cut.away.Store(false)
 		for back := time.Now(); time.Since(back) < 12*time.Minute; time.Sleep(time.Second) {
 			if time.Since(back) > 2*quota.Heartbeat {
-				if s := l.Snapshot().Account; s.Used != 3_600*n {
-					t.Fatalf("back: %+v", s)
-				}
+				equal(t, "used once it is back", l.Snapshot().Account.Used, 3_600*n)
 			}
 			if time.Since(back)%every == every/2 {
 				b.reconcile(t, l)
 			}
 		}
-		if s := l.Snapshot().Account; s.Used != 3_600*n || s.External != 0 {
-			t.Errorf("twelve minutes later: %+v", s)
-		}
+		figures(t, "twelve minutes later", l.Snapshot().Account, quota.Status{Used: 3_600 * n})
 	})
 }

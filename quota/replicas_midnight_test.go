@@ -7,9 +7,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Holders whose clocks differ begin the day one after the other. None takes the
-// other for gone meanwhile: both would have the whole of a shared limit.
-func TestHoldersWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
+// Replicas whose clocks differ begin the day one after the other. None takes the other for dead meanwhile: both would
+// have the whole of a shared limit.
+func TestReplicasWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		const off = 2900 * time.Millisecond
 		store := quota.NewMemory(nil)
@@ -17,12 +17,14 @@ func TestHoldersWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 			return func() time.Time { return time.Now().Add(off) }
 		}
 		time.Sleep(23 * time.Hour)
-		ahead, behind := open(t, quota.Options{Store: store, Now: clock(off)}), open(t, quota.Options{Store: store, Now: clock(-off)})
+		ahead := open(t, quota.Options{Store: store, Now: clock(off)})
+		behind := open(t, quota.Options{Store: store, Now: clock(-off)})
 		midnight := time.Now().Add(time.Hour)
 		time.Sleep(time.Until(midnight.Add(-time.Minute)))
 		for time.Now().Before(midnight.Add(time.Minute)) {
 			if a, b := ahead.Snapshot().Replicas, behind.Snapshot().Replicas; a != 2 || b != 2 {
-				t.Fatalf("%v after midnight: the one ahead knows of %d, the one behind of %d", time.Since(midnight), a, b)
+				t.Fatalf("%v after midnight: the one ahead got %d replicas, the one behind %d, want 2",
+					time.Since(midnight), a, b)
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
@@ -30,8 +32,6 @@ func TestHoldersWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if a := ahead.Snapshot().Replicas; a != 1 {
-			t.Errorf("%d when the other one has left", a)
-		}
+		equal(t, "replicas when the other one has left", ahead.Snapshot().Replicas, 1)
 	})
 }

@@ -1,6 +1,7 @@
 package quota_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -8,9 +9,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Random days: two holders and somebody else spend, holders are replaced, some
-// die with what they have not told, the store is emptied. What counts is never
-// more than what was billed, and in the end no less.
+// Random days: two replicas and somebody else spend, replicas are replaced, some die with what they have not
+// published, the store is emptied. What counts is never more than what was billed, and in the end no less.
 func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
 	for seed := range max(*seeds/4, 1) {
 		virtually(t, func(t *testing.T) { randomDay(t, seed) })
@@ -32,9 +32,9 @@ func randomDay(t *testing.T, seed uint64) {
 		for i, l := range all {
 			s := l.Snapshot()
 			billed := b.sum(s.Day, time.Now(), true)
-			if s.Account.External < 0 || s.Account.Used+s.Account.External > billed {
-				t.Errorf("%v, holder %d: %v used and %v external of %v billed", time.Now(), i, s.Account.Used, s.Account.External, billed)
-			}
+			who := fmt.Sprint(time.Now(), ", replica ", i)
+			within(t, who+": external", s.Account.External, 0, billed)
+			within(t, who+": used and external", s.Account.Used+s.Account.External, 0, billed)
 		}
 	}
 	for begin := time.Now(); time.Since(begin) < 6*time.Hour && !t.Failed(); {
@@ -55,14 +55,12 @@ func randomDay(t *testing.T, seed uint64) {
 				t.Fatal(err)
 			}
 			all[i] = open(t, o)
-		case 1: // what the others have told comes back, what former holders told does not
+		case 1: // what living replicas have published comes back, what former ones published does not
 			before := all[0].Snapshot().Account.External
 			store.empty()
 			time.Sleep(10 * time.Second)
 			late := open(t, o)
-			if e := late.Snapshot().Account.External; e != before {
-				t.Errorf("external: %v; %v after the store was emptied", before, e)
-			}
+			equal(t, "external after the store was emptied", late.Snapshot().Account.External, before)
 			if err := late.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +82,5 @@ func randomDay(t *testing.T, seed uint64) {
 	}
 	check()
 	s := all[0].Snapshot()
-	if billed := b.sum(s.Day, time.Now(), true); s.Account.Used+s.Account.External != billed {
-		t.Errorf("in the end %v used and %v external of %v billed, %v by others", s.Account.Used, s.Account.External, billed, b.sum(s.Day, time.Now(), false))
-	}
+	equal(t, "used and external in the end", s.Account.Used+s.Account.External, b.sum(s.Day, time.Now(), true))
 }
