@@ -74,7 +74,9 @@ func TestTheStoreIsClosed(t *testing.T) {
 		{"it works, and one Ctrl-C was two signals", false, []time.Duration{0}, nil, 0},
 		{"it hangs", true, nil, errStoreHangs, cutGrace + 2*2*time.Second + closeTimeout},
 		{
-			"it hangs, and a second signal comes", true, []time.Duration{time.Second}, errAbandoned,
+			"it hangs, and a second signal comes", true,
+			[]time.Duration{time.Second},
+			errAbandoned,
 			time.Second + signalGrace,
 		},
 	} {

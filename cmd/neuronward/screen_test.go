@@ -29,7 +29,8 @@ func busyDay() usageReport {
 			Store:   status.Store{Failure: &failure},
 		},
 		Days: []status.PastDay{
-			{Day: on, Calls: 1201, Neurons: amount(8_234.5)}, {Day: on - 1, Calls: 3, Neurons: amount(1_000_000)},
+			{Day: on, Calls: 1201, Neurons: amount(8_234.5)},
+			{Day: on - 1, Calls: 3, Neurons: amount(1_000_000)},
 			{Day: on - 2},
 		},
 	}

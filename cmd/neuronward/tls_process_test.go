@@ -130,7 +130,9 @@ func TestProcessSwapsItsCertificateUnderLoad(t *testing.T) {
 			equal(t, fmt.Sprintf("serial in the log after swap %d", i), serial, any(strconv.FormatInt(shown, 16)))
 		} else {
 			broken := []certtest.Pair{
-				{Cert: pairs[i-1].Cert, Key: stranger.Key}, {Cert: pairs[i-1].Cert[:200], Key: next.Key}, {},
+				{Cert: pairs[i-1].Cert, Key: stranger.Key},
+				{Cert: pairs[i-1].Cert[:200], Key: next.Key},
+				{},
 				certtest.New(t, 98, time.Now().Add(-48*time.Hour)),
 			}
 			files.Put(broken[i/4%len(broken)])

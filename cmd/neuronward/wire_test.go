@@ -370,7 +370,8 @@ func TestTokensNeverLeave(t *testing.T) {
 				`, perhaps","code":7003}],"success":false}`,
 		},
 		{
-			403, "application/json", map[string]string{"Cf-Ray": canary, "Cf-Ai-Req-Id": gatewayCanary},
+			403, "application/json",
+			map[string]string{"Cf-Ray": canary, "Cf-Ai-Req-Id": gatewayCanary},
 			`{"errors":[{"message":"Authentication error for ` + gatewayCanary + `","code":"` + canary +
 				`"}],"success":false}`,
 		},

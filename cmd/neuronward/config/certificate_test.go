@@ -255,28 +255,33 @@ func TestCertificateMistakes(t *testing.T) {
 		want []string // what each mistake begins with
 	}{
 		{
-			"no key", []string{certVariable + "=" + f.Cert},
+			"no key",
+			[]string{certVariable + "=" + f.Cert},
 			[]string{keyVariable + ": is not set, but " + certVariable + " is; set both"},
 		},
 		{
-			"no certificate", []string{keyVariable + "=" + f.Key},
+			"no certificate",
+			[]string{keyVariable + "=" + f.Key},
 			[]string{certVariable + ": is not set, but " + keyVariable + " is; set both"},
 		},
 		{"neither is there", []string{certVariable + "=/nowhere/cert", keyVariable + "=/nowhere/key"}, []string{
 			certVariable + ": cannot be read (open /nowhere/cert", keyVariable + ": cannot be read (open /nowhere/key",
 		}},
 		{
-			"a directory", []string{certVariable + "=" + filepath.Dir(f.Cert), keyVariable + "=" + f.Key},
+			"a directory",
+			[]string{certVariable + "=" + filepath.Dir(f.Cert), keyVariable + "=" + f.Key},
 			[]string{certVariable + ": " + filepath.Dir(f.Cert) + " is a directory"},
 		},
 		{
-			"no pair", []string{certVariable + "=" + f.Cert, keyVariable + "=" + old.Key},
+			"no pair",
+			[]string{certVariable + "=" + f.Cert, keyVariable + "=" + old.Key},
 			[]string{
 				certVariable + ": " + f.Cert + " and " + old.Key + " are no pair (tls: private key does not match",
 			},
 		},
 		{
-			"exchanged", []string{certVariable + "=" + f.Key, keyVariable + "=" + f.Cert},
+			"exchanged",
+			[]string{certVariable + "=" + f.Key, keyVariable + "=" + f.Cert},
 			[]string{certVariable + ": " + f.Key + " and " + f.Cert + " are no pair"},
 		},
 		{"expired", old.Environ(), []string{certVariable + ": " + old.Cert + " has expired"}},

@@ -17,11 +17,13 @@ func TestStateDirectories(t *testing.T) {
 	}{
 		{"nothing set", nil, []string{"/var/lib/neuronward"}},
 		{
-			"home", map[string]string{"HOME": "/home/a"},
+			"home",
+			map[string]string{"HOME": "/home/a"},
 			[]string{"/home/a/.local/state/neuronward", "/var/lib/neuronward"},
 		},
 		{
-			"both", map[string]string{"HOME": "/home/a", "XDG_STATE_HOME": "/state"},
+			"both",
+			map[string]string{"HOME": "/home/a", "XDG_STATE_HOME": "/state"},
 			[]string{"/state/neuronward", "/home/a/.local/state/neuronward", "/var/lib/neuronward"},
 		},
 		{"relative ones", map[string]string{"HOME": "a", "XDG_STATE_HOME": "state"}, []string{"/var/lib/neuronward"}},
