@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// A kind is what is called. Each asks for its own kind of answer.
+// A kind is a kind of call, by the answer that it asks for.
 type kind int
 
 const (
-	chat     kind = iota // a short answer, which the proxy looks at whole
-	long                 // an answer far beyond what it looks at
-	stream               // tells what it used at its end
-	counting             // a stream that tells all along what it used
+	chat     kind = iota // a short answer, which the proxy inspects as a whole
+	long                 // an answer far longer than what it inspects
+	stream               // reports its usage at its end
+	counting             // a stream that reports its usage with each event
 	numKinds
 )
 
@@ -33,15 +33,14 @@ const (
 	tokens = 100 // of an answer that is not long
 )
 
-// What a call comes to, beside the slug of a failure, which is as good an end as
-// a success. A failure in a stream that has begun has an asterisk.
+// How a call may end, besides with the slug of a failure, which is as good as a success. A failure in a stream that has
+// begun has an asterisk.
 const (
 	whole = "whole"
-	cut   = "cut" // a long answer that the caller sees to be broken off
+	cut   = "cut" // a long answer; its caller notices that it is incomplete
 )
 
-// call makes one call and says what it came to: whole, cut, a slug, or what is
-// wrong with its end.
+// call makes one call and returns how it ended: whole, cut, a slug, or what is wrong with its end.
 func (s *site) call(k kind, simulate string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
@@ -53,7 +52,8 @@ func (s *site) call(k kind, simulate string) string {
 		model = countingModel
 	}
 	streams := k == stream || k == counting
-	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"messages":[{"role":"user","content":"Hello"}]}`, model, size, streams)
+	body := fmt.Sprintf(`{"model":%q,"max_tokens":%d,"stream":%v,"messages":[{"role":"user","content":"Hello"}]}`,
+		model, size, streams)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return err.Error()
@@ -81,8 +81,7 @@ func (s *site) call(k kind, simulate string) string {
 		}
 		return name
 	case streams:
-		end := endOfStream(answer, err)
-		return end
+		return endOfStream(answer, err)
 	case err != nil && k == long:
 		return cut
 	case err != nil || !json.Valid(answer):
@@ -91,8 +90,8 @@ func (s *site) call(k kind, simulate string) string {
 	return whole
 }
 
-// endOfStream says what a stream came to: all of its events are whole, and the
-// last one says how it ended.
+// endOfStream returns how a stream ended: all of its events must be whole, and the last one must be an end mark or a
+// failure.
 func endOfStream(answer []byte, err error) string {
 	last := bytes.TrimSuffix(answer, []byte("\n\n"))
 	if len(last) == len(answer) {
@@ -111,7 +110,7 @@ func endOfStream(answer []byte, err error) string {
 	return fmt.Sprintf("no last event: %v %q", err, last)
 }
 
-// failure is the slug of an envelope, "" if there is none.
+// failure returns the slug of an envelope, "" if there is none.
 func failure(answer []byte) string {
 	var e struct{ Error struct{ Name string } }
 	if json.Unmarshal(answer, &e) != nil {

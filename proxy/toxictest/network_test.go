@@ -14,22 +14,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A toxic is one thing that is wrong with a network, as Toxiproxy's API has it.
-// Upstream is the way of the call, downstream that of its answer.
+// A toxic is one fault of a network, as Toxiproxy's API names it. Upstream is the direction of the call,
+// downstream that of its answer.
 type toxic struct {
-	kind, way, attributes string
-	toxicity              float64 // the share of the connections; 0: none of them
+	kind, direction, attributes string
+	toxicity                    float64 // the share of the connections that have the fault
 }
 
 func up(kind, attributes string) toxic   { return toxic{kind, "upstream", attributes, 1} }
 func down(kind, attributes string) toxic { return toxic{kind, "downstream", attributes, 1} }
 
-// resets makes a connection that another toxic ends be reset: Toxiproxy prepares
-// for it wherever this toxic is in the chain, whether it strikes or not.
-func resets(way string) toxic { return toxic{"reset_peer", way, "", 0} }
+// resets makes a connection that another toxic closes be reset: Toxiproxy prepares for it wherever this toxic is in the
+// chain, whether it applies or not.
+func resets(direction string) toxic { return toxic{"reset_peer", direction, "", 0} }
 
-// network returns a Toxiproxy in front of an address. It listens at an address of
-// its own and is not started yet.
+// network returns a Toxiproxy in front of an address. It has an address of its own and is not started yet.
 func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,9 +37,12 @@ func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
 	}
 	address := ln.Addr().String()
 	ln.Close() // refused until it is started
-	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), address, to)
+	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), address,
+		to)
 	for _, x := range toxics {
-		if _, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%v,"attributes":{%s}}`, x.kind, x.way, x.toxicity, x.attributes))); err != nil {
+		text := fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%v,"attributes":{%s}}`,
+			x.kind, x.direction, x.toxicity, x.attributes)
+		if _, err := p.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +52,7 @@ func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
 
 // A dialer counts the connections of the proxy to that network.
 type dialer struct {
-	refused func() // the first time that nobody listens
+	refused func() // is called once, the first time that a connection is refused
 	once    sync.Once
 	open    atomic.Int64
 	made    atomic.Int64

@@ -22,9 +22,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// TestMain fails the module when a call has left a goroutine behind. Toxiproxy's
-// own are not counted: those of a connection that a toxic has ended wait forever
-// for somebody to take what still comes.
+// TestMain fails the module when a call has left a goroutine behind. Toxiproxy's own are ignored: those of a connection
+// that a toxic has closed wait forever for a reader.
 func TestMain(m *testing.M) {
 	status := m.Run()
 	const links = "github.com/Shopify/toxiproxy/v2.(*ToxicLink)."
@@ -38,8 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// A site is a proxy with everything on, in front of a simulated Workers AI, with
-// a network between the two.
+// A site is a proxy with every feature on and a simulated Workers AI, with a network between the two.
 type site struct {
 	t       *testing.T
 	limit   time.Duration // of each call
@@ -53,7 +51,7 @@ type site struct {
 	dialer  dialer
 	sim     *workersai.Simulator
 	price   price.Row    // of countingModel
-	serving atomic.Int64 // calls that the simulator is at
+	serving atomic.Int64 // calls that the simulator answers at present
 
 	made atomic.Int64 // calls
 }
@@ -82,7 +80,8 @@ func newSite(t *testing.T, n *situation) *site {
 	}
 	s.price, _ = price.Embedded().Row(countingModel)
 	var err error
-	if s.ledger, err = quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}); err != nil {
+	options := quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}
+	if s.ledger, err = quota.New(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
 	limits, err := pace.ParseTable("text-generation=6000")
@@ -99,14 +98,16 @@ func newSite(t *testing.T, n *situation) *site {
 		FirstByteTimeout: 5 * time.Second, StreamIdleTimeout: 5 * time.Second, RetryAfterMax: time.Minute,
 		Ledger: s.ledger, Estimator: price.NewEstimator(nil, price.Bound),
 		Pace: s.pace, RateWait: time.Second, Retries: 2, RetryBudget: 1,
-		Models: price.Embedded().Models(), Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
+		Models:  price.Embedded().Models(),
+		Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
 	}
 	if n.silent {
 		c.FirstByteTimeout, c.StreamIdleTimeout = silence, silence
 	}
-	// A place, a turn, three answers' beginnings with two waits between them, and the rest of the answer. Generous with a machine
-	// that has other things to do.
-	s.limit = c.InFlightWait + c.RateWait + 3*c.FirstByteTimeout + 1500*time.Millisecond + c.StreamIdleTimeout + 5*time.Second
+	// A slot, a rate, the first bytes of three attempts with two pauses between them, and the rest of the
+	// answer. The last part is for a busy machine.
+	s.limit = c.InFlightWait + c.RateWait + 3*c.FirstByteTimeout + 1500*time.Millisecond + c.StreamIdleTimeout +
+		5*time.Second
 	if s.proxy, err = proxy.New(c); err != nil {
 		t.Fatal(err)
 	}
@@ -118,30 +119,28 @@ func newSite(t *testing.T, n *situation) *site {
 	return s
 }
 
-// quiet waits until no call is on its way, neither here nor at Workers AI, where
-// one that comes too late is billed as well.
+// quiet waits until no call is in flight, neither here nor at Workers AI, where one that comes too late is billed, too.
 func (s *site) quiet() {
 	s.t.Helper()
 	if !soon(func() bool { return s.proxy.Load().InFlight == 0 && s.serving.Load() == 0 }) {
-		s.t.Errorf("calls do not end: %+v, %d at Workers AI", s.proxy.Load(), s.serving.Load())
+		s.t.Errorf("got %+v here and %d calls at Workers AI, want none in flight", s.proxy.Load(), s.serving.Load())
 	}
 }
 
-// count checks that no neuron that was billed is missing, now that every call has
-// ended, and that no more calls were billed than were made.
+// count checks, once every call has ended, that no neuron that was billed is missing and that no more calls were billed
+// than were made.
 func (s *site) count() {
 	s.t.Helper()
 	s.quiet()
 	if counted, billed := s.ledger.Snapshot().Account.Used, s.sim.Billed(); counted < billed {
-		s.t.Errorf("%v neurons are counted, %v were billed", counted, billed)
+		s.t.Errorf("got %v neurons counted, want the %v that were billed", counted, billed)
 	}
 	if reached := s.sim.Requests(); reached > s.made.Load() {
-		s.t.Errorf("%d requests reached Workers AI, of %d calls", reached, s.made.Load())
+		s.t.Errorf("got %d requests at Workers AI, want at most the %d calls", reached, s.made.Load())
 	}
 }
 
-// close ends the proxy and checks that nothing is left of any call, and that no
-// neuron is lost.
+// close shuts the proxy down and checks that nothing of any call is left and that no neuron is lost.
 func (s *site) close() {
 	s.t.Helper()
 	s.client.CloseIdleConnections()
@@ -149,21 +148,21 @@ func (s *site) close() {
 	select {
 	case <-s.proxy.Idle():
 	case <-time.After(10 * time.Second):
-		s.t.Errorf("calls are still in flight: %+v", s.proxy.Load())
+		s.t.Errorf("got %+v, want no call in flight", s.proxy.Load())
 	}
 	s.server.Close()
 	s.onward.CloseIdleConnections()
 	if !soon(func() bool { return s.dialer.open.Load() == 0 }) {
-		s.t.Errorf("%d of %d connections to Workers AI are still open", s.dialer.open.Load(), s.dialer.made.Load())
+		s.t.Errorf("got %d of %d connections to Workers AI open, want none", s.dialer.open.Load(), s.dialer.made.Load())
 	}
 	s.count()
 	snapshot := s.ledger.Snapshot()
 	if snapshot.Account.Reserved != 0 || snapshot.InFlight != 0 {
-		s.t.Errorf("%v neurons are still reserved by %d calls", snapshot.Account.Reserved, snapshot.InFlight)
+		s.t.Errorf("got %v neurons reserved by %d calls, want none", snapshot.Account.Reserved, snapshot.InFlight)
 	}
 	for _, p := range s.pace.Snapshot(time.Now()) {
 		if p.Waiting != 0 {
-			s.t.Errorf("calls still wait for their turn: %+v", p)
+			s.t.Errorf("got %+v, want no call waiting", p)
 		}
 	}
 	s.t.Logf("%d calls on %d connections, %d reached Workers AI; %v neurons counted, %v billed",
