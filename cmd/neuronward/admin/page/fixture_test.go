@@ -102,11 +102,11 @@ func afternoon() *Input {
 }
 
 // lastHour has durations in milliseconds.
-func lastHour(calls, failed int64, neurons float64, p50, p99, firstP50, firstP99 time.Duration) minutes.LastHour {
-	const ms = time.Millisecond
+func lastHour(calls, failed int64, neurons float64, p50, p99, firstP50, firstP99 int64) minutes.LastHour {
+	ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	return minutes.LastHour{
 		Calls: calls, Failed: failed, Neurons: neurons,
-		P50: p50 * ms, P99: p99 * ms, FirstByteP50: firstP50 * ms, FirstByteP99: firstP99 * ms,
+		P50: ms(p50), P99: ms(p99), FirstByteP50: ms(firstP50), FirstByteP99: ms(firstP99),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type Neurons quota.Neurons
 
 // MarshalJSON implements json.Marshaler. It never fails.
-func (n Neurons) MarshalJSON() ([]byte, error) { //nolint:unparam // json.Marshaler asks for the error
+func (n Neurons) MarshalJSON() ([]byte, error) {
 	sign, abs := "", uint64(n)
 	if n < 0 {
 		sign, abs = "-", -uint64(n)

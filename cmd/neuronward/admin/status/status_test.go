@@ -208,7 +208,7 @@ func TestAStoreThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ledger.Close(context.Background()) //nolint:errcheck // it cannot be written
+	defer ledger.Close(context.Background())
 	s := sourceOf(ledger)
 	d := s.Today(t.Context())
 	if d.Store.Healthy || d.Store.Failures == 0 {
