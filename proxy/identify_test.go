@@ -255,7 +255,7 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 					t.Fatalf("%d %s", res.StatusCode, body)
 				}
 				b.ended()
-				failures, _ := json.Marshal(b.proxy.RecentFailures())
+				failures, _ := json.Marshal(append(b.proxy.RecentFailures(), b.proxy.RecentRefusals()...))
 				for where, text := range map[string]string{"the answer": fmt.Sprint(res.Header, string(body)), "the log": b.log.String(), "the list of failures": string(failures)} {
 					if strings.Contains(text, key) || strings.Contains(text, strings.TrimPrefix(key, clients.KeyPrefix)) {
 						t.Errorf("%s shows the key: %s", where, text)

@@ -94,7 +94,7 @@ func New(c Config) (*Proxy, error) {
 		closing: p.refusesAll, metrics: c.Metrics, log: c.Log,
 	}
 	p.lister = modelLister{forward: &p.forward, failures: &p.failures}
-	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log}
+	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log, lines: refusalLines(c.Log)}
 	p.retries = retryTransport{
 		forward:   &p.forward,
 		inspector: &inspector{failures: &p.failures, guard: p.guard, buffers: &p.buffers, log: c.Log},

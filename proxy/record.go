@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/lograte"
 )
 
 // A recorder writes what is kept of a call that has ended: one observation in each series, one log line and, of a
@@ -16,7 +17,37 @@ type recorder struct {
 	access  *access
 	metrics *metrics.Metrics
 	log     *slog.Logger
-	recent  recentFailures
+	recent  recentFailures                      // but for those that refused has
+	refused recentFailures                      // those that anybody can cause
+	lines   map[normalize.Code]*lograte.Limiter // of the log; by the codes of failures that anybody can cause
+}
+
+// maxRefusedLines is how many refusals of one kind are logged a second by themselves.
+const maxRefusedLines = 10
+
+// refusalLines limits the log lines of failures that anybody can cause, by their codes.
+func refusalLines(log *slog.Logger) map[normalize.Code]*lograte.Limiter {
+	lines := map[normalize.Code]*lograte.Limiter{}
+	for _, code := range []normalize.Code{
+		normalize.ClientUnauthorized, normalize.ClientForbidden, normalize.RouteNotProxied,
+	} {
+		lines[code] = lograte.New(maxRefusedLines, func(more int) {
+			log.Warn("more calls were refused than are logged one by one", "name", code.String(), "count", more)
+		})
+	}
+	return lines
+}
+
+// anyoneCauses reports whether a call was refused for its key, its host, its origin or its path. Anybody who reaches the
+// listener can cause as many of these as he likes: they must not displace other failures, nor fill the log.
+func anyoneCauses(c *call) bool {
+	switch c.failure.Code {
+	case normalize.ClientUnauthorized, normalize.RouteNotProxied:
+		return true
+	case normalize.ClientForbidden:
+		return c.entry == nil // else it is a client of ours, which may not call this model
+	}
+	return false
 }
 
 // record closes the record of a call. A call that has neither failed nor been delivered fails here.
@@ -36,7 +67,11 @@ func (r *recorder) record(c *call) {
 	}
 	if f := c.failure; f != nil {
 		r.metrics.Failed(f.Code, f.Origin, f.Fault)
-		r.recent.add(c)
+		if anyoneCauses(c) {
+			r.refused.add(c)
+		} else {
+			r.recent.add(c)
+		}
 	}
 	r.countRetries(c)
 	r.metrics.Ended(&metrics.Call{
@@ -74,7 +109,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 		}
 	}
 	ctx := context.Background()
-	if !r.log.Enabled(ctx, level) {
+	if !r.log.Enabled(ctx, level) || c.failure != nil && anyoneCauses(c) && !r.lines[c.failure.Code].Allow() {
 		return
 	}
 	var fields [20]slog.Attr

@@ -22,8 +22,12 @@ func (p *Proxy) Breakers() []breaker.Status { return p.capacity.breakers.Status(
 // BreakerLabels returns the same as labels: models that are not known are other.
 func (p *Proxy) BreakerLabels() []string { return p.capacity.labels() }
 
-// RecentFailures returns the last failures, at most 50, the newest first.
+// RecentFailures returns the last failures but for those of RecentRefusals, at most 50, the newest first.
 func (p *Proxy) RecentFailures() []FailureRecord { return p.recorder.recent.list() }
+
+// RecentRefusals returns the last calls that were refused for their key, host, origin or path, at most 50, the newest
+// first.
+func (p *Proxy) RecentRefusals() []FailureRecord { return p.recorder.refused.list() }
 
 // KnowModels adds names, in their order, to those that are labels; there is room for 500 in all.
 func (p *Proxy) KnowModels(names []string) { p.models.add(names) }

@@ -54,8 +54,9 @@ func Write(w io.Writer, in *Input) error {
 		Curve    *curve
 		Spending []table
 		Last     []proxy.FailureRecord
+		Refused  []proxy.FailureRecord
 	}{
-		Input: in, Last: matching(in.Status.Failures, in.Filter),
+		Input: in, Last: matching(in.Status.Failures, in.Filter), Refused: matching(in.Status.Refusals, in.Filter),
 		Spending: []table{modelTable(in.Status.Models, in.Models), clientTable(in.Status.Clients, in.Clients)},
 	}
 	if in.Status.Day != nil {

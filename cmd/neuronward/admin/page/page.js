@@ -66,16 +66,18 @@
 
   const applyFilter = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = [...document.querySelectorAll("#rows tbody tr")];
-    let shown = 0;
-    for (const row of rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every((w) => text.includes(w));
-      if (!row.hidden) shown++;
+    let shown = 0, all = 0;
+    for (const table of document.querySelectorAll("#last table")) {
+      const rows = [...table.querySelectorAll("tbody tr")], before = shown;
+      for (const row of rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((w) => text.includes(w));
+        if (!row.hidden) shown++;
+      }
+      table.hidden = shown === before;
+      all += rows.length;
     }
-    const table = document.querySelector("#rows table");
-    if (table) table.hidden = shown === 0;
-    found.textContent = words.length ? `${shown} of ${rows.length}` : "";
+    found.textContent = words.length ? `${shown} of ${all}` : "";
   };
 
   const refresh = async () => {

@@ -58,6 +58,7 @@ func TestTextOfCallersIsInert(t *testing.T) {
 		f := &s.Failures[i]
 		f.Model, f.RequestID, f.Client, f.Route, f.Name = hostile, hostile, hostile, hostile, hostile
 	}
+	s.Refusals = s.Failures[:3]
 	for _, filter := range []string{"", hostile, "nothing " + hostile} {
 		in.Filter = filter
 		got := written(t, in)

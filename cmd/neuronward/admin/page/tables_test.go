@@ -35,6 +35,30 @@ func TestFilterOfFailures(t *testing.T) {
 	}
 }
 
+// Calls that were refused without a key have a table of their own, and the filter is for both.
+func TestRefusals(t *testing.T) {
+	in := afternoon()
+	if got := written(t, in); strings.Contains(got, "were refused for") {
+		t.Error("got a table of refusals, want none: nothing was refused")
+	}
+	in.Status.Refusals = []proxy.FailureRecord{
+		{Name: "client_unauthorized", Number: 90003, Status: 401, RequestID: "no-key"},
+		{Name: "route_not_proxied", Number: 90001, Status: 404, RequestID: "no-path"},
+	}
+	got := written(t, in)
+	_, refused, _ := strings.Cut(got, `id="refused"`)
+	for _, want := range []string{"no-key", "no-path", "were refused for"} {
+		if !strings.Contains(refused, want) {
+			t.Errorf("%q is not in the table of refusals", want)
+		}
+	}
+	in.Filter = "no-path"
+	got = written(t, in)
+	if strings.Contains(got, "no-key") || !strings.Contains(got, "<code>no-path</code>") {
+		t.Errorf("filtered by %s: got no-key or no no-path", in.Filter)
+	}
+}
+
 // The tables show who spent something today, then who called in the last hour and spent nothing.
 func TestTables(t *testing.T) {
 	in := afternoon()

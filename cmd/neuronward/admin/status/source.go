@@ -34,7 +34,8 @@ func (s *Source) Status(ctx context.Context) *Status {
 	return &Status{
 		Version: s.Version, Commit: s.Commit, Today: s.Today(ctx),
 		Requests: s.Proxy.Load(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(),
-		Prices: s.Prices(), Failures: s.Proxy.RecentFailures(), Settings: s.Settings(),
+		Prices: s.Prices(), Settings: s.Settings(),
+		Failures: s.Proxy.RecentFailures(), Refusals: s.Proxy.RecentRefusals(),
 	}
 }
 

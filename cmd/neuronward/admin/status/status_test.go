@@ -112,7 +112,7 @@ func TestKeysOfStatus(t *testing.T) {
 	page := Status{
 		Today: s.Today(t.Context()),
 		Rates: []proxy.Rate{{}}, Breakers: []breaker.Status{{}},
-		Failures: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
+		Failures: []proxy.FailureRecord{{}}, Refusals: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
 		Prices: Prices{Departures: []price.Deviation{{}}},
 	}
 	body, err := json.Marshal(page)
@@ -130,7 +130,9 @@ func TestKeysOfStatus(t *testing.T) {
 		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
 		rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation
-		reconciliation.counted_until reconciliation.failure remaining requests requests.in_flight requests.limit
+		reconciliation.counted_until reconciliation.failure refusals refusals[].client refusals[].fault
+		refusals[].model refusals[].name refusals[].number refusals[].origin refusals[].request_id refusals[].route
+		refusals[].status refusals[].time remaining requests requests.in_flight requests.limit
 		requests.queued reserved resets_at retry_at settings settings[].source settings[].value settings[].variable
 		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday
 		yesterday.by_now yesterday.day yesterday.hours yesterday.used`)

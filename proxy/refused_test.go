@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// logged counts the lines of the log that have this message and name, and sums their count.
+func (b *bench) logged(msg, name string) (lines, count int) {
+	b.t.Helper()
+	for text := range strings.Lines(b.log.String()) {
+		var line struct {
+			Msg, Name string
+			Count     int
+		}
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			b.t.Fatalf("%v: %s", err, text)
+		}
+		if line.Msg == msg && line.Name == name {
+			lines++
+			count += line.Count
+		}
+	}
+	return lines, count
+}
+
+// Whoever has no key can be refused without end. That fills neither the log nor the list of failures, and is counted
+// call by call.
+func TestFloodOfRefusals(t *testing.T) {
+	const floods, flood = 3, 400 // seconds, and calls in each
+	for _, c := range []struct {
+		name, code, path, host string
+		status                 int
+		header                 []string
+		clients                bool
+	}{
+		{name: "no key", code: "client_unauthorized", status: 401, path: chatPath, host: "localhost", clients: true},
+		{name: "another host", code: "client_forbidden", status: 403, path: chatPath, host: "evil.example"},
+		{
+			name: "another origin", code: "client_forbidden", status: 403, path: chatPath, host: "localhost",
+			header: []string{"Origin", "http://evil.example"},
+		},
+		{
+			name: "another site, with a key", code: "client_forbidden", status: 403, path: chatPath, host: "localhost",
+			header: []string{"Sec-Fetch-Site", "cross-site", "X-Api-Key", keyOf("a")}, clients: true,
+		},
+		{name: "another path", code: "route_not_proxied", status: 404, path: "/client/v4/zones", host: "localhost"},
+		{
+			name: "another path, with a key", code: "route_not_proxied", status: 404, path: "/v1", host: "localhost",
+			header: []string{"X-Api-Key", keyOf("a")}, clients: true,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &bench{t: t, log: &safeBuffer{}}
+				config := testConfig(b.log)
+				b.metrics = config.Metrics
+				if c.clients {
+					withClients(t, "a")(&config)
+				}
+				var err error
+				if b.proxy, err = New(config); err != nil {
+					t.Fatal(err)
+				}
+				call := func(path, body, host string, header ...string) int {
+					r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+					r.Host = host
+					for i := 0; i < len(header); i += 2 {
+						r.Header.Set(header[i], header[i+1])
+					}
+					w := httptest.NewRecorder()
+					b.proxy.ServeHTTP(w, r)
+					return w.Code
+				}
+				if got := call(chatPath, "{", "localhost", "X-Api-Key", keyOf("a")); got != http.StatusBadRequest {
+					t.Fatalf("a call that fails otherwise: got %d, want %d", got, http.StatusBadRequest)
+				}
+				for range floods {
+					for range flood {
+						if got := call(c.path, chat, c.host, c.header...); got != c.status {
+							t.Fatalf("got %d, want %d", got, c.status)
+						}
+					}
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				b.ended()
+
+				failures, refusals := b.proxy.RecentFailures(), b.proxy.RecentRefusals()
+				if len(failures) != 1 || failures[0].Status != http.StatusBadRequest {
+					t.Errorf("got last failures %+v, want the one before the flood", failures)
+				}
+				if len(refusals) != maxRecent || refusals[0].Name != c.code {
+					t.Errorf("got %d refusals, want %d of %s", len(refusals), maxRecent, c.code)
+				}
+				if got := b.value("neuronward_requests_total", "result", c.code); got != floods*flood {
+					t.Errorf("got %v calls counted, want %d", got, floods*flood)
+				}
+				if got := b.value("neuronward_errors_total", "name", c.code); got != floods*flood {
+					t.Errorf("got %v failures counted, want %d", got, floods*flood)
+				}
+				if lines, _ := b.logged("call failed", c.code); lines != floods*maxRefusedLines {
+					t.Errorf("got %d refusals logged by themselves, want %d", lines, floods*maxRefusedLines)
+				}
+				more := "more calls were refused than are logged one by one"
+				lines, count := b.logged(more, c.code)
+				if lines != floods || count != floods*(flood-maxRefusedLines) {
+					t.Errorf("got %d lines of %d more, want %d of %d", lines, count, floods,
+						floods*(flood-maxRefusedLines))
+				}
+			})
+		})
+	}
+}
+
+// A client of ours that may not call a model is for somebody to look at: it is listed and logged as any failure.
+func TestRefusalOfAClient(t *testing.T) {
+	const calls = 3 * maxRefusedLines
+	b := newBench(t, http.HandlerFunc(http.NotFound), withClients(t, "a, models: ['@cf/baai/*']"))
+	for range calls {
+		if res, body := b.do("POST", chatPath, chat, "X-Api-Key", keyOf("a")); res.StatusCode != http.StatusForbidden {
+			t.Fatalf("got status %d %s, want 403", res.StatusCode, body)
+		}
+	}
+	b.ended()
+	if n := len(b.proxy.RecentFailures()); n != calls {
+		t.Errorf("got %d failures, want %d", n, calls)
+	}
+	if lines, _ := b.logged("call failed", "client_forbidden"); lines != calls {
+		t.Errorf("got %d lines, want %d", lines, calls)
+	}
+}
