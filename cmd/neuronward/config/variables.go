@@ -38,14 +38,14 @@ func Variables() []Variable {
 		v := Variable{
 			Name:    name,
 			Default: f.Tag.Get("envDefault"),
-			Doc:     texts[name].doc,
+			Doc:     docs[name],
 			Secret:  f.Tag.Get("secret") != "",
 			Twin:    f.Tag.Get("secret") == "file",
 			Empty:   f.Tag.Get("empty") == "set",
 			field:   f.Index[0],
 		}
-		if fallback := texts[name].fallback; fallback != "" {
-			v.Default = fallback
+		if words, ok := defaults[name]; ok {
+			v.Default = words
 		}
 		if c := f.Tag.Get("choices"); c != "" {
 			v.Choices = strings.Split(c, "|")
