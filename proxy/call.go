@@ -87,10 +87,10 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 		if f.Model == "" {
 			f.Model = c.modelText
 		}
-		r := f.Resolved()
-		r.NameSettings(c.setting)
-		r.Redact(c.credentials.secrets(c.inbound)...)
-		c.failure = &r
+		*f = f.Resolved()
+		f.NameSettings(c.setting)
+		f.Redact(c.credentials.secrets(c.inbound)...)
+		c.failure = f
 	}
 	return c.failure
 }

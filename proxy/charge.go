@@ -12,7 +12,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 		return nil
 	}
 	g := guard.Call{
-		Model: c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
+		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Began: c.began,
 	}
 	if c.entry != nil {

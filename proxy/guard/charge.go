@@ -127,7 +127,7 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	if o.completed() && !o.Cached && cost.Basis != quota.Estimated {
 		g.o.Recorder.EstimateRatio(ch.task(), cost.Neurons.Float()/ch.reservation.Neurons().Float())
 		if cost.Basis == quota.Reported {
-			ch.reservation.Calibrate(g.o.Estimator.Learn(ch.call.Model, ch.estimate, cost.Neurons))
+			ch.reservation.Calibrate(g.o.Estimator.Learn(*ch.call.Model, ch.estimate, cost.Neurons))
 		}
 	}
 	r := ch.meter.Report()
@@ -150,7 +150,7 @@ func (ch *Charge) settleBatch(o Outcome) {
 	if !ok {
 		return
 	}
-	cost, ok := g.o.Estimator.Cost(ch.call.Model, u)
+	cost, ok := g.o.Estimator.Cost(*ch.call.Model, u)
 	if !ok {
 		return
 	}

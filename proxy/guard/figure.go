@@ -79,7 +79,7 @@ func pricedCost(e *evidence) (quota.Cost, bool) {
 	u.HasImages, u.Images, u.Given = true, r.MakeImages, r.Images
 	u.Width, u.Height, u.Steps = r.Width, r.Height, r.Steps
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
-	return e.charge.guard.o.Estimator.Cost(e.charge.call.Model, u)
+	return e.charge.guard.o.Estimator.Cost(*e.charge.call.Model, u)
 }
 
 // observedCost is the prompt and the tokens that passed of a stream, and those that upstream had made and not yet sent.
@@ -98,7 +98,7 @@ func observedCost(e *evidence) (quota.Cost, bool) {
 // has shown.
 func usualCost(e *evidence) (quota.Cost, bool) {
 	ch := e.charge
-	return ch.guard.o.Estimator.DefaultCost(ch.call.Model, ch.estimate, ch.reservation.Neurons()), true
+	return ch.guard.o.Estimator.DefaultCost(*ch.call.Model, ch.estimate, ch.reservation.Neurons()), true
 }
 
 func reservedCost(e *evidence) quota.Cost {

@@ -50,7 +50,7 @@ func New(o Options) *Guard { return &Guard{o: o, ledger: o.Ledger} }
 
 // A Call is what the guard must know of a call before it is made.
 type Call struct {
-	Model     price.Model
+	Model     *price.Model
 	ModelText string // the model for messages
 	Label     string // the model as a label, from a bounded set
 	Client    string // as a label, from a bounded set
@@ -87,7 +87,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		ch.meter = meter.New()
 		return ch, nil
 	}
-	ch.estimate = g.o.Estimator.Estimate(c.Model, c.Request)
+	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
 	ch.request = quota.Call{Model: c.Label, Client: c.Client, Estimate: ch.estimate.Neurons}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority

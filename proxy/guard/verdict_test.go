@@ -61,7 +61,7 @@ func callOf(g *Guard, model string) Call {
 	if m.Task == quota.TextToImage {
 		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
 	}
-	return Call{Model: m, ModelText: model, Label: model, Client: "anonymous", Request: r}
+	return Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
 }
 
 // What a call costs, and by whose figure: each row of the table, and each figure of it.
