@@ -103,7 +103,8 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		{target: "/client/v3/accounts/" + testAccount + "/ai/run/x"},
 		{target: "/client/v4/graphql"},
 		{target: "/client/v4/accounts/00000000000000000000000000000000/ai/run/" + testModel, slug: "account_mismatch"},
-		{target: "/client/v4/accounts/" + strings.ToUpper(testAccount) + "/ai/run/" + testModel, slug: "account_mismatch"},
+		{target: "/client/v4/accounts/" + strings.ToUpper(testAccount) + "/ai/run/" + testModel,
+			slug: "account_mismatch"},
 		{target: ours + "/ai/finetunes", slug: "method_not_allowed"},
 		{target: "/ai/finetunes", slug: "method_not_allowed"},
 		{target: "/ai/models/search", slug: "method_not_allowed"},
@@ -115,11 +116,13 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		}
 		t.Run(c.target, func(t *testing.T) {
 			reached.Store(nil)
-			res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", c.target, len(chat), chat))
+			res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s",
+				c.target, len(chat), chat))
 			if res.Header.Get("Content-Type") != "application/json" {
 				t.Fatalf("%d %s", res.StatusCode, body)
 			}
-			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode || e.Error.Origin != "guard" {
+			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
+				e.Error.Origin != "guard" {
 				t.Errorf("%d %s", res.StatusCode, body)
 			}
 			if uri := reached.Load(); uri != nil {
@@ -143,8 +146,10 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 	} {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {
 			reached.Store(nil)
-			res, body := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", c.method, c.target))
-			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode || reached.Load() != nil {
+			res, body := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", c.method,
+				c.target))
+			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
+				reached.Load() != nil {
 				t.Errorf("%d %s", res.StatusCode, body)
 			}
 		})
@@ -156,20 +161,23 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		}
 	})
 	t.Run("a WebSocket", func(t *testing.T) {
-		res, body := b.raw("GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		res, body := b.raw("GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " +
+			"websocket\r\n\r\n")
 		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	})
 	t.Run("another method", func(t *testing.T) {
 		res, body := b.do("GET", "/v1/chat/completions", "")
-		if e := b.envelope(body); e.Error.Name != "method_not_allowed" || res.StatusCode != 405 || res.Header.Get("Allow") != "POST" {
+		if e := b.envelope(body); e.Error.Name != "method_not_allowed" || res.StatusCode != 405 ||
+			res.Header.Get("Allow") != "POST" {
 			t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
 		}
 	})
 	t.Run("absolute form of a path that passes", func(t *testing.T) {
 		reached.Store(nil)
-		b.raw(fmt.Sprintf("POST http://localhost/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(chat), chat))
+		b.raw(fmt.Sprintf("POST http://localhost/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "+
+			"%d\r\n\r\n%s", len(chat), chat))
 		if uri := reached.Load(); uri == nil || *uri != ours+"/ai/v1/chat/completions" {
 			t.Errorf("reached %v", uri)
 		}
@@ -198,7 +206,8 @@ func TestWebPagesAreRefused(t *testing.T) {
 		{name: "typed by a person", header: []string{"Sec-Fetch-Site", "none"}, allowed: true},
 		{name: "an old browser", header: []string{"Origin", "https://evil.example"}},
 		{name: "a sandboxed page", header: []string{"Origin", "null"}},
-		{name: "a preflight", method: "OPTIONS", header: []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
+		{name: "a preflight", method: "OPTIONS",
+			header: []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
 		{name: "a read of another site", method: "GET", header: []string{"Sec-Fetch-Site", "cross-site"}},
 		{name: "fetch of Node", header: []string{"Sec-Fetch-Mode", "cors"}, allowed: true},
 	} {

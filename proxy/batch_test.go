@@ -35,7 +35,8 @@ func TestABatchIsToldByWhatItCost(t *testing.T) {
 				t.Fatalf("%d %s", w.Code, w.Body)
 			}
 			s := g.ledger.Snapshot()
-			if r := s.Records[0]; len(s.Records) != 1 || r.Estimated != 0 || r.Priced != 0 || r.Reported != cost || s.Account.Used != cost {
+			if r := s.Records[0]; len(s.Records) != 1 || r.Estimated != 0 || r.Priced != 0 || r.Reported != cost ||
+				s.Account.Used != cost {
 				t.Errorf("polled: used %v, %+v", s.Account.Used, s.Records)
 			}
 		}

@@ -24,7 +24,9 @@ import (
 func BenchmarkServeHTTP(b *testing.B) {
 	var sse strings.Builder
 	for i := range 200 {
-		fmt.Fprintf(&sse, "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":%q,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"token %d\"},\"finish_reason\":null}],\"p\":\"abcdefghij\"}\n\n", testModel, i)
+		fmt.Fprintf(&sse,
+			"data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":%q,\"choices\":[{\"index\":0,"+
+				"\"delta\":{\"content\":\"token %d\"},\"finish_reason\":null}],\"p\":\"abcdefghij\"}\n\n", testModel, i)
 	}
 	events := strings.SplitAfter(sse.String(), "\n\n")[:200]
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,8 +51,9 @@ func BenchmarkServeHTTP(b *testing.B) {
 	}
 	ours, err := New(Config{
 		Account: testAccount, Token: func() string { return testToken }, Upstream: target, Loopback: true,
-		MaxBody: 32 << 20, MaxHeld: 256 << 20, FirstByteTimeout: time.Minute, StreamIdleTimeout: time.Minute, RetryAfterMax: time.Minute,
-		Models: []string{testModel}, Metrics: metrics.New(metrics.Build{}),
+		MaxBody: 32 << 20, MaxHeld: 256 << 20, FirstByteTimeout: time.Minute, StreamIdleTimeout: time.Minute,
+		RetryAfterMax: time.Minute,
+		Models:        []string{testModel}, Metrics: metrics.New(metrics.Build{}),
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// BenchmarkBody measures what the proxy itself does with a call by the size and the kind of its body, without a network.
+// BenchmarkBody measures what the proxy itself does with a call by the size and the kind of its body, without a
+// network.
 func BenchmarkBody(b *testing.B) {
 	const head, tail = `{"model":"` + testModel + `","max_tokens":9,"messages":[{"role":"user","content":`, `}]}`
 	ledger, err := quota.New(b.Context(), quota.Options{Limit: 1e9 * neuron})
@@ -36,8 +37,10 @@ func BenchmarkBody(b *testing.B) {
 		{"text=10MB", head + `"` + strings.Repeat("All work and no play. ", 10_000_000/22) + `"` + tail},
 		{"chinese=10MB", head + `"` + strings.Repeat("千里之行始於足下", 10_000_000/24) + `"` + tail},
 		{"code=10MB", head + `"` + strings.Repeat(`if s == \"\" {\n\treturn nil\n}\n`, 10_000_000/32) + `"` + tail},
-		{"picture=10MB", head + `[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + strings.Repeat("iVBORw0KGgo", 10_000_000/11) + `"}}]` + tail},
-		{"numbers=10MB", `{"model":"` + testModel + `","image":[` + strings.Repeat("255,", 10_000_000/4) + `0],"messages":[]}`},
+		{"picture=10MB", head + `[{"type":"image_url","image_url":{"url":"data:image/png;base64,` +
+			strings.Repeat("iVBORw0KGgo", 10_000_000/11) + `"}}]` + tail},
+		{"numbers=10MB", `{"model":"` + testModel + `","image":[` + strings.Repeat("255,", 10_000_000/4) +
+			`0],"messages":[]}`},
 	} {
 		b.Run(shape.name, func(b *testing.B) {
 			b.SetBytes(int64(len(shape.body)))

@@ -50,19 +50,23 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 			status: 404, answered: maxDrain, closed: time.Second,
 		},
 		{
-			name: "too large", send: "POST " + model + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
+			name: "too large", send: "POST " + model +
+				" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
 			status: 413, answered: 0, closed: time.Second,
 		},
 		{
-			name: "refused before it was asked for", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+			name: "refused before it was asked for", send: "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nExpect: " +
+				"100-continue\r\nContent-Length: 100\r\n\r\n",
 			status: 404, answered: 0, closed: maxDrain + time.Second,
 		},
 		{
-			name: "of a call that needs none", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+			name: "of a call that needs none", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\n" +
+				"Content-Length: 100\r\n\r\n{",
 			status: 400, answered: uploadPause + maxDrain, closed: time.Second,
 		},
 		{
-			name: "of a call that needs none, too long", send: "GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n{",
+			name: "of a call that needs none, too long", send: "GET /ai/models/search HTTP/1.1\r\nHost: " +
+				"localhost\r\nContent-Length: 1048577\r\n\r\n{",
 			status: 413, answered: 0, closed: time.Second,
 		},
 		{

@@ -18,10 +18,13 @@ import (
 // In whatever pieces a body comes, and whether its length is declared, it is
 // measured alike; and what is seen of a form by its beginning is no less.
 func FuzzMeasurePieces(f *testing.F) {
-	formBody := "--x\r\nContent-Disposition: form-data; name=\"input_image_0\"; filename=\"a\"\r\n\r\n\x89PNG\r\n\x1a\n____IHDR\x00\x00\x02\x00\x00\x00\x01\x00\r\n" +
-		"--x\r\nContent-Disposition: form-data; name=\"width\"\r\n\r\n1500\r\n--x\r\nContent-Disposition: form-data; name=\"steps\"\r\n\r\n7\r\n--x--\r\n"
+	formBody := "--x\r\nContent-Disposition: form-data; name=\"input_image_0\"; filename=\"a\"\r\n\r\n\x89PNG\r\n" +
+		"\x1a\n____IHDR\x00\x00\x02\x00\x00\x00\x01\x00\r\n" +
+		"--x\r\nContent-Disposition: form-data; name=\"width\"\r\n\r\n1500\r\n--x\r\nContent-Disposition: " +
+		"form-data; name=\"steps\"\r\n\r\n7\r\n--x--\r\n"
 	for _, seed := range []string{
-		formBody, `{"prompt":"x","max_tokens":5}`, `{"audio":[1,2,3]}`, string(mediatest.Ogg(1, mediatest.OpusHead, 48_000)), string(mediatest.WAV(0.1)), "  \r\n--x", "", " ", "\xff",
+		formBody, `{"prompt":"x","max_tokens":5}`, `{"audio":[1,2,3]}`, string(mediatest.Ogg(1, mediatest.OpusHead,
+			48_000)), string(mediatest.WAV(0.1)), "  \r\n--x", "", " ", "\xff",
 	} {
 		for kind := range uint8(16) {
 			f.Add([]byte(seed), uint16(0), kind)
@@ -60,7 +63,8 @@ func FuzzMeasurePieces(f *testing.F) {
 		for _, length := range []int64{-1, int64(len(b))} {
 			inPieces, err := measured(&pieces{text: string(b), sizes: []byte{byte(size)}, err: io.EOF}, length)
 			if !reflect.DeepEqual(inPieces, whole) || (err == nil) != (wholeErr == nil) {
-				t.Fatalf("%q to %s as %s in pieces of %d: %+v (%v)\nwhole %+v (%v)", b, model, kind, size%256+1, inPieces, err, whole, wholeErr)
+				t.Fatalf("%q to %s as %s in pieces of %d: %+v (%v)\nwhole %+v (%v)", b, model, kind, size%256+1,
+					inPieces, err, whole, wholeErr)
 			}
 		}
 		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
@@ -68,7 +72,10 @@ func FuzzMeasurePieces(f *testing.F) {
 		}
 		part := measure.Media(whole.Task, kind, jsonscan.Pieces{b[:len(b)-min(len(b), int(size))]}, int64(len(b)))
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
-		if got, least := estimator.Estimate(estimator.Resolve(model), part).Neurons, estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage && got < least {
+		if got, least := estimator.Estimate(estimator.Resolve(model),
+			part).Neurons,
+			estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage &&
+			got < least {
 			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)
 		}
 	})

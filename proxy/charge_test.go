@@ -24,7 +24,8 @@ import (
 // estimate is what is set aside for a chat completion.
 func (g *guarded) estimate(body string) quota.Neurons {
 	route := &routes["v1/chat/completions"][0]
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(route, quota.TextGeneration, body)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
+		requestOf(route, quota.TextGeneration, body)).Neurons
 }
 
 // Each entry of the catalog that Workers AI says costs what its charge says:
@@ -45,16 +46,19 @@ func TestChargeOfEachEntry(t *testing.T) {
 		} {
 			t.Run(e.Slug+", "+c.name, func(t *testing.T) {
 				virtually(t, func(t *testing.T) {
-					g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(config *Config) {
-						c.reports.next = config.Transport
-						config.Transport = c.reports
-					})
+					g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+						func(config *Config) {
+							c.reports.next = config.Transport
+							config.Transport = c.reports
+						})
 					w := g.post(chatPath, chat, "X-Simulate", e.Slug)
-					if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) || !strings.Contains(w.Body.String(), `"origin":"upstream"`) {
+					if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) ||
+						!strings.Contains(w.Body.String(), `"origin":"upstream"`) {
 						t.Fatalf("%d %s", w.Code, w.Body)
 					}
 					want, known := map[normalize.Charge]quota.Neurons{
-						normalize.ChargeNone: 0, normalize.ChargeReported: c.reported, normalize.ChargeEstimate: g.estimate(chat),
+						normalize.ChargeNone: 0, normalize.ChargeReported: c.reported,
+						normalize.ChargeEstimate: g.estimate(chat),
 					}[e.Charge]
 					if used := g.close().Account.Used; !known || used != want {
 						t.Errorf("charge %s: used %v, want %v", e.Charge, used, want)
@@ -117,22 +121,26 @@ func TestChargeOfOwnFailures(t *testing.T) {
 		{"another account", normalize.AccountMismatch, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder {
 			return g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat)
 		}},
-		{"an unknown path", normalize.RouteNotProxied, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/threads", chat) }},
-		{"a wrong method", normalize.MethodNotAllowed, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/models", chat) }},
+		{"an unknown path", normalize.RouteNotProxied, nothing, 0, nil,
+			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/threads", chat) }},
+		{"a wrong method", normalize.MethodNotAllowed, nothing, 0, nil,
+			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/models", chat) }},
 		{"a body that is too large", normalize.RequestTooLarge, nothing, 0, func(c *Config) { c.MaxBody = 10 }, post},
 		{"no room for the body", normalize.Overloaded, nothing, 0, func(c *Config) { c.MaxHeld = 1 }, post},
-		{"a model of the paid plan", normalize.PaidPlanRequired, nothing, 0, func(c *Config) { c.FreePlan = true }, func(g *guarded) *httptest.ResponseRecorder {
-			return g.post(chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.6", 1))
-		}},
+		{"a model of the paid plan", normalize.PaidPlanRequired, nothing, 0, func(c *Config) { c.FreePlan = true },
+			func(g *guarded) *httptest.ResponseRecorder {
+				return g.post(chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.6", 1))
+			}},
 		{"more than the day has", normalize.AccountLimited, nothing, neuron, nil, post},
-		{"calls in flight hold what it needs", normalize.QuotaContended, chat, 60 * neuron, nil, func(g *guarded) *httptest.ResponseRecorder {
-			ctx, leave := context.WithCancel(context.Background())
-			defer synctest.Wait()
-			defer leave() // only this one costs something
-			go g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
-			synctest.Wait()
-			return post(g)
-		}},
+		{"calls in flight hold what it needs", normalize.QuotaContended, chat, 60 * neuron, nil,
+			func(g *guarded) *httptest.ResponseRecorder {
+				ctx, leave := context.WithCancel(context.Background())
+				defer synctest.Wait()
+				defer leave() // only this one costs something
+				go g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
+				synctest.Wait()
+				return post(g)
+			}},
 		{"draining", normalize.ShuttingDown, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder {
 			g.proxy.Drain()
 			return post(g)
@@ -142,29 +150,35 @@ func TestChargeOfOwnFailures(t *testing.T) {
 			defer store.fails.Store(false)
 			return post(g)
 		}},
-		{"no connection", normalize.UpstreamUnreachable, nothing, 0, func(c *Config) { c.Transport = unwritten{} }, post},
-		{"a reset before the answer", normalize.UpstreamUnreachable, chat, 0, func(c *Config) { c.Transport = resets{} }, post},
+		{"no connection", normalize.UpstreamUnreachable, nothing, 0, func(c *Config) { c.Transport = unwritten{} },
+			post},
+		{"a reset before the answer", normalize.UpstreamUnreachable, chat, 0,
+			func(c *Config) { c.Transport = resets{} }, post},
 		{"no answer in time", normalize.Timeout, chat, 0, nil, simulate("hang", chat)},
 		{"silence in a stream", normalize.Timeout, streamChat, 0, nil, simulate("midstream=idle", streamChat)},
-		{"a stream that is cut", normalize.StreamInterrupted, streamChat, 0, nil, simulate("midstream=cut", streamChat)},
+		{"a stream that is cut", normalize.StreamInterrupted, streamChat, 0, nil,
+			simulate("midstream=cut", streamChat)},
 		{"an answer that is cut", normalize.StreamInterrupted, chat, 0, nil, simulate("midstream=cut", chat)},
-		{"a panic before the call is written", normalize.Internal, nothing, 0, func(c *Config) { c.Transport = panicking{} }, post},
+		{"a panic before the call is written", normalize.Internal, nothing, 0,
+			func(c *Config) { c.Transport = panicking{} }, post},
 		{"a panic after it", normalize.Internal, chat, 0, func(c *Config) { c.Transport = panickingLate{} }, post},
-		{"the caller leaves a call that is not streamed", normalize.Aborted, chat, 0, nil, func(g *guarded) *httptest.ResponseRecorder {
-			ctx, leave := context.WithTimeout(context.Background(), time.Second)
-			defer leave()
-			return g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
-		}},
+		{"the caller leaves a call that is not streamed", normalize.Aborted, chat, 0, nil,
+			func(g *guarded) *httptest.ResponseRecorder {
+				ctx, leave := context.WithTimeout(context.Background(), time.Second)
+				defer leave()
+				return g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
+			}},
 	}
 	for _, c := range situations {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				store = &unwilling{Store: quota.NewMemory(time.Now)}
-				g := newGuarded(t, quota.Options{Limit: cmp.Or(c.limit, 10_000*neuron), Store: store}, workersai.Options{}, func(config *Config) {
-					if c.change != nil {
-						c.change(config)
-					}
-				})
+				g := newGuarded(t, quota.Options{Limit: cmp.Or(c.limit, 10_000*neuron), Store: store},
+					workersai.Options{}, func(config *Config) {
+						if c.change != nil {
+							c.change(config)
+						}
+					})
 				func() {
 					defer func() { _ = recover() }() // the cut after a terminal event
 					c.call(g)
@@ -187,7 +201,8 @@ func TestChargeOfOwnFailures(t *testing.T) {
 	for _, e := range normalize.Catalog() {
 		seen := slices.ContainsFunc(situations, func(c situation) bool { return c.code == e.Code })
 		guards := slices.Equal(e.Origins, []normalize.Origin{normalize.OriginGuard})
-		if e.Source == normalize.SourceOwn && e.Code != normalize.Unclassified && !seen && !(guards && e.Charge == normalize.ChargeNone) {
+		if e.Source == normalize.SourceOwn && e.Code != normalize.Unclassified && !seen &&
+			!(guards && e.Charge == normalize.ChargeNone) {
 			t.Errorf("%s is not provoked", e.Slug)
 		}
 	}

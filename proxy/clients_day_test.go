@@ -31,7 +31,8 @@ func TestNeverOverAlwaysUsedByClients(t *testing.T) {
 		{name: "budgets of many sizes", budget: func(i int) quota.Neurons { return quota.Neurons(400+150*i) * neuron }},
 		{name: "budgets beyond the ceiling", budget: each(5_000 * neuron), account: true},
 		{name: "budgets that come to the ceiling", budget: each(1_250 * neuron), account: true},
-		{name: "half of them have a budget", budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true},
+		{name: "half of them have a budget",
+			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			for seed := range *seeds {
@@ -51,7 +52,8 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 		}
 		entries = append(entries, entry)
 	}
-	g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond, Seed: seed}, withClients(t, entries...))
+	g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+		workersai.Options{Latency: 20 * time.Millisecond, Seed: seed}, withClients(t, entries...))
 	var wg sync.WaitGroup
 	for caller := range dayCallers {
 		rng := rand.New(rand.NewPCG(seed, uint64(caller)))
@@ -101,7 +103,8 @@ var priorities = []struct {
 // the last neuron that its smallest call needs.
 func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond},
+		g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+			workersai.Options{Latency: 20 * time.Millisecond},
 			withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 		smallest := strings.Replace(chat, "{", `{"max_tokens":1,`, 1)
 		for i, p := range priorities {
@@ -115,7 +118,8 @@ func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 				name = "account_limited"
 			}
 			used := g.ledger.Snapshot().Account.Used
-			if used > p.stops || used+estimateOf(g, smallest) <= p.stops || !strings.Contains(w.Body.String(), `"name":"`+name+`"`) {
+			if used > p.stops || used+estimateOf(g, smallest) <= p.stops ||
+				!strings.Contains(w.Body.String(), `"name":"`+name+`"`) {
 				t.Errorf("%s stops at %v of %v: %s", p.client, used, p.stops, w.Body)
 			}
 			if !strings.Contains(w.Header().Get("Ratelimit"), `"neurons";r=0;`) {
@@ -139,7 +143,8 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
 			var sent sync.Map // by client: sent at last, with how much used
-			g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{Latency: 20 * time.Millisecond, Seed: seed},
+			g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+				workersai.Options{Latency: 20 * time.Millisecond, Seed: seed},
 				withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 			next := g.config.Transport
 			g.proxy.forward.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -158,7 +163,8 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 					t.Errorf("seed %d: the last call of %s was sent at %v, not below %v", seed, p.client, last, p.stops)
 				}
 			}
-			if s := g.close(); s.Account.Used > dayCeiling || s.Account.Used < dayCeiling*99/100 || s.Account.Used != g.sim.Billed() {
+			if s := g.close(); s.Account.Used > dayCeiling || s.Account.Used < dayCeiling*99/100 ||
+				s.Account.Used != g.sim.Billed() {
 				t.Errorf("seed %d: used %v, billed %v", seed, s.Account.Used, g.sim.Billed())
 			}
 		})
@@ -177,5 +183,6 @@ func spend(g *guarded, callers int, client string) {
 
 // estimateOf is what is reserved for a chat.
 func estimateOf(g *guarded, body string) quota.Neurons {
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
+		requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
 }

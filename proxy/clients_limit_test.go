@@ -49,21 +49,35 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 		most           float64 // limit.limit
 		words          string
 	}{
-		{"its budget, of which some is left", "a", "a, daily_neurons: 100", 10_000 * neuron, 0, "client_budget_exhausted", "client", 100, "Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens"},
-		{"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client", 100, "Your budget of 100 neurons a day allows no more today: 0 used."},
-		{"the ceiling, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190, "account_limited", "account", 200, "The limit of 200 neurons a day set for this proxy allows no more today"},
-		{"the ceiling once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited", "account", 200, "The limit of 200 neurons a day set for this proxy is reached"},
-		{"the floor of low", "a", "a, priority: low", 400 * neuron, 300, "priority_floor", "account", 400, "left for its priority: 80 of the day's 400 neurons are kept for calls of a higher priority. A smaller max_tokens"},
-		{"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor", "account", 400, "80 of the day's 400 neurons are kept for calls of a higher priority, and the rest is spent. It resets at"},
-		{"the floor of normal", "a", "a, priority: normal, daily_neurons: 300", 400 * neuron, 370, "priority_floor", "account", 400, "20 of the day's 400 neurons are kept for calls of a higher priority"},
-		{"all of the day, for low", "a", "a, priority: low", 400 * neuron, 398, "account_limited", "account", 400, "The limit of 400 neurons a day set for this proxy is reached"},
+		{"its budget, of which some is left", "a", "a, daily_neurons: 100", 10_000 * neuron, 0,
+			"client_budget_exhausted", "client", 100,
+			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens"},
+		{"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client", 100,
+			"Your budget of 100 neurons a day allows no more today: 0 used."},
+		{"the ceiling, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190,
+			"account_limited", "account", 200,
+			"The limit of 200 neurons a day set for this proxy allows no more today"},
+		{"the ceiling once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited",
+			"account", 200, "The limit of 200 neurons a day set for this proxy is reached"},
+		{"the floor of low", "a", "a, priority: low", 400 * neuron, 300, "priority_floor", "account", 400,
+			"left for its priority: 80 of the day's 400 neurons are kept for calls of a higher priority. A smaller " +
+				"max_tokens"},
+		{"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor", "account",
+			400, "80 of the day's 400 neurons are kept for calls of a higher priority, and the rest is spent. It " +
+				"resets at"},
+		{"the floor of normal", "a", "a, priority: normal, daily_neurons: 300", 400 * neuron, 370, "priority_floor",
+			"account", 400, "20 of the day's 400 neurons are kept for calls of a higher priority"},
+		{"all of the day, for low", "a", "a, priority: low", 400 * neuron, 398, "account_limited", "account", 400,
+			"The limit of 400 neurons a day set for this proxy is reached"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: c.ceiling}, workersai.Options{}, withClients(t, c.entry, "another-team, daily_neurons: 77.7125"))
+				g := newGuarded(t, quota.Options{Limit: c.ceiling}, workersai.Options{},
+					withClients(t, c.entry, "another-team, daily_neurons: 77.7125"))
 				defer g.close()
 				if c.spent > 0 {
-					res, d, err := g.ledger.Reserve(t.Context(), quota.Call{Client: "another-team", Estimate: c.spent * neuron})
+					res, d, err := g.ledger.Reserve(t.Context(),
+						quota.Call{Client: "another-team", Estimate: c.spent * neuron})
 					if err != nil || res == nil {
 						t.Fatal(d, err)
 					}
@@ -71,11 +85,13 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 				}
 				w := g.post(chatPath, large, "X-Api-Key", keyOf(c.client))
 				e := refusalOf(t, w).Error
-				if e.Name != c.slug || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit || e.Limit.Limit != c.most || e.Limit.Unit != "neurons" || e.Limit.Window != "day" ||
+				if e.Name != c.slug || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
+					e.Limit.Limit != c.most || e.Limit.Unit != "neurons" || e.Limit.Window != "day" ||
 					(e.Limit.Client == c.client) != (c.limit == "client") || e.Retryable {
 					t.Errorf("%s", w.Body)
 				}
-				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") || strings.Contains(w.Body.String(), "77.7125") {
+				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") ||
+					strings.Contains(w.Body.String(), "77.7125") {
 					t.Errorf("it reached upstream %d times, or tells of another client: %s", g.sim.Requests(), w.Body)
 				}
 			})
@@ -86,13 +102,16 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 // Where calls in flight hold what a call needs, it is told whose, and to come back.
 func TestContendedByWhose(t *testing.T) {
 	for _, c := range []struct{ name, entry, limit, words string }{
-		{"its own", "a, daily_neurons: 110", "client", "Your calls in flight have reserved the neurons that this call may need, "},
+		{"its own", "a, daily_neurons: 110", "client",
+			"Your calls in flight have reserved the neurons that this call may need, "},
 		{"everybody's", "a", "account", "Calls in flight have reserved the neurons that this call may need, "},
-		{"everybody's, below the floor of low", "a, priority: low", "account", "neurons a day set for this proxy: 0 used, "},
+		{"everybody's, below the floor of low", "a, priority: low", "account",
+			"neurons a day set for this proxy: 0 used, "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 150 * neuron, Wait: time.Second}, workersai.Options{}, withClients(t, c.entry))
+				g := newGuarded(t, quota.Options{Limit: 150 * neuron, Wait: time.Second}, workersai.Options{},
+					withClients(t, c.entry))
 				defer g.close()
 				large := strings.Replace(chat, "{", `{"max_tokens":2500,`, 1) // some 65 neurons
 				ctx, leave := context.WithCancel(t.Context())
@@ -104,7 +123,9 @@ func TestContendedByWhose(t *testing.T) {
 				synctest.Wait()
 				w := g.post(chatPath, large, "X-Api-Key", keyOf("a"))
 				e := refusalOf(t, w).Error
-				if e.Name != "quota_contended" || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit || !e.Retryable || strings.Contains(c.entry, "low") != strings.Contains(e.Message, "30 kept for calls of a higher priority") {
+				if e.Name != "quota_contended" || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
+					!e.Retryable || strings.Contains(c.entry, "low") != strings.Contains(e.Message,
+					"30 kept for calls of a higher priority") {
 					t.Errorf("%s", w.Body)
 				}
 				leave()
@@ -132,17 +153,21 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := newGuarded(t, quota.Options{}, workersai.Options{}, withClients(t, "a, requests_per_minute: 5", "b"), func(conf *Config) {
-					conf.Pace, conf.RateWait = pace.New(limits), time.Second
-				})
+				g := newGuarded(t, quota.Options{}, workersai.Options{},
+					withClients(t, "a, requests_per_minute: 5", "b"), func(conf *Config) {
+						conf.Pace, conf.RateWait = pace.New(limits), time.Second
+					})
 				defer g.close()
 				w := g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
-				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.tells || !strings.HasPrefix(w.Header().Get("Ratelimit"), `"rpm";r=`) {
+				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.tells ||
+					!strings.HasPrefix(w.Header().Get("Ratelimit"), `"rpm";r=`) {
 					t.Errorf("%d, %v", w.Code, w.Header())
 				}
 				w = g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
 				e := refusalOf(t, w).Error
-				if e.Name != "rate_limited" || e.Limit.Name != c.refused || (e.Limit.Client == "a") != (c.refused == "client") || e.Limit.Unit != "requests" || e.Limit.Window != "minute" || !e.Retryable || e.RetryAfterMs <= 0 {
+				if e.Name != "rate_limited" || e.Limit.Name != c.refused ||
+					(e.Limit.Client == "a") != (c.refused == "client") || e.Limit.Unit != "requests" ||
+					e.Limit.Window != "minute" || !e.Retryable || e.RetryAfterMs <= 0 {
 					t.Errorf("%s", w.Body)
 				}
 				if c.refused == "client" && !strings.Contains(e.Message, "your limit is 5 requests a minute") {
@@ -173,22 +198,27 @@ func TestRatelimitTellsTheTighter(t *testing.T) {
 	for _, c := range []struct{ name, entry, policy, standing string }{
 		{"its own budget", "a, daily_neurons: 50", `"neurons";q=50;w=86400`, `"neurons";r=47;`},
 		{"the ceiling", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=97;`},
-		{"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`, `"neurons";r=77;`},
-		{"with requests", "a, daily_neurons: 50, requests_per_minute: 60", `"neurons";q=50;w=86400, "rpm";q=60;w=60`, `"neurons";r=47;`},
+		{"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`,
+			`"neurons";r=77;`},
+		{"with requests", "a, daily_neurons: 50, requests_per_minute: 60", `"neurons";q=50;w=86400, "rpm";q=60;w=60`,
+			`"neurons";r=47;`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{}, withClients(t, c.entry), func(conf *Config) {
-					limits, err := pace.ParseTable("off")
-					if err != nil {
-						t.Fatal(err)
-					}
-					conf.Pace = pace.New(limits)
-				})
+				g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{}, withClients(t, c.entry),
+					func(conf *Config) {
+						limits, err := pace.ParseTable("off")
+						if err != nil {
+							t.Fatal(err)
+						}
+						conf.Pace = pace.New(limits)
+					})
 				defer g.close()
 				w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":10,`, 1), "X-Api-Key", keyOf("a"))
-				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.policy || !strings.HasPrefix(w.Header().Get("Ratelimit"), c.standing) {
-					t.Errorf("%d, policy %s, standing %s", w.Code, w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"))
+				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.policy ||
+					!strings.HasPrefix(w.Header().Get("Ratelimit"), c.standing) {
+					t.Errorf("%d, policy %s, standing %s", w.Code, w.Header().Get("Ratelimit-Policy"),
+						w.Header().Get("Ratelimit"))
 				}
 			})
 		})

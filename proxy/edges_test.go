@@ -20,7 +20,8 @@ func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
 		got = r.Header
 		answerJSON(200, chatAnswer)(w, r)
 	}))
-	res, _ := b.do("POST", chatPath, chat, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "Http2-Settings", "AAMAAABkAAQAAP__")
+	res, _ := b.do("POST", chatPath, chat, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "Http2-Settings",
+		"AAMAAABkAAQAAP__")
 	if res.StatusCode != 200 || got.Get("Upgrade") != "" || got.Get("Http2-Settings") != "" {
 		t.Errorf("%d, upstream saw %v", res.StatusCode, got)
 	}
@@ -31,7 +32,8 @@ func TestNoCORSAnswerIsPassedOn(t *testing.T) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		answerJSON(200, chatAnswer)(w, r)
 	}))
-	if res, _ := b.do("POST", chatPath, chat); res.StatusCode != 200 || res.Header.Get("Access-Control-Allow-Origin") != "" {
+	if res, _ := b.do("POST", chatPath, chat); res.StatusCode != 200 ||
+		res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 }
@@ -44,13 +46,17 @@ func TestConditionalCallsAreAskedWhole(t *testing.T) {
 		}
 		answerJSON(200, `{"result":[],"success":true}`)(w, r)
 	}))
-	if res, body := b.do("GET", "/ai/models/search", "", "If-None-Match", `"x"`, "Range", "bytes=0-1"); res.StatusCode != 200 {
+	if res, body := b.do("GET", "/ai/models/search", "", "If-None-Match", `"x"`, "Range",
+		"bytes=0-1"); res.StatusCode != 200 {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
 
 func TestNoContentPasses(t *testing.T) {
-	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
 	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 204 || len(body) > 0 {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
@@ -96,8 +102,10 @@ func TestLargestBodyFitsWhenAllThatMayBeHeldIsOne(t *testing.T) {
 
 func TestBrokenUploadIsTheCallers(t *testing.T) {
 	b := newBench(t, answerJSON(200, chatAnswer))
-	res, body := b.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
-	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" || e.Error.Origin != "guard" {
+	res, body := b.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"zz\r\n")
+	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
+		e.Error.Origin != "guard" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
@@ -133,7 +141,9 @@ func TestSilences(t *testing.T) {
 		status int
 		slug   string
 	}{
-		{"a failure that never ends is judged by what came", silent{429, "application/json", `{"errors":[{"code":3040,"message":"x"}],"success":false}`}, failureLimit, 429, "out_of_capacity"},
+		{"a failure that never ends is judged by what came",
+			silent{429, "application/json",
+				`{"errors":[{"code":3040,"message":"x"}],"success":false}`}, failureLimit, 429, "out_of_capacity"},
 		{"JSON that never ends", silent{200, "application/json", `{"result":`}, 6 * time.Minute, 408, "timeout"},
 		{"a stream without an event", silent{200, "text/event-stream", ": ping\n\n"}, 6 * time.Minute, 408, "timeout"},
 		{"a stream that falls silent", silent{200, "text/event-stream", ordinary}, 2 * time.Minute, 200, "timeout"},
@@ -144,7 +154,8 @@ func TestSilences(t *testing.T) {
 				p, log := quietProxy(t, c.answer)
 				w := httptest.NewRecorder()
 				began := time.Now()
-				p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run/"+testModel, strings.NewReader(`{"prompt":"x"}`)))
+				p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run/"+testModel,
+					strings.NewReader(`{"prompt":"x"}`)))
 				if took := time.Since(began); took != c.after {
 					t.Errorf("ended after %v, want %v", took, c.after)
 				}
@@ -232,7 +243,8 @@ type replies struct{ body func(*http.Request) io.Reader }
 func (a replies) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(time.Second)
 	return &http.Response{
-		StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1, Request: r, Body: io.NopCloser(a.body(r)),
+		StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: -1,
+		Request: r, Body: io.NopCloser(a.body(r)),
 	}, nil
 }
 

@@ -196,7 +196,8 @@ func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
 				before, p99Before := f.between(t, "steady", 0, calm-5*time.Second)
 				during, p99During := f.between(t, "steady", calm+time.Second, end)
 				flood, _ := f.between(t, "flood0", calm, end)
-				t.Logf("success %.1f %%, p99 %v in the calm; %.1f %%, %v in the flood, of whose calls %.1f %% succeed; refused %v",
+				t.Logf("success %.1f %%, p99 %v in the calm; %.1f %%, %v in the flood, of whose calls %.1f %% "+
+					"succeed; refused %v",
 					100*before, p99Before, 100*during, p99During, 100*flood, f.refused)
 				if before < 0.99 || during < 0.99 {
 					t.Errorf("success: %.1f %%, in the flood %.1f %%", 100*before, 100*during)
@@ -225,18 +226,25 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 		words, limit  string
 	}{
 		{
-			"slots", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = 300 * time.Millisecond }, 16, 8, 300 * time.Millisecond,
-			"This proxy has too much to do: the calls of your client that are being served have used up its share of the slots, and none came free within 300ms (NEURONWARD_MAX_IN_FLIGHT).",
-			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls","window":"at_once"}`,
+			"slots", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = 300 * time.Millisecond }, 16, 8,
+			300 * time.Millisecond,
+			"This proxy has too much to do: the calls of your client that are being served have used up its share " +
+				"of the slots, and none came free within 300ms (NEURONWARD_MAX_IN_FLIGHT).",
+			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls",` +
+				`"window":"at_once"}`,
 		},
 		{
 			"the queue", func(c *Config) { c.MaxInFlight = 10; c.InFlightWait = time.Minute }, 17, 16, 0,
-			"This proxy has too much to do: the waiting calls of your client have used up its share of the queue (NEURONWARD_MAX_IN_FLIGHT).",
-			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls","window":"at_once"}`,
+			"This proxy has too much to do: the waiting calls of your client have used up its share of the queue " +
+				"(NEURONWARD_MAX_IN_FLIGHT).",
+			`"limit":{"name":"in_flight","client":"flood0","used":8,"reserved":0,"limit":10,"unit":"calls",` +
+				`"window":"at_once"}`,
 		},
 		{
-			"held bytes", func(c *Config) { c.MaxBody, c.MaxHeld, c.HeldWait = 64<<10, 64<<10, 200*time.Millisecond }, 4, 3, 200 * time.Millisecond,
-			"The request bodies of your client have used up its share of what this proxy holds at once, 64 KiB (NEURONWARD_MAX_HELD).", "",
+			"held bytes", func(c *Config) { c.MaxBody, c.MaxHeld, c.HeldWait = 64<<10, 64<<10, 200*time.Millisecond },
+			4, 3, 200 * time.Millisecond,
+			"The request bodies of your client have used up its share of what this proxy holds at once, 64 KiB " +
+				"(NEURONWARD_MAX_HELD).", "",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -258,7 +266,8 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 					switch {
 					case call.ok:
 						served++
-					case !strings.Contains(call.answer, c.words) || !strings.Contains(call.answer, c.limit) || !strings.Contains(call.answer, `"name":"overloaded"`) || call.took != c.after:
+					case !strings.Contains(call.answer, c.words) || !strings.Contains(call.answer, c.limit) ||
+						!strings.Contains(call.answer, `"name":"overloaded"`) || call.took != c.after:
 						t.Errorf("after %v: %s", call.took, call.answer)
 					}
 				}

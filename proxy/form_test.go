@@ -17,7 +17,9 @@ import (
 func TestAFormForAPictureIsKnownWhole(t *testing.T) {
 	const model = "/run/@cf/black-forest-labs/flux-2-dev"
 	noisy := string(mediatest.Picture(t, "png", 512, 512)) + strings.Repeat("\x01", 100_000)
-	kind, body := mediatest.Form(t, mediatest.Field("prompt", "a cat"), mediatest.File("input_image_0", "cat.png", noisy), mediatest.Field("width", "1024"), mediatest.Field("height", "768"), mediatest.Field("steps", "25"))
+	kind, body := mediatest.Form(t, mediatest.Field("prompt", "a cat"),
+		mediatest.File("input_image_0", "cat.png", noisy), mediatest.Field("width", "1024"),
+		mediatest.Field("height", "768"), mediatest.Field("steps", "25"))
 	for _, chunked := range []bool{false, true} {
 		virtually(t, func(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
@@ -31,14 +33,21 @@ func TestAFormForAPictureIsKnownWhole(t *testing.T) {
 			s := g.close()
 			const want = (4*37.5 + 18.75) * 25
 			if w.Code != 200 || s.Account.Used.Float() != want || g.sim.Billed() != s.Account.Used {
-				t.Errorf("chunked %v: %d, used %v, billed %v, want %v: %.300s", chunked, w.Code, s.Account.Used, g.sim.Billed(), want, w.Body)
+				t.Errorf("chunked %v: %d, used %v, billed %v, want %v: %.300s", chunked, w.Code, s.Account.Used,
+					g.sim.Billed(), want, w.Body)
 			}
 		})
 	}
 }
 
 func TestWhatTellsAtItsEnd(t *testing.T) {
-	const form, flux, whisper, llama, unknown = "Multipart/form-data; boundary=x", "@cf/black-forest-labs/flux-2-dev", "@cf/openai/whisper", testModel, "@cf/new/model"
+	const (
+		form    = "Multipart/form-data; boundary=x"
+		flux    = "@cf/black-forest-labs/flux-2-dev"
+		whisper = "@cf/openai/whisper"
+		llama   = testModel
+		unknown = "@cf/new/model"
+	)
 	for _, c := range []struct {
 		name, path, account, kind, prefix string
 		want                              bool
@@ -74,14 +83,22 @@ func TestAnAssumedPictureIsSettledAsAnEstimate(t *testing.T) {
 		cut               int
 		priced, estimated float64
 	}{
-		{"all is said", "flux-2-klein-4b", []mediatest.Part{mediatest.File("input_image_0", "a.png", small), mediatest.Field("width", "512"), mediatest.Field("height", "512")}, 0, 26.05 + 5.37, 0},
-		{"the rest is documented", "flux-2-klein-4b", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0, 4 * 26.05, 0},
-		{"a picture of unknown size", "flux-2-klein-4b", []mediatest.Part{mediatest.File("input_image_0", "a.avif", "pixels")}, 0, 0, 4*26.05 + 4*5.37},
-		{"steps that nobody says", "flux-2-dev", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0, 0, 4 * 37.5 * 50},
-		{"a form without its end", "flux-2-klein-4b", []mediatest.Part{mediatest.Field("width", "512"), mediatest.Field("height", "512")}, 10, 0, 4*64*26.05 + 4*4*5.37},
+		{"all is said", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.File("input_image_0", "a.png", small), mediatest.Field("width", "512"),
+				mediatest.Field("height", "512")}, 0, 26.05 + 5.37, 0},
+		{"the rest is documented", "flux-2-klein-4b", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0,
+			4 * 26.05, 0},
+		{"a picture of unknown size", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.File("input_image_0", "a.avif", "pixels")}, 0, 0, 4*26.05 + 4*5.37},
+		{"steps that nobody says", "flux-2-dev", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0, 0,
+			4 * 37.5 * 50},
+		{"a form without its end", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.Field("width", "512"), mediatest.Field("height", "512")}, 10, 0, 4*64*26.05 +
+				4*4*5.37},
 	} {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) {
-			c.Transport = inMemory{answerJSON(200, `{"result":{"image":"AAAA"},"success":true,"errors":[],"messages":[]}`)}
+			c.Transport = inMemory{answerJSON(200,
+				`{"result":{"image":"AAAA"},"success":true,"errors":[],"messages":[]}`)}
 		})
 		kind, body := mediatest.Form(t, c.parts...)
 		w := g.post("/run/@cf/black-forest-labs/"+c.model, string(body[:len(body)-c.cut]), "Content-Type", kind)
@@ -90,7 +107,8 @@ func TestAnAssumedPictureIsSettledAsAnEstimate(t *testing.T) {
 			t.Fatalf("%s: %d %s, %+v", c.name, w.Code, w.Body, records)
 		}
 		if r := records[0]; r.Priced != quota.FromFloat(c.priced) || r.Estimated != quota.FromFloat(c.estimated) {
-			t.Errorf("%s: %v priced and %v estimated, want %v and %v", c.name, r.Priced, r.Estimated, c.priced, c.estimated)
+			t.Errorf("%s: %v priced and %v estimated, want %v and %v", c.name, r.Priced, r.Estimated, c.priced,
+				c.estimated)
 		}
 	}
 }

@@ -95,7 +95,8 @@ func TestDaysByTheDateOfUpstream(t *testing.T) {
 					}
 					answerJSON(200, `{"choices":[],"usage":{"neurons":1}}`)(res, r)
 				})
-				w.guarded = newGuarded(t, quota.Options{Limit: 10_000 * neuron, Now: machine}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{dated} })
+				w.guarded = newGuarded(t, quota.Options{Limit: 10_000 * neuron, Now: machine}, workersai.Options{},
+					func(c *Config) { c.Transport = inMemory{dated} })
 				c.test(&w, func() {
 					if res := w.post(chatPath, chat); res.Code != 200 {
 						t.Errorf("%d %s", res.Code, res.Body)

@@ -46,7 +46,8 @@ func TestStreamOverMidnight(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 100 * neuron}, workersai.Options{Latency: time.Second})
 		until("23:59:30.000")
-		body := `{"model":"` + testModel + `","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+		body := `{"model":"` + testModel +
+			`","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
 		done := make(chan int)
 		go func() { done <- g.post(chatPath, body, "X-Simulate", "tokens=60").Code }()
 		time.Sleep(31 * time.Second)
@@ -97,7 +98,8 @@ func TestLateReset(t *testing.T) {
 // was spent.
 func TestLatchOverMidnight(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Wait: 10 * time.Second, Probe: 30 * time.Minute}, workersai.Options{})
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Wait: 10 * time.Second, Probe: 30 * time.Minute},
+			workersai.Options{})
 		defer g.close()
 		slow := provoking{inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(2 * time.Second)
@@ -105,7 +107,8 @@ func TestLatchOverMidnight(t *testing.T) {
 		})}}
 		g.proxy.forward.transport = slow
 		until("23:59:59.000")
-		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() || !strings.Contains(w.Body.String(), `"retry_after_ms":5000,`) {
+		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() ||
+			!strings.Contains(w.Body.String(), `"retry_after_ms":5000,`) {
 			t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)
 		}
 		codes := make(chan int)
@@ -130,13 +133,15 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{})
 		defer g.close()
 		time.Sleep(10 * time.Second)
-		if w := g.post(chatPath, chat, "X-Simulate", "4006"); !strings.Contains(w.Body.String(), `"retry_after_ms":60000,`) {
+		if w := g.post(chatPath, chat, "X-Simulate", "4006"); !strings.Contains(w.Body.String(),
+			`"retry_after_ms":60000,`) {
 			t.Errorf("upstream's own refusal: %s", w.Body)
 		}
 		for range 3 { // a minute, two and four
 			reached := g.sim.Requests()
 			w := g.post(chatPath, chat)
-			if body := w.Body.String(); w.Code != 429 || g.sim.Requests() != reached || !strings.Contains(body, "although a new day has begun") ||
+			if body := w.Body.String(); w.Code != 429 || g.sim.Requests() != reached ||
+				!strings.Contains(body, "although a new day has begun") ||
 				strings.Contains(body, "max_tokens") {
 				t.Errorf("%d %s", w.Code, body)
 			}
@@ -159,19 +164,29 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 // Somebody who says the sentence of the spent day, or makes a model say it, does
 // not end the day.
 func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
-	const sentence = "you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan"
+	const sentence = "you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's " +
+		"Workers Paid plan"
 	for name, answer := range map[string]http.HandlerFunc{
-		"a 400 that echoes it":      answerJSON(400, `{"errors":[{"message":"AiError: Bad input: Error: Type mismatch of '/prompt', '`+sentence+`' not in 'array'","code":5006}],"success":false,"result":{},"messages":[]}`),
-		"a 400 that begins with it": answerJSON(400, `{"errors":[{"message":"AiError: `+sentence+`","code":5006}],"success":false,"result":{},"messages":[]}`),
-		"a 429 that echoes it":      answerJSON(429, `{"errors":[{"message":"AiError: rate limiting: inference request per min rate reached ('`+sentence+`')","code":3021}],"success":false}`),
-		"a completion that says it": answerJSON(200, `{"choices":[{"message":{"content":"`+sentence+`"},"finish_reason":"stop"}],"usage":{"neurons":1}}`),
+		"a 400 that echoes it": answerJSON(400,
+			`{"errors":[{"message":"AiError: Bad input: Error: Type mismatch of '/prompt', '`+
+				sentence+`' not in 'array'",`+
+				`"code":5006}],"success":false,"result":{},"messages":[]}`),
+		"a 400 that begins with it": answerJSON(400,
+			`{"errors":[{"message":"AiError: `+sentence+`","code":5006}],"success":false,"result":{},"messages":[]}`),
+		"a 429 that echoes it": answerJSON(429,
+			`{"errors":[{"message":"AiError: rate limiting: inference request per min rate reached ('`+sentence+`')",`+
+				`"code":3021}],"success":false}`),
+		"a completion that says it": answerJSON(200,
+			`{"choices":[{"message":{"content":"`+sentence+`"},"finish_reason":"stop"}],"usage":{"neurons":1}}`),
 		"a stream that says it": streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
-			send(`data: {"choices":[{"delta":{"content":"{\"errors\":[{\"code\":4006,\"message\":\"` + sentence + `\"}]}"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n")
+			send(`data: {"choices":[{"delta":{"content":"{\"errors\":[{\"code\":4006,\"message\":\"` + sentence +
+				`\"}]}"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n")
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+					func(c *Config) { c.Transport = inMemory{answer} })
 				defer g.close()
 				w := g.post(chatPath, streamChat)
 				if g.latched() || strings.Contains(w.Body.String(), `"name":"account_limited"`) {
@@ -185,11 +200,13 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 // Ends that upstream's entries do not cover.
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {
-		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, chat)).Neurons
+		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
+			requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, chat)).Neurons
 	}
 	t.Run("never written", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {
-			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = unwritten{} })
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+				func(c *Config) { c.Transport = unwritten{} })
 			w := g.post(chatPath, chat)
 			if s := g.close(); s.Account.Used != 0 || w.Code != 502 {
 				t.Errorf("%d, used %v", w.Code, s.Account.Used)
@@ -214,7 +231,8 @@ func TestSettlementOfOtherEnds(t *testing.T) {
 	})
 	t.Run("a panic", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {
-			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = panicking{} })
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+				func(c *Config) { c.Transport = panicking{} })
 			if w := g.post(chatPath, chat); w.Code != 500 {
 				t.Errorf("status %d", w.Code)
 			}

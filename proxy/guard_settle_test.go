@@ -17,7 +17,8 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 	if price, ok := price.Embedded().Row(model); ok {
 		task = price.Task
 	}
-	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model), requestOf(&routes[path][0], task, body)).Neurons
+	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model),
+		requestOf(&routes[path][0], task, body)).Neurons
 }
 
 // A small call's cf-ai-neurons is rounded to 0.00: it cost less than 0.005,
@@ -32,20 +33,27 @@ func TestNeuronsRoundedToZero(t *testing.T) {
 		want                      quota.Neurons // -1: the estimate
 		basis                     string
 	}{
-		"an embedding without usage": {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 200, `{"data":[]}`, little, "estimated"},
-		"a chat without usage":       {"v1/chat/completions", testModel, chat, "0.00", 200, `{"choices":[]}`, little, "estimated"},
-		"usage goes before":          {"v1/chat/completions", testModel, chat, "0.00", 200, `{"choices":[],"usage":{"neurons":0.002}}`, neuron / 500, "reported"},
+		"an embedding without usage": {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 200, `{"data":[]}`, little,
+			"estimated"},
+		"a chat without usage": {"v1/chat/completions", testModel, chat, "0.00", 200, `{"choices":[]}`, little,
+			"estimated"},
+		"usage goes before": {"v1/chat/completions", testModel, chat, "0.00", 200,
+			`{"choices":[],"usage":{"neurons":0.002}}`, neuron / 500, "reported"},
 		"tokens go before": {
-			"v1/chat/completions", "@cf/meta/llama-3.2-1b-instruct", strings.Replace(chat, testModel, "@cf/meta/llama-3.2-1b-instruct", 1), "0.00", 200,
+			"v1/chat/completions", "@cf/meta/llama-3.2-1b-instruct",
+			strings.Replace(chat, testModel, "@cf/meta/llama-3.2-1b-instruct", 1), "0.00", 200,
 			`{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}`, 0, "priced",
 		},
-		"no header":     {"v1/embeddings", "@cf/baai/bge-m3", embed, "", 200, `{"data":[]}`, -1, "estimated"},
-		"no number":     {"v1/embeddings", "@cf/baai/bge-m3", embed, "none", 200, `{"data":[]}`, -1, "estimated"},
-		"below zero":    {"v1/embeddings", "@cf/baai/bge-m3", embed, "-1", 200, `{"data":[]}`, -1, "estimated"},
-		"a failure":     {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 500, `{"errors":[{"code":3046,"message":"Request timeout"}]}`, -1, "estimated"},
-		"unknown model": {"v1/chat/completions", "@cf/x/y", strings.Replace(chat, testModel, "@cf/x/y", 1), "0.00", 200, `{"choices":[]}`, -1, "estimated"},
+		"no header":  {"v1/embeddings", "@cf/baai/bge-m3", embed, "", 200, `{"data":[]}`, -1, "estimated"},
+		"no number":  {"v1/embeddings", "@cf/baai/bge-m3", embed, "none", 200, `{"data":[]}`, -1, "estimated"},
+		"below zero": {"v1/embeddings", "@cf/baai/bge-m3", embed, "-1", 200, `{"data":[]}`, -1, "estimated"},
+		"a failure": {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 500,
+			`{"errors":[{"code":3046,"message":"Request timeout"}]}`, -1, "estimated"},
+		"unknown model": {"v1/chat/completions", "@cf/x/y", strings.Replace(chat, testModel, "@cf/x/y", 1), "0.00", 200,
+			`{"choices":[]}`, -1, "estimated"},
 		"a submitted batch": {
-			"v1/chat/completions", testModel, chat, "0.00", 200, `{"result":{"status":"queued","request_id":"r"},"success":true}`, -1, "estimated",
+			"v1/chat/completions", testModel, chat, "0.00", 200,
+			`{"result":{"status":"queued","request_id":"r"},"success":true}`, -1, "estimated",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,8 +90,10 @@ func TestCutStreams(t *testing.T) {
 	chunk := func(usage string) string {
 		return `data: {"id":"c","choices":[{"delta":{"content":"word"},"finish_reason":null}]` + usage + "}\n\n"
 	}
-	reports := chunk(`,"usage":{"prompt_tokens":30,"completion_tokens":0,"neurons":2}`) + strings.Repeat(chunk(`,"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.5}`), 4)
-	counts := chunk(`,"usage":{"prompt_tokens":30,"completion_tokens":0}`) + strings.Repeat(chunk(`,"usage":{"prompt_tokens":0,"completion_tokens":1}`), 4)
+	reports := chunk(`,"usage":{"prompt_tokens":30,"completion_tokens":0,"neurons":2}`) +
+		strings.Repeat(chunk(`,"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.5}`), 4)
+	counts := chunk(`,"usage":{"prompt_tokens":30,"completion_tokens":0}`) +
+		strings.Repeat(chunk(`,"usage":{"prompt_tokens":0,"completion_tokens":1}`), 4)
 	for _, c := range []struct {
 		name, sent string
 		silent     bool

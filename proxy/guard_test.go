@@ -27,8 +27,8 @@ type guarded struct {
 	config Config
 }
 
-// newGuarded makes a guarded proxy. Its ledger is alone: where o has no other heartbeat, it has one of half a minute, so that a
-// virtual day does not consist of heartbeats.
+// newGuarded makes a guarded proxy. Its ledger is alone: where o has no other heartbeat, it has one of half a minute,
+// so that a virtual day does not consist of heartbeats.
 func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, change ...func(*Config)) *guarded {
 	t.Helper()
 	if o.Heartbeat == 0 {
@@ -106,7 +106,8 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 			if w := g.post(chatPath, call); w.Code != 200 {
 				refused = w
 				break
-			} else if w.Header().Get("Ratelimit-Policy") != `"neurons";q=20;w=86400` || !strings.HasPrefix(w.Header().Get("Ratelimit"), `"neurons";r=`) {
+			} else if w.Header().Get("Ratelimit-Policy") != `"neurons";q=20;w=86400` ||
+				!strings.HasPrefix(w.Header().Get("Ratelimit"), `"neurons";r=`) {
 				t.Fatalf("headers %v", w.Header())
 			}
 		}
@@ -132,8 +133,10 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 			t.Fatal(err)
 		}
 		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		if refused.Code != 429 || e.Error.Name != "account_limited" || e.Error.Number != 3036 || e.Error.Code != "insufficient_quota" ||
-			e.Error.Origin != "guard" || e.Error.MatchedBy != "budget" || e.Error.Retryable || !e.Error.ResetsAt.Equal(midnight) || e.Error.RetryAfterMs <= 0 {
+		if refused.Code != 429 || e.Error.Name != "account_limited" || e.Error.Number != 3036 ||
+			e.Error.Code != "insufficient_quota" ||
+			e.Error.Origin != "guard" || e.Error.MatchedBy != "budget" || e.Error.Retryable ||
+			!e.Error.ResetsAt.Equal(midnight) || e.Error.RetryAfterMs <= 0 {
 			t.Errorf("%d %s", refused.Code, refused.Body)
 		}
 		if l := e.Error.Limit; l.Unit != "neurons" || l.Window != "day" || l.Limit != 20 || l.Used < 15 || l.Used > 20 {
@@ -155,7 +158,8 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 		if n := b.value("neuronward_preempted_total", "reason", "account_quota", "mode", "enforce"); n != 51 {
 			t.Errorf("preempted %v", n)
 		}
-		if w := g.post(chatPath, strings.Replace(call, "100", "1000000", 1)); !strings.Contains(w.Body.String(), "max_tokens") && g.ledger.Snapshot().Account.Used < 19*neuron {
+		if w := g.post(chatPath, strings.Replace(call, "100", "1000000", 1)); !strings.Contains(w.Body.String(),
+			"max_tokens") && g.ledger.Snapshot().Account.Used < 19*neuron {
 			t.Errorf("a call that is too large is not told why: %s", w.Body)
 		}
 	})
@@ -182,11 +186,14 @@ func TestObserveRefusesNothing(t *testing.T) {
 
 func TestPaidModelsOnTheFreePlan(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+			func(c *Config) { c.FreePlan = true })
 		defer g.close()
-		for _, model := range []string{"@cf/moonshotai/kimi-k2.6", "@cf/moonshotai/kimi-k2.5"} { // an alias of the first
+		// an alias of the first
+		for _, model := range []string{"@cf/moonshotai/kimi-k2.6", "@cf/moonshotai/kimi-k2.5"} {
 			w := g.post(chatPath, `{"model":"`+model+`","messages":[]}`)
-			if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) || g.sim.Requests() != 0 {
+			if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) ||
+				g.sim.Requests() != 0 {
 				t.Errorf("%s: %d %s", model, w.Code, w.Body)
 			}
 		}
@@ -237,7 +244,8 @@ func TestLatch(t *testing.T) {
 	}
 	t.Run("make-believe of the demo", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {
-			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Simulate = true })
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+				func(c *Config) { c.Simulate = true })
 			defer g.close()
 			if w := g.post(chatPath, chat, "X-Simulate", "3036"); w.Code != 429 || g.latched() {
 				t.Errorf("%d, latched %v", w.Code, g.latched())
@@ -246,9 +254,11 @@ func TestLatch(t *testing.T) {
 	})
 	t.Run("a caller's own account", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {
-			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Token = nil })
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+				func(c *Config) { c.Token = nil })
 			defer g.close()
-			g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat, "X-Simulate", "4006", "Authorization", "Bearer theirs")
+			g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat, "X-Simulate", "4006", "Authorization",
+				"Bearer theirs")
 			if s := g.ledger.Snapshot(); g.latched() || s.Account.Used != 0 {
 				t.Errorf("latched %v, used %v", g.latched(), s.Account.Used)
 			}
@@ -258,33 +268,44 @@ func TestLatch(t *testing.T) {
 
 // What each way to end costs, next to what was billed.
 func TestSettlement(t *testing.T) {
-	long := `{"model":"` + testModel + `","max_tokens":200,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+	long := `{"model":"` + testModel +
+		`","max_tokens":200,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
 	for _, c := range []struct {
 		name, simulate string
 		body           string
 		check          func(used, billed, estimate quota.Neurons) bool
 		want           string
 	}{
-		{"a success", "", chat, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 }, "what was billed"},
-		{"a stream", "", long, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 }, "what was billed"},
+		{"a success", "", chat, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
+			"what was billed"},
+		{"a stream", "", long, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
+			"what was billed"},
 		{"bad input", "5006", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
 		{"no capacity", "3040", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
 		{"too many requests", "3021", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
-		{"an internal error", "3043", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing, as none was reported"},
-		{"upstream's timeout", "3046", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
-		{"a reset", "reset", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
-		{"silence", "hang", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
-		{"a cut stream", "midstream=cut; after=5", long, func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
-		{"an error in a stream", "midstream=3040; after=5", long, func(used, _, estimate quota.Neurons) bool { return used > 0 && used < estimate }, "what had passed"},
+		{"an internal error", "3043", chat, func(used, _, _ quota.Neurons) bool { return used == 0 },
+			"nothing, as none was reported"},
+		{"upstream's timeout", "3046", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate"},
+		{"a reset", "reset", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate"},
+		{"silence", "hang", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate"},
+		{"a cut stream", "midstream=cut; after=5", long,
+			func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
+		{"an error in a stream", "midstream=3040; after=5", long,
+			func(used, _, estimate quota.Neurons) bool { return used > 0 && used < estimate }, "what had passed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
 				g.post(chatPath, c.body, "X-Simulate", c.simulate)
 				s := g.close()
-				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, c.body)).Neurons
+				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
+					requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, c.body)).Neurons
 				if !c.check(s.Account.Used, g.sim.Billed(), estimate) {
-					t.Errorf("used %v, billed %v, estimate %v; want %s\n%s", s.Account.Used, g.sim.Billed(), estimate, c.want, g.log)
+					t.Errorf("used %v, billed %v, estimate %v; want %s\n%s", s.Account.Used, g.sim.Billed(), estimate,
+						c.want, g.log)
 				}
 			})
 		})
@@ -294,14 +315,17 @@ func TestSettlement(t *testing.T) {
 func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		virtually(t, func(t *testing.T) {
-			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{Latency: 100 * time.Millisecond}, func(c *Config) { c.AbortedEstimate = all })
+			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron},
+				workersai.Options{Latency: 100 * time.Millisecond}, func(c *Config) { c.AbortedEstimate = all })
 			ctx, leave := context.WithTimeout(t.Context(), 3*time.Second)
 			defer leave()
-			body := `{"model":"` + testModel + `","max_tokens":2000,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
+			body := `{"model":"` + testModel +
+				`","max_tokens":2000,"stream":true,"messages":[{"role":"user","content":"Hello"}]}`
 			g.postWith(ctx, chatPath, body, "X-Simulate", "tokens=2000")
 			synctest.Wait()
 			s := g.close()
-			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel), requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
+			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
+				requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
 			if all != (s.Account.Used == estimate) || s.Account.Used == 0 {
 				t.Errorf("estimate %v: used %v of %v", all, s.Account.Used, estimate)
 			}

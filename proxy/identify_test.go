@@ -29,7 +29,8 @@ func fileOf(t testing.TB, entries ...string) *clients.Set {
 	for _, e := range entries {
 		name, rest, _ := strings.Cut(e, ",")
 		sum := sha256.Sum256([]byte(keyOf(name)))
-		fmt.Fprintf(&text, "  - {name: %s, key_sha256: %s, %s}\n", name, hex.EncodeToString(sum[:]), strings.TrimSpace(rest))
+		fmt.Fprintf(&text, "  - {name: %s, key_sha256: %s, %s}\n", name, hex.EncodeToString(sum[:]),
+			strings.TrimSpace(rest))
 	}
 	set, err := clients.Parse("clients.yaml", []byte(text.String()))
 	if err != nil {
@@ -79,14 +80,21 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 	}{
 		{name: "Authorization", header: []string{"Authorization", "Bearer " + keyOf("a")}, ours: "a"},
 		{name: "x-api-key", header: []string{"X-Api-Key", keyOf("a")}, ours: "a", theirs: "a"},
-		{name: "cf-aig-authorization", header: []string{"Cf-Aig-Authorization", "Bearer " + keyOf("b")}, ours: "b", theirs: "b"},
-		{name: "beside the caller's token", header: []string{"X-Api-Key", keyOf("a"), "Authorization", "Bearer theirs-0123"}, ours: "a", theirs: "a", authorization: "Bearer theirs-0123"},
-		{name: "beside a dummy", header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b", theirs: "b"},
-		{name: "named in Connection", header: []string{"X-Api-Key", keyOf("a"), "Connection", "x-api-key, authorization"}, ours: "a", theirs: "a"},
+		{name: "cf-aig-authorization", header: []string{"Cf-Aig-Authorization", "Bearer " + keyOf("b")}, ours: "b",
+			theirs: "b"},
+		{name: "beside the caller's token",
+			header: []string{"X-Api-Key", keyOf("a"), "Authorization",
+				"Bearer theirs-0123"}, ours: "a", theirs: "a", authorization: "Bearer theirs-0123"},
+		{name: "beside a dummy", header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b",
+			theirs: "b"},
+		{name: "named in Connection",
+			header: []string{"X-Api-Key", keyOf("a"), "Connection",
+				"x-api-key, authorization"}, ours: "a", theirs: "a"},
 		{name: "none"},
 		{name: "a stranger's", header: []string{"X-Api-Key", keyOf("nobody")}},
 		{name: "of two clients", header: []string{"X-Api-Key", keyOf("a"), "Cf-Aig-Authorization", keyOf("b")}},
-		{name: "in both places, of which one goes to Cloudflare", header: []string{"X-Api-Key", keyOf("a"), "Authorization", "Bearer " + keyOf("a")}, ours: "a"},
+		{name: "in both places, of which one goes to Cloudflare",
+			header: []string{"X-Api-Key", keyOf("a"), "Authorization", "Bearer " + keyOf("a")}, ours: "a"},
 		{name: "in no header for keys", header: []string{"X-Auth-Key", keyOf("a")}},
 	} {
 		for _, own := range []bool{true, false} {
@@ -111,7 +119,8 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 					if own {
 						authorization = "Bearer " + testToken
 					}
-					if res.StatusCode != 200 || upstream.header("Authorization") != authorization || upstream.header("X-Api-Key")+upstream.header("Cf-Aig-Authorization") != "" {
+					if res.StatusCode != 200 || upstream.header("Authorization") != authorization ||
+						upstream.header("X-Api-Key")+upstream.header("Cf-Aig-Authorization") != "" {
 						t.Errorf("%d %s; upstream got %v", res.StatusCode, body, upstream.text())
 					}
 				}
@@ -119,7 +128,8 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 				if n := b.value("neuronward_requests_total", "client", want); n != 1 {
 					t.Errorf("%v calls of %s are counted", n, want)
 				}
-				for where, text := range map[string]string{"upstream": upstream.text(), "the log": b.log.String(), "the answer": fmt.Sprint(res.Header, string(body))} {
+				for where, text := range map[string]string{"upstream": upstream.text(), "the log": b.log.String(),
+					"the answer": fmt.Sprint(res.Header, string(body))} {
 					if strings.Contains(text, clients.KeyPrefix) {
 						t.Errorf("%s has the key: %s", where, text)
 					}
@@ -148,8 +158,10 @@ func (b *bench) unauthorized(res *http.Response, body []byte) {
 	if err := json.Unmarshal(body, &e); err != nil {
 		b.t.Fatalf("%v: %s", err, body)
 	}
-	if res.StatusCode != 401 || res.Header.Get("Www-Authenticate") != `Bearer realm="neuronward"` || res.Header.Get("X-Should-Retry") != "false" ||
-		e.Error.Name != "client_unauthorized" || e.Error.Number != 90004 || e.Error.Status != 401 || e.Error.Type != "authentication_error" ||
+	if res.StatusCode != 401 || res.Header.Get("Www-Authenticate") != `Bearer realm="neuronward"` ||
+		res.Header.Get("X-Should-Retry") != "false" ||
+		e.Error.Name != "client_unauthorized" || e.Error.Number != 90004 || e.Error.Status != 401 ||
+		e.Error.Type != "authentication_error" ||
 		e.Error.Origin != "guard" || e.Error.Fault != "caller" || e.Error.Retryable || e.Error.Message == "" ||
 		e.Type != "error" || e.Success == nil || *e.Success || len(e.Errors) != 1 || e.Errors[0].Code != 90004 {
 		b.t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
@@ -175,7 +187,8 @@ func TestAGatewayGetsNoKey(t *testing.T) {
 			if call[0] == "POST" {
 				body = chat
 			}
-			if res, answer := b.do(call[0], call[1], body, "Cf-Aig-Authorization", "Bearer "+keyOf("a")); res.StatusCode != 200 {
+			if res, answer := b.do(call[0], call[1], body, "Cf-Aig-Authorization",
+				"Bearer "+keyOf("a")); res.StatusCode != 200 {
 				t.Errorf("%s: %d %s", call[1], res.StatusCode, answer)
 			}
 			if call[0] == "POST" && upstream.header("Cf-Aig-Authorization") != want {
@@ -205,11 +218,14 @@ func TestTrailersOfACallerStayHere(t *testing.T) {
 				t.Fatal(err)
 			}
 			transport := NewTransport()
-			transport.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, NextProtos: []string{"h2"}}
+			trusted := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+			transport.TLSClientConfig = &tls.Config{RootCAs: trusted, NextProtos: []string{"h2"}}
 			t.Cleanup(transport.CloseIdleConnections)
 			c.Upstream, c.Transport = u, transport
 		})
-		res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-Api-Key, X-Note\r\n\r\n%x\r\n%s\r\n0\r\nX-Api-Key: %[3]s\r\nX-Note: %[3]s\r\n\r\n",
+		res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nAuthorization: "+
+			"Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-Api-Key, X-Note\r\n\r\n%x\r\n%s\r\n0\r\n"+
+			"X-Api-Key: %[3]s\r\nX-Note: %[3]s\r\n\r\n",
 			c.path, c.kind, keyOf("a"), len(c.body), c.body))
 		if res.StatusCode != 200 || upstream.last == nil || upstream.last.ProtoMajor != 2 {
 			t.Fatalf("%d %s: %s", res.StatusCode, body, upstream.text())
@@ -228,15 +244,23 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 		change   func(*Config)
 		body     string
 	}{
-		"upstream echoes it":         {upstream: answerJSON(400, `{"success":false,"errors":[{"code":5006,"message":"AiError: bad `+key+` in `+key+`"}],"messages":[],"result":{}}`)},
+		"upstream echoes it": {upstream: answerJSON(400,
+			`{"success":false,"errors":[{"code":5006,"message":"AiError: bad `+key+` in `+key+`"}],"messages":[],`+
+				`"result":{}}`)},
 		"upstream's unknown failure": {upstream: answerJSON(418, `<h1>`+key+`</h1>`)},
 		"a panic": {change: func(c *Config) {
 			c.Transport = roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug near " + key) })
 		}},
 		"an error on the way": {change: func(c *Config) {
-			c.Transport = roundTripper(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("no way to %s", key) })
+			c.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+				return nil,
+					fmt.Errorf("no way to %s", key)
+			})
 		}},
-		"the key for a model": {body: strings.Replace(chat, testModel, key, 1), upstream: answerJSON(400, `{"success":false,"errors":[{"code":5007,"message":"No such model `+key+`"}],"messages":[],"result":{}}`)},
+		"the key for a model": {body: strings.Replace(chat, testModel, key, 1),
+			upstream: answerJSON(400,
+				`{"success":false,"errors":[{"code":5007,"message":"No such model `+key+`"}],`+
+					`"messages":[],"result":{}}`)},
 	} {
 		for _, header := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization"} {
 			t.Run(name+", "+header, func(t *testing.T) {
@@ -256,8 +280,10 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 				}
 				b.ended()
 				failures, _ := json.Marshal(append(b.proxy.RecentFailures(), b.proxy.RecentRefusals()...))
-				for where, text := range map[string]string{"the answer": fmt.Sprint(res.Header, string(body)), "the log": b.log.String(), "the list of failures": string(failures)} {
-					if strings.Contains(text, key) || strings.Contains(text, strings.TrimPrefix(key, clients.KeyPrefix)) {
+				for where, text := range map[string]string{"the answer": fmt.Sprint(res.Header, string(body)),
+					"the log": b.log.String(), "the list of failures": string(failures)} {
+					if strings.Contains(text, key) ||
+						strings.Contains(text, strings.TrimPrefix(key, clients.KeyPrefix)) {
 						t.Errorf("%s shows the key: %s", where, text)
 					}
 				}
@@ -277,19 +303,24 @@ func TestWhatAKeyDoesNotReplace(t *testing.T) {
 	}{
 		{"another Host", "POST", chatPath, "Host: proxy.example\r\nX-Api-Key: " + keyOf("a"), 200},
 		{"another Host without a key", "POST", chatPath, "Host: proxy.example", 401},
-		{"a page of another site", "POST", chatPath, "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nX-Api-Key: " + keyOf("a"), 403},
-		{"a page by its origin", "GET", "/v1/models", "Host: localhost\r\nOrigin: http://evil.example\r\nX-Api-Key: " + keyOf("a"), 403},
+		{"a page of another site", "POST", chatPath,
+			"Host: localhost\r\nSec-Fetch-Site: cross-site\r\nX-Api-Key: " + keyOf("a"), 403},
+		{"a page by its origin", "GET", "/v1/models",
+			"Host: localhost\r\nOrigin: http://evil.example\r\nX-Api-Key: " + keyOf("a"), 403},
 		{"the errors", "GET", "/errors", "Host: localhost", 200},
 		{"one error", "GET", "/errors/3040", "Host: proxy.example", 200},
 		{"a path that is not", "GET", "/client/v4/zones", "Host: localhost", 401},
-		{"a path that is not, with a key", "GET", "/client/v4/zones", "Host: localhost\r\nX-Api-Key: " + keyOf("a"), 404},
-		{"one header twice", "POST", chatPath, "Host: localhost\r\nX-Api-Key: " + keyOf("a") + "\r\nX-Api-Key: " + keyOf("a"), 401},
+		{"a path that is not, with a key", "GET", "/client/v4/zones", "Host: localhost\r\nX-Api-Key: " + keyOf("a"),
+			404},
+		{"one header twice", "POST", chatPath,
+			"Host: localhost\r\nX-Api-Key: " + keyOf("a") + "\r\nX-Api-Key: " + keyOf("a"), 401},
 	} {
 		body := ""
 		if c.method == "POST" {
 			body = chat
 		}
-		res, answer := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n%s", c.method, c.path, c.header, len(body), body))
+		res, answer := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n%s", c.method, c.path,
+			c.header, len(body), body))
 		if res.StatusCode != c.status {
 			t.Errorf("%s: %d %.200s", c.name, res.StatusCode, answer)
 		}

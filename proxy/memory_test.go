@@ -53,8 +53,9 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 	// As net/http does: who leaves ends the body, too.
 	stop := context.AfterFunc(r.Context(), func() { reader.CloseWithError(context.Cause(r.Context())) })
 	return &http.Response{
-		StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, ContentLength: -1, Request: r,
-		Body: &pipeBody{PipeReader: reader, end: func() { stop(); cancel() }},
+		StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, ContentLength: -1,
+		Request: r,
+		Body:    &pipeBody{PipeReader: reader, end: func() { stop(); cancel() }},
 	}, nil
 }
 

@@ -46,7 +46,8 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 				kind := []string{"json", "stream", "refused", "early", "audio"}[rng.IntN(5)]
 				ctx, cancel := context.WithCancel(t.Context())
 				body := said(kind, id, 1+rng.IntN(6000))
-				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/run/"+testModel, bytes.NewReader(body))
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/run/"+testModel,
+					bytes.NewReader(body))
 				if err != nil {
 					t.Error(err)
 				}
@@ -118,7 +119,9 @@ func answer(w http.ResponseWriter, kind, id string) {
 		for range 200 {
 			_, _ = fmt.Fprintf(w, "data: {\"response\":%q}\n\n", id)
 		}
-		_, _ = io.WriteString(w, "data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}\n\ndata: [DONE]\n\n")
+		_, _ = io.WriteString(w,
+			"data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}\n"+
+				"\ndata: [DONE]\n\n")
 	case "refused":
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprintf(w, `{"errors":[{"code":5006,"message":"AiError: Bad input: %s"}],"success":false}`, id)

@@ -17,7 +17,8 @@ import (
 func TestAClientCallsModelsOfItsList(t *testing.T) {
 	const other = "@cf/baai/bge-m3"
 	upstream := &asked{}
-	b := newBench(t, upstream, withClients(t, "all", `meta, models: ["@cf/meta/*"]`, `one, models: ["`+testModel+`"]`, `alias, models: ["@cf/moonshotai/kimi-k2.5"]`))
+	b := newBench(t, upstream, withClients(t, "all", `meta, models: ["@cf/meta/*"]`, `one, models: ["`+testModel+`"]`,
+		`alias, models: ["@cf/moonshotai/kimi-k2.5"]`))
 	nested := func(model string) string { return `{"model":"` + model + `","input":{"prompt":"x"}}` }
 	for _, c := range []struct {
 		name, client, path, body string
@@ -26,33 +27,50 @@ func TestAClientCallsModelsOfItsList(t *testing.T) {
 		{"without a list", "all", "/run/" + other, `{"prompt":"x"}`, ""},
 		{"of the list", "meta", chatPath, chat, ""},
 		{"of the list, in the path", "meta", "/run/" + testModel, `{"prompt":"x"}`, ""},
-		{"of the list, its slashes escaped", "meta", "/run/" + strings.ReplaceAll(testModel, "/", "%2F"), `{"prompt":"x"}`, ""},
-		{"of the list, all of it escaped", "one", "/run/" + strings.NewReplacer("/", "%2f", "@", "%40", "m", "%6D").Replace(testModel), `{"prompt":"x"}`, ""},
-		{"of the list, by the whole path", "one", "/client/v4/accounts/" + testAccount + "/ai/run/" + testModel, `{"prompt":"x"}`, ""},
+		{"of the list, its slashes escaped", "meta", "/run/" + strings.ReplaceAll(testModel, "/", "%2F"),
+			`{"prompt":"x"}`, ""},
+		{"of the list, all of it escaped", "one",
+			"/run/" + strings.NewReplacer("/", "%2f", "@", "%40", "m", "%6D").Replace(testModel), `{"prompt":"x"}`, ""},
+		{"of the list, by the whole path", "one", "/client/v4/accounts/" + testAccount + "/ai/run/" + testModel,
+			`{"prompt":"x"}`, ""},
 		{"of the list, in the body of run", "meta", "/run", nested(testModel), ""},
 		{"of the list, beside input", "meta", "/ai/run", `{"input":{"prompt":"x"},"model":"` + testModel + `"}`, ""},
 		{"of the list, in escapes", "one", chatPath, strings.Replace(chat, "@cf/meta", `\u0040cf\/meta`, 1), ""},
-		{"an alias that is on the list", "alias", chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.5", 1), ""},
+		{"an alias that is on the list", "alias", chatPath,
+			strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.5", 1), ""},
 
 		{"not of the list", "meta", chatPath, strings.Replace(chat, testModel, other, 1), "client_forbidden"},
 		{"not of the list, in the path", "meta", "/run/" + other, `{"prompt":"x"}`, "client_forbidden"},
-		{"not of the list, its slashes escaped", "meta", "/run/" + strings.ReplaceAll(other, "/", "%2F"), `{"prompt":"x"}`, "client_forbidden"},
+		{"not of the list, its slashes escaped", "meta", "/run/" + strings.ReplaceAll(other, "/", "%2F"),
+			`{"prompt":"x"}`, "client_forbidden"},
 		{"not of the list, in the body of run", "meta", "/run", nested(other), "client_forbidden"},
-		{"not of the list, inside input", "meta", "/run", `{"input":{"prompt":"x","model":"` + other + `"}}`, "client_forbidden"},
-		{"not of the list, embeddings", "one", "/v1/embeddings", `{"model":"` + other + `","input":"x"}`, "client_forbidden"},
-		{"not of the list, responses", "one", "/v1/responses", `{"model":"` + other + `","input":"x"}`, "client_forbidden"},
-		{"not of the list, messages", "one", "/v1/messages", `{"model":"` + other + `","messages":[]}`, "client_forbidden"},
+		{"not of the list, inside input", "meta", "/run", `{"input":{"prompt":"x","model":"` + other + `"}}`,
+			"client_forbidden"},
+		{"not of the list, embeddings", "one", "/v1/embeddings", `{"model":"` + other + `","input":"x"}`,
+			"client_forbidden"},
+		{"not of the list, responses", "one", "/v1/responses", `{"model":"` + other + `","input":"x"}`,
+			"client_forbidden"},
+		{"not of the list, messages", "one", "/v1/messages", `{"model":"` + other + `","messages":[]}`,
+			"client_forbidden"},
 		{"longer than the one on the list", "one", "/run/" + testModel + "-fast", `{"prompt":"x"}`, "client_forbidden"},
 		{"in other letters", "one", "/run/" + strings.ToUpper(testModel), `{"prompt":"x"}`, "client_forbidden"},
-		{"with a blank behind it", "meta", chatPath, strings.Replace(chat, testModel, testModel+" ", 1), "client_forbidden"},
-		{"by a way through the list", "meta", chatPath, strings.Replace(chat, testModel, "@cf/meta/../baai/bge-m3", 1), "client_forbidden"},
-		{"the target of the alias on the list", "alias", chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.6", 1), "client_forbidden"},
-		{"an alias of one on the list", "meta", chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.5", 1), "client_forbidden"},
+		{"with a blank behind it", "meta", chatPath, strings.Replace(chat, testModel, testModel+" ", 1),
+			"client_forbidden"},
+		{"by a way through the list", "meta", chatPath, strings.Replace(chat, testModel, "@cf/meta/../baai/bge-m3", 1),
+			"client_forbidden"},
+		{"the target of the alias on the list", "alias", chatPath,
+			strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.6", 1), "client_forbidden"},
+		{"an alias of one on the list", "meta", chatPath,
+			strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.5", 1), "client_forbidden"},
 
-		{"twice in the body, an allowed one first", "meta", chatPath, strings.Replace(chat, "{", `{"model":"`+testModel+`",`, 1), "bad_input"},
-		{"twice in the body, an allowed one last", "meta", chatPath, strings.Replace(chat, `"messages"`, `"model":"`+other+`","messages"`, 1), "bad_input"},
-		{"twice in the body, one in escapes", "meta", chatPath, strings.Replace(chat, "{", `{"mod\u0065l":"`+other+`",`, 1), "bad_input"},
-		{"two in the body of run", "meta", "/run", `{"model":"` + testModel + `","input":{"model":"` + other + `"}}`, "bad_input"},
+		{"twice in the body, an allowed one first", "meta", chatPath,
+			strings.Replace(chat, "{", `{"model":"`+testModel+`",`, 1), "bad_input"},
+		{"twice in the body, an allowed one last", "meta", chatPath,
+			strings.Replace(chat, `"messages"`, `"model":"`+other+`","messages"`, 1), "bad_input"},
+		{"twice in the body, one in escapes", "meta", chatPath,
+			strings.Replace(chat, "{", `{"mod\u0065l":"`+other+`",`, 1), "bad_input"},
+		{"two in the body of run", "meta", "/run", `{"model":"` + testModel + `","input":{"model":"` + other + `"}}`,
+			"bad_input"},
 
 		{"what tells no model, without a list", "all", "/ai/tomarkdown", `{"files":[]}`, ""},
 		{"what tells no model", "meta", "/ai/tomarkdown", `{"files":[]}`, "client_forbidden"},
@@ -70,7 +88,9 @@ func TestAClientCallsModelsOfItsList(t *testing.T) {
 			if upstream.last != nil || e.Name != c.slug {
 				t.Fatalf("reached upstream: %v; %d %s", upstream.last != nil, res.StatusCode, body)
 			}
-			if c.slug == "client_forbidden" && (res.StatusCode != 403 || e.Type != "permission_error" || e.Origin != "guard" || e.Retryable || c.path != "/ai/tomarkdown" && (e.Param == nil || *e.Param != "model")) {
+			if c.slug == "client_forbidden" &&
+				(res.StatusCode != 403 || e.Type != "permission_error" || e.Origin != "guard" || e.Retryable ||
+					c.path != "/ai/tomarkdown" && (e.Param == nil || *e.Param != "model")) {
 				t.Errorf("%d %s", res.StatusCode, body)
 			}
 		})
@@ -78,7 +98,8 @@ func TestAClientCallsModelsOfItsList(t *testing.T) {
 }
 
 func TestAClientSeesTheModelsOfItsList(t *testing.T) {
-	b := newBench(t, workersai.New(workersai.Options{}), withClients(t, "all", `meta, models: ["@cf/meta/*","@cf/baai/bge-m3"]`, `few, models: ["@cf/nobody/*"]`))
+	b := newBench(t, workersai.New(workersai.Options{}),
+		withClients(t, "all", `meta, models: ["@cf/meta/*","@cf/baai/bge-m3"]`, `few, models: ["@cf/nobody/*"]`))
 	list := func(client string) []string {
 		res, body := b.do("GET", "/v1/models", "", "Authorization", "Bearer "+keyOf(client))
 		var l struct{ Data []struct{ ID string } }
@@ -98,7 +119,8 @@ func TestAClientSeesTheModelsOfItsList(t *testing.T) {
 			want = append(want, name)
 		}
 	}
-	if got := list("meta"); len(want) < 2 || len(want) == len(all) || strings.Join(got, " ") != strings.Join(want, " ") {
+	if got := list("meta"); len(want) < 2 || len(want) == len(all) ||
+		strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("of %d models it sees %v, not %v", len(all), got, want)
 	}
 	if got := list("few"); len(got) != 0 {
@@ -110,10 +132,12 @@ func TestAClientSeesTheModelsOfItsList(t *testing.T) {
 // to make them are as if they did not exist.
 func TestFinetunes(t *testing.T) {
 	upstream := &asked{}
-	b := newBench(t, upstream, withClients(t, "reader", "maker, finetunes: true", `picky, finetunes: true, models: ["@cf/meta/*"]`))
+	b := newBench(t, upstream, withClients(t, "reader", "maker, finetunes: true",
+		`picky, finetunes: true, models: ["@cf/meta/*"]`))
 	open := newBench(t, upstream)
 	const adapter = `{"model":"@cf/mistral/mistral-7b-instruct-v0.2-lora","name":"mine","public":false}`
-	kind, form := mediatest.Form(t, mediatest.Part{Name: "file_name", Content: "adapter_model.safetensors"}, mediatest.Part{Name: "file", File: "a.safetensors", Content: "\x00\x01\xff weights"})
+	kind, form := mediatest.Form(t, mediatest.Part{Name: "file_name", Content: "adapter_model.safetensors"},
+		mediatest.Part{Name: "file", File: "a.safetensors", Content: "\x00\x01\xff weights"})
 	assets := "/ai/finetunes/8f0c-1/finetune-assets"
 	for _, c := range []struct {
 		method, path, kind, body string
@@ -142,10 +166,13 @@ func TestFinetunes(t *testing.T) {
 				header = append(header, "X-Api-Key", key)
 			}
 			res, body := b.do(c.method, c.path, c.body, header...)
-			if res.StatusCode != want || (upstream.last != nil) != (want == 200) || want == 405 && allow != "" && res.Header.Get("Allow") != allow {
+			if res.StatusCode != want || (upstream.last != nil) != (want == 200) ||
+				want == 405 && allow != "" && res.Header.Get("Allow") != allow {
 				t.Errorf("%s %s: %d, Allow %q, %.200s", c.method, c.path, res.StatusCode, res.Header.Get("Allow"), body)
 			}
-			if want == 200 && (!strings.HasSuffix(strings.TrimSuffix(upstream.text(), "\n"), c.body) || upstream.header("Content-Type") != c.kind || !strings.Contains(upstream.last.URL.Path, "/ai/finetunes")) {
+			if want == 200 && (!strings.HasSuffix(strings.TrimSuffix(upstream.text(), "\n"), c.body) ||
+				upstream.header("Content-Type") != c.kind ||
+				!strings.Contains(upstream.last.URL.Path, "/ai/finetunes")) {
 				t.Errorf("%s %s: upstream got %.400s", c.method, c.path, upstream.text())
 			}
 		}
@@ -179,14 +206,16 @@ func TestClientsInTheSeries(t *testing.T) {
 			if n := b.value("neuronward_requests_total", "client", c.label, "result", "ok"); n != 1 {
 				t.Errorf("%d clients: %v calls of %s", c.clients, n, c.label)
 			}
-			if n := b.value("neuronward_requests_total", "client", "anonymous", "result", "client_unauthorized"); n != 1 {
+			if n := b.value("neuronward_requests_total", "client", "anonymous", "result",
+				"client_unauthorized"); n != 1 {
 				t.Errorf("%d clients: %v calls of nobody", c.clients, n)
 			}
 			spent := b.value("neuronward_neurons_total", "client", "a", "basis", "reported")
 			if want := g.sim.Billed().Float(); spent != want || spent == 0 {
 				t.Errorf("%d clients: a has spent %v, not %v", c.clients, spent, want)
 			}
-			if s := g.ledger.Snapshot(); len(s.Clients) != 1 || s.Clients[0].Used.Float() != spent || s.Clients[0].Limit != 100*neuron {
+			if s := g.ledger.Snapshot(); len(s.Clients) != 1 || s.Clients[0].Used.Float() != spent ||
+				s.Clients[0].Limit != 100*neuron {
 				t.Errorf("the pots are %+v", s.Clients)
 			}
 		})
@@ -206,7 +235,8 @@ func TestABatchIsItsClientsOwn(t *testing.T) {
 		}
 		poll := `{"request_id":"` + id + `"}`
 		reached := g.sim.Requests()
-		if w := g.post(path, poll, "X-Api-Key", keyOf("b")); w.Code != 403 || !strings.Contains(w.Body.String(), "client_forbidden") || g.sim.Requests() != reached {
+		if w := g.post(path, poll, "X-Api-Key", keyOf("b")); w.Code != 403 ||
+			!strings.Contains(w.Body.String(), "client_forbidden") || g.sim.Requests() != reached {
 			t.Errorf("another client: %d %s", w.Code, w.Body)
 		}
 		for range 2 { // the first may find it running
@@ -233,11 +263,14 @@ func TestAClientWithATokenOfItsOwn(t *testing.T) {
 		answerJSON(200, chatAnswer)(w, r)
 	}), withoutToken, withClients(t, `meta, models: ["@cf/meta/*"]`))
 	path := "/client/v4/accounts/fedcba9876543210fedcba9876543210/ai/run/"
-	if res, body := b.do("POST", path+testModel, `{"prompt":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key", keyOf("meta")); res.StatusCode != 200 || got.Get("Authorization") != "Bearer theirs" || got.Get("X-Api-Key") != "" {
+	if res, body := b.do("POST", path+testModel, `{"prompt":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key",
+		keyOf("meta")); res.StatusCode != 200 || got.Get("Authorization") != "Bearer theirs" ||
+		got.Get("X-Api-Key") != "" {
 		t.Errorf("%d %s, upstream got %v", res.StatusCode, body, got)
 	}
 	got = nil
-	if res, _ := b.do("POST", path+"@cf/baai/bge-m3", `{"text":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key", keyOf("meta")); res.StatusCode != 403 || got != nil {
+	if res, _ := b.do("POST", path+"@cf/baai/bge-m3", `{"text":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key",
+		keyOf("meta")); res.StatusCode != 403 || got != nil {
 		t.Errorf("%d, upstream got %v", res.StatusCode, got)
 	}
 }

@@ -20,7 +20,8 @@ func offered(model string, p price.Row) *price.Table {
 }
 
 func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
-	g := newGuarded(t, quota.Options{Limit: 100 * quota.OneNeuron}, workersai.Options{}, func(c *Config) { c.FreePlan = true })
+	g := newGuarded(t, quota.Options{Limit: 100 * quota.OneNeuron}, workersai.Options{},
+		func(c *Config) { c.FreePlan = true })
 	dear := price.Row{Task: quota.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
 	call := func() (int, string) {
 		w := g.post("/v1/chat/completions", chat)
@@ -51,7 +52,8 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 		})
 	}
 	for i := range 50 {
-		g.config.Estimator.SetTable(offered(testModel, price.Row{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
+		g.config.Estimator.SetTable(offered(testModel,
+			price.Row{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
 		g.proxy.KnowModels([]string{fmt.Sprint("@cf/new/", i)})
 	}
 	calls.Wait()
@@ -69,7 +71,8 @@ func TestKnownModelsAreBounded(t *testing.T) {
 	}
 	b.proxy.KnowModels(names[:10])
 	b.proxy.KnowModels(names)
-	for name, want := range map[string]string{testModel: testModel, names[0]: names[0], names[498]: names[498], names[499]: "other", names[599]: "other", "": "other"} {
+	for name, want := range map[string]string{testModel: testModel, names[0]: names[0], names[498]: names[498],
+		names[499]: "other", names[599]: "other", "": "other"} {
 		if got := b.proxy.models.label(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
@@ -94,12 +97,14 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 				defer g.close()
 				g.post("/v1/chat/completions", chat) // no end is planned yet
 				ends := time.Now().UTC().AddDate(0, 0, c.days).Format(time.DateOnly)
-				g.config.Estimator.SetTable(offered(testModel, price.Row{InputPerM: 13778, OutputPerM: 26128, DeprecatedOn: ends}))
+				g.config.Estimator.SetTable(offered(testModel,
+					price.Row{InputPerM: 13778, OutputPerM: 26128, DeprecatedOn: ends}))
 				for range 3 {
 					g.post("/v1/chat/completions", chat)
 				}
 				log := g.log.String()
-				if got := strings.Count(log, "model called"); got != min(len(c.says), 1) || !strings.Contains(log, c.says) {
+				if got := strings.Count(log, "model called"); got != min(len(c.says), 1) ||
+					!strings.Contains(log, c.says) {
 					t.Errorf("told %d times: %s", got, log)
 				}
 			})

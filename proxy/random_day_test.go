@@ -65,8 +65,10 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
 		{name: "failures are healed", heals: true, exact: true, billed: 99},
 		{name: "failures are healed, streams are broken off", heals: true, leavers: leaversOfStreams, billed: 99},
-		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true, billed: 99, mayPass: 25},
-		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true, keepsAborted: true, billed: 80},
+		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true,
+			billed: 99, mayPass: 25},
+		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true,
+			keepsAborted: true, billed: 80},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			least, most := 1000.0, 0.0
@@ -132,16 +134,19 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 
 // dayModels are what is called, the dearest first.
 var dayModels = []string{
-	"@cf/deepseek-ai/deepseek-r1-distill-qwen-32b", "@cf/meta/llama-3.3-70b-instruct-fp8-fast", "@cf/openai/gpt-oss-120b",
+	"@cf/deepseek-ai/deepseek-r1-distill-qwen-32b", "@cf/meta/llama-3.3-70b-instruct-fp8-fast",
+	"@cf/openai/gpt-oss-120b",
 	"@cf/qwen/qwen3-30b-a3b-fp8", testModel,
 }
 
 // healable are failures that further attempts heal, one that they do not but that
 // slows the pace down, and none.
-var healable = []string{"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ", "3021; times=1; ", "", ""}
+var healable = []string{"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ",
+	"3021; times=1; ", "", ""}
 
 // noNeurons is a refusal for the lack of neurons, not of capacity or of a turn.
-var noNeurons = regexp.MustCompile(`"name":"(account_limited|client_budget_exhausted|priority_floor|quota_contended)".*"origin":"guard"`)
+var noNeurons = regexp.MustCompile(
+	`"name":"(account_limited|client_budget_exhausted|priority_floor|quota_contended)".*"origin":"guard"`)
 
 // healed checks that the day was what it was to be: calls were repeated, with
 // success, and others waited for their turn.
@@ -160,7 +165,8 @@ func (d *randomDay) healed(g *guarded, seed uint64) {
 		}
 	}
 	if recovered < 100 || waited < 100 {
-		g.t.Errorf("seed %d: %v further attempts have healed a call, calls have waited %.0f s for their turn: too few to show anything", seed, recovered, waited)
+		g.t.Errorf("seed %d: %v further attempts have healed a call, calls have waited %.0f s for their turn: too "+
+			"few to show anything", seed, recovered, waited)
 	}
 }
 

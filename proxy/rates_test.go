@@ -36,7 +36,8 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 			if w := g.post(chatPath, chat); w.Code != 200 {
 				refused = w
 				break
-			} else if h := w.Header(); h.Get("Ratelimit-Policy") != `"rpm";q=60;w=60` || !strings.HasPrefix(h.Get("Ratelimit"), `"rpm";r=`) {
+			} else if h := w.Header(); h.Get("Ratelimit-Policy") != `"rpm";q=60;w=60` ||
+				!strings.HasPrefix(h.Get("Ratelimit"), `"rpm";r=`) {
 				t.Fatalf("headers %v", h)
 			}
 		}
@@ -58,9 +59,12 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 		if err := json.Unmarshal(refused.Body.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
-		if x := e.Error; x.Name != "rate_limited" || x.Origin != "guard" || x.MatchedBy != "rate" || x.Code != "rate_limit_exceeded" ||
-			x.Limit.Name != "text-generation" || x.Limit.Limit != 60 || x.Limit.Unit != "requests" || x.Limit.Window != "minute" ||
-			!strings.Contains(x.Message, "60 requests a minute for text-generation") || refused.Header().Get("X-Should-Retry") != "true" {
+		if x := e.Error; x.Name != "rate_limited" || x.Origin != "guard" || x.MatchedBy != "rate" ||
+			x.Code != "rate_limit_exceeded" ||
+			x.Limit.Name != "text-generation" || x.Limit.Limit != 60 || x.Limit.Unit != "requests" ||
+			x.Limit.Window != "minute" ||
+			!strings.Contains(x.Message, "60 requests a minute for text-generation") ||
+			refused.Header().Get("X-Should-Retry") != "true" {
 			t.Errorf("%s", refused.Body)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate"); n != 1 {
@@ -82,7 +86,8 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 // along.
 func TestCallsWaitTheirTurn(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{}, atPace(t, "text-generation=60", 30*time.Second))
+		g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{},
+			atPace(t, "text-generation=60", 30*time.Second))
 		began := time.Now()
 		for time.Since(began) == 0 {
 			g.post(chatPath, chat)
@@ -130,10 +135,12 @@ func TestCallsWaitTheirTurn(t *testing.T) {
 // per minute, and wait for none.
 func TestSpentAccountIsToldSoAtAnyRate(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{}, atPace(t, "text-generation=20", 5*time.Second))
+		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{},
+			atPace(t, "text-generation=20", 5*time.Second))
 		began := time.Now()
 		for range 500 {
-			if w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":2000000,`, 1)); !strings.Contains(w.Body.String(), `"name":"account_limited"`) {
+			if w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":2000000,`,
+				1)); !strings.Contains(w.Body.String(), `"name":"account_limited"`) {
 				t.Fatalf("%s", w.Body)
 			}
 		}
@@ -176,7 +183,8 @@ func TestThreeThousandTwentyOneHalvesThePace(t *testing.T) {
 // Each attempt takes its turn; calls that are not ours to count take none.
 func TestWhatIsPaced(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=60", time.Second))
+		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly,
+			atPace(t, "text-generation=60", time.Second))
 		left := func() int {
 			r, _ := g.proxy.rates.limiter.Remaining(pace.Key{Task: quota.TextGeneration, Model: testModel}, time.Now())
 			return r.Requests
@@ -212,7 +220,9 @@ func TestWhatIsPaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 20 {
-			p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/client/v4/accounts/another/ai/v1/chat/completions", strings.NewReader(chat)))
+			p.ServeHTTP(httptest.NewRecorder(),
+				httptest.NewRequest("POST", "http://localhost/client/v4/accounts/another/ai/v1/chat/completions",
+					strings.NewReader(chat)))
 		}
 		if calls.Load() != 20 {
 			t.Errorf("%d of 20 calls with the caller's own token passed", calls.Load())
@@ -224,7 +234,8 @@ func TestWhatIsPaced(t *testing.T) {
 // sent any more.
 func TestWaitingCallsHearOfTheLatch(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{}, atPace(t, "text-generation=60", time.Minute))
+		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Probe: 30 * time.Minute}, workersai.Options{},
+			atPace(t, "text-generation=60", time.Minute))
 		began := time.Now()
 		for time.Since(began) == 0 {
 			g.post(chatPath, chat)
@@ -234,7 +245,8 @@ func TestWaitingCallsHearOfTheLatch(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range 10 {
 			waiting.Go(func() {
-				if w := g.post(chatPath, chat); strings.Contains(w.Body.String(), `"name":"account_limited"`) && strings.Contains(w.Body.String(), `"origin":"guard"`) {
+				if w := g.post(chatPath, chat); strings.Contains(w.Body.String(), `"name":"account_limited"`) &&
+					strings.Contains(w.Body.String(), `"origin":"guard"`) {
 					refused.Add(1)
 				}
 			})

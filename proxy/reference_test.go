@@ -27,12 +27,15 @@ func TestErrorReference(t *testing.T) {
 				t.Errorf("%s for %s: %d %s", path, c.accept, res.StatusCode, res.Header.Get("Content-Type"))
 			}
 			for i, e := range normalize.Catalog() {
-				wanted := path == "/errors" || path == "/errors/"+e.Slug || path == "/errors/4006" && e.Slug == "account_limited" || path == "/errors/90012" && e.Slug == "stream_interrupted"
+				wanted := path == "/errors" || path == "/errors/"+e.Slug ||
+					path == "/errors/4006" && e.Slug == "account_limited" ||
+					path == "/errors/90012" && e.Slug == "stream_interrupted"
 				if wanted && !strings.Contains(body, e.Slug) {
 					t.Errorf("%s for %s lacks entry %d, %s", path, c.accept, i, e.Slug)
 				}
 			}
-			if strings.Contains(body, "<script") || strings.Contains(res.Header.Get("Content-Security-Policy"), "unsafe") {
+			if strings.Contains(body, "<script") ||
+				strings.Contains(res.Header.Get("Content-Security-Policy"), "unsafe") {
 				t.Errorf("%s: a script, or a policy that lets one in", path)
 			}
 		}
@@ -41,10 +44,12 @@ func TestErrorReference(t *testing.T) {
 		Name   string
 		Number int
 	}
-	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil || entry.Name != "account_limited" || entry.Number != 3036 {
+	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil ||
+		entry.Name != "account_limited" || entry.Number != 3036 {
 		t.Errorf("3036: %s", body)
 	}
-	if res, body := get("/errors/<script>alert(1)</script>", "Accept", "text/html"); res.StatusCode != 404 || b.envelope([]byte(body)).Error.Name != "route_not_proxied" {
+	if res, body := get("/errors/<script>alert(1)</script>", "Accept", "text/html"); res.StatusCode != 404 ||
+		b.envelope([]byte(body)).Error.Name != "route_not_proxied" {
 		t.Errorf("an unknown entry: %d %s", res.StatusCode, body)
 	}
 	if res, _ := get("/errors", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"); res.StatusCode != 200 {
@@ -66,7 +71,8 @@ func TestEveryDocURLLeadsToAnEntry(t *testing.T) {
 		if err := json.Unmarshal((&normalize.Failure{Code: e.Code}).Append(nil), &envelope); err != nil {
 			t.Fatal(err)
 		}
-		if res, body := b.do("GET", envelope.Error.DocURL, "", "Accept", "application/json"); res.StatusCode != 200 || !strings.Contains(string(body), e.Slug) {
+		if res, body := b.do("GET", envelope.Error.DocURL, "", "Accept", "application/json"); res.StatusCode != 200 ||
+			!strings.Contains(string(body), e.Slug) {
 			t.Errorf("%s: %d", envelope.Error.DocURL, res.StatusCode)
 		}
 	}

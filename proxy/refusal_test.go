@@ -15,11 +15,15 @@ import (
 func TestWordsOfARefusal(t *testing.T) {
 	long := strings.Repeat("word ", 20_000)
 	for name, c := range map[string]struct{ path, body, want string }{
-		"a chat":       {chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1), "A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z."},
-		"a picture":    {"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`, "A smaller picture or fewer steps may fit. It resets"},
-		"a recording":  {"/run/@cf/openai/whisper", "RIFF" + strings.Repeat(long, 3), "A shorter recording may fit. It resets"},
-		"speech":       {"/run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`, "A shorter text may fit. It resets"},
-		"an embedding": {"/v1/embeddings", `{"model":"@cf/baai/bge-large-en-v1.5","input":"` + long + `"}`, "A shorter text may fit. It resets"},
+		"a chat": {chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1),
+			"A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z."},
+		"a picture": {"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`,
+			"A smaller picture or fewer steps may fit. It resets"},
+		"a recording": {"/run/@cf/openai/whisper", "RIFF" + strings.Repeat(long, 3),
+			"A shorter recording may fit. It resets"},
+		"speech": {"/run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`, "A shorter text may fit. It resets"},
+		"an embedding": {"/v1/embeddings", `{"model":"@cf/baai/bge-large-en-v1.5","input":"` + long + `"}`,
+			"A shorter text may fit. It resets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -30,7 +34,8 @@ func TestWordsOfARefusal(t *testing.T) {
 					kind = "audio/wav"
 				}
 				w := g.post(c.path, c.body, "Content-Type", kind)
-				if w.Code != 429 || !strings.Contains(w.Body.String(), c.want) || strings.Contains(w.Body.String(), "max_tokens") != strings.Contains(c.want, "max_tokens") {
+				if w.Code != 429 || !strings.Contains(w.Body.String(), c.want) ||
+					strings.Contains(w.Body.String(), "max_tokens") != strings.Contains(c.want, "max_tokens") {
 					t.Errorf("%d %.600s", w.Code, w.Body)
 				}
 			})
@@ -57,7 +62,8 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 		g := newGuarded(t, o, workersai.Options{})
 		defer g.close()
 		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
-		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no more today: 0 used, 60 reserved by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
+		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no " +
+			"more today: 0 used, 60 reserved by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
@@ -74,7 +80,9 @@ func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
-		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"used":60,`) {
+		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no " +
+			"more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) ||
+			!strings.Contains(w.Body.String(), `"used":60,`) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
@@ -104,7 +112,8 @@ func TestLimitHeadersHaveOneSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: c.limit}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+				g := newGuarded(t, quota.Options{Limit: c.limit}, workersai.Options{},
+					func(c *Config) { c.Transport = inMemory{answer} })
 				defer g.close()
 				h := g.post(chatPath, chat).Header()
 				for name := range theirs {
@@ -132,13 +141,16 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", upstream().UTC().Format(http.TimeFormat))
 			if r.Header.Get("X-Provoke") != "" {
-				answerJSON(429, `{"errors":[{"code":4006,"message":"you have used up your daily free allocation of 10,000 neurons"}],"success":false}`)(w, r)
+				answerJSON(429,
+					`{"errors":[{"code":4006,"message":"you have used up your daily free allocation of 10,000 `+
+						`neurons"}],"success":false}`)(w, r)
 				return
 			}
 			answerJSON(200, `{"choices":[],"usage":{"neurons":9}}`)(w, r)
 		})
 		open := func() *guarded {
-			return newGuarded(t, quota.Options{Limit: 22 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = inMemory{answer} })
+			return newGuarded(t, quota.Options{Limit: 22 * neuron}, workersai.Options{},
+				func(c *Config) { c.Transport = inMemory{answer} })
 		}
 		const wait = `"retry_after_ms":3599000,"resets_at":"2000-01-02T00:00:00Z"`
 		small := strings.Replace(chat, "{", `{"max_tokens":10,`, 1)
@@ -149,7 +161,8 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		spent.post(chatPath, small)
 		time.Sleep(time.Second)
 		w := spent.post(chatPath, small)
-		if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, "18 used") || !strings.Contains(body, wait) || !strings.HasSuffix(w.Header().Get("Ratelimit"), ";t=3599") {
+		if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, "18 used") ||
+			!strings.Contains(body, wait) || !strings.HasSuffix(w.Header().Get("Ratelimit"), ";t=3599") {
 			t.Errorf("the ceiling: %d %v %s", w.Code, w.Header(), body)
 		}
 
@@ -158,7 +171,8 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		latched.post(chatPath, small)
 		for _, want := range []string{`"origin":"upstream"`, `"origin":"guard"`} {
 			w := latched.post(chatPath, small, "X-Simulate", "4006")
-			if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, want) || !strings.Contains(body, wait) {
+			if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, want) ||
+				!strings.Contains(body, wait) {
 				t.Errorf("%s: %d %s", want, w.Code, body)
 			}
 		}

@@ -10,20 +10,31 @@ import (
 func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 	const (
 		head    = `"id":"chatcmpl-7","object":"chat.completion.chunk","created":1790000000,"model":"@cf/x/y"`
-		content = "data: {" + head + `,"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"usage":{"neurons":0.1},"p":"x"}` + "\n\n"
-		last    = "data: {" + head + `,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
-		usage   = `{"prompt_tokens":5,"completion_tokens":2, "total_tokens":7,"neurons":1.25,"prompt_tokens_details":{"cached_tokens":0}}`
-		native  = `data: {"response":"","usage":` + usage + `,"p":"abc"}` + "\n\n"
-		done    = "data: [DONE]\n\n"
-		chunk   = "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n"
+		content = "data: {" + head +
+			`,"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"usage":{"neurons":0.1},"p":"x"}` +
+			"\n\n"
+		last  = "data: {" + head + `,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
+		usage = `{"prompt_tokens":5,"completion_tokens":2, "total_tokens":7,"neurons":1.25,` +
+			`"prompt_tokens_details":{"cached_tokens":0}}`
+		native = `data: {"response":"","usage":` + usage + `,"p":"abc"}` + "\n\n"
+		done   = "data: [DONE]\n\n"
+		chunk  = "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n"
 	)
 	for _, c := range []struct{ name, path, sent, want string }{
 		{"at the end", chatPath, content + last + native + done, content + last + chunk + done},
-		{"line ends of Windows", chatPath, content + strings.ReplaceAll(native, "\n", "\r\n") + done, content + chunk + done},
-		{"beside a chunk that has it already", chatPath, content + "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n" + native + done, content + chunk + chunk + done},
-		{"without a usage that can be passed on", chatPath, content + `data: {"response":"","usage":null}` + "\n\n" + done, content + `data: {"response":"","usage":null}` + "\n\n" + done},
-		{"text that looks like it", chatPath, "data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done, "data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done},
-		{"the native route is left alone", "/run/" + testModel, `data: {"response":"a"}` + "\n\n" + native + done, `data: {"response":"a"}` + "\n\n" + native + done},
+		{"line ends of Windows", chatPath, content + strings.ReplaceAll(native, "\n", "\r\n") + done,
+			content + chunk + done},
+		{"beside a chunk that has it already", chatPath,
+			content + "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n" + native + done, content + chunk +
+				chunk + done},
+		{"without a usage that can be passed on", chatPath,
+			content + `data: {"response":"","usage":null}` + "\n\n" + done, content +
+				`data: {"response":"","usage":null}` + "\n\n" + done},
+		{"text that looks like it", chatPath,
+			"data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done,
+			"data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done},
+		{"the native route is left alone", "/run/" + testModel, `data: {"response":"a"}` + "\n\n" + native + done,
+			`data: {"response":"a"}` + "\n\n" + native + done},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.sent) }))
@@ -43,10 +54,12 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 			Choices           []any
 			Usage             map[string]any
 		}
-		if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.Split(answer, "\n\n")[1], "data: ")), &got); err != nil {
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.Split(answer, "\n\n")[1], "data: ")),
+			&got); err != nil {
 			t.Fatal(err, answer)
 		}
-		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Model != testModel || got.Created == 0 || got.Choices == nil || got.Usage["neurons"] != 1.25 {
+		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Model != testModel || got.Created == 0 ||
+			got.Choices == nil || got.Usage["neurons"] != 1.25 {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -38,14 +38,16 @@ func TestCapacityTwiceThenSuccessIsOneSuccess(t *testing.T) {
 				once := g.post(chatPath, c.body)
 				one := g.ledger.Snapshot().Account.Used
 				w := g.post(chatPath, c.body, "X-Simulate", c.simulate)
-				if w.Code != 200 || w.Header().Get("X-Neuronward-Attempts") != "3" || once.Header().Get("X-Neuronward-Attempts") != "1" {
+				if w.Code != 200 || w.Header().Get("X-Neuronward-Attempts") != "3" ||
+					once.Header().Get("X-Neuronward-Attempts") != "1" {
 					t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 				}
 				s := g.close()
 				if used := s.Account.Used; used != 2*one || one == 0 {
 					t.Errorf("one call cost %v, with the repeated one %v", one, used)
 				}
-				if n := count(t, g.config.Metrics, "neuronward_retries_total", "code", "3040", "outcome", "recovered"); n != 2 {
+				if n := count(t, g.config.Metrics, "neuronward_retries_total", "code", "3040", "outcome",
+					"recovered"); n != 2 {
 					t.Errorf("%v recovered", n)
 				}
 				if n := count(t, g.config.Metrics, "neuronward_errors_total"); n != 0 {
@@ -60,7 +62,8 @@ func TestCapacityTwiceThenSuccessIsOneSuccess(t *testing.T) {
 // caller must change, never is.
 func TestWhatIsRepeated(t *testing.T) {
 	v4 := func(code int, text string) string {
-		return `{"success":false,"errors":[{"code":` + strconv.Itoa(code) + `,"message":"AiError: ` + text + `"}],"messages":[],"result":{}}`
+		return `{"success":false,"errors":[{"code":` + strconv.Itoa(code) + `,"message":"AiError: ` + text +
+			`"}],"messages":[],"result":{}}`
 	}
 	page := "<html><title>Bad gateway</title></html>"
 	for _, c := range []struct {
@@ -83,7 +86,8 @@ func TestWhatIsRepeated(t *testing.T) {
 		{"504 may have run", 504, page, 1, "true"},
 		{"524 may have run", 524, page, 1, "true"},
 		{"a timeout has run", 408, v4(3046, "Request timeout"), 1, "true"},
-		{"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1, "false"},
+		{"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1,
+			"false"},
 		{"requests per minute", 429, v4(3021, "rate limiting: inference request per min rate reached"), 1, "true"},
 		{"bad input", 400, v4(5006, "Bad input"), 1, "false"},
 		{"no such model", 400, v4(5007, "No such model"), 1, "false"},
@@ -106,10 +110,13 @@ func TestWhatIsRepeated(t *testing.T) {
 					answerJSON(c.status, c.body)(w, r)
 				})}
 				w := callOnce(t, config, chat)
-				if int(calls.Load()) != c.attempts || w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) || w.Header().Get("X-Should-Retry") != c.next {
+				if int(calls.Load()) != c.attempts ||
+					w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) ||
+					w.Header().Get("X-Should-Retry") != c.next {
 					t.Errorf("%d attempts, want %d; %v", calls.Load(), c.attempts, w.Header())
 				}
-				if n := count(t, config.Metrics, "neuronward_retries_total", "outcome", "failed"); int(n) != c.attempts-1 {
+				if n := count(t, config.Metrics, "neuronward_retries_total", "outcome",
+					"failed"); int(n) != c.attempts-1 {
 					t.Errorf("%v were counted as failed", n)
 				}
 			})
@@ -127,7 +134,8 @@ func callOnce(t *testing.T, config Config, body string, header ...string) *httpt
 	return through(p, t.Context(), body, header...)
 }
 
-func through(p *Proxy, ctx context.Context, body string, header ...string) *httptest.ResponseRecorder { //nolint:revive // p is what is called
+// p is what is called
+func through(p *Proxy, ctx context.Context, body string, header ...string) *httptest.ResponseRecorder { //nolint:revive
 	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath, strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -145,7 +153,8 @@ func TestWhoAsksToBeToldAtOnceIs(t *testing.T) {
 		virtually(t, func(t *testing.T) {
 			config := testConfig(io.Discard)
 			repeatedly(&config)
-			config.Transport = inMemory{answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+			config.Transport = inMemory{answerJSON(429,
+				`{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
 			if w := callOnce(t, config, body); w.Code != 429 || w.Header().Get("X-Neuronward-Attempts") != "1" {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
@@ -210,7 +219,8 @@ func TestConnectionsThatFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/run/@cf/openai/whisper", strings.NewReader("RIFF....")))
+			p.ServeHTTP(httptest.NewRecorder(),
+				httptest.NewRequest("POST", "http://localhost/run/@cf/openai/whisper", strings.NewReader("RIFF....")))
 			if f.calls.Load() != 1 {
 				t.Errorf("%d attempts", f.calls.Load())
 			}
@@ -226,7 +236,8 @@ func TestUpstreamsOwnWaitComesFirst(t *testing.T) {
 		config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			at = append(at, time.Now())
 			w.Header().Set("Retry-After", "3")
-			answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
+			answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w,
+				r)
 		})}
 		callOnce(t, config, chat)
 		if len(at) != 3 || at[1].Sub(at[0]) != 3*time.Second || at[2].Sub(at[1]) != 3*time.Second {
@@ -261,12 +272,15 @@ func TestEachAttemptIsCharged(t *testing.T) {
 		upstream := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			if attempt++; attempt == 1 {
-				answerJSON(500, `{"success":false,"errors":[{"code":3043,"message":"Internal server error"}],"result":{"usage":{"neurons":3.5}}}`)(w, r)
+				answerJSON(500,
+					`{"success":false,"errors":[{"code":3043,"message":"Internal server error"}],`+
+						`"result":{"usage":{"neurons":3.5}}}`)(w, r)
 				return
 			}
 			answerJSON(200, chatAnswer)(w, r)
 		})
-		g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly, func(c *Config) { c.Transport = inMemory{upstream} })
+		g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly,
+			func(c *Config) { c.Transport = inMemory{upstream} })
 		if w := g.post(chatPath, chat); w.Code != 200 {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
@@ -302,7 +316,8 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 		if n := calls.Load(); n > 1210 || n < 1190 {
 			t.Errorf("1000 calls made %d attempts", n)
 		}
-		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3050", "outcome", "budget"); int(n) != stopped || stopped < 700 {
+		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3050", "outcome",
+			"budget"); int(n) != stopped || stopped < 700 {
 			t.Errorf("%d answers forbid to repeat, %v were counted", stopped, n)
 		}
 	})
@@ -386,7 +401,8 @@ func outage(t *testing.T, kind string) {
 	if recovery > 11*time.Second {
 		t.Errorf("the last failure came %v after the end of the outage", recovery)
 	}
-	t.Logf("%d calls, %.2f upstream calls each; the last failure %v after the end", calls.Load(), ratio, recovery.Round(time.Millisecond))
+	t.Logf("%d calls, %.2f upstream calls each; the last failure %v after the end", calls.Load(), ratio,
+		recovery.Round(time.Millisecond))
 	g.close()
 }
 
@@ -408,7 +424,8 @@ func TestBreaker(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			if busy.Load() && !strings.Contains(string(body), other) {
 				calls.Add(1)
-				answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
+				answerJSON(429,
+					`{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)(w, r)
 				return
 			}
 			answerJSON(200, chatAnswer)(w, r)
@@ -425,7 +442,8 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(breaker.MinPeriod)
 		through(p, t.Context(), chat)
 		w := through(p, t.Context(), chat)
-		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) || !strings.Contains(s, `"origin":"guard"`) ||
+		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) ||
+			!strings.Contains(s, `"origin":"guard"`) ||
 			!strings.Contains(s, `"retry_after_ms":1000`) || w.Header().Get("X-Should-Retry") != "false" {
 			t.Errorf("%d %v %s", w.Code, w.Header(), s)
 		}
@@ -443,7 +461,8 @@ func TestBreaker(t *testing.T) {
 		if n := calls.Load() - before; n < 6 || n > 12 {
 			t.Errorf("%d trials in a minute", n)
 		}
-		if n := count(t, config.Metrics, "neuronward_preempted_total", "reason", "capacity", "mode", metrics.ModeEnforce); n < 5900 {
+		if n := count(t, config.Metrics, "neuronward_preempted_total", "reason", "capacity", "mode",
+			metrics.ModeEnforce); n < 5900 {
 			t.Errorf("%v preempted", n)
 		}
 		busy.Store(false)
@@ -525,7 +544,8 @@ func TestAttemptsBeginAnew(t *testing.T) {
 		virtually(t, func(t *testing.T) {
 			config := testConfig(io.Discard)
 			repeatedly(&config)
-			upstream := inMemory{answerJSON(200, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+			upstream := inMemory{answerJSON(200,
+				`{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
 			var calls atomic.Int64
 			config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 				if calls.Add(1) == 1 {
@@ -533,7 +553,8 @@ func TestAttemptsBeginAnew(t *testing.T) {
 				}
 				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 			})
-			if w := callOnce(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) || calls.Load() != 3 {
+			if w := callOnce(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) ||
+				calls.Load() != 3 {
 				t.Errorf("%d calls: %s", calls.Load(), w.Body)
 			}
 		})
@@ -545,13 +566,15 @@ func TestNestedRejectIfBusy(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		config := testConfig(io.Discard)
 		repeatedly(&config)
-		config.Transport = inMemory{answerJSON(429, `{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
+		config.Transport = inMemory{answerJSON(429,
+			`{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
 		p, err := New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run", strings.NewReader(`{"model":"`+testModel+`","input":{"prompt":"x","options":{"rejectIfBusy":true}}}`)))
+		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run",
+			strings.NewReader(`{"model":"`+testModel+`","input":{"prompt":"x","options":{"rejectIfBusy":true}}}`)))
 		if w.Header().Get("X-Neuronward-Attempts") != "1" {
 			t.Errorf("%v", w.Header())
 		}
@@ -583,7 +606,8 @@ func TestRecoveredIsWhatWasTaken(t *testing.T) {
 		defer leave()
 		func() {
 			defer func() { _ = recover() }() // net/http's abort
-			g.postWith(ctx, chatPath, strings.Replace(chat, "{", `{"stream":true,"max_tokens":100,`, 1), "X-Simulate", "first=3040; times=1")
+			g.postWith(ctx, chatPath, strings.Replace(chat, "{", `{"stream":true,"max_tokens":100,`, 1), "X-Simulate",
+				"first=3040; times=1")
 		}()
 		if n := count(t, g.config.Metrics, "neuronward_retries_total", "outcome", "recovered"); n != 1 {
 			t.Errorf("%v recovered", n)

@@ -23,12 +23,14 @@ func TestPromptOfABrokenStream(t *testing.T) {
 		{"plain text", llama, content(`"` + strings.Repeat("some words ", 300) + `"`), 1100, 1200},
 		{"another script", llama, content(`"` + cjk + `"`), 4500, 4600},
 		{"another script in escapes", llama, content(`"` + strings.Repeat(`\u795e`, 1500) + `"`), 4500, 6100},
-		{"a picture", vision, content(`[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + mediatest.Base64Of(30_000) + `"}}]`), 6404, 6504},
+		{"a picture", vision, content(`[{"type":"image_url","image_url":{"url":"data:image/png;base64,` +
+			mediatest.Base64Of(30_000) + `"}}]`), 6404, 6504},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{})
-				g.post(chatPath, `{"model":"`+c.model+`","max_tokens":5000,"stream":true,"messages":`+c.messages+`}`, "X-Simulate", "midstream=3040; after=1")
+				g.post(chatPath, `{"model":"`+c.model+`","max_tokens":5000,"stream":true,"messages":`+c.messages+`}`,
+					"X-Simulate", "midstream=3040; after=1")
 				used := g.close().Account.Used
 				model := price.Embedded().Resolve(c.model)
 				if low, high := model.Tokens(c.least, 0, 0), model.Tokens(c.most, 0, 20); used < low || used > high {

@@ -36,7 +36,8 @@ func TestEveryShapeIsCounted(t *testing.T) {
 						used, billed := g.ledger.Snapshot().Account.Used-usedBefore, g.sim.Billed()-billedBefore
 						exact := c.ReportsUsage || c.ReportsQuantity && !header || c.Name == "a batch"
 						told := header && w.Header().Get("X-Neuronward-Neurons") > "0.00"
-						if w.Code != http.StatusOK || billed == 0 || used < billed || exact && used != billed || told && used > billed+neuron/100 {
+						if w.Code != http.StatusOK || billed == 0 || used < billed || exact && used != billed ||
+							told && used > billed+neuron/100 {
 							t.Errorf("%s: %d, used %d, billed %d", c.Name, w.Code, int64(used), int64(billed))
 						}
 					}

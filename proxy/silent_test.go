@@ -21,10 +21,12 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			row, _ := price.Embedded().Row(model)
 			row.Tile, row.Step = row.Tile*times, row.Step*times
-			prices, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{{Model: model, Row: row, Priced: true}})
+			prices, _ := price.Embedded().WithCatalog("2026-11-22",
+				[]price.CatalogPrice{{Model: model, Row: row, Priced: true}})
 			virtually(t, func(t *testing.T) {
 				time.Sleep(time.Hour)
-				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron}, workersai.Options{Prices: prices, AnalyticsLag: 5 * time.Minute})
+				g := newGuarded(t, quota.Options{Limit: 100_000 * neuron},
+					workersai.Options{Prices: prices, AnalyticsLag: 5 * time.Minute})
 				defer g.close()
 				client, err := account.New(account.Config{
 					API: &url.URL{Scheme: "https", Host: "api.example.com", Path: "/client/v4"}, Account: testAccount,
@@ -36,25 +38,29 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 				defer client.Close()
 				call := func() {
 					t.Helper()
-					if w := g.post("/ai/run/"+model, `{"prompt":"a cat","width":1024,"height":768}`); w.Code != 200 || w.Header().Get("Cf-Ai-Neurons") != "" {
+					if w := g.post("/ai/run/"+model, `{"prompt":"a cat","width":1024,"height":768}`); w.Code != 200 ||
+						w.Header().Get("Cf-Ai-Neurons") != "" {
 						t.Fatal(w.Code, w.Header(), w.Body)
 					}
 				}
 				for range 4 {
 					call()
 				}
-				if used := g.ledger.Snapshot().Account.Used.Float(); used < g.sim.Billed().Float()/times*0.999 || used > g.sim.Billed().Float()/times*1.001 {
+				if used := g.ledger.Snapshot().Account.Used.Float(); used < g.sim.Billed().Float()/times*0.999 ||
+					used > g.sim.Billed().Float()/times*1.001 {
 					t.Errorf("%v used by the table, %v billed", used, g.sim.Billed())
 				}
 				for range 3 {
 					time.Sleep(6 * time.Minute)
-					found, err := g.ledger.Audit(t.Context(), 5*time.Minute, func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
-						u, err := client.CallsUntil(ctx, day, until)
-						if err != nil || len(u.Models) != 1 {
-							t.Error(u, err)
-						}
-						return map[string]quota.ModelBill{u.Models[0].Model: {Neurons: u.Models[0].Neurons, Calls: u.Models[0].Calls}}, err
-					})
+					found, err := g.ledger.Audit(t.Context(), 5*time.Minute,
+						func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
+							u, err := client.CallsUntil(ctx, day, until)
+							if err != nil || len(u.Models) != 1 {
+								t.Error(u, err)
+							}
+							return map[string]quota.ModelBill{u.Models[0].Model: {Neurons: u.Models[0].Neurons,
+								Calls: u.Models[0].Calls}}, err
+						})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -63,7 +69,8 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 					}
 				}
 				for range 2 {
-					if used, billed := g.ledger.Snapshot().Account.Used, g.sim.Billed(); max(used-billed, billed-used) > neuron/1000 {
+					if used, billed := g.ledger.Snapshot().Account.Used, g.sim.Billed(); max(used-billed,
+						billed-used) > neuron/1000 {
 						t.Errorf("%v used, %v billed", used, billed)
 					}
 					call()

@@ -60,10 +60,11 @@ func (c *crowd) call(id string) *caller {
 	ctx, leave := context.WithCancel(context.Background())
 	a := &caller{ResponseRecorder: httptest.NewRecorder(), leave: leave, done: make(chan struct{})}
 	body := strings.NewReader(chat)
-	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath, readerFunc(func(p []byte) (int, error) {
-		a.read.Store(true)
-		return body.Read(p)
-	}))
+	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath,
+		readerFunc(func(p []byte) (int, error) {
+			a.read.Store(true)
+			return body.Read(p)
+		}))
 	r.Header.Set("X-Request-Id", id)
 	began := time.Now()
 	go func() {
@@ -98,7 +99,8 @@ func TestOverload(t *testing.T) {
 		if l := c.proxy.Load(); l != (Load{InFlight: 2, Limit: 2, Queued: 2}) {
 			t.Errorf("load: %+v", l)
 		}
-		if served, queued := c.value("neuronward_requests_in_flight"), c.value("neuronward_requests_queued"); served != 4 || queued != 2 {
+		served, queued := c.value("neuronward_requests_in_flight"), c.value("neuronward_requests_queued")
+		if served != 4 || queued != 2 {
 			t.Errorf("in flight %v, queued %v", served, queued)
 		}
 		reference := httptest.NewRecorder()
@@ -114,18 +116,23 @@ func TestOverload(t *testing.T) {
 			says  string
 		}{
 			"with a full queue": {fifth, 0, "2 calls are being served and as many wait (NEURONWARD_MAX_IN_FLIGHT)"},
-			"in the queue":      {third, 2 * time.Second, "2 calls are being served, and no slot came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
+			"in the queue": {third, 2 * time.Second,
+				"2 calls are being served, and no slot came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
 			"last in the queue": {fourth, 2 * time.Second, "within 2s"},
 		} {
 			e := c.envelope(call.Body.Bytes())
-			if call.Code != 503 || e.Error.Name != "overloaded" || e.Error.Number != 90009 || e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||
-				!e.Error.Retryable || call.Header().Get("Retry-After") != "1" || !strings.Contains(e.Error.Message, call.says) {
+			if call.Code != 503 || e.Error.Name != "overloaded" || e.Error.Number != 90009 ||
+				e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||
+				!e.Error.Retryable || call.Header().Get("Retry-After") != "1" ||
+				!strings.Contains(e.Error.Message, call.says) {
 				t.Errorf("%s: %d %v %s", name, call.Code, call.Header(), call.Body)
 			}
 			if call.caller.after != call.after || call.read.Load() {
-				t.Errorf("%s: answered after %v, want %v; body read: %v", name, call.caller.after, call.after, call.read.Load())
+				t.Errorf("%s: answered after %v, want %v; body read: %v", name, call.caller.after, call.after,
+					call.read.Load())
 			}
-			if want := `"limit":{"name":"in_flight","client":null,"used":2,"reserved":0,"limit":2,"unit":"calls","window":"at_once"}`; !strings.Contains(call.Body.String(), want) {
+			if want := `"limit":{"name":"in_flight","client":null,"used":2,"reserved":0,"limit":2,"unit":"calls",` +
+				`"window":"at_once"}`; !strings.Contains(call.Body.String(), want) {
 				t.Errorf("%s: no %s in %s", name, want, call.Body)
 			}
 		}
@@ -192,7 +199,8 @@ func TestDrainTurnsTheLineAway(t *testing.T) {
 		c.proxy.Drain()
 		c.proxy.Drain() // twice is once
 		<-waiting.done
-		if e := c.envelope(waiting.Body.Bytes()); waiting.Code != 503 || e.Error.Name != "shutting_down" || waiting.after != 0 {
+		if e := c.envelope(waiting.Body.Bytes()); waiting.Code != 503 || e.Error.Name != "shutting_down" ||
+			waiting.after != 0 {
 			t.Errorf("after %v: %d %s", waiting.after, waiting.Code, waiting.Body)
 		}
 		close(c.release)

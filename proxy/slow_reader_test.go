@@ -39,7 +39,8 @@ func TestReaderThatStops(t *testing.T) {
 		close(left)
 	})}
 	answer := func(size int) http.RoundTripper {
-		return wroteHeaders{answers{http.Header{"Content-Type": {"application/json"}}, `{"result":{"response":"` + strings.Repeat("a", size) + `"},"success":true}`}}
+		return wroteHeaders{answers{http.Header{"Content-Type": {"application/json"}},
+			`{"result":{"response":"` + strings.Repeat("a", size) + `"},"success":true}`}}
 	}
 	for _, test := range []struct {
 		name, body, until string // what is read before the reader stops
@@ -55,7 +56,8 @@ func TestReaderThatStops(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) { c.Transport = test.upstream })
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
+					func(c *Config) { c.Transport = test.upstream })
 				dial, end := serve(g.proxy)
 				defer end()
 				conn := dial()
@@ -143,7 +145,8 @@ func TestHealthySlowStreams(t *testing.T) {
 				synctest.Wait() // see TestReaderThatStops
 				pause = test.read
 				answer, err := io.ReadAll(res.Body)
-				if err != nil || strings.Count(string(answer), slowEvent) != events || !strings.HasSuffix(string(answer), "data: [DONE]\n\n") {
+				if err != nil || strings.Count(string(answer), slowEvent) != events ||
+					!strings.HasSuffix(string(answer), "data: [DONE]\n\n") {
 					t.Errorf("%d bytes, %v: %.200s", len(answer), err, answer)
 				}
 			})
@@ -164,7 +167,8 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 	t.Run("a body that stops", func(t *testing.T) {
 		b := newBench(t, http.HandlerFunc(endless), impatient)
 		res, body := b.raw(postHead(chatPath, 1000) + "{")
-		if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" || e.Error.Fault != "caller" ||
+		if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
+			e.Error.Fault != "caller" ||
 			!strings.Contains(e.Error.Message, "nothing more of the body came for 50ms") {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
@@ -182,7 +186,8 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 			transport.Protocols.SetHTTP1(major == 1)
 			transport.Protocols.SetUnencryptedHTTP2(major == 2)
 			defer transport.CloseIdleConnections()
-			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/run/"+testModel, strings.NewReader(`{"prompt":"x","stream":true}`))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/run/"+testModel,
+				strings.NewReader(`{"prompt":"x","stream":true}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +215,9 @@ func TestWriteThatFailsIsNoSuccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.ServeHTTP(&broken{httptest.NewRecorder()}, httptest.NewRequestWithContext(context.Background(), "POST", "http://localhost"+chatPath, strings.NewReader(chat)))
+	p.ServeHTTP(&broken{httptest.NewRecorder()},
+		httptest.NewRequestWithContext(context.Background(), "POST", "http://localhost"+chatPath,
+			strings.NewReader(chat)))
 	b := &bench{t: t, metrics: config.Metrics}
 	if n := b.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
 		t.Errorf("client_gone: %v", n)

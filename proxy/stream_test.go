@@ -41,14 +41,18 @@ func (b *bench) stream(path, body string) (res *http.Response, answer string, cu
 }
 
 const (
-	event3040   = "data: {\"errors\":[{\"message\":\"AiError: Capacity temporarily exceeded, please try again.\",\"code\":3040}],\"success\":false,\"result\":{},\"messages\":[]}\n\n"
-	ordinary    = "data: {\"response\":\"Hello\",\"p\":\"abc\"}\n\n"
-	chatPath    = "/v1/chat/completions"
-	streamChat  = `{"model":"` + testModel + `","messages":[{"role":"user","content":"Hello"}],"stream":true}`
-	firstChunk  = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
-	lastChunk   = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+	event3040 = "data: {\"errors\":[{\"message\":\"AiError: Capacity temporarily exceeded, please try again.\"," +
+		"\"code\":3040}],\"success\":false,\"result\":{},\"messages\":[]}\n\n"
+	ordinary   = "data: {\"response\":\"Hello\",\"p\":\"abc\"}\n\n"
+	chatPath   = "/v1/chat/completions"
+	streamChat = `{"model":"` + testModel + `","messages":[{"role":"user","content":"Hello"}],"stream":true}`
+	firstChunk = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0," +
+		"\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+	lastChunk = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{}," +
+		"\"finish_reason\":\"stop\"}]}\n\n"
 	messageEnd  = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
-	responseEnd = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n"
+	responseEnd = "event: response.completed\ndata: {\"type\":\"response.completed\"," +
+		"\"response\":{\"status\":\"completed\"}}\n\n"
 )
 
 func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
@@ -57,21 +61,32 @@ func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
 		status           int
 	}{
 		{"v4 error", event3040, "out_of_capacity", 429},
-		{"wrapped error", "data: {\"error\":{\"errors\":[{\"message\":\"AiError: AiError: rate limiting: inference request per min rate reached\",\"code\":3021}],\"success\":false}}\n\ndata: [DONE]\n\n", "requests_per_minute_exceeded", 429},
-		{"an engine's error", "data: {\"object\":\"error\",\"message\":\"Request waiting timeout reached.\",\"type\":\"SERVICE_UNAVAILABLE\",\"code\":503}\n\n", "timeout", 408},
+		{"wrapped error",
+			"data: {\"error\":{\"errors\":[{\"message\":\"AiError: AiError: rate limiting: inference request per " +
+				"min rate reached\",\"code\":3021}],\"success\":false}}\n\ndata: [DONE]\n\n",
+			"requests_per_minute_exceeded", 429},
+		{"an engine's error",
+			"data: {\"object\":\"error\",\"message\":\"Request waiting timeout reached.\"," +
+				"\"type\":\"SERVICE_UNAVAILABLE\",\"code\":503}\n\n", "timeout", 408},
 		{"comments first", ": hello\n\n\n\n: again\n\n" + event3040, "out_of_capacity", 429},
 		{"without its blank line", strings.TrimSuffix(event3040, "\n\n"), "out_of_capacity", 429},
 		{"HTML", "<html><body>502 Bad Gateway</body></html>", "upstream_unavailable", 502},
-		{"JSON that is no stream", `{"success":false,"errors":[{"code":5007,"message":"No such model @cf/x/y or task"}]}`, "no_such_model", 400},
+		{"JSON that is no stream",
+			`{"success":false,"errors":[{"code":5007,"message":"No such model @cf/x/y or task"}]}`, "no_such_model",
+			400},
 		{"nothing", "", "upstream_unavailable", 502},
 		{"only comments", ": ping\n\n: ping\n\n", "upstream_unavailable", 502},
 	} {
 		for _, path := range []string{chatPath, "/v1/responses", "/v1/messages", "/run/" + testModel} {
 			t.Run(c.name+" "+path, func(t *testing.T) {
-				b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.body) }))
+				b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request,
+					send func(string)) {
+					send(c.body)
+				}))
 				res, answer, _ := b.stream(path, streamChat)
 				e := b.envelope([]byte(answer))
-				if res.StatusCode != c.status || e.Error.Name != c.slug || res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
+				if res.StatusCode != c.status || e.Error.Name != c.slug ||
+					res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
 					t.Errorf("%d %v %s", res.StatusCode, res.Header, answer)
 				}
 				b.ended()
@@ -89,25 +104,31 @@ func TestStreamThatFailsMidway(t *testing.T) {
 			name, slug, origin string
 			play               func(w http.ResponseWriter, r *http.Request, send func(string))
 		}{
-			{"an error event", "out_of_capacity", "upstream", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
-				send(event3040)
-				send(ordinary)
-			}},
-			{"an error event cut into pieces", "out_of_capacity", "upstream", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
-				for piece := range strings.SplitSeq(event3040, ",") {
-					if piece != strings.Split(event3040, ",")[0] {
-						piece = "," + piece
+			{"an error event", "out_of_capacity", "upstream",
+				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+					send(event3040)
+					send(ordinary)
+				}},
+			{"an error event cut into pieces", "out_of_capacity", "upstream",
+				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+					for piece := range strings.SplitSeq(event3040, ",") {
+						if piece != strings.Split(event3040, ",")[0] {
+							piece = "," + piece
+						}
+						send(piece)
 					}
-					send(piece)
-				}
-			}},
-			{"broken off", "stream_interrupted", "proxy", func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) }},
-			{"broken off in an event", "stream_interrupted", "proxy", func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
-				send("data: {\"response\":\"half of")
-				panic(http.ErrAbortHandler)
-			}},
-			{"silent", "timeout", "proxy", func(_ http.ResponseWriter, r *http.Request, _ func(string)) { <-r.Context().Done() }},
-			{"ended before it was whole", "stream_interrupted", "proxy", func(http.ResponseWriter, *http.Request, func(string)) {}},
+				}},
+			{"broken off", "stream_interrupted", "proxy",
+				func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) }},
+			{"broken off in an event", "stream_interrupted", "proxy",
+				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+					send("data: {\"response\":\"half of")
+					panic(http.ErrAbortHandler)
+				}},
+			{"silent", "timeout", "proxy",
+				func(_ http.ResponseWriter, r *http.Request, _ func(string)) { <-r.Context().Done() }},
+			{"ended before it was whole", "stream_interrupted", "proxy",
+				func(http.ResponseWriter, *http.Request, func(string)) {}},
 		} {
 			t.Run(path+" "+c.name, func(t *testing.T) {
 				b := newBench(t, streams(func(w http.ResponseWriter, r *http.Request, send func(string)) {
@@ -119,11 +140,13 @@ func TestStreamThatFailsMidway(t *testing.T) {
 				if res.StatusCode != 200 || !ok || !cut {
 					t.Fatalf("%d, cut %v: %s", res.StatusCode, cut, answer)
 				}
-				if event := path == "/v1/messages" || path == "/v1/responses"; event != strings.HasPrefix(rest, "event: error\n") {
+				if event := path == "/v1/messages" ||
+					path == "/v1/responses"; event != strings.HasPrefix(rest, "event: error\n") {
 					t.Errorf("the wrong form for this protocol: %s", rest)
 				}
 				_, data, _ := strings.Cut(rest, "data: ")
-				if !strings.HasPrefix(data, `{"error":{`) || strings.Count(rest, "\n\n") != 1 || strings.Contains(rest, "half of") || strings.Contains(rest, "[DONE]") {
+				if !strings.HasPrefix(data, `{"error":{`) || strings.Count(rest, "\n\n") != 1 ||
+					strings.Contains(rest, "half of") || strings.Contains(rest, "[DONE]") {
 					t.Errorf("terminal event: %q", rest)
 				}
 				if e := b.envelope([]byte(data)); e.Error.Name != c.slug || e.Error.Origin != c.origin {
@@ -150,8 +173,10 @@ func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
 		"finish_reason spaced": {chatPath, "data: {\"choices\":[{\"finish_reason\" : \"length\"}]}\n\n"},
 		"message_stop":         {"/v1/messages", messageEnd},
 		"response.completed":   {"/v1/responses", responseEnd},
-		"huge completed":       {"/v1/responses", strings.Replace(responseEnd, `"completed"}`, `"completed","output":"`+strings.Repeat("x", 200<<10)+`"}`, 1)},
-		"native usage":         {"/run/" + testModel, "data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1}}\n\n"},
+		"huge completed": {"/v1/responses",
+			strings.Replace(responseEnd, `"completed"}`, `"completed","output":"`+strings.Repeat("x", 200<<10)+`"}`,
+				1)},
+		"native usage": {"/run/" + testModel, "data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1}}\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, broken := range []bool{false, true} {
@@ -179,14 +204,20 @@ func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
 }
 
 func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
-	text := `data: {"choices":[{"delta":{"content":"say \"finish_reason\":\"stop\" and [DONE] and \"message_stop\" {\"error\":{\"code\":4006}} \"success\":false"},"finish_reason":null}]}` + "\n\n"
+	text := `data: {"choices":[{"delta":{"content":"say \"finish_reason\":\"stop\" and [DONE] and \"message_stop\" ` +
+		`{\"error\":{\"code\":4006}} \"success\":false"},"finish_reason":null}]}` + "\n\n"
 	delta := func(text string) string {
-		return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"" + text + "\"}}\n\n"
+		return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"," +
+			"\"delta\":{\"type\":\"text_delta\",\"text\":\"" + text + "\"}}\n\n"
 	}
-	for path, text := range map[string]string{chatPath: text, "/v1/messages": delta("message_stop"), "/v1/responses": delta("response.completed"), "/v1/responses?created": "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"status\":\"in_progress\",\"usage\":null}}\n\n"} {
+	for path, text := range map[string]string{chatPath: text, "/v1/messages": delta("message_stop"),
+		"/v1/responses": delta("response.completed"),
+		"/v1/responses?created": "event: response.created\ndata: {\"type\":\"response.created\"," +
+			"\"response\":{\"status\":\"in_progress\",\"usage\":null}}\n\n"} {
 		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
 		_, answer, cut := b.stream(path, streamChat)
-		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut || !strings.Contains(rest, `"name":"stream_interrupted"`) {
+		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut ||
+			!strings.Contains(rest, `"name":"stream_interrupted"`) {
 			t.Errorf("%s: cut %v: %.600s", path, cut, answer)
 		}
 	}
@@ -246,7 +277,8 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 	defer x.watch.stop()
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
 	x.destination, _ = resolve("POST", path)
-	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: &pieces{text: text, sizes: sizes, err: end}}
+	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
+		Body: &pieces{text: text, sizes: sizes, err: end}}
 	if err := p.retries.inspector.inspectStream(x, res); err != nil {
 		return "", err.Code, err
 	}
@@ -261,8 +293,12 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 // ones.
 func FuzzStream(f *testing.F) {
 	for _, text := range []string{
-		firstChunk + ordinary + lastChunk + "data: [DONE]\n\n", ordinary + event3040 + ordinary, ": c\r\n\r\n" + ordinary + "data: [DO",
-		event3040, firstChunk + "data: {\"response\":\"\",\"usage\":{\"neurons\":1}}\n\ndata: [DONE]\n\n", "\n\n\r\n\r\n", "data: x\n\r\ndata: y\r\n\n", "<html>", "data: " + strings.Repeat("z", maxEventBuffer+10) + "\n\n" + ordinary,
+		firstChunk + ordinary + lastChunk + "data: [DONE]\n\n", ordinary + event3040 + ordinary, ": c\r\n\r\n" +
+			ordinary + "data: [DO",
+		event3040, firstChunk +
+			"data: {\"response\":\"\",\"usage\":{\"neurons\":1}}\n\ndata: [DONE]\n\n", "\n\n\r\n\r\n",
+		"data: x\n\r\ndata: y\r\n\n", "<html>",
+		"data: " + strings.Repeat("z", maxEventBuffer+10) + "\n\n" + ordinary,
 	} {
 		f.Add(text, []byte{0}, true, true)
 		f.Add(text, []byte{3, 200, 17}, false, true)
@@ -283,7 +319,8 @@ func FuzzStream(f *testing.F) {
 		if len(text) >= maxEventBuffer {
 			// How much of an oversized event is out when it breaks depends on the
 			// reads; what is out must still be upstream's bytes, in order.
-			if before, _, _ := strings.Cut(split, "data: {\"error\":"); failure2 != 0 && !strings.HasPrefix(text, before) {
+			if before, _, _ := strings.Cut(split, "data: {\"error\":"); failure2 != 0 &&
+				!strings.HasPrefix(text, before) {
 				t.Fatalf("invented: %q", before)
 			}
 			return
@@ -318,7 +355,8 @@ func BenchmarkStream(b *testing.B) {
 	const (
 		chunk = `data: {"id":"c","choices":[{"index":0,"delta":{"content":"token %d"},"finish_reason":null}],` +
 			`"usage":{"neurons":0.1},"p":"abc"}` + "\n\n"
-		named  = "event: content_block_delta\n" + `data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"%d"}}` + "\n\n"
+		named = "event: content_block_delta\n" +
+			`data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"%d"}}` + "\n\n"
 		events = 1000
 	)
 	for _, c := range []struct {
@@ -344,7 +382,8 @@ func BenchmarkStream(b *testing.B) {
 				x.destination, _ = resolve("POST", c.path)
 				if c.metered { // as a poll is, without a ledger
 					var err error
-					if x.charge, err = guard.New(guard.Options{}).Reserve(b.Context(), guard.Call{Poll: "p"}); err != nil {
+					if x.charge, err = guard.New(guard.Options{}).Reserve(b.Context(),
+						guard.Call{Poll: "p"}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -57,7 +57,8 @@ func serve(p *Proxy) (dial func() net.Conn, end func()) {
 }
 
 func postHead(path string, length int) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\r\nContent-Length: %d\r\n\r\n", path, length)
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\r\nContent-Length: %d\r\n\r\n",
+		path, length)
 }
 
 func TestSlowUploads(t *testing.T) {
@@ -78,8 +79,10 @@ func TestSlowUploads(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"nothing comes", chatPath, func(net.Conn) error { return nil }, 30 * time.Second, 400, "nothing more of the body came for 30s."},
-		{"a byte now and then", chatPath, trickle(1, 29*time.Second), 30 * time.Second, 400, "the body came too slowly, at less than 1 KiB a second."},
+		{"nothing comes", chatPath, func(net.Conn) error { return nil }, 30 * time.Second, 400,
+			"nothing more of the body came for 30s."},
+		{"a byte now and then", chatPath, trickle(1, 29*time.Second), 30 * time.Second, 400,
+			"the body came too slowly, at less than 1 KiB a second."},
 		{"a bit below the rate", chatPath, trickle(1000, time.Second), 21 * time.Minute, 400, "too slowly"},
 		{"a call that is refused anyway", "/elsewhere", func(net.Conn) error { return nil }, maxDrain, 404, ""},
 	} {
@@ -182,7 +185,8 @@ func TestUploadsThatAreSlowEnough(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if body, _ := io.ReadAll(res.Body); res.StatusCode != 200 || !strings.Contains(string(body), fmt.Sprint(chunks*2048)) {
+				if body, _ := io.ReadAll(res.Body); res.StatusCode != 200 ||
+					!strings.Contains(string(body), fmt.Sprint(chunks*2048)) {
 					t.Errorf("%d %s", res.StatusCode, body)
 				}
 			})
@@ -224,13 +228,15 @@ func TestPatienceOverHTTP2(t *testing.T) {
 	for name, want := range map[bool]int{false: 2, true: 4} {
 		var set []time.Time
 		p := &ratedBody{
-			ReadCloser: io.NopCloser(strings.NewReader("ab")), minUploadRate: minUploadRate{time.Minute, 1 << 10}, http2: name,
+			ReadCloser: io.NopCloser(strings.NewReader("ab")), minUploadRate: minUploadRate{time.Minute,
+				1 << 10}, http2: name,
 			deadline: func(at time.Time) error { set = append(set, at); return nil },
 		}
 		if got, err := io.ReadAll(p); string(got) != "ab" || err != nil {
 			t.Fatal(string(got), err)
 		}
-		if len(set) != want || time.Until(set[0]) < 50*time.Second || !set[len(set)-1].IsZero() || name && !set[1].IsZero() {
+		if len(set) != want || time.Until(set[0]) < 50*time.Second || !set[len(set)-1].IsZero() ||
+			name && !set[1].IsZero() {
 			t.Errorf("HTTP/2 %v: deadlines %v", name, set)
 		}
 	}

@@ -30,7 +30,8 @@ func TestGatewayMapping(t *testing.T) {
 	record := func(server string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			last = seen{server, r.RequestURI, string(body), r.Header.Get("Authorization"), r.Header.Get("Cf-Aig-Authorization")}
+			last = seen{server, r.RequestURI, string(body), r.Header.Get("Authorization"),
+				r.Header.Get("Cf-Aig-Authorization")}
 			answerJSON(200, `{"result":[],"success":true}`)(w, r)
 		}
 	}
@@ -39,10 +40,14 @@ func TestGatewayMapping(t *testing.T) {
 	for _, c := range []struct{ method, path, body, server, uri, sent string }{
 		{"POST", "/v1/chat/completions", chat, "gateway", gateway + "/workers-ai/v1/chat/completions", chat},
 		{"POST", "/v1/embeddings", chat, "gateway", gateway + "/workers-ai/v1/embeddings", chat},
-		{"POST", "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
-		{"POST", "/run/" + testModel + "?queueRequest=true", `{"requests":[]}`, "gateway", gateway + "/workers-ai/" + testModel + "?queueRequest=true", `{"requests":[]}`},
-		{"POST", api + "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
-		{"POST", "/run", `{"model":"` + testModel + `", "input": {"prompt":"x"} }`, "gateway", gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
+		{"POST", "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
+			`{"prompt":"x"}`},
+		{"POST", "/run/" + testModel + "?queueRequest=true", `{"requests":[]}`, "gateway",
+			gateway + "/workers-ai/" + testModel + "?queueRequest=true", `{"requests":[]}`},
+		{"POST", api + "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
+			`{"prompt":"x"}`},
+		{"POST", "/run", `{"model":"` + testModel + `", "input": {"prompt":"x"} }`, "gateway",
+			gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
 		{"GET", "/ai/models/search?task=x", "", "api", api + "/models/search?task=x", ""},
 		{"GET", "/ai/models/schema?model=x", "", "api", api + "/models/schema?model=x", ""},
 		{"GET", "/ai/finetunes/public", "", "api", api + "/finetunes/public", ""},
@@ -58,7 +63,8 @@ func TestGatewayMapping(t *testing.T) {
 		if res.StatusCode != 200 {
 			t.Errorf("%s: %d %s", c.path, res.StatusCode, body)
 		}
-		if last.server != c.server || last.uri != c.uri || last.body != c.sent || last.authorization != "Bearer "+testToken {
+		if last.server != c.server || last.uri != c.uri || last.body != c.sent ||
+			last.authorization != "Bearer "+testToken {
 			t.Errorf("%s %s went to %+v", c.method, c.path, last)
 		}
 		if want := "Bearer gateway-canary-0123456789"; c.server == "gateway" && last.gatewayToken != want {
@@ -84,14 +90,16 @@ func TestGatewayMapping(t *testing.T) {
 
 func TestStreamThroughAGateway(t *testing.T) {
 	sent := firstChunk + lastChunk + "data: [DONE]\n\n"
-	b := behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(sent) }), http.NotFound)
+	b := behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(sent) }),
+		http.NotFound)
 	if res, answer, cut := b.stream(chatPath, streamChat); answer != sent || cut {
 		t.Errorf("%d, cut %v: %q", res.StatusCode, cut, answer)
 	}
 	b = behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 		send(firstChunk + "data: {\"success\":false,\"error\":[{\"code\":2003,\"message\":\"Rate limited\"}]}\n\n")
 	}), http.NotFound)
-	if _, answer, cut := b.stream(chatPath, streamChat); !strings.HasPrefix(answer, firstChunk+`data: {"error":{`) || !strings.Contains(answer, `"name":"gateway_rate_limited"`) || !cut {
+	if _, answer, cut := b.stream(chatPath, streamChat); !strings.HasPrefix(answer, firstChunk+`data: {"error":{`) ||
+		!strings.Contains(answer, `"name":"gateway_rate_limited"`) || !cut {
 		t.Errorf("cut %v: %q", cut, answer)
 	}
 }
@@ -102,11 +110,21 @@ func TestGatewayFailures(t *testing.T) {
 		sent, status int
 		slug, fault  string
 	}{
-		{"rate limited", `{"success":false,"result":[],"messages":[],"error":[{"code":2003,"message":"Rate limited"}],"name":"AiGatewayError","httpCode":429}`, 429, 429, "gateway_rate_limited", ""},
-		{"our gateway token is refused", `{"success":false,"result":[],"messages":[],"error":[{"code":2009,"message":"Unauthorized"}]}`, 401, 502, "gateway_unauthorized", "operator"},
-		{"no credits", `{"success":false,"result":[],"messages":[],"error":[{"code":2021,"message":"Insufficient unified billing credits."}]}`, 402, 402, "gateway_no_credits", ""},
-		{"set up wrongly", `{"success":false,"result":[],"messages":[],"error":[{"code":2001,"message":"Please configure AI Gateway in the Cloudflare dashboard"}]}`, 400, 400, "gateway_misconfigured", ""},
-		{"a model's failure behind it", `{"name":"AiError","httpCode":400,"internalCode":5007,"message":"AiError: No such model @cf/x/y or task"}`, 404, 400, "no_such_model", ""},
+		{"rate limited",
+			`{"success":false,"result":[],"messages":[],"error":[{"code":2003,"message":"Rate limited"}],` +
+				`"name":"AiGatewayError","httpCode":429}`, 429, 429, "gateway_rate_limited", ""},
+		{"our gateway token is refused",
+			`{"success":false,"result":[],"messages":[],"error":[{"code":2009,"message":"Unauthorized"}]}`, 401, 502,
+			"gateway_unauthorized", "operator"},
+		{"no credits",
+			`{"success":false,"result":[],"messages":[],"error":[{"code":2021,"message":"Insufficient unified ` +
+				`billing credits."}]}`, 402, 402, "gateway_no_credits", ""},
+		{"set up wrongly",
+			`{"success":false,"result":[],"messages":[],"error":[{"code":2001,"message":"Please configure AI ` +
+				`Gateway in the Cloudflare dashboard"}]}`, 400, 400, "gateway_misconfigured", ""},
+		{"a model's failure behind it",
+			`{"name":"AiError","httpCode":400,"internalCode":5007,"message":"AiError: No such model @cf/x/y or task"}`,
+			404, 400, "no_such_model", ""},
 	} {
 		b := behindGateway(t, answerJSON(c.sent, c.body), http.NotFound)
 		res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)
@@ -123,7 +141,9 @@ func TestModelsListIsOpenAIs(t *testing.T) {
 		pages++
 		var found []string
 		for i := range map[string]int{"1": 100, "2": 7}[r.URL.Query().Get("page")] {
-			found = append(found, fmt.Sprintf(`{"id":"x","name":"@cf/meta/m-%s-%d","created_at":"2026-01-02 03:04:05.678"}`, r.URL.Query().Get("page"), i))
+			found = append(found,
+				fmt.Sprintf(`{"id":"x","name":"@cf/meta/m-%s-%d","created_at":"2026-01-02 03:04:05.678"}`,
+					r.URL.Query().Get("page"), i))
 		}
 		answerJSON(200, `{"success":true,"result":[`+strings.Join(found, ",")+`],"errors":[],"messages":[]}`)(w, r)
 	}))
@@ -138,15 +158,18 @@ func TestModelsListIsOpenAIs(t *testing.T) {
 	if err := json.Unmarshal(body, &list); err != nil || res.StatusCode != 200 || list.Object != "list" {
 		t.Fatalf("%d %v %.300s", res.StatusCode, err, body)
 	}
-	if len(list.Data) != 107 || pages != 2 || list.Data[106].ID != "@cf/meta/m-2-6" || list.Data[0].Object != "model" || list.Data[0].Created != 1767323045 {
+	if len(list.Data) != 107 || pages != 2 || list.Data[106].ID != "@cf/meta/m-2-6" || list.Data[0].Object != "model" ||
+		list.Data[0].Created != 1767323045 {
 		t.Errorf("%d models of %d pages, the last %+v", len(list.Data), pages, list.Data[len(list.Data)-1])
 	}
 	if !strings.Contains(string(body), `"owned_by":"meta"`) {
 		t.Errorf("%.300s", body)
 	}
 
-	b = newBench(t, answerJSON(200, `{"success":false,"errors":[{"code":971,"message":"Please wait and consider throttling your request speed"}]}`))
-	if res, body := b.do("GET", "/v1/models", ""); res.StatusCode != 429 || b.envelope(body).Error.Name != "api_rate_limited" {
+	b = newBench(t, answerJSON(200,
+		`{"success":false,"errors":[{"code":971,"message":"Please wait and consider throttling your request speed"}]}`))
+	if res, body := b.do("GET", "/v1/models", ""); res.StatusCode != 429 ||
+		b.envelope(body).Error.Name != "api_rate_limited" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }

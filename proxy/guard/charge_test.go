@@ -17,7 +17,8 @@ func TestAttempts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := Outcome{Sent: true, Failure: &normalize.Failure{Code: normalize.UpstreamInternalError, Origin: normalize.OriginUpstream}}
+	failed := Outcome{Sent: true,
+		Failure: &normalize.Failure{Code: normalize.UpstreamInternalError, Origin: normalize.OriginUpstream}}
 
 	ch.Attempt(failed)
 	if ch.reservation == nil {
@@ -76,7 +77,8 @@ func TestTheNilCharge(t *testing.T) {
 	}
 }
 
-// A batch is charged what was reserved; the first poll that reports its cost corrects that, for the client that submitted it.
+// A batch is charged what was reserved; the first poll that reports its cost corrects that, for the client that
+// submitted it.
 func TestBatch(t *testing.T) {
 	g, r := newGuard(t, Options{})
 	call := callOf(g, llama)

@@ -139,7 +139,8 @@ func TestVerdicts(t *testing.T) {
 			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
 		{name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
 			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
-		{name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text, outcome: streamed,
+		{name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text,
+			outcome: streamed,
 			because: Reservation, basis: quota.Estimated, want: all},
 
 		{name: "neurons in the body", situation: "completed", answer: body, outcome: header(done, "9.99"),
@@ -158,10 +159,12 @@ func TestVerdicts(t *testing.T) {
 			outcome: header(done, "0.00"), because: Reservation, basis: quota.Estimated, want: all},
 		{name: "nothing", situation: "completed", answer: silent, outcome: done,
 			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "a picture", situation: "completed", model: picture, answer: `{"result":{"image":"/9j/"}}`, outcome: header(done, "0.00"),
+		{name: "a picture", situation: "completed", model: picture, answer: `{"result":{"image":"/9j/"}}`,
+			outcome: header(done, "0.00"),
 			because: Tokens, basis: quota.Priced, want: all},
 
-		{name: "a caller who left a stream", situation: "cancelled, charged in full as configured", o: Options{AbortedEstimate: true},
+		{name: "a caller who left a stream", situation: "cancelled, charged in full as configured",
+			o:     Options{AbortedEstimate: true},
 			event: told, outcome: leftLate, because: Reservation, basis: quota.Estimated, want: all},
 
 		{name: "a caller who left a stream that reports", situation: "stream cancelled", event: told, outcome: leftLate,
@@ -169,28 +172,34 @@ func TestVerdicts(t *testing.T) {
 		{name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
 			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
 		{name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.WideBytes = 6 },
-			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6, 1+unsentTokens)},
+			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6,
+				1+unsentTokens)},
 		{name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
 			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens)},
 		{name: "shutdown in a stream", situation: "stream cancelled", event: told,
-			outcome: failing(leftLate, normalize.ShuttingDown, normalize.OriginGuard), because: Usage, want: unsent(0.5)},
+			outcome: failing(leftLate, normalize.ShuttingDown,
+				normalize.OriginGuard), because: Usage, want: unsent(0.5)},
 
-		{name: "a caller who left", situation: "cancelled", answer: body, outcome: left, because: Usage, want: exactly(1.5)},
+		{name: "a caller who left", situation: "cancelled", answer: body, outcome: left, because: Usage,
+			want: exactly(1.5)},
 		{name: "a caller who left after the headers", situation: "cancelled", outcome: header(left, "1.00"),
 			because: Header, want: exactly(1.005)},
 		{name: "a caller who left before anything", situation: "cancelled", outcome: Outcome{Sent: true},
 			because: Reservation, basis: quota.Estimated, want: all},
 		{name: "a picture asked for as a stream", situation: "cancelled", model: picture, outcome: leftEarl,
 			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "a batch asked for as a stream", situation: "cancelled", call: func(c *Call) { c.Batch = true }, outcome: leftEarl,
+		{name: "a batch asked for as a stream", situation: "cancelled", call: func(c *Call) { c.Batch = true },
+			outcome: leftEarl,
 			because: Reservation, basis: quota.Estimated, want: all},
 		{name: "aborted from here", situation: "cancelled", outcome: failing(left, normalize.Aborted, own),
 			because: Reservation, basis: quota.Estimated, want: all},
 
-		{name: "a time limit", situation: "failed, may have run", event: told, outcome: failing(leftLate, normalize.Timeout, own),
+		{name: "a time limit", situation: "failed, may have run", event: told,
+			outcome: failing(leftLate, normalize.Timeout, own),
 			because: Reservation, basis: quota.Estimated, want: all},
 		{name: "aborted, says upstream", situation: "failed, may have run", answer: body,
-			outcome: failing(left, normalize.Aborted, upstream), because: Reservation, basis: quota.Estimated, want: all},
+			outcome: failing(left, normalize.Aborted,
+				upstream), because: Reservation, basis: quota.Estimated, want: all},
 
 		{name: "a failure in a stream that reports", situation: "stream failed", event: told,
 			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: unsent(0.5)},
@@ -201,7 +210,8 @@ func TestVerdicts(t *testing.T) {
 		{name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
 			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5)},
 		{name: "a failure with a header", situation: "failed, charged what is reported",
-			outcome: header(failing(left, normalize.UpstreamInternalError, upstream), "0.25"), because: Header, want: exactly(0.255)},
+			outcome: header(failing(left, normalize.UpstreamInternalError, upstream),
+				"0.25"), because: Header, want: exactly(0.255)},
 		{name: "a failure that reports nothing", situation: "failed, charged what is reported",
 			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0)},
 
@@ -269,7 +279,8 @@ func TestVerdictsLeaveNothingOut(t *testing.T) {
 	for _, e := range normalize.Catalog() {
 		for _, origin := range e.Origins {
 			for _, streaming := range []bool{false, true} {
-				o := Outcome{Sent: true, Streaming: streaming, Failure: &normalize.Failure{Code: e.Code, Origin: origin}}
+				o := Outcome{Sent: true, Streaming: streaming,
+					Failure: &normalize.Failure{Code: e.Code, Origin: origin}}
 				if got := situation(ch, o); got == "" {
 					t.Errorf("%s from %s, streaming %v: no row applies", e.Slug, origin, streaming)
 				}
@@ -294,7 +305,8 @@ func TestTheTableIsReplacedWhileACallIsUnderWay(t *testing.T) {
 	}
 	row := call.Model.Row
 	row.InputPerM, row.OutputPerM = 10*row.InputPerM, 10*row.OutputPerM
-	dearer, _ := price.Embedded().WithCatalog("2026-11-22", []price.CatalogPrice{{Model: llama, Row: row, Priced: true}})
+	dearer, _ := price.Embedded().WithCatalog("2026-11-22",
+		[]price.CatalogPrice{{Model: llama, Row: row, Priced: true}})
 	g.o.Estimator.SetTable(dearer)
 	if now := g.o.Estimator.Resolve(llama); now.InputPerM != row.InputPerM {
 		t.Fatalf("got %v neurons per million tokens in the new table, want %v", now.InputPerM, row.InputPerM)
