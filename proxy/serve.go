@@ -62,7 +62,10 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.requestID = requestID(r.Header)
 	c.caller = r.Context()
 	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
-	c.writer = writer{ResponseWriter: w, watch: &c.watch, own: &c.own, request: r, cancel: c.cancel, began: c.began}
+	c.writer = writer{
+		ResponseWriter: w, watch: &c.watch, own: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
+		began: c.began,
+	}
 	c.watch.limits, c.watch.began, c.watch.expired, c.watch.caller = p.limits, c.began, c.cancel, w
 	return c
 }

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/neuronward/neuronward/normalize"
 )
 
 // A writer writes the answer to the caller and remembers what was sent.
 type writer struct {
 	http.ResponseWriter
-	watch   *watchdog
-	own     *ownTime
-	request *http.Request
-	cancel  context.CancelCauseFunc // of the call
-	began   time.Time               // the call
+	watch       *watchdog
+	own         *ownTime
+	request     *http.Request
+	credentials *credentials            // that no answer shows
+	cancel      context.CancelCauseFunc // of the call
+	began       time.Time               // the call
 
 	status    int  // 0 until the headers are sent
 	interim   int  // 1xx answers so far
@@ -44,12 +47,20 @@ const maxInterim = 5
 
 var errInterim = errors.New("more 1xx answers than a call may have")
 
-// writeInterim writes a 1xx answer, unless the caller speaks HTTP/1.0: it would take that for the answer (RFC 9110,
-// section 15.2).
+// writeInterim passes a 1xx answer on, but for callers of HTTP/1.0, which would take it for the answer (RFC 9110, section
+// 15.2). Of its headers, which come before upstream's answer was looked at, it passes the links of a 103 alone.
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
 		w.cancel(errInterim)
 		return
+	}
+	h := w.Header()
+	links := h["Link"]
+	clear(h)
+	if status == http.StatusEarlyHints {
+		for _, link := range links {
+			h.Add("Link", normalize.Redact(link, w.credentials.secrets(w.request)...))
+		}
 	}
 	if w.request.ProtoAtLeast(1, 1) {
 		w.ResponseWriter.WriteHeader(status)

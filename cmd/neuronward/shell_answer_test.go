@@ -114,6 +114,18 @@ func TestShellAnswers(t *testing.T) {
 			answer: early + early + wellAnswered,
 		},
 		{
+			name: "the links of a 103, and no secret in them", send: call, answers: []int{103, 200}, open: true,
+			upstream: mine,
+			answer: "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </?" + fakeToken + ">\r\n" +
+				"Set-Cookie: evil\r\nX-Request-Id: evil\r\nX-Neuronward-Neurons: evil\r\n\r\n" + wellAnswered,
+			says: "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </?[removed]>\r\n\r\n", hides: "evil",
+		},
+		{
+			name: "headers of another 1xx", send: call, answers: []int{102, 200}, open: true, upstream: mine,
+			answer: "HTTP/1.1 102 Processing\r\nLink: evil\r\nX-Evil: evil\r\n\r\n" + wellAnswered,
+			says:   "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n", hides: "evil",
+		},
+		{
 			name: "1xx without end", send: call, answers: []int{103, 103, 103, 103, 103, 502}, open: true,
 			upstream: mine, answer: strings.Repeat(early, 10000) + wellAnswered, says: "upstream_unreachable",
 		},
