@@ -84,9 +84,7 @@ func (l *Ledger) Audit(
 	if ours, err := l.leadReading(ctx, every); !ours || err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	now := l.clock.now()
-	l.roll(now)
+	now := l.lockAndRoll()
 	if l.audit.day != l.day {
 		l.audit = audit{day: l.day, base: map[string]auditBase{}, fixed: map[string]Neurons{}}
 	}

@@ -103,13 +103,11 @@ func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 // next follows after growing pauses. The same holds if the account was not blocked, the day has only begun and little
 // of it was spent: then the reset is late.
 func (l *Ledger) Block(until time.Time) {
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
 	if l.o.Mode == Off {
 		return
 	}
-	now := l.clock.now()
-	l.roll(now)
 	l.setBlock(now, until, l.block.probe != nil)
 }
 
@@ -118,13 +116,11 @@ func (l *Ledger) Block(until time.Time) {
 // settle.
 func (r *Reservation) Refused() {
 	l := r.l
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
 	if l.o.Mode == Off {
 		return
 	}
-	now := l.clock.now()
-	l.roll(now)
 	if r.day == l.day {
 		l.setBlock(now, time.Time{}, r.probe != nil)
 		return

@@ -33,9 +33,7 @@ type clock struct {
 	doubtAt time.Duration // when it came
 }
 
-func newClock(wall func() time.Time) clock {
-	return clock{wall: wall, started: time.Now()}
-}
+func newClock(wall func() time.Time) clock { return clock{wall: wall, started: time.Now()} }
 
 func (c *clock) now() time.Time {
 	if !c.anchor.IsZero() {

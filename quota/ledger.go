@@ -77,6 +77,14 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 
 func (l *Ledger) setDay(d Day) { l.day, l.dayEnd = d, d.End() }
 
+// lockAndRoll takes l.mu, begins a new day if it is time, and returns the time.
+func (l *Ledger) lockAndRoll() time.Time {
+	l.mu.Lock()
+	now := l.clock.now()
+	l.roll(now)
+	return now
+}
+
 // roll begins a new day if now is in one. The day never goes back.
 func (l *Ledger) roll(now time.Time) {
 	if now.Before(l.dayEnd) {

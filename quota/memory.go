@@ -115,9 +115,7 @@ func (m *Memory) Lease(ctx context.Context, name string, ttl time.Duration) (boo
 }
 
 // Watch implements Store.
-func (m *Memory) Watch(ctx context.Context) (<-chan Event, error) {
-	return m.watchers.Add(ctx), nil
-}
+func (m *Memory) Watch(ctx context.Context) (<-chan Event, error) { return m.watchers.Add(ctx), nil }
 
 // Publish implements Store.
 func (m *Memory) Publish(ctx context.Context, e Event) error {

@@ -23,9 +23,7 @@ const MaxNeurons Neurons = math.MaxInt64
 // FromFloat converts whole neurons, as the wire gives them, to Neurons. It rounds up to the next millionth, so that
 // what is kept is never below what was billed. NaN and negative amounts become 0, an amount that does not fit becomes
 // MaxNeurons: a caller that must tell an absent figure from 0 asks before it converts.
-func FromFloat(neurons float64) Neurons {
-	return FromMicro(neurons * float64(OneNeuron))
-}
+func FromFloat(neurons float64) Neurons { return FromMicro(neurons * float64(OneNeuron)) }
 
 // FromMicro rounds micro-neurons up. A remainder that is no more than the error of the multiplication before it is no
 // reason to round: 0.000123 neurons are 123 millionths, not one more.
@@ -55,9 +53,7 @@ func (n Neurons) Add(m Neurons) Neurons {
 }
 
 // Float returns n in whole neurons, as the wire writes them.
-func (n Neurons) Float() float64 {
-	return float64(n) / float64(OneNeuron)
-}
+func (n Neurons) Float() float64 { return float64(n) / float64(OneNeuron) }
 
 // String returns n in whole neurons with two decimals, "104.20", the form of Cloudflare's cf-ai-neurons header. It
 // rounds to the nearest, so a small call reads "0.00"; use Float where that matters.

@@ -95,9 +95,7 @@ func (l *Ledger) acquireProbe(ctx context.Context, now time.Time) *probe {
 	// The request is not cancelled with the call: a lease that nobody knows of would keep all replicas from probing
 	// until it ends.
 	ours, err := l.o.Store.Lease(context.WithoutCancel(ctx), "probe "+day.String(), ttl)
-	l.mu.Lock()
-	now = l.clock.now()
-	l.roll(now)
+	now = l.lockAndRoll()
 	if b.probe != p { // the block has changed meanwhile
 		return nil
 	}

@@ -77,9 +77,7 @@ func (l *Ledger) Reconcile(
 	if ours, err = l.leadReading(ctx, every); !ours || err != nil {
 		return false, err
 	}
-	l.mu.Lock()
-	now := l.clock.now()
-	l.roll(now)
+	now := l.lockAndRoll()
 	day := l.day
 	// The figure is asked for up to a minute that it has counted, not for all that it has counted so far: only then
 	// is it known what it stands for.

@@ -7,7 +7,7 @@ import "time"
 const clockApart = 2 * clockTolerance
 
 // replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store
-// that has lost its rows, the store has not heard of all of them, and a lower number is not taken.
+// that has lost its rows, some have not reported, and a lower number is not taken.
 type replicaCount struct {
 	n          int           // 0: no sync was answered yet
 	incomplete time.Time     // until when replicas may be alive that have not reported

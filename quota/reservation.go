@@ -36,14 +36,12 @@ func (r *Reservation) Calibrate(c Calibration) {
 
 func (r *Reservation) end(c Cost, made bool) Day {
 	l := r.l
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
 	if r.done {
 		return l.day
 	}
 	r.done = true
-	now := l.clock.now()
-	l.roll(now)
 	cost := min(max(c.Neurons, 0), MaxCost)
 	for _, b := range r.budgets {
 		if b != nil {
@@ -90,10 +88,8 @@ func (l *Ledger) returnSoon(b *budget) {
 // Correct books the true cost of a call, such as a batch, once it is known: charged was booked for it as Estimated on
 // the day on. On a later day only what it cost beyond that is added.
 func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
-	now := l.clock.now()
-	l.roll(now)
 	w := waiter{call: c}
 	w.findBudgets(l, now)
 	t := l.tallies.of(c.Model, c.Client)

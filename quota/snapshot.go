@@ -45,10 +45,8 @@ type Status struct {
 
 // Snapshot returns how things stand, without asking the store.
 func (l *Ledger) Snapshot() Snapshot {
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
-	now := l.clock.now()
-	l.roll(now)
 	s := Snapshot{
 		At: now, Day: l.day, Mode: l.o.Mode, Account: l.account.status(), ResetsAt: l.dayEnd, Block: l.block.Block,
 		ExhaustedAt: l.forecast.exhaustedAt(&l.block, now),
@@ -72,10 +70,8 @@ func (l *Ledger) Mode() Mode { return l.o.Mode }
 // Reset returns when the day ends, and in how long Workers AI may be asked again once it has said that the day is
 // spent: at the end of the day, but earlier if the last reset is late.
 func (l *Ledger) Reset() (at time.Time, retry time.Duration) {
-	l.mu.Lock()
+	now := l.lockAndRoll()
 	defer l.mu.Unlock()
-	now := l.clock.now()
-	l.roll(now)
 	if b := &l.block; b.Set && b.resetPassed(now) {
 		return l.dayEnd, max(b.next.Sub(now), unclearPause)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -172,14 +173,8 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
 	l.failures++
-	var waited []*waiter
-	for _, w := range l.queue {
-		if w.reported && !l.block.stops(w) {
-			waited = append(waited, w)
-		}
-	}
-	for _, w := range waited {
-		if w.done {
+	for _, w := range slices.Clone(l.queue) {
+		if !w.reported || l.block.stops(w) {
 			continue
 		}
 		if !l.o.AllowOfflineGrant {
