@@ -24,6 +24,9 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	if topic, ok := belowErrors(path); ok {
 		return choose(method, referenceRoutes, destination{rest: topic})
 	}
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/") // one slash at the end changes nothing
+	}
 	account, rest, ok := belowAI(path)
 	if !ok || !plain(path) {
 		return destination{}, notProxied()

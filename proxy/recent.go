@@ -15,6 +15,8 @@ type FailureRecord struct {
 	RequestID string    `json:"request_id"`
 	Client    string    `json:"client"`
 	Route     string    `json:"route"`
+	Method    string    `json:"method,omitempty"` // with Path, of a call that no route takes
+	Path      string    `json:"path,omitempty"`   // at most 200 bytes, without secrets
 	Model     string    `json:"model"`
 	Status    int       `json:"status"`
 	Name      string    `json:"name"`
@@ -33,13 +35,17 @@ type recentFailures struct {
 // add keeps the failure of a call that has ended.
 func (r *recentFailures) add(c *call) {
 	f := c.failure
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ring[r.n%maxRecent] = FailureRecord{
+	record := FailureRecord{
 		Time: c.began.UTC(), RequestID: c.requestID, Client: c.client, Route: c.routeName(), Model: c.modelText,
 		Status: c.writer.status, Name: f.Code.String(), Number: f.Number,
 		Origin: string(f.Origin), Fault: string(f.Fault),
 	}
+	if c.route == nil {
+		record.Method, record.Path = clip(c.inbound.Method, 32), c.pathText()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ring[r.n%maxRecent] = record
 	r.n++
 }
 

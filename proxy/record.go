@@ -112,7 +112,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	if !r.log.Enabled(ctx, level) || c.failure != nil && anyoneCauses(c) && !r.lines[c.failure.Code].Allow() {
 		return
 	}
-	var fields [20]slog.Attr
+	var fields [22]slog.Attr
 	attrs := append(fields[:0],
 		slog.String("request_id", c.requestID),
 		slog.String("client", c.client),
@@ -129,6 +129,9 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 			slog.String("fault", string(f.Fault)),
 			slog.String("message", f.Message),
 		)
+		if c.route == nil {
+			attrs = append(attrs, slog.String("method", clip(c.inbound.Method, 32)), slog.String("path", c.pathText()))
+		}
 		if f.Err != nil {
 			attrs = append(attrs, slog.String("err", c.redact(f.Err.Error())))
 		}

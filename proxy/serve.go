@@ -117,6 +117,9 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		p.setTarget(c, d)
 	}
 	if failure != nil {
+		if failure.Code == normalize.RouteNotProxied {
+			failure.Message = c.explainNotProxied(r.URL.Path)
+		}
 		return failure
 	}
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {

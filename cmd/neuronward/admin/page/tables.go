@@ -84,7 +84,7 @@ func matching(all []proxy.FailureRecord, filter string) []proxy.FailureRecord {
 	return slices.DeleteFunc(slices.Clone(all), func(f proxy.FailureRecord) bool {
 		text := strings.ToLower(strings.Join([]string{
 			f.Time.UTC().Format("15:04:05"), strconv.Itoa(f.Number), f.Name, strconv.Itoa(f.Status),
-			origin(f.Origin), f.Fault, f.Client, f.Model, f.RequestID,
+			origin(f.Origin), f.Fault, f.Client, f.Model, f.Path, f.RequestID,
 		}, " "))
 		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 	})

@@ -1,0 +1,54 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// maxPathText bounds a path in messages and logs. Callers may write anything there.
+const maxPathText = 200
+
+// explainNotProxied says of a call that no route takes what came, what was probably meant, and which base URL to set.
+func (c *call) explainNotProxied(path string) string {
+	r := c.inbound
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	base := scheme + "://" + clip(r.Host, maxPathText)
+	text := "This proxy does not pass " + clip(r.Method, 32) + " " + c.pathText() + "."
+	if meant := suggest(r.Method, path); meant != "" {
+		text += " Did you mean " + meant + "?"
+	}
+	if strings.Contains(path, "/websearch") {
+		text += " Web Search is no inference and is billed in dollars, which this proxy does not count."
+	}
+	return c.redact(text + " The base URL is " + base + "/v1 for OpenAI clients, " + base + " for Anthropic's and " + base +
+		"/client/v4 for Cloudflare's.")
+}
+
+// pathText is the path of the call for messages and logs, without secrets.
+func (c *call) pathText() string {
+	return c.redact(clip(c.inbound.URL.EscapedPath(), maxPathText))
+}
+
+// suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong base
+// URL puts in front, or with the /v1 that it left out. It returns "" where nothing comes near.
+func suggest(method, path string) string {
+	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	for i := range segments {
+		rest := "/" + strings.Join(segments[i:], "/")
+		for _, candidate := range []string{rest, "/v1" + rest, "/ai" + rest, strings.ToLower(rest)} {
+			if candidate == path {
+				continue
+			}
+			if d, failure := resolve(method, candidate); failure == nil && !d.finetunes() && d.account == "" {
+				return candidate
+			}
+		}
+	}
+	if method != http.MethodPost && method != http.MethodGet {
+		return suggest(http.MethodPost, path)
+	}
+	return ""
+}
