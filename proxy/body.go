@@ -100,28 +100,31 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 
 // readAll reads the rest of a body of which n bytes were read, the last time with err.
 func (b *bodies) readAll(c *call, h *bufferedBody, r *http.Request, n int64, err error) error {
-	piece := h.text[0][n:] // what is left of the last one
-	for err == nil && n <= b.max {
-		into := piece
-		if len(piece) == 0 {
-			if into = h.end[:]; n != b.max && n != r.ContentLength {
-				if piece, err = b.grow(c, h, r.ContentLength); err != nil {
-					return err
-				}
-				into = piece
+	limit := b.max
+	if r.ContentLength >= 0 {
+		limit = r.ContentLength
+	}
+	piece := h.text[0][n:] // what is free of the last one
+	for err == nil && n <= limit {
+		switch {
+		case len(piece) > 0:
+		case n == limit:
+			piece = h.end[:] // only the end should come
+		default:
+			if piece, err = b.grow(c, h, r.ContentLength); err != nil {
+				return err
 			}
 		}
 		var m int
-		if m, err = c.fill(r.Body, into); len(piece) > 0 {
-			piece = piece[m:]
-		} else if m > 0 && n < b.max { // more than declared: net/http lets no such body pass
-			return unreadable(errors.New("the body is longer than declared"))
-		}
+		m, err = c.fill(r.Body, piece)
+		piece = piece[m:]
 		n += int64(m)
 	}
 	switch {
 	case n > b.max:
 		return tooLarge()
+	case n > limit: // net/http lets no such body pass
+		return unreadable(errors.New("the body is longer than declared"))
 	case err != io.EOF:
 		return unreadable(err)
 	}
