@@ -53,8 +53,7 @@ func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
 // than a usage.
 func nativeUsage(data []byte) []byte {
 	// For nearly every event of an OpenAI stream the first search is enough.
-	if bytes.Contains(data, []byte(`"choices"`)) ||
-		!bytes.Contains(data, []byte(`"usage"`)) || !bytes.Contains(data, []byte(`"response"`)) {
+	if behindName(data, `choices"`) != nil || behindName(data, `usage"`) == nil || behindName(data, `response"`) == nil {
 		return nil
 	}
 	fields := topLevel(data)
