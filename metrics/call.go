@@ -19,6 +19,9 @@ const (
 // Other stands for every label value outside its bounded set.
 const Other = "other"
 
+// ThirdParty stands for every model that is not one of Workers AI's.
+const ThirdParty = "third_party"
+
 // Call is how one call ended. Route, Model and Client must come from bounded sets: the route table, the known models,
 // the configured clients.
 type Call struct {

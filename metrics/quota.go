@@ -23,7 +23,11 @@ var reasons = [...]string{
 	"overload",       // too many calls at once
 	"latched",        // the quota block: Workers AI itself said that the day is spent
 	"plan",           // the model needs Workers Paid
+	"model",          // the operator does not allow the model
 }
+
+// BasisUnmetered is the basis of calls that spend no neurons: of models that are not Workers AI's.
+const BasisUnmetered = "unmetered"
 
 // quotaSeries are the series of neurons.
 type quotaSeries struct {
@@ -47,7 +51,8 @@ func newQuotaSeries() quotaSeries {
 		neurons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_neurons_total",
 			Help: "Neurons that calls cost, by where the figure comes from: " +
-				"reported by Workers AI, priced by the table, or estimated.",
+				"reported by Workers AI, priced by the table, estimated, or unmetered: " +
+				"0 for models that are billed in dollars.",
 		}, []string{"model", "client", "basis"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_tokens_total",
@@ -93,14 +98,14 @@ func (s *quotaSeries) collectors() []prometheus.Collector {
 }
 
 // Preempted counts a call that was refused before it reached Workers AI, or would have been: mode is ModeEnforce or
-// ModeObserve, reason one of account_quota, client_budget, contended, priority_floor, rate, capacity, overload, latched
-// and plan.
+// ModeObserve, reason one of account_quota, client_budget, contended, priority_floor, rate, capacity, overload,
+// latched, plan and model.
 func (m *Metrics) Preempted(reason, mode string) {
 	m.quota.preempted.WithLabelValues(reason, mode).Inc()
 }
 
-// Spent counts what a call cost, in neurons. Model and client must come from bounded sets; basis is reported, priced or
-// estimated. A correction below 0 is not counted, because a counter never falls.
+// Spent counts what a call cost, in neurons. Model and client must come from bounded sets; basis is reported, priced,
+// estimated or BasisUnmetered. A correction below 0 is not counted, because a counter never falls.
 func (m *Metrics) Spent(model, client, basis string, neurons float64) {
 	m.quota.neurons.WithLabelValues(model, client, basis).Add(max(neurons, 0))
 	m.minutes.Spent(time.Now(), model, client, neurons)

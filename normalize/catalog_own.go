@@ -154,8 +154,8 @@ var own = []Entry{
 		OpenAI: "model_not_found",
 		Retry:  RetryNever, Fault: FaultCaller, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "The operator of this proxy does not allow this model.",
-		Action: "Use a model of GET /v1/models, or have the operator allow this one. Models outside Workers AI are " +
-			"billed in dollars that this proxy does not count.",
+		Action: "Use a model of GET /v1/models, or have the operator add this one to {MODELS}. Models outside " +
+			"Workers AI are billed in dollars that this proxy does not count.",
 		Automatic: "The call is refused; it never reached Cloudflare.",
 		Wire:      "Never sent by Workers AI.",
 	},

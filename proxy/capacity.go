@@ -28,7 +28,7 @@ type capacity struct {
 
 // check refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
 func (cp *capacity) check(c *call, send bool) error {
-	if c.model == "" || c.simulated {
+	if c.model == "" || c.thirdParty || c.simulated {
 		return nil
 	}
 	wait, ok := cp.breakers.Allow(c.model, time.Now(), send)
@@ -53,7 +53,7 @@ func (cp *capacity) check(c *call, send bool) error {
 // nil for a success.
 func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 	switch {
-	case !cp.on || c.model == "" || status == 0 || c.simulated:
+	case !cp.on || c.model == "" || c.thirdParty || status == 0 || c.simulated:
 	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
 		if cp.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
 			cp.log.Info("Workers AI has capacity for a model again", "model", c.modelText)

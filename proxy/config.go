@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
@@ -25,6 +26,9 @@ type Config struct {
 	API          *url.URL // for what an AI Gateway lacks; nil: Upstream if it ends in /client/v4, else DefaultAPI
 
 	Clients func() *clients.Set // those who may call, at present; nil: anyone who reaches the listener
+
+	// AllowedModels may be called with Token or GatewayToken; nil: all models of Workers AI.
+	AllowedModels modelname.List
 
 	Loopback bool     // the listener is on loopback: the Host header is checked
 	Hosts    []string // further names that a listener on loopback answers to
@@ -94,6 +98,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.GatewayToken == nil {
 		c.GatewayToken = noSecret
+	}
+	if c.AllowedModels == nil {
+		c.AllowedModels = modelname.Default()
 	}
 	c.HeldWait = cmp.Or(c.HeldWait, 5*time.Second)
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 1024)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
 // A destination is what a path names: a route, an account ("" is ours), and a model.
@@ -33,7 +34,8 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	}
 	key, model := rest, ""
 	if m, found := strings.CutPrefix(rest, "run/"); found {
-		key, model = "run/", m
+		key, model = "run/", modelname.Canonical(m)
+		rest = key + model
 	}
 	if id, found := strings.CutPrefix(rest, "finetunes/"); found {
 		if id, found = strings.CutSuffix(id, "/finetune-assets"); found && !strings.Contains(id, "/") {

@@ -91,7 +91,7 @@ func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bo
 // blockQuota stops the calls of our account when Workers AI itself has said that the day is spent, and only then: by
 // 429 or in a stream, on a call with our account.
 func (fs *failures) blockQuota(c *call, status int, event bool) {
-	if c.ours && !c.simulated && (status == http.StatusTooManyRequests || event) {
+	if c.ours && !c.thirdParty && !c.simulated && (status == http.StatusTooManyRequests || event) {
 		fs.guard.Block(c.charge)
 	}
 }

@@ -29,6 +29,7 @@ type Proxy struct {
 	models       knownModels
 	credentials  credentials
 	access       access
+	allowed      allowedModels
 	slots        slots
 	bodies       bodies
 	rates        rates
@@ -74,6 +75,9 @@ func New(c Config) (*Proxy, error) {
 	p.forward = forwarder{
 		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate,
 		transport: c.Transport,
+	}
+	p.allowed = allowedModels{
+		list: c.AllowedModels, gateway: p.forward.upstream.gateway, credentials: &p.credentials, metrics: c.Metrics,
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,

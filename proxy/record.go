@@ -74,6 +74,9 @@ func (r *recorder) record(c *call) {
 		}
 	}
 	r.countRetries(c)
+	if c.unmetered() {
+		r.metrics.Spent(c.label, c.client, metrics.BasisUnmetered, 0)
+	}
 	r.metrics.Ended(&metrics.Call{
 		Route: c.routeName(), Model: c.label, Client: r.access.clientLabel(c), Stream: c.stream, Result: result,
 		Duration: took, FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
@@ -144,6 +147,9 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	if n := c.neuronsText(); n != "" {
 		attrs = append(attrs, slog.String("neurons", n))
 	}
+	if c.unmetered() {
+		attrs = append(attrs, slog.String("basis", metrics.BasisUnmetered))
+	}
 	if id := c.attempt.upstream.request; id != "" {
 		attrs = append(attrs, slog.String("cf_ai_req_id", id))
 	}
@@ -155,11 +161,17 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 
 // neuronsText is what the call cost: as it was settled, else by upstream's header.
 func (c *call) neuronsText() string {
-	if c.settlement == nil {
+	switch {
+	case c.unmetered():
+		return "0"
+	case c.settlement == nil:
 		return c.attempt.neurons
 	}
 	return strconv.FormatFloat(c.settlement.Neurons.Float(), 'f', -1, 64)
 }
+
+// unmetered reports whether the call was made to a model that spends no neurons.
+func (c *call) unmetered() bool { return c.thirdParty && c.attempts > 0 }
 
 // milliseconds rounds to microseconds: more digits are noise.
 func milliseconds(d time.Duration) float64 {

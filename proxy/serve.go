@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
 // ServeHTTP takes one call from top to bottom. What must happen at its end is deferred where it becomes due; each step
@@ -140,7 +141,7 @@ func (p *Proxy) readBody(c *call, r *http.Request) error {
 		return err
 	}
 	d := c.destination
-	d.model = model
+	d.model = modelname.Canonical(model)
 	p.setTarget(c, d)
 	return nil
 }
@@ -160,6 +161,9 @@ func (p *Proxy) answer(c *call) error {
 // neurons that it may need and by its requests per minute. These come last: what is refused takes none of them. What
 // may have changed while the call waited is asked again.
 func (p *Proxy) checkLimits(c *call) error {
+	if err := p.allowed.check(c); err != nil {
+		return err
+	}
 	if err := p.forward.resolveUpstream(c); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -17,7 +18,10 @@ type target struct {
 	ours      bool        // the account is the one that this proxy serves
 	inference bool        // the call spends the neurons and the requests per minute of that account
 	metered   bool        // its neurons are counted
-	queued    bool        // it submits a batch, or asks after one
+
+	// thirdParty says that the model is not one of Workers AI's: it is billed in dollars and spends no neurons.
+	thirdParty bool
+	queued     bool // it submits a batch, or asks after one
 }
 
 // maxModelText bounds the model's name in messages and logs. Callers may write anything there.
@@ -32,9 +36,12 @@ func (p *Proxy) setTarget(c *call, d destination) {
 		ours:   d.account == p.account,
 		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
 	}
-	c.inference = c.ours && d.route != nil && d.route.metered()
+	if d.model != "" && !modelname.WorkersAI(d.model) {
+		c.thirdParty, c.label = true, metrics.ThirdParty
+	}
+	c.inference = c.ours && d.route != nil && d.route.metered() && !c.thirdParty
 	c.metered = c.inference && p.guard.On()
-	if c.label == metrics.Other {
+	if c.label == metrics.Other || c.thirdParty {
 		c.modelText = c.redact(clip(d.model, maxModelText))
 	}
 }

@@ -175,6 +175,7 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		API:               c.API,
 		Loopback:          config.Loopback(c.Listen),
 		Hosts:             c.Hosts,
+		AllowedModels:     c.Models,
 		MaxBody:           c.MaxBody,
 		MaxHeld:           c.MaxHeld,
 		MaxInFlight:       c.MaxInFlight,

@@ -30,7 +30,8 @@ func Routed(name string) bool {
 
 // apiPaths are the first parts of paths of Cloudflare's API and of AI Gateway's. A model so named would be a path.
 var apiPaths = []string{
-	"", "accounts", "ai", "ai-gateway", "authors", "client", "compat", "finetunes", "models", "run", "tasks", "tomarkdown",
+	"", ".", "..", "accounts", "ai", "ai-gateway", "authors", "client", "compat", "finetunes", "models", "run", "tasks",
+	"tomarkdown",
 	"universal", "v1", "websearch", "workers-ai",
 }
 

@@ -80,7 +80,7 @@ func TestPatternsOfWorkersAIAlone(t *testing.T) {
 		"@cf/*": true, "@hf/x/*": true, "workers-ai/@cf/*": true, "@cf/meta/x": true,
 		"*": false, "@*": false, "@c*": false, "openai/*": false, "dynamic/*": false, "workers-ai/*": false,
 	} {
-		if got := p.WorkersAIOnly(); got != want {
+		if got := p.workersAIOnly(); got != want {
 			t.Errorf("%q: got %t, want %t", p, got, want)
 		}
 	}

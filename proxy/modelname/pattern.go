@@ -22,8 +22,8 @@ func ParsePattern(text string, shown func(string) string) (Pattern, error) {
 	return Pattern(text), nil
 }
 
-// WorkersAIOnly reports whether p matches models of Workers AI alone.
-func (p Pattern) WorkersAIOnly() bool {
+// workersAIOnly reports whether p matches models of Workers AI alone.
+func (p Pattern) workersAIOnly() bool {
 	return WorkersAI(strings.TrimPrefix(string(p), prefix))
 }
 
@@ -32,6 +32,20 @@ type List []Pattern
 
 // Default returns the list of all models of Workers AI.
 func Default() List { return List{"@cf/*", "@hf/*"} }
+
+// BeyondWorkersAI returns the patterns that also match models of others than Workers AI.
+func (l List) BeyondWorkersAI() List {
+	return slices.DeleteFunc(slices.Clone(l), Pattern.workersAIOnly)
+}
+
+// Text returns the patterns with commas between them.
+func (l List) Text() string {
+	texts := make([]string, len(l))
+	for i, p := range l {
+		texts[i] = string(p)
+	}
+	return strings.Join(texts, ",")
+}
 
 // AllowsAll reports whether the list has the pattern of every model.
 func (l List) AllowsAll() bool { return slices.Contains(l, "*") }

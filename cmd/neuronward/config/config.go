@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -32,6 +33,8 @@ type Config struct {
 
 	ClientsFile    string `env:"NEURONWARD_CLIENTS_FILE"`
 	AllowAnonymous bool   `env:"NEURONWARD_ALLOW_ANONYMOUS" envDefault:"false"`
+
+	Models modelname.List `env:"NEURONWARD_MODELS" envDefault:"@cf/*,@hf/*"`
 
 	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid"`
 	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"` // 0: no limit

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -56,6 +57,8 @@ func (c *Config) show(v Variable) string {
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	case *url.URL:
 		return value.String()
+	case modelname.List:
+		return value.Text()
 	case []string:
 		return strings.Join(value, ",")
 	case pace.Table:

@@ -17,6 +17,8 @@ var docs = map[string]string{
 		"is in use within a second, a file with a mistake is refused whole",
 	"NEURONWARD_ALLOW_ANONYMOUS": "allows a token of this proxy's own on a listener beyond loopback without a " +
 		"clients file",
+	"NEURONWARD_MODELS": "models that may be called with this proxy's token, with commas between them; * is any run " +
+		"of characters. Models outside Workers AI are billed in dollars, which are neither counted nor limited here",
 	"NEURONWARD_PLAN": "on free, 10,000 neurons a day are a hard limit, and models that need Workers Paid are " +
 		"refused; on paid, billing begins there",
 	"NEURONWARD_DAILY_NEURONS": "neurons that may be spent a day; 0 is no limit",

@@ -114,6 +114,10 @@ func (l *loader) exposed() bool {
 
 // warn adds what works, but should be reported.
 func (l *loader) warn() {
+	if others := l.Models.BeyondWorkersAI(); len(others) > 0 {
+		l.Warnings = append(l.Warnings, fmt.Sprintf("NEURONWARD_MODELS: %s allows models outside Workers AI: they are "+
+			"billed in dollars, and dollars are neither counted nor limited by this proxy", others.Text()))
+	}
 	if !l.good("CLOUDFLARE_ACCOUNT_ID", "NEURONWARD_UPSTREAM") {
 		return // there is nothing to compare
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -21,14 +22,15 @@ import (
 // is wrong.
 func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[bool]():          parseBool,
-		reflect.TypeFor[time.Duration](): parseDuration,
-		reflect.TypeFor[int64]():         parseSize,
-		reflect.TypeFor[url.URL]():       parseURL,
-		reflect.TypeFor[[]string]():      parseHosts,
-		reflect.TypeFor[Secret]():        parseSecret,
-		reflect.TypeFor[Store]():         parseStore,
-		reflect.TypeFor[pace.Table]():    func(text string) (any, error) { return pace.ParseTable(text) },
+		reflect.TypeFor[bool]():           parseBool,
+		reflect.TypeFor[time.Duration]():  parseDuration,
+		reflect.TypeFor[int64]():          parseSize,
+		reflect.TypeFor[url.URL]():        parseURL,
+		reflect.TypeFor[[]string]():       parseHosts,
+		reflect.TypeFor[modelname.List](): parseModels,
+		reflect.TypeFor[Secret]():         parseSecret,
+		reflect.TypeFor[Store]():          parseStore,
+		reflect.TypeFor[pace.Table]():     func(text string) (any, error) { return pace.ParseTable(text) },
 	}
 }
 
@@ -131,6 +133,19 @@ func parseURL(text string) (any, error) {
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return *u, nil
+}
+
+// parseModels reads patterns of models with commas between them.
+func parseModels(text string) (any, error) {
+	var list modelname.List
+	for item := range strings.SplitSeq(text, ",") {
+		p, err := modelname.ParsePattern(strings.TrimSpace(item), quoted)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 // parseHosts reads host names with commas between them.

@@ -1,0 +1,44 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/modelname"
+)
+
+func TestModels(t *testing.T) {
+	for _, c := range []struct {
+		given string
+		want  modelname.List
+		warns string // a part of the warning
+	}{
+		{given: "", want: modelname.Default()},
+		{given: "@cf/meta/*, @hf/x", want: modelname.List{"@cf/meta/*", "@hf/x"}},
+		{given: "workers-ai/@cf/*", want: modelname.List{"workers-ai/@cf/*"}},
+		{given: "@cf/*,openai/*", want: modelname.List{"@cf/*", "openai/*"}, warns: "openai/* allows models outside"},
+		{given: "*", want: modelname.List{"*"}, warns: "dollars are neither counted nor limited"},
+		{given: "dynamic/*,@cf*", want: modelname.List{"dynamic/*", "@cf*"}, warns: "dynamic/*,@cf* allows"},
+	} {
+		l, err := Load(environ("NEURONWARD_MODELS="+c.given), new(Redactor))
+		if err != nil {
+			t.Errorf("%q: got %v, want no mistake", c.given, err)
+			continue
+		}
+		if !slices.Equal(l.Models, c.want) {
+			t.Errorf("%q: got %v, want %v", c.given, l.Models, c.want)
+		}
+		if got := strings.Join(l.Warnings, "\n"); !strings.Contains(got, c.warns) || (c.warns == "") != (got == "") {
+			t.Errorf("%q: got the warnings %q, want %q", c.given, got, c.warns)
+		}
+	}
+	for _, given := range []string{"@cf/*,", "@cf/meta/", "@cf/../x", "@cf/llama 3", ","} {
+		_, err := Load(environ("NEURONWARD_MODELS="+given), new(Redactor))
+		if err == nil || !strings.Contains(err.Error(), "NEURONWARD_MODELS") ||
+			!strings.Contains(err.Error(), "@cf/meta/*") &&
+				!strings.Contains(err.Error(), "for all models below it") {
+			t.Errorf("%q: got %v, want a mistake that says what to write", given, err)
+		}
+	}
+}
