@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 		}
 	}
 	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
+	c.attempt.ranModel = cmp.Or(h.Get("Cf-Aig-Model"), h.Get("Cf-Aig-Routed-Model"))
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body := in.readFailure(c, res.Body)
 		if m := c.charge.Meter(); m != nil {

@@ -65,6 +65,7 @@ type attempt struct {
 	answered  bool         // upstream has sent headers of success
 	streaming bool         // and events, which the caller has or is about to get
 	neurons   string       // cf-ai-neurons as it came
+	ranModel  string       // the model that a router chose, by the headers of the answer; "": they do not say
 	upstream  upstreamIDs
 }
 

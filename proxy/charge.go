@@ -8,12 +8,13 @@ import (
 // reserve sets aside what the call may cost, or says why it may not be made.
 // Calls on another account, with the caller's own token, are not ours to meter.
 func (p *Proxy) reserve(c *call) (err error) {
-	if !c.metered {
+	if !c.metered && !c.routed {
 		return nil
 	}
 	g := guard.Call{
 		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
-		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Began: c.began,
+		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
+		Began: c.began,
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
@@ -42,7 +43,8 @@ func (c *call) settle() {
 func (c *call) outcome(f *normalize.Failure) guard.Outcome {
 	return guard.Outcome{
 		Sent: c.seen(), Cached: c.attempt.cached, Stream: c.stream, Answered: c.attempt.answered,
-		Streaming: c.attempt.streaming, Complete: c.complete, HeaderNeurons: c.attempt.neurons, Failure: f,
+		Streaming: c.attempt.streaming, Complete: c.complete, HeaderNeurons: c.attempt.neurons,
+		RanModel: c.attempt.ranModel, Failure: f,
 	}
 }
 

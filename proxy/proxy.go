@@ -63,6 +63,7 @@ func New(c Config) (*Proxy, error) {
 	p.guard = guard.New(guard.Options{
 		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics,
 		AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
+		LabelOf: p.models.label,
 	})
 	p.access = access{
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),

@@ -21,6 +21,7 @@ type target struct {
 
 	// thirdParty says that the model is not one of Workers AI's: it is billed in dollars and spends no neurons.
 	thirdParty bool
+	routed     bool // of these, a router of AI Gateway's that may choose a model of Workers AI: the answer tells
 	queued     bool // it submits a batch, or asks after one
 }
 
@@ -41,6 +42,7 @@ func (p *Proxy) setTarget(c *call, d destination) {
 	}
 	c.inference = c.ours && d.route != nil && d.route.metered() && !c.thirdParty
 	c.metered = c.inference && p.guard.On()
+	c.routed = c.ours && modelname.Routed(d.model) && d.route != nil && d.route.metered() && p.guard.On()
 	if c.label == metrics.Other || c.thirdParty {
 		c.modelText = c.redact(clip(d.model, maxModelText))
 	}

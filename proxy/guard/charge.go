@@ -117,6 +117,9 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 		ch.settleBatch(o)
 		return nil
 	}
+	if ch.call.Routed {
+		return ch.settleRouted(o)
+	}
 	if ch.reservation == nil {
 		return nil
 	}

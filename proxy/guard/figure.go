@@ -51,7 +51,7 @@ func headerCost(e *evidence) (quota.Cost, bool) {
 	if err != nil || !(n > 0 && n < highest) { // nor is NaN
 		return quota.Cost{}, false
 	}
-	n = max(n, min(n+cutOff, e.charge.reservation.Neurons().Float()))
+	n = max(n, min(n+cutOff, e.charge.reserved().Float()))
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, true
 }
 
@@ -98,9 +98,9 @@ func observedCost(e *evidence) (quota.Cost, bool) {
 // has shown.
 func usualCost(e *evidence) (quota.Cost, bool) {
 	ch := e.charge
-	return ch.guard.o.Estimator.DefaultCost(*ch.call.Model, ch.estimate, ch.reservation.Neurons()), true
+	return ch.guard.o.Estimator.DefaultCost(*ch.call.Model, ch.estimate, ch.reserved()), true
 }
 
 func reservedCost(e *evidence) quota.Cost {
-	return quota.Cost{Neurons: e.charge.reservation.Neurons(), Basis: quota.Estimated}
+	return quota.Cost{Neurons: e.charge.reserved(), Basis: quota.Estimated}
 }

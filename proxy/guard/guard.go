@@ -36,6 +36,9 @@ type Options struct {
 	Recorder        Recorder
 	AbortedEstimate bool // a cancelled call costs all that was reserved
 	FreePlan        bool // models that require a Workers Paid plan are refused
+
+	// LabelOf returns the label of a model that a router chose, from a bounded set. It is required for routed calls.
+	LabelOf func(model string) string
 }
 
 // A Guard asks the ledger before a call is made and settles with it afterwards.
@@ -63,6 +66,7 @@ type Call struct {
 	WideBytes int64         // how many bytes of the prompt are beyond ASCII; an escaped character counts as 3
 	Batch     bool          // the call submits a batch, or asks after one
 	Poll      string        // id of the batch that the call asks after, "" for every other call
+	Routed    bool          // a router chooses the model: nothing is reserved
 	Began     time.Time
 }
 
@@ -87,11 +91,16 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		ch.meter = meter.New()
 		return ch, nil
 	}
-	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
-	ch.request = quota.Call{Model: c.Label, Client: c.Client, Estimate: ch.estimate.Neurons}
+	ch.request = quota.Call{Model: c.Label, Client: c.Client}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
 	}
+	if c.Routed {
+		ch.meter = meter.New()
+		return ch, nil
+	}
+	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
+	ch.request.Estimate = ch.estimate.Neurons
 	d, err := ch.reserve(ctx)
 	switch {
 	case errors.Is(err, quota.ErrClosed):

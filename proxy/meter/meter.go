@@ -24,6 +24,8 @@ type Meter struct {
 	hasSeconds bool
 	images     int64
 
+	model string // the first that the answer names
+
 	requestID, status string // of a batch
 	hasResponses      bool
 }
@@ -111,6 +113,10 @@ func (m *Meter) text(p path, size int, s []byte) {
 	case inImage, inImageOf:
 		if size > 0 {
 			m.images++
+		}
+	case inModel:
+		if m.model == "" {
+			m.model = string(s)
 		}
 	case inRequestID:
 		m.requestID = string(s)

@@ -17,6 +17,7 @@ const (
 	inImage
 	inImages
 	inImageOf
+	inModel // also of an event
 
 	inEvent // an event's data
 	inType
@@ -64,6 +65,7 @@ const (
 var kinds = [numPaths]kind{
 	inAnswer: anObject, inResult: anObject, inTranscription: anObject, inSeconds: aNumber,
 	inRequestID: aText, inStatus: aText, inResponses: aList, inImage: aText, inImages: aList, inImageOf: aText,
+	inModel: aText,
 
 	inEvent: anObject, inType: aText, inNative: aText | anObject,
 	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject,
@@ -98,6 +100,8 @@ func memberOf(object path, name []byte) path {
 			return inUsage
 		case "result":
 			return inResult
+		case "model":
+			return inModel
 		case "transcription_info":
 			return inTranscription
 		}
@@ -137,6 +141,8 @@ func memberOfResult(name []byte) path {
 		return inImage
 	case "images":
 		return inImages
+	case "model":
+		return inModel
 	}
 	return otherPath
 }
@@ -182,6 +188,8 @@ func memberOfEvent(object path, name []byte) path {
 			return inMessage
 		case "content_block":
 			return inBlock
+		case "model":
+			return inModel
 		}
 	case inChoice:
 		switch string(name) {
@@ -217,12 +225,18 @@ func memberOfEvent(object path, name []byte) path {
 			return inText
 		}
 	case inNative:
-		if string(name) == "usage" {
+		switch string(name) {
+		case "usage":
 			return inResponseUsage
+		case "model":
+			return inModel
 		}
 	case inMessage:
-		if string(name) == "usage" {
+		switch string(name) {
+		case "usage":
 			return inMessageUsage
+		case "model":
+			return inModel
 		}
 	}
 	return otherPath

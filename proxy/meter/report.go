@@ -16,6 +16,9 @@ type Report struct {
 	// that.
 	ObservedInput, ObservedOutput int64
 
+	// Model is the name of the model that the answer names first, "" for none.
+	Model string
+
 	// BatchID and BatchStatus are what the answer to a batch reports, "" for nothing. A batch whose responses are there
 	// is "completed" unless it reports another status.
 	BatchID, BatchStatus string
@@ -26,7 +29,7 @@ func (r Report) Queued() bool { return r.BatchID != "" && r.BatchStatus == "queu
 
 // Report returns what the answer has reported so far.
 func (m *Meter) Report() Report {
-	r := Report{Usage: m.quotaUsage(), BatchID: m.requestID, BatchStatus: m.status}
+	r := Report{Usage: m.quotaUsage(), Model: m.model, BatchID: m.requestID, BatchStatus: m.status}
 	r.ObservedInput, r.ObservedOutput = m.observedTokens()
 	if m.hasResponses && m.status == "" {
 		r.BatchStatus = "completed"

@@ -1,0 +1,37 @@
+package guard
+
+import (
+	"cmp"
+
+	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// settleRouted books what a call cost whose model a router chose. Nothing was reserved for it, since only the answer
+// says which model ran; if that is one of Workers AI's, its price settles the call, which may pass the limit by its own
+// cost. It returns nil where another model ran, or nobody says which.
+func (ch *Charge) settleRouted(o Outcome) *Settlement {
+	r := ch.meter.Report()
+	name := modelname.Canonical(cmp.Or(o.RanModel, r.Model))
+	if !modelname.WorkersAI(name) {
+		return nil
+	}
+	g := ch.guard
+	model := g.o.Estimator.Resolve(name)
+	ch.call.Model = &model
+	ch.estimate = g.o.Estimator.Estimate(model, ch.call.Request)
+	ch.request.Model = g.o.LabelOf(name)
+	cost, because := ch.verdict(o)
+	g.ledger.Correct(ch.request, quota.Day(0), 0, cost) // nothing was charged, on whichever day
+	ch.spent(cost)
+	ch.countTokens(ch.request.Model, r.Usage)
+	return &Settlement{Neurons: cost.Neurons, Because: because}
+}
+
+// reserved is what was set aside for the call or, where nothing could be, what would have been.
+func (ch *Charge) reserved() quota.Neurons {
+	if ch.reservation == nil {
+		return ch.estimate.Neurons
+	}
+	return ch.reservation.Neurons()
+}
