@@ -101,8 +101,10 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		{target: "/client/v3/accounts/" + testAccount + "/ai/run/x"},
 		{target: "/client/v4/graphql"},
 		{target: "/client/v4/accounts/00000000000000000000000000000000/ai/run/" + testModel, slug: "account_mismatch"},
-		{target: "/client/v4/accounts/" + strings.ToUpper(testAccount) + "/ai/run/" + testModel,
-			slug: "account_mismatch"},
+		{
+			target: "/client/v4/accounts/" + strings.ToUpper(testAccount) + "/ai/run/" + testModel,
+			slug:   "account_mismatch",
+		},
 		{target: ours + "/ai/finetunes", slug: "method_not_allowed"},
 		{target: "/ai/finetunes", slug: "method_not_allowed"},
 		{target: "/ai/models/search", slug: "method_not_allowed"},
@@ -204,8 +206,10 @@ func TestWebPagesAreRefused(t *testing.T) {
 		{name: "typed by a person", header: []string{"Sec-Fetch-Site", "none"}, allowed: true},
 		{name: "an old browser", header: []string{"Origin", "https://evil.example"}},
 		{name: "a sandboxed page", header: []string{"Origin", "null"}},
-		{name: "a preflight", method: "OPTIONS",
-			header: []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
+		{
+			name: "a preflight", method: "OPTIONS",
+			header: []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"},
+		},
 		{name: "a read of another site", method: "GET", header: []string{"Sec-Fetch-Site", "cross-site"}},
 		{name: "fetch of Node", header: []string{"Sec-Fetch-Mode", "cors"}, allowed: true},
 	} {

@@ -121,18 +121,25 @@ func TestChargeOfOwnFailures(t *testing.T) {
 		{"another account", normalize.AccountMismatch, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder {
 			return g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat)
 		}},
-		{"an unknown path", normalize.RouteNotProxied, nothing, 0, nil,
-			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/threads", chat) }},
-		{"a wrong method", normalize.MethodNotAllowed, nothing, 0, nil,
-			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/models", chat) }},
+		{
+			"an unknown path", normalize.RouteNotProxied, nothing, 0, nil,
+			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/threads", chat) },
+		},
+		{
+			"a wrong method", normalize.MethodNotAllowed, nothing, 0, nil,
+			func(g *guarded) *httptest.ResponseRecorder { return g.post("/v1/models", chat) },
+		},
 		{"a body that is too large", normalize.RequestTooLarge, nothing, 0, func(c *Config) { c.MaxBody = 10 }, post},
 		{"no room for the body", normalize.Overloaded, nothing, 0, func(c *Config) { c.MaxHeld = 1 }, post},
-		{"a model of the paid plan", normalize.PaidPlanRequired, nothing, 0, func(c *Config) { c.FreePlan = true },
+		{
+			"a model of the paid plan", normalize.PaidPlanRequired, nothing, 0, func(c *Config) { c.FreePlan = true },
 			func(g *guarded) *httptest.ResponseRecorder {
 				return g.post(chatPath, strings.Replace(chat, testModel, "@cf/moonshotai/kimi-k2.6", 1))
-			}},
+			},
+		},
 		{"more than the day has", normalize.AccountLimited, nothing, neuron, nil, post},
-		{"calls in flight hold what it needs", normalize.QuotaContended, chat, 60 * neuron, nil,
+		{
+			"calls in flight hold what it needs", normalize.QuotaContended, chat, 60 * neuron, nil,
 			func(g *guarded) *httptest.ResponseRecorder {
 				ctx, leave := context.WithCancel(context.Background())
 				defer synctest.Wait()
@@ -140,7 +147,8 @@ func TestChargeOfOwnFailures(t *testing.T) {
 				go g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
 				synctest.Wait()
 				return post(g)
-			}},
+			},
+		},
 		{"draining", normalize.ShuttingDown, nothing, 0, nil, func(g *guarded) *httptest.ResponseRecorder {
 			g.proxy.Drain()
 			return post(g)
@@ -150,24 +158,34 @@ func TestChargeOfOwnFailures(t *testing.T) {
 			defer store.fails.Store(false)
 			return post(g)
 		}},
-		{"no connection", normalize.UpstreamUnreachable, nothing, 0, func(c *Config) { c.Transport = unwritten{} },
-			post},
-		{"a reset before the answer", normalize.UpstreamUnreachable, chat, 0,
-			func(c *Config) { c.Transport = resets{} }, post},
+		{
+			"no connection", normalize.UpstreamUnreachable, nothing, 0, func(c *Config) { c.Transport = unwritten{} },
+			post,
+		},
+		{
+			"a reset before the answer", normalize.UpstreamUnreachable, chat, 0,
+			func(c *Config) { c.Transport = resets{} }, post,
+		},
 		{"no answer in time", normalize.Timeout, chat, 0, nil, simulate("hang", chat)},
 		{"silence in a stream", normalize.Timeout, streamChat, 0, nil, simulate("midstream=idle", streamChat)},
-		{"a stream that is cut", normalize.StreamInterrupted, streamChat, 0, nil,
-			simulate("midstream=cut", streamChat)},
+		{
+			"a stream that is cut", normalize.StreamInterrupted, streamChat, 0, nil,
+			simulate("midstream=cut", streamChat),
+		},
 		{"an answer that is cut", normalize.StreamInterrupted, chat, 0, nil, simulate("midstream=cut", chat)},
-		{"a panic before the call is written", normalize.Internal, nothing, 0,
-			func(c *Config) { c.Transport = panicking{} }, post},
+		{
+			"a panic before the call is written", normalize.Internal, nothing, 0,
+			func(c *Config) { c.Transport = panicking{} }, post,
+		},
 		{"a panic after it", normalize.Internal, chat, 0, func(c *Config) { c.Transport = panickingLate{} }, post},
-		{"the caller leaves a call that is not streamed", normalize.Aborted, chat, 0, nil,
+		{
+			"the caller leaves a call that is not streamed", normalize.Aborted, chat, 0, nil,
 			func(g *guarded) *httptest.ResponseRecorder {
 				ctx, leave := context.WithTimeout(context.Background(), time.Second)
 				defer leave()
 				return g.postWith(ctx, chatPath, chat, "X-Simulate", "hang")
-			}},
+			},
+		},
 	}
 	for _, c := range situations {
 		t.Run(c.name, func(t *testing.T) {

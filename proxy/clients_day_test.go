@@ -31,8 +31,10 @@ func TestNeverOverAlwaysUsedByClients(t *testing.T) {
 		{name: "budgets of many sizes", budget: func(i int) quota.Neurons { return quota.Neurons(400+150*i) * neuron }},
 		{name: "budgets beyond the ceiling", budget: each(5_000 * neuron), account: true},
 		{name: "budgets that come to the ceiling", budget: each(1_250 * neuron), account: true},
-		{name: "half of them have a budget",
-			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true},
+		{
+			name:   "half of them have a budget",
+			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true,
+		},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			for seed := range *seeds {

@@ -20,8 +20,10 @@ import (
 func TestAskingForAStreamChangesNoCost(t *testing.T) {
 	for _, c := range []struct{ path, with, without string }{
 		{"/run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat","stream":true}`, `{"prompt":"a cat"}`},
-		{"/run/" + testModel + "?queueRequest=true", `{"stream":true,"requests":[{"prompt":"Hello"}]}`,
-			`{"requests":[{"prompt":"Hello"}]}`},
+		{
+			"/run/" + testModel + "?queueRequest=true", `{"stream":true,"requests":[{"prompt":"Hello"}]}`,
+			`{"requests":[{"prompt":"Hello"}]}`,
+		},
 	} {
 		var used []quota.Neurons
 		for _, body := range []string{c.with, c.without} {
@@ -83,8 +85,10 @@ func TestOddlyWrittenKeysStay(t *testing.T) {
 	up := &asked{}
 	b := newBench(t, up, withClients(t, "one"), withoutToken)
 	key := keyOf("one")
-	for _, value := range []string{"Token " + key, "Bearer Bearer " + key, "Bearer:" + key, "bearer," + key,
-		"Bearer\u00a0" + key} {
+	for _, value := range []string{
+		"Token " + key, "Bearer Bearer " + key, "Bearer:" + key, "bearer," + key,
+		"Bearer\u00a0" + key,
+	} {
 		if res, _ := b.do("POST", chatPath, chat, "X-Api-Key", key, "Authorization", value); res.StatusCode != 401 ||
 			strings.Contains(up.text(), key) {
 			t.Errorf("%q: %d", value, res.StatusCode)

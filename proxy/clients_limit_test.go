@@ -49,26 +49,42 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 		most           float64 // limit.limit
 		words          string
 	}{
-		{"its budget, of which some is left", "a", "a, daily_neurons: 100", 10_000 * neuron, 0,
+		{
+			"its budget, of which some is left", "a", "a, daily_neurons: 100", 10_000 * neuron, 0,
 			"client_budget_exhausted", "client", 100,
-			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens"},
-		{"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client", 100,
-			"Your budget of 100 neurons a day allows no more today: 0 used."},
-		{"the ceiling, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190,
+			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens",
+		},
+		{
+			"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client", 100,
+			"Your budget of 100 neurons a day allows no more today: 0 used.",
+		},
+		{
+			"the ceiling, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190,
 			"account_limited", "account", 200,
-			"The limit of 200 neurons a day set for this proxy allows no more today"},
-		{"the ceiling once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited",
-			"account", 200, "The limit of 200 neurons a day set for this proxy is reached"},
-		{"the floor of low", "a", "a, priority: low", 400 * neuron, 300, "priority_floor", "account", 400,
+			"The limit of 200 neurons a day set for this proxy allows no more today",
+		},
+		{
+			"the ceiling once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited",
+			"account", 200, "The limit of 200 neurons a day set for this proxy is reached",
+		},
+		{
+			"the floor of low", "a", "a, priority: low", 400 * neuron, 300, "priority_floor", "account", 400,
 			"left for its priority: 80 of the day's 400 neurons are kept for calls of a higher priority. A smaller " +
-				"max_tokens"},
-		{"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor", "account",
+				"max_tokens",
+		},
+		{
+			"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor", "account",
 			400, "80 of the day's 400 neurons are kept for calls of a higher priority, and the rest is spent. It " +
-				"resets at"},
-		{"the floor of normal", "a", "a, priority: normal, daily_neurons: 300", 400 * neuron, 370, "priority_floor",
-			"account", 400, "20 of the day's 400 neurons are kept for calls of a higher priority"},
-		{"all of the day, for low", "a", "a, priority: low", 400 * neuron, 398, "account_limited", "account", 400,
-			"The limit of 400 neurons a day set for this proxy is reached"},
+				"resets at",
+		},
+		{
+			"the floor of normal", "a", "a, priority: normal, daily_neurons: 300", 400 * neuron, 370, "priority_floor",
+			"account", 400, "20 of the day's 400 neurons are kept for calls of a higher priority",
+		},
+		{
+			"all of the day, for low", "a", "a, priority: low", 400 * neuron, 398, "account_limited", "account", 400,
+			"The limit of 400 neurons a day set for this proxy is reached",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -102,11 +118,15 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 // Where calls in flight hold what a call needs, it is told whose, and to come back.
 func TestContendedByWhose(t *testing.T) {
 	for _, c := range []struct{ name, entry, limit, words string }{
-		{"its own", "a, daily_neurons: 110", "client",
-			"Your calls in flight have reserved the neurons that this call may need, "},
+		{
+			"its own", "a, daily_neurons: 110", "client",
+			"Your calls in flight have reserved the neurons that this call may need, ",
+		},
 		{"everybody's", "a", "account", "Calls in flight have reserved the neurons that this call may need, "},
-		{"everybody's, below the floor of low", "a, priority: low", "account",
-			"neurons a day set for this proxy: 0 used, "},
+		{
+			"everybody's, below the floor of low", "a, priority: low", "account",
+			"neurons a day set for this proxy: 0 used, ",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -198,10 +218,14 @@ func TestRatelimitTellsTheTighter(t *testing.T) {
 	for _, c := range []struct{ name, entry, policy, standing string }{
 		{"its own budget", "a, daily_neurons: 50", `"neurons";q=50;w=86400`, `"neurons";r=47;`},
 		{"the ceiling", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=97;`},
-		{"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`,
-			`"neurons";r=77;`},
-		{"with requests", "a, daily_neurons: 50, requests_per_minute: 60", `"neurons";q=50;w=86400, "rpm";q=60;w=60`,
-			`"neurons";r=47;`},
+		{
+			"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`,
+			`"neurons";r=77;`,
+		},
+		{
+			"with requests", "a, daily_neurons: 50, requests_per_minute: 60", `"neurons";q=50;w=86400, "rpm";q=60;w=60`,
+			`"neurons";r=47;`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {

@@ -54,7 +54,8 @@ func TestConditionalCallsAreAskedWhole(t *testing.T) {
 
 func TestNoContentPasses(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter,
-		_ *http.Request) {
+		_ *http.Request,
+	) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 204 || len(body) > 0 {
@@ -141,9 +142,14 @@ func TestSilences(t *testing.T) {
 		status int
 		slug   string
 	}{
-		{"a failure that never ends is judged by what came",
-			silent{429, "application/json",
-				`{"errors":[{"code":3040,"message":"x"}],"success":false}`}, failureLimit, 429, "out_of_capacity"},
+		{
+			"a failure that never ends is judged by what came",
+			silent{
+				429, "application/json",
+				`{"errors":[{"code":3040,"message":"x"}],"success":false}`,
+			},
+			failureLimit, 429, "out_of_capacity",
+		},
 		{"JSON that never ends", silent{200, "application/json", `{"result":`}, 6 * time.Minute, 408, "timeout"},
 		{"a stream without an event", silent{200, "text/event-stream", ": ping\n\n"}, 6 * time.Minute, 408, "timeout"},
 		{"a stream that falls silent", silent{200, "text/event-stream", ordinary}, 2 * time.Minute, 200, "timeout"},

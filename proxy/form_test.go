@@ -83,18 +83,37 @@ func TestAnAssumedPictureIsSettledAsAnEstimate(t *testing.T) {
 		cut               int
 		priced, estimated float64
 	}{
-		{"all is said", "flux-2-klein-4b",
-			[]mediatest.Part{mediatest.File("input_image_0", "a.png", small), mediatest.Field("width", "512"),
-				mediatest.Field("height", "512")}, 0, 26.05 + 5.37, 0},
-		{"the rest is documented", "flux-2-klein-4b", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0,
-			4 * 26.05, 0},
-		{"a picture of unknown size", "flux-2-klein-4b",
-			[]mediatest.Part{mediatest.File("input_image_0", "a.avif", "pixels")}, 0, 0, 4*26.05 + 4*5.37},
-		{"steps that nobody says", "flux-2-dev", []mediatest.Part{mediatest.Field("prompt", "a cat")}, 0, 0,
-			4 * 37.5 * 50},
-		{"a form without its end", "flux-2-klein-4b",
-			[]mediatest.Part{mediatest.Field("width", "512"), mediatest.Field("height", "512")}, 10, 0, 4*64*26.05 +
-				4*4*5.37},
+		{
+			"all is said", "flux-2-klein-4b",
+			[]mediatest.Part{
+				mediatest.File("input_image_0", "a.png", small), mediatest.Field("width", "512"),
+				mediatest.Field("height", "512"),
+			},
+			0, 26.05 + 5.37, 0,
+		},
+		{
+			"the rest is documented", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.Field("prompt", "a cat")},
+			0,
+			4 * 26.05, 0,
+		},
+		{
+			"a picture of unknown size", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.File("input_image_0", "a.avif", "pixels")},
+			0, 0, 4*26.05 + 4*5.37,
+		},
+		{
+			"steps that nobody says", "flux-2-dev",
+			[]mediatest.Part{mediatest.Field("prompt", "a cat")},
+			0, 0,
+			4 * 37.5 * 50,
+		},
+		{
+			"a form without its end", "flux-2-klein-4b",
+			[]mediatest.Part{mediatest.Field("width", "512"), mediatest.Field("height", "512")},
+			10, 0, 4*64*26.05 +
+				4*4*5.37,
+		},
 	} {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(c *Config) {
 			c.Transport = inMemory{answerJSON(200,

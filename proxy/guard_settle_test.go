@@ -33,12 +33,18 @@ func TestNeuronsRoundedToZero(t *testing.T) {
 		want                      quota.Neurons // -1: the estimate
 		basis                     string
 	}{
-		"an embedding without usage": {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 200, `{"data":[]}`, little,
-			"estimated"},
-		"a chat without usage": {"v1/chat/completions", testModel, chat, "0.00", 200, `{"choices":[]}`, little,
-			"estimated"},
-		"usage goes before": {"v1/chat/completions", testModel, chat, "0.00", 200,
-			`{"choices":[],"usage":{"neurons":0.002}}`, neuron / 500, "reported"},
+		"an embedding without usage": {
+			"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 200, `{"data":[]}`, little,
+			"estimated",
+		},
+		"a chat without usage": {
+			"v1/chat/completions", testModel, chat, "0.00", 200, `{"choices":[]}`, little,
+			"estimated",
+		},
+		"usage goes before": {
+			"v1/chat/completions", testModel, chat, "0.00", 200,
+			`{"choices":[],"usage":{"neurons":0.002}}`, neuron / 500, "reported",
+		},
 		"tokens go before": {
 			"v1/chat/completions", "@cf/meta/llama-3.2-1b-instruct",
 			strings.Replace(chat, testModel, "@cf/meta/llama-3.2-1b-instruct", 1), "0.00", 200,
@@ -47,10 +53,14 @@ func TestNeuronsRoundedToZero(t *testing.T) {
 		"no header":  {"v1/embeddings", "@cf/baai/bge-m3", embed, "", 200, `{"data":[]}`, -1, "estimated"},
 		"no number":  {"v1/embeddings", "@cf/baai/bge-m3", embed, "none", 200, `{"data":[]}`, -1, "estimated"},
 		"below zero": {"v1/embeddings", "@cf/baai/bge-m3", embed, "-1", 200, `{"data":[]}`, -1, "estimated"},
-		"a failure": {"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 500,
-			`{"errors":[{"code":3046,"message":"Request timeout"}]}`, -1, "estimated"},
-		"unknown model": {"v1/chat/completions", "@cf/x/y", strings.Replace(chat, testModel, "@cf/x/y", 1), "0.00", 200,
-			`{"choices":[]}`, -1, "estimated"},
+		"a failure": {
+			"v1/embeddings", "@cf/baai/bge-m3", embed, "0.00", 500,
+			`{"errors":[{"code":3046,"message":"Request timeout"}]}`, -1, "estimated",
+		},
+		"unknown model": {
+			"v1/chat/completions", "@cf/x/y", strings.Replace(chat, testModel, "@cf/x/y", 1), "0.00", 200,
+			`{"choices":[]}`, -1, "estimated",
+		},
 		"a submitted batch": {
 			"v1/chat/completions", testModel, chat, "0.00", 200,
 			`{"result":{"status":"queued","request_id":"r"},"success":true}`, -1, "estimated",

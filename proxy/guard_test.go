@@ -276,25 +276,41 @@ func TestSettlement(t *testing.T) {
 		check          func(used, billed, estimate quota.Neurons) bool
 		want           string
 	}{
-		{"a success", "", chat, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
-			"what was billed"},
-		{"a stream", "", long, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
-			"what was billed"},
+		{
+			"a success", "", chat, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
+			"what was billed",
+		},
+		{
+			"a stream", "", long, func(used, billed, _ quota.Neurons) bool { return used == billed && used > 0 },
+			"what was billed",
+		},
 		{"bad input", "5006", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
 		{"no capacity", "3040", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
 		{"too many requests", "3021", chat, func(used, _, _ quota.Neurons) bool { return used == 0 }, "nothing"},
-		{"an internal error", "3043", chat, func(used, _, _ quota.Neurons) bool { return used == 0 },
-			"nothing, as none was reported"},
-		{"upstream's timeout", "3046", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
-			"the estimate"},
-		{"a reset", "reset", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
-			"the estimate"},
-		{"silence", "hang", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
-			"the estimate"},
-		{"a cut stream", "midstream=cut; after=5", long,
-			func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate"},
-		{"an error in a stream", "midstream=3040; after=5", long,
-			func(used, _, estimate quota.Neurons) bool { return used > 0 && used < estimate }, "what had passed"},
+		{
+			"an internal error", "3043", chat, func(used, _, _ quota.Neurons) bool { return used == 0 },
+			"nothing, as none was reported",
+		},
+		{
+			"upstream's timeout", "3046", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate",
+		},
+		{
+			"a reset", "reset", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate",
+		},
+		{
+			"silence", "hang", chat, func(used, _, estimate quota.Neurons) bool { return used == estimate },
+			"the estimate",
+		},
+		{
+			"a cut stream", "midstream=cut; after=5", long,
+			func(used, _, estimate quota.Neurons) bool { return used == estimate }, "the estimate",
+		},
+		{
+			"an error in a stream", "midstream=3040; after=5", long,
+			func(used, _, estimate quota.Neurons) bool { return used > 0 && used < estimate }, "what had passed",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {

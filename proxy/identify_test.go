@@ -80,21 +80,35 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 	}{
 		{name: "Authorization", header: []string{"Authorization", "Bearer " + keyOf("a")}, ours: "a"},
 		{name: "x-api-key", header: []string{"X-Api-Key", keyOf("a")}, ours: "a", theirs: "a"},
-		{name: "cf-aig-authorization", header: []string{"Cf-Aig-Authorization", "Bearer " + keyOf("b")}, ours: "b",
-			theirs: "b"},
-		{name: "beside the caller's token",
-			header: []string{"X-Api-Key", keyOf("a"), "Authorization",
-				"Bearer theirs-0123"}, ours: "a", theirs: "a", authorization: "Bearer theirs-0123"},
-		{name: "beside a dummy", header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b",
-			theirs: "b"},
-		{name: "named in Connection",
-			header: []string{"X-Api-Key", keyOf("a"), "Connection",
-				"x-api-key, authorization"}, ours: "a", theirs: "a"},
+		{
+			name: "cf-aig-authorization", header: []string{"Cf-Aig-Authorization", "Bearer " + keyOf("b")}, ours: "b",
+			theirs: "b",
+		},
+		{
+			name: "beside the caller's token",
+			header: []string{
+				"X-Api-Key", keyOf("a"), "Authorization",
+				"Bearer theirs-0123",
+			}, ours: "a", theirs: "a", authorization: "Bearer theirs-0123",
+		},
+		{
+			name: "beside a dummy", header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b",
+			theirs: "b",
+		},
+		{
+			name: "named in Connection",
+			header: []string{
+				"X-Api-Key", keyOf("a"), "Connection",
+				"x-api-key, authorization",
+			}, ours: "a", theirs: "a",
+		},
 		{name: "none"},
 		{name: "a stranger's", header: []string{"X-Api-Key", keyOf("nobody")}},
 		{name: "of two clients", header: []string{"X-Api-Key", keyOf("a"), "Cf-Aig-Authorization", keyOf("b")}},
-		{name: "in both places, of which one goes to Cloudflare",
-			header: []string{"X-Api-Key", keyOf("a"), "Authorization", "Bearer " + keyOf("a")}, ours: "a"},
+		{
+			name:   "in both places, of which one goes to Cloudflare",
+			header: []string{"X-Api-Key", keyOf("a"), "Authorization", "Bearer " + keyOf("a")}, ours: "a",
+		},
 		{name: "in no header for keys", header: []string{"X-Auth-Key", keyOf("a")}},
 	} {
 		for _, own := range []bool{true, false} {
@@ -128,8 +142,10 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 				if n := b.value("neuronward_requests_total", "client", want); n != 1 {
 					t.Errorf("%v calls of %s are counted", n, want)
 				}
-				for where, text := range map[string]string{"upstream": upstream.text(), "the log": b.log.String(),
-					"the answer": fmt.Sprint(res.Header, string(body))} {
+				for where, text := range map[string]string{
+					"upstream": upstream.text(), "the log": b.log.String(),
+					"the answer": fmt.Sprint(res.Header, string(body)),
+				} {
 					if strings.Contains(text, clients.KeyPrefix) {
 						t.Errorf("%s has the key: %s", where, text)
 					}
@@ -257,10 +273,12 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 					fmt.Errorf("no way to %s", key)
 			})
 		}},
-		"the key for a model": {body: strings.Replace(chat, testModel, key, 1),
+		"the key for a model": {
+			body: strings.Replace(chat, testModel, key, 1),
 			upstream: answerJSON(400,
 				`{"success":false,"errors":[{"code":5007,"message":"No such model `+key+`"}],`+
-					`"messages":[],"result":{}}`)},
+					`"messages":[],"result":{}}`),
+		},
 	} {
 		for _, header := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization"} {
 			t.Run(name+", "+header, func(t *testing.T) {
@@ -280,8 +298,10 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 				}
 				b.ended()
 				failures, _ := json.Marshal(append(b.proxy.RecentFailures(), b.proxy.RecentRefusals()...))
-				for where, text := range map[string]string{"the answer": fmt.Sprint(res.Header, string(body)),
-					"the log": b.log.String(), "the list of failures": string(failures)} {
+				for where, text := range map[string]string{
+					"the answer": fmt.Sprint(res.Header, string(body)),
+					"the log":    b.log.String(), "the list of failures": string(failures),
+				} {
 					if strings.Contains(text, key) ||
 						strings.Contains(text, strings.TrimPrefix(key, clients.KeyPrefix)) {
 						t.Errorf("%s shows the key: %s", where, text)
@@ -303,17 +323,25 @@ func TestWhatAKeyDoesNotReplace(t *testing.T) {
 	}{
 		{"another Host", "POST", chatPath, "Host: proxy.example\r\nX-Api-Key: " + keyOf("a"), 200},
 		{"another Host without a key", "POST", chatPath, "Host: proxy.example", 401},
-		{"a page of another site", "POST", chatPath,
-			"Host: localhost\r\nSec-Fetch-Site: cross-site\r\nX-Api-Key: " + keyOf("a"), 403},
-		{"a page by its origin", "GET", "/v1/models",
-			"Host: localhost\r\nOrigin: http://evil.example\r\nX-Api-Key: " + keyOf("a"), 403},
+		{
+			"a page of another site", "POST", chatPath,
+			"Host: localhost\r\nSec-Fetch-Site: cross-site\r\nX-Api-Key: " + keyOf("a"), 403,
+		},
+		{
+			"a page by its origin", "GET", "/v1/models",
+			"Host: localhost\r\nOrigin: http://evil.example\r\nX-Api-Key: " + keyOf("a"), 403,
+		},
 		{"the errors", "GET", "/errors", "Host: localhost", 200},
 		{"one error", "GET", "/errors/3040", "Host: proxy.example", 200},
 		{"a path that is not", "GET", "/client/v4/zones", "Host: localhost", 401},
-		{"a path that is not, with a key", "GET", "/client/v4/zones", "Host: localhost\r\nX-Api-Key: " + keyOf("a"),
-			404},
-		{"one header twice", "POST", chatPath,
-			"Host: localhost\r\nX-Api-Key: " + keyOf("a") + "\r\nX-Api-Key: " + keyOf("a"), 401},
+		{
+			"a path that is not, with a key", "GET", "/client/v4/zones", "Host: localhost\r\nX-Api-Key: " + keyOf("a"),
+			404,
+		},
+		{
+			"one header twice", "POST", chatPath,
+			"Host: localhost\r\nX-Api-Key: " + keyOf("a") + "\r\nX-Api-Key: " + keyOf("a"), 401,
+		},
 	} {
 		body := ""
 		if c.method == "POST" {

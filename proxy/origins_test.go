@@ -39,8 +39,10 @@ func TestOwnFailuresHaveTheirOriginInTheCatalog(t *testing.T) {
 				continue
 			}
 			found++
-			origin := map[string]normalize.Origin{"refuse": normalize.OriginGuard,
-				"unable": normalize.OriginProxy}[m[1]]
+			origin := map[string]normalize.Origin{
+				"refuse": normalize.OriginGuard,
+				"unable": normalize.OriginProxy,
+			}[m[1]]
 			if !slices.Contains(e.Origins, origin) {
 				t.Errorf("%s makes %s with origin %s; the catalog has %v", file, e.Slug, origin, e.Origins)
 			}

@@ -71,8 +71,10 @@ func TestKnownModelsAreBounded(t *testing.T) {
 	}
 	b.proxy.KnowModels(names[:10])
 	b.proxy.KnowModels(names)
-	for name, want := range map[string]string{testModel: testModel, names[0]: names[0], names[498]: names[498],
-		names[499]: "other", names[599]: "other", "": "other"} {
+	for name, want := range map[string]string{
+		testModel: testModel, names[0]: names[0], names[498]: names[498],
+		names[499]: "other", names[599]: "other", "": "other",
+	} {
 		if got := b.proxy.models.label(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}

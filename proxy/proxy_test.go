@@ -40,8 +40,10 @@ func TestEachPathFormReachesUpstream(t *testing.T) {
 		{"/run/" + testModel, ai + "run/" + testModel, "run/{model}", `{"prompt":"Hello"}`},
 		{"/run/@cf%2Fmeta%2Fllama-3.1-8b-instruct-fp8", ai + "run/" + testModel, "run/{model}", `{"prompt":"Hello"}`},
 		{ai + "run/%40cf/meta/llama-3.1-8b-instruct-fp8", ai + "run/" + testModel, "run/{model}", `{"prompt":"Hello"}`},
-		{"/run/" + testModel + "?queueRequest=true", ai + "run/" + testModel + "?queueRequest=true", "run/{model}",
-			`{"requests":[]}`},
+		{
+			"/run/" + testModel + "?queueRequest=true", ai + "run/" + testModel + "?queueRequest=true", "run/{model}",
+			`{"requests":[]}`,
+		},
 		{"/run", ai + "run", "run", chat},
 	} {
 		before := b.value("neuronward_requests_total", "route", c.route, "model", testModel, "result", "ok", "client",
@@ -133,13 +135,19 @@ func TestSuccessPassesByteForByte(t *testing.T) {
 	}{
 		{"JSON", "application/json", []byte(chatAnswer), false},
 		{"JSON, chunked", "application/json", []byte(chatAnswer), true},
-		{"JSON beyond what is looked at", "application/json",
-			[]byte(`{"result":{"image":"` + strings.Repeat("A", 5<<20) + `"},"success":true}`), false},
-		{"JSON whose text speaks of failures", "application/json",
+		{
+			"JSON beyond what is looked at", "application/json",
+			[]byte(`{"result":{"image":"` + strings.Repeat("A", 5<<20) + `"},"success":true}`), false,
+		},
+		{
+			"JSON whose text speaks of failures", "application/json",
 			[]byte(`{"result":{"response":"{\"success\":false,\"errors\":[{\"code\":4006}]}"},"success":true,` +
-				`"errors":[],"messages":[]}`), false},
-		{"an empty result", "application/json", []byte(`{"result":{},"success":true,"errors":[],"messages":[]}`),
-			false},
+				`"errors":[],"messages":[]}`), false,
+		},
+		{
+			"an empty result", "application/json", []byte(`{"result":{},"success":true,"errors":[],"messages":[]}`),
+			false,
+		},
 		{"10 MB image", "image/png", image, false},
 		{"10 MB of anything", "", image, false},
 		{"audio, chunked", "audio/mpeg", image[:1<<20], true},
@@ -173,8 +181,10 @@ func TestSuccessPassesByteForByte(t *testing.T) {
 			if !strings.HasPrefix(c.kind, "text/event-stream") && res.ContentLength != want {
 				t.Errorf("Content-Length is %d, want %d", res.ContentLength, want)
 			}
-			for name, want := range map[string]string{"Cf-Ray": "ray-1", "X-Custom": "kept",
-				"X-Neuronward-Neurons": "1.25", "Content-Type": c.kind} {
+			for name, want := range map[string]string{
+				"Cf-Ray": "ray-1", "X-Custom": "kept",
+				"X-Neuronward-Neurons": "1.25", "Content-Type": c.kind,
+			} {
 				if v := res.Header.Get(name); v != want {
 					t.Errorf("%s: %q, want %q", name, v, want)
 				}
@@ -297,24 +307,34 @@ func TestBodies(t *testing.T) {
 	}{
 		{"as large as allowed", "/run/" + testModel, strings.NewReader(exact), 200, "", true},
 		{"as large as allowed, chunked", "/run/" + testModel, chunked(exact), 200, "", true},
-		{"declared too large", "/run/" + testModel, strings.NewReader(`{"prompt":"` + big + `"}`), 413,
-			"request_too_large", false},
-		{"too large, chunked", "/run/" + testModel, chunked(`{"prompt":"` + big + `"}`), 413, "request_too_large",
-			false},
+		{
+			"declared too large", "/run/" + testModel, strings.NewReader(`{"prompt":"` + big + `"}`), 413,
+			"request_too_large", false,
+		},
+		{
+			"too large, chunked", "/run/" + testModel, chunked(`{"prompt":"` + big + `"}`), 413, "request_too_large",
+			false,
+		},
 		{"raw bytes", "/run/" + testModel, strings.NewReader("RIFF" + big[:1000]), 200, "", true},
-		{"raw bytes declared too large", "/run/" + testModel, strings.NewReader("RIFF" + big), 413, "request_too_large",
-			false},
+		{
+			"raw bytes declared too large", "/run/" + testModel, strings.NewReader("RIFF" + big), 413, "request_too_large",
+			false,
+		},
 		{"compressed", "/run/" + testModel, strings.NewReader("\x1f\x8b"), 400, "bad_input", false},
 		{"raw bytes too large, chunked", "/run/" + testModel, chunked("RIFF" + big), 413, "request_too_large", true},
 		{"empty", "/run/" + testModel, strings.NewReader(""), 400, "incomplete_request", false},
 		{"only spaces", "/v1/chat/completions", strings.NewReader("  \n "), 400, "incomplete_request", false},
 		{"broken JSON", "/v1/chat/completions", strings.NewReader(`{"model":`), 400, "incomplete_request", false},
 		{"no object", "/v1/chat/completions", strings.NewReader(`[1]`), 400, "incomplete_request", false},
-		{"raw bytes where JSON is due", "/v1/chat/completions", strings.NewReader(`RIFF`), 400, "incomplete_request",
-			false},
+		{
+			"raw bytes where JSON is due", "/v1/chat/completions", strings.NewReader(`RIFF`), 400, "incomplete_request",
+			false,
+		},
 		{"no model", "/v1/chat/completions", strings.NewReader(`{"messages":[]}`), 400, "incomplete_request", false},
-		{"a field twice", "/v1/chat/completions", strings.NewReader(`{"model":"a","mod\u0065l":"b"}`), 400, "bad_input",
-			false},
+		{
+			"a field twice", "/v1/chat/completions", strings.NewReader(`{"model":"a","mod\u0065l":"b"}`), 400, "bad_input",
+			false,
+		},
 	} {
 		var calls atomic.Int64
 		b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

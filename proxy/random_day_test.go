@@ -65,10 +65,14 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
 		{name: "failures are healed", heals: true, exact: true, billed: 99},
 		{name: "failures are healed, streams are broken off", heals: true, leavers: leaversOfStreams, billed: 99},
-		{name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true,
-			billed: 99, mayPass: 25},
-		{name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true,
-			keepsAborted: true, billed: 80},
+		{
+			name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true,
+			billed: 99, mayPass: 25,
+		},
+		{
+			name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true,
+			keepsAborted: true, billed: 80,
+		},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			least, most := 1000.0, 0.0
@@ -141,8 +145,10 @@ var dayModels = []string{
 
 // healable are failures that further attempts heal, one that they do not but that
 // slows the pace down, and none.
-var healable = []string{"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ",
-	"3021; times=1; ", "", ""}
+var healable = []string{
+	"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ",
+	"3021; times=1; ", "", "",
+}
 
 // noNeurons is a refusal for the lack of neurons, not of capacity or of a turn.
 var noNeurons = regexp.MustCompile(

@@ -38,8 +38,8 @@ func refusalLines(log *slog.Logger) map[normalize.Code]*lograte.Limiter {
 	return lines
 }
 
-// anyoneCauses reports whether a call was refused for its key, its host, its origin or its path. Anybody who reaches the
-// listener can cause as many of these as he likes: they must not displace other failures, nor fill the log.
+// anyoneCauses reports whether a call was refused for its key, its host, its origin or its path. Anybody who reaches
+// the listener can cause as many of these as he likes: they must not displace other failures, nor fill the log.
 func anyoneCauses(c *call) bool {
 	switch c.failure.Code {
 	case normalize.ClientUnauthorized, normalize.RouteNotProxied:

@@ -15,15 +15,23 @@ import (
 func TestWordsOfARefusal(t *testing.T) {
 	long := strings.Repeat("word ", 20_000)
 	for name, c := range map[string]struct{ path, body, want string }{
-		"a chat": {chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1),
-			"A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z."},
-		"a picture": {"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`,
-			"A smaller picture or fewer steps may fit. It resets"},
-		"a recording": {"/run/@cf/openai/whisper", "RIFF" + strings.Repeat(long, 3),
-			"A shorter recording may fit. It resets"},
+		"a chat": {
+			chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1),
+			"A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z.",
+		},
+		"a picture": {
+			"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`,
+			"A smaller picture or fewer steps may fit. It resets",
+		},
+		"a recording": {
+			"/run/@cf/openai/whisper", "RIFF" + strings.Repeat(long, 3),
+			"A shorter recording may fit. It resets",
+		},
 		"speech": {"/run/@cf/deepgram/aura-1", `{"text":"` + long + `"}`, "A shorter text may fit. It resets"},
-		"an embedding": {"/v1/embeddings", `{"model":"@cf/baai/bge-large-en-v1.5","input":"` + long + `"}`,
-			"A shorter text may fit. It resets"},
+		"an embedding": {
+			"/v1/embeddings", `{"model":"@cf/baai/bge-large-en-v1.5","input":"` + long + `"}`,
+			"A shorter text may fit. It resets",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {

@@ -22,19 +22,29 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 	)
 	for _, c := range []struct{ name, path, sent, want string }{
 		{"at the end", chatPath, content + last + native + done, content + last + chunk + done},
-		{"line ends of Windows", chatPath, content + strings.ReplaceAll(native, "\n", "\r\n") + done,
-			content + chunk + done},
-		{"beside a chunk that has it already", chatPath,
+		{
+			"line ends of Windows", chatPath, content + strings.ReplaceAll(native, "\n", "\r\n") + done,
+			content + chunk + done,
+		},
+		{
+			"beside a chunk that has it already", chatPath,
 			content + "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n" + native + done, content + chunk +
-				chunk + done},
-		{"without a usage that can be passed on", chatPath,
+				chunk + done,
+		},
+		{
+			"without a usage that can be passed on", chatPath,
 			content + `data: {"response":"","usage":null}` + "\n\n" + done, content +
-				`data: {"response":"","usage":null}` + "\n\n" + done},
-		{"text that looks like it", chatPath,
+				`data: {"response":"","usage":null}` + "\n\n" + done,
+		},
+		{
+			"text that looks like it", chatPath,
 			"data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done,
-			"data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done},
-		{"the native route is left alone", "/run/" + testModel, `data: {"response":"a"}` + "\n\n" + native + done,
-			`data: {"response":"a"}` + "\n\n" + native + done},
+			"data: {" + head + `,"choices":[{"delta":{"content":"\"response\":\"\",\"usage\":{}"}}]}` + "\n\n" + done,
+		},
+		{
+			"the native route is left alone", "/run/" + testModel, `data: {"response":"a"}` + "\n\n" + native + done,
+			`data: {"response":"a"}` + "\n\n" + native + done,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.sent) }))

@@ -86,8 +86,10 @@ func TestWhatIsRepeated(t *testing.T) {
 		{"504 may have run", 504, page, 1, "true"},
 		{"524 may have run", 524, page, 1, "true"},
 		{"a timeout has run", 408, v4(3046, "Request timeout"), 1, "true"},
-		{"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1,
-			"false"},
+		{
+			"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1,
+			"false",
+		},
 		{"requests per minute", 429, v4(3021, "rate limiting: inference request per min rate reached"), 1, "true"},
 		{"bad input", 400, v4(5006, "Bad input"), 1, "false"},
 		{"no such model", 400, v4(5007, "No such model"), 1, "false"},
@@ -134,8 +136,8 @@ func callOnce(t *testing.T, config Config, body string, header ...string) *httpt
 	return through(p, t.Context(), body, header...)
 }
 
-// p is what is called
-func through(p *Proxy, ctx context.Context, body string, header ...string) *httptest.ResponseRecorder { //nolint:revive
+//nolint:revive // p is what is called
+func through(p *Proxy, ctx context.Context, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+chatPath, strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

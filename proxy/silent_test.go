@@ -58,8 +58,10 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 							if err != nil || len(u.Models) != 1 {
 								t.Error(u, err)
 							}
-							return map[string]quota.ModelBill{u.Models[0].Model: {Neurons: u.Models[0].Neurons,
-								Calls: u.Models[0].Calls}}, err
+							return map[string]quota.ModelBill{u.Models[0].Model: {
+								Neurons: u.Models[0].Neurons,
+								Calls:   u.Models[0].Calls,
+							}}, err
 						})
 					if err != nil {
 						t.Fatal(err)

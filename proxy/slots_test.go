@@ -116,8 +116,10 @@ func TestOverload(t *testing.T) {
 			says  string
 		}{
 			"with a full queue": {fifth, 0, "2 calls are being served and as many wait (NEURONWARD_MAX_IN_FLIGHT)"},
-			"in the queue": {third, 2 * time.Second,
-				"2 calls are being served, and no slot came free within 2s (NEURONWARD_MAX_IN_FLIGHT)"},
+			"in the queue": {
+				third, 2 * time.Second,
+				"2 calls are being served, and no slot came free within 2s (NEURONWARD_MAX_IN_FLIGHT)",
+			},
 			"last in the queue": {fourth, 2 * time.Second, "within 2s"},
 		} {
 			e := c.envelope(call.Body.Bytes())

@@ -39,8 +39,10 @@ func TestReaderThatStops(t *testing.T) {
 		close(left)
 	})}
 	answer := func(size int) http.RoundTripper {
-		return wroteHeaders{answers{http.Header{"Content-Type": {"application/json"}},
-			`{"result":{"response":"` + strings.Repeat("a", size) + `"},"success":true}`}}
+		return wroteHeaders{answers{
+			http.Header{"Content-Type": {"application/json"}},
+			`{"result":{"response":"` + strings.Repeat("a", size) + `"},"success":true}`,
+		}}
 	}
 	for _, test := range []struct {
 		name, body, until string // what is read before the reader stops

@@ -18,36 +18,60 @@ func TestHowStreamsEnd(t *testing.T) {
 		want             string // before the terminal event
 		slug             string // of the terminal event; "": the stream is whole
 	}{
-		{"half an event, ended in order", chatPath, firstChunk + `data: {"id":"c1","obj`, false,
-			firstChunk, "stream_interrupted"},
-		{"half an event, broken off", chatPath, firstChunk + `data: {"id":"c1","obj`, true,
-			firstChunk, "stream_interrupted"},
-		{"an event without its blank line", chatPath, firstChunk + strings.TrimSuffix(firstChunk, "\n"), false,
-			firstChunk, "stream_interrupted"},
-		{"half an event after the end mark, in order", chatPath, lastChunk + `data: {"choices":[],"usa`, false,
-			lastChunk, ""},
-		{"half an event after the end mark, broken off", chatPath, lastChunk + `data: {"choices":[],"usa`, true,
-			lastChunk, ""},
-		{"an end mark without its blank line, broken off", chatPath, firstChunk + "data: [DONE]", true, firstChunk,
-			"stream_interrupted"},
-		{"an oversized event, broken off", "/v1/responses",
+		{
+			"half an event, ended in order", chatPath, firstChunk + `data: {"id":"c1","obj`, false,
+			firstChunk, "stream_interrupted",
+		},
+		{
+			"half an event, broken off", chatPath, firstChunk + `data: {"id":"c1","obj`, true,
+			firstChunk, "stream_interrupted",
+		},
+		{
+			"an event without its blank line", chatPath, firstChunk + strings.TrimSuffix(firstChunk, "\n"), false,
+			firstChunk, "stream_interrupted",
+		},
+		{
+			"half an event after the end mark, in order", chatPath, lastChunk + `data: {"choices":[],"usa`, false,
+			lastChunk, "",
+		},
+		{
+			"half an event after the end mark, broken off", chatPath, lastChunk + `data: {"choices":[],"usa`, true,
+			lastChunk, "",
+		},
+		{
+			"an end mark without its blank line, broken off", chatPath, firstChunk + "data: [DONE]", true, firstChunk,
+			"stream_interrupted",
+		},
+		{
+			"an oversized event, broken off", "/v1/responses",
 			firstChunk + "data: {\"x\":\"" + strings.Repeat("y", 80_000), true, firstChunk + "data: {\"x\":\"" +
-				strings.Repeat("y", 80_000), "stream_interrupted"},
-		{"an empty finish_reason is none", chatPath, `data: {"choices":[{"finish_reason":""}]}` + "\n\n", false,
-			`data: {"choices":[{"finish_reason":""}]}` + "\n\n", "stream_interrupted"},
-		{"one of two choices has finished", chatPath,
+				strings.Repeat("y", 80_000), "stream_interrupted",
+		},
+		{
+			"an empty finish_reason is none", chatPath, `data: {"choices":[{"finish_reason":""}]}` + "\n\n", false,
+			`data: {"choices":[{"finish_reason":""}]}` + "\n\n", "stream_interrupted",
+		},
+		{
+			"one of two choices has finished", chatPath,
 			`data: {"choices":[{"native_finish_reason":"x","finish_reason":null},{"finish_reason":"stop"}]}` + "\n\n",
 			false, `data: {"choices":[{"native_finish_reason":"x","finish_reason":null},{"finish_reason":"stop"}]}` +
-				"\n\n", ""},
-		{"usage beside text is not the end", "/run/" + testModel,
+				"\n\n", "",
+		},
+		{
+			"usage beside text is not the end", "/run/" + testModel,
 			`data: {"response":"a","usage":{"neurons":1}}` + "\n\n", false,
-			`data: {"response":"a","usage":{"neurons":1}}` + "\n\n", "stream_interrupted"},
-		{"usage beside text keeps the text", chatPath,
+			`data: {"response":"a","usage":{"neurons":1}}` + "\n\n", "stream_interrupted",
+		},
+		{
+			"usage beside text keeps the text", chatPath,
 			`data: {"response":"TEXT","usage":{"neurons":1}}` + "\n\n" + done, false,
-			`data: {"response":"TEXT","usage":{"neurons":1}}` + "\n\n" + done, ""},
-		{"a response that has only begun", "/v1/responses",
+			`data: {"response":"TEXT","usage":{"neurons":1}}` + "\n\n" + done, "",
+		},
+		{
+			"a response that has only begun", "/v1/responses",
 			"data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n", false,
-			"data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n", "stream_interrupted"},
+			"data: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n", "stream_interrupted",
+		},
 		{"comments after the end", chatPath, firstChunk + done + ": bye\n", false, firstChunk + done + ": bye\n", ""},
 	} {
 		for _, length := range []bool{false, true} {

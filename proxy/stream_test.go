@@ -61,26 +61,33 @@ func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
 		status           int
 	}{
 		{"v4 error", event3040, "out_of_capacity", 429},
-		{"wrapped error",
+		{
+			"wrapped error",
 			"data: {\"error\":{\"errors\":[{\"message\":\"AiError: AiError: rate limiting: inference request per " +
 				"min rate reached\",\"code\":3021}],\"success\":false}}\n\ndata: [DONE]\n\n",
-			"requests_per_minute_exceeded", 429},
-		{"an engine's error",
+			"requests_per_minute_exceeded", 429,
+		},
+		{
+			"an engine's error",
 			"data: {\"object\":\"error\",\"message\":\"Request waiting timeout reached.\"," +
-				"\"type\":\"SERVICE_UNAVAILABLE\",\"code\":503}\n\n", "timeout", 408},
+				"\"type\":\"SERVICE_UNAVAILABLE\",\"code\":503}\n\n", "timeout", 408,
+		},
 		{"comments first", ": hello\n\n\n\n: again\n\n" + event3040, "out_of_capacity", 429},
 		{"without its blank line", strings.TrimSuffix(event3040, "\n\n"), "out_of_capacity", 429},
 		{"HTML", "<html><body>502 Bad Gateway</body></html>", "upstream_unavailable", 502},
-		{"JSON that is no stream",
+		{
+			"JSON that is no stream",
 			`{"success":false,"errors":[{"code":5007,"message":"No such model @cf/x/y or task"}]}`, "no_such_model",
-			400},
+			400,
+		},
 		{"nothing", "", "upstream_unavailable", 502},
 		{"only comments", ": ping\n\n: ping\n\n", "upstream_unavailable", 502},
 	} {
 		for _, path := range []string{chatPath, "/v1/responses", "/v1/messages", "/run/" + testModel} {
 			t.Run(c.name+" "+path, func(t *testing.T) {
 				b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request,
-					send func(string)) {
+					send func(string),
+				) {
 					send(c.body)
 				}))
 				res, answer, _ := b.stream(path, streamChat)
@@ -104,12 +111,15 @@ func TestStreamThatFailsMidway(t *testing.T) {
 			name, slug, origin string
 			play               func(w http.ResponseWriter, r *http.Request, send func(string))
 		}{
-			{"an error event", "out_of_capacity", "upstream",
+			{
+				"an error event", "out_of_capacity", "upstream",
 				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 					send(event3040)
 					send(ordinary)
-				}},
-			{"an error event cut into pieces", "out_of_capacity", "upstream",
+				},
+			},
+			{
+				"an error event cut into pieces", "out_of_capacity", "upstream",
 				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 					for piece := range strings.SplitSeq(event3040, ",") {
 						if piece != strings.Split(event3040, ",")[0] {
@@ -117,18 +127,27 @@ func TestStreamThatFailsMidway(t *testing.T) {
 						}
 						send(piece)
 					}
-				}},
-			{"broken off", "stream_interrupted", "proxy",
-				func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) }},
-			{"broken off in an event", "stream_interrupted", "proxy",
+				},
+			},
+			{
+				"broken off", "stream_interrupted", "proxy",
+				func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) },
+			},
+			{
+				"broken off in an event", "stream_interrupted", "proxy",
 				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 					send("data: {\"response\":\"half of")
 					panic(http.ErrAbortHandler)
-				}},
-			{"silent", "timeout", "proxy",
-				func(_ http.ResponseWriter, r *http.Request, _ func(string)) { <-r.Context().Done() }},
-			{"ended before it was whole", "stream_interrupted", "proxy",
-				func(http.ResponseWriter, *http.Request, func(string)) {}},
+				},
+			},
+			{
+				"silent", "timeout", "proxy",
+				func(_ http.ResponseWriter, r *http.Request, _ func(string)) { <-r.Context().Done() },
+			},
+			{
+				"ended before it was whole", "stream_interrupted", "proxy",
+				func(http.ResponseWriter, *http.Request, func(string)) {},
+			},
 		} {
 			t.Run(path+" "+c.name, func(t *testing.T) {
 				b := newBench(t, streams(func(w http.ResponseWriter, r *http.Request, send func(string)) {
@@ -173,9 +192,11 @@ func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
 		"finish_reason spaced": {chatPath, "data: {\"choices\":[{\"finish_reason\" : \"length\"}]}\n\n"},
 		"message_stop":         {"/v1/messages", messageEnd},
 		"response.completed":   {"/v1/responses", responseEnd},
-		"huge completed": {"/v1/responses",
+		"huge completed": {
+			"/v1/responses",
 			strings.Replace(responseEnd, `"completed"}`, `"completed","output":"`+strings.Repeat("x", 200<<10)+`"}`,
-				1)},
+				1),
+		},
 		"native usage": {"/run/" + testModel, "data: {\"response\":\"\",\"usage\":{\"prompt_tokens\":1}}\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,10 +231,12 @@ func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
 		return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"," +
 			"\"delta\":{\"type\":\"text_delta\",\"text\":\"" + text + "\"}}\n\n"
 	}
-	for path, text := range map[string]string{chatPath: text, "/v1/messages": delta("message_stop"),
+	for path, text := range map[string]string{
+		chatPath: text, "/v1/messages": delta("message_stop"),
 		"/v1/responses": delta("response.completed"),
 		"/v1/responses?created": "event: response.created\ndata: {\"type\":\"response.created\"," +
-			"\"response\":{\"status\":\"in_progress\",\"usage\":null}}\n\n"} {
+			"\"response\":{\"status\":\"in_progress\",\"usage\":null}}\n\n",
+	} {
 		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
 		_, answer, cut := b.stream(path, streamChat)
 		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut ||
@@ -277,8 +300,10 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 	defer x.watch.stop()
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
 	x.destination, _ = resolve("POST", path)
-	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
-		Body: &pieces{text: text, sizes: sizes, err: end}}
+	res := &http.Response{
+		StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
+		Body: &pieces{text: text, sizes: sizes, err: end},
+	}
 	if err := p.retries.inspector.inspectStream(x, res); err != nil {
 		return "", err.Code, err
 	}

@@ -79,10 +79,14 @@ func TestSlowUploads(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"nothing comes", chatPath, func(net.Conn) error { return nil }, 30 * time.Second, 400,
-			"nothing more of the body came for 30s."},
-		{"a byte now and then", chatPath, trickle(1, 29*time.Second), 30 * time.Second, 400,
-			"the body came too slowly, at less than 1 KiB a second."},
+		{
+			"nothing comes", chatPath, func(net.Conn) error { return nil }, 30 * time.Second, 400,
+			"nothing more of the body came for 30s.",
+		},
+		{
+			"a byte now and then", chatPath, trickle(1, 29*time.Second), 30 * time.Second, 400,
+			"the body came too slowly, at less than 1 KiB a second.",
+		},
 		{"a bit below the rate", chatPath, trickle(1000, time.Second), 21 * time.Minute, 400, "too slowly"},
 		{"a call that is refused anyway", "/elsewhere", func(net.Conn) error { return nil }, maxDrain, 404, ""},
 	} {
@@ -228,8 +232,10 @@ func TestPatienceOverHTTP2(t *testing.T) {
 	for name, want := range map[bool]int{false: 2, true: 4} {
 		var set []time.Time
 		p := &ratedBody{
-			ReadCloser: io.NopCloser(strings.NewReader("ab")), minUploadRate: minUploadRate{time.Minute,
-				1 << 10}, http2: name,
+			ReadCloser: io.NopCloser(strings.NewReader("ab")), minUploadRate: minUploadRate{
+				time.Minute,
+				1 << 10,
+			}, http2: name,
 			deadline: func(at time.Time) error { set = append(set, at); return nil },
 		}
 		if got, err := io.ReadAll(p); string(got) != "ab" || err != nil {

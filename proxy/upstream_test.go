@@ -30,8 +30,10 @@ func TestGatewayMapping(t *testing.T) {
 	record := func(server string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			last = seen{server, r.RequestURI, string(body), r.Header.Get("Authorization"),
-				r.Header.Get("Cf-Aig-Authorization")}
+			last = seen{
+				server, r.RequestURI, string(body), r.Header.Get("Authorization"),
+				r.Header.Get("Cf-Aig-Authorization"),
+			}
 			answerJSON(200, `{"result":[],"success":true}`)(w, r)
 		}
 	}
@@ -40,14 +42,22 @@ func TestGatewayMapping(t *testing.T) {
 	for _, c := range []struct{ method, path, body, server, uri, sent string }{
 		{"POST", "/v1/chat/completions", chat, "gateway", gateway + "/workers-ai/v1/chat/completions", chat},
 		{"POST", "/v1/embeddings", chat, "gateway", gateway + "/workers-ai/v1/embeddings", chat},
-		{"POST", "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
-			`{"prompt":"x"}`},
-		{"POST", "/run/" + testModel + "?queueRequest=true", `{"requests":[]}`, "gateway",
-			gateway + "/workers-ai/" + testModel + "?queueRequest=true", `{"requests":[]}`},
-		{"POST", api + "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
-			`{"prompt":"x"}`},
-		{"POST", "/run", `{"model":"` + testModel + `", "input": {"prompt":"x"} }`, "gateway",
-			gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`},
+		{
+			"POST", "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
+			`{"prompt":"x"}`,
+		},
+		{
+			"POST", "/run/" + testModel + "?queueRequest=true", `{"requests":[]}`, "gateway",
+			gateway + "/workers-ai/" + testModel + "?queueRequest=true", `{"requests":[]}`,
+		},
+		{
+			"POST", api + "/run/" + testModel, `{"prompt":"x"}`, "gateway", gateway + "/workers-ai/" + testModel,
+			`{"prompt":"x"}`,
+		},
+		{
+			"POST", "/run", `{"model":"` + testModel + `", "input": {"prompt":"x"} }`, "gateway",
+			gateway + "/workers-ai/" + testModel, `{"prompt":"x"}`,
+		},
 		{"GET", "/ai/models/search?task=x", "", "api", api + "/models/search?task=x", ""},
 		{"GET", "/ai/models/schema?model=x", "", "api", api + "/models/schema?model=x", ""},
 		{"GET", "/ai/finetunes/public", "", "api", api + "/finetunes/public", ""},
@@ -110,21 +120,31 @@ func TestGatewayFailures(t *testing.T) {
 		sent, status int
 		slug, fault  string
 	}{
-		{"rate limited",
+		{
+			"rate limited",
 			`{"success":false,"result":[],"messages":[],"error":[{"code":2003,"message":"Rate limited"}],` +
-				`"name":"AiGatewayError","httpCode":429}`, 429, 429, "gateway_rate_limited", ""},
-		{"our gateway token is refused",
+				`"name":"AiGatewayError","httpCode":429}`, 429, 429, "gateway_rate_limited", "",
+		},
+		{
+			"our gateway token is refused",
 			`{"success":false,"result":[],"messages":[],"error":[{"code":2009,"message":"Unauthorized"}]}`, 401, 502,
-			"gateway_unauthorized", "operator"},
-		{"no credits",
+			"gateway_unauthorized", "operator",
+		},
+		{
+			"no credits",
 			`{"success":false,"result":[],"messages":[],"error":[{"code":2021,"message":"Insufficient unified ` +
-				`billing credits."}]}`, 402, 402, "gateway_no_credits", ""},
-		{"set up wrongly",
+				`billing credits."}]}`, 402, 402, "gateway_no_credits", "",
+		},
+		{
+			"set up wrongly",
 			`{"success":false,"result":[],"messages":[],"error":[{"code":2001,"message":"Please configure AI ` +
-				`Gateway in the Cloudflare dashboard"}]}`, 400, 400, "gateway_misconfigured", ""},
-		{"a model's failure behind it",
+				`Gateway in the Cloudflare dashboard"}]}`, 400, 400, "gateway_misconfigured", "",
+		},
+		{
+			"a model's failure behind it",
 			`{"name":"AiError","httpCode":400,"internalCode":5007,"message":"AiError: No such model @cf/x/y or task"}`,
-			404, 400, "no_such_model", ""},
+			404, 400, "no_such_model", "",
+		},
 	} {
 		b := behindGateway(t, answerJSON(c.sent, c.body), http.NotFound)
 		res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)

@@ -17,8 +17,10 @@ func TestAttempts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := Outcome{Sent: true,
-		Failure: &normalize.Failure{Code: normalize.UpstreamInternalError, Origin: normalize.OriginUpstream}}
+	failed := Outcome{
+		Sent:    true,
+		Failure: &normalize.Failure{Code: normalize.UpstreamInternalError, Origin: normalize.OriginUpstream},
+	}
 
 	ch.Attempt(failed)
 	if ch.reservation == nil {

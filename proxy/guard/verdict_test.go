@@ -123,100 +123,174 @@ func TestVerdicts(t *testing.T) {
 		basis     quota.Basis
 		want      func(*Charge) quota.Neurons
 	}{
-		{name: "never written", situation: "not sent", outcome: failing(Outcome{}, normalize.UpstreamUnreachable, own),
-			because: Free, want: exactly(0)},
-		{name: "a hit of the gateway's cache", situation: "answered from a cache", answer: body,
-			outcome: with(done, func(o *Outcome) { o.Cached = true }), because: Free, want: exactly(0)},
+		{
+			name: "never written", situation: "not sent", outcome: failing(Outcome{}, normalize.UpstreamUnreachable, own),
+			because: Free, want: exactly(0),
+		},
+		{
+			name: "a hit of the gateway's cache", situation: "answered from a cache", answer: body,
+			outcome: with(done, func(o *Outcome) { o.Cached = true }), because: Free, want: exactly(0),
+		},
 
-		{name: "a batch", situation: "batch accepted, not run yet", answer: batch, outcome: done,
-			because: Reservation, basis: quota.Estimated, want: all},
+		{
+			name: "a batch", situation: "batch accepted, not run yet", answer: batch, outcome: done,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
 
-		{name: "a stream that reports neurons", situation: "stream completed", event: told, outcome: streamed,
-			because: Usage, want: exactly(0.5)},
-		{name: "a stream with a header", situation: "stream completed", event: text, outcome: header(streamed, "2.5"),
-			because: Header, want: exactly(2.505)},
-		{name: "a stream that reports nothing", situation: "stream completed", event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
-		{name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
-		{name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text,
+		{
+			name: "a stream that reports neurons", situation: "stream completed", event: told, outcome: streamed,
+			because: Usage, want: exactly(0.5),
+		},
+		{
+			name: "a stream with a header", situation: "stream completed", event: text, outcome: header(streamed, "2.5"),
+			because: Header, want: exactly(2.505),
+		},
+		{
+			name: "a stream that reports nothing", situation: "stream completed", event: text, outcome: streamed,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+		},
+		{
+			name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+		},
+		{
+			name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text,
 			outcome: streamed,
-			because: Reservation, basis: quota.Estimated, want: all},
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
 
-		{name: "neurons in the body", situation: "completed", answer: body, outcome: header(done, "9.99"),
-			because: Usage, want: exactly(1.5)},
-		{name: "neurons in the header", situation: "completed", answer: counts, outcome: header(done, "3.01"),
-			because: Header, want: exactly(3.015)},
-		{name: "no figure in the header", situation: "completed", answer: counts, outcome: header(done, "NaN"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
-		{name: "more than a call can cost", situation: "completed", answer: counts, outcome: header(done, "1e300"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
-		{name: "tokens", situation: "completed", answer: counts, outcome: header(done, "0.00"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20)},
-		{name: "nothing but a header of zero", situation: "completed", answer: silent, outcome: header(done, "0.00"),
-			because: Header, basis: quota.Estimated, want: exactly(0.01)},
-		{name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
-			outcome: header(done, "0.00"), because: Reservation, basis: quota.Estimated, want: all},
-		{name: "nothing", situation: "completed", answer: silent, outcome: done,
-			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "a picture", situation: "completed", model: picture, answer: `{"result":{"image":"/9j/"}}`,
+		{
+			name: "neurons in the body", situation: "completed", answer: body, outcome: header(done, "9.99"),
+			because: Usage, want: exactly(1.5),
+		},
+		{
+			name: "neurons in the header", situation: "completed", answer: counts, outcome: header(done, "3.01"),
+			because: Header, want: exactly(3.015),
+		},
+		{
+			name: "no figure in the header", situation: "completed", answer: counts, outcome: header(done, "NaN"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+		},
+		{
+			name: "more than a call can cost", situation: "completed", answer: counts, outcome: header(done, "1e300"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+		},
+		{
+			name: "tokens", situation: "completed", answer: counts, outcome: header(done, "0.00"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+		},
+		{
+			name: "nothing but a header of zero", situation: "completed", answer: silent, outcome: header(done, "0.00"),
+			because: Header, basis: quota.Estimated, want: exactly(0.01),
+		},
+		{
+			name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
+			outcome: header(done, "0.00"), because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "nothing", situation: "completed", answer: silent, outcome: done,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "a picture", situation: "completed", model: picture, answer: `{"result":{"image":"/9j/"}}`,
 			outcome: header(done, "0.00"),
-			because: Tokens, basis: quota.Priced, want: all},
+			because: Tokens, basis: quota.Priced, want: all,
+		},
 
-		{name: "a caller who left a stream", situation: "cancelled, charged in full as configured",
+		{
+			name: "a caller who left a stream", situation: "cancelled, charged in full as configured",
 			o:     Options{AbortedEstimate: true},
-			event: told, outcome: leftLate, because: Reservation, basis: quota.Estimated, want: all},
+			event: told, outcome: leftLate, because: Reservation, basis: quota.Estimated, want: all,
+		},
 
-		{name: "a caller who left a stream that reports", situation: "stream cancelled", event: told, outcome: leftLate,
-			because: Usage, want: unsent(0.5)},
-		{name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
-		{name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.WideBytes = 6 },
+		{
+			name: "a caller who left a stream that reports", situation: "stream cancelled", event: told, outcome: leftLate,
+			because: Usage, want: unsent(0.5),
+		},
+		{
+			name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+		},
+		{
+			name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.WideBytes = 6 },
 			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6,
-				1+unsentTokens)},
-		{name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
-			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens)},
-		{name: "shutdown in a stream", situation: "stream cancelled", event: told,
+				1+unsentTokens),
+		},
+		{
+			name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
+			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens),
+		},
+		{
+			name: "shutdown in a stream", situation: "stream cancelled", event: told,
 			outcome: failing(leftLate, normalize.ShuttingDown,
-				normalize.OriginGuard), because: Usage, want: unsent(0.5)},
+				normalize.OriginGuard), because: Usage, want: unsent(0.5),
+		},
 
-		{name: "a caller who left", situation: "cancelled", answer: body, outcome: left, because: Usage,
-			want: exactly(1.5)},
-		{name: "a caller who left after the headers", situation: "cancelled", outcome: header(left, "1.00"),
-			because: Header, want: exactly(1.005)},
-		{name: "a caller who left before anything", situation: "cancelled", outcome: Outcome{Sent: true},
-			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "a picture asked for as a stream", situation: "cancelled", model: picture, outcome: leftEarl,
-			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "a batch asked for as a stream", situation: "cancelled", call: func(c *Call) { c.Batch = true },
+		{
+			name: "a caller who left", situation: "cancelled", answer: body, outcome: left, because: Usage,
+			want: exactly(1.5),
+		},
+		{
+			name: "a caller who left after the headers", situation: "cancelled", outcome: header(left, "1.00"),
+			because: Header, want: exactly(1.005),
+		},
+		{
+			name: "a caller who left before anything", situation: "cancelled", outcome: Outcome{Sent: true},
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "a picture asked for as a stream", situation: "cancelled", model: picture, outcome: leftEarl,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "a batch asked for as a stream", situation: "cancelled", call: func(c *Call) { c.Batch = true },
 			outcome: leftEarl,
-			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "aborted from here", situation: "cancelled", outcome: failing(left, normalize.Aborted, own),
-			because: Reservation, basis: quota.Estimated, want: all},
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "aborted from here", situation: "cancelled", outcome: failing(left, normalize.Aborted, own),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
 
-		{name: "a time limit", situation: "failed, may have run", event: told,
+		{
+			name: "a time limit", situation: "failed, may have run", event: told,
 			outcome: failing(leftLate, normalize.Timeout, own),
-			because: Reservation, basis: quota.Estimated, want: all},
-		{name: "aborted, says upstream", situation: "failed, may have run", answer: body,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "aborted, says upstream", situation: "failed, may have run", answer: body,
 			outcome: failing(left, normalize.Aborted,
-				upstream), because: Reservation, basis: quota.Estimated, want: all},
+				upstream), because: Reservation, basis: quota.Estimated, want: all,
+		},
 
-		{name: "a failure in a stream that reports", situation: "stream failed", event: told,
-			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: unsent(0.5)},
-		{name: "a failure in a silent stream", situation: "stream failed", event: text,
+		{
+			name: "a failure in a stream that reports", situation: "stream failed", event: told,
+			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: unsent(0.5),
+		},
+		{
+			name: "a failure in a silent stream", situation: "stream failed", event: text,
 			outcome: failing(leftLate, normalize.OutOfCapacity, upstream),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens)},
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+		},
 
-		{name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
-			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5)},
-		{name: "a failure with a header", situation: "failed, charged what is reported",
+		{
+			name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
+			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5),
+		},
+		{
+			name: "a failure with a header", situation: "failed, charged what is reported",
 			outcome: header(failing(left, normalize.UpstreamInternalError, upstream),
-				"0.25"), because: Header, want: exactly(0.255)},
-		{name: "a failure that reports nothing", situation: "failed, charged what is reported",
-			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0)},
+				"0.25"), because: Header, want: exactly(0.255),
+		},
+		{
+			name: "a failure that reports nothing", situation: "failed, charged what is reported",
+			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0),
+		},
 
-		{name: "refused", situation: "failed", answer: body, outcome: failing(left, normalize.OutOfCapacity, upstream),
-			because: Free, want: exactly(0)},
+		{
+			name: "refused", situation: "failed", answer: body, outcome: failing(left, normalize.OutOfCapacity, upstream),
+			because: Free, want: exactly(0),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, _ := newGuard(t, c.o)
@@ -279,8 +353,10 @@ func TestVerdictsLeaveNothingOut(t *testing.T) {
 	for _, e := range normalize.Catalog() {
 		for _, origin := range e.Origins {
 			for _, streaming := range []bool{false, true} {
-				o := Outcome{Sent: true, Streaming: streaming,
-					Failure: &normalize.Failure{Code: e.Code, Origin: origin}}
+				o := Outcome{
+					Sent: true, Streaming: streaming,
+					Failure: &normalize.Failure{Code: e.Code, Origin: origin},
+				}
 				if got := situation(ch, o); got == "" {
 					t.Errorf("%s from %s, streaming %v: no row applies", e.Slug, origin, streaming)
 				}
