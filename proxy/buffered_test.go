@@ -101,7 +101,8 @@ func TestBufferedBodiesDoNotMix(t *testing.T) {
 				body := promptOf(1000+(i*37_777)%200_000, caller)
 				res, got := b.do("POST", "/run/"+testModel, body)
 				if res.StatusCode != 200 || string(got) != body {
-					t.Errorf("caller %d: got %d and %d bytes, want 200 and %d", caller, res.StatusCode, len(got), len(body))
+					t.Errorf("caller %d: got %d and %d bytes, want 200 and %d", caller, res.StatusCode, len(got),
+						len(body))
 				}
 			}
 		})
@@ -160,7 +161,8 @@ func TestRoomCoversMemory(t *testing.T) {
 				t.Errorf("got a body of %d bytes, want %d", got, size)
 			}
 			if h.room != h.capacity {
-				t.Errorf("%d bytes, declared %v: got room for %d bytes, want the %d of its memory", size, declared, h.room, h.capacity)
+				t.Errorf("%d bytes, declared %v: got room for %d bytes, want the %d of its memory", size, declared,
+					h.room, h.capacity)
 			}
 			b.release(h)
 			if taken := b.room.Status().Taken; taken != 0 {

@@ -55,7 +55,8 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens",
 		},
 		{
-			"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client", 100,
+			"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client",
+			100,
 			"Your budget of 100 neurons a day allows no more today: 0 used.",
 		},
 		{
@@ -73,7 +74,8 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 				"max_tokens",
 		},
 		{
-			"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor", "account",
+			"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor",
+			"account",
 			400, "80 of the day's 400 neurons are kept for calls of a higher priority, and the rest is spent. It " +
 				"resets at",
 		},

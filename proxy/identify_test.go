@@ -92,7 +92,8 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 			}, ours: "a", theirs: "a", authorization: "Bearer theirs-0123",
 		},
 		{
-			name: "beside a dummy", header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b",
+			name:   "beside a dummy",
+			header: []string{"X-Api-Key", "unused", "Cf-Aig-Authorization", keyOf("b")}, ours: "b",
 			theirs: "b",
 		},
 		{

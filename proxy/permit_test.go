@@ -77,7 +77,8 @@ func TestAClientCallsModelsOfItsList(t *testing.T) {
 			"model_not_allowed",
 		},
 		{
-			"by a way through the list", "meta", chatPath, strings.Replace(chat, testModel, "@cf/meta/../baai/bge-m3", 1),
+			"by a way through the list", "meta", chatPath,
+			strings.Replace(chat, testModel, "@cf/meta/../baai/bge-m3", 1),
 			"model_not_allowed",
 		},
 		{

@@ -317,7 +317,8 @@ func TestBodies(t *testing.T) {
 		},
 		{"raw bytes", "/run/" + testModel, strings.NewReader("RIFF" + big[:1000]), 200, "", true},
 		{
-			"raw bytes declared too large", "/run/" + testModel, strings.NewReader("RIFF" + big), 413, "request_too_large",
+			"raw bytes declared too large", "/run/" + testModel, strings.NewReader("RIFF" + big), 413,
+			"request_too_large",
 			false,
 		},
 		{"compressed", "/run/" + testModel, strings.NewReader("\x1f\x8b"), 400, "bad_input", false},
@@ -332,7 +333,8 @@ func TestBodies(t *testing.T) {
 		},
 		{"no model", "/v1/chat/completions", strings.NewReader(`{"messages":[]}`), 400, "incomplete_request", false},
 		{
-			"a field twice", "/v1/chat/completions", strings.NewReader(`{"model":"a","mod\u0065l":"b"}`), 400, "bad_input",
+			"a field twice", "/v1/chat/completions", strings.NewReader(`{"model":"a","mod\u0065l":"b"}`), 400,
+			"bad_input",
 			false,
 		},
 	} {

@@ -66,11 +66,13 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "failures are healed", heals: true, exact: true, billed: 99},
 		{name: "failures are healed, streams are broken off", heals: true, leavers: leaversOfStreams, billed: 99},
 		{
-			name: "broken-off streams are billed whole and counted as seen", leavers: leaversOfStreams, billsAborted: true,
+			name:    "broken-off streams are billed whole and counted as seen",
+			leavers: leaversOfStreams, billsAborted: true,
 			billed: 99, mayPass: 25,
 		},
 		{
-			name: "broken-off streams are billed whole and counted whole", leavers: leaversOfStreams, billsAborted: true,
+			name:    "broken-off streams are billed whole and counted whole",
+			leavers: leaversOfStreams, billsAborted: true,
 			keepsAborted: true, billed: 80,
 		},
 	} {

@@ -53,7 +53,8 @@ func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
 // than a usage.
 func nativeUsage(data []byte) []byte {
 	// For nearly every event of an OpenAI stream the first search is enough.
-	if behindName(data, `choices"`) != nil || behindName(data, `usage"`) == nil || behindName(data, `response"`) == nil {
+	if behindName(data, `choices"`) != nil ||
+		behindName(data, `usage"`) == nil || behindName(data, `response"`) == nil {
 		return nil
 	}
 	fields := topLevel(data)

@@ -23,8 +23,8 @@ func (c *call) explainNotProxied(path string) string {
 	if strings.Contains(path, "/websearch") {
 		text += " Web Search is no inference and is billed in dollars, which this proxy does not count."
 	}
-	return c.redact(text + " The base URL is " + base + "/v1 for OpenAI clients, " + base + " for Anthropic's and " + base +
-		"/client/v4 for Cloudflare's.")
+	return c.redact(text + " The base URL is " + base + "/v1 for OpenAI clients, " + base + " for Anthropic's and " +
+		base + "/client/v4 for Cloudflare's.")
 }
 
 // pathText is the path of the call for messages and logs, without secrets.
@@ -32,8 +32,8 @@ func (c *call) pathText() string {
 	return c.redact(clip(c.inbound.URL.EscapedPath(), maxPathText))
 }
 
-// suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong base
-// URL puts in front, or with the /v1 that it left out. It returns "" where nothing comes near.
+// suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong
+// base URL puts in front, or with the /v1 that it left out. It returns "" where nothing comes near.
 func suggest(method, path string) string {
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	for i := range segments {

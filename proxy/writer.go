@@ -47,8 +47,8 @@ const maxInterim = 5
 
 var errInterim = errors.New("more 1xx answers than a call may have")
 
-// writeInterim passes a 1xx answer on, but for callers of HTTP/1.0, which would take it for the answer (RFC 9110, section
-// 15.2). Of its headers, which come before upstream's answer was looked at, it passes the links of a 103 alone.
+// writeInterim passes a 1xx answer on, but for callers of HTTP/1.0, which would take it for the answer (RFC 9110,
+// section 15.2). Of its headers, which come before upstream's answer was looked at, it passes the links of a 103 alone.
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
 		w.cancel(errInterim)

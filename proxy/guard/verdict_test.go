@@ -124,7 +124,8 @@ func TestVerdicts(t *testing.T) {
 		want      func(*Charge) quota.Neurons
 	}{
 		{
-			name: "never written", situation: "not sent", outcome: failing(Outcome{}, normalize.UpstreamUnreachable, own),
+			name: "never written", situation: "not sent",
+			outcome: failing(Outcome{}, normalize.UpstreamUnreachable, own),
 			because: Free, want: exactly(0),
 		},
 		{
@@ -142,7 +143,8 @@ func TestVerdicts(t *testing.T) {
 			because: Usage, want: exactly(0.5),
 		},
 		{
-			name: "a stream with a header", situation: "stream completed", event: text, outcome: header(streamed, "2.5"),
+			name: "a stream with a header", situation: "stream completed", event: text,
+			outcome: header(streamed, "2.5"),
 			because: Header, want: exactly(2.505),
 		},
 		{
@@ -204,7 +206,8 @@ func TestVerdicts(t *testing.T) {
 		},
 
 		{
-			name: "a caller who left a stream that reports", situation: "stream cancelled", event: told, outcome: leftLate,
+			name: "a caller who left a stream that reports", situation: "stream cancelled", event: told,
+			outcome: leftLate,
 			because: Usage, want: unsent(0.5),
 		},
 		{
@@ -259,8 +262,8 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "aborted, says upstream", situation: "failed, may have run", answer: body,
-			outcome: failing(left, normalize.Aborted,
-				upstream), because: Reservation, basis: quota.Estimated, want: all,
+
+			outcome: failing(left, normalize.Aborted, upstream), because: Reservation, basis: quota.Estimated, want: all,
 		},
 
 		{
@@ -288,7 +291,8 @@ func TestVerdicts(t *testing.T) {
 		},
 
 		{
-			name: "refused", situation: "failed", answer: body, outcome: failing(left, normalize.OutOfCapacity, upstream),
+			name: "refused", situation: "failed", answer: body,
+			outcome: failing(left, normalize.OutOfCapacity, upstream),
 			because: Free, want: exactly(0),
 		},
 	} {
