@@ -58,8 +58,8 @@ func TestOpens(t *testing.T) {
 // One call is let through after a pause, which doubles with each that fails.
 func TestTrials(t *testing.T) {
 	s, now := opened(t), start
-	for _, pause := range []time.Duration{1, 2, 4, 8, 10, 10} {
-		pause *= time.Second
+	for _, seconds := range []int{1, 2, 4, 8, 10, 10} {
+		pause := time.Duration(seconds) * time.Second
 		if wait, ok := s.Allow("m", now, true); ok || wait != pause {
 			t.Errorf("got %v and a wait of %v, want a refusal and %v", ok, wait, pause)
 		}
