@@ -59,7 +59,7 @@ func (a *access) identify(c *call, h http.Header) error {
 		return nil
 	}
 	own := a.credentials.token() != ""
-	client, refusal := a.clients().Identify(h, own)
+	client, refusal := a.clients().Identify(h, own, c.began)
 	if client == nil {
 		return refuse(normalize.ClientUnauthorized, refusal.Message(own), "")
 	}

@@ -97,7 +97,7 @@ func (in *invocation) serve(
 		m.WatchCertificate(func() metrics.Certificate { return metrics.Certificate(cert.State()) })
 	}
 	if file := c.Clients; file != nil {
-		m.WatchClients(func() metrics.ClientsFile { return metrics.ClientsFile(file.State()) })
+		m.WatchClients(func() metrics.ClientsFile { return clientsFile(file) })
 	}
 	c.Watch(watching, log, reload)
 	waiting := &standby{ln: ln, log: log}

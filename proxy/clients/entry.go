@@ -1,8 +1,6 @@
 package clients
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +19,12 @@ const (
 	maxModels   = 200 // patterns of one client: each call is compared with them
 )
 
+// An entry is what is read of one client.
+type entry struct {
+	client *Client
+	keys   []*key
+}
+
 // A field is a key of an entry.
 type field struct {
 	name     string
@@ -31,7 +35,7 @@ type field struct {
 // fields are the keys of an entry, in the order in which neuronward client new writes them.
 var fields = []field{
 	{"name", true, (*reader).name},
-	{"key_sha256", true, (*reader).key},
+	{"key_sha256", true, (*reader).keyHashes},
 	{"daily_neurons", false, (*reader).dailyNeurons},
 	{"requests_per_minute", false, (*reader).requestsPerMinute},
 	{"priority", false, (*reader).priority},
@@ -112,35 +116,6 @@ func (r *reader) name(e *entry, n *yaml.Node) error {
 	}
 	r.names[name] = n.Line
 	e.client.Name = name
-	return nil
-}
-
-func (r *reader) key(e *entry, n *yaml.Node) error {
-	const want = "write the 64 hexadecimal digits that neuronward client new prints"
-	text, err := scalar(n)
-	if err != nil {
-		return err
-	}
-	if strings.HasPrefix(text, KeyPrefix) {
-		return errors.New("is a key itself, not its hash; make a new key, since this one has been in a file, and " +
-			want)
-	}
-	// The value may be a key of another service, so it is not repeated.
-	if len(text) != hex.EncodedLen(sha256.Size) {
-		return fmt.Errorf("has %d characters; %s", len(text), want)
-	}
-	sum, err := hex.DecodeString(text)
-	if err != nil {
-		return errors.New("is not hexadecimal; " + want)
-	}
-	e.key = digest(sum)
-	if e.key == sha256.Sum256(nil) {
-		return errors.New("is the hash of nothing; " + want)
-	}
-	if line, taken := r.keys[e.key]; taken {
-		return fmt.Errorf("is the key in line %d already; give each client its own", line)
-	}
-	r.keys[e.key] = n.Line
 	return nil
 }
 

@@ -3,6 +3,7 @@ package clients_test
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/neuronward/neuronward/proxy/clients"
 )
@@ -21,11 +22,11 @@ func Example() {
 		return
 	}
 	call := http.Header{"Authorization": {"Bearer " + key.Secret}}
-	client, refusal := set.Identify(call, true)
+	client, refusal := set.Identify(call, true, time.Now())
 	fmt.Println(client.Name, client.DailyNeurons, refusal)
 	fmt.Println(client.Allows("@cf/baai/bge-m3"), client.Allows("@cf/meta/llama-3.1-8b-instruct"))
 
-	_, refusal = set.Identify(http.Header{}, true)
+	_, refusal = set.Identify(http.Header{}, true, time.Now())
 	fmt.Println(refusal)
 
 	// Output:

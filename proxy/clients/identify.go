@@ -3,6 +3,7 @@ package clients
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // A Refusal is why a call has no client. The zero value is none.
@@ -16,11 +17,15 @@ const (
 	KeysDiffer           // two headers have keys of different clients
 	KeyRepeated          // one header was sent twice
 	KeyMisplaced         // a key is in the header for the caller's own token for Cloudflare
+	KeyExpired           // it was a client's until its time ended
 )
 
 // String returns the refusal as logs name it.
 func (r Refusal) String() string {
-	return [...]string{"accepted", "no_key", "unknown_key", "keys_differ", "key_repeated", "key_misplaced"}[r]
+	return [...]string{
+		"accepted", "no_key", "unknown_key", "keys_differ", "key_repeated", "key_misplaced",
+		"key_expired",
+	}[r]
 }
 
 // Message returns the message for the caller, "" for Accepted. It is the same for every caller and repeats nothing of
@@ -40,6 +45,8 @@ func (r Refusal) Message(ownToken bool) string {
 	case KeyRepeated:
 		return "A header that may hold a key was sent twice. " +
 			"Send each of Authorization, x-api-key and cf-aig-authorization once at most."
+	case KeyExpired:
+		return "The key of this call has expired. Use the one that replaced it, or ask whoever runs the proxy for it."
 	case KeyMisplaced:
 		return "A key of this proxy came in Authorization, which goes to Cloudflare. Send the key " + where
 	}
@@ -57,7 +64,9 @@ var keyHeaders = [...]string{authorization, "X-Api-Key", "Cf-Aig-Authorization"}
 //
 // No header takes precedence. SDKs fill in one of them whether they have a key or not, so a value that is no key of
 // ours is ignored where another header has one. Keys of two clients are refused, since it would be unclear who pays.
-func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
+//
+// A key that has expired at now is refused, unless another header has a valid one.
+func (s *Set) Identify(h http.Header, ownToken bool, now time.Time) (*Client, Refusal) {
 	var client *Client
 	refusal := NoKey
 	for _, name := range keyHeaders {
@@ -68,22 +77,27 @@ func (s *Set) Identify(h http.Header, ownToken bool) (*Client, Refusal) {
 		if len(values) == 0 {
 			continue
 		}
-		key := bare(values[0])
-		if key == "" {
+		secret := bare(values[0])
+		if secret == "" {
 			continue
 		}
-		found := s.Lookup(key)
+		found := s.find(secret)
 		switch {
 		case name == authorization && !ownToken:
 			if found != nil || strings.Contains(values[0], KeyPrefix) {
 				return nil, KeyMisplaced
 			}
 		case found == nil:
-			refusal = UnknownKey
-		case client != nil && client != found:
+			if refusal == NoKey {
+				refusal = UnknownKey
+			}
+		case found.expired(now):
+			refusal = KeyExpired
+		case client != nil && client != found.client:
 			return nil, KeysDiffer
 		default:
-			client = found
+			client = found.client
+			found.note(now)
 		}
 	}
 	if client == nil {

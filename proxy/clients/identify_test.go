@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestIdentify(t *testing.T) {
@@ -102,7 +103,7 @@ func TestIdentify(t *testing.T) {
 	}
 	for _, c := range cases {
 		for ownToken, want := range map[bool]string{true: c.ours, false: c.theirs} {
-			client, refusal := s.Identify(http.Header(c.headers), ownToken)
+			client, refusal := s.Identify(http.Header(c.headers), ownToken, time.Now())
 			got := refusal.String()
 			if (client != nil) != (refusal == Accepted) {
 				t.Errorf("%s: got client %+v and refusal %v, want one of them", c.name, client, refusal)
@@ -168,7 +169,8 @@ func TestMessagesOfRefusals(t *testing.T) {
 func TestIdentifyAllocatesNothing(t *testing.T) {
 	s := parse(t, "clients:\n  - {name: a, key_sha256: '{a}'}\n")
 	h := http.Header{"Authorization": {"Bearer fake-key-a"}, "X-Api-Key": {"fake-key-of-nobody"}}
-	if n := testing.AllocsPerRun(100, func() { s.Identify(h, true) }); n != 0 {
+	now := time.Now()
+	if n := testing.AllocsPerRun(100, func() { s.Identify(h, true, now) }); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}
 }

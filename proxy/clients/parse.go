@@ -24,17 +24,19 @@ type reader struct {
 // are. An empty list is valid, so that the last client can be removed; a file without a list is not.
 func Parse(file string, text []byte) (*Set, error) {
 	r := &reader{file: file, names: make(map[string]int), keys: make(map[digest]int)}
-	var entries []entry
+	var keys []*key
+	var all []*Client
 	if list := r.list(text); list != nil {
 		for _, n := range list.Content {
-			entries = append(entries, r.client(n))
+			e := r.client(n)
+			all, keys = append(all, e.client), append(keys, e.keys...)
 		}
 	}
 	if len(r.mistakes) > 0 {
 		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return a.Line - b.Line })
 		return nil, r.mistakes
 	}
-	return newSet(entries), nil
+	return newSet(keys, all), nil
 }
 
 func (r *reader) mistake(line int, format string, args ...any) {

@@ -86,7 +86,7 @@ func TestAHashMayLookLikeANumber(t *testing.T) {
 	} {
 		s := parse(t, "clients:\n  - name: a\n    key_sha256: "+hash+"\n")
 		for _, entries := range s.byKey {
-			if got := hex.EncodeToString(entries[0].key[:]); got != hash {
+			if got := hex.EncodeToString(entries[0].digest[:]); got != hash {
 				t.Errorf("got %s, want %s", got, hash)
 			}
 		}

@@ -39,6 +39,7 @@ func newClientsFile(path string) *ClientsFile {
 	f.use = func(contents [][]byte) error {
 		set, err := clients.Parse(path, contents[0])
 		if err == nil {
+			set.Inherit(f.set.Load())
 			f.set.Store(set)
 			f.state.Store(&ClientsState{OK: true, LoadedAt: time.Now()})
 		}

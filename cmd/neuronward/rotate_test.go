@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/clients"
+)
+
+// What client rotate prints replaces key_sha256 as it is, and then both keys are the client's.
+func TestClientRotate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clients.yaml")
+	old := clients.NewKey()
+	entry := "clients:\n  - name: search-team\n    key_sha256: " + old.SHA256 + "\n"
+	if err := os.WriteFile(path, []byte(entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rotate := func(args ...string) (int, string, string) {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"client", "rotate"}, args...),
+			[]string{"NEURONWARD_CLIENTS_FILE=" + path}, strings.NewReader(""), &out, &errs)
+		return code, out.String(), errs.String()
+	}
+	code, out, errs := rotate("search-team", "--keep", "24h")
+	if code != exitDone || errs != "" {
+		t.Fatalf("got exit %d and %q, want %d and nothing on stderr", code, errs, exitDone)
+	}
+	key := regexp.MustCompile(`(?m)^  (nwk_[a-z2-7]{52})$`).FindStringSubmatch(out)
+	at := strings.Index(out, "    key_sha256:")
+	if key == nil || at < 0 {
+		t.Fatalf("got\n%s\nwant a key and key_sha256", out)
+	}
+	set, err := clients.Parse(path, []byte("clients:\n  - name: search-team\n"+out[at:]))
+	if err != nil {
+		t.Fatalf("got %v, want no mistake in\n%s", err, out[at:])
+	}
+	for _, secret := range []string{key[1], old.Secret} {
+		if c := set.Lookup(secret); c == nil || c.Name != "search-team" {
+			t.Errorf("got the client %+v, want search-team by both keys", c)
+		}
+	}
+	if keys := set.Keys(); len(keys) != 2 || !keys[0].Expires.IsZero() || keys[1].Expires.IsZero() {
+		t.Errorf("got the keys %+v, want a new one that stays and an old one that expires", keys)
+	}
+	if code, _, errs := rotate("nobody"); code != exitUsage || !strings.Contains(errs, "no client of the name nobody") {
+		t.Errorf("an unknown client: got exit %d and %q, want %d and its name", code, errs, exitUsage)
+	}
+}
