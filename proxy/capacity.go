@@ -12,7 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/guard"
 )
 
-// maxSharedModel bounds the bytes of a model's name that replicas tell each other.
+// maxSharedModel bounds the bytes of a model's name that is sent to other replicas.
 const maxSharedModel = 200
 
 // capacity refuses calls of models that Workers AI has no capacity for.
@@ -57,7 +57,7 @@ func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
 		if cp.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
 			cp.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
-			cp.tell(c.model, true)
+			cp.publish(c.model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy():
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
@@ -67,13 +67,13 @@ func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 				"until it has", "model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
-			cp.tell(c.model, false)
+			cp.publish(c.model, false)
 		}
 	}
 }
 
-// tell tells other replicas that a breaker was opened here, or closed.
-func (cp *capacity) tell(model string, free bool) {
+// publish tells other replicas that a breaker was opened here, or closed.
+func (cp *capacity) publish(model string, free bool) {
 	if cp.share != nil && len(model) <= maxSharedModel {
 		cp.share(model, free)
 	}

@@ -5,8 +5,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/guard"
 )
 
-// reserve sets aside what the call may cost, or says why it may not be made.
-// Calls on another account, with the caller's own token, are not ours to meter.
+// reserve sets aside what the call may cost, or says why it may not be made. Calls on another account, with the
+// caller's own token, are not metered.
 func (p *Proxy) reserve(c *call) (err error) {
 	if !c.metered && !c.routed {
 		return nil
@@ -28,8 +28,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	return err
 }
 
-// settle books what the call cost, exactly once and however it ended. It is
-// deferred before the reservation is made.
+// settle books what the call cost, exactly once and however it ended. It is deferred before the reservation is made.
 func (c *call) settle() {
 	if c.attempts == 0 { // it was refused before it was made
 		c.charge.Release()
@@ -38,8 +37,8 @@ func (c *call) settle() {
 	c.settlement = c.charge.Settle(c.outcome(c.failure))
 }
 
-// outcome is how the present attempt has ended, for the guard. f is why it
-// failed, nil where it did not or where nobody has found out yet.
+// outcome is how the present attempt has ended, for the guard. f is why it failed; nil: it did not, or it is not known
+// yet.
 func (c *call) outcome(f *normalize.Failure) guard.Outcome {
 	return guard.Outcome{
 		Sent: c.seen(), Cached: c.attempt.cached, Stream: c.stream, Answered: c.attempt.answered,

@@ -40,7 +40,7 @@ func TestAFormForAPictureIsKnownWhole(t *testing.T) {
 	}
 }
 
-func TestWhatTellsAtItsEnd(t *testing.T) {
+func TestWhatIsMeasuredByItsEnd(t *testing.T) {
 	const (
 		form    = "Multipart/form-data; boundary=x"
 		flux    = "@cf/black-forest-labs/flux-2-dev"

@@ -170,7 +170,8 @@ func (c *call) neuronsText() string {
 	return strconv.FormatFloat(c.settlement.Neurons.Float(), 'f', -1, 64)
 }
 
-// unmetered reports whether the call was made to a model that spends no neurons. A router may have chosen one of Workers AI's.
+// unmetered reports whether the call was made to a model that spends no neurons. A router may have chosen one of
+// Workers AI's.
 func (c *call) unmetered() bool { return c.thirdParty && c.attempts > 0 && c.settlement == nil }
 
 // milliseconds rounds to microseconds: more digits are noise.

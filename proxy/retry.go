@@ -68,7 +68,8 @@ func (t *retryTransport) try(c *call, r *http.Request) (res *http.Response, f *n
 }
 
 // shouldRetry decides whether a failed attempt is followed by another, and waits for its time. Where it is, shouldRetry
-// returns nil, and c is as before the first attempt. Else it returns what the caller is told: f, or why the wait ended.
+// returns nil, and c is as before the first attempt. Else it returns the failure that the caller gets: f, or why the
+// wait ended.
 func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) *normalize.Failure {
 	n := c.attempts
 	if t.max == 0 || c.ctx.Err() != nil || n > c.maxRetries(f, status, t.max) || !c.replayable() {
@@ -137,7 +138,7 @@ func (c *call) pause(wait time.Duration) error {
 func (c *call) maxRetries(f *normalize.Failure, status, limit int) int {
 	switch f.Code {
 	case normalize.OutOfCapacity:
-		if c.rejectIfBusy() { // who asks to be told at once is told at once
+		if c.rejectIfBusy() { // its caller does not want to wait
 			return 0
 		}
 		return limit

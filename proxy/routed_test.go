@@ -54,33 +54,74 @@ func TestARoutedCallIsSettledByTheModelThatRan(t *testing.T) {
 		want        quota.Neurons
 		label       string // of the neurons; "": third_party
 	}{
-		{"by cf-aig-model", "dynamic/x",
-			answering{header("Cf-Aig-Model", gemma), `{` + usage + `}`}, tokens(gemma), gemma},
-		{"with the provider", "dynamic/x",
-			answering{header("Cf-Aig-Model", "workers-ai/"+gemma), `{` + usage + `}`}, tokens(gemma), gemma},
-		{"by cf-aig-routed-model", "cloudflare/auto",
-			answering{header("Cf-Aig-Routed-Model", testModel), `{` + usage + `}`}, tokens(testModel), testModel},
-		{"the header before the answer", "custom/x",
-			answering{header("Cf-Aig-Model", gemma), `{"model":"` + testModel + `",` + usage + `}`}, tokens(gemma), gemma},
-		{"by the answer", "custom/x",
-			answering{header(), `{"model":"` + gemma + `",` + usage + `}`}, tokens(gemma), gemma},
-		{"by neurons", "dynamic/x",
-			answering{header("Cf-Aig-Model", gemma), `{"usage":{"neurons":3.5}}`}, quota.FromFloat(3.5), gemma},
-		{"by a stream", "dynamic/x", answering{events,
+		{
+			"by cf-aig-model", "dynamic/x",
+			answering{header("Cf-Aig-Model", gemma), `{` + usage + `}`},
+			tokens(gemma), gemma,
+		},
+		{
+			"with the provider", "dynamic/x",
+			answering{header("Cf-Aig-Model", "workers-ai/"+gemma), `{` + usage + `}`},
+			tokens(gemma), gemma,
+		},
+		{
+			"by cf-aig-routed-model", "cloudflare/auto",
+			answering{header("Cf-Aig-Routed-Model", testModel), `{` + usage + `}`},
+			tokens(testModel), testModel,
+		},
+		{
+			"the header before the answer", "custom/x",
+			answering{
+				header("Cf-Aig-Model", gemma),
+				`{"model":"` + testModel + `",` + usage + `}`,
+			},
+			tokens(gemma), gemma,
+		},
+		{
+			"by the answer", "custom/x",
+			answering{header(), `{"model":"` + gemma + `",` + usage + `}`},
+			tokens(gemma), gemma,
+		},
+		{
+			"by neurons", "dynamic/x",
+			answering{header("Cf-Aig-Model", gemma), `{"usage":{"neurons":3.5}}`},
+			quota.FromFloat(3.5), gemma,
+		},
+		{"by a stream", "dynamic/x", answering{
+			events,
 			`data: {"model":"` + gemma + `","choices":[{"delta":{"content":"x"}}]}` + "\n\n" +
 				`data: {"choices":[{"delta":{},"finish_reason":"stop"}]}` + "\n\n" +
-				`data: {"choices":[],` + usage + `}` + "\n\ndata: [DONE]\n\n"}, tokens(gemma), gemma},
-		{"a model that the table does not know", "dynamic/x",
-			answering{header("Cf-Aig-Model", "@cf/nobody/new"), `{"usage":{"neurons":2}}`}, quota.FromFloat(2), "other"},
-		{"another provider's", "dynamic/x",
-			answering{header("Cf-Aig-Model", "openai/gpt-4.1"), `{"model":"` + gemma + `",` + usage + `}`}, 0, ""},
-		{"another provider's, by the answer", "cloudflare/auto",
-			answering{header(), `{"model":"gpt-4.1",` + usage + `}`}, 0, ""},
+				`data: {"choices":[],` + usage + `}` + "\n\ndata: [DONE]\n\n",
+		}, tokens(gemma), gemma},
+		{
+			"a model that the table does not know", "dynamic/x",
+			answering{
+				header("Cf-Aig-Model", "@cf/nobody/new"),
+				`{"usage":{"neurons":2}}`,
+			},
+			quota.FromFloat(2), "other",
+		},
+		{
+			"another provider's", "dynamic/x",
+			answering{header("Cf-Aig-Model", "openai/gpt-4.1"), `{"model":"` + gemma + `",` + usage + `}`},
+			0, "",
+		},
+		{
+			"another provider's, by the answer", "cloudflare/auto",
+			answering{header(), `{"model":"gpt-4.1",` + usage + `}`},
+			0, "",
+		},
 		{"nobody says", "cloudflare/auto", answering{header(), `{` + usage + `}`}, 0, ""},
-		{"no router", "openai/gpt-4.1",
-			answering{header("Cf-Aig-Model", gemma), `{` + usage + `}`}, 0, ""},
-		{"out of a cache", "dynamic/x",
-			answering{header("Cf-Aig-Model", gemma, "Cf-Aig-Cache-Status", "HIT"), `{` + usage + `}`}, 0, gemma},
+		{
+			"no router", "openai/gpt-4.1",
+			answering{header("Cf-Aig-Model", gemma), `{` + usage + `}`},
+			0, "",
+		},
+		{
+			"out of a cache", "dynamic/x",
+			answering{header("Cf-Aig-Model", gemma, "Cf-Aig-Cache-Status", "HIT"), `{` + usage + `}`},
+			0, gemma,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			limit := quota.OneNeuron / 1000 // even where the day has no room

@@ -220,7 +220,7 @@ func (s *stream) finish(err error) {
 	case s.events == 0 && err == io.EOF:
 		s.fail(s.failures.ofAnswer(s.call, s.res, s.buf[:s.end]))
 	case err == io.EOF:
-		// Upstream ends in order, too, when it is told that nobody reads any more.
+		// Upstream may have ended it because the caller left: broken finds out.
 		s.fail(s.call.broken(io.ErrUnexpectedEOF))
 	default:
 		s.fail(s.call.broken(err))

@@ -263,7 +263,8 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "aborted, says upstream", situation: "failed, may have run", answer: body,
 
-			outcome: failing(left, normalize.Aborted, upstream), because: Reservation, basis: quota.Estimated, want: all,
+			outcome: failing(left, normalize.Aborted, upstream),
+			because: Reservation, basis: quota.Estimated, want: all,
 		},
 
 		{
