@@ -98,7 +98,7 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 
 // redact takes the secrets of this proxy and of the caller out of a text.
 func (c *call) redact(text string) string {
-	return normalize.Redact(text, c.credentials.secrets(c.inbound)...)
+	return normalize.Redact(clients.RedactKeys(text), c.credentials.secrets(c.inbound)...)
 }
 
 // anonymous is the client label of calls without a client of ours.

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -77,19 +76,7 @@ func (c *call) outbound(r *http.Request) *http.Request {
 	return out
 }
 
-// Headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they come from outside.
-var (
-	notForwarded = []string{
-		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
-		"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
-		// An answer must be whole to be inspected.
-		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
-		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
-		// Our token is used only for the method and the path that were checked.
-		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
-	}
-	identity = []string{"identity"}
-)
+var identity = []string{"identity"}
 
 // rewrite makes the upstream request out of the caller's.
 func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
@@ -104,14 +91,8 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	delete(h, "Expect") // what it asks for has happened
 	delete(h, "Connection")
 	delete(h, "Upgrade") // Java offers h2c on every call; a server may ignore that
-	for _, name := range notForwarded {
-		delete(h, name)
-	}
-	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") {
-			delete(h, name)
-		}
-	}
+	c.filterHeaders(h, fw.credentials.token() != "")
+	fw.credentials.removeSecrets(out, r.In)
 	fw.credentials.replace(h, fw.upstream.gateway && c.route.gateway != gatewayAPI)
 	if !fw.simulate {
 		delete(h, "X-Simulate")

@@ -40,6 +40,8 @@ check reports all mistakes in it. All keys of an entry:
                                   # account's day, normal 95 %, low 80 %
       finetunes: false            # may make finetunes
       models: ["@cf/meta/*"]      # * is any run of characters, / included
+      gateway_headers: ["cf-aig-cache-key"] # further headers of AI Gateway that
+                                  # the client may send
 
 A client sends its key as Authorization: Bearer, x-api-key or
 cf-aig-authorization.

@@ -18,7 +18,8 @@ type Client struct {
 	Priority          quota.Priority
 	Finetunes         bool // may make and change finetunes
 
-	models modelname.List // nil: every model
+	models         modelname.List // nil: every model
+	gatewayHeaders []string       // of AI Gateway that it may send besides the usual ones, canonical
 }
 
 // AllowsAll reports whether the client has no list of models.
@@ -28,6 +29,11 @@ func (c *Client) AllowsAll() bool { return c.models == nil }
 // empty or dotted segments or unusual characters, is allowed only to a client without a list.
 func (c *Client) Allows(model string) bool {
 	return c.models == nil || c.models.Allows(model)
+}
+
+// AllowsGatewayHeader reports whether the client's entry lists a header of AI Gateway. name is canonical.
+func (c *Client) AllowsGatewayHeader(name string) bool {
+	return slices.Contains(c.gatewayHeaders, name)
 }
 
 // maxName is the length of a DNS label in bytes, since most callers are named as hosts are.

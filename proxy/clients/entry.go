@@ -3,6 +3,7 @@ package clients
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ var fields = []field{
 	{"priority", false, (*reader).priority},
 	{"finetunes", false, (*reader).finetunes},
 	{"models", false, (*reader).models},
+	{"gateway_headers", false, (*reader).gatewayHeaders},
 }
 
 // client reads one entry of the list.
@@ -209,6 +211,31 @@ func (r *reader) models(e *entry, n *yaml.Node) error {
 			continue
 		}
 		e.client.models = append(e.client.models, p)
+	}
+	return nil
+}
+
+// gatewayHeaders notes each mistake in the list with its own line.
+func (r *reader) gatewayHeaders(e *entry, n *yaml.Node) error {
+	const want = `write a list of names such as ["cf-aig-cache-key"], or remove the line for the usual ones`
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 || len(n.Content) > maxModels {
+		return errors.New("is not a list of 1 to " + strconv.Itoa(maxModels) + " names; " + want)
+	}
+	for _, item := range n.Content {
+		item = resolve(item)
+		name, err := scalar(item)
+		if err != nil {
+			r.mistake(item.Line, "gateway_headers: %v", err)
+			continue
+		}
+		canonical := http.CanonicalHeaderKey(name)
+		if !strings.HasPrefix(canonical, "Cf-Aig-") || canonical == "Cf-Aig-Authorization" ||
+			len(canonical) == len("Cf-Aig-") {
+			r.mistake(item.Line, "gateway_headers: %s is no header of AI Gateway that a client may send; %s",
+				shown(name), want)
+			continue
+		}
+		e.client.gatewayHeaders = append(e.client.gatewayHeaders, canonical)
 	}
 	return nil
 }

@@ -5,10 +5,22 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"regexp"
+	"strings"
 )
 
 // KeyPrefix begins every key that NewKey makes, so that people and scanners of source code recognize one.
 const KeyPrefix = "nwk_"
+
+// RedactKeys replaces every key that NewKey could have made in a text.
+func RedactKeys(text string) string {
+	if !strings.Contains(text, KeyPrefix) {
+		return text
+	}
+	return keyInText.ReplaceAllString(text, KeyPrefix+"[removed]")
+}
+
+var keyInText = regexp.MustCompile(KeyPrefix + "[A-Za-z0-9]+")
 
 // maxKey bounds a key, in bytes. Those of NewKey have 56.
 const maxKey = 512

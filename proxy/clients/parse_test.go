@@ -158,7 +158,7 @@ func TestMistakes(t *testing.T) {
 		{
 			"unknown key", good + "priorty: high\n",
 			`^clients.yaml:4: there is no key "priorty"; an entry has name, key_sha256, daily_neurons, ` +
-				`requests_per_minute, priority, finetunes, models$`,
+				`requests_per_minute, priority, finetunes, models, gateway_headers$`,
 		},
 		{
 			"merge key", "clients:\n  - &x {name: a, key_sha256: {a}}\n  - {<<: *x, name: b, key_sha256: {b}}\n",

@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/neuronward/neuronward/proxy/clients"
+)
+
+// Headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they come from outside.
+var notForwarded = []string{
+	"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
+	"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
+	// An answer must be whole to be inspected.
+	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
+	"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
+	// Our token is used only for the method and the path that were checked.
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
+	// Where the caller runs is not Cloudflare's business.
+	"Origin", "Referer",
+}
+
+// payments are headers by which a caller pays for a call (x402). With our token the account would pay instead.
+var payments = []string{"Payment-Signature", "Payment-Method", "X-Payment"}
+
+// gatewayHeaders are the headers of AI Gateway that clients of the clients file may send. The others change who answers,
+// who pays and how often a call is made.
+var gatewayHeaders = []string{
+	"Cf-Aig-Cache-Ttl", "Cf-Aig-Skip-Cache", "Cf-Aig-Request-Timeout", "Cf-Aig-Metadata", "Cf-Aig-Session-Id",
+}
+
+const (
+	gatewayPrefix   = "Cf-Aig-"
+	gatewayMetadata = "Cf-Aig-Metadata"
+	gatewayCacheKey = "Cf-Aig-Cache-Key"
+)
+
+// filterHeaders removes from h what does not go upstream. ownToken says that the call is made with our token.
+func (c *call) filterHeaders(h http.Header, ownToken bool) {
+	for _, name := range notForwarded {
+		delete(h, name)
+	}
+	for name := range h {
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Cf-Access-"):
+			delete(h, name)
+		case c.entry != nil && strings.HasPrefix(name, gatewayPrefix) && !c.mayGateway(name):
+			delete(h, name)
+		}
+	}
+	if ownToken {
+		for _, name := range payments {
+			delete(h, name)
+		}
+	}
+	if c.entry != nil {
+		h[gatewayMetadata] = []string{metadata(h.Get(gatewayMetadata), c.client)}
+		if key := h.Get(gatewayCacheKey); key != "" {
+			h[gatewayCacheKey] = []string{c.client + "/" + key} // no client reads what another one has cached
+		}
+	}
+}
+
+// mayGateway reports whether the client may send a header of AI Gateway.
+func (c *call) mayGateway(name string) bool {
+	return slices.Contains(gatewayHeaders, name) || c.entry.AllowsGatewayHeader(name)
+}
+
+// metadata returns the metadata of a call for AI Gateway's log: the caller's, if it is a JSON object, and the client.
+func metadata(caller, client string) string {
+	ours := `{"neuronward_client":"` + client + `"}` // a client's name needs no escapes
+	if caller == "" {
+		return ours
+	}
+	fields := map[string]json.RawMessage{}
+	if json.Unmarshal([]byte(caller), &fields) != nil || fields == nil {
+		return ours
+	}
+	fields["neuronward_client"] = json.RawMessage(`"` + client + `"`)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return ours
+	}
+	return string(text)
+}
+
+// removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own in
+// a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
+func (cr *credentials) removeSecrets(out *http.Request, caller *http.Request) {
+	var secrets []string
+	misplaced := func(value string) bool {
+		return strings.Contains(value, clients.KeyPrefix) || slices.ContainsFunc(secrets, func(s string) bool {
+			return strings.Contains(value, s)
+		})
+	}
+	for _, s := range cr.secrets(caller) {
+		if s != "" {
+			secrets = append(secrets, s)
+		}
+	}
+	for name, values := range out.Header {
+		if slices.Contains(callerCredentials, name) || name == "Cf-Aig-Authorization" {
+			if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, clients.KeyPrefix) }) {
+				delete(out.Header, name)
+			}
+			continue
+		}
+		if slices.ContainsFunc(values, misplaced) {
+			delete(out.Header, name)
+		}
+	}
+	if query := out.URL.RawQuery; query != "" {
+		plain, err := url.QueryUnescape(query)
+		if err != nil || misplaced(query) || misplaced(plain) {
+			out.URL.RawQuery = withoutMisplaced(out.URL.Query(), misplaced)
+		}
+	}
+}
+
+// withoutMisplaced encodes what of a query is not misplaced.
+func withoutMisplaced(query url.Values, misplaced func(string) bool) string {
+	for name, values := range query {
+		if misplaced(name) || slices.ContainsFunc(values, misplaced) {
+			delete(query, name)
+		}
+	}
+	return query.Encode()
+}
