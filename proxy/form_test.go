@@ -32,9 +32,11 @@ func TestAFormForAPictureIsKnownWhole(t *testing.T) {
 			g.proxy.ServeHTTP(w, r)
 			s := g.close()
 			const want = (4*37.5 + 18.75) * 25
-			if w.Code != 200 || s.Account.Used.Float() != want || g.sim.Billed() != s.Account.Used {
-				t.Errorf("chunked %v: %d, used %v, billed %v, want %v: %.300s", chunked, w.Code, s.Account.Used,
-					g.sim.Billed(), want, w.Body)
+			if w.Code != 200 {
+				t.Errorf("chunked %v: got %d %.300s, want 200", chunked, w.Code, w.Body)
+			}
+			if s.Account.Used.Float() != want || g.sim.Billed() != s.Account.Used {
+				t.Errorf("chunked %v: got %v used, %v billed, want %v", chunked, s.Account.Used, g.sim.Billed(), want)
 			}
 		})
 	}
@@ -67,7 +69,7 @@ func TestWhatIsMeasuredByItsEnd(t *testing.T) {
 		d := destination{route: routeOf(t, c.path), account: c.account, model: strings.TrimPrefix(c.path, "run/")}
 		x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), d)
 		if got := x.measuredByEnd(http.Header{"Content-Type": {c.kind}}, []byte(c.prefix)); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 		g.close()
 	}
@@ -123,10 +125,10 @@ func TestAnAssumedPictureIsSettledAsAnEstimate(t *testing.T) {
 		w := g.post("/run/@cf/black-forest-labs/"+c.model, string(body[:len(body)-c.cut]), "Content-Type", kind)
 		records := g.close().Records
 		if w.Code != 200 || len(records) != 1 {
-			t.Fatalf("%s: %d %s, %+v", c.name, w.Code, w.Body, records)
+			t.Fatalf("%s: got %d %s, %+v, want 200 and 1 record", c.name, w.Code, w.Body, records)
 		}
 		if r := records[0]; r.Priced != quota.FromFloat(c.priced) || r.Estimated != quota.FromFloat(c.estimated) {
-			t.Errorf("%s: %v priced and %v estimated, want %v and %v", c.name, r.Priced, r.Estimated, c.priced,
+			t.Errorf("%s: got %v priced and %v estimated, want %v and %v", c.name, r.Priced, r.Estimated, c.priced,
 				c.estimated)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	endian "encoding/binary"
 	"fmt"
 	"math"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -29,8 +28,11 @@ func TestOggSeconds(t *testing.T) {
 		{"FLAC", mediatest.Ogg(1, mediatest.OggFLACHead, 160_000), 10},
 		{"two files in one", join(opus, mediatest.Ogg(2, mediatest.OpusHead, 240_000)), 15},
 		{"two files in one, of the same number", join(opus, mediatest.Ogg(1, mediatest.OpusHead, 240_000)), 15},
-		{"sound beside pictures", join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead), opus, mediatest.OggPage(2, 0, 99999999, "x")), 10},
-		{"a length below what the bytes can take", mediatest.Ogg(1, mediatest.OpusHead, 40), float64(len(opus)) / maxAudioRate},
+		{"sound beside pictures",
+			join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead), opus,
+				mediatest.OggPage(2, 0, 99999999, "x")), 10},
+		{"a length below what the bytes can take", mediatest.Ogg(1, mediatest.OpusHead, 40),
+			float64(len(opus)) / maxAudioRate},
 		{"a codec that is not known", mediatest.Ogg(1, "OpusTail", 480_000), 0},
 		{"a page that is cut", opus[:len(opus)-1], 0},
 		{"a head that is cut", append(bytes.Clone(opus), "OggS"...), 0},
@@ -39,7 +41,7 @@ func TestOggSeconds(t *testing.T) {
 		{"no sound", join(mediatest.OggPage(2, mediatest.BeginsStream, 0, mediatest.TheoraHead)), 0},
 	} {
 		if got := oggSeconds(bytes.NewReader(c.file), int64(len(c.file))); math.Abs(got-c.want) > 0.001 {
-			t.Errorf("%s: %v seconds, want %v", c.name, got, c.want)
+			t.Errorf("%s: got %v seconds, want %v", c.name, got, c.want)
 		}
 	}
 	many := []byte{}
@@ -47,7 +49,7 @@ func TestOggSeconds(t *testing.T) {
 		many = append(many, mediatest.Ogg(i, mediatest.OpusHead, 4800)...)
 	}
 	if got := oggSeconds(bytes.NewReader(many), int64(len(many))); got != 0 {
-		t.Errorf("too many streams: %v seconds", got)
+		t.Errorf("too many streams: got %v seconds, want 0", got)
 	}
 }
 
@@ -58,7 +60,7 @@ func TestMeasureOgg(t *testing.T) {
 		long = append(long, mediatest.Ogg(i, mediatest.OpusHead, 480_000)...)
 	}
 	if len(long) < 2*audioHeader {
-		t.Fatal("it fits into what is looked at")
+		t.Fatalf("got a file of %d bytes, want more than what is looked at", len(long))
 	}
 	r := protocolOf(t, "run/m")
 	text := base64.StdEncoding.EncodeToString(long)
@@ -70,13 +72,17 @@ func TestMeasureOgg(t *testing.T) {
 		"in lines":          `{"audio":"` + text[:76] + `\r\n` + text[76:] + `"}`,
 		"as bytes":          `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(long)), ",") + `}`,
 	} {
-		q := requestOf(r, quota.SpeechRecognition, []byte(body), http.Header{}, 0, nil)
-		if math.Abs(q.AudioSeconds-100) > 0.001 || q.AudioBytes != 0 && how != "as it is" {
-			t.Errorf("%s: %v seconds and %d bytes, want 100", how, q.AudioSeconds, q.AudioBytes)
+		q := requestOf(r, quota.SpeechRecognition, []byte(body))
+		if math.Abs(q.AudioSeconds-100) > 0.001 {
+			t.Errorf("%s: got %v seconds, want 100", how, q.AudioSeconds)
+		}
+		if q.AudioBytes != 0 && how != "as it is" {
+			t.Errorf("%s: got %d bytes of unknown duration, want 0", how, q.AudioBytes)
 		}
 	}
-	if q := requestOf(r, quota.SpeechRecognition, nil, http.Header{}, int64(len(long)), long[:audioHeader]); q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
-		t.Errorf("its beginning: %+v", q)
+	q := Media(quota.SpeechRecognition, "", pieces(long[:audioHeader]), int64(len(long)))
+	if q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
+		t.Errorf("its beginning: got %v seconds and %d bytes, want 0 and %d", q.AudioSeconds, q.AudioBytes, len(long))
 	}
 }
 
@@ -112,7 +118,7 @@ func TestWebMSeconds(t *testing.T) {
 	} {
 		got, ok := audioSeconds([]byte(c.file), c.total, nil)
 		if math.Abs(got-c.want) > 0.0001 || ok != (c.want > 0) {
-			t.Errorf("%s: %v seconds (%v), want %v", c.name, got, ok, c.want)
+			t.Errorf("%s: got %v seconds, known %v, want %v", c.name, got, ok, c.want)
 		}
 		for n := range len(c.file) { // no prefix is read past its end
 			audioSeconds([]byte(c.file[:n]), c.total, nil)

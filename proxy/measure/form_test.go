@@ -3,7 +3,6 @@ package measure
 import (
 	"bytes"
 	"mime/multipart"
-	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -27,26 +26,35 @@ func TestMeasureForm(t *testing.T) {
 		return w.FormDataContentType(), b.Bytes()
 	}
 	get := func(kind string, body []byte, cut int) quota.Request {
-		return requestOf(protocolOf(t, "run/m"), quota.TextToImage, nil, http.Header{"Content-Type": {kind}}, int64(len(body)), body[:len(body)-cut])
+		return Media(quota.TextToImage, kind, pieces(body[:len(body)-cut]), int64(len(body)))
 	}
 	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
-	q := get(kind, body, 0)
-	if q.Width != 512 || q.Height != 640 || q.Steps != 9 || q.MakeImages != 2 || q.Images != 2 || q.PromptBytes > 2000 || q.PromptBytes < 100 {
-		t.Errorf("whole: %+v", q)
+	size := int64(len(body))
+	got := get(kind, body, 0)
+	want := quota.Request{Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2, Images: 2}
+	if got.PromptBytes > 2000 || got.PromptBytes < 100 {
+		t.Errorf("whole: got %d bytes of prompt, want 100 to 2,000", got.PromptBytes)
+	}
+	if want.PromptBytes = got.PromptBytes; !reflect.DeepEqual(got, want) {
+		t.Errorf("whole: got %+v\nwant %+v", got, want)
 	}
 	for _, cut := range []int{5, 9500, len(body) - 10} {
-		q := get(kind, body, cut)
-		if !q.Assumed || q.Width != maxSide || q.Height != maxSide || q.Steps != maxSteps || q.MakeImages != maxMade || q.Images != maxGiven || q.PromptBytes != int64(len(body)) {
-			t.Errorf("all but %d bytes: %+v", cut, q)
+		got := get(kind, body, cut)
+		want := quota.Request{
+			Task: quota.TextToImage, Assumed: true, Width: maxSide, Height: maxSide, Steps: maxSteps, Answers: got.Answers,
+			MakeImages: maxMade, Images: maxGiven, PromptBytes: size, AudioBytes: size,
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("all but %d bytes: got %+v\nwant %+v", cut, got, want)
 		}
 	}
 	kind, body = form(9)
 	if q := get(kind, body, 0); q.Images != maxGiven || q.Assumed {
-		t.Errorf("more pictures than are taken: %+v", q)
+		t.Errorf("more pictures than are taken: got %d, assumed %v, want %d", q.Images, q.Assumed, maxGiven)
 	}
 	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
 	if q := get(kind, body, 0); q.Width != 900 || q.Height != 400 {
-		t.Errorf("a size, and a field given twice: %+v", q)
+		t.Errorf("a size, and a field given twice: got %dx%d, want 900x400", q.Width, q.Height)
 	}
 }
 
@@ -60,29 +68,48 @@ func TestMeasureFormParts(t *testing.T) {
 		parts []mediatest.Part
 		want  quota.Request // but PromptBytes
 	}{
-		{"pictures, each by its size", quota.TextToImage, []mediatest.Part{mediatest.File("input_image_0", "a.png", small), mediatest.File("input_image_1", "b.jpg", large)}, quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2}},
-		{"figures behind a picture", quota.TextToImage, []mediatest.Part{mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"), mediatest.Field("steps", " 25\r\n")}, quota.Request{Images: 1, Width: 640, Steps: 25}},
-		{"a figure behind much space", quota.TextToImage, []mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")}, quota.Request{Steps: 25}},
-		{"a picture that is no file", quota.TextToImage, []mediatest.Part{mediatest.Field("input_image_0", large)}, quota.Request{Images: 1, Sized: 1, SizedTiles: 2}},
-		{"a picture by reference", quota.TextToImage, []mediatest.Part{mediatest.Field("image", "https://example.com/a.png")}, quota.Request{Images: 1}},
-		{"pictures under one name", quota.TextToImage, []mediatest.Part{mediatest.File("image[]", "a", unknown[:50]), mediatest.File("image[]", "b", small)}, quota.Request{Images: 2, Sized: 1, SizedTiles: 1}},
-		{"a long prompt that names figures", quota.TextToImage, []mediatest.Part{mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)), mediatest.Field("height", "700")}, quota.Request{Height: 700}},
-		{"a file under the name of a figure", quota.TextToImage, []mediatest.Part{mediatest.File("width", "a.png", small)}, quota.Request{Images: 1, Sized: 1, SizedTiles: 1}},
-		{"a file that may be a picture", quota.TextToImage, []mediatest.Part{mediatest.File("file", "a.avif", unknown)}, quota.Request{Images: 1, AudioBytes: 40_008}},
-		{"speech", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound)}, quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))}},
-		{"two recordings", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)}, quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))}},
+		{"pictures, each by its size", quota.TextToImage,
+			[]mediatest.Part{mediatest.File("input_image_0", "a.png", small),
+				mediatest.File("input_image_1", "b.jpg", large)},
+			quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2}},
+		{"figures behind a picture", quota.TextToImage,
+			[]mediatest.Part{mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"),
+				mediatest.Field("steps", " 25\r\n")}, quota.Request{Images: 1, Width: 640, Steps: 25}},
+		{"a figure behind much space", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")}, quota.Request{Steps: 25}},
+		{"a picture that is no file", quota.TextToImage, []mediatest.Part{mediatest.Field("input_image_0", large)},
+			quota.Request{Images: 1, Sized: 1, SizedTiles: 2}},
+		{"a picture by reference", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("image", "https://example.com/a.png")}, quota.Request{Images: 1}},
+		{"pictures under one name", quota.TextToImage,
+			[]mediatest.Part{mediatest.File("image[]", "a", unknown[:50]), mediatest.File("image[]", "b", small)},
+			quota.Request{Images: 2, Sized: 1, SizedTiles: 1}},
+		{"a long prompt that names figures", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)),
+				mediatest.Field("height", "700")}, quota.Request{Height: 700}},
+		{"a file under the name of a figure", quota.TextToImage,
+			[]mediatest.Part{mediatest.File("width", "a.png", small)},
+			quota.Request{Images: 1, Sized: 1, SizedTiles: 1}},
+		{"a file that may be a picture", quota.TextToImage, []mediatest.Part{mediatest.File("file", "a.avif", unknown)},
+			quota.Request{Images: 1, AudioBytes: 40_008}},
+		{"speech", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound)},
+			quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))}},
+		{"two recordings", quota.SpeechRecognition,
+			[]mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)},
+			quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))}},
 	} {
 		kind, body := mediatest.Form(t, c.parts...)
-		got := requestOf(protocolOf(t, "run/m"), c.task, body, http.Header{"Content-Type": {kind}}, 0, nil)
-		if c.want.AudioSeconds > 0 && got.AudioSeconds > c.want.AudioSeconds && got.AudioSeconds < c.want.AudioSeconds+0.1 {
+		got := requestAs(kind, protocolOf(t, "run/m"), c.task, body)
+		if c.want.AudioSeconds > 0 && got.AudioSeconds > c.want.AudioSeconds &&
+			got.AudioSeconds < c.want.AudioSeconds+0.1 {
 			got.AudioSeconds = c.want.AudioSeconds // the form around it counts
 		}
 		c.want.Task, c.want.PromptBytes = c.task, got.PromptBytes
 		if !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %+v\nwant %+v", c.name, got, c.want)
+			t.Errorf("%s: got %+v\nwant %+v", c.name, got, c.want)
 		}
 		if got.PromptBytes < 50 || got.PromptBytes > 34_000 {
-			t.Errorf("%s: %d bytes of prompt", c.name, got.PromptBytes)
+			t.Errorf("%s: got %d bytes of prompt, want 50 to 34,000", c.name, got.PromptBytes)
 		}
 	}
 }

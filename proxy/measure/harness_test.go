@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
@@ -27,26 +26,30 @@ func protocolOf(t testing.TB, path string) normalize.Protocol {
 	return 0
 }
 
-// requestOf measures a body that is there whole, or nil and the beginning of one of the given length.
-func requestOf(protocol normalize.Protocol, task quota.Task, body []byte, header http.Header, length int64, prefix []byte) quota.Request {
-	var pieces jsonscan.Pieces
-	if body != nil {
-		length, prefix = int64(len(body)), body
+// requestOf measures a body that is there whole.
+func requestOf(protocol normalize.Protocol, task quota.Task, body []byte) quota.Request {
+	return requestAs("", protocol, task, body)
+}
+
+// requestAs measures a body that is there whole and was sent with a Content-Type.
+func requestAs(contentType string, protocol normalize.Protocol, task quota.Task, body []byte) quota.Request {
+	if found, err := Scan(pieces(body), Options{Protocol: protocol}); err == nil {
+		return found.Request(task)
 	}
-	if len(prefix) > 0 {
-		pieces = jsonscan.Pieces{prefix}
+	return Media(task, contentType, pieces(body), int64(len(body)))
+}
+
+// pieces is a text in one piece, if it is not empty.
+func pieces(text []byte) jsonscan.Pieces {
+	if len(text) == 0 {
+		return nil
 	}
-	if body != nil {
-		if found, err := Scan(pieces, Options{Protocol: protocol}); err == nil {
-			return found.Request(task)
-		}
-	}
-	return Media(task, header.Get("Content-Type"), pieces, length)
+	return jsonscan.Pieces{text}
 }
 
 // batchIDOf returns the batch that a body polls.
 func batchIDOf(body []byte) string {
-	found, err := Scan(jsonscan.Pieces{body}, Options{})
+	found, err := Scan(pieces(body), Options{})
 	if err != nil {
 		return ""
 	}
@@ -55,7 +58,7 @@ func batchIDOf(body []byte) string {
 
 // scan scans a native body, or one of the route that names the model beside its parameters.
 func scan(body []byte, nested bool) (JSON, error) {
-	found, err := Scan(jsonscan.Pieces{body}, Options{Nested: nested})
+	found, err := Scan(pieces(body), Options{Nested: nested})
 	if err != nil {
 		return JSON{}, err
 	}

@@ -4,10 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/quota"
 )
 
 func TestScan(t *testing.T) {
@@ -21,7 +27,8 @@ func TestScan(t *testing.T) {
 		broken     bool
 	}{
 		{name: "plain", body: `{"model":"m","stream":true,"max_tokens":5}`, want: JSON{Model: "m", Stream: true}},
-		{name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n", want: JSON{Model: "m", Stream: true}},
+		{name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n",
+			want: JSON{Model: "m", Stream: true}},
 		{name: "escaped name", body: `{"mod\u0065l":"m"}`, want: JSON{Model: "m"}},
 		{name: "escaped value", body: `{"model":"\u006d\/x"}`, want: JSON{Model: "m/x"}},
 		{name: "other case is another field", body: `{"Model":"m","STREAM":true}`},
@@ -31,16 +38,21 @@ func TestScan(t *testing.T) {
 		{name: "max_tokens beyond all integers", body: `{"max_tokens":1e99}`},
 		{name: "a number as a string", body: `{"max_tokens":"5"}`},
 		{name: "stream as a string", body: `{"stream":"true"}`},
-		{name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`, want: JSON{Model: "m"}},
+		{name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`,
+			want: JSON{Model: "m"}},
 		{name: "invalid UTF-8 in a string", body: "{\"prompt\":\"\xff\xfe\",\"model\":\"m\"}", want: JSON{Model: "m"}},
 		{name: "lone surrogate", body: `{"prompt":"\ud800"}`},
-		{name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`, want: JSON{Model: "m"}},
+		{name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`,
+			want: JSON{Model: "m"}},
 		{name: "nearly too deep", body: `{"x":` + nearlyDeep + `}`},
-		{name: "every kind of value", body: `{"a":[1,-0,0.5,1e3,1E+3,-1.5e-7,true,false,null,"\"\\\/\b\f\n\r\t",{},[]]}`},
-		{name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`, want: JSON{Model: "m", Stream: true}},
+		{name: "every kind of value",
+			body: `{"a":[1,-0,0.5,1e3,1E+3,-1.5e-7,true,false,null,"\"\\\/\b\f\n\r\t",{},[]]}`},
+		{name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`,
+			want: JSON{Model: "m", Stream: true}},
 		{name: "input of run as text", nested: true, body: `{"model":"m","input":"stream"}`, want: JSON{Model: "m"}},
 		{name: "input elsewhere", body: `{"model":"m","input":{"stream":true}}`, want: JSON{Model: "m"}},
-		{name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`, want: JSON{Model: "m"}},
+		{name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`,
+			want: JSON{Model: "m"}},
 
 		{name: "model twice", body: `{"model":"a","model":"a"}`, field: "model"},
 		{name: "model twice, once escaped", body: `{"model":"a","\u006dodel":"b"}`, field: "model"},
@@ -80,57 +92,176 @@ func TestScan(t *testing.T) {
 			switch {
 			case c.broken:
 				if err == nil || errors.As(err, &input) {
-					t.Errorf("want broken JSON, got %+v, %v", got, err)
+					t.Errorf("got %+v, %v, want broken JSON", got, err)
 				}
 			case c.field != "":
 				if !errors.As(err, &input) || (c.field != "-" && input.Field != c.field) {
-					t.Errorf("want a complaint about %q, got %+v, %v", c.field, got, err)
+					t.Errorf("got %+v, %v, want a complaint about %q", got, err, c.field)
 				}
-			case err != nil || got.Model != c.want.Model || got.Stream != c.want.Stream:
-				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+			case err != nil:
+				t.Errorf("got %v, want no error", err)
+			case got.Model != c.want.Model || got.Stream != c.want.Stream:
+				t.Errorf("got model %q, stream %v, want %q, %v", got.Model, got.Stream, c.want.Model, c.want.Stream)
 			}
 		})
 	}
 }
 
-// FuzzScan holds Scan against encoding/json: what the one takes for an
-// object the other does too, and both read the same model.
+func TestMeasureBatchID(t *testing.T) {
+	for _, c := range []struct{ name, body, want string }{
+		{"a poll", ` {"request_id":"8f0c","model":"m"}`, "8f0c"},
+		{"escaped", `{"request\u005fid":"8\u0066"}`, "8f"},
+		{"work beside it", `{"request_id":"8f0c","prompt":"x"}`, ""},
+		{"a batch beside it", `{"request_id":"8f0c","requests":[]}`, ""},
+		{"given twice", `{"request_id":"8f0c","request_id":"9"}`, ""},
+		{"no string", `{"request_id":8}`, ""},
+		{"a submission", `{"requests":[{"prompt":"x"}]}`, ""},
+		{"no object", `[]`, ""},
+		{"nothing", ``, ""},
+	} {
+		if got := batchIDOf([]byte(c.body)); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRejectIfBusy(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		want       bool
+	}{
+		{"nothing", `{}`, false},
+		{"asked for", `{"options":{"rejectIfBusy":true}}`, true},
+		{"in the input", `{"input":{"prompt":"x","options":{"rejectIfBusy":true}}}`, true},
+		{"in any case", `{"OPTIONS":{"rejectifbusy":true}}`, true},
+		{"in any case in the input", `{"Input":{"Options":{"rejectIfBusy":true}}}`, true},
+		{"refused", `{"options":{"rejectIfBusy":false}}`, false},
+		{"the last one counts", `{"options":{"rejectIfBusy":true,"rejectIfBusy":false}}`, false},
+		{"null changes nothing", `{"options":{"rejectIfBusy":true,"rejectIfBusy":null}}`, true},
+		{"two objects", `{"options":{"rejectIfBusy":true},"Options":{}}`, true},
+		{"in another place", `{"rejectIfBusy":true,"requests":[{"options":{"rejectIfBusy":true}}]}`, false},
+		{"no boolean", `{"options":{"rejectIfBusy":"true"}}`, false},
+		{"options that are none", `{"options":true}`, false},
+		{"the input counts only if all is well formed", `{"options":1,"input":{"options":{"rejectIfBusy":true}}}`, false},
+		{"an input that is a text", `{"options":{"rejectIfBusy":true},"input":"x"}`, true},
+	} {
+		got, err := scan([]byte(c.body), false)
+		if err != nil || got.RejectIfBusy() != c.want {
+			t.Errorf("%s: got %v, %v, want %v", c.name, got.RejectIfBusy(), err, c.want)
+		}
+	}
+}
+
+// FuzzScan compares Scan with encoding/json: both take the same bodies for objects and read the same fields. In whatever
+// pieces a body lies, all that is found is the same.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
-		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`, `{"model":"\ud83d\ude00"}`, `{} {}`, "{\"\xff\":1}", `{"input":{"stream":true}}`,
+		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`, `{"model":"\ud83d\ude00"}`,
+		`{} {}`, "{\"\xff\":1}", `{"input":{"stream":true}}`, `{"request_id":"a","model":"m"}`,
+		`{"options":{"rejectIfBusy":true},"input":{"options":{"rejectIfBusy":true}}}`,
+		`{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AA"}},{"source":{"data":"AA"}}]}]}`,
+		`{"audio":{"body":[1,2]},"image":[[1],"x",{"url":"y"}],"size":"1x2","width":1e999}`,
+		`{"model":"m","input":{"prompt":"x","max_tokens":"5"},"requests":[{"n":2}]}`,
 	} {
-		f.Add([]byte(seed), false)
-		f.Add([]byte(seed), true)
+		for size := range uint8(3) {
+			f.Add([]byte(seed), false, size*5)
+			f.Add([]byte(seed), true, size*5)
+		}
 	}
-	f.Fuzz(func(t *testing.T, body []byte, nested bool) {
-		got, err := scan(body, nested)
+	f.Fuzz(func(t *testing.T, body []byte, nested bool, size uint8) {
+		for _, inputOnly := range []bool{false, nested} {
+			o := Options{Nested: nested, InputOnly: inputOnly}
+			whole, err := Scan(pieces(body), o)
+			inPieces, piecesErr := Scan(cut(body, int(size)+1), o)
+			if fmt.Sprint(piecesErr) != fmt.Sprint(err) {
+				t.Fatalf("got %v in pieces of %d, want %v", piecesErr, size+1, err)
+			}
+			if err != nil {
+				continue
+			}
+			if got, want := inPieces.BatchID(), whole.BatchID(); got != want {
+				t.Errorf("got batch %q in pieces of %d, want %q", got, size+1, want)
+			}
+			inPieces.text, whole.text = nil, nil
+			if !reflect.DeepEqual(inPieces, whole) {
+				t.Errorf("in pieces of %d got %+v\nwant %+v", size+1, inPieces, whole)
+			}
+		}
+		got, err := Scan(pieces(body), Options{Nested: nested})
 		if _, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return // it says more than encoding/json would
 		}
-		first := bytes.TrimLeft(body, " \t\n\r")
-		if valid := json.Valid(body) && bytes.HasPrefix(first, []byte("{")); valid != (err == nil) {
-			t.Fatalf("encoding/json takes it: %v, Scan says %v", valid, err)
+		opens := bytes.HasPrefix(bytes.TrimLeft(body, " \t\n\r"), []byte("{"))
+		if valid := json.Valid(body) && opens; valid != (err == nil) {
+			t.Fatalf("got %v, want an object: %v", err, valid)
 		}
-		if err != nil || nested {
-			return
-		}
-		var want map[string]any
-		if json.Unmarshal(body, &want) != nil {
-			t.Fatal("unreadable")
-		}
-		if model, _ := want["model"].(string); model != got.Model {
-			t.Fatalf("model %q, want %q", got.Model, model)
-		}
-		if stream, _ := want["stream"].(bool); stream != got.Stream {
-			t.Fatalf("stream %v, want %v", got.Stream, stream)
+		if err == nil {
+			compareFields(t, body, nested, got)
 		}
 	})
+}
+
+// compareFields compares what was found in an object with what encoding/json reads.
+func compareFields(t *testing.T, body []byte, nested bool, got *JSON) {
+	t.Helper()
+	type options struct {
+		Options struct{ RejectIfBusy bool }
+	}
+	var busy struct {
+		options
+		Input options
+	}
+	mistyped := json.Unmarshal(body, &busy) != nil
+	want := busy.Options.RejectIfBusy || busy.Input.Options.RejectIfBusy && !mistyped
+	if got.RejectIfBusy() != want {
+		t.Errorf("got rejectIfBusy %v, want %v", got.RejectIfBusy(), want)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		t.Fatal(err)
+	}
+	if input := fields["input"]; nested && bytes.HasPrefix(input, []byte("{")) {
+		if part := body[got.InputFrom:got.InputTo]; !bytes.Equal(part, input) {
+			t.Errorf("got input %q, want %q", part, input)
+		}
+		return // its fields count, too
+	}
+	var model string
+	var stream bool
+	_ = json.Unmarshal(fields["model"], &model) // another type leaves the zero value
+	_ = json.Unmarshal(fields["stream"], &stream)
+	if got.Model != model {
+		t.Errorf("got model %q, want %q", got.Model, model)
+	}
+	if got.Stream != stream {
+		t.Errorf("got stream %v, want %v", got.Stream, stream)
+	}
+	// What nothing else in the body can change.
+	var prompt string
+	if json.Unmarshal(fields["prompt"], &prompt) == nil && utf8.Valid(body) {
+		q := got.Request(quota.TextToSpeech)
+		if len(q.Parts) > 0 {
+			q = q.Parts[len(q.Parts)-1] // what stands beside a batch
+		}
+		if characters := int64(len(utf16.Encode([]rune(prompt)))); q.Characters < characters {
+			t.Errorf("got %d characters, want at least %d", q.Characters, characters)
+		}
+	}
+}
+
+// cut cuts a text into pieces of a size.
+func cut(text []byte, size int) (p jsonscan.Pieces) {
+	for piece := range slices.Chunk(text, size) {
+		p = append(p, piece)
+	}
+	return p
 }
 
 func BenchmarkScan(b *testing.B) {
 	for _, c := range []struct{ name, body string }{
 		{"chat", chat},
-		{"100KB", `{"model":"m","messages":[{"role":"user","content":"` + strings.Repeat("All work and no play. ", 5000) + `"}]}`},
+		{"100KB", `{"model":"m","messages":[{"role":"user","content":"` +
+			strings.Repeat("All work and no play. ", 5000) + `"}]}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			body := []byte(c.body)
