@@ -59,7 +59,7 @@ func TestNeuronsRoundedToZero(t *testing.T) {
 		},
 		"unknown model": {
 			"v1/chat/completions", "@cf/x/y", strings.Replace(chat, testModel, "@cf/x/y", 1), "0.00", 200,
-			`{"choices":[]}`, -1, "estimated",
+			`{"choices":[]}`, neuron / 200, "reported",
 		},
 		"a submitted batch": {
 			"v1/chat/completions", testModel, chat, "0.00", 200,

@@ -37,6 +37,9 @@ func (p *Proxy) setTarget(c *call, d destination) {
 		ours:   d.account == p.account,
 		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
 	}
+	if d.route != nil && !c.price.Known && c.price.Task == "" {
+		c.price.Task = d.route.task
+	}
 	if d.model != "" && !modelname.WorkersAI(d.model) {
 		c.thirdParty, c.label = true, metrics.ThirdParty
 	}

@@ -10,6 +10,10 @@ const (
 	// MinAuditRatio and MaxAuditRatio bound Audited.Ratio: one beyond them is not taken.
 	MinAuditRatio, MaxAuditRatio = 0.05, 20
 
+	// MinUnpricedRatio is the least of a model without a price: what such calls are taken for is the bound of another
+	// model, and most of them cost next to nothing.
+	MinUnpricedRatio = 0.001
+
 	// minAudited is how much a model must have been billed at least for its ratio to be worth anything.
 	minAudited = OneNeuron
 
@@ -22,8 +26,9 @@ const (
 
 // A ModelBill is what an account was billed for calls of one model.
 type ModelBill struct {
-	Neurons Neurons
-	Calls   int64
+	Neurons  Neurons
+	Calls    int64
+	Unpriced bool // the price table has no price of the model
 }
 
 // An Audited is what the account's own figure showed of a model whose calls' costs Workers AI does not say.
@@ -193,7 +198,8 @@ func (a *audit) compare(c *auditCount, bills map[string]ModelBill) (found []corr
 		}
 		base := a.base[model]
 		a.base[model] = auditBase{records: c.records[model], fixed: c.fixed[model], bill: bills[model]}
-		bill := ModelBill{bills[model].Neurons - base.bill.Neurons, bills[model].Calls - base.bill.Calls}
+		bill := bills[model]
+		bill.Neurons, bill.Calls = bill.Neurons-base.bill.Neurons, bill.Calls-base.bill.Calls
 		var booked, table Neurons
 		var calls, silent int64
 		parts := map[string]Neurons{}
@@ -207,10 +213,16 @@ func (a *audit) compare(c *auditCount, bills map[string]ModelBill) (found []corr
 		}
 		booked -= c.fixed[model] - base.fixed // the correction of the span before, which was booked in this one
 		ratio := bill.Neurons.Float() / table.Float()
-		switch {
-		case calls <= 0, bill.Calls != calls, silent != calls, bill.Neurons < minAudited:
+		lowest := MinAuditRatio
+		if bill.Unpriced { // any bill is better than the price of another model
+			lowest, ratio = MinUnpricedRatio, max(ratio, MinUnpricedRatio)
+		} else if bill.Neurons < minAudited {
 			continue
-		case math.IsNaN(ratio) || ratio < MinAuditRatio || ratio > MaxAuditRatio:
+		}
+		switch {
+		case calls <= 0, bill.Calls != calls, silent != calls, bill.Neurons < 0:
+			continue
+		case math.IsNaN(ratio) || ratio < lowest || ratio > MaxAuditRatio:
 			continue
 		}
 		found = append(found, correction{

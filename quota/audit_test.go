@@ -51,7 +51,8 @@ func (s *listener) bills(ctx context.Context, day quota.Day, until time.Time) (m
 	u, err := s.client.CallsUntil(ctx, day, until)
 	bills := map[string]quota.ModelBill{}
 	for _, m := range u.Models {
-		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
+		unpriced := !s.e.Resolve(m.Model).Known
+		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls, Unpriced: unpriced}
 	}
 	return bills, err
 }
@@ -153,6 +154,35 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				of := e.Estimate(e.Resolve(spoken), quota.Request{Characters: 1000})
 				recalled := e.DefaultCost(e.Resolve(spoken), of, of.Neurons)
 				within(t, "the recalled cost", recalled.Neurons, booked, booked+booked/500)
+			})
+		})
+	}
+}
+
+// A model without a price is taken for the dearest of its task. What it was billed corrects that, however little it is.
+func TestAModelWithoutAPriceIsBookedAsItWasBilled(t *testing.T) {
+	const model = "@hf/nousresearch/hermes-2-pro-mistral-7b"
+	for name, each := range map[string]quota.Neurons{"nothing": 0, "next to nothing": n / 1000, "a little": n / 4} {
+		t.Run(name, func(t *testing.T) {
+			listen(t, 0, func(t *testing.T, s *listener) {
+				call := func() quota.Neurons {
+					of := s.e.Estimate(s.e.Resolve(model), quota.Request{PromptBytes: 10})
+					res := take(t, s.l, quota.Call{Model: model, Estimate: of.Neurons})
+					time.Sleep(time.Second)
+					cost := s.e.DefaultCost(s.e.Resolve(model), of, res.Neurons())
+					res.Settle(cost)
+					s.Spend(model, each)
+					return cost.Neurons
+				}
+				first := call()
+				s.pass(t, 20*time.Minute)
+				s.audited(t, 1)
+				near(t, "booked before", s.found[0].Booked, first)
+				s.agrees(t)
+				within(t, "booked later", call(), 0, first/500)
+				s.pass(t, 20*time.Minute)
+				s.audited(t, 2)
+				s.agrees(t)
 			})
 		})
 	}

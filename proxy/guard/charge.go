@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -180,8 +181,8 @@ func (ch *Charge) countTokens(model string, u quota.Usage) {
 
 // task is the task of the call's model, as a label.
 func (ch *Charge) task() string {
-	if ch.call.Model.Task == "" {
-		return "other"
+	if task := ch.call.Model.Task; slices.Contains(quota.Tasks(), task) {
+		return string(task)
 	}
-	return string(ch.call.Model.Task)
+	return "other"
 }

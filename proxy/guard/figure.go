@@ -44,11 +44,13 @@ func usageAndUnsentCost(e *evidence) (quota.Cost, bool) {
 }
 
 // headerCost is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
-// been cut off. A small call is rounded to 0.00, which is no figure. Neither is more than any call can cost.
+// been cut off. A small call is rounded to 0.00, which is no figure where a price tells more; of a model without one it
+// is believed, unless it came before a stream. More than any call can cost is no figure.
 func headerCost(e *evidence) (quota.Cost, bool) {
 	const highest, cutOff = 1e9, 0.005
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
-	if err != nil || !(n > 0 && n < highest) { // nor is NaN
+	zero := n == 0 && !e.charge.call.Model.Known && !e.Streaming
+	if err != nil || !zero && !(n > 0 && n < highest) { // nor is NaN
 		return quota.Cost{}, false
 	}
 	n = max(n, min(n+cutOff, e.charge.reserved().Float()))

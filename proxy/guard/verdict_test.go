@@ -187,7 +187,20 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
-			outcome: header(done, "0.00"), because: Reservation, basis: quota.Estimated, want: all,
+			outcome: header(done, "0.00"), because: Header, want: exactly(0.005),
+		},
+		{
+			name: "a header of zero before a stream of an unknown model", situation: "stream completed",
+			model: unknown, event: text, outcome: header(streamed, "0.00"),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "tokens of an unknown model", situation: "completed", model: unknown, answer: counts, outcome: done,
+			because: Tokens, basis: quota.Priced, want: func(ch *Charge) quota.Neurons {
+				u := quota.Usage{HasTokens: true, Input: 100, Output: 20}
+				cost, _ := ch.guard.o.Estimator.Cost(*ch.call.Model, u)
+				return cost.Neurons
+			},
 		},
 		{
 			name: "nothing", situation: "completed", answer: silent, outcome: done,

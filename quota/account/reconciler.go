@@ -153,7 +153,8 @@ func (r *Reconciler) readByModel(
 	}
 	bills := map[string]quota.ModelBill{}
 	for _, m := range u.Models {
-		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls}
+		unpriced := !r.o.Estimator.Resolve(m.Model).Known
+		bills[m.Model] = quota.ModelBill{Neurons: m.Neurons, Calls: m.Calls, Unpriced: unpriced}
 	}
 	return bills, nil
 }

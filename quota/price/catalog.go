@@ -52,9 +52,10 @@ const (
 // units now. What was measured above the table stays where it is more than the
 // catalog's. An alias stays one unless the catalog's price of it is more than that
 // of the model that answers in its place. The plan, the end and the context window
-// of a model are those of the catalog in any case.
+// of a model are those of the catalog in any case, also of one without prices.
 func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Deviation) {
-	merged := &Table{asOf: asOf, usd: t.usd, free: t.free, models: maps.Clone(t.models)}
+	merged := &Table{asOf: asOf, usd: t.usd, free: t.free, models: maps.Clone(t.models), unpriced: map[string]Row{}}
+	maps.Copy(merged.unpriced, t.unpriced)
 	var deviations []Deviation
 	for _, c := range catalog {
 		ours, known := t.models[c.Model]
@@ -78,6 +79,11 @@ func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Devi
 		}
 		if known || taken && slices.Contains(quota.Tasks(), row.Task) {
 			merged.models[c.Model] = row
+			continue
+		}
+		merged.unpriced[c.Model] = Row{
+			Task: row.Task, ContextWindow: row.ContextWindow, RequiresWorkersPaid: row.RequiresWorkersPaid,
+			DeprecatedOn: row.DeprecatedOn,
 		}
 	}
 	merged.names = slices.Sorted(maps.Keys(merged.models))

@@ -227,8 +227,8 @@ func TestUnknownModelsCostWhatPlannedEndsDo(t *testing.T) {
 		row := Row{Task: quota.TextGeneration, InputPerM: 1e6, DeprecatedOn: end}
 		table := &Table{asOf: "2026-11-22", names: []string{"m"}, models: map[string]Row{"m": row}}
 		got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), quota.Request{PromptBytes: 1000}).Neurons
-		if (got > quota.OneNeuron) != want {
-			t.Errorf("ends on %q: got %v, want more than a neuron: %v", end, got, want)
+		if (got != unknownTask) != want {
+			t.Errorf("ends on %q: got %v, want it bounded by the model: %v", end, got, want)
 		}
 	}
 }

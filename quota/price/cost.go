@@ -1,6 +1,10 @@
 package price
 
-import "github.com/neuronward/neuronward/quota"
+import (
+	"cmp"
+
+	"github.com/neuronward/neuronward/quota"
+)
 
 // Cost returns what a call of m cost by what Workers AI reported of it: neurons,
 // else tokens, audio or images times the table. A cost by the table is corrected
@@ -15,7 +19,8 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
 	if !m.Known {
-		return quota.Cost{}, false
+		c = e.dearestTokens(m, u)
+		return c, c.Table > 0
 	}
 	r := request{
 		AudioSeconds: u.AudioSeconds, Live: u.Live,
@@ -38,6 +43,21 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 	}
 	c.Neurons = quota.FromFloat(c.Table.Float() * e.learned.correction(m.Name))
 	return c, true
+}
+
+// dearestTokens returns what the tokens of a call cost whose model has no price: at most those of the dearest model of
+// its task; nothing where no tokens were reported, or the task is not billed by them.
+func (e *Estimator) dearestTokens(m Model, u quota.Usage) quota.Cost {
+	if !u.HasTokens {
+		return quota.Cost{}
+	}
+	c := quota.Cost{Basis: quota.Priced}
+	task := cmp.Or(m.Task, quota.TextGeneration)
+	for _, row := range cmp.Or(m.table, e.Table()).ofTasks([]quota.Task{task}) {
+		c.Table = max(c.Table, row.Tokens(u.Input, u.Cached, u.Output))
+	}
+	c.Neurons = quota.FromFloat(c.Table.Float() * e.learned.correction(m.Name))
+	return c
 }
 
 // DefaultCost returns what a call of m cost that succeeded and of which nothing at

@@ -123,7 +123,27 @@ func TestCost(t *testing.T) {
 			true,
 		},
 		{"nothing was reported", llama, quota.Usage{Input: 5}, quota.Cost{}, false},
-		{"tokens of an unknown model", "@cf/new/model", quota.Usage{HasTokens: true, Input: 1000}, quota.Cost{}, false},
+		{
+			"tokens of a model without a price, at the dearest of its task",
+			"@cf/google/embeddinggemma-300m",
+			quota.Usage{HasTokens: true, Input: 1000},
+			quota.Cost{Neurons: micro(18.582), Basis: quota.Priced},
+			true,
+		},
+		{
+			"tokens of an unknown model, at the dearest language model's",
+			"@cf/new/model",
+			quota.Usage{HasTokens: true, Input: 1000},
+			quota.Cost{Neurons: micro(127.273), Basis: quota.Priced},
+			true,
+		},
+		{
+			"tokens where no model of the task is billed by tokens",
+			"@cf/facebook/detr-resnet-50",
+			quota.Usage{HasTokens: true, Input: 1000},
+			quota.Cost{Basis: quota.Priced},
+			false,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.want.Basis != quota.Reported {

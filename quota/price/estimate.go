@@ -2,6 +2,7 @@ package price
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -55,8 +56,8 @@ func (e *Estimator) Table() *Table { return e.table.Load() }
 
 // Estimate returns what a call r of m may cost: its bound by the table, times the
 // factor that former calls of the model have shown. A batch costs the sum of its
-// parts. The result is never zero. A call of a model that the table does not know
-// is bounded by the dearest model of all tasks that the call may be of.
+// parts. The result is never zero. A call of a model without a price is bounded by the dearest model of its task, else
+// of all tasks that the call may be of.
 func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	if len(r.Parts) > 0 {
 		sum := Estimate{Known: m.Known}
@@ -73,7 +74,11 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	if m.Known {
 		bound = call.withDefaults(m.Row).bound(m.BilledAs, m.Row)
 	} else {
-		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m.Name))
+		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m), m.ContextWindow)
+	}
+	if m.Task == quota.TextEmbeddings && !m.Known {
+		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
+		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: SentTokens(r, 0)}).Table
 	}
 	bound = min(max(bound, minEstimate), quota.MaxCost)
 	factor := e.learned.factor(m.Name, e.mode)
@@ -83,13 +88,34 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	}
 }
 
-// dearest is the bound of r by the dearest model of these tasks that was still
-// answered on the table's date.
-func (t *Table) dearest(r request, tasks []quota.Task) (bound quota.Neurons) {
-	for _, name := range t.names {
-		if row := t.models[name]; slices.Contains(tasks, row.Task) && !row.deprecatedOn(t.asOf) {
-			bound = max(bound, r.withDefaults(row).bound(name, row))
+// unknownTask is what a call is taken for whose model has no price, nor has any other model of its task.
+const unknownTask = 50 * quota.OneNeuron
+
+// dearest is the bound of r by the dearest model of these tasks. window is how many tokens the model of the call reads
+// and puts out at most; 0: not known.
+func (t *Table) dearest(r request, tasks []quota.Task, window int64) (bound quota.Neurons) {
+	priced := false
+	for name, row := range t.ofTasks(tasks) {
+		priced = true
+		if window > 0 {
+			row.ContextWindow = window
 		}
+		bound = max(bound, r.withDefaults(row).bound(name, row))
+	}
+	if !priced && len(tasks) > 0 {
+		return unknownTask
 	}
 	return bound
+}
+
+// ofTasks yields the models of these tasks that were still answered on the table's date.
+func (t *Table) ofTasks(tasks []quota.Task) iter.Seq2[string, Row] {
+	return func(yield func(string, Row) bool) {
+		for _, name := range t.names {
+			row := t.models[name]
+			if slices.Contains(tasks, row.Task) && !row.deprecatedOn(t.asOf) && !yield(name, row) {
+				return
+			}
+		}
+	}
 }

@@ -224,7 +224,7 @@ func TestEstimate(t *testing.T) {
 			quota.Request{Task: quota.TextEmbeddings, PromptBytes: 936},
 			micro(18.582),
 		},
-		{"a task without a table", "@cf/new/model", quota.Request{Task: "object-detection"}, quota.OneNeuron / 1000},
+		{"a task without a table", "@cf/new/model", quota.Request{Task: "object-detection"}, 50 * quota.OneNeuron},
 		{
 			"a batch",
 			llama,

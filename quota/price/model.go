@@ -6,8 +6,8 @@ package price
 type Model struct {
 	Name     string // as it was resolved
 	BilledAs string // the model whose row holds: Name, or the model that Name is an alias of
-	Known    bool   // whether the table has the model; if not, Row is zero
-	Row             // the price that a call pays and the rules that hold for it
+	Known    bool   // whether the table has prices of the model
+	Row             // the price that a call pays and the rules that hold for it; without prices, what is known else
 
 	table *Table
 }
@@ -20,6 +20,9 @@ func (t *Table) Resolve(name string) Model {
 	if m.AliasedTo != "" {
 		m.BilledAs = m.AliasedTo
 		m.Row, m.Known = t.models[m.BilledAs]
+	}
+	if !m.Known {
+		m.Row = t.unpriced[name]
 	}
 	return m
 }

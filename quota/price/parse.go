@@ -53,6 +53,7 @@ func Parse(data []byte) (*Table, error) {
 	t := &Table{
 		asOf: f.AsOf, usd: f.USD, free: quota.FromFloat(f.Free),
 		models: make(map[string]Row, len(f.Models)), names: slices.Sorted(maps.Keys(f.Models)),
+		unpriced: parseUnpriced(),
 	}
 	var errs mistakes
 	if _, err := time.Parse(time.DateOnly, f.AsOf); err != nil {

@@ -13,7 +13,11 @@ import (
 // From then on they are counted as that, and are bounded by no less. Ratios that an
 // audit would discard are ignored.
 func (e *Estimator) Correct(model string, ratio float64) {
-	if !(ratio >= quota.MinAuditRatio && ratio <= quota.MaxAuditRatio) {
+	lowest := quota.MinAuditRatio
+	if !e.Resolve(model).Known {
+		lowest = quota.MinUnpricedRatio
+	}
+	if !(ratio >= lowest && ratio <= quota.MaxAuditRatio) {
 		return
 	}
 	l := &e.learned

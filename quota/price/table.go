@@ -2,6 +2,7 @@ package price
 
 import (
 	_ "embed"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -83,6 +84,10 @@ type Table struct {
 	free   quota.Neurons
 	models map[string]Row
 	names  []string // of models, sorted
+
+	// unpriced are models of Workers AI that have no price: beta, or new. Of their rows only Task, ContextWindow,
+	// RequiresWorkersPaid and DeprecatedOn are set.
+	unpriced map[string]Row
 }
 
 //go:embed prices.json
@@ -94,6 +99,26 @@ var parseEmbedded = sync.OnceValue(func() *Table {
 		panic("price: the embedded table: " + err.Error())
 	}
 	return t
+})
+
+// embeddedUnpriced names the models that Cloudflare documents without a price, with what a row has beside prices.
+//
+//go:embed unpriced.json
+var embeddedUnpriced []byte
+
+var parseUnpriced = sync.OnceValue(func() map[string]Row {
+	var given map[string]struct {
+		Task          quota.Task `json:"task"`
+		ContextWindow int64      `json:"context_window"`
+	}
+	if err := json.Unmarshal(embeddedUnpriced, &given); err != nil {
+		panic("price: the embedded models without a price: " + err.Error())
+	}
+	rows := make(map[string]Row, len(given))
+	for name, m := range given {
+		rows[name] = Row{Task: m.Task, ContextWindow: m.ContextWindow}
+	}
+	return rows
 })
 
 // Embedded returns the table that is part of the program. It is parsed once.

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -31,16 +32,16 @@ var nameHints = []struct {
 // dearest image model would shut them off.
 var betas = []string{"stable-diffusion", "dreamshaper"}
 
-// tasks returns the tasks that a call of an unknown model may be of: the one that
-// the call names, else all that its fields and the model's name suggest. Without
-// any the call is taken for the cheapest there is.
-func (r request) tasks(model string) []quota.Task {
-	if r.Task != "" {
-		return []quota.Task{r.Task}
-	}
-	model = strings.ToLower(model)
+// tasks returns the tasks that a call of a model without a price may be of: the model's own or that of the call where
+// one is known, else all that its fields and the model's name suggest. Without any the call is taken for the cheapest
+// there is.
+func (r request) tasks(m Model) []quota.Task {
+	model := strings.ToLower(m.Name)
 	if slices.ContainsFunc(betas, func(part string) bool { return strings.Contains(model, part) }) {
 		return nil
+	}
+	if task := cmp.Or(m.Task, r.Task); task != "" {
+		return []quota.Task{task}
 	}
 	var tasks []quota.Task
 	audio := r.AudioSeconds > 0 || r.AudioBytes > 0
