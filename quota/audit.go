@@ -8,7 +8,8 @@ import (
 
 const (
 	// MinAuditRatio and MaxAuditRatio bound Audited.Ratio: one beyond them is not taken.
-	MinAuditRatio, MaxAuditRatio = 0.05, 20
+	MinAuditRatio = 0.05
+	MaxAuditRatio = 20
 
 	// MinUnpricedRatio is the least of a model without a price: what such calls are taken for is the bound of another
 	// model, and most of them cost next to nothing.

@@ -108,26 +108,26 @@ func (s *state) sync(r Report, now time.Time) (step, error) {
 		done.change = Urgent
 		done.events = append(done.events, Event{Kind: BlockChanged, Replica: r.Replica})
 	}
-	s.applyRequests(day, me, r, now, &done)
+	day.applyRequests(me, r, now, &done)
 	done.reply = s.reply(day, me, r, now, !known)
 	return done, nil
 }
 
-// next returns the state of a replica, nil if there is none yet, after the report r. Budgets that are not in it stay
-// as they were: the replica may still hold some of them.
-func (former *replicaState) next(r Report, now time.Time) *replicaState {
+// next returns the state of a replica after the report r; its receiver is nil if there is none yet. Budgets that are
+// not in r stay as they were: the replica may still hold some of them.
+func (r *replicaState) next(report Report, now time.Time) *replicaState {
 	me := &replicaState{
-		seq: r.Seq, granted: map[Budget]Neurons{}, rows: make(map[Budget]row, len(r.Requests)),
-		records: map[recordKey]Record{}, left: r.Leave, seen: now,
+		seq: report.Seq, granted: map[Budget]Neurons{}, rows: make(map[Budget]row, len(report.Requests)),
+		records: map[recordKey]Record{}, left: report.Leave, seen: now,
 	}
-	if former != nil {
-		maps.Copy(me.rows, former.rows)
-		me.records, me.hours = former.records, former.hours
+	if r != nil {
+		maps.Copy(me.rows, r.rows)
+		me.records, me.hours = r.records, r.hours
 	}
-	me.hours = me.hours.with(r.Hours)
-	if len(r.Records) > 0 {
+	me.hours = me.hours.with(report.Hours)
+	if len(report.Records) > 0 {
 		me.records = maps.Clone(me.records)
-		for _, rec := range r.Records {
+		for _, rec := range report.Records {
 			me.records[recordKey{rec.Model, rec.Client}] = rec
 		}
 	}
@@ -135,26 +135,26 @@ func (former *replicaState) next(r Report, now time.Time) *replicaState {
 }
 
 // applyRequests stores what a replica says of each budget, and grants what it asks for.
-func (s *state) applyRequests(day *dayState, me *replicaState, r Report, now time.Time, done *step) {
+func (d *dayState) applyRequests(me *replicaState, r Report, now time.Time, done *step) {
 	waits, returned := false, false
 	for _, q := range r.Requests {
 		old := me.rows[q.Budget]
-		now1 := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting}
-		me.rows[q.Budget] = now1
-		balance := day.balance(q.Budget, q.Limit, r.Replica, now)
+		changed := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting}
+		me.rows[q.Budget] = changed
+		balance := d.balance(q.Budget, q.Limit, r.Replica, now)
 		granted := q.grant(balance.Free)
 		if granted > 0 {
-			now1.Held += granted
+			changed.Held += granted
 			me.granted[q.Budget] = granted
-			me.rows[q.Budget] = now1
+			me.rows[q.Budget] = changed
 		}
 		switch {
-		case now1.limited() != old.limited():
+		case changed.limited() != old.limited():
 			done.change = Urgent
-		case now1.Spent != old.Spent:
+		case changed.Spent != old.Spent:
 			done.change = max(done.change, Deferrable)
 		}
-		returned = returned || balance.Waiting > 0 && now1.Spent+now1.Held < old.Spent+old.Held
+		returned = returned || balance.Waiting > 0 && changed.Spent+changed.Held < old.Spent+old.Held
 		// Repeated with every report that still waits: whoever has something free by then gives it back.
 		waits = waits || q.Waiting > 0 && granted < q.Min
 	}
