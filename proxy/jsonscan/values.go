@@ -2,7 +2,8 @@ package jsonscan
 
 import "bytes"
 
-// maxName limits the raw names that visitors see, in bytes. Any known name is far shorter, even with each letter escaped.
+// maxName limits the raw names that visitors see, in bytes. Any known name is far shorter, even with each letter
+// escaped.
 const maxName = 256
 
 // begin checks that a value may stand here.

@@ -7,22 +7,22 @@ import (
 )
 
 const (
-	// minAudioRate is what speech is stored in at least, in bytes a second (6 kbit/s): the bound where no header tells.
+	// minAudioRate is the lowest rate of stored speech, in bytes a second (6 kbit/s). It limits the duration of a
+	// recording whose header does not say it.
 	minAudioRate = 750
 
-	// maxAudioRate bounds what a file says of its own length, in bytes a second (320 kbit/s): no codec for speech takes
-	// more.
+	// maxAudioRate is the highest rate of stored speech, in bytes a second (320 kbit/s). A header that says less than
+	// the bytes take at this rate is not believed.
 	maxAudioRate = 40_000
 
-	// fetchedSeconds is what a recording is taken for that upstream is to fetch: nobody says how long it is.
+	// fetchedSeconds is the assumed duration of a recording that upstream fetches by its URL.
 	fetchedSeconds = 3600
 )
 
-// audioSeconds returns how long a recording is by its container, as far as the
-// header stands in its first bytes; total is its length in bytes. ok is false
-// where only the size bounds it: for Ogg that is not there whole, for what is not
-// known, and for a header that is out of reach. What a header says is never
-// believed below what the bytes take at the highest rate that the format has.
+// audioSeconds returns the duration of a recording by its container. prefix is its beginning, total its length in
+// bytes, and whole reads all of it, nil if it is not there. The duration is never below what the bytes take at the
+// highest rate of the format, whatever the header says. ok is false if only the size limits the duration: the format is
+// not known, the header lies behind prefix, or it is Ogg, which has the duration at its end, and whole is nil.
 func audioSeconds(prefix []byte, total int64, whole func() io.Reader) (seconds float64, ok bool) {
 	switch {
 	case len(prefix) >= 12 && string(prefix[:4]) == "RIFF" && string(prefix[8:12]) == "WAVE":
@@ -46,9 +46,8 @@ func audioSeconds(prefix []byte, total int64, whole func() io.Reader) (seconds f
 	return seconds, seconds > 0
 }
 
-// wavSeconds goes by the samples' own size, as a decoder does: the rate in bytes
-// that the header has beside it may say anything. All that follows the format
-// counts as sound. Compressed WAV is left to its size.
+// wavSeconds divides the bytes behind the format by the size of the samples, as a decoder does: the byte rate in the
+// header may be anything. It returns 0 for compressed WAV.
 func wavSeconds(b []byte, total int64) float64 {
 	for at := 12; at+8 <= len(b); {
 		name, size := string(b[at:at+4]), int64(endian.LittleEndian.Uint32(b[at+4:]))
@@ -62,8 +61,8 @@ func wavSeconds(b []byte, total int64) float64 {
 			}
 			channels, bits := int64(endian.LittleEndian.Uint16(b[at+2:])), int64(endian.LittleEndian.Uint16(b[at+14:]))
 			rate := int64(endian.LittleEndian.Uint32(b[at+4:])) * channels * ((bits + 7) / 8)
-			const most = 192_000 * 8 * 4 // eight channels of 32 bits
-			if rate <= 0 || rate > most {
+			const maxRate = 192_000 * 8 * 4 // eight channels of 32 bits
+			if rate <= 0 || rate > maxRate {
 				return 0
 			}
 			sound := int64(at) + size
@@ -81,7 +80,7 @@ func wavSeconds(b []byte, total int64) float64 {
 	return 0
 }
 
-// flacSeconds reads STREAMINFO, which comes first.
+// flacSeconds reads STREAMINFO, the first block.
 func flacSeconds(b []byte, total int64) float64 {
 	if len(b) < 26 || b[4]&0x7f != 0 {
 		return 0
@@ -96,8 +95,8 @@ func flacSeconds(b []byte, total int64) float64 {
 	return max(float64(samples)/float64(rate), float64(total)/float64(rate*channels*((bits+7)/8)))
 }
 
-// mp4Seconds reads the movie header, where it comes before the sound. One
-// without a duration is fragmented.
+// mp4Seconds reads the movie header. It returns 0 if the header comes behind the sound, or has no duration because the
+// file is fragmented.
 func mp4Seconds(b []byte, total int64) float64 {
 	for at := 0; at+8 <= len(b); {
 		size, name := int64(endian.BigEndian.Uint32(b[at:])), string(b[at+4:at+8])
@@ -139,7 +138,7 @@ type mp3Frame struct {
 	rate    int // samples a second
 	samples int
 	size    int // bytes
-	side    int // bytes between the header and what an encoder says of the whole
+	side    int // bytes between the header and the tag of the encoder
 }
 
 var (
@@ -180,8 +179,8 @@ func parseMP3Frame(b []byte) (f mp3Frame, ok bool) {
 	return f, true
 }
 
-// mp3Seconds goes by the lowest bit rate among the frames that are there, or by
-// the number of frames that the first one gives, if the two can be true at once.
+// mp3Seconds divides the size by the lowest bit rate among the frames in b. If the tag of the encoder says how many
+// frames there are, and the size does not contradict it, that counts instead.
 func mp3Seconds(b []byte, total int64) float64 {
 	start := 0
 	if len(b) >= 10 && string(b[:3]) == "ID3" {
@@ -191,7 +190,7 @@ func mp3Seconds(b []byte, total int64) float64 {
 	for at := start; at < len(b); {
 		f, ok := parseMP3Frame(b[at:])
 		if !ok {
-			if len(b)-at >= 4 && seen < 2 { // two bytes look like a frame easily
+			if len(b)-at >= 4 && seen < 2 { // other data looks like one frame easily
 				return 0
 			}
 			break
@@ -214,12 +213,12 @@ func mp3Seconds(b []byte, total int64) float64 {
 		if rate := sound / seconds; rate >= 1000 && rate <= maxAudioRate {
 			return seconds
 		}
-		return sound / 1000 // 8 kbit/s, the lowest there is
+		return sound / 1000 // 8 kbit/s, the lowest rate of MP3
 	}
 	return sound * 8 / float64(lowest)
 }
 
-// mp3Frames returns how many frames an encoder says there are, 0 if it does not.
+// mp3Frames returns how many frames the tag of the encoder says there are, 0 without a tag.
 func mp3Frames(b []byte, f mp3Frame) uint32 {
 	if at := 4 + f.side; len(b) >= at+12 {
 		if tag := string(b[at : at+4]); (tag == "Xing" || tag == "Info") && b[at+7]&1 != 0 {

@@ -9,7 +9,7 @@ import (
 	"math/bits"
 )
 
-// maxOggStreams bounds how many streams of one file are kept apart.
+// maxOggStreams limits how many streams of one file are kept apart.
 const maxOggStreams = 16
 
 // oggStream is one stream of an Ogg file. Its granules are samples.
@@ -25,10 +25,8 @@ func (s oggStream) seconds() float64 {
 	return float64(s.last) / float64(s.rate)
 }
 
-// oggSeconds goes by the last granule of each stream, which stands at the end:
-// it reads the file whole, page by page (RFC 3533). Streams count one after the
-// other, be they chained or side by side. It is 0 where a page is broken or a
-// codec is not known.
+// oggSeconds adds up the last granules of all streams. They stand at the end, so it reads the whole file, page by page
+// (RFC 3533). It returns 0 if a page is broken or a codec is not known.
 func oggSeconds(r io.Reader, total int64) float64 {
 	br := bufio.NewReader(r)
 	streams := map[uint32]oggStream{}
@@ -53,7 +51,7 @@ func oggSeconds(r io.Reader, total int64) float64 {
 		s, known := streams[serial]
 		if begins := head[5]&2 != 0; begins {
 			seconds += s.seconds()
-			first, _ := br.Peek(min(size, 64)) // a page that is cut is found below
+			first, _ := br.Peek(min(size, 64)) // a truncated page is found below
 			var ok bool
 			if s, ok = oggCodec(first); !ok || len(streams) == maxOggStreams {
 				return 0
@@ -76,11 +74,11 @@ func oggSeconds(r io.Reader, total int64) float64 {
 	return max(seconds, float64(total)/maxAudioRate)
 }
 
-// oggCodec tells a stream by its first packet.
+// oggCodec identifies a stream by its first packet.
 func oggCodec(b []byte) (oggStream, bool) {
 	switch {
 	case bytes.HasPrefix(b, []byte("OpusHead")):
-		return oggStream{rate: 48_000}, true // whatever the sound was made of (RFC 7845)
+		return oggStream{rate: 48_000}, true // for any rate of the source (RFC 7845)
 	case bytes.HasPrefix(b, []byte("\x01vorbis")) && len(b) >= 16:
 		return oggStream{rate: int64(endian.LittleEndian.Uint32(b[12:]))}, true
 	case bytes.HasPrefix(b, []byte("Speex   ")) && len(b) >= 40:
@@ -96,7 +94,7 @@ func oggCodec(b []byte) (oggStream, bool) {
 // webmMagic is what a WebM file begins with.
 const webmMagic = "\x1a\x45\xdf\xa3"
 
-// The elements of WebM that say how long it is.
+// The elements of WebM that give the duration.
 const (
 	webmSegment   = 0x18538067
 	webmInfo      = 0x1549a966
@@ -104,8 +102,8 @@ const (
 	webmDuration  = 0x4489
 )
 
-// webmSeconds reads the Duration of the segment, where Info comes before the
-// sound. What a browser records has none.
+// webmSeconds reads the Duration of the segment. It returns 0 if Info comes behind the sound, and for recordings of
+// browsers, which have none.
 func webmSeconds(b []byte, total int64) float64 {
 	scale, duration := 1e6, 0.0 // nanoseconds; in units of scale
 	for {
@@ -114,7 +112,7 @@ func webmSeconds(b []byte, total int64) float64 {
 			break
 		}
 		if b = rest; id == webmSegment || id == webmInfo {
-			continue // what follows is in it
+			continue // its elements follow
 		}
 		if size > uint64(len(b)) {
 			break
@@ -141,8 +139,7 @@ func webmSeconds(b []byte, total int64) float64 {
 	return max(seconds, float64(total)/maxAudioRate)
 }
 
-// webmElement reads the head of an element; rest begins with its value. A size
-// that is not known is larger than any.
+// webmElement reads the head of an element; rest begins with its value. An unknown size is the largest number.
 func webmElement(b []byte) (id uint32, size uint64, rest []byte, ok bool) {
 	n := 0
 	if len(b) > 0 {

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// base64Reader decodes base64 of either alphabet as it stands in a JSON string, as far as that can be done.
+// base64Reader decodes base64 of either alphabet that lies in a JSON string, up to its first error.
 func base64Reader(text io.Reader) io.Reader {
 	return base64.NewDecoder(base64.RawStdEncoding, &lettersReader{text: bufio.NewReader(text)})
 }
@@ -22,7 +22,7 @@ func (r *lettersReader) Read(b []byte) (n int, err error) {
 	for n < len(b) && !r.padded {
 		c, err := r.text.ReadByte()
 		if c == '\\' && err == nil {
-			// A slash is meant by "\/"; "\n" and "\r" are line breaks.
+			// It is a slash, or else a line break, which base64 ignores.
 			if c, err = r.text.ReadByte(); c != '/' && err == nil {
 				continue
 			}
@@ -48,7 +48,7 @@ func (r *lettersReader) Read(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// listReader reads a JSON list of numbers as the bytes that they stand for.
+// listReader reads a JSON list of numbers as bytes.
 func listReader(list io.Reader) io.Reader { return &numbersReader{list: bufio.NewReader(list)} }
 
 type numbersReader struct {

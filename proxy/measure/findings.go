@@ -31,11 +31,11 @@ type findings struct {
 
 	seconds        float64 // of sound
 	secondsWithURL float64 // with the recordings that "url" names
-	unheard        int64   // bytes of sound whose duration is not known
+	unknownAudio   int64   // bytes of sound whose duration is not known
 
-	nested  bool // "input" was an object
-	input   bool // "input" was none: a prompt of Responses
-	inBatch bool // it is one of a batch's requests
+	nestedInput bool // "input" is an object
+	promptInput bool // "input" is a prompt, as in Responses
+	inBatch     bool // it is one of a batch's requests
 
 	requests bool // there is a batch
 	content  bool // there is something beside its requests
@@ -49,8 +49,8 @@ type class uint8
 const (
 	otherTask   class = iota
 	unknownTask       // the model is not known
-	speaks            // text to speech
-	hears             // speech recognition
+	textToSpeech
+	speechRecognition
 	numClasses
 )
 
@@ -59,9 +59,9 @@ func classOf(task quota.Task) class {
 	case "":
 		return unknownTask
 	case quota.TextToSpeech:
-		return speaks
+		return textToSpeech
 	case quota.SpeechRecognition:
-		return hears
+		return speechRecognition
 	}
 	return otherTask
 }
@@ -81,7 +81,7 @@ func (f *findings) finish(size int64, protocol normalize.Protocol) {
 // undocumented reports whether a model's default of max_tokens is not known to hold for the call: its schema has one
 // beside a prompt and beside messages, and none beside the input of Responses; of Anthropic's messages it says nothing.
 func (f *findings) undocumented(protocol normalize.Protocol) bool {
-	return f.input || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
+	return f.promptInput || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
 }
 
 // add adds a finished request of a batch.
@@ -125,14 +125,14 @@ func (f *findings) request(task quota.Task) quota.Request {
 // alone returns the measurement for a class of tasks, without the requests of a batch.
 func (f *findings) alone(k class) quota.Request {
 	r := f.Request
-	if k == speaks || k == unknownTask {
+	if k == textToSpeech || k == unknownTask {
 		r.Characters = max(r.Characters, f.listedTexts)
 	}
-	if k == speaks {
+	if k == textToSpeech {
 		r.Characters = max(r.Characters, f.listedMessages)
 	}
-	r.AudioSeconds, r.AudioBytes = f.seconds, f.unheard
-	if k == hears {
+	r.AudioSeconds, r.AudioBytes = f.seconds, f.unknownAudio
+	if k == speechRecognition {
 		r.AudioSeconds = f.secondsWithURL
 	}
 	if r.AudioSeconds > 0 && r.AudioBytes > 0 { // the estimator takes one or the other

@@ -12,18 +12,17 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// Bounds for what a form may say beyond what was read of it.
+// Maxima for what the unread part of a form may say.
 const (
 	maxSide  = 4096 // pixels: more than any image model takes
-	maxSteps = 1000 // the estimator knows the model's own most
-	maxGiven = 4    // pictures that FLUX.2 takes, by its documentation, and no other model takes more
+	maxSteps = 1000 // the estimator knows the maximum of the model
+	maxGiven = 4    // pictures that FLUX.2 takes, by its documentation; no other model takes more
 	maxMade  = 4    // pictures made at once
 	maxField = 256  // bytes of a field that is a number
 )
 
-// measureForm measures a multipart form by as much of it as was read. Unless
-// that is all, and in order, the figures of a picture may stand behind it, or
-// stand there again: they are taken for the most that they can be.
+// measureForm measures a multipart form by its beginning. Unless the whole form was read and is well formed, the unread
+// part may have any field of a picture, also once more: each gets its maximum.
 func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, length int64) {
 	f := form{q: q, length: length, head: make([]byte, audioHeader)}
 	read := prefix.Len()
@@ -40,7 +39,7 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 		}
 	}
 	if f.recordings > 1 {
-		q.AudioSeconds = 0 // the size bounds them all
+		q.AudioSeconds = 0 // the size limits them all
 	}
 	if whole {
 		q.PromptBytes = max(length-f.pictureBytes-f.soundBytes, 0)
@@ -51,24 +50,23 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 		q.Width, q.Height, q.Steps = max(q.Width, maxSide), max(q.Height, maxSide), max(q.Steps, maxSteps)
 		q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, maxMade), 0, 0
 	}
-	if q.Task == quota.TextToImage && q.Images > maxGiven { // nobody knows which ones are taken
+	if q.Task == quota.TextToImage && q.Images > maxGiven { // it is not known which ones are taken
 		q.Images, q.Sized, q.SizedTiles = maxGiven, 0, 0
 	}
 }
 
-// A form is what was found in the parts so far.
+// A form is what was found in the parts that were read.
 type form struct {
 	q            *quota.Request
 	length       int64
 	head         []byte // for the first bytes of a part
 	pictures     int64
 	pictureBytes int64
-	recordings   int64 // files that are no picture that is known: sound, or another picture
+	recordings   int64 // files of no known picture format: sound, or another picture
 	soundBytes   int64
 }
 
-// part measures one part and reads it to its end. The error is why that could
-// not be reached; a recording is measured by its beginning even so.
+// part measures one part and reads it to its end. After an error, a recording is still measured by its beginning.
 func (f *form) part(part *multipart.Part) error {
 	n, err := 0, error(nil)
 	for n < len(f.head) && err == nil {
@@ -106,8 +104,7 @@ func (f *form) part(part *multipart.Part) error {
 	return err
 }
 
-// forPicture reports whether a field is one that takes a picture, be it sent as
-// a file or not.
+// forPicture reports whether a field takes a picture, as a file or not.
 func forPicture(name string) bool {
 	switch strings.TrimSuffix(name, "[]") {
 	case "image", "images", "mask":

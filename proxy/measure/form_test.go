@@ -31,7 +31,8 @@ func TestMeasureForm(t *testing.T) {
 	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
 	size := int64(len(body))
 	got := get(kind, body, 0)
-	want := quota.Request{Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2, Images: 2}
+	want := quota.Request{Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2,
+		Images: 2}
 	if got.PromptBytes > 2000 || got.PromptBytes < 100 {
 		t.Errorf("whole: got %d bytes of prompt, want 100 to 2,000", got.PromptBytes)
 	}
@@ -41,7 +42,8 @@ func TestMeasureForm(t *testing.T) {
 	for _, cut := range []int{5, 9500, len(body) - 10} {
 		got := get(kind, body, cut)
 		want := quota.Request{
-			Task: quota.TextToImage, Assumed: true, Width: maxSide, Height: maxSide, Steps: maxSteps, Answers: got.Answers,
+			Task: quota.TextToImage, Assumed: true, Width: maxSide, Height: maxSide, Steps: maxSteps,
+			Answers:    got.Answers,
 			MakeImages: maxMade, Images: maxGiven, PromptBytes: size, AudioBytes: size,
 		}
 		if !reflect.DeepEqual(got, want) {

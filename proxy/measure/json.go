@@ -32,7 +32,7 @@ type JSON struct {
 	found     findings
 	busy      rejection
 	requestID span // of the member "request_id", if it is a string and not empty
-	works     bool // there are members that no poll of a batch has
+	hasWork   bool // there are members that no poll of a batch has
 }
 
 // A span is a part of the text. The zero value is no part of it.
@@ -76,7 +76,7 @@ func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(t
 // BatchID returns the request id that a body asks for, if it does nothing else: it polls a batch. "" stands for every
 // other body.
 func (j *JSON) BatchID() string {
-	if j.works || j.requestID == (span{}) {
+	if j.hasWork || j.requestID == (span{}) {
 		return ""
 	}
 	id, err := jsonscan.Unquote(j.text.Bytes(j.requestID.from, j.requestID.to))
@@ -181,7 +181,7 @@ func (r *reader) stream() error {
 // batchID reads the id of a batch.
 func (r *reader) batchID() error {
 	j, start := r.j, r.Offset()
-	j.works = j.works || j.requestID != (span{})
+	j.hasWork = j.hasWork || j.requestID != (span{})
 	j.requestID = span{}
 	isString := r.Peek() == '"'
 	err := r.Skip()

@@ -142,7 +142,8 @@ func TestRejectIfBusy(t *testing.T) {
 		{"in another place", `{"rejectIfBusy":true,"requests":[{"options":{"rejectIfBusy":true}}]}`, false},
 		{"no boolean", `{"options":{"rejectIfBusy":"true"}}`, false},
 		{"options that are none", `{"options":true}`, false},
-		{"the input counts only if all is well formed", `{"options":1,"input":{"options":{"rejectIfBusy":true}}}`, false},
+		{"the input counts only if all is well formed", `{"options":1,"input":{"options":{"rejectIfBusy":true}}}`,
+			false},
 		{"an input that is a text", `{"options":{"rejectIfBusy":true},"input":"x"}`, true},
 	} {
 		got, err := scan([]byte(c.body), false)
@@ -152,11 +153,12 @@ func TestRejectIfBusy(t *testing.T) {
 	}
 }
 
-// FuzzScan compares Scan with encoding/json: both take the same bodies for objects and read the same fields. In whatever
-// pieces a body lies, all that is found is the same.
+// FuzzScan compares Scan with encoding/json: both take the same bodies for objects and read the same fields. All that is
+// found is the same in whatever pieces a body lies.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
-		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`, `{"model":"\ud83d\ude00"}`,
+		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`,
+		`{"model":"\ud83d\ude00"}`,
 		`{} {}`, "{\"\xff\":1}", `{"input":{"stream":true}}`, `{"request_id":"a","model":"m"}`,
 		`{"options":{"rejectIfBusy":true},"input":{"options":{"rejectIfBusy":true}}}`,
 		`{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AA"}},{"source":{"data":"AA"}}]}]}`,

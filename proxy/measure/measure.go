@@ -24,7 +24,7 @@ func Media(task quota.Task, contentType string, prefix jsonscan.Pieces, length i
 	return q
 }
 
-// measureFile measures a body that is one recording or one picture. If nobody says which one, it is measured as both.
+// measureFile measures a body that is one recording or one picture, and as both if it is not known which one.
 func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length int64) {
 	audio := strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/")
 	picture := strings.HasPrefix(kind, "image/")
@@ -56,7 +56,7 @@ func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length i
 		q.Images = 1
 	}
 	if !audio && !picture && isText(head) {
-		q.PromptBytes = length // no tokenizer reads what is no text
+		q.PromptBytes = length // data that is no text has no tokens
 	}
 }
 
@@ -66,7 +66,7 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(kind))
 }
 
-// soundsLike reports whether a recording begins so.
+// soundsLike reports whether prefix is the beginning of a recording.
 func soundsLike(prefix []byte, length int64) bool {
 	for _, magic := range []string{"OggS", webmMagic, "ID3", "fLaC"} {
 		if begins(prefix, magic) {
@@ -77,7 +77,7 @@ func soundsLike(prefix []byte, length int64) bool {
 	return ok
 }
 
-// isText reports whether the first bytes of a body are text, of which the last bytes may be a part of a character.
+// isText reports whether the first bytes of a body are text. Its last character may be incomplete.
 func isText(prefix []byte) bool {
 	for cut := range min(utf8.UTFMax, len(prefix)+1) {
 		if utf8.Valid(prefix[:len(prefix)-cut]) {

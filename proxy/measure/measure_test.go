@@ -120,7 +120,8 @@ func FuzzMeasure(f *testing.F) {
 		} {
 			for _, p := range append(q.Parts, q) {
 				for _, n := range []int64{
-					p.PromptBytes, p.MaxTokens, p.Answers, p.Images, p.Width, p.Height, p.Steps, p.AudioBytes, p.Characters,
+					p.PromptBytes, p.MaxTokens, p.Answers, p.Images, p.Width, p.Height, p.Steps, p.AudioBytes,
+					p.Characters,
 				} {
 					if n < 0 {
 						t.Errorf("%q: got %d in %+v, want no negative figure", b, n, p)

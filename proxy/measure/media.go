@@ -133,17 +133,17 @@ func (r *reader) audio(f *findings) error {
 		switch {
 		case err != nil:
 		case !p.ok:
-			f.hear(fetchedSeconds)
+			f.addSeconds(fetchedSeconds)
 		default:
 			f.media += p.size
-			f.heard((p.to-p.from)*3/4, func() io.Reader { return base64Reader(r.j.text.Reader(p.from, p.to)) })
+			f.addRecording((p.to-p.from)*3/4, func() io.Reader { return base64Reader(r.j.text.Reader(p.from, p.to)) })
 		}
 		return err
 	case '[':
 		numbers, err := r.numbers(func() error { return r.audio(f) })
 		if end := r.Offset(); numbers > 0 {
 			f.media += end - start
-			f.heard(numbers, func() io.Reader { return listReader(r.j.text.Reader(start, end)) })
+			f.addRecording(numbers, func() io.Reader { return listReader(r.j.text.Reader(start, end)) })
 		}
 		return err
 	case '{':
@@ -158,20 +158,20 @@ func (r *reader) audio(f *findings) error {
 	return r.Skip()
 }
 
-// hear adds a recording of a known duration.
-func (f *findings) hear(seconds float64) {
+// addSeconds adds a recording of a known duration.
+func (f *findings) addSeconds(seconds float64) {
 	f.seconds += seconds
 	f.secondsWithURL += seconds
 }
 
-// heard adds a recording of that many bytes.
-func (f *findings) heard(total int64, open func() io.Reader) {
+// addRecording adds a recording of that many bytes.
+func (f *findings) addRecording(total int64, open func() io.Reader) {
 	head := make([]byte, min(total, audioHeader))
 	n, _ := io.ReadFull(open(), head) // what is decoded before an error counts
 	if seconds, ok := audioSeconds(head[:n], total, open); ok {
-		f.hear(seconds)
+		f.addSeconds(seconds)
 	} else {
-		f.unheard += total
+		f.unknownAudio += total
 	}
 }
 

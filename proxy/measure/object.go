@@ -19,7 +19,7 @@ func (r *reader) object(f *findings, at place) error {
 			switch string(name) {
 			case "request_id", "model", "stream", "options", "queueRequest":
 			default:
-				r.j.works = true
+				r.j.hasWork = true
 			}
 		}
 		switch string(name) {
@@ -63,7 +63,8 @@ func (r *reader) field(f *findings, at place, name []byte) error {
 	case "url":
 		f.secondsWithURL += fetchedSeconds
 	case "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "num_return_sequences", "best_of",
-		"num_images", "num_outputs", "width", "height", "size", "image_size", "steps", "num_steps", "num_inference_steps":
+		"num_images", "num_outputs", "width", "height", "size", "image_size",
+		"steps", "num_steps", "num_inference_steps":
 		return r.figure(f, string(name))
 	}
 	switch {
@@ -77,8 +78,8 @@ func (r *reader) field(f *findings, at place, name []byte) error {
 
 // input reads the field "input": the parameters of a native call, or messages or texts.
 func (r *reader) input(f *findings, at place) error {
-	if r.native() && !f.nested && r.Peek() == '{' {
-		f.nested = true
+	if r.native() && !f.nestedInput && r.Peek() == '{' {
+		f.nestedInput = true
 		inner := place{inspected: at.inspectInput}
 		if at.top {
 			inner.options = &r.j.busy.input
@@ -88,7 +89,7 @@ func (r *reader) input(f *findings, at place) error {
 		}
 		return r.object(f, inner)
 	}
-	f.input = r.native()
+	f.promptInput = r.native()
 	if at.top {
 		if r.Peek() == '{' {
 			return r.inputOptions()
@@ -163,7 +164,7 @@ func (r *reader) singleText(f *findings) error {
 	return err
 }
 
-// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that speaks may
+// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that textToSpeech may
 // speak them all, and of what is no text all that stands there.
 func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 	var n, characters int64

@@ -6,12 +6,11 @@ import (
 	"io"
 )
 
-// pictureSize reads the size of a PNG, GIF, JPEG or WebP from its header, in
-// pixels. ok is false for what is none of them; the size is 0 where the header
-// does not tell it.
+// pictureSize reads the size of a PNG, GIF, JPEG or WebP from its header, in pixels, 0 if the header does not have it.
+// ok is false for other data.
 func pictureSize(r io.Reader) (width, height int64, ok bool) {
 	br := bufio.NewReaderSize(r, 512)
-	b, _ := br.Peek(30) // a shorter one tells nothing
+	b, _ := br.Peek(30) // a shorter file has no size
 	switch {
 	case begins(b, "\x89PNG\r\n\x1a\n"):
 		if len(b) >= 24 {
@@ -35,22 +34,22 @@ func pictureSize(r io.Reader) (width, height int64, ok bool) {
 
 func begins(b []byte, with string) bool { return len(b) >= len(with) && string(b[:len(with)]) == with }
 
-// jpegSize reads segments up to the one that begins a frame.
+// jpegSize reads segments up to the first one that begins a frame.
 func jpegSize(br *bufio.Reader) (width, height int64) {
-	_, _ = br.Discard(2) // it was peeked at
+	_, _ = br.Discard(2) // the marker that was peeked at
 	for {
 		c, err := br.ReadByte()
 		if err != nil || c != 0xff {
 			return 0, 0
 		}
-		for c == 0xff && err == nil { // it may be repeated, to fill
+		for c == 0xff && err == nil { // padding
 			c, err = br.ReadByte()
 		}
 		var b [7]byte
 		if _, short := io.ReadFull(br, b[:2]); err != nil || short != nil {
 			return 0, 0
 		}
-		tables := c == 0xc4 || c == 0xc8 || c == 0xcc // in the midst of the frames
+		tables := c == 0xc4 || c == 0xc8 || c == 0xcc // not frames
 		if c >= 0xc0 && c <= 0xcf && !tables {
 			if _, err := io.ReadFull(br, b[2:]); err != nil {
 				return 0, 0

@@ -8,8 +8,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
-// wholeNumber reads a figure generously: a number or a string that begins like
-// one, rounded up. What is none, or not above 0, is 0.
+// wholeNumber reads a number, or a string that begins with one, and rounds it up. Everything else, and what is not
+// above 0, is 0.
 func wholeNumber(raw []byte) int64 {
 	text := string(raw)
 	if len(raw) > 1 && raw[0] == '"' {
@@ -23,7 +23,7 @@ func wholeNumber(raw []byte) int64 {
 		for digits < len(text) && text[digits]-'0' < 10 {
 			digits++
 		}
-		v, _ = strconv.ParseFloat(text[:digits], 64) // no digits are 0
+		v, _ = strconv.ParseFloat(text[:digits], 64) // 0 without digits
 	}
 	if math.IsNaN(v) || v <= 0 {
 		return 0
