@@ -34,7 +34,11 @@ type quotas struct {
 func openQuotas(
 	ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string),
 ) (*quotas, error) {
-	limiter := pace.New(c.RateLimits)
+	limits := c.RateLimits
+	if c.Plan == config.PlanPrepaid {
+		limits = limits.WithCredits()
+	}
+	limiter := pace.New(limits)
 	if c.QuotaMode == config.ModeOff {
 		return &quotas{pace: limiter, estimator: price.NewEstimator(nil, price.Bound)}, nil
 	}

@@ -128,7 +128,7 @@ func TestTasks(t *testing.T) {
 		{"speech as a list of bytes", "@cf/openai/whisper", `{"audio":[` + strings.Repeat("7,", 15_999) + `7]}`, "", `"duration":1,`, 0.685667},
 		{"speech in Deepgram's form", "@cf/deepgram/nova-3", wav(60), "audio/wav", `{"metadata":{"duration":60,"channels":1},"results":{"channels":[{"alternatives":[{"confidence":0.`, 472.73},
 		{"speech in Deepgram's JSON", "@cf/deepgram/nova-3", `{"audio":{"body":"` + audio + `","contentType":"audio/wav"}}`, "", `"duration":30,`, 472.73 / 2},
-		{"voice activity", "@cf/pipecat-ai/smart-turn-v2", `{"audio":"` + audio + `"}`, "", `"probability":0.`, 0.51 / 2},
+		{"voice activity", "@cf/pipecat-ai/smart-turn-v2", `{"audio":"` + audio + `"}`, "", `"probability":0.`, 30.9 / 2},
 		{"image classification", "@cf/microsoft/resnet-50", "a picture", "image/jpeg", `[{"label":"SIMULATED CAT","score":0.`, 0.228055},
 		{"object detection, not billed", "@cf/facebook/detr-resnet-50", `{"image":[1,2,3]}`, "", `"box":{"xmin":0,"ymin":0,"xmax":100,"ymax":80}}`, 0},
 		{"image to text", "@cf/moondream/moondream3.1-9B-A2B", `{"image":"data:image/png;base64,` + picture + `","prompt":"What is it?"}`, "", `{"description":"A simulated description of an image of 9 bytes. You asked: What is it?","usage":{"prompt_tokens":259,`, 259*0.027273 + 14*0.090909},

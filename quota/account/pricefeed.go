@@ -140,12 +140,12 @@ func (f *PriceFeed) logDeviations(deviations []price.Deviation) {
 			f.o.Log.Warn("a price of the catalog is not taken; the table's stays",
 				"model", d.Model, "reason", d.Refused)
 		default:
-			f.o.Log.Warn("a price of the catalog is far from the table's; the catalog's holds",
+			f.o.Log.Warn("a price of the catalog is not the table's; the catalog's holds",
 				"model", d.Model, "unit", d.Unit, "table", d.Table, "catalog", d.Live)
 		}
 	}
 	if lines > maxLogged {
-		f.o.Log.Warn("prices of further models are far from the table's or not taken; /status lists them",
+		f.o.Log.Warn("prices of further models are not the table's or not taken; /status lists them",
 			"models", lines-maxLogged)
 	}
 }

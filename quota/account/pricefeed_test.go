@@ -104,7 +104,7 @@ func TestLivePrices(t *testing.T) {
 	if s.Deviations[0] != want {
 		t.Errorf("got deviation %+v, want %+v", s.Deviations[0], want)
 	}
-	if log := f.log.String(); strings.Count(log, "far from the table's") != 1 || strings.Count(log, "\n") != 1 {
+	if log := f.log.String(); strings.Count(log, "not the table's") != 1 || strings.Count(log, "\n") != 1 {
 		t.Errorf("got log\n%s\nwant one line, about the price", log)
 	}
 	if after := f.estimate(feedModel, call).Neurons; after < 9*before {

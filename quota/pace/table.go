@@ -14,8 +14,8 @@ const (
 	// maxPerMinute bounds each limit of a Table.
 	maxPerMinute = 1_000_000
 
-	// paidPerMinute is for each model that needs Workers Paid, without prepaid credits.
-	paidPerMinute = 20
+	// paidPerMinute is for each model that needs Workers Paid, and prepaidPerMinute with prepaid credits.
+	paidPerMinute, prepaidPerMinute = 20, 50
 
 	// presumedPerMinute is the limit of a model whose task has no published one, once 3021 says that there is one: the
 	// lowest of the table.
@@ -65,12 +65,12 @@ var (
 // together. Here they do, since that is never too fast whichever is true. A
 // model with a limit of its own does not count with its task: some of those
 // limits are above their task's. Each model that requires Workers Paid is
-// documented as 20 "per account and model"; prepaid credits, which make it 50,
-// cannot be seen from here.
+// documented as 20 "per account and model", and as 50 with prepaid credits.
 type Table struct {
-	off    bool
-	tasks  map[quota.Task]int // over the published ones
-	models map[string]int     // likewise
+	off     bool
+	prepaid bool
+	tasks   map[quota.Task]int // over the published ones
+	models  map[string]int     // likewise
 }
 
 // ParseTable reads a list such as
@@ -98,6 +98,12 @@ func ParseTable(text string) (Table, error) {
 			strings.Join(wrong, "; "), maxPerMinute, taskNames())
 	}
 	return t, nil
+}
+
+// WithCredits returns the table of an account that pays Workers AI from prepaid credits.
+func (t Table) WithCredits() Table {
+	t.prepaid = true
+	return t
 }
 
 // add reads one item.
@@ -152,7 +158,7 @@ func (t Table) full() Table {
 	if t.off {
 		return t
 	}
-	f := Table{tasks: maps.Clone(publishedTasks), models: maps.Clone(publishedModels)}
+	f := Table{prepaid: t.prepaid, tasks: maps.Clone(publishedTasks), models: maps.Clone(publishedModels)}
 	maps.Copy(f.tasks, t.tasks)
 	maps.Copy(f.models, t.models)
 	return f
@@ -171,10 +177,14 @@ func (t *Table) of(k *Key) limitKey {
 	if !k.PaidOnly {
 		return shared
 	}
-	if n := shared.perMinute; n > 0 && n < paidPerMinute {
-		return limitKey{modelLimit, k.Model, n}
+	limit := paidPerMinute
+	if t.prepaid {
+		limit = prepaidPerMinute
 	}
-	return limitKey{modelLimit, k.Model, paidPerMinute}
+	if n := shared.perMinute; n > 0 && n < limit {
+		limit = n
+	}
+	return limitKey{modelLimit, k.Model, limit}
 }
 
 func (t *Table) ofTask(task quota.Task) limitKey {

@@ -65,6 +65,23 @@ func TestTableByTaskAndModel(t *testing.T) {
 	}
 }
 
+// Prepaid credits raise the limit of the models that need Workers Paid, and no other.
+func TestTableWithCredits(t *testing.T) {
+	paid := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/paid", PaidOnly: true}
+	for text, want := range map[string]int{"": 50, "text-generation=600": 50, "text-generation=7": 7, "@cf/a/paid=30": 30} {
+		l, err := pace.ParseTable(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, n := limited(l.WithCredits(), paid); n != want {
+			t.Errorf("%q: got %d requests a minute, want %d", text, n, want)
+		}
+	}
+	if _, n := limited(pace.Table{}.WithCredits(), pace.Key{Task: quota.TextGeneration, Model: "@cf/a/b"}); n != 300 {
+		t.Errorf("got %d requests a minute of another model, want 300", n)
+	}
+}
+
 func TestTableThatIsWrong(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{

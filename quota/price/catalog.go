@@ -23,8 +23,7 @@ type CatalogPrice struct {
 	Unread string
 }
 
-// A Deviation is a price of the catalog that is far from the table's, or is not
-// taken.
+// A Deviation is a price of the catalog that is not the table's, or is not taken.
 type Deviation struct {
 	Model   string  `json:"model"`
 	Unit    string  `json:"unit"`    // as the table names it; "" where it is about no single one
@@ -33,24 +32,18 @@ type Deviation struct {
 	Refused string  `json:"refused"` // why the catalog's price is not taken; "" where it is
 }
 
-const (
-	// rounding is how far a price of the catalog may be from the table's for the table's to stay. The catalog's dollars
-	// are rounded to cents, the table's neurons are not.
-	rounding = 0.02
-
-	// notable is from which difference on there is a Deviation.
-	notable = 0.2
-)
+// rounding is how far a price of the catalog may be from the table's for the table's to stay. The catalog's dollars are
+// rounded to cents, the table's neurons are not.
+const rounding = 0.02
 
 // WithCatalog returns a table with the catalog laid over t, as of a UTC date, and
-// what differs notably. t is not changed.
+// what differs. t is not changed.
 //
 // Of each model all prices are taken or none: none where one of them is outside the
 // limits that Parse has for its unit, and none where a model that is billed by t
 // would become free. A unit that the catalog does not name keeps its price, unless
 // the catalog names none of the model's units: then the model is billed by other
-// units now. What was measured above the table stays where it is more than the
-// catalog's. An alias stays one unless the catalog's price of it is more than that
+// units now. An alias stays one unless the catalog's price of it is more than that
 // of the model that answers in its place. The plan, the end and the context window
 // of a model are those of the catalog in any case, also of one without prices.
 func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Deviation) {
@@ -65,7 +58,7 @@ func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Devi
 		}
 		row.RequiresWorkersPaid = c.Row.RequiresWorkersPaid
 		row.DeprecatedOn = cmp.Or(c.Row.DeprecatedOn, ours.DeprecatedOn)
-		row.ContextWindow = max(c.Row.ContextWindow, 0)
+		row.ContextWindow = cmp.Or(max(c.Row.ContextWindow, 0), ours.ContextWindow)
 		taken := false
 		switch refused := c.refused(ours); {
 		case refused != "":
@@ -114,7 +107,7 @@ func (c CatalogPrice) refused(ours Row) string {
 }
 
 // take puts the catalog's prices into r, whose own ones are ours, and returns
-// those that are far from ours.
+// those that are not ours.
 func (r *Row) take(model string, ours, live Row) []Deviation {
 	var deviations []Deviation
 	mine, theirs, before := r.columns(), live.columns(), ours.columns()
@@ -123,17 +116,14 @@ func (r *Row) take(model string, ours, live Row) []Deviation {
 			*c.value = 0
 		}
 	}
-	factor := measuredFactor(model)
+	known := ours.Task != ""
 	for _, c := range mine {
 		ours, live := *before[c.index].value, *theirs[c.index].value
-		if live == 0 || ours > 0 && (limits{ours * (1 - rounding), ours * factor * (1 + rounding)}).contain(live) {
+		if live == 0 || ours > 0 && (limits{ours * (1 - rounding), ours * (1 + rounding)}).contain(live) {
 			continue
 		}
 		*c.value = live
-		if live > ours*factor { // a bound multiplies by the factor again
-			*c.value = live / factor
-		}
-		if ours > 0 && !(limits{ours * (1 - notable), ours * (1 + notable)}).contain(live) {
+		if known {
 			deviations = append(deviations, Deviation{Model: model, Unit: c.name, Table: ours, Live: live})
 		}
 	}

@@ -34,12 +34,10 @@ func TestColumnsAreAllPrices(t *testing.T) {
 	}
 }
 
-const turn = "@cf/pipecat-ai/smart-turn-v2" // was measured to cost more than its table
-
 // baseTable is what the tests lay a catalog over.
 func baseTable() *Table {
 	return &Table{
-		asOf: "2026-08-28", usd: 0.011, free: 10_000 * quota.OneNeuron, names: []string{"old", "text", turn, "was"},
+		asOf: "2026-08-28", usd: 0.011, free: 10_000 * quota.OneNeuron, names: []string{"old", "text", "was"},
 		models: map[string]Row{
 			"text": {
 				Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 3000, DefaultOutput: 4096,
@@ -47,14 +45,12 @@ func baseTable() *Table {
 			},
 			"old": {Task: quota.TextGeneration, InputPerM: 500, OutputPerM: 500, AliasedTo: "text"},
 			"was": {Task: quota.TextToImage, Tile: 5, Step: 10, DefaultSteps: 4},
-			turn:  {Task: quota.VoiceActivity, AudioMinute: 0.51},
 		},
 	}
 }
 
 func TestWithCatalog(t *testing.T) {
 	table := baseTable()
-	factor := measuredFactor(turn)
 	priced := func(model string, row Row) CatalogPrice { return CatalogPrice{Model: model, Row: row, Priced: true} }
 	text := func(change func(*Row)) Row {
 		row := table.models["text"]
@@ -77,13 +73,14 @@ func TestWithCatalog(t *testing.T) {
 		},
 		{
 			"a little dearer",
-			priced("text", Row{InputPerM: 1100, OutputPerM: 3000}), text(func(r *Row) { r.InputPerM = 1100 }), "", "",
+			priced("text", Row{InputPerM: 1100, OutputPerM: 3000}), text(func(r *Row) { r.InputPerM = 1100 }),
+			"input_tokens_per_m", "",
 		},
 		{
 			"far from the table",
 			priced("text", Row{InputPerM: 2000, OutputPerM: 1000, CachedInputPerM: 100}),
 			text(func(r *Row) { r.InputPerM, r.OutputPerM, r.CachedInputPerM = 2000, 1000, 100 }),
-			"input_tokens_per_m output_tokens_per_m", "",
+			"input_tokens_per_m cached_input_tokens_per_m output_tokens_per_m", "",
 		},
 		{
 			"output is not named",
@@ -111,7 +108,7 @@ func TestWithCatalog(t *testing.T) {
 			"billed by other units",
 			priced("was", Row{FirstMegapixel: 20}),
 			Row{Task: quota.TextToImage, FirstMegapixel: 20, DefaultSteps: 4},
-			"", "",
+			"first_megapixel", "",
 		},
 		{
 			"an alias, cheaper than its target",
@@ -122,13 +119,6 @@ func TestWithCatalog(t *testing.T) {
 			priced("old", Row{InputPerM: 9000, OutputPerM: 500}),
 			Row{Task: quota.TextGeneration, InputPerM: 9000, OutputPerM: 500},
 			"input_tokens_per_m", "",
-		},
-		{"below what was measured", priced(turn, Row{AudioMinute: 30.72}), table.models[turn], "", ""},
-		{
-			"above what was measured",
-			priced(turn, Row{AudioMinute: 60}),
-			Row{Task: quota.VoiceActivity, AudioMinute: 60 / factor},
-			"audio_minute", "",
 		},
 		{
 			"new",
@@ -185,19 +175,6 @@ func TestWithCatalog(t *testing.T) {
 	}
 	if want := baseTable(); !reflect.DeepEqual(table, want) {
 		t.Errorf("the table itself has changed: got %+v, want %+v", table, want)
-	}
-}
-
-// What was measured bounds a call by the larger of the two.
-func TestWithCatalogKeepsWhatWasMeasured(t *testing.T) {
-	minute := quota.Request{AudioSeconds: 60}
-	for live, want := range map[float64]float64{0.51: 30.73, 30.72: 30.73, 61.46: 61.46} {
-		row := Row{Task: quota.VoiceActivity, AudioMinute: live}
-		merged, _ := Embedded().WithCatalog("2026-11-22", []CatalogPrice{{Model: turn, Priced: true, Row: row}})
-		got := NewEstimator(merged, Bound).Estimate(merged.Resolve(turn), minute).Neurons.Float()
-		if got < want-0.01 || got > want+0.01 {
-			t.Errorf("at %v a minute: got %v, want %v", live, got, want)
-		}
 	}
 }
 

@@ -34,7 +34,7 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 	case u.HasAudio && r.minutePrice(m.Row) > 0:
 		c.Table = quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minutePrice(m.Row))
 	case u.HasImages && (m.Task == quota.TextToImage || m.Image > 0):
-		c.Table = r.bound(m.BilledAs, m.Row)
+		c.Table = r.bound(m.Row)
 		if r.assumes(m.Row) {
 			c.Basis = quota.Estimated
 		}

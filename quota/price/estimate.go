@@ -72,7 +72,7 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	call := request(r)
 	var bound quota.Neurons
 	if m.Known {
-		bound = call.withDefaults(m.Row).bound(m.BilledAs, m.Row)
+		bound = call.withDefaults(m.Row).bound(m.Row)
 	} else {
 		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m), m.ContextWindow)
 	}
@@ -95,12 +95,12 @@ const unknownTask = 50 * quota.OneNeuron
 // and puts out at most; 0: not known.
 func (t *Table) dearest(r request, tasks []quota.Task, window int64) (bound quota.Neurons) {
 	priced := false
-	for name, row := range t.ofTasks(tasks) {
+	for _, row := range t.ofTasks(tasks) {
 		priced = true
 		if window > 0 {
 			row.ContextWindow = window
 		}
-		bound = max(bound, r.withDefaults(row).bound(name, row))
+		bound = max(bound, r.withDefaults(row).bound(row))
 	}
 	if !priced && len(tasks) > 0 {
 		return unknownTask

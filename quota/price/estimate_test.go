@@ -154,7 +154,7 @@ func TestEstimate(t *testing.T) {
 			"voice activity, at the larger of two prices",
 			"@cf/pipecat-ai/smart-turn-v2",
 			quota.Request{AudioSeconds: 60},
-			micro(30.73),
+			micro(30.9),
 		},
 		{
 			"speaking, by characters",

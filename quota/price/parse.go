@@ -138,6 +138,9 @@ func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error
 	if r.DefaultOutput < 0 || r.DefaultOutput > 10_000_000 {
 		errs.add("default_output_tokens: %d is not between 0 and 10,000,000", r.DefaultOutput)
 	}
+	if r.ContextWindow < 0 || r.ContextWindow > 100_000_000 {
+		errs.add("context_window: %d is not between 0 and 100,000,000", r.ContextWindow)
+	}
 	if r.DeprecatedOn != "" {
 		if _, err := time.Parse(time.DateOnly, r.DeprecatedOn); err != nil {
 			errs.add("deprecated_on: %q is not a date", r.DeprecatedOn)

@@ -40,9 +40,8 @@ const (
 // request is a quota.Request with the arithmetic of its bound.
 type request quota.Request
 
-// bound is what r can cost at most by a row, with what was measured above the
-// table for the model.
-func (r request) bound(model string, row Row) quota.Neurons {
+// bound is what r can cost at most by a row.
+func (r request) bound(row Row) quota.Neurons {
 	in, out := r.tokens(row)
 	made := float64(max(r.MakeImages, 1))
 	width, height := side(r.Width, row.DefaultWidth), side(r.Height, row.DefaultHeight)
@@ -61,7 +60,7 @@ func (r request) bound(model string, row Row) quota.Neurons {
 		row.FirstMegapixel+row.NextMegapixel*(megapixels-1)) +
 		inputTiles*(row.InputTile+row.InputTileStep*steps) + given*row.InputMegapixel +
 		looked*row.Image + r.minutes(row)*r.minutePrice(row) + float64(r.characters())/1000*row.CharactersPerK
-	return quota.FromFloat((micro/float64(quota.OneNeuron) + neurons) * measuredFactor(model))
+	return quota.FromFloat(micro/float64(quota.OneNeuron) + neurons)
 }
 
 // inputTiles bounds the tiles of all images given.

@@ -41,8 +41,8 @@ type Row struct {
 
 	MaxSteps int `json:"max_steps"` // 0: not published
 
-	// ContextWindow is how many tokens the model reads and puts out at most, by the live catalog; 0: not known.
-	ContextWindow int64 `json:"-"`
+	// ContextWindow is how many tokens the model reads and puts out at most; 0: not known.
+	ContextWindow int64 `json:"context_window"`
 
 	RequiresWorkersPaid bool   `json:"requires_workers_paid"` // answered on the Workers Paid plan only
 	DeprecatedOn        string `json:"deprecated_on"`         // UTC date "2026-05-30" of its end; "": none is known

@@ -74,7 +74,7 @@ func TestRows(t *testing.T) {
 		},
 		"@cf/deepgram/nova-3":          {Task: quota.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36},
 		"@cf/deepgram/aura-1":          {Task: quota.TextToSpeech, CharactersPerK: 1363.64},
-		"@cf/pipecat-ai/smart-turn-v2": {Task: quota.VoiceActivity, AudioMinute: 0.51},
+		"@cf/pipecat-ai/smart-turn-v2": {Task: quota.VoiceActivity, AudioMinute: 30.9},
 	} {
 		if got, ok := price.Embedded().Row(name); !ok || got != want {
 			t.Errorf("%s\n got %+v (%v)\nwant %+v", name, got, ok, want)

@@ -36,7 +36,7 @@ type Config struct {
 
 	Models modelname.List `env:"NEURONWARD_MODELS" envDefault:"@cf/*,@hf/*"`
 
-	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid"`
+	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid|prepaid"`
 	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"` // 0: no limit
 	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
 	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected"`
@@ -85,6 +85,7 @@ type Config struct {
 // Values of Plan, QuotaMode, Estimate, Aborted, OnStoreFailure and Prices that the program compares.
 const (
 	PlanFree         = "free"
+	PlanPrepaid      = "prepaid"
 	ModeObserve      = "observe"
 	ModeOff          = "off"
 	EstimateExpected = "expected"

@@ -20,7 +20,8 @@ var docs = map[string]string{
 	"NEURONWARD_MODELS": "models that may be called with this proxy's token, with commas between them; * is any run " +
 		"of characters. Models outside Workers AI are billed in dollars, which are neither counted nor limited here",
 	"NEURONWARD_PLAN": "on free, 10,000 neurons a day are a hard limit, and models that need Workers Paid are " +
-		"refused; on paid, billing begins there",
+		"refused; on paid, billing begins there; prepaid is Workers AI paid from credits: as paid, with 50 requests a " +
+		"minute for those models instead of 20",
 	"NEURONWARD_DAILY_NEURONS": "neurons that may be spent a day; 0 is no limit",
 	"NEURONWARD_QUOTA_MODE": "observe counts what it would have refused and refuses nothing; off counts and stores " +
 		"nothing",
@@ -66,7 +67,7 @@ var docs = map[string]string{
 var defaults = map[string]string{
 	"CLOUDFLARE_ACCOUNT_ID":    "required",
 	"NEURONWARD_API":           "the upstream if it ends in /client/v4, else https://api.cloudflare.com/client/v4",
-	"NEURONWARD_DAILY_NEURONS": "10000 on free, 0 on paid",
+	"NEURONWARD_DAILY_NEURONS": "10000 on free, 0 on paid and prepaid",
 	"NEURONWARD_STORE": "file: in $XDG_STATE_HOME/neuronward, ~/.local/state/neuronward or /var/lib/neuronward, the " +
 		"first that can be written",
 	"NEURONWARD_RATE_LIMITS":     "Cloudflare's table",

@@ -97,7 +97,7 @@ const theDay = ['The day', [
   curves({
     title: 'Refused for neurons, by reason',
     description: 'account_quota: the limit. client_budget, priority_floor: the client\'s own budget, or its priority. contended: calls in flight held the '
-      + 'rest; NEURONWARD_ESTIMATE=expected reserves less. latched: the quota block, Workers AI said so. plan: the model needs Workers Paid.',
+      + 'rest; NEURONWARD_ESTIMATE=expected reserves less. latched: the quota block, Workers AI said so. plan: the model needs Workers Paid. model: the operator does not allow it.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce", reason=~"account_quota|client_budget|contended|priority_floor|latched|plan"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true,
   }),
