@@ -33,14 +33,17 @@ func (p *Proxy) setTarget(c *call, d destination) {
 	d.account = cmp.Or(d.account, p.account)
 	query := c.inbound.URL.RawQuery
 	c.target = target{
-		destination: d, price: p.estimator.Resolve(d.model), label: p.models.label(d.model), modelText: d.model,
-		ours:   d.account == p.account,
+		destination: d, label: metrics.Other, ours: d.account == p.account,
 		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
 	}
-	if d.route != nil && !c.price.Known && c.price.Task == "" {
-		c.price.Task = d.route.task
+	if d.model == "" { // the route has none, or it is in the body
+		return
 	}
-	if d.model != "" && !modelname.WorkersAI(d.model) {
+	c.price, c.label, c.modelText = p.estimator.Resolve(d.model), p.models.label(d.model), d.model
+	if d.route != nil && !c.price.Known {
+		c.price.Task = cmp.Or(c.price.Task, d.route.task)
+	}
+	if !modelname.WorkersAI(d.model) {
 		c.thirdParty, c.label = true, metrics.ThirdParty
 	}
 	c.inference = c.ours && d.route != nil && d.route.metered() && !c.thirdParty
