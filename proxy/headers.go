@@ -26,8 +26,8 @@ var notForwarded = []string{
 // payments are headers by which a caller pays for a call (x402). With our token the account would pay instead.
 var payments = []string{"Payment-Signature", "Payment-Method", "X-Payment"}
 
-// gatewayHeaders are the headers of AI Gateway that clients of the clients file may send. The others change who answers,
-// who pays and how often a call is made.
+// gatewayHeaders are the headers of AI Gateway that clients of the clients file may send. The others change who
+// answers, who pays and how often a call is made.
 var gatewayHeaders = []string{
 	"Cf-Aig-Cache-Ttl", "Cf-Aig-Skip-Cache", "Cf-Aig-Request-Timeout", "Cf-Aig-Metadata", "Cf-Aig-Session-Id",
 }
@@ -87,8 +87,8 @@ func metadata(caller, client string) string {
 	return string(text)
 }
 
-// removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own in
-// a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
+// removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own
+// in a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
 func (cr *credentials) removeSecrets(out *http.Request, caller *http.Request) {
 	var secrets []string
 	misplaced := func(value string) bool {

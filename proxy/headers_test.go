@@ -40,7 +40,8 @@ func TestHeadersOfAIGateway(t *testing.T) {
 		{
 			name: "what changes who pays or how often",
 			caller: []string{
-				"cf-aig-max-attempts", "5", "cf-aig-byok-alias", "x", "cf-aig-custom-cost", "{}", "cf-aig-gateway-id", "other",
+				"cf-aig-max-attempts", "5", "cf-aig-byok-alias", "x", "cf-aig-custom-cost", "{}", "cf-aig-gateway-id",
+				"other",
 				"cf-aig-cache-key", "k", "cf-aig-allowed-models", "openai/*", "cf-aig-metadata", "no JSON",
 			},
 			want: map[string]string{"Cf-Aig-Metadata": `{"neuronward_client":"a"}`},
@@ -144,7 +145,8 @@ func TestHeadersThatStayBehind(t *testing.T) {
 	b.do("POST", "/v1/chat/completions", chat, "Cf-Access-Jwt-Assertion", "x", "Cf-Access-Client-Secret", "x",
 		"Origin", b.url, "Referer", b.url+"/page", "Payment-Signature", "x", "Payment-Method", "x402")
 	for _, name := range []string{
-		"Cf-Access-Jwt-Assertion", "Cf-Access-Client-Secret", "Origin", "Referer", "Payment-Signature", "Payment-Method",
+		"Cf-Access-Jwt-Assertion", "Cf-Access-Client-Secret", "Origin", "Referer", "Payment-Signature",
+		"Payment-Method",
 	} {
 		if got := last.Load().Header.Get(name); got != "" {
 			t.Errorf("got %s: %q upstream, want it left behind", name, got)
