@@ -200,7 +200,7 @@ func TestPieces(t *testing.T) {
 func FuzzSkip(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9\n"],"b":{}}`, `[1, 2,03]`, `"` + strings.Repeat("é漢😀", 9) + `"`,
-		`[1,]`,
+		`[1,]`, `[1,03,4]`, `[1, 0,10,-2,3 ,4]`,
 		`{"a":1,}`, `{"a" 1}`, "\"\x1f\"", `"\x"`, `"\u12g4"`, `nul`, `-`, `1.`, `1e`, `[[[[]]]]`, `tru`, ` {} x`,
 		"\"\xff\"",
 	} {

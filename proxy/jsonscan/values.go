@@ -90,9 +90,6 @@ func (s *Scanner) Numbers(other func() error) (n int64, err error) {
 // integers reads elements that are plain integers with a comma behind them, as far as they lie in the present piece. A
 // list of bytes may have millions of them.
 func (s *Scanner) integers() (n int64) {
-	if s.Depth >= MaxDepth {
-		return 0
-	}
 	d, start := s.data, s.pos
 	for {
 		i := start

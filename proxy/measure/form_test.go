@@ -31,8 +31,10 @@ func TestMeasureForm(t *testing.T) {
 	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
 	size := int64(len(body))
 	got := get(kind, body, 0)
-	want := quota.Request{Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2,
-		Images: 2}
+	want := quota.Request{
+		Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2,
+		Images: 2,
+	}
 	if got.PromptBytes > 2000 || got.PromptBytes < 100 {
 		t.Errorf("whole: got %d bytes of prompt, want 100 to 2,000", got.PromptBytes)
 	}
@@ -70,35 +72,70 @@ func TestMeasureFormParts(t *testing.T) {
 		parts []mediatest.Part
 		want  quota.Request // but PromptBytes
 	}{
-		{"pictures, each by its size", quota.TextToImage,
-			[]mediatest.Part{mediatest.File("input_image_0", "a.png", small),
-				mediatest.File("input_image_1", "b.jpg", large)},
-			quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2}},
-		{"figures behind a picture", quota.TextToImage,
-			[]mediatest.Part{mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"),
-				mediatest.Field("steps", " 25\r\n")}, quota.Request{Images: 1, Width: 640, Steps: 25}},
-		{"a figure behind much space", quota.TextToImage,
-			[]mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")}, quota.Request{Steps: 25}},
-		{"a picture that is no file", quota.TextToImage, []mediatest.Part{mediatest.Field("input_image_0", large)},
-			quota.Request{Images: 1, Sized: 1, SizedTiles: 2}},
-		{"a picture by reference", quota.TextToImage,
-			[]mediatest.Part{mediatest.Field("image", "https://example.com/a.png")}, quota.Request{Images: 1}},
-		{"pictures under one name", quota.TextToImage,
+		{
+			"pictures, each by its size", quota.TextToImage,
+			[]mediatest.Part{
+				mediatest.File("input_image_0", "a.png", small),
+				mediatest.File("input_image_1", "b.jpg", large),
+			},
+			quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2},
+		},
+		{
+			"figures behind a picture", quota.TextToImage,
+			[]mediatest.Part{
+				mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"),
+				mediatest.Field("steps", " 25\r\n"),
+			},
+			quota.Request{Images: 1, Width: 640, Steps: 25},
+		},
+		{
+			"a figure behind much space", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")},
+			quota.Request{Steps: 25},
+		},
+		{
+			"a picture that is no file", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("input_image_0", large)},
+			quota.Request{Images: 1, Sized: 1, SizedTiles: 2},
+		},
+		{
+			"a picture by reference", quota.TextToImage,
+			[]mediatest.Part{mediatest.Field("image", "https://example.com/a.png")},
+			quota.Request{Images: 1},
+		},
+		{
+			"pictures under one name", quota.TextToImage,
 			[]mediatest.Part{mediatest.File("image[]", "a", unknown[:50]), mediatest.File("image[]", "b", small)},
-			quota.Request{Images: 2, Sized: 1, SizedTiles: 1}},
-		{"a long prompt that names figures", quota.TextToImage,
-			[]mediatest.Part{mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)),
-				mediatest.Field("height", "700")}, quota.Request{Height: 700}},
-		{"a file under the name of a figure", quota.TextToImage,
+			quota.Request{Images: 2, Sized: 1, SizedTiles: 1},
+		},
+		{
+			"a long prompt that names figures", quota.TextToImage,
+			[]mediatest.Part{
+				mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)),
+				mediatest.Field("height", "700"),
+			},
+			quota.Request{Height: 700},
+		},
+		{
+			"a file under the name of a figure", quota.TextToImage,
 			[]mediatest.Part{mediatest.File("width", "a.png", small)},
-			quota.Request{Images: 1, Sized: 1, SizedTiles: 1}},
-		{"a file that may be a picture", quota.TextToImage, []mediatest.Part{mediatest.File("file", "a.avif", unknown)},
-			quota.Request{Images: 1, AudioBytes: 40_008}},
-		{"speech", quota.SpeechRecognition, []mediatest.Part{mediatest.File("audio", "a.wav", sound)},
-			quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))}},
-		{"two recordings", quota.SpeechRecognition,
+			quota.Request{Images: 1, Sized: 1, SizedTiles: 1},
+		},
+		{
+			"a file that may be a picture", quota.TextToImage,
+			[]mediatest.Part{mediatest.File("file", "a.avif", unknown)},
+			quota.Request{Images: 1, AudioBytes: 40_008},
+		},
+		{
+			"speech", quota.SpeechRecognition,
+			[]mediatest.Part{mediatest.File("audio", "a.wav", sound)},
+			quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))},
+		},
+		{
+			"two recordings", quota.SpeechRecognition,
 			[]mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)},
-			quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))}},
+			quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))},
+		},
 	} {
 		kind, body := mediatest.Form(t, c.parts...)
 		got := requestAs(kind, protocolOf(t, "run/m"), c.task, body)

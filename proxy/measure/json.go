@@ -182,7 +182,6 @@ func (r *reader) stream() error {
 func (r *reader) batchID() error {
 	j, start := r.j, r.Offset()
 	j.hasWork = j.hasWork || j.requestID != (span{})
-	j.requestID = span{}
 	isString := r.Peek() == '"'
 	err := r.Skip()
 	if end := r.Offset(); isString && end-start > 2 {

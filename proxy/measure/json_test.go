@@ -27,8 +27,10 @@ func TestScan(t *testing.T) {
 		broken     bool
 	}{
 		{name: "plain", body: `{"model":"m","stream":true,"max_tokens":5}`, want: JSON{Model: "m", Stream: true}},
-		{name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n",
-			want: JSON{Model: "m", Stream: true}},
+		{
+			name: "spaces everywhere", body: " \n{ \"model\" : \"m\" , \"stream\" : true } \r\n",
+			want: JSON{Model: "m", Stream: true},
+		},
 		{name: "escaped name", body: `{"mod\u0065l":"m"}`, want: JSON{Model: "m"}},
 		{name: "escaped value", body: `{"model":"\u006d\/x"}`, want: JSON{Model: "m/x"}},
 		{name: "other case is another field", body: `{"Model":"m","STREAM":true}`},
@@ -38,21 +40,32 @@ func TestScan(t *testing.T) {
 		{name: "max_tokens beyond all integers", body: `{"max_tokens":1e99}`},
 		{name: "a number as a string", body: `{"max_tokens":"5"}`},
 		{name: "stream as a string", body: `{"stream":"true"}`},
-		{name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`,
-			want: JSON{Model: "m"}},
+		{
+			name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`,
+			want: JSON{Model: "m"},
+		},
 		{name: "invalid UTF-8 in a string", body: "{\"prompt\":\"\xff\xfe\",\"model\":\"m\"}", want: JSON{Model: "m"}},
 		{name: "lone surrogate", body: `{"prompt":"\ud800"}`},
-		{name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`,
-			want: JSON{Model: "m"}},
+		{
+			name: "5 MB string", body: `{"prompt":"` + strings.Repeat("x", 5<<20) + `","model":"m"}`,
+			want: JSON{Model: "m"},
+		},
 		{name: "nearly too deep", body: `{"x":` + nearlyDeep + `}`},
-		{name: "every kind of value",
-			body: `{"a":[1,-0,0.5,1e3,1E+3,-1.5e-7,true,false,null,"\"\\\/\b\f\n\r\t",{},[]]}`},
-		{name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`,
-			want: JSON{Model: "m", Stream: true}},
+		{name: "nearly too deep in the input", nested: true, body: `{"input":{"x":` + nearlyDeep + `}}`},
+		{
+			name: "every kind of value",
+			body: `{"a":[1,-0,0.5,1e3,1E+3,-1.5e-7,true,false,null,"\"\\\/\b\f\n\r\t",{},[]]}`,
+		},
+		{
+			name: "input of run", nested: true, body: `{"model":"m","input":{"stream":true,"max_tokens":7}}`,
+			want: JSON{Model: "m", Stream: true},
+		},
 		{name: "input of run as text", nested: true, body: `{"model":"m","input":"stream"}`, want: JSON{Model: "m"}},
 		{name: "input elsewhere", body: `{"model":"m","input":{"stream":true}}`, want: JSON{Model: "m"}},
-		{name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`,
-			want: JSON{Model: "m"}},
+		{
+			name: "one model in two places", nested: true, body: `{"model":"m","input":{"model":"m"}}`,
+			want: JSON{Model: "m"},
+		},
 
 		{name: "model twice", body: `{"model":"a","model":"a"}`, field: "model"},
 		{name: "model twice, once escaped", body: `{"model":"a","\u006dodel":"b"}`, field: "model"},
@@ -62,6 +75,7 @@ func TestScan(t *testing.T) {
 		{name: "input twice", nested: true, body: `{"input":{},"input":{}}`, field: "input"},
 		{name: "model is no string", body: `{"model":["m"]}`, field: "model"},
 		{name: "model is null", body: `{"model":null}`, field: "model"},
+		{name: "too deep in the input", nested: true, body: `{"input":{"x":[` + nearlyDeep + `]}}`, field: "-"},
 		{name: "too deep", body: `{"x":` + deep + `}`, field: "-"},
 
 		{name: "empty", body: ``, broken: true},
@@ -142,8 +156,10 @@ func TestRejectIfBusy(t *testing.T) {
 		{"in another place", `{"rejectIfBusy":true,"requests":[{"options":{"rejectIfBusy":true}}]}`, false},
 		{"no boolean", `{"options":{"rejectIfBusy":"true"}}`, false},
 		{"options that are none", `{"options":true}`, false},
-		{"the input counts only if all is well formed", `{"options":1,"input":{"options":{"rejectIfBusy":true}}}`,
-			false},
+		{
+			"the input counts only if all is well formed", `{"options":1,"input":{"options":{"rejectIfBusy":true}}}`,
+			false,
+		},
 		{"an input that is a text", `{"options":{"rejectIfBusy":true},"input":"x"}`, true},
 	} {
 		got, err := scan([]byte(c.body), false)

@@ -23,23 +23,37 @@ func TestMeasureRaw(t *testing.T) {
 		want   quota.Request
 	}{
 		{"speech", quota.SpeechRecognition, "application/octet-stream", "OggS", quota.Request{AudioBytes: 5000}},
-		{"speech that says it is a picture", quota.SpeechRecognition, "image/png", "OggS",
-			quota.Request{AudioBytes: 5000}},
+		{
+			"speech that says it is a picture", quota.SpeechRecognition, "image/png", "OggS",
+			quota.Request{AudioBytes: 5000},
+		},
 		{"a picture", quota.ImageClassification, "", "\x89PNG", quota.Request{Images: 1}},
 		{"a picture for an unknown model", "", "image/png", "\x89PNG", quota.Request{Images: 1}},
 		{"audio for an unknown model", "", "audio/mpeg", "OggS", quota.Request{AudioBytes: 5000}},
 		{"a picture that nobody calls one", "", "", "\x89PNG\r\n\x1a\n", quota.Request{Images: 1}},
-		{"a recording that nobody calls one", "", "application/octet-stream", "OggS\x00",
-			quota.Request{AudioBytes: 5000}},
-		{"bytes, for who knows whom", "", "application/octet-stream", "\x00\x01",
-			quota.Request{AudioBytes: 5000, Images: 1}},
-		{"text that is cut within a character", "", "text/plain", "caf\xc3",
-			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
-		{"who knows what, for who knows whom", "", "", "who knows",
-			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000}},
-		{"a form without a boundary", "", "multipart/form-data", "x",
-			quota.Request{Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide,
-				Height: maxSide, Steps: maxSteps, Assumed: true}},
+		{
+			"a recording that nobody calls one", "", "application/octet-stream", "OggS\x00",
+			quota.Request{AudioBytes: 5000},
+		},
+		{
+			"bytes, for who knows whom", "", "application/octet-stream", "\x00\x01",
+			quota.Request{AudioBytes: 5000, Images: 1},
+		},
+		{
+			"text that is cut within a character", "", "text/plain", "caf\xc3",
+			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
+		},
+		{
+			"who knows what, for who knows whom", "", "", "who knows",
+			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
+		},
+		{
+			"a form without a boundary", "", "multipart/form-data", "x",
+			quota.Request{
+				Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide,
+				Height: maxSide, Steps: maxSteps, Assumed: true,
+			},
+		},
 	} {
 		c.want.Task = c.task
 		if got := Media(c.task, c.kind, pieces([]byte(c.prefix)), 5000); !reflect.DeepEqual(got, c.want) {
@@ -61,8 +75,10 @@ func TestMeasureBounds(t *testing.T) {
 	long := strings.Repeat("neurons and what they cost ", 200)
 	for _, c := range []struct{ path, body string }{
 		{"run/@cf/meta/llama-3.1-8b-instruct-fp8", `{"prompt":"` + long + `","max_tokens":300}`},
-		{"run/@cf/meta/llama-3.1-8b-instruct-fp8",
-			`{"messages":[{"role":"user","content":"a b c d e f"}],"max_output_tokens":1}`},
+		{
+			"run/@cf/meta/llama-3.1-8b-instruct-fp8",
+			`{"messages":[{"role":"user","content":"a b c d e f"}],"max_output_tokens":1}`,
+		},
 		{"v1/chat/completions", `{"model":"@cf/qwen/qwen3-30b-a3b-fp8","messages":[{"role":"user",` +
 			`"content":[{"type":"text","text":"hi"},{"type":"image_url","image_url":{"url":"data:image/png;base64,` +
 			`AAAA"}}]}],"max_tokens":1}`},

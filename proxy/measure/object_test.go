@@ -26,102 +26,194 @@ func TestMeasureJSON(t *testing.T) {
 		{"messages", chatPath, `{"model":"m","messages":[{"role":"user","content":"hello"}],` +
 			`"max_completion_tokens":7,"n":3}`, "", "", want{MaxTokens: 7, Answers: 3, MakeImages: 3, Texts: 1}},
 		{"both limits: the larger", chatPath, `{"max_tokens":5,"max_completion_tokens":7}`, "", "", want{MaxTokens: 7}},
-		{"a limit given twice: the larger", run, `{"input":{"max_tokens":9,"max_tokens":1}}`, "", "",
-			want{MaxTokens: 9}},
-		{"a limit behind an escaped name", run, `{"input":{"max_tokens":1,"\u006dax_tokens":900}}`, "", "",
-			want{MaxTokens: 900}},
+		{
+			"a limit given twice: the larger", run, `{"input":{"max_tokens":9,"max_tokens":1}}`, "", "",
+			want{MaxTokens: 9},
+		},
+		{
+			"a limit behind an escaped name", run, `{"input":{"max_tokens":1,"\u006dax_tokens":900}}`, "", "",
+			want{MaxTokens: 900},
+		},
 		{"a limit in a string", run, `{"max_tokens":" 500 tokens"}`, "", "", want{MaxTokens: 500}},
 		{"a fraction is rounded up", run, `{"max_tokens":1.2}`, "", "", want{MaxTokens: 2}},
 		{"an exponent", run, `{"max_tokens":"1e3"}`, "", "", want{MaxTokens: 1000}},
 		{"a limit without an end", run, `{"max_tokens":1e999}`, "", "", want{MaxTokens: 1e12}},
 		{"limits that are none", run, `{"input":{"max_tokens":0,"max_tokens":-5,"max_tokens":null,"max_tokens":"x",` +
 			`"max_tokens":[9]}}`, "", "", want{}},
-		{"a limit that Responses has", responses, `{"input":"hi","max_output_tokens":9}`, "", "",
-			want{MaxTokens: 9, Texts: 1, Characters: 2}},
-		{"a small limit under another protocol's name", responses,
+		{
+			"a limit that Responses has", responses, `{"input":"hi","max_output_tokens":9}`, "", "",
+			want{MaxTokens: 9, Texts: 1, Characters: 2},
+		},
+		{
+			"a small limit under another protocol's name", responses,
 			`{"input":"hi","max_tokens":1,"max_completion_tokens":1}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2}},
-		{"a small limit that upstream may know or not", run, `{"prompt":"hi","max_completion_tokens":1000}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2}},
-		{"no limit where the model's default is not known to hold", responses, `{"input":"hi"}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2}},
-		{"no limit, in the form of Responses", run, `{"input":"hi"}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2}},
-		{"a large limit under another protocol's name", responses,
+			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+		},
+		{
+			"a small limit that upstream may know or not", run, `{"prompt":"hi","max_completion_tokens":1000}`, "", "",
+			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+		},
+		{
+			"no limit where the model's default is not known to hold", responses, `{"input":"hi"}`, "", "",
+			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+		},
+		{
+			"no limit, in the form of Responses", run, `{"input":"hi"}`, "", "",
+			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+		},
+		{
+			"a large limit under another protocol's name", responses,
 			`{"input":"hi","max_output_tokens":10,"max_tokens":100000}`, "", "",
-			want{MaxTokens: 100000, Texts: 1, Characters: 2}},
-		{"a large limit under another protocol's name alone", messages, `{"max_output_tokens":100000}`, "", "",
-			want{MaxTokens: 100000}},
-		{"answers by other names", run, `{"n":2,"num_return_sequences":5,"best_of":4}`, "", "",
-			want{Answers: 5, MakeImages: 2}},
-		{"the model in the body", "run", `{"model":"m","input":{"prompt":"hello","max_tokens":7},"max_tokens":3}`, "",
-			"", want{MaxTokens: 7, Texts: 1, Characters: 5}},
-		{"an input within an input", "run", `{"model":"m","input":{"input":{"max_tokens":7},"max_output_tokens":3}}`,
-			"", "", want{MaxTokens: 2048}},
+			want{MaxTokens: 100000, Texts: 1, Characters: 2},
+		},
+		{
+			"a large limit under another protocol's name alone", messages, `{"max_output_tokens":100000}`, "", "",
+			want{MaxTokens: 100000},
+		},
+		{
+			"answers by other names", run, `{"n":2,"num_return_sequences":5,"best_of":4}`, "", "",
+			want{Answers: 5, MakeImages: 2},
+		},
+		{
+			"the model in the body", "run", `{"model":"m","input":{"prompt":"hello","max_tokens":7},"max_tokens":3}`, "",
+			"",
+			want{MaxTokens: 7, Texts: 1, Characters: 5},
+		},
+		{
+			"an input within an input", "run", `{"model":"m","input":{"input":{"max_tokens":7},"max_output_tokens":3}}`,
+			"", "",
+			want{MaxTokens: 2048},
+		},
 
 		{"texts to embed", embeddings, `{"input":["a","b","c"]}`, "", "", want{Texts: 3}},
 		{"a text to embed", run, `{"text":"abc"}`, "", "", want{Texts: 1, Characters: 3}},
-		{"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, quota.TextClassification, "",
-			want{Texts: 2}},
+		{
+			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, quota.TextClassification, "",
+			want{Texts: 2},
+		},
 		{"a list and a text: the larger", run, `{"text":"x","contexts":[1,2]}`, "", "", want{Texts: 2, Characters: 2}},
 
 		{"text to speak", run, `{"text":"é\u00e9\n😀"}`, quota.TextToSpeech, "", want{Texts: 1, Characters: 5}},
-		{"texts to speak, and a short one beside them", run, `{"text":["abc","d\u00e9f",{"x":1}],"prompt":"a"}`,
-			quota.TextToSpeech, "", want{Texts: 3, Characters: 3 + 3 + 7}},
-		{"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, quota.TextToSpeech, "",
-			want{MaxTokens: 2048, Texts: 2, Characters: 6}},
-		{"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, quota.TextToSpeech, "",
-			want{Texts: 1, Characters: 4}},
+		{
+			"texts to speak, and a short one beside them", run, `{"text":["abc","d\u00e9f",{"x":1}],"prompt":"a"}`,
+			quota.TextToSpeech, "",
+			want{Texts: 3, Characters: 3 + 3 + 7},
+		},
+		{
+			"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, quota.TextToSpeech, "",
+			want{MaxTokens: 2048, Texts: 2, Characters: 6},
+		},
+		{
+			"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, quota.TextToSpeech, "",
+			want{Texts: 1, Characters: 4},
+		},
 
-		{"a picture to be made", run, `{"prompt":"cat","width":512,"height":"768","num_steps":20,"steps":8,` +
-			`"num_images":2}`, quota.TextToImage, "",
-			want{Width: 512, Height: 768, Steps: 20, MakeImages: 2, Texts: 1, Characters: 3}},
-		{"its size in a string", run, `{"size":"1024x768","width":2000}`, quota.TextToImage, "",
-			want{Width: 2000, Height: 768}},
+		{
+			"a picture to be made", run, `{"prompt":"cat","width":512,"height":"768","num_steps":20,"steps":8,` +
+				`"num_images":2}`, quota.TextToImage, "",
+			want{Width: 512, Height: 768, Steps: 20, MakeImages: 2, Texts: 1, Characters: 3},
+		},
+		{
+			"its size in a string", run, `{"size":"1024x768","width":2000}`, quota.TextToImage, "",
+			want{Width: 2000, Height: 768},
+		},
 		{"its size in no string", run, `{"size":"auto","image_size":5}`, quota.TextToImage, "", want{}},
 
 		{"a picture, base64", run, `{"image":"` + mediatest.Base64Of(300) + `"}`, "", `"` + mediatest.Base64Of(300) +
 			`"`, want{Images: 1}},
 		{"a picture, bytes", run, `{"image":[1, 2,3 ]}`, "", `[1, 2,3 ]`, want{Images: 1}},
 		{"a picture, by URL", run, `{"image":"https://example.com/a.png"}`, "", "", want{Images: 1}},
-		{"pictures", run, `{"images":["` + png + `","` + png + `"],"mask":"` + png + `"}`, "",
-			strings.Repeat(`"`+png+`"`, 3), want{Images: 3}},
+		{
+			"pictures", run, `{"images":["` + png + `","` + png + `"],"mask":"` + png + `"}`, "",
+			strings.Repeat(`"`+png+`"`, 3),
+			want{Images: 3},
+		},
 		{"text in a picture's place", run, `{"image":"not base64, but text"}`, "", "", want{Images: 1}},
 		{"a list that is not all bytes", run, `{"image":[1,"a text",2]}`, "", "", want{Images: 1}},
-		{"a picture in a message", chatPath, `{"messages":[{"content":[{"type":"text","text":"what?"},` +
-			`{"type":"image_url","image_url":{"url":"` + png + `","detail":"low"}}]}]}`, "", `"` + png + `"`,
-			want{Images: 1, Texts: 1}},
-		{"a picture in a message, escaped", chatPath,
+		{
+			"a picture in a message", chatPath, `{"messages":[{"content":[{"type":"text","text":"what?"},` +
+				`{"type":"image_url","image_url":{"url":"` + png + `","detail":"low"}}]}]}`, "", `"` + png + `"`,
+			want{Images: 1, Texts: 1},
+		},
+		{
+			"a picture in a message, escaped", chatPath,
 			`{"messages":[{"content":[{"image_url":{"url":"data:image\/png;base64,AAAA\/AAA"}}]}]}`, "",
-			`"data:image\/png;base64,AAAA\/AAA"`, want{Images: 1, Texts: 1}},
+			`"data:image\/png;base64,AAAA\/AAA"`,
+			want{Images: 1, Texts: 1},
+		},
 		{"a picture in a Responses message", responses, `{"input":[{"content":[{"type":"input_image","image_url":"` +
 			png + `"}]}]}`, "", `"` + png + `"`, want{MaxTokens: 2048, Images: 1, Texts: 1}},
-		{"a picture in an Anthropic message", messages,
+		{
+			"a picture in an Anthropic message", messages,
 			`{"messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png",` +
 				`"data":"AAAA"}},{"type":"tool_result","content":[{"type":"image","source":{"data":"BBBB",` +
-				`"media_type":"image/png"}}]}]}]}`, "", `"AAAA""BBBB"`, want{MaxTokens: 2048, Images: 2, Texts: 1}},
-		{"an Anthropic document is text", messages,
+				`"media_type":"image/png"}}]}]}]}`, "", `"AAAA""BBBB"`,
+			want{MaxTokens: 2048, Images: 2, Texts: 1},
+		},
+		{
+			"an Anthropic document is text", messages,
 			`{"messages":[{"content":[{"type":"document","source":{"type":"text","media_type":"text/plain",` +
-				`"data":"AAAA"}}]}]}`, "", ``, want{MaxTokens: 2048, Images: 1, Texts: 1}},
+				`"data":"AAAA"}}]}]}`, "", ``,
+			want{MaxTokens: 2048, Images: 1, Texts: 1},
+		},
 		{"a data URL as text is text", chatPath, `{"messages":[{"content":[{"type":"text","text":"` + png +
 			`"}]},{"content":"` + png + `","image_url":"` + png + `"}]}`, "", "", want{Texts: 2}},
 		{"a data URL of text is text", chatPath, `{"messages":[{"content":[{"image_url":"data:text/plain;base64,` +
 			`AAAA"}]}]}`, "", "", want{Images: 1, Texts: 1}},
-		{"a picture's name in a tool is text", chatPath,
+		{
+			"a picture's name in a tool is text", chatPath,
 			`{"tools":[{"function":{"parameters":{"image":"AAAA","content":[{"image_url":"` + png + `"}]}}}]}`, "", "",
-			want{}},
+			want{},
+		},
 
 		{"audio, bytes", run, `{"audio":[1,2,3,4]}`, quota.SpeechRecognition, `[1,2,3,4]`, want{AudioBytes: 4}},
 		{"audio, base64", run, `{"audio":"` + mediatest.Base64Of(3000) + `"}`, quota.SpeechRecognition, `"` +
 			mediatest.Base64Of(3000) + `"`, want{AudioBytes: 3000}},
-		{"audio, Deepgram's", run, `{"audio":{"body":"` + mediatest.Base64Of(300) + `","contentType":"audio/ogg"}}`,
-			quota.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`, want{AudioBytes: 300}},
-		{"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, quota.SpeechRecognition,
-			`[1,2][1,2,3]`, want{AudioBytes: 5}},
-		{"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`, quota.SpeechRecognition,
-			"", want{AudioSeconds: 3600}},
-		{"audio in a data URL that is no base64", run, `{"audio":"data:x"}`, quota.SpeechRecognition, "",
-			want{AudioSeconds: 3600}},
+		{
+			"audio, Deepgram's", run, `{"audio":{"body":"` + mediatest.Base64Of(300) + `","contentType":"audio/ogg"}}`,
+			quota.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`,
+			want{AudioBytes: 300},
+		},
+		{
+			"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, quota.SpeechRecognition,
+			`[1,2][1,2,3]`,
+			want{AudioBytes: 5},
+		},
+		{
+			"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`, quota.SpeechRecognition,
+			"",
+			want{AudioSeconds: 3600},
+		},
+		{
+			"audio in a data URL that is no base64", run, `{"audio":"data:x"}`, quota.SpeechRecognition, "",
+			want{AudioSeconds: 3600},
+		},
+		{
+			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, quota.SpeechRecognition, "",
+			want{AudioSeconds: 3600},
+		},
+		{
+			"audio of the URL-safe alphabet", run, `{"audio":"UklGR-_-"}`, quota.SpeechRecognition, `"UklGR-_-"`,
+			want{AudioBytes: 6},
+		},
+		{
+			"a data URL with the longest media type", run, `{"image":"` + dataURLOf(maxMediaType) + `"}`, "",
+			`"` + dataURLOf(maxMediaType) + `"`,
+			want{Images: 1},
+		},
+		{
+			"a data URL with a longer media type", run, `{"image":"` + dataURLOf(maxMediaType+1) + `"}`, "", "",
+			want{Images: 1},
+		},
+		{
+			"a data URL with escapes in its media type", run, `{"image":"data:image\/png;x=\"a\\\";base64,AAAA"}`, "",
+			`"data:image\/png;x=\"a\\\";base64,AAAA"`,
+			want{Images: 1},
+		},
+		{
+			"a string that ends before the base64", run, `{"image":"data:image/png","x":";base64,AAAA"}`, "", "",
+			want{Images: 1},
+		},
 		{"audio in a message", chatPath, `{"messages":[{"content":[{"type":"input_audio",` +
 			`"input_audio":{"data":"AAAA","format":"wav"}}]}]}`, "", `"AAAA"`, want{AudioBytes: 3, Texts: 1}},
 		{"a voice is no audio", chatPath, `{"audio":{"voice":"alloy","format":"mp3"}}`, "", "", want{}},
@@ -136,6 +228,12 @@ func TestMeasureJSON(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dataURLOf is a data URL of a picture whose base64 begins behind that many bytes, the scheme not counted.
+func dataURLOf(length int) string {
+	const kind, mark = "image/png;x=", ";base64,"
+	return "data:" + kind + strings.Repeat("a", length-len(kind)-len(mark)) + mark + "AAAA"
 }
 
 func TestMeasureBatch(t *testing.T) {
@@ -162,9 +260,10 @@ func TestMeasureBatch(t *testing.T) {
 	if len(got.Parts) != 2 {
 		t.Fatalf("a prompt beside a batch: got %+v, want 2 parts", got.Parts)
 	}
-	if beside := got.Parts[1]; beside.MaxTokens != 900 || beside.PromptBytes < 40 {
-		t.Errorf("a prompt beside a batch: got %d tokens, %d bytes, want 900 and more than 39",
-			beside.MaxTokens, beside.PromptBytes)
+	bytes := int64(len(`{"prompt":"a long prompt","max_tokens":900,"requests":[]}`))
+	if beside := got.Parts[1]; beside.MaxTokens != 900 || beside.PromptBytes != bytes {
+		t.Errorf("a prompt beside a batch: got %d tokens, %d bytes, want 900 and %d",
+			beside.MaxTokens, beside.PromptBytes, bytes)
 	}
 	if got := get(`{"requests":[]}`); len(got.Parts) != 1 || got.Parts[0].PromptBytes == 0 {
 		t.Errorf("an empty batch: got %+v, want 1 part of some bytes", got.Parts)

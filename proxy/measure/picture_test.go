@@ -20,8 +20,10 @@ func TestPictureSize(t *testing.T) {
 		{"PNG", string(mediatest.Picture(t, "png", 512, 300)), 512, 300, true},
 		{"GIF", string(mediatest.Picture(t, "gif", 1000, 2)), 1000, 2, true},
 		{"JPEG", string(photo), 700, 300, true},
-		{"JPEG with much before its frame", string(photo[:2]) + exif[:4+0xffff-2] + "\xff\xff" + string(photo[2:]), 700,
-			300, true},
+		{
+			"JPEG with much before its frame", string(photo[:2]) + exif[:4+0xffff-2] + "\xff\xff" + string(photo[2:]), 700,
+			300, true,
+		},
 		{"JPEG that is cut", string(photo[:20]), 0, 0, true},
 		{"JPEG without a frame", "\xff\xd8\xff\xda\x00\x02sound", 0, 0, true},
 		{"PNG that is cut", "\x89PNG\r\n\x1a\n", 0, 0, true},
@@ -33,8 +35,10 @@ func TestPictureSize(t *testing.T) {
 		{"nothing", "", 0, 0, false},
 	} {
 		// In whatever pieces it comes.
-		for _, r := range []io.Reader{strings.NewReader(c.file),
-			io.MultiReader(strings.NewReader(c.file[:len(c.file)/3]), strings.NewReader(c.file[len(c.file)/3:]))} {
+		for _, r := range []io.Reader{
+			strings.NewReader(c.file),
+			io.MultiReader(strings.NewReader(c.file[:len(c.file)/3]), strings.NewReader(c.file[len(c.file)/3:])),
+		} {
 			w, h, is := pictureSize(r)
 			if w != c.width || h != c.height || is != c.is {
 				t.Errorf("%s: got %dx%d, a picture: %v, want %dx%d, %v", c.name, w, h, is, c.width, c.height, c.is)
