@@ -14,6 +14,7 @@ type destination struct {
 	account string
 	rest    string // path below …/ai/, canonical
 	model   string
+	listed  string // the model of /v1/models/{id}, by its canonical name
 	allow   string // methods that the path takes, where the call's is none of them
 
 	candidates []route // of the path
@@ -42,11 +43,15 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 			key = "finetunes/{id}/finetune-assets"
 		}
 	}
+	listed := ""
+	if id, found := strings.CutPrefix(rest, "v1/models/"); found {
+		key, listed = "v1/models/{id}", modelname.Canonical(id)
+	}
 	candidates := routes[key]
 	if len(candidates) == 0 {
 		return destination{}, notProxied()
 	}
-	return choose(method, candidates, destination{account: account, rest: rest, model: model})
+	return choose(method, candidates, destination{account: account, rest: rest, model: model, listed: listed})
 }
 
 // choose completes a destination with the route that takes the method.

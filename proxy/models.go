@@ -5,12 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // Bounds of one models/search: the catalog has about a hundred models.
@@ -20,26 +19,69 @@ const (
 	maxModelsBytes = 8 << 20 // of one page
 )
 
-// A foundModel is what models/search says of a model, as far as OpenAI's list has a field for it.
-type foundModel struct {
-	Name      string `json:"name"`
-	CreatedAt string `json:"created_at"`
-}
-
 // A modelLister answers with the list of models.
 type modelLister struct {
-	forward  *forwarder
-	failures *failures
+	forward   *forwarder
+	failures  *failures
+	allowed   *allowedModels
+	guard     *guard.Guard
+	estimator *price.Estimator
 }
 
-// answer answers GET /v1/models with OpenAI's list, made from models/search: Workers AI has none and answers 405.
+// answer answers GET /v1/models with OpenAI's list, made from models/search: Workers AI has none and answers 405. Below
+// it, each model of the list answers by itself.
 func (l *modelLister) answer(c *call) error {
+	found, err := l.searchAll(c)
+	if err != nil {
+		return err
+	}
+	models := make([]listedModel, 0, len(found))
+	task := taskText(c.inbound.URL.Query().Get("task"))
+	for i := range found {
+		m := l.listed(&found[i])
+		switch {
+		case !l.mayCall(c, &m):
+		case c.listed != "" && c.listed != m.ID, c.listed == "" && task != "" && task != m.Task:
+		default:
+			models = append(models, m)
+		}
+	}
+	var answer any = modelList{Object: "list", Data: models}
+	if c.listed != "" {
+		if len(models) == 0 {
+			f := refuse(normalize.InvalidModelID, "", "model")
+			f.Model = c.redact(clip(c.listed, maxModelText))
+			return f
+		}
+		answer = models[0]
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	h := c.writer.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["X-Request-Id"], h["Request-Id"] = []string{c.requestID}, []string{c.requestID}
+	_, err = c.writer.Write(text)
+	return err
+}
+
+// mayCall reports whether the caller may call a model: by the operator's list, its own, and the account's plan.
+func (l *modelLister) mayCall(c *call, m *listedModel) bool {
+	if l.allowed.ours() && !l.allowed.allows(m.ID) || c.entry != nil && !c.entry.Allows(m.ID) {
+		return false
+	}
+	return !m.paidOnly || !l.guard.RefusesPaid()
+}
+
+// searchAll asks for the whole catalog.
+func (l *modelLister) searchAll(c *call) ([]foundModel, error) {
 	var models []foundModel
 	seen, size := map[string]bool{}, 0
 	for page := 1; page <= maxModelPages; page++ {
 		found, total, err := l.search(c, page)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		before := len(models)
 		size = max(size, len(found))
@@ -54,14 +96,7 @@ func (l *modelLister) answer(c *call) error {
 			break
 		}
 	}
-	if e := c.entry; e != nil {
-		models = slices.DeleteFunc(models, func(m foundModel) bool { return !e.Allows(m.Name) })
-	}
-	h := c.writer.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["X-Request-Id"], h["Request-Id"] = []string{c.requestID}, []string{c.requestID}
-	_, err := c.writer.Write(openAIList(models))
-	return err
+	return models, nil
 }
 
 // search asks for one page of the catalog. total is how many models there are, 0 if the answer does not say.
@@ -100,42 +135,4 @@ func (l *modelLister) search(c *call, page int) (found []foundModel, total int, 
 		return nil, 0, l.failures.ofAnswer(c, res, body[:min(len(body), normalize.MaxErrorBody)])
 	}
 	return answer.Result, answer.Info.Total, nil
-}
-
-// openAIList is the catalog in the form of OpenAI's GET /v1/models.
-func openAIList(models []foundModel) []byte {
-	type entry struct {
-		ID      string `json:"id"`
-		Object  string `json:"object"`
-		Created int64  `json:"created"` // Unix time in seconds, 0 where unknown
-		OwnedBy string `json:"owned_by"`
-	}
-	list := struct {
-		Object string  `json:"object"`
-		Data   []entry `json:"data"`
-	}{Object: "list", Data: make([]entry, 0, len(models))}
-	for _, m := range models {
-		e := entry{ID: m.Name, Object: "model", OwnedBy: owner(m.Name)}
-		for _, layout := range []string{"2006-01-02 15:04:05.999999999", time.RFC3339Nano} {
-			if created, err := time.Parse(layout, m.CreatedAt); err == nil {
-				e.Created = created.Unix()
-				break
-			}
-		}
-		list.Data = append(list.Data, e)
-	}
-	out, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // strings and integers
-	}
-	return out
-}
-
-// owner is the second part of a model's name: "meta" of "@cf/meta/llama-…".
-func owner(model string) string {
-	parts := strings.SplitN(model, "/", 3)
-	if len(parts) < 3 {
-		return "cloudflare"
-	}
-	return parts[1]
 }

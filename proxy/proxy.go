@@ -98,7 +98,9 @@ func New(c Config) (*Proxy, error) {
 		credentials: &p.credentials, guard: p.guard, rates: &p.rates, retryAfterMax: c.RetryAfterMax,
 		closing: p.refusesAll, metrics: c.Metrics, log: c.Log,
 	}
-	p.lister = modelLister{forward: &p.forward, failures: &p.failures}
+	p.lister = modelLister{
+		forward: &p.forward, failures: &p.failures, allowed: &p.allowed, guard: p.guard, estimator: c.Estimator,
+	}
 	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log, lines: refusalLines(c.Log)}
 	p.retries = retryTransport{
 		forward:   &p.forward,

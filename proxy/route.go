@@ -88,6 +88,10 @@ var routes = map[string][]route{
 
 	"v1/models": {{name: "v1/models", method: http.MethodGet, gateway: gatewayAPI, answer: answeredModels}},
 
+	"v1/models/{id}": {{
+		name: "v1/models/{id}", method: http.MethodGet, gateway: gatewayAPI, answer: answeredModels,
+	}},
+
 	"models/search":  {{name: "models/search", method: http.MethodGet, gateway: gatewayAPI}},
 	"models/schema":  {{name: "models/schema", method: http.MethodGet, gateway: gatewayAPI}},
 	"tasks/search":   {{name: "tasks/search", method: http.MethodGet, gateway: gatewayAPI}},

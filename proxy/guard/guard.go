@@ -123,12 +123,15 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	return ch, nil
 }
 
+// RefusesPaid reports whether models that require a Workers Paid plan are refused.
+func (g *Guard) RefusesPaid() bool { return g.On() && g.o.FreePlan && g.ledger.Mode() == quota.Enforce }
+
 // checkPlan refuses a model that the free plan does not have; unless quotas are enforced it only counts.
 func (g *Guard) checkPlan(c *Call) error {
 	if !g.o.FreePlan || !c.Model.RequiresWorkersPaid {
 		return nil
 	}
-	if g.ledger.Mode() != quota.Enforce {
+	if !g.RefusesPaid() {
 		g.o.Recorder.Preempted("plan", modeObserve)
 		return nil
 	}

@@ -68,7 +68,9 @@ func TestTableByTaskAndModel(t *testing.T) {
 // Prepaid credits raise the limit of the models that need Workers Paid, and no other.
 func TestTableWithCredits(t *testing.T) {
 	paid := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/paid", PaidOnly: true}
-	for text, want := range map[string]int{"": 50, "text-generation=600": 50, "text-generation=7": 7, "@cf/a/paid=30": 30} {
+	for text, want := range map[string]int{
+		"": 50, "text-generation=600": 50, "text-generation=7": 7, "@cf/a/paid=30": 30,
+	} {
 		l, err := pace.ParseTable(text)
 		if err != nil {
 			t.Fatal(err)

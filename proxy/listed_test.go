@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
+)
+
+// get asks a guarded proxy for one path.
+func (g *guarded) get(path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.proxy.ServeHTTP(w, r)
+	return w
+}
+
+const paidModel = "@cf/moonshotai/kimi-k2.6"
+
+// The list has what this caller may call: by the operator, its own list and the plan.
+func TestTheListHasWhatMayBeCalled(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		mode    quota.Mode
+		change  func(*Config)
+		client  string
+		with    []string
+		without []string
+	}{
+		{"the free plan", quota.Enforce, func(c *Config) { c.FreePlan = true }, "all",
+			[]string{testModel, "@cf/baai/bge-m3"}, []string{paidModel}},
+		{"a paid plan", quota.Enforce, func(*Config) {}, "all", []string{testModel, paidModel}, nil},
+		{"the free plan, observed", quota.Observe, func(c *Config) { c.FreePlan = true }, "all",
+			[]string{testModel, paidModel}, nil},
+		{"no counting", quota.Enforce, func(c *Config) { c.FreePlan, c.Ledger = true, nil }, "all",
+			[]string{paidModel}, nil},
+		{"the operator's list", quota.Enforce,
+			func(c *Config) { c.AllowedModels = modelname.List{"@cf/baai/*"} }, "all",
+			[]string{"@cf/baai/bge-m3"}, []string{testModel}},
+		{"the client's list", quota.Enforce, func(*Config) {}, "baai",
+			[]string{"@cf/baai/bge-m3"}, []string{testModel}},
+		{"both", quota.Enforce, func(c *Config) { c.AllowedModels = modelname.List{"@cf/meta/*"} }, "baai",
+			nil, []string{"@cf/baai/bge-m3", testModel}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGuarded(t, quota.Options{Mode: c.mode}, workersai.Options{}, c.change,
+				withClients(t, "all", `baai, models: ["@cf/baai/*"]`))
+			defer g.close()
+			key := []string{"Authorization", "Bearer " + keyOf(c.client)}
+			var list modelList
+			res := g.get("/v1/models", key...)
+			if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil || list.Object != "list" || list.Data == nil {
+				t.Fatalf("got %d %.200s, want a list", res.Code, res.Body)
+			}
+			has := map[string]bool{}
+			for _, m := range list.Data {
+				has[m.ID] = true
+			}
+			for _, name := range c.with {
+				if !has[name] {
+					t.Errorf("got a list without %s", name)
+				}
+				if res := g.get("/v1/models/"+name, key...); res.Code != 200 {
+					t.Errorf("%s: got %d %s, want 200", name, res.Code, res.Body)
+				}
+			}
+			for _, name := range c.without {
+				if has[name] {
+					t.Errorf("got a list with %s", name)
+				}
+				if res := g.get("/v1/models/"+name, key...); res.Code != 404 {
+					t.Errorf("%s: got %d %s, want 404", name, res.Code, res.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatTheListSaysOfAModel(t *testing.T) {
+	g := newGuarded(t, quota.Options{}, workersai.Options{})
+	defer g.close()
+	for _, path := range []string{
+		"/v1/models/" + testModel, "/v1/models/" + strings.ReplaceAll(testModel, "/", "%2F"),
+		"/ai/v1/models/" + testModel, "/v1/models/workers-ai/" + testModel, "/v1/models/" + testModel + "/",
+	} {
+		res := g.get(path)
+		var m listedModel
+		if err := json.Unmarshal(res.Body.Bytes(), &m); err != nil || res.Code != 200 {
+			t.Errorf("%s: got %d %s, want 200", path, res.Code, res.Body)
+			continue
+		}
+		if m.ID != testModel || m.Object != "model" || m.OwnedBy != "meta" {
+			t.Errorf("%s: got %+v, want the model as OpenAI has it", path, m)
+		}
+		if m.Task != quota.TextGeneration || m.ContextWindow <= 0 {
+			t.Errorf("%s: got the task %q and a window of %d", path, m.Task, m.ContextWindow)
+		}
+		if p := m.NeuronsPerMillion; p == nil || *p != (tokenPrices{Input: 13778, Output: 26128}) {
+			t.Errorf("%s: got the prices %+v, want 13,778 and 26,128", path, p)
+		}
+	}
+	for _, path := range []string{
+		"/v1/models/@cf/nobody/knows", "/v1/models/openai/gpt-4.1", "/v1/models/search",
+		"/v1/models/" + testModel + "x",
+	} {
+		res := g.get(path)
+		var e envelope
+		_ = json.Unmarshal(res.Body.Bytes(), &e)
+		if res.Code != 404 || e.Error.Name != "invalid_model_id" || e.Error.Number != 3042 {
+			t.Errorf("%s: got %d %s, want 404, invalid_model_id and 3042", path, res.Code, res.Body)
+		}
+	}
+	for query, want := range map[string]quota.Task{
+		"?task=text-embeddings": quota.TextEmbeddings, "?task=Text+Embeddings": quota.TextEmbeddings,
+		"?task=text-to-image": quota.TextToImage, "?task=cooking": "", "?task=": "any",
+	} {
+		var list modelList
+		if err := json.Unmarshal(g.get("/v1/models"+query).Body.Bytes(), &list); err != nil {
+			t.Fatal(err)
+		}
+		if (len(list.Data) == 0) != (want == "") {
+			t.Errorf("%s: got %d models", query, len(list.Data))
+		}
+		for _, m := range list.Data {
+			if want != "any" && m.Task != want {
+				t.Errorf("%s: got %s of the task %s", query, m.ID, m.Task)
+			}
+		}
+	}
+	// A model that is billed by another unit says nothing of tokens.
+	if res := g.get("/v1/models/@cf/openai/whisper"); strings.Contains(res.Body.String(), "neurons_per_million") {
+		t.Errorf("got %s, want no price of tokens", res.Body)
+	}
+	if res := g.post("/v1/models/"+testModel, "{}"); res.Code != 405 {
+		t.Errorf("got %d for POST, want 405", res.Code)
+	}
+}
