@@ -189,7 +189,7 @@ func newShell(t *testing.T) shell {
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
 		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0",
-		"NEURONWARD_MAX_BODY=64KiB",
+		"NEURONWARD_MAX_BODY=64KiB", "NEURONWARD_MODELS=*",
 	}), u}
 }
 
