@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/sse"
+	"github.com/neuronward/neuronward/proxy/event"
 )
 
 const (
@@ -38,7 +39,7 @@ type stream struct {
 
 	events   int  // events that may pass, without comments
 	complete bool // its end mark was seen
-	head     chunkHead
+	head     event.ChunkHead
 	terminal []byte             // our own last event
 	over     error              // what ends the stream once all is delivered
 	failure  *normalize.Failure // why it has not begun
@@ -110,8 +111,8 @@ func (s *stream) take(n int, err error) {
 	s.split()
 	if s.over == nil && !s.oversized && s.end-s.ready >= maxEventBuffer {
 		s.oversized = true
-		event := s.splitter.Event(s.buf[s.ready:s.end])
-		s.count(&event) // what marks an event as the last stands at its beginning
+		e := s.splitter.Event(s.buf[s.ready:s.end])
+		s.count(&e) // what marks an event as the last stands at its beginning
 	}
 	if s.oversized && s.over == nil {
 		s.ready = s.end
@@ -128,7 +129,7 @@ func (s *stream) split() {
 		s.scanned += n
 		switch {
 		case part.Field == sse.Blank:
-			s.event(s.scanned)
+			s.endEvent(s.scanned)
 		case part.Field == sse.Data && s.oversized:
 			if m := s.call.charge.Meter(); m != nil {
 				m.Data(part.Value)
@@ -137,8 +138,8 @@ func (s *stream) split() {
 	}
 }
 
-// event handles the whole event that ends at the given offset.
-func (s *stream) event(end int) {
+// endEvent handles the whole event that ends at the given offset.
+func (s *stream) endEvent(end int) {
 	if s.oversized { // its beginning has passed
 		if m := s.call.charge.Meter(); m != nil {
 			m.EndEvent()
@@ -147,47 +148,47 @@ func (s *stream) event(end int) {
 		return
 	}
 	raw := s.buf[s.ready:end]
-	event := s.splitter.Event(raw)
-	if event.Data == nil { // comments, or a retry time or an id alone
+	e := s.splitter.Event(raw)
+	if e.Data == nil { // comments, or a retry time or an id alone
 		s.ready = end
 		return
 	}
-	if f := classify(raw, &event); f != nil {
+	if f := event.Classify(raw, &e); f != nil {
 		s.failed(f)
 		return
 	}
-	ends := s.count(&event)
-	if s.call.route.repaired {
+	ends := s.count(&e)
+	if c := s.call; c.route.repaired {
 		if ends {
-			if chunk := s.head.repairUsage(event.Data, s.call); chunk != nil {
+			if chunk := s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix()); chunk != nil {
 				s.replace(end, chunk)
 				return
 			}
 		}
-		s.head.note(event.Data)
+		s.head.Note(e.Data)
 	}
 	s.ready = end
 }
 
 // count meters an event that may pass, and reports whether it ends the stream.
-func (s *stream) count(event *sse.Event) (ends bool) {
+func (s *stream) count(e *sse.Event) (ends bool) {
 	s.events++
 	if m := s.call.charge.Meter(); m != nil {
-		m.Data(event.Data)
+		m.Data(e.Data)
 		if !s.oversized {
 			m.EndEvent()
 		}
 	}
-	ends = completes(event, s.call.route.protocol)
+	ends = event.Completes(e, s.call.route.protocol)
 	s.complete = s.complete || ends
 	return ends
 }
 
 // replace puts another event in the place of the one that ends at the given offset.
-func (s *stream) replace(end int, event []byte) {
-	s.buf = slices.Replace(s.buf[:s.end], s.ready, end, event...)
+func (s *stream) replace(end int, by []byte) {
+	s.buf = slices.Replace(s.buf[:s.end], s.ready, end, by...)
 	s.buf = s.buf[:cap(s.buf)]
-	s.ready += len(event)
+	s.ready += len(by)
 	longer := s.ready - end
 	s.end, s.scanned = s.end+longer, s.scanned+longer
 }
@@ -195,25 +196,25 @@ func (s *stream) replace(end int, event []byte) {
 // finish handles upstream's end of the stream.
 func (s *stream) finish(err error) {
 	var (
-		rest  []byte
-		event sse.Event
+		rest []byte
+		e    sse.Event
 	)
 	if !s.oversized { // else its beginning has passed
 		rest = s.buf[s.ready:s.end]
-		event = s.splitter.Event(rest)
+		e = s.splitter.Event(rest)
 	}
 	// The blank line after the last event may be missing, where the connection ended in order and the event is whole.
-	whole := err == io.EOF && lacksBlankLine(rest, event.Data)
+	whole := err == io.EOF && event.LacksBlankLine(rest, e.Data)
 	if whole {
-		if f := classify(rest, &event); f != nil {
+		if f := event.Classify(rest, &e); f != nil {
 			s.failed(f)
 			return
 		}
-		s.count(&event)
+		s.count(&e)
 	}
 	switch {
 	case s.complete:
-		if !whole && event.Fields {
+		if !whole && e.Fields {
 			s.end = s.ready // half an event
 		}
 		s.ready, s.over = s.end, io.EOF

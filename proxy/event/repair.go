@@ -1,4 +1,4 @@
-package proxy
+package event
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 // The one repair of a successful answer: newer models end an OpenAI stream with a usage event in the native form,
 // {"response":"","usage":{…}}, which has no choices and breaks clients that expect chunks.
 
-// A chunkHead is what all chunks of one OpenAI stream have in common, as raw JSON. The zero value is not known yet.
-type chunkHead struct{ id, created, model []byte }
+// A ChunkHead is what all chunks of one OpenAI stream have in common, as raw JSON. The zero value is not known yet.
+type ChunkHead struct{ id, created, model []byte }
 
-// note remembers the head from the first chunk that shows it.
-func (h *chunkHead) note(data []byte) {
+// Note remembers the head from the first chunk that shows it.
+func (h *ChunkHead) Note(data []byte) {
 	if h.id != nil || !bytes.Contains(data, []byte(`"choices"`)) {
 		return
 	}
@@ -28,22 +28,23 @@ func (h *chunkHead) note(data []byte) {
 	h.id, h.created, h.model = bytes.Clone(fields["id"]), bytes.Clone(fields["created"]), bytes.Clone(fields["model"])
 }
 
-// repairUsage returns the valid chunk for a native usage event, nil for any other event. The usage itself is unchanged.
-func (h *chunkHead) repairUsage(data []byte, c *call) []byte {
+// RepairUsage returns the valid chunk for a native usage event, nil for any other event. The usage itself is unchanged.
+// id, model and created are put where no chunk has shown them; created is in seconds of Unix time.
+func (h *ChunkHead) RepairUsage(data []byte, id, model string, created int64) []byte {
 	usage := nativeUsage(data)
 	if usage == nil {
 		return nil
 	}
 	chunk := append(make([]byte, 0, len(data)+128), `data: {"id":`...)
-	chunk = appendRaw(chunk, h.id, "chatcmpl-"+c.requestID)
+	chunk = appendRaw(chunk, h.id, id)
 	chunk = append(chunk, `,"object":"chat.completion.chunk","created":`...)
 	if len(h.created) > 0 {
 		chunk = append(chunk, h.created...)
 	} else {
-		chunk = strconv.AppendInt(chunk, c.began.Unix(), 10)
+		chunk = strconv.AppendInt(chunk, created, 10)
 	}
 	chunk = append(chunk, `,"model":`...)
-	chunk = appendRaw(chunk, h.model, c.model)
+	chunk = appendRaw(chunk, h.model, model)
 	chunk = append(chunk, `,"choices":[],"usage":`...)
 	chunk = append(chunk, usage...)
 	return append(chunk, "}\n\n"...)

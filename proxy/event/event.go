@@ -1,4 +1,4 @@
-package proxy
+package event
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"github.com/neuronward/neuronward/normalize/sse"
 )
 
-// completes reports whether an event is one after which a stream of the given
-// protocol is whole: its end mark, or the native usage that comes last.
-func completes(event *sse.Event, protocol normalize.Protocol) bool {
+// Completes reports whether an event is one after which a stream of the given protocol is whole: its end mark, or the
+// native usage that comes last.
+func Completes(event *sse.Event, protocol normalize.Protocol) bool {
 	switch protocol {
 	case normalize.ProtocolAnthropic:
 		return isNamed(event, "message_stop")
@@ -83,18 +83,18 @@ func skipBlanks(b []byte) []byte {
 	return b
 }
 
-// classify returns the failure that an event is. A block that does not begin as an event does may be a page, or JSON,
-// where a stream was expected.
-func classify(raw []byte, event *sse.Event) *normalize.Failure {
+// Classify returns the failure that an event is, nil for any other. raw is all of it. A block that does not begin as an
+// event does may be a page, or JSON, where a stream was expected.
+func Classify(raw []byte, event *sse.Event) *normalize.Failure {
 	if sse.IsStream(raw) {
 		return normalize.ClassifyFields(event)
 	}
 	return normalize.ClassifyEvent(raw)
 }
 
-// lacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data,
+// LacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data,
 // which is [DONE] or JSON.
-func lacksBlankLine(raw, data []byte) bool {
+func LacksBlankLine(raw, data []byte) bool {
 	data = bytes.TrimSpace(data)
 	return len(data) > 0 && bytes.HasSuffix(bytes.TrimSpace(raw), data) &&
 		(string(data) == "[DONE]" || json.Valid(data))
