@@ -56,7 +56,7 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	case r.Peek() != '{':
 		return nil, errors.New("the body must be a JSON object")
 	}
-	top := place{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
+	top := scope{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
 	read := r.body
 	if o.Nested && o.InputOnly {
 		read = r.wrapper
@@ -95,8 +95,8 @@ type reader struct {
 
 func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
 
-// A place is where an object stands that is read.
-type place struct {
+// A scope says what the fields of an object mean.
+type scope struct {
 	inspected    bool  // its "model" and "stream" count, and fields that are given twice are refused
 	inspectInput bool  // that holds for its "input", too
 	top          bool  // it is the body
@@ -104,7 +104,7 @@ type place struct {
 }
 
 // body reads the object that is the body and measures it.
-func (r *reader) body(f *findings, at place) error {
+func (r *reader) body(f *findings, at scope) error {
 	start, wide := r.Offset(), r.Wide
 	err := r.object(f, at)
 	f.finish(r.Offset()-start, r.Protocol)
@@ -115,7 +115,7 @@ func (r *reader) body(f *findings, at place) error {
 }
 
 // wrapper reads a body of which only the object in "input" is sent to upstream and measured.
-func (r *reader) wrapper(f *findings, at place) error {
+func (r *reader) wrapper(f *findings, at scope) error {
 	seen := repeated(0)
 	return r.Object(func(name []byte) error {
 		if err := seen.add(name, at.inspectInput); err != nil {
@@ -129,7 +129,7 @@ func (r *reader) wrapper(f *findings, at place) error {
 		case "input":
 			if r.Peek() == '{' {
 				return r.within(func() error {
-					return r.body(f, place{inspected: true, top: true, options: at.options})
+					return r.body(f, scope{inspected: true, top: true, options: at.options})
 				})
 			}
 		}

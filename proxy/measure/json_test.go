@@ -41,7 +41,8 @@ func TestScan(t *testing.T) {
 		{name: "a number as a string", body: `{"max_tokens":"5"}`},
 		{name: "stream as a string", body: `{"stream":"true"}`},
 		{
-			name: "names inside other values", body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`,
+			name: "names inside other values",
+			body: `{"x":{"model":"a","model":"b"},"y":[{"stream":true}],"model":"m"}`,
 			want: JSON{Model: "m"},
 		},
 		{name: "invalid UTF-8 in a string", body: "{\"prompt\":\"\xff\xfe\",\"model\":\"m\"}", want: JSON{Model: "m"}},
@@ -169,8 +170,8 @@ func TestRejectIfBusy(t *testing.T) {
 	}
 }
 
-// FuzzScan compares Scan with encoding/json: both take the same bodies for objects and read the same fields. All that is
-// found is the same in whatever pieces a body lies.
+// FuzzScan compares Scan with encoding/json: both take the same bodies for objects and read the same fields. All that
+// is found is the same in whatever pieces a body lies.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
 		chat, `{"model":"a","mod\u0065l":"b"}`, `{"a":[1,-0,0.5,1e3,true,false,null,"\u00e9"]}`,

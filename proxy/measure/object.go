@@ -7,7 +7,7 @@ import (
 )
 
 // object reads an object and measures its fields.
-func (r *reader) object(f *findings, at place) error {
+func (r *reader) object(f *findings, at scope) error {
 	seen := repeated(0)
 	return r.Object(func(name []byte) error {
 		if at.inspected {
@@ -32,7 +32,7 @@ func (r *reader) object(f *findings, at place) error {
 }
 
 // field reads the value of a field.
-func (r *reader) field(f *findings, at place, name []byte) error {
+func (r *reader) field(f *findings, at scope, name []byte) error {
 	switch string(name) {
 	case "model":
 		if at.inspected {
@@ -77,10 +77,10 @@ func (r *reader) field(f *findings, at place, name []byte) error {
 }
 
 // input reads the field "input": the parameters of a native call, or messages or texts.
-func (r *reader) input(f *findings, at place) error {
+func (r *reader) input(f *findings, at scope) error {
 	if r.native() && !f.nestedInput && r.Peek() == '{' {
 		f.nestedInput = true
-		inner := place{inspected: at.inspectInput}
+		inner := scope{inspected: at.inspectInput}
 		if at.top {
 			inner.options = &r.j.busy.input
 		}
@@ -164,8 +164,8 @@ func (r *reader) singleText(f *findings) error {
 	return err
 }
 
-// list reads a list of texts, or of what has them, and raises spoken to the characters in it. A model that textToSpeech may
-// speak them all, and of what is no text all that stands there.
+// list reads a list of texts, or of objects with texts, and raises spoken to the characters in it: a model for speech
+// may speak all of them. Of an object each byte counts.
 func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 	var n, characters int64
 	err := r.Array(func() error {
@@ -192,7 +192,7 @@ func (r *reader) batch(f *findings) error {
 			return r.Skip()
 		}
 		one := findings{inBatch: true}
-		if err := r.body(&one, place{}); err != nil {
+		if err := r.body(&one, scope{}); err != nil {
 			return err
 		}
 		f.media += one.size // counted there

@@ -75,7 +75,8 @@ func TestMeasureJSON(t *testing.T) {
 			want{Answers: 5, MakeImages: 2},
 		},
 		{
-			"the model in the body", "run", `{"model":"m","input":{"prompt":"hello","max_tokens":7},"max_tokens":3}`, "",
+			"the model in the body", "run", `{"model":"m","input":{"prompt":"hello","max_tokens":7},"max_tokens":3}`,
+			"",
 			"",
 			want{MaxTokens: 7, Texts: 1, Characters: 5},
 		},
@@ -88,7 +89,8 @@ func TestMeasureJSON(t *testing.T) {
 		{"texts to embed", embeddings, `{"input":["a","b","c"]}`, "", "", want{Texts: 3}},
 		{"a text to embed", run, `{"text":"abc"}`, "", "", want{Texts: 1, Characters: 3}},
 		{
-			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, quota.TextClassification, "",
+			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, quota.TextClassification,
+			"",
 			want{Texts: 2},
 		},
 		{"a list and a text: the larger", run, `{"text":"x","contexts":[1,2]}`, "", "", want{Texts: 2, Characters: 2}},
@@ -180,7 +182,8 @@ func TestMeasureJSON(t *testing.T) {
 			want{AudioBytes: 5},
 		},
 		{
-			"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`, quota.SpeechRecognition,
+			"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`,
+			quota.SpeechRecognition,
 			"",
 			want{AudioSeconds: 3600},
 		},
@@ -189,7 +192,8 @@ func TestMeasureJSON(t *testing.T) {
 			want{AudioSeconds: 3600},
 		},
 		{
-			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, quota.SpeechRecognition, "",
+			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, quota.SpeechRecognition,
+			"",
 			want{AudioSeconds: 3600},
 		},
 		{

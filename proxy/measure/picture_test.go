@@ -21,7 +21,8 @@ func TestPictureSize(t *testing.T) {
 		{"GIF", string(mediatest.Picture(t, "gif", 1000, 2)), 1000, 2, true},
 		{"JPEG", string(photo), 700, 300, true},
 		{
-			"JPEG with much before its frame", string(photo[:2]) + exif[:4+0xffff-2] + "\xff\xff" + string(photo[2:]), 700,
+			"JPEG with much before its frame", string(photo[:2]) + exif[:4+0xffff-2] + "\xff\xff" + string(photo[2:]),
+			700,
 			300, true,
 		},
 		{"JPEG that is cut", string(photo[:20]), 0, 0, true},
