@@ -93,7 +93,10 @@ func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) 
 	if err := c.pause(wait); err != nil {
 		return c.broken(err)
 	}
-	if !c.renewCharge() {
+	c.own.stop()
+	renewed := c.charge.Renew(c.ctx)
+	c.own.start()
+	if !renewed {
 		return f
 	}
 	switch d, err := t.rates.acquire(c); {
@@ -109,13 +112,6 @@ func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) 
 	c.retriedCodes = append(c.retriedCodes, f.Code)
 	c.attempt = attempt{}
 	return nil
-}
-
-// renewCharge reserves for another attempt, if need be.
-func (c *call) renewCharge() bool {
-	c.own.stop()
-	defer c.own.start()
-	return c.charge.Renew(c.ctx)
 }
 
 // pause waits for a time that is not ours.
@@ -165,8 +161,7 @@ func (c *call) replayable() bool {
 	return c.upload == nil && (c.route.metered() || c.route.method == http.MethodGet)
 }
 
-// rejectIfBusy reports whether the body asks for 3040 at once rather than for a
-// wait.
+// rejectIfBusy reports whether the body asks for 3040 at once rather than for a wait.
 func (c *call) rejectIfBusy() bool {
 	return c.body != nil && c.body.json != nil && c.body.json.RejectIfBusy()
 }

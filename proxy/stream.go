@@ -154,7 +154,7 @@ func (s *stream) endEvent(end int) {
 		return
 	}
 	if f := event.Classify(raw, &e); f != nil {
-		s.failed(f)
+		s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 		return
 	}
 	ends := s.count(&e)
@@ -207,7 +207,7 @@ func (s *stream) finish(err error) {
 	whole := err == io.EOF && event.LacksBlankLine(rest, e.Data)
 	if whole {
 		if f := event.Classify(rest, &e); f != nil {
-			s.failed(f)
+			s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 			return
 		}
 		s.count(&e)
@@ -226,11 +226,6 @@ func (s *stream) finish(err error) {
 	default:
 		s.fail(s.call.broken(err))
 	}
-}
-
-// failed ends the stream because of what upstream said in it.
-func (s *stream) failed(f *normalize.Failure) {
-	s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 }
 
 // fail ends the stream with its terminal event; an incomplete event is dropped. A stream that has not begun is an
