@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/conns"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
@@ -82,7 +83,8 @@ func demo(ctx context.Context, in *invocation) int {
 		return in.mistakes(err)
 	}
 	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
-	simulator := newHTTPServer(workersai.New(demoWorkersAI(c.Plan)), log)
+	simulator := conns.NewServer(workersai.New(demoWorkersAI(c.Plan)), log)
+	simulator.MaxHeaderBytes = 64 << 10 // what the proxy sends is longer than what came
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

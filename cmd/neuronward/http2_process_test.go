@@ -19,15 +19,14 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
 )
 
-// A link is a way to call the app listener.
+// A link is a way to call the app listener over TLS.
 type link struct {
-	name   string
-	secure bool
-	major  int // of HTTP
+	name  string
+	major int // of HTTP
 }
 
 func links() []link {
-	return []link{{"HTTP/2 over TLS", true, 2}, {"HTTP/2 in the clear", false, 2}, {"HTTP/1.1 over TLS", true, 1}}
+	return []link{{"HTTP/2 over TLS", 2}, {"HTTP/1.1 over TLS", 1}}
 }
 
 // A linked process and a client that calls it by one link, over one connection if that is HTTP/2.
@@ -41,14 +40,11 @@ type linked struct {
 func (l link) start(t *testing.T, environ []string, args ...string) *linked {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols), ExpectContinueTimeout: time.Minute}
-	if l.secure {
-		pair := certtest.New(t, 1, time.Now())
-		environ = append(environ, certtest.NewFiles(t, pair).Environ()...)
-		transport.TLSClientConfig = &tls.Config{RootCAs: trust(t, pair)}
-	}
+	pair := certtest.New(t, 1, time.Now())
+	environ = append(environ, certtest.NewFiles(t, pair).Environ()...)
+	transport.TLSClientConfig = &tls.Config{RootCAs: trust(t, pair)}
 	transport.Protocols.SetHTTP1(l.major == 1)
-	transport.Protocols.SetHTTP2(l.major == 2 && l.secure)
-	transport.Protocols.SetUnencryptedHTTP2(l.major == 2 && !l.secure)
+	transport.Protocols.SetHTTP2(l.major == 2)
 	return &linked{process: start(t, environ, args...), client: &http.Client{Transport: transport}, major: l.major}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/conns"
 	"github.com/neuronward/neuronward/normalize"
 )
 
@@ -112,6 +113,21 @@ func bindBoth(ctx context.Context, c *config.Config) (listeners, error) {
 		ln.close()
 	}
 	return ln, errors.Join(errs...)
+}
+
+// limit returns ln with limits on its connections.
+func (ln listeners) limit(c *config.Config, log *slog.Logger) listeners {
+	fits, needed, allowed := conns.Fit(c.MaxConnections, c.MaxInFlight)
+	if fits < c.MaxConnections {
+		log.Warn("this process may open fewer files than its limits need, so fewer connections are accepted at once; "+
+			"raise that (ulimit -n, LimitNOFILE), or lower NEURONWARD_MAX_CONNECTIONS",
+			"allowed", allowed, "needed", needed, "max_connections", c.MaxConnections, "accepted", fits)
+	}
+	ln.app = conns.Limit(ln.app, fits, log)
+	if ln.admin != nil {
+		ln.admin = conns.Limit(ln.admin, conns.AdminLimit, log)
+	}
+	return ln
 }
 
 func (ln listeners) close() {

@@ -89,6 +89,7 @@ func (in *invocation) serve(
 	if err != nil {
 		return in.startFailed(opening, log, err)
 	}
+	ln = ln.limit(c, log)
 	b := thisBuild()
 	m := metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})
 	watching, stop := context.WithCancel(ctx)

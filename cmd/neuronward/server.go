@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/conns"
 )
 
 // cutGrace is how long calls that are cut may take to end with an error to their callers.
@@ -32,43 +33,26 @@ type server struct {
 	drain      time.Duration
 }
 
-// newHTTPServer returns a server whose limits allow streams: an answer may take any time. Its handler limits how slowly
-// a caller may send a body or read an answer.
-func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		HTTP2:             &http.HTTP2Config{WriteByteTimeout: time.Minute}, // nothing at all can be written
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// OPTIONS * is answered like any other request, with the envelope.
-		DisableGeneralOptionsHandler: true,
-	}
-}
+// newHTTPServer returns a server of one of the listeners, which serveOn serves.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server { return conns.NewServer(h, log) }
 
-// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2, over TLS with a certificate and plain without
-// one.
+// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2 over TLS with a certificate, HTTP/1.1 without one.
 func newAppServer(h http.Handler, log *slog.Logger, cert *config.Certificate) *http.Server {
 	s := newHTTPServer(h, log)
 	s.Protocols = new(http.Protocols)
 	s.Protocols.SetHTTP1(true)
 	if cert == nil {
-		s.Protocols.SetUnencryptedHTTP2(true)
 		return s
 	}
 	s.Protocols.SetHTTP2(true)
-	s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.Present}
+	s.TLSConfig = &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: cert.Present, NextProtos: []string{"h2", "http/1.1"},
+	}
 	return s
 }
 
 // serveOn serves ln, over TLS if s is made for it.
-func serveOn(s *http.Server, ln net.Listener) error {
-	if s.TLSConfig != nil {
-		return s.ServeTLS(ln, "", "")
-	}
-	return s.Serve(ln)
-}
+func serveOn(s *http.Server, ln net.Listener) error { return conns.Serve(s, ln) }
 
 // run serves until ctx ends, a signal arrives or a listener fails, and then drains. The error is that of a listener, or
 // says that a second signal cut the calls in flight.
@@ -76,7 +60,7 @@ func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	go func() { failed <- serveOn(s.app, s.ln.app) }()
 	if s.admin != nil {
-		go func() { failed <- s.admin.Serve(s.ln.admin) }()
+		go func() { failed <- serveOn(s.admin, s.ln.admin) }()
 	}
 	var failure error
 	select {

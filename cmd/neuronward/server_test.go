@@ -238,7 +238,7 @@ func TestAppServerProtocols(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	plain := newAppServer(nil, log, nil)
 	equal(t, "plain: TLS", plain.TLSConfig != nil, false)
-	equal(t, "plain: HTTP/2 without TLS", plain.Protocols.UnencryptedHTTP2(), true)
+	equal(t, "plain: HTTP/2 without TLS", plain.Protocols.UnencryptedHTTP2(), false)
 	equal(t, "plain: HTTP/2 over TLS", plain.Protocols.HTTP2(), false)
 	secure := newAppServer(nil, log, new(config.Certificate))
 	if secure.TLSConfig == nil {

@@ -80,9 +80,17 @@ func outcome(in io.Reader, stream uint32) string {
 	}
 }
 
+// HTTP/2 comes over TLS alone: without TLS its beginning is a request that is not understood.
+func TestShellHTTP2InTheClear(t *testing.T) {
+	newShell(t).run(t, []shellRow{{
+		name: "preface", send: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(frameSettings, 0, 0, ""),
+		answers: []int{505}, says: "NEURONWARD_TLS_CERT",
+	}})
+}
+
 // HTTP/2 has its own ways to say a thing twice; what reaches upstream is HTTP/1 of ours.
 func TestShellHTTP2(t *testing.T) {
-	s := newShell(t)
+	s := newSecureShell(t, "h2")
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	standard := []string{":method", "POST", ":scheme", "http", ":authority", "localhost", ":path", shellPath}
 	with := func(pairs ...string) string { return fields(append(slices.Clone(standard), pairs...)...) }

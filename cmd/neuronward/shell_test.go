@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
 )
 
 // The tables of the shell_… files send bytes that no HTTP library would to the real binary, in front of an upstream
@@ -180,25 +184,48 @@ type shellRow struct {
 type shell struct {
 	*process
 	*rawUpstream
+	secure *tls.Config // nil: without TLS
 }
 
-func newShell(t *testing.T) shell {
+func newShell(t *testing.T, environ ...string) shell {
 	t.Helper()
 	u := newRawUpstream(t)
-	return shell{start(t, []string{
+	return shell{start(t, append([]string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=http://" + u.addr + "/client/v4",
 		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=off", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_RETRIES=0",
 		"NEURONWARD_MAX_BODY=64KiB", "NEURONWARD_MODELS=*",
-	}), u}
+	}, environ...)), u, nil}
+}
+
+// newSecureShell is a shell that is called over TLS by this protocol.
+func newSecureShell(t *testing.T, protocol string) shell {
+	t.Helper()
+	pair := certtest.New(t, 1, time.Now())
+	s := newShell(t, certtest.NewFiles(t, pair).Environ()...)
+	s.secure = &tls.Config{RootCAs: trust(t, pair), NextProtos: []string{protocol}, MinVersion: tls.VersionTLS12}
+	return s
 }
 
 // patience is how long a row may take: only what is broken takes as long.
 const patience = 3 * time.Second
 
-func (s shell) dial(t *testing.T) *net.TCPConn {
+// A halfConn is a connection that can be closed in one direction.
+type halfConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func (s shell) dial(t *testing.T) halfConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.app, "http://"))
+	_, addr, _ := strings.Cut(s.app, "://")
+	var conn net.Conn
+	var err error
+	if s.secure != nil {
+		conn, err = tls.Dial("tcp", addr, s.secure)
+	} else {
+		conn, err = net.Dial("tcp", addr)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +233,7 @@ func (s shell) dial(t *testing.T) *net.TCPConn {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return conn.(*net.TCPConn)
+	return conn.(halfConn)
 }
 
 // run checks the rows one after another.
@@ -246,8 +273,11 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(io.Discard, res.Body)
+		body, err := io.ReadAll(res.Body)
 		statuses = append(statuses, res.StatusCode)
+		if res.StatusCode >= 400 && method != http.MethodHead && !json.Valid(body) {
+			wrong("the body of %d is no JSON: %.300s", res.StatusCode, body)
+		}
 		return err
 	}
 	var err error

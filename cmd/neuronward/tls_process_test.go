@@ -213,7 +213,8 @@ func TestProcessWithACertificate(t *testing.T) {
 	}
 	status, body := p.get("http://" + addr + "/errors")
 	equal(t, "a plain request: status", status, http.StatusBadRequest)
-	equal(t, "a plain request", body, "Client sent an HTTP request to an HTTPS server.\n")
+	contains(t, "a plain request", body, `"name":"bad_input"`)
+	contains(t, "a plain request", body, "Call this address by https://.")
 	_, series := p.get(p.admin + "/metrics")
 	contains(t, "the series", series, "\nneuronward_tls_certificate_expiry_timestamp_seconds 1")
 	_, page := p.get(p.admin + "/status")

@@ -48,11 +48,12 @@ type Config struct {
 	RateLimits     pace.Table    `env:"NEURONWARD_RATE_LIMITS"`
 	RateWait       time.Duration `env:"NEURONWARD_RATE_WAIT" envDefault:"5s"`
 
-	MaxInFlight int     `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024"`
-	MaxBody     int64   `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`  // bytes
-	MaxHeld     int64   `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"` // bytes
-	Retries     int     `env:"NEURONWARD_RETRIES" envDefault:"2"`
-	RetryBudget float64 `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2"` // share of calls, 0 to 1
+	MaxConnections int     `env:"NEURONWARD_MAX_CONNECTIONS" envDefault:"4096"`
+	MaxInFlight    int     `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024"`
+	MaxBody        int64   `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`  // bytes
+	MaxHeld        int64   `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"` // bytes
+	Retries        int     `env:"NEURONWARD_RETRIES" envDefault:"2"`
+	RetryBudget    float64 `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2"` // share of calls, 0 to 1
 
 	FirstByteTimeout  time.Duration `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m"`
 	StreamIdleTimeout time.Duration `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m"`

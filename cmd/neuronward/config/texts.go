@@ -38,7 +38,9 @@ var docs = map[string]string{
 		"spent; 0 is never",
 	"NEURONWARD_RATE_LIMITS": "requests a minute by task or model, which replace those of the table: " +
 		"text-generation=300,@cf/baai/bge-large-en-v1.5=1500; off is none",
-	"NEURONWARD_RATE_WAIT":     "how long a call may wait for its rate limit before 429 rate_limited",
+	"NEURONWARD_RATE_WAIT": "how long a call may wait for its rate limit before 429 rate_limited",
+	"NEURONWARD_MAX_CONNECTIONS": "connections of apps at once; one more waits until another one ends, or is closed " +
+		"because it is idle. One address beyond loopback may have half of them",
 	"NEURONWARD_MAX_IN_FLIGHT": "calls served at once; as many more wait for up to 2s, all others get 503 overloaded",
 	"NEURONWARD_MAX_BODY":      "the largest request body; beyond it 413, code 3006",
 	"NEURONWARD_MAX_HELD":      "inspected request bodies in memory at once; beyond it callers wait, then 503",

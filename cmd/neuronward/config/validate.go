@@ -12,6 +12,8 @@ import (
 const (
 	maxNeurons = 1e9 // far more than an account can spend in a day
 	maxRetries = 10
+
+	maxConnections = 1_000_000 // a connection takes tens of kilobytes
 )
 
 // validate finds what is wrong with values that could be read: their bounds, and what only several variables together
@@ -38,6 +40,8 @@ func (l *loader) validate() {
 	}
 	l.require("NEURONWARD_DAILY_NEURONS", l.DailyNeurons >= 0 && l.DailyNeurons <= maxNeurons,
 		"VALUE is not a number of neurons; write one such as 10000, or 0 for no limit")
+	l.require("NEURONWARD_MAX_CONNECTIONS", l.MaxConnections >= 2 && l.MaxConnections <= maxConnections,
+		"VALUE is not a whole number from 2 to 1000000; write one such as 4096")
 	l.require("NEURONWARD_MAX_IN_FLIGHT", l.MaxInFlight >= 1,
 		"VALUE is not a whole number from 1 on; write one such as 1024")
 	l.require("NEURONWARD_RETRIES", l.Retries >= 0, "VALUE is not a whole number from 0 on; write one such as 2")

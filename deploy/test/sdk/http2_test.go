@@ -11,32 +11,20 @@ import (
 	"testing"
 )
 
-// TestNodeHTTP2 shows Node's own HTTP/2 client streams that fail, over TLS and in the clear. The Go client is tested with the
-// binary's other processes, in cmd/neuronward.
+// TestNodeHTTP2 shows Node's own HTTP/2 client streams that fail. The Go client is tested with the binary's other
+// processes, in cmd/neuronward.
 func TestNodeHTTP2(t *testing.T) {
 	bin := build(t)
 	cert, key := certificate(t)
-	t.Run("over TLS", func(t *testing.T) {
-		ca, err := os.ReadFile(cert)
-		if err != nil {
-			t.Fatal(err)
-		}
-		demo := start(t, bin, "demo", "NEURONWARD_TLS_CERT="+cert, "NEURONWARD_TLS_KEY="+key)
-		inNodeHTTP2(t, demo.url, string(ca))
-		demo.stop()
-	})
-	t.Run("in the clear", func(t *testing.T) {
-		demo := start(t, bin, "demo")
-		inNodeHTTP2(t, demo.url, "")
-		demo.stop()
-	})
-}
-
-func inNodeHTTP2(t *testing.T, url, ca string) {
-	t.Helper()
+	ca, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := start(t, bin, "demo", "NEURONWARD_TLS_CERT="+cert, "NEURONWARD_TLS_KEY="+key)
+	defer demo.stop()
 	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "http2.test.js")
 	cmd.Dir = "node"
-	cmd.Env = append(cmd.Environ(), "SDKTEST_URL="+url, "SDKTEST_CA="+ca)
+	cmd.Env = append(cmd.Environ(), "SDKTEST_URL="+demo.url, "SDKTEST_CA="+string(ca))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "pass 4\n") {
 		t.Errorf("node --test http2.test.js: %v\n%s", err, out)
 	}

@@ -1,0 +1,135 @@
+package conns
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A conn is an open connection of a Listener, as it comes from the network.
+type conn struct {
+	net.Conn
+	from    *Listener
+	address netip.Prefix
+	idle    atomic.Int64 // when it became idle, in nanoseconds since 1970; 0: it is not
+	begun   atomic.Bool  // a request has come
+	limit   *time.Timer  // closes it unless a request comes first; nil: net/http sees to that
+	closing sync.Once
+}
+
+// begin notes that a request has come.
+func (c *conn) begin() {
+	if !c.begun.Load() {
+		c.begun.Store(true)
+		if c.limit != nil {
+			c.limit.Stop()
+		}
+	}
+}
+
+// setIdle notes whether no request is under way.
+func (c *conn) setIdle(idle bool) {
+	if idle {
+		c.idle.Store(time.Now().UnixNano())
+	} else {
+		c.idle.Store(0)
+	}
+}
+
+// Close closes the connection and makes room for another one.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.closing.Do(func() {
+		if c.limit != nil {
+			c.limit.Stop()
+		}
+		c.from.forget(c)
+	})
+	return err
+}
+
+// CloseWrite says that nothing more will be sent, where the network can say so.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// An http1 is a connection on which HTTP/1 is spoken, above TLS if there is any. What net/http writes on it outside of
+// any request is an answer to one that it could not read: it is replaced by the envelope.
+type http1 struct {
+	net.Conn
+	of      *conn
+	between atomic.Bool // no request is under way
+	refused atomic.Bool // by such an answer
+	late    atomic.Bool // what should have come did not come in time
+}
+
+func newHTTP1(c net.Conn, of *conn) *http1 {
+	h := &http1{Conn: c, of: of}
+	h.between.Store(true)
+	return h
+}
+
+// begin notes that a request has come.
+func (h *http1) begin() {
+	h.between.Store(false)
+	h.of.begin()
+}
+
+func (h *http1) setIdle(idle bool) {
+	if idle {
+		h.between.Store(true)
+	}
+	h.of.setIdle(idle)
+}
+
+// Read implements net.Conn.
+func (h *http1) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if err != nil && h.between.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		h.late.Store(true)
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (h *http1) Write(b []byte) (int, error) {
+	if !h.between.Load() {
+		return h.Conn.Write(b)
+	}
+	r := refusalOf(b)
+	if h.late.Load() { // for net/http the request is cut off
+		r = headersLate
+	}
+	if _, err := h.writeRefusal(r); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// CloseWrite says that nothing more will be sent.
+func (h *http1) CloseWrite() error { return closeWrite(h.Conn) }
+
+const (
+	// lingerTime is how long, and lingerSize how many bytes, a caller that was refused may send until its connection is
+	// closed: what arrives after that resets the connection, and the caller may lose the answer.
+	lingerTime = 500 * time.Millisecond
+	lingerSize = 256 << 10
+)
+
+// Close closes the connection, after a refusal once its caller has had time to read that.
+func (h *http1) Close() error {
+	if h.refused.Swap(false) && h.CloseWrite() == nil && h.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.CopyN(io.Discard, h.Conn, lingerSize)
+	}
+	return h.Conn.Close()
+}

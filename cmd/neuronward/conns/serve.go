@@ -1,0 +1,142 @@
+package conns
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/neuronward/neuronward/proxy/lograte"
+)
+
+const (
+	// MaxHeader is how large a request line and its headers may be together, in bytes. net/http reads up to 4 KiB more.
+	MaxHeader = 16 << 10
+
+	// firstRequest is how long a connection may take until its first request has come, with its TLS handshake.
+	firstRequest = 10 * time.Second
+
+	// maxFrame bounds the frames of HTTP/2 that callers send, in bytes: each connection has a buffer for one.
+	maxFrame = 16 << 10
+
+	// maxStreams is how many requests may be under way on one connection of HTTP/2.
+	maxStreams = 100
+)
+
+// NewServer returns a server for Serve. Its limits allow streams: an answer may take any time. Its handler limits how
+// slowly a caller may send a body or read an answer.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           &handler{h},
+		ReadHeaderTimeout: firstRequest,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    MaxHeader,
+		HTTP2: &http.HTTP2Config{
+			WriteByteTimeout: time.Minute, // nothing at all can be written
+			MaxReadFrameSize: maxFrame, MaxConcurrentStreams: maxStreams,
+		},
+		ErrorLog:    errorLog(log),
+		ConnContext: withConn,
+		ConnState:   noteState,
+		// OPTIONS * is answered like any other request, with the envelope.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// Serve serves the connections of a Listener, over TLS if s is made for it. ln may stand for the Listener.
+func Serve(s *http.Server, ln net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.Serve(newHandshakes(ln, s.TLSConfig))
+	}
+	return s.Serve(plain{ln})
+}
+
+// plain is a listener of connections on which HTTP/1 is spoken without TLS.
+type plain struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (p plain) Accept() (net.Conn, error) {
+	c, err := p.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	of := c.(*conn)
+	return newHTTP1(of, of), nil
+}
+
+// A noter notes what happens on a connection.
+type noter interface {
+	begin()            // a request has come
+	setIdle(idle bool) // no request is under way, or one may be
+}
+
+// noterOf returns that of a connection that net/http has, nil for one that is not of a Listener.
+func noterOf(c net.Conn) noter {
+	switch c := c.(type) {
+	case noter: // HTTP/1
+		return c
+	case *tls.Conn: // HTTP/2
+		if of, ok := c.NetConn().(*conn); ok {
+			return of
+		}
+	}
+	return nil
+}
+
+type noterKey struct{}
+
+// withConn is the ConnContext of a server.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if n := noterOf(c); n != nil {
+		return context.WithValue(ctx, noterKey{}, n)
+	}
+	return ctx
+}
+
+// noteState is the ConnState of a server.
+func noteState(c net.Conn, state http.ConnState) {
+	if n := noterOf(c); n != nil && (state == http.StateIdle || state == http.StateActive) {
+		n.setIdle(state == http.StateIdle)
+	}
+}
+
+// A handler notes that a request has come, before the next one answers it.
+type handler struct{ next http.Handler }
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n, ok := r.Context().Value(noterKey{}).(noter)
+	if ok {
+		n.begin()
+	}
+	if h1, ok := n.(*http1); ok && r.ProtoMajor == 2 { // how HTTP/2 begins, which net/http takes for a request
+		h1.of.from.refuse(w, http2InTheClear)
+		return
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+// errorLog returns a logger of what net/http has to say. Callers cause most of it.
+func errorLog(to *slog.Logger) *log.Logger {
+	lines := lograte.New(maxLines, func(more int) {
+		to.Warn("more failures of connections than are logged one by one", "count", more)
+	})
+	return log.New(errorWriter{to, lines}, "", 0)
+}
+
+type errorWriter struct {
+	log   *slog.Logger
+	lines *lograte.Limiter
+}
+
+// Write implements io.Writer.
+func (w errorWriter) Write(line []byte) (int, error) {
+	if w.lines.Allow() {
+		w.log.Warn(strings.TrimSpace(string(line)))
+	}
+	return len(line), nil
+}
