@@ -42,6 +42,7 @@ func TestProcessNeverShowsAKey(t *testing.T) {
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
 		"NEURONWARD_CLIENTS_FILE=" + path, "NEURONWARD_LOG_LEVEL=debug", "NEURONWARD_PPROF=true", "GOTRACEBACK=all",
+		"NEURONWARD_MODELS=*", // a key in the place of the model goes to upstream, which may echo it
 	}
 	p := start(t, environ)
 	var seen strings.Builder
