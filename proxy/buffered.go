@@ -59,12 +59,12 @@ func (h *bufferedBody) size() int64 { return h.to - h.from }
 // open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
 // have seen the call.
 func (h *bufferedBody) open(sent *atomic.Bool) io.ReadCloser {
-	return &bodyReader{body: h, text: h.text.Reader(h.from, h.to), sent: sent}
+	return &bodyReader{body: h, text: *h.text.Reader(h.from, h.to), sent: sent}
 }
 
 type bodyReader struct {
 	body *bufferedBody
-	text *jsonscan.Reader
+	text jsonscan.Reader
 	sent *atomic.Bool
 }
 
