@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // An inspector looks at what upstream answers before the caller gets any of it.
@@ -102,7 +103,7 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 	}
 	c.watch.begin(err == nil)
 	body.buffers, body.buf, body.ahead = in.buffers, buf, buf[:n]
-	if m := c.charge.Meter(); m != nil && firstByte(buf[:n]) == '{' {
+	if m := c.charge.Meter(); m != nil && jsonscan.FirstByte(buf[:n]) == '{' {
 		body.meter = m
 		m.Write(buf[:n])
 	}
@@ -118,7 +119,7 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 func (in *inspector) lookAhead(c *call, res *http.Response, kind string, buf []byte) (n int, err error) {
 	const firstWords = 32 // bytes; longer than what upstream's texts begin with
 	for err == nil && n < len(buf) {
-		first := firstByte(buf[:n])
+		first := jsonscan.FirstByte(buf[:n])
 		json := first == '{' || first == '<' || encoded(res.Header)
 		text := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == ""
 		if first != 0 && !json && (!text || n >= firstWords) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -78,8 +79,15 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 		m, err = c.fill(r.Body, head[n:])
 		n += m
 	}
-	if !opensJSON(head[:n]) && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
+	blank := n == len(head) && jsonscan.FirstByte(head) == 0 // JSON may follow
+	if !opensJSON(head[:n]) && !blank && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
 		defer b.release(h)
+		if c.takesJSONOnly() {
+			return notJSON("models of this task take nothing else")
+		}
+		if c.queued {
+			return refuse(normalize.BadInput, "A batch is a JSON object with the field \"requests\".", "requests")
+		}
 		if err != nil && err != io.EOF {
 			return unreadable(err)
 		}
@@ -151,21 +159,21 @@ func isForm(contentType string) bool {
 	return len(contentType) >= len(form) && strings.EqualFold(contentType[:len(form)], form)
 }
 
-// firstByte returns the first byte that is no JSON space, 0 if there is none.
-func firstByte(b []byte) byte {
-	for _, c := range b {
-		switch c {
-		case ' ', '\t', '\n', '\r':
-		default:
-			return c
-		}
-	}
-	return 0
+// opensJSON reports whether a body begins as JSON does. A byte order mark and space in front do not count.
+func opensJSON(b []byte) bool {
+	first := jsonscan.FirstByte(b)
+	return first == '{' || first == '['
 }
 
-func opensJSON(b []byte) bool {
-	first := firstByte(b)
-	return first == '{' || first == '['
+// takesJSONOnly reports whether the model of the call reads text: what is no JSON is none of its calls. The
+// models that are not known, and those of sound and pictures, take other bodies as well.
+func (c *call) takesJSONOnly() bool {
+	switch cmp.Or(c.price.Task, c.route.task) {
+	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation, "summarization",
+		"reranking", "text-reranking":
+		return true
+	}
+	return false
 }
 
 // understand scans a buffered body and completes what the path said of the call.
@@ -177,15 +185,17 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return "", refuse(normalize.BadInput, wrong.Text, wrong.Field)
 		}
-		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) {
+		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) && !c.takesJSONOnly() && !c.queued {
 			return "", nil // a recording may begin with any byte
 		}
-		return "", refuse(normalize.IncompleteRequest,
-			"Request is missing headers or body: the body is not a JSON object ("+err.Error()+").", "")
+		return "", notJSON(err.Error())
 	}
 	c.body.json, c.stream = found, found.Stream
-	if c.queued {
-		c.poll = found.BatchID()
+	if c.route.native() {
+		c.batchID = found.RequestID()
+		if c.queued && found.Polls() {
+			c.poll = c.batchID
+		}
 	}
 	if c.route.model != modelInBody {
 		return "", nil
@@ -195,6 +205,11 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 			`Request is missing headers or body: the field "model" is missing.`, "model")
 	}
 	return found.Model, nil
+}
+
+func notJSON(why string) *normalize.Failure {
+	return refuse(normalize.IncompleteRequest,
+		"Request is missing headers or body: the body is not a JSON object ("+why+").", "")
 }
 
 // measured describes the call for the estimator.

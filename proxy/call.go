@@ -29,7 +29,8 @@ type call struct {
 	stream    bool              // asked for, or answered, as a stream
 	body      *bufferedBody     // nil: the call has none, or it is in upload
 	upload    *upload           // nil: the call has none, or it is in body
-	poll      string            // request id of the batch that the call asks after, "" for every other call
+	batchID   string            // request id of a batch that the body names, "" where it names none
+	poll      string            // likewise, of a call that does nothing but ask for it
 
 	ctx     context.Context // ends when the caller leaves or a time limit is over
 	cancel  context.CancelCauseFunc

@@ -9,6 +9,9 @@ import (
 // caller's own token, are not metered.
 func (p *Proxy) reserve(c *call) (err error) {
 	if !c.metered && !c.routed {
+		if c.queued && c.entry != nil && c.ours {
+			c.charge = p.guard.Watch(guard.Call{Model: &c.price, Label: c.label, Client: c.client, Began: c.began})
+		}
 		return nil
 	}
 	g := guard.Call{

@@ -22,9 +22,10 @@ import (
 )
 
 const (
-	testAccount = "0123456789abcdef0123456789abcdef"
-	testToken   = "canary-token-0123456789-abcdefghijklmnop"
-	testModel   = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	testAccount     = "0123456789abcdef0123456789abcdef"
+	testToken       = "canary-token-0123456789-abcdefghijklmnop"
+	testModel       = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	testSpeechModel = "@cf/openai/whisper" // takes recordings as they are
 )
 
 // A bench is a proxy on a real listener in front of an upstream that the test

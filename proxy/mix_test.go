@@ -46,7 +46,7 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 				kind := []string{"json", "stream", "refused", "early", "audio"}[rng.IntN(5)]
 				ctx, cancel := context.WithCancel(t.Context())
 				body := said(kind, id, 1+rng.IntN(6000))
-				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/run/"+testModel,
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/run/"+modelOf(kind),
 					bytes.NewReader(body))
 				if err != nil {
 					t.Error(err)
@@ -177,4 +177,12 @@ func (l *leaving) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(len(p), l.after)])
 	l.after -= n
 	return n, err
+}
+
+// modelOf is a model that takes a call of that kind.
+func modelOf(kind string) string {
+	if kind == "audio" {
+		return testSpeechModel
+	}
+	return testModel
 }

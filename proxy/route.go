@@ -54,6 +54,9 @@ type route struct {
 // neither before nor after.
 func (r *route) metered() bool { return r.model != modelNone }
 
+// native reports whether it is Workers AI's own form of inference, which has batches.
+func (r *route) native() bool { return r.model != modelNone && r.protocol == normalize.ProtocolNative }
+
 // local reports whether a call costs next to nothing here and nothing elsewhere.
 func (r *route) local() bool { return r.answer == answeredReference }
 

@@ -137,12 +137,27 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 // readBody reads the body as far as it must be known, and resolves the model where the body names it.
 func (p *Proxy) readBody(c *call, r *http.Request) error {
 	model, err := p.bodies.read(c, r)
+	if err == nil {
+		err = p.checkBatch(c)
+	}
 	if err != nil || model == "" {
 		return err
 	}
 	d := c.destination
 	d.model = modelname.Canonical(model)
 	p.setTarget(c, d)
+	return nil
+}
+
+// checkBatch refuses a call that names another client's batch, whatever else it says, and one whose query says twice
+// whether it is a batch.
+func (p *Proxy) checkBatch(c *call) error {
+	if p.guard.SubmittedByOther(c.batchID, c.client) {
+		return forbidden("Another client of this proxy submitted the batch of this request_id.")
+	}
+	if query := c.inbound.URL.RawQuery; query != "" && len(c.inbound.URL.Query()["queueRequest"]) > 1 {
+		return refuse(normalize.BadInput, "The query gives queueRequest twice; give it once.", "queueRequest")
+	}
 	return nil
 }
 

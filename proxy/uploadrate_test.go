@@ -179,7 +179,7 @@ func TestUploadsThatAreSlowEnough(t *testing.T) {
 				conn := dial()
 				defer conn.Close()
 				go func() {
-					_, _ = io.WriteString(conn, postHead("/run/"+testModel, chunks*2048))
+					_, _ = io.WriteString(conn, postHead("/run/"+testSpeechModel, chunks*2048))
 					for range chunks {
 						time.Sleep(test.pause)
 						_, _ = io.WriteString(conn, strings.Repeat("R", 2048))

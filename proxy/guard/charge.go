@@ -122,6 +122,9 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 		return ch.settleRouted(o)
 	}
 	if ch.reservation == nil {
+		if ch.meter != nil {
+			ch.noteBatch(0, 0)
+		}
 		return nil
 	}
 	g := ch.guard
@@ -134,12 +137,16 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 			ch.reservation.Calibrate(g.o.Estimator.Learn(*ch.call.Model, ch.estimate, cost.Neurons))
 		}
 	}
-	r := ch.meter.Report()
-	ch.countTokens(ch.request.Model, r.Usage)
-	if r.Queued() {
-		g.batches.add(r.BatchID, submitted{call: ch.request, day: day, charged: cost.Neurons, at: ch.call.Began})
-	}
+	ch.countTokens(ch.request.Model, ch.meter.Report().Usage)
+	ch.noteBatch(day, cost.Neurons)
 	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Because: because}
+}
+
+// noteBatch remembers whose batch the call has submitted, and what it was charged.
+func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
+	if r := ch.meter.Report(); r.Queued() {
+		ch.guard.batches.add(r.BatchID, submitted{call: ch.request, day: day, charged: charged, at: ch.call.Began})
+	}
 }
 
 // settleBatch corrects a batch by the first poll that finds it done. Further polls, and those of batches that were not

@@ -96,12 +96,12 @@ func TestBatch(t *testing.T) {
 		t.Errorf("got %+v, want %v because of the reservation", got, reserved.Float())
 	}
 
-	call.Poll, call.Client = "8f0c", "b"
-	var f *normalize.Failure
-	if _, err := g.Reserve(t.Context(), call); !errors.As(err, &f) || f.Code != normalize.ClientForbidden {
-		t.Errorf("polled by another client: got %v, want client_forbidden", err)
+	for client, want := range map[string]bool{"a": false, "b": true} {
+		if got := g.SubmittedByOther("8f0c", client); got != want {
+			t.Errorf("asked for by %s: got that it is another client's: %v, want %v", client, got, want)
+		}
 	}
-	call.Client = "a"
+	call.Poll = "8f0c"
 	for range 2 {
 		poll, err := g.Reserve(t.Context(), call)
 		if err != nil {

@@ -70,6 +70,16 @@ type Call struct {
 	Began     time.Time
 }
 
+// SubmittedByOther reports whether the batch of a request id is known to be another client's.
+func (g *Guard) SubmittedByOther(id, client string) bool {
+	return id != "" && g.batches.foreign(id, client)
+}
+
+// Watch returns the charge of a call that is not counted, and whose answer is read only to know whose batch it submits.
+func (g *Guard) Watch(c Call) *Charge {
+	return &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}, meter: meter.New()}
+}
+
 // On reports whether calls are counted at all.
 func (g *Guard) On() bool { return g.ledger != nil }
 
@@ -84,10 +94,6 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	}
 	ch := &Charge{guard: g, call: c}
 	if c.Poll != "" { // it costs nothing: the batch was charged when it was submitted
-		if g.batches.foreign(c.Poll, c.Client) {
-			return nil, refusal(normalize.ClientForbidden,
-				"Another client of this proxy submitted the batch of this request_id.")
-		}
 		ch.meter = meter.New()
 		return ch, nil
 	}

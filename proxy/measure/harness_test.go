@@ -53,7 +53,10 @@ func batchIDOf(body []byte) string {
 	if err != nil {
 		return ""
 	}
-	return found.BatchID()
+	if !found.Polls() {
+		return ""
+	}
+	return found.RequestID()
 }
 
 // scan scans a native body, or one of the route that names the model beside its parameters.

@@ -49,7 +49,7 @@ type span struct{ from, to int64 }
 func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	j := &JSON{text: text}
 	r := reader{Scanner: jsonscan.New(text), Options: o, j: j}
-	r.Space()
+	r.SkipBlank()
 	switch {
 	case r.Offset() == text.Len():
 		return nil, errors.New("the body is empty")
@@ -73,10 +73,12 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
 func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task) }
 
-// BatchID returns the request id that a body asks for, if it does nothing else: it polls a batch. "" stands for every
-// other body.
-func (j *JSON) BatchID() string {
-	if j.hasWork || j.requestID == (span{}) {
+// Polls reports whether the body does nothing but ask for the batch of RequestID.
+func (j *JSON) Polls() bool { return !j.hasWork && j.RequestID() != "" }
+
+// RequestID returns the id of the batch that a body names, whatever else it says; "" where it names none.
+func (j *JSON) RequestID() string {
+	if j.requestID == (span{}) {
 		return ""
 	}
 	id, err := jsonscan.Unquote(j.text.Bytes(j.requestID.from, j.requestID.to))
@@ -209,6 +211,8 @@ func (seen *repeated) add(name []byte, input bool) error {
 		if input {
 			field = 1 << 4
 		}
+	case "request_id": // it decides whose batch is asked for
+		field = 1 << 5
 	}
 	if *seen&field != 0 {
 		return &jsonscan.FieldError{

@@ -82,7 +82,8 @@ func TestScan(t *testing.T) {
 		{name: "empty", body: ``, broken: true},
 		{name: "two values", body: `{"model":"a"}{"model":"b"}`, broken: true},
 		{name: "an array", body: `[]`, broken: true},
-		{name: "a byte order mark", body: "\xef\xbb\xbf{}", broken: true},
+		{name: "half a byte order mark", body: "\xef\xbb{}", broken: true},
+		{name: "UTF-16", body: "\xff\xfe{\x00}\x00", broken: true},
 		{name: "cut in a name", body: `{"mod`, broken: true},
 		{name: "cut after a name", body: `{"model"`, broken: true},
 		{name: "cut after a colon", body: `{"model":`, broken: true},
@@ -198,7 +199,7 @@ func FuzzScan(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if got, want := inPieces.BatchID(), whole.BatchID(); got != want {
+			if got, want := inPieces.RequestID(), whole.RequestID(); got != want {
 				t.Errorf("got batch %q in pieces of %d, want %q", got, size+1, want)
 			}
 			inPieces.text, whole.text = nil, nil

@@ -2,8 +2,12 @@ package measure
 
 import (
 	"bytes"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // object reads an object and measures its fields.
@@ -47,7 +51,7 @@ func (r *reader) field(f *findings, at scope, name []byte) error {
 			return r.batchID()
 		}
 	case "requests":
-		if r.native() && !f.inBatch && r.Peek() == '[' {
+		if r.native() && !f.inBatch {
 			return r.batch(f)
 		}
 	case "input":
@@ -105,21 +109,47 @@ func (r *reader) figure(f *findings, name string) error {
 	if err := r.Skip(); err != nil {
 		return err
 	}
-	if first == '"' || first == '-' || first-'0' < 10 {
+	switch {
+	case first == '"' || first == '-' || first-'0' < 10:
 		f.figure(name, r.Since(start), r.Protocol)
+	case first != 'n' && isLimit(name): // null counts as absent, anything else as no limit at all
+		f.figure(name, []byte("0"), r.Protocol)
 	}
 	return nil
+}
+
+func isLimit(name string) bool {
+	return name == "max_tokens" || name == "max_completion_tokens" || name == "max_output_tokens"
+}
+
+// noLimit stands for a limit of output tokens that is no positive whole number. Upstream may take it for none, so the
+// context window is all that bounds the output: 131,072 tokens where it is not known.
+const noLimit = 131_072
+
+// tokenLimit reads a limit of output tokens.
+func tokenLimit(raw []byte) int64 {
+	text := string(raw)
+	if raw[0] == '"' {
+		if unquoted, err := jsonscan.Unquote(raw); err == nil {
+			text = strings.TrimSpace(unquoted)
+		}
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v < 1 || v != math.Trunc(v) {
+		return max(noLimit, wholeNumber(raw))
+	}
+	return wholeNumber(raw)
 }
 
 // figure measures the raw value of a field.
 func (f *findings) figure(name string, raw []byte, protocol normalize.Protocol) {
 	raise := func(to *int64) { *to = max(*to, wholeNumber(raw)) }
 	limit := func(known bool) {
+		to := &f.otherLimit
 		if known {
-			raise(&f.MaxTokens)
-		} else {
-			raise(&f.otherLimit)
+			to = &f.MaxTokens
 		}
+		*to = max(*to, tokenLimit(raw))
 	}
 	switch name {
 	case "max_tokens":
@@ -184,12 +214,25 @@ func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 	return err
 }
 
-// batch reads a list of requests and measures each of them.
+// maxRequests is how many requests a batch may have.
+const maxRequests = 10_000
+
+// batch reads a list of requests and measures each of them. What is no list of objects cannot be measured, and
+// is refused.
 func (r *reader) batch(f *findings) error {
+	if r.Peek() != '[' {
+		return &jsonscan.FieldError{Field: "requests", Text: `The field "requests" must be a list of objects.`}
+	}
 	f.requests = true
+	n := 0
 	return r.Array(func() error {
+		if n++; n > maxRequests {
+			return &jsonscan.FieldError{
+				Field: "requests", Text: `The field "requests" has more than 10,000 requests; send several batches.`,
+			}
+		}
 		if r.Peek() != '{' {
-			return r.Skip()
+			return &jsonscan.FieldError{Field: "requests", Text: `The field "requests" must be a list of objects.`}
 		}
 		one := findings{inBatch: true}
 		if err := r.body(&one, scope{}); err != nil {
