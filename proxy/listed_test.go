@@ -35,20 +35,38 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 		with    []string
 		without []string
 	}{
-		{"the free plan", quota.Enforce, func(c *Config) { c.FreePlan = true }, "all",
-			[]string{testModel, "@cf/baai/bge-m3"}, []string{paidModel}},
+		{
+			"the free plan", quota.Enforce, func(c *Config) { c.FreePlan = true }, "all",
+			[]string{testModel, "@cf/baai/bge-m3"},
+			[]string{paidModel},
+		},
 		{"a paid plan", quota.Enforce, func(*Config) {}, "all", []string{testModel, paidModel}, nil},
-		{"the free plan, observed", quota.Observe, func(c *Config) { c.FreePlan = true }, "all",
-			[]string{testModel, paidModel}, nil},
-		{"no counting", quota.Enforce, func(c *Config) { c.FreePlan, c.Ledger = true, nil }, "all",
-			[]string{paidModel}, nil},
-		{"the operator's list", quota.Enforce,
+		{
+			"the free plan, observed", quota.Observe, func(c *Config) { c.FreePlan = true }, "all",
+			[]string{testModel, paidModel},
+			nil,
+		},
+		{
+			"no counting", quota.Enforce, func(c *Config) { c.FreePlan, c.Ledger = true, nil }, "all",
+			[]string{paidModel},
+			nil,
+		},
+		{
+			"the operator's list", quota.Enforce,
 			func(c *Config) { c.AllowedModels = modelname.List{"@cf/baai/*"} }, "all",
-			[]string{"@cf/baai/bge-m3"}, []string{testModel}},
-		{"the client's list", quota.Enforce, func(*Config) {}, "baai",
-			[]string{"@cf/baai/bge-m3"}, []string{testModel}},
-		{"both", quota.Enforce, func(c *Config) { c.AllowedModels = modelname.List{"@cf/meta/*"} }, "baai",
-			nil, []string{"@cf/baai/bge-m3", testModel}},
+			[]string{"@cf/baai/bge-m3"},
+			[]string{testModel},
+		},
+		{
+			"the client's list", quota.Enforce, func(*Config) {}, "baai",
+			[]string{"@cf/baai/bge-m3"},
+			[]string{testModel},
+		},
+		{
+			"both", quota.Enforce, func(c *Config) { c.AllowedModels = modelname.List{"@cf/meta/*"} }, "baai",
+			nil,
+			[]string{"@cf/baai/bge-m3", testModel},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGuarded(t, quota.Options{Mode: c.mode}, workersai.Options{}, c.change,

@@ -24,12 +24,16 @@ func TestAModelWithoutAPrice(t *testing.T) {
 		{"a header", "/v1/embeddings", gemma, "0.02", data, 0.015, 0.025},
 		{"a header of zero", "/v1/embeddings", gemma, "0.00", data, 0.005, 0.005},
 		{"of a new model", "/v1/embeddings", `{"model":"@cf/new/embedder","input":"a"}`, "", data, 0.001, 1},
-		{"neurons", hermes, `{"prompt":"x"}`, "0.00",
-			`{"result":{"usage":{"neurons":1.25}},"success":true}`, 1.25, 1.25},
+		{
+			"neurons", hermes, `{"prompt":"x"}`, "0.00",
+			`{"result":{"usage":{"neurons":1.25}},"success":true}`, 1.25, 1.25,
+		},
 		{"tokens", hermes, `{"prompt":"x"}`, "", tokens, 0.001, 5},
 		{"a header of zero before tokens", hermes, `{"prompt":"x"}`, "0.00", tokens, 0.005, 0.005},
-		{"a task without prices", "/run/@cf/facebook/bart-large-cnn", `{"input_text":"x"}`, "",
-			`{"result":{"summary":"x"},"success":true}`, 50, 50},
+		{
+			"a task without prices", "/run/@cf/facebook/bart-large-cnn", `{"input_text":"x"}`, "",
+			`{"result":{"summary":"x"},"success":true}`, 50, 50,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			header := http.Header{}
