@@ -8,8 +8,11 @@ import (
 // budget is one budget of a day as this replica knows it. Of what the store granted (spent + held), held may still be
 // spent, and reserved of it belongs to calls in flight. After an overrun held may be below reserved.
 type budget struct {
-	name  Budget
-	limit Neurons // 0: none
+	name    Budget
+	limits  Limits
+	earlier Neurons // spent by earlier days of the month
+	limit   Neurons // of today, by both; 0: none
+	ofMonth bool    // limit is the rest of the month's
 
 	spent, reserved, held Neurons
 
@@ -76,8 +79,25 @@ func (b *budget) credit(n, c Neurons) {
 // budget may be younger than the charge that is corrected.
 func (b *budget) correct(c Neurons) { b.credit(0, max(c, -b.spent)) }
 
-// newDay begins a new day. What is reserved goes with it, and is requested anew.
-func (b *budget) newDay() {
+// setLimit sets the limits, and what earlier days of the month spent. They count from now on: after a lower one nothing
+// stays free here that the store has not granted again.
+func (b *budget) setLimit(limits Limits, earlier Neurons) {
+	before := b.limit
+	b.limits, b.earlier = limits, earlier
+	if b.limit, b.ofMonth = limits.today(earlier); b.limit == before {
+		return
+	}
+	if b.ofMonth && b.limit < before {
+		b.dropFree()
+	}
+	b.free = max(b.limit-b.committed()-b.others.Held-b.held, 0)
+}
+
+// newDay begins a new day, before which the month had spent earlier. What is reserved goes with it, and is requested
+// anew.
+func (b *budget) newDay(earlier Neurons) {
+	b.earlier = earlier
+	b.limit, b.ofMonth = b.limits.today(earlier)
 	b.spent, b.held, b.offlineGrant = 0, 0, 0
 	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
 	b.free = b.limit
@@ -178,44 +198,46 @@ func (b *budget) status() Status {
 	return Status{
 		Budget: b.name, Limit: b.limit, Used: b.others.Spent + b.spent, Reserved: b.inFlight(),
 		Held: b.others.Held + b.held, Lost: b.lost(), External: b.external.Spent, Remaining: b.remaining(),
+		MonthLimit: b.limits.Month, Earlier: b.earlier, OfMonth: b.ofMonth,
 	}
 }
 
 // budgets are those of the present day.
 type budgets struct {
 	account *budget
+	month   month
 	all     []*budget // the account first
 	byName  map[Budget]*budget
 }
 
-func newBudgets(limit Neurons) budgets {
+func newBudgets(account Limits) budgets {
 	bs := budgets{byName: map[Budget]*budget{}}
-	bs.account = bs.of(Account, limit)
+	bs.account = bs.of(Account, account)
 	return bs
 }
 
-// of returns the budget called name, made if need be. A limit that has changed, as a client's may, counts from now
-// on.
-func (bs *budgets) of(name Budget, limit Neurons) *budget {
+// of returns the budget called name, made if need be. Limits that have changed, as a client's may, count from now on.
+func (bs *budgets) of(name Budget, limits Limits) *budget {
 	b := bs.byName[name]
 	if b == nil {
-		b = &budget{name: name, limit: limit, free: limit}
+		b = &budget{name: name}
 		bs.byName[name] = b
 		bs.all = append(bs.all, b)
 	}
-	if b.limit != limit {
-		b.limit = limit
-		b.free = max(limit-b.committed()-b.others.Held-b.held, 0)
+	if b.limits != limits {
+		bs.month.limited = bs.month.limited || limits.Month > 0
+		b.setLimit(limits, bs.month.earlier[name])
 	}
 	return b
 }
 
-// newDay begins a new day and returns what the last report of the ended one says. It forgets the budgets that no call
-// has asked for on the day that has ended: their clients may be gone for good. One that comes back gets another.
-func (bs *budgets) newDay(ended Day) (requests []BudgetRequest) {
+// newDay begins the day next and returns what the last report of the ended one says. It forgets the budgets that no
+// call has asked for on the day that has ended: their clients may be gone for good. One that comes back gets another.
+func (bs *budgets) newDay(ended, next Day) (requests []BudgetRequest) {
+	bs.month.newDay(ended, next, bs.all)
 	for _, b := range bs.all {
 		requests = append(requests, BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent})
-		b.newDay()
+		b.newDay(bs.month.earlier[b.name])
 	}
 	bs.all = slices.DeleteFunc(bs.all, func(b *budget) bool {
 		unused := b != bs.account && b.lastUse.Before(ended.Start()) && b.inFlight() == 0 && b.held == 0

@@ -34,6 +34,7 @@ type Call struct {
 	Client      string   // from a bounded set; "" if there are no clients
 	Estimate    Neurons  // what it may cost
 	ClientLimit Neurons  // the client's own limit for a day; 0: none
+	ClientMonth Neurons  // the client's own limit for a UTC calendar month; 0: none
 	CountClient bool     // count the client in a budget of its own even without a limit: it may get one later today
 	Priority    Priority // within the account's budget alone
 }
@@ -68,13 +69,16 @@ type Decision struct {
 	Estimate     Neurons
 	Used         Neurons // settled today
 	Reserved     Neurons // by calls in flight
-	Limit        Neurons
+	Limit        Neurons // of today; if OfMonth it is what earlier days have left of the month's
+	OfMonth      bool
+	MonthLimit   Neurons // 0: none
+	Earlier      Neurons // spent by earlier days of the month, if there is a MonthLimit
 	Kept         Neurons // of Limit, for calls of a higher priority
 	Lost         Neurons // held by replicas that died
 	External     Neurons // spent outside of all replicas, by the account's own figure
 	Remaining    Neurons // Limit less kept, used, reserved, lost and external; never negative
 	At           time.Time
-	ResetsAt     time.Time
+	ResetsAt     time.Time     // the end of the day, or of the month if OfMonth
 	RetryAt      time.Time     // when a blocked account is tried again; zero: not known
 	Late         bool          // the account is blocked although its reset has passed
 	Waited       time.Duration // for neurons

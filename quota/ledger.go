@@ -56,7 +56,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		o: o, started: time.Now(), clock: newClock(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
-		budgets: newBudgets(o.Limit), tallies: tallies{}, replicas: replicaCount{delay: 2 * o.Heartbeat},
+		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{}, replicas: replicaCount{delay: 2 * o.Heartbeat},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -68,7 +68,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	if day := DayOf(l.clock.now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.
 		l.setDay(day)
-		l.account.newDay()
+		l.account.newDay(0) // the sync reads what earlier days of its month spent
 		_ = l.sync(ctx)
 	}
 	go l.run()
@@ -90,11 +90,12 @@ func (l *Ledger) roll(now time.Time) {
 	if now.Before(l.dayEnd) {
 		return
 	}
+	next := DayOf(now)
 	l.outbox.add(Report{
 		Day: l.day, Leave: true,
-		Requests: l.budgets.newDay(l.day), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
+		Requests: l.budgets.newDay(l.day, next), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
 	})
-	l.setDay(DayOf(now))
+	l.setDay(next)
 	l.forecast.spentAt = time.Time{}
 	l.block.newDay(now)
 	l.replicas.expect(clockApart + l.replicas.delay)

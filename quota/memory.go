@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// KeepDays is how many days a store keeps.
-const KeepDays = 35
+// KeepDays is how many days a store keeps: the present month and the one before, whatever their lengths.
+const KeepDays = 62
 
 // A Change says how much of what an operation changed must outlive a crash of the process.
 type Change uint8
@@ -82,6 +82,16 @@ func (m *Memory) History(ctx context.Context, from, to Day) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.state.history(from, to), nil
+}
+
+// Committed implements Store.
+func (m *Memory) Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.committed(from, to), nil
 }
 
 // Hours implements Store.

@@ -31,10 +31,11 @@ const (
 
 // Options are the settings of a Ledger. The zero value counts without a limit, in memory.
 type Options struct {
-	Limit Neurons // of the account's day; 0: none
-	Mode  Mode
-	Wait  time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
-	Probe time.Duration // how often a blocked account is tried before its reset; 0: never
+	Limit      Neurons // of the account's day; 0: none
+	MonthLimit Neurons // of the account's UTC calendar month; 0: none
+	Mode       Mode
+	Wait       time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
+	Probe      time.Duration // how often a blocked account is tried before its reset; 0: never
 
 	Store             Store            // where replicas agree; nil: a Memory of the ledger's own
 	StoreTimeout      time.Duration    // for one operation of the store; 0: 2 s
@@ -60,14 +61,16 @@ type RateLimiter interface {
 }
 
 func (o Options) check() (Options, error) {
-	if o.Limit < 0 || o.Limit > MaxCost {
-		return o, fmt.Errorf("quota: a limit of %v neurons is not between 0 and %v", o.Limit, MaxCost)
+	for _, limit := range []Neurons{o.Limit, o.MonthLimit} {
+		if limit < 0 || limit > MaxCost {
+			return o, fmt.Errorf("quota: a limit of %v neurons is not between 0 and %v", limit, MaxCost)
+		}
 	}
 	if min(o.Wait, o.Probe, o.StoreTimeout, o.Heartbeat, o.FigureLag) < 0 {
 		return o, errors.New("quota: a negative duration")
 	}
 	if o.Mode == Off {
-		o.Limit = 0
+		o.Limit, o.MonthLimit = 0, 0
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -32,8 +32,10 @@ type waiter struct {
 func (w *waiter) findBudgets(l *Ledger, now time.Time) {
 	w.budgets[0] = l.account
 	l.account.lastUse = now
-	if (w.call.ClientLimit > 0 || w.call.CountClient) && l.o.Mode != Off {
-		w.budgets[1] = l.budgets.of(ClientBudget(w.call.Client), min(w.call.ClientLimit, MaxCost))
+	if (w.call.ClientLimit > 0 || w.call.ClientMonth > 0 || w.call.CountClient) && l.o.Mode != Off {
+		w.budgets[1] = l.budgets.of(ClientBudget(w.call.Client), Limits{
+			Day: min(w.call.ClientLimit, MaxCost), Month: min(w.call.ClientMonth, MaxCost),
+		})
 		w.budgets[1].lastUse = now
 	}
 }
@@ -56,6 +58,13 @@ func (q queue) wanted(b *budget) (sum, smallest Neurons) {
 		}
 	}
 	return sum, smallest
+}
+
+// markReported marks all calls that wait: the store was asked for them.
+func (q queue) markReported() {
+	for _, w := range q {
+		w.reported = true
+	}
 }
 
 // lackWhatIsFree reports whether some call lacks neurons of a budget of which the store has some left.

@@ -157,6 +157,10 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 		Unlimited: b.limit == 0 || l.o.Mode == Off, OfflineGrant: l.failure != nil && b.offlineGrant > 0,
 		Used: b.others.Spent + b.spent, Reserved: b.inFlight(), Limit: b.limit, Kept: w.kept(b), Lost: b.lost(),
 		External: b.external.Spent, At: now, ResetsAt: l.dayEnd,
+		OfMonth: b.ofMonth && o != Blocked, MonthLimit: b.limits.Month, Earlier: b.earlier,
+	}
+	if d.OfMonth {
+		d.ResetsAt = l.day.MonthEnd()
 	}
 	d.Remaining = max(0, b.remaining()-d.Kept)
 	if !w.since.IsZero() {

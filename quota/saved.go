@@ -92,6 +92,23 @@ func (s *state) history(from, to Day) []Record {
 	return all
 }
 
+// committed is Store.Committed.
+func (s *state) committed(from, to Day) map[Budget]Neurons {
+	sum := map[Budget]Neurons{}
+	for d, day := range s.days {
+		if d < from || d > to {
+			continue
+		}
+		for b, of := range day.budgets() {
+			sum[b] = sum[b].Add(of.Spent).Add(of.Held)
+			if b == Account {
+				sum[b] = sum[b].Add(day.external.less(of.Held))
+			}
+		}
+	}
+	return sum
+}
+
 func (d *dayState) hours() Hours {
 	sum := d.past.Hours
 	for _, replica := range d.replicas {

@@ -13,7 +13,8 @@ type Snapshot struct {
 	Day           Day
 	Mode          Mode
 	Account       Status
-	Clients       []Status // those with a budget of their own, in the order of their first call
+	Clients       []Status           // those with a budget of their own, in the order of their first call
+	Earlier       map[Budget]Neurons // spent by earlier days of the month, if there is a limit of the month; read only
 	ResetsAt      time.Time
 	Block         Block
 	RetryAt       time.Time // of the next probe; zero: none is planned
@@ -34,13 +35,17 @@ type Snapshot struct {
 // A Status is how one budget stands.
 type Status struct {
 	Budget    Budget
-	Limit     Neurons // 0: none
+	Limit     Neurons // of today; 0: none
+	OfMonth   bool    // Limit is what earlier days have left of the month's
 	Used      Neurons
 	Reserved  Neurons
 	Held      Neurons // by all replicas, with what is reserved
 	Lost      Neurons // held by replicas that died, which may have spent it
 	External  Neurons // spent outside of all replicas, by the account's own figure; 0 but for the account
 	Remaining Neurons // 0 if there is no limit
+
+	MonthLimit Neurons // of the UTC calendar month; 0: none
+	Earlier    Neurons // spent by earlier days of the month, external and lost included, if any budget has a MonthLimit
 }
 
 // Snapshot returns how things stand, without asking the store.
@@ -53,7 +58,7 @@ func (l *Ledger) Snapshot() Snapshot {
 		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.rate(now),
 		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n, InFlight: l.inFlight, Waiting: len(l.queue),
 		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
-		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.skew,
+		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.skew, Earlier: l.budgets.month.earlier,
 	}
 	if l.block.Set {
 		s.RetryAt = l.block.next

@@ -22,6 +22,10 @@ type Store interface {
 	// client, summed over all replicas, sorted by day, model and client.
 	History(ctx context.Context, from, to Day) ([]Record, error)
 
+	// Committed returns what counts of the days from to to, both included, against a limit of more than a day, summed
+	// by budget: what all replicas have spent or hold, or held when they ended, and what is external of the account.
+	Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error)
+
 	// Hours returns what was settled in each hour of a day, summed over all replicas.
 	Hours(ctx context.Context, day Day) (Hours, error)
 

@@ -55,6 +55,15 @@ func (l *Ledger) sync(ctx context.Context) error {
 	}
 	l.roll(l.clock.now())
 	l.publishEnded(ctx)
+	if err := l.readMonth(ctx); err != nil {
+		if ctx.Err() != nil { // whoever asked has left, which says nothing of the store
+			l.wake.syncNow()
+			return err
+		}
+		l.queue.markReported()
+		l.storeFailed(err, l.clock.now())
+		return err
+	}
 	r, raised, published := l.report()
 	reply, err := l.sendUnlocked(ctx, r)
 	now := l.clock.now()

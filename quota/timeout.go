@@ -12,7 +12,7 @@ type StoreOp string
 // The operations that a StoreEvent tells of.
 const (
 	StoreSync    StoreOp = "sync"
-	StoreHistory StoreOp = "history" // Hours as well
+	StoreHistory StoreOp = "history" // Hours and Committed as well
 	StoreLease   StoreOp = "lease"
 )
 
@@ -39,12 +39,12 @@ type timeoutStore struct {
 	limit   time.Duration
 	onEvent func(StoreEvent)
 
-	syncs, histories, hours, leases chan struct{} // full while such an operation runs
+	syncs, histories, months, hours, leases chan struct{} // full while such an operation runs
 }
 
 func newTimeoutStore(s Store, limit time.Duration, onEvent func(StoreEvent)) *timeoutStore {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one()}
+	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one(), one()}
 }
 
 func (t *timeoutStore) Sync(ctx context.Context, r Report) (Reply, error) {
@@ -61,6 +61,13 @@ func (t *timeoutStore) History(ctx context.Context, from, to Day) ([]Record, err
 	return limitTime(ctx, t, t.histories, StoreHistory, func(ctx context.Context, _ *StoreEvent) ([]Record, error) {
 		return t.Store.History(ctx, from, to)
 	})
+}
+
+func (t *timeoutStore) Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error) {
+	return limitTime(ctx, t, t.months, StoreHistory,
+		func(ctx context.Context, _ *StoreEvent) (map[Budget]Neurons, error) {
+			return t.Store.Committed(ctx, from, to)
+		})
 }
 
 func (t *timeoutStore) Hours(ctx context.Context, day Day) (Hours, error) {

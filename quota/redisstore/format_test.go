@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -65,10 +66,11 @@ func TestKeys(t *testing.T) {
 		}
 		minTTL, maxTTL := 7*24*time.Hour, 9*24*time.Hour
 		switch {
-		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"):
-			minTTL, maxTTL = 35*24*time.Hour, 37*24*time.Hour
+		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"),
+			strings.HasSuffix(key, ":sums"), strings.HasSuffix(key, ":external"):
+			minTTL, maxTTL = 62*24*time.Hour, 64*24*time.Hour
 		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
-			minTTL, maxTTL = 38*24*time.Hour, 42*24*time.Hour
+			minTTL, maxTTL = 65*24*time.Hour, 69*24*time.Hour
 		case strings.HasSuffix(key, ":lease:probe"):
 			minTTL, maxTTL = 50*time.Second, time.Minute
 		}
@@ -149,4 +151,29 @@ func TestMany(t *testing.T) {
 	if h, err := s.History(t.Context(), day, day); err != nil || len(h) != 5000 {
 		t.Errorf("got %d records, %v, want 5000", len(h), err)
 	}
+}
+
+// A former version kept the sums of a day for a week, and its records for longer.
+func TestCommittedOfDaysWhoseSumsHaveExpired(t *testing.T) {
+	t.Parallel()
+	server := serverWith(t)
+	s := settled(t, open(t, server.url(""), rand.Text(), patient))
+	a := replica{name: "a"}
+	r := a.report(request(30*n, 5*n, 0))
+	r.Records = []quota.Record{
+		{Model: "m", Client: "x", Calls: 1, Reported: 10 * n, Priced: 5 * n}, {Model: "m", Estimated: 15 * n},
+	}
+	send(t, s, r)
+	wantCommitted := func(what string, want map[quota.Budget]quota.Neurons) {
+		t.Helper()
+		got, err := s.Committed(t.Context(), r.Day, r.Day)
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: got %v, %v, want %v", what, got, err, want)
+		}
+	}
+	wantCommitted("by the sums", map[quota.Budget]quota.Neurons{quota.Account: 35 * n})
+	server.do(t, "DEL", s.prefix+r.Day.String()+":sums")
+	wantCommitted("by the records", map[quota.Budget]quota.Neurons{
+		quota.Account: 30 * n, quota.ClientBudget("x"): 15 * n,
+	})
 }

@@ -49,6 +49,33 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 	return all, nil
 }
 
+// Committed implements quota.Store. All days are one step.
+func (s *Store) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var keys []string
+	for day := max(from, to-quota.KeepDays); day <= to; day++ {
+		prefix := s.prefix + day.String()
+		keys = append(keys, prefix+":sums", prefix+":external", prefix+":history")
+	}
+	pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
+		return s.ask(ctx, s.committed, keys, separator)
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum := map[quota.Budget]quota.Neurons{}
+	for pair := range slices.Chunk(pairs, 2) {
+		n, err := figures(strings.Join(pair[1:], ""), 1)
+		if err != nil {
+			return nil, fmt.Errorf("redisstore: %w", err)
+		}
+		sum[quota.Budget(pair[0])] = n[0]
+	}
+	return sum, nil
+}
+
 // Hours implements quota.Store.
 func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, err error) {
 	if err := ctx.Err(); err != nil {

@@ -50,6 +50,9 @@ var leaseScript string
 //go:embed days.lua
 var daysScript string
 
+//go:embed committed.lua
+var committedScript string
+
 //go:embed history.lua
 var historyScript string
 
@@ -69,6 +72,7 @@ type Store struct {
 
 	client                     atomic.Pointer[redis.Client]
 	sync, lease, days, history *redis.Script
+	committed                  *redis.Script
 	lastID                     atomic.Uint64 // of the questions
 	watchers                   quota.Watchers
 	subscribeOnce              sync.Once
@@ -100,7 +104,7 @@ func Open(a Address, account string, o Options) *Store {
 		address: a, o: o, owner: rand.Text(),
 		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
 		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript),
-		history:    redis.NewScript(historyScript),
+		history: redis.NewScript(historyScript), committed: redis.NewScript(committedScript),
 		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{},
 	}
 	// The script of each account differs: if a server does not have it yet, its rows of this account may be lost.

@@ -213,7 +213,7 @@ if not repeated then
 	end
 	put(replicas_key, {replica, digits(seq, left)})
 	if external[3] ~= kept_external[3] then
-		redis.call('SET', external_key, digits(unpack(external)), 'PX', day_ttl)
+		redis.call('SET', external_key, digits(unpack(external)), 'PX', history_ttl)
 	end
 	put(rows_key, new_rows)
 	put(sums_key, new_sums)
@@ -237,12 +237,11 @@ if left == 1 then
 else
 	redis.call('ZADD', seen_key, now, replica)
 end
--- All keys of a day expire together, since they are counted together.
+-- All keys of the replicas of a day expire together, since they are counted together. The sums outlive them: they count
+-- against limits of the month.
 if grew then
-	for _, key in ipairs({replicas_key, seen_key, rows_key, sums_key, records_key}) do
-		redis.call('PEXPIRE', key, day_ttl)
-	end
-	for _, key in ipairs({history_key, silent_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
+	for _, key in ipairs({replicas_key, seen_key, rows_key, records_key}) do redis.call('PEXPIRE', key, day_ttl) end
+	for _, key in ipairs({sums_key, history_key, silent_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
 end
 
 -- A user that may not publish does no harm: others learn of it with their next heartbeat.

@@ -37,6 +37,8 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a replica that leaves", leaves},
 		{"records are summed over replicas", records},
 		{"hours are summed over replicas and kept with the days", hours},
+		{"what days count for the month", committed},
+		{"the days of two months are kept", keepsDays},
 		{"external use counts for all, once, and the latest reading holds", external},
 		{"what is lost is released, and no more", released},
 		{"a block reaches all replicas", block},
