@@ -72,7 +72,7 @@ func (c *call) authorize() error {
 	switch e := c.entry; {
 	case e == nil, c.route.method == http.MethodGet, c.route.finetunes:
 		return nil
-	case c.model == "" && (!e.AllowsAll() || e.DailyNeurons > 0):
+	case c.model == "" && (!e.AllowsAll() || e.HasBudget()):
 		return forbidden("This client has a list of models or a budget, and which models this path uses at what cost " +
 			"is not known. Ask whoever runs the proxy.")
 	case c.model != "" && !e.Allows(c.model):

@@ -21,6 +21,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
+		g.ClientMonth = c.entry.MonthlyNeurons
 	}
 	if c.body != nil && c.body.json != nil {
 		g.WideBytes = c.body.json.WideBytes

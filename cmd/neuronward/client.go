@@ -35,6 +35,7 @@ check reports all mistakes in it. All keys of an entry:
                                   # key is replaced, a list of hashes and of
                                   # {sha256: …, expires: 2026-12-31T00:00:00Z}
       daily_neurons: 2000         # of its own; the account's limit applies too
+      monthly_neurons: 40000      # likewise, of the calendar month (UTC)
       requests_per_minute: 60
       priority: normal            # high (the default) may spend all of the
                                   # account's day, normal 95 %, low 80 %

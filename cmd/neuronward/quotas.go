@@ -53,6 +53,7 @@ func openQuotas(
 		Store:             store,
 		OnStoreEvent:      watch.onEvent,
 		Limit:             quota.FromFloat(c.DailyNeurons),
+		MonthLimit:        quota.FromFloat(c.MonthlyNeurons),
 		Wait:              c.QuotaWait,
 		Probe:             c.QuotaProbe,
 		AllowOfflineGrant: c.OnStoreFailure == config.FailureAllow,
@@ -90,7 +91,9 @@ func newQuotas(
 	}
 	return &quotas{
 		ledger: ledger, estimator: price.NewEstimator(price.Embedded(), estimate), closeStore: closeStore,
-		deny: func() bool { return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || hasBudgets()) },
+		deny: func() bool {
+			return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || o.MonthLimit > 0 || hasBudgets())
+		},
 	}, nil
 }
 

@@ -44,6 +44,7 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		clients = append(clients, c.Spending)
 	}
 	s.table(&b, "by client", clients)
+	s.months(&b, d.Clients)
 	s.table(&b, "by day", s.days(r))
 	return b.String()
 }
@@ -60,9 +61,13 @@ func (s screen) totals(b *strings.Builder, d status.Today) {
 	}
 	if d.Limit == nil || d.Remaining == nil {
 		fmt.Fprintf(b, "  %-9s %*s\n", "left", numberWidth, "no limit")
-		return
+	} else {
+		s.line(b, "left", *d.Remaining, "of "+s.number(*d.Limit))
 	}
-	s.line(b, "left", *d.Remaining, "of "+s.number(*d.Limit))
+	if m := d.Month; m != nil {
+		note := fmt.Sprintf("of the month's %s, %s used", s.number(m.Limit), s.number(m.Used))
+		s.line(b, "month", m.Remaining, note)
+	}
 }
 
 // notes writes what else there is to know of the day, a paragraph each.
@@ -144,6 +149,23 @@ func (s screen) table(b *strings.Builder, title string, rows []status.Spending) 
 			line += " " + s.bar(float64(r.Neurons)/float64(largest), false)
 		}
 		fmt.Fprintln(b, line)
+	}
+}
+
+// months writes the clients' budgets of the month, and nothing if there are none.
+func (s screen) months(b *strings.Builder, clients []status.Client) {
+	const title = "budgets of the month"
+	width := len(title)
+	clients = slices.DeleteFunc(slices.Clone(clients), func(c status.Client) bool { return c.Month == nil })
+	for _, c := range clients {
+		width = max(width, len([]rune(s.name(c.Name))))
+	}
+	for i, c := range clients {
+		if i == 0 {
+			fmt.Fprintf(b, "\n  %-*s %*s %*s\n", width, title, numberWidth, "left", numberWidth, "of")
+		}
+		fmt.Fprintf(b, "  %-*s %*s %*s\n", width, s.name(c.Name),
+			numberWidth, s.number(c.Month.Remaining), numberWidth, s.number(c.Month.Limit))
 	}
 }
 

@@ -130,3 +130,27 @@ func TestUsageShowsYesterday(t *testing.T) {
 	r.Today.Yesterday.ByNow = nil
 	lacks(t, "usage without the hours of yesterday", screen{}.usage(r, time.Now()), "Yesterday")
 }
+
+// A limit of the month is shown where there is one, with or without one of the day.
+func TestUsageOfTheMonth(t *testing.T) {
+	r := busyDay()
+	number := func(f status.Neurons) *status.Neurons { return &f }
+	month := func(limit, used status.Neurons) *status.Month {
+		return &status.Month{Limit: limit, Used: used, Remaining: limit - used}
+	}
+	r.Today.Limit, r.Today.Remaining = nil, nil
+	r.Today.Month = month(300_000_000_000, 100_000_000_000)
+	r.Today.Clients = []status.Client{
+		{Spending: status.Spending{Name: "a"}},
+		{Spending: status.Spending{Name: "team"}, Limit: number(1), Month: month(40_000_000_000, 500_000)},
+	}
+	got := screen{}.usage(r, time.Now())
+	for _, want := range []string{
+		"no limit\n  month        200000.00  of the month's 300000.00, 100000.00 used\n",
+		"\n  budgets of the month         left           of\n  team                     39999.50     40000.00\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant in it\n%s", got, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 type Client struct {
 	Name              string        // unique; fit to be a label
 	DailyNeurons      quota.Neurons // budget of a UTC day; 0: none of its own
+	MonthlyNeurons    quota.Neurons // budget of a UTC calendar month; 0: none of its own
 	RequestsPerMinute int           // 0: no limit of its own
 	Priority          quota.Priority
 	Finetunes         bool // may make and change finetunes
@@ -21,6 +22,9 @@ type Client struct {
 	models         modelname.List // nil: every model
 	gatewayHeaders []string       // of AI Gateway that it may send besides the usual ones, canonical
 }
+
+// HasBudget reports whether the client has neurons of its own.
+func (c *Client) HasBudget() bool { return c.DailyNeurons > 0 || c.MonthlyNeurons > 0 }
 
 // AllowsAll reports whether the client has no list of models.
 func (c *Client) AllowsAll() bool { return c.models == nil }

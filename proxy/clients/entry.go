@@ -38,6 +38,7 @@ var fields = []field{
 	{"name", true, (*reader).name},
 	{"key_sha256", true, (*reader).keyHashes},
 	{"daily_neurons", false, (*reader).dailyNeurons},
+	{"monthly_neurons", false, (*reader).monthlyNeurons},
 	{"requests_per_minute", false, (*reader).requestsPerMinute},
 	{"priority", false, (*reader).priority},
 	{"finetunes", false, (*reader).finetunes},
@@ -121,22 +122,32 @@ func (r *reader) name(e *entry, n *yaml.Node) error {
 	return nil
 }
 
-func (r *reader) dailyNeurons(e *entry, n *yaml.Node) error {
+func (r *reader) dailyNeurons(e *entry, n *yaml.Node) (err error) {
+	e.client.DailyNeurons, err = neurons(n, "2000")
+	return err
+}
+
+func (r *reader) monthlyNeurons(e *entry, n *yaml.Node) (err error) {
+	e.client.MonthlyNeurons, err = neurons(n, "40000")
+	return err
+}
+
+// neurons reads a budget.
+func neurons(n *yaml.Node, example string) (quota.Neurons, error) {
 	text, err := scalar(n)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil || !(f >= 0) || f > maxNeurons:
-		return fmt.Errorf("%s is not a number of neurons above 0; write one such as 2000, "+
-			"or remove the line for no budget of its own", shown(text))
+		return 0, fmt.Errorf("%s is not a number of neurons above 0; write one such as %s, "+
+			"or remove the line for no budget of its own", shown(text), example)
 	case f == 0:
-		return errors.New("0 would allow nothing; remove the line for no budget of its own, " +
+		return 0, errors.New("0 would allow nothing; remove the line for no budget of its own, " +
 			"or the entry to keep the client out")
 	}
-	e.client.DailyNeurons = quota.FromFloat(f)
-	return nil
+	return quota.FromFloat(f), nil
 }
 
 func (r *reader) requestsPerMinute(e *entry, n *yaml.Node) error {

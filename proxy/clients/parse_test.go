@@ -41,6 +41,7 @@ clients:
   - name: search-team
     key_sha256: {a}
     daily_neurons: 2000.5
+    monthly_neurons: 30000
     requests_per_minute: 60
     priority: low
     finetunes: true
@@ -52,18 +53,21 @@ clients:
 	type view struct {
 		name      string
 		neurons   quota.Neurons
+		month     quota.Neurons
 		requests  int
 		priority  quota.Priority
 		finetunes bool
 		models    string
 	}
 	want := []view{
-		{"search-team", 2_000_500_000, 60, quota.Low, true, "[@cf/meta/* @cf/baai/*]"},
-		{"123", 0, 0, quota.Normal, false, "[@cf/meta/* @cf/baai/*]"},
-		{"plain", 0, 0, quota.High, false, "[]"},
+		{"search-team", 2_000_500_000, 30_000_000_000, 60, quota.Low, true, "[@cf/meta/* @cf/baai/*]"},
+		{"123", 0, 0, 0, quota.Normal, false, "[@cf/meta/* @cf/baai/*]"},
+		{"plain", 0, 0, 0, quota.High, false, "[]"},
 	}
 	for i, c := range s.Clients() {
-		got := view{c.Name, c.DailyNeurons, c.RequestsPerMinute, c.Priority, c.Finetunes, fmt.Sprint(c.models)}
+		got := view{
+			c.Name, c.DailyNeurons, c.MonthlyNeurons, c.RequestsPerMinute, c.Priority, c.Finetunes, fmt.Sprint(c.models),
+		}
 		if got != want[i] {
 			t.Errorf("client %d: got %+v, want %+v", i+1, got, want[i])
 		}
@@ -158,7 +162,7 @@ func TestMistakes(t *testing.T) {
 		{
 			"unknown key", good + "priorty: high\n",
 			`^clients.yaml:4: there is no key "priorty"; an entry has name, key_sha256, daily_neurons, ` +
-				`requests_per_minute, priority, finetunes, models, gateway_headers$`,
+				`monthly_neurons, requests_per_minute, priority, finetunes, models, gateway_headers$`,
 		},
 		{
 			"merge key", "clients:\n  - &x {name: a, key_sha256: {a}}\n  - {<<: *x, name: b, key_sha256: {b}}\n",
@@ -247,6 +251,16 @@ func TestMistakes(t *testing.T) {
 		{"a budget of NaN", good + "daily_neurons: NaN\n", `"NaN" is not a number`},
 		{"a budget without end", good + "daily_neurons: inf\n", `"inf" is not a number`},
 		{"a budget that no account has", good + "daily_neurons: 1e10\n", `"1e10" is not a number`},
+		{
+			"a budget of the month below 0", good + "monthly_neurons: -5\n",
+			`^clients.yaml:4: monthly_neurons: "-5" is not a number of neurons above 0; write one such as 40000, or ` +
+				`remove the line`,
+		},
+		{
+			"a budget of the month of 0", good + "monthly_neurons: 0\n",
+			`^clients.yaml:4: monthly_neurons: 0 would allow nothing; remove the line for no budget`,
+		},
+		{"a budget of the month without end", good + "monthly_neurons: inf\n", `"inf" is not a number`},
 		{
 			"requests below 0", good + "requests_per_minute: -1\n",
 			`^clients.yaml:4: requests_per_minute: "-1" is not a whole number from 1 to 1000000; write one such as 60`,

@@ -60,6 +60,7 @@ type Call struct {
 
 	HasClient    bool          // the client is one of the clients file, and so has a budget of its own
 	ClientBudget quota.Neurons // for a day; 0: no limit
+	ClientMonth  quota.Neurons // for a UTC calendar month; 0: no limit
 	Priority     quota.Priority
 
 	Request   quota.Request // as measured
@@ -100,6 +101,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	ch.request = quota.Call{Model: c.Label, Client: c.Client}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
+		ch.request.ClientMonth = c.ClientMonth
 	}
 	if c.Routed {
 		ch.meter = meter.New()

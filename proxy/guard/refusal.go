@@ -39,21 +39,26 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget,
 		ResetsAt: d.ResetsAt, RetryAfter: d.ResetsAt.Sub(d.At),
 	}
-	limit, inFlight := "The limit of "+neurons(d.Limit)+" neurons a day set for this proxy", "Calls in flight"
+	left, fewLeft := d.Left(), d.Left() <= d.Limit/100 // too few to speak of
+	window, today := "day", "today"
+	if d.OfMonth {
+		d = ofMonth(d)
+		window, today = "month", "this month"
+	}
+	limit, inFlight := "The limit of "+neurons(d.Limit)+" neurons a "+window+" set for this proxy", "Calls in flight"
 	if d.Budget != quota.Account {
-		limit, inFlight = "Your budget of "+neurons(d.Limit)+" neurons a day", "Your calls in flight"
+		limit, inFlight = "Your budget of "+neurons(d.Limit)+" neurons a "+window, "Your calls in flight"
 	}
 	if !d.Unlimited {
 		f.Limit = &normalize.Limit{
 			Name: "account", Used: d.Used.Add(d.External).Float(), Reserved: d.Reserved.Float(), Limit: d.Limit.Float(),
-			Unit: "neurons", Window: "day",
+			Unit: "neurons", Window: window,
 		}
 		if d.Budget != quota.Account {
 			f.Limit.Name, f.Limit.Client = "client", ch.call.Client
 		}
 	}
-	left, resets := d.Left(), "It resets at "+timeText(d.ResetsAt)+"."
-	fewLeft := left <= d.Limit/100 // too few to speak of
+	resets := "It resets at " + timeText(d.ResetsAt) + "."
 	switch d.Outcome {
 	case quota.Blocked:
 		f.Code = normalize.AccountLimited
@@ -66,8 +71,8 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		}
 	case quota.PriorityFloor:
 		f.Code = normalize.PriorityFloor
-		kept := fmt.Sprintf("%s of the day's %s neurons are kept for calls of a higher priority",
-			neurons(d.Kept), neurons(d.Limit))
+		kept := fmt.Sprintf("%s of the %s's %s neurons are kept for calls of a higher priority",
+			neurons(d.Kept), window, neurons(d.Limit))
 		f.Message = kept + ", and the rest is spent. " + resets
 		if !fewLeft {
 			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: "+
@@ -90,14 +95,20 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 			limit, used(d), neurons(d.Estimate), resets)
 		if !fewLeft {
 			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. "+
-				"%s allows no more today: %s. %s%s",
-				neurons(d.Estimate), neurons(left), limit, used(d), smaller(&ch.call.Request), resets)
+				"%s allows no more %s: %s. %s%s",
+				neurons(d.Estimate), neurons(left), limit, today, used(d), smaller(&ch.call.Request), resets)
 		}
 	}
 	return f
 }
 
-// used says what of a budget cannot come back today.
+// ofMonth returns d with the figures of the month, whose rest is the limit of today.
+func ofMonth(d quota.Decision) quota.Decision {
+	d.Limit, d.Used, d.External = d.MonthLimit, d.Earlier.Add(d.Used).Add(d.External), 0
+	return d
+}
+
+// used says what of a budget cannot come back before it resets.
 func used(d quota.Decision) string {
 	text := neurons(d.Used.Add(d.External)) + " used"
 	if d.External != 0 {

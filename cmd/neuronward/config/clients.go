@@ -97,19 +97,18 @@ func (f *ClientsFile) String() string {
 
 // HasBudgets reports whether any client has neurons of its own. A nil file has no client.
 func (f *ClientsFile) HasBudgets() bool {
-	hasBudget := func(c *clients.Client) bool { return c.DailyNeurons > 0 }
-	return f != nil && slices.ContainsFunc(f.Set().Clients(), hasBudget)
+	return f != nil && slices.ContainsFunc(f.Set().Clients(), (*clients.Client).HasBudget)
 }
 
-// Budget returns a client's neurons a day; 0 where it has none of its own. A nil file has no client.
-func (f *ClientsFile) Budget(client string) quota.Neurons {
+// Budget returns a client's own limits of neurons. A nil file has no client.
+func (f *ClientsFile) Budget(client string) quota.Limits {
 	if f == nil {
-		return 0
+		return quota.Limits{}
 	}
 	for _, c := range f.Set().Clients() {
 		if c.Name == client {
-			return c.DailyNeurons
+			return quota.Limits{Day: c.DailyNeurons, Month: c.MonthlyNeurons}
 		}
 	}
-	return 0
+	return quota.Limits{}
 }

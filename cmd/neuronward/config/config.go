@@ -37,7 +37,8 @@ type Config struct {
 	Models modelname.List `env:"NEURONWARD_MODELS" envDefault:"@cf/*,@hf/*"`
 
 	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid|prepaid"`
-	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"` // 0: no limit
+	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"`                  // 0: no limit
+	MonthlyNeurons float64       `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"` // 0: no limit
 	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
 	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected"`
 	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate"`

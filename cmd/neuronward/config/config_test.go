@@ -414,7 +414,7 @@ func TestTableOfVariables(t *testing.T) {
 			t.Errorf("%s: got the default %q, want one of %q", v.Name, v.Default, v.Choices)
 		}
 	}
-	const all = 40
+	const all = 41
 	if len(seen) != all {
 		t.Errorf("there are %d variables, want %d", len(seen), all)
 	}

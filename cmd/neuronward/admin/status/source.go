@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
@@ -22,7 +21,7 @@ type Source struct {
 	StoreKind   string // file, memory, redis
 	StorePolicy string // deny, allow
 
-	Budget         func(client string) quota.Neurons // a client's neurons a day; 0: no budget of its own
+	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	Prices         func() Prices
 	Settings       func() []config.Setting
@@ -67,6 +66,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.Day, t.Used, t.Reserved = &now.Day, neurons(account.Used), neurons(account.Reserved)
 	t.Lost, t.External = neurons(account.Lost), neurons(account.External)
 	t.Limit, t.Remaining = limitOf(account)
+	t.Month = monthOf(account, now)
 	t.Reconciliation = s.Reconciliation(now.FigureAt)
 	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
 	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
@@ -78,25 +78,25 @@ func (s *Source) Today(ctx context.Context) Today {
 		text := now.StoreFailure.Error()
 		t.Store.Healthy, t.Store.Failure = false, &text
 	}
-	t.BasisShares, t.Models, t.Clients = shares(records), sum(records, byModel), s.clients(records, now.Clients)
+	t.BasisShares, t.Models, t.Clients = shares(records), sum(records, byModel), s.clients(records, now)
 	return t
 }
 
 // clients adds records up by client, with the budgets of those that have one.
-func (s *Source) clients(records []quota.Record, budgets []quota.Status) []Client {
+func (s *Source) clients(records []quota.Record, now quota.Snapshot) []Client {
 	all := []Client{}
 	for _, spent := range sum(records, byClient) {
 		c := Client{Spending: spent}
 		// A client that has called other replicas alone has a budget as well, though this ledger does not know of it.
-		if budget := s.Budget(spent.Name); budget > 0 {
-			left := max(budget-quota.Neurons(spent.Neurons), 0)
-			c.Limit, c.Remaining = limitOf(quota.Status{Limit: budget, Remaining: left})
-		}
-		for _, b := range budgets {
-			if strings.TrimPrefix(string(b.Budget), string(quota.ClientBudget(""))) == spent.Name {
-				c.Limit, c.Remaining = limitOf(b)
+		name := quota.ClientBudget(spent.Name)
+		b := s.Budget(spent.Name).Status(name, now.Earlier[name], quota.Neurons(spent.Neurons))
+		for _, known := range now.Clients {
+			if known.Budget == name {
+				b = known
 			}
 		}
+		c.Limit, c.Remaining = limitOf(b)
+		c.Month = monthOf(b, now)
 		all = append(all, c)
 	}
 	return all
@@ -108,6 +108,16 @@ func limitOf(s quota.Status) (limit, remaining *Neurons) {
 		return nil, nil
 	}
 	return neurons(s.Limit), neurons(s.Remaining)
+}
+
+// monthOf returns how a budget of the month stands, nil if there is none.
+func monthOf(s quota.Status, now quota.Snapshot) *Month {
+	if s.MonthLimit == 0 {
+		return nil
+	}
+	used := s.Earlier.Add(s.Used).Add(s.Lost).Add(s.External)
+	left := max(s.MonthLimit-used-s.Reserved, 0)
+	return &Month{Neurons(s.MonthLimit), Neurons(used), Neurons(left), Time(now.Day.MonthEnd())}
 }
 
 func neurons(n quota.Neurons) *Neurons {

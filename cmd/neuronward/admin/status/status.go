@@ -38,9 +38,10 @@ type Today struct {
 	Reserved    *Neurons   `json:"reserved"`  // by calls in flight
 	Lost        *Neurons   `json:"lost"`      // held by replicas that died; unavailable until the reset
 	External    *Neurons   `json:"external"`  // spent outside this proxy, by the account's own figure
-	Limit       *Neurons   `json:"limit"`     // null: no limit
+	Limit       *Neurons   `json:"limit"`     // of today, be it the rest of the month's; null: no limit
 	Remaining   *Neurons   `json:"remaining"` // limit less used, reserved, lost and external; null: no limit
 	ResetsAt    *time.Time `json:"resets_at"`
+	Month       *Month     `json:"month"`        // null: no limit of the month
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
 	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today
 	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
@@ -83,8 +84,17 @@ type Spending struct {
 // A Client is what a client spent, and its own budget.
 type Client struct {
 	Spending
-	Limit     *Neurons `json:"limit"`     // null: no budget of its own
+	Limit     *Neurons `json:"limit"`     // of today; null: no budget of its own
 	Remaining *Neurons `json:"remaining"` // of that budget
+	Month     *Month   `json:"month"`     // null: no budget of the month
+}
+
+// A Month is how a limit of the UTC calendar month stands. What it has left limits the day as well.
+type Month struct {
+	Limit     Neurons    `json:"limit"`
+	Used      Neurons    `json:"used"`      // what is lost, and of the account what is external, included
+	Remaining Neurons    `json:"remaining"` // limit less used and what calls in flight have reserved
+	ResetsAt  *time.Time `json:"resets_at"`
 }
 
 // Store says whether usage is stored. While it is not, Today.Models and Today.Clients are those of this process alone.

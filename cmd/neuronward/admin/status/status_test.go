@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ import (
 func sourceOf(ledger *quota.Ledger) *Source {
 	return &Source{
 		Ledger: ledger, Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
-		Budget:         func(string) quota.Neurons { return 0 },
+		Budget:         func(string) quota.Limits { return quota.Limits{} },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
 	}
 }
@@ -121,12 +122,13 @@ func TestKeysOfStatus(t *testing.T) {
 	}
 	want := strings.Fields(`
 		basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model
-		breakers[].next_trial clients clients[].calls clients[].estimated clients[].limit clients[].name
+		breakers[].next_trial clients clients[].calls clients[].estimated clients[].limit clients[].month
+		clients[].name
 		clients[].neurons clients[].priced clients[].remaining clients[].reported commit day exhausted_at
 		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
 		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
 		holders hours in_flight latched limit lost mode models models[].calls models[].estimated models[].name
-		models[].neurons models[].priced models[].reported plan plan_wrong prices prices.as_of prices.asked_at
+		models[].neurons models[].priced models[].reported month plan plan_wrong prices prices.as_of prices.asked_at
 		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
 		rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation
@@ -192,13 +194,65 @@ func TestRate(t *testing.T) {
 // A client that has called other replicas alone has its budget here as well.
 func TestBudgetsOfClients(t *testing.T) {
 	s := counting(t)
-	s.Budget = func(client string) quota.Neurons {
-		return map[string]quota.Neurons{"other": 3 * quota.OneNeuron}[client]
+	s.Budget = func(client string) quota.Limits {
+		return map[string]quota.Limits{"other": {Day: 3 * quota.OneNeuron}}[client]
 	}
 	got := asJSON(t, s.Today(t.Context()).Clients)
-	for _, want := range []string{`"limit":3,"remaining":0.999999}`, `"limit":50,"remaining":48}`} {
+	for _, want := range []string{`"limit":3,"remaining":0.999999,`, `"limit":50,"remaining":48,`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nis not in\n%s", want, got)
+		}
+	}
+}
+
+// A limit of the month is shown with what was used of it, whether this process knows the client or not.
+func TestMonth(t *testing.T) {
+	const n = quota.OneNeuron
+	store := quota.NewMemory(nil)
+	today := quota.DayOf(time.Now())
+	past := quota.Report{
+		Day: today - 1, Replica: "a", Seq: 1, Leave: true, External: quota.External{Spent: 7 * n, At: time.Now()},
+		Requests: []quota.BudgetRequest{
+			{Budget: quota.Account, Spent: 30 * n}, {Budget: quota.ClientBudget("b"), Spent: 20 * n, Held: n},
+		},
+	}
+	if _, err := store.Sync(t.Context(), past); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 400 * n, MonthLimit: 300 * n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close(context.Background())
+	for client, limit := range map[string]quota.Neurons{"a": 0, "b": 50 * n} {
+		call := quota.Call{Model: "m", Client: client, ClientMonth: limit, CountClient: true, Estimate: n}
+		res, d, err := ledger.Reserve(t.Context(), call)
+		if err != nil || res == nil {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		res.Settle(quota.Cost{Neurons: n})
+	}
+	earlier := quota.Neurons(37) // of the account
+	if today == today.FirstOfMonth() {
+		earlier = 0
+	}
+	s := sourceOf(ledger)
+	s.Budget = func(client string) quota.Limits {
+		return map[string]quota.Limits{"a": {Month: 10 * n}}[client] // ledger knows a without a limit: a file just read
+	}
+	d := s.Today(t.Context())
+	used, limit := float64(earlier+2), 300.0
+	want := fmt.Sprintf(`{"limit":%v,"used":%v,"remaining":%v,"resets_at":"%s"}`,
+		limit, used, limit-used, today.MonthEnd().Format(time.RFC3339))
+	if got := asJSON(t, d.Month); got != want {
+		t.Errorf("account: got %s, want %s", got, want)
+	}
+	if got := float64(*d.Limit) / float64(n); got != 300-float64(earlier) {
+		t.Errorf("limit of today: got %v, want what the month has left, %v", got, 300-float64(earlier))
+	}
+	for _, c := range d.Clients {
+		if (c.Month != nil) != (c.Name == "b") {
+			t.Errorf("client %s: got the month %+v, want one of b alone", c.Name, c.Month)
 		}
 	}
 }
