@@ -31,8 +31,8 @@ check reports all mistakes in it. All keys of an entry:
 
   clients:
     - name: search-team
-      key_sha256: 5e88…           # of the key; required, as is the name. While a
-                                  # key is replaced, a list of hashes and of
+      key_sha256: 5e88…           # of the key; required, as is the name. While
+                                  # a key is replaced, a list of hashes and of
                                   # {sha256: …, expires: 2026-12-31T00:00:00Z}
       daily_neurons: 2000         # of its own; the account's limit applies too
       monthly_neurons: 40000      # likewise, of the calendar month (UTC)
