@@ -137,6 +137,9 @@ func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neur
 	b.held -= b.surplus(wanted, idle)
 	raise = max(b.reserved-b.held, 0) // an overrun, or the new day: it has happened, whatever the store has left
 	q = BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
+	if q.Limit, q.Month = b.limits.today(b.earlier); idle {
+		q.Month = false // a limit that has changed meanwhile, as a client's may, is known here when a call asks again
+	}
 	if b.limit == 0 {
 		return q, raise
 	}
@@ -181,6 +184,9 @@ func (b *budget) applyReply(q BudgetRequest, raise, granted Neurons, sum Balance
 		Lost: sum.Lost, Waiting: sum.Waiting,
 	}
 	b.free, b.replicas, b.offlineGrant, b.published = sum.Free, replicas, 0, q
+	if b.limit, b.ofMonth = b.limits.today(b.earlier); b.limit == q.Limit && sum.Limit < q.Limit {
+		b.limit, b.ofMonth = sum.Limit, true // another replica's month has less left
+	}
 }
 
 // takeOffline takes n without the store, and more ahead of need as with it, up to this replica's share of what was

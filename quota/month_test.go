@@ -270,3 +270,92 @@ func (m *monthOf) check() {
 		}
 	}
 }
+
+// Replicas that differ in the limit of the month, as after a change of the settings of one, keep to the lower one.
+func TestTheLowerLimitOfTheMonthCounts(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		store := quota.NewMemory(nil)
+		var ledgers []*quota.Ledger
+		for _, limit := range []quota.Neurons{1000 * n, 2000 * n} {
+			ledgers = append(ledgers, open(t, quota.Options{
+				Store: store, Limit: 5000 * n, MonthLimit: limit, Wait: 2 * time.Second,
+			}))
+		}
+		var spent quota.Neurons
+		refused := make([]int, len(ledgers))
+		for i := 0; min(refused[0], refused[1]) < 3 && i < 1000; i++ {
+			time.Sleep(100 * time.Millisecond)
+			res, d, err := ledgers[i%2].Reserve(t.Context(), quota.Call{Model: "m", Estimate: 7 * n})
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case res == nil:
+				refused[i%2]++
+				equal(t, "the month refused", d.OfMonth, true)
+				continue
+			}
+			res.Settle(quota.Cost{Neurons: 7 * n})
+			spent += 7 * n
+		}
+		within(t, "spent", spent, 970*n, 1000*n)
+	})
+}
+
+// What a replica holds at midnight may be spent until it has reported the end of its day: another one that begins the
+// day before has no more of the month than that leaves.
+func TestWhatOthersHoldAtMidnightCounts(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		store := quota.NewMemory(nil)
+		yesterday := quota.DayOf(time.Now())
+		report := quota.Report{
+			Day: yesterday, Replica: "other", Seq: 1,
+			Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: 1000 * n, Spent: 300 * n, Held: 200 * n}},
+		}
+		if _, err := store.Sync(t.Context(), report); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, Heartbeat: longBeat})
+		equal(t, "left of the month at midnight", l.Snapshot().Account.Remaining, 500*n)
+		report.Seq, report.Leave, report.Requests[0].Spent, report.Requests[0].Held = 2, true, 310*n, 0
+		if _, err := store.Sync(t.Context(), report); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Minute)
+		equal(t, "left when the other one has reported", l.Snapshot().Account.Remaining, 690*n)
+	})
+}
+
+// forgetful is a store that cannot say what earlier days spent.
+type forgetful struct {
+	quota.Store
+	fails bool
+}
+
+func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+	if f.fails {
+		return nil, context.DeadlineExceeded
+	}
+	return f.Store.Committed(ctx, from, to)
+}
+
+// While it is not known what earlier days of the month spent, nothing is spent of it; a limit of the day alone does not
+// ask for that.
+func TestAMonthThatCannotBeRead(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		time.Sleep(30 * time.Hour)
+		store := &forgetful{quota.NewMemory(nil), true}
+		l := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: time.Second})
+		take(t, l, quota.Call{Client: "a", ClientLimit: 100 * n, Estimate: n}).Settle(quota.Cost{Neurons: n})
+		limited := quota.Call{Client: "b", ClientMonth: 100 * n, Estimate: n}
+		_, _, err := l.Reserve(t.Context(), limited)
+		fails(t, "a call with a limit of the month", err, quota.ErrStore)
+		fails(t, "health", l.Healthy(), quota.ErrStore)
+		store.fails = false
+		take(t, l, limited).Settle(quota.Cost{Neurons: n})
+		store.fails = true
+		time.Sleep(time.Hour)
+		take(t, l, limited).Settle(quota.Cost{Neurons: n}) // it is known of today
+		fails(t, "health on the same day", l.Healthy(), nil)
+	})
+}

@@ -39,10 +39,11 @@ type replicaState struct {
 	seen    time.Time
 }
 
-// row is one replica's part of a budget. reserved and waiting do not outlive the replica.
+// row is one replica's part of a budget. What is not in BudgetSum does not outlive the replica.
 type row struct {
 	BudgetSum
 	reserved, waiting Neurons
+	month             bool
 }
 
 // limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash
@@ -139,7 +140,7 @@ func (d *dayState) applyRequests(me *replicaState, r Report, now time.Time, done
 	waits, returned := false, false
 	for _, q := range r.Requests {
 		old := me.rows[q.Budget]
-		changed := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting}
+		changed := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting, q.Month}
 		me.rows[q.Budget] = changed
 		balance := d.balance(q.Budget, q.Limit, r.Replica, now)
 		granted := q.grant(balance.Free)
@@ -224,10 +225,13 @@ func (d *dayState) balance(b Budget, limit Neurons, asking Replica, now time.Tim
 		sum.Reserved += row.reserved
 		if name != asking {
 			sum.Waiting += row.waiting
+			if row.month {
+				sum.Limit = min(sum.Limit, row.Limit)
+			}
 		}
 	}
 	if limit > 0 {
-		sum.Free = limit - sum.Spent - sum.Held - sum.Lost
+		sum.Free = sum.Limit - sum.Spent - sum.Held - sum.Lost
 		if b == Account {
 			sum.Free -= d.external.less(sum.Lost)
 		}

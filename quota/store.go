@@ -74,6 +74,7 @@ type Report struct {
 type BudgetRequest struct {
 	Budget   Budget
 	Limit    Neurons // as the replica knows it; 0: none
+	Month    bool    // Limit is the rest of the month's, and calls ask for it: nobody is granted more than by the lowest
 	Spent    Neurons // settled by this replica on this day
 	Held     Neurons // what the replica may still spend, with what is reserved
 	Reserved Neurons // the part of Held that belongs to calls in flight
@@ -95,7 +96,7 @@ type Reply struct {
 
 // A Balance is how a budget stands, over all replicas, after a sync.
 type Balance struct {
-	Limit    Neurons
+	Limit    Neurons // that of the request, or a lower one of another replica's request with Month
 	Spent    Neurons // settled
 	Held     Neurons // by replicas that are alive, with what is reserved
 	Reserved Neurons // by calls in flight of replicas that are alive

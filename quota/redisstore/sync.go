@@ -112,7 +112,11 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 	for _, c := range r.Requests {
 		add(string(c.Budget))
 		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved))
-		figures(int64(c.Min), int64(c.Want), int64(c.Waiting))
+		month := 0
+		if c.Month {
+			month = 1
+		}
+		figures(int64(c.Min), int64(c.Want), int64(c.Waiting), int64(month))
 	}
 	for _, rec := range r.Records {
 		add(rec.Model + separator + rec.Client)

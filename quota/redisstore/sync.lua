@@ -5,7 +5,7 @@
 -- so that a report is kept whole or not at all.
 --
 --   replica   seq left                                            its last report
---   row       limit spent held reserved waiting granted seq       of a replica and budget; granted by the report seq
+--   row       limit spent held reserved waiting granted seq month of a replica and budget; granted by the report seq
 --   sum       spent held                                          of a budget, over all replicas, also those that left
 --   external  spent released at billed                            of the day, outside of all replicas; at: Unix seconds
 --   hour      spent                                               of a replica, among its records, or over all
@@ -96,7 +96,7 @@ local requests, fields, budgets = {}, {}, {}
 for i = 1, num_requests do
 	local r = {
 		budget = text(), limit = number(), spent = number(), held = number(), reserved = number(),
-		min = number(), want = number(), waiting = number(),
+		min = number(), want = number(), waiting = number(), month = number(),
 	}
 	requests[i], fields[i], budgets[i] = r, replica .. '\0' .. r.budget, r.budget
 end
@@ -114,11 +114,13 @@ for i, r in ipairs(requests) do
 	rows[r.budget] = found[i] and numbers(found[i]) or {0, 0, 0, 0, 0, 0, 0}
 	sums[r.budget] = found_sums[i] and numbers(found_sums[i]) or {0, 0}
 	local held, reserved, waiting = 0, 0, 0
+	r.lowest = r.limit
 	for j = 1, #others do
 		local line = found[j * num_requests + i]
 		if line then
 			local row = numbers(line)
 			held, reserved, waiting = add(held, row[3]), add(reserved, row[4]), add(waiting, row[5])
+			if row[8] == 1 then r.lowest = math.min(r.lowest, row[1]) end
 		end
 	end
 	alive[r.budget] = {held, reserved, waiting}
@@ -135,13 +137,13 @@ if not repeated then
 		local old, sum = rows[r.budget], sums[r.budget]
 		sum[1], sum[2] = add(sum[1] - old[2], r.spent), add(sum[2] - old[3], r.held)
 		local lost_here = sum[2] - r.held - alive[r.budget][1]
-		local free, granted = r.limit - add(sum[1], sum[2]) - less(r.budget, lost_here), 0
+		local free, granted = r.lowest - add(sum[1], sum[2]) - less(r.budget, lost_here), 0
 		if now >= grants_from and r.want > 0 and r.limit > 0 and free > 0 and free >= r.min then
 			granted = math.min(r.want, free)
 			sum[2] = sum[2] + granted
 		end
 		local held = add(r.held, granted)
-		rows[r.budget] = {r.limit, r.spent, held, r.reserved, r.waiting, granted, seq}
+		rows[r.budget] = {r.limit, r.spent, held, r.reserved, r.waiting, granted, seq, r.month}
 		if r.spent + held < old[2] + old[3] and alive[r.budget][3] > 0 then returned = true end
 		if r.waiting > 0 and granted < r.min then wanted = true end
 	end
@@ -258,9 +260,9 @@ for _, r in ipairs(requests) do
 	local held, reserved = living[1], living[2]
 	if left == 0 then held, reserved = held + row[3], reserved + row[4] end
 	local free = 0
-	if r.limit > 0 then free = r.limit - sum[1] - sum[2] - less(r.budget, sum[2] - held) end
+	if r.limit > 0 then free = r.lowest - sum[1] - sum[2] - less(r.budget, sum[2] - held) end
 	local granted = 0
 	if row[7] == seq then granted = row[6] end
-	answer[#answer + 1] = digits(granted, r.limit, sum[1], held, reserved, sum[2] - held, free, living[3])
+	answer[#answer + 1] = digits(granted, r.lowest, sum[1], held, reserved, sum[2] - held, free, living[3])
 end
 return answer

@@ -74,3 +74,39 @@ func keepsDays(t *testing.T, open Place) {
 		t.Errorf("got %v for the account, %v, want %v", sum[quota.Account], err, want)
 	}
 }
+
+// Replicas whose limits of the month differ, since one has read more of what was spent, agree on the lowest.
+func lowestLimit(t *testing.T, open Place) {
+	s := open(t)
+	a, b := replica{name: "a"}, replica{name: "b"}
+	ofMonth := func(limit, want quota.Neurons, month bool) quota.BudgetRequest {
+		return quota.BudgetRequest{Budget: quota.Account, Limit: limit, Min: 1, Want: want, Month: month}
+	}
+	wantGranted := func(what string, r quota.Report, granted, limit, free quota.Neurons) {
+		t.Helper()
+		reply := send(t, s, r)
+		if got := reply.Granted[0]; got != granted {
+			t.Errorf("%s: got %v granted, want %v", what, got, granted)
+		}
+		if got := reply.Balances[0]; got.Limit != limit || got.Free != free {
+			t.Errorf("%s: got %v free of %v, want %v of %v", what, got.Free, got.Limit, free, limit)
+		}
+	}
+	wantGranted("a alone", a.report(ofMonth(100*n, 10*n, true)), 10*n, 100*n, 90*n)
+	wantGranted("b, whose limit is higher", b.report(ofMonth(500*n, 200*n, true)), 90*n, 100*n, 0)
+	low := ofMonth(50*n, 0, true)
+	low.Held = 10 * n
+	wantGranted("a, whose limit has fallen", a.report(low), 0, 50*n, -50*n)
+	high := ofMonth(500*n, 10*n, true)
+	high.Held = 90 * n
+	wantGranted("b then", b.report(high), 0, 50*n, -50*n)
+	low.Month = false
+	wantGranted("a, of which nobody asks any more", a.report(low), 0, 50*n, -50*n)
+	wantGranted("b, whose limit counts now", b.report(high), 10*n, 500*n, 390*n)
+	low.Month = true
+	leave := a.report(low)
+	leave.Leave = true
+	send(t, s, leave)
+	high.Held = 100 * n
+	wantGranted("b when a has left", b.report(high), 10*n, 500*n, 380*n)
+}

@@ -38,6 +38,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"records are summed over replicas", records},
 		{"hours are summed over replicas and kept with the days", hours},
 		{"what days count for the month", committed},
+		{"the lowest limit of the month counts", lowestLimit},
 		{"the days of two months are kept", keepsDays},
 		{"external use counts for all, once, and the latest reading holds", external},
 		{"what is lost is released, and no more", released},
