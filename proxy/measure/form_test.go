@@ -56,6 +56,12 @@ func TestMeasureForm(t *testing.T) {
 	if q := get(kind, body, 0); q.Images != maxGiven || q.Assumed {
 		t.Errorf("more pictures than are taken: got %d, assumed %v, want %d", q.Images, q.Assumed, maxGiven)
 	}
+	for _, value := range []string{"", `"`, `"5"`} { // a form has no types
+		kind, body = form(0, "max_tokens", value)
+		if q := get(kind, body, 0); q.MaxTokens == 0 {
+			t.Errorf("a limit of %q: got %d tokens, want more", value, q.MaxTokens)
+		}
+	}
 	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
 	if q := get(kind, body, 0); q.Width != 900 || q.Height != 400 {
 		t.Errorf("a size, and a field given twice: got %dx%d, want 900x400", q.Width, q.Height)

@@ -129,7 +129,7 @@ const noLimit = 131_072
 // tokenLimit reads a limit of output tokens.
 func tokenLimit(raw []byte) int64 {
 	text := string(raw)
-	if raw[0] == '"' {
+	if len(raw) > 1 && raw[0] == '"' {
 		if unquoted, err := jsonscan.Unquote(raw); err == nil {
 			text = strings.TrimSpace(unquoted)
 		}
