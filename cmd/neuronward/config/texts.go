@@ -20,8 +20,8 @@ var docs = map[string]string{
 	"NEURONWARD_MODELS": "models that may be called with this proxy's token, with commas between them; * is any run " +
 		"of characters. Models outside Workers AI are billed in dollars, which are neither counted nor limited here",
 	"NEURONWARD_PLAN": "on free, 10,000 neurons a day are a hard limit, and models that need Workers Paid are " +
-		"refused; on paid, billing begins there; prepaid is Workers AI paid from credits: as paid, with 50 requests a " +
-		"minute for those models instead of 20",
+		"refused; on paid, billing begins there; prepaid is Workers AI paid from credits: as paid, with 50 requests " +
+		"a minute for those models instead of 20",
 	"NEURONWARD_DAILY_NEURONS": "neurons that may be spent a day; 0 is no limit",
 	"NEURONWARD_MONTHLY_NEURONS": "neurons that may be spent a calendar month (UTC), beside the limit of the day; what " +
 		"others spend of the account counts as far as it is known; 0 is no limit",
