@@ -19,9 +19,10 @@ var own = []Entry{
 		Code: ClientBudgetExhausted, Slug: "client_budget_exhausted", Number: 90002, Status: 429, Type: TypeRateLimit,
 		OpenAI: "insufficient_quota",
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary: "This client's own neurons of today are used up; they come back at 00:00 UTC.",
-		Action: "Wait for the reset, use a cheaper model, or have daily_neurons of this client raised in the " +
-			"clients file.",
+		Summary: "This client's own neurons of the day, or of the month, are used up; they come back at 00:00 UTC of " +
+			"the next one.",
+		Action: "Wait for the reset, use a cheaper model, or have daily_neurons or monthly_neurons of this client raised " +
+			"in the clients file.",
 		Automatic: "Calls of this client are refused until the reset; other clients go on.",
 		Wire:      "Never sent by Workers AI.",
 	},

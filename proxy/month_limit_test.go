@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,8 @@ func TestARefusalForTheMonth(t *testing.T) {
 				if want := quota.DayOf(began).MonthEnd(); !full.Error.ResetsAt.Equal(want) {
 					t.Errorf("got a reset at %v, want %v", full.Error.ResetsAt, want)
 				}
+				wantText(t, "policy", strings.Split(w.Header().Get("Ratelimit-Policy"), ",")[0],
+					fmt.Sprintf(`"neurons";q=%v;w=%d`, c.most, 31*24*60*60))
 				if g.sim.Requests() != 0 {
 					t.Errorf("got %d calls upstream, want none", g.sim.Requests())
 				}

@@ -9,9 +9,9 @@ import (
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
-// limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day, and
-// the requests per minute. They replace upstream's, those of former drafts among them. Where there is no limit, and so
-// nothing of ours to say, upstream's pass.
+// limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day or of
+// the month, and the requests per minute. They replace upstream's, those of former drafts among them. Where there is no
+// limit, and so nothing of ours to say, upstream's pass.
 func (r *rates) limitHeaders(c *call, h http.Header) {
 	var policy, state []byte
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
@@ -19,7 +19,11 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 			d.Remaining = 0
 		}
 		left, resets := max(0, d.Remaining)/quota.OneNeuron, d.ResetsAt.Sub(d.At)-time.Since(at)
-		policy = appendLimit(policy, "neurons", "q", int64(d.Limit/quota.OneNeuron), "w", 86400)
+		limit, window := d.Limit, int64(86400)
+		if d.OfMonth {
+			limit, window = d.MonthLimit, int64(d.Month()/time.Second)
+		}
+		policy = appendLimit(policy, "neurons", "q", int64(limit/quota.OneNeuron), "w", window)
 		state = appendLimit(state, "neurons", "r", int64(left), "t", int64(resets/time.Second))
 	}
 	if c.rate != (pace.Key{}) {

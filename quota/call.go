@@ -88,6 +88,12 @@ type Decision struct {
 // negative.
 func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost-d.External) }
 
+// Month returns how long the month is in which d was made.
+func (d Decision) Month() time.Duration {
+	today := DayOf(d.At)
+	return today.MonthEnd().Sub(today.FirstOfMonth().Start())
+}
+
 // OK reports whether the call may be made.
 func (d Decision) OK() bool { return d.Outcome == Allowed }
 

@@ -56,7 +56,8 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l := &Ledger{
 		o: o, started: time.Now(), clock: newClock(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
-		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{}, replicas: replicaCount{delay: 2 * o.Heartbeat},
+		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{},
+		replicas: replicaCount{delay: 2 * o.Heartbeat},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))

@@ -359,3 +359,42 @@ func TestAMonthThatCannotBeRead(t *testing.T) {
 		fails(t, "health on the same day", l.Healthy(), nil)
 	})
 }
+
+// broken is a store that fails altogether.
+type broken struct {
+	quota.Store
+	fails bool
+}
+
+func (b *broken) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
+	if b.fails {
+		return quota.Reply{}, context.DeadlineExceeded
+	}
+	return b.Store.Sync(ctx, r)
+}
+
+func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+	if b.fails {
+		return nil, context.DeadlineExceeded
+	}
+	return b.Store.Committed(ctx, from, to)
+}
+
+// While the store fails a new day counts the one before as this replica knows it, and a new month begins anew.
+func TestMonthWhileTheStoreFails(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		store := &broken{quota.NewMemory(nil), false}
+		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, AllowOfflineGrant: true, Heartbeat: longBeat})
+		take(t, l, quota.Call{Estimate: 100 * n}).Settle(quota.Cost{Neurons: 100 * n})
+		time.Sleep(time.Minute)
+		store.fails = true
+		time.Sleep(24 * time.Hour)
+		s := l.Snapshot()
+		equal(t, "left on the second day", s.Account.Remaining, 900*n)
+		time.Sleep(time.Until(s.Day.MonthEnd().Add(time.Minute)))
+		equal(t, "left in the next month", l.Snapshot().Account.Remaining, 1000*n)
+		store.fails = false
+		time.Sleep(time.Minute)
+		fails(t, "health", l.Healthy(), nil)
+	})
+}

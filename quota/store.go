@@ -72,9 +72,10 @@ type Report struct {
 // A BudgetRequest is what a replica says about one budget, and what it asks of it. It is kept as the replica's row of
 // that day and budget, in place of the former one.
 type BudgetRequest struct {
-	Budget   Budget
-	Limit    Neurons // as the replica knows it; 0: none
-	Month    bool    // Limit is the rest of the month's, and calls ask for it: nobody is granted more than by the lowest
+	Budget Budget
+	Limit  Neurons // as the replica knows it; 0: none
+	// Limit is the rest of the month's, and calls ask for it: nobody is granted more than by the lowest
+	Month    bool
 	Spent    Neurons // settled by this replica on this day
 	Held     Neurons // what the replica may still spend, with what is reserved
 	Reserved Neurons // the part of Held that belongs to calls in flight

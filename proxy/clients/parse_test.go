@@ -66,7 +66,8 @@ clients:
 	}
 	for i, c := range s.Clients() {
 		got := view{
-			c.Name, c.DailyNeurons, c.MonthlyNeurons, c.RequestsPerMinute, c.Priority, c.Finetunes, fmt.Sprint(c.models),
+			c.Name, c.DailyNeurons, c.MonthlyNeurons, c.RequestsPerMinute, c.Priority, c.Finetunes,
+			fmt.Sprint(c.models),
 		}
 		if got != want[i] {
 			t.Errorf("client %d: got %+v, want %+v", i+1, got, want[i])
