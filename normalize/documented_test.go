@@ -42,7 +42,8 @@ func TestDocumentedFailures(t *testing.T) {
 			"gateway": fmt.Sprintf(`{"success":false,"result":[],"messages":[],"error":[{"code":%d,"message":%s}],`+
 				`"name":"AiGatewayError","httpCode":%d,"internalCode":%d,"message":%s,"description":%s}`,
 				d.Code, text, d.Status, d.Code, text, text),
-			"model layer": fmt.Sprintf(`{"errors":[{"message":%s,"code":%d}],"success":false,"result":{},"messages":[]}`,
+			"model layer": fmt.Sprintf(`{"errors":[{"message":%s,"code":%d}],"success":false,"result":{},`+
+				`"messages":[]}`,
 				text, d.Code),
 		}
 		if d.Code == 0 {

@@ -46,8 +46,8 @@ func suspicious(data []byte) bool {
 		bytes.Contains(data, []byte("Code")) && bytes.Contains(data, []byte("internalCode")) // capitals are rare
 }
 
-// fieldsOf parses an event. A block that begins as JSON or HTML does is taken for data: it is an answer that should have
-// been a stream.
+// fieldsOf parses an event. A block that begins as JSON or HTML does is taken for data: it is an answer that
+// should have been a stream.
 func fieldsOf(event []byte) sse.Event {
 	event = leftTrim(event)
 	if len(event) > 0 && (event[0] == '{' || event[0] == '<') {

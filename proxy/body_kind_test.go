@@ -11,8 +11,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// What stands in front of a JSON body switches the inspection off in no way: not a byte order mark, nor any amount of space.
-// A model of text takes nothing but JSON.
+// What stands in front of a JSON body switches the inspection off in no way: not a byte order mark, nor any
+// amount of space. A model of text takes nothing but JSON.
 func TestWhatStandsInFrontOfABody(t *testing.T) {
 	const recording = "@cf/openai/whisper"
 	for _, c := range []struct {
@@ -69,7 +69,8 @@ func TestABatchIsItsClients(t *testing.T) {
 				answerJSON(200, accepted)(w, r)
 			}), withClients(t, "a", "b"), mode)
 			const batch = "/run/" + testModel + "?queueRequest=true"
-			if res, body := b.do("POST", batch, `{"requests":[{"prompt":"hi"}]}`, "x-api-key", keyOf("a")); res.StatusCode != 200 {
+			if res, body := b.do("POST", batch, `{"requests":[{"prompt":"hi"}]}`, "x-api-key",
+				keyOf("a")); res.StatusCode != 200 {
 				t.Fatalf("submitting: got %d %s, want 200", res.StatusCode, body)
 			}
 			for _, c := range []struct {
@@ -94,7 +95,8 @@ func TestABatchIsItsClients(t *testing.T) {
 						c.body, res.StatusCode, e.Error.Name, calls-before, c.status, c.name)
 				}
 			}
-			if res, body := b.do("POST", batch, `{"request_id":"r-1"}`, "x-api-key", keyOf("a")); res.StatusCode != 200 {
+			if res, body := b.do("POST", batch, `{"request_id":"r-1"}`, "x-api-key",
+				keyOf("a")); res.StatusCode != 200 {
 				t.Errorf("its own client: got %d %s, want 200", res.StatusCode, body)
 			}
 		})

@@ -63,7 +63,8 @@ func serve(ctx context.Context, in *invocation) int {
 	return in.serve(ctx, log, c, func(*proxy.Config) {}, func(endpoints) {
 		if c.PlanAssumed() {
 			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a hard " +
-				"limit, and models that need Workers Paid are refused; on Workers Paid set it to paid, with prepaid credits to prepaid")
+				"limit, and models that need Workers Paid are refused; on Workers Paid set it to paid, with " +
+				"prepaid credits to prepaid")
 		}
 	})
 }

@@ -36,7 +36,8 @@ type server struct {
 // newHTTPServer returns a server of one of the listeners, which serveOn serves.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server { return conns.NewServer(h, log) }
 
-// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2 over TLS with a certificate, HTTP/1.1 without one.
+// newAppServer returns the server that apps call: HTTP/1.1 and HTTP/2 over TLS with a certificate, HTTP/1.1
+// without one.
 func newAppServer(h http.Handler, log *slog.Logger, cert *config.Certificate) *http.Server {
 	s := newHTTPServer(h, log)
 	s.Protocols = new(http.Protocols)

@@ -128,7 +128,10 @@ func TestEveryAlertHasTestsOfBothKinds(t *testing.T) {
 }
 
 // What a runbook has, in this order.
-var runbookParts = []string{"## What it means", "## What callers see", "## Look at first", "## Fix it", "## When to ignore it"}
+var runbookParts = []string{
+	"## What it means", "## What callers see", "## Look at first", "## Fix it",
+	"## When to ignore it",
+}
 
 var (
 	promqlBlock  = regexp.MustCompile("(?s)```promql\n(.+?)\n *```")

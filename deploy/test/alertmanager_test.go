@@ -53,7 +53,8 @@ type notice struct {
 // notices are the alerts of this name that it has now, and are of the right job.
 func (a *alertmanager) notices(t *testing.T, name, severity string) []notice {
 	t.Helper()
-	resp, err := http.Get("http://" + a.address + "/api/v2/alerts?filter=alertname%3D" + name + "&filter=severity%3D" + severity)
+	resp, err := http.Get("http://" + a.address + "/api/v2/alerts?filter=alertname%3D" + name + "&filter=severity%3D" +
+		severity)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,8 @@ func (a *alertmanager) notices(t *testing.T, name, severity string) []notice {
 }
 
 // burnt is what the alert says of half of the calls, which Prometheus may have scraped while they came.
-var burnt = regexp.MustCompile(`^\d+(\.\d+)?% of the calls of gateway failed in the last (hour|6 hours), and they still do\.$`)
+var burnt = regexp.MustCompile(`^\d+(\.\d+)?% of the calls of gateway failed in the last (hour|6 hours), and they ` +
+	`still do\.$`)
 
 var waits = regexp.MustCompile(`(?m)^( +)for: .*$`)
 
@@ -92,13 +94,14 @@ func impatient(t *testing.T) []string {
 	return copies
 }
 
-// Two replicas serve, Workers AI begins to fail, and then says that the day is spent: Alertmanager hears of both, and of the second
-// not before it is so.
+// Two replicas serve, Workers AI begins to fail, and then says that the day is spent: Alertmanager hears of
+// both, and of the second not before it is so.
 func TestAlertsReachAlertmanager(t *testing.T) {
 	a := startAlertmanager(t)
 	f := startServing(t, 2, startUpstream(t, workersai.Options{}))
 	p := startPrometheus(t, map[string][]string{"gateway": f.targets()},
-		ruleConfig(impatient(t))+fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}\n", a.address))
+		ruleConfig(impatient(t))+fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}\n",
+			a.address))
 	until(t, "both replicas have been scraped twice", func() bool {
 		return p.has(t, `count(count_over_time(neuronward_overhead_seconds_count[1m]) >= 2) == 2`)
 	})
@@ -136,6 +139,8 @@ func TestAlertsReachAlertmanager(t *testing.T) {
 		t.Errorf("the day is not spent yet, and there is %+v", early)
 	}
 	f.spend()
-	until(t, "that the account is latched is a page", func() bool { return len(a.notices(t, "NeuronwardQuotaLatched", "page")) > 0 })
-	until(t, "that the guard missed it is a warning", func() bool { return len(a.notices(t, "NeuronwardQuotaMissed", "warning")) > 0 })
+	until(t, "that the account is latched is a page",
+		func() bool { return len(a.notices(t, "NeuronwardQuotaLatched", "page")) > 0 })
+	until(t, "that the guard missed it is a warning",
+		func() bool { return len(a.notices(t, "NeuronwardQuotaMissed", "warning")) > 0 })
 }

@@ -114,7 +114,10 @@ func dashboards(t *testing.T) map[string]*dashboard {
 		}
 		all[d.Title] = d
 	}
-	if got, want := slices.Sorted(maps.Keys(all)), []string{"neuronward / Errors", "neuronward / Fleet", "neuronward / Quota", "neuronward / Traffic"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(all)), []string{
+		"neuronward / Errors", "neuronward / Fleet",
+		"neuronward / Quota", "neuronward / Traffic",
+	}; !slices.Equal(got, want) {
 		t.Fatalf("dashboards are %q, want %q", got, want)
 	}
 	return all
@@ -159,7 +162,8 @@ func TestPanelsExplainThemselves(t *testing.T) {
 			refs := make(map[string]bool)
 			for _, q := range p.Targets {
 				if refs[q.RefID] || q.RefID == "" || q.Instant == q.Range || q.Datasource != p.Datasource {
-					t.Errorf("%s: query %q is there twice, is neither or both of instant and range, or asks another data source", name, q.RefID)
+					t.Errorf("%s: query %q is there twice, is neither or both of instant and range, or asks "+
+						"another data source", name, q.RefID)
 				}
 				refs[q.RefID] = true
 				if p.Type == "timeseries" && q.LegendFormat == "" {
@@ -269,7 +273,8 @@ func TestDashboardsCanBeNarrowedDown(t *testing.T) {
 				}
 				exemplars = exemplars || q.Exemplar
 			}
-			asks := strings.Contains(p.Targets[0].Expr, "request_duration_seconds_bucket") || strings.Contains(p.Targets[0].Expr, "first_byte_seconds_bucket")
+			asks := strings.Contains(p.Targets[0].Expr, "request_duration_seconds_bucket") ||
+				strings.Contains(p.Targets[0].Expr, "first_byte_seconds_bucket")
 			if p.Type == "timeseries" && asks && !exemplars && len(p.Targets) == 3 {
 				t.Errorf("%s: %s shows no exemplars", title, p.Title)
 			}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Every panel and every mark of every dashboard, and every rule, finds data of proxies that met all that can be met, in a real
-// Prometheus, or says why there may be none.
+// Every panel and every mark of every dashboard, and every rule, finds data of proxies that met all that can be
+// met, in a real Prometheus, or says why there may be none.
 func TestAgainstPrometheus(t *testing.T) {
 	files, rules := ruleFiles(t)
 	s := startStack(t, hurried(t, files)...)
@@ -41,7 +41,8 @@ func TestAgainstPrometheus(t *testing.T) {
 			}
 			for _, v := range d.Templating.List {
 				if m := labelValues.FindStringSubmatch(v.Definition); m != nil {
-					if found, err := s.query(picked.Replace("group by (" + m[2] + ") (" + m[1] + ")")); len(found) < 2 || err != nil {
+					if found, err := s.query(picked.Replace("group by (" + m[2] + ") (" + m[1] +
+						")")); len(found) < 2 || err != nil {
 						t.Errorf("%s has %d values: %v", v.Name, len(found), err)
 					}
 				}
@@ -50,7 +51,10 @@ func TestAgainstPrometheus(t *testing.T) {
 	}
 	t.Run("rules", func(t *testing.T) { s.rules(t, rules) })
 	t.Run("slow calls lead to their request ids", func(t *testing.T) {
-		for _, series := range []string{"neuronward_request_duration_seconds_bucket", "neuronward_time_to_first_byte_seconds_bucket"} {
+		for _, series := range []string{
+			"neuronward_request_duration_seconds_bucket",
+			"neuronward_time_to_first_byte_seconds_bucket",
+		} {
 			if !s.exemplars(t, series) {
 				t.Errorf("%s has no exemplar with a request id", series)
 			}

@@ -41,8 +41,8 @@ var teams = map[string]string{
 	"docs":        `models: ["@cf/baai/*"]`,
 }
 
-// startDemos starts so many replicas of the demo, each in front of a simulated Workers AI of its own, with these variables beyond
-// what makes them a fleet. What is provoked there trips no breaker and spends no day.
+// startDemos starts so many replicas of the demo, each in front of a simulated Workers AI of its own, with
+// these variables beyond what makes them a fleet. What is provoked there trips no breaker and spends no day.
 func startDemos(t *testing.T, replicas int, environ ...string) *fleet {
 	t.Helper()
 	return startFleet(t, "demo", replicas, environ)
@@ -52,7 +52,8 @@ func startDemos(t *testing.T, replicas int, environ ...string) *fleet {
 func startServing(t *testing.T, replicas int, upstream *upstream, environ ...string) *fleet {
 	t.Helper()
 	return startFleet(t, "serve", replicas, slices.Concat([]string{
-		"CLOUDFLARE_ACCOUNT_ID=" + upstreamAccount, "CLOUDFLARE_API_TOKEN=" + upstreamToken, "NEURONWARD_UPSTREAM=" + upstream.url,
+		"CLOUDFLARE_ACCOUNT_ID=" + upstreamAccount, "CLOUDFLARE_API_TOKEN=" + upstreamToken,
+		"NEURONWARD_UPSTREAM=" + upstream.url,
 	}, environ))
 }
 
@@ -69,9 +70,11 @@ func startFleet(t *testing.T, command string, replicas int, environ []string) *f
 	}}}
 	t.Cleanup(f.client.CloseIdleConnections)
 	environ = slices.Concat([]string{
-		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_LOG_FORMAT=json", "NEURONWARD_PLAN=free",
+		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_LOG_FORMAT=json",
+		"NEURONWARD_PLAN=free",
 		"NEURONWARD_STORE=" + startRedis(t), "NEURONWARD_CLIENTS_FILE=" + f.writeClients(),
-		"NEURONWARD_RATE_WAIT=1s", "NEURONWARD_QUOTA_WAIT=1s", "NEURONWARD_FIRST_BYTE_TIMEOUT=2s", "NEURONWARD_STREAM_IDLE_TIMEOUT=2s",
+		"NEURONWARD_RATE_WAIT=1s", "NEURONWARD_QUOTA_WAIT=1s", "NEURONWARD_FIRST_BYTE_TIMEOUT=2s",
+		"NEURONWARD_STREAM_IDLE_TIMEOUT=2s",
 		"NEURONWARD_MAX_BODY=64KiB", "NEURONWARD_RATE_LIMITS=text-generation=60000",
 	}, environ)
 	for range replicas {

@@ -33,7 +33,10 @@ type call struct {
 }
 
 func chat(client, more string) call {
-	return call{client: client, path: "/v1/chat/completions", body: fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"Hello"}]%s}`, chatModel, more)}
+	return call{
+		client: client, path: "/v1/chat/completions",
+		body: fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"Hello"}]%s}`, chatModel, more),
+	}
 }
 
 func run(client, model, simulate string) call {
@@ -51,8 +54,10 @@ const streamed = `,"stream":true`
 func ordinary() []call {
 	embed := call{client: "docs", path: "/v1/embeddings", body: fmt.Sprintf(`{"model":%q,"input":"Hello"}`, embedModel)}
 	return []call{
-		chat("search-team", ""), chat("chatbot", streamed), run("batch-jobs", chatModel, ""), embed, chat("search-team", streamed),
-		chat("chatbot", ""), run("search-team", smallModel, "tokens=20"), chat("chatbot", streamed).with("tokens=30; slow=30ms"), embed,
+		chat("search-team", ""), chat("chatbot", streamed), run("batch-jobs", chatModel, ""), embed,
+		chat("search-team", streamed),
+		chat("chatbot", ""), run("search-team", smallModel, "tokens=20"),
+		chat("chatbot", streamed).with("tokens=30; slow=30ms"), embed,
 	}
 }
 
@@ -64,15 +69,25 @@ func provoked() []call {
 		{client: "chatbot", path: "/elsewhere"},
 		{client: "chatbot", path: "/run/" + chatModel, body: "{"},
 		{client: "chatbot", path: "/run/" + chatModel, body: `{"prompt":"` + strings.Repeat("x", 70<<10) + `"}`},
-		{client: "chatbot", path: "/client/v4/accounts/ffffffffffffffffffffffffffffffff/ai/run/" + chatModel, body: "{}"},
-		{client: "console", path: "/v1/chat/completions", body: fmt.Sprintf(`{"model":%q,"max_tokens":30000,"messages":[{"role":"user","content":"Hello"}]}`, dearModel)},
+		{
+			client: "chatbot", path: "/client/v4/accounts/ffffffffffffffffffffffffffffffff/ai/run/" + chatModel,
+			body: "{}",
+		},
+		{
+			client: "console", path: "/v1/chat/completions",
+			body: fmt.Sprintf(`{"model":%q,"max_tokens":30000,"messages":[{"role":"user","content":"Hello"}]}`,
+				dearModel),
+		},
 		run("docs", chatModel, ""),
 		run("intern", chatModel, "tokens=200"),
 		run("night-job", chatModel, ""),
 		run("batch-jobs", chatModel, "3040; times=1"),
 		chat("chatbot", streamed).with("empty-stream"),
 		chat("chatbot", streamed).with("first=3040"),
-		{client: "search-team", path: "/v1/chat/completions", body: chat("", streamed).body, simulate: "tokens=100; slow=50ms", leave: 300 * time.Millisecond},
+		{
+			client: "search-team", path: "/v1/chat/completions", body: chat("", streamed).body,
+			simulate: "tokens=100; slow=50ms", leave: 300 * time.Millisecond,
+		},
 	}
 	for _, deed := range []string{"reset", "hang", "html-502", "html-200", "empty", "ok-false"} {
 		calls = append(calls, run("batch-jobs", chatModel, deed))
@@ -89,8 +104,9 @@ func provoked() []call {
 	return calls
 }
 
-// load calls replicas until the test ends or stop is called, one call every pause: of eight calls two are to fail in turn in every
-// way, and one is of a model that the first replica finds without capacity again and again.
+// load calls replicas until the test ends or stop is called, one call every pause: of eight calls two are to
+// fail in turn in every way, and one is of a model that the first replica finds without capacity again and
+// again.
 func (f *fleet) load(pause time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var calls sync.WaitGroup
@@ -123,8 +139,8 @@ func (f *fleet) load(pause time.Duration) (stop func()) {
 	return stop
 }
 
-// spend makes Workers AI say that the account's day is spent. But for the demo, which knows that this was asked for, no call
-// passes after that.
+// spend makes Workers AI say that the account's day is spent. But for the demo, which knows that this was asked
+// for, no call passes after that.
 func (f *fleet) spend() {
 	f.t.Helper()
 	status, err := f.send(f.t.Context(), f.replicas[0], run("console", chatModel, "4006"))

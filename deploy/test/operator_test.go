@@ -80,7 +80,8 @@ func TestPrometheusRuleIsMadeFromTheRules(t *testing.T) {
 	}
 	var groups []any
 	files, _ := ruleFiles(t)
-	if want := []string{"alerts.yml", "recording.yml"}; len(files) != 2 || filepath.Base(files[0]) != want[0] || filepath.Base(files[1]) != want[1] {
+	if want := []string{"alerts.yml", "recording.yml"}; len(files) != 2 || filepath.Base(files[0]) != want[0] ||
+		filepath.Base(files[1]) != want[1] {
 		t.Fatalf("rules are in %q, and it is made from %q", files, want)
 	}
 	for _, name := range []string{files[1], files[0]} {

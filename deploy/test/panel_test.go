@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A proxy whose calls have all failed since it started has no series of calls that did not: that is 0 %, and no lack of calls.
+// A proxy whose calls have all failed since it started has no series of calls that did not: that is 0 %, and no
+// lack of calls.
 func TestThatNothingSucceedsIsShown(t *testing.T) {
 	var expression string
 	for _, p := range dashboards(t)["neuronward / Traffic"].queries() {
@@ -27,7 +28,8 @@ func TestThatNothingSucceedsIsShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			input := ""
 			for _, result := range c.results {
-				input += fmt.Sprintf("      - {series: 'neuronward_requests_total{job=\"a\", instance=\"a\", result=%q}', values: 0+1x60}\n", result)
+				input += fmt.Sprintf("      - {series: 'neuronward_requests_total{job=\"a\", instance=\"a\", "+
+					"result=%q}', values: 0+1x60}\n", result)
 			}
 			test := fmt.Sprintf(`
 evaluation_interval: 1s

@@ -66,7 +66,8 @@ func fingerprint(t *testing.T) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// The picture is of the dashboards as they are: of the same panels, by the same queries. It is small and needs nothing from elsewhere.
+// The picture is of the dashboards as they are: of the same panels, by the same queries. It is small and needs
+// nothing from elsewhere.
 func TestPicture(t *testing.T) {
 	if *draw > 0 {
 		drawPicture(t, *draw)
@@ -76,7 +77,8 @@ func TestPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := `data-queries="` + fingerprint(t) + `"`; !bytes.Contains(text, []byte(want)) {
-		t.Errorf("the panels have other queries by now; draw the picture anew: go test -run TestPicture -timeout 20m -draw 5m")
+		t.Errorf("the panels have other queries by now; draw the picture anew: go test -run TestPicture -timeout " +
+			"20m -draw 5m")
 	}
 	if len(text) > 150_000 || !bytes.Contains(text, []byte("prefers-color-scheme:dark")) {
 		t.Errorf("%d bytes, or not for dark pages", len(text))
@@ -152,7 +154,10 @@ func drawPicture(t *testing.T, length time.Duration) {
 
 func (d *drawing) panel(p *panel) {
 	g := p.GridPos
-	b := box{float64(g.X)*gridColumn + 2, d.top + float64(g.Y)*gridRow + 2, float64(g.W)*gridColumn - 4, float64(g.H)*gridRow - 4}
+	b := box{
+		float64(g.X)*gridColumn + 2, d.top + float64(g.Y)*gridRow + 2, float64(g.W)*gridColumn - 4,
+		float64(g.H)*gridRow - 4,
+	}
 	switch p.Type {
 	case "row":
 		d.text(b.x+8, b.y+17, "row", p.Title)
@@ -162,8 +167,10 @@ func (d *drawing) panel(p *panel) {
 		d.codes(b, p)
 	default:
 		c := &chart{
-			title: p.Title, unit: p.FieldConfig.Defaults.Unit, stacked: p.FieldConfig.Defaults.Custom.Stacking.Mode == "normal",
-			right: p.Options.Legend.Placement == "right", steps: d.steps(), took: d.until.Sub(d.stack.began), curves: d.series(p),
+			title: p.Title, unit: p.FieldConfig.Defaults.Unit,
+			stacked: p.FieldConfig.Defaults.Custom.Stacking.Mode == "normal",
+			right:   p.Options.Legend.Placement == "right", steps: d.steps(), took: d.until.Sub(d.stack.began),
+			curves: d.series(p),
 		}
 		d.chart(b, c)
 	}
@@ -203,12 +210,14 @@ func (d *drawing) series(p *panel) []curve {
 
 // named is a legend with values in place of labels.
 func named(legend string, metric map[string]string) string {
-	return strings.TrimSpace(legendLabel.ReplaceAllStringFunc(legend, func(m string) string { return metric[legendLabel.FindStringSubmatch(m)[1]] }))
+	return strings.TrimSpace(legendLabel.ReplaceAllStringFunc(legend,
+		func(m string) string { return metric[legendLabel.FindStringSubmatch(m)[1]] }))
 }
 
 // palette is Grafana's, for what has no colour of its own.
 var palette = []string{
-	"#7EB26D", "#EAB839", "#6ED0E0", "#EF843C", "#E24D42", "#1F78C1", "#BA43A9", "#705DA0", "#508642", "#CCA300", "#447EBC", "#C15C17", "#890F02",
+	"#7EB26D", "#EAB839", "#6ED0E0", "#EF843C", "#E24D42", "#1F78C1", "#BA43A9", "#705DA0", "#508642", "#CCA300",
+	"#447EBC", "#C15C17", "#890F02",
 	"#0A437C", "#6D1F62", "#584477", "#B7DBAB", "#F4D598", "#70DBED", "#F9BA8F",
 }
 
@@ -280,7 +289,10 @@ func (d *drawing) figures(b box, p *panel) {
 		}
 		for i, s := range found {
 			v := s.Value.value
-			c := cell{name: named(q.LegendFormat, s.Metric), text: shown(v, p.FieldConfig.Defaults.Unit), colour: p.threshold(v)}
+			c := cell{
+				name: named(q.LegendFormat, s.Metric), text: shown(v, p.FieldConfig.Defaults.Unit),
+				colour: p.threshold(v),
+			}
 			if fill, _ := p.look(c.name, i); len(p.FieldConfig.Overrides) > 0 {
 				c.colour, coloured = fill, true
 			}
@@ -316,5 +328,6 @@ func (d *drawing) codes(b box, p *panel) {
 			{text: thousands(math.Round(s.Value.value))},
 		})
 	}
-	d.table(b, p.Title, []string{"code", "name", "origin", "fault", "failures"}, []float64{.11, .41, .19, .15, .14}, rows)
+	d.table(b, p.Title, []string{"code", "name", "origin", "fault", "failures"}, []float64{.11, .41, .19, .15, .14},
+		rows)
 }

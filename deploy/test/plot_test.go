@@ -106,7 +106,8 @@ func (p *plot) chart(b box, c *chart) {
 		v := top * float64(i) / 4
 		y := plot.y + plot.h*(1-float64(i)/4)
 		p.printf(`<path d="M%.0f %.1fh%.0f" class="grid"/>`, plot.x, y, plot.w)
-		p.text(plot.x-6, y+4, "faint end", strings.TrimSuffix(shown(v, c.unit), " "+strings.TrimPrefix(c.unit, "suffix:")))
+		p.text(plot.x-6, y+4, "faint end",
+			strings.TrimSuffix(shown(v, c.unit), " "+strings.TrimPrefix(c.unit, "suffix:")))
 	}
 	minutes := int(c.took.Minutes())
 	for m := range minutes + 1 {
@@ -133,14 +134,16 @@ func (p *plot) curves(c *chart, at func(step int64, v float64) string) {
 				for i, j := 0, len(under)-1; i < j; i, j = i+1, j-1 {
 					under[i], under[j] = under[j], under[i]
 				}
-				p.printf(`<path d="M%sL%sz" fill="%s" fill-opacity=".45"/>`, strings.Join(over, "L"), strings.Join(under, "L"), line.colour)
+				p.printf(`<path d="M%sL%sz" fill="%s" fill-opacity=".45"/>`, strings.Join(over, "L"),
+					strings.Join(under, "L"), line.colour)
 			}
 			if len(over) > 1 {
 				dash := ""
 				if line.above {
 					dash = ` stroke-dasharray="6 4"`
 				}
-				p.printf(`<path d="M%s" fill="none" stroke="%s" stroke-width="1.3"%s/>`, strings.Join(over, "L"), line.colour, dash)
+				p.printf(`<path d="M%s" fill="none" stroke="%s" stroke-width="1.3"%s/>`, strings.Join(over, "L"),
+					line.colour, dash)
 			}
 			over, under = nil, nil
 		}
@@ -181,7 +184,8 @@ func (p *plot) legend(c *chart, b box, most, columns int) {
 		if len(name) > room {
 			name = name[:max(room-1, 1)] + "…"
 		}
-		p.printf(`<text x="%.0f" y="%.0f">%s <tspan class="faint">%s</tspan></text>`, x+15, y, escaped(name), escaped(values))
+		p.printf(`<text x="%.0f" y="%.0f">%s <tspan class="faint">%s</tspan></text>`, x+15, y, escaped(name),
+			escaped(values))
 	}
 }
 
@@ -268,17 +272,20 @@ func (p *plot) stat(b box, title string, cells []cell, filled bool) {
 		if cells[0].colour == "#EAB839" { // on which white cannot be read
 			ink = "#1f1f20"
 		}
-		p.printf(`<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="2" fill="%s"/>`, b.x, b.y, b.w, b.h, cells[0].colour)
+		p.printf(`<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="2" fill="%s"/>`, b.x, b.y, b.w, b.h,
+			cells[0].colour)
 		p.printf(`<text x="%.0f" y="%.0f" class="title" style="fill:%s">%s</text>`, b.x+10, b.y+18, ink, escaped(title))
 		size := min(24, (b.w-20)/float64(len([]rune(cells[0].text)))*1.75)
-		p.printf(`<text x="%.0f" y="%.0f" class="big mid" style="fill:%s;font-size:%.0fpx">%s</text>`, b.x+b.w/2, b.y+b.h/2+18, ink, size, escaped(cells[0].text))
+		p.printf(`<text x="%.0f" y="%.0f" class="big mid" style="fill:%s;font-size:%.0fpx">%s</text>`, b.x+b.w/2,
+			b.y+b.h/2+18, ink, size, escaped(cells[0].text))
 		return
 	}
 	p.text(b.x+10, b.y+18, "title", title)
 	for i, c := range cells {
 		y := b.y + 40 + float64(i)*22
 		p.text(b.x+10, y, "", c.name)
-		p.printf(`<text x="%.0f" y="%.0f" class="end" style="fill:%s;font-weight:600;font-size:15px">%s</text>`, b.x+b.w-10, y, c.colour, escaped(c.text))
+		p.printf(`<text x="%.0f" y="%.0f" class="end" style="fill:%s;font-weight:600;font-size:15px">%s</text>`,
+			b.x+b.w-10, y, c.colour, escaped(c.text))
 	}
 }
 

@@ -23,14 +23,15 @@ type prometheus struct {
 	url string
 }
 
-// startPrometheus starts a server that scrapes these addresses, by job. more is what its configuration says beyond that, such as
-// rule_files or alerting, from the first column on.
+// startPrometheus starts a server that scrapes these addresses, by job. more is what its configuration says
+// beyond that, such as rule_files or alerting, from the first column on.
 func startPrometheus(t *testing.T, jobs map[string][]string, more string) *prometheus {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nscrape_configs:\n")
 	for _, job := range slices.Sorted(maps.Keys(jobs)) {
-		fmt.Fprintf(&text, "  - job_name: %s\n    static_configs:\n      - targets: ['%s']\n", job, strings.Join(jobs[job], "', '"))
+		fmt.Fprintf(&text, "  - job_name: %s\n    static_configs:\n      - targets: ['%s']\n", job,
+			strings.Join(jobs[job], "', '"))
 	}
 	text.WriteString(more)
 	dir := t.TempDir()
@@ -90,7 +91,8 @@ func (p *prometheus) query(expr string) ([]series, error) {
 func (p *prometheus) queryRange(expr string, from time.Time, step time.Duration) ([]series, error) {
 	var data struct{ Result []series }
 	err := p.ask("query_range", url.Values{
-		"query": {expr}, "start": {from.UTC().Format(time.RFC3339Nano)}, "end": {time.Now().UTC().Format(time.RFC3339Nano)},
+		"query": {expr}, "start": {from.UTC().Format(time.RFC3339Nano)},
+		"end":  {time.Now().UTC().Format(time.RFC3339Nano)},
 		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 	}, &data)
 	return data.Result, err
@@ -104,7 +106,8 @@ func (p *prometheus) exemplars(t *testing.T, series string) bool {
 	}
 	now := time.Now()
 	err := p.ask("query_exemplars", url.Values{
-		"query": {series}, "start": {now.Add(-time.Hour).UTC().Format(time.RFC3339)}, "end": {now.UTC().Format(time.RFC3339)},
+		"query": {series}, "start": {now.Add(-time.Hour).UTC().Format(time.RFC3339)},
+		"end": {now.UTC().Format(time.RFC3339)},
 	}, &found)
 	if err != nil {
 		t.Fatal(err)

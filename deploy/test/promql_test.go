@@ -13,7 +13,8 @@ import (
 // scraped are labels that Prometheus adds.
 var scraped = []string{"job", "instance"}
 
-// names finds what an expression names that does not exist. Names in known are taken for granted, such as those that rules record.
+// names finds what an expression names that does not exist. Names in known are taken for granted, such as those
+// that rules record.
 func (c catalogue) names(t *testing.T, where, expression string, known ...string) {
 	t.Helper()
 	expr, err := parser.ParseExpr(expression)
@@ -143,7 +144,8 @@ func (c catalogue) dashboard(t *testing.T, d *dashboard) {
 	}
 }
 
-// gives reports whether the result of an expression can have a label: where it is aggregated, only if that keeps the label.
+// gives reports whether the result of an expression can have a label: where it is aggregated, only if that
+// keeps the label.
 func (c catalogue) gives(expression, label string) bool {
 	expr, err := parser.ParseExpr(expression)
 	if err != nil {
@@ -158,7 +160,8 @@ func (c catalogue) gives(expression, label string) bool {
 		_, has := c[s.Name][label]
 		has = has || slices.Contains(scraped, label)
 		for _, above := range path {
-			if a, ok := above.(*parser.AggregateExpr); ok && a.Op != parser.TOPK && !slices.Contains(a.Grouping, label) {
+			if a, ok := above.(*parser.AggregateExpr); ok && a.Op != parser.TOPK &&
+				!slices.Contains(a.Grouping, label) {
 				has = false
 			}
 		}
@@ -227,9 +230,12 @@ func TestEverySeriesIsOnADashboard(t *testing.T) {
 
 // ofTheAccount are gauges that replicas on one store tell alike.
 var ofTheAccount = []string{
-	"neuronward_neurons_used", "neuronward_neurons_reserved", "neuronward_neurons_external", "neuronward_neurons_lost", "neuronward_neurons_limit",
-	"neuronward_neurons_remaining", "neuronward_quota_reset_timestamp_seconds", "neuronward_quota_exhaustion_timestamp_seconds",
-	"neuronward_quota_latched", "neuronward_reconcile_timestamp_seconds", "neuronward_client_neurons_used", "neuronward_client_neurons_limit",
+	"neuronward_neurons_used", "neuronward_neurons_reserved", "neuronward_neurons_external", "neuronward_neurons_lost",
+	"neuronward_neurons_limit",
+	"neuronward_neurons_remaining", "neuronward_quota_reset_timestamp_seconds",
+	"neuronward_quota_exhaustion_timestamp_seconds",
+	"neuronward_quota_latched", "neuronward_reconcile_timestamp_seconds", "neuronward_client_neurons_used",
+	"neuronward_client_neurons_limit",
 }
 
 // What every replica tells of the account is nowhere added up, on dashboards and in rules.

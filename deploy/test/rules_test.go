@@ -103,8 +103,8 @@ func TestRulesNameWhatExists(t *testing.T) {
 	}
 }
 
-// rules holds every rule against what Prometheus has seen: all that a rule asks for is there, what it records has values, and an alert
-// can be asked for, whether or not it fires.
+// rules holds every rule against what Prometheus has seen: all that a rule asks for is there, what it records
+// has values, and an alert can be asked for, whether or not it fires.
 func (s *stack) rules(t *testing.T, rules []rule) {
 	t.Helper()
 	for _, r := range rules {

@@ -17,7 +17,8 @@ import (
 // catalogue is every series that the code can have, by name, with its labels and the values of them that are known.
 type catalogue map[string]map[string]map[string]bool
 
-// seriesOfTheCode asks the product's own package for all of its series, those with values that only the load gives included.
+// seriesOfTheCode asks the product's own package for all of its series, those with values that only the load
+// gives included.
 func seriesOfTheCode(t *testing.T) catalogue {
 	t.Helper()
 	m := metrics.New(metrics.Build{})

@@ -19,23 +19,27 @@ const (
 	loadTime  = 20 * time.Second      // in which every way to fail comes several times
 )
 
-// startStack runs three replicas of the demo as the job neuronward and, as the job sidecar, one proxy in front of a Workers AI that
-// means what it says: there a breaker opens, the pace is cut and in the end the day is spent. It returns once Prometheus has
-// seen all of that, and has evaluated these files of rules.
+// startStack runs three replicas of the demo as the job neuronward and, as the job sidecar, one proxy in front
+// of a Workers AI that means what it says: there a breaker opens, the pace is cut and in the end the day is
+// spent. It returns once Prometheus has seen all of that, and has evaluated these files of rules.
 func startStack(t *testing.T, ruleFiles ...string) *stack {
 	t.Helper()
 	demos := startDemos(t, 3)
-	sidecar := startServing(t, 1, startUpstream(t, workersai.Options{Latency: 10 * time.Millisecond}), certificate(t)...)
+	sidecar := startServing(t, 1, startUpstream(t, workersai.Options{Latency: 10 * time.Millisecond}),
+		certificate(t)...)
 	s := &stack{began: time.Now()}
-	s.prometheus = startPrometheus(t, map[string][]string{"neuronward": demos.targets(), "sidecar": sidecar.targets()}, ruleConfig(ruleFiles))
+	s.prometheus = startPrometheus(t, map[string][]string{"neuronward": demos.targets(), "sidecar": sidecar.targets()},
+		ruleConfig(ruleFiles))
 	demos.load(loadPause)
 	sidecar.load(loadPause)
 	until(t, "the load has met everything", func() bool {
-		return time.Since(s.began) >= loadTime && s.has(t, `neuronward_breaker_open`) && s.has(t, `neuronward_unclassified_total`)
+		return time.Since(s.began) >= loadTime && s.has(t, `neuronward_breaker_open`) &&
+			s.has(t, `neuronward_unclassified_total`)
 	})
 	sidecar.spend()
 	until(t, "calls have been refused for a while because the day is spent", func() bool {
-		return s.has(t, `neuronward_quota_latched{job="sidecar"} offset 3s == 1 and on() neuronward_preempted_total{job="sidecar", reason="latched"} > 0`)
+		return s.has(t, `neuronward_quota_latched{job="sidecar"} offset 3s == 1 and on() `+
+			`neuronward_preempted_total{job="sidecar", reason="latched"} > 0`)
 	})
 	return s
 }

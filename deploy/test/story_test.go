@@ -36,13 +36,16 @@ func scale(always, factor float64, f func(at float64) float64) func(at float64) 
 	return func(at float64) float64 { return always + factor*f(at) }
 }
 
-// day is a day that goes wrong, in minutes: a model runs out of capacity, a batch job spends too fast and reaches its budget, Workers
-// AI has an outage, and in the end nothing is left.
+// day is a day that goes wrong, in minutes: a model runs out of capacity, a batch job spends too fast and
+// reaches its budget, Workers AI has an outage, and in the end nothing is left.
 func day() []kind {
 	good, bad := ordinary(), provoked()
 	capacity, batch, outage := between(.15, .32), between(.4, 1), between(.52, .6)
 	one := func(c call) func(*rand.Rand) call { return func(*rand.Rand) call { return c } }
-	dear := call{client: "batch-jobs", path: "/v1/chat/completions", body: fmt.Sprintf(`{"model":%q,"max_tokens":60,"messages":[{"role":"user","content":"Hello"}]}`, dearModel)}
+	dear := call{
+		client: "batch-jobs", path: "/v1/chat/completions",
+		body: fmt.Sprintf(`{"model":%q,"max_tokens":60,"messages":[{"role":"user","content":"Hello"}]}`, dearModel),
+	}
 	report := dear
 	report.client = "chatbot"
 	return []kind{
@@ -61,7 +64,10 @@ func day() []kind {
 func tell(t *testing.T, length time.Duration) *stack {
 	t.Helper()
 	var back atomic.Int64
-	u := startUpstream(t, workersai.Options{Latency: 8 * time.Millisecond, Now: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }})
+	u := startUpstream(t, workersai.Options{
+		Latency: 8 * time.Millisecond,
+		Now:     func() time.Time { return time.Now().Add(-time.Duration(back.Load())) },
+	})
 	f := startServing(t, 3, u, "NEURONWARD_RECONCILE=10s")
 	// Somebody else has spent of the account, long enough ago to be in its own figure.
 	back.Store(int64(20 * time.Minute))
@@ -100,7 +106,8 @@ func tell(t *testing.T, length time.Duration) *stack {
 // elsewhere calls Workers AI past the proxies.
 func elsewhere(ctx context.Context, client *http.Client, u *upstream) {
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":60,"messages":[{"role":"user","content":"Hello"}]}`, dearModel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url+"/accounts/"+upstreamAccount+"/ai/v1/chat/completions", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		u.url+"/accounts/"+upstreamAccount+"/ai/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return
 	}

@@ -12,7 +12,8 @@ const (
 	upstreamAccount = "0123456789abcdef0123456789abcdef"
 	upstreamToken   = "simulated-token"
 
-	// provokeHeader is x-simulate under a name that passes the proxy, which therefore takes what comes for Workers AI's own doing.
+	// provokeHeader is x-simulate under a name that passes the proxy, which therefore takes what comes for
+	// Workers AI's own doing.
 	provokeHeader = "X-Provoke"
 )
 

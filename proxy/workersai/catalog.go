@@ -202,7 +202,10 @@ func (x *exchange) authors() []modelAuthor {
 }
 
 func describeTask(t quota.Task) modelTask {
-	return modelTask{ID: tagID(string(t)), Name: taskName(t), Description: "Models for " + strings.ReplaceAll(string(t), "-", " ") + "."}
+	return modelTask{
+		ID: tagID(string(t)), Name: taskName(t),
+		Description: "Models for " + strings.ReplaceAll(string(t), "-", " ") + ".",
+	}
 }
 
 // taskName is a task as the catalog writes it: "Text Generation".
@@ -231,5 +234,6 @@ func tagID(name string) string {
 		a = mix(a, uint64(c)+1)
 	}
 	b := mix(a, 1)
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), uint16(a>>48)&0xfff, uint16(b)&0x3fff|0x8000, b>>16)
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), uint16(a>>48)&0xfff,
+		uint16(b)&0x3fff|0x8000, b>>16)
 }

@@ -36,7 +36,8 @@ func TestModelsSearch(t *testing.T) {
 	seen := map[string]listed{}
 	for page := 1; ; page++ {
 		v := decode[v4[[]listed]](t, s.get(fmt.Sprintf("/models/search?per_page=20&page=%d", page)))
-		if v.Info["page"] != page || v.Info["per_page"] != 20 || v.Info["count"] != len(v.Result) || v.Info["total_count"] != 73 {
+		if v.Info["page"] != page || v.Info["per_page"] != 20 || v.Info["count"] != len(v.Result) ||
+			v.Info["total_count"] != 73 {
 			t.Fatalf("page %d: %v", page, v.Info)
 		}
 		for _, m := range v.Result {
@@ -50,8 +51,11 @@ func TestModelsSearch(t *testing.T) {
 		t.Errorf("%d models", len(seen))
 	}
 	m := seen[paid]
-	if m.Task.Name != "Text Generation" || m.property("context_window") != `"262144"` || m.property("require_workers_paid") != `"true"` ||
-		m.property("price") != `[{"unit":"per M input tokens","price":0.950004,"currency":"USD"},{"unit":"per M cached input tokens","price":0.159995,"currency":"USD"},{"unit":"per M output tokens","price":3.999996,"currency":"USD"}]` {
+	if m.Task.Name != "Text Generation" || m.property("context_window") != `"262144"` ||
+		m.property("require_workers_paid") != `"true"` ||
+		m.property("price") != `[{"unit":"per M input tokens","price":0.950004,"currency":"USD"},{"unit":"per M `+
+			`cached input tokens","price":0.159995,"currency":"USD"},{"unit":"per M output `+
+			`tokens","price":3.999996,"currency":"USD"}]` {
 		t.Errorf("%+v", m)
 	}
 	if got := seen["@cf/meta/llama-3-8b-instruct"].property("planned_deprecation_date"); got != `"2026-05-30"` {
@@ -92,19 +96,22 @@ func TestModelsSearch(t *testing.T) {
 func TestOtherReads(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for path, want := range map[string]string{
-		"/models/schema?model=" + older: `{"input":{"oneOf":[{"required":["prompt"]},{"required":["messages"]}],"type":"object"},"output":{"type":"object"}}`,
-		"/tasks/search?per_page=1":      `"name":"Automatic Speech Recognition"`,
-		"/authors/search":               `{"name":"baai"}`,
-		"/finetunes":                    `"result":[]`,
-		"/finetunes/public":             `"name":"cf-public-magicoder"`,
-		"/tomarkdown/supported":         `{"extension":".pdf","mimeType":"application/pdf"}`,
+		"/models/schema?model=" + older: `{"input":{"oneOf":[{"required":["prompt"]},{"required":["messages"]}],` +
+			`"type":"object"},"output":{"type":"object"}}`,
+		"/tasks/search?per_page=1": `"name":"Automatic Speech Recognition"`,
+		"/authors/search":          `{"name":"baai"}`,
+		"/finetunes":               `"result":[]`,
+		"/finetunes/public":        `"name":"cf-public-magicoder"`,
+		"/tomarkdown/supported":    `{"extension":".pdf","mimeType":"application/pdf"}`,
 	} {
-		if a := s.get(path); a.status != 200 || !strings.Contains(a.body, want) || !strings.Contains(a.body, `"success":true`) {
+		if a := s.get(path); a.status != 200 || !strings.Contains(a.body, want) ||
+			!strings.Contains(a.body, `"success":true`) {
 			t.Errorf("%s: %d %s\nhas no %s", path, a.status, a.body, want)
 		}
 	}
 	refused(t, s.get("/models/schema?model=nope"), 400, 5007, "No such model nope or task")
-	if a := s.post("/finetunes", `{"model":"@cf/a/b","name":"mine"}`); a.status != 200 || !strings.Contains(a.body, `"name":"mine"`) {
+	if a := s.post("/finetunes", `{"model":"@cf/a/b","name":"mine"}`); a.status != 200 ||
+		!strings.Contains(a.body, `"name":"mine"`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	refused(t, s.post("/finetunes", `{}`), 400, 5006, "model,name")
@@ -117,25 +124,35 @@ func TestBatch(t *testing.T) {
 	submitted := decode[v4[struct {
 		Status, Model string
 		ID            string `json:"request_id"`
-	}]](t, s.post(path, `{"requests":[{"prompt":"one","max_tokens":2,"external_reference":"a"},{"prompt":"two three","max_tokens":2}]}`)).Result
+	}]](t, s.post(path, `{"requests":[{"prompt":"one","max_tokens":2,"external_reference":"a"},{"prompt":"two `+
+		`three","max_tokens":2}]}`)).Result
 	if submitted.Status != "queued" || submitted.Model != older || submitted.ID == "" {
 		t.Fatalf("%+v", submitted)
 	}
 	poll := `{"request_id":"` + submitted.ID + `"}`
-	if a := s.post(path, poll); a.body != `{"result":{"status":"queued","request_id":"`+submitted.ID+`","model":"`+older+`"},"success":true,"errors":[],"messages":[]}` {
+	queued := `{"result":{"status":"queued","request_id":"` + submitted.ID + `","model":"` + older + `"},` +
+		`"success":true,"errors":[],"messages":[]}`
+	if a := s.post(path, poll); a.body != queued {
 		t.Error(a.body)
 	}
 	for range 2 {
 		a := s.post(path, poll)
 		price, _ := price.Embedded().Row(older)
 		want := `{"result":{"responses":[` +
-			`{"id":0,"external_reference":"a","result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.066034}},"success":true},` +
-			`{"id":1,"result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.079812}},"success":true}],` +
-			`"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.145846}},"success":true,"errors":[],"messages":[]}`
+			`{"id":0,"external_reference":"a","result":{"response":"This ` +
+			`is","tool_calls":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,` +
+			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.066034}},"success":true},` +
+			`{"id":1,"result":{"response":"This is","tool_calls":[],"usage":{"prompt_tokens":2,` +
+			`"completion_tokens":2,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":0},` +
+			`"neurons":0.079812}},"success":true}],` +
+			`"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,` +
+			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.145846}},"success":true,"errors":[],` +
+			`"messages":[]}`
 		if a.body != want {
 			t.Errorf("%s\nwant\n%s", a.body, want)
 		}
-		if total := price.Tokens(3, 0, 4); s.Calls() != 1 || s.Billed() != total || calls.last().Neurons != total || calls.last().Output != 4 {
+		if total := price.Tokens(3, 0, 4); s.Calls() != 1 || s.Billed() != total || calls.last().Neurons != total ||
+			calls.last().Output != 4 {
 			t.Errorf("%d calls, %v billed, want %v", s.Calls(), s.Billed(), total)
 		}
 	}
@@ -147,7 +164,8 @@ func TestBatch(t *testing.T) {
 	refused(t, s.post(path, `{"prompt":"x"}`), 400, 5006, "required properties at '/' are 'requests'")
 	refused(t, s.post(path, `{"requests":[]}`), 400, 5006, "1 to 1000")
 	refused(t, s.post(path, `{"requests":[{}]}`), 400, 5006, "'prompt'")
-	refused(t, s.post("/run/@cf/openai/whisper?queueRequest=true", `{"requests":[{"audio":"eA=="}]}`), 400, 5006, "takes no batches")
+	refused(t, s.post("/run/@cf/openai/whisper?queueRequest=true", `{"requests":[{"audio":"eA=="}]}`), 400, 5006,
+		"takes no batches")
 	embed := "/run/@cf/baai/bge-m3?queueRequest=true"
 	id := decode[v4[struct {
 		ID string `json:"request_id"`
@@ -161,11 +179,17 @@ func TestBatch(t *testing.T) {
 // Many callers at once: each is counted once, and the ids are all different.
 func TestConcurrency(t *testing.T) {
 	var calls record
-	s := start(t, workersai.Options{OnCall: calls.add, DailyNeurons: 1e6, PerMinute: map[string]int{"text-generation": 1e6}})
+	s := start(t, workersai.Options{
+		OnCall: calls.add, DailyNeurons: 1e6,
+		PerMinute: map[string]int{"text-generation": 1e6},
+	})
 	requests := []struct{ path, body, header string }{
 		{"/run/" + older, streamed, ""},
 		{"/run/" + newer, prompted, ""},
-		{"/v1/chat/completions", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`, "midstream=3040; times=1"},
+		{
+			"/v1/chat/completions", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`,
+			"midstream=3040; times=1",
+		},
 		{"/run/" + older, prompted, "3040; times=2"},
 		{"/run/@cf/baai/bge-m3", `{"text":"x"}`, ""},
 		{"/run/" + older + "?queueRequest=true", `{"requests":[{"prompt":"x"}]}`, ""},

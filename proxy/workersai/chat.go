@@ -78,7 +78,10 @@ func (x *exchange) completion(r reply) completion {
 	m := chatMessage{Role: "assistant", Content: &text}
 	if r.tool != "" {
 		m.Content = nil
-		m.ToolCalls = []chatTool{{ID: x.toolID(), Type: "function", Function: chatFunction{Name: r.tool, Arguments: text}}}
+		m.ToolCalls = []chatTool{{
+			ID: x.toolID(), Type: "function",
+			Function: chatFunction{Name: r.tool, Arguments: text},
+		}}
 	}
 	return completion{
 		ID: x.answerID("chatcmpl-"), Object: "chat.completion", Created: x.now.Unix(), Model: x.model.name,
@@ -112,7 +115,10 @@ func (x *exchange) streamChat(r reply) {
 	for i, piece := range r.pieces {
 		d := delta{Content: &piece}
 		if r.tool != "" {
-			d = delta{ToolCalls: []chatTool{{Index: new(int), ID: x.toolID(), Type: "function", Function: chatFunction{Name: r.tool, Arguments: piece}}}}
+			d = delta{ToolCalls: []chatTool{{
+				Index: new(int), ID: x.toolID(), Type: "function",
+				Function: chatFunction{Name: r.tool, Arguments: piece},
+			}}}
 		}
 		x.spendTokens(in, cached, int64(i+1))
 		if !emit(d, nil, x.usageOf(0, 0, 1)) {

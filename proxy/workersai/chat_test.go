@@ -41,13 +41,18 @@ func TestChat(t *testing.T) {
 	price, _ := price.Embedded().Row(older)
 	cost := price.Tokens(6, 0, out)
 	want := usage{Prompt: 6, Completion: out, Total: 6 + out, Neurons: cost.Float()}
-	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" || v.Choices[0].Finish != "stop" || v.Usage != want {
+	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" ||
+		v.Choices[0].Finish != "stop" || v.Usage != want {
 		t.Errorf("%s\nwant usage %+v", a.body, want)
 	}
-	if a.header.Get("cf-ai-neurons") != cost.String() || a.header.Get("cf-ray") == "" || len(a.header.Get("cf-ai-req-id")) != 36 {
+	if a.header.Get("cf-ai-neurons") != cost.String() || a.header.Get("cf-ray") == "" ||
+		len(a.header.Get("cf-ai-req-id")) != 36 {
 		t.Errorf("headers %v", a.header)
 	}
-	call := workersai.Call{Model: older, Task: quota.TextGeneration, Path: "/client/v4/accounts/acct/ai/v1/chat/completions", Input: 6, Output: out, Neurons: cost}
+	call := workersai.Call{
+		Model: older, Task: quota.TextGeneration,
+		Path: "/client/v4/accounts/acct/ai/v1/chat/completions", Input: 6, Output: out, Neurons: cost,
+	}
 	if got := calls.all(); len(got) != 1 || got[0] != call {
 		t.Errorf("calls %+v, want %+v", got, call)
 	}
@@ -70,16 +75,20 @@ func TestAnswersAreDeterministic(t *testing.T) {
 func TestMaxTokens(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for _, field := range []string{"max_tokens", "max_completion_tokens"} {
-		v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","`+field+`":3,"messages":`+hello+`}`))
-		if *v.Choices[0].Message.Content != "This is simulated" || v.Choices[0].Finish != "length" || v.Usage.Completion != 3 {
+		v := decode[completion](t, s.post("/v1/chat/completions",
+			`{"model":"`+older+`","`+field+`":3,"messages":`+hello+`}`))
+		if *v.Choices[0].Message.Content != "This is simulated" || v.Choices[0].Finish != "length" ||
+			v.Usage.Completion != 3 {
 			t.Errorf("%s: %+v", field, v)
 		}
 	}
-	exact := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","max_tokens":200,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
+	exact := decode[completion](t, s.post("/v1/chat/completions",
+		`{"model":"`+older+`","max_tokens":200,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
 	if exact.Usage.Completion != 200 || exact.Choices[0].Finish != "stop" {
 		t.Errorf("tokens=200: %+v", exact.Usage)
 	}
-	cut := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+older+`","max_tokens":199,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
+	cut := decode[completion](t, s.post("/v1/chat/completions",
+		`{"model":"`+older+`","max_tokens":199,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
 	if cut.Usage.Completion != 199 || cut.Choices[0].Finish != "length" {
 		t.Errorf("tokens=200 with max_tokens=199: %+v", cut.Usage)
 	}
@@ -88,7 +97,8 @@ func TestMaxTokens(t *testing.T) {
 func TestCachedTokensOfASession(t *testing.T) {
 	s := start(t, workersai.Options{})
 	body := `{"model":"` + cached + `","max_tokens":2,"messages":` + hello + `}`
-	if v := decode[completion](t, s.post("/v1/chat/completions", body)); v.Usage.Details.Cached != 0 || v.Usage.Neurons != 6*0.013636+2*0.045455 {
+	if v := decode[completion](t, s.post("/v1/chat/completions", body)); v.Usage.Details.Cached != 0 ||
+		v.Usage.Neurons != 6*0.013636+2*0.045455 {
 		t.Errorf("without a session: %+v", v.Usage)
 	}
 	v := decode[completion](t, s.post("/v1/chat/completions", body, "x-session-affinity", "one"))
@@ -110,11 +120,13 @@ func TestNativeShapes(t *testing.T) {
 		`{"messages":[{"role":"user","content":[{"type":"text","text":"What is a neuron?"}]}]}`,
 	} {
 		old := decode[v4[result]](t, s.post("/run/"+older, body)).Result
-		if old.Response == nil || !strings.Contains(*old.Response, "What is a neuron?") || old.Choices != nil || old.Usage.Prompt != 4 {
+		if old.Response == nil || !strings.Contains(*old.Response, "What is a neuron?") || old.Choices != nil ||
+			old.Usage.Prompt != 4 {
 			t.Errorf("older, %s: %+v", body, old)
 		}
 		young := decode[v4[result]](t, s.post("/run/"+newer, body)).Result
-		if young.Response != nil || len(young.Choices) != 1 || !strings.Contains(young.Choices[0].Message.Content, "What is a neuron?") || young.Usage.Prompt != 4 {
+		if young.Response != nil || len(young.Choices) != 1 ||
+			!strings.Contains(young.Choices[0].Message.Content, "What is a neuron?") || young.Usage.Prompt != 4 {
 			t.Errorf("newer, %s: %+v", body, young)
 		}
 	}
@@ -159,9 +171,11 @@ func TestForcedTool(t *testing.T) {
 	s := start(t, workersai.Options{})
 	tools := `"tools":[{"type":"function","function":{"name":"weather","parameters":{}}}]`
 	for _, choice := range []string{`"required"`, `{"type":"function","function":{"name":"weather"}}`} {
-		v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+tools+`,"tool_choice":`+choice+`}`))
+		v := decode[completion](t, s.post("/v1/chat/completions",
+			`{"model":"`+newer+`","messages":`+hello+`,`+tools+`,"tool_choice":`+choice+`}`))
 		m := v.Choices[0].Message
-		if m.Content != nil || len(m.ToolCalls) != 1 || m.ToolCalls[0].Function.Name != "weather" || m.ToolCalls[0].Function.Arguments != "{}" || v.Choices[0].Finish != "tool_calls" {
+		if m.Content != nil || len(m.ToolCalls) != 1 || m.ToolCalls[0].Function.Name != "weather" ||
+			m.ToolCalls[0].Function.Arguments != "{}" || v.Choices[0].Finish != "tool_calls" {
 			t.Errorf("%s: %+v", choice, m)
 		}
 	}
@@ -173,7 +187,8 @@ func TestForcedTool(t *testing.T) {
 	if !strings.Contains(native.body, `"response":null,"tool_calls":[{"name":"weather","arguments":{}}]`) {
 		t.Error(native.body)
 	}
-	anthropic := s.post("/v1/messages", `{"model":"`+newer+`","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"weather","input_schema":{}}],"tool_choice":{"type":"any"}}`)
+	anthropic := s.post("/v1/messages", `{"model":"`+newer+`","max_tokens":9,"messages":[{"role":"user",`+
+		`"content":"x"}],"tools":[{"name":"weather","input_schema":{}}],"tool_choice":{"type":"any"}}`)
 	if !strings.Contains(anthropic.body, `"name":"weather","input":{}}],"stop_reason":"tool_use"`) {
 		t.Error(anthropic.body)
 	}
@@ -187,7 +202,8 @@ func TestStructuredOutput(t *testing.T) {
 	if err := json.Unmarshal([]byte(*v.Choices[0].Message.Content), &object); err != nil || !object.Simulated {
 		t.Errorf("%s: %v", *v.Choices[0].Message.Content, err)
 	}
-	native := decode[v4[struct{ Response struct{ Simulated bool } }]](t, s.post("/run/"+older, `{"prompt":"x",`+format+`}`))
+	native := decode[v4[struct{ Response struct{ Simulated bool } }]](t,
+		s.post("/run/"+older, `{"prompt":"x",`+format+`}`))
 	if !native.Result.Response.Simulated {
 		t.Error("the native response is no object")
 	}
@@ -196,11 +212,17 @@ func TestStructuredOutput(t *testing.T) {
 
 func TestMessagesAndResponses(t *testing.T) {
 	s := start(t, workersai.Options{})
-	a := s.post("/v1/messages", `{"model":"`+older+`","max_tokens":2,"system":"Be brief.","messages":[{"role":"user","content":"What is a neuron?"}]}`)
-	if want := `"type":"message","role":"assistant","model":"` + older + `","content":[{"type":"text","text":"This is"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":6,"cache_read_input_tokens":0,"output_tokens":2,"neurons":0.134924}}`; !strings.HasSuffix(a.body, want) || a.header.Get("cf-ai-neurons") != "0.13" {
+	a := s.post("/v1/messages", `{"model":"`+older+`","max_tokens":2,"system":"Be `+
+		`brief.","messages":[{"role":"user","content":"What is a neuron?"}]}`)
+	want := `"type":"message","role":"assistant","model":"` + older +
+		`","content":[{"type":"text","text":"This is"}],"stop_reason":"max_tokens","stop_sequence":null,` +
+		`"usage":{"input_tokens":6,"cache_read_input_tokens":0,"output_tokens":2,"neurons":0.134924}}`
+	if !strings.HasSuffix(a.body, want) || a.header.Get("cf-ai-neurons") != "0.13" {
 		t.Errorf("%v\n%s\n%s", a.header, a.body, want)
 	}
-	a = s.post("/v1/responses", `{"model":"`+older+`","max_output_tokens":2,"instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"What is a neuron?"}]},{"type":"reasoning"}]}`)
+	a = s.post("/v1/responses", `{"model":"`+older+`","max_output_tokens":2,"instructions":"Be `+
+		`brief.","input":[{"role":"user","content":[{"type":"input_text","text":"What is a `+
+		`neuron?"}]},{"type":"reasoning"}]}`)
 	for _, want := range []string{
 		`"object":"response"`, `"status":"incomplete","error":null,"incomplete_details":{"reason":"max_output_tokens"}`,
 		`"content":[{"type":"output_text","text":"This is","annotations":[]}]`,

@@ -41,7 +41,8 @@ func (x *exchange) embeddings() *failure {
 		return f
 	}
 	if !ok {
-		return badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'text', required properties at '/' are 'requests'")
+		return badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'text', required " +
+			"properties at '/' are 'requests'")
 	}
 	vectors, f := x.embed("text", texts)
 	if f != nil {

@@ -89,7 +89,8 @@ func (x *exchange) serve() *failure {
 
 // authenticate checks what the caller shows.
 func (x *exchange) authenticate() *failure {
-	if want := x.s.o.GatewayToken; want != "" && x.route.gateway != "" && x.r.Header.Get("cf-aig-authorization") != "Bearer "+want {
+	if want := x.s.o.GatewayToken; want != "" && x.route.gateway != "" &&
+		x.r.Header.Get("cf-aig-authorization") != "Bearer "+want {
 		return refuse(2009)
 	}
 	if want := x.s.o.Token; want != "" {
@@ -181,7 +182,8 @@ func (x *exchange) admit(name string) *failure {
 	if target := m.price.AliasedTo; target != "" {
 		x.model = x.s.models[target]
 	} else if m.price.Deprecated(x.now) {
-		return refuseText(5028, "Model has been deprecated: %s was deprecated on %s. Please use an alternative model.", name, m.price.DeprecatedOn)
+		return refuseText(5028, "Model has been deprecated: %s was deprecated on %s. Please use an alternative model.",
+			name, m.price.DeprecatedOn)
 	}
 	switch {
 	case x.model.price.RequiresWorkersPaid && x.s.o.Plan == PlanFree:
@@ -262,7 +264,8 @@ func (x *exchange) write(status int, body []byte) {
 func (s *Simulator) newIDs() (id, ray string) {
 	n := s.ids.Add(1)
 	a, b, c := mix(s.o.Seed, n), mix(s.o.Seed, n+1<<40), mix(s.o.Seed, n+2<<40)
-	id = fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), uint16(a>>48)&0xfff, uint16(b)&0x3fff|0x8000, b>>16)
+	id = fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", uint32(a), uint16(a>>32), uint16(a>>48)&0xfff,
+		uint16(b)&0x3fff|0x8000, b>>16)
 	return id, fmt.Sprintf("%016x-SIM", c)
 }
 

@@ -150,7 +150,8 @@ func (x *exchange) says(w wire) string {
 	if name == "" {
 		name = x.route.model
 	}
-	return strings.NewReplacer("{model}", name, "{path}", x.r.URL.EscapedPath(), "{today}", x.now.UTC().Format(time.DateOnly)).Replace(w.text)
+	return strings.NewReplacer("{model}", name, "{path}", x.r.URL.EscapedPath(), "{today}",
+		x.now.UTC().Format(time.DateOnly)).Replace(w.text)
 }
 
 // failureBody returns the body of f in form.
@@ -175,7 +176,10 @@ func (x *exchange) failureBody(f *failure, form shape) []byte {
 		full = "AiError: AiError: " + string(inner) + " (" + x.id + ")"
 		return compact(v4Failure{Errors: x.entries(f, full), Result: json.RawMessage("{}"), Messages: []string{}})
 	case shapeFlat:
-		return compact(flatFailure{Name: "AiError", Code: code, Status: f.status, Message: "AiError: " + text + " (" + x.id + ")", Description: plain, RequestID: x.id})
+		return compact(flatFailure{
+			Name: "AiError", Code: code, Status: f.status,
+			Message: "AiError: " + text + " (" + x.id + ")", Description: plain, RequestID: x.id,
+		})
 	case shapeGateway:
 		name := "AiError"
 		if f.layer == layerGateway {
@@ -207,11 +211,20 @@ func (x *exchange) failureBody(f *failure, form shape) []byte {
 		if c := f.code(codingUsual); c != nil && f.coding != codingNone {
 			full = "AiError: AiError: " + strconv.Itoa(f.number) + ": " + plain + " (" + x.id + ")"
 		}
-		return compact(anthropicFailure{Type: "error", Error: anthropicError{Type: anthropicType(f.status), Message: full}, RequestID: x.id})
+		return compact(anthropicFailure{
+			Type:  "error",
+			Error: anthropicError{Type: anthropicType(f.status), Message: full}, RequestID: x.id,
+		})
 	case shapeNested:
-		return compact(nestedFailure{v4Failure{Errors: x.entries(f, full), Result: json.RawMessage("{}"), Messages: []string{}}})
+		return compact(nestedFailure{v4Failure{
+			Errors: x.entries(f, full), Result: json.RawMessage("{}"),
+			Messages: []string{},
+		}})
 	case shapeSGLang:
-		return compact(sglangFailure{engineError{Object: "error", Message: plain, Type: "SERVICE_UNAVAILABLE", Code: f.status}})
+		return compact(sglangFailure{engineError{
+			Object: "error", Message: plain, Type: "SERVICE_UNAVAILABLE",
+			Code: f.status,
+		}})
 	}
 	panic("workersai: shape " + string(form))
 }
@@ -247,8 +260,10 @@ func page(f *failure, text, ray string) []byte {
 	if f.layer == layerPage {
 		code = f.number
 	}
-	fmt.Fprintf(&b, "<!DOCTYPE html>\n<html lang=\"en-US\">\n<head><title>%d: %s</title></head>\n<body>\n", code, html.EscapeString(http.StatusText(f.status)))
-	fmt.Fprintf(&b, "<h1><span class=\"cf-error-type\">Error</span> <span class=\"cf-error-code\">%d</span> <small class=\"heading-ray-id\">Ray ID: %s</small></h1>\n", code, ray)
+	fmt.Fprintf(&b, "<!DOCTYPE html>\n<html lang=\"en-US\">\n<head><title>%d: %s</title></head>\n<body>\n", code,
+		html.EscapeString(http.StatusText(f.status)))
+	fmt.Fprintf(&b, "<h1><span class=\"cf-error-type\">Error</span> <span class=\"cf-error-code\">%d</span> <small "+
+		"class=\"heading-ray-id\">Ray ID: %s</small></h1>\n", code, ray)
 	fmt.Fprintf(&b, "<h2 class=\"cf-subheadline\">%s</h2>\n</body>\n</html>\n", html.EscapeString(text))
 	return b.Bytes()
 }

@@ -18,32 +18,99 @@ func TestFailuresByItself(t *testing.T) {
 		status, code     int
 		says             string
 	}{
-		{"no such model", "/run/@cf/meta/nope", prompted, 400, 5007, "AiError: AiError: No such model: No such model @cf/meta/nope or task ("},
-		{"no such model in the body", chat, `{"model":"gpt-4","messages":` + hello + `}`, 400, 5007, "No such model gpt-4 or task"},
-		{"deprecated", "/run/@cf/meta/llama-3-8b-instruct", prompted, 410, 5028, "Model has been deprecated: @cf/meta/llama-3-8b-instruct was deprecated on 2026-05-30"},
+		{
+			"no such model", "/run/@cf/meta/nope", prompted, 400, 5007,
+			"AiError: AiError: No such model: No such model @cf/meta/nope or task (",
+		},
+		{
+			"no such model in the body", chat, `{"model":"gpt-4","messages":` + hello + `}`, 400, 5007,
+			"No such model gpt-4 or task",
+		},
+		{
+			"deprecated", "/run/@cf/meta/llama-3-8b-instruct", prompted, 410, 5028,
+			"Model has been deprecated: @cf/meta/llama-3-8b-instruct was deprecated on 2026-05-30",
+		},
 		{"no body", "/run/" + older, ``, 400, 3003, "Request is missing headers or body: body"},
 		{"broken JSON", "/run/" + older, `{"prompt":`, 400, 5006, "Bad input: SyntaxError"},
 		{"no object", chat, `["x"]`, 400, 5006, "Type mismatch of '/', 'array' not in 'object'"},
 		{"no model", chat, `{"messages":` + hello + `}`, 400, 5006, "required properties at '/' are 'model'"},
-		{"a model that is no text", chat, `{"model":7}`, 400, 5006, "Type mismatch of '/model', 'number' not in 'string'"},
-		{"neither prompt nor messages", "/run/" + older, `{}`, 400, 5006, "Bad input: Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', required properties at '/' are 'messages' ("},
-		{"no input", "/run/@cf/openai/gpt-oss-20b", `{}`, 400, 5006, "required properties at '/' are 'input', required properties at '/' are 'requests'"},
-		{"no messages", chat, `{"model":"` + older + `","prompt":"x"}`, 400, 5006, "required properties at '/' are 'messages'"},
+		{
+			"a model that is no text", chat, `{"model":7}`, 400, 5006,
+			"Type mismatch of '/model', 'number' not in 'string'",
+		},
+		{
+			"neither prompt nor messages", "/run/" + older, `{}`, 400, 5006,
+			"Bad input: Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', required " +
+				"properties at '/' are 'messages' (",
+		},
+		{
+			"no input", "/run/@cf/openai/gpt-oss-20b", `{}`, 400, 5006,
+			"required properties at '/' are 'input', required properties at '/' are 'requests'",
+		},
+		{
+			"no messages", chat, `{"model":"` + older + `","prompt":"x"}`, 400, 5006,
+			"required properties at '/' are 'messages'",
+		},
 		{"empty messages", chat, `{"model":"` + older + `","messages":[]}`, 400, 5006, "must not be empty"},
-		{"messages that are no list", chat, `{"model":"` + older + `","messages":"x"}`, 400, 5006, "Type mismatch of '/messages', 'string' not in 'array'"},
-		{"a message that is none", chat, `{"model":"` + older + `","messages":[7]}`, 400, 5006, "Type mismatch of '/messages/0', 'number' not in 'object'"},
-		{"a message without role", chat, `{"model":"` + older + `","messages":[{"content":"x"}]}`, 400, 5006, "required properties at '/messages/0' are 'role,content'"},
-		{"content that is a number", chat, `{"model":"` + older + `","messages":[{"role":"user","content":7}]}`, 400, 5006, "Type mismatch of '/messages/0/content', 'number' not in 'string','array'"},
-		{"max_tokens as text", "/run/" + older, `{"prompt":"x","max_tokens":"9"}`, 400, 5006, "Type mismatch of '/max_tokens', 'string' not in 'integer'"},
-		{"max_tokens below 1", "/run/" + older, `{"prompt":"x","max_tokens":-1}`, 400, 5006, "'/max_tokens' must be >= 1"},
-		{"max_tokens beyond all numbers", "/run/" + older, `{"prompt":"x","max_tokens":1e99}`, 400, 5006, "Type mismatch of '/max_tokens'"},
-		{"stream as text", "/run/" + older, `{"prompt":"x","stream":"yes"}`, 400, 5006, "Type mismatch of '/stream', 'string' not in 'boolean'"},
-		{"beyond the context window", "/run/" + older, `{"prompt":"one two","max_tokens":32000}`, 413, 5021, "Ai: The estimated number of input and maximum output tokens (32002) exceeded this model context window limit (32000)."},
-		{"an embedding model asked to chat", chat, `{"model":"@cf/baai/bge-m3","messages":` + hello + `}`, 400, 5007, "or task"},
-		{"a chat model asked to embed", "/v1/embeddings", `{"model":"` + older + `","input":"x"}`, 400, 5007, "or task"},
-		{"no text to embed", "/run/@cf/baai/bge-m3", `{}`, 400, 5006, "required properties at '/' are 'text', required properties at '/' are 'requests'"},
-		{"too many texts", "/v1/embeddings", `{"model":"@cf/baai/bge-m3","input":[` + strings.Repeat(`"x",`, 100) + `"x"]}`, 400, 5006, "'/input' must hold 1 to 100 items"},
-		{"a path that does not exist", "/v1/completions", `{}`, 404, 7003, "Could not route to /client/v4/accounts/acct/ai/v1/completions, perhaps your object identifier is invalid?"},
+		{
+			"messages that are no list", chat, `{"model":"` + older + `","messages":"x"}`, 400, 5006,
+			"Type mismatch of '/messages', 'string' not in 'array'",
+		},
+		{
+			"a message that is none", chat, `{"model":"` + older + `","messages":[7]}`, 400, 5006,
+			"Type mismatch of '/messages/0', 'number' not in 'object'",
+		},
+		{
+			"a message without role", chat, `{"model":"` + older + `","messages":[{"content":"x"}]}`, 400, 5006,
+			"required properties at '/messages/0' are 'role,content'",
+		},
+		{
+			"content that is a number", chat, `{"model":"` + older + `","messages":[{"role":"user","content":7}]}`, 400,
+			5006, "Type mismatch of '/messages/0/content', 'number' not in 'string','array'",
+		},
+		{
+			"max_tokens as text", "/run/" + older, `{"prompt":"x","max_tokens":"9"}`, 400, 5006,
+			"Type mismatch of '/max_tokens', 'string' not in 'integer'",
+		},
+		{
+			"max_tokens below 1", "/run/" + older, `{"prompt":"x","max_tokens":-1}`, 400, 5006,
+			"'/max_tokens' must be >= 1",
+		},
+		{
+			"max_tokens beyond all numbers", "/run/" + older, `{"prompt":"x","max_tokens":1e99}`, 400, 5006,
+			"Type mismatch of '/max_tokens'",
+		},
+		{
+			"stream as text", "/run/" + older, `{"prompt":"x","stream":"yes"}`, 400, 5006,
+			"Type mismatch of '/stream', 'string' not in 'boolean'",
+		},
+		{
+			"beyond the context window", "/run/" + older, `{"prompt":"one two","max_tokens":32000}`, 413, 5021,
+			"Ai: The estimated number of input and maximum output tokens (32002) exceeded this model context " +
+				"window limit (32000).",
+		},
+		{
+			"an embedding model asked to chat", chat, `{"model":"@cf/baai/bge-m3","messages":` + hello + `}`, 400, 5007,
+			"or task",
+		},
+		{
+			"a chat model asked to embed", "/v1/embeddings", `{"model":"` + older + `","input":"x"}`, 400, 5007,
+			"or task",
+		},
+		{
+			"no text to embed", "/run/@cf/baai/bge-m3", `{}`, 400, 5006,
+			"required properties at '/' are 'text', required properties at '/' are 'requests'",
+		},
+		{
+			"too many texts", "/v1/embeddings",
+			`{"model":"@cf/baai/bge-m3","input":[` + strings.Repeat(`"x",`, 100) + `"x"]}`, 400, 5006,
+			"'/input' must hold 1 to 100 items",
+		},
+		{
+			"a path that does not exist", "/v1/completions", `{}`, 404, 7003,
+			"Could not route to /client/v4/accounts/acct/ai/v1/completions, perhaps your object identifier is " +
+				"invalid?",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := s.post(c.path, c.body)
@@ -81,7 +148,8 @@ func TestRoutesThatAreNone(t *testing.T) {
 		if a.header.Get("Allow") != c.allow {
 			t.Errorf("%s: Allow %q", c.path, a.header.Get("Allow"))
 		}
-		if c.code == 7003 && !strings.Contains(a.body, "Could not route to "+c.path+",") || c.code == 7003 && !strings.Contains(a.body, `"code":7000`) {
+		if c.code == 7003 && !strings.Contains(a.body, "Could not route to "+c.path+",") || c.code == 7003 &&
+			!strings.Contains(a.body, `"code":7000`) {
 			t.Errorf("%s: %s", c.path, a.body)
 		}
 	}
@@ -100,10 +168,12 @@ func TestAccessToTheAccount(t *testing.T) {
 	}
 	gateway := s.root + "/v1/acct/gw/workers-ai/" + older
 	a := s.do("POST", gateway, prompted, "Authorization", "Bearer fake-token")
-	if want := `{"success":false,"result":[],"messages":[],"error":[{"message":"Unauthorized","code":2009}],"name":"AiGatewayError","httpCode":401,`; a.status != 401 || !strings.HasPrefix(a.body, want) {
+	if want := `{"success":false,"result":[],"messages":[],"error":[{"message":"Unauthorized","code":2009}],` +
+		`"name":"AiGatewayError","httpCode":401,`; a.status != 401 || !strings.HasPrefix(a.body, want) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if a := s.do("POST", gateway, prompted, "Authorization", "Bearer fake-token", "cf-aig-authorization", "Bearer fake-gateway-token"); a.status != 200 {
+	if a := s.do("POST", gateway, prompted, "Authorization", "Bearer fake-token", "cf-aig-authorization",
+		"Bearer fake-gateway-token"); a.status != 200 {
 		t.Errorf("with both tokens: %d %s", a.status, a.body)
 	}
 }
@@ -112,7 +182,9 @@ func TestPlan(t *testing.T) {
 	const alias = "@cf/moonshotai/kimi-k2.5" // of kimi-k2.6, and past its end
 	for _, model := range []string{paid, alias} {
 		s := start(t, workersai.Options{Plan: workersai.PlanFree})
-		refused(t, s.post("/run/"+model, prompted), 403, 5035, "Model @cf/moonshotai/kimi-k2.6 is not available on the Workers Free plan: Model @cf/moonshotai/kimi-k2.6 is")
+		refused(t, s.post("/run/"+model, prompted), 403, 5035,
+			"Model @cf/moonshotai/kimi-k2.6 is not available on the Workers Free plan: Model "+
+				"@cf/moonshotai/kimi-k2.6 is")
 		if a := s.post("/run/"+older, prompted); a.status != 200 {
 			t.Errorf("a free model: %d", a.status)
 		}
@@ -134,7 +206,10 @@ func TestDailyAllocation(t *testing.T) {
 	}
 	calls := s.Calls()
 	a := s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`}`)
-	if want := `{"errors":[{"message":"AiError: AiError: you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage. (UUID)","code":4006}],"success":false,"result":{},"messages":[]}`; a.status != 429 || plain(a.body) != want || a.header.Get("Retry-After") != "" {
+	if want := `{"errors":[{"message":"AiError: AiError: you have used up your daily free allocation of 10,000 ` +
+		`neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage. ` +
+		`(UUID)","code":4006}],"success":false,"result":{},"messages":[]}`; a.status != 429 ||
+		plain(a.body) != want || a.header.Get("Retry-After") != "" {
 		t.Errorf("%d %v\n%s\nwant\n%s", a.status, a.header, a.body, want)
 	}
 	if s.Calls() != calls {
@@ -148,13 +223,17 @@ func TestDailyAllocation(t *testing.T) {
 
 func TestRequestsPerMinute(t *testing.T) {
 	now := noon
-	s := start(t, workersai.Options{PerMinute: map[string]int{"text-generation": 2, newer: 1}, Now: func() time.Time { return now }})
+	s := start(t, workersai.Options{
+		PerMinute: map[string]int{"text-generation": 2, newer: 1},
+		Now:       func() time.Time { return now },
+	})
 	for i, want := range []int{200, 200, 429} {
 		if a := s.post("/run/"+older, prompted); a.status != want {
 			t.Errorf("call %d: %d, want %d", i+1, a.status, want)
 		}
 	}
-	refused(t, s.post("/run/"+older, prompted), 429, 3021, "AiError: AiError: rate limiting: inference request per min rate reached (")
+	refused(t, s.post("/run/"+older, prompted), 429, 3021,
+		"AiError: AiError: rate limiting: inference request per min rate reached (")
 	for i, want := range []int{200, 429} { // a limit of its own
 		if a := s.post("/run/"+newer, prompted); a.status != want {
 			t.Errorf("newer, call %d: %d, want %d", i+1, a.status, want)
@@ -182,7 +261,8 @@ func TestBodyThatIsTooLarge(t *testing.T) {
 	}
 	refused(t, s.post("/run/"+older, strings.Repeat(" ", 1001)), 413, 3006, "Request is too large")
 	// a chunked upload does not say how long it is
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.ai+"/run/"+older, io.MultiReader(strings.NewReader(strings.Repeat(" ", 2000))))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.ai+"/run/"+older,
+		io.MultiReader(strings.NewReader(strings.Repeat(" ", 2000))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,5 +275,6 @@ func TestBodyThatIsTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, answer{status: res.StatusCode, header: res.Header, body: string(body)}, 413, 3006, "Request is too large")
+	refused(t, answer{status: res.StatusCode, header: res.Header, body: string(body)}, 413, 3006,
+		"Request is too large")
 }

@@ -84,7 +84,8 @@ func (in fields) texts(name string) ([]string, bool, *failure) {
 }
 
 func mismatch(name string, raw json.RawMessage, want string) *failure {
-	return badInput("oneOf at '/' not met, 0 matches: Type mismatch of '/%s', '%s' not in '%s'", name, kindOf(raw), want)
+	return badInput("oneOf at '/' not met, 0 matches: Type mismatch of '/%s', '%s' not in '%s'", name, kindOf(raw),
+		want)
 }
 
 // kindOf names the JSON type of raw as Workers AI's messages do.

@@ -13,7 +13,10 @@ type finetune struct {
 // finetunes answers for LoRA adapters: public ones to read, and a write that
 // keeps nothing.
 func (x *exchange) finetunes() *failure {
-	public := finetune{ID: tagID("cf-public-magicoder"), Model: "@cf/mistral/mistral-7b-instruct-v0.2-lora", Name: "cf-public-magicoder", Description: "A simulated adapter.", Public: true}
+	public := finetune{
+		ID: tagID("cf-public-magicoder"), Model: "@cf/mistral/mistral-7b-instruct-v0.2-lora",
+		Name: "cf-public-magicoder", Description: "A simulated adapter.", Public: true,
+	}
 	switch {
 	case x.route.read == "finetunes/public":
 		return list(x, []finetune{public})
@@ -21,7 +24,10 @@ func (x *exchange) finetunes() *failure {
 		return list(x, []finetune{})
 	}
 	made := finetune{ID: x.id}
-	for name, to := range map[string]*string{"model": &made.Model, "name": &made.Name, "description": &made.Description} {
+	for name, to := range map[string]*string{
+		"model": &made.Model, "name": &made.Name,
+		"description": &made.Description,
+	} {
 		v, _, f := x.in.text(name)
 		if f != nil {
 			return f

@@ -131,7 +131,8 @@ func (x *exchange) graphQL() *failure {
 			return x.graphQLFails(said, "")
 		}
 	}
-	if o.NoAnalytics || o.AnalyticsToken != "" && x.bearer() != o.AnalyticsToken || o.Account != "" && v.Account != o.Account {
+	if o.NoAnalytics || o.AnalyticsToken != "" && x.bearer() != o.AnalyticsToken || o.Account != "" &&
+		v.Account != o.Account {
 		return x.graphQLFails("not authorized for that account", "authz")
 	}
 	to := min(v.To.Unix(), x.now.Add(-o.AnalyticsLag).Unix())

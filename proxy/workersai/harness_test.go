@@ -148,7 +148,8 @@ func refused(t *testing.T, a answer, status, code int, says string) {
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
 		t.Fatalf("%d %v: %s", a.status, err, a.body)
 	}
-	if a.status != status || v.Success || len(v.Errors) == 0 || v.Errors[0].Code != code || !strings.Contains(v.Errors[0].Message, says) {
+	if a.status != status || v.Success || len(v.Errors) == 0 || v.Errors[0].Code != code ||
+		!strings.Contains(v.Errors[0].Message, says) {
 		t.Errorf("%d %s\nwant %d with %d and %q", a.status, a.body, status, code, says)
 	}
 }

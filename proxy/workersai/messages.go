@@ -83,7 +83,10 @@ func (x *exchange) anthropicMessage() anthropicMessage {
 // the input tokens.
 func (x *exchange) anthropicUsage() anthropicUsage {
 	u := x.usage
-	return anthropicUsage{Input: u.Prompt - u.Details.Cached, Cached: u.Details.Cached, Output: u.Completion, Neurons: u.Neurons}
+	return anthropicUsage{
+		Input: u.Prompt - u.Details.Cached, Cached: u.Details.Cached, Output: u.Completion,
+		Neurons: u.Neurons,
+	}
 }
 
 func stopReason(finish string) string {

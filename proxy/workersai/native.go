@@ -18,7 +18,8 @@ func (x *exchange) infer() *failure {
 	if x.model.task != quota.TextGeneration {
 		x.streams = false
 	}
-	if !x.streams && x.directive.stream != breakNone && x.directive.stream != breakCut && x.directive.stream != breakHalf {
+	if !x.streams && x.directive.stream != breakNone && x.directive.stream != breakCut &&
+		x.directive.stream != breakHalf {
 		return refuseText(5006, "x-simulate: %s is for streams; set \"stream\": true", x.directive.raw)
 	}
 	switch x.route.surface {

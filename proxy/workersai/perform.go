@@ -79,7 +79,10 @@ func (x *exchange) classify() *failure {
 	}
 	x.spendTokens(CountTokens(in[0]), 0, 0)
 	good := x.score(in[0])
-	return x.answer(wrap([]label{{Label: "NEGATIVE", Score: math.Round((1-good)*1e4) / 1e4}, {Label: "POSITIVE", Score: good}}))
+	return x.answer(wrap([]label{
+		{Label: "NEGATIVE", Score: math.Round((1-good)*1e4) / 1e4},
+		{Label: "POSITIVE", Score: good},
+	}))
 }
 
 type ranked struct {

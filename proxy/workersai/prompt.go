@@ -142,9 +142,11 @@ func (x *exchange) readPrompt() (*prompt, *failure) {
 	case x.route.surface == surfaceChat || x.route.surface == surfaceMessages:
 		return nil, badInput("required properties at '/' are 'messages'")
 	case x.route.surface == surfaceResponses || strings.HasPrefix(x.model.name, "@cf/openai/"):
-		return nil, badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'input', required properties at '/' are 'requests'")
+		return nil, badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'input', required " +
+			"properties at '/' are 'requests'")
 	default:
-		return nil, badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', required properties at '/' are 'messages'")
+		return nil, badInput("oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', required " +
+			"properties at '/' are 'messages'")
 	}
 	for _, name := range []string{"system", "instructions"} {
 		if x.in.has(name) {
@@ -181,7 +183,8 @@ func (x *exchange) readWishes(p *prompt) *failure {
 		p.tool = wantedTool(x.in)
 	}
 	if window := x.model.window(); p.tokens+p.limit > window {
-		return refuseText(5021, "Ai: The estimated number of input and maximum output tokens (%d) exceeded this model context window limit (%d).", p.tokens+p.limit, window)
+		return refuseText(5021, "Ai: The estimated number of input and maximum output tokens (%d) exceeded this "+
+			"model context window limit (%d).", p.tokens+p.limit, window)
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func TestCutOfAnAnswerThatIsNoStream(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for _, header := range []string{"midstream=cut", "midstream=half; after=0"} {
 		a := s.post("/run/"+older, prompted, "x-simulate", header)
-		if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) || !strings.HasPrefix(a.body, `{"result":{"response":"This`) {
+		if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) ||
+			!strings.HasPrefix(a.body, `{"result":{"response":"This`) {
 			t.Errorf("%s: %d %v %s", header, a.status, a.err, a.body)
 		}
 	}
@@ -81,7 +82,8 @@ func TestHangEndsWithTheCaller(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
-			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/run/"+older, strings.NewReader(streamed))
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/run/"+older,
+				strings.NewReader(streamed))
 			r.Header.Set("x-simulate", header)
 			began := time.Now()
 			func() {

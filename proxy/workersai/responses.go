@@ -92,7 +92,10 @@ func (x *exchange) finished(r reply) response {
 	}
 	v.Output = []outputItem{item}
 	u := x.usage
-	v.Usage = &responseUsage{Input: u.Prompt, InputDetails: u.Details, Output: u.Completion, Total: u.Total, Neurons: u.Neurons}
+	v.Usage = &responseUsage{
+		Input: u.Prompt, InputDetails: u.Details, Output: u.Completion, Total: u.Total,
+		Neurons: u.Neurons,
+	}
 	return v
 }
 
@@ -105,7 +108,10 @@ func (x *exchange) begun() response {
 
 func (x *exchange) item(r reply, status string) outputItem {
 	if r.tool != "" {
-		return outputItem{ID: x.answerID("fc_"), Type: "function_call", Status: status, CallID: x.toolID(), Name: r.tool}
+		return outputItem{
+			ID: x.answerID("fc_"), Type: "function_call", Status: status, CallID: x.toolID(),
+			Name: r.tool,
+		}
 	}
 	return outputItem{ID: x.answerID("msg_"), Type: "message", Status: status, Role: "assistant"}
 }
@@ -130,7 +136,10 @@ func (x *exchange) streamResponses(r reply) {
 	kind := "response.output_text"
 	if r.tool != "" {
 		kind = "response.function_call_arguments"
-	} else if !emit(responseEvent{Type: "response.content_part.added", ItemID: item.ID, Output: zero, Content: zero, Part: &outputText{Type: "output_text", Annotations: []string{}}}) {
+	} else if !emit(responseEvent{
+		Type: "response.content_part.added", ItemID: item.ID, Output: zero, Content: zero,
+		Part: &outputText{Type: "output_text", Annotations: []string{}},
+	}) {
 		return
 	}
 	for i, piece := range r.pieces {
@@ -147,7 +156,10 @@ func (x *exchange) streamResponses(r reply) {
 	if !emit(done) {
 		return
 	}
-	if r.tool == "" && !emit(responseEvent{Type: "response.content_part.done", ItemID: item.ID, Output: zero, Content: zero, Part: &whole.Output[0].Content[0]}) {
+	if r.tool == "" && !emit(responseEvent{
+		Type: "response.content_part.done", ItemID: item.ID, Output: zero,
+		Content: zero, Part: &whole.Output[0].Content[0],
+	}) {
 		return
 	}
 	if !emit(responseEvent{Type: "response.output_item.done", Output: zero, Item: &whole.Output[0]}) {

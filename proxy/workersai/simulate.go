@@ -87,8 +87,10 @@ type directive struct {
 }
 
 // understood is what a mistake in x-simulate is answered with.
-const understood = "a number or slug of the error catalog (3040, out_of_capacity), reset, hang, html-502, html-200, empty, empty-stream, ok-false, " +
-	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100; options after ';': shape=, status=, times=, code=, retry-after=, after="
+const understood = "a number or slug of the error catalog (3040, out_of_capacity), reset, hang, html-502, " +
+	"html-200, empty, empty-stream, ok-false, " +
+	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100; options after ';': shape=, status=, " +
+	"times=, code=, retry-after=, after="
 
 // parseDirective reads the values of x-simulate. The first word says what is to
 // happen, options follow behind semicolons in any order.

@@ -18,10 +18,11 @@ const (
 func TestSimulatedFailures(t *testing.T) {
 	const (
 		capacity = "Capacity temporarily exceeded, please try again."
-		v4       = `{"errors":[{"message":"AiError: AiError: ` + capacity + ` (UUID)","code":3040}],"success":false,"result":{},"messages":[]}`
-		json     = "application/json"
-		text     = "text/plain; charset=UTF-8"
-		html     = "text/html; charset=UTF-8"
+		v4       = `{"errors":[{"message":"AiError: AiError: ` + capacity +
+			` (UUID)","code":3040}],"success":false,"result":{},"messages":[]}`
+		json = "application/json"
+		text = "text/plain; charset=UTF-8"
+		html = "text/html; charset=UTF-8"
 	)
 	for _, c := range []struct {
 		header string
@@ -32,32 +33,80 @@ func TestSimulatedFailures(t *testing.T) {
 		{"3040", 429, json, v4},
 		{" Out_Of_Capacity ; ", 429, json, v4},
 		{"out_of_capacity; shape=v4; status=503", 503, json, v4},
-		{"3040; shape=edge", 429, json, `{"result":null,"success":false,"errors":[{"message":"` + capacity + `","code":3040}],"messages":[]}`},
-		{"3040; shape=flat", 429, json, `{"name":"AiError","internalCode":3040,"httpCode":429,"message":"AiError: ` + capacity + ` (UUID)","description":"` + capacity + `","requestId":"UUID"}`},
-		{"3040; shape=gateway; code=string", 429, json, `{"success":false,"result":[],"messages":[],"error":[{"message":"AiError: AiError: ` + capacity + ` (UUID)","code":"3040"}],"name":"AiError","httpCode":429,"internalCode":"3040","message":"AiError: AiError: ` + capacity + ` (UUID)","description":"` + capacity + `"}`},
+		{"3040; shape=edge", 429, json, `{"result":null,"success":false,"errors":[{"message":"` + capacity +
+			`","code":3040}],"messages":[]}`},
+		{"3040; shape=flat", 429, json, `{"name":"AiError","internalCode":3040,"httpCode":429,"message":"AiError: ` +
+			capacity + ` (UUID)","description":"` + capacity + `","requestId":"UUID"}`},
+		{
+			"3040; shape=gateway; code=string", 429, json,
+			`{"success":false,"result":[],"messages":[],"error":[{"message":"AiError: AiError: ` + capacity +
+				` (UUID)","code":"3040"}],"name":"AiError","httpCode":429,"internalCode":"3040",` +
+				`"message":"AiError: AiError: ` + capacity + ` (UUID)","description":"` + capacity + `"}`,
+		},
 		{"3040; shape=text", 429, text, "AiError: 3040: " + capacity},
 		{"3040; shape=text; code=none", 429, text, "AiError: " + capacity},
-		{"3040; shape=json-in-message", 429, json, `{"errors":[{"message":"AiError: AiError: {\"object\":\"error\",\"message\":\"` + capacity + `\",\"type\":\"BadRequestError\",\"param\":null,\"code\":429} (UUID)","code":3040}],"success":false,"result":{},"messages":[]}`},
+		{
+			"3040; shape=json-in-message", 429, json,
+			`{"errors":[{"message":"AiError: AiError: {\"object\":\"error\",\"message\":\"` + capacity +
+				`\",\"type\":\"BadRequestError\",\"param\":null,\"code\":429} ` +
+				`(UUID)","code":3040}],"success":false,"result":{},"messages":[]}`,
+		},
 		{"3040; shape=ok-false", 200, json, v4},
-		{"3040; shape=openai", 429, json, `{"error":{"code":"invalid_prompt","message":"AiError: AiError: ` + capacity + ` (UUID)"}}`},
-		{"3040; shape=openai; code=number", 429, json, `{"error":{"code":3040,"message":"AiError: AiError: ` + capacity + ` (UUID)"}}`},
-		{"3040; shape=anthropic", 429, json, `{"type":"error","error":{"type":"rate_limit_error","message":"AiError: AiError: ` + capacity + ` (UUID)"},"request_id":"UUID"}`},
+		{
+			"3040; shape=openai", 429, json,
+			`{"error":{"code":"invalid_prompt","message":"AiError: AiError: ` + capacity + ` (UUID)"}}`,
+		},
+		{
+			"3040; shape=openai; code=number", 429, json,
+			`{"error":{"code":3040,"message":"AiError: AiError: ` + capacity + ` (UUID)"}}`,
+		},
+		{
+			"3040; shape=anthropic", 429, json,
+			`{"type":"error","error":{"type":"rate_limit_error","message":"AiError: AiError: ` + capacity +
+				` (UUID)"},"request_id":"UUID"}`,
+		},
 		{"3040; shape=nested", 429, json, `{"error":` + v4 + `}`},
-		{"3040; shape=sglang", 429, json, `{"error":{"object":"error","message":"` + capacity + `","type":"SERVICE_UNAVAILABLE","param":null,"code":429}}`},
+		{
+			"3040; shape=sglang", 429, json,
+			`{"error":{"object":"error","message":"` + capacity +
+				`","type":"SERVICE_UNAVAILABLE","param":null,"code":429}}`,
+		},
 		{"3040; code=string", 429, json, strings.Replace(v4, "3040", `"3040"`, 1)},
-		{"3040; code=text", 429, json, `{"errors":[{"message":"AiError: AiError: 3040: ` + capacity + ` (UUID)"}],"success":false,"result":{},"messages":[]}`},
+		{"3040; code=text", 429, json, `{"errors":[{"message":"AiError: AiError: 3040: ` + capacity +
+			` (UUID)"}],"success":false,"result":{},"messages":[]}`},
 		{"3040; code=none", 429, json, strings.Replace(v4, `,"code":3040`, "", 1)},
-		{"account_limited", 429, json, `{"errors":[{"message":"AiError: AiError: you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage. (UUID)","code":4006}],"success":false,"result":{},"messages":[]}`},
-		{"3036", 429, json, `{"errors":[{"message":"AiError: AiError: You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage. (UUID)","code":3036}],"success":false,"result":{},"messages":[]}`},
-		{"timeout", 408, json, `{"errors":[{"message":"AiError: AiError: Request timeout (UUID)","code":3046}],"success":false,"result":{},"messages":[]}`},
-		{"5007", 400, json, `{"errors":[{"message":"AiError: AiError: No such model: No such model ` + older + ` or task (UUID)","code":5007}],"success":false,"result":{},"messages":[]}`},
-		{"authentication_failed", 401, json, `{"result":null,"success":false,"errors":[{"message":"Authentication error","code":10000}],"messages":[]}`},
-		{"no_such_route", 404, json, `{"result":null,"success":false,"errors":[{"message":"Could not route to /client/v4/accounts/acct/ai/run/` + older + `, perhaps your object identifier is invalid?","code":7003}],"messages":[]}`},
-		{"2009", 401, json, `{"success":false,"result":[],"messages":[],"error":[{"message":"Unauthorized","code":2009}],"name":"AiGatewayError","httpCode":401,"internalCode":2009,"message":"Unauthorized","description":"Unauthorized"}`},
+		{"account_limited", 429, json, `{"errors":[{"message":"AiError: AiError: you have used up your daily free ` +
+			`allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to ` +
+			`continue usage. (UUID)","code":4006}],"success":false,"result":{},"messages":[]}`},
+		{"3036", 429, json, `{"errors":[{"message":"AiError: AiError: You have used up your daily free allocation ` +
+			`of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue ` +
+			`usage. (UUID)","code":3036}],"success":false,"result":{},"messages":[]}`},
+		{"timeout", 408, json, `{"errors":[{"message":"AiError: AiError: Request timeout ` +
+			`(UUID)","code":3046}],"success":false,"result":{},"messages":[]}`},
+		{"5007", 400, json, `{"errors":[{"message":"AiError: AiError: No such model: No such model ` + older +
+			` or task (UUID)","code":5007}],"success":false,"result":{},"messages":[]}`},
+		{
+			"authentication_failed", 401, json,
+			`{"result":null,"success":false,"errors":[{"message":"Authentication error","code":10000}],"messages":[]}`,
+		},
+		{"no_such_route", 404, json, `{"result":null,"success":false,"errors":[{"message":"Could not route to ` +
+			`/client/v4/accounts/acct/ai/run/` + older +
+			`, perhaps your object identifier is invalid?","code":7003}],"messages":[]}`},
+		{"2009", 401, json, `{"success":false,"result":[],"messages":[],"error":[{"message":"Unauthorized",` +
+			`"code":2009}],"name":"AiGatewayError","httpCode":401,"internalCode":2009,"message":"Unauthorized",` +
+			`"description":"Unauthorized"}`},
 		{"1015", 429, text, "error code: 1015"},
-		{"upstream_unclassified", 501, json, `{"errors":[{"message":"AiError: AiError: Something that no catalog knows yet (UUID)","code":5999}],"success":false,"result":{},"messages":[]}`},
-		{"ok-false", 200, json, `{"errors":[{"message":"AiError: AiError: Internal server error (UUID)","code":3043}],"success":false,"result":{},"messages":[]}`},
-		{"html-502", 502, html, "<!DOCTYPE html>\n<html lang=\"en-US\">\n<head><title>502: Bad Gateway</title></head>\n<body>\n<h1><span class=\"cf-error-type\">Error</span> <span class=\"cf-error-code\">502</span> <small class=\"heading-ray-id\">Ray ID: RAY</small></h1>\n<h2 class=\"cf-subheadline\">Upstream service unavailable</h2>\n</body>\n</html>\n"},
+		{
+			"upstream_unclassified", 501, json,
+			`{"errors":[{"message":"AiError: AiError: Something that no catalog knows yet ` +
+				`(UUID)","code":5999}],"success":false,"result":{},"messages":[]}`,
+		},
+		{"ok-false", 200, json, `{"errors":[{"message":"AiError: AiError: Internal server error ` +
+			`(UUID)","code":3043}],"success":false,"result":{},"messages":[]}`},
+		{"html-502", 502, html, "<!DOCTYPE html>\n<html lang=\"en-US\">\n<head><title>502: Bad " +
+			"Gateway</title></head>\n<body>\n<h1><span class=\"cf-error-type\">Error</span> <span " +
+			"class=\"cf-error-code\">502</span> <small class=\"heading-ray-id\">Ray ID: RAY</small></h1>\n<h2 " +
+			"class=\"cf-subheadline\">Upstream service unavailable</h2>\n</body>\n</html>\n"},
 		{"empty", 200, "", ""},
 		{"empty-stream", 200, "text/event-stream", ""},
 	} {
@@ -79,10 +128,12 @@ func TestSimulatedFailures(t *testing.T) {
 		})
 	}
 	s := start(t, workersai.Options{})
-	if a := s.post("/run/"+older, prompted, "x-simulate", "html-200"); a.status != 200 || !strings.HasPrefix(a.body, "<!DOCTYPE html>") {
+	if a := s.post("/run/"+older, prompted, "x-simulate", "html-200"); a.status != 200 ||
+		!strings.HasPrefix(a.body, "<!DOCTYPE html>") {
 		t.Errorf("html-200: %d %s", a.status, a.body)
 	}
-	if a := s.post("/run/"+older, prompted, "x-simulate", "3021; retry-after=7"); a.status != 429 || a.header.Get("Retry-After") != "7" {
+	if a := s.post("/run/"+older, prompted, "x-simulate", "3021; retry-after=7"); a.status != 429 ||
+		a.header.Get("Retry-After") != "7" {
 		t.Errorf("retry-after=7: %d %v", a.status, a.header)
 	}
 	if a := s.get("/models/search"); a.status != 200 {
@@ -99,9 +150,15 @@ func TestShapeOfThePath(t *testing.T) {
 	for _, c := range []struct{ path, code, want string }{
 		{"/client/v4/accounts/acct/ai/v1/chat/completions", "3040", `{"errors":[{"message":"AiError: AiError: Cap`},
 		{"/v1/acct/gw/workers-ai/v1/chat/completions", "3040", `{"name":"AiError","internalCode":3040,`},
-		{"/client/v4/accounts/acct/ai/v1/responses", "3040", `{"error":{"code":"invalid_prompt","message":"AiError: AiError: Cap`},
+		{
+			"/client/v4/accounts/acct/ai/v1/responses", "3040",
+			`{"error":{"code":"invalid_prompt","message":"AiError: AiError: Cap`,
+		},
 		{"/client/v4/accounts/acct/ai/v1/messages", "3040", `{"type":"error","error":{"type":"rate_limit_error",`},
-		{"/client/v4/accounts/acct/ai/v1/messages", "10000", `{"result":null,"success":false,"errors":[{"message":"Authentication error"`},
+		{
+			"/client/v4/accounts/acct/ai/v1/messages", "10000",
+			`{"result":null,"success":false,"errors":[{"message":"Authentication error"`,
+		},
 	} {
 		a := s.do("POST", s.root+c.path, `{"model":"`+older+`"}`, "x-simulate", c.code)
 		if !strings.HasPrefix(a.body, c.want) {
@@ -133,7 +190,8 @@ func TestTimes(t *testing.T) {
 		t.Errorf("times=1 the second time: %d", got)
 	}
 	for _, want := range []string{"3040", "[DONE]"} {
-		if a := s.post("/run/"+older, streamed, "x-simulate", "midstream=3040; times=1"); !strings.Contains(a.body, want) {
+		if a := s.post("/run/"+older, streamed, "x-simulate", "midstream=3040; times=1"); !strings.Contains(a.body,
+			want) {
 			t.Errorf("midstream=3040; times=1 has no %s:\n%s", want, a.body)
 		}
 	}
@@ -141,9 +199,11 @@ func TestTimes(t *testing.T) {
 
 func TestMidstream(t *testing.T) {
 	const (
-		failed = `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (UUID)","code":3040}],"success":false,"result":{},"messages":[]}`
-		first  = "data: {\"response\":\"This\",\"p\":\"PAD\"}\n\n"
-		three  = first + "data: {\"response\":\" is\",\"p\":\"PAD\"}\n\ndata: {\"response\":\" simulated\",\"p\":\"PAD\"}\n\n"
+		failed = `{"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. ` +
+			`(UUID)","code":3040}],"success":false,"result":{},"messages":[]}`
+		first = "data: {\"response\":\"This\",\"p\":\"PAD\"}\n\n"
+		three = first + "data: {\"response\":\" is\",\"p\":\"PAD\"}\n\ndata: {\"response\":\" " +
+			"simulated\",\"p\":\"PAD\"}\n\n"
 	)
 	for _, c := range []struct {
 		header string
@@ -153,9 +213,22 @@ func TestMidstream(t *testing.T) {
 	}{
 		{"midstream=3040", three + "data: " + failed + "\n\n", false, 4},
 		{"midstream=3040; after=1", first + "data: " + failed + "\n\n", false, 2},
-		{"midstream=3040; after=1; shape=flat", first + `data: {"name":"AiError","internalCode":3040,"httpCode":429,"message":"AiError: Capacity temporarily exceeded, please try again. (UUID)","description":"Capacity temporarily exceeded, please try again.","requestId":"UUID"}` + "\n\n", false, 2},
-		{"midstream=3040; after=1; shape=nested", first + `data: {"error":` + failed + "}\n\ndata: [DONE]\n\n", false, 2},
-		{"midstream=timeout; after=1; shape=sglang", first + `data: {"error":{"object":"error","message":"Request timeout","type":"SERVICE_UNAVAILABLE","param":null,"code":408}}` + "\n\n", false, 2},
+		{
+			"midstream=3040; after=1; shape=flat",
+			first + `data: {"name":"AiError","internalCode":3040,"httpCode":429,"message":"AiError: Capacity ` +
+				`temporarily exceeded, please try again. (UUID)","description":"Capacity temporarily exceeded, ` +
+				`please try again.","requestId":"UUID"}` + "\n\n", false, 2,
+		},
+		{
+			"midstream=3040; after=1; shape=nested", first + `data: {"error":` + failed + "}\n\ndata: [DONE]\n\n",
+			false,
+			2,
+		},
+		{
+			"midstream=timeout; after=1; shape=sglang",
+			first + `data: {"error":{"object":"error","message":"Request ` +
+				`timeout","type":"SERVICE_UNAVAILABLE","param":null,"code":408}}` + "\n\n", false, 2,
+		},
 		{"first=out_of_capacity", "data: " + failed + "\n\n", false, 0},
 		{"midstream=cut; after=3", three, true, 4},
 		{"midstream=half; after=1", first + `data: {"response":`, true, 2},
@@ -190,9 +263,21 @@ func TestMidstream(t *testing.T) {
 func TestMidstreamInOtherProtocols(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for _, c := range []struct{ path, body, want string }{
-		{"/v1/chat/completions", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`, `data: {"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. (UUID)","code":3040}],"success":false,"result":{},"messages":[]}`},
-		{"/v1/messages", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`, "event: error\n" + `data: {"type":"error","error":{"type":"rate_limit_error","message":"AiError: AiError: Capacity temporarily exceeded, please try again. (UUID)"},"request_id":"UUID"}`},
-		{"/v1/responses", `{"model":"` + newer + `","stream":true,"input":"x"}`, "event: error\n" + `data: {"type":"error","code":"3040","message":"AiError: AiError: Capacity temporarily exceeded, please try again. (UUID)","param":null,"sequence_number":3}`},
+		{
+			"/v1/chat/completions", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`,
+			`data: {"errors":[{"message":"AiError: AiError: Capacity temporarily exceeded, please try again. ` +
+				`(UUID)","code":3040}],"success":false,"result":{},"messages":[]}`,
+		},
+		{
+			"/v1/messages", `{"model":"` + newer + `","stream":true,"messages":` + hello + `}`,
+			"event: error\n" + `data: {"type":"error","error":{"type":"rate_limit_error","message":"AiError: ` +
+				`AiError: Capacity temporarily exceeded, please try again. (UUID)"},"request_id":"UUID"}`,
+		},
+		{
+			"/v1/responses", `{"model":"` + newer + `","stream":true,"input":"x"}`,
+			"event: error\n" + `data: {"type":"error","code":"3040","message":"AiError: AiError: Capacity ` +
+				`temporarily exceeded, please try again. (UUID)","param":null,"sequence_number":3}`,
+		},
 	} {
 		a := s.post(c.path, c.body, "x-simulate", "midstream=3040")
 		if events := strings.Split(plain(a.body), "\n\n"); len(events) != 5 || events[3] != c.want {
@@ -205,10 +290,14 @@ func TestMidstreamInOtherProtocols(t *testing.T) {
 // break looks complete.
 func TestBreakComesBeforeTheLastEvent(t *testing.T) {
 	s := start(t, workersai.Options{})
-	for path, last := range map[string]string{"/run/" + older: "[DONE]", "/v1/messages": "message_stop", "/v1/responses": "response.completed", "/v1/chat/completions": "[DONE]"} {
+	for path, last := range map[string]string{
+		"/run/" + older: "[DONE]", "/v1/messages": "message_stop",
+		"/v1/responses": "response.completed", "/v1/chat/completions": "[DONE]",
+	} {
 		body := `{"model":"` + newer + `","stream":true,"messages":` + hello + `,"input":"x"}`
 		a := s.post(path, body, "x-simulate", "midstream=3040; after=9999")
-		if strings.Contains(a.body, last) || !strings.Contains(a.body, "3040") && !strings.Contains(a.body, "rate_limit_error") {
+		if strings.Contains(a.body, last) || !strings.Contains(a.body, "3040") &&
+			!strings.Contains(a.body, "rate_limit_error") {
 			t.Errorf("%s:\n%s", path, a.body)
 		}
 	}
@@ -269,7 +358,8 @@ func TestEveryCodeOfTheCatalog(t *testing.T) {
 			continue
 		}
 		a := s.post("/run/"+older, prompted, "x-simulate", entry.Slug)
-		if got := normalize.Classify(a.status, a.header, []byte(a.body)); got.Code != entry.Code || strings.Contains(a.body, "x-simulate") {
+		if got := normalize.Classify(a.status, a.header, []byte(a.body)); got.Code != entry.Code ||
+			strings.Contains(a.body, "x-simulate") {
 			t.Errorf("%s: %d %s\nis taken for %s", entry.Slug, a.status, a.body, got.Code)
 		}
 	}

@@ -119,7 +119,8 @@ func (x *exchange) failEvent(st *stream) {
 	case x.route.surface == surfaceResponses && f.shape == shapeUsual:
 		code := strconv.Itoa(f.number)
 		st.flush(appendEvent(nil, "error", compact(responsesError{
-			Type: "error", Code: &code, Message: "AiError: AiError: " + x.says(f.wire) + " (" + x.id + ")", Sequence: st.sent,
+			Type: "error", Code: &code, Message: "AiError: AiError: " + x.says(f.wire) + " (" + x.id + ")",
+			Sequence: st.sent,
 		})))
 		return
 	}

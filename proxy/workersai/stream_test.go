@@ -33,14 +33,18 @@ func lines(list ...string) string { return strings.Join(list, "\n\n") + "\n\n" }
 
 func TestStreamShapes(t *testing.T) {
 	const (
-		none    = `"prompt_tokens_details":{"cached_tokens":0},"neurons":0}`
-		chunk   = `data: {"id":"chatcmpl_ID","object":"chat.completion.chunk","created":1795348800,"model":"`
-		total   = `"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.07945}`
-		one     = `"usage":{"prompt_tokens":0,"completion_tokens":1,"total_tokens":1,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.030475},"p":"PAD"}`
+		none  = `"prompt_tokens_details":{"cached_tokens":0},"neurons":0}`
+		chunk = `data: {"id":"chatcmpl_ID","object":"chat.completion.chunk","created":1795348800,"model":"`
+		total = `"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,` +
+			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.07945}`
+		one = `"usage":{"prompt_tokens":0,"completion_tokens":1,"total_tokens":1,` +
+			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.030475},"p":"PAD"}`
 		nothing = `"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0,` + none
 	)
 	openAI := lines(
-		chunk+newer+`","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":{"prompt_tokens":4,"completion_tokens":0,"total_tokens":4,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.0185},"p":"PAD"}`,
+		chunk+newer+`","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],`+
+			`"usage":{"prompt_tokens":4,"completion_tokens":0,"total_tokens":4,`+
+			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.0185},"p":"PAD"}`,
 		chunk+newer+`","choices":[{"index":0,"delta":{"content":"This"},"finish_reason":null}],`+one,
 		chunk+newer+`","choices":[{"index":0,"delta":{"content":" is"},"finish_reason":null}],`+one,
 		chunk+newer+`","choices":[{"index":0,"delta":{},"finish_reason":"length"}],`+nothing+`,"p":"PAD"}`,
@@ -52,27 +56,45 @@ func TestStreamShapes(t *testing.T) {
 		{"older model, native", "/run/" + older, `{"prompt":"What is a neuron?","max_tokens":2,"stream":true}`, lines(
 			`data: {"response":"This","p":"PAD"}`,
 			`data: {"response":" is","p":"PAD"}`,
-			`data: {"response":"","usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.107368}}`,
+			`data: {"response":"","usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,`+
+				`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.107368}}`,
 			`data: [DONE]`,
 		)},
 		{"newer model, native", "/run/" + newer, `{"prompt":"What is a neuron?","max_tokens":2,"stream":true}`, openAI},
-		{"newer model, chat", "/v1/chat/completions", `{"model":"` + newer + `","messages":[{"role":"user","content":"What is a neuron?"}],"max_tokens":2,"stream":true}`, openAI},
-		{"older model, chat", "/v1/chat/completions", `{"model":"` + older + `","messages":[{"role":"user","content":"What is a neuron?"}],"max_tokens":2,"stream":true}`, lines(
-			chunk+older+`","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`,
-			chunk+older+`","choices":[{"index":0,"delta":{"content":"This"},"finish_reason":null}]}`,
-			chunk+older+`","choices":[{"index":0,"delta":{"content":" is"},"finish_reason":null}]}`,
-			chunk+older+`","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}`,
-			chunk+older+`","choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,"prompt_tokens_details":{"cached_tokens":0},"neurons":0.107368}}`,
-			`data: [DONE]`,
-		)},
-		{"messages", "/v1/messages", `{"model":"` + newer + `","messages":[{"role":"user","content":"What is a neuron?"}],"max_tokens":2,"stream":true}`, lines(
-			"event: message_start\n"+`data: {"type":"message_start","message":{"id":"msg_ID","type":"message","role":"assistant","model":"`+newer+`","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":0,"neurons":0.0185}}}`,
-			"event: content_block_start\n"+`data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
+		{
+			"newer model, chat", "/v1/chat/completions",
+			`{"model":"` + newer + `","messages":[{"role":"user","content":"What is a ` +
+				`neuron?"}],"max_tokens":2,"stream":true}`, openAI,
+		},
+		{
+			"older model, chat", "/v1/chat/completions",
+			`{"model":"` + older + `","messages":[{"role":"user","content":"What is a ` +
+				`neuron?"}],"max_tokens":2,"stream":true}`, lines(
+				chunk+older+`","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`,
+				chunk+older+`","choices":[{"index":0,"delta":{"content":"This"},"finish_reason":null}]}`,
+				chunk+older+`","choices":[{"index":0,"delta":{"content":" is"},"finish_reason":null}]}`,
+				chunk+older+`","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}`,
+				chunk+older+`","choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6,`+
+					`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.107368}}`,
+				`data: [DONE]`,
+			),
+		},
+		{"messages", "/v1/messages", `{"model":"` + newer +
+			`","messages":[{"role":"user","content":"What is a neuron?"}],"max_tokens":2,"stream":true}`, lines(
+			"event: message_start\n"+`data: {"type":"message_start","message":{"id":"msg_ID","type":"message",`+
+				`"role":"assistant","model":"`+newer+`","content":[],"stop_reason":null,"stop_sequence":null,`+
+				`"usage":{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":0,"neurons":0.0185}}}`,
+			"event: content_block_start\n"+`data: {"type":"content_block_start","index":0,`+
+				`"content_block":{"type":"text","text":""}}`,
 			"event: ping\n"+`data: {"type":"ping"}`,
-			"event: content_block_delta\n"+`data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"This"}}`,
-			"event: content_block_delta\n"+`data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" is"}}`,
+			"event: content_block_delta\n"+`data: {"type":"content_block_delta","index":0,`+
+				`"delta":{"type":"text_delta","text":"This"}}`,
+			"event: content_block_delta\n"+`data: {"type":"content_block_delta","index":0,`+
+				`"delta":{"type":"text_delta","text":" is"}}`,
 			"event: content_block_stop\n"+`data: {"type":"content_block_stop","index":0}`,
-			"event: message_delta\n"+`data: {"type":"message_delta","delta":{"stop_reason":"max_tokens","stop_sequence":null},"usage":{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":2,"neurons":0.07945}}`,
+			"event: message_delta\n"+`data: {"type":"message_delta","delta":{"stop_reason":"max_tokens",`+
+				`"stop_sequence":null},"usage":{"input_tokens":4,"cache_read_input_tokens":0,"output_tokens":2,`+
+				`"neurons":0.07945}}`,
 			"event: message_stop\n"+`data: {"type":"message_stop"}`,
 		)},
 	} {
@@ -82,7 +104,8 @@ func TestStreamShapes(t *testing.T) {
 			if got := plain(a.body); got != c.want || a.err != nil {
 				t.Errorf("%v\n%s\nwant\n%s", a.err, got, c.want)
 			}
-			if a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" || a.header.Get("cf-ai-req-id") == "" || a.header.Get("cf-ai-neurons") != "" {
+			if a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" ||
+				a.header.Get("cf-ai-req-id") == "" || a.header.Get("cf-ai-neurons") != "" {
 				t.Errorf("%d %v", a.status, a.header)
 			}
 			if s.Calls() != 1 || s.Billed() == 0 {
@@ -123,13 +146,15 @@ func TestResponsesStream(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "response.created response.in_progress response.output_item.added response.content_part.added response.output_text.delta " +
+	want := "response.created response.in_progress response.output_item.added response.content_part.added " +
+		"response.output_text.delta " +
 		"response.output_text.done response.content_part.done response.output_item.done response.completed"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("events %s", got)
 	}
 	v := last.Response
-	if v.Status != "completed" || v.Output[0].Content[0].Text != deltas.String() || v.Usage.Output != workersai.CountTokens(deltas.String()) || v.Usage.Neurons != s.Billed().Float() {
+	if v.Status != "completed" || v.Output[0].Content[0].Text != deltas.String() ||
+		v.Usage.Output != workersai.CountTokens(deltas.String()) || v.Usage.Neurons != s.Billed().Float() {
 		t.Errorf("%+v", v)
 	}
 	if events := strings.Count(a.body, "\n\n"); last.Sequence != events-1 {
@@ -140,7 +165,8 @@ func TestResponsesStream(t *testing.T) {
 // The increments of a newer model's stream and its last event say the same.
 func TestIncrementsSumToTheWhole(t *testing.T) {
 	s := start(t, workersai.Options{Plan: workersai.PlanPaid})
-	a := s.post("/v1/chat/completions", `{"model":"`+cached+`","messages":`+hello+`,"stream":true}`, "x-session-affinity", "a")
+	a := s.post("/v1/chat/completions", `{"model":"`+cached+`","messages":`+hello+`,"stream":true}`,
+		"x-session-affinity", "a")
 	var sum quota.Neurons
 	var tokens, cachedTokens int64
 	var whole usage
@@ -164,8 +190,10 @@ func TestIncrementsSumToTheWhole(t *testing.T) {
 		tokens += e.Usage.Total
 		cachedTokens += e.Usage.Details.Cached
 	}
-	if sum != s.Billed() || quota.FromFloat(whole.Neurons) != sum || whole.Total != tokens || whole.Details.Cached != cachedTokens || cachedTokens == 0 {
-		t.Errorf("increments %v, %d tokens, %d cached; whole %+v; billed %v", sum, tokens, cachedTokens, whole, s.Billed())
+	if sum != s.Billed() || quota.FromFloat(whole.Neurons) != sum || whole.Total != tokens ||
+		whole.Details.Cached != cachedTokens || cachedTokens == 0 {
+		t.Errorf("increments %v, %d tokens, %d cached; whole %+v; billed %v", sum, tokens, cachedTokens, whole,
+			s.Billed())
 	}
 }
 
@@ -179,7 +207,8 @@ func TestLatencyIsThatOfEachToken(t *testing.T) {
 			o := workersai.Options{Latency: 10 * time.Millisecond}
 			sim := workersai.New(o)
 			body := `{"prompt":"x","max_tokens":11,"stream":` + c.stream + `}`
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/run/"+older, strings.NewReader(body))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/client/v4/accounts/a/ai/run/"+older,
+				strings.NewReader(body))
 			want := 110 * time.Millisecond
 			if c.header != "" {
 				r.Header.Set("x-simulate", c.header)
@@ -197,16 +226,23 @@ func TestLatencyIsThatOfEachToken(t *testing.T) {
 // A caller who leaves ends the stream at once. He pays for what was made, or for
 // all that would have been.
 func TestCallerLeaves(t *testing.T) {
-	for _, path := range []string{"run/" + older, "run/" + newer, "v1/chat/completions", "v1/messages", "v1/responses"} {
+	for _, path := range []string{
+		"run/" + older, "run/" + newer, "v1/chat/completions", "v1/messages",
+		"v1/responses",
+	} {
 		for _, all := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				var call workersai.Call
-				sim := workersai.New(workersai.Options{Latency: time.Second, BillsAborted: all, OnCall: func(c workersai.Call) { call = c }})
+				sim := workersai.New(workersai.Options{
+					Latency: time.Second, BillsAborted: all,
+					OnCall: func(c workersai.Call) { call = c },
+				})
 				body := `{"model":"` + older + `","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}`
 				leaves := func(after time.Duration) (events int) {
 					ctx, cancel := context.WithTimeout(t.Context(), after)
 					defer cancel()
-					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/"+path, strings.NewReader(body))
+					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/client/v4/accounts/a/ai/"+path,
+						strings.NewReader(body))
 					w := httptest.NewRecorder()
 					began := time.Now()
 					sim.ServeHTTP(w, r)
@@ -221,7 +257,8 @@ func TestCallerLeaves(t *testing.T) {
 				if whole.Aborted || !call.Aborted || sim.Billed()-billed != call.Neurons {
 					t.Errorf("%s: %+v, then %+v; billed %v and %v", path, whole, call, billed, sim.Billed()-billed)
 				}
-				if events != 10 || all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) || call.Output < 5 {
+				if events != 10 || all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) ||
+					call.Output < 5 {
 					t.Errorf("%s, all billed %v: %d events; %+v of %+v", path, all, events, call, whole)
 				}
 			})
@@ -232,7 +269,8 @@ func TestCallerLeaves(t *testing.T) {
 // An event reaches the caller before the next one is made.
 func TestEventsAreNotHeldBack(t *testing.T) {
 	s := start(t, workersai.Options{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.ai+"/run/"+older, strings.NewReader(`{"prompt":"x","stream":true}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.ai+"/run/"+older,
+		strings.NewReader(`{"prompt":"x","stream":true}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,8 @@ func TestEmbeddings(t *testing.T) {
 		Usage, Meta *usage
 	}
 	v := decode[v4[result]](t, s.post("/run/@cf/baai/bge-base-en-v1.5", `{"text":["one two","three"]}`)).Result
-	if fmt.Sprint(v.Shape) != "[2 768]" || len(v.Data) != 2 || len(v.Data[1]) != 768 || v.Meta != nil || v.Usage == nil ||
+	if fmt.Sprint(v.Shape) != "[2 768]" || len(v.Data) != 2 || len(v.Data[1]) != 768 || v.Meta != nil ||
+		v.Usage == nil ||
 		v.Usage.Prompt != 3 || v.Usage.Neurons != 3*0.006058 {
 		t.Errorf("shape %v, usage %+v", v.Shape, v.Usage)
 	}
@@ -89,14 +90,17 @@ func TestEmbeddings(t *testing.T) {
 		}
 	}
 	floats := decode[list](t, a)
-	if strings.Contains(a.body, "usage") || a.header.Get("cf-ai-neurons") != "0.01" || floats.Object != "list" || len(floats.Data) != 1 {
+	if strings.Contains(a.body, "usage") || a.header.Get("cf-ai-neurons") != "0.01" || floats.Object != "list" ||
+		len(floats.Data) != 1 {
 		t.Errorf("%v %.200s", a.header, a.body)
 	}
 	var numbers []float64
-	if err := json.Unmarshal(floats.Data[0].Embedding, &numbers); err != nil || fmt.Sprint(numbers) != fmt.Sprint(v.Data[0]) {
+	if err := json.Unmarshal(floats.Data[0].Embedding, &numbers); err != nil ||
+		fmt.Sprint(numbers) != fmt.Sprint(v.Data[0]) {
 		t.Errorf("v1/embeddings has another vector than run: %v", err)
 	}
-	packed := decode[list](t, s.post("/v1/embeddings", `{"model":"@cf/baai/bge-base-en-v1.5","input":["one two"],"encoding_format":"base64"}`))
+	packed := decode[list](t, s.post("/v1/embeddings",
+		`{"model":"@cf/baai/bge-base-en-v1.5","input":["one two"],"encoding_format":"base64"}`))
 	var text string
 	if err := json.Unmarshal(packed.Data[0].Embedding, &text); err != nil {
 		t.Fatal(err)
@@ -117,23 +121,78 @@ func TestTasks(t *testing.T) {
 		want              string // in the result
 		neurons           float64
 	}{
-		{"text classification", "@cf/huggingface/distilbert-sst-2-int8", `{"text":"I like it"}`, "", `[{"label":"NEGATIVE","score":0.`, 3 * 0.002394},
-		{"reranker", "@cf/baai/bge-reranker-base", `{"query":"green apple","contexts":[{"text":"a red car"},{"text":"a green apple"}],"top_k":1}`, "", `{"response":[{"id":1,"score":0.4}],"usage":{"prompt_tokens":8,`, 8 * 0.000283},
-		{"an embedding model that ranks", "@cf/baai/bge-m3", `{"query":"apple","contexts":[{"text":"apple"}]}`, "", `{"response":[{"id":0,"score":0.3333}]`, 2 * 0.001075},
-		{"translation", "@cf/meta/m2m100-1.2b", `{"text":"good day","target_lang":"fr"}`, "", `{"translated_text":"[fr] good day","usage":{"prompt_tokens":2,"completion_tokens":2,`, 4 * 0.03105},
-		{"translation to Indian languages", "@cf/ai4bharat/indictrans2-en-indic-1B", `{"text":["good day"],"target_language":"tam_Taml"}`, "", `{"translations":["[tam_Taml] good day"],`, 4 * 0.03105},
-		{"speech as base64", "@cf/openai/whisper-large-v3-turbo", `{"audio":"` + audio + `","language":"de"}`, "", `{"transcription_info":{"language":"de","language_probability":1,"duration":30,"duration_after_vad":30},"text":"This is a simulated transcript of 30.00 seconds of audio.","word_count":10,`, 46.63 / 2},
+		{
+			"text classification", "@cf/huggingface/distilbert-sst-2-int8", `{"text":"I like it"}`, "",
+			`[{"label":"NEGATIVE","score":0.`, 3 * 0.002394,
+		},
+		{
+			"reranker", "@cf/baai/bge-reranker-base",
+			`{"query":"green apple","contexts":[{"text":"a red car"},{"text":"a green apple"}],"top_k":1}`, "",
+			`{"response":[{"id":1,"score":0.4}],"usage":{"prompt_tokens":8,`, 8 * 0.000283,
+		},
+		{
+			"an embedding model that ranks", "@cf/baai/bge-m3", `{"query":"apple","contexts":[{"text":"apple"}]}`, "",
+			`{"response":[{"id":0,"score":0.3333}]`, 2 * 0.001075,
+		},
+		{
+			"translation", "@cf/meta/m2m100-1.2b", `{"text":"good day","target_lang":"fr"}`, "",
+			`{"translated_text":"[fr] good day","usage":{"prompt_tokens":2,"completion_tokens":2,`, 4 * 0.03105,
+		},
+		{
+			"translation to Indian languages", "@cf/ai4bharat/indictrans2-en-indic-1B",
+			`{"text":["good day"],"target_language":"tam_Taml"}`, "", `{"translations":["[tam_Taml] good day"],`,
+			4 * 0.03105,
+		},
+		{
+			"speech as base64", "@cf/openai/whisper-large-v3-turbo", `{"audio":"` + audio + `","language":"de"}`, "",
+			`{"transcription_info":{"language":"de","language_probability":1,"duration":30,` +
+				`"duration_after_vad":30},"text":"This is a simulated transcript of 30.00 seconds of ` +
+				`audio.","word_count":10,`, 46.63 / 2,
+		},
 		{"speech as it is", "@cf/openai/whisper", wav(30), "audio/wav", `"duration":30,`, 41.14 / 2},
-		{"speech as it is, in a form's clothes", "@cf/openai/whisper", wav(30), "application/x-www-form-urlencoded", `"duration":30,`, 41.14 / 2},
-		{"speech as a list of bytes", "@cf/openai/whisper", `{"audio":[` + strings.Repeat("7,", 15_999) + `7]}`, "", `"duration":1,`, 0.685667},
-		{"speech in Deepgram's form", "@cf/deepgram/nova-3", wav(60), "audio/wav", `{"metadata":{"duration":60,"channels":1},"results":{"channels":[{"alternatives":[{"confidence":0.`, 472.73},
-		{"speech in Deepgram's JSON", "@cf/deepgram/nova-3", `{"audio":{"body":"` + audio + `","contentType":"audio/wav"}}`, "", `"duration":30,`, 472.73 / 2},
-		{"voice activity", "@cf/pipecat-ai/smart-turn-v2", `{"audio":"` + audio + `"}`, "", `"probability":0.`, 30.9 / 2},
-		{"image classification", "@cf/microsoft/resnet-50", "a picture", "image/jpeg", `[{"label":"SIMULATED CAT","score":0.`, 0.228055},
-		{"object detection, not billed", "@cf/facebook/detr-resnet-50", `{"image":[1,2,3]}`, "", `"box":{"xmin":0,"ymin":0,"xmax":100,"ymax":80}}`, 0},
-		{"image to text", "@cf/moondream/moondream3.1-9B-A2B", `{"image":"data:image/png;base64,` + picture + `","prompt":"What is it?"}`, "", `{"description":"A simulated description of an image of 9 bytes. You asked: What is it?","usage":{"prompt_tokens":259,`, 259*0.027273 + 14*0.090909},
-		{"text to speech, MeloTTS", "@cf/myshell-ai/melotts", `{"prompt":"` + strings.Repeat("x", 900) + `"}`, "", `{"audio":"UklGR`, 18.63},
-		{"summarization, not billed", "@cf/facebook/bart-large-cnn", `{"input_text":"A long story."}`, "", `{"summary":"In short: A long story."}`, 0},
+		{
+			"speech as it is, in a form's clothes", "@cf/openai/whisper", wav(30), "application/x-www-form-urlencoded",
+			`"duration":30,`, 41.14 / 2,
+		},
+		{
+			"speech as a list of bytes", "@cf/openai/whisper", `{"audio":[` + strings.Repeat("7,", 15_999) + `7]}`, "",
+			`"duration":1,`, 0.685667,
+		},
+		{
+			"speech in Deepgram's form", "@cf/deepgram/nova-3", wav(60), "audio/wav",
+			`{"metadata":{"duration":60,"channels":1},"results":{"channels":[{"alternatives":[{"confidence":0.`,
+			472.73,
+		},
+		{
+			"speech in Deepgram's JSON", "@cf/deepgram/nova-3",
+			`{"audio":{"body":"` + audio + `","contentType":"audio/wav"}}`, "", `"duration":30,`, 472.73 / 2,
+		},
+		{
+			"voice activity", "@cf/pipecat-ai/smart-turn-v2", `{"audio":"` + audio + `"}`, "", `"probability":0.`,
+			30.9 / 2,
+		},
+		{
+			"image classification", "@cf/microsoft/resnet-50", "a picture", "image/jpeg",
+			`[{"label":"SIMULATED CAT","score":0.`, 0.228055,
+		},
+		{
+			"object detection, not billed", "@cf/facebook/detr-resnet-50", `{"image":[1,2,3]}`, "",
+			`"box":{"xmin":0,"ymin":0,"xmax":100,"ymax":80}}`, 0,
+		},
+		{
+			"image to text", "@cf/moondream/moondream3.1-9B-A2B",
+			`{"image":"data:image/png;base64,` + picture + `","prompt":"What is it?"}`, "",
+			`{"description":"A simulated description of an image of 9 bytes. You asked: What is ` +
+				`it?","usage":{"prompt_tokens":259,`, 259*0.027273 + 14*0.090909,
+		},
+		{
+			"text to speech, MeloTTS", "@cf/myshell-ai/melotts", `{"prompt":"` + strings.Repeat("x", 900) + `"}`, "",
+			`{"audio":"UklGR`, 18.63,
+		},
+		{
+			"summarization, not billed", "@cf/facebook/bart-large-cnn", `{"input_text":"A long story."}`, "",
+			`{"summary":"In short: A long story."}`, 0,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, workersai.Options{})
@@ -143,7 +202,8 @@ func TestTasks(t *testing.T) {
 			if !v.Success || !strings.Contains(string(v.Result), c.want) {
 				t.Errorf("%.300s\nhas no %s", a.body, c.want)
 			}
-			if off := s.Billed() - want; off < -1 || off > 1 || a.header.Get("cf-ai-neurons") != s.Billed().String() || a.header.Get("cf-ai-req-id") == "" {
+			if off := s.Billed() - want; off < -1 || off > 1 || a.header.Get("cf-ai-neurons") != s.Billed().String() ||
+				a.header.Get("cf-ai-req-id") == "" {
 				t.Errorf("billed %v, header %q, want %v", s.Billed().Float(), a.header.Get("cf-ai-neurons"), c.neurons)
 			}
 		})
@@ -158,15 +218,40 @@ func TestImages(t *testing.T) {
 		width, height     int
 		neurons           float64
 	}{
-		{"flux-1, default", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "jpeg", 1024, 1024, 172.8},
-		{"flux-1, small, more steps", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat","steps":8,"width":500,"height":600}`, "", "jpeg", 500, 600, 500 * 600 / (512. * 512) * (4.8 + 8*9.6)},
-		{"lucid", "@cf/leonardo/lucid-origin", `{"prompt":"a cat","width":128,"height":64}`, "", "jpeg", 128, 64, 636 + 15*12},
+		{
+			"flux-1, default", "@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`, "", "jpeg", 1024, 1024,
+			172.8,
+		},
+		{
+			"flux-1, small, more steps", "@cf/black-forest-labs/flux-1-schnell",
+			`{"prompt":"a cat","steps":8,"width":500,"height":600}`, "", "jpeg", 500, 600,
+			500 * 600 / (512. * 512) * (4.8 + 8*9.6),
+		},
+		{
+			"lucid", "@cf/leonardo/lucid-origin", `{"prompt":"a cat","width":128,"height":64}`, "", "jpeg", 128, 64,
+			636 + 15*12,
+		},
 		{"lucid, default", "@cf/leonardo/lucid-origin", `{"prompt":"a cat"}`, "", "jpeg", 1120, 1120, 3904.6875},
-		{"phoenix", "@cf/leonardo/phoenix-1.0", `{"prompt":"a cat","num_steps":10,"width":513,"height":64}`, "image/jpeg", "jpeg", 513, 64, 530 + 10*10},
-		{"stable diffusion, not billed", "@cf/stabilityai/stable-diffusion-xl-base-1.0", `{"prompt":"a cat","width":256,"height":256}`, "image/png", "png", 256, 256, 0},
-		{"flux-2-dev", "@cf/black-forest-labs/flux-2-dev", `{"prompt":"a cat","steps":10,"height":512}`, "", "jpeg", 1024, 512, 2 * 37.5 * 10},
-		{"flux-2-klein-4b", "@cf/black-forest-labs/flux-2-klein-4b", `{"prompt":"a cat","width":64,"height":64}`, "", "jpeg", 64, 64, 26.05},
-		{"flux-2-klein-9b of two megapixels", "@cf/black-forest-labs/flux-2-klein-9b", `{"prompt":"a cat","width":2048}`, "", "jpeg", 2048, 768, 1363.64 + 181.82/2},
+		{
+			"phoenix", "@cf/leonardo/phoenix-1.0", `{"prompt":"a cat","num_steps":10,"width":513,"height":64}`,
+			"image/jpeg", "jpeg", 513, 64, 530 + 10*10,
+		},
+		{
+			"stable diffusion, not billed", "@cf/stabilityai/stable-diffusion-xl-base-1.0",
+			`{"prompt":"a cat","width":256,"height":256}`, "image/png", "png", 256, 256, 0,
+		},
+		{
+			"flux-2-dev", "@cf/black-forest-labs/flux-2-dev", `{"prompt":"a cat","steps":10,"height":512}`, "", "jpeg",
+			1024, 512, 2 * 37.5 * 10,
+		},
+		{
+			"flux-2-klein-4b", "@cf/black-forest-labs/flux-2-klein-4b", `{"prompt":"a cat","width":64,"height":64}`, "",
+			"jpeg", 64, 64, 26.05,
+		},
+		{
+			"flux-2-klein-9b of two megapixels", "@cf/black-forest-labs/flux-2-klein-9b",
+			`{"prompt":"a cat","width":2048}`, "", "jpeg", 2048, 768, 1363.64 + 181.82/2,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, workersai.Options{})
@@ -174,7 +259,8 @@ func TestImages(t *testing.T) {
 			data := []byte(a.body)
 			if c.raw == "" {
 				var err error
-				if data, err = base64.StdEncoding.DecodeString(decode[v4[struct{ Image string }]](t, a).Result.Image); err != nil {
+				if data, err = base64.StdEncoding.DecodeString(decode[v4[struct{ Image string }]](t,
+					a).Result.Image); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -190,7 +276,8 @@ func TestImages(t *testing.T) {
 				t.Errorf("Content-Type %s", a.header.Get("Content-Type"))
 			}
 			if s.Billed() != want || a.header.Get("cf-ai-neurons") != header || a.header.Get("cf-ai-req-id") == "" {
-				t.Errorf("billed %v, header %q, want %v and %q", s.Billed(), a.header.Get("cf-ai-neurons"), want, header)
+				t.Errorf("billed %v, header %q, want %v and %q", s.Billed(), a.header.Get("cf-ai-neurons"), want,
+					header)
 			}
 		})
 	}
@@ -204,7 +291,8 @@ func form(t *testing.T, name, file, kind, content string) (body, contentType str
 	if err := w.WriteField("prompt", "a cat"); err != nil {
 		t.Fatal(err)
 	}
-	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + name + `"; filename="` + file + `"`}, "Content-Type": {kind}})
+	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + name +
+		`"; filename="` + file + `"`}, "Content-Type": {kind}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +306,8 @@ func form(t *testing.T, name, file, kind, content string) (body, contentType str
 func TestForms(t *testing.T) {
 	s := start(t, workersai.Options{})
 	body, kind := form(t, "input_image_0", "cat.png", "image/png", "pixels")
-	if a := s.post("/run/@cf/black-forest-labs/flux-2-klein-4b", body, "Content-Type", kind); a.status != 200 || a.header.Get("cf-ai-neurons") != "125.68" {
+	if a := s.post("/run/@cf/black-forest-labs/flux-2-klein-4b", body, "Content-Type", kind); a.status != 200 ||
+		a.header.Get("cf-ai-neurons") != "125.68" {
 		t.Errorf("an image for an image: %d %q %.200s", a.status, a.header.Get("cf-ai-neurons"), a.body)
 	}
 	body, kind = form(t, "file", "speech.wav", "audio/wav", wav(30))
@@ -231,7 +320,8 @@ func TestForms(t *testing.T) {
 		Tokens                              int64
 	}
 	v := decode[v4[[]document]](t, s.post("/tomarkdown", body, "Content-Type", kind)).Result
-	if len(v) != 1 || v[0].Name != "Report.PDF" || v[0].Format != "markdown" || v[0].MimeType != "application/pdf" || v[0].Tokens == 0 || !strings.HasPrefix(v[0].Data, "# Report.PDF") {
+	if len(v) != 1 || v[0].Name != "Report.PDF" || v[0].Format != "markdown" || v[0].MimeType != "application/pdf" ||
+		v[0].Tokens == 0 || !strings.HasPrefix(v[0].Data, "# Report.PDF") {
 		t.Errorf("%+v", v)
 	}
 	body, kind = form(t, "files", "tool.exe", "application/x-msdownload", "MZ")
@@ -246,7 +336,8 @@ func TestForms(t *testing.T) {
 func TestSpeechIsAudio(t *testing.T) {
 	s := start(t, workersai.Options{})
 	a := s.post("/run/@cf/deepgram/aura-1", `{"text":"`+strings.Repeat("ä", 500)+`"}`)
-	if a.status != 200 || a.header.Get("Content-Type") != "audio/mpeg" || !strings.HasPrefix(a.body, "\xff\xfb\x90") || len(a.body)%417 != 0 || a.header.Get("cf-ai-neurons") != "681.82" {
+	if a.status != 200 || a.header.Get("Content-Type") != "audio/mpeg" || !strings.HasPrefix(a.body, "\xff\xfb\x90") ||
+		len(a.body)%417 != 0 || a.header.Get("cf-ai-neurons") != "681.82" {
 		t.Errorf("%d %v, %d bytes", a.status, a.header, len(a.body))
 	}
 	a = s.post("/run/@cf/deepgram/aura-2-en", `{"text":"`+strings.Repeat("x", 150)+`","encoding":"linear16"}`)
@@ -264,7 +355,10 @@ func TestTasksRefuse(t *testing.T) {
 	}{
 		{"@cf/huggingface/distilbert-sst-2-int8", `{}`, 5006, "required properties at '/' are 'text'"},
 		{"@cf/baai/bge-reranker-base", `{"query":"x"}`, 5006, "required properties at '/' are 'query,contexts'"},
-		{"@cf/baai/bge-reranker-base", `{"query":"x","contexts":[{}]}`, 5006, "required properties at '/contexts/0' are 'text'"},
+		{
+			"@cf/baai/bge-reranker-base", `{"query":"x","contexts":[{}]}`, 5006,
+			"required properties at '/contexts/0' are 'text'",
+		},
 		{"@cf/meta/m2m100-1.2b", `{"text":"x"}`, 5006, "required properties at '/' are 'text,target_lang'"},
 		{"@cf/openai/whisper", `{}`, 5006, "required properties at '/' are 'audio'"},
 		{"@cf/openai/whisper", `{"audio":true}`, 5004, "Invalid data type for base64 input: boolean"},

@@ -38,22 +38,33 @@ var wires = []wire{
 	{3007, 408, layerModel, "Request timeout"},
 	{3046, 408, layerModel, "Request timeout"},
 	{3008, 408, layerModel, "Request was aborted"},
-	{3036, 429, layerModel, "You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage."},
-	{4006, 429, layerModel, "you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage."},
+	{3036, 429, layerModel, "You have used up your daily free allocation of 10,000 neurons. Please upgrade to " +
+		"Cloudflare's Workers Paid plan if you would like to continue usage."},
+	{4006, 429, layerModel, "you have used up your daily free allocation of 10,000 neurons, please upgrade to " +
+		"Cloudflare's Workers Paid plan if you would like to continue usage."},
 	{3040, 429, layerModel, "Capacity temporarily exceeded, please try again."},
-	{5035, 403, layerModel, "Model {model} is not available on the Workers Free plan: Model {model} is not available on the Workers Free plan. Upgrade to access this model: https://dash.cloudflare.com/?to=/:account/workers/plans"},
+	{5035, 403, layerModel, "Model {model} is not available on the Workers Free plan: Model {model} is not " +
+		"available on the Workers Free plan. Upgrade to access this model: " +
+		"https://dash.cloudflare.com/?to=/:account/workers/plans"},
 
 	{3021, 429, layerModel, "rate limiting: inference request per min rate reached"},
 	{5006, 400, layerModel, "Bad input: Error: required properties at '/' are 'prompt'"},
-	{5012, 422, layerModel, `{"error":{"type":"invalid_request","message":"Request body failed validation","details":{"formErrors":[],"fieldErrors":{"images":["image payload is invalid"]}}}}`},
+	{5012, 422, layerModel, `{"error":{"type":"invalid_request","message":"Request body failed ` +
+		`validation","details":{"formErrors":[],"fieldErrors":{"images":["image payload is invalid"]}}}}`},
 	{8001, 400, layerModel, "Invalid input"},
 	{8006, 400, layerModel, "Invalid data for image - reason invalid base64 encoding"},
 	{3010, 400, layerModel, "Invalid or incomplete input for the model"},
 	{1001, 400, layerModel, "InvalidInput: prompt and messages are mutually exclusive"},
 	{3030, 400, layerModel, "Input prompt contains NSFW content."},
-	{8007, 400, layerModel, `{"object":"error","message":"Requested token count exceeds the model's maximum context length of 262144 tokens. You requested a total of 263925 tokens: 199925 tokens from the input messages and 64000 tokens for the completion. Please reduce the number of tokens in the input messages or the completion to fit within the limit.","type":"BadRequestError","param":null,"code":400}`},
-	{5021, 413, layerModel, "Ai: The estimated number of input and maximum output tokens (263008) exceeded this model context window limit (262144)."},
-	{5028, 410, layerModel, "Model has been deprecated: {model} was deprecated on {today}. Please use an alternative model."},
+	{8007, 400, layerModel, `{"object":"error","message":"Requested token count exceeds the model's maximum ` +
+		`context length of 262144 tokens. You requested a total of 263925 tokens: 199925 tokens from the input ` +
+		`messages and 64000 tokens for the completion. Please reduce the number of tokens in the input ` +
+		`messages or the completion to fit within the ` +
+		`limit.","type":"BadRequestError","param":null,"code":400}`},
+	{5021, 413, layerModel, "Ai: The estimated number of input and maximum output tokens (263008) exceeded this " +
+		"model context window limit (262144)."},
+	{5028, 410, layerModel, "Model has been deprecated: {model} was deprecated on {today}. Please use an " +
+		"alternative model."},
 	{5023, 400, layerModel, "JSON Schema mode is not supported with stream mode."},
 	{5025, 403, layerModel, "Ai: This model doesn't support JSON Schema."},
 	{5024, 400, layerModel, "JSON Mode couldn't be met"},
@@ -82,7 +93,8 @@ var wires = []wire{
 	{1010, 403, layerPlain, "error code: 1010"},
 	{1101, 500, layerPage, "Worker threw exception"},
 
-	{9015, 400, layerModel, "invalid prompt: failed to parse prompt: unknown variant `json_object`, expected `json_schema`"},
+	{9015, 400, layerModel, "invalid prompt: failed to parse prompt: unknown variant `json_object`, expected " +
+		"`json_schema`"},
 
 	{2005, 400, layerGateway, "Failed to get response from provider"},
 	{2016, 424, layerGateway, "Prompt blocked due to security configurations"},
@@ -93,13 +105,15 @@ var wires = []wire{
 	{2018, 429, layerGateway, "Rate limited"},
 	{2041, 429, layerGateway, "Spend limit exceeded"},
 	{2045, 429, layerGateway, "Spend limit exceeded"},
-	{2021, 402, layerGateway, "Insufficient unified billing credits. Please add additional credits on the AI Gateway Cloudflare dashboard to continue using provider models."},
+	{2021, 402, layerGateway, "Insufficient unified billing credits. Please add additional credits on the AI " +
+		"Gateway Cloudflare dashboard to continue using provider models."},
 	{2049, 402, layerGateway, "Insufficient balance; add money to your gateway or use BYOK"},
 	{2009, 401, layerGateway, "Unauthorized"},
 	{2001, 400, layerGateway, "Please configure AI Gateway in the Cloudflare dashboard"},
 	{2008, 400, layerGateway, "Invalid provider"},
 	{2036, 403, layerGateway, "The gateway is not set up for this provider"},
-	{2040, 400, layerGateway, "Provider 'workers-ai' has no BYOK credential named 'example'. Configured aliases: 'other'"},
+	{2040, 400, layerGateway, "Provider 'workers-ai' has no BYOK credential named 'example'. Configured aliases: " +
+		"'other'"},
 
 	// Cloudflare gives these no number. The catalog's stands here for finding them and is never sent.
 	{90017, 403, layerBare, "Access denied by policy"},

@@ -23,7 +23,8 @@ var docs = map[string]string{
 		"refused; on paid, billing begins there; prepaid is Workers AI paid from credits: as paid, with 50 requests " +
 		"a minute for those models instead of 20",
 	"NEURONWARD_DAILY_NEURONS": "neurons that may be spent a day; 0 is no limit",
-	"NEURONWARD_MONTHLY_NEURONS": "neurons that may be spent a calendar month (UTC), beside the limit of the day; what " +
+	"NEURONWARD_MONTHLY_NEURONS": "neurons that may be spent a calendar month (UTC), beside the limit of the " +
+		"day; what " +
 		"others spend of the account counts as far as it is known; 0 is no limit",
 	"NEURONWARD_QUOTA_MODE": "observe counts what it would have refused and refuses nothing; off counts and stores " +
 		"nothing",

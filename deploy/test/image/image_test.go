@@ -37,13 +37,19 @@ func TestImage(t *testing.T) {
 		}
 	})
 	t.Run("refuses a token that every neighbour could spend", func(t *testing.T) {
-		out, status := s.run(t, []string{"CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef", "CLOUDFLARE_API_TOKEN=secret"})
+		out, status := s.run(t, []string{
+			"CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef",
+			"CLOUDFLARE_API_TOKEN=secret",
+		})
 		if status != 2 || !strings.Contains(out, "NEURONWARD_ALLOW_ANONYMOUS") || strings.Contains(out, "secret") {
 			t.Errorf("exit status %d: %s", status, out)
 		}
 	})
 	t.Run("healthcheck says what is wrong by its exit status", func(t *testing.T) {
-		for want, environ := range map[int]string{1: "NEURONWARD_ADMIN_LISTEN=" + loopback.Free(t), 2: "NEURONWARD_ADMIN_LISTEN=nowhere"} {
+		for want, environ := range map[int]string{
+			1: "NEURONWARD_ADMIN_LISTEN=" + loopback.Free(t),
+			2: "NEURONWARD_ADMIN_LISTEN=nowhere",
+		} {
 			if out, status := s.run(t, []string{environ}, "healthcheck"); status != want {
 				t.Errorf("%s: exit status %d, want %d: %s", environ, status, want, out)
 			}
@@ -85,7 +91,8 @@ func testFiles(t *testing.T, s *storage) {
 		}
 	}
 	slices.Sort(all)
-	if want := []string{"etc/ssl/certs/ca-certificates.crt", "neuronward", "var/lib/neuronward/"}; !slices.Equal(all, want) {
+	if want := []string{"etc/ssl/certs/ca-certificates.crt", "neuronward", "var/lib/neuronward/"}; !slices.Equal(all,
+		want) {
 		t.Errorf("the image holds %q, want %q", all, want)
 	}
 }
@@ -130,7 +137,10 @@ func testDeclared(t *testing.T, s *storage) {
 	if _, ok := c.Volumes["/var/lib/neuronward"]; !ok || len(c.Volumes) != 1 {
 		t.Errorf("the volumes are %v", c.Volumes)
 	}
-	for _, want := range []string{"NEURONWARD_LISTEN=:3036", "NEURONWARD_ADMIN_LISTEN=:3037", "XDG_STATE_HOME=/var/lib"} {
+	for _, want := range []string{
+		"NEURONWARD_LISTEN=:3036", "NEURONWARD_ADMIN_LISTEN=:3037",
+		"XDG_STATE_HOME=/var/lib",
+	} {
 		if !slices.Contains(c.Env, want) {
 			t.Errorf("%s is not in %q", want, c.Env)
 		}
@@ -151,13 +161,17 @@ func testDeclared(t *testing.T, s *storage) {
 func testAnswers(t *testing.T, s *storage) {
 	_, app, _ := net.SplitHostPort(loopback.Free(t))
 	_, admin, _ := net.SplitHostPort(loopback.Free(t))
-	container := s.start(t, []string{"NEURONWARD_LISTEN=:" + app, "NEURONWARD_ADMIN_LISTEN=:" + admin, "NEURONWARD_STORE=file:/var/lib/neuronward/demo"}, "demo")
+	container := s.start(t, []string{
+		"NEURONWARD_LISTEN=:" + app, "NEURONWARD_ADMIN_LISTEN=:" + admin,
+		"NEURONWARD_STORE=file:/var/lib/neuronward/demo",
+	}, "demo")
 	until(t, "it is ready", func() bool {
 		status, _ := call(t, http.MethodGet, "http://127.0.0.1:"+admin+"/readyz", "")
 		return status == http.StatusOK
 	})
 
-	if top := strings.Fields(s.podman(t, "top", container, "user", "capeff", "capbnd")); len(top) < 3 || !slices.Equal(top[len(top)-3:], []string{strconv.Itoa(nobody), "none", "none"}) {
+	if top := strings.Fields(s.podman(t, "top", container, "user", "capeff", "capbnd")); len(top) < 3 ||
+		!slices.Equal(top[len(top)-3:], []string{strconv.Itoa(nobody), "none", "none"}) {
 		t.Errorf("the process has more privileges than it needs: %q", top)
 	}
 
@@ -168,7 +182,8 @@ func testAnswers(t *testing.T, s *storage) {
 		t.Errorf("a chat: %d %s", status, answer)
 	}
 	s.podman(t, "exec", container, "/neuronward", "healthcheck")
-	if out := s.podman(t, "exec", container, "/neuronward", "usage", "--json"); !strings.Contains(out, "@cf/meta/llama-3.1-8b-instruct-fp8") {
+	if out := s.podman(t, "exec", container, "/neuronward", "usage", "--json"); !strings.Contains(out,
+		"@cf/meta/llama-3.1-8b-instruct-fp8") {
 		t.Errorf("usage does not know of the call: %s", out)
 	}
 

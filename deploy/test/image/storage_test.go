@@ -37,7 +37,8 @@ func newStorage(t *testing.T) *storage {
 func (s *storage) command(name string, args ...string) *exec.Cmd {
 	global := []string{"--root", filepath.Join(s.dir, "root"), "--runroot", filepath.Join(s.dir, "run")}
 	if name == "podman" {
-		global = append(global, "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--tmpdir", filepath.Join(s.dir, "tmp"))
+		global = append(global, "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--tmpdir",
+			filepath.Join(s.dir, "tmp"))
 	}
 	return exec.CommandContext(context.Background(), name, slices.Concat(global, args)...)
 }
@@ -54,11 +55,12 @@ func (s *storage) must(t *testing.T, name string, args []string) string {
 	return out
 }
 
-// confined are the options that the image must do with: nothing of the machine but its network, whose ports the tests call.
-// The limits are for machines that may not set higher ones.
+// confined are the options that the image must do with: nothing of the machine but its network, whose ports the
+// tests call. The limits are for machines that may not set higher ones.
 func confined(environ []string) []string {
 	options := []string{
-		"--network", "host", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+		"--network", "host", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt",
+		"no-new-privileges",
 		"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--pull", "never",
 	}
 	for _, e := range environ {
@@ -70,7 +72,8 @@ func confined(environ []string) []string {
 // run runs the image until it ends and returns what it printed and its exit status.
 func (s *storage) run(t *testing.T, environ []string, args ...string) (string, int) {
 	t.Helper()
-	return output(t, s.command("podman", slices.Concat([]string{"run", "--rm"}, confined(environ), []string{image}, args)...))
+	return output(t, s.command("podman",
+		slices.Concat([]string{"run", "--rm"}, confined(environ), []string{image}, args)...))
 }
 
 // start runs the image in the background; what it printed is shown when the test fails.
@@ -86,8 +89,8 @@ func (s *storage) start(t *testing.T, environ []string, args ...string) (contain
 	return container
 }
 
-// build builds the image by every instruction of the Dockerfile. Modules and compiled packages are this machine's, so that
-// nothing is downloaded and little compiled.
+// build builds the image by every instruction of the Dockerfile. Modules and compiled packages are this
+// machine's, so that nothing is downloaded and little compiled.
 func (s *storage) build(t *testing.T) {
 	t.Helper()
 	top := filepath.Join("..", "..", "..")
@@ -102,7 +105,10 @@ func (s *storage) build(t *testing.T) {
 	s.standIn(t, string(base[1]))
 
 	args := []string{"bud", "--isolation", "chroot", "--format", "docker", "--pull-never"}
-	for variable, inside := range map[string]string{"GOROOT": "/usr/local/go:ro", "GOMODCACHE": "/mod:ro", "GOCACHE": "/cache"} {
+	for variable, inside := range map[string]string{
+		"GOROOT": "/usr/local/go:ro", "GOMODCACHE": "/mod:ro",
+		"GOCACHE": "/cache",
+	} {
 		args = append(args, "--volume", goEnv(t, variable)+":"+inside)
 	}
 	s.buildah(t, append(args, "--build-arg", "VERSION="+version, "--build-arg", "COMMIT="+commit,
@@ -123,7 +129,10 @@ func (s *storage) standIn(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 	}
-	for from, to := range map[string]string{"/bin/busybox": "bin/busybox", "/etc/ssl/certs/ca-certificates.crt": "etc/ssl/certs/ca-certificates.crt"} {
+	for from, to := range map[string]string{
+		"/bin/busybox":                       "bin/busybox",
+		"/etc/ssl/certs/ca-certificates.crt": "etc/ssl/certs/ca-certificates.crt",
+	} {
 		content, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatalf("%v; .ci/install installs it", err)
@@ -134,7 +143,8 @@ func (s *storage) standIn(t *testing.T, name string) {
 	}
 	container := s.buildah(t, "from", "scratch")
 	s.buildah(t, "copy", "--quiet", container, root, "/")
-	s.buildah(t, "config", "--env", "PATH=/usr/local/go/bin:/bin", "--env", "GOMODCACHE=/mod", "--env", "GOCACHE=/cache",
+	s.buildah(t, "config", "--env", "PATH=/usr/local/go/bin:/bin", "--env", "GOMODCACHE=/mod", "--env",
+		"GOCACHE=/cache",
 		"--env", "GOPROXY=off", "--env", "GOTOOLCHAIN=local", container)
 	s.buildah(t, "commit", "--quiet", container, name)
 }

@@ -33,11 +33,13 @@ func composed(t *testing.T) *types.Project {
 
 func TestCompose(t *testing.T) {
 	project := composed(t)
-	if names := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(names, []string{"demo", "grafana", "load", "prometheus"}) {
+	if names := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(names,
+		[]string{"demo", "grafana", "load", "prometheus"}) {
 		t.Errorf("the services are %q", names)
 	}
 	for name, s := range project.Services {
-		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.Privileged {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.Privileged {
 			t.Errorf("%s has privileges that it does not need", name)
 		}
 		if s.Build == nil && !regexp.MustCompile(`^docker\.io/[^:]+:v?\d+\.\d+\.\d+$`).MatchString(s.Image) {
@@ -75,10 +77,12 @@ func TestCompose(t *testing.T) {
 // Each service finds what it is told to look for where it is mounted.
 func TestComposeMounts(t *testing.T) {
 	project := composed(t)
-	demo, prometheus, grafana := mounted(t, project, "demo"), mounted(t, project, "prometheus"), mounted(t, project, "grafana")
+	demo, prometheus, grafana := mounted(t, project, "demo"), mounted(t, project, "prometheus"), mounted(t, project,
+		"grafana")
 
 	// promtool follows the names of the rules.
-	cmd := exec.CommandContext(t.Context(), "promtool", "check", "config", filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
+	cmd := exec.CommandContext(t.Context(), "promtool", "check", "config",
+		filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "rules found") != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -105,7 +109,10 @@ func TestComposeMounts(t *testing.T) {
 
 	// The demo takes the file of clients, and the load has a key of each.
 	clients := filepath.Join(demo, *project.Services["demo"].Environment["NEURONWARD_CLIENTS_FILE"])
-	said, status := say(t, []string{"CLOUDFLARE_ACCOUNT_ID=" + someAccount, "NEURONWARD_STORE=memory:", "NEURONWARD_CLIENTS_FILE=" + clients}, "check", "--offline")
+	said, status := say(t, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + someAccount, "NEURONWARD_STORE=memory:",
+		"NEURONWARD_CLIENTS_FILE=" + clients,
+	}, "check", "--offline")
 	if status == mistakes || !strings.Contains(said, "4 clients") {
 		t.Errorf("the file of clients: exit status %d\n%s", status, said)
 	}

@@ -18,8 +18,8 @@ import (
 // probed are the paths that probes may ask; the test below shows that they are answered.
 var probed = []string{"/livez", "/readyz"}
 
-// Kubernetes puts the address of each Service of a namespace into the environment of its pods. Those of ours begin as our own
-// variables do.
+// Kubernetes puts the address of each Service of a namespace into the environment of its pods. Those of ours
+// begin as our own variables do.
 func TestEnvironmentOfKubernetes(t *testing.T) {
 	app, admin := loopback.Free(t), loopback.Free(t)
 	environ := []string{"NEURONWARD_LISTEN=" + app, "NEURONWARD_ADMIN_LISTEN=" + admin}
@@ -73,11 +73,15 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 // links are the variables that Kubernetes makes of a Service.
 func links(s corev1.Service) []string {
 	name := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
-	environ := []string{name + "_SERVICE_HOST=10.0.0.1", fmt.Sprintf("%s_SERVICE_PORT=%d", name, s.Spec.Ports[0].Port), fmt.Sprintf("%s_PORT=tcp://10.0.0.1:%d", name, s.Spec.Ports[0].Port)}
+	environ := []string{
+		name + "_SERVICE_HOST=10.0.0.1", fmt.Sprintf("%s_SERVICE_PORT=%d", name, s.Spec.Ports[0].Port),
+		fmt.Sprintf("%s_PORT=tcp://10.0.0.1:%d", name, s.Spec.Ports[0].Port),
+	}
 	for _, port := range s.Spec.Ports {
 		prefix := fmt.Sprintf("%s_PORT_%d_TCP", name, port.Port)
 		environ = append(environ, fmt.Sprintf("%s_SERVICE_PORT_%s=%d", name, strings.ToUpper(port.Name), port.Port),
-			fmt.Sprintf("%s=tcp://10.0.0.1:%d", prefix, port.Port), fmt.Sprintf("%s_PORT=%d", prefix, port.Port), prefix+"_PROTO=tcp", prefix+"_ADDR=10.0.0.1")
+			fmt.Sprintf("%s=tcp://10.0.0.1:%d", prefix, port.Port), fmt.Sprintf("%s_PORT=%d", prefix, port.Port),
+			prefix+"_PROTO=tcp", prefix+"_ADDR=10.0.0.1")
 	}
 	return environ
 }

@@ -38,7 +38,8 @@ func render(t *testing.T, v map[string]any, skipSchema bool) (map[string]string,
 		t.Fatal(err)
 	}
 	release := chartutil.ReleaseOptions{Name: "neuronward", Namespace: "ai", IsInstall: true}
-	all, err := chartutil.ToRenderValuesWithSchemaValidation(chart, v, release, chartutil.DefaultCapabilities, skipSchema)
+	all, err := chartutil.ToRenderValuesWithSchemaValidation(chart, v, release, chartutil.DefaultCapabilities,
+		skipSchema)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +103,14 @@ affinity: {nodeAffinity: {}}
 )
 
 func TestChart(t *testing.T) {
-	outside := map[string]map[string]string{"neuronward": {"api-token": "token", "clients.yaml": someClients, "store": someStore}}
-	for name, set := range map[string]string{"one replica": oneReplica, "a team's": team, "all is unlike the defaults": unlike} {
+	outside := map[string]map[string]string{"neuronward": {
+		"api-token": "token", "clients.yaml": someClients,
+		"store": someStore,
+	}}
+	for name, set := range map[string]string{
+		"one replica": oneReplica, "a team's": team,
+		"all is unlike the defaults": unlike,
+	} {
 		t.Run(name, func(t *testing.T) {
 			o := rendered(t, set)
 			workload := only(t, o.workloads)
@@ -114,13 +121,16 @@ func TestChart(t *testing.T) {
 				t.Errorf("the product finds mistakes:\n%s", said)
 			}
 			wantLabels(t, workload.Labels)
-			if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; (got == "gatewayanalytics") != strings.Contains(set, "gatewayToken") {
+			if got := p.environ["CF_AIG_TOKEN"] +
+				p.environ["NEURONWARD_ANALYTICS_TOKEN"]; (got == "gatewayanalytics") != strings.Contains(set,
+				"gatewayToken") {
 				t.Errorf("the further tokens are %q", got)
 			}
 			if name == "one replica" {
 				only(t, o.volumes)
 				only(t, o.secrets)
-				if len(o.scalers)+len(o.budgets) > 0 || *workload.Spec.Replicas != 1 || workload.Spec.Strategy.Type != "Recreate" {
+				if len(o.scalers)+len(o.budgets) > 0 || *workload.Spec.Replicas != 1 ||
+					workload.Spec.Strategy.Type != "Recreate" {
 					t.Errorf("one replica with a file is not treated as one: %v", workload.Spec.Strategy)
 				}
 			}
@@ -239,14 +249,16 @@ func TestChartRefuses(t *testing.T) {
 		"a Secret and a token beside it":     "secret: {name: mine, apiToken: '', clients: '', gatewayToken: token}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := render(t, values(t, oneReplica, set), false); err == nil || !strings.Contains(err.Error(), "schema") {
+			if _, err := render(t, values(t, oneReplica, set), false); err == nil ||
+				!strings.Contains(err.Error(), "schema") {
 				t.Errorf("it is not refused by the schema: %v", err)
 			}
 		})
 	}
 	for _, set := range []string{"replicas: 2", "autoscaling: {enabled: true}"} {
 		t.Run("without the schema, "+set, func(t *testing.T) {
-			if _, err := render(t, values(t, oneReplica, set), true); err == nil || !strings.Contains(err.Error(), "more than one replica needs redis.enabled") {
+			if _, err := render(t, values(t, oneReplica, set), true); err == nil ||
+				!strings.Contains(err.Error(), "more than one replica needs redis.enabled") {
 				t.Errorf("it is not refused: %v", err)
 			}
 		})

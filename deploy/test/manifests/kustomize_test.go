@@ -58,7 +58,10 @@ func TestGateway(t *testing.T) {
 
 	// Nothing starts with what only stands for what is the operator's.
 	said, status := p.check()
-	for _, variable := range []string{"CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_CLIENTS_FILE", "NEURONWARD_STORE"} {
+	for _, variable := range []string{
+		"CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_CLIENTS_FILE",
+		"NEURONWARD_STORE",
+	} {
 		if !strings.Contains(said, variable+": ") || status != mistakes {
 			t.Errorf("check, exit status %d, finds no mistake in %s:\n%s", status, variable, said)
 		}
@@ -115,7 +118,8 @@ func TestSidecar(t *testing.T) {
 	if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; got != "gatewayanalytics" {
 		t.Errorf("the further tokens are %q", got)
 	}
-	if from := p.container.EnvFrom; len(from) != 2 || !regexp.MustCompile(`^neuronward-sidecar-[^-]+$`).MatchString(from[1].ConfigMapRef.Name) {
+	if from := p.container.EnvFrom; len(from) != 2 ||
+		!regexp.MustCompile(`^neuronward-sidecar-[^-]+$`).MatchString(from[1].ConfigMapRef.Name) {
 		t.Errorf("the app's ConfigMap is not the last one: %v", from)
 	}
 }
@@ -141,15 +145,19 @@ func TestSidecarOfReadme(t *testing.T) {
 	if component, err = filepath.Rel(dir, component); err != nil {
 		t.Fatal(err)
 	}
-	local := strings.Replace(string(shown[1]), "https://github.com/neuronward/neuronward//deploy/kubernetes/sidecar", component, 1)
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [app.yaml]\n"+local), 0o600); err != nil {
+	local := strings.Replace(string(shown[1]), "https://github.com/neuronward/neuronward//deploy/kubernetes/sidecar",
+		component, 1)
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [app.yaml]\n"+local),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := copyFile(filepath.Join(top, "deploy", "kubernetes", "examples", "sidecar", "app.yaml"), filepath.Join(dir, "app.yaml")); err != nil {
+	if err := copyFile(filepath.Join(top, "deploy", "kubernetes", "examples", "sidecar", "app.yaml"),
+		filepath.Join(dir, "app.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	o := build(t, dir)
-	p := newPod(t, only(t, o.workloads).Spec.Template.Spec, o, map[string]map[string]string{"neuronward-sidecar": {"api-token": "token"}})
+	p := newPod(t, only(t, o.workloads).Spec.Template.Spec, o,
+		map[string]map[string]string{"neuronward-sidecar": {"api-token": "token"}})
 	p.wantSound()
 	if said, status := p.check(); status == mistakes {
 		t.Errorf("the product finds mistakes:\n%s", said)
@@ -163,8 +171,10 @@ func wantSelected(t *testing.T, o objects) {
 	replica := labels.Set(workload.Spec.Template.Labels)
 	service, budget, policy, scaler := only(t, o.services), only(t, o.budgets), only(t, o.networks), only(t, o.scalers)
 	for what, selector := range map[string]*metav1.LabelSelector{
-		"Deployment": workload.Spec.Selector, "PodDisruptionBudget": budget.Spec.Selector, "NetworkPolicy": &policy.Spec.PodSelector,
-		"Service": {MatchLabels: service.Spec.Selector}, "topologySpreadConstraints": workload.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector,
+		"Deployment": workload.Spec.Selector, "PodDisruptionBudget": budget.Spec.Selector,
+		"NetworkPolicy":             &policy.Spec.PodSelector,
+		"Service":                   {MatchLabels: service.Spec.Selector},
+		"topologySpreadConstraints": workload.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector,
 	} {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil || s.Empty() || !s.Matches(replica) {
@@ -202,7 +212,8 @@ func wantScraped(t *testing.T, p *pod, replica labels.Set) {
 		t.Errorf("the PodMonitor's selector, %v, does not mean the replicas: %v", s, err)
 	}
 	for _, e := range monitor.Spec.PodMetricsEndpoints {
-		if !slices.ContainsFunc(p.container.Ports, func(port corev1.ContainerPort) bool { return port.Name == e.Port && port.Name == "admin" }) {
+		if !slices.ContainsFunc(p.container.Ports,
+			func(port corev1.ContainerPort) bool { return port.Name == e.Port && port.Name == "admin" }) {
 			t.Errorf("the PodMonitor asks the port %q", e.Port)
 		}
 	}

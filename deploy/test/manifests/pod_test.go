@@ -117,7 +117,8 @@ func (p *pod) wantMemory() {
 	}
 	limit, request := p.container.Resources.Limits.Memory().Value(), p.container.Resources.Requests.Memory().Value()
 	if want := (held + 256 + 64) * mebi; limit < want || request == 0 || request > limit {
-		p.t.Errorf("memory: %d MiB are asked for, the limit is %d MiB, want %d MiB", request/mebi, limit/mebi, want/mebi)
+		p.t.Errorf("memory: %d MiB are asked for, the limit is %d MiB, want %d MiB", request/mebi, limit/mebi,
+			want/mebi)
 	}
 	if !p.container.Resources.Limits.Cpu().IsZero() {
 		p.t.Error("a limit of CPU slows all streams at once")
@@ -128,11 +129,13 @@ func (p *pod) wantUnprivileged() {
 	p.t.Helper()
 	c := p.container.SecurityContext
 	whole := cmp.Or(p.spec.SecurityContext, new(corev1.PodSecurityContext))
-	user, nonRoot, seccomp := cmp.Or(c.RunAsUser, whole.RunAsUser), cmp.Or(c.RunAsNonRoot, whole.RunAsNonRoot), cmp.Or(c.SeccompProfile, whole.SeccompProfile)
+	user, nonRoot, seccomp := cmp.Or(c.RunAsUser, whole.RunAsUser), cmp.Or(c.RunAsNonRoot,
+		whole.RunAsNonRoot), cmp.Or(c.SeccompProfile, whole.SeccompProfile)
 	switch {
 	case user == nil || *user != 65532, nonRoot == nil || !*nonRoot:
 		p.t.Error("it may run as root, or as another user than the image's")
-	case !*c.ReadOnlyRootFilesystem, *c.AllowPrivilegeEscalation, seccomp == nil, seccomp.Type != corev1.SeccompProfileTypeRuntimeDefault,
+	case !*c.ReadOnlyRootFilesystem, *c.AllowPrivilegeEscalation, seccomp == nil,
+		seccomp.Type != corev1.SeccompProfileTypeRuntimeDefault,
 		!slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}), len(c.Capabilities.Add) > 0:
 		p.t.Errorf("it is more privileged than the restricted Pod Security Standard has it: %v", c)
 	}
@@ -142,7 +145,10 @@ func (p *pod) wantUnprivileged() {
 func (p *pod) wantProbes() {
 	p.t.Helper()
 	asked := 0
-	for _, probe := range []*corev1.Probe{p.container.StartupProbe, p.container.LivenessProbe, p.container.ReadinessProbe} {
+	for _, probe := range []*corev1.Probe{
+		p.container.StartupProbe, p.container.LivenessProbe,
+		p.container.ReadinessProbe,
+	} {
 		switch {
 		case probe == nil:
 		case probe.Exec != nil:
@@ -175,7 +181,8 @@ func (p *pod) wantGrace() {
 	pause := p.container.Lifecycle.PreStop.Sleep.Seconds
 	least := time.Duration(pause)*time.Second + p.duration("NEURONWARD_DRAIN") + after
 	if grace := time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second; pause < 3 || grace < least {
-		p.t.Errorf("it has %v to end, and needs %v: preStop (%d s), NEURONWARD_DRAIN and %v", grace, least, pause, after)
+		p.t.Errorf("it has %v to end, and needs %v: preStop (%d s), NEURONWARD_DRAIN and %v", grace, least, pause,
+			after)
 	}
 	if p.spec.EnableServiceLinks == nil || *p.spec.EnableServiceLinks {
 		p.t.Error("service links are on")
@@ -185,8 +192,8 @@ func (p *pod) wantGrace() {
 	}
 }
 
-// mistakes is the exit status of check that finds any in the configuration. It ends with another one where only the ports are taken,
-// or nobody answers as the store.
+// mistakes is the exit status of check that finds any in the configuration. It ends with another one where only
+// the ports are taken, or nobody answers as the store.
 const mistakes = 2
 
 // check is what the product itself says to this configuration, its files written where it can read them.

@@ -35,7 +35,8 @@ func TestSystemdUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	installed := filepath.Join(t.TempDir(), "neuronward.service")
-	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward", "ExecStart="+program, 1)), 0o644); err != nil {
+	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward",
+		"ExecStart="+program, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := analyze(t, "verify", "--man=no", installed); err != nil || out != "" {
@@ -95,8 +96,10 @@ func TestSystemdStartsAgainWhatCrashed(t *testing.T) {
 		t.Error("only a failure, and every failure, is to start it again")
 	}
 	for line := range strings.Lines(string(unit)) {
-		if statuses, ok := strings.CutPrefix(line, "RestartPreventExitStatus="); ok && slices.Contains(strings.Fields(statuses), strconv.Itoa(crash.ExitCode())) {
-			t.Errorf("a crash is exit status %d, after which it would stay down: %s", crash.ExitCode(), strings.TrimSpace(line))
+		if statuses, ok := strings.CutPrefix(line, "RestartPreventExitStatus="); ok &&
+			slices.Contains(strings.Fields(statuses), strconv.Itoa(crash.ExitCode())) {
+			t.Errorf("a crash is exit status %d, after which it would stay down: %s", crash.ExitCode(),
+				strings.TrimSpace(line))
 		}
 	}
 }

@@ -33,15 +33,16 @@ type process struct {
 	calls  map[string]int // log lines of calls by request id; complete once ended is closed
 }
 
-// start runs the binary with nothing but these variables, on ports of its own, and waits until it listens. The neuron guard is
-// off: a spent allocation, once provoked, would stop the calls of all other cases.
+// start runs the binary with nothing but these variables, on ports of its own, and waits until it listens. The
+// neuron guard is off: a spent allocation, once provoked, would stop the calls of all other cases.
 func start(t *testing.T, bin, command string, environ ...string) *process {
 	t.Helper()
 	p := &process{t: t, ended: make(chan struct{}), calls: make(map[string]int)}
 	p.cmd = exec.CommandContext(t.Context(), bin, command)
 	p.cmd.Env = append([]string{
 		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_RETRIES=0",
-		"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PRICES=embedded", "NEURONWARD_RECONCILE=0", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_FORMAT=json",
+		"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PRICES=embedded", "NEURONWARD_RECONCILE=0",
+		"NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_FORMAT=json",
 	}, environ...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -63,11 +63,17 @@ var scenarios = []scenario{
 	},
 	{
 		name: "spent", title: "The day's neurons are used up (3036)", simulate: "3036",
-		want: want{text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "insufficient_quota", number: 3036, message: spent},
+		want: want{
+			text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "insufficient_quota",
+			number: 3036, message: spent,
+		},
 	},
 	{
 		name: "spent-stream", title: "The same, where a stream should begin", simulate: "first=3036", stream: true,
-		want: want{text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "insufficient_quota", number: 3036, message: spent},
+		want: want{
+			text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "insufficient_quota",
+			number: 3036, message: spent,
+		},
 	},
 	{
 		name: "busy", title: "No capacity at first (3040), then an answer", simulate: "3040; times=1",
@@ -82,19 +88,27 @@ var scenarios = []scenario{
 	},
 	{
 		name: "wrong-key", title: "The caller's own token is refused", wrongKey: true,
-		want: want{text: nothing, requests: 1, status: http.StatusUnauthorized, code: "invalid_api_key", number: 10000, message: "Authentication error."},
+		want: want{
+			text: nothing, requests: 1, status: http.StatusUnauthorized, code: "invalid_api_key", number: 10000,
+			message: "Authentication error.",
+		},
 	},
 	{
 		name: "operator", title: "The proxy's token is refused", simulate: "10000",
-		want: want{text: nothing, requests: 1, status: http.StatusBadGateway, code: "authentication_failed", number: 10000, message: "Authentication error."},
+		want: want{
+			text: nothing, requests: 1, status: http.StatusBadGateway, code: "authentication_failed",
+			number: 10000, message: "Authentication error.",
+		},
 	},
 	{
-		name: "midstream-error", title: "A stream that fails on its way (3040)", simulate: "midstream=3040; after=8", stream: true,
-		want: want{text: beginning, requests: 1, code: "out_of_capacity", number: 3040, message: busy},
+		name: "midstream-error", title: "A stream that fails on its way (3040)", simulate: "midstream=3040; after=8",
+		stream: true,
+		want:   want{text: beginning, requests: 1, code: "out_of_capacity", number: 3040, message: busy},
 	},
 	{
-		name: "midstream-cut", title: "A stream that upstream breaks off", simulate: "midstream=cut; after=8", stream: true,
-		want: want{text: beginning, requests: 1, code: "stream_interrupted", number: 90012, message: cut},
+		name: "midstream-cut", title: "A stream that upstream breaks off", simulate: "midstream=cut; after=8",
+		stream: true,
+		want:   want{text: beginning, requests: 1, code: "stream_interrupted", number: 90012, message: cut},
 	},
 }
 

@@ -39,30 +39,42 @@ const (
 
 var clients = []client{
 	{
-		name: "openai-go", path: "github.com/openai/openai-go/v3", api: "chat completions", base: "`option.WithBaseURL(\"" + openAIBase + "\")`",
-		run: inGo(openAIGoChat, describeOpenAIGo), finish: always("stop"), classes: two("*openai.Error", "*ssestream.StreamError"),
+		name: "openai-go", path: "github.com/openai/openai-go/v3", api: "chat completions",
+		base: "`option.WithBaseURL(\"" + openAIBase + "\")`",
+		run:  inGo(openAIGoChat, describeOpenAIGo), finish: always("stop"),
+		classes:     two("*openai.Error", "*ssestream.StreamError"),
 		differences: asNotes(streamErrorInGo, "midstream-error", "midstream-cut"),
 	},
 	{
-		name: "openai-go", path: "github.com/openai/openai-go/v3", api: "responses", base: "`option.WithBaseURL(\"" + openAIBase + "\")`",
-		run: inGo(openAIGoResponses, describeOpenAIGo), finish: always("completed"), classes: two("*openai.Error", "*ssestream.StreamError"),
+		name: "openai-go", path: "github.com/openai/openai-go/v3", api: "responses",
+		base: "`option.WithBaseURL(\"" + openAIBase + "\")`",
+		run:  inGo(openAIGoResponses, describeOpenAIGo), finish: always("completed"),
+		classes:     two("*openai.Error", "*ssestream.StreamError"),
 		differences: asNotes(streamErrorInGo, "midstream-error", "midstream-cut"),
 	},
 	{
-		name: "go-openai", path: "github.com/sashabaranov/go-openai", api: "chat completions", base: "`config.BaseURL = \"" + openAIBase + "\"`",
-		run: inGo(goOpenAIChat, describeGoOpenAI), finish: always("stop"), classes: two("*openai.APIError", "*openai.APIError"),
-		adapt: func(w *want) { w.withID = false },
+		name: "go-openai", path: "github.com/sashabaranov/go-openai", api: "chat completions",
+		base: "`config.BaseURL = \"" + openAIBase + "\"`",
+		run:  inGo(goOpenAIChat, describeGoOpenAI), finish: always("stop"),
+		classes: two("*openai.APIError", "*openai.APIError"),
+		adapt:   func(w *want) { w.withID = false },
 		differences: map[string]difference{"busy": {
-			"It never repeats a call by itself, so the failure reaches its caller. The proxy's own retries, which these tests turn off, do it instead.",
+			"It never repeats a call by itself, so the failure reaches its caller. The proxy's own retries, which " +
+				"these tests turn off, do it instead.",
 			func(w *want) {
-				*w = want{text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "out_of_capacity", message: busy}
+				*w = want{
+					text: nothing, requests: 1, status: http.StatusTooManyRequests, code: "out_of_capacity",
+					message: busy,
+				}
 			},
 		}},
 	},
 	{
-		name: "cloudflare-go", path: "github.com/cloudflare/cloudflare-go/v7", api: "native", base: "`option.WithBaseURL(\"" + v4Base + "/\")`",
-		run: inGo(cloudflareGoRun, describeCloudflareGo), finish: nativeFinish, classes: two("*cloudflare.Error", anEvent),
-		adapt: numbers, differences: asNotes(rawStream, "midstream-error", "midstream-cut"),
+		name: "cloudflare-go", path: "github.com/cloudflare/cloudflare-go/v7", api: "native",
+		base: "`option.WithBaseURL(\"" + v4Base + "/\")`",
+		run:  inGo(cloudflareGoRun, describeCloudflareGo), finish: nativeFinish,
+		classes: two("*cloudflare.Error", anEvent),
+		adapt:   numbers, differences: asNotes(rawStream, "midstream-error", "midstream-cut"),
 	},
 	{
 		name: "openai", npm: true, api: "chat completions", base: "`baseURL: '" + openAIBase + "'`",
@@ -79,16 +91,19 @@ var clients = []client{
 	{
 		name: "cloudflare", npm: true, api: "native", base: "`baseURL: '" + v4Base + "'`",
 		run: inNode("cloudflare.test.js"), finish: nativeFinish, classes: with(stainless, 0, anEvent),
-		adapt: func(w *want) { numbers(w); statusFirst(w) }, differences: asNotes(rawStream, "midstream-error", "midstream-cut"),
+		adapt:       func(w *want) { numbers(w); statusFirst(w) },
+		differences: asNotes(rawStream, "midstream-error", "midstream-cut"),
 	},
 	{
-		name: "@ai-sdk/openai-compatible", npm: true, api: "chat completions", through: "ai", base: "`baseURL: '" + openAIBase + "'`",
-		run: inNode("ai-openai-compatible.test.js"), finish: always("stop"), classes: vercel, differences: retriesAll,
+		name: "@ai-sdk/openai-compatible", npm: true, api: "chat completions", through: "ai",
+		base: "`baseURL: '" + openAIBase + "'`",
+		run:  inNode("ai-openai-compatible.test.js"), finish: always("stop"), classes: vercel, differences: retriesAll,
 		adapt: func(w *want) { w.withID = w.status != 0 },
 	},
 	{
-		name: "workers-ai-provider", npm: true, api: "native", through: "ai", base: "`fetch` that replaces `https://api.cloudflare.com`",
-		run: inNode("workers-ai-provider.test.js"), finish: always("stop"), classes: vercel,
+		name: "workers-ai-provider", npm: true, api: "native", through: "ai",
+		base: "`fetch` that replaces `https://api.cloudflare.com`",
+		run:  inNode("workers-ai-provider.test.js"), finish: always("stop"), classes: vercel,
 		adapt:       func(w *want) { w.withBody = true },
 		differences: with(with(retriesAll, "midstream-error", deafInStreams), "midstream-cut", deafInStreams),
 	},
@@ -123,7 +138,8 @@ const anEvent = "an event"
 
 const (
 	streamErrorInGo = "The error holds the event and no fields: `normalize.Parse(err.Event.Data)` reads it."
-	rawStream       = "It has no streams of its own and hands out the response as it comes; the failure is an event whose `error` is set."
+	rawStream       = "It has no streams of its own and hands out the response as it comes; the failure is an " +
+		"event whose `error` is set."
 )
 
 // numbers is for SDKs whose errors carry Workers AI's number. In a stream of theirs the program reads the event itself.
@@ -224,7 +240,8 @@ func (c *client) version(t *testing.T) string {
 }
 
 // inGo runs the errands one after the other.
-func inGo(call func(context.Context, errand, *sight) error, describe func(error, *sight)) func(*testing.T, []errand) []sight {
+func inGo(call func(context.Context, errand, *sight) error, describe func(error, *sight)) func(*testing.T,
+	[]errand) []sight {
 	return func(t *testing.T, errands []errand) []sight {
 		t.Helper()
 		all := make([]sight, 0, len(errands))

@@ -26,7 +26,10 @@ func goOpenAIChat(ctx context.Context, e errand, s *sight) error {
 	config.BaseURL = e.URL + "/v1"
 	config.HTTPClient = &http.Client{Transport: headerTransport(e.Header)}
 	client := openai.NewClientWithConfig(config)
-	request := openai.ChatCompletionRequest{Model: model, Messages: []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleUser, Content: question}}}
+	request := openai.ChatCompletionRequest{
+		Model:    model,
+		Messages: []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleUser, Content: question}},
+	}
 	if !e.Stream {
 		answer, err := client.CreateChatCompletion(ctx, request)
 		if err != nil {

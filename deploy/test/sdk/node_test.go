@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// inNode runs one test file under node/ with the errands, and returns what it saw. The file checks the classes of errors itself.
+// inNode runs one test file under node/ with the errands, and returns what it saw. The file checks the classes
+// of errors itself.
 func inNode(file string) func(*testing.T, []errand) []sight {
 	return func(t *testing.T, errands []errand) []sight {
 		t.Helper()

@@ -23,7 +23,10 @@ func newOpenAIGo(e errand) openai.Client {
 
 func openAIGoChat(ctx context.Context, e errand, s *sight) error {
 	client := newOpenAIGo(e)
-	params := openai.ChatCompletionNewParams{Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)}}
+	params := openai.ChatCompletionNewParams{
+		Model:    model,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)},
+	}
 	if !e.Stream {
 		answer, err := client.Chat.Completions.New(ctx, params)
 		if err != nil {
@@ -44,7 +47,10 @@ func openAIGoChat(ctx context.Context, e errand, s *sight) error {
 
 func openAIGoResponses(ctx context.Context, e errand, s *sight) error {
 	client := newOpenAIGo(e)
-	params := responses.ResponseNewParams{Model: model, Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(question)}}
+	params := responses.ResponseNewParams{
+		Model: model,
+		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(question)},
+	}
 	if !e.Stream {
 		answer, err := client.Responses.New(ctx, params)
 		if err != nil {

@@ -142,7 +142,8 @@ func overview(t *testing.T, seen [][]sight, urls bool) (table string, titles []s
 		if midstream.Code == "" {
 			inStream = "no code, `" + midstream.Message + "`"
 		}
-		line(titles[i], c.api, c.base, fmt.Sprintf("`%s`, %s", spent.Code, times(spent.requests)), after+", "+times(busy.requests), inStream)
+		line(titles[i], c.api, c.base, fmt.Sprintf("`%s`, %s", spent.Code, times(spent.requests)),
+			after+", "+times(busy.requests), inStream)
 	}
 	return b.String(), titles
 }

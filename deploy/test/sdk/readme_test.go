@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What README shows of SDKs is run as it stands, but for the port: it prints the answer, and where the day has no neurons what
-// the envelope says of that.
+// What README shows of SDKs is run as it stands, but for the port: it prints the answer, and where the day has
+// no neurons what the envelope says of that.
 func TestReadme(t *testing.T) {
 	bin := build(t)
 	answers := start(t, bin, "demo")

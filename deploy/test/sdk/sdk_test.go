@@ -12,8 +12,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
-// TestSDKs puts every SDK into every scenario, with a demo of its own so that the counts are its own, and checks what its user
-// sees and how many requests it took.
+// TestSDKs puts every SDK into every scenario, with a demo of its own so that the counts are its own, and
+// checks what its user sees and how many requests it took.
 func TestSDKs(t *testing.T) {
 	bin := build(t)
 	answer := simulatedAnswer(t)
@@ -41,11 +41,15 @@ func (c *client) observe(t *testing.T, bin string) []sight {
 	demo := start(t, bin, "demo")
 	upstream := httptest.NewServer(workersai.New(workersai.Options{Account: account, Token: "right-token"}))
 	defer upstream.Close()
-	tokenless := start(t, bin, "serve", "CLOUDFLARE_ACCOUNT_ID="+account, "NEURONWARD_UPSTREAM="+upstream.URL+"/client/v4")
+	tokenless := start(t, bin, "serve", "CLOUDFLARE_ACCOUNT_ID="+account,
+		"NEURONWARD_UPSTREAM="+upstream.URL+"/client/v4")
 
 	errands := make([]errand, len(scenarios))
 	for i, sc := range scenarios {
-		e := errand{Scenario: sc.name, URL: demo.url, Key: "any-key", Stream: sc.stream, Header: map[string]string{"x-request-id": sc.name}}
+		e := errand{
+			Scenario: sc.name, URL: demo.url, Key: "any-key", Stream: sc.stream,
+			Header: map[string]string{"x-request-id": sc.name},
+		}
 		if sc.simulate != "" {
 			e.Header["x-simulate"] = sc.simulate
 		}

@@ -22,8 +22,8 @@ import (
 // patience is how long anything may take on a machine that has much else to do, compiling the demo included.
 const patience = 4 * time.Minute
 
-// grafana stands in for the one that cannot be had where this test runs: it answers only if it finds what it needs where it is told to
-// look, and shows where that is.
+// grafana stands in for the one that cannot be had where this test runs: it answers only if it finds what it
+// needs where it is told to look, and shows where that is.
 const grafana = `#!/bin/sh
 set -eu
 test "$1" = --homepath && test -n "$2"
@@ -59,7 +59,8 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	t.Parallel()
 	app, admin, prometheus, dashboards := loopback.Free(t), loopback.Free(t), loopback.Free(t), loopback.Free(t)
 	scratch, programs := t.TempDir(), t.TempDir()
-	environ := append(os.Environ(), "NEURONWARD_LISTEN="+app, "NEURONWARD_ADMIN_LISTEN="+admin, "PROMETHEUS_LISTEN="+prometheus, "GRAFANA_LISTEN="+dashboards, //nolint:forbidigo // what a newcomer's shell has
+	environ := append(os.Environ(), "NEURONWARD_LISTEN="+app, "NEURONWARD_ADMIN_LISTEN="+admin,
+		"PROMETHEUS_LISTEN="+prometheus, "GRAFANA_LISTEN="+dashboards, //nolint:forbidigo // what a newcomer's shell has
 		"LOAD_PAUSE=0.05", "TMPDIR="+scratch)
 	if withGrafana {
 		if err := os.WriteFile(filepath.Join(programs, "grafana-server"), []byte(grafana), 0o755); err != nil {
@@ -96,7 +97,8 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	}
 	select {
 	case err := <-ended:
-		if err != nil && cmd.ProcessState.ExitCode() != 2 && !strings.Contains(err.Error(), "interrupt") { // make's own words
+		// make's own words
+		if err != nil && cmd.ProcessState.ExitCode() != 2 && !strings.Contains(err.Error(), "interrupt") {
 			t.Errorf("after Ctrl-C: %v", err)
 		}
 	case <-time.After(patience):
@@ -108,7 +110,8 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
 	}
-	if shown := regexp.MustCompile(`dashboards +http://` + regexp.QuoteMeta(dashboards)).MatchString(out); shown != withGrafana {
+	if shown := regexp.MustCompile(`dashboards +http://` +
+		regexp.QuoteMeta(dashboards)).MatchString(out); shown != withGrafana {
 		t.Errorf("Grafana is installed: %v, and it says\n%s", withGrafana, out)
 	}
 	for _, address := range []string{app, admin, prometheus, dashboards} {
