@@ -21,8 +21,8 @@ var own = []Entry{
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "This client's own neurons of the day, or of the month, are used up; they come back at 00:00 UTC of " +
 			"the next one.",
-		Action: "Wait for the reset, use a cheaper model, or have daily_neurons or monthly_neurons of this client raised " +
-			"in the clients file.",
+		Action: "Wait for the reset, use a cheaper model, or have daily_neurons or monthly_neurons of this client " +
+			"raised in the clients file.",
 		Automatic: "Calls of this client are refused until the reset; other clients go on.",
 		Wire:      "Never sent by Workers AI.",
 	},

@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	// MinAuditRatio and MaxAuditRatio bound Audited.Ratio: one beyond them is not taken.
+	// MinAuditRatio bounds Audited.Ratio from below: a lower one is not taken.
 	MinAuditRatio = 0.05
+
+	// MaxAuditRatio bounds Audited.Ratio from above: a higher one is not taken.
 	MaxAuditRatio = 20
 
 	// MinUnpricedRatio is the least of a model without a price: what such calls are taken for is the bound of another

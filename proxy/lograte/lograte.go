@@ -18,9 +18,9 @@ type Limiter struct {
 	n     int       // events in it
 }
 
-// New returns a Limiter of max lines a second. For each second with more events it calls report once, at the end of
-// that second, with the number of those beyond max.
-func New(max int, report func(more int)) *Limiter { return &Limiter{max: max, report: report} }
+// New returns a Limiter of limit lines a second. For each second with more events it calls report once, at the end of
+// that second, with the number of those beyond it.
+func New(limit int, report func(more int)) *Limiter { return &Limiter{max: limit, report: report} }
 
 // Allow counts an event and reports whether it is to be logged by itself.
 func (l *Limiter) Allow() bool {

@@ -79,8 +79,8 @@ func keepsDays(t *testing.T, open Place) {
 func lowestLimit(t *testing.T, open Place) {
 	s := open(t)
 	a, b := replica{name: "a"}, replica{name: "b"}
-	ofMonth := func(limit, want quota.Neurons, month bool) quota.BudgetRequest {
-		return quota.BudgetRequest{Budget: quota.Account, Limit: limit, Min: 1, Want: want, Month: month}
+	ofMonth := func(limit, want quota.Neurons) quota.BudgetRequest {
+		return quota.BudgetRequest{Budget: quota.Account, Limit: limit, Min: 1, Want: want, Month: true}
 	}
 	wantGranted := func(what string, r quota.Report, granted, limit, free quota.Neurons) {
 		t.Helper()
@@ -92,12 +92,12 @@ func lowestLimit(t *testing.T, open Place) {
 			t.Errorf("%s: got %v free of %v, want %v of %v", what, got.Free, got.Limit, free, limit)
 		}
 	}
-	wantGranted("a alone", a.report(ofMonth(100*n, 10*n, true)), 10*n, 100*n, 90*n)
-	wantGranted("b, whose limit is higher", b.report(ofMonth(500*n, 200*n, true)), 90*n, 100*n, 0)
-	low := ofMonth(50*n, 0, true)
+	wantGranted("a alone", a.report(ofMonth(100*n, 10*n)), 10*n, 100*n, 90*n)
+	wantGranted("b, whose limit is higher", b.report(ofMonth(500*n, 200*n)), 90*n, 100*n, 0)
+	low := ofMonth(50*n, 0)
 	low.Held = 10 * n
 	wantGranted("a, whose limit has fallen", a.report(low), 0, 50*n, -50*n)
-	high := ofMonth(500*n, 10*n, true)
+	high := ofMonth(500*n, 10*n)
 	high.Held = 90 * n
 	wantGranted("b then", b.report(high), 0, 50*n, -50*n)
 	low.Month = false

@@ -1,7 +1,7 @@
 package config
 
 // docs say what each variable means, in one line of Markdown without a final full stop.
-var docs = map[string]string{
+var docs = map[string]string{ //nolint:gosec // names of variables, not credentials
 	"CLOUDFLARE_ACCOUNT_ID": "account whose Workers AI is called",
 	"CLOUDFLARE_API_TOKEN": "sent on upstream calls instead of the caller's credentials; without it the caller's " +
 		"Authorization is passed on",

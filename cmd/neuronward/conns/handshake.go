@@ -1,6 +1,7 @@
 package conns
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -76,10 +77,10 @@ func (h *handshakes) Close() error {
 func (h *handshakes) handshake(c *conn) {
 	h.mu.Lock()
 	h.pending[c] = struct{}{}
-	c.limit = time.AfterFunc(firstRequest, func() { c.Conn.Close() }) // who reads it closes c
+	c.limit = time.AfterFunc(firstRequest, func() { c.Conn.Close() }) //nolint:errcheck // who reads it closes c
 	h.mu.Unlock()
 	secure := tls.Server(c, h.config)
-	err := secure.Handshake()
+	err := secure.HandshakeContext(context.Background()) // limit ends it
 	h.mu.Lock()
 	delete(h.pending, c)
 	h.mu.Unlock()

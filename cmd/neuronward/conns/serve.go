@@ -3,11 +3,9 @@ package conns
 import (
 	"context"
 	"crypto/tls"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/lograte"
@@ -39,7 +37,7 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 			WriteByteTimeout: time.Minute, // nothing at all can be written
 			MaxReadFrameSize: maxFrame, MaxConcurrentStreams: maxStreams,
 		},
-		ErrorLog:    errorLog(log),
+		ErrorLog:    slog.NewLogLogger(limitedTo(log), slog.LevelWarn),
 		ConnContext: withConn,
 		ConnState:   noteState,
 		// OPTIONS * is answered like any other request, with the envelope.
@@ -120,23 +118,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
-// errorLog returns a logger of what net/http has to say. Callers cause most of it.
-func errorLog(to *slog.Logger) *log.Logger {
-	lines := lograte.New(maxLines, func(more int) {
-		to.Warn("more failures of connections than are logged one by one", "count", more)
-	})
-	return log.New(errorWriter{to, lines}, "", 0)
-}
-
-type errorWriter struct {
-	log   *slog.Logger
+// limited is a handler of log lines that others cause: it hands on so many a second.
+type limited struct {
+	slog.Handler
 	lines *lograte.Limiter
 }
 
-// Write implements io.Writer.
-func (w errorWriter) Write(line []byte) (int, error) {
-	if w.lines.Allow() {
-		w.log.Warn(strings.TrimSpace(string(line)))
+// limitedTo returns a handler of what net/http has to say. Callers cause most of it.
+func limitedTo(to *slog.Logger) slog.Handler {
+	return limited{to.Handler(), lograte.New(maxLines, func(more int) {
+		to.Warn("more failures of connections than are logged one by one", "count", more)
+	})}
+}
+
+// Handle implements slog.Handler.
+func (l limited) Handle(ctx context.Context, r slog.Record) error {
+	if !l.lines.Allow() {
+		return nil
 	}
-	return len(line), nil
+	return l.Handler.Handle(ctx, r)
 }

@@ -184,7 +184,9 @@ func TestAnswersOfTheHandlerPass(t *testing.T) {
 				s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Length", fmt.Sprint(2*len(long)))
 					io.WriteString(w, long)
-					http.NewResponseController(w).Flush()
+					if err := http.NewResponseController(w).Flush(); err != nil {
+						t.Error(err)
+					}
 					io.WriteString(w, long)
 				}, protocol != "")
 				defer s.close()
