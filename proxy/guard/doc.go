@@ -6,5 +6,7 @@
 // values. A Charge belongs to one call and is not safe for concurrent use; a Guard is, and its only lock is that of its
 // batches.
 //
-// Begin with Guard.Reserve. What a call costs, and by whose figure, is the table in verdict.go.
+// Begin with Guard.Reserve. What a call costs, and by whose figure, is the table in verdict.go; each figure in it is
+// computed in figure.go. What an answer's headers say comes in the Outcome, which the proxy fills in answer.go and
+// charge.go; what its body says comes from the meter.
 package guard
