@@ -12,7 +12,7 @@
 //
 // Begin with Ledger.Reserve in reserve.go and Reservation.Settle in reservation.go, then budget.go for the arithmetic
 // of one budget, sync.go for the exchange with the store and state.go for what the store makes of it. A task is in
-// task.go, what a call is measured and counted by in request.go and usage.go. A Store is the interface in store.go: a new
+// task.go, what a call is measured and counted by in request.go. A Store is the interface in store.go: a new
 // one passes storetest.Run, and is opened in cmd/neuronward/store.go and checked in checks.go there. block.go and
 // probe.go are about an account that Workers AI has refused, reconcile.go and audit.go about the account's own
 // figure.

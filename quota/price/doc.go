@@ -11,7 +11,7 @@
 // replaces its table atomically and keeps what it has learned under one mutex,
 // which is held for no call of another package.
 //
-// Begin with Table, then read Estimator.Resolve, Estimate, Cost and Learn. A unit of billing is a field of Row (table.go),
-// a column (column.go), a term of the bound (request.go) and of the cost (cost.go), and a phrase of the catalog in package
-// account.
+// Begin with Table, then read Estimator.Resolve, Estimate, Cost and Learn. A unit of billing is a field of Row
+// (table.go), a column (column.go), a term of the bound (request.go) and of the cost (cost.go), and a phrase of
+// the catalog in package account.
 package price
