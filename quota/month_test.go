@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -329,11 +330,11 @@ func TestWhatOthersHoldAtMidnightCounts(t *testing.T) {
 // forgetful is a store that cannot say what earlier days spent.
 type forgetful struct {
 	quota.Store
-	fails bool
+	fails atomic.Bool
 }
 
 func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
-	if f.fails {
+	if f.fails.Load() {
 		return nil, context.DeadlineExceeded
 	}
 	return f.Store.Committed(ctx, from, to)
@@ -344,16 +345,17 @@ func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (map[quot
 func TestAMonthThatCannotBeRead(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(30 * time.Hour)
-		store := &forgetful{quota.NewMemory(nil), true}
+		store := &forgetful{Store: quota.NewMemory(nil)}
+		store.fails.Store(true)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: time.Second})
 		take(t, l, quota.Call{Client: "a", ClientLimit: 100 * n, Estimate: n}).Settle(quota.Cost{Neurons: n})
 		limited := quota.Call{Client: "b", ClientMonth: 100 * n, Estimate: n}
 		_, _, err := l.Reserve(t.Context(), limited)
 		fails(t, "a call with a limit of the month", err, quota.ErrStore)
 		fails(t, "health", l.Healthy(), quota.ErrStore)
-		store.fails = false
+		store.fails.Store(false)
 		take(t, l, limited).Settle(quota.Cost{Neurons: n})
-		store.fails = true
+		store.fails.Store(true)
 		time.Sleep(time.Hour)
 		take(t, l, limited).Settle(quota.Cost{Neurons: n}) // it is known of today
 		fails(t, "health on the same day", l.Healthy(), nil)
@@ -363,18 +365,18 @@ func TestAMonthThatCannotBeRead(t *testing.T) {
 // broken is a store that fails altogether.
 type broken struct {
 	quota.Store
-	fails bool
+	fails atomic.Bool
 }
 
 func (b *broken) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
-	if b.fails {
+	if b.fails.Load() {
 		return quota.Reply{}, context.DeadlineExceeded
 	}
 	return b.Store.Sync(ctx, r)
 }
 
 func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
-	if b.fails {
+	if b.fails.Load() {
 		return nil, context.DeadlineExceeded
 	}
 	return b.Store.Committed(ctx, from, to)
@@ -383,17 +385,17 @@ func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.B
 // While the store fails a new day counts the one before as this replica knows it, and a new month begins anew.
 func TestMonthWhileTheStoreFails(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		store := &broken{quota.NewMemory(nil), false}
+		store := &broken{Store: quota.NewMemory(nil)}
 		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, AllowOfflineGrant: true, Heartbeat: longBeat})
 		take(t, l, quota.Call{Estimate: 100 * n}).Settle(quota.Cost{Neurons: 100 * n})
 		time.Sleep(time.Minute)
-		store.fails = true
+		store.fails.Store(true)
 		time.Sleep(24 * time.Hour)
 		s := l.Snapshot()
 		equal(t, "left on the second day", s.Account.Remaining, 900*n)
 		time.Sleep(time.Until(s.Day.MonthEnd().Add(time.Minute)))
 		equal(t, "left in the next month", l.Snapshot().Account.Remaining, 1000*n)
-		store.fails = false
+		store.fails.Store(false)
 		time.Sleep(time.Minute)
 		fails(t, "health", l.Healthy(), nil)
 	})

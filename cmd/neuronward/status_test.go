@@ -93,9 +93,10 @@ func TestToday(t *testing.T) {
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},` +
 				`{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0}]`,
-			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"limit":50,"remaining":48}`,
+			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
+				`"limit":50,"remaining":48,"month":null}`,
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
-				`"limit":null,"remaining":null}`,
+				`"limit":null,"remaining":null,"month":null}`,
 			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
 				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
 		}},

@@ -71,8 +71,7 @@ func TestParse(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, roots := certificate(t)
-	port := freePort(t)
-	serverWith(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no",
+	_, port := serverOnPort(t, "--tls-port", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no",
 		"--tls-ca-cert-file", cert)
 	url := "rediss://127.0.0.1:" + port + "/2"
 	a := replica{name: "a"}

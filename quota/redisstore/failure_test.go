@@ -92,8 +92,7 @@ func TestNoServer(t *testing.T) {
 // Servers that refuse, as they are configured or at the moment.
 func TestRefusals(t *testing.T) {
 	locked := serverWith(t, "--requirepass", "right-word")
-	port := freePort(t)
-	clustered := serverWith(t, "--cluster-enabled", "yes", "--port", port)
+	clustered, _ := serverOnPort(t, "--port", "--cluster-enabled", "yes")
 	follower := serverWith(t, "--replicaof", "127.0.0.1", freePort(t))
 	sentinel := serverWith(t, "--sentinel")
 	const (

@@ -54,6 +54,31 @@ type server struct {
 // serverWith starts a server that ends with the test.
 func serverWith(t testing.TB, args ...string) *server {
 	t.Helper()
+	s := newServer(t, args...)
+	s.mustStart(t)
+	return s
+}
+
+// serverOnPort is serverWith for a server that also listens on a port, which option names. Another process may take a
+// free port before the server does: then the next one is tried.
+func serverOnPort(t testing.TB, option string, args ...string) (s *server, port string) {
+	t.Helper()
+	s = newServer(t)
+	for tries := 1; ; tries++ {
+		port = freePort(t)
+		s.args = append(args[:len(args):len(args)], option, port)
+		err := s.start()
+		if err == nil {
+			return s, port
+		}
+		if tries == 20 || !strings.Contains(err.Error(), "Address already in use") {
+			t.Fatal(err)
+		}
+	}
+}
+
+func newServer(t testing.TB, args ...string) *server {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // its path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +90,6 @@ func serverWith(t testing.TB, args ...string) *server {
 			t.Error(err)
 		}
 	})
-	s.mustStart(t)
 	return s
 }
 
