@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func serverOnPort(t testing.TB, option string, args ...string) (s *server, port 
 	s = newServer(t)
 	for tries := 1; ; tries++ {
 		port = freePort(t)
-		s.args = append(args[:len(args):len(args)], option, port)
+		s.args = append(slices.Clip(args), option, port)
 		err := s.start()
 		if err == nil {
 			return s, port
