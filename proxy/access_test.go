@@ -119,14 +119,16 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 			res, body := b.raw(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s",
 				c.target, len(chat), chat))
 			if res.Header.Get("Content-Type") != "application/json" {
-				t.Fatalf("%d %s", res.StatusCode, body)
+				t.Fatalf("got %d of type %q, want application/json: %s", res.StatusCode,
+					res.Header.Get("Content-Type"), body)
 			}
 			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
 				e.Error.Origin != "guard" {
-				t.Errorf("%d %s", res.StatusCode, body)
+				t.Errorf("got name %s, status %d, origin %s, want name %s, status %d, origin guard: %s", e.Error.Name,
+					e.Error.Status, e.Error.Origin, c.slug, res.StatusCode, body)
 			}
 			if uri := reached.Load(); uri != nil {
-				t.Errorf("reached upstream as %s", *uri)
+				t.Errorf("got a call upstream to %s, want none", *uri)
 			}
 		})
 	}
@@ -150,36 +152,40 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 				c.target))
 			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
 				reached.Load() != nil {
-				t.Errorf("%d %s", res.StatusCode, body)
+				t.Errorf("got name %s, status %d, reached upstream %v, want name %s, status %d, false: %s",
+					e.Error.Name, e.Error.Status, reached.Load() != nil, c.slug, res.StatusCode, body)
 			}
 		})
 	}
 	t.Run("CONNECT", func(t *testing.T) {
 		res, body := b.raw("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n")
 		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
-			t.Errorf("%d %s", res.StatusCode, body)
+			t.Errorf("got %d %s, want route_not_proxied", res.StatusCode, body)
 		}
 	})
 	t.Run("a WebSocket", func(t *testing.T) {
 		res, body := b.raw("GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " +
 			"websocket\r\n\r\n")
 		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
-			t.Errorf("%d %s", res.StatusCode, body)
+			t.Errorf("got %d %s, want route_not_proxied", res.StatusCode, body)
 		}
 	})
 	t.Run("another method", func(t *testing.T) {
 		res, body := b.do("GET", "/v1/chat/completions", "")
 		if e := b.envelope(body); e.Error.Name != "method_not_allowed" || res.StatusCode != 405 ||
 			res.Header.Get("Allow") != "POST" {
-			t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+			t.Errorf("got %d %s, Allow %q, want 405 method_not_allowed, Allow POST: %s", res.StatusCode, e.Error.Name,
+				res.Header.Get("Allow"), body)
 		}
 	})
 	t.Run("absolute form of a path that passes", func(t *testing.T) {
 		reached.Store(nil)
 		b.raw(fmt.Sprintf("POST http://localhost/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "+
 			"%d\r\n\r\n%s", len(chat), chat))
-		if uri := reached.Load(); uri == nil || *uri != ours+"/ai/v1/chat/completions" {
-			t.Errorf("reached %v", uri)
+		if uri := reached.Load(); uri == nil {
+			t.Errorf("got no call upstream, want one to %s", ours+"/ai/v1/chat/completions")
+		} else if *uri != ours+"/ai/v1/chat/completions" {
+			t.Errorf("got a call upstream to %s, want %s", *uri, ours+"/ai/v1/chat/completions")
 		}
 	})
 }
@@ -234,17 +240,17 @@ func TestWebPagesAreRefused(t *testing.T) {
 			answer, _ := io.ReadAll(res.Body)
 			for name := range res.Header {
 				if strings.HasPrefix(name, "Access-Control-") {
-					t.Errorf("a CORS header: %s", name)
+					t.Errorf("got the CORS header %s, want none", name)
 				}
 			}
 			if c.allowed {
 				if res.StatusCode != 200 {
-					t.Errorf("refused: %d %s", res.StatusCode, answer)
+					t.Errorf("got %d %s, want 200", res.StatusCode, answer)
 				}
 				return
 			}
 			if e := b.envelope(answer); res.StatusCode != 403 || e.Error.Name != "client_forbidden" {
-				t.Errorf("%d %s", res.StatusCode, answer)
+				t.Errorf("got %d %s, want 403 client_forbidden", res.StatusCode, answer)
 			}
 		})
 	}
@@ -254,7 +260,7 @@ func TestWebPagesAreRefused(t *testing.T) {
 		r.Host = "gateway.example"
 		res, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil || res.StatusCode != 200 {
-			t.Fatal(res, err)
+			t.Fatalf("got %v, %v, want status 200, nil", res, err)
 		}
 		res.Body.Close()
 	})

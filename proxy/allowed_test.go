@@ -219,7 +219,8 @@ func TestWhichModelsAreCalled(t *testing.T) {
 						t.Errorf("%q, %s: got %d calls upstream, want %d", m.name, f.name, called, wantCalls)
 					}
 					if booked := used > 0; booked != (counts && m.kind == ofWorkersAI) {
-						t.Errorf("%q, %s: got %v neurons booked", m.name, f.name, used.Float())
+						t.Errorf("%q, %s: got %v neurons booked, want some: %v", m.name, f.name, used.Float(),
+							counts && m.kind == ofWorkersAI)
 					}
 					if got := labelled(g, label) - began; got != 1 {
 						t.Errorf("%q, %s: got %v calls with the label %q, want 1", m.name, f.name, got, label)
@@ -253,8 +254,10 @@ func checkNotAllowed(t *testing.T, e envelope, name string) {
 	if e.Error.Origin != "guard" || e.Error.Fault != "caller" || e.Error.Retryable {
 		t.Errorf("%q: got %+v, want guard, caller and no retry", name, e.Error)
 	}
-	if e.Error.Param == nil || *e.Error.Param != "model" {
-		t.Errorf("%q: got the parameter %v, want model", name, e.Error.Param)
+	if e.Error.Param == nil {
+		t.Errorf("%q: got no parameter, want model", name)
+	} else if *e.Error.Param != "model" {
+		t.Errorf("%q: got the parameter %s, want model", name, *e.Error.Param)
 	}
 	for _, want := range []string{strings.TrimSpace(name), "dollars", "NEURONWARD_MODELS"} {
 		if !strings.Contains(e.Error.Message, want) {
@@ -284,7 +287,7 @@ func TestAThirdPartyModelIsUnmetered(t *testing.T) {
 	}
 	for _, want := range []string{`"model":"openai/gpt-4.1"`, `"neurons":"0"`, `"basis":"unmetered"`} {
 		if !strings.Contains(g.log.String(), want) {
-			t.Errorf("got a log without %s", want)
+			t.Errorf("got a log without %s, want it:\n%s", want, g.log)
 		}
 	}
 	families, err := g.config.Metrics.Gatherer().Gather()
@@ -299,7 +302,7 @@ func TestAThirdPartyModelIsUnmetered(t *testing.T) {
 		}
 	}
 	if !found {
-		t.Error("got no series of unmetered calls")
+		t.Error("got no series of unmetered calls, want one")
 	}
 }
 
@@ -326,7 +329,7 @@ func TestThirdPartyModelsThroughAGateway(t *testing.T) {
 		}
 	}
 	if called {
-		t.Error("a refused call reached the gateway")
+		t.Error("got a refused call at the gateway, want none")
 	}
 	if res, body := b.do("POST", "/run/workers-ai/"+testModel, `{"prompt":"x"}`); res.StatusCode != 200 {
 		t.Errorf("got %d %s for a model of Workers AI, want 200", res.StatusCode, body)

@@ -49,7 +49,7 @@ func BenchmarkBody(b *testing.B) {
 				r := httptest.NewRequest("POST", "http://localhost/v1/chat/completions", strings.NewReader(shape.body))
 				w := &answerOnly{ResponseWriter: &discard{header: http.Header{}}}
 				if p.ServeHTTP(w, r); w.status != http.StatusOK {
-					b.Fatalf("%d %s", w.status, w.body)
+					b.Fatalf("got %d %s, want 200", w.status, w.body)
 				}
 			}
 		})

@@ -63,8 +63,8 @@ func FuzzMeasurePieces(f *testing.F) {
 		for _, length := range []int64{-1, int64(len(b))} {
 			inPieces, err := measured(&pieces{text: string(b), sizes: []byte{byte(size)}, err: io.EOF}, length)
 			if !reflect.DeepEqual(inPieces, whole) || (err == nil) != (wholeErr == nil) {
-				t.Fatalf("%q to %s as %s in pieces of %d: %+v (%v)\nwhole %+v (%v)", b, model, kind, size%256+1,
-					inPieces, err, whole, wholeErr)
+				t.Fatalf("%q to %s as %s in pieces of %d: got %+v (error %v), want as whole %+v (error %v)", b, model,
+					kind, size%256+1, inPieces, err, whole, wholeErr)
 			}
 		}
 		if wholeErr != nil || !isForm(kind) || whole.Assumed || opensJSON(b) {
@@ -76,7 +76,7 @@ func FuzzMeasurePieces(f *testing.F) {
 			part).Neurons,
 			estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage &&
 			got < least {
-			t.Fatalf("%q without its last %d bytes: %v, whole %v", b, size, got, least)
+			t.Fatalf("%q without its last %d bytes: got %v, want %v of the whole or more", b, size, got, least)
 		}
 	})
 }

@@ -50,7 +50,8 @@ func TestWhatStandsInFrontOfABody(t *testing.T) {
 				return
 			}
 			if got != sent {
-				t.Errorf("got %.60q upstream, want the body as it came", got)
+				t.Errorf("got %d bytes %.60q upstream, want the %d bytes %.60q as they came", len(got), got, len(sent),
+					sent)
 			}
 		})
 	}

@@ -56,11 +56,11 @@ func TestBufferedBodiesArriveWhole(t *testing.T) {
 			got, _ := io.ReadAll(res.Body)
 			res.Body.Close()
 			if res.StatusCode != 200 || string(got) != body {
-				t.Errorf("%d bytes, chunked %v: got %d and %d bytes %.80q, want 200 and the body",
-					size, chunked, res.StatusCode, len(got), got)
+				t.Errorf("%d bytes, chunked %v: got %d and %d bytes %.80q, want 200 and %d bytes %.80q", size, chunked,
+					res.StatusCode, len(got), got, len(body), body)
 			}
 			if taken := b.roomTaken(); taken != 0 {
-				t.Errorf("%d bytes, chunked %v: %d bytes of room are still taken, want 0", size, chunked, taken)
+				t.Errorf("%d bytes, chunked %v: got %d bytes of room still taken, want 0", size, chunked, taken)
 			}
 		}
 	}
@@ -152,8 +152,9 @@ func TestRoomCoversMemory(t *testing.T) {
 					memory += int64(cap(piece))
 				}
 				if taken := b.room.Status().Taken; memory > h.room || memory != h.capacity || taken != h.room {
-					t.Errorf("%d bytes, declared %v: got %d bytes of memory, counted as %d, in room for %d, taken %d",
-						size, declared, memory, h.capacity, h.room, taken)
+					t.Errorf("%d bytes, declared %v: got %d bytes of memory, counted as %d, in room for %d, taken "+
+						"%d, want all of it counted, room for it or more, and that room taken", size, declared, memory,
+						h.capacity, h.room, taken)
 				}
 			}
 			b.fit(h, int64(size))
@@ -166,7 +167,7 @@ func TestRoomCoversMemory(t *testing.T) {
 			}
 			b.release(h)
 			if taken := b.room.Status().Taken; taken != 0 {
-				t.Errorf("%d bytes, declared %v: %d bytes are taken after the release, want 0", size, declared, taken)
+				t.Errorf("%d bytes, declared %v: got %d bytes taken after the release, want 0", size, declared, taken)
 			}
 		}
 	}
@@ -187,18 +188,19 @@ func TestReleasedBodyIsNotRead(t *testing.T) {
 	var sent atomic.Bool
 	whole, rest := c.body.open(&sent), c.body.open(&sent)
 	if sent.Load() {
-		t.Error("sent before anything was read")
+		t.Error("got sent before anything was read, want not sent")
 	}
 	want := promptOf(100_000, 0)[11:90_000]
 	if got, err := io.ReadAll(whole); string(got) != want || err != nil || !sent.Load() {
-		t.Errorf("got %d bytes, %v, sent %v, want %d bytes, sent", len(got), err, sent.Load(), len(want))
+		t.Errorf("got %d bytes (the wanted text: %v), error %v, sent %v, want %d bytes (true), nil, true", len(got),
+			string(got) == want, err, sent.Load(), len(want))
 	}
 	if _, err := rest.Read(make([]byte, 9)); err != nil {
 		t.Errorf("before the release: got %v, want nil", err)
 	}
 	p.bodies.release(c.body)
 	if n, err := rest.Read(make([]byte, 9)); n != 0 || !errors.Is(err, errReleased) {
-		t.Errorf("after the release: got %d bytes, %v, want %v", n, err, errReleased)
+		t.Errorf("after the release: got %d bytes, %v, want 0, %v", n, err, errReleased)
 	}
 }
 
@@ -217,7 +219,7 @@ func TestBodyLongerThanDeclared(t *testing.T) {
 			t.Errorf("declared as %d: got %d %.200s, want %s", declared, w.Code, w.Body, want)
 		}
 		if taken := p.bodies.room.Status().Taken; taken != 0 {
-			t.Errorf("declared as %d: %d bytes of room are taken, want 0", declared, taken)
+			t.Errorf("declared as %d: got %d bytes of room taken, want 0", declared, taken)
 		}
 	}
 }

@@ -54,14 +54,15 @@ func TestChargeOfEachEntry(t *testing.T) {
 					w := g.post(chatPath, chat, "X-Simulate", e.Slug)
 					if !strings.Contains(w.Body.String(), `"name":"`+e.Slug+`"`) ||
 						!strings.Contains(w.Body.String(), `"origin":"upstream"`) {
-						t.Fatalf("%d %s", w.Code, w.Body)
+						t.Fatalf("got %d %s, want the name %s and the origin upstream", w.Code, w.Body, e.Slug)
 					}
 					want, known := map[normalize.Charge]quota.Neurons{
 						normalize.ChargeNone: 0, normalize.ChargeReported: c.reported,
 						normalize.ChargeEstimate: g.estimate(chat),
 					}[e.Charge]
 					if used := g.close().Account.Used; !known || used != want {
-						t.Errorf("charge %s: used %v, want %v", e.Charge, used, want)
+						t.Errorf("charge %s, known %v: got used %v, want known true, used %v", e.Charge, known, used,
+							want)
 					}
 				})
 			})
@@ -207,10 +208,10 @@ func TestChargeOfOwnFailures(t *testing.T) {
 				}
 				b := &bench{t: t, metrics: g.config.Metrics}
 				if n := b.value("neuronward_errors_total", "name", c.code.String()); n != 1 {
-					t.Errorf("%v failures of this name\n%s", n, g.log)
+					t.Errorf("got %v failures of the name %s, want 1\n%s", n, c.code, g.log)
 				}
 				if used := g.close().Account.Used; used != want {
-					t.Errorf("used %v, want %v\n%s", used, want, g.log)
+					t.Errorf("got used %v, want %v\n%s", used, want, g.log)
 				}
 			})
 		})
@@ -221,7 +222,7 @@ func TestChargeOfOwnFailures(t *testing.T) {
 		guards := slices.Equal(e.Origins, []normalize.Origin{normalize.OriginGuard})
 		if e.Source == normalize.SourceOwn && e.Code != normalize.Unclassified && !seen &&
 			!(guards && e.Charge == normalize.ChargeNone) {
-			t.Errorf("%s is not provoked", e.Slug)
+			t.Errorf("%s: got no situation that provokes it, want one", e.Slug)
 		}
 	}
 }

@@ -65,23 +65,26 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 	wg.Wait()
 	billed, s := g.sim.Billed(), g.close()
 	if billed > dayCeiling || s.Account.Used != billed {
-		t.Errorf("seed %d: billed %v, counted %v, of %v", seed, billed, s.Account.Used, dayCeiling)
+		t.Errorf("seed %d: got billed %v, counted %v, want both the same and at most %v", seed, billed, s.Account.Used,
+			dayCeiling)
 	}
 	spent, sum := spentBy(s), quota.Neurons(0)
 	for i := range dayClients {
 		client, budget := fmt.Sprintf("c%d", i), d.budget(i)
 		sum += spent[client]
 		if budget > 0 && (spent[client] > budget || !d.account && spent[client] < budget*99/100) {
-			t.Errorf("seed %d: %s has spent %v of its %v", seed, client, spent[client], budget)
+			t.Errorf("seed %d: got %v spent by %s, want at most %v, and at least %v unless the account ends the day "+
+				"(%v)", seed, spent[client], client, budget, budget*99/100, d.account)
 		}
 	}
 	if sum != billed || d.account && billed < dayCeiling*99/100 {
-		t.Errorf("seed %d: the clients have spent %v, billed %v of %v", seed, sum, billed, dayCeiling)
+		t.Errorf("seed %d: got %v spent by the clients, billed %v, want both the same, and at least %v if the "+
+			"account ends the day (%v)", seed, sum, billed, dayCeiling*99/100, d.account)
 	}
 	for _, pot := range s.Clients {
 		client, _ := strings.CutPrefix(string(pot.Budget), string(quota.ClientBudget("")))
 		if pot.Used != spent[client] || pot.Reserved != 0 {
-			t.Errorf("seed %d: the pot %+v, its client has spent %v", seed, pot, spent[client])
+			t.Errorf("seed %d: got the pot %+v, want used %v, reserved 0", seed, pot, spent[client])
 		}
 	}
 	t.Logf("%.2f %% of the ceiling, clients %v", 100*billed.Float()/dayCeiling.Float(), spent)
@@ -122,19 +125,20 @@ func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 			used := g.ledger.Snapshot().Account.Used
 			if used > p.stops || used+estimateOf(g, smallest) <= p.stops ||
 				!strings.Contains(w.Body.String(), `"name":"`+name+`"`) {
-				t.Errorf("%s stops at %v of %v: %s", p.client, used, p.stops, w.Body)
+				t.Errorf("%s: got a stop at %v (a call needs %v) and %s, want at most %v, less than a call below "+
+					"it, and %s", p.client, used, estimateOf(g, smallest), w.Body, p.stops, name)
 			}
 			if !strings.Contains(w.Header().Get("Ratelimit"), `"neurons";r=0;`) {
-				t.Errorf("%s: ratelimit says %s", p.client, w.Header().Get("Ratelimit"))
+				t.Errorf("%s: got ratelimit %q, want neurons with r=0", p.client, w.Header().Get("Ratelimit"))
 			}
 			for _, before := range priorities[:i] {
 				if w := g.post(chatPath, smallest, "X-Api-Key", keyOf(before.client)); w.Code != 429 {
-					t.Errorf("%s goes on behind %s: %d", before.client, p.client, w.Code)
+					t.Errorf("%s behind %s: got %d, want 429", before.client, p.client, w.Code)
 				}
 			}
 		}
 		if s := g.close(); s.Account.Used != g.sim.Billed() {
-			t.Errorf("counted %v, billed %v", s.Account.Used, g.sim.Billed())
+			t.Errorf("got %v counted, want the %v billed", s.Account.Used, g.sim.Billed())
 		}
 	})
 }
@@ -162,12 +166,14 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 			wg.Wait()
 			for _, p := range priorities {
 				if last, sentAny := sent.Load(p.client); !sentAny || last.(quota.Neurons) > p.stops {
-					t.Errorf("seed %d: the last call of %s was sent at %v, not below %v", seed, p.client, last, p.stops)
+					t.Errorf("seed %d: got the last call of %s sent (%v) at %v, want one (true) at %v or less", seed,
+						p.client, sentAny, last, p.stops)
 				}
 			}
 			if s := g.close(); s.Account.Used > dayCeiling || s.Account.Used < dayCeiling*99/100 ||
 				s.Account.Used != g.sim.Billed() {
-				t.Errorf("seed %d: used %v, billed %v", seed, s.Account.Used, g.sim.Billed())
+				t.Errorf("seed %d: got used %v, want what was billed, %v, from %v to %v", seed, s.Account.Used,
+					g.sim.Billed(), dayCeiling*99/100, dayCeiling)
 			}
 		})
 	}

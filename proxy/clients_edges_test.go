@@ -37,7 +37,7 @@ func TestAskingForAStreamChangesNoCost(t *testing.T) {
 			})
 		}
 		if used[0] != used[1] || used[0] == 0 {
-			t.Errorf("%s: %v with, %v without", c.path, used[0], used[1])
+			t.Errorf("%s: got %v used with a stream, %v without, want the same and above 0", c.path, used[0], used[1])
 		}
 	}
 }
@@ -61,10 +61,10 @@ func TestClientLimitIsForAllThatGoesUpstream(t *testing.T) {
 		}
 	}
 	if n := reached.Load(); n == 0 || n > 5 {
-		t.Errorf("%d of 100 calls reached upstream", n)
+		t.Errorf("got %d of 100 calls upstream, want 1 to 5", n)
 	}
 	if res, body := b.do("GET", "/ai/models/search", "", "X-Api-Key", keyOf("two")); res.StatusCode != 200 {
-		t.Errorf("another client: %d %s", res.StatusCode, body)
+		t.Errorf("another client: got %d %s, want 200", res.StatusCode, body)
 	}
 }
 
@@ -72,10 +72,10 @@ func TestClientLimitIsForAllThatGoesUpstream(t *testing.T) {
 func TestNoConversionWithABudget(t *testing.T) {
 	b := newBench(t, answerJSON(200, `{"success":true,"result":[]}`), withClients(t, "one, daily_neurons: 5", "two"))
 	if res, _ := b.do("POST", "/ai/tomarkdown", `{"files":[]}`, "X-Api-Key", keyOf("one")); res.StatusCode != 403 {
-		t.Errorf("with a budget: %d", res.StatusCode)
+		t.Errorf("with a budget: got %d, want 403", res.StatusCode)
 	}
 	if res, _ := b.do("POST", "/ai/tomarkdown", `{"files":[]}`, "X-Api-Key", keyOf("two")); res.StatusCode != 200 {
-		t.Errorf("without: %d", res.StatusCode)
+		t.Errorf("without a budget: got %d, want 200", res.StatusCode)
 	}
 }
 
@@ -91,7 +91,8 @@ func TestOddlyWrittenKeysStay(t *testing.T) {
 	} {
 		if res, _ := b.do("POST", chatPath, chat, "X-Api-Key", key, "Authorization", value); res.StatusCode != 401 ||
 			strings.Contains(up.text(), key) {
-			t.Errorf("%q: %d", value, res.StatusCode)
+			t.Errorf("%q: got %d, the key upstream %v, want 401, false", value, res.StatusCode,
+				strings.Contains(up.text(), key))
 		}
 	}
 }
@@ -112,11 +113,11 @@ func TestSmallMaxBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		if res.Body.Close(); res.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("%d", res.StatusCode)
+			t.Errorf("got %d, want 413", res.StatusCode)
 		}
 	}
 	b.ended()
 	if taken := b.proxy.bodies.room.Status().Taken; taken != 0 {
-		t.Errorf("%d bytes are still taken", taken)
+		t.Errorf("got %d bytes still taken, want 0", taken)
 	}
 }

@@ -31,7 +31,7 @@ type refusal struct {
 func refusalOf(t *testing.T, w *httptest.ResponseRecorder) (r refusal) {
 	t.Helper()
 	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || w.Code != 429 || r.Error.Limit == nil {
-		t.Fatalf("no refusal by a limit (%v): %d %s", err, w.Code, w.Body)
+		t.Fatalf("got %d, error %v, a limit %v, want 429, nil, true: %s", w.Code, err, r.Error.Limit != nil, w.Body)
 	}
 	return r
 }
@@ -97,7 +97,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 					res, d, err := g.ledger.Reserve(t.Context(),
 						quota.Call{Client: "another-team", Estimate: c.spent * neuron})
 					if err != nil || res == nil {
-						t.Fatal(d, err)
+						t.Fatalf("got the reservation %v, %v, %v, want one without an error", res, d, err)
 					}
 					res.Settle(quota.Cost{Neurons: c.spent * neuron})
 				}
@@ -106,11 +106,15 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 				if e.Name != c.slug || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
 					e.Limit.Limit != c.most || e.Limit.Unit != "neurons" || e.Limit.Window != "day" ||
 					(e.Limit.Client == c.client) != (c.limit == "client") || e.Retryable {
-					t.Errorf("%s", w.Body)
+					t.Errorf("got name %s, retryable %v, limit %+v, message %q, want name %s, retryable false, "+
+						"limit %s of %v neurons a day, with the client %s in it %v, message with %q", e.Name,
+						e.Retryable, *e.Limit, e.Message, c.slug, c.limit, c.most, c.client, c.limit == "client",
+						c.words)
 				}
 				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") ||
 					strings.Contains(w.Body.String(), "77.7125") {
-					t.Errorf("it reached upstream %d times, or tells of another client: %s", g.sim.Requests(), w.Body)
+					t.Errorf("got %d calls upstream and %s, want 0 and neither another-team nor 77.7125",
+						g.sim.Requests(), w.Body)
 				}
 			})
 		})
@@ -148,7 +152,10 @@ func TestContendedByWhose(t *testing.T) {
 				if e.Name != "quota_contended" || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
 					!e.Retryable || strings.Contains(c.entry, "low") != strings.Contains(e.Message,
 					"30 kept for calls of a higher priority") {
-					t.Errorf("%s", w.Body)
+					t.Errorf("got name %s, limit %s, retryable %v, message %q, want name quota_contended, limit %s, "+
+						"retryable true, message with %q, and with \"30 kept for calls of a higher priority\" %v",
+						e.Name, e.Limit.Name, e.Retryable, e.Message, c.limit, c.words,
+						strings.Contains(c.entry, "low"))
 				}
 				leave()
 				wg.Wait()
@@ -183,32 +190,35 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 				w := g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
 				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.tells ||
 					!strings.HasPrefix(w.Header().Get("Ratelimit"), `"rpm";r=`) {
-					t.Errorf("%d, %v", w.Code, w.Header())
+					t.Errorf("got %d, policy %s, standing %s, want 200, policy %s, standing \"rpm\";r=",
+						w.Code, w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"), c.tells)
 				}
 				w = g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
 				e := refusalOf(t, w).Error
 				if e.Name != "rate_limited" || e.Limit.Name != c.refused ||
 					(e.Limit.Client == "a") != (c.refused == "client") || e.Limit.Unit != "requests" ||
 					e.Limit.Window != "minute" || !e.Retryable || e.RetryAfterMs <= 0 {
-					t.Errorf("%s", w.Body)
+					t.Errorf("got name %s, limit %+v, retryable %v, retry after %d ms, want name rate_limited, "+
+						"limit %s in requests by the minute, with the client a in it %v, retryable true, retry "+
+						"above 0 ms", e.Name, *e.Limit, e.Retryable, e.RetryAfterMs, c.refused, c.refused == "client")
 				}
 				if c.refused == "client" && !strings.Contains(e.Message, "your limit is 5 requests a minute") {
-					t.Errorf("%s", w.Body)
+					t.Errorf("got the message %q, want it to say that your limit is 5 requests a minute", e.Message)
 				}
 				if n := g.sim.Requests(); n != 1 {
-					t.Errorf("%d calls reached upstream", n)
+					t.Errorf("got %d calls upstream, want 1", n)
 				}
 				if c.refused != "client" {
 					return
 				}
 				for range 6 { // another client is not held back
 					if w := g.post(chatPath, chat, "X-Api-Key", keyOf("b")); w.Code != 200 {
-						t.Errorf("b: %d %s", w.Code, w.Body)
+						t.Errorf("b: got %d %s, want 200", w.Code, w.Body)
 					}
 				}
 				time.Sleep(time.Duration(e.RetryAfterMs) * time.Millisecond)
 				if w := g.post(chatPath, chat, "X-Api-Key", keyOf("a")); w.Code != 200 {
-					t.Errorf("when it was told to come back: %d %s", w.Code, w.Body)
+					t.Errorf("when it was told to come back: got %d %s, want 200", w.Code, w.Body)
 				}
 			})
 		})
@@ -243,8 +253,8 @@ func TestRatelimitTellsTheTighter(t *testing.T) {
 				w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":10,`, 1), "X-Api-Key", keyOf("a"))
 				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.policy ||
 					!strings.HasPrefix(w.Header().Get("Ratelimit"), c.standing) {
-					t.Errorf("%d, policy %s, standing %s", w.Code, w.Header().Get("Ratelimit-Policy"),
-						w.Header().Get("Ratelimit"))
+					t.Errorf("got %d, policy %s, standing %s, want 200, policy %s, standing that begins with %s",
+						w.Code, w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"), c.policy, c.standing)
 				}
 			})
 		})

@@ -23,7 +23,8 @@ func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
 	res, _ := b.do("POST", chatPath, chat, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "Http2-Settings",
 		"AAMAAABkAAQAAP__")
 	if res.StatusCode != 200 || got.Get("Upgrade") != "" || got.Get("Http2-Settings") != "" {
-		t.Errorf("%d, upstream saw %v", res.StatusCode, got)
+		t.Errorf("got %d, upstream Upgrade %q, Http2-Settings %q, want 200, neither header", res.StatusCode,
+			got.Get("Upgrade"), got.Get("Http2-Settings"))
 	}
 }
 
@@ -34,7 +35,8 @@ func TestNoCORSAnswerIsPassedOn(t *testing.T) {
 	}))
 	if res, _ := b.do("POST", chatPath, chat); res.StatusCode != 200 ||
 		res.Header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("%d %v", res.StatusCode, res.Header)
+		t.Errorf("got %d, Access-Control-Allow-Origin %q, want 200, none", res.StatusCode,
+			res.Header.Get("Access-Control-Allow-Origin"))
 	}
 }
 
@@ -48,7 +50,7 @@ func TestConditionalCallsAreAskedWhole(t *testing.T) {
 	}))
 	if res, body := b.do("GET", "/ai/models/search", "", "If-None-Match", `"x"`, "Range",
 		"bytes=0-1"); res.StatusCode != 200 {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %s, want 200", res.StatusCode, body)
 	}
 }
 
@@ -59,7 +61,7 @@ func TestNoContentPasses(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 204 || len(body) > 0 {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %q, want 204 and no body", res.StatusCode, body)
 	}
 }
 
@@ -82,7 +84,7 @@ func TestCompressedFailureInsideASuccess(t *testing.T) {
 		}))
 		res, got := b.do("POST", chatPath, chat, "Accept-Encoding", "gzip")
 		if res.StatusCode != status || status == 200 && !bytes.Equal(got, pack(body)) {
-			t.Errorf("%d %q", res.StatusCode, got)
+			t.Errorf("got %d %q, want %d, and %q if that is 200", res.StatusCode, got, status, pack(body))
 		}
 	}
 }
@@ -92,12 +94,12 @@ func TestLargestBodyFitsWhenAllThatMayBeHeldIsOne(t *testing.T) {
 	body := `{"prompt":"` + strings.Repeat("x", 64<<10-13) + `"}`
 	for range 3 { // and what is held is given back
 		if res, answer := b.do("POST", "/run/"+testModel, body); res.StatusCode != 200 {
-			t.Errorf("%d %s", res.StatusCode, answer)
+			t.Errorf("got %d %s, want 200", res.StatusCode, answer)
 		}
 	}
 	b = newBench(t, answerJSON(200, chatAnswer), func(c *Config) { c.MaxBody, c.MaxHeld = 1<<10, 1<<10 })
 	if res, answer := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 200 {
-		t.Errorf("limits below a pooled buffer: %d %s", res.StatusCode, answer)
+		t.Errorf("limits below a pooled buffer: got %d %s, want 200", res.StatusCode, answer)
 	}
 }
 
@@ -107,7 +109,8 @@ func TestBrokenUploadIsTheCallers(t *testing.T) {
 		"zz\r\n")
 	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
 		e.Error.Origin != "guard" {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d, name %s, origin %s, want 400, name incomplete_request, origin guard: %s", res.StatusCode,
+			e.Error.Name, e.Error.Origin, body)
 	}
 }
 
@@ -163,10 +166,10 @@ func TestSilences(t *testing.T) {
 				p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run/"+testModel,
 					strings.NewReader(`{"prompt":"x"}`)))
 				if took := time.Since(began); took != c.after {
-					t.Errorf("ended after %v, want %v", took, c.after)
+					t.Errorf("got an end after %v, want %v", took, c.after)
 				}
 				if w.Code != c.status || !strings.Contains(log.String(), `"name":"`+c.slug+`"`) {
-					t.Errorf("%d\n%s", w.Code, log)
+					t.Errorf("got %d, want %d and the name %s in the log:\n%s", w.Code, c.status, c.slug, log)
 				}
 			})
 		})
@@ -197,7 +200,7 @@ func TestConfigIsChecked(t *testing.T) {
 		c := testConfig(&safeBuffer{})
 		breakIt(&c)
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got the error %v, want one that names it", name, err)
 		}
 	}
 	if _, err := New(testConfig(&safeBuffer{})); err != nil {
@@ -231,14 +234,14 @@ func TestOverheadLeavesOutWhatOthersTake(t *testing.T) {
 		w := httptest.NewRecorder()
 		p.ServeHTTP(w, r)
 		if w.Code != 200 {
-			t.Fatalf("%d %s", w.Code, w.Body)
+			t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 		}
 		b := &bench{t: t, metrics: p.metrics}
 		if sum := b.sum("neuronward_overhead_seconds"); sum != 0 {
-			t.Errorf("%v s of overhead", sum)
+			t.Errorf("got %v s of overhead, want 0", sum)
 		}
 		if sum := b.sum("neuronward_request_duration_seconds"); sum < 10 {
-			t.Errorf("the call took %v s", sum)
+			t.Errorf("got %v s for the call, want 10 or more", sum)
 		}
 	})
 }
@@ -278,10 +281,10 @@ func TestOurOwnTimeLimitComesBeforeTheUpload(t *testing.T) {
 	x.upload = &upload{}
 	x.upload.failed.Store(unreadable(io.ErrUnexpectedEOF))
 	if f := x.broken(io.EOF); f.Code != normalize.IncompleteRequest {
-		t.Errorf("an upload that broke off: %v", f)
+		t.Errorf("an upload that broke off: got %v, want %v", f, normalize.IncompleteRequest)
 	}
 	x.cancel(errFirstByte)
 	if f := x.broken(io.EOF); f.Code != normalize.Timeout {
-		t.Errorf("an upload that a time limit cut: %v", f)
+		t.Errorf("an upload that a time limit cut: got %v, want %v", f, normalize.Timeout)
 	}
 }

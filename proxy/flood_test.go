@@ -200,16 +200,19 @@ func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
 					"succeed; refused %v",
 					100*before, p99Before, 100*during, p99During, 100*flood, f.refused)
 				if before < 0.99 || during < 0.99 {
-					t.Errorf("success: %.1f %%, in the flood %.1f %%", 100*before, 100*during)
+					t.Errorf("success: got %.1f %%, in the flood %.1f %%, want 99 %% or more of both", 100*before,
+						100*during)
 				}
 				if p99During > p99Before+c.longest {
-					t.Errorf("p99: %v, in the flood %v", p99Before, p99During)
+					t.Errorf("p99: got %v in the flood, want at most %v after %v in the calm", p99During,
+						p99Before+c.longest, p99Before)
 				}
 				if f.refused[429]+f.refused[503] < 300 || flood == 0 {
-					t.Errorf("that was no flood: refused %v", f.refused)
+					t.Errorf("that was no flood: got %d of 429 and 503, success %.1f %%, want 300 or more, above 0: "+
+						"%v", f.refused[429]+f.refused[503], 100*flood, f.refused)
 				}
 				if l := f.proxy.Load(); l.InFlight != 0 || l.Queued != 0 {
-					t.Errorf("left behind: %+v", l)
+					t.Errorf("left behind: got %d in flight, %d queued, want 0, 0", l.InFlight, l.Queued)
 				}
 			})
 		})
@@ -258,7 +261,7 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 				time.Sleep(c.after)
 				synctest.Wait()
 				if other := f.call("steady", 0); !other.ok || other.took != time.Second {
-					t.Errorf("another client: %+v", other)
+					t.Errorf("another client: got %+v, want ok after %v", other, time.Second)
 				}
 				wg.Wait()
 				served := 0
@@ -268,14 +271,15 @@ func TestWhoseShareIsUsedUp(t *testing.T) {
 						served++
 					case !strings.Contains(call.answer, c.words) || !strings.Contains(call.answer, c.limit) ||
 						!strings.Contains(call.answer, `"name":"overloaded"`) || call.took != c.after:
-						t.Errorf("after %v: %s", call.took, call.answer)
+						t.Errorf("got after %v: %s, want after %v the name overloaded, %q and %q", call.took,
+							call.answer, c.after, c.words, c.limit)
 					}
 				}
 				if served != c.served || len(f.results["flood0"]) != c.calls {
-					t.Errorf("%d served of %d", served, len(f.results["flood0"]))
+					t.Errorf("got %d served of %d, want %d of %d", served, len(f.results["flood0"]), c.served, c.calls)
 				}
 				if n := f.proxy.slots.pool.Status().Tenants + f.proxy.bodies.room.Status().Tenants; n != 0 {
-					t.Errorf("%d clients are remembered", n)
+					t.Errorf("got %d clients remembered, want 0", n)
 				}
 			})
 		})

@@ -99,11 +99,11 @@ func TestDaysByTheDateOfUpstream(t *testing.T) {
 					func(c *Config) { c.Transport = inMemory{dated} })
 				c.test(&w, func() {
 					if res := w.post(chatPath, chat); res.Code != 200 {
-						t.Errorf("%d %s", res.Code, res.Body)
+						t.Errorf("got %d %s, want 200", res.Code, res.Body)
 					}
 				})
 				if s := w.close(); s.Day.String() != c.want {
-					t.Errorf("the day is %v, want %s", s.Day, c.want)
+					t.Errorf("got the day %v, want %s", s.Day, c.want)
 				}
 			})
 		})

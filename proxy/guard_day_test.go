@@ -30,14 +30,14 @@ func TestDayEndsToTheSecond(t *testing.T) {
 		}
 		until("23:59:59.900")
 		if w := g.post(chatPath, small); w.Code != 429 {
-			t.Errorf("a tenth of a second before the reset: %d", w.Code)
+			t.Errorf("a tenth of a second before the reset: got %d, want 429", w.Code)
 		}
 		time.Sleep(100 * time.Millisecond)
 		if w := g.post(chatPath, small); w.Code != 200 {
-			t.Errorf("at the reset: %d %s", w.Code, w.Body)
+			t.Errorf("at the reset: got %d %s, want 200", w.Code, w.Body)
 		}
 		if s := g.ledger.Snapshot(); s.Day.String() != "2000-01-02" || s.Account.Used > neuron {
-			t.Errorf("%v used %v", s.Day, s.Account.Used)
+			t.Errorf("got %v, used %v, want 2000-01-02, at most %v", s.Day, s.Account.Used, neuron)
 		}
 	})
 }
@@ -53,13 +53,13 @@ func TestStreamOverMidnight(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		// What is in flight may still be billed today: it is held in the new day.
 		if s := g.ledger.Snapshot(); s.Day.String() != "2000-01-02" || s.Account.Reserved == 0 {
-			t.Errorf("after midnight, %v: reserved %v", s.Day, s.Account.Reserved)
+			t.Errorf("after midnight: got %v, reserved %v, want 2000-01-02, above 0", s.Day, s.Account.Reserved)
 		}
 		if code := <-done; code != 200 {
-			t.Errorf("the stream: %d", code)
+			t.Errorf("the stream: got %d, want 200", code)
 		}
 		if s := g.close(); s.Account.Used != g.sim.Billed() {
-			t.Errorf("used %v, billed %v", s.Account.Used, g.sim.Billed())
+			t.Errorf("got used %v, want the %v billed", s.Account.Used, g.sim.Billed())
 		}
 	})
 }
@@ -74,7 +74,7 @@ func TestLateReset(t *testing.T) {
 		g.post(chatPath, chat, "X-Simulate", "4006")
 		until("23:00:00.000")
 		if w := g.post(chatPath, chat); w.Code != 429 {
-			t.Errorf("while latched: %d", w.Code)
+			t.Errorf("while latched: got %d, want 429", w.Code)
 		}
 		time.Sleep(time.Hour + time.Second)
 		reached := g.sim.Requests()
@@ -82,14 +82,14 @@ func TestLateReset(t *testing.T) {
 			g.post(chatPath, chat, "X-Simulate", "4006")
 		}
 		if n := g.sim.Requests() - reached; n != 1 {
-			t.Errorf("%d calls were sent to see, want 1", n)
+			t.Errorf("got %d calls sent to see, want 1", n)
 		}
 		time.Sleep(6 * time.Hour)
 		if w := g.post(chatPath, chat); w.Code != 200 {
-			t.Errorf("after the late reset: %d %s", w.Code, w.Body)
+			t.Errorf("after the late reset: got %d %s, want 200", w.Code, w.Body)
 		}
 		if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
-			t.Errorf("after the gate has opened: %d", w.Code)
+			t.Errorf("after the gate has opened: got %d, latched %v, want 200, false", w.Code, g.latched())
 		}
 	})
 }
@@ -109,7 +109,7 @@ func TestLatchOverMidnight(t *testing.T) {
 		until("23:59:59.000")
 		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() ||
 			!strings.Contains(w.Body.String(), `"retry_after_ms":5000,`) {
-			t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)
+			t.Errorf("got %d, latched %v: %s, want 429, true, and a retry after 5000 ms", w.Code, g.latched(), w.Body)
 		}
 		codes := make(chan int)
 		for range 3 { // one is sent first, and the others after it
@@ -117,11 +117,11 @@ func TestLatchOverMidnight(t *testing.T) {
 		}
 		for range 3 {
 			if code := <-codes; code != 200 {
-				t.Errorf("on the new day: %d", code)
+				t.Errorf("on the new day: got %d, want 200", code)
 			}
 		}
 		if s := g.ledger.Snapshot(); s.Block.Set || s.Day.String() != "2000-01-02" {
-			t.Errorf("%v, %+v", s.Day, s.Block)
+			t.Errorf("got %v, block %+v, want 2000-01-02, none set", s.Day, s.Block)
 		}
 	})
 }
@@ -135,7 +135,7 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if w := g.post(chatPath, chat, "X-Simulate", "4006"); !strings.Contains(w.Body.String(),
 			`"retry_after_ms":60000,`) {
-			t.Errorf("upstream's own refusal: %s", w.Body)
+			t.Errorf("upstream's own refusal: got %s, want a retry after 60000 ms", w.Body)
 		}
 		for range 3 { // a minute, two and four
 			reached := g.sim.Requests()
@@ -143,20 +143,21 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 			if body := w.Body.String(); w.Code != 429 || g.sim.Requests() != reached ||
 				!strings.Contains(body, "although a new day has begun") ||
 				strings.Contains(body, "max_tokens") {
-				t.Errorf("%d %s", w.Code, body)
+				t.Errorf("got %d, %d calls upstream: %s, want 429, 0, that a new day has begun and nothing of "+
+					"max_tokens", w.Code, g.sim.Requests()-reached, body)
 			}
 			time.Sleep(time.Until(g.ledger.Snapshot().RetryAt) + time.Millisecond)
 			g.post(chatPath, chat, "X-Simulate", "4006")
 			if n := g.sim.Requests() - reached; n != 1 {
-				t.Errorf("%d calls were sent to see", n)
+				t.Errorf("got %d calls sent to see, want 1", n)
 			}
 		}
 		if at := time.Now().UTC().Format("15:04:05"); at != "00:07:10" {
-			t.Errorf("the third pause ended at %s", at)
+			t.Errorf("got the end of the third pause at %s, want 00:07:10", at)
 		}
 		time.Sleep(8 * time.Minute)
 		if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
-			t.Errorf("once it has been reset: %d %s", w.Code, w.Body)
+			t.Errorf("once it has been reset: got %d, latched %v, want 200, false: %s", w.Code, g.latched(), w.Body)
 		}
 	})
 }
@@ -190,7 +191,7 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 				defer g.close()
 				w := g.post(chatPath, streamChat)
 				if g.latched() || strings.Contains(w.Body.String(), `"name":"account_limited"`) {
-					t.Errorf("latched %v: %d %s", g.latched(), w.Code, w.Body)
+					t.Errorf("got latched %v, %d %s, want false and not account_limited", g.latched(), w.Code, w.Body)
 				}
 			})
 		})
@@ -209,7 +210,7 @@ func TestSettlementOfOtherEnds(t *testing.T) {
 				func(c *Config) { c.Transport = unwritten{} })
 			w := g.post(chatPath, chat)
 			if s := g.close(); s.Account.Used != 0 || w.Code != 502 {
-				t.Errorf("%d, used %v", w.Code, s.Account.Used)
+				t.Errorf("got %d, used %v, want 502, 0", w.Code, s.Account.Used)
 			}
 		})
 	})
@@ -222,10 +223,10 @@ func TestSettlementOfOtherEnds(t *testing.T) {
 			g.proxy.Drain()
 			g.proxy.Abort()
 			if code := <-done; code != 503 {
-				t.Errorf("status %d", code)
+				t.Errorf("got %d, want 503", code)
 			}
 			if s := g.close(); s.Account.Used != estimate(g) {
-				t.Errorf("used %v of %v", s.Account.Used, estimate(g))
+				t.Errorf("got used %v, want %v", s.Account.Used, estimate(g))
 			}
 		})
 	})
@@ -234,7 +235,7 @@ func TestSettlementOfOtherEnds(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{},
 				func(c *Config) { c.Transport = panicking{} })
 			if w := g.post(chatPath, chat); w.Code != 500 {
-				t.Errorf("status %d", w.Code)
+				t.Errorf("got %d, want 500", w.Code)
 			}
 			g.close() // nothing stays reserved
 		})

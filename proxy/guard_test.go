@@ -58,7 +58,7 @@ func (g *guarded) close() quota.Snapshot {
 	g.t.Helper()
 	s := g.ledger.Snapshot()
 	if s.Account.Reserved != 0 || s.InFlight != 0 {
-		g.t.Errorf("%v neurons are still reserved by %d calls", s.Account.Reserved, s.InFlight)
+		g.t.Errorf("got %v neurons still reserved by %d calls, want 0 by 0", s.Account.Reserved, s.InFlight)
 	}
 	if err := g.ledger.Close(context.Background()); err != nil {
 		g.t.Error(err)
@@ -108,11 +108,12 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 				break
 			} else if w.Header().Get("Ratelimit-Policy") != `"neurons";q=20;w=86400` ||
 				!strings.HasPrefix(w.Header().Get("Ratelimit"), `"neurons";r=`) {
-				t.Fatalf("headers %v", w.Header())
+				t.Fatalf("got policy %s, standing %s, want \"neurons\";q=20;w=86400, \"neurons\";r=",
+					w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"))
 			}
 		}
 		if refused == nil {
-			t.Fatal("nothing was refused")
+			t.Fatal("got no refusal in 1000 calls, want one")
 		}
 		reached := g.sim.Requests()
 		var e struct {
@@ -137,30 +138,34 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 			e.Error.Code != "insufficient_quota" ||
 			e.Error.Origin != "guard" || e.Error.MatchedBy != "budget" || e.Error.Retryable ||
 			!e.Error.ResetsAt.Equal(midnight) || e.Error.RetryAfterMs <= 0 {
-			t.Errorf("%d %s", refused.Code, refused.Body)
+			t.Errorf("got %d, %+v, want 429, name account_limited, number 3036, code insufficient_quota, origin "+
+				"guard, matched by budget, retryable false, resets at %v, retry after above 0 ms", refused.Code,
+				e.Error, midnight)
 		}
 		if l := e.Error.Limit; l.Unit != "neurons" || l.Window != "day" || l.Limit != 20 || l.Used < 15 || l.Used > 20 {
-			t.Errorf("limit %+v", l)
+			t.Errorf("got the limit %+v, want neurons by the day, limit 20, used 15 to 20", l)
 		}
 		if refused.Header().Get("Retry-After") != "" || refused.Header().Get("X-Should-Retry") != "false" {
-			t.Errorf("headers %v", refused.Header())
+			t.Errorf("got Retry-After %q, X-Should-Retry %q, want none, false", refused.Header().Get("Retry-After"),
+				refused.Header().Get("X-Should-Retry"))
 		}
 		for range 50 {
 			g.post(chatPath, call)
 		}
 		if g.sim.Requests() != reached {
-			t.Errorf("%d calls reached upstream after the ceiling", g.sim.Requests()-reached)
+			t.Errorf("got %d calls upstream after the ceiling, want 0", g.sim.Requests()-reached)
 		}
 		if billed := g.sim.Billed(); billed > 20*neuron {
-			t.Errorf("billed %v", billed)
+			t.Errorf("got billed %v, want at most %v", billed, 20*neuron)
 		}
 		b := &bench{t: t, metrics: g.config.Metrics}
 		if n := b.value("neuronward_preempted_total", "reason", "account_quota", "mode", "enforce"); n != 51 {
-			t.Errorf("preempted %v", n)
+			t.Errorf("got %v calls preempted, want 51", n)
 		}
 		if w := g.post(chatPath, strings.Replace(call, "100", "1000000", 1)); !strings.Contains(w.Body.String(),
 			"max_tokens") && g.ledger.Snapshot().Account.Used < 19*neuron {
-			t.Errorf("a call that is too large is not told why: %s", w.Body)
+			t.Errorf("a call that is too large: got %s, used %v, want max_tokens in it, or used %v or more", w.Body,
+				g.ledger.Snapshot().Account.Used, 19*neuron)
 		}
 	})
 }
@@ -171,15 +176,15 @@ func TestObserveRefusesNothing(t *testing.T) {
 		defer g.close()
 		for range 20 {
 			if w := g.post(chatPath, chat); w.Code != 200 {
-				t.Fatalf("%d %s", w.Code, w.Body)
+				t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 			}
 		}
 		b := &bench{t: t, metrics: g.config.Metrics}
 		if n := b.value("neuronward_preempted_total", "mode", "observe"); n == 0 {
-			t.Error("nothing counted that would have been refused")
+			t.Errorf("got %v calls counted that would have been refused, want some", n)
 		}
 		if n := b.value("neuronward_preempted_total", "mode", "enforce"); n != 0 {
-			t.Errorf("refused %v", n)
+			t.Errorf("got %v calls refused, want 0", n)
 		}
 	})
 }
@@ -194,7 +199,8 @@ func TestPaidModelsOnTheFreePlan(t *testing.T) {
 			w := g.post(chatPath, `{"model":"`+model+`","messages":[]}`)
 			if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) ||
 				g.sim.Requests() != 0 {
-				t.Errorf("%s: %d %s", model, w.Code, w.Body)
+				t.Errorf("%s: got %d %s, %d calls upstream, want 403 paid_plan_required, 0", model, w.Code, w.Body,
+					g.sim.Requests())
 			}
 		}
 	})
@@ -223,21 +229,23 @@ func TestLatch(t *testing.T) {
 				reached := g.sim.Requests()
 				w := g.post(chatPath, chat)
 				if latched := g.latched(); latched != c.latched || (w.Code == 429) != c.latched {
-					t.Fatalf("latched %v, next call %d %s", latched, w.Code, w.Body)
+					t.Fatalf("got latched %v, next call %d %s, want latched %v, and 429 only then", latched, w.Code,
+						w.Body, c.latched)
 				}
 				if !c.latched {
 					return
 				}
 				if !strings.Contains(w.Body.String(), `"origin":"guard"`) || g.sim.Requests() != reached {
-					t.Errorf("the next call reached upstream: %s", w.Body)
+					t.Errorf("the next call: got %d calls upstream and %s, want 0 and the origin guard",
+						g.sim.Requests()-reached, w.Body)
 				}
 				// One call finds out, half an hour later, and opens the gate.
 				time.Sleep(31 * time.Minute)
 				if w := g.post(chatPath, chat); w.Code != 200 {
-					t.Errorf("the probe: %d %s", w.Code, w.Body)
+					t.Errorf("the probe: got %d %s, want 200", w.Code, w.Body)
 				}
 				if w := g.post(chatPath, chat); w.Code != 200 || g.latched() {
-					t.Errorf("after the probe: %d %s", w.Code, w.Body)
+					t.Errorf("after the probe: got %d, latched %v, want 200, false: %s", w.Code, g.latched(), w.Body)
 				}
 			})
 		})
@@ -248,7 +256,7 @@ func TestLatch(t *testing.T) {
 				func(c *Config) { c.Simulate = true })
 			defer g.close()
 			if w := g.post(chatPath, chat, "X-Simulate", "3036"); w.Code != 429 || g.latched() {
-				t.Errorf("%d, latched %v", w.Code, g.latched())
+				t.Errorf("got %d, latched %v, want 429, false", w.Code, g.latched())
 			}
 		})
 	})
@@ -260,7 +268,7 @@ func TestLatch(t *testing.T) {
 			g.post("/client/v4/accounts/another/ai/v1/chat/completions", chat, "X-Simulate", "4006", "Authorization",
 				"Bearer theirs")
 			if s := g.ledger.Snapshot(); g.latched() || s.Account.Used != 0 {
-				t.Errorf("latched %v, used %v", g.latched(), s.Account.Used)
+				t.Errorf("got latched %v, used %v, want false, 0", g.latched(), s.Account.Used)
 			}
 		})
 	})
@@ -320,8 +328,8 @@ func TestSettlement(t *testing.T) {
 				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
 					requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, c.body)).Neurons
 				if !c.check(s.Account.Used, g.sim.Billed(), estimate) {
-					t.Errorf("used %v, billed %v, estimate %v; want %s\n%s", s.Account.Used, g.sim.Billed(), estimate,
-						c.want, g.log)
+					t.Errorf("got used %v, billed %v, estimate %v, want used to be %s\n%s", s.Account.Used,
+						g.sim.Billed(), estimate, c.want, g.log)
 				}
 			})
 		})
@@ -343,10 +351,11 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
 				requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, body)).Neurons
 			if all != (s.Account.Used == estimate) || s.Account.Used == 0 {
-				t.Errorf("estimate %v: used %v of %v", all, s.Account.Used, estimate)
+				t.Errorf("got used %v of the estimate %v, want above 0, and all of it %v", s.Account.Used, estimate,
+					all)
 			}
 			if !strings.Contains(g.log.String(), `"name":"aborted"`) {
-				t.Error(g.log)
+				t.Errorf("got a log without the name aborted, want it:\n%s", g.log)
 			}
 		})
 	}
@@ -371,7 +380,7 @@ func BenchmarkRefusal(b *testing.B) {
 	})
 	res, envelope := bench.do("POST", chatPath, chat)
 	if res.StatusCode != http.StatusTooManyRequests {
-		b.Fatal(res.StatusCode)
+		b.Fatalf("got %d, want 429", res.StatusCode)
 	}
 	floor := httptest.NewServer(answerJSON(http.StatusTooManyRequests, string(envelope)))
 	b.Cleanup(floor.Close)
@@ -385,7 +394,7 @@ func BenchmarkRefusal(b *testing.B) {
 					b.Fatal(err)
 				}
 				if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 429 {
-					b.Fatal(res.StatusCode, err)
+					b.Fatalf("got %d, %v, want 429, nil", res.StatusCode, err)
 				}
 				res.Body.Close()
 			}
