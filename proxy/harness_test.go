@@ -133,7 +133,7 @@ func (b *bench) envelope(body []byte) envelope {
 	b.t.Helper()
 	var e envelope
 	if err := json.Unmarshal(body, &e); err != nil || e.Error.Name == "" {
-		b.t.Fatalf("no envelope (%v): %.300s", err, body)
+		b.t.Fatalf("got %.300s (%v), want an envelope with the name of an error", body, err)
 	}
 	return e
 }
@@ -196,7 +196,7 @@ func routeOf(t testing.TB, path string) *route {
 	t.Helper()
 	d, f := resolve(http.MethodPost, "/ai/"+path)
 	if f != nil {
-		t.Fatalf("%s: %v", path, f)
+		t.Fatalf("%s: got the failure %v, want a route", path, f)
 	}
 	return d.route
 }

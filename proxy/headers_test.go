@@ -115,24 +115,25 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 			for name, values := range r.Header {
 				if name == "Authorization" && c.token {
 					if values[0] != "Bearer "+testToken {
-						t.Errorf("got the credentials %q upstream, want ours", values)
+						t.Errorf("got the credentials %q upstream, want %q", values, "Bearer "+testToken)
 					}
 					continue
 				}
 				if strings.Contains(strings.Join(values, " "), c.secret) {
-					t.Errorf("got %s: %q upstream, want nothing of the secret", name, values)
+					t.Errorf("got %s: %q upstream, want nothing of %q", name, values, c.secret)
 				}
 			}
 			query, err := url.QueryUnescape(r.URL.RawQuery)
 			if err != nil || strings.Contains(query, c.secret) || c.query != "" && r.URL.Query().Get("keep") != "1" {
-				t.Errorf("got the query %q upstream, want the secret gone and the rest kept", r.URL.RawQuery)
+				t.Errorf("of %q: got the query %q upstream (%v), want nothing of %q and, if sent, keep=1", c.query,
+					r.URL.RawQuery, err, c.secret)
 			}
 			if log := b.log.String(); strings.Contains(log, c.secret) {
-				t.Errorf("got the secret in the log: %s", log)
+				t.Errorf("got the log %s, want nothing of %q in it", log, c.secret)
 			}
 			for name, values := range res.Header {
 				if strings.Contains(strings.Join(values, " "), c.secret) {
-					t.Errorf("got %s: %q in the answer, want nothing of the secret", name, values)
+					t.Errorf("got %s: %q in the answer, want nothing of %q", name, values, c.secret)
 				}
 			}
 		})

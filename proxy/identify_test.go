@@ -126,7 +126,7 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 				if want == "" {
 					b.unauthorized(res, body)
 					if upstream.last != nil {
-						t.Error("the call reached upstream")
+						t.Errorf("got the call upstream: %s, want it refused here", upstream.text())
 					}
 					want = anonymous
 				} else {
@@ -136,23 +136,24 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 					}
 					if res.StatusCode != 200 || upstream.header("Authorization") != authorization ||
 						upstream.header("X-Api-Key")+upstream.header("Cf-Aig-Authorization") != "" {
-						t.Errorf("%d %s; upstream got %v", res.StatusCode, body, upstream.text())
+						t.Errorf("got %d %s, upstream %v; want 200, upstream Authorization %q, no X-Api-Key and no "+
+							"Cf-Aig-Authorization", res.StatusCode, body, upstream.text(), authorization)
 					}
 				}
 				b.ended()
 				if n := b.value("neuronward_requests_total", "client", want); n != 1 {
-					t.Errorf("%v calls of %s are counted", n, want)
+					t.Errorf("got %v counted calls of %s, want 1", n, want)
 				}
 				for where, text := range map[string]string{
 					"upstream": upstream.text(), "the log": b.log.String(),
 					"the answer": fmt.Sprint(res.Header, string(body)),
 				} {
 					if strings.Contains(text, clients.KeyPrefix) {
-						t.Errorf("%s has the key: %s", where, text)
+						t.Errorf("got %s with a key: %s, want nothing like %q", where, text, clients.KeyPrefix)
 					}
 				}
 				if !strings.Contains(b.log.String(), `"client":"`+want+`"`) {
-					t.Errorf("the log does not name %s: %s", want, b.log)
+					t.Errorf("got the log %s, want the client %q in it", b.log, want)
 				}
 			})
 		}
@@ -181,7 +182,10 @@ func (b *bench) unauthorized(res *http.Response, body []byte) {
 		e.Error.Type != "authentication_error" ||
 		e.Error.Origin != "guard" || e.Error.Fault != "caller" || e.Error.Retryable || e.Error.Message == "" ||
 		e.Type != "error" || e.Success == nil || *e.Success || len(e.Errors) != 1 || e.Errors[0].Code != 90004 {
-		b.t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+		b.t.Errorf("got %d %v %s;\nwant 401, Www-Authenticate: Bearer realm=\"neuronward\", X-Should-Retry: false, "+
+			"the type error, success false, one of errors with the code 90004, and as error the name "+
+			"client_unauthorized, number 90004, status 401, type authentication_error, origin guard, fault caller, "+
+			"not retryable, with a message", res.StatusCode, res.Header, body)
 	}
 }
 
@@ -206,14 +210,15 @@ func TestAGatewayGetsNoKey(t *testing.T) {
 			}
 			if res, answer := b.do(call[0], call[1], body, "Cf-Aig-Authorization",
 				"Bearer "+keyOf("a")); res.StatusCode != 200 {
-				t.Errorf("%s: %d %s", call[1], res.StatusCode, answer)
+				t.Errorf("%s: got %d %s, want 200", call[1], res.StatusCode, answer)
 			}
 			if call[0] == "POST" && upstream.header("Cf-Aig-Authorization") != want {
-				t.Errorf("the gateway got %q, want %q", upstream.header("Cf-Aig-Authorization"), want)
+				t.Errorf("got Cf-Aig-Authorization %q at the gateway, want %q", upstream.header("Cf-Aig-Authorization"),
+					want)
 			}
 		}
 		if strings.Contains(upstream.text(), clients.KeyPrefix) {
-			t.Errorf("upstream got the key: %s", upstream.text())
+			t.Errorf("got upstream: %s, want nothing that begins with %q", upstream.text(), clients.KeyPrefix)
 		}
 	}
 }
@@ -245,10 +250,11 @@ func TestTrailersOfACallerStayHere(t *testing.T) {
 			"X-Api-Key: %[3]s\r\nX-Note: %[3]s\r\n\r\n",
 			c.path, c.kind, keyOf("a"), len(c.body), c.body))
 		if res.StatusCode != 200 || upstream.last == nil || upstream.last.ProtoMajor != 2 {
-			t.Fatalf("%d %s: %s", res.StatusCode, body, upstream.text())
+			t.Fatalf("%s: got %d %s, upstream %+v; want 200 and a request upstream by HTTP/2", c.path, res.StatusCode,
+				body, upstream.last)
 		}
 		if text := upstream.text(); strings.Contains(text, clients.KeyPrefix) || strings.Contains(text, "X-Note") {
-			t.Errorf("%s: upstream got the trailers: %s", c.path, text)
+			t.Errorf("%s: got upstream: %s, want neither %q nor X-Note", c.path, text, clients.KeyPrefix)
 		}
 	}
 }
@@ -295,7 +301,7 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 				b := newBench(t, c.upstream, withClients(t, "a"), c.change)
 				res, body := b.do("POST", chatPath, c.body, header, "Bearer "+key)
 				if res.StatusCode < 400 {
-					t.Fatalf("%d %s", res.StatusCode, body)
+					t.Fatalf("got %d %s, want 400 or more", res.StatusCode, body)
 				}
 				b.ended()
 				failures, _ := json.Marshal(append(b.proxy.RecentFailures(), b.proxy.RecentRefusals()...))
@@ -305,7 +311,7 @@ func TestNoFailureShowsTheKey(t *testing.T) {
 				} {
 					if strings.Contains(text, key) ||
 						strings.Contains(text, strings.TrimPrefix(key, clients.KeyPrefix)) {
-						t.Errorf("%s shows the key: %s", where, text)
+						t.Errorf("got %s with the key: %s, want nothing of %q", where, text, key)
 					}
 				}
 			})
@@ -351,7 +357,7 @@ func TestWhatAKeyDoesNotReplace(t *testing.T) {
 		res, answer := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n%s", c.method, c.path,
 			c.header, len(body), body))
 		if res.StatusCode != c.status {
-			t.Errorf("%s: %d %.200s", c.name, res.StatusCode, answer)
+			t.Errorf("%s: got %d %.200s, want %d", c.name, res.StatusCode, answer, c.status)
 		}
 	}
 }

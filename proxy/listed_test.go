@@ -76,7 +76,8 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 			var list modelList
 			res := g.get("/v1/models", key...)
 			if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil || list.Object != "list" || list.Data == nil {
-				t.Fatalf("got %d %.200s, want a list", res.Code, res.Body)
+				t.Fatalf("got %d %.200s (%v), the object %q, data: %t; want a list with data", res.Code, res.Body, err,
+					list.Object, list.Data != nil)
 			}
 			has := map[string]bool{}
 			for _, m := range list.Data {
@@ -84,7 +85,7 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 			}
 			for _, name := range c.with {
 				if !has[name] {
-					t.Errorf("got a list without %s", name)
+					t.Errorf("got a list without %s, want it listed", name)
 				}
 				if res := g.get("/v1/models/"+name, key...); res.Code != 200 {
 					t.Errorf("%s: got %d %s, want 200", name, res.Code, res.Body)
@@ -92,7 +93,7 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 			}
 			for _, name := range c.without {
 				if has[name] {
-					t.Errorf("got a list with %s", name)
+					t.Errorf("got a list with %s, want it left out", name)
 				}
 				if res := g.get("/v1/models/"+name, key...); res.Code != 404 {
 					t.Errorf("%s: got %d %s, want 404", name, res.Code, res.Body)
@@ -112,14 +113,16 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		res := g.get(path)
 		var m listedModel
 		if err := json.Unmarshal(res.Body.Bytes(), &m); err != nil || res.Code != 200 {
-			t.Errorf("%s: got %d %s, want 200", path, res.Code, res.Body)
+			t.Errorf("%s: got %d %s (%v), want 200 and a model", path, res.Code, res.Body, err)
 			continue
 		}
 		if m.ID != testModel || m.Object != "model" || m.OwnedBy != "meta" {
-			t.Errorf("%s: got %+v, want the model as OpenAI has it", path, m)
+			t.Errorf("%s: got the id %q, object %q, owner %q, want %q, model and meta", path, m.ID, m.Object,
+				m.OwnedBy, testModel)
 		}
 		if m.Task != quota.TextGeneration || m.ContextWindow <= 0 {
-			t.Errorf("%s: got the task %q and a window of %d", path, m.Task, m.ContextWindow)
+			t.Errorf("%s: got the task %q and a window of %d, want %q and more than 0", path, m.Task, m.ContextWindow,
+				quota.TextGeneration)
 		}
 		if p := m.NeuronsPerMillion; p == nil || *p != (tokenPrices{Input: 13778, Output: 26128}) {
 			t.Errorf("%s: got the prices %+v, want 13,778 and 26,128", path, p)
@@ -145,11 +148,11 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		if (len(list.Data) == 0) != (want == "") {
-			t.Errorf("%s: got %d models", query, len(list.Data))
+			t.Errorf("%s: got %d models, want some: %t", query, len(list.Data), want != "")
 		}
 		for _, m := range list.Data {
 			if want != "any" && m.Task != want {
-				t.Errorf("%s: got %s of the task %s", query, m.ID, m.Task)
+				t.Errorf("%s: got %s of the task %q, want %q", query, m.ID, m.Task, want)
 			}
 		}
 	}

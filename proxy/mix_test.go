@@ -30,7 +30,7 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 				return // its caller has left
 			}
 			if !own(body, id) {
-				t.Errorf("upstream got of %s: %.100q", id, body)
+				t.Errorf("got upstream %.100q, want nothing but the words of %s", body, id)
 			}
 		}
 		answer(w, kind, id)
@@ -67,7 +67,8 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 					}
 					got, err = io.ReadAll(io.LimitReader(res.Body, limit))
 					if wrong := judge(res, kind, id, got, err == nil && !leaves); wrong != "" {
-						t.Errorf("%s, %s: %s: %d %.100q", id, kind, wrong, res.StatusCode, got)
+						t.Errorf("%s, %s: got %d %.100q: %s; want its own answer alone", id, kind, res.StatusCode, got,
+							wrong)
 					}
 					cancel()
 					res.Body.Close()
@@ -77,7 +78,7 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 				case leaves:
 					left.Add(1)
 				case err != nil:
-					t.Errorf("%s, %s: %v", id, kind, err)
+					t.Errorf("%s, %s: got the error %v, want none", id, kind, err)
 				default:
 					whole.Add(1)
 				}
@@ -86,7 +87,8 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 	}
 	all.Wait()
 	if whole.Load() < callers*calls/2 || left.Load() < callers*calls/8 {
-		t.Errorf("%d calls were answered whole, %d broken off", whole.Load(), left.Load())
+		t.Errorf("got %d calls answered whole and %d broken off, want at least %d and %d", whole.Load(), left.Load(),
+			callers*calls/2, callers*calls/8)
 	}
 }
 

@@ -94,7 +94,8 @@ func spendOf(t *testing.T, g *guarded, amount quota.Neurons) {
 		Estimate: amount,
 	})
 	if err != nil || res == nil {
-		t.Fatal(d, err)
+		t.Fatalf("got a reservation: %t, the decision %+v, the error %v; want a reservation and no error", res != nil,
+			d, err)
 	}
 	res.Settle(quota.Cost{Neurons: amount})
 }

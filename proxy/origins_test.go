@@ -35,7 +35,7 @@ func TestOwnFailuresHaveTheirOriginInTheCatalog(t *testing.T) {
 		for _, m := range made.FindAllStringSubmatch(string(source), -1) {
 			e, ok := names[strings.ToLower(m[2])]
 			if !ok {
-				t.Errorf("%s: no entry for %s", file, m[2])
+				t.Errorf("%s: got no entry of the catalog for %s, want one", file, m[2])
 				continue
 			}
 			found++
@@ -44,11 +44,12 @@ func TestOwnFailuresHaveTheirOriginInTheCatalog(t *testing.T) {
 				"unable": normalize.OriginProxy,
 			}[m[1]]
 			if !slices.Contains(e.Origins, origin) {
-				t.Errorf("%s makes %s with origin %s; the catalog has %v", file, e.Slug, origin, e.Origins)
+				t.Errorf("%s makes %s: got the origins %v in the catalog, want %s among them", file, e.Slug, e.Origins,
+					origin)
 			}
 		}
 	}
 	if found < 20 {
-		t.Errorf("only %d were found", found)
+		t.Errorf("got %d failures that are made here, want at least 20", found)
 	}
 }

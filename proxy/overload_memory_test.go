@@ -103,7 +103,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		case w.status == 503 && strings.Contains(w.body, `"name":"overloaded"`):
 			refused.Add(1)
 		default:
-			t.Errorf("%d %s", w.status, w.body)
+			t.Errorf("got %d %s, want 200, or 503 with the name overloaded", w.status, w.body)
 		}
 	}
 	for range callers {
@@ -113,25 +113,26 @@ func TestMemoryIsBounded(t *testing.T) {
 	raise(&peak, heapObjects())
 	const most = held + held/4 + callers*perCaller
 	if grown := peak.Load() - before; grown > most {
-		t.Errorf("%d MiB at the peak, more than %d MiB", grown>>20, most>>20)
+		t.Errorf("got %d MiB at the peak, want at most %d MiB", grown>>20, most>>20)
 	}
 	t.Logf("%d answered, %d refused, %d MiB at the peak", answered.Load(), refused.Load(), (peak.Load()-before)>>20)
 	if refused.Load() == 0 || answered.Load()+refused.Load() != callers {
-		t.Errorf("%d answered, %d refused", answered.Load(), refused.Load())
+		t.Errorf("got %d answered and %d refused, want %d together and some refused", answered.Load(), refused.Load(),
+			callers)
 	}
 	during := answered.Load()
 	if call(); answered.Load() != during+1 {
-		t.Error("a call that comes afterwards, alone, is not answered")
+		t.Errorf("after a call that comes afterwards, alone: got %d answered, want %d", answered.Load(), during+1)
 	}
 	b := &bench{t: t, metrics: config.Metrics}
 	if n := b.value("neuronward_requests_in_flight") + b.value("neuronward_requests_queued"); n != 0 {
-		t.Errorf("in flight or queued: %v", n)
+		t.Errorf("got %v calls in flight or queued, want 0", n)
 	}
 	if l := p.Load(); l.InFlight != 0 || l.Queued != 0 {
-		t.Errorf("load: %+v", l)
+		t.Errorf("got the load %+v, want none in flight and none queued", l)
 	}
 	if p.bodies.room.TryAcquire(fairshare.Request{Client: "anonymous", Amount: held}) == nil {
-		t.Error("bodies are still held")
+		t.Errorf("got bodies that are still held, want room for %d bytes", held)
 	}
 }
 

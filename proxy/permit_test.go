@@ -115,18 +115,21 @@ func TestAClientCallsModelsOfItsList(t *testing.T) {
 			res, body := b.do("POST", c.path, c.body, "X-Api-Key", keyOf(c.client))
 			if c.slug == "" {
 				if res.StatusCode != 200 || upstream.last == nil {
-					t.Errorf("%d %s", res.StatusCode, body)
+					t.Errorf("got %d %s, upstream reached: %t; want 200, true", res.StatusCode, body,
+						upstream.last != nil)
 				}
 				return
 			}
 			e := b.envelope(body).Error
 			if upstream.last != nil || e.Name != c.slug {
-				t.Fatalf("reached upstream: %v; %d %s", upstream.last != nil, res.StatusCode, body)
+				t.Fatalf("got %d %s, upstream reached: %t; want the name %s, false", res.StatusCode, body,
+					upstream.last != nil, c.slug)
 			}
 			if c.slug == "client_forbidden" &&
 				(res.StatusCode != 403 || e.Type != "permission_error" || e.Origin != "guard" || e.Retryable ||
 					c.path != "/ai/tomarkdown" && (e.Param == nil || *e.Param != "model")) {
-				t.Errorf("%d %s", res.StatusCode, body)
+				t.Errorf("got %d %s, want 403, the type permission_error, the origin guard, not retryable and, unless "+
+					"no model is told, the param model", res.StatusCode, body)
 			}
 		})
 	}
@@ -139,7 +142,7 @@ func TestAClientSeesTheModelsOfItsList(t *testing.T) {
 		res, body := b.do("GET", "/v1/models", "", "Authorization", "Bearer "+keyOf(client))
 		var l struct{ Data []struct{ ID string } }
 		if err := json.Unmarshal(body, &l); err != nil || res.StatusCode != 200 || l.Data == nil {
-			t.Fatalf("%d %v %s", res.StatusCode, err, body)
+			t.Fatalf("got %d %s (%v), want 200 and a list with data", res.StatusCode, body, err)
 		}
 		var names []string
 		for _, m := range l.Data {
@@ -156,10 +159,10 @@ func TestAClientSeesTheModelsOfItsList(t *testing.T) {
 	}
 	if got := list("meta"); len(want) < 2 || len(want) == len(all) ||
 		strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("of %d models it sees %v, not %v", len(all), got, want)
+		t.Errorf("got %v, want %v, which are two or more but not all of %d models", got, want, len(all))
 	}
 	if got := list("few"); len(got) != 0 {
-		t.Errorf("whose list matches nothing sees %v", got)
+		t.Errorf("a client whose list matches nothing: got %v, want no models", got)
 	}
 }
 
@@ -203,12 +206,15 @@ func TestFinetunes(t *testing.T) {
 			res, body := b.do(c.method, c.path, c.body, header...)
 			if res.StatusCode != want || (upstream.last != nil) != (want == 200) ||
 				want == 405 && allow != "" && res.Header.Get("Allow") != allow {
-				t.Errorf("%s %s: %d, Allow %q, %.200s", c.method, c.path, res.StatusCode, res.Header.Get("Allow"), body)
+				t.Errorf("%s %s: got %d, Allow %q, upstream reached: %t, %.200s; want %d, Allow %q (\"\": any), %t",
+					c.method, c.path, res.StatusCode, res.Header.Get("Allow"), upstream.last != nil, body, want, allow,
+					want == 200)
 			}
 			if want == 200 && (!strings.HasSuffix(strings.TrimSuffix(upstream.text(), "\n"), c.body) ||
 				upstream.header("Content-Type") != c.kind ||
 				!strings.Contains(upstream.last.URL.Path, "/ai/finetunes")) {
-				t.Errorf("%s %s: upstream got %.400s", c.method, c.path, upstream.text())
+				t.Errorf("%s %s: got upstream %.400s, want a path with /ai/finetunes, Content-Type %q and at the end "+
+					"the body %.200q", c.method, c.path, upstream.text(), c.kind, c.body)
 			}
 		}
 		ask(b, keyOf("maker"), c.maker, "")
@@ -232,26 +238,26 @@ func TestClientsInTheSeries(t *testing.T) {
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, withClients(t, entries...))
 			defer g.close()
 			if w := g.post(chatPath, chat, "X-Api-Key", keyOf("a")); w.Code != 200 {
-				t.Fatalf("%d %s", w.Code, w.Body)
+				t.Fatalf("with a key: got %d %s, want 200", w.Code, w.Body)
 			}
 			if w := g.post(chatPath, chat); w.Code != 401 {
-				t.Fatalf("%d %s", w.Code, w.Body)
+				t.Fatalf("without a key: got %d %s, want 401", w.Code, w.Body)
 			}
 			b := &bench{t: t, metrics: g.config.Metrics}
 			if n := b.value("neuronward_requests_total", "client", c.label, "result", "ok"); n != 1 {
-				t.Errorf("%d clients: %v calls of %s", c.clients, n, c.label)
+				t.Errorf("%d clients: got %v calls of %s, want 1", c.clients, n, c.label)
 			}
 			if n := b.value("neuronward_requests_total", "client", "anonymous", "result",
 				"client_unauthorized"); n != 1 {
-				t.Errorf("%d clients: %v calls of nobody", c.clients, n)
+				t.Errorf("%d clients: got %v calls of nobody, want 1", c.clients, n)
 			}
 			spent := b.value("neuronward_neurons_total", "client", "a", "basis", "reported")
 			if want := g.sim.Billed().Float(); spent != want || spent == 0 {
-				t.Errorf("%d clients: a has spent %v, not %v", c.clients, spent, want)
+				t.Errorf("%d clients: got %v spent by a, want %v and more than 0", c.clients, spent, want)
 			}
 			if s := g.ledger.Snapshot(); len(s.Clients) != 1 || s.Clients[0].Used.Float() != spent ||
 				s.Clients[0].Limit != 100*neuron {
-				t.Errorf("the pots are %+v", s.Clients)
+				t.Errorf("got the pots %+v, want one with %v used of %v", s.Clients, spent, 100*neuron)
 			}
 		})
 	}
@@ -266,24 +272,25 @@ func TestABatchIsItsClientsOwn(t *testing.T) {
 		w := g.post(path, `{"requests":[{"prompt":"one"},{"prompt":"two"}]}`, "X-Api-Key", keyOf("a"))
 		id, status := batchOf(w.Body.String())
 		if w.Code != 200 || id == "" || status != "queued" {
-			t.Fatalf("%d %s", w.Code, w.Body)
+			t.Fatalf("got %d %s, the id %q, the status %q; want 200, an id, queued", w.Code, w.Body, id, status)
 		}
 		poll := `{"request_id":"` + id + `"}`
 		reached := g.sim.Requests()
 		if w := g.post(path, poll, "X-Api-Key", keyOf("b")); w.Code != 403 ||
 			!strings.Contains(w.Body.String(), "client_forbidden") || g.sim.Requests() != reached {
-			t.Errorf("another client: %d %s", w.Code, w.Body)
+			t.Errorf("another client: got %d %s, %d calls upstream; want 403, client_forbidden, %d", w.Code, w.Body,
+				g.sim.Requests(), reached)
 		}
 		for range 2 { // the first may find it running
 			if w = g.post(path, poll, "X-Api-Key", keyOf("a")); w.Code != 200 {
-				t.Errorf("its own: %d %s", w.Code, w.Body)
+				t.Errorf("its own: got %d %s, want 200", w.Code, w.Body)
 			}
 		}
 		if !strings.Contains(w.Body.String(), "responses") {
-			t.Errorf("its own is not done: %s", w.Body)
+			t.Errorf("its own: got %s, want it done, with responses", w.Body)
 		}
 		if w := g.post(path, poll, "X-Api-Key", keyOf("b")); w.Code != 403 {
-			t.Errorf("another client, once it is done: %d %s", w.Code, w.Body)
+			t.Errorf("another client, once it is done: got %d %s, want 403", w.Code, w.Body)
 		}
 	})
 }
@@ -301,11 +308,12 @@ func TestAClientWithATokenOfItsOwn(t *testing.T) {
 	if res, body := b.do("POST", path+testModel, `{"prompt":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key",
 		keyOf("meta")); res.StatusCode != 200 || got.Get("Authorization") != "Bearer theirs" ||
 		got.Get("X-Api-Key") != "" {
-		t.Errorf("%d %s, upstream got %v", res.StatusCode, body, got)
+		t.Errorf("got %d %s, upstream %v; want 200, upstream Authorization \"Bearer theirs\" and no X-Api-Key",
+			res.StatusCode, body, got)
 	}
 	got = nil
 	if res, _ := b.do("POST", path+"@cf/baai/bge-m3", `{"text":"x"}`, "Authorization", "Bearer theirs", "X-Api-Key",
 		keyOf("meta")); res.StatusCode != 403 || got != nil {
-		t.Errorf("%d, upstream got %v", res.StatusCode, got)
+		t.Errorf("got %d, upstream %v; want 403 and nothing upstream", res.StatusCode, got)
 	}
 }

@@ -28,20 +28,20 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	if status, body := call(); status != http.StatusOK {
-		t.Fatalf("at the embedded price: %d %s", status, body)
+		t.Fatalf("at the embedded price: got %d %s, want 200", status, body)
 	}
 	g.config.Estimator.SetTable(offered(testModel, dear))
 	if status, body := call(); status != http.StatusTooManyRequests || !strings.Contains(body, "account_limited") {
-		t.Errorf("at a price beyond the day: %d %s", status, body)
+		t.Errorf("at a price beyond the day: got %d %s, want 429 and account_limited", status, body)
 	}
 	paid := price.Row{Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
 	g.config.Estimator.SetTable(offered(testModel, paid))
 	if status, body := call(); status != http.StatusForbidden || !strings.Contains(body, "paid_plan_required") {
-		t.Errorf("once it requires Workers Paid: %d %s", status, body)
+		t.Errorf("once it requires Workers Paid: got %d %s, want 403 and paid_plan_required", status, body)
 	}
 	g.config.Estimator.SetTable(price.Embedded())
 	if status, body := call(); status != http.StatusOK {
-		t.Errorf("at the embedded price again: %d %s", status, body)
+		t.Errorf("at the embedded price again: got %d %s, want 200", status, body)
 	}
 	var calls sync.WaitGroup
 	for range 4 {
@@ -67,7 +67,7 @@ func TestKnownModelsAreBounded(t *testing.T) {
 		names[i] = fmt.Sprint("@cf/new/", i)
 	}
 	if b.proxy.models.label(names[0]) != "other" {
-		t.Error("a model is a label before it is known")
+		t.Errorf("before it is known: got the label %q for %s, want other", b.proxy.models.label(names[0]), names[0])
 	}
 	b.proxy.KnowModels(names[:10])
 	b.proxy.KnowModels(names)
@@ -76,7 +76,7 @@ func TestKnownModelsAreBounded(t *testing.T) {
 		names[499]: "other", names[599]: "other", "": "other",
 	} {
 		if got := b.proxy.models.label(name); got != want {
-			t.Errorf("%q is %q, want %q", name, got, want)
+			t.Errorf("%q: got the label %q, want %q", name, got, want)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 				log := g.log.String()
 				if got := strings.Count(log, "model called"); got != min(len(c.says), 1) ||
 					!strings.Contains(log, c.says) {
-					t.Errorf("told %d times: %s", got, log)
+					t.Errorf("got it told %d times, want %d times with %q: %s", got, min(len(c.says), 1), c.says, log)
 				}
 			})
 		})

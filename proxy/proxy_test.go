@@ -53,15 +53,15 @@ func TestEachPathFormReachesUpstream(t *testing.T) {
 			"X-Simulate", "3040", "X-Forwarded-For", "10.0.0.1", "X-Session-Affinity", "ses-1", "Cf-Aig-Metadata", "{}",
 			"Accept-Encoding", "gzip, br")
 		if res.StatusCode != 200 || string(body) != chatAnswer {
-			t.Errorf("%s: %d %.200s", c.path, res.StatusCode, body)
+			t.Errorf("%s: got %d %.200s, want 200 %s", c.path, res.StatusCode, body, chatAnswer)
 			continue
 		}
 		if got.RequestURI != c.want || string(gotBody) != c.body {
-			t.Errorf("%s went upstream as %s with %q", c.path, got.RequestURI, gotBody)
+			t.Errorf("%s: got upstream %s with %q, want %s with %q", c.path, got.RequestURI, gotBody, c.want, c.body)
 		}
 		if got.ContentLength != int64(len(c.body)) || len(got.TransferEncoding) > 0 {
-			t.Errorf("%s: upstream saw length %d, transfer encoding %v", c.path, got.ContentLength,
-				got.TransferEncoding)
+			t.Errorf("%s: got upstream the length %d and transfer encoding %v, want %d and none", c.path,
+				got.ContentLength, got.TransferEncoding, len(c.body))
 		}
 		for name, want := range map[string]string{
 			"Authorization": "Bearer " + testToken, "X-Api-Key": "", "Cookie": "", "X-Simulate": "",
@@ -69,15 +69,16 @@ func TestEachPathFormReachesUpstream(t *testing.T) {
 			"X-Session-Affinity": "ses-1", "Cf-Aig-Metadata": "{}", "Accept-Encoding": "identity",
 		} {
 			if v := strings.Join(got.Header[name], "|"); v != want {
-				t.Errorf("%s: upstream saw %s: %q, want %q", c.path, name, v, want)
+				t.Errorf("%s: got upstream %s: %q, want %q", c.path, name, v, want)
 			}
 		}
 		if got.Host != strings.TrimPrefix(b.upstream.URL, "http://") {
-			t.Errorf("%s: upstream saw Host %q", c.path, got.Host)
+			t.Errorf("%s: got upstream the Host %q, want %q", c.path, got.Host,
+				strings.TrimPrefix(b.upstream.URL, "http://"))
 		}
 		if n := b.value("neuronward_requests_total", "route", c.route, "model", testModel, "result", "ok", "client",
 			"anonymous"); n != before+1 {
-			t.Errorf("%s: requests_total went from %v to %v", c.path, before, n)
+			t.Errorf("%s: got requests_total %v, want %v", c.path, n, before+1)
 		}
 	}
 }
@@ -96,10 +97,12 @@ func TestCallerTokenPassesWithoutOurs(t *testing.T) {
 	e := b.envelope(body)
 	if got.Get("Authorization") != "Bearer theirs-and-long-enough" ||
 		path != "/client/v4/accounts/another/ai/run/"+testModel {
-		t.Errorf("upstream saw %q on %s", got.Get("Authorization"), path)
+		t.Errorf("got upstream %q on %s, want %q on %s", got.Get("Authorization"), path,
+			"Bearer theirs-and-long-enough", "/client/v4/accounts/another/ai/run/"+testModel)
 	}
 	if res.StatusCode != 401 || e.Error.Fault != "caller" || e.Error.Code != "invalid_api_key" {
-		t.Errorf("the caller's own bad token: %d %s", res.StatusCode, body)
+		t.Errorf("the caller's own bad token: got %d %s, want 401, the fault caller and the code invalid_api_key",
+			res.StatusCode, body)
 	}
 }
 
@@ -109,14 +112,15 @@ func TestOurRefusedTokenIsTheOperators(t *testing.T) {
 	e := b.envelope(body)
 	if res.StatusCode != 502 || e.Error.Fault != "operator" || e.Error.Name != "authentication_failed" ||
 		e.Error.Number != 10000 {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %s, want 502, the fault operator, the name authentication_failed and the number 10000",
+			res.StatusCode, body)
 	}
 	b.ended()
 	if !strings.Contains(b.log.String(), `"level":"ERROR","msg":"call failed"`) {
-		t.Errorf("what the operator must mend is not an error in the log:\n%s", b.log)
+		t.Errorf("got the log %s, want in it an error, \"call failed\", for what the operator must mend", b.log)
 	}
 	if n := b.value("neuronward_errors_total", "code", "10000", "fault", "operator", "origin", "upstream"); n != 1 {
-		t.Errorf("errors_total of the operator: %v", n)
+		t.Errorf("got errors_total %v of the operator, want 1", n)
 	}
 }
 
@@ -172,25 +176,27 @@ func TestSuccessPassesByteForByte(t *testing.T) {
 			}))
 			res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)
 			if res.StatusCode != 200 || sha256.Sum256(body) != sha256.Sum256(c.body) {
-				t.Fatalf("%d, %d bytes instead of %d: %.200q", res.StatusCode, len(body), len(c.body), body)
+				t.Fatalf("got %d, %d bytes: %.200q, want 200 and the %d bytes that upstream sent", res.StatusCode,
+					len(body), body, len(c.body))
 			}
 			want := int64(len(c.body))
 			if c.chunked {
 				want = -1
 			}
 			if !strings.HasPrefix(c.kind, "text/event-stream") && res.ContentLength != want {
-				t.Errorf("Content-Length is %d, want %d", res.ContentLength, want)
+				t.Errorf("got Content-Length %d, want %d", res.ContentLength, want)
 			}
 			for name, want := range map[string]string{
 				"Cf-Ray": "ray-1", "X-Custom": "kept",
 				"X-Neuronward-Neurons": "1.25", "Content-Type": c.kind,
 			} {
 				if v := res.Header.Get(name); v != want {
-					t.Errorf("%s: %q, want %q", name, v, want)
+					t.Errorf("%s: got %q, want %q", name, v, want)
 				}
 			}
 			if res.Header.Get("X-Request-Id") == "" || res.Header.Get("X-Request-Id") != res.Header.Get("Request-Id") {
-				t.Errorf("request ids %q and %q", res.Header.Get("X-Request-Id"), res.Header.Get("Request-Id"))
+				t.Errorf("got the request ids %q and %q, want one, twice", res.Header.Get("X-Request-Id"),
+					res.Header.Get("Request-Id"))
 			}
 		})
 	}
@@ -217,19 +223,19 @@ func TestFirstEventReachesTheCallerBeforeUpstreamSendsTheSecond(t *testing.T) {
 	for i := range 3 {
 		line, err := events.ReadString('\n')
 		if want := fmt.Sprintf("data: {\"response\":\"%d\"}\n", i); line != want || err != nil {
-			t.Fatalf("event %d: %q, %v", i, line, err)
+			t.Fatalf("event %d: got %q, %v, want %q and no error", i, line, err, want)
 		}
 		if blank, _ := events.ReadString('\n'); blank != "\n" {
-			t.Fatalf("event %d: no blank line but %q", i, blank)
+			t.Fatalf("event %d: got %q behind it, want a blank line", i, blank)
 		}
 		received <- struct{}{}
 	}
 	if rest, err := io.ReadAll(events); string(rest) != "data: [DONE]\n\n" || err != nil {
-		t.Errorf("rest %q, %v", rest, err)
+		t.Errorf("got the rest %q, %v, want %q and no error", rest, err, "data: [DONE]\n\n")
 	}
 	b.ended()
 	if n := b.value("neuronward_time_to_first_byte_seconds"); n != 1 {
-		t.Errorf("first bytes observed: %v", n)
+		t.Errorf("got %v first bytes observed, want 1", n)
 	}
 }
 
@@ -244,11 +250,12 @@ func TestTimeLimits(t *testing.T) {
 		e := b.envelope(body)
 		if res.StatusCode != 408 || e.Error.Number != 3007 || e.Error.Origin != "proxy" ||
 			e.Error.MatchedBy != "transport" {
-			t.Errorf("%d %s", res.StatusCode, body)
+			t.Errorf("got %d %s, want 408, the number 3007, the origin proxy, matched by transport", res.StatusCode,
+				body)
 		}
 		b.ended()
 		if n := b.value("neuronward_errors_total", "code", "3007", "origin", "proxy"); n != 1 {
-			t.Errorf("errors_total: %v", n)
+			t.Errorf("got errors_total %v, want 1", n)
 		}
 	})
 	t.Run("headers but no event", func(t *testing.T) {
@@ -259,7 +266,7 @@ func TestTimeLimits(t *testing.T) {
 		}), func(c *Config) { c.FirstByteTimeout = 20 * time.Millisecond })
 		res, body := b.do("POST", "/v1/chat/completions", chat)
 		if e := b.envelope(body); res.StatusCode != 408 || e.Error.Number != 3007 {
-			t.Errorf("%d %s", res.StatusCode, body)
+			t.Errorf("got %d %s, want 408 and the number 3007", res.StatusCode, body)
 		}
 	})
 }
@@ -279,18 +286,18 @@ func TestCallerGoneIs3008(t *testing.T) {
 		leave()
 	}()
 	if _, err := http.DefaultClient.Do(r); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
+		t.Fatalf("got the error %v, want %v", err, context.Canceled)
 	}
 	<-left // upstream is told
 	b.ended()
 	if n := b.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
-		t.Errorf("client_gone: %v", n)
+		t.Errorf("got %v requests that end as client_gone, want 1", n)
 	}
 	if !strings.Contains(b.log.String(), `"name":"aborted","number":3008`) {
-		t.Errorf("the log does not say 3008:\n%s", b.log)
+		t.Errorf("got the log %s, want in it the name aborted with the number 3008", b.log)
 	}
 	if n := b.value("neuronward_requests_in_flight"); n != 0 {
-		t.Errorf("in flight: %v", n)
+		t.Errorf("got %v calls in flight, want 0", n)
 	}
 }
 
@@ -357,23 +364,23 @@ func TestBodies(t *testing.T) {
 		}
 		res, err := http.DefaultClient.Do(r)
 		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: got the error %v, want %d", c.name, err, c.status)
 			continue
 		}
 		body, _ := io.ReadAll(res.Body)
 		res.Body.Close()
 		if res.StatusCode != c.status {
-			t.Errorf("%s: %d %.300s", c.name, res.StatusCode, body)
+			t.Errorf("%s: got %d %.300s, want %d", c.name, res.StatusCode, body, c.status)
 			continue
 		}
 		if c.slug != "" {
 			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Origin != "guard" || e.Error.Fault != "caller" {
-				t.Errorf("%s: %s", c.name, body)
+				t.Errorf("%s: got %s, want the name %s, the origin guard and the fault caller", c.name, body, c.slug)
 			}
 		}
 		// An upload that is cut may or may not have begun to arrive.
 		if cut := c.name == "raw bytes too large, chunked"; !cut && (calls.Load() > 0) != c.reaches {
-			t.Errorf("%s: reached upstream: %v", c.name, calls.Load() > 0)
+			t.Errorf("%s: got upstream reached: %t, want %t", c.name, calls.Load() > 0, c.reaches)
 		}
 	}
 }
@@ -395,18 +402,19 @@ func TestHeldBodiesAreBounded(t *testing.T) {
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	if e := b.envelope(body); res.StatusCode != 503 || e.Error.Name != "overloaded" ||
 		res.Header.Get("Retry-After") != "1" {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %s, Retry-After %q; want 503, the name overloaded, Retry-After 1", res.StatusCode, body,
+			res.Header.Get("Retry-After"))
 	}
 	if n := b.value("neuronward_preempted_total", "reason", "overload", "mode", "enforce"); n != 1 {
-		t.Errorf("preempted: %v", n)
+		t.Errorf("got %v preempted, want 1", n)
 	}
 	close(release)
 	if status := <-first; status != 200 {
-		t.Errorf("the first call: %d", status)
+		t.Errorf("the first call: got %d, want 200", status)
 	}
 	go func() { <-arrived }()
 	if res, body := b.do("POST", "/v1/chat/completions", chat); res.StatusCode != 200 {
-		t.Errorf("after room was given back: %d %s", res.StatusCode, body)
+		t.Errorf("after room was given back: got %d %s, want 200", res.StatusCode, body)
 	}
 }
 
@@ -416,21 +424,23 @@ func TestUnreachableUpstream(t *testing.T) {
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	if e := b.envelope(body); res.StatusCode != 502 || e.Error.Name != "upstream_unreachable" || !e.Error.Retryable ||
 		strings.Contains(string(body), "127.0.0.1") {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %s, want 502, the name upstream_unreachable, retryable, and no 127.0.0.1", res.StatusCode,
+			body)
 	}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/elsewhere" {
-			t.Error("the redirect was followed")
+			t.Errorf("got a request for %s, want the redirect not followed", r.URL.Path)
 		}
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}))
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	if e := b.envelope(body); res.StatusCode != 502 || e.Error.Name != "upstream_unclassified" ||
 		res.Header.Get("Location") != "" {
-		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+		t.Errorf("got %d %v %s, want 502, no Location, and the name upstream_unclassified", res.StatusCode, res.Header,
+			body)
 	}
 }
 
@@ -464,16 +474,17 @@ func TestDrain(t *testing.T) {
 	b.proxy.Drain()
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	if e := b.envelope(body); res.StatusCode != 503 || e.Error.Name != "shutting_down" || !res.Close {
-		t.Errorf("a new call while draining: %d, close %v, %s", res.StatusCode, res.Close, body)
+		t.Errorf("a new call while draining: got %d, close %t, %s; want 503, close true, the name shutting_down",
+			res.StatusCode, res.Close, body)
 	}
 	select {
 	case <-b.proxy.Idle():
-		t.Error("idle while a stream is open")
+		t.Error("got idle while a stream is open, want it only once the stream has ended")
 	default:
 	}
 	close(release)
 	if o := <-open; o.err != nil || !bytes.HasSuffix(o.body, []byte("data: [DONE]\n\n")) {
-		t.Errorf("the open stream was not delivered in full: %q, %v", o.body, o.err)
+		t.Errorf("the open stream: got %q, %v, want it in full up to [DONE] and no error", o.body, o.err)
 	}
 	<-b.proxy.Idle()
 }
@@ -493,14 +504,15 @@ func TestAbortEndsStreamsWithATerminalEvent(t *testing.T) {
 	defer res.Body.Close()
 	events := bufio.NewReader(res.Body)
 	if line, err := events.ReadString('\n'); line != "data: {\"response\":\"a\"}\n" {
-		t.Fatal(line, err)
+		t.Fatalf("got the event %q (%v), want %q", line, err, "data: {\"response\":\"a\"}\n")
 	}
 	b.proxy.Drain()
 	b.proxy.Abort()
 	rest, err := io.ReadAll(events)
 	if !strings.HasPrefix(string(rest), "\ndata: {\"error\":{") ||
 		!strings.Contains(string(rest), `"name":"shutting_down"`) || err == nil {
-		t.Errorf("%v: %s", err, rest)
+		t.Errorf("got %q and the error %v, want an event of an error with the name shutting_down, and an error", rest,
+			err)
 	}
 	<-b.proxy.Idle()
 }
@@ -514,11 +526,11 @@ func TestPanicIsAnswered(t *testing.T) {
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	if e := b.envelope(body); res.StatusCode != 500 || e.Error.Name != "internal" ||
 		bytes.Contains(body, []byte(testToken)) {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got %d %s, want 500, the name internal, and nothing of %q", res.StatusCode, body, testToken)
 	}
 	b.ended()
 	if n := b.value("neuronward_requests_total", "result", "internal"); n != 1 {
-		t.Errorf("requests_total: %v", n)
+		t.Errorf("got requests_total %v, want 1", n)
 	}
 }
 
@@ -531,7 +543,7 @@ func TestRequestIDs(t *testing.T) {
 	} {
 		res, _ := b.do("POST", "/v1/chat/completions", chat, "X-Request-Id", id)
 		if got := res.Header.Get("X-Request-Id"); (got == id) != kept || got == "" {
-			t.Errorf("caller sent %q, answer carries %q", id, got)
+			t.Errorf("the caller sent %q: got %q in the answer, want some id, and the caller's own: %t", id, got, kept)
 		}
 	}
 }

@@ -123,17 +123,19 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 	}
 	percent := 100 * billed.Float() / dayCeiling.Float()
 	if billed > dayCeiling+passed || percent > 100+d.mayPass {
-		t.Errorf("seed %d: billed %v, of which %v may pass the ceiling", seed, billed, passed)
+		t.Errorf("seed %d: got %v billed, %.2f %% of the ceiling, want at most %v and %v %%", seed, billed, percent,
+			dayCeiling+passed, 100+d.mayPass)
 	}
 	if percent < d.billed {
-		t.Errorf("seed %d: only %.2f %% of the ceiling was billed", seed, percent)
+		t.Errorf("seed %d: got %.2f %% of the ceiling billed, want at least %v %%", seed, percent, d.billed)
 	}
 	counted := s.Account.Used
 	if counted > dayCeiling || counted < dayCeiling*99/100 {
-		t.Errorf("seed %d: counted %v", seed, counted)
+		t.Errorf("seed %d: got %v counted, want %v to %v", seed, counted, dayCeiling*99/100, dayCeiling)
 	}
 	if counted+passed < billed || d.exact && counted != billed {
-		t.Errorf("seed %d: counted %v, billed %v", seed, counted, billed)
+		t.Errorf("seed %d: got %v counted, want at least %v; it is to be exactly the %v billed: %t", seed, counted,
+			billed-passed, billed, d.exact)
 	}
 	return percent
 }
@@ -173,8 +175,8 @@ func (d *randomDay) healed(g *guarded, seed uint64) {
 		}
 	}
 	if recovered < 100 || waited < 100 {
-		g.t.Errorf("seed %d: %v further attempts have healed a call, calls have waited %.0f s for their turn: too "+
-			"few to show anything", seed, recovered, waited)
+		g.t.Errorf("seed %d: got %v calls that further attempts have healed and %.0f s in which calls waited for "+
+			"their turn, want at least 100 and 100 s", seed, recovered, waited)
 	}
 }
 

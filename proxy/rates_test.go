@@ -38,12 +38,13 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 				break
 			} else if h := w.Header(); h.Get("Ratelimit-Policy") != `"rpm";q=60;w=60` ||
 				!strings.HasPrefix(h.Get("Ratelimit"), `"rpm";r=`) {
-				t.Fatalf("headers %v", h)
+				t.Fatalf("got Ratelimit-Policy %q and Ratelimit %q, want %q and at its start %q",
+					h.Get("Ratelimit-Policy"), h.Get("Ratelimit"), `"rpm";q=60;w=60`, `"rpm";r=`)
 			}
 		}
 		reached := g.sim.Requests()
 		if refused == nil || refused.Code != 429 {
-			t.Fatalf("refused: %v", refused)
+			t.Fatalf("got the refusal %+v, want one of 60 calls refused with 429", refused)
 		}
 		var e struct {
 			Error struct {
@@ -65,18 +66,21 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 			x.Limit.Window != "minute" ||
 			!strings.Contains(x.Message, "60 requests a minute for text-generation") ||
 			refused.Header().Get("X-Should-Retry") != "true" {
-			t.Errorf("%s", refused.Body)
+			t.Errorf("got %s, X-Should-Retry %q;\nwant the name rate_limited, origin guard, matched by rate, code "+
+				"rate_limit_exceeded, limit text-generation of 60 requests a minute, a message with \"60 requests a "+
+				"minute for text-generation\", X-Should-Retry true", refused.Body,
+				refused.Header().Get("X-Should-Retry"))
 		}
 		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate"); n != 1 {
-			t.Errorf("%v preempted", n)
+			t.Errorf("got %v preempted, want 1", n)
 		}
 		time.Sleep(time.Duration(e.Error.RetryAfter) * time.Millisecond)
 		before := time.Now()
 		if w := g.post(chatPath, chat); w.Code != 200 || time.Since(before) != 0 {
-			t.Errorf("after the retry-after: %d in %v", w.Code, time.Since(before))
+			t.Errorf("after the retry-after: got %d in %v, want 200 at once", w.Code, time.Since(before))
 		}
 		if g.sim.Requests() != reached+1 {
-			t.Errorf("%d calls reached upstream, then %d", reached, g.sim.Requests())
+			t.Errorf("got %d calls upstream, want %d", g.sim.Requests(), reached+1)
 		}
 		g.close()
 	})
@@ -116,16 +120,16 @@ func TestCallsWaitTheirTurn(t *testing.T) {
 		waiting := time.Now()
 		all.Wait()
 		if len(order) != 5 || order[0] != 0 || order[1] != 2 || order[2] != 4 || order[3] != 6 || order[4] != 8 {
-			t.Errorf("they went in the order %v", order)
+			t.Errorf("got the order %v, want [0 2 4 6 8]", order)
 		}
 		if n := g.sim.Requests() - reached; n != 5 {
-			t.Errorf("%d calls reached upstream", n)
+			t.Errorf("got %d calls upstream, want 5", n)
 		}
 		if took := time.Since(waiting); took < 4*time.Second || took > 7*time.Second {
-			t.Errorf("five turns took %v", took)
+			t.Errorf("five turns: got %v, want 4 to 7 seconds", took)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 5 {
-			t.Errorf("%v callers left", n)
+			t.Errorf("got %v callers that left, want 5", n)
 		}
 		g.close()
 	})
@@ -141,11 +145,11 @@ func TestSpentAccountIsToldSoAtAnyRate(t *testing.T) {
 		for range 500 {
 			if w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":2000000,`,
 				1)); !strings.Contains(w.Body.String(), `"name":"account_limited"`) {
-				t.Fatalf("%s", w.Body)
+				t.Fatalf("got %d %s, want the name account_limited", w.Code, w.Body)
 			}
 		}
 		if took := time.Since(began); took != 0 {
-			t.Errorf("the refusals waited %v", took)
+			t.Errorf("got refusals that waited %v, want no wait", took)
 		}
 		g.close()
 	})
@@ -166,15 +170,15 @@ func TestThreeThousandTwentyOneHalvesThePace(t *testing.T) {
 			return pace
 		}
 		if m := model(); m < 140 || m > 160 {
-			t.Errorf("the pace is %v: %+v", m, g.proxy.Rates())
+			t.Errorf("got the pace %v, want 140 to 160: %+v", m, g.proxy.Rates())
 		}
 		if n := strings.Count(g.log.String(), "another program on this account"); n != 1 {
-			t.Errorf("said %d times", n)
+			t.Errorf("got it said %d times that another program is on this account, want once", n)
 		}
 		slow := model()
 		time.Sleep(2 * time.Minute)
 		if m := model(); m <= slow {
-			t.Errorf("the pace stays at %v", m)
+			t.Errorf("two minutes later: got the pace %v, want more than %v", m, slow)
 		}
 		g.close()
 	})
@@ -191,18 +195,18 @@ func TestWhatIsPaced(t *testing.T) {
 		}
 		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)
 		if left() != 6 {
-			t.Errorf("asking after a batch leaves %d", left())
+			t.Errorf("asking after a batch: got %d requests left, want 6", left())
 		}
 		r := httptest.NewRequest(http.MethodGet, "http://localhost/v1/models", nil)
 		g.proxy.ServeHTTP(httptest.NewRecorder(), r)
 		if left() != 6 {
-			t.Errorf("listing models leaves %d", left())
+			t.Errorf("listing models: got %d requests left, want 6", left())
 		}
 		began := time.Now()
 		g.post(chatPath, chat, "X-Simulate", "3050; times=2")
 		waited := int(time.Since(began).Seconds() * 54 / 60) // what came back meanwhile
 		if n := left(); n < 3 || n > 3+waited+1 {
-			t.Errorf("three attempts leave %d", n)
+			t.Errorf("three attempts: got %d requests left, want 3 to %d", n, 3+waited+1)
 		}
 		g.close()
 	})
@@ -225,7 +229,7 @@ func TestWhatIsPaced(t *testing.T) {
 					strings.NewReader(chat)))
 		}
 		if calls.Load() != 20 {
-			t.Errorf("%d of 20 calls with the caller's own token passed", calls.Load())
+			t.Errorf("got %d calls with the caller's own token passed, want 20", calls.Load())
 		}
 	})
 }
@@ -255,10 +259,10 @@ func TestWaitingCallsHearOfTheLatch(t *testing.T) {
 		g.ledger.Block(time.Time{})
 		waiting.Wait()
 		if refused.Load() != 10 || g.sim.Requests() != reached {
-			t.Errorf("%d of 10 were refused, %d reached upstream", refused.Load(), g.sim.Requests()-reached)
+			t.Errorf("got %d refused and %d upstream, want 10 and 0", refused.Load(), g.sim.Requests()-reached)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "latched"); n != 10 {
-			t.Errorf("%v preempted", n)
+			t.Errorf("got %v preempted, want 10", n)
 		}
 		g.close()
 	})
@@ -270,11 +274,11 @@ func TestObserveRefusesNoRate(t *testing.T) {
 		g := newGuarded(t, quota.Options{Mode: quota.Observe}, workersai.Options{}, atPace(t, "text-generation=20", 0))
 		for range 50 {
 			if w := g.post(chatPath, chat); w.Code != 200 {
-				t.Fatalf("%d %s", w.Code, w.Body)
+				t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 			}
 		}
 		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate", "mode", "observe"); n < 40 {
-			t.Errorf("%v would have been refused", n)
+			t.Errorf("got %v calls that would have been refused, want at least 40", n)
 		}
 		g.close()
 	})
