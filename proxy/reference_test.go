@@ -24,19 +24,21 @@ func TestErrorReference(t *testing.T) {
 		for _, path := range []string{"/errors", "/errors/account_limited", "/errors/4006", "/errors/90012"} {
 			res, body := get(path, "Accept", c.accept, "User-Agent", c.agent)
 			if res.StatusCode != 200 || res.Header.Get("Content-Type") != c.kind {
-				t.Errorf("%s for %s: %d %s", path, c.accept, res.StatusCode, res.Header.Get("Content-Type"))
+				t.Errorf("%s for %s: got status %d, type %q; want 200, %q", path, c.accept, res.StatusCode,
+					res.Header.Get("Content-Type"), c.kind)
 			}
 			for i, e := range normalize.Catalog() {
 				wanted := path == "/errors" || path == "/errors/"+e.Slug ||
 					path == "/errors/4006" && e.Slug == "account_limited" ||
 					path == "/errors/90012" && e.Slug == "stream_interrupted"
 				if wanted && !strings.Contains(body, e.Slug) {
-					t.Errorf("%s for %s lacks entry %d, %s", path, c.accept, i, e.Slug)
+					t.Errorf("%s for %s: got a page without entry %d, want %s in it", path, c.accept, i, e.Slug)
 				}
 			}
 			if strings.Contains(body, "<script") ||
 				strings.Contains(res.Header.Get("Content-Security-Policy"), "unsafe") {
-				t.Errorf("%s: a script, or a policy that lets one in", path)
+				t.Errorf("%s: got a script: %v, and the policy %q; want no script, and a policy without \"unsafe\"",
+					path, strings.Contains(body, "<script"), res.Header.Get("Content-Security-Policy"))
 			}
 		}
 	}
@@ -46,17 +48,18 @@ func TestErrorReference(t *testing.T) {
 	}
 	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil ||
 		entry.Name != "account_limited" || entry.Number != 3036 {
-		t.Errorf("3036: %s", body)
+		t.Errorf("3036: got name %q, number %d; want account_limited, 3036, read from JSON: %s", entry.Name,
+			entry.Number, body)
 	}
 	if res, body := get("/errors/<script>alert(1)</script>", "Accept", "text/html"); res.StatusCode != 404 ||
 		b.envelope([]byte(body)).Error.Name != "route_not_proxied" {
-		t.Errorf("an unknown entry: %d %s", res.StatusCode, body)
+		t.Errorf("an unknown entry: got status %d and %s, want 404 and route_not_proxied", res.StatusCode, body)
 	}
 	if res, _ := get("/errors", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"); res.StatusCode != 200 {
-		t.Errorf("a link from a dashboard: %d", res.StatusCode)
+		t.Errorf("a link from a dashboard: got status %d, want 200", res.StatusCode)
 	}
 	if res, body := b.do("POST", "/errors", "", "Sec-Fetch-Site", "cross-site"); res.StatusCode != 403 {
-		t.Errorf("a cross-site post: %d %s", res.StatusCode, body)
+		t.Errorf("a cross-site post: got status %d, want 403: %s", res.StatusCode, body)
 	}
 }
 
@@ -73,7 +76,8 @@ func TestEveryDocURLLeadsToAnEntry(t *testing.T) {
 		}
 		if res, body := b.do("GET", envelope.Error.DocURL, "", "Accept", "application/json"); res.StatusCode != 200 ||
 			!strings.Contains(string(body), e.Slug) {
-			t.Errorf("%s: %d", envelope.Error.DocURL, res.StatusCode)
+			t.Errorf("%s: got status %d and %s, want 200 and an entry %s", envelope.Error.DocURL, res.StatusCode, body,
+				e.Slug)
 		}
 	}
 }

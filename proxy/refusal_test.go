@@ -44,7 +44,9 @@ func TestWordsOfARefusal(t *testing.T) {
 				w := g.post(c.path, c.body, "Content-Type", kind)
 				if w.Code != 429 || !strings.Contains(w.Body.String(), c.want) ||
 					strings.Contains(w.Body.String(), "max_tokens") != strings.Contains(c.want, "max_tokens") {
-					t.Errorf("%d %.600s", w.Code, w.Body)
+					t.Errorf("got status %d, max_tokens named: %v, and %.600s; want 429, max_tokens named: %v, and %q",
+						w.Code, strings.Contains(w.Body.String(), "max_tokens"), w.Body,
+						strings.Contains(c.want, "max_tokens"), c.want)
 				}
 			})
 		})
@@ -60,7 +62,7 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, d, err := other.Reserve(t.Context(), quota.Call{Estimate: 60 * neuron}); err != nil || !d.OK() {
-			t.Fatal(d, err)
+			t.Fatalf("a reservation: got %+v and error %v, want one that is granted, and no error", d, err)
 		}
 		dies, now := context.WithCancel(context.Background())
 		now()
@@ -72,7 +74,7 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
 		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no " +
 			"more today: 0 used, 60 reserved by processes that have ended. "; !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got status %d and %s, want a body with %q", w.Code, w.Body, want)
 		}
 	})
 }
@@ -91,7 +93,7 @@ func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
 		if want := "more than the 40 that are left. The limit of 100 neurons a day set for this proxy allows no " +
 			"more today: 60 used, of which 60 outside this proxy. "; !strings.Contains(w.Body.String(), want) ||
 			!strings.Contains(w.Body.String(), `"used":60,`) {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got status %d and %s, want a body with %q and %q", w.Code, w.Body, want, `"used":60,`)
 		}
 	})
 }
@@ -128,12 +130,13 @@ func TestLimitHeadersHaveOneSource(t *testing.T) {
 					got := h.Get(name)
 					if name == "Ratelimit" && c.limit > 0 {
 						if !strings.HasPrefix(got, `"neurons";r=`) || !strings.HasSuffix(got, ";t=86400") {
-							t.Errorf("%s: %s", name, got)
+							t.Errorf("%s: got %q, want %q at its beginning and %q at its end", name, got,
+								`"neurons";r=`, ";t=86400")
 						}
 						continue
 					}
 					if got != c.want[name] {
-						t.Errorf("%s: %q, want %q", name, got, c.want[name])
+						t.Errorf("%s: got %q, want %q", name, got, c.want[name])
 					}
 				}
 			})
@@ -171,7 +174,8 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		w := spent.post(chatPath, small)
 		if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, "18 used") ||
 			!strings.Contains(body, wait) || !strings.HasSuffix(w.Header().Get("Ratelimit"), ";t=3599") {
-			t.Errorf("the ceiling: %d %v %s", w.Code, w.Header(), body)
+			t.Errorf("the ceiling: got status %d, Ratelimit %q and %s; want 429, %q at its end, and %q and %q", w.Code,
+				w.Header().Get("Ratelimit"), body, ";t=3599", "18 used", wait)
 		}
 
 		latched := open()
@@ -181,7 +185,7 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 			w := latched.post(chatPath, small, "X-Simulate", "4006")
 			if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, want) ||
 				!strings.Contains(body, wait) {
-				t.Errorf("%s: %d %s", want, w.Code, body)
+				t.Errorf("4006: got status %d and %s, want 429 and a body with %s and %s", w.Code, body, want, wait)
 			}
 		}
 	})

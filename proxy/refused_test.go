@@ -19,7 +19,7 @@ func (b *bench) logged(msg, name string) (lines, count int) {
 			Count     int
 		}
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			b.t.Fatalf("%v: %s", err, text)
+			b.t.Fatalf("a line of the log: got error %v, want JSON: %s", err, text)
 		}
 		if line.Msg == msg && line.Name == name {
 			lines++
@@ -93,10 +93,12 @@ func TestFloodOfRefusals(t *testing.T) {
 
 				failures, refusals := b.proxy.RecentFailures(), b.proxy.RecentRefusals()
 				if len(failures) != 1 || failures[0].Status != http.StatusBadRequest {
-					t.Errorf("got last failures %+v, want the one before the flood", failures)
+					t.Errorf("got last failures %+v, want one, that before the flood, with status %d", failures,
+						http.StatusBadRequest)
 				}
 				if len(refusals) != maxRecent || refusals[0].Name != c.code {
-					t.Errorf("got %d refusals, want %d of %s", len(refusals), maxRecent, c.code)
+					t.Errorf("got %d refusals, the first %+v; want %d, the first %s", len(refusals),
+						refusals[:min(1, len(refusals))], maxRecent, c.code)
 				}
 				if got := b.value("neuronward_requests_total", "result", c.code); got != floods*flood {
 					t.Errorf("got %v calls counted, want %d", got, floods*flood)

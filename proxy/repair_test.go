@@ -49,7 +49,7 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.sent) }))
 			if _, answer, cut := b.stream(c.path, streamChat); answer != c.want || cut {
-				t.Errorf("cut %v\n got %q\nwant %q", cut, answer, c.want)
+				t.Errorf("got cut %v, want false; the answer:\n got %q\nwant %q", cut, answer, c.want)
 			}
 		})
 	}
@@ -66,11 +66,13 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 		}
 		if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.Split(answer, "\n\n")[1], "data: ")),
 			&got); err != nil {
-			t.Fatal(err, answer)
+			t.Fatalf("the second event: got error %v, want JSON, in %q", err, answer)
 		}
 		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Model != testModel || got.Created == 0 ||
 			got.Choices == nil || got.Usage["neurons"] != 1.25 {
-			t.Errorf("%+v", got)
+			t.Errorf("got id %q, model %q, created %d, choices %#v, neurons %v; "+
+				"want an id with chatcmpl- at its beginning, model %q, created other than 0, choices other than nil, "+
+				"neurons 1.25", got.ID, got.Model, got.Created, got.Choices, got.Usage["neurons"], testModel)
 		}
 	})
 }

@@ -40,18 +40,21 @@ func TestCapacityTwiceThenSuccessIsOneSuccess(t *testing.T) {
 				w := g.post(chatPath, c.body, "X-Simulate", c.simulate)
 				if w.Code != 200 || w.Header().Get("X-Neuronward-Attempts") != "3" ||
 					once.Header().Get("X-Neuronward-Attempts") != "1" {
-					t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+					t.Errorf("got status %d, %q attempts, and %q without a failure; want 200, \"3\", and \"1\": %s",
+						w.Code, w.Header().Get("X-Neuronward-Attempts"),
+						once.Header().Get("X-Neuronward-Attempts"), w.Body)
 				}
 				s := g.close()
 				if used := s.Account.Used; used != 2*one || one == 0 {
-					t.Errorf("one call cost %v, with the repeated one %v", one, used)
+					t.Errorf("one call: got cost %v, want more than 0; with the repeated one: got %v, want %v", one,
+						used, 2*one)
 				}
 				if n := count(t, g.config.Metrics, "neuronward_retries_total", "code", "3040", "outcome",
 					"recovered"); n != 2 {
-					t.Errorf("%v recovered", n)
+					t.Errorf("recovered: got %v, want 2", n)
 				}
 				if n := count(t, g.config.Metrics, "neuronward_errors_total"); n != 0 {
-					t.Errorf("%v failures were counted, none was delivered", n)
+					t.Errorf("failures counted: got %v, want 0, as none was delivered", n)
 				}
 			})
 		})
@@ -104,7 +107,7 @@ func TestWhatIsRepeated(t *testing.T) {
 				config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					calls.Add(1)
 					if b, _ := io.ReadAll(r.Body); string(b) != chat {
-						t.Errorf("attempt %d sent %q", calls.Load(), b)
+						t.Errorf("attempt %d: got body %q, want %q", calls.Load(), b, chat)
 					}
 					if strings.Contains(c.body, "wait") {
 						w.Header().Set("Retry-After", "30")
@@ -115,11 +118,13 @@ func TestWhatIsRepeated(t *testing.T) {
 				if int(calls.Load()) != c.attempts ||
 					w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) ||
 					w.Header().Get("X-Should-Retry") != c.next {
-					t.Errorf("%d attempts, want %d; %v", calls.Load(), c.attempts, w.Header())
+					t.Errorf("got %d attempts, X-Neuronward-Attempts %q, X-Should-Retry %q; want %d, \"%d\", %q",
+						calls.Load(), w.Header().Get("X-Neuronward-Attempts"), w.Header().Get("X-Should-Retry"),
+						c.attempts, c.attempts, c.next)
 				}
 				if n := count(t, config.Metrics, "neuronward_retries_total", "outcome",
 					"failed"); int(n) != c.attempts-1 {
-					t.Errorf("%v were counted as failed", n)
+					t.Errorf("retries counted as failed: got %v, want %d", n, c.attempts-1)
 				}
 			})
 		})
@@ -158,7 +163,8 @@ func TestWhoAsksToBeToldAtOnceIs(t *testing.T) {
 			config.Transport = inMemory{answerJSON(429,
 				`{"success":false,"errors":[{"code":3040,"message":"Capacity temporarily exceeded"}]}`)}
 			if w := callOnce(t, config, body); w.Code != 429 || w.Header().Get("X-Neuronward-Attempts") != "1" {
-				t.Errorf("%d %v", w.Code, w.Header())
+				t.Errorf("got status %d, X-Neuronward-Attempts %q; want 429, \"1\"", w.Code,
+					w.Header().Get("X-Neuronward-Attempts"))
 			}
 		})
 	}
@@ -206,7 +212,7 @@ func TestConnectionsThatFail(t *testing.T) {
 				config.Transport = f
 				w := callOnce(t, config, chat)
 				if w.Code != 502 || f.calls.Load() != c.attempts {
-					t.Errorf("%d after %d attempts, want %d", w.Code, f.calls.Load(), c.attempts)
+					t.Errorf("got status %d after %d attempts, want 502 after %d", w.Code, f.calls.Load(), c.attempts)
 				}
 			})
 		})
@@ -224,7 +230,7 @@ func TestConnectionsThatFail(t *testing.T) {
 			p.ServeHTTP(httptest.NewRecorder(),
 				httptest.NewRequest("POST", "http://localhost/run/@cf/openai/whisper", strings.NewReader("RIFF....")))
 			if f.calls.Load() != 1 {
-				t.Errorf("%d attempts", f.calls.Load())
+				t.Errorf("attempts: got %d, want 1", f.calls.Load())
 			}
 		})
 	})
@@ -243,7 +249,7 @@ func TestUpstreamsOwnWaitComesFirst(t *testing.T) {
 		})}
 		callOnce(t, config, chat)
 		if len(at) != 3 || at[1].Sub(at[0]) != 3*time.Second || at[2].Sub(at[1]) != 3*time.Second {
-			t.Errorf("attempts at %v", at)
+			t.Errorf("got %d attempts, at %v; want 3, each 3s after the one before", len(at), at)
 		}
 	})
 }
@@ -255,13 +261,13 @@ func TestCallerMayLeaveBetweenAttempts(t *testing.T) {
 		defer leave()
 		g.postWith(ctx, chatPath, chat, "X-Simulate", "3040; retry-after=4")
 		if n := g.sim.Requests(); n != 1 {
-			t.Errorf("%d attempts", n)
+			t.Errorf("attempts: got %d, want 1", n)
 		}
 		if s := g.close(); s.Account.Used != 0 {
-			t.Errorf("cost %v", s.Account.Used)
+			t.Errorf("cost: got %v, want 0", s.Account.Used)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 1 {
-			t.Errorf("%v left", n)
+			t.Errorf("client_gone: got %v, want 1", n)
 		}
 	})
 }
@@ -284,13 +290,13 @@ func TestEachAttemptIsCharged(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 1000 * neuron}, workersai.Options{}, repeatedly,
 			func(c *Config) { c.Transport = inMemory{upstream} })
 		if w := g.post(chatPath, chat); w.Code != 200 {
-			t.Errorf("%d %s", w.Code, w.Body)
+			t.Errorf("got status %d, want 200: %s", w.Code, w.Body)
 		}
 		if s := g.close(); s.Account.Used != quota.FromFloat(3.6) {
-			t.Errorf("cost %v, want 3.5 and 0.1", s.Account.Used)
+			t.Errorf("cost: got %v, want %v, which is 3.5 and 0.1", s.Account.Used, quota.FromFloat(3.6))
 		}
 		if n := count(t, g.config.Metrics, "neuronward_neurons_total"); n < 3.59 || n > 3.61 {
-			t.Errorf("neurons_total %v", n)
+			t.Errorf("neurons_total: got %v, want 3.59 to 3.61", n)
 		}
 	})
 }
@@ -316,11 +322,12 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 		}
 		// A fifth of the calls, and the ten attempts of a budget that begins full.
 		if n := calls.Load(); n > 1210 || n < 1190 {
-			t.Errorf("1000 calls made %d attempts", n)
+			t.Errorf("attempts of 1000 calls: got %d, want 1190 to 1210", n)
 		}
 		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3050", "outcome",
 			"budget"); int(n) != stopped || stopped < 700 {
-			t.Errorf("%d answers forbid to repeat, %v were counted", stopped, n)
+			t.Errorf("answers that forbid to repeat: got %d, want 700 or more; counted: got %v, want %d", stopped, n,
+				stopped)
 		}
 	})
 	t.Run("of nothing", func(t *testing.T) {
@@ -330,7 +337,7 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 			config.RetryBudget = 0
 			config.Transport = inMemory{answerJSON(502, "")}
 			if w := callOnce(t, config, chat); w.Header().Get("X-Neuronward-Attempts") != "1" {
-				t.Errorf("%v", w.Header())
+				t.Errorf("X-Neuronward-Attempts: got %q, want \"1\"", w.Header().Get("X-Neuronward-Attempts"))
 			}
 		})
 	})
@@ -393,15 +400,16 @@ func outage(t *testing.T, kind string) {
 	down.Store(false)
 	callers.Wait()
 	if unanswered.Load() > 0 {
-		t.Errorf("%d callers got no envelope", unanswered.Load())
+		t.Errorf("failures without an envelope: got %d, want 0", unanswered.Load())
 	}
 	recovery := lastFailure.Sub(began.Add(50 * time.Second))
 	ratio := float64(upstreamCalls.Load()) / float64(calls.Load())
 	if ratio > 1.25 {
-		t.Errorf("%d calls made %d upstream calls", calls.Load(), upstreamCalls.Load())
+		t.Errorf("upstream calls of %d calls: got %d, %.2f each; want at most 1.25 each", calls.Load(),
+			upstreamCalls.Load(), ratio)
 	}
 	if recovery > 11*time.Second {
-		t.Errorf("the last failure came %v after the end of the outage", recovery)
+		t.Errorf("from the end of the outage to the last failure: got %v, want at most 11s", recovery)
 	}
 	t.Logf("%d calls, %.2f upstream calls each; the last failure %v after the end", calls.Load(), ratio,
 		recovery.Round(time.Millisecond))
@@ -438,7 +446,7 @@ func TestBreaker(t *testing.T) {
 		}
 		for range 10 * breaker.MinFailures { // a burst
 			if w := through(p, t.Context(), chat); strings.Contains(w.Body.String(), `"origin":"guard"`) {
-				t.Fatalf("opened early: %s", w.Body)
+				t.Fatalf("in a burst: got a call answered by the guard, want none yet: %s", w.Body)
 			}
 		}
 		time.Sleep(breaker.MinPeriod)
@@ -447,13 +455,15 @@ func TestBreaker(t *testing.T) {
 		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) ||
 			!strings.Contains(s, `"origin":"guard"`) ||
 			!strings.Contains(s, `"retry_after_ms":1000`) || w.Header().Get("X-Should-Retry") != "false" {
-			t.Errorf("%d %v %s", w.Code, w.Header(), s)
+			t.Errorf("got status %d, X-Should-Retry %q, and %s; want 429, \"false\", and a body with %s, %s and %s",
+				w.Code, w.Header().Get("X-Should-Retry"), s, `"number":3040`, `"origin":"guard"`,
+				`"retry_after_ms":1000`)
 		}
 		if w := through(p, t.Context(), strings.Replace(chat, testModel, other, 1)); w.Code != 200 {
-			t.Errorf("another model: %d", w.Code)
+			t.Errorf("another model: got status %d, want 200", w.Code)
 		}
 		if b := p.Breakers(); len(b) != 1 || b[0].Model != testModel {
-			t.Errorf("open: %v", b)
+			t.Errorf("open: got %+v, want one, for %s", b, testModel)
 		}
 		before, began := calls.Load(), time.Now()
 		for time.Since(began) < time.Minute {
@@ -461,21 +471,21 @@ func TestBreaker(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := calls.Load() - before; n < 6 || n > 12 {
-			t.Errorf("%d trials in a minute", n)
+			t.Errorf("trials in a minute: got %d, want 6 to 12", n)
 		}
 		if n := count(t, config.Metrics, "neuronward_preempted_total", "reason", "capacity", "mode",
 			metrics.ModeEnforce); n < 5900 {
-			t.Errorf("%v preempted", n)
+			t.Errorf("preempted: got %v, want 5900 or more", n)
 		}
 		busy.Store(false)
 		time.Sleep(breaker.MaxPause)
 		for range 10 {
 			if w := through(p, t.Context(), chat); w.Code != 200 {
-				t.Errorf("there is room again: %d %s", w.Code, w.Body)
+				t.Errorf("there is room again: got status %d, want 200: %s", w.Code, w.Body)
 			}
 		}
 		if b := p.Breakers(); len(b) != 0 {
-			t.Errorf("open: %v", b)
+			t.Errorf("open: got %+v, want none", b)
 		}
 		synctest.Wait()
 	})
@@ -497,7 +507,8 @@ func TestIdempotencyKeysStayBehind(t *testing.T) {
 	}))
 	b.do("POST", chatPath, chat, "Idempotency-Key", "k", "X-Idempotency-Key", "k")
 	if got.Get("Idempotency-Key") != "" || got.Get("X-Idempotency-Key") != "" {
-		t.Errorf("upstream saw %v", got)
+		t.Errorf("upstream: got Idempotency-Key %q, X-Idempotency-Key %q; want neither", got.Get("Idempotency-Key"),
+			got.Get("X-Idempotency-Key"))
 	}
 }
 
@@ -524,7 +535,7 @@ func TestAttemptsBeginAnew(t *testing.T) {
 				busy(w, r)
 			}, answerJSON(200, chatAnswer))}
 			if w := callOnce(t, config, chat); w.Code != 200 {
-				t.Errorf("%d %s", w.Code, w.Body)
+				t.Errorf("got status %d, want 200: %s", w.Code, w.Body)
 			}
 		})
 	})
@@ -538,7 +549,7 @@ func TestAttemptsBeginAnew(t *testing.T) {
 			})
 			g.post(chatPath, chat)
 			if s := g.close(); s.Account.Used == 0 {
-				t.Error("it cost nothing")
+				t.Errorf("cost: got %v, want more than 0", s.Account.Used)
 			}
 		})
 	})
@@ -557,7 +568,7 @@ func TestAttemptsBeginAnew(t *testing.T) {
 			})
 			if w := callOnce(t, config, chat); !strings.Contains(w.Body.String(), `"name":"upstream_unreachable"`) ||
 				calls.Load() != 3 {
-				t.Errorf("%d calls: %s", calls.Load(), w.Body)
+				t.Errorf("got %d calls and %s, want 3 and upstream_unreachable", calls.Load(), w.Body)
 			}
 		})
 	})
@@ -578,7 +589,7 @@ func TestNestedRejectIfBusy(t *testing.T) {
 		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/run",
 			strings.NewReader(`{"model":"`+testModel+`","input":{"prompt":"x","options":{"rejectIfBusy":true}}}`)))
 		if w.Header().Get("X-Neuronward-Attempts") != "1" {
-			t.Errorf("%v", w.Header())
+			t.Errorf("X-Neuronward-Attempts: got %q, want \"1\"", w.Header().Get("X-Neuronward-Attempts"))
 		}
 	})
 }
@@ -590,10 +601,11 @@ func TestRetryWhoseTurnDoesNotCome(t *testing.T) {
 		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly, atPace(t, "text-generation=1", 0))
 		w := g.post(chatPath, chat, "X-Simulate", "3040")
 		if w.Header().Get("X-Neuronward-Attempts") != "1" || !strings.Contains(w.Body.String(), `"retry_after_ms":6`) {
-			t.Errorf("%v %s", w.Header(), w.Body)
+			t.Errorf("got X-Neuronward-Attempts %q and %s, want \"1\" and a body with %s",
+				w.Header().Get("X-Neuronward-Attempts"), w.Body, `"retry_after_ms":6`)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_retries_total"); n != 0 {
-			t.Errorf("%v were counted", n)
+			t.Errorf("retries counted: got %v, want 0", n)
 		}
 		g.close()
 	})
@@ -612,10 +624,10 @@ func TestRecoveredIsWhatWasTaken(t *testing.T) {
 				"first=3040; times=1")
 		}()
 		if n := count(t, g.config.Metrics, "neuronward_retries_total", "outcome", "recovered"); n != 1 {
-			t.Errorf("%v recovered", n)
+			t.Errorf("recovered: got %v, want 1", n)
 		}
 		if n := count(t, g.config.Metrics, "neuronward_requests_total", "result", "client_gone"); n != 1 {
-			t.Errorf("%v left", n)
+			t.Errorf("client_gone: got %v, want 1", n)
 		}
 		g.close()
 	})
@@ -633,7 +645,8 @@ func TestManyRetries(t *testing.T) {
 		}
 		p.retries.budget.credit.Store(1000 * oneAttempt)
 		if w := through(p, t.Context(), chat); w.Header().Get("X-Neuronward-Attempts") != "101" {
-			t.Errorf("%d %v", w.Code, w.Header())
+			t.Errorf("X-Neuronward-Attempts: got %q, with status %d; want \"101\"",
+				w.Header().Get("X-Neuronward-Attempts"), w.Code)
 		}
 	})
 }

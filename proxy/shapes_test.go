@@ -38,7 +38,9 @@ func TestEveryShapeIsCounted(t *testing.T) {
 						told := header && w.Header().Get("X-Neuronward-Neurons") > "0.00"
 						if w.Code != http.StatusOK || billed == 0 || used < billed || exact && used != billed ||
 							told && used > billed+neuron/100 {
-							t.Errorf("%s: %d, used %d, billed %d", c.Name, w.Code, int64(used), int64(billed))
+							t.Errorf("%s: got status %d, billed %d, used %d; want status 200, billed other than 0, "+
+								"used at least billed, no more than that: %v, at most %d: %v", c.Name, w.Code,
+								int64(billed), int64(used), exact, int64(billed+neuron/100), told)
 						}
 					}
 				})

@@ -40,7 +40,8 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 					t.Helper()
 					if w := g.post("/ai/run/"+model, `{"prompt":"a cat","width":1024,"height":768}`); w.Code != 200 ||
 						w.Header().Get("Cf-Ai-Neurons") != "" {
-						t.Fatal(w.Code, w.Header(), w.Body)
+						t.Fatalf("a call: got status %d, Cf-Ai-Neurons %q, want 200 and none: %s", w.Code,
+							w.Header().Get("Cf-Ai-Neurons"), w.Body)
 					}
 				}
 				for range 4 {
@@ -48,7 +49,8 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 				}
 				if used := g.ledger.Snapshot().Account.Used.Float(); used < g.sim.Billed().Float()/times*0.999 ||
 					used > g.sim.Billed().Float()/times*1.001 {
-					t.Errorf("%v used by the table, %v billed", used, g.sim.Billed())
+					t.Errorf("used by the table: got %v, want %v or a thousandth more or less, of %v billed", used,
+						g.sim.Billed().Float()/times, g.sim.Billed())
 				}
 				for range 3 {
 					time.Sleep(6 * time.Minute)
@@ -56,7 +58,8 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 						func(ctx context.Context, day quota.Day, until time.Time) (map[string]quota.ModelBill, error) {
 							u, err := client.CallsUntil(ctx, day, until)
 							if err != nil || len(u.Models) != 1 {
-								t.Error(u, err)
+								t.Errorf("the account's calls: got %+v and error %v, want one model and no error", u,
+									err)
 							}
 							return map[string]quota.ModelBill{u.Models[0].Model: {
 								Neurons: u.Models[0].Neurons,
@@ -73,7 +76,8 @@ func TestAPictureThatCostsOtherThanItsTable(t *testing.T) {
 				for range 2 {
 					if used, billed := g.ledger.Snapshot().Account.Used, g.sim.Billed(); max(used-billed,
 						billed-used) > neuron/1000 {
-						t.Errorf("%v used, %v billed", used, billed)
+						t.Errorf("used: got %v, want the %v billed, or a thousandth of a neuron more or less", used,
+							billed)
 					}
 					call()
 				}

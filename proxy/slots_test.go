@@ -84,10 +84,11 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func (c *crowd) empty() {
 	c.t.Helper()
 	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || c.proxy.slots.pool.Status().Tenants != 0 {
-		c.t.Errorf("left behind: %+v, %d clients", l, c.proxy.slots.pool.Status().Tenants)
+		c.t.Errorf("left behind: got %d in flight, %d queued, %d clients; want 0 of each", l.InFlight, l.Queued,
+			c.proxy.slots.pool.Status().Tenants)
 	}
 	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
-		c.t.Errorf("in flight or queued: %v", n)
+		c.t.Errorf("in flight or queued: got %v, want 0", n)
 	}
 }
 
@@ -97,16 +98,16 @@ func TestOverload(t *testing.T) {
 		first, second := c.call("1"), c.call("2")
 		third, fourth, fifth := c.call("3"), c.call("4"), c.call("5")
 		if l := c.proxy.Load(); l != (Load{InFlight: 2, Limit: 2, Queued: 2}) {
-			t.Errorf("load: %+v", l)
+			t.Errorf("load: got %+v, want %+v", l, Load{InFlight: 2, Limit: 2, Queued: 2})
 		}
 		served, queued := c.value("neuronward_requests_in_flight"), c.value("neuronward_requests_queued")
 		if served != 4 || queued != 2 {
-			t.Errorf("in flight %v, queued %v", served, queued)
+			t.Errorf("got %v in flight, %v queued; want 4, 2", served, queued)
 		}
 		reference := httptest.NewRecorder()
 		c.proxy.ServeHTTP(reference, httptest.NewRequest("GET", "http://localhost/errors/overloaded", nil))
 		if reference.Code != 200 {
-			t.Errorf("the error reference: %d %s", reference.Code, reference.Body)
+			t.Errorf("the error reference: got status %d, want 200: %s", reference.Code, reference.Body)
 		}
 		<-third.done
 		<-fourth.done
@@ -127,25 +128,27 @@ func TestOverload(t *testing.T) {
 				e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||
 				!e.Error.Retryable || call.Header().Get("Retry-After") != "1" ||
 				!strings.Contains(e.Error.Message, call.says) {
-				t.Errorf("%s: %d %v %s", name, call.Code, call.Header(), call.Body)
+				t.Errorf("%s: got status %d, Retry-After %q, error %+v; want 503, \"1\", overloaded, number 90009, "+
+					"origin guard, fault proxy, retryable, a message with %q", name, call.Code,
+					call.Header().Get("Retry-After"), e.Error, call.says)
 			}
 			if call.caller.after != call.after || call.read.Load() {
-				t.Errorf("%s: answered after %v, want %v; body read: %v", name, call.caller.after, call.after,
-					call.read.Load())
+				t.Errorf("%s: got an answer after %v, body read: %v; want it after %v, body read: false", name,
+					call.caller.after, call.read.Load(), call.after)
 			}
 			if want := `"limit":{"name":"in_flight","client":null,"used":2,"reserved":0,"limit":2,"unit":"calls",` +
 				`"window":"at_once"}`; !strings.Contains(call.Body.String(), want) {
-				t.Errorf("%s: no %s in %s", name, want, call.Body)
+				t.Errorf("%s: got %s, want a body with %s", name, call.Body, want)
 			}
 		}
 		close(c.release)
 		<-first.done
 		<-second.done
 		if first.Code != 200 || second.Code != 200 {
-			t.Errorf("served: %d, %d", first.Code, second.Code)
+			t.Errorf("served: got status %d and %d, want 200 and 200", first.Code, second.Code)
 		}
 		if n := c.value("neuronward_preempted_total", "reason", "overload", "mode", "enforce"); n != 3 {
-			t.Errorf("preempted: %v", n)
+			t.Errorf("preempted: got %v, want 3", n)
 		}
 		c.empty()
 	})
@@ -165,7 +168,7 @@ func TestLineIsInOrderOfArrival(t *testing.T) {
 			synctest.Wait()
 		}
 		if !slices.Equal(c.arrived, want) {
-			t.Errorf("upstream saw %v", c.arrived)
+			t.Errorf("upstream: got calls %v, want %v", c.arrived, want)
 		}
 		c.empty()
 	})
@@ -178,17 +181,17 @@ func TestWhoLeavesTheLineFreesItsPlace(t *testing.T) {
 		left.leave()
 		<-left.done
 		if left.after != 0 || left.read.Load() {
-			t.Errorf("after %v; body read: %v", left.after, left.read.Load())
+			t.Errorf("who left: got an end after %v, body read: %v; want 0s, false", left.after, left.read.Load())
 		}
 		next := c.call("next")
 		close(c.release)
 		<-served.done
 		<-next.done
 		if next.Code != 200 || !slices.Equal(c.arrived, []string{"served", "next"}) {
-			t.Errorf("%d; upstream saw %v", next.Code, c.arrived)
+			t.Errorf("got status %d, and calls %v upstream; want 200, and [served next]", next.Code, c.arrived)
 		}
 		if n := c.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
-			t.Errorf("client_gone: %v", n)
+			t.Errorf("client_gone: got %v, want 1", n)
 		}
 		c.empty()
 	})
@@ -203,13 +206,14 @@ func TestDrainTurnsTheLineAway(t *testing.T) {
 		<-waiting.done
 		if e := c.envelope(waiting.Body.Bytes()); waiting.Code != 503 || e.Error.Name != "shutting_down" ||
 			waiting.after != 0 {
-			t.Errorf("after %v: %d %s", waiting.after, waiting.Code, waiting.Body)
+			t.Errorf("who waits: got status %d, %q, after %v; want 503, shutting_down, after 0s: %s", waiting.Code,
+				e.Error.Name, waiting.after, waiting.Body)
 		}
 		close(c.release)
 		<-served.done
 		<-c.proxy.Idle()
 		if served.Code != 200 {
-			t.Errorf("%d %s", served.Code, served.Body)
+			t.Errorf("who is served: got status %d, want 200: %s", served.Code, served.Body)
 		}
 		c.empty()
 	})
@@ -229,7 +233,8 @@ func TestPlaceOfAPanicIsFree(t *testing.T) {
 		p.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost"+chatPath, strings.NewReader(chat)))
 		var e envelope
 		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Error.Name != normalize.Internal.String() {
-			t.Fatalf("%d %s", w.Code, w.Body)
+			t.Fatalf("got status %d, %q, error %v; want %s, no error: %s", w.Code, e.Error.Name, err,
+				normalize.Internal, w.Body)
 		}
 	}
 }

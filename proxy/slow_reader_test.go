@@ -80,18 +80,18 @@ func TestReaderThatStops(t *testing.T) {
 				g.proxy.Drain()
 				<-g.proxy.Idle()
 				if took := time.Since(began); took < time.Minute || took > 2*time.Minute+time.Second {
-					t.Errorf("let go after %v", took)
+					t.Errorf("let go: got after %v, want after 1m0s to 2m1s", took)
 				}
 				synctest.Wait()
 				b := &bench{t: t, metrics: g.config.Metrics}
 				if n := b.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
-					t.Errorf("client_gone: %v", n)
+					t.Errorf("client_gone: got %v, want 1", n)
 				}
 				if !strings.Contains(g.log.String(), `took nothing of the answer for 1m`) {
-					t.Errorf("the log: %s", g.log)
+					t.Errorf("the log: got %s, want %q in it", g.log, `took nothing of the answer for 1m`)
 				}
 				if s := g.close(); s.Account.Used == 0 {
-					t.Error("it cost nothing")
+					t.Errorf("cost: got %v, want more than 0", s.Account.Used)
 				}
 				time.Sleep(10 * time.Second) // upstream notices
 			})
@@ -149,7 +149,9 @@ func TestHealthySlowStreams(t *testing.T) {
 				answer, err := io.ReadAll(res.Body)
 				if err != nil || strings.Count(string(answer), slowEvent) != events ||
 					!strings.HasSuffix(string(answer), "data: [DONE]\n\n") {
-					t.Errorf("%d bytes, %v: %.200s", len(answer), err, answer)
+					t.Errorf("got %d events, error %v, the end %q; want %d, none, %q",
+						strings.Count(string(answer), slowEvent),
+						err, answer[max(0, len(answer)-50):], events, "data: [DONE]\n\n")
 				}
 			})
 		})
@@ -172,7 +174,8 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 		if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
 			e.Error.Fault != "caller" ||
 			!strings.Contains(e.Error.Message, "nothing more of the body came for 50ms") {
-			t.Errorf("%d %s", res.StatusCode, body)
+			t.Errorf("got status %d, error %+v; want 400, incomplete_request, fault caller, a message with %q",
+				res.StatusCode, e.Error, "nothing more of the body came for 50ms")
 		}
 	})
 	for _, major := range []int{1, 2} {
@@ -200,10 +203,10 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 			defer res.Body.Close()
 			b.ended() // although nothing of the answer is read
 			if n := b.value("neuronward_requests_total", "result", "client_gone"); n != 1 || res.ProtoMajor != major {
-				t.Errorf("%s, client_gone: %v", res.Proto, n)
+				t.Errorf("got %s, client_gone %v; want HTTP/%d, 1", res.Proto, n, major)
 			}
 			if !strings.Contains(b.log.String(), "took nothing of the answer for 50ms") {
-				t.Errorf("the log: %s", b.log)
+				t.Errorf("the log: got %s, want %q in it", b.log, "took nothing of the answer for 50ms")
 			}
 		})
 	}
@@ -222,7 +225,7 @@ func TestWriteThatFailsIsNoSuccess(t *testing.T) {
 			strings.NewReader(chat)))
 	b := &bench{t: t, metrics: config.Metrics}
 	if n := b.value("neuronward_requests_total", "result", "client_gone"); n != 1 {
-		t.Errorf("client_gone: %v", n)
+		t.Errorf("client_gone: got %v, want 1", n)
 	}
 }
 

@@ -88,11 +88,12 @@ func TestHowStreamsEnd(t *testing.T) {
 				_, answer, cut := b.stream(c.path, streamChat)
 				rest, ok := strings.CutPrefix(answer, c.want)
 				if !ok || cut != (c.slug != "") {
-					t.Fatalf("cut %v: %.500q", cut, answer)
+					t.Fatalf("got cut %v, %.500q; want cut %v, %.500q at the beginning", cut, answer,
+						c.slug != "", c.want)
 				}
 				if c.slug == "" {
 					if rest != "" {
-						t.Errorf("more than was whole: %q", rest)
+						t.Errorf("after what was whole: got %q, want nothing", rest)
 					}
 					return
 				}
@@ -102,7 +103,8 @@ func TestHowStreamsEnd(t *testing.T) {
 				rest = strings.TrimPrefix(rest, "event: error\n")
 				if !strings.HasPrefix(rest, `data: {"error":{`) || strings.Count(rest, "\n\n") != 1 ||
 					!strings.Contains(rest, `"name":"`+c.slug+`"`) {
-					t.Errorf("terminal event %q", rest)
+					t.Errorf("terminal event: got %q, with %d blank lines; want %q at its beginning, 1, and %q in it",
+						rest, strings.Count(rest, "\n\n"), `data: {"error":{`, `"name":"`+c.slug+`"`)
 				}
 			})
 		}
@@ -120,7 +122,8 @@ func TestWhatIsNoEventStream(t *testing.T) {
 		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(body) }))
 		res, answer, _ := b.stream(chatPath, streamChat)
 		if e := b.envelope([]byte(answer)); res.StatusCode < 400 || e.Error.Name != slug {
-			t.Errorf("%q: %d %s", body, res.StatusCode, answer)
+			t.Errorf("%q: got status %d, %q; want 400 or more, %q: %s", body, res.StatusCode, e.Error.Name, slug,
+				answer)
 		}
 	}
 }
@@ -134,11 +137,12 @@ func TestRepairedStreamWithALengthArrivesWhole(t *testing.T) {
 	res, answer, cut := b.stream(chatPath, streamChat)
 	if cut || res.ContentLength != -1 || !strings.HasSuffix(answer, "data: [DONE]\n\n") ||
 		!strings.Contains(answer, `"choices":[],"usage":{"neurons":1}`) {
-		t.Errorf("cut %v, length %d: %q", cut, res.ContentLength, answer)
+		t.Errorf("got cut %v, length %d, %q; want false, -1, %q in it and %q at its end", cut, res.ContentLength,
+			answer, `"choices":[],"usage":{"neurons":1}`, "data: [DONE]\n\n")
 	}
 	b.ended()
 	if n := b.value("neuronward_requests_total", "result", "ok"); n != 1 {
-		t.Errorf("ok: %v\n%s", n, b.log)
+		t.Errorf("ok: got %v, want 1\n%s", n, b.log)
 	}
 }
 
@@ -158,7 +162,7 @@ func TestSlowBeginningsAreNoFailures(t *testing.T) {
 			}))
 			if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 200 ||
 				string(body) != c.first+c.rest {
-				t.Errorf("%d %q", res.StatusCode, body)
+				t.Errorf("got status %d, %q; want 200, %q", res.StatusCode, body, c.first+c.rest)
 			}
 		})
 	}
@@ -169,6 +173,6 @@ func TestSlowBeginningsAreNoFailures(t *testing.T) {
 		_, _ = io.WriteString(w, "or: 3040: Capacity temporarily exceeded, please try again.")
 	}))
 	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 429 {
-		t.Errorf("a failure in two pieces: %d %q", res.StatusCode, body)
+		t.Errorf("a failure in two pieces: got status %d, want 429: %q", res.StatusCode, body)
 	}
 }

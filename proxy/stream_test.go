@@ -94,11 +94,13 @@ func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
 				e := b.envelope([]byte(answer))
 				if res.StatusCode != c.status || e.Error.Name != c.slug ||
 					res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
-					t.Errorf("%d %v %s", res.StatusCode, res.Header, answer)
+					t.Errorf("got status %d, %q, type %q, origin %q; want %d, %q, application/json, upstream: %s",
+						res.StatusCode, e.Error.Name, res.Header.Get("Content-Type"), e.Error.Origin, c.status, c.slug,
+						answer)
 				}
 				b.ended()
 				if n := b.value("neuronward_errors_total", "name", c.slug, "origin", "upstream"); n != 1 {
-					t.Errorf("errors_total: %v", n)
+					t.Errorf("errors_total: got %v, want 1", n)
 				}
 			})
 		}
@@ -157,26 +159,29 @@ func TestStreamThatFailsMidway(t *testing.T) {
 				res, answer, cut := b.stream(path, streamChat)
 				rest, ok := strings.CutPrefix(answer, ordinary)
 				if res.StatusCode != 200 || !ok || !cut {
-					t.Fatalf("%d, cut %v: %s", res.StatusCode, cut, answer)
+					t.Fatalf("got status %d, cut %v, %s; want 200, true, %q at the beginning", res.StatusCode, cut,
+						answer, ordinary)
 				}
 				if event := path == "/v1/messages" ||
 					path == "/v1/responses"; event != strings.HasPrefix(rest, "event: error\n") {
-					t.Errorf("the wrong form for this protocol: %s", rest)
+					t.Errorf("got a named event: %v, want %v: %s", !event, event, rest)
 				}
 				_, data, _ := strings.Cut(rest, "data: ")
 				if !strings.HasPrefix(data, `{"error":{`) || strings.Count(rest, "\n\n") != 1 ||
 					strings.Contains(rest, "half of") || strings.Contains(rest, "[DONE]") {
-					t.Errorf("terminal event: %q", rest)
+					t.Errorf("terminal event: got %q, with %d blank lines; want data with %q at its beginning, 1, "+
+						"and neither \"half of\" nor [DONE] in it", rest, strings.Count(rest, "\n\n"), `{"error":{`)
 				}
 				if e := b.envelope([]byte(data)); e.Error.Name != c.slug || e.Error.Origin != c.origin {
-					t.Errorf("terminal event: %s", data)
+					t.Errorf("terminal event: got %q of %q, want %q of %q: %s", e.Error.Name, e.Error.Origin, c.slug,
+						c.origin, data)
 				}
 				b.ended()
 				if n := b.value("neuronward_requests_total", "result", c.slug); n != 1 {
-					t.Errorf("requests_total: %v", n)
+					t.Errorf("requests_total: got %v, want 1", n)
 				}
 				if n := b.value("neuronward_errors_total", "name", c.slug, "origin", c.origin); n != 1 {
-					t.Errorf("errors_total: %v", n)
+					t.Errorf("errors_total: got %v, want 1", n)
 				}
 			})
 		}
@@ -213,11 +218,12 @@ func TestStreamIsCompleteAfterItsEndMark(t *testing.T) {
 				}))
 				_, answer, cut := b.stream(c.path, streamChat)
 				if answer != firstChunk+c.end || cut {
-					t.Errorf("upstream broken %v: cut %v, %d bytes: %.300q", broken, cut, len(answer), answer)
+					t.Errorf("upstream broken %v: got cut %v, %d bytes: %.300q; want false, %d bytes: %.300q", broken,
+						cut, len(answer), answer, len(firstChunk+c.end), firstChunk+c.end)
 				}
 				b.ended()
 				if n := b.value("neuronward_requests_total", "result", "ok"); n != 1 {
-					t.Errorf("upstream broken %v: ok %v", broken, n)
+					t.Errorf("upstream broken %v: got ok %v, want 1", broken, n)
 				}
 			}
 		})
@@ -241,7 +247,8 @@ func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
 		_, answer, cut := b.stream(path, streamChat)
 		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut ||
 			!strings.Contains(rest, `"name":"stream_interrupted"`) {
-			t.Errorf("%s: cut %v: %.600s", path, cut, answer)
+			t.Errorf("%s: got cut %v, %.900q; want true, %q at the beginning, then %q", path, cut, answer, text,
+				`"name":"stream_interrupted"`)
 		}
 	}
 }
@@ -265,7 +272,7 @@ func TestOversizedEventPassesAsItComes(t *testing.T) {
 	close(got)
 	rest, err := io.ReadAll(res.Body)
 	if !strings.HasSuffix(string(rest), "\"}\n\n"+ordinary+"data: [DONE]\n\n") || err != nil {
-		t.Errorf("%v: %.200q", err, rest)
+		t.Errorf("got error %v, %.200q; want none, %q at the end", err, rest, "\"}\n\n"+ordinary+"data: [DONE]\n\n")
 	}
 }
 
@@ -346,23 +353,26 @@ func FuzzStream(f *testing.F) {
 			// reads; what is out must still be upstream's bytes, in order.
 			if before, _, _ := strings.Cut(split, "data: {\"error\":"); failure2 != 0 &&
 				!strings.HasPrefix(text, before) {
-				t.Fatalf("invented: %q", before)
+				t.Fatalf("got %q, want a beginning of what upstream sent, %.300q", before, text)
 			}
 			return
 		}
 		if whole != split || failure != failure2 || (err == nil) != (err2 == nil) {
-			t.Fatalf("at once: %q (%v, %v)\nin pieces: %q (%v, %v)", whole, failure, err, split, failure2, err2)
+			t.Fatalf("got in pieces: %q (%v, %v)\nwant as at once: %q (%v, %v)", split, failure2, err2, whole, failure,
+				err)
 		}
 		if err != nil && failure != 0 && native && whole != "" {
 			// What passed is upstream's, to the end of an event; then ours, once.
 			at := strings.LastIndex(whole, "data: {\"error\":{\"message\":")
 			if at < 0 || !strings.HasPrefix(text, whole[:at]) || !strings.HasSuffix(whole, "\n\n") ||
 				at > 0 && !strings.HasSuffix(whole[:at], "\n\n") && !strings.HasSuffix(whole[:at], "\n\r\n") {
-				t.Fatalf("a terminal event out of place: %q", whole)
+				t.Fatalf("got a terminal event at %d of %q, want one at 0 or later, with a blank line at its end, "+
+					"and before it whole events of %q", at, whole, text)
 			}
 		}
 		if err == nil && native && !strings.HasPrefix(text, whole) {
-			t.Fatalf("a stream that ended well changed: %q", whole) // at most half an event is missing at its end
+			// at most half an event is missing at its end
+			t.Fatalf("ended well: got %q, want a beginning of %q", whole, text)
 		}
 	})
 }

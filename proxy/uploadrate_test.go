@@ -122,16 +122,16 @@ func TestSlowUploads(t *testing.T) {
 				}
 				body, _ := io.ReadAll(res.Body)
 				if took := time.Since(began); took < test.after || took > test.after+test.after/10 {
-					t.Errorf("answered after %v, want %v", took, test.after)
+					t.Errorf("answered: got after %v, want after %v, or a tenth more", took, test.after)
 				}
 				if res.StatusCode != test.status || !strings.Contains(string(body), test.says) {
-					t.Errorf("%d %s", res.StatusCode, body)
+					t.Errorf("got status %d and %s, want %d and %q in it", res.StatusCode, body, test.status, test.says)
 				}
 				if _, err := in.ReadByte(); err != io.EOF {
-					t.Errorf("the connection stays open: %v", err)
+					t.Errorf("the connection after the answer: got error %v, want %v", err, io.EOF)
 				}
 				if l := p.Load(); l.InFlight != 0 {
-					t.Errorf("load: %+v", l)
+					t.Errorf("in flight: got %d, want 0", l.InFlight)
 				}
 				<-sent
 			})
@@ -164,7 +164,7 @@ func TestUploadsThatAreSlowEnough(t *testing.T) {
 						if n += m; err == io.EOF {
 							break
 						} else if err != nil {
-							t.Errorf("upstream reads: %v", err)
+							t.Errorf("upstream reads: got error %v, want none before the end", err)
 							return
 						}
 					}
@@ -191,7 +191,7 @@ func TestUploadsThatAreSlowEnough(t *testing.T) {
 				}
 				if body, _ := io.ReadAll(res.Body); res.StatusCode != 200 ||
 					!strings.Contains(string(body), fmt.Sprint(chunks*2048)) {
-					t.Errorf("%d %s", res.StatusCode, body)
+					t.Errorf("got status %d and %s, want 200 and %d in it", res.StatusCode, body, chunks*2048)
 				}
 			})
 		})
@@ -220,7 +220,7 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if left := time.Until(deadline); (left - want).Abs() > time.Millisecond {
-				t.Errorf("at read %d there were %v left, want %v", i+1, left, want)
+				t.Errorf("left at read %d: got %v, want %v", i+1, left, want)
 			}
 		}
 	})
@@ -239,11 +239,12 @@ func TestPatienceOverHTTP2(t *testing.T) {
 			deadline: func(at time.Time) error { set = append(set, at); return nil },
 		}
 		if got, err := io.ReadAll(p); string(got) != "ab" || err != nil {
-			t.Fatal(string(got), err)
+			t.Fatalf("HTTP/2 %v: got %q and error %v, want \"ab\" and no error", name, got, err)
 		}
 		if len(set) != want || time.Until(set[0]) < 50*time.Second || !set[len(set)-1].IsZero() ||
 			name && !set[1].IsZero() {
-			t.Errorf("HTTP/2 %v: deadlines %v", name, set)
+			t.Errorf("HTTP/2 %v: got %d deadlines %v; want %d, the first at least 50s after %v, the last none, "+
+				"and with HTTP/2 the second none", name, len(set), set, want, time.Now())
 		}
 	}
 }

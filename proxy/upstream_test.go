@@ -71,17 +71,18 @@ func TestGatewayMapping(t *testing.T) {
 		last = seen{}
 		res, body := b.do(c.method, c.path, c.body, "Cf-Aig-Authorization", "Bearer theirs", "Cf-Aig-Cache-Ttl", "60")
 		if res.StatusCode != 200 {
-			t.Errorf("%s: %d %s", c.path, res.StatusCode, body)
+			t.Errorf("%s: got status %d, want 200: %s", c.path, res.StatusCode, body)
 		}
 		if last.server != c.server || last.uri != c.uri || last.body != c.sent ||
 			last.authorization != "Bearer "+testToken {
-			t.Errorf("%s %s went to %+v", c.method, c.path, last)
+			t.Errorf("%s %s: got server %q, URI %q, body %q, authorization %q; want %q, %q, %q, %q", c.method, c.path,
+				last.server, last.uri, last.body, last.authorization, c.server, c.uri, c.sent, "Bearer "+testToken)
 		}
 		if want := "Bearer gateway-canary-0123456789"; c.server == "gateway" && last.gatewayToken != want {
-			t.Errorf("%s: the gateway got %q", c.path, last.gatewayToken)
+			t.Errorf("%s: the gateway's token: got %q, want %q", c.path, last.gatewayToken, want)
 		}
 		if c.server == "api" && last.gatewayToken != "" {
-			t.Errorf("%s: the gateway's token went to the API: %q", c.path, last.gatewayToken)
+			t.Errorf("%s: the gateway's token at the API: got %q, want none", c.path, last.gatewayToken)
 		}
 	}
 	for _, c := range []struct{ path, body, slug string }{
@@ -93,7 +94,8 @@ func TestGatewayMapping(t *testing.T) {
 	} {
 		last = seen{}
 		if _, body := b.do("POST", c.path, c.body); b.envelope(body).Error.Name != c.slug || last.server != "" {
-			t.Errorf("%s %s: reached %+v, %s", c.path, c.body, last, body)
+			t.Errorf("%s %s: got %s, and %+v upstream; want %s, and no call upstream", c.path, c.body, body, last,
+				c.slug)
 		}
 	}
 }
@@ -103,14 +105,15 @@ func TestStreamThroughAGateway(t *testing.T) {
 	b := behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(sent) }),
 		http.NotFound)
 	if res, answer, cut := b.stream(chatPath, streamChat); answer != sent || cut {
-		t.Errorf("%d, cut %v: %q", res.StatusCode, cut, answer)
+		t.Errorf("got status %d, cut %v, %q; want cut false, %q", res.StatusCode, cut, answer, sent)
 	}
 	b = behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 		send(firstChunk + "data: {\"success\":false,\"error\":[{\"code\":2003,\"message\":\"Rate limited\"}]}\n\n")
 	}), http.NotFound)
 	if _, answer, cut := b.stream(chatPath, streamChat); !strings.HasPrefix(answer, firstChunk+`data: {"error":{`) ||
 		!strings.Contains(answer, `"name":"gateway_rate_limited"`) || !cut {
-		t.Errorf("cut %v: %q", cut, answer)
+		t.Errorf("got cut %v, %q; want true, %q at the beginning, and %q", cut, answer, firstChunk+`data: {"error":{`,
+			`"name":"gateway_rate_limited"`)
 	}
 }
 
@@ -150,7 +153,8 @@ func TestGatewayFailures(t *testing.T) {
 		res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)
 		e := b.envelope(body)
 		if res.StatusCode != c.status || e.Error.Name != c.slug || c.fault != "" && e.Error.Fault != c.fault {
-			t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
+			t.Errorf("%s: got status %d, %q, fault %q; want %d, %q, fault %q (\"\": any): %s", c.name, res.StatusCode,
+				e.Error.Name, e.Error.Fault, c.status, c.slug, c.fault, body)
 		}
 	}
 }
@@ -176,20 +180,23 @@ func TestModelsListIsOpenAIs(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal(body, &list); err != nil || res.StatusCode != 200 || list.Object != "list" {
-		t.Fatalf("%d %v %.300s", res.StatusCode, err, body)
+		t.Fatalf("got status %d, object %q, error %v; want 200, \"list\", none: %.300s", res.StatusCode, list.Object,
+			err, body)
 	}
 	if len(list.Data) != 107 || pages != 2 || list.Data[106].ID != "@cf/meta/m-2-6" || list.Data[0].Object != "model" ||
 		list.Data[0].Created != 1767323045 {
-		t.Errorf("%d models of %d pages, the last %+v", len(list.Data), pages, list.Data[len(list.Data)-1])
+		t.Errorf("got %d models of %d pages, the first %+v, the last %+v; want 107 of 2, the first with object model "+
+			"and created 1767323045, the last with id @cf/meta/m-2-6", len(list.Data), pages,
+			list.Data[:min(1, len(list.Data))], list.Data[max(0, len(list.Data)-1):])
 	}
 	if !strings.Contains(string(body), `"owned_by":"meta"`) {
-		t.Errorf("%.300s", body)
+		t.Errorf("got %.300s, want %s in it", body, `"owned_by":"meta"`)
 	}
 
 	b = newBench(t, answerJSON(200,
 		`{"success":false,"errors":[{"code":971,"message":"Please wait and consider throttling your request speed"}]}`))
 	if res, body := b.do("GET", "/v1/models", ""); res.StatusCode != 429 ||
 		b.envelope(body).Error.Name != "api_rate_limited" {
-		t.Errorf("%d %s", res.StatusCode, body)
+		t.Errorf("got status %d and %s, want 429 and api_rate_limited", res.StatusCode, body)
 	}
 }
