@@ -38,7 +38,8 @@ func TestModelsSearch(t *testing.T) {
 		v := decode[v4[[]listed]](t, s.get(fmt.Sprintf("/models/search?per_page=20&page=%d", page)))
 		if v.Info["page"] != page || v.Info["per_page"] != 20 || v.Info["count"] != len(v.Result) ||
 			v.Info["total_count"] != 73 {
-			t.Fatalf("page %d: %v", page, v.Info)
+			t.Fatalf("page %d: got page %d, per_page %d, count %d, total_count %d, want %d, 20, %d, 73", page,
+				v.Info["page"], v.Info["per_page"], v.Info["count"], v.Info["total_count"], page, len(v.Result))
 		}
 		for _, m := range v.Result {
 			seen[m.Name] = m
@@ -48,21 +49,29 @@ func TestModelsSearch(t *testing.T) {
 		}
 	}
 	if len(seen) != 73 {
-		t.Errorf("%d models", len(seen))
+		t.Errorf("models: got %d, want 73", len(seen))
 	}
 	m := seen[paid]
-	if m.Task.Name != "Text Generation" || m.property("context_window") != `"262144"` ||
-		m.property("require_workers_paid") != `"true"` ||
-		m.property("price") != `[{"unit":"per M input tokens","price":0.950004,"currency":"USD"},{"unit":"per M `+
-			`cached input tokens","price":0.159995,"currency":"USD"},{"unit":"per M output `+
-			`tokens","price":3.999996,"currency":"USD"}]` {
-		t.Errorf("%+v", m)
+	if m.Task.Name != "Text Generation" {
+		t.Errorf("%s: task: got %q, want %q", paid, m.Task.Name, "Text Generation")
+	}
+	if got, want := m.property("context_window"), `"262144"`; got != want {
+		t.Errorf("%s: context_window: got %s, want %s", paid, got, want)
+	}
+	if got, want := m.property("require_workers_paid"), `"true"`; got != want {
+		t.Errorf("%s: require_workers_paid: got %s, want %s", paid, got, want)
+	}
+	if got, want := m.property("price"), `[{"unit":"per M input tokens","price":0.950004,"currency":"USD"},`+
+		`{"unit":"per M cached input tokens","price":0.159995,"currency":"USD"},{"unit":"per M output `+
+		`tokens","price":3.999996,"currency":"USD"}]`; got != want {
+		t.Errorf("%s: price: got %s, want %s", paid, got, want)
 	}
 	if got := seen["@cf/meta/llama-3-8b-instruct"].property("planned_deprecation_date"); got != `"2026-05-30"` {
-		t.Errorf("planned_deprecation_date %s", got)
+		t.Errorf("planned_deprecation_date: got %s, want %s", got, `"2026-05-30"`)
 	}
 	if got := seen["@cf/facebook/bart-large-cnn"]; got.property("beta") != `"true"` || got.property("price") != "" {
-		t.Errorf("%+v", got)
+		t.Errorf("bart-large-cnn: got beta %s and price %q, want %s and no price", got.property("beta"),
+			got.property("price"), `"true"`)
 	}
 	for name, m := range seen { // what the prices say is what the table says
 		price, ok := price.Embedded().Row(name)
@@ -71,11 +80,12 @@ func TestModelsSearch(t *testing.T) {
 			Price float64
 		}
 		if ok && json.Unmarshal([]byte(m.property("price")), &tags) != nil {
-			t.Errorf("%s has no prices: %+v", name, m)
+			t.Errorf("%s: got price %q, want a JSON list of prices", name, m.property("price"))
 		}
 		for _, tag := range tags {
 			if tag.Unit == "per M input tokens" && math.Abs(tag.Price/0.000011-price.InputPerM) > 0.01 {
-				t.Errorf("%s: $%v, not %v neurons", name, tag.Price, price.InputPerM)
+				t.Errorf("%s: got $%v, which is %v neurons per token million, want %v", name, tag.Price,
+					tag.Price/0.000011, price.InputPerM)
 			}
 		}
 	}
@@ -84,12 +94,12 @@ func TestModelsSearch(t *testing.T) {
 		"search=bart&hide_experimental=true": 0, "search=kimi&page=9": 0,
 	} {
 		if v := decode[v4[[]listed]](t, s.get("/models/search?"+query)); len(v.Result) != want || v.Result == nil {
-			t.Errorf("%s: %d models, want %d", query, len(v.Result), want)
+			t.Errorf("%s: got %d models, null %t, want %d, null false", query, len(v.Result), v.Result == nil, want)
 		}
 	}
 	refused(t, s.get("/models/search?per_page=0"), 400, 7000, "per_page")
 	if s.Calls() != 0 || s.Requests() == 0 {
-		t.Errorf("%d calls", s.Calls())
+		t.Errorf("got %d calls and %d requests, want no calls and some requests", s.Calls(), s.Requests())
 	}
 }
 
@@ -106,13 +116,13 @@ func TestOtherReads(t *testing.T) {
 	} {
 		if a := s.get(path); a.status != 200 || !strings.Contains(a.body, want) ||
 			!strings.Contains(a.body, `"success":true`) {
-			t.Errorf("%s: %d %s\nhas no %s", path, a.status, a.body, want)
+			t.Errorf("%s: got %d %s\nwant 200 with %s and %s", path, a.status, a.body, want, `"success":true`)
 		}
 	}
 	refused(t, s.get("/models/schema?model=nope"), 400, 5007, "No such model nope or task")
 	if a := s.post("/finetunes", `{"model":"@cf/a/b","name":"mine"}`); a.status != 200 ||
 		!strings.Contains(a.body, `"name":"mine"`) {
-		t.Errorf("%d %s", a.status, a.body)
+		t.Errorf("finetunes: got %d %s, want 200 with %s", a.status, a.body, `"name":"mine"`)
 	}
 	refused(t, s.post("/finetunes", `{}`), 400, 5006, "model,name")
 }
@@ -127,13 +137,14 @@ func TestBatch(t *testing.T) {
 	}]](t, s.post(path, `{"requests":[{"prompt":"one","max_tokens":2,"external_reference":"a"},{"prompt":"two `+
 		`three","max_tokens":2}]}`)).Result
 	if submitted.Status != "queued" || submitted.Model != older || submitted.ID == "" {
-		t.Fatalf("%+v", submitted)
+		t.Fatalf("submitted: got status %q, model %q, id %q, want %q, %q and some id", submitted.Status,
+			submitted.Model, submitted.ID, "queued", older)
 	}
 	poll := `{"request_id":"` + submitted.ID + `"}`
 	queued := `{"result":{"status":"queued","request_id":"` + submitted.ID + `","model":"` + older + `"},` +
 		`"success":true,"errors":[],"messages":[]}`
 	if a := s.post(path, poll); a.body != queued {
-		t.Error(a.body)
+		t.Errorf("the first poll: got %s\nwant %s", a.body, queued)
 	}
 	for range 2 {
 		a := s.post(path, poll)
@@ -149,11 +160,12 @@ func TestBatch(t *testing.T) {
 			`"prompt_tokens_details":{"cached_tokens":0},"neurons":0.145846}},"success":true,"errors":[],` +
 			`"messages":[]}`
 		if a.body != want {
-			t.Errorf("%s\nwant\n%s", a.body, want)
+			t.Errorf("a later poll: got\n%s\nwant\n%s", a.body, want)
 		}
 		if total := price.Tokens(3, 0, 4); s.Calls() != 1 || s.Billed() != total || calls.last().Neurons != total ||
 			calls.last().Output != 4 {
-			t.Errorf("%d calls, %v billed, want %v", s.Calls(), s.Billed(), total)
+			t.Errorf("got %d calls, %v billed, %v told, %d output tokens, want 1, %v, %v, 4", s.Calls(), s.Billed(),
+				calls.last().Neurons, calls.last().Output, total, total)
 		}
 	}
 	refused(t, s.post(path, `{"requests":[{"prompt":"x"}]}`), 429, 4006, "daily free allocation") // yet polls went on
@@ -172,7 +184,7 @@ func TestBatch(t *testing.T) {
 	}]](t, s.post(embed, `{"requests":[{"text":["x"]}]}`)).Result.ID
 	_ = s.post(embed, `{"request_id":"`+id+`"}`)
 	if a := s.post(embed, `{"request_id":"`+id+`"}`); !strings.Contains(a.body, `"shape":[1,1024]`) {
-		t.Errorf("%.200s", a.body)
+		t.Errorf("embeddings: got %.200s, want %s in it", a.body, `"shape":[1,1024]`)
 	}
 }
 
@@ -214,17 +226,17 @@ func TestConcurrency(t *testing.T) {
 	}
 	group.Wait()
 	if s.Requests() != int64(rounds*len(requests)) || len(rays) != rounds*len(requests) {
-		t.Errorf("%d requests, %d rays", s.Requests(), len(rays))
+		t.Errorf("got %d requests and %d rays, want %d of each", s.Requests(), len(rays), rounds*len(requests))
 	}
 	// Of each three calls with times=2, one is let through.
 	if want := int64(rounds*5 + rounds/3); s.Calls() != want || int64(len(calls.all())) != want {
-		t.Errorf("%d calls, %d told, want %d", s.Calls(), len(calls.all()), want)
+		t.Errorf("got %d calls and %d told, want %d of each", s.Calls(), len(calls.all()), want)
 	}
 	var sum quota.Neurons
 	for _, c := range calls.all() {
 		sum += c.Neurons
 	}
 	if sum != s.Billed() {
-		t.Errorf("%v billed, %v told", s.Billed(), sum)
+		t.Errorf("neurons told: got %v, want the %v billed", sum, s.Billed())
 	}
 }

@@ -35,7 +35,7 @@ func TestChat(t *testing.T) {
 	v := decode[completion](t, a)
 	text := *v.Choices[0].Message.Content
 	if !strings.Contains(text, "simulated Workers AI") || !strings.Contains(text, "What is a neuron?") {
-		t.Errorf("it says %q", text)
+		t.Errorf("text: got %q, want %q and %q in it", text, "simulated Workers AI", "What is a neuron?")
 	}
 	out := workersai.CountTokens(text)
 	price, _ := price.Embedded().Row(older)
@@ -43,21 +43,24 @@ func TestChat(t *testing.T) {
 	want := usage{Prompt: 6, Completion: out, Total: 6 + out, Neurons: cost.Float()}
 	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" ||
 		v.Choices[0].Finish != "stop" || v.Usage != want {
-		t.Errorf("%s\nwant usage %+v", a.body, want)
+		t.Errorf("got object %q, model %q, role %q, finish %q, usage %+v, want %q, %q, %q, %q, %+v",
+			v.Object, v.Model, v.Choices[0].Message.Role, v.Choices[0].Finish, v.Usage,
+			"chat.completion", older, "assistant", "stop", want)
 	}
 	if a.header.Get("cf-ai-neurons") != cost.String() || a.header.Get("cf-ray") == "" ||
 		len(a.header.Get("cf-ai-req-id")) != 36 {
-		t.Errorf("headers %v", a.header)
+		t.Errorf("headers: got cf-ai-neurons %q, cf-ray %q, cf-ai-req-id %q, want %q, some ray, 36 characters",
+			a.header.Get("cf-ai-neurons"), a.header.Get("cf-ray"), a.header.Get("cf-ai-req-id"), cost.String())
 	}
 	call := workersai.Call{
 		Model: older, Task: quota.TextGeneration,
 		Path: "/client/v4/accounts/acct/ai/v1/chat/completions", Input: 6, Output: out, Neurons: cost,
 	}
 	if got := calls.all(); len(got) != 1 || got[0] != call {
-		t.Errorf("calls %+v, want %+v", got, call)
+		t.Errorf("calls: got %+v, want only %+v", got, call)
 	}
 	if s.Calls() != 1 || s.Requests() != 1 || s.Billed() != cost {
-		t.Errorf("%d calls, %d requests, %v billed", s.Calls(), s.Requests(), s.Billed())
+		t.Errorf("got %d calls, %d requests, %v billed, want 1, 1, %v", s.Calls(), s.Requests(), s.Billed(), cost)
 	}
 }
 
@@ -65,10 +68,10 @@ func TestAnswersAreDeterministic(t *testing.T) {
 	body := `{"model":"` + newer + `","messages":` + hello + `}`
 	first := start(t, workersai.Options{}).post("/v1/chat/completions", body).body
 	if again := start(t, workersai.Options{}).post("/v1/chat/completions", body).body; again != first {
-		t.Errorf("%s\n%s", first, again)
+		t.Errorf("the same request again: got\n%s\nwant\n%s", again, first)
 	}
 	if other := start(t, workersai.Options{Seed: 7}).post("/v1/chat/completions", body).body; other == first {
-		t.Error("the seed changes nothing")
+		t.Errorf("another seed: got the same answer, want another than\n%s", first)
 	}
 }
 
@@ -79,18 +82,21 @@ func TestMaxTokens(t *testing.T) {
 			`{"model":"`+older+`","`+field+`":3,"messages":`+hello+`}`))
 		if *v.Choices[0].Message.Content != "This is simulated" || v.Choices[0].Finish != "length" ||
 			v.Usage.Completion != 3 {
-			t.Errorf("%s: %+v", field, v)
+			t.Errorf("%s: got text %q, finish %q, %d tokens, want %q, %q, 3", field, *v.Choices[0].Message.Content,
+				v.Choices[0].Finish, v.Usage.Completion, "This is simulated", "length")
 		}
 	}
 	exact := decode[completion](t, s.post("/v1/chat/completions",
 		`{"model":"`+older+`","max_tokens":200,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
 	if exact.Usage.Completion != 200 || exact.Choices[0].Finish != "stop" {
-		t.Errorf("tokens=200: %+v", exact.Usage)
+		t.Errorf("tokens=200: got %d tokens, finish %q, want 200, %q", exact.Usage.Completion,
+			exact.Choices[0].Finish, "stop")
 	}
 	cut := decode[completion](t, s.post("/v1/chat/completions",
 		`{"model":"`+older+`","max_tokens":199,"messages":`+hello+`}`, "x-simulate", "tokens=200"))
 	if cut.Usage.Completion != 199 || cut.Choices[0].Finish != "length" {
-		t.Errorf("tokens=200 with max_tokens=199: %+v", cut.Usage)
+		t.Errorf("tokens=200 with max_tokens=199: got %d tokens, finish %q, want 199, %q", cut.Usage.Completion,
+			cut.Choices[0].Finish, "length")
 	}
 }
 
@@ -99,12 +105,14 @@ func TestCachedTokensOfASession(t *testing.T) {
 	body := `{"model":"` + cached + `","max_tokens":2,"messages":` + hello + `}`
 	if v := decode[completion](t, s.post("/v1/chat/completions", body)); v.Usage.Details.Cached != 0 ||
 		v.Usage.Neurons != 6*0.013636+2*0.045455 {
-		t.Errorf("without a session: %+v", v.Usage)
+		t.Errorf("without a session: got %d cached, %v neurons, want 0, %v", v.Usage.Details.Cached,
+			v.Usage.Neurons, 6*0.013636+2*0.045455)
 	}
 	v := decode[completion](t, s.post("/v1/chat/completions", body, "x-session-affinity", "one"))
 	price, _ := price.Embedded().Row(cached)
 	if v.Usage.Details.Cached != 2 || v.Usage.Neurons != price.Tokens(6, 2, 2).Float() {
-		t.Errorf("with a session: %+v", v.Usage)
+		t.Errorf("with a session: got %d cached, %v neurons, want 2, %v", v.Usage.Details.Cached,
+			v.Usage.Neurons, price.Tokens(6, 2, 2).Float())
 	}
 }
 
@@ -120,14 +128,19 @@ func TestNativeShapes(t *testing.T) {
 		`{"messages":[{"role":"user","content":[{"type":"text","text":"What is a neuron?"}]}]}`,
 	} {
 		old := decode[v4[result]](t, s.post("/run/"+older, body)).Result
-		if old.Response == nil || !strings.Contains(*old.Response, "What is a neuron?") || old.Choices != nil ||
-			old.Usage.Prompt != 4 {
-			t.Errorf("older, %s: %+v", body, old)
+		if old.Response == nil {
+			t.Errorf("older, %s: got no response, want one with %q", body, "What is a neuron?")
+		} else if !strings.Contains(*old.Response, "What is a neuron?") {
+			t.Errorf("older, %s: got response %q, want %q in it", body, *old.Response, "What is a neuron?")
+		}
+		if old.Choices != nil || old.Usage.Prompt != 4 {
+			t.Errorf("older, %s: got choices %+v, %d prompt tokens, want none, 4", body, old.Choices, old.Usage.Prompt)
 		}
 		young := decode[v4[result]](t, s.post("/run/"+newer, body)).Result
 		if young.Response != nil || len(young.Choices) != 1 ||
 			!strings.Contains(young.Choices[0].Message.Content, "What is a neuron?") || young.Usage.Prompt != 4 {
-			t.Errorf("newer, %s: %+v", body, young)
+			t.Errorf("newer, %s: got response %t, choices %+v, %d prompt tokens, want false, one with %q, 4", body,
+				young.Response != nil, young.Choices, young.Usage.Prompt, "What is a neuron?")
 		}
 	}
 }
@@ -144,7 +157,7 @@ func TestModelNames(t *testing.T) {
 		{"/v1/messages", `{"model":"` + older + `","max_tokens":9,"messages":[{"role":"user","content":"x"}]}`},
 	} {
 		if a := s.post(c.path, c.body); a.status != 200 {
-			t.Errorf("%s: %d %s", c.path, a.status, a.body)
+			t.Errorf("%s: got %d %s, want 200", c.path, a.status, a.body)
 		}
 	}
 	for _, c := range []struct{ path, body string }{
@@ -154,15 +167,15 @@ func TestModelNames(t *testing.T) {
 		{"/v1/acct/gw/compat/chat/completions", `{"model":"workers-ai/` + older + `","messages":` + hello + `}`},
 	} {
 		if a := s.do("POST", s.root+c.path, c.body); a.status != 200 {
-			t.Errorf("%s: %d %s", c.path, a.status, a.body)
+			t.Errorf("%s: got %d %s, want 200", c.path, a.status, a.body)
 		}
 	}
 	if got := calls.all(); len(got) != 10 {
-		t.Fatalf("%d calls", len(got))
+		t.Fatalf("calls: got %d, want 10", len(got))
 	}
 	for i, c := range calls.all() {
 		if c.Model != older {
-			t.Errorf("call %d was for %s", i, c.Model)
+			t.Errorf("call %d: got model %s, want %s", i, c.Model, older)
 		}
 	}
 }
@@ -176,21 +189,25 @@ func TestForcedTool(t *testing.T) {
 		m := v.Choices[0].Message
 		if m.Content != nil || len(m.ToolCalls) != 1 || m.ToolCalls[0].Function.Name != "weather" ||
 			m.ToolCalls[0].Function.Arguments != "{}" || v.Choices[0].Finish != "tool_calls" {
-			t.Errorf("%s: %+v", choice, m)
+			t.Errorf("%s: got content %t, calls %+v, finish %q, want false, one of %q with arguments {}, %q", choice,
+				m.Content != nil, m.ToolCalls, v.Choices[0].Finish, "weather", "tool_calls")
 		}
 	}
 	v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+tools+`}`))
 	if v.Choices[0].Message.Content == nil || v.Choices[0].Finish != "stop" {
-		t.Errorf("nothing forced: %+v", v.Choices[0])
+		t.Errorf("nothing forced: got content %t, finish %q, want true, %q", v.Choices[0].Message.Content != nil,
+			v.Choices[0].Finish, "stop")
 	}
 	native := s.post("/run/"+older, `{"prompt":"x",`+tools+`,"tool_choice":"required"}`)
 	if !strings.Contains(native.body, `"response":null,"tool_calls":[{"name":"weather","arguments":{}}]`) {
-		t.Error(native.body)
+		t.Errorf("native: got %s, want %s in it", native.body,
+			`"response":null,"tool_calls":[{"name":"weather","arguments":{}}]`)
 	}
 	anthropic := s.post("/v1/messages", `{"model":"`+newer+`","max_tokens":9,"messages":[{"role":"user",`+
 		`"content":"x"}],"tools":[{"name":"weather","input_schema":{}}],"tool_choice":{"type":"any"}}`)
 	if !strings.Contains(anthropic.body, `"name":"weather","input":{}}],"stop_reason":"tool_use"`) {
-		t.Error(anthropic.body)
+		t.Errorf("messages: got %s, want %s in it", anthropic.body,
+			`"name":"weather","input":{}}],"stop_reason":"tool_use"`)
 	}
 }
 
@@ -200,12 +217,13 @@ func TestStructuredOutput(t *testing.T) {
 	v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+format+`}`))
 	var object struct{ Simulated bool }
 	if err := json.Unmarshal([]byte(*v.Choices[0].Message.Content), &object); err != nil || !object.Simulated {
-		t.Errorf("%s: %v", *v.Choices[0].Message.Content, err)
+		t.Errorf("got %s, error %v, want an object with simulated true, no error",
+			*v.Choices[0].Message.Content, err)
 	}
 	native := decode[v4[struct{ Response struct{ Simulated bool } }]](t,
 		s.post("/run/"+older, `{"prompt":"x",`+format+`}`))
 	if !native.Result.Response.Simulated {
-		t.Error("the native response is no object")
+		t.Errorf("native: got response %+v, want an object with simulated true", native.Result.Response)
 	}
 	refused(t, s.post("/run/"+older, `{"prompt":"x","stream":true,`+format+`}`), 400, 5023, "stream")
 }
@@ -218,7 +236,8 @@ func TestMessagesAndResponses(t *testing.T) {
 		`","content":[{"type":"text","text":"This is"}],"stop_reason":"max_tokens","stop_sequence":null,` +
 		`"usage":{"input_tokens":6,"cache_read_input_tokens":0,"output_tokens":2,"neurons":0.134924}}`
 	if !strings.HasSuffix(a.body, want) || a.header.Get("cf-ai-neurons") != "0.13" {
-		t.Errorf("%v\n%s\n%s", a.header, a.body, want)
+		t.Errorf("got cf-ai-neurons %q and\n%s\nwant %q and at the end\n%s", a.header.Get("cf-ai-neurons"), a.body,
+			"0.13", want)
 	}
 	a = s.post("/v1/responses", `{"model":"`+older+`","max_output_tokens":2,"instructions":"Be `+
 		`brief.","input":[{"role":"user","content":[{"type":"input_text","text":"What is a `+
@@ -229,7 +248,7 @@ func TestMessagesAndResponses(t *testing.T) {
 		`"output_tokens":2,"output_tokens_details":{"reasoning_tokens":0}`,
 	} {
 		if !strings.Contains(a.body, want) {
-			t.Errorf("%s\nhas no %s", a.body, want)
+			t.Errorf("got %s\nwant %s in it", a.body, want)
 		}
 	}
 }

@@ -116,12 +116,13 @@ func TestFailuresByItself(t *testing.T) {
 			a := s.post(c.path, c.body)
 			refused(t, a, c.status, c.code, c.says)
 			if hasID := a.header.Get("cf-ai-req-id") != ""; hasID != (c.code != 7003) || a.header.Get("cf-ray") == "" {
-				t.Errorf("ids: %v", a.header)
+				t.Errorf("got cf-ai-req-id %q, cf-ray %q, want an id %t, some ray", a.header.Get("cf-ai-req-id"),
+					a.header.Get("cf-ray"), c.code != 7003)
 			}
 		})
 	}
 	if s.Calls() != 0 || s.Billed() != 0 {
-		t.Errorf("%d calls, %v billed", s.Calls(), s.Billed())
+		t.Errorf("got %d calls, %v billed, want none", s.Calls(), s.Billed())
 	}
 }
 
@@ -146,11 +147,12 @@ func TestRoutesThatAreNone(t *testing.T) {
 		a := s.do(c.method, s.root+c.path, "")
 		refused(t, a, c.status, c.code, "")
 		if a.header.Get("Allow") != c.allow {
-			t.Errorf("%s: Allow %q", c.path, a.header.Get("Allow"))
+			t.Errorf("%s: got Allow %q, want %q", c.path, a.header.Get("Allow"), c.allow)
 		}
 		if c.code == 7003 && !strings.Contains(a.body, "Could not route to "+c.path+",") || c.code == 7003 &&
 			!strings.Contains(a.body, `"code":7000`) {
-			t.Errorf("%s: %s", c.path, a.body)
+			t.Errorf("%s: got %s, want %q and %s in it", c.path, a.body, "Could not route to "+c.path+",",
+				`"code":7000`)
 		}
 	}
 }
@@ -164,17 +166,17 @@ func TestAccessToTheAccount(t *testing.T) {
 	other := strings.Replace(run, "acct", "other", 1)
 	refused(t, s.do("POST", other, prompted, "Authorization", "Bearer fake-token"), 403, 10000, "Authentication error")
 	if a := s.do("POST", run, prompted, "Authorization", "bearer fake-token"); a.status != 200 {
-		t.Errorf("with the token: %d %s", a.status, a.body)
+		t.Errorf("with the token: got %d %s, want 200", a.status, a.body)
 	}
 	gateway := s.root + "/v1/acct/gw/workers-ai/" + older
 	a := s.do("POST", gateway, prompted, "Authorization", "Bearer fake-token")
 	if want := `{"success":false,"result":[],"messages":[],"error":[{"message":"Unauthorized","code":2009}],` +
 		`"name":"AiGatewayError","httpCode":401,`; a.status != 401 || !strings.HasPrefix(a.body, want) {
-		t.Errorf("%d %s", a.status, a.body)
+		t.Errorf("with one token: got %d %s\nwant 401 %s", a.status, a.body, want)
 	}
 	if a := s.do("POST", gateway, prompted, "Authorization", "Bearer fake-token", "cf-aig-authorization",
 		"Bearer fake-gateway-token"); a.status != 200 {
-		t.Errorf("with both tokens: %d %s", a.status, a.body)
+		t.Errorf("with both tokens: got %d %s, want 200", a.status, a.body)
 	}
 }
 
@@ -186,12 +188,12 @@ func TestPlan(t *testing.T) {
 			"Model @cf/moonshotai/kimi-k2.6 is not available on the Workers Free plan: Model "+
 				"@cf/moonshotai/kimi-k2.6 is")
 		if a := s.post("/run/"+older, prompted); a.status != 200 {
-			t.Errorf("a free model: %d", a.status)
+			t.Errorf("a free model: got %d %s, want 200", a.status, a.body)
 		}
 		var calls record
 		s = start(t, workersai.Options{OnCall: calls.add})
 		if a := s.post("/run/"+model, prompted); a.status != 200 || calls.last().Model != paid {
-			t.Errorf("%s when paid: %d by %s", model, a.status, calls.last().Model)
+			t.Errorf("%s when paid: got %d by %q, want 200 by %q", model, a.status, calls.last().Model, paid)
 		}
 	}
 }
@@ -201,7 +203,7 @@ func TestDailyAllocation(t *testing.T) {
 	s := start(t, workersai.Options{DailyNeurons: 1, Now: func() time.Time { return now }})
 	for s.Billed() < 1_000_000 {
 		if a := s.post("/run/"+older, prompted); a.status != 200 {
-			t.Fatalf("%v billed: %d %s", s.Billed(), a.status, a.body)
+			t.Fatalf("%v billed: got %d %s, want 200", s.Billed(), a.status, a.body)
 		}
 	}
 	calls := s.Calls()
@@ -210,14 +212,15 @@ func TestDailyAllocation(t *testing.T) {
 		`neurons, please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage. ` +
 		`(UUID)","code":4006}],"success":false,"result":{},"messages":[]}`; a.status != 429 ||
 		plain(a.body) != want || a.header.Get("Retry-After") != "" {
-		t.Errorf("%d %v\n%s\nwant\n%s", a.status, a.header, a.body, want)
+		t.Errorf("got %d, Retry-After %q\n%s\nwant 429, no Retry-After\n%s", a.status, a.header.Get("Retry-After"),
+			plain(a.body), want)
 	}
 	if s.Calls() != calls {
-		t.Error("a refusal counts as a call")
+		t.Errorf("calls after a refusal: got %d, want %d", s.Calls(), calls)
 	}
 	now = now.Add(time.Second)
 	if a := s.post("/run/"+older, prompted); a.status != 200 {
-		t.Errorf("the next day: %d %s", a.status, a.body)
+		t.Errorf("the next day: got %d %s, want 200", a.status, a.body)
 	}
 }
 
@@ -229,26 +232,26 @@ func TestRequestsPerMinute(t *testing.T) {
 	})
 	for i, want := range []int{200, 200, 429} {
 		if a := s.post("/run/"+older, prompted); a.status != want {
-			t.Errorf("call %d: %d, want %d", i+1, a.status, want)
+			t.Errorf("call %d: got %d, want %d", i+1, a.status, want)
 		}
 	}
 	refused(t, s.post("/run/"+older, prompted), 429, 3021,
 		"AiError: AiError: rate limiting: inference request per min rate reached (")
 	for i, want := range []int{200, 429} { // a limit of its own
 		if a := s.post("/run/"+newer, prompted); a.status != want {
-			t.Errorf("newer, call %d: %d, want %d", i+1, a.status, want)
+			t.Errorf("newer, call %d: got %d, want %d", i+1, a.status, want)
 		}
 	}
 	if a := s.post("/run/@cf/baai/bge-m3", `{"text":"x"}`); a.status != 200 {
-		t.Errorf("another task: %d", a.status)
+		t.Errorf("another task: got %d, want 200", a.status)
 	}
 	now = now.Add(time.Minute)
 	if a := s.post("/run/"+older, prompted); a.status != 200 {
-		t.Errorf("a minute later: %d", a.status)
+		t.Errorf("a minute later: got %d, want 200", a.status)
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a limit for nothing is accepted")
+			t.Error("a limit for nothing: got no panic, want one")
 		}
 	}()
 	workersai.New(workersai.Options{PerMinute: map[string]int{"text-generations": 1}})
@@ -257,7 +260,7 @@ func TestRequestsPerMinute(t *testing.T) {
 func TestBodyThatIsTooLarge(t *testing.T) {
 	s := start(t, workersai.Options{MaxBody: 1000})
 	if a := s.post("/run/"+older, prompted+strings.Repeat(" ", 1000-len(prompted))); a.status != 200 {
-		t.Errorf("a body just small enough: %d %s", a.status, a.body)
+		t.Errorf("a body just small enough: got %d %s, want 200", a.status, a.body)
 	}
 	refused(t, s.post("/run/"+older, strings.Repeat(" ", 1001)), 413, 3006, "Request is too large")
 	// a chunked upload does not say how long it is

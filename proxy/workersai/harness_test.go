@@ -112,10 +112,11 @@ func decode[T any](t *testing.T, a answer) T {
 	t.Helper()
 	var v T
 	if a.err != nil || a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
-		t.Fatalf("%d %s %v\n%s", a.status, a.header.Get("Content-Type"), a.err, a.body)
+		t.Fatalf("got %d, Content-Type %q, error %v, want 200, %q, no error\n%s", a.status,
+			a.header.Get("Content-Type"), a.err, "application/json", a.body)
 	}
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
-		t.Fatalf("%v\n%s", err, a.body)
+		t.Fatalf("got %v, want JSON of a %T\n%s", err, v, a.body)
 	}
 	return v
 }
@@ -146,10 +147,11 @@ func refused(t *testing.T, a answer, status, code int, says string) {
 	t.Helper()
 	var v v4[json.RawMessage]
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
-		t.Fatalf("%d %v: %s", a.status, err, a.body)
+		t.Fatalf("got %d, %v, want %d with JSON\n%s", a.status, err, status, a.body)
 	}
 	if a.status != status || v.Success || len(v.Errors) == 0 || v.Errors[0].Code != code ||
 		!strings.Contains(v.Errors[0].Message, says) {
-		t.Errorf("%d %s\nwant %d with %d and %q", a.status, a.body, status, code, says)
+		t.Errorf("got %d, success %t, errors %+v, want %d, false, first error %d with %q\n%s", a.status, v.Success,
+			v.Errors, status, code, says, a.body)
 	}
 }

@@ -18,10 +18,10 @@ import (
 func TestReset(t *testing.T) {
 	s := start(t, workersai.Options{})
 	if a := s.post("/run/"+older, prompted, "x-simulate", "reset"); !errors.Is(a.err, syscall.ECONNRESET) {
-		t.Errorf("%v, want a connection reset by peer", a.err)
+		t.Errorf("got error %v, want %v", a.err, syscall.ECONNRESET)
 	}
 	if s.Calls() != 0 {
-		t.Errorf("%d calls", s.Calls())
+		t.Errorf("calls: got %d, want 0", s.Calls())
 	}
 }
 
@@ -31,7 +31,8 @@ func TestCutOfAnAnswerThatIsNoStream(t *testing.T) {
 		a := s.post("/run/"+older, prompted, "x-simulate", header)
 		if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) ||
 			!strings.HasPrefix(a.body, `{"result":{"response":"This`) {
-			t.Errorf("%s: %d %v %s", header, a.status, a.err, a.body)
+			t.Errorf("%s: got %d, error %v, body %s, want 200, %v, %s first", header, a.status, a.err, a.body,
+				io.ErrUnexpectedEOF, `{"result":{"response":"This`)
 		}
 	}
 	refused(t, s.post("/run/"+older, prompted, "x-simulate", "midstream=3040"), 400, 5006, `set "stream": true`)
@@ -62,15 +63,15 @@ func TestHangEnds(t *testing.T) {
 			<-hanging
 			select {
 			case got := <-ended:
-				t.Fatalf("it ended by itself: %v", got)
+				t.Fatalf("got an end before closing, with %v, want it to hang", got)
 			default:
 			}
 			close(closing)
 			if err, _ := (<-ended).(error); !errors.Is(err, http.ErrAbortHandler) {
-				t.Errorf("ended with %v", err)
+				t.Errorf("it ended: got %v, want %v", err, http.ErrAbortHandler)
 			}
 			if a := <-answers; a.err == nil {
-				t.Errorf("the caller sees a whole answer: %+v", a)
+				t.Errorf("the caller: got a whole answer %+v, want one broken off", a)
 			}
 		})
 	}
@@ -89,13 +90,13 @@ func TestHangEndsWithTheCaller(t *testing.T) {
 			func() {
 				defer func() {
 					if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) && header != "slow=2h" {
-						t.Errorf("%s: ended with %v", header, err)
+						t.Errorf("%s: it ended: got %v, want %v", header, err, http.ErrAbortHandler)
 					}
 				}()
 				workersai.New(workersai.Options{}).ServeHTTP(httptest.NewRecorder(), r)
 			}()
 			if took := time.Since(began); took != time.Hour {
-				t.Errorf("%s: ended after %v", header, took)
+				t.Errorf("%s: it ended after: got %v, want %v", header, took, time.Hour)
 			}
 		})
 	}

@@ -114,33 +114,34 @@ func TestSimulatedFailures(t *testing.T) {
 			s := start(t, workersai.Options{})
 			a := s.post("/run/"+older, prompted, "x-simulate", c.header)
 			if a.err != nil || a.status != c.status || a.header.Get("Content-Type") != c.kind {
-				t.Errorf("%d %q %v, want %d %q", a.status, a.header.Get("Content-Type"), a.err, c.status, c.kind)
+				t.Errorf("got %d, Content-Type %q, error %v, want %d, %q, no error", a.status,
+					a.header.Get("Content-Type"), a.err, c.status, c.kind)
 			}
 			if got := strings.ReplaceAll(plain(a.body), a.header.Get("cf-ray"), "RAY"); got != c.body {
-				t.Errorf("%s\nwant\n%s", got, c.body)
+				t.Errorf("got\n%s\nwant\n%s", got, c.body)
 			}
 			if s.Calls() != 0 || s.Billed() != 0 || s.Requests() != 1 {
-				t.Errorf("%d calls, %v billed", s.Calls(), s.Billed())
+				t.Errorf("got %d calls, %v billed, %d requests, want 0, 0, 1", s.Calls(), s.Billed(), s.Requests())
 			}
 			if strings.Contains(a.body, "(UUID)") && !strings.Contains(a.body, a.header.Get("cf-ai-req-id")) {
-				t.Errorf("the id in the text is not cf-ai-req-id %s", a.header.Get("cf-ai-req-id"))
+				t.Errorf("got %s, want the cf-ai-req-id %q in it", a.body, a.header.Get("cf-ai-req-id"))
 			}
 		})
 	}
 	s := start(t, workersai.Options{})
 	if a := s.post("/run/"+older, prompted, "x-simulate", "html-200"); a.status != 200 ||
 		!strings.HasPrefix(a.body, "<!DOCTYPE html>") {
-		t.Errorf("html-200: %d %s", a.status, a.body)
+		t.Errorf("html-200: got %d %s, want 200 %s", a.status, a.body, "<!DOCTYPE html>")
 	}
 	if a := s.post("/run/"+older, prompted, "x-simulate", "3021; retry-after=7"); a.status != 429 ||
 		a.header.Get("Retry-After") != "7" {
-		t.Errorf("retry-after=7: %d %v", a.status, a.header)
+		t.Errorf("retry-after=7: got %d, Retry-After %q, want 429, %q", a.status, a.header.Get("Retry-After"), "7")
 	}
 	if a := s.get("/models/search"); a.status != 200 {
-		t.Errorf("a read: %d", a.status)
+		t.Errorf("a read: got %d, want 200", a.status)
 	}
 	if a := s.do("GET", s.ai+"/models/search", "", "x-simulate", "9109"); a.status != 403 {
-		t.Errorf("a read with x-simulate: %d", a.status)
+		t.Errorf("a read with x-simulate: got %d, want 403", a.status)
 	}
 }
 
@@ -162,11 +163,11 @@ func TestShapeOfThePath(t *testing.T) {
 	} {
 		a := s.do("POST", s.root+c.path, `{"model":"`+older+`"}`, "x-simulate", c.code)
 		if !strings.HasPrefix(a.body, c.want) {
-			t.Errorf("%s\n%s\nwant %s", c.path, a.body, c.want)
+			t.Errorf("%s: got\n%s\nwant at the start\n%s", c.path, a.body, c.want)
 		}
 	}
 	if a := s.post("/v1/responses", `{"model":"`+older+`"}`, "x-simulate", "timeout"); a.status != 400 {
-		t.Errorf("a timeout on v1/responses is %d, captured was 400", a.status)
+		t.Errorf("a timeout on v1/responses: got %d, want the captured 400", a.status)
 	}
 }
 
@@ -176,23 +177,23 @@ func TestTimes(t *testing.T) {
 	const header = "out_of_capacity; shape=gateway; times=2"
 	for i, want := range []int{429, 429, 200, 429, 429, 200} {
 		if got := try(older, header); got != want {
-			t.Errorf("call %d: %d, want %d", i+1, got, want)
+			t.Errorf("call %d: got %d, want %d", i+1, got, want)
 		}
 	}
 	_, _ = try(older, header), try(older, header)
 	if got := try(newer, header); got != 429 {
-		t.Errorf("another model: %d", got)
+		t.Errorf("another model: got %d, want 429", got)
 	}
 	if got := try(older, "3040; times=1"); got != 429 {
-		t.Errorf("another header: %d", got)
+		t.Errorf("another header: got %d, want 429", got)
 	}
 	if got := try(older, "3040; times=1"); got != 200 {
-		t.Errorf("times=1 the second time: %d", got)
+		t.Errorf("times=1 the second time: got %d, want 200", got)
 	}
 	for _, want := range []string{"3040", "[DONE]"} {
 		if a := s.post("/run/"+older, streamed, "x-simulate", "midstream=3040; times=1"); !strings.Contains(a.body,
 			want) {
-			t.Errorf("midstream=3040; times=1 has no %s:\n%s", want, a.body)
+			t.Errorf("midstream=3040; times=1: got\n%s\nwant %s in it", a.body, want)
 		}
 	}
 }
@@ -242,19 +243,21 @@ func TestMidstream(t *testing.T) {
 			got := plain(a.body)
 			if c.header == "midstream=half; after=1" { // where it breaks depends on the padding
 				if strings.HasSuffix(got, "\n\n") {
-					t.Errorf("the last event is whole:\n%s", got)
+					t.Errorf("got a whole last event, want it broken off:\n%s", got)
 				}
 				got = got[:min(len(got), len(c.want))]
 			}
 			if got != c.want || a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" {
-				t.Errorf("%d %s\n%s\nwant\n%s", a.status, a.header.Get("Content-Type"), got, c.want)
+				t.Errorf("got %d, Content-Type %q\n%s\nwant 200, %q\n%s", a.status, a.header.Get("Content-Type"), got,
+					"text/event-stream", c.want)
 			}
 			if broken := errors.Is(a.err, io.ErrUnexpectedEOF); broken != c.broken {
-				t.Errorf("broken off: %v", a.err)
+				t.Errorf("broken off: got %t (error %v), want %t", broken, a.err, c.broken)
 			}
 			call := calls.last()
 			if s.Calls() != 1 || call.Output != c.output || !call.Stream || call.Neurons != s.Billed() {
-				t.Errorf("%d calls, %+v; want %d tokens", s.Calls(), call, c.output)
+				t.Errorf("got %d calls, %d output tokens, stream %t, %v neurons, want 1, %d, true, the %v billed",
+					s.Calls(), call.Output, call.Stream, call.Neurons, c.output, s.Billed())
 			}
 		})
 	}
@@ -281,7 +284,7 @@ func TestMidstreamInOtherProtocols(t *testing.T) {
 	} {
 		a := s.post(c.path, c.body, "x-simulate", "midstream=3040")
 		if events := strings.Split(plain(a.body), "\n\n"); len(events) != 5 || events[3] != c.want {
-			t.Errorf("%s\n%s\nwant %s", c.path, plain(a.body), c.want)
+			t.Errorf("%s: got %d events, %q, want 5, the fourth %q", c.path, len(events), events, c.want)
 		}
 	}
 }
@@ -298,7 +301,7 @@ func TestBreakComesBeforeTheLastEvent(t *testing.T) {
 		a := s.post(path, body, "x-simulate", "midstream=3040; after=9999")
 		if strings.Contains(a.body, last) || !strings.Contains(a.body, "3040") &&
 			!strings.Contains(a.body, "rate_limit_error") {
-			t.Errorf("%s:\n%s", path, a.body)
+			t.Errorf("%s: got\n%s\nwant no %s, and %s or %s", path, a.body, last, "3040", "rate_limit_error")
 		}
 	}
 }
@@ -340,7 +343,7 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 		refused(t, a, 400, 5006, says)
 	}
 	if s.Calls() != 0 {
-		t.Errorf("%d calls", s.Calls())
+		t.Errorf("calls: got %d, want 0", s.Calls())
 	}
 }
 
@@ -360,7 +363,8 @@ func TestEveryCodeOfTheCatalog(t *testing.T) {
 		a := s.post("/run/"+older, prompted, "x-simulate", entry.Slug)
 		if got := normalize.Classify(a.status, a.header, []byte(a.body)); got.Code != entry.Code ||
 			strings.Contains(a.body, "x-simulate") {
-			t.Errorf("%s: %d %s\nis taken for %s", entry.Slug, a.status, a.body, got.Code)
+			t.Errorf("%s: got code %v, want %v and no x-simulate in the answer: %d %s", entry.Slug, got.Code,
+				entry.Code, a.status, a.body)
 		}
 	}
 }

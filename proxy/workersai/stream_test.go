@@ -102,14 +102,16 @@ func TestStreamShapes(t *testing.T) {
 			s := start(t, workersai.Options{})
 			a := s.post(c.path, c.body)
 			if got := plain(a.body); got != c.want || a.err != nil {
-				t.Errorf("%v\n%s\nwant\n%s", a.err, got, c.want)
+				t.Errorf("got error %v and\n%s\nwant no error and\n%s", a.err, got, c.want)
 			}
 			if a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" ||
 				a.header.Get("cf-ai-req-id") == "" || a.header.Get("cf-ai-neurons") != "" {
-				t.Errorf("%d %v", a.status, a.header)
+				t.Errorf("got %d, Content-Type %q, cf-ai-req-id %q, cf-ai-neurons %q, want 200, %q, some id, none",
+					a.status, a.header.Get("Content-Type"), a.header.Get("cf-ai-req-id"), a.header.Get("cf-ai-neurons"),
+					"text/event-stream")
 			}
 			if s.Calls() != 1 || s.Billed() == 0 {
-				t.Errorf("%d calls, %v billed", s.Calls(), s.Billed())
+				t.Errorf("got %d calls, %v billed, want 1, more than 0", s.Calls(), s.Billed())
 			}
 		})
 	}
@@ -139,7 +141,7 @@ func TestResponsesStream(t *testing.T) {
 		}
 		var e struct{ Type, Delta string }
 		if err := json.Unmarshal([]byte(data), &e); err != nil || e.Type != name {
-			t.Fatalf("%v: %s", err, event)
+			t.Fatalf("got type %q, error %v, want %q, no error: %s", e.Type, err, name, event)
 		}
 		deltas.WriteString(e.Delta)
 		if err := json.Unmarshal([]byte(data), &last); err != nil {
@@ -150,15 +152,16 @@ func TestResponsesStream(t *testing.T) {
 		"response.output_text.delta " +
 		"response.output_text.done response.content_part.done response.output_item.done response.completed"
 	if got := strings.Join(names, " "); got != want {
-		t.Errorf("events %s", got)
+		t.Errorf("events: got %s\nwant %s", got, want)
 	}
 	v := last.Response
 	if v.Status != "completed" || v.Output[0].Content[0].Text != deltas.String() ||
 		v.Usage.Output != workersai.CountTokens(deltas.String()) || v.Usage.Neurons != s.Billed().Float() {
-		t.Errorf("%+v", v)
+		t.Errorf("the last event: got %+v, want status %q, text %q, %d output tokens, %v neurons", v, "completed",
+			deltas.String(), workersai.CountTokens(deltas.String()), s.Billed().Float())
 	}
 	if events := strings.Count(a.body, "\n\n"); last.Sequence != events-1 {
-		t.Errorf("%d events, the last is number %d", events, last.Sequence)
+		t.Errorf("number of the last event: got %d, want %d", last.Sequence, events-1)
 	}
 }
 
@@ -192,8 +195,9 @@ func TestIncrementsSumToTheWhole(t *testing.T) {
 	}
 	if sum != s.Billed() || quota.FromFloat(whole.Neurons) != sum || whole.Total != tokens ||
 		whole.Details.Cached != cachedTokens || cachedTokens == 0 {
-		t.Errorf("increments %v, %d tokens, %d cached; whole %+v; billed %v", sum, tokens, cachedTokens, whole,
-			s.Billed())
+		t.Errorf("increments: got %v, want the %v billed; whole: got %v, %d tokens, %d cached, want %v, %d, %d (not 0)",
+			sum, s.Billed(), quota.FromFloat(whole.Neurons), whole.Total, whole.Details.Cached, sum, tokens,
+			cachedTokens)
 	}
 }
 
@@ -217,7 +221,7 @@ func TestLatencyIsThatOfEachToken(t *testing.T) {
 			began := time.Now()
 			sim.ServeHTTP(httptest.NewRecorder(), r)
 			if took := time.Since(began); took != want {
-				t.Errorf("%s: %v, want %v", c.name, took, want)
+				t.Errorf("%s: got %v, want %v", c.name, took, want)
 			}
 		})
 	}
@@ -247,7 +251,7 @@ func TestCallerLeaves(t *testing.T) {
 					began := time.Now()
 					sim.ServeHTTP(w, r)
 					if took := time.Since(began); took > after {
-						t.Errorf("%s: it went on for %v", path, took)
+						t.Errorf("%s: it went on: got %v, want at most %v", path, took, after)
 					}
 					return strings.Count(w.Body.String(), "data: ")
 				}
@@ -255,11 +259,14 @@ func TestCallerLeaves(t *testing.T) {
 				whole, billed := call, sim.Billed()
 				events := leaves(9500 * time.Millisecond)
 				if whole.Aborted || !call.Aborted || sim.Billed()-billed != call.Neurons {
-					t.Errorf("%s: %+v, then %+v; billed %v and %v", path, whole, call, billed, sim.Billed()-billed)
+					t.Errorf("%s: aborted: got %t, then %t, want false, then true; billed for the second: got %v, "+
+						"want %v", path, whole.Aborted, call.Aborted, sim.Billed()-billed, call.Neurons)
 				}
 				if events != 10 || all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) ||
 					call.Output < 5 {
-					t.Errorf("%s, all billed %v: %d events; %+v of %+v", path, all, events, call, whole)
+					t.Errorf("%s: got %d events, %d output tokens, %v neurons, want 10, at least 5, "+
+						"and as the whole %t: %d, %v",
+						path, events, call.Output, call.Neurons, all, whole.Output, whole.Neurons)
 				}
 			})
 		}
@@ -282,6 +289,6 @@ func TestEventsAreNotHeldBack(t *testing.T) {
 	defer res.Body.Close()
 	line, err := bufio.NewReader(res.Body).ReadString('\n')
 	if err != nil || plain(line) != `data: {"response":"This","p":"PAD"}`+"\n" {
-		t.Errorf("%q, %v", line, err)
+		t.Errorf("got %q, error %v, want %q, no error", line, err, `data: {"response":"This","p":"PAD"}`+"\n")
 	}
 }

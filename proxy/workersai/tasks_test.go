@@ -50,7 +50,7 @@ func TestAudioSeconds(t *testing.T) {
 		{"a chunk longer than the file", "RIFF____WAVELIST\xff\xff\xff\xff", 20.0 / 16_000},
 	} {
 		if got := workersai.AudioSeconds([]byte(c.audio)); math.Abs(got-c.want) > 1e-9 {
-			t.Errorf("%s: %v seconds, want %v", c.name, got, c.want)
+			t.Errorf("%s: got %v seconds, want %v", c.name, got, c.want)
 		}
 	}
 }
@@ -63,21 +63,30 @@ func TestEmbeddings(t *testing.T) {
 		Usage, Meta *usage
 	}
 	v := decode[v4[result]](t, s.post("/run/@cf/baai/bge-base-en-v1.5", `{"text":["one two","three"]}`)).Result
-	if fmt.Sprint(v.Shape) != "[2 768]" || len(v.Data) != 2 || len(v.Data[1]) != 768 || v.Meta != nil ||
-		v.Usage == nil ||
-		v.Usage.Prompt != 3 || v.Usage.Neurons != 3*0.006058 {
-		t.Errorf("shape %v, usage %+v", v.Shape, v.Usage)
+	if fmt.Sprint(v.Shape) != "[2 768]" || v.Meta != nil {
+		t.Errorf("got shape %v, meta %+v, want [2 768], none", v.Shape, v.Meta)
+	}
+	if len(v.Data) != 2 {
+		t.Errorf("vectors: got %d, want 2", len(v.Data))
+	} else if len(v.Data[1]) != 768 {
+		t.Errorf("numbers in the second vector: got %d, want 768", len(v.Data[1]))
+	}
+	if v.Usage == nil {
+		t.Error("usage: got none, want one")
+	} else if v.Usage.Prompt != 3 || v.Usage.Neurons != 3*0.006058 {
+		t.Errorf("usage: got %d tokens, %v neurons, want 3, %v", v.Usage.Prompt, v.Usage.Neurons, 3*0.006058)
 	}
 	var norm float64
 	for _, c := range v.Data[0] {
 		norm += c * c
 	}
 	if math.Abs(norm-1) > 1e-3 {
-		t.Errorf("a vector of length %v", norm)
+		t.Errorf("the square of the length of a vector: got %v, want 1", norm)
 	}
 	one := decode[v4[result]](t, s.post("/run/@cf/qwen/qwen3-embedding-0.6b", `{"text":"one"}`)).Result
 	if fmt.Sprint(one.Shape) != "[1 1024]" || one.Usage != nil || one.Meta == nil || one.Meta.Prompt != 1 {
-		t.Errorf("shape %v, usage %v, meta %v", one.Shape, one.Usage, one.Meta)
+		t.Errorf("got shape %v, usage %+v, meta %+v, want [1 1024], none, 1 prompt token", one.Shape, one.Usage,
+			one.Meta)
 	}
 
 	a := s.post("/v1/embeddings", `{"model":"@cf/baai/bge-base-en-v1.5","input":"one two"}`)
@@ -92,12 +101,13 @@ func TestEmbeddings(t *testing.T) {
 	floats := decode[list](t, a)
 	if strings.Contains(a.body, "usage") || a.header.Get("cf-ai-neurons") != "0.01" || floats.Object != "list" ||
 		len(floats.Data) != 1 {
-		t.Errorf("%v %.200s", a.header, a.body)
+		t.Errorf("got cf-ai-neurons %q, object %q, %d vectors, want %q, %q, 1 and no usage in %.200s",
+			a.header.Get("cf-ai-neurons"), floats.Object, len(floats.Data), "0.01", "list", a.body)
 	}
 	var numbers []float64
 	if err := json.Unmarshal(floats.Data[0].Embedding, &numbers); err != nil ||
 		fmt.Sprint(numbers) != fmt.Sprint(v.Data[0]) {
-		t.Errorf("v1/embeddings has another vector than run: %v", err)
+		t.Errorf("v1/embeddings: got %v, error %v, want the vector of run %v, no error", numbers, err, v.Data[0])
 	}
 	packed := decode[list](t, s.post("/v1/embeddings",
 		`{"model":"@cf/baai/bge-base-en-v1.5","input":["one two"],"encoding_format":"base64"}`))
@@ -106,8 +116,10 @@ func TestEmbeddings(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw) != 4*768 || math.Float32frombits(binary.LittleEndian.Uint32(raw)) != float32(numbers[0]) {
-		t.Errorf("base64 of %d bytes, %v", len(raw), err)
+	if err != nil || len(raw) != 4*768 {
+		t.Errorf("base64: got %d bytes, error %v, want %d, no error", len(raw), err, 4*768)
+	} else if got := math.Float32frombits(binary.LittleEndian.Uint32(raw)); got != float32(numbers[0]) {
+		t.Errorf("base64: the first number: got %v, want %v", got, float32(numbers[0]))
 	}
 }
 
@@ -200,11 +212,12 @@ func TestTasks(t *testing.T) {
 			v := decode[v4[json.RawMessage]](t, a)
 			want := quota.FromFloat(c.neurons)
 			if !v.Success || !strings.Contains(string(v.Result), c.want) {
-				t.Errorf("%.300s\nhas no %s", a.body, c.want)
+				t.Errorf("got %.300s\nwant success and %s in it", a.body, c.want)
 			}
 			if off := s.Billed() - want; off < -1 || off > 1 || a.header.Get("cf-ai-neurons") != s.Billed().String() ||
 				a.header.Get("cf-ai-req-id") == "" {
-				t.Errorf("billed %v, header %q, want %v", s.Billed().Float(), a.header.Get("cf-ai-neurons"), c.neurons)
+				t.Errorf("billed: got %v, want %v; header: got %q, want %q; cf-ai-req-id: got %q, want some",
+					s.Billed(), want, a.header.Get("cf-ai-neurons"), s.Billed().String(), a.header.Get("cf-ai-req-id"))
 			}
 		})
 	}
@@ -265,19 +278,22 @@ func TestImages(t *testing.T) {
 				}
 			}
 			img, format, err := image.Decode(bytes.NewReader(data))
-			if err != nil || format != c.format || img.Bounds().Dx() != c.width || img.Bounds().Dy() != c.height {
-				t.Fatalf("%d bytes of %q, %v", len(data), format, err)
+			if err != nil || format != c.format {
+				t.Fatalf("%d bytes: got format %q, error %v, want %q, no error", len(data), format, err, c.format)
+			}
+			if got := img.Bounds(); got.Dx() != c.width || got.Dy() != c.height {
+				t.Fatalf("got %d by %d, want %d by %d", got.Dx(), got.Dy(), c.width, c.height)
 			}
 			want := quota.FromFloat(c.neurons)
 			header := ""
 			if c.raw == "" {
 				header = want.String()
 			} else if a.header.Get("Content-Type") != c.raw {
-				t.Errorf("Content-Type %s", a.header.Get("Content-Type"))
+				t.Errorf("Content-Type: got %q, want %q", a.header.Get("Content-Type"), c.raw)
 			}
 			if s.Billed() != want || a.header.Get("cf-ai-neurons") != header || a.header.Get("cf-ai-req-id") == "" {
-				t.Errorf("billed %v, header %q, want %v and %q", s.Billed(), a.header.Get("cf-ai-neurons"), want,
-					header)
+				t.Errorf("billed: got %v, want %v; header: got %q, want %q; cf-ai-req-id: got %q, want some",
+					s.Billed(), want, a.header.Get("cf-ai-neurons"), header, a.header.Get("cf-ai-req-id"))
 			}
 		})
 	}
@@ -308,11 +324,12 @@ func TestForms(t *testing.T) {
 	body, kind := form(t, "input_image_0", "cat.png", "image/png", "pixels")
 	if a := s.post("/run/@cf/black-forest-labs/flux-2-klein-4b", body, "Content-Type", kind); a.status != 200 ||
 		a.header.Get("cf-ai-neurons") != "125.68" {
-		t.Errorf("an image for an image: %d %q %.200s", a.status, a.header.Get("cf-ai-neurons"), a.body)
+		t.Errorf("an image for an image: got %d, cf-ai-neurons %q, want 200, %q: %.200s", a.status,
+			a.header.Get("cf-ai-neurons"), "125.68", a.body)
 	}
 	body, kind = form(t, "file", "speech.wav", "audio/wav", wav(30))
 	if a := s.post("/run/@cf/openai/whisper", body, "Content-Type", kind); !strings.Contains(a.body, `"duration":30,`) {
-		t.Errorf("speech in a form: %d %s", a.status, a.body)
+		t.Errorf("speech in a form: got %d %s, want %s in it", a.status, a.body, `"duration":30,`)
 	}
 	body, kind = form(t, "files", "Report.PDF", "application/pdf", "%PDF-1.7")
 	type document struct {
@@ -322,12 +339,14 @@ func TestForms(t *testing.T) {
 	v := decode[v4[[]document]](t, s.post("/tomarkdown", body, "Content-Type", kind)).Result
 	if len(v) != 1 || v[0].Name != "Report.PDF" || v[0].Format != "markdown" || v[0].MimeType != "application/pdf" ||
 		v[0].Tokens == 0 || !strings.HasPrefix(v[0].Data, "# Report.PDF") {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v, want one document: name %q, format %q, type %q, some tokens, data that begins with %q", v,
+			"Report.PDF", "markdown", "application/pdf", "# Report.PDF")
 	}
 	body, kind = form(t, "files", "tool.exe", "application/x-msdownload", "MZ")
 	v = decode[v4[[]document]](t, s.post("/tomarkdown", body, "Content-Type", kind)).Result
 	if len(v) != 1 || v[0].Format != "error" || v[0].Error == "" || v[0].MimeType != "application/x-msdownload" {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v, want one document: format %q, some error, type %q", v, "error",
+			"application/x-msdownload")
 	}
 	refused(t, s.post("/tomarkdown", "x"), 400, 3003, "missing headers or body")
 	refused(t, s.post("/tomarkdown", body[:len(body)-20], "Content-Type", kind), 400, 5006, "EOF")
@@ -338,11 +357,15 @@ func TestSpeechIsAudio(t *testing.T) {
 	a := s.post("/run/@cf/deepgram/aura-1", `{"text":"`+strings.Repeat("ä", 500)+`"}`)
 	if a.status != 200 || a.header.Get("Content-Type") != "audio/mpeg" || !strings.HasPrefix(a.body, "\xff\xfb\x90") ||
 		len(a.body)%417 != 0 || a.header.Get("cf-ai-neurons") != "681.82" {
-		t.Errorf("%d %v, %d bytes", a.status, a.header, len(a.body))
+		t.Errorf("got %d, Content-Type %q, cf-ai-neurons %q, want 200, %q, %q", a.status,
+			a.header.Get("Content-Type"), a.header.Get("cf-ai-neurons"), "audio/mpeg", "681.82")
+		t.Errorf("body: got %d bytes that begin with %.3q, want a multiple of 417, %q", len(a.body), a.body,
+			"\xff\xfb\x90")
 	}
 	a = s.post("/run/@cf/deepgram/aura-2-en", `{"text":"`+strings.Repeat("x", 150)+`","encoding":"linear16"}`)
 	if a.header.Get("Content-Type") != "audio/wav" || workersai.AudioSeconds([]byte(a.body)) != 10 {
-		t.Errorf("%v, %v seconds", a.header, workersai.AudioSeconds([]byte(a.body)))
+		t.Errorf("got Content-Type %q, %v seconds, want %q, 10", a.header.Get("Content-Type"),
+			workersai.AudioSeconds([]byte(a.body)), "audio/wav")
 	}
 }
 
@@ -376,6 +399,6 @@ func TestTasksRefuse(t *testing.T) {
 		refused(t, s.post("/run/"+c.model, c.body), 400, c.code, c.says)
 	}
 	if s.Calls() != 0 {
-		t.Errorf("%d calls", s.Calls())
+		t.Errorf("calls: got %d, want 0", s.Calls())
 	}
 }

@@ -21,11 +21,11 @@ func TestSplit(t *testing.T) {
 	} {
 		got := split(c.text, -1)
 		if !slices.Equal(got, c.want) || CountTokens(c.text) != int64(len(c.want)) {
-			t.Errorf("%q: %q and %d, want %q", c.text, got, CountTokens(c.text), c.want)
+			t.Errorf("%q: got %q, count %d, want %q, %d", c.text, got, CountTokens(c.text), c.want, len(c.want))
 		}
 	}
 	if got := split("one two three", 2); !slices.Equal(got, []string{"one", " two"}) {
-		t.Errorf("two tokens: %q", got)
+		t.Errorf("two tokens: got %q, want %q", got, []string{"one", " two"})
 	}
 }
 
@@ -33,7 +33,7 @@ func TestLengthenIsExact(t *testing.T) {
 	const text = "A sentence with electroencephalography in it, “quoted” and all."
 	for _, n := range []int{1, 2, 5, 11, 12, 13, 200, 1001} {
 		if got := CountTokens(lengthen(text, n)); got != int64(n) {
-			t.Errorf("%d tokens, want %d", got, n)
+			t.Errorf("tokens: got %d, want %d", got, n)
 		}
 	}
 }
