@@ -87,6 +87,10 @@ func (cr *credentials) attribute(f *normalize.Failure) {
 	}
 }
 
+// minSecret is how long a secret must be, in bytes, to be looked for in other texts: a shorter one may be part
+// of ordinary words.
+const minSecret = 8
+
 // secrets returns what no message to the caller of r may hold: our credentials, and the caller's own, which upstream
 // may echo.
 func (cr *credentials) secrets(r *http.Request) []string {
@@ -96,8 +100,7 @@ func (cr *credentials) secrets(r *http.Request) []string {
 		if i := strings.IndexAny(value, " \t"); i >= 0 {
 			value = strings.Trim(value[i:], " \t")
 		}
-		// A short one may be part of ordinary words.
-		if len(value) >= 8 {
+		if len(value) >= minSecret {
 			secrets = append(secrets, value)
 		}
 	}

@@ -97,7 +97,7 @@ func (cr *credentials) removeSecrets(out *http.Request, caller *http.Request) {
 		})
 	}
 	for _, s := range cr.secrets(caller) {
-		if s != "" {
+		if len(s) >= minSecret {
 			secrets = append(secrets, s)
 		}
 	}
