@@ -27,7 +27,9 @@ func seriesOfTheCode(t *testing.T) catalogue {
 	})
 	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })
 	m.WatchBreakers(func() []string { return []string{metrics.Other} })
-	m.WatchClients(func() metrics.ClientsFile { return metrics.ClientsFile{} })
+	m.WatchClients(func() metrics.ClientsFile {
+		return metrics.ClientsFile{Keys: []metrics.ClientKey{{Client: "a", ID: "00000000"}}}
+	})
 	m.WatchCertificate(func() metrics.Certificate { return metrics.Certificate{} })
 	for _, stream := range []bool{false, true} {
 		m.Began()

@@ -154,6 +154,12 @@ const files = ['Files that are read again', [
     unit: unit.duration, height: 6,
   }),
   curves({
+    title: 'Keys last used',
+    description: `How long ago a call last came with each key, by the first digits of its hash. A key that was replaced can be removed once nobody uses it. ${noClients}`,
+    queries: [[`time() - max by (client, key) (neuronward_client_key_last_used_timestamp_seconds{${where}} > 0)`, '{{client}} {{key}}']],
+    unit: unit.duration, height: 6,
+  }),
+  curves({
     title: 'Certificate read',
     description: `How long ago the certificate in use was read. After a renewal all processes fall to 0. ${noTLS}`,
     queries: [[`time() - neuronward_tls_reload_timestamp_seconds{${where}}`, '{{instance}}']],
