@@ -29,7 +29,7 @@ func TestABatchIsToldByWhatItCost(t *testing.T) {
 		g.post(path+"?queueRequest=true", `{"requests":[{"prompt":"a"},{"prompt":"b"}]}`)
 		if r := g.ledger.Snapshot().Records; len(r) != 1 || r[0].Estimated <= cost || r[0].Calls != 1 {
 			t.Fatalf("submitted: got %+v, want one record, of one call, with an estimate above %v", r,
-				quota.Neurons(cost))
+				cost)
 		}
 		for range 2 {
 			if w := g.post(path+"?queueRequest=true", `{"request_id":"8f0c"}`); w.Code != http.StatusOK {
@@ -39,7 +39,7 @@ func TestABatchIsToldByWhatItCost(t *testing.T) {
 			if r := s.Records[0]; len(s.Records) != 1 || r.Estimated != 0 || r.Priced != 0 || r.Reported != cost ||
 				s.Account.Used != cost {
 				t.Errorf("polled: got used %v, records %+v, want used %v, one record: estimated 0, priced 0, "+
-					"reported %v", s.Account.Used, s.Records, quota.Neurons(cost), quota.Neurons(cost))
+					"reported %v", s.Account.Used, s.Records, cost, cost)
 			}
 		}
 		g.close()
