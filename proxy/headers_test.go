@@ -154,3 +154,17 @@ func TestHeadersThatStayBehind(t *testing.T) {
 		}
 	}
 }
+
+// A short request id is kept, even if the caller's token happens to end with it.
+func TestAShortRequestIDIsKept(t *testing.T) {
+	handler, last := seenUpstream()
+	b := newBench(t, handler)
+	const id = "789"
+	res, _ := b.do("POST", "/v1/chat/completions", chat, "X-Request-Id", id, "Authorization", "Bearer abcdef0123456789")
+	if got := res.Header.Get("X-Request-Id"); got != id {
+		t.Errorf("got the request id %q in the answer, want %q", got, id)
+	}
+	if got := last.Load().Header.Get("X-Request-Id"); got != id {
+		t.Errorf("got the request id %q upstream, want %q", got, id)
+	}
+}

@@ -49,7 +49,7 @@ func isCredential(h http.Header, id string) bool {
 	}
 	for _, name := range append([]string{"Cf-Aig-Authorization"}, callerCredentials...) {
 		for _, value := range h[name] {
-			if value != "" && strings.HasSuffix(value, id) {
+			if len(id) >= minSecret && strings.HasSuffix(value, id) {
 				return true
 			}
 		}
