@@ -29,6 +29,10 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/") // one slash at the end changes nothing
 	}
+	if path == "/livez" || path == "/readyz" { // these two methods are answered before they come here
+		d := destination{allow: "GET, HEAD"}
+		return d, d.notAllowed(method)
+	}
 	account, rest, ok := belowAI(path)
 	if !ok || !plain(path) {
 		return destination{}, notProxied()
@@ -64,7 +68,11 @@ func choose(method string, candidates []route, d destination) (destination, *nor
 		}
 	}
 	d.route, d.allow = &candidates[0], allowed(candidates)
-	return d, refuse(normalize.MethodNotAllowed, "This path takes "+d.allow+", not "+clip(method, 32)+".", "")
+	return d, d.notAllowed(method)
+}
+
+func (d *destination) notAllowed(method string) *normalize.Failure {
+	return refuse(normalize.MethodNotAllowed, "This path takes "+d.allow+", not "+clip(method, 32)+".", "")
 }
 
 // finetunes reports whether a route of the path is only for clients that may make and change finetunes.

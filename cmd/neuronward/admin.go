@@ -7,7 +7,9 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota/account"
 )
@@ -17,18 +19,33 @@ import (
 func (in *invocation) adminHandler(
 	c *config.Config, n *quotas, p *proxy.Proxy, m *metrics.Metrics, prices *account.PriceFeed, demo string,
 ) http.Handler {
-	o := in.adminOptions(c, m, func() string {
-		if p.Draining() {
-			return drainingReason
-		}
-		return n.unready()
-	})
+	o := in.adminOptions(c, m, func() string { return readiness(p, n).Reason })
 	source := n.source(c)
 	b := thisBuild()
 	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, c.Settings
 	source.Prices = func() status.Prices { return pricesOf(prices.Status()) }
 	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, c.Pprof
 	return admin.Handler(o)
+}
+
+// readiness says whether a running proxy takes calls.
+func readiness(p *proxy.Proxy, n *quotas) health.Verdict {
+	if p.Draining() {
+		return health.Verdict{Reason: drainingReason, Code: normalize.ShuttingDown}
+	}
+	return health.Verdict{Reason: n.unready(), Code: normalize.StoreUnavailable}
+}
+
+// withHealth returns calls with /livez and /readyz in front, for the app listener. They are answered to the hosts
+// that calls are answered to.
+func withHealth(c *config.Config, calls http.Handler, verdict func() health.Verdict) http.Handler {
+	o := health.Options{
+		Verdict: verdict, RetryAfterMax: c.RetryAfterMax, Setting: config.SettingName, Next: calls,
+	}
+	if config.Loopback(c.Listen) && c.Clients == nil {
+		o.AllowedHost = proxy.NewHosts(c.Hosts...).Allowed
+	}
+	return health.Handler(o)
 }
 
 // adminOptions are those of a process that accepts calls and of one that waits for another.

@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/normalize"
 )
 
 // healthTimeout bounds the whole check; container runtimes wait 30 seconds by default.
@@ -28,8 +28,7 @@ Usage:
   neuronward healthcheck
 
 It reads these variables alone and asks /readyz on the admin listener; if that
-is off, it looks only whether the app listener accepts connections (over TLS, if
-it has a certificate), and says so.
+is off, on the app listener (over TLS, if it has a certificate).
 
 ` + variableTable(healthVariables...) + `
 Example, in a Dockerfile:
@@ -48,39 +47,32 @@ func healthcheck(ctx context.Context, in *invocation) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	state, err := health(ctx, c)
-	if err != nil {
+	if err := askReady(ctx, c); err != nil {
 		return in.fail(err)
 	}
-	fmt.Fprintln(in.stdout, state)
+	fmt.Fprintln(in.stdout, "ready")
 	return exitDone
 }
 
-// health says what shows that the proxy is healthy; the error says why it is not.
-func health(ctx context.Context, c *config.Config) (string, error) {
-	if c.AdminListen == "" {
-		dial := new(net.Dialer).DialContext
-		if c.TLSCert != "" { // a connection that ends without a handshake would be logged as one that failed
-			dial = (&tls.Dialer{Config: anyCertificate()}).DialContext
-		}
-		conn, err := dial(ctx, "tcp", callable(c.Listen))
-		if err != nil {
-			return "", fmt.Errorf("not ready: %w", err)
-		}
-		conn.Close() //nolint:errcheck // nothing was written to it
-		return fmt.Sprintf("%s accepts connections; the admin listener is off, so readiness was not asked",
-			conn.RemoteAddr()), nil
-	}
+// askReady returns nil if the proxy is ready; the error says why it is not.
+func askReady(ctx context.Context, c *config.Config) error {
+	const maxAnswer = 4 << 10 // bytes
 	url := "http://" + callable(c.AdminListen) + "/readyz"
-	status, body, err := ask(ctx, url, 200)
+	if c.AdminListen == "" {
+		url = c.Scheme() + "://" + callable(c.Listen) + "/readyz"
+	}
+	status, body, err := ask(ctx, url, maxAnswer)
 	if err != nil {
-		return "", fmt.Errorf("not ready: %w", err)
+		return fmt.Errorf("not ready: %w", err)
 	}
-	if status != http.StatusOK {
-		return "", fmt.Errorf("not ready: %s answered %d %s: %s",
-			url, status, http.StatusText(status), strings.TrimSpace(string(body)))
+	if status == http.StatusOK {
+		return nil
 	}
-	return "ready", nil
+	reason := strings.TrimSpace(string(body))
+	if f, ok := normalize.Parse(body); ok { // of the app listener
+		reason = f.Error()
+	}
+	return fmt.Errorf("not ready: %s answered %d %s: %s", url, status, http.StatusText(status), reason)
 }
 
 // anyCertificate accepts any certificate, to ask another process of this machine for its state. The certificate names

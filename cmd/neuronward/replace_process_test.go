@@ -62,6 +62,11 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 		http.StatusServiceUnavailable, `"name":"shutting_down"`, "takes no calls yet")
 	equal(t, "a call: Retry-After", resp.Header.Get("Retry-After"), "1")
 	equal(t, "a call: the connection is closed", resp.Close, true)
+	status, answer := next.get(next.app + "/readyz")
+	isAnswer(t, "readyz for apps", status, answer,
+		http.StatusServiceUnavailable, `"name":"shutting_down"`, "takes no calls yet")
+	status, answer = next.get(next.app + "/livez")
+	isAnswer(t, "livez for apps", status, answer, http.StatusOK)
 	_, series := next.get(next.admin + "/metrics")
 	contains(t, "the series", series, `name="shutting_down",origin="guard"} 1`+"\n")
 	var out bytes.Buffer
@@ -77,7 +82,7 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 	next.listening()
 	equal(t, "the app listener afterwards", next.app, app)
 	equal(t, "the admin listener afterwards", next.admin, admin)
-	status, answer := next.get(next.admin + "/readyz")
+	status, answer = next.get(next.admin + "/readyz")
 	isAnswer(t, "readyz afterwards", status, answer, http.StatusOK)
 	equal(t, "used, by the one that waited", asJSON(t, next.status().Used), "2.5")
 	next.spend()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota/price"
@@ -136,7 +137,8 @@ func (in *invocation) serve(
 	s := &server{
 		log:   log,
 		calls: p,
-		app:   newAppServer(p, log, c.Certificate),
+		app: newAppServer(
+			withHealth(c, p, func() health.Verdict { return readiness(p, n) }), log, c.Certificate),
 		drain: c.Drain,
 		ln:    ln,
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
 )
 
@@ -71,6 +73,9 @@ func (s *standby) stop() {
 	}
 }
 
+// notYet is what callers are told meanwhile.
+const notYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
+
 // standBy logs that this process waits for another one, whose id is other, to release the store, and answers until
 // then.
 func (in *invocation) standBy(s *standby, c *config.Config, m *metrics.Metrics, other string) {
@@ -79,12 +84,15 @@ func (in *invocation) standBy(s *standby, c *config.Config, m *metrics.Metrics, 
 		"until it lets go this one is not ready and refuses calls",
 		"store", c.Store.String(), "process", other, "patience", takeoverWait(c).String(),
 		"listen", at.app, "admin_listen", at.admin)
-	o := in.adminOptions(c, m, func() string {
-		return "starting: waiting for another process (" + other + ") to let the store go, " + c.Store.String()
-	})
+	waits := health.Verdict{
+		Reason: "starting: waiting for another process (" + other + ") to let the store go, " + c.Store.String(),
+		Code:   normalize.ShuttingDown, Message: notYet,
+	}
+	o := in.adminOptions(c, m, func() string { return waits.Reason })
 	settings := proxyConfig(c, &quotas{}, s.log, m)
-	settings.NotYet = "This proxy process is starting and takes no calls yet: it waits for another one to end."
+	settings.NotYet = notYet
 	if p, err := proxy.New(settings); err == nil { // else serve reports why
-		s.start(newAppServer(p, s.log, c.Certificate), newHTTPServer(admin.Waiting(o), s.log))
+		app := withHealth(c, p, func() health.Verdict { return waits })
+		s.start(newAppServer(app, s.log, c.Certificate), newHTTPServer(admin.Waiting(o), s.log))
 	}
 }
