@@ -35,22 +35,28 @@ func TestCompose(t *testing.T) {
 	project := composed(t)
 	if names := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(names,
 		[]string{"demo", "grafana", "load", "prometheus"}) {
-		t.Errorf("the services are %q", names)
+		t.Errorf("services = %q, want demo, grafana, load and prometheus", names)
 	}
 	for name, s := range project.Services {
-		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
-			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.Privileged {
-			t.Errorf("%s has privileges that it does not need", name)
+		if !s.ReadOnly || s.Privileged {
+			t.Errorf("%s: read_only = %t, privileged = %t, want true and false", name, s.ReadOnly, s.Privileged)
 		}
-		if s.Build == nil && !regexp.MustCompile(`^docker\.io/[^:]+:v?\d+\.\d+\.\d+$`).MatchString(s.Image) {
-			t.Errorf("%s runs whatever %s happens to be", name, s.Image)
+		if !slices.Equal(s.CapDrop, []string{"ALL"}) {
+			t.Errorf("%s: cap_drop = %q, want ALL alone", name, s.CapDrop)
+		}
+		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("%s: security_opt = %q, want no-new-privileges:true among them", name, s.SecurityOpt)
+		}
+		if pinned := regexp.MustCompile(`^docker\.io/[^:]+:v?\d+\.\d+\.\d+$`); s.Build == nil &&
+			!pinned.MatchString(s.Image) {
+			t.Errorf("%s: image = %q, want one like %v", name, s.Image, pinned)
 		}
 		if s.HealthCheck == nil && name != "load" && name != "demo" { // the demo's image has one
-			t.Errorf("nobody asks %s whether it is well", name)
+			t.Errorf("%s: healthcheck = nil, want one", name)
 		}
 		for _, p := range s.Ports {
 			if p.HostIP != "127.0.0.1" {
-				t.Errorf("%s listens on %s:%s of the host", name, p.HostIP, p.Published)
+				t.Errorf("%s: port %s is published on %q, want 127.0.0.1", name, p.Published, p.HostIP)
 			}
 		}
 		for _, v := range s.Volumes {
@@ -58,7 +64,7 @@ func TestCompose(t *testing.T) {
 				continue
 			}
 			if _, err := os.Stat(v.Source); err != nil || !v.ReadOnly {
-				t.Errorf("%s mounts %s, read-only: %v: %v", name, v.Source, v.ReadOnly, err)
+				t.Errorf("%s: mount of %s: read-only = %t, error %v, want true, none", name, v.Source, v.ReadOnly, err)
 			}
 		}
 	}
@@ -70,7 +76,8 @@ func TestCompose(t *testing.T) {
 	wantVariables(t, "compose.yml", slices.Collect(maps.Keys(demo.Environment))...)
 	drain, err := time.ParseDuration(variables(t)["NEURONWARD_DRAIN"])
 	if err != nil || time.Duration(*demo.StopGracePeriod) < drain+after {
-		t.Errorf("the demo has %v to end, and needs %v and %v: %v", demo.StopGracePeriod, drain, after, err)
+		t.Errorf("stop_grace_period of the demo = %v, want NEURONWARD_DRAIN (%v, error %v) and %v at least",
+			demo.StopGracePeriod, drain, err, after)
 	}
 }
 
@@ -84,11 +91,11 @@ func TestComposeMounts(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "promtool", "check", "config",
 		filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "rules found") != 2 {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("promtool check config: error %v, want none and two files of rules found:\n%s", err, out)
 	}
 	scraped, err := os.ReadFile(filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
 	if err != nil || !strings.Contains(string(scraped), `"demo:3037"`) {
-		t.Errorf("the demo is not scraped: %v", err)
+		t.Errorf("prometheus.yml: error %v, want the target demo:3037 in\n%s", err, scraped)
 	}
 
 	provider, err := os.ReadFile(filepath.Join(grafana, "etc/grafana/provisioning/dashboards/neuronward.yml"))
@@ -97,10 +104,10 @@ func TestComposeMounts(t *testing.T) {
 	}
 	path := regexp.MustCompile(`(?m)^ +path: (/\S+)$`).FindSubmatch(provider)
 	if path == nil {
-		t.Fatalf("no path of dashboards in\n%s", provider)
+		t.Fatalf("provider of dashboards, want a path in\n%s", provider)
 	}
 	if all, _ := filepath.Glob(filepath.Join(grafana, string(path[1]), "*.json")); len(all) == 0 {
-		t.Errorf("Grafana finds no dashboard at %s", path[1])
+		t.Errorf("dashboards at %s = %q, want some", path[1], all)
 	}
 	home := *project.Services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 	if _, err := os.Stat(filepath.Join(grafana, home)); err != nil {
@@ -114,7 +121,7 @@ func TestComposeMounts(t *testing.T) {
 		"NEURONWARD_CLIENTS_FILE=" + clients,
 	}, "check", "--offline")
 	if status == mistakes || !strings.Contains(said, "4 clients") {
-		t.Errorf("the file of clients: exit status %d\n%s", status, said)
+		t.Errorf("check of the file of clients: exit status %d, want no mistake and 4 clients:\n%s", status, said)
 	}
 }
 

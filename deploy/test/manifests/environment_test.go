@@ -27,7 +27,7 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 		environ = append(environ, links(only(t, o.services))...)
 	}
 	if !strings.Contains(strings.Join(environ, " "), "NEURONWARD_PORT_3036_TCP_ADDR=") {
-		t.Fatalf("the Service is not called neuronward: %q", environ)
+		t.Fatalf("variables of the Services = %q, want NEURONWARD_PORT_3036_TCP_ADDR among them", environ)
 	}
 	cmd := product(t, environ, "demo")
 	var said bytes.Buffer
@@ -50,17 +50,17 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 	for !ready() {
 		select {
 		case err := <-ended:
-			t.Fatalf("it did not start: %v\n%s", err, said.String())
+			t.Fatalf("the demo ended with %v, want it to be ready:\n%s", err, said.String())
 		case <-end:
 			cmd.Process.Kill()
 			<-ended //nolint:errcheck // it was killed
-			t.Fatalf("it is not ready\n%s", said.String())
+			t.Fatalf("not ready after a minute, want %q answered:\n%s", probed, said.String())
 		case <-tick.C:
 		}
 	}
 	followed := only(t, kustomized(t, "gateway").scalers).Spec.Metrics[0].Pods.Metric.Name
 	if series, _ := fetch(t, "http://"+admin+"/metrics"); !strings.Contains(series, "\n"+followed+" ") {
-		t.Errorf("the autoscaler follows %s, which there is not", followed)
+		t.Errorf("the autoscaler's series is %s, want one that /metrics has", followed)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)

@@ -85,11 +85,13 @@ image: {repository: registry.example.com/neuronward, tag: "v9@sha256:` + someAcc
 imagePullSecrets: [{name: registry}]
 replicas: 3
 redis: {enabled: true}
-secret: {apiToken: token, gatewayToken: gateway, analyticsToken: analytics, store: "` + someStore + `", clients: "` + `clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
+secret: {apiToken: token, gatewayToken: gateway, analyticsToken: analytics, store: "` + someStore + `",
+  clients: "clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
 drainSeconds: 120
 maxHeldMiB: 1024
 resources: {requests: {cpu: 1, memory: 1Gi}, limits: {ephemeral-storage: 1Mi}}
-config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_MAX_BODY: 67108864, NEURONWARD_RATE_LIMITS: "off", NEURONWARD_PPROF: true}
+config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_MAX_BODY: 67108864,
+  NEURONWARD_RATE_LIMITS: "off", NEURONWARD_PPROF: true}
 service: {type: LoadBalancer, port: 80}
 networkPolicy:
   monitoringNamespace: "2026"
@@ -117,21 +119,23 @@ func TestChart(t *testing.T) {
 			p := newPod(t, workload.Spec.Template.Spec, o, outside)
 			p.wantSound()
 			p.wantGrace()
-			if said, status := p.check(); status == mistakes {
-				t.Errorf("the product finds mistakes:\n%s", said)
-			}
+			p.wantNoMistakes()
 			wantLabels(t, workload.Labels)
-			if got := p.environ["CF_AIG_TOKEN"] +
-				p.environ["NEURONWARD_ANALYTICS_TOKEN"]; (got == "gatewayanalytics") != strings.Contains(set,
-				"gatewayToken") {
-				t.Errorf("the further tokens are %q", got)
+			got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]
+			if want := strings.Contains(set, "gatewayToken"); (got == "gatewayanalytics") != want {
+				t.Errorf("the further tokens = %q, want those that are set: %t", got, want)
 			}
 			if name == "one replica" {
 				only(t, o.volumes)
 				only(t, o.secrets)
-				if len(o.scalers)+len(o.budgets) > 0 || *workload.Spec.Replicas != 1 ||
-					workload.Spec.Strategy.Type != "Recreate" {
-					t.Errorf("one replica with a file is not treated as one: %v", workload.Spec.Strategy)
+				if scalers, budgets := len(o.scalers), len(o.budgets); scalers+budgets > 0 {
+					t.Errorf("one replica has %d autoscalers, %d disruption budgets, want none", scalers, budgets)
+				}
+				if got := *workload.Spec.Replicas; got != 1 {
+					t.Errorf("replicas = %d, want 1", got)
+				}
+				if got := workload.Spec.Strategy.Type; got != "Recreate" {
+					t.Errorf("strategy of one replica with a file = %s, want Recreate", got)
 				}
 			}
 		})
@@ -143,7 +147,7 @@ func wantLabels(t *testing.T, set map[string]string) {
 	t.Helper()
 	for label, value := range set {
 		if wrong := validation.IsValidLabelValue(value); len(wrong) > 0 || value == "" {
-			t.Errorf("the label %s is %q: %q", label, value, wrong)
+			t.Errorf("label %s = %q (%q), want a valid value", label, value, wrong)
 		}
 	}
 }
@@ -154,8 +158,9 @@ func TestChartLetsInWhomItsServiceIsFor(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			o := rendered(t, oneReplica, "service: {type: "+kind+"}")
 			for _, rule := range only(t, o.networks).Spec.Ingress {
-				if port := rule.Ports[0].Port.StrVal; (len(rule.From) == 0) != (everybody && port == "apps") {
-					t.Errorf("the port %s is open to %v", port, rule.From)
+				port := rule.Ports[0].Port.StrVal
+				if want := everybody && port == "apps"; (len(rule.From) == 0) != want {
+					t.Errorf("the port %s is open to %v, want to everybody: %t", port, rule.From, want)
 				}
 			}
 		})
@@ -174,7 +179,7 @@ func TestChartIsTheGateway(t *testing.T) {
 		"ConfigMap":               {only(t, base.configs).Data, only(t, chart.configs).Data},
 	} {
 		if b, c := plain(t, pair[0]), plain(t, pair[1]); b != c {
-			t.Errorf("%s: the base is\n%s\nand the chart\n%s", what, b, c)
+			t.Errorf("%s of the chart =\n%s\nwant that of the base\n%s", what, c, b)
 		}
 	}
 	o := rendered(t, team)
@@ -251,15 +256,16 @@ func TestChartRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := render(t, values(t, oneReplica, set), false); err == nil ||
 				!strings.Contains(err.Error(), "schema") {
-				t.Errorf("it is not refused by the schema: %v", err)
+				t.Errorf("render() = %v, want an error of the schema", err)
 			}
 		})
 	}
 	for _, set := range []string{"replicas: 2", "autoscaling: {enabled: true}"} {
 		t.Run("without the schema, "+set, func(t *testing.T) {
+			const want = "more than one replica needs redis.enabled"
 			if _, err := render(t, values(t, oneReplica, set), true); err == nil ||
-				!strings.Contains(err.Error(), "more than one replica needs redis.enabled") {
-				t.Errorf("it is not refused: %v", err)
+				!strings.Contains(err.Error(), want) {
+				t.Errorf("render() = %v, want %q", err, want)
 			}
 		})
 	}

@@ -1,6 +1,8 @@
 package manifeststest
 
 import (
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,8 +51,8 @@ func TestGateway(t *testing.T) {
 	p := newPod(t, workload.Spec.Template.Spec, o, nil)
 	p.wantSound()
 	p.wantGrace()
-	if workload.Spec.Replicas != nil {
-		t.Error("each kubectl apply would undo the autoscaler's replicas")
+	if got := workload.Spec.Replicas; got != nil { // each kubectl apply would undo the autoscaler's replicas
+		t.Errorf("replicas = %d, want none", *got)
 	}
 	wantSelected(t, o)
 	wantPolicy(t, o)
@@ -63,7 +65,7 @@ func TestGateway(t *testing.T) {
 		"NEURONWARD_STORE",
 	} {
 		if !strings.Contains(said, variable+": ") || status != mistakes {
-			t.Errorf("check, exit status %d, finds no mistake in %s:\n%s", status, variable, said)
+			t.Errorf("check: exit status %d, want %d and a mistake in %s:\n%s", status, mistakes, variable, said)
 		}
 	}
 }
@@ -71,8 +73,8 @@ func TestGateway(t *testing.T) {
 func TestGatewayOfATeam(t *testing.T) {
 	o := kustomized(t, "examples/gateway")
 	workload := only(t, o.workloads)
-	if len(o.secrets) > 0 {
-		t.Error("a Secret with nothing in it would take the place of the team's")
+	if len(o.secrets) > 0 { // one with nothing in it would take the place of the team's
+		t.Errorf("Secrets = %q, want none", slices.Collect(maps.Keys(o.secrets)))
 	}
 	p := newPod(t, workload.Spec.Template.Spec, o, map[string]map[string]string{
 		"neuronward": {"api-token": "token\n", "clients.yaml": someClients, "store": someStore},
@@ -80,9 +82,7 @@ func TestGatewayOfATeam(t *testing.T) {
 	p.wantSound()
 	p.wantGrace()
 	wantSelected(t, o)
-	if said, status := p.check(); status == mistakes {
-		t.Errorf("the product finds mistakes:\n%s", said)
-	}
+	p.wantNoMistakes()
 }
 
 func TestSidecar(t *testing.T) {
@@ -91,20 +91,22 @@ func TestSidecar(t *testing.T) {
 	spec := workload.Spec.Template.Spec
 	p := newPod(t, spec, o, map[string]map[string]string{"neuronward-sidecar": {"api-token": "token"}})
 	p.wantSound()
-	if said, status := p.check(); status == mistakes {
-		t.Errorf("the product finds mistakes:\n%s", said)
+	p.wantNoMistakes()
+	// The app would wait for the end of an init container that is no sidecar.
+	if got := cmp.Or(p.container.RestartPolicy, new(corev1.ContainerRestartPolicy)); *got != "Always" {
+		t.Errorf("restartPolicy = %q, want Always", *got)
 	}
-	if always := p.container.RestartPolicy; always == nil || *always != "Always" || len(spec.InitContainers) != 1 {
-		t.Error("it is no sidecar: the app would wait for its end")
+	if got := len(spec.InitContainers); got != 1 {
+		t.Errorf("%d init containers, want 1", got)
 	}
 	for _, variable := range []string{"NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN"} {
 		if at := p.setting(variable); !strings.HasPrefix(at, "127.0.0.1:") {
-			t.Errorf("%s is %s: other pods reach it", variable, at)
+			t.Errorf("%s = %s, want 127.0.0.1, which other pods do not reach", variable, at)
 		}
 	}
 	for _, e := range spec.Containers[0].Env {
-		if e.Name == "OPENAI_BASE_URL" && e.Value != "http://"+p.setting("NEURONWARD_LISTEN")+"/v1" {
-			t.Errorf("the app calls %s", e.Value)
+		if want := "http://" + p.setting("NEURONWARD_LISTEN") + "/v1"; e.Name == "OPENAI_BASE_URL" && e.Value != want {
+			t.Errorf("OPENAI_BASE_URL = %s, want %s", e.Value, want)
 		}
 	}
 
@@ -113,14 +115,14 @@ func TestSidecar(t *testing.T) {
 		"api-token": "token", "store": someStore, "gateway-token": "gateway", "analytics-token": "analytics",
 	}})
 	if got := p.environ["NEURONWARD_STORE"]; got != someStore {
-		t.Errorf("the store is %q", got)
+		t.Errorf("NEURONWARD_STORE = %q, want %q", got, someStore)
 	}
 	if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; got != "gatewayanalytics" {
-		t.Errorf("the further tokens are %q", got)
+		t.Errorf("the further tokens = %q, want gatewayanalytics", got)
 	}
 	if from := p.container.EnvFrom; len(from) != 2 ||
 		!regexp.MustCompile(`^neuronward-sidecar-[^-]+$`).MatchString(from[1].ConfigMapRef.Name) {
-		t.Errorf("the app's ConfigMap is not the last one: %v", from)
+		t.Errorf("envFrom = %v, want two, the app's ConfigMap last", from)
 	}
 }
 
@@ -132,7 +134,7 @@ func TestSidecarOfReadme(t *testing.T) {
 	}
 	shown := regexp.MustCompile("(?s)\n```yaml\n(components:\n.*?)```\n").FindSubmatch(readme)
 	if shown == nil {
-		t.Fatal("README shows no kustomization of a sidecar")
+		t.Fatalf("deploy/README.md, want the kustomization of a sidecar in\n%s", readme)
 	}
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -159,9 +161,7 @@ func TestSidecarOfReadme(t *testing.T) {
 	p := newPod(t, only(t, o.workloads).Spec.Template.Spec, o,
 		map[string]map[string]string{"neuronward-sidecar": {"api-token": "token"}})
 	p.wantSound()
-	if said, status := p.check(); status == mistakes {
-		t.Errorf("the product finds mistakes:\n%s", said)
-	}
+	p.wantNoMistakes()
 }
 
 // wantSelected: each selector means the replicas, and no others.
@@ -176,18 +176,27 @@ func wantSelected(t *testing.T, o objects) {
 		"Service":                   {MatchLabels: service.Spec.Selector},
 		"topologySpreadConstraints": workload.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector,
 	} {
-		s, err := metav1.LabelSelectorAsSelector(selector)
-		if err != nil || s.Empty() || !s.Matches(replica) {
-			t.Errorf("the selector of the %s, %v, does not mean the replicas: %v", what, s, err)
-		}
+		wantMatches(t, what, selector, replica)
 	}
-	if scaler.Spec.ScaleTargetRef.Name != workload.Name || scaler.Spec.ScaleTargetRef.Kind != workload.Kind {
-		t.Errorf("what is scaled is %v", scaler.Spec.ScaleTargetRef)
+	if to := scaler.Spec.ScaleTargetRef; to.Name != workload.Name || to.Kind != workload.Kind {
+		t.Errorf("scaleTargetRef = %v, want %s %s", to, workload.Kind, workload.Name)
 	}
 	for _, port := range service.Spec.Ports {
 		if port.TargetPort.StrVal != "apps" {
-			t.Errorf("the Service leads to %v, which is not for apps", port.TargetPort)
+			t.Errorf("targetPort of the Service = %v, want apps", port.TargetPort)
 		}
+	}
+}
+
+// wantMatches: a selector is one of the replicas, and not one of everything.
+func wantMatches(t *testing.T, what string, selector *metav1.LabelSelector, replica labels.Set) {
+	t.Helper()
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		t.Fatalf("selector of the %s: %v", what, err)
+	}
+	if s.Empty() || !s.Matches(replica) {
+		t.Errorf("selector of the %s = %q, want one that selects %v alone", what, s, replica)
 	}
 }
 
@@ -207,18 +216,15 @@ func wantScraped(t *testing.T, p *pod, replica labels.Set) {
 	if err := yaml.Unmarshal(text, &monitor); err != nil {
 		t.Fatal(err)
 	}
-	s, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
-	if err != nil || s.Empty() || !s.Matches(replica) {
-		t.Errorf("the PodMonitor's selector, %v, does not mean the replicas: %v", s, err)
-	}
+	wantMatches(t, "PodMonitor", &monitor.Spec.Selector, replica)
 	for _, e := range monitor.Spec.PodMetricsEndpoints {
 		if !slices.ContainsFunc(p.container.Ports,
 			func(port corev1.ContainerPort) bool { return port.Name == e.Port && port.Name == "admin" }) {
-			t.Errorf("the PodMonitor asks the port %q", e.Port)
+			t.Errorf("port of the PodMonitor = %q, want the pod's admin port", e.Port)
 		}
 	}
-	if len(monitor.Spec.PodMetricsEndpoints) != 1 {
-		t.Errorf("the PodMonitor asks %v", monitor.Spec.PodMetricsEndpoints)
+	if got := monitor.Spec.PodMetricsEndpoints; len(got) != 1 {
+		t.Errorf("endpoints of the PodMonitor = %v, want one", got)
 	}
 }
 
@@ -227,7 +233,7 @@ func wantPolicy(t *testing.T, o objects) {
 	t.Helper()
 	policy := only(t, o.networks).Spec
 	if !slices.Equal(policy.PolicyTypes, []networkingv1.PolicyType{"Ingress", "Egress"}) {
-		t.Errorf("the policy is for %v", policy.PolicyTypes)
+		t.Errorf("policyTypes = %v, want Ingress and Egress", policy.PolicyTypes)
 	}
 	open := make(map[string]bool)
 	for _, rule := range policy.Ingress {
@@ -236,19 +242,19 @@ func wantPolicy(t *testing.T, o objects) {
 			for _, from := range rule.From {
 				everybody := from.NamespaceSelector != nil && len(from.NamespaceSelector.MatchLabels) == 0
 				if port.Port.StrVal == "admin" && everybody {
-					t.Error("the admin port is open to every namespace")
+					t.Errorf("the admin port is open to %v, want not to every namespace", from)
 				}
 			}
 			if len(rule.From) == 0 {
-				t.Errorf("%v is open to everything", port.Port)
+				t.Errorf("%v is open to everything, want named callers", port.Port)
 			}
 		}
 		if len(rule.Ports) == 0 {
-			t.Error("a rule opens every port")
+			t.Errorf("ports of the rule for %v = none, which is all, want some", rule.From)
 		}
 	}
-	if !open["apps"] || !open["admin"] || len(open) != 2 {
-		t.Errorf("open are %v", open)
+	if got := slices.Sorted(maps.Keys(open)); !slices.Equal(got, []string{"admin", "apps"}) {
+		t.Errorf("open ports = %q, want admin and apps", got)
 	}
 	var out []string
 	for _, rule := range policy.Egress {
@@ -257,12 +263,12 @@ func wantPolicy(t *testing.T, o objects) {
 		}
 	}
 	if slices.Sort(out); !slices.Equal(out, []string{"443", "53", "53", "6379"}) {
-		t.Errorf("it may call the ports %v", out)
+		t.Errorf("ports that replicas may call = %q, want 443, 53, 53 and 6379", out)
 	}
 	for _, rule := range policy.Egress {
 		for _, to := range rule.To {
 			if to.PodSelector != nil && to.PodSelector.MatchLabels["app.kubernetes.io/name"] != "redis" {
-				t.Errorf("it may call the pods %v", to.PodSelector)
+				t.Errorf("pods that replicas may call = %v, want those of redis", to.PodSelector)
 			}
 		}
 	}

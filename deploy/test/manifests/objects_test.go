@@ -66,7 +66,7 @@ func decode(t *testing.T, manifests []byte) objects {
 		case "networking.k8s.io/v1 NetworkPolicy":
 			keep(t, &o.networks, document)
 		default:
-			t.Errorf("nothing is known of %s %s", kind.APIVersion, kind.Kind)
+			t.Errorf("kind = %s %s, want one that this test knows", kind.APIVersion, kind.Kind)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func keep[T any](t *testing.T, all *map[string]T, document []byte) {
 		*all = make(map[string]T)
 	}
 	if _, ok := (*all)[named.Name]; ok || named.Name == "" {
-		t.Errorf("%s %q: no name, or one that there is already", named.Kind, named.Name)
+		t.Errorf("name of a %s = %q, want one that no other has", named.Kind, named.Name)
 	}
 	(*all)[named.Name] = object
 }

@@ -44,12 +44,12 @@ func newPod(t *testing.T, spec corev1.PodSpec, o objects, secrets map[string]map
 		}
 	}
 	if p.container.Name == "" {
-		t.Fatal("there is no container neuronward")
+		t.Fatalf("containers = %v, want one called neuronward", spec.Containers)
 	}
 	for _, from := range p.container.EnvFrom {
 		config, ok := o.configs[from.ConfigMapRef.Name]
 		if !ok {
-			t.Errorf("there is no ConfigMap %s", from.ConfigMapRef.Name)
+			t.Errorf("ConfigMaps = %q, want %s", slices.Collect(maps.Keys(o.configs)), from.ConfigMapRef.Name)
 		}
 		maps.Copy(p.environ, config.Data)
 	}
@@ -62,7 +62,8 @@ func newPod(t *testing.T, spec corev1.PodSpec, o objects, secrets map[string]map
 				continue
 			}
 			if !ok {
-				t.Errorf("%s: the Secret %s has no key %s", e.Name, ref.Name, ref.Key)
+				t.Errorf("%s: keys of the Secret %s = %q, want %s among them", e.Name, ref.Name,
+					slices.Collect(maps.Keys(p.secrets[ref.Name])), ref.Key)
 			}
 			value = v
 		}
@@ -102,7 +103,8 @@ func (p *pod) wantPorts() {
 		variable := map[string]string{"apps": "NEURONWARD_LISTEN", "admin": "NEURONWARD_ADMIN_LISTEN"}[port.Name]
 		_, listens, err := net.SplitHostPort(p.setting(variable))
 		if err != nil || listens != strconv.Itoa(int(port.ContainerPort)) {
-			p.t.Errorf("the port %s is %d, but %s is %s", port.Name, port.ContainerPort, variable, p.setting(variable))
+			p.t.Errorf("the port %s = %d, want that of %s, %s", port.Name, port.ContainerPort, variable,
+				p.setting(variable))
 		}
 	}
 }
@@ -116,12 +118,14 @@ func (p *pod) wantMemory() {
 		p.t.Fatal(err)
 	}
 	limit, request := p.container.Resources.Limits.Memory().Value(), p.container.Resources.Requests.Memory().Value()
-	if want := (held + 256 + 64) * mebi; limit < want || request == 0 || request > limit {
-		p.t.Errorf("memory: %d MiB are asked for, the limit is %d MiB, want %d MiB", request/mebi, limit/mebi,
-			want/mebi)
+	if want := (held + 256 + 64) * mebi; limit < want {
+		p.t.Errorf("limit of memory = %d MiB, want %d MiB at least", limit/mebi, want/mebi)
 	}
-	if !p.container.Resources.Limits.Cpu().IsZero() {
-		p.t.Error("a limit of CPU slows all streams at once")
+	if request == 0 || request > limit {
+		p.t.Errorf("request of memory = %d MiB, want some, and %d MiB at most", request/mebi, limit/mebi)
+	}
+	if cpu := p.container.Resources.Limits.Cpu(); !cpu.IsZero() { // it would slow all streams at once
+		p.t.Errorf("limit of CPU = %v, want none", cpu)
 	}
 }
 
@@ -131,13 +135,21 @@ func (p *pod) wantUnprivileged() {
 	whole := cmp.Or(p.spec.SecurityContext, new(corev1.PodSecurityContext))
 	user, nonRoot, seccomp := cmp.Or(c.RunAsUser, whole.RunAsUser), cmp.Or(c.RunAsNonRoot,
 		whole.RunAsNonRoot), cmp.Or(c.SeccompProfile, whole.SeccompProfile)
-	switch {
-	case user == nil || *user != 65532, nonRoot == nil || !*nonRoot:
-		p.t.Error("it may run as root, or as another user than the image's")
-	case !*c.ReadOnlyRootFilesystem, *c.AllowPrivilegeEscalation, seccomp == nil,
-		seccomp.Type != corev1.SeccompProfileTypeRuntimeDefault,
-		!slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}), len(c.Capabilities.Add) > 0:
-		p.t.Errorf("it is more privileged than the restricted Pod Security Standard has it: %v", c)
+	if got := cmp.Or(user, new(int64)); *got != 65532 {
+		p.t.Errorf("runAsUser = %d, want 65532, the image's", *got)
+	}
+	if got := cmp.Or(nonRoot, new(bool)); !*got {
+		p.t.Errorf("runAsNonRoot = %t, want true", *got)
+	}
+	// What the restricted Pod Security Standard asks for.
+	if got := cmp.Or(seccomp, new(corev1.SeccompProfile)); got.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		p.t.Errorf("seccompProfile = %q, want RuntimeDefault", got.Type)
+	}
+	if readOnly, more := *c.ReadOnlyRootFilesystem, *c.AllowPrivilegeEscalation; !readOnly || more {
+		p.t.Errorf("readOnlyRootFilesystem = %t, allowPrivilegeEscalation = %t, want true and false", readOnly, more)
+	}
+	if got := c.Capabilities; !slices.Equal(got.Drop, []corev1.Capability{"ALL"}) || len(got.Add) > 0 {
+		p.t.Errorf("capabilities = %v, want ALL dropped and none added", got)
 	}
 }
 
@@ -154,24 +166,25 @@ func (p *pod) wantProbes() {
 		case probe.Exec != nil:
 			asked++
 			if probe.Exec.Command[0] != "/neuronward" {
-				p.t.Errorf("the image has no %s", probe.Exec.Command[0])
+				p.t.Errorf("program of the probe = %s, want /neuronward", probe.Exec.Command[0])
 			}
 			if out, status := say(p.t, nil, append(slices.Clone(probe.Exec.Command[1:]), "-h")...); status != 0 {
-				p.t.Errorf("there is no %q: %s", probe.Exec.Command, out)
+				p.t.Errorf("%q -h: exit status %d, want 0: %s", probe.Exec.Command, status, out)
 			}
 			if probe.TimeoutSeconds < 5 {
-				p.t.Errorf("healthcheck may take 5 s, and is given %d", probe.TimeoutSeconds)
+				p.t.Errorf("timeoutSeconds of healthcheck = %d, want 5 at least", probe.TimeoutSeconds)
 			}
 		case probe.HTTPGet != nil:
 			asked++
 			named := func(port corev1.ContainerPort) bool { return port.Name == probe.HTTPGet.Port.StrVal }
 			if !slices.ContainsFunc(p.container.Ports, named) || !slices.Contains(probed, probe.HTTPGet.Path) {
-				p.t.Errorf("nothing answers %s on port %v", probe.HTTPGet.Path, probe.HTTPGet.Port.StrVal)
+				p.t.Errorf("a probe asks %s on port %v, want one of %q on a named port", probe.HTTPGet.Path,
+					probe.HTTPGet.Port.StrVal, probed)
 			}
 		}
 	}
 	if asked < 2 {
-		p.t.Error("it is not asked whether it has started and is ready")
+		p.t.Errorf("%d probes, want 2 at least: whether it has started, and whether it is ready", asked)
 	}
 }
 
@@ -179,16 +192,28 @@ func (p *pod) wantProbes() {
 func (p *pod) wantGrace() {
 	p.t.Helper()
 	pause := p.container.Lifecycle.PreStop.Sleep.Seconds
-	least := time.Duration(pause)*time.Second + p.duration("NEURONWARD_DRAIN") + after
-	if grace := time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second; pause < 3 || grace < least {
-		p.t.Errorf("it has %v to end, and needs %v: preStop (%d s), NEURONWARD_DRAIN and %v", grace, least, pause,
-			after)
+	minGrace := time.Duration(pause)*time.Second + p.duration("NEURONWARD_DRAIN") + after
+	if pause < 3 {
+		p.t.Errorf("preStop sleeps %d s, want 3 at least", pause)
 	}
-	if p.spec.EnableServiceLinks == nil || *p.spec.EnableServiceLinks {
-		p.t.Error("service links are on")
+	if grace := time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second; grace < minGrace {
+		p.t.Errorf("terminationGracePeriodSeconds = %v, want %v at least: preStop (%d s), NEURONWARD_DRAIN and %v",
+			grace, minGrace, pause, after)
 	}
-	if p.spec.AutomountServiceAccountToken == nil || *p.spec.AutomountServiceAccountToken {
-		p.t.Error("it gets a token of Kubernetes that it does not need")
+	on := true // the default of both
+	if got := cmp.Or(p.spec.EnableServiceLinks, &on); *got {
+		p.t.Errorf("enableServiceLinks = %t, want false", *got)
+	}
+	if got := cmp.Or(p.spec.AutomountServiceAccountToken, &on); *got {
+		p.t.Errorf("automountServiceAccountToken = %t, want false: it calls no API of Kubernetes", *got)
+	}
+}
+
+// wantNoMistakes: the product itself takes this configuration.
+func (p *pod) wantNoMistakes() {
+	p.t.Helper()
+	if said, status := p.check(); status == mistakes {
+		p.t.Errorf("check: exit status %d, want no mistakes:\n%s", status, said)
 	}
 }
 
@@ -218,7 +243,7 @@ func (p *pod) file(at string) string {
 			continue
 		}
 		if mount.SubPath != "" {
-			p.t.Errorf("%s is mounted by subPath, so changes are not seen", mount.MountPath)
+			p.t.Errorf("subPath of %s = %q, want none: changes would not be seen", mount.MountPath, mount.SubPath)
 		}
 		for _, v := range p.spec.Volumes {
 			if v.Name != mount.Name || v.Secret == nil {
@@ -237,6 +262,6 @@ func (p *pod) file(at string) string {
 			}
 		}
 	}
-	p.t.Errorf("no key of a Secret is mounted at %s", at)
+	p.t.Errorf("volumeMounts = %v, want a key of a Secret at %s", p.container.VolumeMounts, at)
 	return at
 }

@@ -70,7 +70,8 @@ func variables(t *testing.T) map[string]string {
 	t.Helper()
 	help, _ := say(t, nil, "serve", "-h")
 	known := make(map[string]string)
-	for _, entry := range regexp.MustCompile(`(?m)^  ([A-Z][A-Z_]+)(, …_FILE)?\n((?:      .*\n)+)`).FindAllStringSubmatch(help, -1) {
+	entries := regexp.MustCompile(`(?m)^  ([A-Z][A-Z_]+)(, …_FILE)?\n((?:      .*\n)+)`)
+	for _, entry := range entries.FindAllStringSubmatch(help, -1) {
 		known[entry[1]] = ""
 		if said := regexp.MustCompile(`\(([^()]*)\)\s*$`).FindStringSubmatch(entry[3]); said != nil {
 			known[entry[1]] = strings.Join(strings.Fields(said[1]), " ")
@@ -81,7 +82,7 @@ func variables(t *testing.T) map[string]string {
 	}
 	for _, name := range []string{"CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_STORE"} {
 		if _, ok := known[name]; !ok {
-			t.Fatalf("the help of serve is not as this test reads it: %s is missing", name)
+			t.Fatalf("the help of serve, want %s in it:\n%s", name, help)
 		}
 	}
 	return known
@@ -93,7 +94,7 @@ func wantVariables(t *testing.T, where string, names ...string) {
 	known := variables(t)
 	for _, name := range names {
 		if _, ok := known[name]; !ok && !slices.Contains([]string{"XDG_STATE_HOME"}, name) {
-			t.Errorf("%s sets %s, which the product does not know", where, name)
+			t.Errorf("%s sets %s, want a name that the product knows", where, name)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestSystemdUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := analyze(t, "verify", "--man=no", installed); err != nil || out != "" {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("systemd-analyze verify: error %v, said %q, want neither", err, out)
 	}
 
 	var names []string
@@ -48,7 +48,7 @@ func TestSystemdUnit(t *testing.T) {
 		names = append(names, m[1])
 	}
 	if len(names) < 3 {
-		t.Errorf("the unit is not as this test reads it: %q", names)
+		t.Errorf("variables of the unit = %q, want 3 at least", names)
 	}
 	wantVariables(t, "the unit", names...)
 
@@ -58,12 +58,12 @@ func TestSystemdUnit(t *testing.T) {
 	}
 	stop, err := time.ParseDuration(setting(t, unit, "TimeoutStopSec"))
 	if err != nil || stop < drain+after {
-		t.Errorf("it has %v to end, and needs NEURONWARD_DRAIN (%v) and %v: %v", stop, drain, after, err)
+		t.Errorf("TimeoutStopSec = %v, error %v, want NEURONWARD_DRAIN (%v) and %v at least", stop, err, drain, after)
 	}
 	// What is loaded is what is named.
 	name, _, _ := strings.Cut(setting(t, unit, "LoadCredential"), ":")
-	if !strings.Contains(unit, "Environment=CLOUDFLARE_API_TOKEN_FILE=%d/"+name+"\n") {
-		t.Errorf("the credential %q is loaded and not used", name)
+	if want := "Environment=CLOUDFLARE_API_TOKEN_FILE=%d/" + name + "\n"; !strings.Contains(unit, want) {
+		t.Errorf("the credential %q is loaded, want %q in\n%s", name, want, unit)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestSystemdStartsAgainWhatCrashed(t *testing.T) {
 	defer tick.Stop()
 	for end := time.Now().Add(time.Minute); !answers(t, "http://"+admin+"/livez"); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatal("it does not live")
+			t.Fatal("/livez is not answered after a minute, want 200")
 		}
 	}
 	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil { // as a panic: all goroutines are shown
@@ -90,16 +90,15 @@ func TestSystemdStartsAgainWhatCrashed(t *testing.T) {
 	}
 	crash, ok := errors.AsType[*exec.ExitError](cmd.Wait())
 	if !ok || crash.ExitCode() <= 0 {
-		t.Fatalf("it did not end as a Go program that crashes: %v", crash)
+		t.Fatalf("the end after SIGQUIT = %v, want the exit status of a Go program that crashes", crash)
 	}
-	if setting(t, string(unit), "Restart") != "on-failure" {
-		t.Error("only a failure, and every failure, is to start it again")
+	if got := setting(t, string(unit), "Restart"); got != "on-failure" {
+		t.Errorf("Restart = %s, want on-failure", got)
 	}
 	for line := range strings.Lines(string(unit)) {
 		if statuses, ok := strings.CutPrefix(line, "RestartPreventExitStatus="); ok &&
 			slices.Contains(strings.Fields(statuses), strconv.Itoa(crash.ExitCode())) {
-			t.Errorf("a crash is exit status %d, after which it would stay down: %s", crash.ExitCode(),
-				strings.TrimSpace(line))
+			t.Errorf("%s, want it without %d, the exit status of a crash", strings.TrimSpace(line), crash.ExitCode())
 		}
 	}
 }
@@ -109,7 +108,7 @@ func setting(t *testing.T, unit, name string) string {
 	t.Helper()
 	all := regexp.MustCompile(`(?m)^`+name+`=(.*)$`).FindAllStringSubmatch(unit, -1)
 	if len(all) != 1 {
-		t.Fatalf("%s is set %d times", name, len(all))
+		t.Fatalf("%s is set %d times, want once", name, len(all))
 	}
 	return all[0][1]
 }
@@ -118,7 +117,7 @@ func analyze(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "systemd-analyze", args...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Fatalf("%v; .ci/install installs it", err)
+		t.Fatalf("systemd-analyze: %v, want it installed, as .ci/install does", err)
 	}
 	return string(out), err
 }
