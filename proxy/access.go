@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/proxy/headers"
 )
 
 // access decides who may call, and what.
@@ -17,7 +18,7 @@ type access struct {
 	hosts       Hosts
 	crossOrigin *http.CrossOriginProtection
 	clients     func() *clients.Set // nil: anyone who reaches the listener
-	credentials *credentials
+	credentials *headers.Credentials
 }
 
 // checkOrigin refuses what web pages send. A listener that holds a token is a target for every page that a developer
@@ -58,7 +59,7 @@ func (a *access) identify(c *call, h http.Header) error {
 	if a.clients == nil || c.route != nil && c.route.local() {
 		return nil
 	}
-	own := a.credentials.token() != ""
+	own := a.credentials.Token() != ""
 	client, refusal := a.clients().Identify(h, own, c.began)
 	if client == nil {
 		return refuse(normalize.ClientUnauthorized, refusal.Message(own), "")

@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
@@ -11,7 +12,7 @@ import (
 type allowedModels struct {
 	list        modelname.List
 	gateway     bool // calls go to an AI Gateway
-	credentials *credentials
+	credentials *headers.Credentials
 	metrics     *metrics.Metrics
 }
 
@@ -45,7 +46,7 @@ func (a *allowedModels) allows(model string) bool { return a.list.AllowsAll() ||
 
 // ours reports whether calls are made with the operator's credentials.
 func (a *allowedModels) ours() bool {
-	return a.credentials.token() != "" || a.gateway && a.credentials.gatewayToken() != ""
+	return a.credentials.Token() != "" || a.gateway && a.credentials.GatewayToken() != ""
 }
 
 func (a *allowedModels) refusal(c *call, todo string) *normalize.Failure {

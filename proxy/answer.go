@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
@@ -26,14 +27,9 @@ type inspector struct {
 // unchanged; only its first bytes are looked at, since Workers AI also fails with HTTP 200.
 func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	h := res.Header
-	removeHopHeaders(h)
+	headers.FilterAnswer(h)
 	c.attempt.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
 	in.observeHeaders(c, h)
-	for name := range h {
-		if strings.HasPrefix(name, "Access-Control-") { // no page is let in
-			delete(h, name)
-		}
-	}
 	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
 	c.attempt.ranModel = cmp.Or(h.Get("Cf-Aig-Model"), h.Get("Cf-Aig-Routed-Model"))
 	if res.StatusCode < 200 || res.StatusCode > 299 {

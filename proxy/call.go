@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -38,7 +39,7 @@ type call struct {
 	inbound *http.Request
 
 	simulated   bool                  // the demo's caller asked for a failure, which says nothing of Workers AI
-	credentials *credentials          // of the proxy
+	credentials *headers.Credentials  // of the proxy
 	setting     normalize.SettingName // likewise
 	watch       watchdog
 
@@ -91,7 +92,7 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 		}
 		*f = f.Resolved()
 		f.NameSettings(c.setting)
-		f.Redact(c.credentials.secrets(c.inbound)...)
+		f.Redact(c.credentials.Secrets(c.inbound.Header)...)
 		c.failure = f
 	}
 	return c.failure
@@ -99,7 +100,7 @@ func (c *call) fail(f *normalize.Failure) *normalize.Failure {
 
 // redact takes the secrets of this proxy and of the caller out of a text.
 func (c *call) redact(text string) string {
-	return normalize.Redact(clients.RedactKeys(text), c.credentials.secrets(c.inbound)...)
+	return c.credentials.Redact(text, c.inbound.Header)
 }
 
 // anonymous is the client label of calls without a client of ours.

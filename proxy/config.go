@@ -17,6 +17,12 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
+// A Secret returns a credential, which may change while the proxy runs, or "" when there is none. It is called on every
+// request and must not block.
+type Secret func() string
+
+func noSecret() string { return "" }
+
 // Config is what a Proxy needs. The zero value of an optional field is named with it.
 type Config struct {
 	Account      string   // account whose Workers AI is called

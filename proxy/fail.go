@@ -10,11 +10,12 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/headers"
 )
 
 // failures turn what failed into the answer of a call, and what upstream says of a failure into ours.
 type failures struct {
-	credentials   *credentials
+	credentials   *headers.Credentials
 	guard         *guard.Guard
 	rates         *rates
 	retryAfterMax time.Duration
@@ -73,7 +74,7 @@ func (fs *failures) ofEvent(c *call, f *normalize.Failure, status int) *normaliz
 // whether the code is unknown.
 func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bool) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
-	fs.credentials.attribute(f)
+	fs.credentials.Attribute(f)
 	if f.Code == normalize.AccountLimited {
 		fs.blockQuota(c, status, event)
 		f.ResetsAt, f.RetryAfter = fs.reset(c)

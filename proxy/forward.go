@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/headers"
 )
 
 // NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that
@@ -33,7 +34,7 @@ func NewTransport() *http.Transport {
 // A forwarder makes the upstream request out of a caller's and sends it.
 type forwarder struct {
 	upstream    upstream
-	credentials *credentials
+	credentials *headers.Credentials
 	simulate    bool // x-simulate passes
 	transport   http.RoundTripper
 }
@@ -88,12 +89,7 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	out.Trailer = nil // it could bring an Authorization behind ours
 
 	h := out.Header
-	delete(h, "Expect") // what it asks for has happened
-	delete(h, "Connection")
-	delete(h, "Upgrade") // Java offers h2c on every call; a server may ignore that
-	c.filterHeaders(h, fw.credentials.token() != "")
-	fw.credentials.removeSecrets(out, r.In)
-	fw.credentials.replace(h, fw.upstream.gateway && c.route.gateway != gatewayAPI)
+	fw.credentials.Forward(out, r.In, c.entry, fw.upstream.gateway && c.route.gateway != gatewayAPI)
 	if !fw.simulate {
 		delete(h, "X-Simulate")
 	}

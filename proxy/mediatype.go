@@ -39,14 +39,3 @@ func decoded(h http.Header, b []byte) []byte {
 	text, _ := io.ReadAll(io.LimitReader(r, bufferSize)) // it may well be cut short
 	return text
 }
-
-// removeHopHeaders removes what an answer's Connection header names: it was for this proxy alone (RFC 9110, section
-// 7.6.1). It must come before our own headers are set, or upstream could name them.
-func removeHopHeaders(h http.Header) {
-	for _, names := range h["Connection"] {
-		for name := range strings.SplitSeq(names, ",") {
-			h.Del(strings.TrimSpace(name))
-		}
-	}
-	delete(h, "Connection")
-}

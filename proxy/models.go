@@ -108,7 +108,7 @@ func (l *modelLister) search(c *call, page int) (found []foundModel, total int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	if authorization := l.forward.credentials.authorization(c.inbound.Header); authorization != nil {
+	if authorization := l.forward.credentials.Authorization(c.inbound.Header); authorization != nil {
 		r.Header["Authorization"] = authorization
 	}
 	r.Header["Accept-Encoding"] = identity

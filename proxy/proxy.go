@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -27,7 +28,7 @@ type Proxy struct {
 	log       *slog.Logger
 
 	models       knownModels
-	credentials  credentials
+	credentials  headers.Credentials
 	access       access
 	allowed      allowedModels
 	slots        slots
@@ -58,8 +59,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.lifecycle.init()
 	p.models.add(c.Models)
-	p.credentials.token, p.credentials.gatewayToken = c.Token, c.GatewayToken
-	p.credentials.clientKeys = c.Clients != nil
+	p.credentials = headers.Credentials{Token: c.Token, GatewayToken: c.GatewayToken, ClientKeys: c.Clients != nil}
 	p.guard = guard.New(guard.Options{
 		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics,
 		AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
@@ -60,7 +61,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.label = metrics.Other
 	c.own.since = c.began
 	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
-	c.requestID = requestID(r.Header)
+	c.requestID = headers.RequestID(r.Header)
 	c.caller = r.Context()
 	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
 	c.writer = writer{
@@ -127,7 +128,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		return refuse(normalize.RouteNotProxied,
 			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
-	if !c.ours && (p.credentials.token() != "" || p.forward.upstream.gateway) {
+	if !c.ours && (p.credentials.Token() != "" || p.forward.upstream.gateway) {
 		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy "+
 			"holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/headers"
 )
 
 // A writer writes the answer to the caller and remembers what was sent.
@@ -15,7 +15,7 @@ type writer struct {
 	watch       *watchdog
 	own         *ownTime
 	request     *http.Request
-	credentials *credentials            // that no answer shows
+	credentials *headers.Credentials    // that no answer shows
 	cancel      context.CancelCauseFunc // of the call
 	began       time.Time               // the call
 
@@ -59,7 +59,7 @@ func (w *writer) writeInterim(status int) {
 	clear(h)
 	if status == http.StatusEarlyHints {
 		for _, link := range links {
-			h.Add("Link", normalize.Redact(link, w.credentials.secrets(w.request)...))
+			h.Add("Link", w.credentials.Redact(link, w.request.Header))
 		}
 	}
 	if w.request.ProtoAtLeast(1, 1) {

@@ -1,4 +1,4 @@
-package proxy
+package headers
 
 import (
 	"net/http"
@@ -9,18 +9,12 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// A Secret returns a credential, which may change while the proxy runs, or "" when there is none. It is called on every
-// request and must not block.
-type Secret func() string
-
-func noSecret() string { return "" }
-
-// credentials are the operator's secrets. They replace the caller's on the way upstream, and no text that leaves this
-// proxy may hold them.
-type credentials struct {
-	token        Secret
-	gatewayToken Secret // of an AI Gateway
-	clientKeys   bool   // callers are identified by keys of a clients file
+// Credentials are the operator's secrets. They replace the caller's on the way upstream, and no text that leaves this
+// proxy may hold them. A secret may change while the proxy runs, and is "" when there is none.
+type Credentials struct {
+	Token        func() string
+	GatewayToken func() string // of an AI Gateway
+	ClientKeys   bool          // callers are identified by keys of a clients file
 
 	bearer atomic.Pointer[bearer]
 }
@@ -31,7 +25,7 @@ type bearer struct {
 	header []string
 }
 
-func (cr *credentials) bearerOf(token string) []string {
+func (cr *Credentials) bearerOf(token string) []string {
 	if b := cr.bearer.Load(); b != nil && b.token == token {
 		return b.header
 	}
@@ -43,11 +37,9 @@ func (cr *credentials) bearerOf(token string) []string {
 // callerCredentials are the headers with which callers identify themselves to Cloudflare.
 var callerCredentials = []string{"Authorization", "X-Api-Key", "X-Auth-Key", "X-Auth-Email", "X-Auth-User-Service-Key"}
 
-// replace replaces the caller's credentials by ours and removes the keys of the clients file. toGateway says that the
-// call goes to an AI Gateway.
-func (cr *credentials) replace(h http.Header, toGateway bool) {
-	token := cr.token()
-	if cr.clientKeys {
+// replace replaces the caller's credentials by ours and removes the keys of the clients file.
+func (cr *Credentials) replace(h http.Header, token string, gateway bool) {
+	if cr.ClientKeys {
 		clients.RemoveKeys(h, token != "")
 	}
 	if token != "" {
@@ -56,18 +48,18 @@ func (cr *credentials) replace(h http.Header, toGateway bool) {
 		}
 		h["Authorization"] = cr.bearerOf(token)
 	}
-	if token := cr.gatewayToken(); token != "" {
+	if token := cr.GatewayToken(); token != "" {
 		delete(h, "Cf-Aig-Authorization")
-		if toGateway {
+		if gateway {
 			h["Cf-Aig-Authorization"] = []string{"Bearer " + token}
 		}
 	}
 }
 
-// authorization returns the Authorization of a request that this proxy makes by itself: our token's, else the caller's
+// Authorization returns the Authorization of a request that this proxy makes by itself: our token's, else the caller's
 // own; nil where there is neither.
-func (cr *credentials) authorization(caller http.Header) []string {
-	if token := cr.token(); token != "" {
+func (cr *Credentials) Authorization(caller http.Header) []string {
+	if token := cr.Token(); token != "" {
 		return cr.bearerOf(token)
 	}
 	if own := caller.Get("Authorization"); own != "" {
@@ -76,11 +68,11 @@ func (cr *credentials) authorization(caller http.Header) []string {
 	return nil
 }
 
-// attribute marks a failure about credentials as the operator's if they were ours.
-func (cr *credentials) attribute(f *normalize.Failure) {
-	refused := cr.token
+// Attribute marks a failure about credentials as the operator's if they were ours.
+func (cr *Credentials) Attribute(f *normalize.Failure) {
+	refused := cr.Token
 	if f.Code == normalize.GatewayUnauthorized {
-		refused = cr.gatewayToken
+		refused = cr.GatewayToken
 	}
 	if refused() != "" {
 		f.OursRefused()
@@ -91,12 +83,17 @@ func (cr *credentials) attribute(f *normalize.Failure) {
 // of ordinary words.
 const minSecret = 8
 
-// secrets returns what no message to the caller of r may hold: our credentials, and the caller's own, which upstream
-// may echo.
-func (cr *credentials) secrets(r *http.Request) []string {
-	secrets := []string{cr.token(), cr.gatewayToken()}
+// Redact takes out of a text what nobody may read: keys of the clients file, our credentials, and those of the caller
+// who sent the given headers, which upstream may echo.
+func (cr *Credentials) Redact(text string, caller http.Header) string {
+	return normalize.Redact(clients.RedactKeys(text), cr.Secrets(caller)...)
+}
+
+// Secrets returns what no message to the sender of these headers may hold.
+func (cr *Credentials) Secrets(caller http.Header) []string {
+	secrets := []string{cr.Token(), cr.GatewayToken()}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
-		value := strings.Trim(r.Header.Get(name), " \t")
+		value := strings.Trim(caller.Get(name), " \t")
 		if i := strings.IndexAny(value, " \t"); i >= 0 {
 			value = strings.Trim(value[i:], " \t")
 		}

@@ -1,4 +1,4 @@
-package proxy
+package headers
 
 import (
 	"encoding/json"
@@ -12,6 +12,9 @@ import (
 
 // Headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they come from outside.
 var notForwarded = []string{
+	"Expect",     // what it asks for has happened
+	"Connection", // it was for this proxy alone
+	"Upgrade",    // Java offers h2c on every call; a server may ignore that
 	"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
 	"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
 	// An answer must be whole to be inspected.
@@ -38,8 +41,18 @@ const (
 	gatewayCacheKey = "Cf-Aig-Cache-Key"
 )
 
-// filterHeaders removes from h what does not go upstream. ownToken says that the call is made with our token.
-func (c *call) filterHeaders(h http.Header, ownToken bool) {
+// Forward makes the headers and the query of a request to upstream out of a copy of the caller's: without what is not
+// for upstream, and with our credentials where we have some. client is the caller's entry in the clients file, nil
+// where there is none. gateway says that the call goes to an AI Gateway.
+func (cr *Credentials) Forward(out, caller *http.Request, client *clients.Client, gateway bool) {
+	token := cr.Token()
+	filter(out.Header, client, token != "")
+	cr.removeSecrets(out, caller.Header)
+	cr.replace(out.Header, token, gateway)
+}
+
+// filter removes from h what does not go upstream. ownToken says that the call is made with our token.
+func filter(h http.Header, client *clients.Client, ownToken bool) {
 	for _, name := range notForwarded {
 		delete(h, name)
 	}
@@ -47,7 +60,7 @@ func (c *call) filterHeaders(h http.Header, ownToken bool) {
 		switch {
 		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Cf-Access-"):
 			delete(h, name)
-		case c.entry != nil && strings.HasPrefix(name, gatewayPrefix) && !c.mayGateway(name):
+		case client != nil && strings.HasPrefix(name, gatewayPrefix) && !mayGateway(client, name):
 			delete(h, name)
 		}
 	}
@@ -56,17 +69,17 @@ func (c *call) filterHeaders(h http.Header, ownToken bool) {
 			delete(h, name)
 		}
 	}
-	if c.entry != nil {
-		h[gatewayMetadata] = []string{metadata(h.Get(gatewayMetadata), c.client)}
+	if client != nil {
+		h[gatewayMetadata] = []string{metadata(h.Get(gatewayMetadata), client.Name)}
 		if key := h.Get(gatewayCacheKey); key != "" {
-			h[gatewayCacheKey] = []string{c.client + "/" + key} // no client reads what another one has cached
+			h[gatewayCacheKey] = []string{client.Name + "/" + key} // no client reads what another one has cached
 		}
 	}
 }
 
-// mayGateway reports whether the client may send a header of AI Gateway.
-func (c *call) mayGateway(name string) bool {
-	return slices.Contains(gatewayHeaders, name) || c.entry.AllowsGatewayHeader(name)
+// mayGateway reports whether a client may send a header of AI Gateway.
+func mayGateway(client *clients.Client, name string) bool {
+	return slices.Contains(gatewayHeaders, name) || client.AllowsGatewayHeader(name)
 }
 
 // metadata returns the metadata of a call for AI Gateway's log: the caller's, if it is a JSON object, and the client.
@@ -89,14 +102,14 @@ func metadata(caller, client string) string {
 
 // removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own
 // in a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
-func (cr *credentials) removeSecrets(out *http.Request, caller *http.Request) {
+func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
 	var secrets []string
 	misplaced := func(value string) bool {
 		return strings.Contains(value, clients.KeyPrefix) || slices.ContainsFunc(secrets, func(s string) bool {
 			return strings.Contains(value, s)
 		})
 	}
-	for _, s := range cr.secrets(caller) {
+	for _, s := range cr.Secrets(caller) {
 		if len(s) >= minSecret {
 			secrets = append(secrets, s)
 		}

@@ -1,4 +1,4 @@
-package proxy
+package headers
 
 import (
 	"encoding/hex"
@@ -12,9 +12,9 @@ import (
 // maxRequestID bounds the request id that a caller may choose.
 const maxRequestID = 128
 
-// requestID returns the caller's own x-request-id if it is safe, else a new one of 128 bits. It stands in headers, logs
+// RequestID returns the caller's own x-request-id if it is safe, else a new one of 128 bits. It stands in headers, logs
 // and exemplars, so it must hold nothing that has a meaning there.
-func requestID(h http.Header) string {
+func RequestID(h http.Header) string {
 	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) && !isCredential(h, ids[0]) {
 		return ids[0]
 	}
