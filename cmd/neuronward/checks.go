@@ -85,14 +85,21 @@ func (k *checker) checkStore(ctx context.Context) {
 	switch {
 	case c.QuotaMode == config.ModeOff:
 		k.ok(check, "none: nothing is counted with NEURONWARD_QUOTA_MODE=off")
-		return
 	case c.Store.Kind == config.StoreMemory:
 		k.ok(check, "memory: usage is forgotten at the end")
-		return
 	case c.Store.Kind == config.StoreRedis:
 		k.checkServer(ctx)
-		return
+	case c.Store.Kind == config.StoreFile:
+		k.checkFile(ctx)
+	default:
+		k.failure(check, "name another store in NEURONWARD_STORE", "there is no store of the kind %q", c.Store.Kind)
 	}
+}
+
+// checkFile checks whether a file can store usage.
+func (k *checker) checkFile(ctx context.Context) {
+	const check = "store"
+	c := k.c
 	if _, err := os.Lstat(c.Store.Path); errors.Is(err, os.ErrNotExist) {
 		k.checkNewFile(c.Store.Path)
 		return

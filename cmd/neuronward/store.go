@@ -32,16 +32,20 @@ func openStore(
 			log.Warn("the store may fail or forget", "store", s.String(), "warning", w)
 		}
 		return shared, shared.Close, nil
-	}
-	file, err := filestore.Open(ctx, s.Path, o)
-	if err != nil {
-		hint := ""
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			hint = "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end"
+	case config.StoreFile:
+		file, err := filestore.Open(ctx, s.Path, o)
+		if err != nil {
+			hint := ""
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+				hint = "; write file:PATH with a path that this user can write, " +
+					"or memory: alone to forget usage at the end"
+			}
+			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
 		}
-		return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
+		return file, file.Close, nil
+	default:
+		return nil, nil, fmt.Errorf("NEURONWARD_STORE: there is no store of the kind %q", s.Kind)
 	}
-	return file, file.Close, nil
 }
 
 // openRedis opens a store in a Redis server. It fails if the server can never store usage as it is set up. That it does

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,29 @@ func TestAStoreThatAnotherProcessHas(t *testing.T) {
 		"stop it, or give this one a file of its own", os.Getpid(), at)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A kind that was added to the configuration alone must not become a file.
+func TestAStoreOfAnUnknownKind(t *testing.T) {
+	t.Parallel()
+	unknown := config.Store{Kind: "cloud", Path: filepath.Join(t.TempDir(), "neurons")}
+	const found = `there is no store of the kind "cloud"`
+	store, closeStore, err := openStore(t.Context(), unknown, "x", slog.New(slog.DiscardHandler), filestore.Options{})
+	if err == nil || err.Error() != "NEURONWARD_STORE: "+found {
+		t.Errorf("openStore(%v): got the error %v, want NEURONWARD_STORE: %s", unknown, err, found)
+	}
+	if store != nil || closeStore != nil {
+		t.Errorf("openStore(%v): got a store, want none", unknown)
+	}
+	k := &checker{c: &config.Config{Store: unknown}}
+	k.checkStore(t.Context())
+	want := []checkResult{{"store", resultFailure, found, "name another store in NEURONWARD_STORE"}}
+	if !slices.Equal(k.results, want) {
+		t.Errorf("checkStore with %v: got %v, want %v", unknown, k.results, want)
+	}
+	if _, err := os.Lstat(unknown.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: got %v, want no file", unknown.Path, err)
 	}
 }
 
