@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -17,7 +18,7 @@ import (
 // network.
 func BenchmarkBody(b *testing.B) {
 	const head, tail = `{"model":"` + testModel + `","max_tokens":9,"messages":[{"role":"user","content":`, `}]}`
-	ledger, err := quota.New(b.Context(), quota.Options{Limit: 1e9 * neuron})
+	ledger, err := quota.New(b.Context(), quota.Options{Store: memstore.New(nil), Limit: 1e9 * neuron})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -31,7 +32,7 @@ func FuzzMeasurePieces(f *testing.F) {
 			f.Add([]byte(seed), uint16(100), kind)
 		}
 	}
-	ledger, err := quota.New(f.Context(), quota.Options{Limit: neuron})
+	ledger, err := quota.New(f.Context(), quota.Options{Store: memstore.New(nil), Limit: neuron})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -105,7 +106,7 @@ func TestABatchIsItsClients(t *testing.T) {
 }
 
 func withLedger(t *testing.T) func(*Config) {
-	ledger, err := quota.New(t.Context(), quota.Options{Limit: 100_000 * neuron})
+	ledger, err := quota.New(t.Context(), quota.Options{Store: memstore.New(nil), Limit: 100_000 * neuron})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // estimate is what is set aside for a chat completion.
@@ -191,7 +192,7 @@ func TestChargeOfOwnFailures(t *testing.T) {
 	for _, c := range situations {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				store = &unwilling{Store: quota.NewMemory(time.Now)}
+				store = &unwilling{Store: memstore.New(time.Now)}
 				g := newGuarded(t, quota.Options{Limit: cmp.Or(c.limit, 10_000*neuron), Store: store},
 					workersai.Options{}, func(config *Config) {
 						if c.change != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -27,12 +28,15 @@ type guarded struct {
 	config Config
 }
 
-// newGuarded makes a guarded proxy. Its ledger is alone: where o has no other heartbeat, it has one of half a minute,
-// so that a virtual day does not consist of heartbeats.
+// newGuarded makes a guarded proxy. Its ledger is alone: where o has no other store and heartbeat, it has a store in
+// memory and a heartbeat of half a minute, so that a virtual day does not consist of heartbeats.
 func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, change ...func(*Config)) *guarded {
 	t.Helper()
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 30 * time.Second
+	}
+	if o.Store == nil {
+		o.Store = memstore.New(o.Now)
 	}
 	ledger, err := quota.New(t.Context(), o)
 	if err != nil {
@@ -365,7 +369,7 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 // back. Beside it, what the same exchange costs where nothing is decided: the rest
 // is this proxy's.
 func BenchmarkRefusal(b *testing.B) {
-	ledger, err := quota.New(b.Context(), quota.Options{Limit: 1})
+	ledger, err := quota.New(b.Context(), quota.Options{Store: memstore.New(nil), Limit: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // What a caller is told to do must be something that he can do.
@@ -56,7 +57,7 @@ func TestWordsOfARefusal(t *testing.T) {
 // What processes hold that have ended is neither used nor left.
 func TestLostNeuronsAreNotLeft(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		o := quota.Options{Store: quota.NewMemory(nil), Limit: 100 * neuron}
+		o := quota.Options{Store: memstore.New(nil), Limit: 100 * neuron}
 		other, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

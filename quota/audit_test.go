@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -286,7 +287,7 @@ func TestAuditsByTurns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				time.Sleep(12 * time.Hour)
-				o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
+				o := quota.Options{Limit: 1_000_000 * n, Store: memstore.New(nil)}
 				l, e := open(t, o), price.NewEstimator(nil, price.Bound)
 				s := &listener{newCloud(t, workersai.Options{}), l, e, 3, nil}
 				defer s.client.Close()
@@ -321,7 +322,7 @@ func TestAuditsByTurns(t *testing.T) {
 func TestAuditsWhileAnotherReplicaCalls(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		o := quota.Options{Limit: 1_000_000 * n, Store: quota.NewMemory(nil)}
+		o := quota.Options{Limit: 1_000_000 * n, Store: memstore.New(nil)}
 		l, other := open(t, o), open(t, o)
 		s := &listener{newCloud(t, workersai.Options{}), other, price.NewEstimator(nil, price.Bound), 1, nil}
 		defer s.client.Close()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 const benchModel = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -22,6 +23,7 @@ func BenchmarkReserveSettle(b *testing.B) {
 		}},
 		{"unlimited", quota.Options{}, quota.Call{Model: benchModel, Estimate: n}},
 	} {
+		c.o.Store = memstore.New(nil)
 		l, err := quota.New(b.Context(), c.o)
 		if err != nil {
 			b.Fatal(err)
@@ -57,7 +59,7 @@ func BenchmarkReserveSettle(b *testing.B) {
 }
 
 func BenchmarkRefuse(b *testing.B) {
-	l, err := quota.New(b.Context(), quota.Options{Limit: n})
+	l, err := quota.New(b.Context(), quota.Options{Store: memstore.New(nil), Limit: n})
 	if err != nil {
 		b.Fatal(err)
 	}

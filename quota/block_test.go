@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // blocked runs a test on a ledger whose account is blocked two hours before midnight. until is how long it is to a
@@ -140,7 +141,7 @@ func TestTheBlockIsOfTheDayOfTheCall(t *testing.T) {
 func TestALateResetAfterNoBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := before(0)
-		store := quota.NewMemory(now)
+		store := memstore.New(now)
 		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now}
 		l, other := open(t, o), open(t, o)
 		spend(t, l, 40*n)
@@ -244,7 +245,7 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 func TestTheBlockReachesAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noon := before(12 * time.Hour)
-		store := quota.NewMemory(noon)
+		store := memstore.New(noon)
 		o := quota.Options{Store: store, Limit: 100 * n, Probe: 30 * time.Minute, Wait: time.Second, Now: noon}
 		a, b := open(t, o), open(t, o)
 		waits := make(chan struct{})

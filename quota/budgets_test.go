@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // A client's budget is kept as long as the client calls, or a call of it lasts, and a day more.
 func TestBudgetsOfUnusedClientsAreDropped(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		// Most of the time only the clock passes: a ledger's heartbeats of days take a minute.
 		var skipped atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(skipped.Load())) }

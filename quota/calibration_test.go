@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -19,7 +20,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
 	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r).Bound
 	virtually(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		for day, over := range []quota.Neurons{2 * inFlight * bound, 0, 0} {
 			// A process a day, as after a restart.
 			l := open(t, quota.Options{Store: store, Limit: inFlight * bound})

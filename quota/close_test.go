@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestCloseGivesEverythingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n})
 		spend(t, a, 4*n)
 		res := take(t, a, quota.Call{Model: "m", Estimate: 10 * n})
@@ -39,7 +40,7 @@ func TestCloseGivesEverythingBack(t *testing.T) {
 // A drain that is cut short: what is in flight is lost for the day, the rest is given back.
 func TestCloseDoesNotWaitForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n})
 		take(t, a, quota.Call{Estimate: 10 * n})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestDay(t *testing.T) {
@@ -66,7 +67,7 @@ func TestResetToTheSecond(t *testing.T) {
 func TestInFlightAtMidnight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := before(time.Minute)
-		store := quota.NewMemory(now)
+		store := memstore.New(now)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n, Now: now})
 		b := open(t, quota.Options{Store: store, Limit: 100 * n, Now: now})
 		x := quota.Call{Model: "m", Client: "x", ClientLimit: 50 * n, Estimate: 40 * n}
@@ -90,7 +91,7 @@ func TestInFlightAtMidnight(t *testing.T) {
 // A limit that is set, changed or taken away in the course of a day counts what was spent before, here and elsewhere.
 func TestABudgetThatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
 		b := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
 		call := func(limit, estimate quota.Neurons) quota.Call {
@@ -255,7 +256,7 @@ func TestAClockThatJumps(t *testing.T) {
 // Two replicas whose clocks differ take the store's, from their start on.
 func TestTheStoresClockIsTheDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := quota.NewMemory(before(30 * time.Second))
+		store := memstore.New(before(30 * time.Second))
 		fast := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(-30 * time.Second)})
 		slow := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(90 * time.Second)})
 		time.Sleep(29 * time.Second)

@@ -6,13 +6,12 @@
 // It knows nothing of HTTP, of error envelopes or of series, and it imports no other package of this module.
 //
 // Locks: Ledger.mu guards all that a ledger knows. It is never held while the store is asked; functions that release
-// it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. Memory has a mutex of
-// its own, which is held while its Keeper writes. A Ledger calls a RateLimiter with mu held, so that must not call
-// back.
+// it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. A Ledger calls a
+// RateLimiter with mu held, so that must not call back.
 //
 // Begin with Ledger.Reserve in reserve.go and Reservation.Settle in reservation.go, then budget.go for the arithmetic
-// of one budget, sync.go for the exchange with the store and state.go for what the store makes of it. A task is in
-// task.go, what a call is measured and counted by in request.go. A Store is the interface in store.go: a new
+// of one budget and sync.go for the exchange with the store. A task is in task.go, what a call is measured and counted
+// by in request.go. A Store is the interface in store.go, and memstore shows in the fewest lines what it does: a new
 // one passes storetest.Run, and is opened in cmd/neuronward/store.go and checked in checks.go there. block.go and
 // probe.go are about an account that Workers AI has refused, reconcile.go and audit.go about the account's own
 // figure.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // A call reserves what it may cost, is made, and settles what it did cost. A refusal is a decision, not an error.
@@ -12,7 +13,7 @@ func ExampleLedger() {
 	ctx := context.Background()
 	ledger, err := quota.New(ctx, quota.Options{
 		Limit: 10_000 * quota.OneNeuron,
-		Store: quota.NewMemory(nil), // filestore and redisstore outlive the process
+		Store: memstore.New(nil), // filestore and redisstore outlive the process
 	})
 	if err != nil {
 		fmt.Println(err)

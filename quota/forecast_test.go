@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestWhenTheDayWasFoundSpent(t *testing.T) {
@@ -115,7 +116,7 @@ func TestForecast(t *testing.T) {
 				if strings.Contains(c.name, "evening") || strings.Contains(c.name, "last hour") {
 					o.Now = before(time.Hour)
 				}
-				o.Store = quota.NewMemory(o.Now)
+				o.Store = memstore.New(o.Now)
 				a, b := open(t, o), open(t, o)
 				c.test(t, a, b)
 				time.Sleep(2 * sharedBeat)
@@ -144,7 +145,7 @@ func each(t *testing.T, l *quota.Ledger, minutes int, amount quota.Neurons) {
 func TestForecastOfOneWhoComesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := quota.Options{Limit: 1000 * n, Now: before(12 * time.Hour)}
-		o.Store = quota.NewMemory(o.Now)
+		o.Store = memstore.New(o.Now)
 		spend(t, open(t, o), 900*n)
 		time.Sleep(2 * quota.Heartbeat)
 		late := open(t, o)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // A virtual day has 172,800 heartbeats of half a second. In tests that take hours and are not about the heartbeat
@@ -102,9 +103,12 @@ func reported(t *testing.T, of interface {
 
 const n = quota.OneNeuron
 
-// open returns a ledger of the test, closed at its end.
+// open returns a ledger of the test, closed at its end. Without a store it has one of its own.
 func open(t *testing.T, o quota.Options) *quota.Ledger {
 	t.Helper()
+	if o.Store == nil {
+		o.Store = memstore.New(o.Now)
+	}
 	l, err := quota.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -33,14 +33,6 @@ func (h Hours) Until(passed time.Duration) (sum Neurons) {
 	return sum
 }
 
-// with returns h with those of some hours in place.
-func (h Hours) with(some []HourSpent) Hours {
-	for _, s := range some {
-		h[s.Hour] = s.Spent
-	}
-	return h
-}
-
 // hours is what this replica has settled today.
 type hours struct {
 	Hours

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // published returns the hours that all replicas of l's store have published.
@@ -22,7 +23,7 @@ func published(t *testing.T, l *quota.Ledger, day quota.Day) quota.Hours {
 func TestHoursOverMidnight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := quota.Options{Limit: 1000 * n, Now: before(90 * time.Minute)}
-		o.Store = quota.NewMemory(o.Now)
+		o.Store = memstore.New(o.Now)
 		a, b := open(t, o), open(t, o)
 		first := a.Snapshot().Day
 		spend(t, a, 3*n) // 22:30
@@ -67,7 +68,7 @@ func TestHoursArePublishedAgain(t *testing.T) {
 		s.set(func(s *spy) { s.fail = errDown })
 		spend(t, l, 4*n)
 		time.Sleep(time.Minute)
-		for _, store := range []quota.Store{s.Store, quota.NewMemory(nil)} {
+		for _, store := range []quota.Store{s.Store, memstore.New(nil)} {
 			s.set(func(s *spy) { s.fail, s.Store = nil, store })
 			equal(t, "the hours", published(t, l, l.Snapshot().Day), quota.Hours{0: 3 * n, 1: 4 * n})
 		}

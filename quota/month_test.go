@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestMonthsBeginAndEnd(t *testing.T) {
@@ -66,7 +67,7 @@ type monthOf struct {
 	t       *testing.T
 	plan    monthPlan
 	rng     *rand.Rand
-	store   *quota.Memory
+	store   *memstore.Store
 	ledgers []*quota.Ledger
 	spent   map[string]quota.Neurons    // in the month, by client
 	days    map[quota.Day]quota.Neurons // billed for our calls
@@ -76,7 +77,7 @@ type monthOf struct {
 
 func newMonthOf(t *testing.T, plan monthPlan) *monthOf {
 	return &monthOf{
-		t: t, plan: plan, rng: rand.New(rand.NewPCG(16, 62)), store: quota.NewMemory(nil),
+		t: t, plan: plan, rng: rand.New(rand.NewPCG(16, 62)), store: memstore.New(nil),
 		spent: map[string]quota.Neurons{}, days: map[quota.Day]quota.Neurons{},
 		outside: map[quota.Day]quota.Neurons{}, refused: map[string]int{},
 	}
@@ -105,11 +106,11 @@ func (m *monthOf) stop() {
 		}
 	}
 	m.ledgers = nil
-	var saved *quota.Saved
-	if err := m.store.Save(func(s *quota.Saved) error { saved = s; return nil }); err != nil {
+	var saved *memstore.Saved
+	if err := m.store.Save(func(s *memstore.Saved) error { saved = s; return nil }); err != nil {
 		m.t.Error(err)
 	}
-	m.store = quota.NewDurable(saved, nil, func(quota.Change, func() *quota.Saved) error { return nil })
+	m.store = memstore.NewDurable(saved, nil, func(memstore.Change, func() *memstore.Saved) error { return nil })
 }
 
 func (m *monthOf) run() {
@@ -275,7 +276,7 @@ func (m *monthOf) check() {
 // Replicas that differ in the limit of the month, as after a change of the settings of one, keep to the lower one.
 func TestTheLowerLimitOfTheMonthCounts(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		var ledgers []*quota.Ledger
 		for _, limit := range []quota.Neurons{1000 * n, 2000 * n} {
 			ledgers = append(ledgers, open(t, quota.Options{
@@ -306,7 +307,7 @@ func TestTheLowerLimitOfTheMonthCounts(t *testing.T) {
 // day before has no more of the month than that leaves.
 func TestWhatOthersHoldAtMidnightCounts(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		yesterday := quota.DayOf(time.Now())
 		report := quota.Report{
 			Day: yesterday, Replica: "other", Seq: 1,
@@ -345,7 +346,7 @@ func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (map[quot
 func TestAMonthThatCannotBeRead(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(30 * time.Hour)
-		store := &forgetful{Store: quota.NewMemory(nil)}
+		store := &forgetful{Store: memstore.New(nil)}
 		store.fails.Store(true)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: time.Second})
 		take(t, l, quota.Call{Client: "a", ClientLimit: 100 * n, Estimate: n}).Settle(quota.Cost{Neurons: n})
@@ -385,7 +386,7 @@ func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.B
 // While the store fails a new day counts the one before as this replica knows it, and a new month begins anew.
 func TestMonthWhileTheStoreFails(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		store := &broken{Store: quota.NewMemory(nil)}
+		store := &broken{Store: memstore.New(nil)}
 		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, AllowOfflineGrant: true, Heartbeat: longBeat})
 		take(t, l, quota.Call{Estimate: 100 * n}).Settle(quota.Cost{Neurons: 100 * n})
 		time.Sleep(time.Minute)

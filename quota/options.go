@@ -29,7 +29,7 @@ const (
 	MaxCost = 1_000_000_000 * OneNeuron
 )
 
-// Options are the settings of a Ledger. The zero value counts without a limit, in memory.
+// Options are the settings of a Ledger. Store is required; without the rest it counts and limits nothing.
 type Options struct {
 	Limit      Neurons // of the account's day; 0: none
 	MonthLimit Neurons // of the account's UTC calendar month; 0: none
@@ -37,7 +37,7 @@ type Options struct {
 	Wait       time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
 	Probe      time.Duration // how often a blocked account is tried before its reset; 0: never
 
-	Store             Store            // where replicas agree; nil: a Memory of the ledger's own
+	Store             Store            // where replicas agree
 	StoreTimeout      time.Duration    // for one operation of the store; 0: 2 s
 	OnStoreEvent      func(StoreEvent) // called at the end of each operation, several at once; may be nil
 	AllowOfflineGrant bool             // while the store fails: spend this replica's share instead of failing
@@ -76,7 +76,7 @@ func (o Options) check() (Options, error) {
 		o.Now = time.Now
 	}
 	if o.Store == nil {
-		o.Store = NewMemory(o.Now)
+		return o, errors.New("quota: Options.Store is missing")
 	}
 	o.Replica = cmp.Or(o.Replica, Replica(rand.Text()))
 	o.FigureLag = cmp.Or(o.FigureLag, figureLag)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // reportCount counts reports and the requests in them.
@@ -45,7 +46,7 @@ func (s *reportCount) set(drop int) (perReport float64) {
 func TestQuietBudgets(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		const clients = 300
-		memory := &emptied{Store: quota.NewMemory(nil)}
+		memory := &emptied{Store: memstore.New(nil)}
 		var stores [2]*reportCount
 		var ledgers [2]*quota.Ledger
 		for i := range ledgers {

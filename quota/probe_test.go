@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // slowLease is a store whose leases take a while to come.
@@ -35,7 +36,7 @@ func TestTheBlockChangesDuringTheLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
-				memory := quota.NewMemory(noon)
+				memory := memstore.New(noon)
 				slow := &slowLease{Store: memory}
 				o := quota.Options{Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon}
 				a := open(t, o)
@@ -100,7 +101,7 @@ func TestAProbeThatWasNeverSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
-				slow := &slowLease{Store: quota.NewMemory(noon)}
+				slow := &slowLease{Store: memstore.New(noon)}
 				l := open(t, quota.Options{
 					Store: slow, Limit: 100 * n, Wait: time.Second, Probe: 30 * time.Minute, Now: noon,
 				})
@@ -131,7 +132,7 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
 				o := quota.Options{
-					Store: quota.NewMemory(noon), Limit: 100 * n, Probe: 30 * time.Minute,
+					Store: memstore.New(noon), Limit: 100 * n, Probe: 30 * time.Minute,
 					Heartbeat: sharedBeat, Now: noon,
 				}
 				a, b := open(t, o), open(t, o)

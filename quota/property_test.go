@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // A soak runs property tests more often: go test ./quota -seeds 1000
@@ -31,7 +32,7 @@ const limit = 10_000 * n
 
 // run lets the callers call until everything is refused, in one day, and returns how things stand then.
 func (w *world) run(t *testing.T, seed uint64) quota.Snapshot {
-	store := quota.NewMemory(nil)
+	store := memstore.New(nil)
 	var ledgers []*quota.Ledger
 	for range max(w.replicas, 1) {
 		ledgers = append(ledgers, open(t, quota.Options{Store: store, Limit: limit, Wait: 10 * time.Second}))

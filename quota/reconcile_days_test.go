@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // Random days: two replicas and somebody else spend, replicas are replaced, some die with what they have not
@@ -23,7 +24,7 @@ func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
 func randomDay(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	b := &bill{lag: time.Duration(rng.IntN(301)) * time.Second}
-	store := &emptied{Store: quota.NewMemory(nil)}
+	store := &emptied{Store: memstore.New(nil)}
 	o := quota.Options{Store: store, Limit: 100_000 * n, Heartbeat: sharedBeat}
 	all := []*quota.Ledger{open(t, o), open(t, o)}
 	next := time.Now()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // A batch is charged with its bound and corrected to what it cost. That the sum of what was settled drops by it must
@@ -21,7 +22,7 @@ func TestACorrectionIsNotExternal(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				time.Sleep(12 * time.Hour)
 				b := &bill{lag: lag}
-				store := &unanswered{Store: quota.NewMemory(nil)}
+				store := &unanswered{Store: memstore.New(nil)}
 				l := open(t, quota.Options{Store: store, Limit: 10_000 * n})
 				b.own(t, l, 3_900*n)
 				b.add(c.elsewhere, false)
@@ -63,7 +64,7 @@ func TestAFigureThatDropsIsNotTaken(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				store := quota.NewMemory(nil)
+				store := memstore.New(nil)
 				time.Sleep(12 * time.Hour)
 				dies(t, store, 10_000*n)
 				o := quota.Options{Store: store, Limit: 10_000 * n, Heartbeat: longBeat}
@@ -168,7 +169,7 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 func TestAFigureThatDropsNowAndThenIsNotTaken(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		o := quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * n, Heartbeat: sharedBeat}
+		o := quota.Options{Store: memstore.New(nil), Limit: 10_000 * n, Heartbeat: sharedBeat}
 		l, other := open(t, o), open(t, o)
 		read := func(l *quota.Ledger, figure quota.Neurons, want error) {
 			t.Helper()
@@ -189,7 +190,7 @@ func TestAFigureThatDropsNowAndThenIsNotTaken(t *testing.T) {
 func TestALateFigureReleasesNothing(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		time.Sleep(12 * time.Hour)
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		dies(t, store, 1_000*n)
 		l := open(t, quota.Options{Store: store, Limit: 1_000 * n})
 		spend(t, l, 100*n)
@@ -209,7 +210,7 @@ func TestALateFigureReleasesNothing(t *testing.T) {
 func TestAReplicaThatWasCutOffCountsTwiceForMinutes(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		cut := &unanswered{Store: store}
 		o := quota.Options{Store: store, Limit: 10_000 * n, AllowOfflineGrant: true}
 		time.Sleep(12 * time.Hour)

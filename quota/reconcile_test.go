@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 const (
@@ -96,7 +97,7 @@ func (e *emptied) now() quota.Store {
 func (e *emptied) empty() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.Store = quota.NewMemory(nil)
+	e.Store = memstore.New(nil)
 }
 
 func (e *emptied) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
@@ -110,7 +111,7 @@ func (e *emptied) Lease(ctx context.Context, name string, ttl time.Duration) (bo
 func TestWhatIsSpentElsewhereCounts(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
-		o := quota.Options{Store: quota.NewMemory(nil), Limit: 1000 * n, Heartbeat: sharedBeat}
+		o := quota.Options{Store: memstore.New(nil), Limit: 1000 * n, Heartbeat: sharedBeat}
 		l, other := open(t, o), open(t, o)
 		_, err := l.Reconcile(t.Context(), every, b.read)
 		fails(t, "Reconcile at midnight", err, quota.ErrEarly)
@@ -149,7 +150,7 @@ func TestWhatIsSpentElsewhereCounts(t *testing.T) {
 func TestARestartKeepsWhatIsExternal(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		time.Sleep(time.Hour)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 		b.add(300*n, false)
@@ -183,7 +184,7 @@ func TestARestartKeepsWhatIsExternal(t *testing.T) {
 func TestWhatTheStoreForgetsTheFigureHas(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{lag: lag}
-		store := &emptied{Store: quota.NewMemory(nil)}
+		store := &emptied{Store: memstore.New(nil)}
 		time.Sleep(time.Hour)
 		l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 		b.own(t, l, 100*n)
@@ -218,7 +219,7 @@ func TestOneReplicaReads(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := &bill{}
 		time.Sleep(time.Hour)
-		o := quota.Options{Store: quota.NewMemory(nil), Heartbeat: sharedBeat}
+		o := quota.Options{Store: memstore.New(nil), Heartbeat: sharedBeat}
 		all := []*quota.Ledger{open(t, o), open(t, o), open(t, o)}
 		for range 10 {
 			for _, l := range all {
@@ -270,7 +271,7 @@ func TestReleased(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				b := &bill{lag: lag}
-				store := quota.NewMemory(nil)
+				store := memstore.New(nil)
 				time.Sleep(time.Hour)
 				l := open(t, quota.Options{Store: store, Limit: 1000 * n})
 				b.own(t, l, 10*n)
@@ -317,7 +318,7 @@ func TestASilentReplicaGivesUpWhatIsFree(t *testing.T) {
 	}{{"refusing", false, 0}, {"from memory", true, 9 * n}} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				store := &unanswered{Store: quota.NewMemory(nil)}
+				store := &unanswered{Store: memstore.New(nil)}
 				l := open(t, quota.Options{Store: store, Limit: 1000 * n, AllowOfflineGrant: c.offline})
 				time.Sleep(time.Hour)
 				spend(t, l, n)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // Replicas whose clocks differ begin the day one after the other. None takes the other for dead meanwhile: both would
@@ -12,7 +13,7 @@ import (
 func TestReplicasWithDifferentClocksStayTwoAtMidnight(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		const off = 2900 * time.Millisecond
-		store := quota.NewMemory(nil)
+		store := memstore.New(nil)
 		clock := func(off time.Duration) func() time.Time {
 			return func() time.Time { return time.Now().Add(off) }
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestDecisions(t *testing.T) {
@@ -237,11 +238,17 @@ func TestOffCounts(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, o := range []quota.Options{
-		{Limit: -1}, {Limit: quota.MaxNeurons}, {Wait: -1}, {Probe: -1}, {StoreTimeout: -1}, {Heartbeat: -1},
-	} {
+	check := func(o quota.Options) {
+		t.Helper()
 		if l, err := quota.New(t.Context(), o); err == nil || l != nil {
 			t.Errorf("New(%+v): got %v, %v, want an error alone", o, l, err)
 		}
+	}
+	check(quota.Options{}) // no store
+	for _, o := range []quota.Options{
+		{Limit: -1}, {Limit: quota.MaxNeurons}, {Wait: -1}, {Probe: -1}, {StoreTimeout: -1}, {Heartbeat: -1},
+	} {
+		o.Store = memstore.New(nil)
+		check(o)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -139,7 +140,7 @@ func secondSpender(t *testing.T, seed uint64) (over quota.Neurons) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c := newCloud(t, workersai.Options{})
 	defer c.client.Close()
-	o := quota.Options{Store: quota.NewMemory(nil), Limit: limit, Heartbeat: sharedBeat}
+	o := quota.Options{Store: memstore.New(nil), Limit: limit, Heartbeat: sharedBeat}
 	ledgers := []*quota.Ledger{open(t, o), open(t, o)}
 	for _, l := range ledgers {
 		c.reconcile(t, l)

@@ -1,10 +1,18 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 )
+
+// KeepDays is how many days a store keeps: the present month and the one before, whatever their lengths.
+const KeepDays = 62
+
+// ReplicaTimeout is how long after its last report a replica counts as dead. What it holds is then shown as lost. It
+// is alive again with its next report.
+const ReplicaTimeout = 10 * Heartbeat
 
 // A Store is where the replicas of one account agree on who may spend what. Every method is one atomic operation. A
 // Store is used by many goroutines at once; the syncs of one replica are serialized by that replica. An operation
@@ -126,9 +134,6 @@ func (e External) Later(o External) External {
 	return e
 }
 
-// less is how much less may be granted for e, of which lost is lost.
-func (e External) less(lost Neurons) Neurons { return e.Spent - min(e.Released, lost) }
-
 // A Record is what was spent on one day with one model by one client.
 type Record struct {
 	Day       Day     `json:"day"`
@@ -149,6 +154,11 @@ type Record struct {
 
 // Neurons returns all that r counts.
 func (r Record) Neurons() Neurons { return r.Reported.Add(r.Priced).Add(r.Estimated) }
+
+// CompareRecords orders records by day, model and client, as History returns them.
+func CompareRecords(a, b Record) int {
+	return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
+}
 
 // A Block is the quota block: Workers AI itself refused a call because the allocation is spent.
 type Block struct {

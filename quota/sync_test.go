@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // spy is a store that can be made to fail, to lose answers, to hang and to forget, and that remembers what was
@@ -67,7 +68,7 @@ func (s *spy) grants() []quota.Neurons {
 
 func spied(t *testing.T, o quota.Options, test func(t *testing.T, s *spy, l *quota.Ledger)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &spy{Store: quota.NewMemory(o.Now)}
+		s := &spy{Store: memstore.New(o.Now)}
 		o.Store = s
 		test(t, s, open(t, o))
 	})
@@ -190,7 +191,7 @@ func TestAStoreThatWasEmptiedFillsAgain(t *testing.T) {
 		take(t, l, quota.Call{Model: "b", Estimate: 10 * n}).Settle(settle(10 * n))
 		inFlight := take(t, l, quota.Call{Model: "b", Estimate: 10 * n})
 		time.Sleep(2 * quota.Heartbeat)
-		s.set(func(s *spy) { s.Store = quota.NewMemory(nil) })
+		s.set(func(s *spy) { s.Store = memstore.New(nil) })
 		time.Sleep(2 * quota.Heartbeat)
 		reported(t, s, 30*n, 10*n)
 		b := open(t, quota.Options{Store: s, Limit: 100 * n})

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -38,6 +37,9 @@ func (t *tally) calibrate(c Calibration) {
 		t.Calibration, t.unpublished = c, true
 	}
 }
+
+// recordKey tells the records of a day apart.
+type recordKey struct{ model, client string }
 
 // tallies are those of today.
 type tallies map[recordKey]*tally
@@ -103,11 +105,6 @@ func (ts tallies) records(today Day) []Record {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, compareRecords)
+	slices.SortFunc(all, CompareRecords)
 	return all
-}
-
-// compareRecords orders the records of a day by model and client.
-func compareRecords(a, b Record) int {
-	return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
 }

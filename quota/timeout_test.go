@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // stalled is a store on a disk that does not answer from stall on until goOn: its operations ignore their context.
@@ -71,7 +72,7 @@ func standing(t *testing.T, o quota.Options, test func(t *testing.T, s *stalled,
 	for name, after := range map[string]bool{"nothing is done": false, "all is done": true} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				s := &stalled{Store: quota.NewMemory(o.Now), after: after}
+				s := &stalled{Store: memstore.New(o.Now), after: after}
 				o.Store = s
 				test(t, s, open(t, o))
 				equal(t, "syncs at once", s.max.Load(), 1)
@@ -158,7 +159,7 @@ func TestAStoreThatStandsStillOverMidnight(t *testing.T) {
 
 func TestCloseOfAStoreThatStandsStill(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		s := &stalled{Store: quota.NewMemory(nil)}
+		s := &stalled{Store: memstore.New(nil)}
 		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 100 * n})
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +188,7 @@ func TestCloseOfAStoreThatStandsStill(t *testing.T) {
 // A store that is only slow when the ledger closes, while many read: nothing is lost.
 func TestCloseDuringASync(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		s := &spy{Store: quota.NewMemory(nil)}
+		s := &spy{Store: memstore.New(nil)}
 		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: 100 * n})
 		if err != nil {
 			t.Fatal(err)
@@ -254,7 +255,7 @@ func TestWhoeverLeavesIsNoFailure(t *testing.T) {
 func TestALeaseThatStandsStill(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		noon := before(12 * time.Hour)
-		s := &stalled{Store: quota.NewMemory(noon)}
+		s := &stalled{Store: memstore.New(noon)}
 		l := open(t, quota.Options{
 			Store: s, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: noon,
 		})
@@ -284,7 +285,7 @@ func TestStoreEvents(t *testing.T) {
 			defer func() { events = nil }()
 			return events
 		}
-		s := &stalled{Store: quota.NewMemory(nil)}
+		s := &stalled{Store: memstore.New(nil)}
 		o := quota.Options{Store: s, Limit: 100 * n, Heartbeat: time.Hour, OnStoreEvent: func(e quota.StoreEvent) {
 			mu.Lock()
 			defer mu.Unlock()

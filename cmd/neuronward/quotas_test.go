@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -84,7 +85,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 			// One processor: the race detector of Go 1.26 crashes when two fire timers of one bubble at once.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 			synctest.Test(t, func(t *testing.T) {
-				s := &stalled{Store: quota.NewMemory(nil)}
+				s := &stalled{Store: memstore.New(nil)}
 				n, err := newQuotas(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron},
 					func() bool { return false }, price.Bound, s.close)
 				if err != nil {
@@ -116,7 +117,7 @@ func TestAStoreThatHangsIsReported(t *testing.T) {
 		var out lockedBuffer
 		m := metrics.New(metrics.Build{})
 		log := slog.New(slog.NewTextHandler(&out, nil))
-		s := &stalled{Store: quota.NewMemory(nil)}
+		s := &stalled{Store: memstore.New(nil)}
 		watch := &storeWatch{metrics: m, log: log, policy: "deny"}
 		o := quota.Options{Store: s, OnStoreEvent: watch.onEvent, Limit: 100 * quota.OneNeuron}
 		n, err := newQuotas(t.Context(), o, func() bool { return false }, price.Bound, s.close)

@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -176,7 +177,7 @@ func TestAStoreThatFails(t *testing.T) {
 		{"observed", quota.Options{Limit: ten, Mode: quota.Observe}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.o.Store = &fallible{Store: quota.NewMemory(nil), err: errors.New("disk on fire")}
+			tt.o.Store = &fallible{Store: memstore.New(nil), err: errors.New("disk on fire")}
 			c := &config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}
 			closeStore := func() error { return nil }
 			n, err := newQuotas(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, closeStore)

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
@@ -22,7 +23,7 @@ func openStore(
 ) (store quota.Store, closeStore func() error, err error) {
 	switch s.Kind {
 	case config.StoreMemory:
-		return quota.NewMemory(nil), func() error { return nil }, nil
+		return memstore.New(nil), func() error { return nil }, nil
 	case config.StoreRedis:
 		shared, warnings, err := openRedis(ctx, s, account)
 		if err != nil {

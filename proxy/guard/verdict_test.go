@@ -8,6 +8,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/sse"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -44,7 +45,9 @@ func (r *recorder) Tokens(_, kind string, n int64) {
 // newGuard returns a guard over a ledger in memory.
 func newGuard(t *testing.T, o Options) (*Guard, *recorder) {
 	t.Helper()
-	ledger, err := quota.New(t.Context(), quota.Options{Limit: 1_000_000 * quota.OneNeuron, Heartbeat: time.Hour})
+	ledger, err := quota.New(t.Context(), quota.Options{
+		Store: memstore.New(nil), Limit: 1_000_000 * quota.OneNeuron, Heartbeat: time.Hour,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

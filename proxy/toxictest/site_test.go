@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -80,7 +81,7 @@ func newSite(t *testing.T, n *situation) *site {
 	}
 	s.price, _ = price.Embedded().Row(countingModel)
 	var err error
-	options := quota.Options{Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}
+	options := quota.Options{Store: memstore.New(nil), Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}
 	if s.ledger, err = quota.New(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@
 //
 // The package never knows calls, prices or decisions: those are quota's.
 //
-// The lock of the quota.Memory inside guards all that is written, and is held
+// The lock of the memstore.Store inside guards all that is written, and is held
 // during a write: a report waits for the disk. A lock file beside the file
 // (lock_unix.go) keeps other processes out. Begin with Open in filestore.go, then
 // read format.go (what is in the file) and replace.go (how it is replaced).

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // ErrClosed is returned by a Store that was closed.
@@ -28,7 +29,7 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// Store is a quota.Store in a file: a quota.Memory that is written to it. One
+// Store is a quota.Store in a file: a memstore.Store that is written to it. One
 // process has it open at a time; several ledgers of that process may share it.
 //
 // Sync returns after the file is on the disk if it grants anything, or if the sum
@@ -36,17 +37,17 @@ type Options struct {
 // was granted. Once a write has failed, every Sync writes, and fails until a write
 // succeeds: that a report needs no write does not mean that the disk works again.
 type Store struct {
-	*quota.Memory
+	*memstore.Store
 	path   string
 	o      Options
 	lock   *lock
 	ctx    context.Context // ends with the store
 	cancel context.CancelFunc
 
-	// Guarded by the lock of Memory, which is held while keep and the functions that are passed to Save run.
+	// Guarded by the lock of memstore.Store, which is held while keep and the functions that are passed to Save run.
 
-	encoded map[*quota.SavedDay][]byte // days as they were last written
-	timer   *time.Timer                // runs flush; nil: nothing waits to be written
+	encoded map[*memstore.SavedDay][]byte // days as they were last written
+	timer   *time.Timer                   // runs flush; nil: nothing waits to be written
 	writes  int64
 	failed  bool // the last write did
 	closed  bool
@@ -80,7 +81,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, o: o, lock: lock, encoded: map[*quota.SavedDay][]byte{}}
+	s := &Store{path: path, o: o, lock: lock, encoded: map[*memstore.SavedDay][]byte{}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(); err != nil {
 		s.cancel()
@@ -112,7 +113,7 @@ func (s *Store) load() error {
 	if err := removeLeftovers(s.path); err != nil {
 		return err
 	}
-	saved := &quota.Saved{}
+	saved := &memstore.Saved{}
 	data, err := os.ReadFile(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -124,18 +125,18 @@ func (s *Store) load() error {
 				"or move it away to begin with nothing counted (what was spent today is then not known)", s.path, err)
 		}
 	}
-	s.Memory = quota.NewDurable(saved, s.o.Now, s.keep)
+	s.Store = memstore.NewDurable(saved, s.o.Now, s.keep)
 	return s.Save(s.write)
 }
 
-// keep is a quota.Keeper.
-func (s *Store) keep(c quota.Change, saved func() *quota.Saved) error {
+// keep is a memstore.Keeper.
+func (s *Store) keep(c memstore.Change, saved func() *memstore.Saved) error {
 	switch {
 	case s.closed:
 		return ErrClosed
-	case c == quota.Urgent, s.failed:
+	case c == memstore.Urgent, s.failed:
 		return s.write(saved())
-	case c == quota.Deferrable:
+	case c == memstore.Deferrable:
 		s.writeLater()
 	}
 	return nil
@@ -149,7 +150,7 @@ func (s *Store) writeLater() {
 }
 
 func (s *Store) flush() {
-	_ = s.Save(func(saved *quota.Saved) error { // the next Sync tries again, and returns the error
+	_ = s.Save(func(saved *memstore.Saved) error { // the next Sync tries again, and returns the error
 		if s.closed || s.timer == nil {
 			return nil
 		}
@@ -159,7 +160,7 @@ func (s *Store) flush() {
 }
 
 // write puts saved on the disk.
-func (s *Store) write(saved *quota.Saved) error {
+func (s *Store) write(saved *memstore.Saved) error {
 	data, err := encode(saved, s.encoded)
 	if err == nil {
 		err = replace(s.path, data)
@@ -181,13 +182,13 @@ func (s *Store) write(saved *quota.Saved) error {
 func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(s.ctx, cancel)
-	return s.Memory.Watch(ctx)
+	return s.Store.Watch(ctx)
 }
 
 // Close writes what waits to be written and releases the file. Further calls do
 // nothing.
 func (s *Store) Close() error {
-	return s.Save(func(saved *quota.Saved) error {
+	return s.Save(func(saved *memstore.Saved) error {
 		if s.closed {
 			return nil
 		}
@@ -203,6 +204,6 @@ func (s *Store) Close() error {
 
 // Writes returns how often the file was written since it was opened.
 func (s *Store) Writes() (n int64) {
-	_ = s.Save(func(*quota.Saved) error { n = s.writes; return nil }) // it cannot fail
+	_ = s.Save(func(*memstore.Saved) error { n = s.writes; return nil }) // it cannot fail
 	return n
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // The file is one line that names the format, its version, the length and the
@@ -28,18 +29,18 @@ type file struct {
 	Days   []json.RawMessage    `json:"days"`
 }
 
-// fileDay is a quota.SavedDay as the file has it.
+// fileDay is a memstore.SavedDay as the file has it.
 type fileDay struct {
-	Day      quota.Day                        `json:"day"`
-	External quota.External                   `json:"external,omitzero"`
-	Budgets  map[quota.Budget]quota.BudgetSum `json:"pots"`
-	Records  []quota.Record                   `json:"records,omitempty"`
-	Hours    quota.Hours                      `json:"hours,omitzero"` // missing in files of a version without hours
+	Day      quota.Day                           `json:"day"`
+	External quota.External                      `json:"external,omitzero"`
+	Budgets  map[quota.Budget]memstore.BudgetSum `json:"pots"`
+	Records  []quota.Record                      `json:"records,omitempty"`
+	Hours    quota.Hours                         `json:"hours,omitzero"` // missing in files of a version without hours
 }
 
 // encode returns the file. Days that are in encoded are taken from there. Then
 // encoded has all days of saved, and no others.
-func encode(saved *quota.Saved, encoded map[*quota.SavedDay][]byte) ([]byte, error) {
+func encode(saved *memstore.Saved, encoded map[*memstore.SavedDay][]byte) ([]byte, error) {
 	f := file{Block: saved.Block, Leases: saved.Leases, Days: []json.RawMessage{}}
 	for _, d := range saved.Days {
 		if encoded[d] == nil {
@@ -51,7 +52,7 @@ func encode(saved *quota.Saved, encoded map[*quota.SavedDay][]byte) ([]byte, err
 		}
 		f.Days = append(f.Days, encoded[d])
 	}
-	maps.DeleteFunc(encoded, func(d *quota.SavedDay, _ []byte) bool { return !slices.Contains(saved.Days, d) })
+	maps.DeleteFunc(encoded, func(d *memstore.SavedDay, _ []byte) bool { return !slices.Contains(saved.Days, d) })
 	body, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func encode(saved *quota.Saved, encoded map[*quota.SavedDay][]byte) ([]byte, err
 }
 
 // decode reads the file. It accepts nothing but what encode made.
-func decode(data []byte) (*quota.Saved, error) {
+func decode(data []byte) (*memstore.Saved, error) {
 	head, body, _ := bytes.Cut(data, []byte("\n"))
 	var name, sum string
 	var v, length int
@@ -89,7 +90,7 @@ func decode(data []byte) (*quota.Saved, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, err
 	}
-	saved := &quota.Saved{Block: f.Block, Leases: f.Leases}
+	saved := &memstore.Saved{Block: f.Block, Leases: f.Leases}
 	for _, raw := range f.Days {
 		var d fileDay
 		if err := json.Unmarshal(raw, &d); err != nil {
@@ -98,7 +99,7 @@ func decode(data []byte) (*quota.Saved, error) {
 		for i := range d.Records {
 			d.Records[i].Day = d.Day
 		}
-		day := quota.SavedDay(d)
+		day := memstore.SavedDay(d)
 		saved.Days = append(saved.Days, &day)
 	}
 	return saved, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -16,7 +17,7 @@ import (
 // caller that takes whatever it gets.
 type fleet struct {
 	t      *testing.T
-	store  *quota.Memory
+	store  *memstore.Store
 	limits pace.Table
 	key    pace.Key
 
@@ -31,7 +32,7 @@ func newFleet(t *testing.T, perMinute int) *fleet {
 		t.Fatal(err)
 	}
 	return &fleet{
-		t: t, store: quota.NewMemory(nil), limits: limits,
+		t: t, store: memstore.New(nil), limits: limits,
 		key: pace.Key{Task: quota.TextGeneration, Model: pacedModel},
 	}
 }
@@ -212,7 +213,7 @@ func TestReplicasKeepTheirShareInAnEmptiedStore(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		const perMinute = 3000
 		f := newFleet(t, perMinute)
-		shelf := &shelf{Store: quota.NewMemory(nil)}
+		shelf := &shelf{Store: memstore.New(nil)}
 		var all []*pace.Limiter
 		for range 4 {
 			p := pace.New(f.limits)
@@ -249,7 +250,7 @@ type shelf struct {
 func (s *shelf) empty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.Store = quota.NewMemory(nil)
+	s.Store = memstore.New(nil)
 }
 
 func (s *shelf) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,9 +42,7 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		}
 		all = append(all, records...)
 	}
-	slices.SortFunc(all, func(a, b quota.Record) int {
-		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Client, b.Client))
-	})
+	slices.SortFunc(all, quota.CompareRecords)
 	return all, nil
 }
 

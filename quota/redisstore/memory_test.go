@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
-// The script does what quota.Memory does, report by report: both are given the same
+// The script does what memstore.Store does, report by report: both are given the same
 // thousands, repeated, late and contradictory ones among them.
 func TestAgreesWithMemory(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := mathrand.New(mathrand.NewPCG(seed, 1))
-			s, memory := settled(t, open(t, shared.url(""), rand.Text(), patient)), quota.NewMemory(nil)
+			s, memory := settled(t, open(t, shared.url(""), rand.Text(), patient)), memstore.New(nil)
 			replicas := []*replica{{name: "a"}, {name: "b"}, {name: "c"}, {name: "d"}}
 			var former []quota.Report
 			for range 500 {

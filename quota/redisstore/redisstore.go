@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/watch"
 )
 
 const (
@@ -74,7 +75,7 @@ type Store struct {
 	sync, lease, days, history *redis.Script
 	committed                  *redis.Script
 	lastID                     atomic.Uint64 // of the questions
-	watchers                   quota.Watchers
+	watchers                   watch.Watchers
 	subscribeOnce              sync.Once
 	subscribed                 chan struct{} // closed when the first subscription is made or has failed
 	running                    sync.WaitGroup

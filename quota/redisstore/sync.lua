@@ -1,4 +1,4 @@
--- One report of one replica: see quota.Store.Sync. The store in memory (quota/memory.go) has the same rules in Go.
+-- One report of one replica: see quota.Store.Sync. The store in memory (quota/memstore) has the same rules in Go.
 --
 -- Figures are micro-neurons. A Lua number is a double, exact below 2^53: what would reach that is refused before
 -- anything is written. Nothing is written before all is known, and the first write is one that a full server refuses,

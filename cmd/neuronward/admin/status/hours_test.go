@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // inHours runs test in virtual time, at the beginning of a day, with a ledger on store.
@@ -46,7 +47,7 @@ func repeated(text string, times int) string {
 }
 
 func TestTheHoursOfTodayAndYesterday(t *testing.T) {
-	inHours(t, quota.NewMemory(nil), func(t *testing.T, spend func(int), today func() Today) {
+	inHours(t, memstore.New(nil), func(t *testing.T, spend func(int), today func() Today) {
 		d := today()
 		if got, want := asJSON(t, d.Hours), "[0,"+repeated("null", 23)+"]"; got != want {
 			t.Errorf("at the beginning: got %s, want %s", got, want)
@@ -84,7 +85,7 @@ func (f hourless) Sync(ctx context.Context, r quota.Report) (quota.Reply, error)
 }
 
 func TestHoursThatAreNotKnown(t *testing.T) {
-	inHours(t, hourless{quota.NewMemory(nil)}, func(t *testing.T, spend func(int), today func() Today) {
+	inHours(t, hourless{memstore.New(nil)}, func(t *testing.T, spend func(int), today func() Today) {
 		spend(100)
 		time.Sleep(24 * time.Hour)
 		d := today()
@@ -93,7 +94,7 @@ func TestHoursThatAreNotKnown(t *testing.T) {
 			t.Errorf("got yesterday %s, want %s", got, want)
 		}
 	})
-	down := failing{quota.NewMemory(nil), errors.New("down")}
+	down := failing{memstore.New(nil), errors.New("down")}
 	inHours(t, down, func(t *testing.T, spend func(int), today func() Today) {
 		time.Sleep(time.Hour)
 		spend(0)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 func TestSample(t *testing.T) {
@@ -16,7 +17,7 @@ func TestSample(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(23*time.Hour + 40*time.Minute)
-		o := quota.Options{Store: quota.NewMemory(nil), Limit: 100 * quota.OneNeuron}
+		o := quota.Options{Store: memstore.New(nil), Limit: 100 * quota.OneNeuron}
 		ledger, err := quota.New(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

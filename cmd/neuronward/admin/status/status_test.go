@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -30,7 +31,7 @@ func sourceOf(ledger *quota.Ledger) *Source {
 // other, and 3 in flight.
 func counting(t *testing.T) *Source {
 	t.Helper()
-	ledger, err := quota.New(t.Context(), quota.Options{Store: quota.NewMemory(nil), Limit: 10_000 * quota.OneNeuron})
+	ledger, err := quota.New(t.Context(), quota.Options{Store: memstore.New(nil), Limit: 10_000 * quota.OneNeuron})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestBudgetsOfClients(t *testing.T) {
 // A limit of the month is shown with what was used of it, whether this process knows the client or not.
 func TestMonth(t *testing.T) {
 	const n = quota.OneNeuron
-	store := quota.NewMemory(nil)
+	store := memstore.New(nil)
 	today := quota.DayOf(time.Now())
 	past := quota.Report{
 		Day: today - 1, Replica: "a", Seq: 1, Leave: true, External: quota.External{Spent: 7 * n, At: time.Now()},
@@ -259,7 +260,7 @@ func TestMonth(t *testing.T) {
 
 // While the store fails, the status shows what this process knows.
 func TestAStoreThatFails(t *testing.T) {
-	store := failing{quota.NewMemory(nil), errors.New("disk on fire")}
+	store := failing{memstore.New(nil), errors.New("disk on fire")}
 	ledger, err := quota.New(t.Context(), quota.Options{Store: store, Limit: 10 * quota.OneNeuron})
 	if err != nil {
 		t.Fatal(err)

@@ -1,32 +1,34 @@
-package quota
+package memstore
 
 import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
 
 // Saved is what a store keeps over a restart. Replicas of the process that ends do not live on: it has their sums.
 type Saved struct {
-	Block  Block
+	Block  quota.Block
 	Leases map[string]time.Time // name to end
 	Days   []*SavedDay          // in order of their dates; a day that has not changed is the same pointer as before
 }
 
 // A SavedDay is one day of Saved, over all replicas. It is not changed once made.
 type SavedDay struct {
-	Day      Day
-	External External
-	Budgets  map[Budget]BudgetSum
-	Records  []Record // sorted by model and client
-	Hours    Hours
+	Day      quota.Day
+	External quota.External
+	Budgets  map[quota.Budget]BudgetSum
+	Records  []quota.Record // sorted by model and client
+	Hours    quota.Hours
 }
 
 // A BudgetSum is how one budget of a day stands. What is held after a restart is lost: it may have been spent.
 type BudgetSum struct {
-	Limit Neurons `json:"limit"`
-	Spent Neurons `json:"spent"`
-	Held  Neurons `json:"held"`
+	Limit quota.Neurons `json:"limit"`
+	Spent quota.Neurons `json:"spent"`
+	Held  quota.Neurons `json:"held"`
 }
 
 // recordKey tells the records of a day apart.
@@ -46,8 +48,8 @@ func (s *state) saved() *Saved {
 	return all
 }
 
-func (d *dayState) budgets() map[Budget]BudgetSum {
-	sum := map[Budget]BudgetSum{}
+func (d *dayState) budgets() map[quota.Budget]BudgetSum {
+	sum := map[quota.Budget]BudgetSum{}
 	maps.Copy(sum, d.past.Budgets)
 	for _, replica := range d.replicas {
 		for b, row := range replica.rows {
@@ -58,12 +60,12 @@ func (d *dayState) budgets() map[Budget]BudgetSum {
 }
 
 // records returns the records of a day over all replicas, sorted by model and client.
-func (d *dayState) records(day Day) []Record {
-	sum := map[recordKey]Record{}
-	add := func(r Record) {
+func (d *dayState) records(day quota.Day) []quota.Record {
+	sum := map[recordKey]quota.Record{}
+	add := func(r quota.Record) {
 		k := recordKey{r.Model, r.Client}
 		o := sum[k]
-		sum[k] = Record{
+		sum[k] = quota.Record{
 			Day: day, Model: r.Model, Client: r.Client, Calls: r.Calls + o.Calls,
 			Reported: r.Reported.Add(o.Reported), Priced: r.Priced.Add(o.Priced),
 			Estimated: r.Estimated.Add(o.Estimated), Silent: r.Silent + o.Silent, Table: r.Table.Add(o.Table),
@@ -78,12 +80,12 @@ func (d *dayState) records(day Day) []Record {
 			add(r)
 		}
 	}
-	return slices.SortedFunc(maps.Values(sum), compareRecords)
+	return slices.SortedFunc(maps.Values(sum), quota.CompareRecords)
 }
 
-// history is Store.History.
-func (s *state) history(from, to Day) []Record {
-	var all []Record
+// history is quota.Store.History.
+func (s *state) history(from, to quota.Day) []quota.Record {
+	var all []quota.Record
 	for _, d := range slices.Sorted(maps.Keys(s.days)) {
 		if d >= from && d <= to {
 			all = append(all, s.days[d].records(d)...)
@@ -92,24 +94,24 @@ func (s *state) history(from, to Day) []Record {
 	return all
 }
 
-// committed is Store.Committed.
-func (s *state) committed(from, to Day) map[Budget]Neurons {
-	sum := map[Budget]Neurons{}
+// committed is quota.Store.Committed.
+func (s *state) committed(from, to quota.Day) map[quota.Budget]quota.Neurons {
+	sum := map[quota.Budget]quota.Neurons{}
 	for d, day := range s.days {
 		if d < from || d > to {
 			continue
 		}
 		for b, of := range day.budgets() {
 			sum[b] = sum[b].Add(of.Spent).Add(of.Held)
-			if b == Account {
-				sum[b] = sum[b].Add(day.external.less(of.Held))
+			if b == quota.Account {
+				sum[b] = sum[b].Add(less(day.external, of.Held))
 			}
 		}
 	}
 	return sum
 }
 
-func (d *dayState) hours() Hours {
+func (d *dayState) hours() quota.Hours {
 	sum := d.past.Hours
 	for _, replica := range d.replicas {
 		sum = sum.Plus(replica.hours)

@@ -1,29 +1,27 @@
-package quota
+package memstore
 
 import (
 	"maps"
 	"slices"
 	"time"
-)
 
-// ReplicaTimeout is how long after its last report a replica counts as dead. What it holds is then shown as lost. It
-// is alive again with its next report.
-const ReplicaTimeout = 10 * Heartbeat
+	"github.com/neuronward/neuronward/quota"
+)
 
 // maxLease is the longest lease.
 const maxLease = 24 * time.Hour
 
-// state is what a Memory keeps: what each replica last reported, by day and budget, the quota block and the leases.
-// Its methods are the operations of a Store without locking and durability. Not safe for concurrent use.
+// state is what a Store keeps: what each replica last reported, by day and budget, the quota block and the leases.
+// Its methods are the operations of a quota.Store without locking and durability. Not safe for concurrent use.
 type state struct {
-	block  Block
+	block  quota.Block
 	leases map[string]time.Time // name to end
-	days   map[Day]*dayState
+	days   map[quota.Day]*dayState
 }
 
 type dayState struct {
-	replicas map[Replica]*replicaState
-	external External
+	replicas map[quota.Replica]*replicaState
+	external quota.External
 	past     SavedDay  // of replicas of former processes; what they held is lost
 	saved    *SavedDay // the sum of all; nil: something changed since it was made
 }
@@ -31,10 +29,10 @@ type dayState struct {
 // replicaState is what one replica last reported of a day.
 type replicaState struct {
 	seq     uint64
-	granted map[Budget]Neurons // in answer to seq, to give the same answer again
-	rows    map[Budget]row
-	records map[recordKey]Record
-	hours   Hours
+	granted map[quota.Budget]quota.Neurons // in answer to seq, to give the same answer again
+	rows    map[quota.Budget]row
+	records map[recordKey]quota.Record
+	hours   quota.Hours
 	left    bool
 	seen    time.Time
 }
@@ -42,13 +40,13 @@ type replicaState struct {
 // row is one replica's part of a budget. What is not in BudgetSum does not outlive the replica.
 type row struct {
 	BudgetSum
-	reserved, waiting Neurons
+	reserved, waiting quota.Neurons
 	month             bool
 }
 
 // limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash
 // loses nothing that is not counted.
-func (r row) limited() Neurons {
+func (r row) limited() quota.Neurons {
 	if r.Limit == 0 {
 		return 0
 	}
@@ -56,10 +54,10 @@ func (r row) limited() Neurons {
 }
 
 func newState(s *Saved) *state {
-	st := &state{block: s.Block, leases: map[string]time.Time{}, days: map[Day]*dayState{}}
+	st := &state{block: s.Block, leases: map[string]time.Time{}, days: map[quota.Day]*dayState{}}
 	maps.Copy(st.leases, s.Leases)
 	for _, d := range s.Days {
-		st.days[d.Day] = &dayState{replicas: map[Replica]*replicaState{}, external: d.External, past: *d}
+		st.days[d.Day] = &dayState{replicas: map[quota.Replica]*replicaState{}, external: d.External, past: *d}
 	}
 	st.prune()
 	return st
@@ -67,22 +65,22 @@ func newState(s *Saved) *state {
 
 // step is what a sync did.
 type step struct {
-	reply  Reply
-	events []Event
+	reply  quota.Reply
+	events []quota.Event
 	change Change
 	undo   func()
 }
 
 // sync applies a report.
-func (s *state) sync(r Report, now time.Time) (step, error) {
+func (s *state) sync(r quota.Report, now time.Time) (step, error) {
 	day := s.days[r.Day]
 	if day == nil {
-		day = &dayState{replicas: map[Replica]*replicaState{}}
+		day = &dayState{replicas: map[quota.Replica]*replicaState{}}
 		s.days[r.Day] = day
 	}
 	former, known := day.replicas[r.Replica]
 	if known && r.Seq < former.seq {
-		return step{}, ErrStale
+		return step{}, quota.ErrStale
 	}
 	if known && r.Seq == former.seq {
 		former.seen = now
@@ -107,7 +105,7 @@ func (s *state) sync(r Report, now time.Time) (step, error) {
 	}
 	if s.applyBlock(r.Block, now); s.block != block {
 		done.change = Urgent
-		done.events = append(done.events, Event{Kind: BlockChanged, Replica: r.Replica})
+		done.events = append(done.events, quota.Event{Kind: quota.BlockChanged, Replica: r.Replica})
 	}
 	day.applyRequests(me, r, now, &done)
 	done.reply = s.reply(day, me, r, now, !known)
@@ -116,16 +114,18 @@ func (s *state) sync(r Report, now time.Time) (step, error) {
 
 // next returns the state of a replica after the report r; its receiver is nil if there is none yet. Budgets that are
 // not in r stay as they were: the replica may still hold some of them.
-func (r *replicaState) next(report Report, now time.Time) *replicaState {
+func (r *replicaState) next(report quota.Report, now time.Time) *replicaState {
 	me := &replicaState{
-		seq: report.Seq, granted: map[Budget]Neurons{}, rows: make(map[Budget]row, len(report.Requests)),
-		records: map[recordKey]Record{}, left: report.Leave, seen: now,
+		seq: report.Seq, left: report.Leave, seen: now, granted: map[quota.Budget]quota.Neurons{},
+		rows: make(map[quota.Budget]row, len(report.Requests)), records: map[recordKey]quota.Record{},
 	}
 	if r != nil {
 		maps.Copy(me.rows, r.rows)
 		me.records, me.hours = r.records, r.hours
 	}
-	me.hours = me.hours.with(report.Hours)
+	for _, h := range report.Hours {
+		me.hours[h.Hour] = h.Spent
+	}
 	if len(report.Records) > 0 {
 		me.records = maps.Clone(me.records)
 		for _, rec := range report.Records {
@@ -136,14 +136,14 @@ func (r *replicaState) next(report Report, now time.Time) *replicaState {
 }
 
 // applyRequests stores what a replica says of each budget, and grants what it asks for.
-func (d *dayState) applyRequests(me *replicaState, r Report, now time.Time, done *step) {
+func (d *dayState) applyRequests(me *replicaState, r quota.Report, now time.Time, done *step) {
 	waits, returned := false, false
 	for _, q := range r.Requests {
 		old := me.rows[q.Budget]
 		changed := row{BudgetSum{q.Limit, q.Spent, q.Held}, q.Reserved, q.Waiting, q.Month}
 		me.rows[q.Budget] = changed
 		balance := d.balance(q.Budget, q.Limit, r.Replica, now)
-		granted := q.grant(balance.Free)
+		granted := grant(q, balance.Free)
 		if granted > 0 {
 			changed.Held += granted
 			me.granted[q.Budget] = granted
@@ -160,22 +160,22 @@ func (d *dayState) applyRequests(me *replicaState, r Report, now time.Time, done
 		waits = waits || q.Waiting > 0 && granted < q.Min
 	}
 	if waits {
-		done.events = append(done.events, Event{Kind: NeuronsWanted, Replica: r.Replica})
+		done.events = append(done.events, quota.Event{Kind: quota.NeuronsWanted, Replica: r.Replica})
 	}
 	if returned {
-		done.events = append(done.events, Event{Kind: NeuronsReturned, Replica: r.Replica})
+		done.events = append(done.events, quota.Event{Kind: quota.NeuronsReturned, Replica: r.Replica})
 	}
 }
 
 // grant is what a request gets of what is free.
-func (q BudgetRequest) grant(free Neurons) Neurons {
+func grant(q quota.BudgetRequest, free quota.Neurons) quota.Neurons {
 	if q.Want <= 0 || q.Limit <= 0 || free <= 0 || free < q.Min {
 		return 0
 	}
 	return min(q.Want, free)
 }
 
-func (s *state) applyBlock(c BlockChange, now time.Time) {
+func (s *state) applyBlock(c quota.BlockChange, now time.Time) {
 	switch {
 	case c.Set.Set:
 		s.block = c.Set
@@ -183,14 +183,14 @@ func (s *state) applyBlock(c BlockChange, now time.Time) {
 			s.block.At = now
 		}
 	case c.Lift:
-		s.block = Block{}
+		s.block = quota.Block{}
 	}
 }
 
 // reply builds the answer to a report that was applied.
-func (s *state) reply(day *dayState, me *replicaState, r Report, now time.Time, joined bool) Reply {
-	reply := Reply{
-		Granted: make([]Neurons, len(r.Requests)), Balances: make([]Balance, len(r.Requests)),
+func (s *state) reply(day *dayState, me *replicaState, r quota.Report, now time.Time, joined bool) quota.Reply {
+	reply := quota.Reply{
+		Granted: make([]quota.Neurons, len(r.Requests)), Balances: make([]quota.Balance, len(r.Requests)),
 		Block: s.block, External: day.external, Time: now, Joined: joined,
 	}
 	for i, q := range r.Requests {
@@ -205,12 +205,14 @@ func (s *state) reply(day *dayState, me *replicaState, r Report, now time.Time, 
 	return reply
 }
 
-func (r *replicaState) alive(now time.Time) bool { return !r.left && now.Sub(r.seen) < ReplicaTimeout }
+func (r *replicaState) alive(now time.Time) bool {
+	return !r.left && now.Sub(r.seen) < quota.ReplicaTimeout
+}
 
 // balance sums a budget up. Waiting leaves out what asking itself waits for.
-func (d *dayState) balance(b Budget, limit Neurons, asking Replica, now time.Time) Balance {
+func (d *dayState) balance(b quota.Budget, limit quota.Neurons, asking quota.Replica, now time.Time) quota.Balance {
 	past := d.past.Budgets[b]
-	sum := Balance{Limit: limit, Spent: past.Spent, Lost: past.Held}
+	sum := quota.Balance{Limit: limit, Spent: past.Spent, Lost: past.Held}
 	for name, replica := range d.replicas {
 		row, ok := replica.rows[b]
 		if !ok {
@@ -232,14 +234,17 @@ func (d *dayState) balance(b Budget, limit Neurons, asking Replica, now time.Tim
 	}
 	if limit > 0 {
 		sum.Free = sum.Limit - sum.Spent - sum.Held - sum.Lost
-		if b == Account {
-			sum.Free -= d.external.less(sum.Lost)
+		if b == quota.Account {
+			sum.Free -= less(d.external, sum.Lost)
 		}
 	}
 	return sum
 }
 
-// lease is Store.Lease.
+// less is how much less may be granted for e, of which lost is lost.
+func less(e quota.External, lost quota.Neurons) quota.Neurons { return e.Spent - min(e.Released, lost) }
+
+// lease is quota.Store.Lease.
 func (s *state) lease(name string, ttl time.Duration, now time.Time) bool {
 	for n, end := range s.leases {
 		// An end that is further off than it can have been asked for comes from a clock that was wrong.
@@ -254,10 +259,10 @@ func (s *state) lease(name string, ttl time.Duration, now time.Time) bool {
 	return true
 }
 
-// prune keeps the last KeepDays days that were written, whatever their dates: a clock that was far ahead for a moment
-// must not cost the rest.
+// prune keeps the last quota.KeepDays days that were written, whatever their dates: a clock that was far ahead for a
+// moment must not cost the rest.
 func (s *state) prune() {
-	for len(s.days) > KeepDays {
+	for len(s.days) > quota.KeepDays {
 		delete(s.days, slices.Min(slices.Collect(maps.Keys(s.days))))
 	}
 }
