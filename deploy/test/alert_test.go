@@ -113,7 +113,7 @@ func TestEveryAlertHasTestsOfBothKinds(t *testing.T) {
 			for _, e := range test.Expectations {
 				switch {
 				case e.Alertname != r.Alert:
-					t.Errorf("the tests of %s speak of %s", r.Alert, e.Alertname)
+					t.Errorf("alertname in the tests of %s = %s, want %[1]s", r.Alert, e.Alertname)
 				case e.has(r):
 					fires++
 				default:
@@ -122,7 +122,8 @@ func TestEveryAlertHasTestsOfBothKinds(t *testing.T) {
 			}
 		}
 		if fires == 0 || holds == 0 {
-			t.Errorf("%s %v: expected to fire %d times, and not to fire %d times", r.Alert, r.Labels, fires, holds)
+			t.Errorf("%s %v: %d tests expect that it fires, %d that it does not, want some of both", r.Alert, r.Labels,
+				fires, holds)
 		}
 	}
 }
@@ -146,10 +147,10 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	var pages []string
 	for _, r := range alerts(t) {
 		if !slices.Contains([]string{"page", "warning", "info"}, r.Labels["severity"]) {
-			t.Errorf("%s: severity %q", r.Alert, r.Labels["severity"])
+			t.Errorf("%s: severity = %q, want page, warning or info", r.Alert, r.Labels["severity"])
 		}
 		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
-			t.Errorf("%s: no summary or no description", r.Alert)
+			t.Errorf("%s: annotations = %q, want a summary and a description", r.Alert, r.Annotations)
 		}
 		if want := runbookURL + r.Alert + ".md"; r.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url is %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
@@ -166,7 +167,7 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 		files = append(files, e.Name())
 	}
 	if want := slices.Compact(pages); !slices.Equal(files, want) {
-		t.Errorf("runbooks are\n%q\nand there are alerts for\n%q", files, want)
+		t.Errorf("runbooks =\n%q\nwant one for each alert\n%q", files, want)
 	}
 }
 
@@ -179,7 +180,7 @@ func TestTheTableOfAlertsIsWhole(t *testing.T) {
 	var got, want []string
 	for _, m := range alertRow.FindAllStringSubmatch(string(text), -1) {
 		if m[1] != m[2] {
-			t.Errorf("%s leads to the page of %s", m[1], m[2])
+			t.Errorf("%s leads to the page of %s, want its own", m[1], m[2])
 		}
 		for severity := range strings.SplitSeq(m[3], ", ") {
 			want = append(want, m[1]+" "+severity)
@@ -191,7 +192,7 @@ func TestTheTableOfAlertsIsWhole(t *testing.T) {
 		}
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the rules have\n%q\nand the table has\n%q", got, want)
+		t.Errorf("alerts of the rules =\n%q\nwant those of the table\n%q", got, want)
 	}
 }
 
@@ -215,37 +216,37 @@ func TestRunbooksNameWhatExists(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := string(b)
-		if !strings.HasPrefix(text, "# "+name+"\n") {
-			t.Errorf("%s does not begin with its name", name)
+		if head, _, _ := strings.Cut(text, "\n"); head != "# "+name {
+			t.Errorf("head of %s = %q, want its name", name, head)
 		}
 		rest := text
 		for _, part := range runbookParts {
 			_, after, found := strings.Cut(rest, "\n"+part+"\n")
 			if !found {
-				t.Errorf("%s: no %q in its place", name, part)
+				t.Errorf("%s: want %q next in\n%s", name, part, rest)
 			}
 			rest = after
 		}
 		blocks := promqlBlock.FindAllStringSubmatch(text, -1)
 		if len(blocks) == 0 {
-			t.Errorf("%s has no query", name)
+			t.Errorf("%s has no query, want one", name)
 		}
 		for _, m := range blocks {
 			series.names(t, name, m[1], recorded(rules)...)
 		}
 		for _, m := range slugNamed.FindAllStringSubmatch(text, -1) {
 			if numbers[m[1]] != m[2] {
-				t.Errorf("%s: the number of %s is %q, not %s", name, m[1], numbers[m[1]], m[2])
+				t.Errorf("%s: the number of %s = %s, want %q, the catalog's", name, m[1], m[2], numbers[m[1]])
 			}
 		}
 		for _, v := range variableName.FindAllString(text, -1) {
 			if !slices.Contains(settings, v) {
-				t.Errorf("%s: there is no setting %s", name, v)
+				t.Errorf("%s names %s, want a setting that serve -h has", name, v)
 			}
 		}
 		for _, m := range alertNamed.FindAllStringSubmatch(text, -1) {
 			if !slices.ContainsFunc(rules, func(r rule) bool { return r.Alert == m[1] }) {
-				t.Errorf("%s: there is no alert %s", name, m[1])
+				t.Errorf("%s leads to %s, want an alert of the rules", name, m[1])
 			}
 		}
 	}
@@ -292,7 +293,7 @@ func TestCredentialsOfTheAlertAreThoseOfTheCatalog(t *testing.T) {
 				got[slug] = true
 			}
 			if !maps.Equal(got, want) {
-				t.Errorf("the alert asks for %v, the catalog has %v", got, want)
+				t.Errorf("codes of the alert = %v, want those of the catalog %v", got, want)
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func (a *alertmanager) notices(t *testing.T, name, severity string) []notice {
 	}
 	for _, n := range found {
 		if n.Labels["job"] != "gateway" || !strings.HasSuffix(n.Annotations["runbook_url"], "/"+name+".md") {
-			t.Errorf("%+v", n)
+			t.Errorf("alert = %+v, want the job gateway and the runbook %s.md", n, name)
 		}
 	}
 	return found
@@ -124,7 +124,7 @@ func TestAlertsReachAlertmanager(t *testing.T) {
 		return len(burn) > 0
 	})
 	if said := burn[0].Annotations["summary"]; !burnt.MatchString(said) {
-		t.Errorf("half of the calls failed, and it says: %s", said)
+		t.Errorf("summary when half of the calls fail = %q, want %v", said, burnt)
 	}
 	until(t, "the warnings of the same burn are held back", func() bool {
 		warnings := a.notices(t, "NeuronwardErrorBudgetBurn", "warning")
@@ -136,7 +136,7 @@ func TestAlertsReachAlertmanager(t *testing.T) {
 		return len(warnings) > 0
 	})
 	if early := a.notices(t, "NeuronwardQuotaLatched", "page"); len(early) > 0 {
-		t.Errorf("the day is not spent yet, and there is %+v", early)
+		t.Errorf("alerts before the day is spent = %+v, want none", early)
 	}
 	f.spend()
 	until(t, "that the account is latched is a page",

@@ -110,7 +110,7 @@ func dashboards(t *testing.T) map[string]*dashboard {
 			t.Fatalf("%s: %v", file, err)
 		}
 		if name := strings.TrimSuffix(filepath.Base(file), ".json"); d.UID != "neuronward-"+name {
-			t.Errorf("%s has the uid %q: bookmarks and links need neuronward-%s", file, d.UID, name)
+			t.Errorf("%s: uid = %q, want neuronward-%s, which bookmarks and links have", file, d.UID, name)
 		}
 		all[d.Title] = d
 	}
@@ -137,41 +137,53 @@ var picked = strings.NewReplacer(
 // Each panel can be read by somebody who has never seen it, and asks the data source that the variable picks.
 func TestPanelsExplainThemselves(t *testing.T) {
 	for title, d := range dashboards(t) {
-		if d.Description == "" || len(d.Panels) == 0 || d.Panels[0].Type != "row" || d.Panels[0].Title != "Is it ok?" {
-			t.Errorf("%s has no description, or does not begin with whether all is well", title)
+		if d.Description == "" {
+			t.Errorf("%s: description = %q, want one", title, d.Description)
+		}
+		if len(d.Panels) == 0 {
+			t.Fatalf("%s has no panels, want some", title)
+		}
+		if first := d.Panels[0]; first.Type != "row" || first.Title != "Is it ok?" {
+			t.Errorf("%s: first panel = %s %q, want the row \"Is it ok?\"", title, first.Type, first.Title)
 		}
 		titles, ids := make(map[string]bool), make(map[int]bool)
 		for _, p := range d.Panels {
 			if ids[p.ID] || p.ID == 0 {
-				t.Errorf("%s: %s: its id is %d, which is no link's", title, p.Title, p.ID)
+				t.Errorf("%s: %s: id = %d, want one that no other panel has, and not 0", title, p.Title, p.ID)
 			}
 			ids[p.ID] = true
 		}
 		for _, p := range d.queries() {
 			name := title + ": " + p.Title
 			if p.Title == "" || titles[p.Title] {
-				t.Errorf("%s: the title is missing or there twice", name)
+				t.Errorf("%s: title = %q, want one that no other panel has", name, p.Title)
 			}
 			titles[p.Title] = true
 			if len(p.Description) < 80 {
-				t.Errorf("%s: does not say what to do: %q", name, p.Description)
+				t.Errorf("%s: description = %q, want 80 characters at least, and what to do", name, p.Description)
 			}
-			if p.FieldConfig.Defaults.Unit == "" || len(p.FieldConfig.Defaults.Thresholds.Steps) == 0 {
-				t.Errorf("%s: has no unit, or no thresholds", name)
+			if d := p.FieldConfig.Defaults; d.Unit == "" || len(d.Thresholds.Steps) == 0 {
+				t.Errorf("%s: unit = %q, thresholds = %v, want both", name, d.Unit, d.Thresholds.Steps)
 			}
 			refs := make(map[string]bool)
 			for _, q := range p.Targets {
-				if refs[q.RefID] || q.RefID == "" || q.Instant == q.Range || q.Datasource != p.Datasource {
-					t.Errorf("%s: query %q is there twice, is neither or both of instant and range, or asks "+
-						"another data source", name, q.RefID)
+				if refs[q.RefID] || q.RefID == "" {
+					t.Errorf("%s: refId = %q, want one that no other query has", name, q.RefID)
+				}
+				if q.Instant == q.Range {
+					t.Errorf("%s: %s: instant = %t, range = %t, want one of them", name, q.RefID, q.Instant, q.Range)
+				}
+				if q.Datasource != p.Datasource {
+					t.Errorf("%s: %s: data source = %v, want that of the panel, %v", name, q.RefID, q.Datasource,
+						p.Datasource)
 				}
 				refs[q.RefID] = true
 				if p.Type == "timeseries" && q.LegendFormat == "" {
-					t.Errorf("%s: query %s has no legend", name, q.RefID)
+					t.Errorf("%s: legend of query %s = %q, want one", name, q.RefID, q.LegendFormat)
 				}
 			}
-			if len(refs) == 0 || p.Datasource != (source{"prometheus", "${datasource}"}) {
-				t.Errorf("%s: asks nothing, or %v", name, p.Datasource)
+			if want := (source{"prometheus", "${datasource}"}); len(refs) == 0 || p.Datasource != want {
+				t.Errorf("%s: %d queries of %v, want some of %v", name, len(refs), p.Datasource, want)
 			}
 		}
 	}
@@ -183,21 +195,25 @@ func TestPanelsHaveTheirPlace(t *testing.T) {
 		taken := make(map[[2]int]string)
 		for _, p := range d.Panels {
 			g := p.GridPos
-			if g.X+g.W > 24 || g.W <= 0 || g.H <= 0 {
-				t.Errorf("%s: %s lies at %+v", title, p.Title, g)
+			if g.W <= 0 || g.H <= 0 {
+				t.Errorf("%s: %s: size = %d × %d, want more than 0", title, p.Title, g.W, g.H)
+			}
+			if right := g.X + g.W; right > 24 {
+				t.Errorf("%s: %s ends in column %d, want 24 at most", title, p.Title, right)
 			}
 			for x := g.X; x < g.X+g.W; x++ {
 				for y := g.Y; y < g.Y+g.H; y++ {
 					if other := taken[[2]int{x, y}]; other != "" {
-						t.Fatalf("%s: %s lies on %s", title, p.Title, other)
+						t.Fatalf("%s: %s lies on %s, want it on nothing", title, p.Title, other)
 					}
 					taken[[2]int{x, y}] = p.Title
 				}
 			}
 		}
 		for _, p := range d.queries()[:6] {
-			if p.Type != "stat" || p.GridPos.Y+p.GridPos.H > 5 {
-				t.Errorf("%s: %s does not belong to the first row", title, p.Title)
+			if end := p.GridPos.Y + p.GridPos.H; p.Type != "stat" || end > 5 {
+				t.Errorf("%s: %s is a %s that ends at %d, want a stat of the first row, which ends at 5", title,
+					p.Title, p.Type, end)
 			}
 		}
 	}
@@ -214,8 +230,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			others[strings.TrimPrefix(l.URL, "/d/")] = true
 		}
 		for other, o := range all {
-			if others[o.UID] != (other != title) {
-				t.Errorf("%s does not link to %s, or to itself", title, other)
+			if got, want := others[o.UID], other != title; got != want {
+				t.Errorf("%s links to %s: %t, want %t", title, other, got, want)
 			}
 		}
 		references := 0
@@ -233,13 +249,13 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			for _, l := range links {
 				slug, ok := strings.CutPrefix(l.URL, "${proxy:raw}/errors/")
 				if !ok || !slugs[slug] && !field.MatchString(slug) {
-					t.Errorf("%s: %s links to %s", title, p.Title, l.URL)
+					t.Errorf("%s: %s links to %s, want a page of the error reference", title, p.Title, l.URL)
 				}
 				references++
 			}
 		}
 		if title == "neuronward / Errors" && references < 4 {
-			t.Errorf("%s links %d times to the error reference", title, references)
+			t.Errorf("%s links %d times to the error reference, want 4 at least", title, references)
 		}
 	}
 }
@@ -263,20 +279,20 @@ func TestDashboardsCanBeNarrowedDown(t *testing.T) {
 			annotations = append(annotations, a.Name)
 		}
 		if !slices.Equal(annotations, []string{"Quota block", "Started"}) {
-			t.Errorf("%s marks %q", title, annotations)
+			t.Errorf("annotations of %s = %q, want Quota block and Started", title, annotations)
 		}
 		for _, p := range d.queries() {
 			exemplars := false
 			for _, q := range p.Targets {
-				if !strings.Contains(q.Expr, `job=~"$job", instance=~"$instance"`) {
-					t.Errorf("%s: %s: query %s does not heed the variables", title, p.Title, q.RefID)
+				if want := `job=~"$job", instance=~"$instance"`; !strings.Contains(q.Expr, want) {
+					t.Errorf("%s: %s: query %s = %s, want %s in it", title, p.Title, q.RefID, q.Expr, want)
 				}
 				exemplars = exemplars || q.Exemplar
 			}
 			asks := strings.Contains(p.Targets[0].Expr, "request_duration_seconds_bucket") ||
 				strings.Contains(p.Targets[0].Expr, "first_byte_seconds_bucket")
 			if p.Type == "timeseries" && asks && !exemplars && len(p.Targets) == 3 {
-				t.Errorf("%s: %s shows no exemplars", title, p.Title)
+				t.Errorf("%s: %s: exemplars = %t, want true", title, p.Title, exemplars)
 			}
 		}
 	}

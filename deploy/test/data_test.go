@@ -14,7 +14,7 @@ func TestAgainstPrometheus(t *testing.T) {
 	s := startStack(t, hurried(t, files)...)
 	t.Run("every series is scraped", func(t *testing.T) {
 		if got, want := s.names(t), seriesOfTheCode(t).product(); !slices.Equal(got, want) {
-			t.Errorf("scraped:\n%q\nin the code:\n%q", got, want)
+			t.Errorf("scraped =\n%q\nwant those of the code\n%q", got, want)
 		}
 	})
 	for title, d := range dashboards(t) {
@@ -27,7 +27,7 @@ func TestAgainstPrometheus(t *testing.T) {
 						t.Errorf("%s: %s: %v\n%s", p.Title, q.RefID, err, expression)
 					}
 					if n == 0 && !strings.Contains(p.Description, emptyByNature) {
-						t.Errorf("%s: %s shows nothing\n%s", p.Title, q.RefID, expression)
+						t.Errorf("%s: %s: no series, want some of\n%s", p.Title, q.RefID, expression)
 					}
 					if n == 0 {
 						t.Logf("%s: %s is empty", p.Title, q.RefID)
@@ -36,14 +36,14 @@ func TestAgainstPrometheus(t *testing.T) {
 			}
 			for _, a := range d.Annotations.List {
 				if n, err := s.answers(picked.Replace(a.Target.Expr), false); n == 0 || err != nil {
-					t.Errorf("%s marks nothing: %v", a.Name, err)
+					t.Errorf("%s: %d marks, error %v, want some and none", a.Name, n, err)
 				}
 			}
 			for _, v := range d.Templating.List {
 				if m := labelValues.FindStringSubmatch(v.Definition); m != nil {
-					if found, err := s.query(picked.Replace("group by (" + m[2] + ") (" + m[1] +
-						")")); len(found) < 2 || err != nil {
-						t.Errorf("%s has %d values: %v", v.Name, len(found), err)
+					found, err := s.query(picked.Replace("group by (" + m[2] + ") (" + m[1] + ")"))
+					if len(found) < 2 || err != nil {
+						t.Errorf("%s: %d values, error %v, want 2 at least and none", v.Name, len(found), err)
 					}
 				}
 			}
@@ -56,7 +56,7 @@ func TestAgainstPrometheus(t *testing.T) {
 			"neuronward_time_to_first_byte_seconds_bucket",
 		} {
 			if !s.exemplars(t, series) {
-				t.Errorf("%s has no exemplar with a request id", series)
+				t.Errorf("%s has no exemplar with a request id, want one", series)
 			}
 		}
 	})

@@ -42,7 +42,7 @@ var teams = map[string]string{
 }
 
 // startDemos starts so many replicas of the demo, each in front of a simulated Workers AI of its own, with
-// these variables beyond what makes them a fleet. What is provoked there trips no breaker and spends no day.
+// these variables beyond what makes them a fleet. What is simulated there trips no breaker and spends no day.
 func startDemos(t *testing.T, replicas int, environ ...string) *fleet {
 	t.Helper()
 	return startFleet(t, "demo", replicas, environ)

@@ -61,8 +61,8 @@ func ordinary() []call {
 	}
 }
 
-// provoked are calls that fail, one for every way there is but one: that the day is spent, which ends all calls.
-func provoked() []call {
+// simulated are calls that fail, one for every way there is but one: that the day is spent, which ends all calls.
+func simulated() []call {
 	calls := []call{
 		{path: "/run/" + chatModel, body: "{}"},
 		{client: "chatbot", method: http.MethodGet, path: "/run/" + chatModel},
@@ -89,8 +89,8 @@ func provoked() []call {
 			simulate: "tokens=100; slow=50ms", leave: 300 * time.Millisecond,
 		},
 	}
-	for _, deed := range []string{"reset", "hang", "html-502", "html-200", "empty", "ok-false"} {
-		calls = append(calls, run("batch-jobs", chatModel, deed))
+	for _, failure := range []string{"reset", "hang", "html-502", "html-200", "empty", "ok-false"} {
+		calls = append(calls, run("batch-jobs", chatModel, failure))
 	}
 	for _, end := range []string{"3040", "cut", "half", "idle", "end"} {
 		calls = append(calls, chat("search-team", streamed).with("midstream="+end))
@@ -110,7 +110,7 @@ func provoked() []call {
 func (f *fleet) load(pause time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var calls sync.WaitGroup
-	good, bad := ordinary(), provoked()
+	good, bad := ordinary(), simulated()
 	dice := rand.New(rand.NewPCG(3036, 3040)) //nolint:gosec // runs are to be alike
 	calls.Go(func() {
 		tick := time.NewTicker(pause)
@@ -145,7 +145,7 @@ func (f *fleet) spend() {
 	f.t.Helper()
 	status, err := f.send(f.t.Context(), f.replicas[0], run("console", chatModel, "4006"))
 	if err != nil || status != http.StatusTooManyRequests {
-		f.t.Fatalf("3036 was asked for, and %d came: %v", status, err)
+		f.t.Fatalf("a call with 4006 simulated: status %d, error %v, want 429 and none", status, err)
 	}
 }
 
@@ -168,7 +168,7 @@ func (f *fleet) send(ctx context.Context, r *replica, c call) (int, error) {
 	req.Header.Set("Authorization", "Bearer "+f.keys[c.client])
 	if c.simulate != "" {
 		req.Header.Set("X-Simulate", c.simulate) // to the demo
-		req.Header.Set(provokeHeader, c.simulate)
+		req.Header.Set(upstreamSimulateHeader, c.simulate)
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // operatorHeader begins the rules as the Prometheus Operator takes them.
-const operatorHeader = `# Made from ../recording.yml and ../alerts.yml by "go test -run PrometheusRule -update" in deploy/test. Change those.
+const operatorHeader = `# Made from ../recording.yml and ../alerts.yml by "go test -run PrometheusRule -update" ` +
+	`in deploy/test. Change those.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -37,7 +39,7 @@ func operatorRules(t *testing.T) []byte {
 		}
 		comment, groups, found := strings.Cut(string(text), "groups:\n")
 		if !found {
-			t.Fatalf("%s has no groups", name)
+			t.Fatalf("%s, want groups in\n%s", name, text)
 		}
 		for line := range strings.Lines(comment) {
 			made.WriteString("    " + line)
@@ -63,14 +65,16 @@ func TestPrometheusRuleIsMadeFromTheRules(t *testing.T) {
 	}
 	committed, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(committed, made) {
-		t.Errorf("%s is not what the rules make; run this test with -update (%v)", path, err)
+		t.Errorf("%s (error %v) =\n%s\nwant what the rules make; run this test with -update:\n%s", path, err, committed,
+			made)
 	}
 	var decoded monitoring.PrometheusRule
 	if err := strict.UnmarshalStrict(committed, &decoded); err != nil {
 		t.Fatal(err)
 	}
 	if decoded.APIVersion != "monitoring.coreos.com/v1" || decoded.Kind != monitoring.PrometheusRuleKind {
-		t.Errorf("it is a %s of %s", decoded.Kind, decoded.APIVersion)
+		t.Errorf("kind = %s of %s, want %s of monitoring.coreos.com/v1", decoded.Kind, decoded.APIVersion,
+			monitoring.PrometheusRuleKind)
 	}
 	var inside struct {
 		Spec struct{ Groups any }
@@ -80,9 +84,12 @@ func TestPrometheusRuleIsMadeFromTheRules(t *testing.T) {
 	}
 	var groups []any
 	files, _ := ruleFiles(t)
-	if want := []string{"alerts.yml", "recording.yml"}; len(files) != 2 || filepath.Base(files[0]) != want[0] ||
-		filepath.Base(files[1]) != want[1] {
-		t.Fatalf("rules are in %q, and it is made from %q", files, want)
+	var names []string
+	for _, file := range files {
+		names = append(names, filepath.Base(file))
+	}
+	if want := []string{"alerts.yml", "recording.yml"}; !slices.Equal(names, want) {
+		t.Fatalf("files of rules = %q, want %q, which it is made from", names, want)
 	}
 	for _, name := range []string{files[1], files[0]} {
 		text, err := os.ReadFile(name)
@@ -96,7 +103,7 @@ func TestPrometheusRuleIsMadeFromTheRules(t *testing.T) {
 		groups = append(groups, file.Groups...)
 	}
 	if !reflect.DeepEqual(inside.Spec.Groups, any(groups)) {
-		t.Error("the rules in it are not those of the files")
+		t.Errorf("groups =\n%v\nwant those of the files\n%v", inside.Spec.Groups, groups)
 	}
 }
 
@@ -111,14 +118,18 @@ func TestPodMonitorIsWhatTheOperatorTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m.APIVersion != "monitoring.coreos.com/v1" || m.Kind != monitoring.PodMonitorsKind {
-		t.Errorf("it is a %s of %s", m.Kind, m.APIVersion)
+		t.Errorf("kind = %s of %s, want %s of monitoring.coreos.com/v1", m.Kind, m.APIVersion,
+			monitoring.PodMonitorsKind)
 	}
-	if len(m.Spec.PodMetricsEndpoints) != 1 || m.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != "neuronward" {
-		t.Fatalf("%+v", m.Spec)
+	if got := m.Spec.Selector.MatchLabels["app.kubernetes.io/name"]; got != "neuronward" {
+		t.Fatalf("app.kubernetes.io/name of the selector = %q, want neuronward", got)
+	}
+	if got := m.Spec.PodMetricsEndpoints; len(got) != 1 {
+		t.Fatalf("endpoints = %+v, want one", got)
 	}
 	e := m.Spec.PodMetricsEndpoints[0]
 	if e.Path != "" && e.Path != "/metrics" {
-		t.Errorf("it scrapes %q", e.Path)
+		t.Errorf("path that it scrapes = %q, want /metrics", e.Path)
 	}
 	deployment, err := os.ReadFile(filepath.Join("..", "kubernetes", "gateway", "deployment.yaml"))
 	if err != nil {
@@ -129,15 +140,16 @@ func TestPodMonitorIsWhatTheOperatorTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for label, value := range m.Spec.Selector.MatchLabels {
-		if gateway.Spec.Selector.MatchLabels[label] != value {
-			t.Errorf("the gateway's pods have no %s=%s", label, value)
+		if got := gateway.Spec.Selector.MatchLabels[label]; got != value {
+			t.Errorf("label %s of the gateway's pods = %q, want %q", label, got, value)
 		}
 	}
 	found := false
-	for _, port := range gateway.Spec.Template.Spec.Containers[0].Ports {
+	ports := gateway.Spec.Template.Spec.Containers[0].Ports
+	for _, port := range ports {
 		found = found || e.Port != nil && port.Name == *e.Port && port.ContainerPort == 3037
 	}
 	if !found {
-		t.Error("the gateway's pods have no such port")
+		t.Errorf("ports of the gateway's pods = %v, want the scraped one among them, with 3037", ports)
 	}
 }

@@ -18,7 +18,8 @@ text{font:11px system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-se
 .page{fill:#f4f5f5}.panel{fill:#fff;stroke:#dcdcde}.faint{fill:#6e7681}.grid{stroke:#e3e4e6}
 .title{font-weight:600;font-size:12px}.head{font-weight:600;font-size:16px}.row{font-weight:600;font-size:12px}
 .big{font-size:24px;font-weight:600;fill:#fff}.end{text-anchor:end}.mid{text-anchor:middle}
-@media (prefers-color-scheme:dark){text{fill:#ccccdc}.page{fill:#111217}.panel{fill:#181b1f;stroke:#2a2d33}.faint{fill:#8e8e9a}.grid{stroke:#2a2d33}}
+@media (prefers-color-scheme:dark){text{fill:#ccccdc}.page{fill:#111217}.panel{fill:#181b1f;stroke:#2a2d33}
+.faint{fill:#8e8e9a}.grid{stroke:#2a2d33}}
 </style>
 `
 
@@ -50,7 +51,7 @@ type curve struct {
 	above        bool              // is not stacked
 }
 
-// last and most are the last value and the largest.
+// last and largest are the last value and the largest.
 func (c *curve) last() float64 {
 	at, v := int64(math.MinInt64), 0.0
 	for step, value := range c.values {
@@ -61,7 +62,7 @@ func (c *curve) last() float64 {
 	return v
 }
 
-func (c *curve) most() float64 {
+func (c *curve) largest() float64 {
 	v := math.Inf(-1)
 	for _, value := range c.values {
 		v = max(v, value)
@@ -89,17 +90,17 @@ const (
 func (p *plot) chart(b box, c *chart) {
 	p.frame(b, c.title)
 	plot := box{b.x + 58, b.y + 30, b.w - 82, b.h - 54}
-	most := 0
+	maxCurves := 0
 	if c.right {
-		most = int(b.h-40) / lineHeight
+		maxCurves = int(b.h-40) / lineHeight
 		plot.w -= 262
-		p.legend(c, box{plot.x + plot.w + 14, b.y + 40, 252, b.h}, most, 1)
+		p.legend(c, box{plot.x + plot.w + 14, b.y + 40, 252, b.h}, maxCurves, 1)
 	} else {
 		columns := c.columns(b.w - 20)
 		rows := min((len(c.curves)+columns-1)/columns, 2)
-		most = rows * columns
+		maxCurves = rows * columns
 		plot.h -= float64(rows*lineHeight) + 2
-		p.legend(c, box{b.x + 12, b.y + b.h - float64(rows*lineHeight) + 6, b.w - 20, 0}, most, columns)
+		p.legend(c, box{b.x + 12, b.y + b.h - float64(rows*lineHeight) + 6, b.w - 20, 0}, maxCurves, columns)
 	}
 	top := niceTop(c.tallest())
 	for i := range 5 {
@@ -173,9 +174,9 @@ func (c *chart) columns(width float64) int {
 	return min(max(int(width/(float64(longest+3)*charWidth+16)), 1), 3)
 }
 
-// legend names up to most curves, in columns.
-func (p *plot) legend(c *chart, b box, most, columns int) {
-	for i, line := range c.curves[:min(most, len(c.curves))] {
+// legend names up to maxCurves curves, in columns.
+func (p *plot) legend(c *chart, b box, maxCurves, columns int) {
+	for i, line := range c.curves[:min(maxCurves, len(c.curves))] {
 		x, y := b.x+b.w/float64(columns)*float64(i%columns), b.y+float64(i/columns*lineHeight)
 		p.printf(`<rect x="%.0f" y="%.0f" width="10" height="3" fill="%s"/>`, x, y-5, line.colour)
 		name := line.name
@@ -191,7 +192,7 @@ func (p *plot) legend(c *chart, b box, most, columns int) {
 
 // tallest is the largest value that is drawn.
 func (c *chart) tallest() float64 {
-	most := 0.0
+	largest := 0.0
 	sums := make(map[int64]float64)
 	for _, line := range c.curves {
 		for step, v := range line.values {
@@ -200,11 +201,11 @@ func (c *chart) tallest() float64 {
 				v = sums[step]
 			}
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {
-				most = max(most, v)
+				largest = max(largest, v)
 			}
 		}
 	}
-	return most
+	return largest
 }
 
 // niceTop is the end of an axis in four parts that reaches to v.
@@ -324,7 +325,8 @@ func (p *plot) table(b box, title string, headers []string, widths []float64, ro
 
 // whole writes the picture to w.
 func (p *plot) whole(w io.Writer, width, height float64, title, about string) error {
-	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s" data-queries="%s">
+	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" `+
+		`height="%.0f" role="img" aria-label="%s" data-queries="%s">
 %s<rect width="100%%" height="100%%" class="page"/>
 %s</svg>
 `, width, height, width, height, escaped(title), about, style, p.w.String())

@@ -92,13 +92,13 @@ func (p *process) await(what string, found func(line string) bool) {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {
-				p.t.Fatalf("%s ended before %s", p.name, what)
+				p.t.Fatalf("%s ended, want first that %s", p.name, what)
 			}
 			if found(line) {
 				return
 			}
 		case <-end:
-			p.t.Fatalf("%s: no sign of %s", p.name, what)
+			p.t.Fatalf("%s did not say within %v, want it to, that %s", p.name, patience, what)
 		}
 	}
 }
@@ -114,8 +114,8 @@ func (p *process) kill() {
 	p.cmd.Wait() //nolint:errcheck // that it was killed
 	if p.t.Failed() {
 		tail := p.output.Bytes()
-		if most := 2 << 10; len(tail) > most {
-			tail = tail[len(tail)-most:]
+		if maxTail := 2 << 10; len(tail) > maxTail {
+			tail = tail[len(tail)-maxTail:]
 		}
 		p.t.Logf("the end of what %s said:\n%s", p.name, tail)
 	}
@@ -128,7 +128,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	defer tick.Stop()
 	for end := time.Now().Add(patience); !ok(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("it took longer than %v until %s", patience, what)
+			t.Fatalf("%s: not within %v, want it sooner", what, patience)
 		}
 	}
 }

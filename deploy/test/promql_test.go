@@ -32,7 +32,7 @@ func (c catalogue) names(t *testing.T, where, expression string, known ...string
 		if a, ok := node.(*parser.AggregateExpr); ok {
 			for _, label := range a.Grouping {
 				if !recorded && !slices.Contains(here, label) {
-					t.Errorf("%s: nothing in it has the label %s: %s", where, label, a)
+					t.Errorf("%s: labels = %q, want %s, which groups %s", where, here, label, a)
 				}
 			}
 		}
@@ -48,7 +48,7 @@ func (c catalogue) selector(t *testing.T, where string, s *parser.VectorSelector
 	}
 	series, ok := c[s.Name]
 	if !ok {
-		t.Errorf("%s: there is no series %s", where, s.Name)
+		t.Errorf("%s asks for %s, want a series of the code", where, s.Name)
 		return nil
 	}
 	for _, m := range s.LabelMatchers {
@@ -57,12 +57,12 @@ func (c catalogue) selector(t *testing.T, where string, s *parser.VectorSelector
 		}
 		values, ok := series[m.Name]
 		if !ok {
-			t.Errorf("%s: %s has no label %s", where, s.Name, m.Name)
+			t.Errorf("%s asks for the label %s, want one that %s has", where, m.Name, s.Name)
 			continue
 		}
 		for _, value := range matched(m) {
 			if !values[value] {
-				t.Errorf("%s: %s is never %q of %s", where, m.Name, value, s.Name)
+				t.Errorf("%s: %s = %q, want a value that %s has", where, m.Name, value, s.Name)
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func (c catalogue) dashboard(t *testing.T, d *dashboard) {
 			c.names(t, where, expression)
 			for _, m := range legendLabel.FindAllStringSubmatch(q.LegendFormat, -1) {
 				if !c.gives(expression, m[1]) {
-					t.Errorf("%s: its legend has %s, its result does not", where, m[0])
+					t.Errorf("%s: its legend has %s, want a label of its result", where, m[0])
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func (c catalogue) dashboard(t *testing.T, d *dashboard) {
 		}
 		m := labelValues.FindStringSubmatch(v.Definition)
 		if m == nil {
-			t.Errorf("%s: the variable %s is %s", d.Title, v.Name, v.Definition)
+			t.Errorf("%s: the variable %s = %s, want label_values(series, label)", d.Title, v.Name, v.Definition)
 			continue
 		}
 		c.names(t, d.Title+": "+v.Name, picked.Replace("max by ("+m[2]+") ("+m[1]+")"))
@@ -192,7 +192,7 @@ func (c catalogue) colours(t *testing.T, d *dashboard, p *panel) {
 			})
 		})
 		if !ok {
-			t.Errorf("%s: %s: a colour for %q, which no curve is called", d.Title, p.Title, o.Matcher.Options)
+			t.Errorf("%s: %s: a colour for %q, want the name of a curve", d.Title, p.Title, o.Matcher.Options)
 		}
 	}
 }
@@ -223,7 +223,7 @@ func TestEverySeriesIsOnADashboard(t *testing.T) {
 	}
 	for _, name := range seriesOfTheCode(t).product() {
 		if !shown[family(name)] {
-			t.Errorf("%s is on no dashboard", name)
+			t.Errorf("%s is on no dashboard, want one", name)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func TestTheAccountIsNotCountedOncePerReplica(t *testing.T) {
 			for _, above := range slices.Backward(path) {
 				if a, ok := above.(*parser.AggregateExpr); ok {
 					if a.Op != parser.MAX && a.Op != parser.MIN {
-						t.Errorf("%s: %s of %s over replicas", where, a.Op, s.Name)
+						t.Errorf("%s: %s of %s over replicas, want max or min", where, a.Op, s.Name)
 					}
 					break
 				}

@@ -114,7 +114,7 @@ func (s *stack) rules(t *testing.T, rules []rule) {
 			continue
 		}
 		if n == 0 && r.Record != "" {
-			t.Errorf("%s records nothing:\n%s", r.name(), r.Expr)
+			t.Errorf("%s: no series, want some of\n%s", r.name(), r.Expr)
 		}
 		expr, err := parser.ParseExpr(r.Expr)
 		if err != nil {
@@ -125,7 +125,7 @@ func (s *stack) rules(t *testing.T, rules []rule) {
 			bare := *asked // without range, offset and the like
 			bare.OriginalOffset, bare.Offset, bare.Timestamp, bare.StartOrEnd = 0, 0, nil, 0
 			if found, err := s.queryRange(bare.String(), s.began, time.Second); len(found) == 0 || err != nil {
-				t.Errorf("%s asks for %s, which there is not: %v", r.name(), &bare, err)
+				t.Errorf("%s: %d series of %s, error %v, want some and none", r.name(), len(found), &bare, err)
 			}
 		}
 	}

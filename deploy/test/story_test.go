@@ -39,7 +39,7 @@ func scale(always, factor float64, f func(at float64) float64) func(at float64) 
 // day is a day that goes wrong, in minutes: a model runs out of capacity, a batch job spends too fast and
 // reaches its budget, Workers AI has an outage, and in the end nothing is left.
 func day() []kind {
-	good, bad := ordinary(), provoked()
+	good, bad := ordinary(), simulated()
 	capacity, batch, outage := between(.15, .32), between(.4, 1), between(.52, .6)
 	one := func(c call) func(*rand.Rand) call { return func(*rand.Rand) call { return c } }
 	dear := call{
@@ -60,8 +60,8 @@ func day() []kind {
 	}
 }
 
-// tell runs three replicas through a day of so long, and returns what a Prometheus saw of it.
-func tell(t *testing.T, length time.Duration) *stack {
+// runDay runs three replicas through a day of so long, and returns what a Prometheus saw of it.
+func runDay(t *testing.T, length time.Duration) *stack {
 	t.Helper()
 	var back atomic.Int64
 	u := startUpstream(t, workersai.Options{
@@ -72,7 +72,7 @@ func tell(t *testing.T, length time.Duration) *stack {
 	// Somebody else has spent of the account, long enough ago to be in its own figure.
 	back.Store(int64(20 * time.Minute))
 	for range 120 {
-		elsewhere(t.Context(), f.client, u)
+		callPastProxies(t.Context(), f.client, u)
 	}
 	back.Store(0)
 	s := &stack{}
@@ -103,8 +103,8 @@ func tell(t *testing.T, length time.Duration) *stack {
 	return s
 }
 
-// elsewhere calls Workers AI past the proxies.
-func elsewhere(ctx context.Context, client *http.Client, u *upstream) {
+// callPastProxies calls Workers AI itself.
+func callPastProxies(ctx context.Context, client *http.Client, u *upstream) {
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":60,"messages":[{"role":"user","content":"Hello"}]}`, dearModel)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
 		u.url+"/accounts/"+upstreamAccount+"/ai/v1/chat/completions", strings.NewReader(body))

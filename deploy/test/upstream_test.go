@@ -12,9 +12,9 @@ const (
 	upstreamAccount = "0123456789abcdef0123456789abcdef"
 	upstreamToken   = "simulated-token"
 
-	// provokeHeader is x-simulate under a name that passes the proxy, which therefore takes what comes for
-	// Workers AI's own doing.
-	provokeHeader = "X-Provoke"
+	// upstreamSimulateHeader is x-simulate under a name that passes the proxy, which therefore takes what comes for
+	// Workers AI's own failure.
+	upstreamSimulateHeader = "X-Simulate-Upstream"
 )
 
 // An upstream is a simulated Workers AI on loopback.
@@ -32,8 +32,8 @@ func startUpstream(t *testing.T, more workersai.Options) *upstream {
 	more.Closing = closing
 	u := &upstream{Simulator: workersai.New(more)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if deed := r.Header.Get(provokeHeader); deed != "" {
-			r.Header.Set(workersai.SimulateHeader, deed)
+		if failure := r.Header.Get(upstreamSimulateHeader); failure != "" {
+			r.Header.Set(workersai.SimulateHeader, failure)
 		}
 		u.ServeHTTP(w, r)
 	}))
