@@ -82,7 +82,7 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 	case kind == "text/event-stream" && !encoded(res.Header):
 		return in.inspectStream(c, res)
 	case opaque(kind) || kind == "text/event-stream" || res.StatusCode == http.StatusNoContent:
-		c.watch.begin(true)
+		c.watch.Begin(true)
 		res.Body = body
 		return nil
 	}
@@ -97,7 +97,7 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 		in.buffers.Put(buf)
 		return f
 	}
-	c.watch.begin(err == nil)
+	c.watch.Begin(err == nil)
 	body.buffers, body.buf, body.ahead = in.buffers, buf, buf[:n]
 	if m := c.charge.Meter(); m != nil && jsonscan.FirstByte(buf[:n]) == '{' {
 		body.meter = m

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -27,10 +28,7 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 		return "", refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+
 			"). Send it uncompressed.", "content-encoding")
 	}
-	r.Body = &ratedBody{
-		ReadCloser: r.Body, minUploadRate: b.slowest, http2: r.ProtoMajor == 2,
-		deadline: http.NewResponseController(c.writer.ResponseWriter).SetReadDeadline,
-	}
+	r.Body = timelimit.NewBody(c.writer.ResponseWriter, r, b.slowest)
 	if c.route.body == bodyNone {
 		return "", drainBody(c, r.Body)
 	}
@@ -248,8 +246,11 @@ func tooLarge() *normalize.Failure {
 // unreadable says that the caller's body ended early, came too slowly, or was malformed on the wire.
 func unreadable(err error) *normalize.Failure {
 	why := "the body could not be read to its end."
-	if slow, ok := errors.AsType[*errSlow](err); ok {
-		why = slow.how + "."
+	if slow, ok := errors.AsType[*timelimit.SlowError](err); ok {
+		why = "nothing more of the body came for " + durationText(slow.Pause) + "."
+		if slow.Behind {
+			why = "the body came too slowly, at less than " + bytesText(slow.Rate) + " a second."
+		}
 	}
 	f := refuse(normalize.IncompleteRequest, "Request is missing headers or body: "+why, "")
 	f.Err = err

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 )
 
 // A buffered body lies in pieces of two sizes, which come from pools: it grows without being copied, and what one body
@@ -30,7 +31,7 @@ const (
 type bodies struct {
 	max     int64
 	room    *fairshare.Pool // bytes of all buffered bodies
-	slowest minUploadRate
+	slowest timelimit.UploadRate
 	gateway bool // calls go to an AI Gateway
 	metrics *metrics.Metrics
 	small   sync.Pool // of *[smallPiece]byte

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -41,7 +42,7 @@ type call struct {
 	simulated   bool                  // the demo's caller asked for a failure, which says nothing of Workers AI
 	credentials *headers.Credentials  // of the proxy
 	setting     normalize.SettingName // likewise
-	watch       watchdog
+	watch       timelimit.Watchdog
 
 	writer       writer
 	attempts     int

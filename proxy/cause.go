@@ -10,24 +10,23 @@ import (
 	"syscall"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 )
 
 // Why this proxy itself ended a call.
 var (
-	errFirstByte = errors.New("no answer within the time limit of a first byte")
-	errIdle      = errors.New("nothing more within the time limit of an idle stream")
-	errShutdown  = errors.New("this proxy is shutting down")
+	errShutdown = errors.New("this proxy is shutting down")
 )
 
 // broken returns why there is no answer, or no more of it: most specific first.
 func (c *call) broken(err error) *normalize.Failure {
 	switch context.Cause(c.ctx) {
-	case errFirstByte:
+	case timelimit.ErrFirstByte:
 		return unable(normalize.Timeout, "Request timeout: Workers AI sent no answer within "+
-			durationText(c.watch.limits.firstByte)+" ({FIRST_BYTE_TIMEOUT}).", err)
-	case errIdle:
+			durationText(c.watch.Limits.FirstByte)+" ({FIRST_BYTE_TIMEOUT}).", err)
+	case timelimit.ErrIdle:
 		return unable(normalize.Timeout, "Request timeout: Workers AI sent nothing more for "+
-			durationText(c.watch.limits.idle)+" ({STREAM_IDLE_TIMEOUT}).", err)
+			durationText(c.watch.Limits.Idle)+" ({STREAM_IDLE_TIMEOUT}).", err)
 	case errShutdown:
 		f := refuse(normalize.ShuttingDown, "", "")
 		f.Err = err
@@ -54,8 +53,8 @@ func (c *call) callerGone() bool {
 
 // abandoned returns the failure of a call whose caller left, or read nothing of the answer until it was cut off.
 func (c *call) abandoned(how string, err error) *normalize.Failure {
-	if c.watch.hasCut() {
-		how = "the caller took nothing of the answer for " + durationText(c.watch.limits.stalled) + "."
+	if c.watch.HasCut() {
+		how = "the caller took nothing of the answer for " + durationText(c.watch.Limits.Stalled) + "."
 	}
 	return unable(normalize.Aborted, "Request was aborted: "+how, err)
 }

@@ -1,7 +1,8 @@
 // Package proxy is the reverse proxy itself: it takes a call from an app to Workers AI and back, and answers every
 // failure with the one envelope. It says in which order things happen to a call; what they are is the business of the
-// packages below it (clients, headers, measure, meter, event, guard, fairshare, breaker) and of quota and normalize. It
-// never reads the environment, names no setting but by a key, and never decides what an upstream failure means.
+// packages below it (clients, headers, measure, meter, event, guard, fairshare, breaker, timelimit) and of quota and
+// normalize. It never reads the environment, names no setting but by a key, and never decides what an upstream failure
+// means.
 //
 // Begin with ServeHTTP in serve.go, which is one call from top to bottom:
 //
@@ -17,5 +18,5 @@
 //	end          series, one log line               record.go
 //
 // A step returns its error and failures.answer alone writes it (fail.go). A call belongs to one goroutine; the locks
-// here (watchdog, knownModels, recentFailures, deprecations, unknownCodes) are leaves: nothing is called under them.
+// here (knownModels, recentFailures, deprecations, unknownCodes) are leaves: nothing is called under them.
 package proxy

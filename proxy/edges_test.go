@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 )
 
 func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
@@ -283,7 +284,7 @@ func TestOurOwnTimeLimitComesBeforeTheUpload(t *testing.T) {
 	if f := x.broken(io.EOF); f.Code != normalize.IncompleteRequest {
 		t.Errorf("an upload that broke off: got %v, want %v", f, normalize.IncompleteRequest)
 	}
-	x.cancel(errFirstByte)
+	x.cancel(timelimit.ErrFirstByte)
 	if f := x.broken(io.EOF); f.Code != normalize.Timeout {
 		t.Errorf("an upload that a time limit cut: got %v, want %v", f, normalize.Timeout)
 	}

@@ -44,7 +44,7 @@ func (fw *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
 	c.attempts++
 	c.attempt.started = time.Now()
 	c.own.stop()
-	c.watch.await()
+	c.watch.Await()
 	res, err := fw.transport.RoundTrip(r)
 	c.own.start()
 	return res, err

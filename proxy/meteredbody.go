@@ -28,7 +28,7 @@ func (b *meteredBody) Read(p []byte) (int, error) {
 	if b.end != nil {
 		return 0, b.end
 	}
-	n, err := b.call.watch.read(b.src, p)
+	n, err := b.call.watch.Read(b.src, p)
 	if b.meter != nil {
 		b.meter.Write(p[:n])
 	}

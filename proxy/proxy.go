@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -22,7 +23,7 @@ type Proxy struct {
 	notYet    string
 	simulate  bool
 	setting   normalize.SettingName
-	limits    timeLimits
+	limits    timelimit.Limits
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
 	log       *slog.Logger
@@ -54,7 +55,7 @@ func New(c Config) (*Proxy, error) {
 	c.setDefaults()
 	p := &Proxy{
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
-		limits:  timeLimits{firstByte: c.FirstByteTimeout, idle: c.StreamIdleTimeout, stalled: c.ReadPause},
+		limits:  timelimit.Limits{FirstByte: c.FirstByteTimeout, Idle: c.StreamIdleTimeout, Stalled: c.ReadPause},
 		metrics: c.Metrics, log: c.Log,
 	}
 	p.lifecycle.init()
@@ -82,7 +83,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
-		slowest: minUploadRate{pause: c.UploadPause, rate: c.UploadRate}, metrics: c.Metrics,
+		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
 		small: sync.Pool{New: func() any { return new([smallPiece]byte) }},
 		large: sync.Pool{New: func() any { return new([largePiece]byte) }},
 	}

@@ -45,7 +45,7 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if f == nil {
 			return res, nil
 		}
-		c.watch.stop()
+		c.watch.Stop()
 		if f = t.shouldRetry(c, f, status); f != nil {
 			return nil, f
 		}

@@ -68,13 +68,13 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 		ResponseWriter: w, watch: &c.watch, own: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
 		began: c.began,
 	}
-	c.watch.limits, c.watch.began, c.watch.expired, c.watch.caller = p.limits, c.began, c.cancel, w
+	c.watch.Limits, c.watch.Began, c.watch.Expired, c.watch.Caller = p.limits, c.began, c.cancel, w
 	return c
 }
 
 // end closes the record of a call: its time limits, its memory, what is written of it.
 func (p *Proxy) end(c *call) {
-	c.watch.stop()
+	c.watch.Stop()
 	c.cancel(nil)
 	p.bodies.release(c.body)
 	c.own.stop()

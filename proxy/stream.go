@@ -57,7 +57,7 @@ func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failu
 	if s.failure != nil {
 		return s.failure
 	}
-	c.watch.begin(true)
+	c.watch.Begin(true)
 	c.attempt.streaming = true
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
@@ -82,7 +82,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.over != nil {
 			return 0, s.over
 		}
-		n, err := s.call.watch.read(s.src, s.room())
+		n, err := s.call.watch.Read(s.src, s.room())
 		s.take(n, err)
 	}
 }

@@ -303,8 +303,8 @@ func (p *pieces) Close() error { return nil }
 // play runs a text through a stream, split into pieces.
 func play(p *Proxy, path, text string, sizes []byte, end error) (out string, failure normalize.Code, err error) {
 	x := p.begin(&discard{header: http.Header{}}, requestFor(path))
-	x.watch.await()
-	defer x.watch.stop()
+	x.watch.Await()
+	defer x.watch.Stop()
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
 	x.destination, _ = resolve("POST", path)
 	res := &http.Response{
@@ -413,7 +413,7 @@ func BenchmarkStream(b *testing.B) {
 			buf := make([]byte, bufferSize)
 			for b.Loop() {
 				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(c.path))
-				x.watch.await()
+				x.watch.Await()
 				x.destination, _ = resolve("POST", c.path)
 				if c.metered { // as a poll is, without a ledger
 					var err error
@@ -432,7 +432,7 @@ func BenchmarkStream(b *testing.B) {
 						break
 					}
 				}
-				x.watch.stop()
+				x.watch.Stop()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 		})

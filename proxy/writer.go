@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/timelimit"
 )
 
 // A writer writes the answer to the caller and remembers what was sent.
 type writer struct {
 	http.ResponseWriter
-	watch       *watchdog
+	watch       *timelimit.Watchdog
 	own         *ownTime
 	request     *http.Request
 	credentials *headers.Credentials    // that no answer shows
@@ -74,9 +75,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	if w.written == 0 && len(b) > 0 {
 		w.firstByte = time.Since(w.began)
 	}
-	w.watch.write()
-	n, err := w.ResponseWriter.Write(b)
-	w.watch.wrote()
+	n, err := w.watch.Write(b)
 	w.written += int64(n)
 	if err != nil && !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.failed = true
@@ -87,11 +86,9 @@ func (w *writer) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what this writer does not wrap: without it a stream would not flush.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// FlushError is what http.ResponseController calls. Like a write, it ends when the caller reads nothing for too long.
+// FlushError is what http.ResponseController calls.
 func (w *writer) FlushError() error {
-	w.watch.write()
-	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.watch.wrote()
+	err := w.watch.Flush()
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		w.failed = true
 	}
@@ -105,7 +102,7 @@ const maxDrain = 5 * time.Second
 // limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not.
 func (w *writer) limitDrain() {
 	body := w.request.Body
-	if p, ok := body.(*ratedBody); body == nil || body == http.NoBody || ok && p.over.Load() {
+	if p, ok := body.(*timelimit.Body); body == nil || body == http.NoBody || ok && p.Over() {
 		return
 	}
 	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
@@ -124,7 +121,7 @@ func (w *writer) flush(streaming bool) bool {
 // of even the shortest answer.
 func (w *writer) setDeadline() {
 	if w.request.ProtoMajor == 2 {
-		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.watch.limits.stalled))
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.watch.Limits.Stalled))
 	}
 }
 
