@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/timelimit"
@@ -29,8 +30,9 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 			"). Send it uncompressed.", "content-encoding")
 	}
 	r.Body = timelimit.NewBody(c.writer.ResponseWriter, r, b.slowest)
+	c.intake = intake{bodies: b, call: c, src: r.Body}
 	if c.route.body == bodyNone {
-		return "", drainBody(c, r.Body)
+		return "", drainBody(&c.intake)
 	}
 	if err := b.buffer(c, r); err != nil || c.body == nil {
 		return "", err
@@ -38,32 +40,28 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 	return b.understand(c, r)
 }
 
+// maxUnread bounds the body of a call that needs none, in bytes.
+const maxUnread = 16 << 10
+
 // drainBody reads the body of a call that needs none: net/http would wait for it before the answer, for as long as the
 // caller likes.
-func drainBody(c *call, body io.Reader) error {
-	n := 0
-	var err error
-	for buf := make([]byte, 512); err == nil && n < smallPiece; {
-		var m int
-		m, err = c.fill(body, buf)
-		n += m
-	}
-	switch {
-	case err == nil:
+func drainBody(src io.Reader) error {
+	switch _, err := io.CopyN(io.Discard, src, maxUnread); err {
+	case nil:
 		return tooLarge()
-	case err != io.EOF:
-		return unreadable(err)
+	case io.EOF:
+		return nil
+	default:
+		return err
 	}
-	return nil
 }
 
 // buffer reads the body whole if it is JSON, by its first byte and not by its Content-Type (curl sends JSON as a form),
 // or if only its end says what the call may cost. Otherwise it leaves the body to stream through, and reads only its
 // beginning.
 func (b *bodies) buffer(c *call, r *http.Request) error {
-	h := &bufferedBody{}
-	h.text = h.first[:0]
-	head, err := b.grow(c, h, r.ContentLength)
+	body := b.pool.NewBody(&c.intake, r.ContentLength)
+	head, err := body.Grow()
 	if err != nil {
 		return err
 	}
@@ -74,12 +72,12 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 	}
 	for n < want && err == nil && (!opensJSON(head[:n]) || binary(r.Header.Get("Content-Type"))) {
 		var m int
-		m, err = c.fill(r.Body, head[n:])
+		m, err = c.intake.Read(head[n:])
 		n += m
 	}
 	blank := n == len(head) && jsonscan.FirstByte(head) == 0 // JSON may follow
 	if !opensJSON(head[:n]) && !blank && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
-		defer b.release(h)
+		defer body.Release()
 		if c.takesJSONOnly() {
 			return notJSON("models of this task take nothing else")
 		}
@@ -87,7 +85,7 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 			return refuse(normalize.BadInput, "A batch is a JSON object with the field \"requests\".", "requests")
 		}
 		if err != nil && err != io.EOF {
-			return unreadable(err)
+			return err
 		}
 		// The few bytes read so far are copied: the pool gets its buffer back now.
 		prefix := bytes.Clone(head[:n])
@@ -96,46 +94,17 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 		}
 		return nil
 	}
-	if err = b.readAll(c, h, r, int64(n), err); err != nil {
-		b.release(h)
-		return err
+	switch err = body.ReadRest(&c.intake, int64(n), err); err {
+	case nil:
+		c.body = body
+		return nil
+	case bodybuffer.ErrTooLarge:
+		err = tooLarge()
+	case bodybuffer.ErrLonger:
+		err = unreadable(err)
 	}
-	c.body = h
-	return nil
-}
-
-// readAll reads the rest of a body of which n bytes were read, the last time with err.
-func (b *bodies) readAll(c *call, h *bufferedBody, r *http.Request, n int64, err error) error {
-	limit := b.max
-	if r.ContentLength >= 0 {
-		limit = r.ContentLength
-	}
-	piece := h.text[0][n:] // what is free of the last one
-	for err == nil && n <= limit {
-		switch {
-		case len(piece) > 0:
-		case n == limit:
-			piece = h.end[:] // only the end should come
-		default:
-			if piece, err = b.grow(c, h, r.ContentLength); err != nil {
-				return err
-			}
-		}
-		var m int
-		m, err = c.fill(r.Body, piece)
-		piece = piece[m:]
-		n += int64(m)
-	}
-	switch {
-	case n > b.max:
-		return tooLarge()
-	case n > limit: // net/http lets no such body pass
-		return unreadable(errors.New("the body is longer than declared"))
-	case err != io.EOF:
-		return unreadable(err)
-	}
-	b.fit(h, n)
-	return nil
+	body.Release()
+	return err
 }
 
 // measuredByEnd reports whether a body that is no JSON must be buffered to know what the call may cost: a form for a
@@ -176,7 +145,7 @@ func (c *call) takesJSONOnly() bool {
 
 // understand scans a buffered body and completes what the path said of the call.
 func (b *bodies) understand(c *call, r *http.Request) (model string, err error) {
-	found, err := measure.Scan(c.body.text, measure.Options{
+	found, err := measure.Scan(c.body.Text(), measure.Options{
 		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && b.gateway,
 	})
 	if err != nil {
@@ -188,7 +157,7 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 		}
 		return "", notJSON(err.Error())
 	}
-	c.body.json, c.stream = found, found.Stream
+	c.json, c.stream = found, found.Stream
 	if c.route.native() {
 		c.batchID = found.RequestID()
 		if c.queued && found.Polls() {
@@ -212,14 +181,14 @@ func notJSON(why string) *normalize.Failure {
 
 // measured describes the call for the estimator.
 func (b *bodies) measured(c *call) quota.Request {
-	if c.body != nil && c.body.json != nil {
-		return c.body.json.Request(c.price.Task)
+	if c.json != nil {
+		return c.json.Request(c.price.Task)
 	}
 	length := c.inbound.ContentLength
 	var prefix jsonscan.Pieces
 	switch {
 	case c.body != nil:
-		prefix, length = c.body.text, c.body.size()
+		prefix, length = c.body.Text(), c.body.Size()
 	case c.upload != nil:
 		prefix = jsonscan.Pieces{c.upload.prefix}
 	}

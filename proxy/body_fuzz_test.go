@@ -53,10 +53,13 @@ func FuzzMeasurePieces(f *testing.F) {
 		measured := func(body io.Reader, length int64) (quota.Request, error) {
 			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
+			x.intake = intake{bodies: &p.bodies, call: x, src: r.Body}
 			if err := p.bodies.buffer(x, r); err != nil {
 				return quota.Request{}, err
 			}
-			defer func() { p.bodies.release(x.body) }()
+			if x.body != nil {
+				defer x.body.Release()
+			}
 			r.ContentLength = int64(len(b)) // what is not declared may be as long as any body, and is measured so
 			return p.bodies.measured(x), nil
 		}

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota/pace"
 )
@@ -29,7 +31,9 @@ type call struct {
 	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
 	slot      *fairshare.Tenant // that holds the call's slot; nil: it has none yet
 	stream    bool              // asked for, or answered, as a stream
-	body      *bufferedBody     // nil: the call has none, or it is in upload
+	intake    intake            // of its body
+	body      *bodybuffer.Body  // nil: the call has none, or it is in upload
+	json      *measure.JSON     // what body says; nil: it is none
 	upload    *upload           // nil: the call has none, or it is in body
 	batchID   string            // request id of a batch that the body names, "" where it names none
 	poll      string            // likewise, of a call that does nothing but ask for it

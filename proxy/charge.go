@@ -23,8 +23,8 @@ func (p *Proxy) reserve(c *call) (err error) {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
 		g.ClientMonth = c.entry.MonthlyNeurons
 	}
-	if c.body != nil && c.body.json != nil {
-		g.WideBytes = c.body.json.WideBytes
+	if c.json != nil {
+		g.WideBytes = c.json.WideBytes
 	}
 	c.own.stop()
 	c.charge, err = p.guard.Reserve(c.ctx, g)

@@ -57,8 +57,7 @@ func (fw *forwarder) resolveUpstream(c *call) (err error) {
 		return err
 	}
 	// A gateway has the model in the path, and the input alone as the body.
-	json := c.body.json
-	if json.InputTo == 0 {
+	if c.json.InputTo == 0 {
 		return refuse(normalize.IncompleteRequest,
 			`Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
 	}
@@ -66,7 +65,7 @@ func (fw *forwarder) resolveUpstream(c *call) (err error) {
 		return refuse(normalize.InvalidModelID, "", "model")
 	}
 	c.path = c.base.Path + "/workers-ai/" + c.model
-	c.body.from, c.body.to = json.InputFrom, json.InputTo
+	c.body.Cut(c.json.InputFrom, c.json.InputTo)
 	return nil
 }
 
@@ -104,14 +103,14 @@ func attachBody(c *call, in, out *http.Request) {
 	out.TransferEncoding = nil
 	switch {
 	case c.body != nil:
-		out.ContentLength = c.body.size()
+		out.ContentLength = c.body.Size()
 		sent := new(atomic.Bool)
 		c.attempt.sent = sent
-		out.Body = c.body.open(sent)
+		out.Body = c.body.Open(sent)
 		// With it the transport may use another connection where an idle one turns out to be closed before anything was
 		// written.
 		body := c.body
-		out.GetBody = func() (io.ReadCloser, error) { return body.open(sent), nil }
+		out.GetBody = func() (io.ReadCloser, error) { return body.Open(sent), nil }
 	case c.upload != nil:
 		out.ContentLength = in.ContentLength
 		c.attempt.sent = &c.upload.sent

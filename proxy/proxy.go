@@ -4,10 +4,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"sync"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
@@ -82,10 +82,8 @@ func New(c Config) (*Proxy, error) {
 		list: c.AllowedModels, gateway: p.forward.upstream.gateway, credentials: &p.credentials, metrics: c.Metrics,
 	}
 	p.bodies = bodies{
-		max: c.MaxBody, room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
+		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
-		small: sync.Pool{New: func() any { return new([smallPiece]byte) }},
-		large: sync.Pool{New: func() any { return new([largePiece]byte) }},
 	}
 	p.rates = rates{
 		limiter: c.Pace, maxWait: c.RateWait, guard: p.guard, models: &p.models, metrics: c.Metrics, log: c.Log,

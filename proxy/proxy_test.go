@@ -392,7 +392,7 @@ func TestHeldBodiesAreBounded(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 		answerJSON(200, chatAnswer)(w, r)
-	}), func(c *Config) { c.MaxHeld = smallPiece })
+	}), func(c *Config) { c.MaxHeld = 16 << 10 })
 	first := make(chan int)
 	go func() {
 		res, _ := b.do("POST", "/v1/chat/completions", chat)

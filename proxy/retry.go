@@ -163,7 +163,7 @@ func (c *call) replayable() bool {
 
 // rejectIfBusy reports whether the body asks for 3040 at once rather than for a wait.
 func (c *call) rejectIfBusy() bool {
-	return c.body != nil && c.body.json != nil && c.body.json.RejectIfBusy()
+	return c.json != nil && c.json.RejectIfBusy()
 }
 
 // attemptsHeader sets the header that says how many attempts a call took.

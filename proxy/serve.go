@@ -76,7 +76,9 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 func (p *Proxy) end(c *call) {
 	c.watch.Stop()
 	c.cancel(nil)
-	p.bodies.release(c.body)
+	if c.body != nil {
+		c.body.Release()
+	}
 	c.own.stop()
 	p.recorder.record(c)
 	p.leave()
