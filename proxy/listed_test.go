@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuronward/neuronward/proxy/modellist"
 	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
@@ -73,7 +74,7 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 				withClients(t, "all", `baai, models: ["@cf/baai/*"]`))
 			defer g.close()
 			key := []string{"Authorization", "Bearer " + keyOf(c.client)}
-			var list modelList
+			var list modellist.List
 			res := g.get("/v1/models", key...)
 			if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil || list.Object != "list" || list.Data == nil {
 				t.Fatalf("got %d %.200s (%v), the object %q, data: %t; want a list with data", res.Code, res.Body, err,
@@ -111,7 +112,7 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		"/ai/v1/models/" + testModel, "/v1/models/workers-ai/" + testModel, "/v1/models/" + testModel + "/",
 	} {
 		res := g.get(path)
-		var m listedModel
+		var m modellist.Model
 		if err := json.Unmarshal(res.Body.Bytes(), &m); err != nil || res.Code != 200 {
 			t.Errorf("%s: got %d %s (%v), want 200 and a model", path, res.Code, res.Body, err)
 			continue
@@ -124,7 +125,7 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 			t.Errorf("%s: got the task %q and a window of %d, want %q and more than 0", path, m.Task, m.ContextWindow,
 				quota.TextGeneration)
 		}
-		if p := m.NeuronsPerMillion; p == nil || *p != (tokenPrices{Input: 13778, Output: 26128}) {
+		if p := m.NeuronsPerMillion; p == nil || *p != (modellist.Prices{Input: 13778, Output: 26128}) {
 			t.Errorf("%s: got the prices %+v, want 13,778 and 26,128", path, p)
 		}
 	}
@@ -143,7 +144,7 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		"?task=text-embeddings": quota.TextEmbeddings, "?task=Text+Embeddings": quota.TextEmbeddings,
 		"?task=text-to-image": quota.TextToImage, "?task=cooking": "", "?task=": "any",
 	} {
-		var list modelList
+		var list modellist.List
 		if err := json.Unmarshal(g.get("/v1/models"+query).Body.Bytes(), &list); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package proxy
+package modellist
 
 import (
 	"cmp"
@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A foundModel is what models/search says of a model, as far as the list has a field for it.
-type foundModel struct {
+// A found model is what models/search says of a model, as far as the list has a field for it.
+type found struct {
 	Name       string          `json:"name"`
 	CreatedAt  string          `json:"created_at"`
 	Task       json.RawMessage `json:"task"` // an object with a name
@@ -21,35 +22,34 @@ type foundModel struct {
 	} `json:"properties"`
 }
 
-// A modelList is the answer to GET /v1/models.
-type modelList struct {
-	Object string        `json:"object"`
-	Data   []listedModel `json:"data"`
+// A List is the answer to GET /v1/models.
+type List struct {
+	Object string  `json:"object"`
+	Data   []Model `json:"data"`
 }
 
-// A listedModel is a model as OpenAI lists it, with what is known beside that.
-type listedModel struct {
-	ID                string       `json:"id"`
-	Object            string       `json:"object"`
-	Created           int64        `json:"created"` // Unix time in seconds, 0 where unknown
-	OwnedBy           string       `json:"owned_by"`
-	Task              quota.Task   `json:"task,omitempty"`
-	ContextWindow     int64        `json:"context_window,omitempty"` // tokens
-	NeuronsPerMillion *tokenPrices `json:"neurons_per_million,omitempty"`
+// A Model is a model as OpenAI lists it, with what is known beside that.
+type Model struct {
+	ID                string     `json:"id"`
+	Object            string     `json:"object"`
+	Created           int64      `json:"created"` // Unix time in seconds, 0 where unknown
+	OwnedBy           string     `json:"owned_by"`
+	Task              quota.Task `json:"task,omitempty"`
+	ContextWindow     int64      `json:"context_window,omitempty"` // tokens
+	NeuronsPerMillion *Prices    `json:"neurons_per_million,omitempty"`
 
 	paidOnly bool // requires Workers Paid
 }
 
-// tokenPrices are neurons per million tokens.
-type tokenPrices struct {
+// Prices are neurons per million tokens.
+type Prices struct {
 	Input  float64 `json:"input"`
 	Output float64 `json:"output"`
 }
 
 // listed joins what the catalog says of a model and what the price table has.
-func (l *modelLister) listed(f *foundModel) listedModel {
-	row := l.estimator.Resolve(f.Name)
-	m := listedModel{
+func (f *found) listed(row price.Model) Model {
+	m := Model{
 		ID: f.Name, Object: "model", OwnedBy: owner(f.Name), Created: unixTime(f.CreatedAt),
 		ContextWindow: row.ContextWindow, paidOnly: row.RequiresWorkersPaid,
 	}
@@ -59,7 +59,7 @@ func (l *modelLister) listed(f *foundModel) listedModel {
 	_ = json.Unmarshal(f.Task, &task) // of another form: the table may know it
 	m.Task = cmp.Or(taskText(task.Name), row.Task)
 	if row.Known && (row.InputPerM > 0 || row.OutputPerM > 0) {
-		m.NeuronsPerMillion = &tokenPrices{Input: row.InputPerM, Output: row.OutputPerM}
+		m.NeuronsPerMillion = &Prices{Input: row.InputPerM, Output: row.OutputPerM}
 	}
 	for _, p := range f.Properties {
 		value := strings.Trim(string(p.Value), `"`)
