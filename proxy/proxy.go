@@ -82,7 +82,8 @@ func New(c Config) (*Proxy, error) {
 		list: c.AllowedModels, gateway: p.forward.upstream.gateway, credentials: &p.credentials, metrics: c.Metrics,
 	}
 	p.bodies = bodies{
-		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil), gateway: p.forward.upstream.gateway,
+		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
+		gateway: p.forward.upstream.gateway,
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
 	}
 	p.rates = rates{

@@ -128,8 +128,8 @@ func TestRoomCoversMemory(t *testing.T) {
 						size, declared, memory, b.held)
 				}
 				if memory != b.capacity {
-					t.Errorf("%d bytes, declared %v: got %d bytes of memory counted as %d, want all of it counted", size,
-						declared, memory, b.capacity)
+					t.Errorf("%d bytes, declared %v: got %d bytes of memory counted as %d, want all of it counted",
+						size, declared, memory, b.capacity)
 				}
 				if room.taken != b.held {
 					t.Errorf("%d bytes, declared %v: got %d bytes of room taken, want %d", size, declared, room.taken,

@@ -166,7 +166,8 @@ func TestRequestID(t *testing.T) {
 		{"a key of ours", http.Header{"X-Request-Id": {clients.KeyPrefix + "abc"}}, false},
 		{
 			"the caller's credential",
-			http.Header{"X-Request-Id": {"12345678"}, "Authorization": {"Bearer 12345678"}}, false,
+			http.Header{"X-Request-Id": {"12345678"}, "Authorization": {"Bearer 12345678"}},
+			false,
 		},
 	} {
 		got := RequestID(c.header)

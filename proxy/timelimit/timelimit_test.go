@@ -126,7 +126,8 @@ func TestWatchdog(t *testing.T) {
 	}{
 		{name: "no answer", run: func(*Watchdog) {}, cause: ErrFirstByte, after: time.Minute},
 		{
-			name: "an answer that pauses, as a whole within no limit", cause: ErrIdle, after: 20*9*time.Second + 10*time.Second,
+			name:  "an answer that pauses, as a whole within no limit",
+			cause: ErrIdle, after: 20*9*time.Second + 10*time.Second,
 			run: func(w *Watchdog) {
 				w.Begin(true)
 				for range 20 {

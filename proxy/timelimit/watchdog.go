@@ -88,7 +88,8 @@ func (w *Watchdog) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush sends what net/http still holds of the answer. Like a write, it ends when the caller reads nothing for too long.
+// Flush sends what net/http still holds of the answer. Like a write, it ends when the caller reads nothing for too
+// long.
 func (w *Watchdog) Flush() error {
 	w.writing.Store(w.mark())
 	err := http.NewResponseController(w.Caller).Flush()
