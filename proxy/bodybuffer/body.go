@@ -40,9 +40,9 @@ type Pool struct {
 }
 
 // NewPool returns a Pool for bodies of at most so many bytes.
-func NewPool(max int64) *Pool {
+func NewPool(maxBody int64) *Pool {
 	return &Pool{
-		max:   max,
+		max:   maxBody,
 		small: sync.Pool{New: func() any { return new([smallPiece]byte) }},
 		large: sync.Pool{New: func() any { return new([largePiece]byte) }},
 	}

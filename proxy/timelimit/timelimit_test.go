@@ -167,7 +167,7 @@ func TestWatchdog(t *testing.T) {
 				if !c.cut {
 					time.Sleep(2 * time.Hour)
 				}
-				if cause != c.cause {
+				if !errors.Is(cause, c.cause) {
 					t.Errorf("got the cause %v, want %v", cause, c.cause)
 				}
 				if after != c.after {
