@@ -21,7 +21,7 @@ func BenchmarkClassify(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
 				if f := Classify(429, h, data); f == nil {
-					b.Fatal("no failure")
+					b.Fatalf("Classify() = %v, want a failure", f)
 				}
 			}
 		})
@@ -35,8 +35,8 @@ func BenchmarkClassifyEvent(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(event)))
 			for b.Loop() {
-				if ClassifyEvent(event) != nil {
-					b.Fatal("an ordinary event is a failure")
+				if f := ClassifyEvent(event); f != nil {
+					b.Fatalf("ClassifyEvent() of an ordinary event = %v, want none", f)
 				}
 			}
 		})
@@ -52,7 +52,7 @@ func BenchmarkIsFailure(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
 				if IsFailure(body) {
-					b.Fatal("an ordinary answer is a failure")
+					b.Fatal("IsFailure() of an ordinary answer = true, want false")
 				}
 			}
 		})

@@ -21,8 +21,11 @@ func TestCatalogIsComplete(t *testing.T) {
 	codes, slugs, numbers := map[Code]bool{}, map[string]bool{}, map[int]bool{}
 	for _, e := range entries {
 		t.Run(e.Slug, func(t *testing.T) {
-			if codes[e.Code] || slugs[e.Slug] || slices.Contains(retired, e.Slug) {
-				t.Errorf("got code %d and slug %q a second time, or a retired slug; want each once", e.Code, e.Slug)
+			if codes[e.Code] || slugs[e.Slug] {
+				t.Errorf("got code %d or slug %q a second time, want each once", e.Code, e.Slug)
+			}
+			if slices.Contains(retired, e.Slug) {
+				t.Errorf("got slug %q, want none of the retired %q", e.Slug, retired)
 			}
 			codes[e.Code], slugs[e.Slug] = true, true
 			for _, n := range append([]int{e.Number}, e.Aliases...) {
@@ -34,21 +37,19 @@ func TestCatalogIsComplete(t *testing.T) {
 					t.Errorf("Lookup(%d): got %s, want %s", n, c, e.Code)
 				}
 			}
-			if c, ok := Lookup(e.Slug); !ok || c != e.Code || e.Code.String() != e.Slug ||
-				e.Code.Entry().Slug != e.Slug {
-				t.Errorf("Lookup(%q): got %s, want %s", e.Slug, c, e.Code)
+			if c, ok := Lookup(e.Slug); !ok || c != e.Code {
+				t.Errorf("Lookup(%q) = %s, %t, want %s", e.Slug, c, ok, e.Code)
+			}
+			if text, entry := e.Code.String(), e.Code.Entry().Slug; text != e.Slug || entry != e.Slug {
+				t.Errorf("text of code %d = %q, its entry's slug = %q, want %q", e.Code, text, entry, e.Slug)
 			}
 			if http.StatusText(e.Status) == "" || e.Status < 400 {
 				t.Errorf("got status %d, want a registered one from 400", e.Status)
 			}
-			if !slices.Contains(types, e.Type) ||
-				!slices.Contains([]Fault{FaultCaller, FaultAccount, FaultOperator, FaultUpstream, FaultProxy},
-					e.Fault) ||
-				!slices.Contains([]Charge{ChargeNone, ChargeReported, ChargeEstimate}, e.Charge) ||
-				!slices.Contains([]Source{SourceDocumented, SourceObserved, SourceOwn}, e.Source) {
-				t.Errorf("got type %q, fault %q, charge %q, source %q; want each from its closed set", e.Type, e.Fault,
-					e.Charge, e.Source)
-			}
+			wantOneOf(t, "type", e.Type, types...)
+			wantOneOf(t, "fault", e.Fault, FaultCaller, FaultAccount, FaultOperator, FaultUpstream, FaultProxy)
+			wantOneOf(t, "charge", e.Charge, ChargeNone, ChargeReported, ChargeEstimate)
+			wantOneOf(t, "source", e.Source, SourceDocumented, SourceObserved, SourceOwn)
 			if len(e.Origins) == 0 || (e.Source == SourceOwn) == slices.Contains(e.Origins, OriginUpstream) {
 				t.Errorf("got origins %v of a %s entry, want some, and upstream only where it is not our own",
 					e.Origins, e.Source)
@@ -87,8 +88,12 @@ func TestDocumentedNumbersAndStatuses(t *testing.T) {
 		Aborted:        {3008, 408},
 		AccountLimited: {3036, 429}, OutOfCapacity: {3040, 429}, PaidPlanRequired: {5035, 403},
 	} {
-		if e := code.Entry(); e.Number != want[0] || e.Status != want[1] || e.Source != SourceDocumented {
-			t.Errorf("%s is %d with %d (%s), want %v", e.Slug, e.Number, e.Status, e.Source, want)
+		e := code.Entry()
+		if got := [2]int{e.Number, e.Status}; got != want {
+			t.Errorf("%s: number and status = %v, want %v", e.Slug, got, want)
+		}
+		if e.Source != SourceDocumented {
+			t.Errorf("%s: source = %s, want %s", e.Slug, e.Source, SourceDocumented)
 		}
 	}
 }
@@ -119,8 +124,9 @@ func TestOtherNumbersAndStatuses(t *testing.T) {
 		"upstream_rate_limited": {90018, 429},
 	} {
 		code, ok := Lookup(slug)
-		if e := code.Entry(); !ok || e.Number != want[0] || e.Status != want[1] {
-			t.Errorf("%s is %d with %d, want %v", slug, e.Number, e.Status, want)
+		e := code.Entry()
+		if got := [2]int{e.Number, e.Status}; !ok || got != want {
+			t.Errorf("%s (known: %t): number and status = %v, want %v", slug, ok, got, want)
 		}
 	}
 }
@@ -197,5 +203,13 @@ func TestLookup(t *testing.T) {
 	}
 	if c := Code(250); c.Entry().Code != Unclassified || c.String() != "upstream_unclassified" {
 		t.Errorf("a code outside the set: got %s, want upstream_unclassified", c)
+	}
+}
+
+// wantOneOf asserts that a value is of a closed set.
+func wantOneOf[T ~string](t *testing.T, what string, got T, set ...T) {
+	t.Helper()
+	if !slices.Contains(set, got) {
+		t.Errorf("%s = %q, want one of %q", what, got, set)
 	}
 }

@@ -112,9 +112,14 @@ func TestOursRefused(t *testing.T) {
 		f.OursRefused()
 		switch e.Code {
 		case AuthenticationFailed, PermissionDenied, GatewayUnauthorized:
-			if f.HTTPStatus() != http.StatusBadGateway || f.Resolved().Fault != FaultOperator || f.Word() != e.Slug ||
-				f.Type() != TypeAPI || f.Retryable() {
-				t.Errorf("%s", f.Append(nil))
+			if status, fault := f.HTTPStatus(), f.Resolved().Fault; status != 502 || fault != FaultOperator {
+				t.Errorf("%s: got status %d, fault %s; want 502, %s", e.Slug, status, fault, FaultOperator)
+			}
+			if f.Word() != e.Slug || f.Type() != TypeAPI {
+				t.Errorf("%s: got code %s, type %s; want %[1]s, %[4]s", e.Slug, f.Word(), f.Type(), TypeAPI)
+			}
+			if f.Retryable() {
+				t.Errorf("%s: got retryable, want not: %s", e.Slug, f.Append(nil))
 			}
 			checkEnvelope(t, f)
 		default:
@@ -149,21 +154,24 @@ func TestSetHeader(t *testing.T) {
 			h := http.Header{"Retry-After": {"9"}, "Retry-After-Ms": {"9"}, "Cf-Ray": {"kept"}}
 			tt.f.RequestID = "req-1"
 			tt.f.SetHeader(h, time.Minute)
-			if h.Get("x-should-retry") != tt.retry || h.Get("retry-after") != tt.after ||
-				h.Get("retry-after-ms") != tt.milli {
-				t.Errorf("%v", h)
-			}
-			if h.Get("Content-Type") != "application/json" || h.Get("x-request-id") != "req-1" ||
-				h.Get("request-id") != "req-1" || h.Get("cf-ray") != "kept" {
-				t.Errorf("%v", h)
+			for name, want := range map[string]string{
+				"x-should-retry": tt.retry, "retry-after": tt.after, "retry-after-ms": tt.milli,
+				"Content-Type": "application/json", "x-request-id": "req-1", "request-id": "req-1", "cf-ray": "kept",
+			} {
+				if got := h.Get(name); got != want {
+					t.Errorf("%s = %q, want %q", name, got, want)
+				}
 			}
 			checkEnvelope(t, &tt.f)
 		})
 	}
 	h := http.Header{}
 	(&Failure{Code: Timeout, Upstream: &Upstream{Ray: "ray", RequestID: "id"}}).SetHeader(h, time.Minute)
-	if h.Get("cf-ray") != "ray" || h.Get("cf-ai-req-id") != "id" || len(h["X-Request-Id"]) != 0 {
-		t.Errorf("%v", h)
+	if ray, id := h.Get("cf-ray"), h.Get("cf-ai-req-id"); ray != "ray" || id != "id" {
+		t.Errorf("cf-ray = %q, cf-ai-req-id = %q, want ray and id", ray, id)
+	}
+	if got := h["X-Request-Id"]; len(got) != 0 {
+		t.Errorf("x-request-id = %q, want none", got)
 	}
 }
 
@@ -211,9 +219,17 @@ func TestParseUnknownName(t *testing.T) {
 		"brand_new")
 	body = strings.ReplaceAll(body, "3040", "91234")
 	f, ok := Parse([]byte(body))
-	if !ok || f.Code != Unclassified || !f.Unclassified || f.Number != 91234 || f.HTTPStatus() != 429 ||
-		!f.Retryable() {
-		t.Errorf("%v %+v", ok, f)
+	if !ok {
+		t.Fatalf("Parse(%s) found no failure, want one", body)
+	}
+	if f.Code != Unclassified || !f.Unclassified {
+		t.Errorf("got code %s, unclassified %t; want %s, true", f.Code, f.Unclassified, Unclassified)
+	}
+	if f.Number != 91234 || f.HTTPStatus() != 429 {
+		t.Errorf("got number %d, status %d; want 91234, 429", f.Number, f.HTTPStatus())
+	}
+	if !f.Retryable() {
+		t.Errorf("got not retryable, want retryable: %+v", f)
 	}
 }
 
@@ -224,9 +240,12 @@ func TestRedact(t *testing.T) {
 		Upstream: &Upstream{Code: "x" + secret, Message: "sp%20ace%2F+ " + odd, RequestID: secret, Ray: secret},
 	}
 	f.Redact("", secret, odd)
-	if out := string(f.Append(nil)); strings.Contains(out, secret) || strings.Contains(out, "ace") ||
-		!strings.Contains(out, "kept") {
-		t.Error(out)
+	out := string(f.Append(nil))
+	if strings.Contains(out, secret) || strings.Contains(out, "ace") {
+		t.Errorf("got %s, want it without the secrets", out)
+	}
+	if !strings.Contains(out, "kept") {
+		t.Errorf("got %s, want the request id in it", out)
 	}
 	if f.Message != "a [removed] b [removed]" {
 		t.Errorf("got message %q, want a [removed] b [removed]", f.Message)

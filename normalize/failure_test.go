@@ -57,8 +57,11 @@ func TestParseTellsUnclassified(t *testing.T) {
 		"a number of its own": {Failure{Code: RequestTooLarge, Number: 5999}, true},
 	} {
 		f, ok := Parse(tt.f.Append(nil))
-		if !ok || f.Unclassified != tt.want || f.Code != tt.f.Code {
-			t.Errorf("%s: got %v, %+v; want %s, unclassified %v", name, ok, f, tt.f.Code, tt.want)
+		if !ok {
+			t.Fatalf("%s: Parse() found no failure, want one", name)
+		}
+		if f.Unclassified != tt.want || f.Code != tt.f.Code {
+			t.Errorf("%s: got %s, unclassified %t; want %s, %t", name, f.Code, f.Unclassified, tt.f.Code, tt.want)
 		}
 	}
 }

@@ -15,8 +15,11 @@ func checkFuzzed(t *testing.T, f *Failure) {
 	f.RequestID = "r"
 	body := f.Append(nil)
 	again, ok := Parse(body)
-	if !ok || again.Code != f.Code || !bytes.Equal(again.Append(nil), body) {
-		t.Fatalf("got %v back, want the same bytes as %s", again, body)
+	if !ok || again.Code != f.Code {
+		t.Fatalf("Parse() = %v, %t, want %s", again, ok, f.Code)
+	}
+	if got := again.Append(nil); !bytes.Equal(got, body) {
+		t.Fatalf("got back\n%s\nwant\n%s", got, body)
 	}
 	if s := f.HTTPStatus(); s < 400 || s > 599 {
 		t.Fatalf("got status %d, want 400 to 599", s)

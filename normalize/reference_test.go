@@ -30,7 +30,8 @@ func TestReferenceIsCurrent(t *testing.T) {
 			continue
 		}
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is stale (%v): run go test ./normalize -update", name, err)
+			t.Errorf("%s (error %v) is not what the catalog makes, want it so: run go test ./normalize -update", name,
+				err)
 		}
 	}
 }

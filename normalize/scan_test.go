@@ -10,15 +10,24 @@ func TestTree(t *testing.T) {
 	if got := n.get("a").kids[1].get("b").text; got != "xä🙂/\n" {
 		t.Errorf("b: got %q, want xä🙂/ and a line break", got)
 	}
-	if a := n.get("a"); len(a.kids) != 4 || a.kids[0].text != "1" || a.kids[3].kind != kindNone {
-		t.Errorf("a: got %+v, want 4 values from 1 to nothing", a)
+	a := n.get("a")
+	if len(a.kids) != 4 {
+		t.Fatalf("a: got %+v, want 4 values", a)
 	}
-	if got := unescape([]byte(`\b\f\t\r\x41\q\u00zz\ud83dx\u41`)); got != "  \t\rAq\ufffd00zz\ufffdx\ufffd" {
-		t.Errorf("%q", got)
+	if first, last := a.kids[0].text, a.kids[3].kind; first != "1" || last != kindNone {
+		t.Errorf("a: got %q to kind %v, want 1 to nothing", first, last)
 	}
-	if n.get("c").text != "it's" || n.get("d").kind != kindObject || n.get("e").text != "5" ||
-		n.get("f").text != "cut" || n.get("g").kind != kindNone {
-		t.Errorf("%+v", n)
+	escaped, want := `\b\f\t\r\x41\q\u00zz\ud83dx\u41`, "  \t\rAq\ufffd00zz\ufffdx\ufffd"
+	if got := unescape([]byte(escaped)); got != want {
+		t.Errorf("unescape(%q) = %q, want %q", escaped, got, want)
+	}
+	for name, want := range map[string]string{"c": "it's", "e": "5", "f": "cut"} {
+		if got := n.get(name).text; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if d, g := n.get("d").kind, n.get("g").kind; d != kindObject || g != kindNone {
+		t.Errorf("kinds of d and g = %v, %v, want %v, %v", d, g, kindObject, kindNone)
 	}
 	for _, s := range []string{
 		`{"a"`, `{"a":`, `{"a":}`, `{"a":,"b":1}`, `{:}`, `{,}`, `[,]`, `[}`, `{]`, `[:]`,
@@ -26,8 +35,9 @@ func TestTree(t *testing.T) {
 	} {
 		tree([]byte(s))
 	}
-	if n := tree([]byte(`{"a":,"b":1}`)); n.get("b").text != "1" {
-		t.Errorf("%+v", n)
+	n = tree([]byte(`{"a":,"b":1}`))
+	if got := n.get("b").text; got != "1" {
+		t.Errorf("b behind a missing value = %q, want 1", got)
 	}
 }
 

@@ -24,8 +24,11 @@ func TestPlainAndShorten(t *testing.T) {
 	}
 	for n := 3; n < 12; n++ {
 		got := shorten("äöüäöüäöü", n)
-		if len(got) > n || !strings.HasSuffix(got, "…") || strings.Contains(got, "\ufffd") {
-			t.Errorf("%d: got %q, want at most that many bytes and a mark", n, got)
+		if len(got) > n {
+			t.Errorf("shorten(%d) = %q of %d bytes, want %[1]d at most", n, got, len(got))
+		}
+		if !strings.HasSuffix(got, "…") || strings.Contains(got, "\ufffd") {
+			t.Errorf("shorten(%d) = %q, want whole characters and a mark", n, got)
 		}
 	}
 	if got := shorten("same", 4); got != "same" {

@@ -142,11 +142,15 @@ func TestClassifyDocumentedVariants(t *testing.T) {
 							continue
 						}
 						n++
-						f := Classify(status, http.Header{"Content-Type": {"application/json"}},
-							[]byte(shape.body(d.text, c)))
-						if f.Code != d.code || f.Unclassified || f.HTTPStatus() != e.Status {
-							t.Errorf("%s, code %s, status %d: %s (%d) by %s, want %s\n%s", shape.name, c, status,
-								f.Code, f.HTTPStatus(), f.MatchedBy, d.code, shape.body(d.text, c))
+						body := shape.body(d.text, c)
+						where := fmt.Sprintf("%s, code %s, status %d", shape.name, c, status)
+						f := Classify(status, http.Header{"Content-Type": {"application/json"}}, []byte(body))
+						if f.Code != d.code || f.Unclassified {
+							t.Errorf("%s: got %s by %s, unclassified %t; want %s\n%s", where, f.Code, f.MatchedBy,
+								f.Unclassified, d.code, body)
+						}
+						if got := f.HTTPStatus(); got != e.Status {
+							t.Errorf("%s: got status %d, want %d", where, got, e.Status)
 						}
 						if strings.Contains(f.Message, "AiError") || strings.Contains(f.Message, fakeID[:8]) {
 							t.Errorf("%s: got message %q, want it without prefix and id", shape.name, f.Message)

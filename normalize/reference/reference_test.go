@@ -62,21 +62,26 @@ func TestRender(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p, ok, err := Render(c.request)
 			if err != nil || !ok {
-				t.Fatal(ok, err)
+				t.Fatalf("Render(%+v) = %t, %v, want true and no error", c.request, ok, err)
 			}
-			if body := string(p.Body); p.ContentType != c.kind || !strings.Contains(body, c.has) ||
-				strings.Contains(body, c.lack) {
-				t.Errorf("%s, want %s with %q and without %q:\n%s", p.ContentType, c.kind, c.has, c.lack, body)
+			if p.ContentType != c.kind {
+				t.Errorf("got content type %s, want %s", p.ContentType, c.kind)
+			}
+			if body := string(p.Body); !strings.Contains(body, c.has) || strings.Contains(body, c.lack) {
+				t.Errorf("got a page, want %q in it and not %q:\n%s", c.has, c.lack, body)
 			}
 		})
 	}
 	if _, ok, err := Render(Request{Topic: "<script>"}); ok || err != nil {
-		t.Error("an entry that there is not", ok, err)
+		t.Errorf("an entry that there is not: got %t, %v; want false and no error", ok, err)
 	}
 	for _, e := range normalize.Catalog() {
-		if p, ok, err := Render(Request{Topic: e.Slug, Accept: browser}); !ok || err != nil ||
-			!strings.Contains(string(p.Body), e.Slug) {
-			t.Error(e.Slug, ok, err)
+		p, ok, err := Render(Request{Topic: e.Slug, Accept: browser})
+		if !ok || err != nil {
+			t.Fatalf("%s: got %t, %v; want true and no error", e.Slug, ok, err)
+		}
+		if !strings.Contains(string(p.Body), e.Slug) {
+			t.Errorf("%s: got a page without it, want it in\n%s", e.Slug, p.Body)
 		}
 	}
 }
@@ -84,8 +89,13 @@ func TestRender(t *testing.T) {
 // The style is a part of the page and of its policy: what could end it early must not be in it.
 func TestStyleStaysInItsPlace(t *testing.T) {
 	p, _, err := Render(Request{Accept: "text/html"})
-	if err != nil || !strings.Contains(string(p.Body), "<style>"+Style+"</style>") || strings.Contains(Style, "</") ||
-		strings.Contains(Policy(), "unsafe") {
-		t.Error("the style is not on the page as the policy has it", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "<style>" + Style + "</style>"; !strings.Contains(string(p.Body), want) {
+		t.Errorf("got page\n%s\nwant %s in it", p.Body, want)
+	}
+	if strings.Contains(Style, "</") || strings.Contains(Policy(), "unsafe") {
+		t.Errorf("got style %q, policy %q; want no end of a tag and nothing unsafe", Style, Policy())
 	}
 }
