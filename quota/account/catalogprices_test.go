@@ -28,7 +28,7 @@ func TestCatalogPricesOfTheEmbeddedTable(t *testing.T) {
 		want, _ := price.Embedded().Row(name)
 		got, _ := merged.Row(name)
 		if want.Task == quota.TextGeneration && got.ContextWindow == 0 {
-			t.Errorf("%s has no context window", name)
+			t.Errorf("%s: got context window %d, want one", name, got.ContextWindow)
 		}
 		if got.ContextWindow, want.ContextWindow = 0, 0; got != want {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)

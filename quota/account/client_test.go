@@ -138,7 +138,7 @@ func TestFailures(t *testing.T) {
 					t.Errorf("%s: got retry after %v, want %v", name, e.RetryAfter, c.retry)
 				}
 				if strings.Contains(err.Error(), "canary") {
-					t.Errorf("%s: the token is in the error: %v", name, err)
+					t.Errorf("%s: got error %v, want it without the token", name, err)
 				}
 				if n := len(err.Error()); n > 600 {
 					t.Errorf("%s: got an error of %d bytes, want at most 600", name, n)
@@ -147,9 +147,9 @@ func TestFailures(t *testing.T) {
 		})
 	}
 	if redirected {
-		t.Error("a redirect was followed")
+		t.Error("got a redirect followed, want it to be an error")
 	}
 	if drained.Load() {
-		t.Error("an answer without an end was read to its end")
+		t.Error("got an answer without an end read to its end, want it cut")
 	}
 }

@@ -115,7 +115,7 @@ func TestLivePrices(t *testing.T) {
 	}
 	for _, model := range []string{"@cf/new/model", "@cf/facebook/detr-resnet-50"} {
 		if !f.known[model] {
-			t.Errorf("%s was not reported among the models: %v", model, f.known)
+			t.Errorf("got models %v reported, want %s among them", f.known, model)
 		}
 	}
 
@@ -160,8 +160,12 @@ func TestLivePrices(t *testing.T) {
 
 func TestCatalogFile(t *testing.T) {
 	f := catalogFile{path: filepath.Join(t.TempDir(), "prices"), account: "a"}
-	if at, models, err := f.load(); err != nil || models != nil || !at.IsZero() {
-		t.Errorf("without a file: got %v, %v, %v; want nothing", at, models, err)
+	at, models, err := f.load()
+	if err != nil {
+		t.Fatalf("without a file: got %v, want no error", err)
+	}
+	if models != nil || !at.IsZero() {
+		t.Errorf("without a file: got %v, %v; want nothing", at, models)
 	}
 	now := time.Now().UTC()
 	want := []Model{{
@@ -171,7 +175,7 @@ func TestCatalogFile(t *testing.T) {
 	if err := f.save(now, want); err != nil {
 		t.Fatal(err)
 	}
-	at, models, err := f.load()
+	at, models, err = f.load()
 	if err != nil || !at.Equal(now) {
 		t.Errorf("got a catalog of %v (%v), want of %v", at, err, now)
 	}
@@ -179,13 +183,13 @@ func TestCatalogFile(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if _, _, err := (catalogFile{path: f.path, account: "b"}).load(); err == nil {
-		t.Error("the catalog of another account is taken")
+		t.Error("the catalog of another account: got no error, want one")
 	}
 	if err := os.WriteFile(f.path, []byte(`{"version":1,`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := f.load(); err == nil {
-		t.Error("half a file is taken")
+		t.Error("half a file: got no error, want one")
 	}
 	left, err := os.ReadDir(filepath.Dir(f.path))
 	if err != nil || len(left) != 1 {

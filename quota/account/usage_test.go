@@ -23,7 +23,7 @@ func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 	today := quota.DayOf(now)
 	spend := func(model string, n float64) {
 		if !sim.Spend(model, quota.FromFloat(n)) {
-			t.Fatal("there is no limit")
+			t.Fatalf("Spend(%s, %v) = false, want true", model, n)
 		}
 	}
 	spend("yesterday", 7)
@@ -33,31 +33,41 @@ func TestDayIsTheAccountsOwnFigure(t *testing.T) {
 	spend("m2", 2.25)
 	now = now.Add(time.Minute)
 	spend("m1", 1)
-	if u, err := c.Day(t.Context(), today); err != nil || u.Neurons != 0 || len(u.Models) != 0 {
-		t.Errorf("before the lag is over: got %+v, %v; want nothing", u, err)
+	u, err := c.Day(t.Context(), today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Neurons != 0 || len(u.Models) != 0 {
+		t.Errorf("before the lag is over: got %+v, want nothing", u)
 	}
 	now = now.Add(4 * time.Minute)
 	if u, err := c.Day(t.Context(), today); err != nil || u.Neurons != quota.FromFloat(3.75) {
 		t.Errorf("as of the first minute: got %+v, %v; want 3.75 neurons", u, err)
 	}
 	now = now.Add(time.Minute)
-	u, err := c.Day(t.Context(), today)
+	u, err = c.Day(t.Context(), today)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 {
+		t.Fatalf("got %+v, want 4.75 neurons of two models", u)
+	}
 	dearest := account.ModelUsage{Model: "m1", Neurons: quota.FromFloat(2.5)} // calls are not asked for
-	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0] != dearest {
-		t.Errorf("got %+v, want 4.75 neurons of two models, the first %+v", u, dearest)
+	if got := u.Models[0]; got != dearest {
+		t.Errorf("got %+v first, want %+v", got, dearest)
 	}
 	if u.AskedAt.IsZero() {
-		t.Error("got no time of the request")
+		t.Errorf("got %v as the time of the request, want it set", u.AskedAt)
 	}
 	u, err = c.CallsUntil(t.Context(), today, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 || u.Models[0].Calls != 2 || u.Models[1].Calls != 1 {
-		t.Errorf("with calls: got %+v, want 4.75 neurons of 2 and 1 calls", u)
+	if u.Neurons != quota.FromFloat(4.75) || len(u.Models) != 2 {
+		t.Fatalf("with calls: got %+v, want 4.75 neurons of two models", u)
+	}
+	if first, second := u.Models[0].Calls, u.Models[1].Calls; first != 2 || second != 1 {
+		t.Errorf("with calls: got %d and %d calls, want 2 and 1", first, second)
 	}
 	if u, err := c.Day(t.Context(), today-1); err != nil || u.Neurons != quota.FromFloat(7) {
 		t.Errorf("yesterday: got %+v, %v; want 7 neurons", u, err)
