@@ -79,7 +79,8 @@ func TestTheBoundHolds(t *testing.T) {
 				continue
 			}
 			if estimate := e.Estimate(model, r); ok && estimate.Known && cost.Neurons > estimate.Neurons {
-				t.Fatalf("%s: %+v: got a cost of %v, estimated %v", name, u, cost.Neurons, estimate.Neurons)
+				t.Fatalf("%s: %+v: got a cost of %v, want at most the estimate, %v", name, u, cost.Neurons,
+					estimate.Neurons)
 			}
 		}
 	}
@@ -100,7 +101,7 @@ func TestTheTableMayBeReplaced(t *testing.T) {
 	before := e.Resolve("@cf/a/b")
 	e.SetTable(table)
 	if e.Table() != table {
-		t.Error("got another table than was set")
+		t.Errorf("got the table as of %s, want that which was set, as of %s", e.Table().AsOf(), table.AsOf())
 	}
 	got := e.Estimate(e.Resolve("@cf/a/b"), quota.Request{PromptBytes: 936})
 	if want := quota.Neurons(1_000_000 + 2*256_000); got.Neurons != want || !got.Known {

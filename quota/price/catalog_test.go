@@ -19,7 +19,7 @@ func TestColumnsAreAllPrices(t *testing.T) {
 			continue
 		}
 		if i >= len(columns) || v.FieldByIndex(f.Index).Addr().Interface() != columns[i].value {
-			t.Fatalf("%s is not column %d", f.Name, i)
+			t.Fatalf("columns = %+v, want %s as number %d", columns, f.Name, i)
 		}
 		if got, want := columns[i].name, f.Tag.Get("json"); got != want {
 			t.Errorf("%s: got the name %q, want %q", f.Name, got, want)

@@ -72,11 +72,14 @@ func TestParseRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			broken := strings.Replace(table, c.from, c.to, 1)
 			if broken == table {
-				t.Fatal("nothing was broken")
+				t.Fatalf("got the table as it was, want %q replaced", c.from)
 			}
 			p, err := price.Parse([]byte(broken))
-			if err == nil || !strings.Contains(err.Error(), c.says) || p != nil {
-				t.Errorf("got %v, %v; want no table and an error with %q", p, err, c.says)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got error %v, want one with %q", err, c.says)
+			}
+			if p != nil {
+				t.Errorf("got table %v, want none", p)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 func TestEmbeddedTable(t *testing.T) {
 	table := price.Embedded()
 	if table != price.Embedded() {
-		t.Error("the table is parsed twice")
+		t.Error("got another table from the second Embedded(), want the same")
 	}
 	names := table.Models()
 	if len(names) != 67 {
@@ -35,8 +35,8 @@ func TestEmbeddedTable(t *testing.T) {
 		t.Errorf("a model that does not exist: got %+v, want none", row)
 	}
 	names[0] = "changed"
-	if table.Models()[0] == "changed" {
-		t.Error("Models returns the table's own list")
+	if got := table.Models()[0]; got == "changed" {
+		t.Errorf("got %q first after a change of what Models() returned, want the table unchanged", got)
 	}
 }
 
@@ -96,11 +96,14 @@ func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
 		}
 	}
 	if got := table.Resolve(alias); !got.RequiresWorkersPaid {
-		t.Error("the alias is answered on the free plan, its target is not")
+		t.Errorf("alias: requires Workers Paid = %t, want true, as its target", got.RequiresWorkersPaid)
 	}
 	got := table.Resolve("@cf/new/model")
-	if got.Known || got.Row != (price.Row{}) || got.BilledAs != "@cf/new/model" {
-		t.Errorf("a model that does not exist: got %+v, want one that is not known", got)
+	if got.Known || got.Row != (price.Row{}) {
+		t.Errorf("a model that does not exist: got %+v (known %t), want none", got.Row, got.Known)
+	}
+	if got.BilledAs != "@cf/new/model" {
+		t.Errorf("a model that does not exist: got billed as %s, want as itself", got.BilledAs)
 	}
 }
 
@@ -115,12 +118,12 @@ func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 			RequiresWorkersPaid: row.RequiresWorkersPaid, DeprecatedOn: row.DeprecatedOn, AliasedTo: row.AliasedTo,
 		}
 		if row == free {
-			t.Errorf("%s costs nothing", name)
+			t.Errorf("%s: got %+v, want a price", name, row)
 		}
 	}
 	for _, task := range quota.Tasks() {
 		if !seen[task] {
-			t.Errorf("no model for %s", task)
+			t.Errorf("got models for %v, want one for %s", seen, task)
 		}
 	}
 	if !slices.IsSorted(quota.Tasks()) {
