@@ -31,7 +31,7 @@ func BenchmarkReserveSettle(b *testing.B) {
 		pair := func(b *testing.B) {
 			res, d, err := l.Reserve(context.Background(), c.call)
 			if res == nil {
-				b.Fatal(d, err)
+				b.Fatalf("got %+v, %v, want a reservation", d, err)
 			}
 			res.Settle(quota.Cost{Neurons: c.call.Estimate / 2})
 		}
@@ -66,7 +66,7 @@ func BenchmarkRefuse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if res, _, _ := l.Reserve(context.Background(), quota.Call{Model: "m", Estimate: 2 * n}); res != nil {
-			b.Fatal("not refused")
+			b.Fatalf("got %+v, want the call refused", res)
 		}
 	}
 	if err := l.Close(context.Background()); err != nil {

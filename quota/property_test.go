@@ -78,7 +78,7 @@ func (w *world) call(t *testing.T, l *quota.Ledger, c quota.Call, rng *rand.Rand
 	res, d, err := l.Reserve(ctx, c)
 	if err != nil {
 		if ctx.Err() == nil {
-			t.Error(err)
+			t.Errorf("Reserve() = %v, want no error while the caller stays", err)
 		}
 		return true
 	}

@@ -16,7 +16,7 @@ func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
 	for seed := range max(*seeds/4, 1) {
 		virtually(t, func(t *testing.T) { randomDay(t, seed) })
 		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+			t.Fatalf("seed %d failed, want none to", seed)
 		}
 	}
 }

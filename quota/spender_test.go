@@ -130,7 +130,7 @@ func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
 	for seed := range max(*seeds/4, 1) {
 		virtually(t, func(t *testing.T) { worst = max(worst, secondSpender(t, seed)) })
 		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+			t.Fatalf("seed %d failed, want none to", seed)
 		}
 	}
 	t.Logf("at most %v over the limit of %v", worst, limit)

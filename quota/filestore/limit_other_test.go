@@ -9,7 +9,7 @@ import (
 
 func unprivileged(t *testing.T, _ string) (back func()) {
 	if os.Geteuid() == 0 {
-		t.Fatal("permissions do not stop root: run this test as somebody else")
+		t.Fatal("the user is root, whom permissions do not stop; want another user")
 	}
 	return func() {}
 }

@@ -55,7 +55,7 @@ func (l *pair) settle(t *testing.T, url string, began time.Time) quota.Neurons {
 			return got
 		}
 		if waited > 10*time.Second {
-			t.Fatalf("after %v: got nothing granted: %+v", waited, st)
+			t.Fatalf("after %v: got %+v, want something granted", waited, st)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func serverOnPort(t testing.TB, option string, args ...string) (s *server, port 
 			return s, port
 		}
 		if tries == 20 || !strings.Contains(err.Error(), "Address already in use") {
-			t.Fatal(err)
+			t.Fatalf("start %d of the server: got %v, want none, or a port that is taken", tries, err)
 		}
 	}
 }

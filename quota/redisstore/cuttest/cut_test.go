@@ -53,7 +53,7 @@ func startRedis(t *testing.T) string {
 			return address
 		}
 	}
-	t.Fatal("redis-server ended")
+	t.Fatal("redis-server ended, want it to accept connections first")
 	return ""
 }
 
