@@ -20,7 +20,7 @@ const (
 	minAudited = OneNeuron
 
 	// auditQuiet is how long no call of a model may have ended when its calls are counted, and auditEdge how much
-	// earlier the figure is asked for: Cloudflare's clock and ours differ by clockTolerance at most before that is
+	// earlier the figure is asked for: Cloudflare's clock and ours differ by clock.Tolerance at most before that is
 	// corrected.
 	auditQuiet = 5 * time.Second
 	auditEdge  = 2 * time.Second
@@ -109,7 +109,7 @@ func (l *Ledger) countForAudit(ctx context.Context) error {
 	if l.day != day || l.audit.day != day {
 		return nil
 	}
-	now := l.clock.now()
+	now := l.clock.Now()
 	c := &auditCount{
 		at: now, records: map[string]map[string]Record{}, fixed: map[string]Neurons{}, quiet: map[string]bool{},
 	}
@@ -162,7 +162,7 @@ func callsOf(records []Record) map[string]int64 {
 
 // rebook books what calls were billed in place of what they were taken for, on each client by its part of the table.
 func (l *Ledger) rebook(c correction) {
-	now, before := l.clock.now(), l.account.spent
+	now, before := l.clock.Now(), l.account.spent
 	for client, part := range c.parts {
 		t := l.tallies.of(c.Model, client)
 		t.calibrate(Calibration{Paid: RatioOf(c.Ratio)})

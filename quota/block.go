@@ -191,7 +191,7 @@ func (l *Ledger) Unblock() {
 	}
 	l.block.lift()
 	l.block.change = BlockChange{Lift: true}
-	l.serve(l.clock.now())
+	l.serve(l.clock.Now())
 	l.wake.syncNow()
 }
 
@@ -212,7 +212,7 @@ func (r *Reservation) Blocked() (Decision, bool) {
 		return Decision{}, false
 	}
 	w := waiter{call: Call{Estimate: r.neurons}, budgets: r.budgets}
-	return l.blocked(&w, l.clock.now()), true
+	return l.blocked(&w, l.clock.Now()), true
 }
 
 // blocked is the decision on a call that the quota block stops.

@@ -3,7 +3,8 @@
 // replicas through a Store. What a call costs is the business of package price, requests a minute that of package
 // pace.
 //
-// It knows nothing of HTTP, of error envelopes or of series, and it imports no other package of this module.
+// It knows nothing of HTTP, of error envelopes or of series. Most packages below it import it; it imports those alone
+// that know no type of its own, such as package clock.
 //
 // Locks: Ledger.mu guards all that a ledger knows. It is never held while the store is asked; functions that release
 // it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. A Ledger calls a

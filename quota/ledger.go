@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/clock"
 )
 
 // ErrClosed is returned by Reserve after Close.
@@ -24,7 +26,7 @@ type Ledger struct {
 	syncing chan struct{} // full during a sync; filled before mu is locked
 
 	mu             sync.Mutex // guards what follows; never held while the store is asked
-	clock          clock
+	clock          clock.Clock
 	day            Day
 	dayEnd         time.Time
 	account        *budget // budgets.account
@@ -54,7 +56,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{
-		o: o, started: time.Now(), clock: newClock(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
+		o: o, started: time.Now(), clock: clock.New(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
 		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{},
 		replicas: replicaCount{delay: 2 * o.Heartbeat},
@@ -62,11 +64,11 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	l.account = l.budgets.account
-	now := l.clock.now()
+	now := l.clock.Now()
 	l.setDay(DayOf(now))
 	l.forecast.begin(now)
 	_ = l.sync(ctx) // Healthy has the error
-	if day := DayOf(l.clock.now()); day < l.day {
+	if day := DayOf(l.clock.Now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.
 		l.setDay(day)
 		l.account.newDay(0) // the sync reads what earlier days of its month spent
@@ -81,7 +83,7 @@ func (l *Ledger) setDay(d Day) { l.day, l.dayEnd = d, d.End() }
 // lockAndRoll takes l.mu, begins a new day if it is time, and returns the time.
 func (l *Ledger) lockAndRoll() time.Time {
 	l.mu.Lock()
-	now := l.clock.now()
+	now := l.clock.Now()
 	l.roll(now)
 	return now
 }
@@ -109,6 +111,6 @@ func (l *Ledger) roll(now time.Time) {
 func (l *Ledger) Observe(date time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.clock.observe(date)
-	l.roll(l.clock.now())
+	l.clock.Observe(date)
+	l.roll(l.clock.Now())
 }

@@ -52,7 +52,7 @@ func (l *Ledger) reserveBlocked(ctx context.Context, w waiter, now time.Time) (*
 	b := &l.block
 	if b.probeDue(now) {
 		w.probe = l.acquireProbe(ctx, now)
-		now = l.clock.now()
+		now = l.clock.Now()
 		if l.closed {
 			l.mu.Unlock()
 			return nil, Decision{}, ErrClosed

@@ -103,12 +103,12 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 			if w.done {
 				return w.res, w.decision, w.err
 			}
-			l.finish(w, nil, l.decision(Contended, w, l.clock.now()), ctx.Err())
-			l.serve(l.clock.now()) // nothing is set aside for it any more
+			l.finish(w, nil, l.decision(Contended, w, l.clock.Now()), ctx.Err())
+			l.serve(l.clock.Now()) // nothing is set aside for it any more
 			return nil, w.decision, w.err
 		}
 		l.mu.Lock()
-		l.serve(l.clock.now())
+		l.serve(l.clock.Now())
 		l.mu.Unlock()
 	}
 }
@@ -155,6 +155,6 @@ func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
 		l.queue = slices.Delete(l.queue, i, i+1)
 	}
 	if res == nil {
-		l.block.probeEnded(w.probe, false, l.clock.now())
+		l.block.probeEnded(w.probe, false, l.clock.Now())
 	}
 }

@@ -107,7 +107,7 @@ func (l *Ledger) Reconcile(
 		}
 	}
 	if l.failure == nil && l.outbox.joined && rec.history.day == day && rec.history.doubtUntil.IsZero() {
-		now = l.clock.now()
+		now = l.clock.Now()
 		lostSince := now.Add(-l.o.FigureLag - releaseAfter)
 		l.applyExternal(rec.history.compare(lostSince, now, until, billed, l.account.external.Spent), now)
 		l.serve(now)

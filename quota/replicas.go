@@ -1,10 +1,14 @@
 package quota
 
-import "time"
+import (
+	"time"
+
+	"github.com/neuronward/neuronward/quota/clock"
+)
 
 // clockApart is how far the clocks of two replicas may differ: one is ahead, the other one behind. They begin the day
 // that much apart, and before its end the one that is ahead has left it.
-const clockApart = 2 * clockTolerance
+const clockApart = 2 * clock.Tolerance
 
 // replicaCount is how many replicas are alive, as far as is known. While replicas move to a new day, or to a store
 // that has lost its rows, some have not reported, and a lower number is not taken.

@@ -22,7 +22,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 		l.mu.Unlock()
 		return nil, Decision{}, ErrClosed
 	}
-	now := l.clock.now()
+	now := l.clock.Now()
 	l.roll(now)
 	w.findBudgets(l, now)
 	if l.o.Mode != Enforce {

@@ -58,7 +58,7 @@ func (l *Ledger) Snapshot() Snapshot {
 		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.rate(now),
 		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n, InFlight: l.inFlight, Waiting: len(l.queue),
 		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
-		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.skew, Earlier: l.budgets.month.earlier,
+		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.Skew(), Earlier: l.budgets.month.earlier,
 	}
 	if l.block.Set {
 		s.RetryAt = l.block.next

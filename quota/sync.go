@@ -53,7 +53,7 @@ func (l *Ledger) sync(ctx context.Context) error {
 	if l.left { // another report would bring this replica back to life
 		return ErrClosed
 	}
-	l.roll(l.clock.now())
+	l.roll(l.clock.Now())
 	l.publishEnded(ctx)
 	if err := l.readMonth(ctx); err != nil {
 		if ctx.Err() != nil { // whoever asked has left, which says nothing of the store
@@ -61,12 +61,12 @@ func (l *Ledger) sync(ctx context.Context) error {
 			return err
 		}
 		l.queue.markReported()
-		l.storeFailed(err, l.clock.now())
+		l.storeFailed(err, l.clock.Now())
 		return err
 	}
 	r, raised, published := l.report()
 	reply, err := l.sendUnlocked(ctx, r)
-	now := l.clock.now()
+	now := l.clock.Now()
 	switch {
 	case err == nil:
 		l.applyReply(r, raised, reply, now)
@@ -117,7 +117,7 @@ func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
 // it publishes. Budgets of clients of which the store knows all, and of which nothing is held here, are left out of
 // most reports: of a thousand clients few call at a time.
 func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
-	now, age := l.clock.now(), time.Since(l.started)
+	now, age := l.clock.Now(), time.Since(l.started)
 	l.dropAfterSilence()
 	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external}, l.o.Replica)
 	for i, b := range l.budgets.all {
@@ -142,7 +142,7 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 	failed := l.failure != nil
 	l.failure = nil
 	l.reconciliation.lastReply = time.Now()
-	l.clock.agree(reply.Time)
+	l.clock.Agree(reply.Time)
 	l.countReplicas(reply, now)
 	if l.day == r.Day {
 		if l.outbox.joined { // before, it is not known when others have spent it
