@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/conns"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/redisstore"
@@ -71,6 +72,7 @@ func examine(ctx context.Context, c *config.Config, offline bool) []checkResult 
 	}
 	k.checkStore(ctx)
 	k.checkClients()
+	k.checkFiles()
 	k.checkListener(ctx, "listen", "NEURONWARD_LISTEN", c.Listen, appAnswers)
 	if c.AdminListen != "" {
 		k.checkListener(ctx, "admin_listen", "NEURONWARD_ADMIN_LISTEN", c.AdminListen, adminAnswers)
@@ -173,6 +175,16 @@ func (k *checker) checkClients() {
 			"none: whoever reaches %s spends the account's neurons", c.Listen)
 	default:
 		k.ok("clients", "none: whoever reaches %s may call", c.Listen)
+	}
+}
+
+// checkFiles warns where the system's limit of open files is below what the limits of the configuration need.
+func (k *checker) checkFiles() {
+	fits, needed, allowed := conns.Fit(k.c.MaxConnections, k.c.MaxInFlight)
+	if fits < k.c.MaxConnections {
+		k.warning("open_files", "raise that (ulimit -n, LimitNOFILE), or lower NEURONWARD_MAX_CONNECTIONS",
+			"a process may open %d files, and %d connections with the calls on them need %d, so only %d connections "+
+				"are accepted at once", allowed, k.c.MaxConnections, needed, fits)
 	}
 }
 

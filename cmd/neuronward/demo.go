@@ -65,7 +65,7 @@ func demo(ctx context.Context, in *invocation) int {
 	}
 	environ := maps.Clone(in.environ)
 	maps.DeleteFunc(environ, func(name, _ string) bool {
-		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_AIG_") ||
+		return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") ||
 			name == "NEURONWARD_UPSTREAM" || name == "NEURONWARD_API"
 	})
 	environ["CLOUDFLARE_ACCOUNT_ID"] = demoAccount
@@ -97,7 +97,9 @@ func demo(ctx context.Context, in *invocation) int {
 		<-ended
 	}()
 	for _, w := range c.Warnings {
-		log.Warn("configuration", "warning", w)
+		if !strings.HasPrefix(w, "CLOUDFLARE_") { // of the account, and this one is made up
+			log.Warn("configuration", "warning", w)
+		}
 	}
 	return in.serve(ctx, log, c, func(p *proxy.Config) {
 		p.Token = func() string { return demoToken }

@@ -158,7 +158,7 @@ func TestPortsInUseAreToldTogether(t *testing.T) {
 	var out, errs bytes.Buffer
 	code := run(t.Context(), nil, []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "NEURONWARD_LISTEN=" + taken[0], "NEURONWARD_ADMIN_LISTEN=" + taken[1],
-		"GOGC=100", "NEURONWARD_STORE=memory:",
+		"GOGC=100", "NEURONWARD_STORE=memory:", "CLOUDFLARE_API_TOKEN=" + fakeToken, // else it warns
 	}, strings.NewReader(""), &out, &errs)
 	const why = " (bind: address already in use); stop what listens there, or set another address\n"
 	equal(t, "exit", code, exitFailed)

@@ -54,22 +54,10 @@ func hexID(account string) bool {
 
 // apiOf returns where Cloudflare's API is beside an upstream: there, if the upstream is one.
 func apiOf(upstream *url.URL) *url.URL {
-	if strings.HasSuffix(upstream.Path, "/client/v4") {
+	if strings.HasSuffix(upstream.Path, apiPath) {
 		return upstream
 	}
-	return &url.URL{Scheme: "https", Host: "api.cloudflare.com", Path: "/client/v4"}
-}
-
-// gatewayAccount returns the account that an AI Gateway's URL names, "" of any other URL.
-func gatewayAccount(u *url.URL) string {
-	if u.Hostname() != "gateway.ai.cloudflare.com" {
-		return ""
-	}
-	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if len(parts) < 3 || parts[0] != "v1" {
-		return ""
-	}
-	return parts[1]
+	return &url.URL{Scheme: "https", Host: apiHost, Path: apiPath}
 }
 
 // plain reports whether the traffic of a URL can be read on its way: http to another machine.

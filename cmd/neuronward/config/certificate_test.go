@@ -31,7 +31,7 @@ func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {
 	synctest.Test(t, func(t *testing.T) {
 		first := certtest.New(t, 1, time.Now())
 		files.Put(first)
-		c, err := Load(environ(files.Environ()...), new(Redactor))
+		c, err := Load(environ(append(files.Environ(), "CLOUDFLARE_API_TOKEN="+fakeToken)...), new(Redactor))
 		if err != nil || len(c.Warnings) > 0 {
 			t.Fatalf("got mistakes %v and warnings %q, want none", err, c.Warnings)
 		}
@@ -235,7 +235,7 @@ func TestKeyFileThatOthersCanRead(t *testing.T) {
 	if err := os.Chmod(f.Key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(environ(f.Environ()...), new(Redactor))
+	c, err := Load(environ(append(f.Environ(), "CLOUDFLARE_API_TOKEN="+fakeToken)...), new(Redactor))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,7 @@ func load(environ map[string]string, red *Redactor) (*Config, Mistakes) {
 	l.resolve()
 	l.readFiles(red)
 	slices.SortStableFunc(l.mistakes, func(a, b Mistake) int { return l.row(a) - l.row(b) })
+	l.explainQuotes()
 	l.mistakes = append(l.mistakes, unknownNames(l.vars, environ)...)
 	l.warn()
 	return l.Config, l.mistakes

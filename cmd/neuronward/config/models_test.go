@@ -21,7 +21,7 @@ func TestModels(t *testing.T) {
 		{given: "*", want: modelname.List{"*"}, warns: "dollars are neither counted nor limited"},
 		{given: "dynamic/*,@cf*", want: modelname.List{"dynamic/*", "@cf*"}, warns: "dynamic/*,@cf* allows"},
 	} {
-		l, err := Load(environ("NEURONWARD_MODELS="+c.given), new(Redactor))
+		l, err := Load(environ("NEURONWARD_MODELS="+c.given, "CLOUDFLARE_API_TOKEN="+fakeToken), new(Redactor))
 		if err != nil {
 			t.Errorf("%q: got %v, want no mistake", c.given, err)
 			continue

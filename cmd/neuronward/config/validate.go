@@ -70,9 +70,13 @@ func (l *loader) require(name string, ok bool, problem string) {
 // validateTogether finds what only several variables together show.
 func (l *loader) validateTogether() {
 	if l.Account == "" {
-		l.mistakes.add("CLOUDFLARE_ACCOUNT_ID",
-			"is required; set the id of the account whose Workers AI is called, or try neuronward demo")
+		problem := "is required; set the id of the account whose Workers AI is called, or try neuronward demo"
+		if name := l.misnamedAs("CLOUDFLARE_ACCOUNT_ID"); name != "" {
+			problem = "is required; " + name + " is set, which is not read: give it this name"
+		}
+		l.mistakes.add("CLOUDFLARE_ACCOUNT_ID", "%s", problem)
 	}
+	l.validateUpstream()
 	const unencrypted = "would send the token unencrypted to another machine; write https://"
 	for name, u := range map[string]*url.URL{"NEURONWARD_UPSTREAM": l.Upstream, "NEURONWARD_API": l.API} {
 		l.require(name, u == nil || !plain(u) || !l.tokenGiven(), unencrypted)
@@ -121,22 +125,22 @@ func (l *loader) exposed() bool {
 // warn adds what works, but should be reported.
 func (l *loader) warn() {
 	if others := l.Models.BeyondWorkersAI(); len(others) > 0 {
-		l.Warnings = append(l.Warnings, fmt.Sprintf("NEURONWARD_MODELS: %s allows models outside Workers AI: they are "+
-			"billed in dollars, and dollars are neither counted nor limited by this proxy", others.Text()))
+		l.warning("NEURONWARD_MODELS", "%s allows models outside Workers AI: they are billed in dollars, and dollars "+
+			"are neither counted nor limited by this proxy", others.Text())
 	}
-	if !l.good("CLOUDFLARE_ACCOUNT_ID", "NEURONWARD_UPSTREAM") {
-		return // there is nothing to compare
+	if l.good("CLOUDFLARE_ACCOUNT_ID", "NEURONWARD_UPSTREAM") && cloudflare(l.Upstream) && !hexID(l.Account) {
+		l.warning("CLOUDFLARE_ACCOUNT_ID",
+			"does not look like one of Cloudflare's, which are 32 hexadecimal digits")
 	}
-	if cloudflare(l.Upstream) && !hexID(l.Account) {
-		l.Warnings = append(l.Warnings,
-			"CLOUDFLARE_ACCOUNT_ID: does not look like one of Cloudflare's, which are 32 hexadecimal digits")
-	}
-	if account := gatewayAccount(l.Upstream); account != "" && account != l.Account {
-		l.Warnings = append(l.Warnings, "NEURONWARD_UPSTREAM: names the AI Gateway of another account "+
-			"than CLOUDFLARE_ACCOUNT_ID: what is counted here would not be what it is billed")
+	if !l.tokenGiven() {
+		l.warning("CLOUDFLARE_API_TOKEN", "is not set, so only calls that bring a token of their own succeed; set it, "+
+			"or CLOUDFLARE_API_TOKEN_FILE, unless that is meant")
 	}
 	if free := quota.FreeNeurons.Float(); l.Plan == PlanFree && l.DailyNeurons > free {
-		l.Warnings = append(l.Warnings, fmt.Sprintf("NEURONWARD_DAILY_NEURONS: %s is more than the %v neurons a day "+
-			"of the free plan; Workers AI itself refuses from there on", l.given["NEURONWARD_DAILY_NEURONS"], free))
+		l.warning("NEURONWARD_DAILY_NEURONS", "%s is more than the %v neurons a day of the free plan; Workers AI "+
+			"itself refuses from there on", l.given["NEURONWARD_DAILY_NEURONS"], free)
 	}
+	l.warnOfQuotes()
+	l.warnOfExposure()
+	l.warnOfNames()
 }
