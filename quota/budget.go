@@ -22,6 +22,7 @@ type budget struct {
 	external  External
 	replicas  int
 	keep      Neurons       // what may stay free here
+	recent    recentSpent   // without a limit
 	published BudgetRequest // what the store has; zero: that is not known
 
 	lastUse      time.Time // when a call last asked
@@ -50,29 +51,26 @@ func (b *budget) exhausted(n Neurons) bool { return b.limit > 0 && b.limit-b.com
 // nearlySpent reports whether a hundredth at most is left, even if all calls in flight cost nothing.
 func (b *budget) nearlySpent() bool { return b.limit > 0 && b.limit-b.committed() <= b.limit/100 }
 
-// fits reports whether n fits into what is here.
-func (b *budget) fits(n Neurons) bool { return b.limit == 0 || b.available() >= n }
+// fits reports whether n fits into what is here. Without a limit, too: what is spent must be in the store before, or
+// it is forgotten if the process is killed.
+func (b *budget) fits(n Neurons) bool { return b.available() >= n }
 
 // runningLow reports whether more should be fetched before it is needed.
-func (b *budget) runningLow() bool { return b.limit > 0 && b.free > 0 && b.available() < b.chunk()/8 }
+func (b *budget) runningLow() bool {
+	if b.limit == 0 {
+		return b.available() < b.keep/4
+	}
+	return b.free > 0 && b.available() < b.chunk()/8
+}
 
 // debit reserves n.
-func (b *budget) debit(n Neurons) {
-	b.reserved += n
-	if b.limit == 0 {
-		b.held += n
-	}
-}
+func (b *budget) debit(n Neurons) { b.reserved += n }
 
 // credit ends a reservation of n that cost c.
 func (b *budget) credit(n, c Neurons) {
 	b.reserved -= n
 	b.spent += c
-	if b.limit == 0 {
-		b.held -= n
-	} else {
-		b.held -= c
-	}
+	b.held -= c
 }
 
 // correct books c, which may be negative, beside any reservation. It takes back no more than is booked: a client's
@@ -87,8 +85,8 @@ func (b *budget) setLimit(limits Limits, earlier Neurons) {
 	if b.limit, b.ofMonth = limits.today(earlier); b.limit == before {
 		return
 	}
-	if b.ofMonth && b.limit < before {
-		b.dropFree()
+	if b.ofMonth && b.limit < before || before == 0 {
+		b.dropFree() // without a limit the store was not asked for it
 	}
 	b.free = max(b.limit-b.committed()-b.others.Held-b.held, 0)
 }
@@ -100,18 +98,11 @@ func (b *budget) newDay(earlier Neurons) {
 	b.limit, b.ofMonth = b.limits.today(earlier)
 	b.spent, b.held, b.offlineGrant = 0, 0, 0
 	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
-	b.free = b.limit
-	if b.limit == 0 {
-		b.held = b.reserved
-	}
+	b.free, b.recent = b.limit, recentSpent{}
 }
 
 // dropFree gives up what is free here.
-func (b *budget) dropFree() {
-	if b.limit > 0 {
-		b.held = min(b.held, b.reserved)
-	}
-}
+func (b *budget) dropFree() { b.held = min(b.held, b.reserved) }
 
 // maxFree is how much may stay free here when the process is as old as age.
 func (b *budget) maxFree(age time.Duration) Neurons {
@@ -132,6 +123,9 @@ func (b *budget) chunk() Neurons {
 // what waiting calls need together and the smallest of them alone; 0: none waits. raise is what the report claims
 // without a grant.
 func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neurons) (q BudgetRequest, raise Neurons) {
+	if b.limit == 0 {
+		return b.requestUnlimited(age, wanted)
+	}
 	b.keep = b.maxFree(age)
 	idle := now.Sub(b.lastUse) >= idleAfter
 	b.held -= b.surplus(wanted, idle)
@@ -139,9 +133,6 @@ func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neur
 	q = BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
 	if q.Limit, q.Month = b.limits.today(b.earlier); idle {
 		q.Month = false // a limit that has changed meanwhile, as a client's may, is known here when a call asks again
-	}
-	if b.limit == 0 {
-		return q, raise
 	}
 	available, otherWaits := max(b.available(), 0), b.others.Waiting > 0
 	switch {
@@ -160,7 +151,7 @@ func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neur
 func (b *budget) surplus(wanted Neurons, idle bool) Neurons {
 	available := b.available()
 	switch {
-	case b.limit == 0, available <= 0:
+	case available <= 0:
 		return 0
 	case b.offlineGrant > 0: // the store fails: what is given back now is gone until it works again
 		return 0

@@ -72,7 +72,7 @@ func (l *Ledger) leave(ctx context.Context) error {
 	}
 	r, _, _ := l.report()
 	for i := range r.Requests {
-		r.Requests[i].Want = 0
+		r.Requests[i].Want, r.Requests[i].Held = 0, r.Requests[i].Reserved
 	}
 	r.Leave = true
 	reports = append(reports, r)

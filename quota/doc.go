@@ -11,9 +11,9 @@
 // RateLimiter with mu held, so that must not call back.
 //
 // Begin with Ledger.Reserve in reserve.go and Reservation.Settle in reservation.go, then budget.go for the arithmetic
-// of one budget and sync.go for the exchange with the store. A task is in task.go, what a call is measured and counted
-// by in request.go. A Store is the interface in store.go, and memstore shows in the fewest lines what it does: a new
-// one passes storetest.Run, and is opened in cmd/neuronward/store.go and checked in checks.go there. block.go and
-// probe.go are about an account that Workers AI has refused, reconcile.go and audit.go about the account's own
-// figure.
+// of one budget (unlimited.go: of one without a limit) and sync.go for the exchange with the store. A task is in
+// task.go, what a call is measured and counted by in request.go. A Store is the interface in store.go, and memstore
+// shows in the fewest lines what it does: a new one passes storetest.Run, and is opened in cmd/neuronward/store.go
+// and checked in checks.go there. block.go and probe.go are about an account that Workers AI has refused,
+// reconcile.go and audit.go about the account's own figure.
 package quota

@@ -40,6 +40,16 @@ func (w *waiter) findBudgets(l *Ledger, now time.Time) {
 	}
 }
 
+// needsGrant reports whether w waits for what the store alone can grant.
+func (w *waiter) needsGrant() bool {
+	for i, b := range w.budgets {
+		if w.lacks[i] && b.limit > 0 {
+			return true
+		}
+	}
+	return w.keptBack
+}
+
 // queue has the calls that wait, in the order of their arrival.
 type queue []*waiter
 

@@ -61,7 +61,7 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 			}
 			return Exhausted, false
 		}
-		if !b.fits(n) || b.setAside {
+		if !b.fits(n) && !l.passes(w, b) || b.setAside {
 			w.decidedBy = b
 			w.lacks[i] = true
 			wait = true
@@ -82,6 +82,12 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 		return Contended, true
 	}
 	return Allowed, false
+}
+
+// passes reports whether w need not wait for b although that has too little here. Without a limit nobody is refused: a
+// call waits for one sync, which claims what it may cost, and not even for that while the store fails.
+func (l *Ledger) passes(w *waiter, b *budget) bool {
+	return b.limit == 0 && (w.answered || l.failure != nil)
 }
 
 // kept is what of b is not for w but for calls of a higher priority.

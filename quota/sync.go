@@ -186,7 +186,7 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 		if !w.reported || l.block.stops(w) {
 			continue
 		}
-		if !l.o.AllowOfflineGrant {
+		if !l.o.AllowOfflineGrant && w.needsGrant() {
 			l.finish(w, nil, Decision{}, l.failure)
 			continue
 		}

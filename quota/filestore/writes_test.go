@@ -21,12 +21,14 @@ func TestACrashLoopCostsLittle(t *testing.T) {
 	for _, c := range []struct {
 		name                      string
 		calls                     int
+		limit                     quota.Neurons
 		estimate, cost, maxWasted quota.Neurons
 	}{
-		{"without a call", 0, 0, 0, 0},
-		{"one small call", 1, n / 2, n / 10, 100 * n},
-		{"one call with a large estimate", 1, 60 * n, 2 * n, 100 * n},
-		{"ten calls", 10, 2 * n, n / 4, 100 * n},
+		{"without a call", 0, crashLimit, 0, 0, 0},
+		{"one small call", 1, crashLimit, n / 2, n / 10, 100 * n},
+		{"one call with a large estimate", 1, crashLimit, 60 * n, 2 * n, 100 * n},
+		{"ten calls", 10, crashLimit, 2 * n, n / 4, 100 * n},
+		{"ten calls, without a limit", 10, 0, 2 * n, n / 4, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -38,7 +40,7 @@ func TestACrashLoopCostsLittle(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: crashLimit})
+					l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: c.limit})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -85,19 +87,22 @@ func TestFewWrites(t *testing.T) {
 		name           string
 		callers        int
 		pause          time.Duration
+		limit          quota.Neurons
 		estimate, cost quota.Neurons
 		maxWrites      int64
 	}{
-		{"one caller, at once", 1, 0, n, n / 2, 200},
-		{"16 callers, at once", 16, 0, n, n / 2, 200},
-		{"64 callers of a second each, the whole of the day", 64, time.Second, n, n * 99 / 100, 200},
-		{"64 callers whose estimates are far too large", 64, time.Second, 30 * n, n * 9 / 10, 200},
+		{"one caller, at once", 1, 0, crashLimit, n, n / 2, 200},
+		{"16 callers, at once", 16, 0, crashLimit, n, n / 2, 200},
+		{"64 callers of a second each, the whole of the day", 64, time.Second, crashLimit, n, n * 99 / 100, 200},
+		{"64 callers whose estimates are far too large", 64, time.Second, crashLimit, 30 * n, n * 9 / 10, 200},
+		{"16 callers, at once, without a limit", 16, 0, 0, n, n / 2, 200},
+		{"64 callers of a second each, without a limit, for 160 s", 64, time.Second, 0, n, n * 99 / 100, 640},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that chance does not decide who reports during a write
 			synctest.Test(t, func(t *testing.T) {
 				s := open(t, filepath.Join(t.TempDir(), "quota")) // on a disk: callers gather while it is written
-				l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: crashLimit, Wait: 10 * time.Second})
+				l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: c.limit, Wait: 10 * time.Second})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -44,14 +44,9 @@ type row struct {
 	month             bool
 }
 
-// limited is what counts against a limit: while it stays the same, calls move neurons from held to spent, and a crash
+// claimed is what the replica has taken: while it stays the same, calls move neurons from held to spent, and a crash
 // loses nothing that is not counted.
-func (r row) limited() quota.Neurons {
-	if r.Limit == 0 {
-		return 0
-	}
-	return r.Spent + r.Held
-}
+func (r row) claimed() quota.Neurons { return r.Spent + r.Held }
 
 func newState(s *Saved) *state {
 	st := &state{block: s.Block, leases: map[string]time.Time{}, days: map[quota.Day]*dayState{}}
@@ -150,7 +145,7 @@ func (d *dayState) applyRequests(me *replicaState, r quota.Report, now time.Time
 			me.rows[q.Budget] = changed
 		}
 		switch {
-		case changed.limited() != old.limited():
+		case changed.claimed() != old.claimed():
 			done.change = Urgent
 		case changed.Spent != old.Spent:
 			done.change = max(done.change, Deferrable)
