@@ -9,7 +9,7 @@ import (
 func TestGaugesOfTheCertificate(t *testing.T) {
 	m := New(Build{})
 	if _, body := scrape(t, m, "text/plain"); strings.Contains(body, "neuronward_tls_") {
-		t.Error("there are gauges of a certificate, and there is none")
+		t.Errorf("without a certificate: got\n%s\nwant no gauges of one", body)
 	}
 	c := Certificate{ExpiresAt: time.Unix(1_795_392_000, 0), LoadedAt: time.Unix(1_795_390_000, 500_000_000)}
 	m.WatchCertificate(func() Certificate { return c })

@@ -11,7 +11,7 @@ import (
 func TestGaugesOfTheClientsFile(t *testing.T) {
 	m := New(Build{})
 	if _, body := scrape(t, m, "text/plain"); strings.Contains(body, "neuronward_clients_") {
-		t.Error("there are gauges of a clients file, and there is none")
+		t.Errorf("without a clients file: got\n%s\nwant no gauges of one", body)
 	}
 	f := ClientsFile{OK: true, LoadedAt: time.UnixMilli(1_500)}
 	m.WatchClients(func() ClientsFile { return f })

@@ -57,7 +57,7 @@ func TestSeriesOfNeurons(t *testing.T) {
 		`neuronward_client_neurons_used{client="no-budget"} 7`,
 	)...)
 	if strings.Contains(body, `neuronward_client_neurons_limit{client="no-budget"}`) {
-		t.Error("there is a limit of a client without a budget")
+		t.Errorf("got\n%s\nwant no limit of a client without a budget", body)
 	}
 }
 
