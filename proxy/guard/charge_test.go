@@ -34,8 +34,8 @@ func TestAttempts(t *testing.T) {
 	if u := ch.Meter().Report().Usage; u.HasNeurons {
 		t.Errorf("got %v neurons on the meter of the next attempt, want none", u.Neurons)
 	}
-	if !ch.Renew(t.Context()) || ch.reservation == nil {
-		t.Fatal("got no second reservation")
+	if ok := ch.Renew(t.Context()); !ok || ch.reservation == nil {
+		t.Fatalf("Renew() = %t, reservation %v, want true and a second one", ok, ch.reservation)
 	}
 	ch.Meter().Write([]byte(`{"usage":{"neurons":3}}`))
 	got := ch.Settle(Outcome{Sent: true, Answered: true, Complete: true})
@@ -63,7 +63,7 @@ func TestTheNilCharge(t *testing.T) {
 		t.Errorf("got %+v, want no settlement", s)
 	}
 	if !ch.Renew(t.Context()) {
-		t.Error("got no leave for another attempt")
+		t.Error("Renew() = false, want true")
 	}
 	if f := ch.Blocked(); f != nil {
 		t.Errorf("got %v, want no failure", f)
@@ -74,8 +74,12 @@ func TestTheNilCharge(t *testing.T) {
 	g := New(Options{})
 	g.Block(nil)
 	g.Observe(time.Now())
-	if at, wait := g.Reset(); !at.After(time.Now()) || wait <= 0 || wait > 24*time.Hour {
-		t.Errorf("got a reset at %v, in %v; want the next midnight", at, wait)
+	at, wait := g.Reset()
+	if !at.After(time.Now()) {
+		t.Errorf("got a reset at %v, want the next midnight", at)
+	}
+	if wait <= 0 || wait > 24*time.Hour {
+		t.Errorf("got a reset in %v, want more than 0 and a day at most", wait)
 	}
 }
 

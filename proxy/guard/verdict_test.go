@@ -379,7 +379,7 @@ func TestVerdictsLeaveNothingOut(t *testing.T) {
 					Failure: &normalize.Failure{Code: e.Code, Origin: origin},
 				}
 				if got := situation(ch, o); got == "" {
-					t.Errorf("%s from %s, streaming %v: no row applies", e.Slug, origin, streaming)
+					t.Errorf("%s from %s, streaming %v: got no row, want one that applies", e.Slug, origin, streaming)
 				}
 			}
 		}
@@ -387,7 +387,7 @@ func TestVerdictsLeaveNothingOut(t *testing.T) {
 	for _, v := range verdicts {
 		last := v.figures[len(v.figures)-1]
 		if _, known := last.cost(&evidence{charge: ch}); !known {
-			t.Errorf("%s: the last figure, %s, is not always known", v.situation, last.because)
+			t.Errorf("%s: got %s as the last figure, want one that is always known", v.situation, last.because)
 		}
 	}
 }
