@@ -83,9 +83,12 @@ func TestBase64(t *testing.T) {
 			text := split(c.raw, size)
 			s := New(text)
 			from, ok, err := s.Base64(c.skip)
-			if err != nil || ok != c.ok || s.End() != nil {
-				t.Fatalf("%s, in pieces of %d: got %v, %v at byte %d, want %v at its end", c.name, size, ok, err,
+			if err != nil || ok != c.ok {
+				t.Fatalf("%s, in pieces of %d: got %v, %v at byte %d, want %v and no error", c.name, size, ok, err,
 					s.Offset(), c.ok)
+			}
+			if err := s.End(); err != nil {
+				t.Fatalf("%s, in pieces of %d: got %v at byte %d, want the end", c.name, size, err, s.Offset())
 			}
 			if !ok {
 				continue
@@ -143,14 +146,16 @@ func TestObject(t *testing.T) {
 			}
 			value := string(s.Since(start))
 			if value[0] != first {
-				t.Errorf("peeked at %q before %q", first, value)
+				t.Errorf("got %q from Peek, want the first byte of %q", first, value)
 			}
 			got = append(got, string(name)+"="+value)
 			return nil
 		})
-		if err != nil || s.End() != nil || s.Depth != 0 {
-			t.Fatalf("in pieces of %d: got %v at byte %d in depth %d, want no error at the end", size, err, s.Offset(),
-				s.Depth)
+		if err != nil || s.End() != nil {
+			t.Fatalf("in pieces of %d: got %v at byte %d, want no error at the end", size, err, s.Offset())
+		}
+		if s.Depth != 0 {
+			t.Fatalf("in pieces of %d: got depth %d at the end, want 0", size, s.Depth)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("in pieces of %d: got %q, want %q", size, got, want)
