@@ -93,7 +93,7 @@ func TestUnsentBodiesAreNotWaitedFor(t *testing.T) {
 					here.Close()
 					server.Close()
 					if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-						t.Error(err)
+						t.Errorf("Serve() = %v, want %v", err, http.ErrServerClosed)
 					}
 				}()
 				began := time.Now()

@@ -22,7 +22,7 @@ func protocolOf(t testing.TB, path string) normalize.Protocol {
 	case path == "v1/messages":
 		return normalize.ProtocolAnthropic
 	}
-	t.Fatalf("no protocol for %q", path)
+	t.Fatalf("got path %q, want one of a protocol", path)
 	return 0
 }
 

@@ -41,8 +41,11 @@ func TestPictureSize(t *testing.T) {
 			io.MultiReader(strings.NewReader(c.file[:len(c.file)/3]), strings.NewReader(c.file[len(c.file)/3:])),
 		} {
 			w, h, is := pictureSize(r)
-			if w != c.width || h != c.height || is != c.is {
-				t.Errorf("%s: got %dx%d, a picture: %v, want %dx%d, %v", c.name, w, h, is, c.width, c.height, c.is)
+			if w != c.width || h != c.height {
+				t.Errorf("%s: got %dx%d, want %dx%d", c.name, w, h, c.width, c.height)
+			}
+			if is != c.is {
+				t.Errorf("%s: got a picture: %t, want %t", c.name, is, c.is)
 			}
 		}
 	}
