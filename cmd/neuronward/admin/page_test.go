@@ -49,7 +49,7 @@ func holds(t *testing.T, w *httptest.ResponseRecorder, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
 		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%q is not in\n%s", want, w.Body)
+			t.Errorf("want %q, got\n%s", want, w.Body)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func lacks(t *testing.T, w *httptest.ResponseRecorder, bads ...string) {
 	t.Helper()
 	for _, bad := range bads {
 		if strings.Contains(w.Body.String(), bad) {
-			t.Errorf("%q is in\n%s", bad, w.Body)
+			t.Errorf("want no %q, got\n%s", bad, w.Body)
 		}
 	}
 }
@@ -148,8 +148,9 @@ func TestPageShowsTheStatus(t *testing.T) {
 		`<tr role="row" data-key="m1">`, `<tr role="row" data-key="new">`,
 		`<tr role="row" data-key="team">`, `<tr role="row" data-key="free">`, "4 % of 50<",
 	)
-	if body := w.Body.String(); strings.Index(body, `data-key="m1"`) > strings.Index(body, `data-key="new"`) {
-		t.Error("a model that spent nothing is before one that did")
+	body := w.Body.String()
+	if spent, not := strings.Index(body, `data-key="m1"`), strings.Index(body, `data-key="new"`); spent > not {
+		t.Errorf("got the model that spent at byte %d, want it before that which did not, at %d", spent, not)
 	}
 	o.Status = pageOptions().Status
 	w = browse(t, o, "GET", "/", "")
@@ -169,8 +170,8 @@ func TestErrorReference(t *testing.T) {
 			continue
 		}
 		holds(t, w, `<a href="/">Today</a>`)
-		if w.Header().Get("Content-Security-Policy") == "" {
-			t.Errorf("%s: got no policy", path)
+		if got := w.Header().Get("Content-Security-Policy"); got == "" {
+			t.Errorf("%s: got policy %q, want one", path, got)
 		}
 	}
 	w := browse(t, pageOptions(), "GET", "/errors/3040", "", "Accept", "application/json")

@@ -64,8 +64,14 @@ func TestCurve(t *testing.T) {
 	if got, want := len(edge), 4+2*60/curveStep+2; got > want {
 		t.Errorf("got %d points, want at most %d", got, want)
 	}
-	if c.Limit == nil || math.Abs(c.Limit.Top-100.0/11) > 0.1 || c.Limit.Text != "limit, 10,000 neurons" {
-		t.Errorf("got limit %+v, want 10,000 neurons at 9.1 %%", c.Limit)
+	if c.Limit == nil {
+		t.Fatal("got no limit, want 10,000 neurons")
+	}
+	if got, want := c.Limit.Top, 100.0/11; math.Abs(got-want) > 0.1 {
+		t.Errorf("got the limit at %v %%, want about %v", got, want)
+	}
+	if got, want := c.Limit.Text, "limit, 10,000 neurons"; got != want {
+		t.Errorf("got the limit %q, want %q", got, want)
 	}
 	if c.End == nil || c.End.Text != "09:30" {
 		t.Errorf("got a forecast until %+v, want 09:30", c.End)
@@ -103,7 +109,7 @@ func TestCurvesOfOddDays(t *testing.T) {
 			all := fmt.Sprintf("%+v %+v %+v", *k, k.Limit, k.End)
 			for _, bad := range []string{"NaN", "Inf"} {
 				if strings.Contains(all, bad) {
-					t.Errorf("%s is in %s", bad, all)
+					t.Errorf("got %s, want no %s", all, bad)
 				}
 			}
 			if got, want := k.Limit != nil, c.limit != nil; got != want {

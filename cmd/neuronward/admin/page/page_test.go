@@ -39,7 +39,8 @@ func TestAfternoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("got a page that is not %s: look at it and run go test ./cmd/neuronward/admin/page -update", golden)
+		t.Errorf("got a page of %d bytes, want %s of %d: look at it and run go test ./cmd/neuronward/admin/page -update",
+			len(got), golden, len(want))
 	}
 }
 
@@ -67,7 +68,7 @@ func TestTextOfCallersIsInert(t *testing.T) {
 		}
 		for _, bad := range []string{"<img", "'&java", `="javascript:`, ` onerror=alert(2)>`} {
 			if at := strings.Index(got, bad); at >= 0 {
-				t.Errorf("%q is on the page: …%s…", bad, got[max(at-80, 0):min(at+80, len(got))])
+				t.Errorf("got …%s…, want no %q on the page", got[max(at-80, 0):min(at+80, len(got))], bad)
 			}
 		}
 	}
@@ -78,11 +79,7 @@ func TestPageKeepsItsPolicy(t *testing.T) {
 	in := afternoon()
 	in.Demo = demo.Groups()
 	got := written(t, in)
-	for _, bad := range []string{" style=", " onclick=", "<style", "https://", "//cdn", "@import", "url("} {
-		if strings.Contains(got, bad) {
-			t.Errorf("%q is on the page", bad)
-		}
-	}
+	wantNone(t, "the page", got, " style=", " onclick=", "<style", "https://", "//cdn", "@import", "url(")
 	if want := "default-src 'none'"; strings.Contains(Policy, "unsafe") || !strings.HasPrefix(Policy, want) {
 		t.Errorf("got policy %s, want %s and nothing unsafe", Policy, want)
 	}
@@ -90,7 +87,7 @@ func TestPageKeepsItsPolicy(t *testing.T) {
 		"/page/page.css": "text/css", "/page/page.js": "text/javascript", "/page/icon.svg": "image/svg+xml",
 	} {
 		if !strings.Contains(got, `"`+path+`"`) {
-			t.Errorf("%s is not on the page", path)
+			t.Errorf("got a page without %s, want it on\n%s", path, got)
 		}
 		w := httptest.NewRecorder()
 		ServeFile(w, httptest.NewRequest("GET", path, nil))
@@ -101,11 +98,7 @@ func TestPageKeepsItsPolicy(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); !strings.HasPrefix(got, kind) {
 			t.Errorf("%s: got %s, want %s", path, got, kind)
 		}
-		for _, bad := range []string{"url(", "@import"} {
-			if strings.Contains(body, bad) {
-				t.Errorf("%q is in %s", bad, path)
-			}
-		}
+		wantNone(t, path, body, "url(", "@import")
 	}
 	w := httptest.NewRecorder()
 	ServeFile(w, httptest.NewRequest("GET", "/page/page.html", nil))
@@ -121,12 +114,18 @@ func TestEmptyPage(t *testing.T) {
 		"Nobody has called today.", "Ready: calls are accepted.",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("%q is not on the page", want)
+			t.Errorf("got a page without %q, want it on\n%s", want, got)
 		}
 	}
-	for _, bad := range []string{"Quota block", "class=\"plot\"", "Try it", "data-figure"} {
-		if strings.Contains(got, bad) {
-			t.Errorf("%q is on the page", bad)
+	wantNone(t, "the page", got, "Quota block", "class=\"plot\"", "Try it", "data-figure")
+}
+
+// wantNone reports each of bads that is in text.
+func wantNone(t *testing.T, where, text string, bads ...string) {
+	t.Helper()
+	for _, bad := range bads {
+		if strings.Contains(text, bad) {
+			t.Errorf("got %q in %s, want none of it in\n%s", bad, where, text)
 		}
 	}
 }

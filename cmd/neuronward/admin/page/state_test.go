@@ -18,7 +18,7 @@ func shown(t *testing.T, in *Input, from, to string) string {
 	_, rest, found := strings.Cut(page, from)
 	text, _, ended := strings.Cut(rest, to)
 	if !found || !ended {
-		t.Fatalf("%s is not on the page", from)
+		t.Fatalf("got a page without %s … %s, want both on\n%s", from, to, page)
 	}
 	return words(template.HTML(text))
 }

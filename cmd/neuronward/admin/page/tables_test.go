@@ -28,11 +28,9 @@ func TestFilterOfFailures(t *testing.T) {
 	in.Filter = "support-bot"
 	got := written(t, in)
 	if want := `value="support-bot"`; !strings.Contains(got, want) {
-		t.Errorf("%s is not on the page", want)
+		t.Errorf("got a page without %s, want it on\n%s", want, got)
 	}
-	if bad := `data-of="client">search<`; strings.Contains(got, bad) {
-		t.Errorf("%s is on the page, though the filter excludes it", bad)
-	}
+	wantNone(t, "the page with the filter "+in.Filter, got, `data-of="client">search<`)
 }
 
 // Calls that were refused without a key have a table of their own, and the filter is for both.
@@ -49,13 +47,13 @@ func TestRefusals(t *testing.T) {
 	_, refused, _ := strings.Cut(got, `id="refused"`)
 	for _, want := range []string{"no-key", "no-path", "were refused for"} {
 		if !strings.Contains(refused, want) {
-			t.Errorf("%q is not in the table of refusals", want)
+			t.Errorf("got the table of refusals %s, want %q in it", refused, want)
 		}
 	}
 	in.Filter = "no-path"
 	got = written(t, in)
 	if strings.Contains(got, "no-key") || !strings.Contains(got, "<code>no-path</code>") {
-		t.Errorf("filtered by %s: got no-key or no no-path", in.Filter)
+		t.Errorf("filtered by %s: got\n%s\nwant no-path and not no-key", in.Filter, got)
 	}
 }
 

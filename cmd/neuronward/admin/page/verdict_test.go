@@ -97,7 +97,7 @@ func TestVerdict(t *testing.T) {
 			in := &Input{Now: three, Status: &status.Status{Today: d}}
 			opening := `data-level="` + c.level + `" data-state="` + c.state + `"`
 			if got := shown(t, in, opening, "</section>"); got == "" {
-				t.Error("got an empty verdict")
+				t.Errorf("got verdict %q behind %s, want some text", got, opening)
 			}
 			if got := shown(t, in, `<h1 id="verdict-head">`, "</h1>"); !strings.HasPrefix(got, c.head) {
 				t.Errorf("got head %q, want %q", got, c.head)

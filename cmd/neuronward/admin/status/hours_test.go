@@ -33,7 +33,7 @@ func inHours(t *testing.T, store quota.Store, test func(t *testing.T, spend func
 			cost := quota.Neurons(whole) * quota.OneNeuron
 			res, d, err := ledger.Reserve(t.Context(), quota.Call{Model: "m", Estimate: cost})
 			if err != nil || res == nil {
-				t.Fatal(d, err)
+				t.Fatalf("got %+v, %v, want a reservation", d, err)
 			}
 			res.Settle(quota.Cost{Neurons: cost, Basis: quota.Reported})
 		}

@@ -45,7 +45,7 @@ func counting(t *testing.T) *Source {
 		call := quota.Call{Model: model, Client: client, ClientLimit: limit, Estimate: estimate}
 		res, d, err := ledger.Reserve(t.Context(), call)
 		if err != nil || res == nil {
-			t.Fatalf("%+v, %v", d, err)
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
 		t.Cleanup(res.Release)
 		return res
@@ -229,7 +229,7 @@ func TestMonth(t *testing.T) {
 		call := quota.Call{Model: "m", Client: client, ClientMonth: limit, CountClient: true, Estimate: n}
 		res, d, err := ledger.Reserve(t.Context(), call)
 		if err != nil || res == nil {
-			t.Fatalf("%+v, %v", d, err)
+			t.Fatalf("got %+v, %v, want a reservation", d, err)
 		}
 		res.Settle(quota.Cost{Neurons: n})
 	}
