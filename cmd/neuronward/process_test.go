@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 // A process is the real binary, run as people run it.
@@ -25,8 +27,8 @@ type process struct {
 	cmd        *exec.Cmd
 	app, admin string // base URLs
 	lines      chan map[string]any
-	log        lockedBuffer // all of stderr so far
-	out        bytes.Buffer // all of stdout, once it has ended
+	log        logtest.Buffer // all of stderr so far
+	out        bytes.Buffer   // all of stdout, once it has ended
 }
 
 // start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it

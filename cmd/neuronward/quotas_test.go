@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
@@ -114,7 +115,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 func TestAStoreThatHangsIsReported(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // likewise
 	synctest.Test(t, func(t *testing.T) {
-		var out lockedBuffer
+		var out logtest.Buffer
 		m := metrics.New(metrics.Build{})
 		log := slog.New(slog.NewTextHandler(&out, nil))
 		s := &stalled{Store: memstore.New(nil)}

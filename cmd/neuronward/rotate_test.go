@@ -43,7 +43,11 @@ func TestClientRotate(t *testing.T) {
 			t.Errorf("got the client %+v, want search-team by both keys", c)
 		}
 	}
-	if keys := set.Keys(); len(keys) != 2 || !keys[0].Expires.IsZero() || keys[1].Expires.IsZero() {
+	keys := set.Keys()
+	if len(keys) != 2 {
+		t.Fatalf("got the keys %+v, want two", keys)
+	}
+	if !keys[0].Expires.IsZero() || keys[1].Expires.IsZero() {
 		t.Errorf("got the keys %+v, want a new one that stays and an old one that expires", keys)
 	}
 	if code, _, errs := rotate("nobody"); code != exitUsage || !strings.Contains(errs, "no client of the name nobody") {

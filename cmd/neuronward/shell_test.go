@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 // The tables of the shell_… files send bytes that no HTTP library would to the real binary, in front of an upstream
@@ -78,7 +79,7 @@ func newRawUpstream(t *testing.T) *rawUpstream {
 // serve answers the requests of one connection until it breaks or an answer says that it closes.
 func (u *rawUpstream) serve(conn net.Conn) {
 	defer conn.Close()
-	var raw lockedBuffer
+	var raw logtest.Buffer
 	in := bufio.NewReader(io.TeeReader(conn, &raw))
 	for done := 0; ; {
 		r, err := http.ReadRequest(in)
@@ -264,7 +265,7 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 			_ = conn.CloseWrite()
 		}
 	}()
-	var whole lockedBuffer
+	var whole logtest.Buffer
 	in := bufio.NewReader(io.TeeReader(conn, &whole))
 	method, _, _ := strings.Cut(row.send, " ")
 	var statuses []int

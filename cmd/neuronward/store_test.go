@@ -22,8 +22,11 @@ func TestAStoreThatCannotBeWritten(t *testing.T) {
 	_, err := opened(t, "/sys/neuronward/neurons")
 	const first = "NEURONWARD_STORE: "
 	const last = "; write file:PATH with a path that this user can write, or memory: alone to forget usage at the end"
-	if err == nil || !strings.HasPrefix(err.Error(), first) || !strings.HasSuffix(err.Error(), last) {
-		t.Errorf("a directory that nobody can write: got %v, want %s…%s", err, first, last)
+	if err == nil {
+		t.Fatalf("a directory that nobody can write: got no error, want %s…%s", first, last)
+	}
+	if said := err.Error(); !strings.HasPrefix(said, first) || !strings.HasSuffix(said, last) {
+		t.Errorf("a directory that nobody can write: got %s, want %s…%s", said, first, last)
 	}
 }
 

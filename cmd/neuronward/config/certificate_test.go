@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 // A renewal is a watched pair in a bubble, and what was logged about it.
@@ -22,7 +23,7 @@ type renewal struct {
 	*certtest.Files
 	t    *testing.T
 	cert *Certificate
-	log  lockedBuffer
+	log  logtest.Buffer
 }
 
 func watchPair(t *testing.T, do func(r *renewal, first certtest.Pair)) {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 const (
@@ -50,7 +52,7 @@ type followed struct {
 	path string
 	file *ClientsFile
 	hup  chan os.Signal
-	log  lockedBuffer
+	log  logtest.Buffer
 }
 
 // follow watches a file that begins as text, in virtual time on one processor: the race detector of Go 1.26 may crash
@@ -328,7 +330,7 @@ func TestAPipeIsReadOnce(t *testing.T) {
 	}
 	again := make(chan os.Signal)
 	ctx, cancel := context.WithCancel(t.Context())
-	var log lockedBuffer
+	var log logtest.Buffer
 	ended := make(chan struct{})
 	go func() { f.run(ctx, slog.New(slog.NewTextHandler(&log, nil)), again); close(ended) }()
 	again <- syscall.SIGHUP

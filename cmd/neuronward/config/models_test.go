@@ -35,10 +35,11 @@ func TestModels(t *testing.T) {
 	}
 	for _, given := range []string{"@cf/*,", "@cf/meta/", "@cf/../x", "@cf/llama 3", ","} {
 		_, err := Load(environ("NEURONWARD_MODELS="+given), new(Redactor))
-		if err == nil || !strings.Contains(err.Error(), "NEURONWARD_MODELS") ||
-			!strings.Contains(err.Error(), "@cf/meta/*") &&
-				!strings.Contains(err.Error(), "for all models below it") {
-			t.Errorf("%q: got %v, want a mistake that says what to write", given, err)
+		if err == nil || !strings.Contains(err.Error(), "NEURONWARD_MODELS") {
+			t.Fatalf("%q: got %v, want a mistake in NEURONWARD_MODELS", given, err)
+		}
+		if said := err.Error(); !strings.Contains(said, "@cf/meta/*") && !strings.Contains(said, "for all models below it") {
+			t.Errorf("%q: got %s, want a mistake that says what to write", given, said)
 		}
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 // A rotation is a watched secret file in a bubble, and what was logged about it.
@@ -20,7 +21,7 @@ type rotation struct {
 	t      *testing.T
 	path   string
 	secret Secret
-	log    lockedBuffer
+	log    logtest.Buffer
 }
 
 // openSecret reads the secret at path as Load does.
@@ -169,7 +170,7 @@ func TestSecretFileFollowsSymlinkSwap(t *testing.T) {
 	}
 	must(os.Symlink("..two", filepath.Join(dir, "..next")))
 	must(os.Rename(filepath.Join(dir, "..next"), filepath.Join(dir, "..data")))
-	var log lockedBuffer
+	var log logtest.Buffer
 	f.look(slog.New(slog.NewTextHandler(&log, nil)), true)
 	if got := *f.value.Load(); got != "fake-token-two" {
 		t.Fatalf("after the swap: got %q, want fake-token-two", got)
@@ -199,22 +200,4 @@ func TestSecretFileThatIsUnusableAtStart(t *testing.T) {
 			t.Errorf("openSecret(%s) = %v, %v, want %q", path, f, err, want)
 		}
 	}
-}
-
-// A lockedBuffer may be written and read at once.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

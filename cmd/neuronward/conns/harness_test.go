@@ -1,7 +1,6 @@
 package conns
 
 import (
-	"bytes"
 	"log/slog"
 	"net"
 	"os"
@@ -9,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
 )
 
 // A pipeListener has the connections that it is given.
@@ -75,22 +76,9 @@ type from struct {
 func (f from) RemoteAddr() net.Addr { return f.address }
 
 // A logBuffer keeps what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+type logBuffer struct{ logtest.Buffer }
 
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
+func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }
 
 func (l *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
