@@ -33,7 +33,7 @@ func TestImage(t *testing.T) {
 	t.Run("declares user, volume, health and what it was made from", func(t *testing.T) { testDeclared(t, s) })
 	t.Run("tells its version and commit", func(t *testing.T) {
 		if out, _ := s.run(t, nil, "version"); !strings.Contains(out, "neuronward v1.2.3-test\ncommit "+commit+"\n") {
-			t.Errorf("version says %q", out)
+			t.Errorf("version = %q, want v1.2.3-test and the commit %s", out, commit)
 		}
 	})
 	t.Run("refuses a token that every neighbour could spend", func(t *testing.T) {
@@ -41,8 +41,11 @@ func TestImage(t *testing.T) {
 			"CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef",
 			"CLOUDFLARE_API_TOKEN=secret",
 		})
-		if status != 2 || !strings.Contains(out, "NEURONWARD_ALLOW_ANONYMOUS") || strings.Contains(out, "secret") {
-			t.Errorf("exit status %d: %s", status, out)
+		if status != 2 || !strings.Contains(out, "NEURONWARD_ALLOW_ANONYMOUS") {
+			t.Errorf("exit status %d, want 2 and NEURONWARD_ALLOW_ANONYMOUS: %s", status, out)
+		}
+		if strings.Contains(out, "secret") {
+			t.Errorf("output = %q, want it without the token", out)
 		}
 	})
 	t.Run("healthcheck says what is wrong by its exit status", func(t *testing.T) {
@@ -132,24 +135,25 @@ func testDeclared(t *testing.T, s *storage) {
 	}
 	c := declared[0].Config
 	if c.User != fmt.Sprintf("%d:%[1]d", nobody) {
-		t.Errorf("the user is %q", c.User)
+		t.Errorf("user = %q, want %d:%[2]d", c.User, nobody)
 	}
 	if _, ok := c.Volumes["/var/lib/neuronward"]; !ok || len(c.Volumes) != 1 {
-		t.Errorf("the volumes are %v", c.Volumes)
+		t.Errorf("volumes = %v, want /var/lib/neuronward alone", c.Volumes)
 	}
 	for _, want := range []string{
 		"NEURONWARD_LISTEN=:3036", "NEURONWARD_ADMIN_LISTEN=:3037",
 		"XDG_STATE_HOME=/var/lib",
 	} {
 		if !slices.Contains(c.Env, want) {
-			t.Errorf("%s is not in %q", want, c.Env)
+			t.Errorf("environment = %q, want %s in it", c.Env, want)
 		}
 	}
 	if !slices.Equal(c.Entrypoint, []string{"/neuronward"}) || len(c.Cmd) != 0 {
-		t.Errorf("it runs %q %q", c.Entrypoint, c.Cmd)
+		t.Errorf("entrypoint = %q, command = %q, want /neuronward and none", c.Entrypoint, c.Cmd)
 	}
-	if want := []string{"CMD", "/neuronward", "healthcheck"}; !slices.Equal(declared[0].Healthcheck.Test, want) {
-		t.Errorf("its health is asked by %q", declared[0].Healthcheck.Test)
+	want := []string{"CMD", "/neuronward", "healthcheck"}
+	if got := declared[0].Healthcheck.Test; !slices.Equal(got, want) {
+		t.Errorf("health check = %q, want %q", got, want)
 	}
 	for label, want := range map[string]string{"version": version, "revision": commit, "licenses": "Apache-2.0"} {
 		if got := c.Labels["org.opencontainers.image."+label]; got != want {
@@ -170,26 +174,27 @@ func testAnswers(t *testing.T, s *storage) {
 		return status == http.StatusOK
 	})
 
-	if top := strings.Fields(s.podman(t, "top", container, "user", "capeff", "capbnd")); len(top) < 3 ||
-		!slices.Equal(top[len(top)-3:], []string{strconv.Itoa(nobody), "none", "none"}) {
-		t.Errorf("the process has more privileges than it needs: %q", top)
+	top := s.podman(t, "top", container, "user", "capeff", "capbnd")
+	want := []string{strconv.Itoa(nobody), "none", "none"}
+	if fields := strings.Fields(top); len(fields) < 3 || !slices.Equal(fields[len(fields)-3:], want) {
+		t.Errorf("user and capabilities of the process = %q, want %q in the last row", fields, want)
 	}
 
 	// By a name, as from another container.
 	body := `{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", "messages": [{"role": "user", "content": "Hello"}]}`
 	status, answer := call(t, http.MethodPost, "http://127.0.0.1:"+app+"/v1/chat/completions", body)
 	if status != http.StatusOK || !strings.Contains(answer, `"role":"assistant"`) {
-		t.Errorf("a chat: %d %s", status, answer)
+		t.Errorf("chat = %d %s, want 200 and a message of the assistant", status, answer)
 	}
 	s.podman(t, "exec", container, "/neuronward", "healthcheck")
-	if out := s.podman(t, "exec", container, "/neuronward", "usage", "--json"); !strings.Contains(out,
-		"@cf/meta/llama-3.1-8b-instruct-fp8") {
-		t.Errorf("usage does not know of the call: %s", out)
+	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
+	if out := s.podman(t, "exec", container, "/neuronward", "usage", "--json"); !strings.Contains(out, model) {
+		t.Errorf("usage = %s, want %s in it", out, model)
 	}
 
 	s.podman(t, "stop", "--time", "40", container)
 	if status := s.podman(t, "inspect", "--format", "{{.State.ExitCode}}", container); status != "0" {
-		t.Errorf("told to stop, it ended with exit status %s", status)
+		t.Errorf("exit status after stop = %s, want 0", status)
 	}
 }
 
@@ -220,7 +225,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	defer tick.Stop()
 	for end := time.Now().Add(time.Minute); !ok(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("it took longer than a minute until %s", what)
+			t.Fatalf("%s: not within a minute, want it sooner", what)
 		}
 	}
 }

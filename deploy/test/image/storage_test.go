@@ -50,7 +50,7 @@ func (s *storage) must(t *testing.T, name string, args []string) string {
 	t.Helper()
 	out, status := output(t, s.command(name, args...))
 	if status != 0 {
-		t.Fatalf("%s %q: exit status %d\n%s", name, args, status, out)
+		t.Fatalf("%s %q: exit status %d, want 0\n%s", name, args, status, out)
 	}
 	return out
 }
@@ -98,9 +98,10 @@ func (s *storage) build(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := regexp.MustCompile(`(?m)^FROM --platform=\$BUILDPLATFORM (\S+/golang:\d+\.\d+\.\d+-\S+) AS build$`).FindSubmatch(dockerfile)
+	from := regexp.MustCompile(`(?m)^FROM --platform=\$BUILDPLATFORM (\S+/golang:\d+\.\d+\.\d+-\S+) AS build$`)
+	base := from.FindSubmatch(dockerfile)
 	if base == nil {
-		t.Fatal("the build stage of deploy/Dockerfile does not begin with a version of the official Go image")
+		t.Fatalf("deploy/Dockerfile, want the build stage to begin as %v, the official Go image:\n%s", from, dockerfile)
 	}
 	s.standIn(t, string(base[1]))
 
@@ -153,7 +154,7 @@ func goEnv(t *testing.T, variable string) string {
 	t.Helper()
 	out, status := output(t, exec.CommandContext(t.Context(), "go", "env", variable))
 	if status != 0 {
-		t.Fatal(out)
+		t.Fatalf("go env %s: exit status %d, want 0: %s", variable, status, out)
 	}
 	return strings.TrimSpace(out)
 }
