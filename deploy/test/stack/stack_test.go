@@ -28,7 +28,8 @@ const grafana = `#!/bin/sh
 set -eu
 test "$1" = --homepath && test -n "$2"
 cat "$GF_PATHS_PROVISIONING"/*/*.yml
-ls "$(sed -n 's/^ *path: //p' "$GF_PATHS_PROVISIONING/dashboards/neuronward.yml")/errors.json" "$GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH" >&2
+ls "$(sed -n 's/^ *path: //p' "$GF_PATHS_PROVISIONING/dashboards/neuronward.yml")/errors.json" \
+	"$GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH" >&2
 mkdir -p "$GF_PATHS_DATA/api"
 echo ok >"$GF_PATHS_DATA/api/health"
 exec busybox httpd -f -p "$GF_SERVER_HTTP_ADDR:$GF_SERVER_HTTP_PORT" -h "$GF_PATHS_DATA"
@@ -49,10 +50,10 @@ func TestDemoStackWithGrafana(t *testing.T) {
 	testStack(t, true, []query{{`sum(up{job="neuronward"})`, 1}})
 }
 
-// A query is answered by one figure that is not below least.
+// A query is answered by one figure that is not below min.
 type query struct {
 	query string
-	least float64
+	min   float64
 }
 
 func testStack(t *testing.T, withGrafana bool, queries []query) {
@@ -84,11 +85,11 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	t.Cleanup(func() { syscall.Kill(group, syscall.SIGKILL) })
 
 	for _, want := range queries {
-		until(t, want.query, ended, &said, func() bool { return ask(t, prometheus, want.query) >= want.least })
+		until(t, want.query, ended, &said, func() bool { return ask(t, prometheus, want.query) >= want.min })
 	}
 
 	if groups := rules(t, prometheus); groups < 2 {
-		t.Errorf("Prometheus knows %d groups of rules", groups)
+		t.Errorf("Prometheus has %d groups of rules, want 2 at least", groups)
 	}
 
 	// Ctrl-C.
@@ -99,29 +100,29 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 	case err := <-ended:
 		// make's own words
 		if err != nil && cmd.ProcessState.ExitCode() != 2 && !strings.Contains(err.Error(), "interrupt") {
-			t.Errorf("after Ctrl-C: %v", err)
+			t.Errorf("the end after Ctrl-C = %v, want exit status 2, or an interrupt", err)
 		}
 	case <-time.After(patience):
-		t.Fatalf("it did not end:\n%s", said.String())
+		t.Fatalf("it did not end within %v after Ctrl-C, want it sooner:\n%s", patience, said.String())
 	}
 	out := said.String()
 	for _, want := range []string{"http://" + app, "http://" + prometheus + "/alerts", "demo-stack: ended"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("it does not say %q:\n%s", want, out)
+			t.Errorf("output, want %q in it:\n%s", want, out)
 		}
 	}
-	if shown := regexp.MustCompile(`dashboards +http://` +
-		regexp.QuoteMeta(dashboards)).MatchString(out); shown != withGrafana {
-		t.Errorf("Grafana is installed: %v, and it says\n%s", withGrafana, out)
+	line := regexp.MustCompile(`dashboards +http://` + regexp.QuoteMeta(dashboards))
+	if shown := line.MatchString(out); shown != withGrafana {
+		t.Errorf("the line of dashboards: %t, want %t:\n%s", shown, withGrafana, out)
 	}
 	for _, address := range []string{app, admin, prometheus, dashboards} {
 		if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address); err == nil {
 			conn.Close()
-			t.Errorf("something still listens on %s", address)
+			t.Errorf("something listens on %s after the end, want nothing", address)
 		}
 	}
 	if left, _ := os.ReadDir(scratch); len(left) > 0 {
-		t.Errorf("it left %v", left)
+		t.Errorf("files that it left = %v, want none", left)
 	}
 }
 
@@ -182,9 +183,9 @@ func until(t *testing.T, what string, ended <-chan error, said *bytes.Buffer, ok
 	for !ok() {
 		select {
 		case err := <-ended:
-			t.Fatalf("it ended by itself: %v\n%s", err, said.String())
+			t.Fatalf("it ended with %v, want first %s:\n%s", err, what, said.String())
 		case <-end:
-			t.Fatalf("it took longer than %v until %s", patience, what)
+			t.Fatalf("%s: not within %v, want it sooner", what, patience)
 		case <-tick.C:
 		}
 	}
