@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
@@ -25,8 +26,9 @@ const (
 func startStack(t *testing.T, ruleFiles ...string) *stack {
 	t.Helper()
 	demos := startDemos(t, 3)
+	files := certtest.NewFiles(t, certtest.New(t, 1, time.Now()))
 	sidecar := startServing(t, 1, startUpstream(t, workersai.Options{Latency: 10 * time.Millisecond}),
-		certificate(t)...)
+		"NEURONWARD_TLS_CERT="+files.Cert, "NEURONWARD_TLS_KEY="+files.Key)
 	s := &stack{began: time.Now()}
 	s.prometheus = startPrometheus(t, map[string][]string{"neuronward": demos.targets(), "sidecar": sidecar.targets()},
 		ruleConfig(ruleFiles))

@@ -34,7 +34,7 @@ type process struct {
 }
 
 // start runs the binary with nothing but these variables, on ports of its own, and waits until it listens. The
-// neuron guard is off: a spent allocation, once provoked, would stop the calls of all other cases.
+// neuron guard is off: a spent allocation, once simulated, would stop the calls of all other cases.
 func start(t *testing.T, bin, command string, environ ...string) *process {
 	t.Helper()
 	p := &process{t: t, ended: make(chan struct{}), calls: make(map[string]int)}
@@ -84,7 +84,7 @@ func start(t *testing.T, bin, command string, environ ...string) *process {
 		}
 	})
 	if p.url = <-listening; p.url == "" {
-		t.Fatalf("neuronward %s ended before it listened", command)
+		t.Fatalf("neuronward %s ended, want it to listen first", command)
 	}
 	return p
 }

@@ -58,7 +58,7 @@ func lockedVersion(t *testing.T, name string) string {
 	}
 	version := lock.Packages["node_modules/"+name].Version
 	if version == "" {
-		t.Fatalf("package-lock.json has no %s", name)
+		t.Fatalf("packages of package-lock.json = %v, want %s among them", lock.Packages, name)
 	}
 	return version
 }

@@ -15,10 +15,10 @@ var update = flag.Bool("update", false, "write deploy/test/sdk/SDKS.md, and READ
 
 const pageHead = `# What the users of SDKs see
 
-Each SDK below was run against the neuronward binary in front of the simulated Workers AI, by the tests in this folder, which
-also make this page. The proxy's own retries were off (` + "`NEURONWARD_RETRIES=0`" + `), so every repetition is the SDK's. Requests are
-those that reached the proxy. A code is what a program can branch on: OpenAI's word or the slug of [the catalog](ERRORS.md), and
-Workers AI's number in Cloudflare's own SDKs.
+Each SDK below was run against the neuronward binary in front of the simulated Workers AI, by the tests in this
+folder, which also make this page. The proxy's own retries were off (` + "`NEURONWARD_RETRIES=0`" + `), so every
+repetition is the SDK's. Requests are those that reached the proxy. A code is what a program can branch on: OpenAI's
+word or the slug of [the catalog](ERRORS.md), and Workers AI's number in Cloudflare's own SDKs.
 
 `
 
@@ -38,7 +38,7 @@ func checkPage(t *testing.T, seen [][]sight) {
 	before, rest, begins := strings.Cut(old, tableBegins)
 	_, after, ends := strings.Cut(rest, tableEnds)
 	if !begins || !ends {
-		t.Fatalf("README.md lacks %q or %q", tableBegins, tableEnds)
+		t.Fatalf("README.md has %q: %t, %q: %t, want both", tableBegins, begins, tableEnds, ends)
 	}
 	table, _ := overview(t, seen, false)
 	hold(t, path, old, before+tableBegins+table+tableEnds+after)
@@ -60,7 +60,7 @@ func hold(t *testing.T, path, old, fresh string) {
 		return
 	}
 	if !*update {
-		t.Errorf("%s is stale: run .ci/sdk -update. It would be:\n%s", path, fresh)
+		t.Errorf("%s =\n%s\nwant, by .ci/sdk -update,\n%s", path, old, fresh)
 		return
 	}
 	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {

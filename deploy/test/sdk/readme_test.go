@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -37,7 +38,7 @@ func TestReadme(t *testing.T) {
 				cmd := exec.CommandContext(t.Context(), c.run[0], append(c.run[1:], file)...)
 				out, err := cmd.CombinedOutput()
 				if err != nil || !strings.Contains(string(out), want) {
-					t.Errorf("%v: it prints %q, want %q in it", err, out, want)
+					t.Errorf("%q: error %v, output %q, want none and %q in it", c.run, err, out, want)
 				}
 			}
 		})
@@ -51,11 +52,10 @@ func shown(t *testing.T, language string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, found := strings.Cut(string(data), "<!-- sdk: "+language+" -->\n")
-	_, after, fence := strings.Cut(after, "\n")
-	code, _, ends := strings.Cut(after, "\n```\n")
-	if !found || !fence || !ends {
-		t.Fatalf("README.md shows no code in %s", language)
+	block := regexp.MustCompile("(?s)<!-- sdk: " + regexp.QuoteMeta(language) + " -->\n[^\n]*\n(.*?\n)```\n")
+	code := block.FindSubmatch(data)
+	if code == nil {
+		t.Fatalf("README.md, want code in %s as %v in\n%s", language, block, data)
 	}
-	return code + "\n"
+	return string(code[1])
 }

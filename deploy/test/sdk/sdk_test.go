@@ -69,14 +69,14 @@ func (c *client) observe(t *testing.T, bin string) []sight {
 	for i, sc := range scenarios {
 		s, ok := saw[sc.name]
 		if !ok {
-			t.Fatalf("%s was not run", sc.name)
+			t.Fatalf("scenarios that were run = %v, want %s among them", saw, sc.name)
 		}
 		s.requests = counts[sc.name]
 		delete(counts, sc.name)
 		ordered[i] = s
 	}
 	if len(counts) > 0 {
-		t.Errorf("requests that belong to no scenario, by request id: %v", counts)
+		t.Errorf("requests that belong to no scenario, by request id = %v, want none", counts)
 	}
 	return ordered
 }
@@ -87,7 +87,7 @@ func (c *client) check(t *testing.T, sc scenario, s sight, answer string) {
 	w := c.wants(sc)
 	differ := func(what string, got, want any) {
 		if got != want {
-			t.Errorf("%s: %s is %q, want %q", sc.name, what, got, want)
+			t.Errorf("%s: %s = %q, want %q", sc.name, what, got, want)
 		}
 	}
 	got := nothing
@@ -97,7 +97,7 @@ func (c *client) check(t *testing.T, sc scenario, s sight, answer string) {
 	case s.Text != "" && strings.HasPrefix(answer, s.Text):
 		got = beginning
 	case s.Text != "":
-		t.Errorf("%s: the text is %q", sc.name, s.Text)
+		t.Errorf("%s: the text = %q, want %q or the beginning of it", sc.name, s.Text, answer)
 	}
 	differ("the part of the answer", got, w.text)
 	if w.failed() {
@@ -140,7 +140,7 @@ func simulatedAnswer(t *testing.T) string {
 		} `json:"result"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Result.Response) < 50 {
-		t.Fatalf("the simulator answers %q (%v)", w.Body, err)
+		t.Fatalf("answer of the simulator = %q, error %v, want 50 bytes of text at least", w.Body, err)
 	}
 	return answer.Result.Response
 }
