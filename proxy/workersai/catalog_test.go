@@ -36,10 +36,12 @@ func TestModelsSearch(t *testing.T) {
 	seen := map[string]listed{}
 	for page := 1; ; page++ {
 		v := decode[v4[[]listed]](t, s.get(fmt.Sprintf("/models/search?per_page=20&page=%d", page)))
-		if v.Info["page"] != page || v.Info["per_page"] != 20 || v.Info["count"] != len(v.Result) ||
-			v.Info["total_count"] != 73 {
-			t.Fatalf("page %d: got page %d, per_page %d, count %d, total_count %d, want %d, 20, %d, 73", page,
-				v.Info["page"], v.Info["per_page"], v.Info["count"], v.Info["total_count"], page, len(v.Result))
+		for name, want := range map[string]int{
+			"page": page, "per_page": 20, "count": len(v.Result), "total_count": 73,
+		} {
+			if got := v.Info[name]; got != want {
+				t.Fatalf("page %d: got %s %d, want %d", page, name, got, want)
+			}
 		}
 		for _, m := range v.Result {
 			seen[m.Name] = m
@@ -114,9 +116,12 @@ func TestOtherReads(t *testing.T) {
 		"/finetunes/public":        `"name":"cf-public-magicoder"`,
 		"/tomarkdown/supported":    `{"extension":".pdf","mimeType":"application/pdf"}`,
 	} {
-		if a := s.get(path); a.status != 200 || !strings.Contains(a.body, want) ||
-			!strings.Contains(a.body, `"success":true`) {
-			t.Errorf("%s: got %d %s\nwant 200 with %s and %s", path, a.status, a.body, want, `"success":true`)
+		a := s.get(path)
+		if a.status != 200 {
+			t.Errorf("%s: got %d, want 200", path, a.status)
+		}
+		if !strings.Contains(a.body, want) || !strings.Contains(a.body, `"success":true`) {
+			t.Errorf("%s: got %s\nwant %s and %s in it", path, a.body, want, `"success":true`)
 		}
 	}
 	refused(t, s.get("/models/schema?model=nope"), 400, 5007, "No such model nope or task")
@@ -136,9 +141,11 @@ func TestBatch(t *testing.T) {
 		ID            string `json:"request_id"`
 	}]](t, s.post(path, `{"requests":[{"prompt":"one","max_tokens":2,"external_reference":"a"},{"prompt":"two `+
 		`three","max_tokens":2}]}`)).Result
-	if submitted.Status != "queued" || submitted.Model != older || submitted.ID == "" {
-		t.Fatalf("submitted: got status %q, model %q, id %q, want %q, %q and some id", submitted.Status,
-			submitted.Model, submitted.ID, "queued", older)
+	if submitted.Status != "queued" || submitted.Model != older {
+		t.Fatalf("submitted: got status %q, model %q, want %q, %q", submitted.Status, submitted.Model, "queued", older)
+	}
+	if submitted.ID == "" {
+		t.Fatalf("submitted: got %+v, want some id", submitted)
 	}
 	poll := `{"request_id":"` + submitted.ID + `"}`
 	queued := `{"result":{"status":"queued","request_id":"` + submitted.ID + `","model":"` + older + `"},` +
@@ -162,10 +169,12 @@ func TestBatch(t *testing.T) {
 		if a.body != want {
 			t.Errorf("a later poll: got\n%s\nwant\n%s", a.body, want)
 		}
-		if total := price.Tokens(3, 0, 4); s.Calls() != 1 || s.Billed() != total || calls.last().Neurons != total ||
-			calls.last().Output != 4 {
-			t.Errorf("got %d calls, %v billed, %v told, %d output tokens, want 1, %v, %v, 4", s.Calls(), s.Billed(),
-				calls.last().Neurons, calls.last().Output, total, total)
+		total := price.Tokens(3, 0, 4)
+		if s.Calls() != 1 || s.Billed() != total {
+			t.Errorf("got %d calls, %v billed, want 1, %v", s.Calls(), s.Billed(), total)
+		}
+		if last := calls.last(); last.Neurons != total || last.Output != 4 {
+			t.Errorf("got %v reported, %d output tokens, want %v, 4", last.Neurons, last.Output, total)
 		}
 	}
 	refused(t, s.post(path, `{"requests":[{"prompt":"x"}]}`), 429, 4006, "daily free allocation") // yet polls went on

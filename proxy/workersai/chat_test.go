@@ -41,16 +41,20 @@ func TestChat(t *testing.T) {
 	price, _ := price.Embedded().Row(older)
 	cost := price.Tokens(6, 0, out)
 	want := usage{Prompt: 6, Completion: out, Total: 6 + out, Neurons: cost.Float()}
-	if v.Object != "chat.completion" || v.Model != older || v.Choices[0].Message.Role != "assistant" ||
-		v.Choices[0].Finish != "stop" || v.Usage != want {
-		t.Errorf("got object %q, model %q, role %q, finish %q, usage %+v, want %q, %q, %q, %q, %+v",
-			v.Object, v.Model, v.Choices[0].Message.Role, v.Choices[0].Finish, v.Usage,
-			"chat.completion", older, "assistant", "stop", want)
+	if v.Object != "chat.completion" || v.Model != older {
+		t.Errorf("got object %q, model %q, want %q, %q", v.Object, v.Model, "chat.completion", older)
 	}
-	if a.header.Get("cf-ai-neurons") != cost.String() || a.header.Get("cf-ray") == "" ||
-		len(a.header.Get("cf-ai-req-id")) != 36 {
-		t.Errorf("headers: got cf-ai-neurons %q, cf-ray %q, cf-ai-req-id %q, want %q, some ray, 36 characters",
-			a.header.Get("cf-ai-neurons"), a.header.Get("cf-ray"), a.header.Get("cf-ai-req-id"), cost.String())
+	if role, finish := v.Choices[0].Message.Role, v.Choices[0].Finish; role != "assistant" || finish != "stop" {
+		t.Errorf("got role %q, finish %q, want %q, %q", role, finish, "assistant", "stop")
+	}
+	if v.Usage != want {
+		t.Errorf("got usage %+v, want %+v", v.Usage, want)
+	}
+	if got := a.header.Get("cf-ai-neurons"); got != cost.String() {
+		t.Errorf("got cf-ai-neurons %q, want %q", got, cost.String())
+	}
+	if ray, id := a.header.Get("cf-ray"), a.header.Get("cf-ai-req-id"); ray == "" || len(id) != 36 {
+		t.Errorf("got cf-ray %q, cf-ai-req-id %q, want some ray, 36 characters", ray, id)
 	}
 	call := workersai.Call{
 		Model: older, Task: quota.TextGeneration,
@@ -59,9 +63,7 @@ func TestChat(t *testing.T) {
 	if got := calls.all(); len(got) != 1 || got[0] != call {
 		t.Errorf("calls: got %+v, want only %+v", got, call)
 	}
-	if s.Calls() != 1 || s.Requests() != 1 || s.Billed() != cost {
-		t.Errorf("got %d calls, %d requests, %v billed, want 1, 1, %v", s.Calls(), s.Requests(), s.Billed(), cost)
-	}
+	s.wantCounts(1, 1, cost)
 }
 
 func TestAnswersAreDeterministic(t *testing.T) {
@@ -80,10 +82,12 @@ func TestMaxTokens(t *testing.T) {
 	for _, field := range []string{"max_tokens", "max_completion_tokens"} {
 		v := decode[completion](t, s.post("/v1/chat/completions",
 			`{"model":"`+older+`","`+field+`":3,"messages":`+hello+`}`))
-		if *v.Choices[0].Message.Content != "This is simulated" || v.Choices[0].Finish != "length" ||
-			v.Usage.Completion != 3 {
-			t.Errorf("%s: got text %q, finish %q, %d tokens, want %q, %q, 3", field, *v.Choices[0].Message.Content,
-				v.Choices[0].Finish, v.Usage.Completion, "This is simulated", "length")
+		text, finish := *v.Choices[0].Message.Content, v.Choices[0].Finish
+		if text != "This is simulated" || finish != "length" {
+			t.Errorf("%s: got text %q, finish %q, want %q, %q", field, text, finish, "This is simulated", "length")
+		}
+		if got := v.Usage.Completion; got != 3 {
+			t.Errorf("%s: got %d tokens, want 3", field, got)
 		}
 	}
 	exact := decode[completion](t, s.post("/v1/chat/completions",
@@ -137,10 +141,12 @@ func TestNativeShapes(t *testing.T) {
 			t.Errorf("older, %s: got choices %+v, %d prompt tokens, want none, 4", body, old.Choices, old.Usage.Prompt)
 		}
 		young := decode[v4[result]](t, s.post("/run/"+newer, body)).Result
-		if young.Response != nil || len(young.Choices) != 1 ||
-			!strings.Contains(young.Choices[0].Message.Content, "What is a neuron?") || young.Usage.Prompt != 4 {
-			t.Errorf("newer, %s: got response %t, choices %+v, %d prompt tokens, want false, one with %q, 4", body,
-				young.Response != nil, young.Choices, young.Usage.Prompt, "What is a neuron?")
+		if young.Response != nil || young.Usage.Prompt != 4 {
+			t.Errorf("newer, %s: got response %t, %d prompt tokens, want false, 4", body, young.Response != nil,
+				young.Usage.Prompt)
+		}
+		if c := young.Choices; len(c) != 1 || !strings.Contains(c[0].Message.Content, "What is a neuron?") {
+			t.Errorf("newer, %s: got choices %+v, want one with %q", body, c, "What is a neuron?")
 		}
 	}
 }
@@ -187,10 +193,14 @@ func TestForcedTool(t *testing.T) {
 		v := decode[completion](t, s.post("/v1/chat/completions",
 			`{"model":"`+newer+`","messages":`+hello+`,`+tools+`,"tool_choice":`+choice+`}`))
 		m := v.Choices[0].Message
-		if m.Content != nil || len(m.ToolCalls) != 1 || m.ToolCalls[0].Function.Name != "weather" ||
-			m.ToolCalls[0].Function.Arguments != "{}" || v.Choices[0].Finish != "tool_calls" {
-			t.Errorf("%s: got content %t, calls %+v, finish %q, want false, one of %q with arguments {}, %q", choice,
-				m.Content != nil, m.ToolCalls, v.Choices[0].Finish, "weather", "tool_calls")
+		if finish := v.Choices[0].Finish; m.Content != nil || finish != "tool_calls" {
+			t.Errorf("%s: got content %t, finish %q, want false, %q", choice, m.Content != nil, finish, "tool_calls")
+		}
+		if len(m.ToolCalls) != 1 {
+			t.Fatalf("%s: got calls %+v, want one", choice, m.ToolCalls)
+		}
+		if f := m.ToolCalls[0].Function; f.Name != "weather" || f.Arguments != "{}" {
+			t.Errorf("%s: got a call of %q with %s, want of %q with {}", choice, f.Name, f.Arguments, "weather")
 		}
 	}
 	v := decode[completion](t, s.post("/v1/chat/completions", `{"model":"`+newer+`","messages":`+hello+`,`+tools+`}`))

@@ -41,7 +41,8 @@ func Example_failure() {
 
 	for range 3 {
 		req, _ := http.NewRequest(http.MethodPost, server.URL+"/client/v4/accounts/acct/ai/v1/chat/completions",
-			strings.NewReader(`{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", "messages": [{"role": "user", "content": "Hello"}]}`))
+			strings.NewReader(`{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", `+
+				`"messages": [{"role": "user", "content": "Hello"}]}`))
 		req.Header.Set(workersai.SimulateHeader, "out_of_capacity; times=2")
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {

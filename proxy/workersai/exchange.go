@@ -75,7 +75,7 @@ func (x *exchange) serve() *failure {
 	if f != nil {
 		return f
 	}
-	if done, f := x.provoke(name); done || f != nil {
+	if done, f := x.simulate(name); done || f != nil {
 		return f
 	}
 	if rt.read != "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
 )
 
 const (
@@ -111,10 +112,10 @@ func (s *service) get(path string) answer {
 func decode[T any](t *testing.T, a answer) T {
 	t.Helper()
 	var v T
-	if a.err != nil || a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
-		t.Fatalf("got %d, Content-Type %q, error %v, want 200, %q, no error\n%s", a.status,
-			a.header.Get("Content-Type"), a.err, "application/json", a.body)
+	if a.err != nil {
+		t.Fatalf("got %d, error %v, want no error\n%s", a.status, a.err, a.body)
 	}
+	wantHead(t, a, http.StatusOK, "application/json")
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
 		t.Fatalf("got %v, want JSON of a %T\n%s", err, v, a.body)
 	}
@@ -142,6 +143,36 @@ type usage struct {
 	} `json:"prompt_tokens_details"`
 }
 
+// wantHead ends the test unless a has this status and this content type.
+func wantHead(t *testing.T, a answer, status int, kind string) {
+	t.Helper()
+	if got := a.header.Get("Content-Type"); a.status != status || got != kind {
+		t.Fatalf("got %d, Content-Type %q, want %d, %q\n%s", a.status, got, status, kind, a.body)
+	}
+}
+
+// wantCounts checks what the simulator has counted.
+func (s *service) wantCounts(calls, requests int64, billed quota.Neurons) {
+	s.t.Helper()
+	if s.Calls() != calls || s.Requests() != requests {
+		s.t.Errorf("got %d calls, %d requests, want %d, %d", s.Calls(), s.Requests(), calls, requests)
+	}
+	if s.Billed() != billed {
+		s.t.Errorf("got %v billed, want %v", s.Billed(), billed)
+	}
+}
+
+// wantCharge checks the headers of a call that was charged: neurons is none where they are not known yet.
+func wantCharge(t *testing.T, a answer, neurons string) {
+	t.Helper()
+	if got := a.header.Get("cf-ai-neurons"); got != neurons {
+		t.Errorf("got cf-ai-neurons %q, want %q", got, neurons)
+	}
+	if got := a.header.Get("cf-ai-req-id"); got == "" {
+		t.Errorf("got cf-ai-req-id %q, want some", got)
+	}
+}
+
 // refused checks that a is a v4 failure.
 func refused(t *testing.T, a answer, status, code int, says string) {
 	t.Helper()
@@ -149,9 +180,13 @@ func refused(t *testing.T, a answer, status, code int, says string) {
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
 		t.Fatalf("got %d, %v, want %d with JSON\n%s", a.status, err, status, a.body)
 	}
-	if a.status != status || v.Success || len(v.Errors) == 0 || v.Errors[0].Code != code ||
-		!strings.Contains(v.Errors[0].Message, says) {
-		t.Errorf("got %d, success %t, errors %+v, want %d, false, first error %d with %q\n%s", a.status, v.Success,
-			v.Errors, status, code, says, a.body)
+	if a.status != status || v.Success {
+		t.Errorf("got %d, success %t, want %d, false\n%s", a.status, v.Success, status, a.body)
+	}
+	if len(v.Errors) == 0 {
+		t.Fatalf("got no errors, want %d with %q\n%s", code, says, a.body)
+	}
+	if first := v.Errors[0]; first.Code != code || !strings.Contains(first.Message, says) {
+		t.Errorf("got the error %+v, want %d with %q\n%s", first, code, says, a.body)
 	}
 }

@@ -113,16 +113,14 @@ func TestSimulatedFailures(t *testing.T) {
 		t.Run(c.header, func(t *testing.T) {
 			s := start(t, workersai.Options{})
 			a := s.post("/run/"+older, prompted, "x-simulate", c.header)
-			if a.err != nil || a.status != c.status || a.header.Get("Content-Type") != c.kind {
-				t.Errorf("got %d, Content-Type %q, error %v, want %d, %q, no error", a.status,
-					a.header.Get("Content-Type"), a.err, c.status, c.kind)
+			if a.err != nil {
+				t.Errorf("got error %v, want none", a.err)
 			}
+			wantHead(t, a, c.status, c.kind)
 			if got := strings.ReplaceAll(plain(a.body), a.header.Get("cf-ray"), "RAY"); got != c.body {
 				t.Errorf("got\n%s\nwant\n%s", got, c.body)
 			}
-			if s.Calls() != 0 || s.Billed() != 0 || s.Requests() != 1 {
-				t.Errorf("got %d calls, %v billed, %d requests, want 0, 0, 1", s.Calls(), s.Billed(), s.Requests())
-			}
+			s.wantCounts(0, 1, 0)
 			if strings.Contains(a.body, "(UUID)") && !strings.Contains(a.body, a.header.Get("cf-ai-req-id")) {
 				t.Errorf("got %s, want the cf-ai-req-id %q in it", a.body, a.header.Get("cf-ai-req-id"))
 			}
@@ -247,17 +245,17 @@ func TestMidstream(t *testing.T) {
 				}
 				got = got[:min(len(got), len(c.want))]
 			}
-			if got != c.want || a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" {
-				t.Errorf("got %d, Content-Type %q\n%s\nwant 200, %q\n%s", a.status, a.header.Get("Content-Type"), got,
-					"text/event-stream", c.want)
+			wantHead(t, a, 200, "text/event-stream")
+			if got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 			if broken := errors.Is(a.err, io.ErrUnexpectedEOF); broken != c.broken {
-				t.Errorf("broken off: got %t (error %v), want %t", broken, a.err, c.broken)
+				t.Errorf("cut: got %t (error %v), want %t", broken, a.err, c.broken)
 			}
 			call := calls.last()
-			if s.Calls() != 1 || call.Output != c.output || !call.Stream || call.Neurons != s.Billed() {
-				t.Errorf("got %d calls, %d output tokens, stream %t, %v neurons, want 1, %d, true, the %v billed",
-					s.Calls(), call.Output, call.Stream, call.Neurons, c.output, s.Billed())
+			s.wantCounts(1, s.Requests(), call.Neurons)
+			if call.Output != c.output || !call.Stream {
+				t.Errorf("got %d output tokens, stream %t, want %d, true", call.Output, call.Stream, c.output)
 			}
 		})
 	}
@@ -347,7 +345,7 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 	}
 }
 
-// Every code that Workers AI sends can be provoked, by slug and by each number,
+// Every code that Workers AI sends can be simulated, by slug and by each number,
 // and is recognized as what was asked for.
 func TestEveryCodeOfTheCatalog(t *testing.T) {
 	s := start(t, workersai.Options{})

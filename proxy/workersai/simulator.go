@@ -144,7 +144,7 @@ func New(o Options) *Simulator {
 func (s *Simulator) Requests() int64 { return s.requests.Load() }
 
 // Calls returns how many calls have reached a model: those that were answered,
-// in full or in part. Refusals and provoked failures are none.
+// in full or in part. Refusals and simulated failures are none.
 func (s *Simulator) Calls() int64 { return s.calls.Load() }
 
 // Billed returns what all calls have cost.

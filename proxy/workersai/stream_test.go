@@ -104,12 +104,8 @@ func TestStreamShapes(t *testing.T) {
 			if got := plain(a.body); got != c.want || a.err != nil {
 				t.Errorf("got error %v and\n%s\nwant no error and\n%s", a.err, got, c.want)
 			}
-			if a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" ||
-				a.header.Get("cf-ai-req-id") == "" || a.header.Get("cf-ai-neurons") != "" {
-				t.Errorf("got %d, Content-Type %q, cf-ai-req-id %q, cf-ai-neurons %q, want 200, %q, some id, none",
-					a.status, a.header.Get("Content-Type"), a.header.Get("cf-ai-req-id"), a.header.Get("cf-ai-neurons"),
-					"text/event-stream")
-			}
+			wantHead(t, a, 200, "text/event-stream")
+			wantCharge(t, a, "")
 			if s.Calls() != 1 || s.Billed() == 0 {
 				t.Errorf("got %d calls, %v billed, want 1, more than 0", s.Calls(), s.Billed())
 			}
@@ -155,10 +151,12 @@ func TestResponsesStream(t *testing.T) {
 		t.Errorf("events: got %s\nwant %s", got, want)
 	}
 	v := last.Response
-	if v.Status != "completed" || v.Output[0].Content[0].Text != deltas.String() ||
-		v.Usage.Output != workersai.CountTokens(deltas.String()) || v.Usage.Neurons != s.Billed().Float() {
-		t.Errorf("the last event: got %+v, want status %q, text %q, %d output tokens, %v neurons", v, "completed",
-			deltas.String(), workersai.CountTokens(deltas.String()), s.Billed().Float())
+	if text := v.Output[0].Content[0].Text; v.Status != "completed" || text != deltas.String() {
+		t.Errorf("the last event: got status %q, text %q, want %q, %q", v.Status, text, "completed", deltas.String())
+	}
+	tokens, neurons := workersai.CountTokens(deltas.String()), s.Billed().Float()
+	if v.Usage.Output != tokens || v.Usage.Neurons != neurons {
+		t.Errorf("the last event: got usage %+v, want %d output tokens, %v neurons", v.Usage, tokens, neurons)
 	}
 	if events := strings.Count(a.body, "\n\n"); last.Sequence != events-1 {
 		t.Errorf("number of the last event: got %d, want %d", last.Sequence, events-1)
@@ -193,11 +191,14 @@ func TestIncrementsSumToTheWhole(t *testing.T) {
 		tokens += e.Usage.Total
 		cachedTokens += e.Usage.Details.Cached
 	}
-	if sum != s.Billed() || quota.FromFloat(whole.Neurons) != sum || whole.Total != tokens ||
-		whole.Details.Cached != cachedTokens || cachedTokens == 0 {
-		t.Errorf("increments: got %v, want the %v billed; whole: got %v, %d tokens, %d cached, want %v, %d, %d (not 0)",
-			sum, s.Billed(), quota.FromFloat(whole.Neurons), whole.Total, whole.Details.Cached, sum, tokens,
-			cachedTokens)
+	if sum != s.Billed() {
+		t.Errorf("increments: got %v, want the %v billed", sum, s.Billed())
+	}
+	if neurons := quota.FromFloat(whole.Neurons); neurons != sum || whole.Total != tokens {
+		t.Errorf("whole: got %v, %d tokens, want %v, %d", neurons, whole.Total, sum, tokens)
+	}
+	if got := whole.Details.Cached; got != cachedTokens || got == 0 {
+		t.Errorf("whole: got %d cached tokens, want %d, and not 0", got, cachedTokens)
 	}
 }
 
@@ -258,15 +259,18 @@ func TestCallerLeaves(t *testing.T) {
 				leaves(time.Hour)
 				whole, billed := call, sim.Billed()
 				events := leaves(9500 * time.Millisecond)
-				if whole.Aborted || !call.Aborted || sim.Billed()-billed != call.Neurons {
-					t.Errorf("%s: aborted: got %t, then %t, want false, then true; billed for the second: got %v, "+
-						"want %v", path, whole.Aborted, call.Aborted, sim.Billed()-billed, call.Neurons)
+				if whole.Aborted || !call.Aborted {
+					t.Errorf("%s: aborted: got %t, then %t, want false, then true", path, whole.Aborted, call.Aborted)
 				}
-				if events != 10 || all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) ||
-					call.Output < 5 {
-					t.Errorf("%s: got %d events, %d output tokens, %v neurons, want 10, at least 5, "+
-						"and as the whole %t: %d, %v",
-						path, events, call.Output, call.Neurons, all, whole.Output, whole.Neurons)
+				if got := sim.Billed() - billed; got != call.Neurons {
+					t.Errorf("%s: got %v billed for the second, want %v", path, got, call.Neurons)
+				}
+				if events != 10 || call.Output < 5 {
+					t.Errorf("%s: got %d events, %d output tokens, want 10, at least 5", path, events, call.Output)
+				}
+				if all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) {
+					t.Errorf("%s: got %d output tokens, %v neurons, want as the whole %t: %d, %v", path, call.Output,
+						call.Neurons, all, whole.Output, whole.Neurons)
 				}
 			})
 		}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// provoke does what x-simulate asks for in place of an answer. It reports
+// simulate does what x-simulate asks for in place of an answer. It reports
 // whether that was all; a failure that it returns is still to be written.
-func (x *exchange) provoke(name string) (bool, *failure) {
+func (x *exchange) simulate(name string) (bool, *failure) {
 	d := &x.directive
 	if d.deed == deedNone && d.stream == breakNone {
 		return false, nil

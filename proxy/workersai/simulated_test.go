@@ -29,10 +29,11 @@ func TestCutOfAnAnswerThatIsNoStream(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for _, header := range []string{"midstream=cut", "midstream=half; after=0"} {
 		a := s.post("/run/"+older, prompted, "x-simulate", header)
-		if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) ||
-			!strings.HasPrefix(a.body, `{"result":{"response":"This`) {
-			t.Errorf("%s: got %d, error %v, body %s, want 200, %v, %s first", header, a.status, a.err, a.body,
-				io.ErrUnexpectedEOF, `{"result":{"response":"This`)
+		if a.status != 200 || !errors.Is(a.err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: got %d, error %v, want 200, %v", header, a.status, a.err, io.ErrUnexpectedEOF)
+		}
+		if want := `{"result":{"response":"This`; !strings.HasPrefix(a.body, want) {
+			t.Errorf("%s: got body %s, want %s first", header, a.body, want)
 		}
 	}
 	refused(t, s.post("/run/"+older, prompted, "x-simulate", "midstream=3040"), 400, 5006, `set "stream": true`)
