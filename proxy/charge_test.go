@@ -223,7 +223,7 @@ func TestChargeOfOwnFailures(t *testing.T) {
 		guards := slices.Equal(e.Origins, []normalize.Origin{normalize.OriginGuard})
 		if e.Source == normalize.SourceOwn && e.Code != normalize.Unclassified && !seen &&
 			!(guards && e.Charge == normalize.ChargeNone) {
-			t.Errorf("%s: got no situation that provokes it, want one", e.Slug)
+			t.Errorf("%s: got no situation that leads to it, want one", e.Slug)
 		}
 	}
 }

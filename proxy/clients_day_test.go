@@ -19,18 +19,18 @@ const dayClients = 8
 type clientsDay struct {
 	name    string
 	budget  func(client int) quota.Neurons // 0: none of its own
-	account bool                           // the ceiling is what ends the day, else each budget
+	account bool                           // the limit is what ends the day, else each budget
 }
 
-// A client spends its pot exactly as the account does: never over, always used;
+// A client spends its budget exactly as the account does: never over, always used;
 // and whichever is the tighter of the two, both hold.
 func TestNeverOverAlwaysUsedByClients(t *testing.T) {
 	each := func(n quota.Neurons) func(int) quota.Neurons { return func(int) quota.Neurons { return n } }
 	for _, d := range []clientsDay{
-		{name: "budgets below the ceiling", budget: each(1_000 * neuron)},
+		{name: "budgets below the limit", budget: each(1_000 * neuron)},
 		{name: "budgets of many sizes", budget: func(i int) quota.Neurons { return quota.Neurons(400+150*i) * neuron }},
-		{name: "budgets beyond the ceiling", budget: each(5_000 * neuron), account: true},
-		{name: "budgets that come to the ceiling", budget: each(1_250 * neuron), account: true},
+		{name: "budgets beyond the limit", budget: each(5_000 * neuron), account: true},
+		{name: "budgets that come to the limit", budget: each(1_250 * neuron), account: true},
 		{
 			name:   "half of them have a budget",
 			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true,
@@ -54,7 +54,7 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 		}
 		entries = append(entries, entry)
 	}
-	g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+	g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
 		workersai.Options{Latency: 20 * time.Millisecond, Seed: seed}, withClients(t, entries...))
 	var wg sync.WaitGroup
 	for caller := range dayCallers {
@@ -64,9 +64,9 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 	}
 	wg.Wait()
 	billed, s := g.sim.Billed(), g.close()
-	if billed > dayCeiling || s.Account.Used != billed {
+	if billed > dayLimit || s.Account.Used != billed {
 		t.Errorf("seed %d: got billed %v, counted %v, want both the same and at most %v", seed, billed, s.Account.Used,
-			dayCeiling)
+			dayLimit)
 	}
 	spent, sum := spentBy(s), quota.Neurons(0)
 	for i := range dayClients {
@@ -77,17 +77,17 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 				"(%v)", seed, spent[client], client, budget, budget*99/100, d.account)
 		}
 	}
-	if sum != billed || d.account && billed < dayCeiling*99/100 {
+	if sum != billed || d.account && billed < dayLimit*99/100 {
 		t.Errorf("seed %d: got %v spent by the clients, billed %v, want both the same, and at least %v if the "+
-			"account ends the day (%v)", seed, sum, billed, dayCeiling*99/100, d.account)
+			"account ends the day (%v)", seed, sum, billed, dayLimit*99/100, d.account)
 	}
-	for _, pot := range s.Clients {
-		client, _ := strings.CutPrefix(string(pot.Budget), string(quota.ClientBudget("")))
-		if pot.Used != spent[client] || pot.Reserved != 0 {
-			t.Errorf("seed %d: got the pot %+v, want used %v, reserved 0", seed, pot, spent[client])
+	for _, budget := range s.Clients {
+		client, _ := strings.CutPrefix(string(budget.Budget), string(quota.ClientBudget("")))
+		if budget.Used != spent[client] || budget.Reserved != 0 {
+			t.Errorf("seed %d: got the budget %+v, want used %v, reserved 0", seed, budget, spent[client])
 		}
 	}
-	t.Logf("%.2f %% of the ceiling, clients %v", 100*billed.Float()/dayCeiling.Float(), spent)
+	t.Logf("%.2f %% of the limit, clients %v", 100*billed.Float()/dayLimit.Float(), spent)
 }
 
 // spentBy is what each client has spent, by the records of its calls.
@@ -102,13 +102,13 @@ func spentBy(s quota.Snapshot) map[string]quota.Neurons {
 var priorities = []struct {
 	client string
 	stops  quota.Neurons
-}{{"low", dayCeiling / 100 * 80}, {"normal", dayCeiling / 100 * 95}, {"high", dayCeiling}}
+}{{"low", dayLimit / 100 * 80}, {"normal", dayLimit / 100 * 95}, {"high", dayLimit}}
 
 // Of the account's day low stops at 80 %, normal at 95 %, high goes on: each to
 // the last neuron that its smallest call needs.
 func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+		g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
 			workersai.Options{Latency: 20 * time.Millisecond},
 			withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 		smallest := strings.Replace(chat, "{", `{"max_tokens":1,`, 1)
@@ -119,7 +119,7 @@ func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 			for ; w.Code == 200; w = g.post(chatPath, smallest, "X-Api-Key", keyOf(p.client)) {
 			}
 			name := "priority_floor"
-			if p.stops == dayCeiling {
+			if p.stops == dayLimit {
 				name = "account_limited"
 			}
 			used := g.ledger.Snapshot().Account.Used
@@ -149,7 +149,7 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
 			var sent sync.Map // by client: sent at last, with how much used
-			g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second},
+			g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
 				workersai.Options{Latency: 20 * time.Millisecond, Seed: seed},
 				withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 			next := g.config.Transport
@@ -170,10 +170,10 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 						p.client, sentAny, last, p.stops)
 				}
 			}
-			if s := g.close(); s.Account.Used > dayCeiling || s.Account.Used < dayCeiling*99/100 ||
+			if s := g.close(); s.Account.Used > dayLimit || s.Account.Used < dayLimit*99/100 ||
 				s.Account.Used != g.sim.Billed() {
 				t.Errorf("seed %d: got used %v, want what was billed, %v, from %v to %v", seed, s.Account.Used,
-					g.sim.Billed(), dayCeiling*99/100, dayCeiling)
+					g.sim.Billed(), dayLimit*99/100, dayLimit)
 			}
 		})
 	}

@@ -101,7 +101,7 @@ func TestLatchOverMidnight(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 10_000 * neuron, Wait: 10 * time.Second, Probe: 30 * time.Minute},
 			workersai.Options{})
 		defer g.close()
-		slow := provoking{inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slow := simulating{inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(2 * time.Second)
 			g.sim.ServeHTTP(w, r)
 		})}}

@@ -44,7 +44,7 @@ func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, chan
 	}
 	g := &guarded{t: t, ledger: ledger, sim: workersai.New(simulated), log: &safeBuffer{}}
 	g.config = testConfig(g.log)
-	g.config.Transport = provoking{inMemory{g.sim}}
+	g.config.Transport = simulating{inMemory{g.sim}}
 	g.config.Ledger, g.config.Estimator = ledger, price.NewEstimator(nil, price.Bound)
 	g.config.Models = price.Embedded().Models()
 	g.config.FirstByteTimeout, g.config.StreamIdleTimeout = 6*time.Minute, 2*time.Minute
@@ -81,26 +81,26 @@ func (g *guarded) postWith(ctx context.Context, path, body string, header ...str
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	r.Header.Set("X-Provoke", r.Header.Get("X-Simulate"))
+	r.Header.Set("X-Simulate-Upstream", r.Header.Get("X-Simulate"))
 	w := httptest.NewRecorder()
 	g.proxy.ServeHTTP(w, r)
 	return w
 }
 
-// provoking lets a test provoke failures of a proxy that is no demo: the header
+// simulating lets a test simulate failures behind a proxy that is no demo: the header
 // is renamed behind it.
-type provoking struct{ next http.RoundTripper }
+type simulating struct{ next http.RoundTripper }
 
-func (p provoking) RoundTrip(r *http.Request) (*http.Response, error) {
-	if provoked := r.Header.Get("X-Provoke"); provoked != "" {
-		r.Header.Set("X-Simulate", provoked)
+func (s simulating) RoundTrip(r *http.Request) (*http.Response, error) {
+	if failure := r.Header.Get("X-Simulate-Upstream"); failure != "" {
+		r.Header.Set("X-Simulate", failure)
 	}
-	return p.next.RoundTrip(r)
+	return s.next.RoundTrip(r)
 }
 
 const neuron = quota.OneNeuron
 
-func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
+func TestSpentLimitIsRefusedBeforeUpstream(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		g := newGuarded(t, quota.Options{Limit: 20 * neuron}, workersai.Options{})
 		defer g.close()
@@ -157,7 +157,7 @@ func TestSpentCeilingIsRefusedBeforeUpstream(t *testing.T) {
 			g.post(chatPath, call)
 		}
 		if g.sim.Requests() != reached {
-			t.Errorf("got %d calls upstream after the ceiling, want 0", g.sim.Requests()-reached)
+			t.Errorf("got %d calls upstream after the limit, want 0", g.sim.Requests()-reached)
 		}
 		if billed := g.sim.Billed(); billed > 20*neuron {
 			t.Errorf("got billed %v, want at most %v", billed, 20*neuron)

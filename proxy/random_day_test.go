@@ -21,21 +21,21 @@ import (
 var seeds = flag.Uint64("seeds", 1, "random days of each kind that the guard is held against")
 
 // A randomDay is 64 callers of random models, sizes, streams and failures against
-// a ceiling, until nothing fits any more.
+// a limit, until nothing fits any more.
 type randomDay struct {
 	name         string
 	leavers      leavers
 	unlimited    bool    // callers name no max_tokens
-	billsAborted bool    // upstream bills what its caller broke off as if it had gone on
+	billsAborted bool    // upstream bills what its caller cancelled as if it had gone on
 	keepsAborted bool    // NEURONWARD_ABORTED=estimate
 	heals        bool    // many calls fail at first; they are repeated, and each attempt is paced
 	exact        bool    // what is counted is what is billed
-	billed       float64 // at least, in per cent of the ceiling
-	mayPass      float64 // the ceiling, in per cent of it
+	billed       float64 // at least, in per cent of the limit
+	mayPass      float64 // the limit, in per cent of it
 	key          string  // of the client whose callers these are; "": there are no clients
 }
 
-// leavers are the calls of which a quarter is broken off by the caller.
+// leavers are the calls of which a quarter is cancelled by the caller.
 type leavers uint8
 
 const (
@@ -46,25 +46,25 @@ const (
 
 const (
 	dayCallers = 64
-	dayCeiling = 10_000 * neuron
+	dayLimit = 10_000 * neuron
 )
 
-// Never over, always used: what is billed stays below the ceiling and comes to
+// Never over, always used: what is billed stays below the limit and comes to
 // 99 % of it. Two kinds of days fall short of one of the two, by no more than is
 // said here. A call that is not streamed runs on when its caller leaves, and
 // nobody hears what it cost: it counts all that it may have cost, and so less is
 // billed. And whether Workers AI bills a broken-off stream whole is not known: if
-// it did, what was seen would be too little to count, and the ceiling would be
+// it did, what was seen would be too little to count, and the limit would be
 // passed by what callers did not see, unless NEURONWARD_ABORTED=estimate.
 func TestNeverOverAlwaysUsed(t *testing.T) {
 	for _, d := range []randomDay{
 		{name: "all stay", exact: true, billed: 99},
-		{name: "streams are broken off", leavers: leaversOfStreams, billed: 99},
-		{name: "all calls are broken off", leavers: leaversOfAll, billed: 80},
+		{name: "streams are cancelled", leavers: leaversOfStreams, billed: 99},
+		{name: "all calls are cancelled", leavers: leaversOfAll, billed: 80},
 		{name: "no max_tokens", unlimited: true, exact: true, billed: 99},
-		{name: "no max_tokens, streams are broken off", unlimited: true, leavers: leaversOfStreams, billed: 99},
-		{name: "failures are healed", heals: true, exact: true, billed: 99},
-		{name: "failures are healed, streams are broken off", heals: true, leavers: leaversOfStreams, billed: 99},
+		{name: "no max_tokens, streams are cancelled", unlimited: true, leavers: leaversOfStreams, billed: 99},
+		{name: "failures are retried", heals: true, exact: true, billed: 99},
+		{name: "failures are retried, streams are cancelled", heals: true, leavers: leaversOfStreams, billed: 99},
 		{
 			name:    "broken-off streams are billed whole and counted as seen",
 			leavers: leaversOfStreams, billsAborted: true,
@@ -84,16 +84,16 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 					least, most = min(least, percent), max(most, percent)
 				})
 			}
-			t.Logf("%d days: %.2f %% to %.2f %% of the ceiling billed", *seeds, least, most)
+			t.Logf("%d days: %.2f %% to %.2f %% of the limit billed", *seeds, least, most)
 		})
 	}
 }
 
-// run returns how much was billed, in per cent of the ceiling.
+// run returns how much was billed, in per cent of the limit.
 func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 	t.Helper()
-	var unseen atomic.Int64 // billed for streams that were broken off
-	g := newGuarded(t, quota.Options{Limit: dayCeiling, Wait: 10 * time.Second}, workersai.Options{
+	var unseen atomic.Int64 // billed for streams that were cancelled
+	g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second}, workersai.Options{
 		Latency: 20 * time.Millisecond, Seed: seed, BillsAborted: d.billsAborted,
 		OnCall: func(c workersai.Call) {
 			if c.Aborted {
@@ -121,17 +121,17 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 	if d.mayPass > 0 {
 		passed = quota.Neurons(unseen.Load())
 	}
-	percent := 100 * billed.Float() / dayCeiling.Float()
-	if billed > dayCeiling+passed || percent > 100+d.mayPass {
-		t.Errorf("seed %d: got %v billed, %.2f %% of the ceiling, want at most %v and %v %%", seed, billed, percent,
-			dayCeiling+passed, 100+d.mayPass)
+	percent := 100 * billed.Float() / dayLimit.Float()
+	if billed > dayLimit+passed || percent > 100+d.mayPass {
+		t.Errorf("seed %d: got %v billed, %.2f %% of the limit, want at most %v and %v %%", seed, billed, percent,
+			dayLimit+passed, 100+d.mayPass)
 	}
 	if percent < d.billed {
-		t.Errorf("seed %d: got %.2f %% of the ceiling billed, want at least %v %%", seed, percent, d.billed)
+		t.Errorf("seed %d: got %.2f %% of the limit billed, want at least %v %%", seed, percent, d.billed)
 	}
 	counted := s.Account.Used
-	if counted > dayCeiling || counted < dayCeiling*99/100 {
-		t.Errorf("seed %d: got %v counted, want %v to %v", seed, counted, dayCeiling*99/100, dayCeiling)
+	if counted > dayLimit || counted < dayLimit*99/100 {
+		t.Errorf("seed %d: got %v counted, want %v to %v", seed, counted, dayLimit*99/100, dayLimit)
 	}
 	if counted+passed < billed || d.exact && counted != billed {
 		t.Errorf("seed %d: got %v counted, want at least %v; it is to be exactly the %v billed: %t", seed, counted,

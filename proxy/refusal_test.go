@@ -152,7 +152,7 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		upstream := func() time.Time { return time.Now().Add(23 * time.Hour) } // an hour before midnight
 		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", upstream().UTC().Format(http.TimeFormat))
-			if r.Header.Get("X-Provoke") != "" {
+			if r.Header.Get("X-Simulate-Upstream") != "" {
 				answerJSON(429,
 					`{"errors":[{"code":4006,"message":"you have used up your daily free allocation of 10,000 `+
 						`neurons"}],"success":false}`)(w, r)
