@@ -138,9 +138,9 @@ var documented = []Entry{
 		Code: Aborted, Slug: "aborted", Number: 3008, Status: 408, Type: TypeTimeout,
 		Retry: RetryOnce, Fault: FaultCaller, Origins: byUpstreamAndProxy, Charge: ChargeEstimate,
 		Source:    SourceDocumented,
-		Summary:   "The call was broken off before it was answered.",
+		Summary:   "The call was cancelled before it was answered.",
 		Action:    "If nobody broke it off on purpose, raise the client's own timeout and call again.",
-		Automatic: "When the caller leaves, the upstream call is broken off as well; what had passed is counted.",
+		Automatic: "When the caller leaves, the upstream call is cancelled as well; what had passed is counted.",
 		Wire:      "`Request was aborted`.",
 	},
 	{
