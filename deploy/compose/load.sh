@@ -41,10 +41,10 @@ ordinary() {
 	esac
 }
 
-# Workers AI's failures, the callers' own, and some that the proxy heals. Not 3036: Workers AI's word that the day is spent ends it.
-provoked() {
+# Workers AI's failures, the callers' own, and some that the proxy recovers from. Not 3036: Workers AI's word that the day is spent ends it.
+simulated() {
 	case $(($1 % 22)) in
-	0) talk search $chat '' '3040; times=1' ;; # healed by a second attempt
+	0) talk search $chat '' '3040; times=1' ;; # recovered by a second attempt
 	1) talk batch $small '' '3040' ;;
 	2) talk search $chat ',"stream":true' 'midstream=3040; after=3' ;;
 	3) talk intern $embedding ;; # not on its list
@@ -73,7 +73,7 @@ trap 'exit 0' INT TERM
 n=0
 while :; do
 	if [ $((n % 10)) = 9 ]; then
-		provoked $((n / 10))
+		simulated $((n / 10))
 	else
 		ordinary $n
 	fi
