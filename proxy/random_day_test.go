@@ -46,7 +46,7 @@ const (
 
 const (
 	dayCallers = 64
-	dayLimit = 10_000 * neuron
+	dayLimit   = 10_000 * neuron
 )
 
 // Never over, always used: what is billed stays below the limit and comes to
