@@ -222,15 +222,23 @@ func (a *acquisition) wantWaiting(t *testing.T, name string) {
 // wantGranted checks that a request was granted, after a time.
 func (a *acquisition) wantGranted(t *testing.T, name string, after time.Duration) {
 	t.Helper()
-	if !a.done.Load() || a.Outcome != Granted || a.after != after {
-		t.Errorf("%s: got %v, want it granted after %v", name, a, after)
+	if !a.done.Load() || a.Outcome != Granted {
+		t.Errorf("%s: got %v, want it granted", name, a)
+		return
+	}
+	if a.after != after {
+		t.Errorf("%s: got an answer after %v, want after %v", name, a.after, after)
 	}
 }
 
 // wantRefused checks how a request was refused, after a time.
 func (a *acquisition) wantRefused(t *testing.T, name string, want Result, after time.Duration) {
 	t.Helper()
-	if !a.done.Load() || a.Result != want || a.after != after {
-		t.Errorf("%s: got %v, want %+v after %v", name, a, want, after)
+	if !a.done.Load() || a.Result != want {
+		t.Errorf("%s: got %v, want %+v", name, a, want)
+		return
+	}
+	if a.after != after {
+		t.Errorf("%s: got an answer after %v, want after %v", name, a.after, after)
 	}
 }
