@@ -39,8 +39,8 @@ func TestAfternoon(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("got a page of %d bytes, want %s of %d: look at it and run go test ./cmd/neuronward/admin/page -update",
-			len(got), golden, len(want))
+		t.Errorf("got a page of %d bytes, want %s of %d: look at it and run go test ./cmd/neuronward/admin/page "+
+			"-update", len(got), golden, len(want))
 	}
 }
 
