@@ -15,15 +15,22 @@ type Quota struct {
 	Unlimited        bool    // there is no limit
 	Blocked          bool    // the quota block: Workers AI itself said that the day is spent
 	ResetsAt         time.Time
-	FigureAt         time.Time // until when the account's own figure that was read last counts; zero: none was read
-	ExhaustedAt      time.Time // when the limit is reached at the present rate, or was; zero: not before the reset
+	FigureAt         time.Time   // until when the account's own figure that was read last counts; zero: none was read
+	ExhaustedAt      time.Time   // when the limit is reached at the present rate, or was; zero: not before the reset
+	Month            *MonthQuota // nil: no limit of the month
 	Clients          []ClientQuota
 }
 
 // ClientQuota is the state of one client's day.
 type ClientQuota struct {
-	Client      string  // from the configured clients
-	Used, Limit float64 // Limit 0: no budget of its own, and no gauge of one
+	Client      string      // from the configured clients
+	Used, Limit float64     // Limit 0: no budget of its own, and no gauge of one
+	Month       *MonthQuota // nil: no budget of the month
+}
+
+// MonthQuota is how a limit of the UTC calendar month stands.
+type MonthQuota struct {
+	Limit, Remaining float64
 }
 
 // WatchQuota adds the gauges of the account's day. Each scrape calls read once, so that the gauges agree with each
@@ -58,6 +65,14 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 			"Neurons that a client has spent today.", "client"),
 		clientLimit: gauge("neuronward_client_neurons_limit",
 			"Budget of a client's day in neurons.", "client"),
+		monthLimit: gauge("neuronward_neurons_month_limit",
+			"Limit of the account's calendar month in neurons; absent without such a limit."),
+		monthRemaining: gauge("neuronward_neurons_month_remaining",
+			"Neurons of the account's calendar month that are left; absent without a limit of the month."),
+		clientMonthLimit: gauge("neuronward_client_neurons_month_limit",
+			"Budget of a client's calendar month in neurons.", "client"),
+		clientMonthRemaining: gauge("neuronward_client_neurons_month_remaining",
+			"Neurons of a client's budget of the month that are left.", "client"),
 	})
 }
 
@@ -69,6 +84,8 @@ type quotaCollector struct {
 	reset, exhaustion, blocked       *prometheus.Desc
 	clientUsed, clientLimit          *prometheus.Desc
 	external, lost, reconciled       *prometheus.Desc
+
+	monthLimit, monthRemaining, clientMonthLimit, clientMonthRemaining *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
@@ -76,6 +93,7 @@ func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.blocked,
 		c.clientUsed, c.clientLimit, c.external, c.lost, c.reconciled,
+		c.monthLimit, c.monthRemaining, c.clientMonthLimit, c.clientMonthRemaining,
 	} {
 		out <- d
 	}
@@ -96,6 +114,10 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.limit, q.Limit)
 		gauge(c.remaining, q.Remaining)
 	}
+	if q.Month != nil {
+		gauge(c.monthLimit, q.Month.Limit)
+		gauge(c.monthRemaining, q.Month.Remaining)
+	}
 	gauge(c.reset, unixTime(q.ResetsAt))
 	gauge(c.exhaustion, unixTime(q.ExhaustedAt))
 	blocked := 0.0
@@ -107,6 +129,10 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.clientUsed, client.Used, client.Client)
 		if client.Limit > 0 {
 			gauge(c.clientLimit, client.Limit, client.Client)
+		}
+		if client.Month != nil {
+			gauge(c.clientMonthLimit, client.Month.Limit, client.Client)
+			gauge(c.clientMonthRemaining, client.Month.Remaining, client.Client)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
@@ -179,10 +180,22 @@ func (n *quotas) gauges() metrics.Quota {
 		Lost: s.Account.Lost.Float(), FigureAt: s.FigureAt,
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
 		Unlimited: s.Account.Limit == 0, Blocked: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
+		Month: monthGauges(s.Account, s.Day),
 	}
 	for _, c := range s.Clients {
 		client := strings.TrimPrefix(string(c.Budget), string(quota.ClientBudget("")))
-		q.Clients = append(q.Clients, metrics.ClientQuota{Client: client, Used: c.Used.Float(), Limit: c.Limit.Float()})
+		q.Clients = append(q.Clients, metrics.ClientQuota{
+			Client: client, Used: c.Used.Float(), Limit: c.Limit.Float(), Month: monthGauges(c, s.Day),
+		})
 	}
 	return q
+}
+
+// monthGauges are those of a budget of the month, nil if there is none.
+func monthGauges(s quota.Status, today quota.Day) *metrics.MonthQuota {
+	m := status.MonthOf(s, today)
+	if m == nil {
+		return nil
+	}
+	return &metrics.MonthQuota{Limit: m.Limit.Float(), Remaining: m.Remaining.Float()}
 }

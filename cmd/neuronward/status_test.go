@@ -155,6 +155,24 @@ func TestGaugesAgreeWithStatus(t *testing.T) {
 			t.Errorf("got\n%s\nwant %s", got, want)
 		}
 	}
+	lacks(t, "series without a limit of the month", got, "_month_")
+	n, _, m := counting(t, "NEURONWARD_MONTHLY_NEURONS=1e6")
+	res, d, err := n.ledger.Reserve(t.Context(), quota.Call{
+		Model: "m1", Client: "monthly", ClientMonth: 40 * quota.OneNeuron, CountClient: true, Estimate: quota.OneNeuron,
+	})
+	if err != nil || res == nil {
+		t.Fatalf("Reserve() = %+v, %v, want a reservation", d, err)
+	}
+	defer res.Release()
+	got = seriesOf(t, m)
+	for _, want := range []string{
+		"neuronward_neurons_month_limit 1e+06", "neuronward_neurons_month_remaining 999991.999999",
+		`neuronward_client_neurons_month_limit{client="monthly"} 40`,
+		`neuronward_client_neurons_month_remaining{client="monthly"} 39`,
+	} {
+		contains(t, "series of the month", got, want+"\n")
+	}
+	lacks(t, "series of a client without a budget of the month", got, `_month_limit{client="team"}`)
 	for _, set := range []string{"NEURONWARD_QUOTA_MODE=off", "NEURONWARD_PLAN=paid"} {
 		_, _, m := counting(t, set)
 		if strings.Contains(seriesOf(t, m), "neuronward_neurons_limit") {

@@ -235,7 +235,8 @@ var ofTheAccount = []string{
 	"neuronward_neurons_remaining", "neuronward_quota_reset_timestamp_seconds",
 	"neuronward_quota_exhaustion_timestamp_seconds",
 	"neuronward_quota_latched", "neuronward_reconcile_timestamp_seconds", "neuronward_client_neurons_used",
-	"neuronward_client_neurons_limit",
+	"neuronward_client_neurons_limit", "neuronward_neurons_month_limit", "neuronward_neurons_month_remaining",
+	"neuronward_client_neurons_month_limit", "neuronward_client_neurons_month_remaining",
 }
 
 // What every replica tells of the account is nowhere added up, on dashboards and in rules.

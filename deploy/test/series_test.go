@@ -23,7 +23,10 @@ func seriesOfTheCode(t *testing.T) catalogue {
 	t.Helper()
 	m := metrics.New(metrics.Build{})
 	m.WatchQuota(func() metrics.Quota {
-		return metrics.Quota{Limit: 1, Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1}}}
+		month := &metrics.MonthQuota{Limit: 1}
+		return metrics.Quota{
+			Limit: 1, Month: month, Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1, Month: month}},
+		}
 	})
 	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })
 	m.WatchBreakers(func() []string { return []string{metrics.Other} })

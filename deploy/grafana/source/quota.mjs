@@ -134,6 +134,16 @@ const who = ['Who spends', [
     ],
   }),
   curves({
+    title: 'Left of the month',
+    description: 'What is left of the calendar month (UTC), as a share of its limit: of the account, and of each client with monthly_neurons. At 0 calls are refused '
+      + 'until the first of the next month; raise the limit, or slow down whoever burns most. Empty by nature without limits of the month.',
+    queries: [
+      [`${account('neuronward_neurons_month_remaining', 'min')} / ${account('neuronward_neurons_month_limit')}`, 'account'],
+      [`min by (client) (neuronward_client_neurons_month_remaining{${where}, client=~"$client"}) / max by (client) (neuronward_client_neurons_month_limit{${where}, client=~"$client"})`, '{{client}}'],
+    ],
+    unit: unit.share, decimals: 1, min: 0, max: 1, legend: 'right', width: 24,
+  }),
+  curves({
     title: 'Burn rate, by client',
     description: 'Neurons an hour, by client. A step is a new job or a new release of an app: ask its team.',
     queries: [[`topk(10, ${burn('client')})`, '{{client}}']],

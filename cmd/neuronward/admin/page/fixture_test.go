@@ -67,7 +67,10 @@ func afternoon() *Input {
 	}
 	in.Status.Clients = []status.Client{
 		{Spending: spent("support-bot", 3120, 0.58), Limit: some(5000)},
-		{Spending: spent("search", 18_402, 0.24), Limit: some(3000)},
+		{
+			Spending: spent("search", 18_402, 0.24), Limit: some(3000),
+			Month: &status.Month{Limit: neurons(60_000), Used: neurons(41_250), Remaining: neurons(18_750)},
+		},
 		{Spending: spent("reports", 560, 0.14)},
 		{Spending: spent("notebooks", 211, 0.04), Limit: some(300)},
 	}

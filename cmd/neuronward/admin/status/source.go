@@ -66,7 +66,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.Day, t.Used, t.Reserved = &now.Day, neurons(account.Used), neurons(account.Reserved)
 	t.Lost, t.External = neurons(account.Lost), neurons(account.External)
 	t.Limit, t.Remaining = limitOf(account)
-	t.Month = monthOf(account, now)
+	t.Month = MonthOf(account, now.Day)
 	t.Reconciliation = s.Reconciliation(now.FigureAt)
 	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
 	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
@@ -96,7 +96,7 @@ func (s *Source) clients(records []quota.Record, now quota.Snapshot) []Client {
 			}
 		}
 		c.Limit, c.Remaining = limitOf(b)
-		c.Month = monthOf(b, now)
+		c.Month = MonthOf(b, now.Day)
 		all = append(all, c)
 	}
 	return all
@@ -110,14 +110,14 @@ func limitOf(s quota.Status) (limit, remaining *Neurons) {
 	return neurons(s.Limit), neurons(s.Remaining)
 }
 
-// monthOf returns how a budget of the month stands, nil if there is none.
-func monthOf(s quota.Status, now quota.Snapshot) *Month {
+// MonthOf returns how a budget of the month stands, nil if there is none.
+func MonthOf(s quota.Status, today quota.Day) *Month {
 	if s.MonthLimit == 0 {
 		return nil
 	}
 	used := s.Earlier.Add(s.Used).Add(s.Lost).Add(s.External)
 	left := max(s.MonthLimit-used-s.Reserved, 0)
-	return &Month{Neurons(s.MonthLimit), Neurons(used), Neurons(left), Time(now.Day.MonthEnd())}
+	return &Month{Neurons(s.MonthLimit), Neurons(used), Neurons(left), Time(today.MonthEnd())}
 }
 
 func neurons(n quota.Neurons) *Neurons {
