@@ -122,11 +122,10 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 				t.Fatalf("got %d of type %q, want application/json: %s", res.StatusCode,
 					res.Header.Get("Content-Type"), body)
 			}
-			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
-				e.Error.Origin != "guard" {
-				t.Errorf("got name %s, status %d, origin %s, want name %s, status %d, origin guard: %s", e.Error.Name,
-					e.Error.Status, e.Error.Origin, c.slug, res.StatusCode, body)
-			}
+			e := b.envelope(body).Error
+			wantEqual(t, "name", e.Name, c.slug)
+			wantEqual(t, "status in the envelope", e.Status, res.StatusCode)
+			wantEqual(t, "origin", e.Origin, "guard")
 			if uri := reached.Load(); uri != nil {
 				t.Errorf("got a call upstream to %s, want none", *uri)
 			}
@@ -150,11 +149,10 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 			reached.Store(nil)
 			res, body := b.raw(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", c.method,
 				c.target))
-			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Status != res.StatusCode ||
-				reached.Load() != nil {
-				t.Errorf("got name %s, status %d, reached upstream %v, want name %s, status %d, false: %s",
-					e.Error.Name, e.Error.Status, reached.Load() != nil, c.slug, res.StatusCode, body)
-			}
+			e := b.envelope(body).Error
+			wantEqual(t, "name", e.Name, c.slug)
+			wantEqual(t, "status in the envelope", e.Status, res.StatusCode)
+			wantEqual(t, "reached upstream", reached.Load() != nil, false)
 		})
 	}
 	t.Run("CONNECT", func(t *testing.T) {
@@ -172,11 +170,9 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 	})
 	t.Run("another method", func(t *testing.T) {
 		res, body := b.do("GET", "/v1/chat/completions", "")
-		if e := b.envelope(body); e.Error.Name != "method_not_allowed" || res.StatusCode != 405 ||
-			res.Header.Get("Allow") != "POST" {
-			t.Errorf("got %d %s, Allow %q, want 405 method_not_allowed, Allow POST: %s", res.StatusCode, e.Error.Name,
-				res.Header.Get("Allow"), body)
-		}
+		wantEqual(t, "name", b.envelope(body).Error.Name, "method_not_allowed")
+		wantEqual(t, "status", res.StatusCode, 405)
+		wantEqual(t, "Allow", res.Header.Get("Allow"), "POST")
 	})
 	t.Run("absolute form of a path that passes", func(t *testing.T) {
 		reached.Store(nil)

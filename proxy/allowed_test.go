@@ -248,12 +248,12 @@ func labelled(g *guarded, label string) float64 {
 
 func checkNotAllowed(t *testing.T, e envelope, name string) {
 	t.Helper()
-	if e.Error.Status != 403 || e.Error.Number != 90016 || e.Error.Code != "model_not_found" {
-		t.Errorf("%q: got %+v, want 403, 90016 and model_not_found", name, e.Error)
-	}
-	if e.Error.Origin != "guard" || e.Error.Fault != "caller" || e.Error.Retryable {
-		t.Errorf("%q: got %+v, want guard, caller and no retry", name, e.Error)
-	}
+	wantEqual(t, name+": status", e.Error.Status, 403)
+	wantEqual(t, name+": number", e.Error.Number, 90016)
+	wantEqual(t, name+": code", e.Error.Code, "model_not_found")
+	wantEqual(t, name+": origin", e.Error.Origin, "guard")
+	wantEqual(t, name+": fault", e.Error.Fault, "caller")
+	wantEqual(t, name+": retryable", e.Error.Retryable, false)
 	if e.Error.Param == nil {
 		t.Errorf("%q: got no parameter, want model", name)
 	} else if *e.Error.Param != "model" {

@@ -27,20 +27,25 @@ func TestABatchIsToldByWhatItCost(t *testing.T) {
 		})
 		path := "/run/" + testModel
 		g.post(path+"?queueRequest=true", `{"requests":[{"prompt":"a"},{"prompt":"b"}]}`)
-		if r := g.ledger.Snapshot().Records; len(r) != 1 || r[0].Estimated <= cost || r[0].Calls != 1 {
-			t.Fatalf("submitted: got %+v, want one record, of one call, with an estimate above %v", r,
-				cost)
+		r := g.ledger.Snapshot().Records
+		if len(r) != 1 {
+			t.Fatalf("submitted: got the records %+v, want one", r)
 		}
+		if r[0].Estimated <= cost {
+			t.Fatalf("submitted: got the estimate %v, want it above %v", r[0].Estimated, cost)
+		}
+		wantEqual(t, "submitted: calls", r[0].Calls, 1)
 		for range 2 {
 			if w := g.post(path+"?queueRequest=true", `{"request_id":"8f0c"}`); w.Code != http.StatusOK {
 				t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 			}
 			s := g.ledger.Snapshot()
-			if r := s.Records[0]; len(s.Records) != 1 || r.Estimated != 0 || r.Priced != 0 || r.Reported != cost ||
-				s.Account.Used != cost {
-				t.Errorf("polled: got used %v, records %+v, want used %v, one record: estimated 0, priced 0, "+
-					"reported %v", s.Account.Used, s.Records, cost, cost)
-			}
+			r := s.Records[0]
+			wantEqual(t, "polled: records", len(s.Records), 1)
+			wantEqual(t, "polled: estimated", r.Estimated, 0)
+			wantEqual(t, "polled: priced", r.Priced, 0)
+			wantEqual(t, "polled: reported", r.Reported, cost)
+			wantEqual(t, "polled: used", s.Account.Used, cost)
 		}
 		g.close()
 	})

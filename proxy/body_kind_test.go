@@ -92,10 +92,9 @@ func TestABatchIsItsClients(t *testing.T) {
 			} {
 				before := calls
 				res, body := b.do("POST", c.path, c.body, "x-api-key", keyOf("b"))
-				if e := b.envelope(body); res.StatusCode != c.status || e.Error.Name != c.name || calls != before {
-					t.Errorf("%s: got %d %s and %d calls, want %d %s and none",
-						c.body, res.StatusCode, e.Error.Name, calls-before, c.status, c.name)
-				}
+				wantEqual(t, c.body+": status", res.StatusCode, c.status)
+				wantEqual(t, c.body+": name", b.envelope(body).Error.Name, c.name)
+				wantEqual(t, c.body+": calls upstream", calls-before, 0)
 			}
 			if res, body := b.do("POST", batch, `{"request_id":"r-1"}`, "x-api-key",
 				keyOf("a")); res.StatusCode != 200 {

@@ -23,10 +23,9 @@ func TestUpgradeThatIsNoWebSocketIsLeftUnheard(t *testing.T) {
 	}))
 	res, _ := b.do("POST", chatPath, chat, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "Http2-Settings",
 		"AAMAAABkAAQAAP__")
-	if res.StatusCode != 200 || got.Get("Upgrade") != "" || got.Get("Http2-Settings") != "" {
-		t.Errorf("got %d, upstream Upgrade %q, Http2-Settings %q, want 200, neither header", res.StatusCode,
-			got.Get("Upgrade"), got.Get("Http2-Settings"))
-	}
+	wantEqual(t, "status", res.StatusCode, 200)
+	wantEqual(t, "Upgrade upstream", got.Get("Upgrade"), "")
+	wantEqual(t, "Http2-Settings upstream", got.Get("Http2-Settings"), "")
 }
 
 func TestNoCORSAnswerIsPassedOn(t *testing.T) {
@@ -108,11 +107,10 @@ func TestBrokenUploadIsTheCallers(t *testing.T) {
 	b := newBench(t, answerJSON(200, chatAnswer))
 	res, body := b.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"zz\r\n")
-	if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
-		e.Error.Origin != "guard" {
-		t.Errorf("got %d, name %s, origin %s, want 400, name incomplete_request, origin guard: %s", res.StatusCode,
-			e.Error.Name, e.Error.Origin, body)
-	}
+	e := b.envelope(body).Error
+	wantEqual(t, "status", res.StatusCode, 400)
+	wantEqual(t, "name", e.Name, "incomplete_request")
+	wantEqual(t, "origin", e.Origin, "guard")
 }
 
 // silent is a transport whose answers have a body that never ends.

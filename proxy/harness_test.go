@@ -138,6 +138,30 @@ func (b *bench) envelope(body []byte) envelope {
 	return e
 }
 
+// wantEqual checks one value of several that a call is judged by.
+func wantEqual[V comparable](t testing.TB, what string, got, want V) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// wantHas checks that a text has a part.
+func wantHas(t testing.TB, what, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Errorf("%s: got %.500q, want %q in it", what, text, part)
+	}
+}
+
+// wantLacks checks that a text has no such part.
+func wantLacks(t testing.TB, what, text, part string) {
+	t.Helper()
+	if strings.Contains(text, part) {
+		t.Errorf("%s: got %.500q, want nothing of %q in it", what, text, part)
+	}
+}
+
 // ended waits until no call is in flight and its record is written.
 func (b *bench) ended() {
 	b.t.Helper()

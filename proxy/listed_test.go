@@ -76,10 +76,11 @@ func TestTheListHasWhatMayBeCalled(t *testing.T) {
 			key := []string{"Authorization", "Bearer " + keyOf(c.client)}
 			var list modellist.List
 			res := g.get("/v1/models", key...)
-			if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil || list.Object != "list" || list.Data == nil {
-				t.Fatalf("got %d %.200s (%v), the object %q, data: %t; want a list with data", res.Code, res.Body, err,
-					list.Object, list.Data != nil)
+			if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil {
+				t.Fatalf("got %d %.200s (%v), want a list", res.Code, res.Body, err)
 			}
+			wantEqual(t, "object", list.Object, "list")
+			wantEqual(t, "has data", list.Data != nil, true)
 			has := map[string]bool{}
 			for _, m := range list.Data {
 				has[m.ID] = true
@@ -117,10 +118,9 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 			t.Errorf("%s: got %d %s (%v), want 200 and a model", path, res.Code, res.Body, err)
 			continue
 		}
-		if m.ID != testModel || m.Object != "model" || m.OwnedBy != "meta" {
-			t.Errorf("%s: got the id %q, object %q, owner %q, want %q, model and meta", path, m.ID, m.Object,
-				m.OwnedBy, testModel)
-		}
+		wantEqual(t, path+": id", m.ID, testModel)
+		wantEqual(t, path+": object", m.Object, "model")
+		wantEqual(t, path+": owner", m.OwnedBy, "meta")
 		if m.Task != quota.TextGeneration || m.ContextWindow <= 0 {
 			t.Errorf("%s: got the task %q and a window of %d, want %q and more than 0", path, m.Task, m.ContextWindow,
 				quota.TextGeneration)
@@ -136,9 +136,9 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		res := g.get(path)
 		var e envelope
 		_ = json.Unmarshal(res.Body.Bytes(), &e)
-		if res.Code != 404 || e.Error.Name != "invalid_model_id" || e.Error.Number != 3042 {
-			t.Errorf("%s: got %d %s, want 404, invalid_model_id and 3042", path, res.Code, res.Body)
-		}
+		wantEqual(t, path+": status", res.Code, 404)
+		wantEqual(t, path+": name", e.Error.Name, "invalid_model_id")
+		wantEqual(t, path+": number", e.Error.Number, 3042)
 	}
 	for query, want := range map[string]quota.Task{
 		"?task=text-embeddings": quota.TextEmbeddings, "?task=Text+Embeddings": quota.TextEmbeddings,

@@ -100,21 +100,19 @@ func TestCallerTokenPassesWithoutOurs(t *testing.T) {
 		t.Errorf("got upstream %q on %s, want %q on %s", got.Get("Authorization"), path,
 			"Bearer theirs-and-long-enough", "/client/v4/accounts/another/ai/run/"+testModel)
 	}
-	if res.StatusCode != 401 || e.Error.Fault != "caller" || e.Error.Code != "invalid_api_key" {
-		t.Errorf("the caller's own bad token: got %d %s, want 401, the fault caller and the code invalid_api_key",
-			res.StatusCode, body)
-	}
+	wantEqual(t, "the caller's own bad token: status", res.StatusCode, 401)
+	wantEqual(t, "the caller's own bad token: fault", e.Error.Fault, "caller")
+	wantEqual(t, "the caller's own bad token: code", e.Error.Code, "invalid_api_key")
 }
 
 func TestOurRefusedTokenIsTheOperators(t *testing.T) {
 	b := newBench(t, answerJSON(403, `{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}`))
 	res, body := b.do("POST", "/v1/chat/completions", chat)
 	e := b.envelope(body)
-	if res.StatusCode != 502 || e.Error.Fault != "operator" || e.Error.Name != "authentication_failed" ||
-		e.Error.Number != 10000 {
-		t.Errorf("got %d %s, want 502, the fault operator, the name authentication_failed and the number 10000",
-			res.StatusCode, body)
-	}
+	wantEqual(t, "status", res.StatusCode, 502)
+	wantEqual(t, "fault", e.Error.Fault, "operator")
+	wantEqual(t, "name", e.Error.Name, "authentication_failed")
+	wantEqual(t, "number", e.Error.Number, 10000)
 	b.ended()
 	if !strings.Contains(b.log.String(), `"level":"ERROR","msg":"call failed"`) {
 		t.Errorf("got the log %s, want in it an error, \"call failed\", for what the operator must mend", b.log)
@@ -248,11 +246,10 @@ func TestTimeLimits(t *testing.T) {
 		b := newBench(t, http.HandlerFunc(hang), func(c *Config) { c.FirstByteTimeout = 20 * time.Millisecond })
 		res, body := b.do("POST", "/v1/chat/completions", chat)
 		e := b.envelope(body)
-		if res.StatusCode != 408 || e.Error.Number != 3007 || e.Error.Origin != "proxy" ||
-			e.Error.MatchedBy != "transport" {
-			t.Errorf("got %d %s, want 408, the number 3007, the origin proxy, matched by transport", res.StatusCode,
-				body)
-		}
+		wantEqual(t, "status", res.StatusCode, 408)
+		wantEqual(t, "number", e.Error.Number, 3007)
+		wantEqual(t, "origin", e.Error.Origin, "proxy")
+		wantEqual(t, "matched by", e.Error.MatchedBy, "transport")
 		b.ended()
 		if n := b.value("neuronward_errors_total", "code", "3007", "origin", "proxy"); n != 1 {
 			t.Errorf("got errors_total %v, want 1", n)
@@ -374,9 +371,10 @@ func TestBodies(t *testing.T) {
 			continue
 		}
 		if c.slug != "" {
-			if e := b.envelope(body); e.Error.Name != c.slug || e.Error.Origin != "guard" || e.Error.Fault != "caller" {
-				t.Errorf("%s: got %s, want the name %s, the origin guard and the fault caller", c.name, body, c.slug)
-			}
+			e := b.envelope(body).Error
+			wantEqual(t, c.name+": name", e.Name, c.slug)
+			wantEqual(t, c.name+": origin", e.Origin, "guard")
+			wantEqual(t, c.name+": fault", e.Fault, "caller")
 		}
 		// An upload that is cut may or may not have begun to arrive.
 		if cut := c.name == "raw bytes too large, chunked"; !cut && (calls.Load() > 0) != c.reaches {
@@ -400,11 +398,9 @@ func TestHeldBodiesAreBounded(t *testing.T) {
 	}()
 	<-arrived
 	res, body := b.do("POST", "/v1/chat/completions", chat)
-	if e := b.envelope(body); res.StatusCode != 503 || e.Error.Name != "overloaded" ||
-		res.Header.Get("Retry-After") != "1" {
-		t.Errorf("got %d %s, Retry-After %q; want 503, the name overloaded, Retry-After 1", res.StatusCode, body,
-			res.Header.Get("Retry-After"))
-	}
+	wantEqual(t, "status", res.StatusCode, 503)
+	wantEqual(t, "name", b.envelope(body).Error.Name, "overloaded")
+	wantEqual(t, "Retry-After", res.Header.Get("Retry-After"), "1")
 	if n := b.value("neuronward_preempted_total", "reason", "overload", "mode", "enforce"); n != 1 {
 		t.Errorf("got %v preempted, want 1", n)
 	}
@@ -422,11 +418,11 @@ func TestUnreachableUpstream(t *testing.T) {
 	b := newBench(t, http.NotFoundHandler(),
 		func(c *Config) { c.Upstream = &url.URL{Scheme: "http", Host: "127.0.0.1:1", Path: "/client/v4"} })
 	res, body := b.do("POST", "/v1/chat/completions", chat)
-	if e := b.envelope(body); res.StatusCode != 502 || e.Error.Name != "upstream_unreachable" || !e.Error.Retryable ||
-		strings.Contains(string(body), "127.0.0.1") {
-		t.Errorf("got %d %s, want 502, the name upstream_unreachable, retryable, and no 127.0.0.1", res.StatusCode,
-			body)
-	}
+	e := b.envelope(body).Error
+	wantEqual(t, "status", res.StatusCode, 502)
+	wantEqual(t, "name", e.Name, "upstream_unreachable")
+	wantEqual(t, "retryable", e.Retryable, true)
+	wantLacks(t, "body", string(body), "127.0.0.1")
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -437,11 +433,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}))
 	res, body := b.do("POST", "/v1/chat/completions", chat)
-	if e := b.envelope(body); res.StatusCode != 502 || e.Error.Name != "upstream_unclassified" ||
-		res.Header.Get("Location") != "" {
-		t.Errorf("got %d %v %s, want 502, no Location, and the name upstream_unclassified", res.StatusCode, res.Header,
-			body)
-	}
+	wantEqual(t, "status", res.StatusCode, 502)
+	wantEqual(t, "name", b.envelope(body).Error.Name, "upstream_unclassified")
+	wantEqual(t, "Location", res.Header.Get("Location"), "")
 }
 
 func TestDrain(t *testing.T) {
@@ -473,10 +467,9 @@ func TestDrain(t *testing.T) {
 	<-arrived
 	b.proxy.Drain()
 	res, body := b.do("POST", "/v1/chat/completions", chat)
-	if e := b.envelope(body); res.StatusCode != 503 || e.Error.Name != "shutting_down" || !res.Close {
-		t.Errorf("a new call while draining: got %d, close %t, %s; want 503, close true, the name shutting_down",
-			res.StatusCode, res.Close, body)
-	}
+	wantEqual(t, "a new call while draining: status", res.StatusCode, 503)
+	wantEqual(t, "a new call while draining: name", b.envelope(body).Error.Name, "shutting_down")
+	wantEqual(t, "a new call while draining: closes", res.Close, true)
 	select {
 	case <-b.proxy.Idle():
 		t.Error("got idle while a stream is open, want it only once the stream has ended")
@@ -509,11 +502,11 @@ func TestAbortEndsStreamsWithATerminalEvent(t *testing.T) {
 	b.proxy.Drain()
 	b.proxy.Abort()
 	rest, err := io.ReadAll(events)
-	if !strings.HasPrefix(string(rest), "\ndata: {\"error\":{") ||
-		!strings.Contains(string(rest), `"name":"shutting_down"`) || err == nil {
-		t.Errorf("got %q and the error %v, want an event of an error with the name shutting_down, and an error", rest,
-			err)
+	if !strings.HasPrefix(string(rest), "\ndata: {\"error\":{") {
+		t.Errorf("got %q, want an event of an error", rest)
 	}
+	wantHas(t, "the event", string(rest), `"name":"shutting_down"`)
+	wantEqual(t, "the stream is cut", err != nil, true)
 	<-b.proxy.Idle()
 }
 
@@ -524,10 +517,9 @@ func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("secre
 func TestPanicIsAnswered(t *testing.T) {
 	b := newBench(t, http.NotFoundHandler(), func(c *Config) { c.Transport = panicking{} })
 	res, body := b.do("POST", "/v1/chat/completions", chat)
-	if e := b.envelope(body); res.StatusCode != 500 || e.Error.Name != "internal" ||
-		bytes.Contains(body, []byte(testToken)) {
-		t.Errorf("got %d %s, want 500, the name internal, and nothing of %q", res.StatusCode, body, testToken)
-	}
+	wantEqual(t, "status", res.StatusCode, 500)
+	wantEqual(t, "name", b.envelope(body).Error.Name, "internal")
+	wantLacks(t, "body", string(body), testToken)
 	b.ended()
 	if n := b.value("neuronward_requests_total", "result", "internal"); n != 1 {
 		t.Errorf("got requests_total %v, want 1", n)
