@@ -103,19 +103,17 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 				}
 				w := g.post(chatPath, large, "X-Api-Key", keyOf(c.client))
 				e := refusalOf(t, w).Error
-				if e.Name != c.slug || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
-					e.Limit.Limit != c.most || e.Limit.Unit != "neurons" || e.Limit.Window != "day" ||
-					(e.Limit.Client == c.client) != (c.limit == "client") || e.Retryable {
-					t.Errorf("got name %s, retryable %v, limit %+v, message %q, want name %s, retryable false, "+
-						"limit %s of %v neurons a day, with the client %s in it %v, message with %q", e.Name,
-						e.Retryable, *e.Limit, e.Message, c.slug, c.limit, c.most, c.client, c.limit == "client",
-						c.words)
-				}
-				if g.sim.Requests() != 0 || strings.Contains(w.Body.String(), "another-team") ||
-					strings.Contains(w.Body.String(), "77.7125") {
-					t.Errorf("got %d calls upstream and %s, want 0 and neither another-team nor 77.7125",
-						g.sim.Requests(), w.Body)
-				}
+				wantEqual(t, "name", e.Name, c.slug)
+				wantHas(t, "message", e.Message, c.words)
+				wantEqual(t, "limit", e.Limit.Name, c.limit)
+				wantEqual(t, "neurons of the limit", e.Limit.Limit, c.most)
+				wantEqual(t, "unit", e.Limit.Unit, "neurons")
+				wantEqual(t, "window", e.Limit.Window, "day")
+				wantEqual(t, "names the client", e.Limit.Client == c.client, c.limit == "client")
+				wantEqual(t, "retryable", e.Retryable, false)
+				wantEqual(t, "calls upstream", g.sim.Requests(), 0)
+				wantLacks(t, "body", w.Body.String(), "another-team")
+				wantLacks(t, "body", w.Body.String(), "77.7125")
 			})
 		})
 	}
@@ -149,14 +147,12 @@ func TestContendedByWhose(t *testing.T) {
 				synctest.Wait()
 				w := g.post(chatPath, large, "X-Api-Key", keyOf("a"))
 				e := refusalOf(t, w).Error
-				if e.Name != "quota_contended" || !strings.Contains(e.Message, c.words) || e.Limit.Name != c.limit ||
-					!e.Retryable || strings.Contains(c.entry, "low") != strings.Contains(e.Message,
-					"30 kept for calls of a higher priority") {
-					t.Errorf("got name %s, limit %s, retryable %v, message %q, want name quota_contended, limit %s, "+
-						"retryable true, message with %q, and with \"30 kept for calls of a higher priority\" %v",
-						e.Name, e.Limit.Name, e.Retryable, e.Message, c.limit, c.words,
-						strings.Contains(c.entry, "low"))
-				}
+				wantEqual(t, "name", e.Name, "quota_contended")
+				wantHas(t, "message", e.Message, c.words)
+				wantEqual(t, "limit", e.Limit.Name, c.limit)
+				wantEqual(t, "retryable", e.Retryable, true)
+				kept := strings.Contains(e.Message, "30 kept for calls of a higher priority")
+				wantEqual(t, "names what is kept", kept, strings.Contains(c.entry, "low"))
 				leave()
 				wg.Wait()
 			})
@@ -188,19 +184,21 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 					})
 				defer g.close()
 				w := g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
-				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.tells ||
-					!strings.HasPrefix(w.Header().Get("Ratelimit"), `"rpm";r=`) {
-					t.Errorf("got %d, policy %s, standing %s, want 200, policy %s, standing \"rpm\";r=",
-						w.Code, w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"), c.tells)
+				wantEqual(t, "status", w.Code, 200)
+				wantEqual(t, "Ratelimit-Policy", w.Header().Get("Ratelimit-Policy"), c.tells)
+				if got, want := w.Header().Get("Ratelimit"), `"rpm";r=`; !strings.HasPrefix(got, want) {
+					t.Errorf("Ratelimit: got %q, want %q at its beginning", got, want)
 				}
 				w = g.post(chatPath, chat, "X-Api-Key", keyOf("a"))
 				e := refusalOf(t, w).Error
-				if e.Name != "rate_limited" || e.Limit.Name != c.refused ||
-					(e.Limit.Client == "a") != (c.refused == "client") || e.Limit.Unit != "requests" ||
-					e.Limit.Window != "minute" || !e.Retryable || e.RetryAfterMs <= 0 {
-					t.Errorf("got name %s, limit %+v, retryable %v, retry after %d ms, want name rate_limited, "+
-						"limit %s in requests by the minute, with the client a in it %v, retryable true, retry "+
-						"above 0 ms", e.Name, *e.Limit, e.Retryable, e.RetryAfterMs, c.refused, c.refused == "client")
+				wantEqual(t, "name", e.Name, "rate_limited")
+				wantEqual(t, "limit", e.Limit.Name, c.refused)
+				wantEqual(t, "names the client", e.Limit.Client == "a", c.refused == "client")
+				wantEqual(t, "unit", e.Limit.Unit, "requests")
+				wantEqual(t, "window", e.Limit.Window, "minute")
+				wantEqual(t, "retryable", e.Retryable, true)
+				if e.RetryAfterMs <= 0 {
+					t.Errorf("retry after: got %d ms, want more than 0", e.RetryAfterMs)
 				}
 				if c.refused == "client" && !strings.Contains(e.Message, "your limit is 5 requests a minute") {
 					t.Errorf("got the message %q, want it to say that your limit is 5 requests a minute", e.Message)
@@ -251,10 +249,10 @@ func TestRatelimitTellsTheTighter(t *testing.T) {
 					})
 				defer g.close()
 				w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":10,`, 1), "X-Api-Key", keyOf("a"))
-				if w.Code != 200 || w.Header().Get("Ratelimit-Policy") != c.policy ||
-					!strings.HasPrefix(w.Header().Get("Ratelimit"), c.standing) {
-					t.Errorf("got %d, policy %s, standing %s, want 200, policy %s, standing that begins with %s",
-						w.Code, w.Header().Get("Ratelimit-Policy"), w.Header().Get("Ratelimit"), c.policy, c.standing)
+				wantEqual(t, "status", w.Code, 200)
+				wantEqual(t, "Ratelimit-Policy", w.Header().Get("Ratelimit-Policy"), c.policy)
+				if got := w.Header().Get("Ratelimit"); !strings.HasPrefix(got, c.standing) {
+					t.Errorf("Ratelimit: got %q, want %q at its beginning", got, c.standing)
 				}
 			})
 		})

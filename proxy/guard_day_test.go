@@ -107,10 +107,10 @@ func TestLatchOverMidnight(t *testing.T) {
 		})}}
 		g.proxy.forward.transport = slow
 		until("23:59:59.000")
-		if w := g.post(chatPath, chat, "X-Simulate", "4006"); w.Code != 429 || !g.latched() ||
-			!strings.Contains(w.Body.String(), `"retry_after_ms":5000,`) {
-			t.Errorf("got %d, latched %v: %s, want 429, true, and a retry after 5000 ms", w.Code, g.latched(), w.Body)
-		}
+		w := g.post(chatPath, chat, "X-Simulate", "4006")
+		wantEqual(t, "4006: status", w.Code, 429)
+		wantEqual(t, "4006: latched", g.latched(), true)
+		wantHas(t, "4006", w.Body.String(), `"retry_after_ms":5000,`)
 		codes := make(chan int)
 		for range 3 { // one is sent first, and the others after it
 			go func() { codes <- g.post(chatPath, chat).Code }()
@@ -140,12 +140,10 @@ func TestLateResetThatNothingForetold(t *testing.T) {
 		for range 3 { // a minute, two and four
 			reached := g.sim.Requests()
 			w := g.post(chatPath, chat)
-			if body := w.Body.String(); w.Code != 429 || g.sim.Requests() != reached ||
-				!strings.Contains(body, "although a new day has begun") ||
-				strings.Contains(body, "max_tokens") {
-				t.Errorf("got %d, %d calls upstream: %s, want 429, 0, that a new day has begun and nothing of "+
-					"max_tokens", w.Code, g.sim.Requests()-reached, body)
-			}
+			wantEqual(t, "status", w.Code, 429)
+			wantEqual(t, "calls upstream", g.sim.Requests(), reached)
+			wantHas(t, "body", w.Body.String(), "although a new day has begun")
+			wantLacks(t, "body", w.Body.String(), "max_tokens")
 			time.Sleep(time.Until(g.ledger.Snapshot().RetryAt) + time.Millisecond)
 			g.post(chatPath, chat, "X-Simulate", "4006")
 			if n := g.sim.Requests() - reached; n != 1 {

@@ -138,16 +138,23 @@ func TestSpentLimitIsRefusedBeforeUpstream(t *testing.T) {
 			t.Fatal(err)
 		}
 		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		if refused.Code != 429 || e.Error.Name != "account_limited" || e.Error.Number != 3036 ||
-			e.Error.Code != "insufficient_quota" ||
-			e.Error.Origin != "guard" || e.Error.MatchedBy != "budget" || e.Error.Retryable ||
-			!e.Error.ResetsAt.Equal(midnight) || e.Error.RetryAfterMs <= 0 {
-			t.Errorf("got %d, %+v, want 429, name account_limited, number 3036, code insufficient_quota, origin "+
-				"guard, matched by budget, retryable false, resets at %v, retry after above 0 ms", refused.Code,
-				e.Error, midnight)
+		wantEqual(t, "status", refused.Code, 429)
+		wantEqual(t, "name", e.Error.Name, "account_limited")
+		wantEqual(t, "number", e.Error.Number, 3036)
+		wantEqual(t, "code", e.Error.Code, "insufficient_quota")
+		wantEqual(t, "origin", e.Error.Origin, "guard")
+		wantEqual(t, "matched by", e.Error.MatchedBy, "budget")
+		wantEqual(t, "retryable", e.Error.Retryable, false)
+		wantEqual(t, "resets at", e.Error.ResetsAt.UTC(), midnight)
+		if e.Error.RetryAfterMs <= 0 {
+			t.Errorf("retry after: got %v ms, want more than 0", e.Error.RetryAfterMs)
 		}
-		if l := e.Error.Limit; l.Unit != "neurons" || l.Window != "day" || l.Limit != 20 || l.Used < 15 || l.Used > 20 {
-			t.Errorf("got the limit %+v, want neurons by the day, limit 20, used 15 to 20", l)
+		l := e.Error.Limit
+		wantEqual(t, "unit", l.Unit, "neurons")
+		wantEqual(t, "window", l.Window, "day")
+		wantEqual(t, "limit", l.Limit, 20)
+		if l.Used < 15 || l.Used > 20 {
+			t.Errorf("used: got %v, want 15 to 20", l.Used)
 		}
 		if refused.Header().Get("Retry-After") != "" || refused.Header().Get("X-Should-Retry") != "false" {
 			t.Errorf("got Retry-After %q, X-Should-Retry %q, want none, false", refused.Header().Get("Retry-After"),
@@ -201,11 +208,9 @@ func TestPaidModelsOnTheFreePlan(t *testing.T) {
 		// an alias of the first
 		for _, model := range []string{"@cf/moonshotai/kimi-k2.6", "@cf/moonshotai/kimi-k2.5"} {
 			w := g.post(chatPath, `{"model":"`+model+`","messages":[]}`)
-			if w.Code != 403 || !strings.Contains(w.Body.String(), `"name":"paid_plan_required"`) ||
-				g.sim.Requests() != 0 {
-				t.Errorf("%s: got %d %s, %d calls upstream, want 403 paid_plan_required, 0", model, w.Code, w.Body,
-					g.sim.Requests())
-			}
+			wantEqual(t, model+": status", w.Code, 403)
+			wantHas(t, model, w.Body.String(), `"name":"paid_plan_required"`)
+			wantEqual(t, model+": calls upstream", g.sim.Requests(), 0)
 		}
 	})
 }

@@ -134,11 +134,10 @@ func TestAKeyOpensTheDoorAndEndsHere(t *testing.T) {
 					if own {
 						authorization = "Bearer " + testToken
 					}
-					if res.StatusCode != 200 || upstream.header("Authorization") != authorization ||
-						upstream.header("X-Api-Key")+upstream.header("Cf-Aig-Authorization") != "" {
-						t.Errorf("got %d %s, upstream %v; want 200, upstream Authorization %q, no X-Api-Key and no "+
-							"Cf-Aig-Authorization", res.StatusCode, body, upstream.text(), authorization)
-					}
+					wantEqual(t, "status", res.StatusCode, 200)
+					wantEqual(t, "Authorization upstream", upstream.header("Authorization"), authorization)
+					wantEqual(t, "X-Api-Key upstream", upstream.header("X-Api-Key"), "")
+					wantEqual(t, "Cf-Aig-Authorization upstream", upstream.header("Cf-Aig-Authorization"), "")
 				}
 				b.ended()
 				if n := b.value("neuronward_requests_total", "client", want); n != 1 {
@@ -176,17 +175,20 @@ func (b *bench) unauthorized(res *http.Response, body []byte) {
 	if err := json.Unmarshal(body, &e); err != nil {
 		b.t.Fatalf("%v: %s", err, body)
 	}
-	if res.StatusCode != 401 || res.Header.Get("Www-Authenticate") != `Bearer realm="neuronward"` ||
-		res.Header.Get("X-Should-Retry") != "false" ||
-		e.Error.Name != "client_unauthorized" || e.Error.Number != 90004 || e.Error.Status != 401 ||
-		e.Error.Type != "authentication_error" ||
-		e.Error.Origin != "guard" || e.Error.Fault != "caller" || e.Error.Retryable || e.Error.Message == "" ||
-		e.Type != "error" || e.Success == nil || *e.Success || len(e.Errors) != 1 || e.Errors[0].Code != 90004 {
-		b.t.Errorf("got %d %v %s;\nwant 401, Www-Authenticate: Bearer realm=\"neuronward\", X-Should-Retry: false, "+
-			"the type error, success false, one of errors with the code 90004, and as error the name "+
-			"client_unauthorized, number 90004, status 401, type authentication_error, origin guard, fault caller, "+
-			"not retryable, with a message", res.StatusCode, res.Header, body)
-	}
+	wantEqual(b.t, "status", res.StatusCode, 401)
+	wantEqual(b.t, "Www-Authenticate", res.Header.Get("Www-Authenticate"), `Bearer realm="neuronward"`)
+	wantEqual(b.t, "X-Should-Retry", res.Header.Get("X-Should-Retry"), "false")
+	wantEqual(b.t, "name", e.Error.Name, "client_unauthorized")
+	wantEqual(b.t, "number", e.Error.Number, 90004)
+	wantEqual(b.t, "status in the envelope", e.Error.Status, 401)
+	wantEqual(b.t, "type", e.Error.Type, "authentication_error")
+	wantEqual(b.t, "origin", e.Error.Origin, "guard")
+	wantEqual(b.t, "fault", e.Error.Fault, "caller")
+	wantEqual(b.t, "retryable", e.Error.Retryable, false)
+	wantEqual(b.t, "has a message", e.Error.Message != "", true)
+	wantEqual(b.t, "type of the envelope", e.Type, "error")
+	wantEqual(b.t, "success is false", e.Success != nil && !*e.Success, true)
+	wantEqual(b.t, "errors", fmt.Sprint(e.Errors), "[{90004}]")
 }
 
 // A gateway reads cf-aig-authorization itself: what callers send there must not
@@ -249,10 +251,11 @@ func TestTrailersOfACallerStayHere(t *testing.T) {
 			"Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-Api-Key, X-Note\r\n\r\n%x\r\n%s\r\n0\r\n"+
 			"X-Api-Key: %[3]s\r\nX-Note: %[3]s\r\n\r\n",
 			c.path, c.kind, keyOf("a"), len(c.body), c.body))
-		if res.StatusCode != 200 || upstream.last == nil || upstream.last.ProtoMajor != 2 {
-			t.Fatalf("%s: got %d %s, upstream %+v; want 200 and a request upstream by HTTP/2", c.path, res.StatusCode,
-				body, upstream.last)
+		if res.StatusCode != 200 || upstream.last == nil {
+			t.Fatalf("%s: got %d %s, upstream %+v; want 200 and a request upstream", c.path, res.StatusCode, body,
+				upstream.last)
 		}
+		wantEqual(t, c.path+": HTTP upstream", upstream.last.ProtoMajor, 2)
 		if text := upstream.text(); strings.Contains(text, clients.KeyPrefix) || strings.Contains(text, "X-Note") {
 			t.Errorf("%s: got upstream: %s, want neither %q nor X-Note", c.path, text, clients.KeyPrefix)
 		}

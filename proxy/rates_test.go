@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -60,17 +61,17 @@ func TestCallsAreRefusedAheadOfTheLimit(t *testing.T) {
 		if err := json.Unmarshal(refused.Body.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
-		if x := e.Error; x.Name != "rate_limited" || x.Origin != "guard" || x.MatchedBy != "rate" ||
-			x.Code != "rate_limit_exceeded" ||
-			x.Limit.Name != "text-generation" || x.Limit.Limit != 60 || x.Limit.Unit != "requests" ||
-			x.Limit.Window != "minute" ||
-			!strings.Contains(x.Message, "60 requests a minute for text-generation") ||
-			refused.Header().Get("X-Should-Retry") != "true" {
-			t.Errorf("got %s, X-Should-Retry %q;\nwant the name rate_limited, origin guard, matched by rate, code "+
-				"rate_limit_exceeded, limit text-generation of 60 requests a minute, a message with \"60 requests a "+
-				"minute for text-generation\", X-Should-Retry true", refused.Body,
-				refused.Header().Get("X-Should-Retry"))
-		}
+		x := e.Error
+		wantEqual(t, "name", x.Name, "rate_limited")
+		wantEqual(t, "origin", x.Origin, "guard")
+		wantEqual(t, "matched by", x.MatchedBy, "rate")
+		wantEqual(t, "code", x.Code, "rate_limit_exceeded")
+		wantEqual(t, "limit", x.Limit.Name, "text-generation")
+		wantEqual(t, "limit", x.Limit.Limit, 60)
+		wantEqual(t, "unit", x.Limit.Unit, "requests")
+		wantEqual(t, "window", x.Limit.Window, "minute")
+		wantHas(t, "message", x.Message, "60 requests a minute for text-generation")
+		wantEqual(t, "X-Should-Retry", refused.Header().Get("X-Should-Retry"), "true")
 		if n := count(t, g.config.Metrics, "neuronward_preempted_total", "reason", "rate"); n != 1 {
 			t.Errorf("got %v preempted, want 1", n)
 		}
@@ -119,9 +120,7 @@ func TestCallsWaitTheirTurn(t *testing.T) {
 		leave()
 		waiting := time.Now()
 		all.Wait()
-		if len(order) != 5 || order[0] != 0 || order[1] != 2 || order[2] != 4 || order[3] != 6 || order[4] != 8 {
-			t.Errorf("got the order %v, want [0 2 4 6 8]", order)
-		}
+		wantEqual(t, "order", fmt.Sprint(order), "[0 2 4 6 8]")
 		if n := g.sim.Requests() - reached; n != 5 {
 			t.Errorf("got %d calls upstream, want 5", n)
 		}

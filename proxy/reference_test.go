@@ -46,11 +46,11 @@ func TestErrorReference(t *testing.T) {
 		Name   string
 		Number int
 	}
-	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil ||
-		entry.Name != "account_limited" || entry.Number != 3036 {
-		t.Errorf("3036: got name %q, number %d; want account_limited, 3036, read from JSON: %s", entry.Name,
-			entry.Number, body)
+	if _, body := get("/errors/3036", "Accept", "application/json"); json.Unmarshal([]byte(body), &entry) != nil {
+		t.Errorf("3036: got %s, want JSON", body)
 	}
+	wantEqual(t, "3036: name", entry.Name, "account_limited")
+	wantEqual(t, "3036: number", entry.Number, 3036)
 	if res, body := get("/errors/<script>alert(1)</script>", "Accept", "text/html"); res.StatusCode != 404 ||
 		b.envelope([]byte(body)).Error.Name != "route_not_proxied" {
 		t.Errorf("an unknown entry: got status %d and %s, want 404 and route_not_proxied", res.StatusCode, body)

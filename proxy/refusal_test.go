@@ -43,12 +43,10 @@ func TestWordsOfARefusal(t *testing.T) {
 					kind = "audio/wav"
 				}
 				w := g.post(c.path, c.body, "Content-Type", kind)
-				if w.Code != 429 || !strings.Contains(w.Body.String(), c.want) ||
-					strings.Contains(w.Body.String(), "max_tokens") != strings.Contains(c.want, "max_tokens") {
-					t.Errorf("got status %d, max_tokens named: %v, and %.600s; want 429, max_tokens named: %v, and %q",
-						w.Code, strings.Contains(w.Body.String(), "max_tokens"), w.Body,
-						strings.Contains(c.want, "max_tokens"), c.want)
-				}
+				wantEqual(t, "status", w.Code, 429)
+				wantHas(t, "body", w.Body.String(), c.want)
+				wantEqual(t, "names max_tokens", strings.Contains(w.Body.String(), "max_tokens"),
+					strings.Contains(c.want, "max_tokens"))
 			})
 		})
 	}
@@ -173,10 +171,11 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		spent.post(chatPath, small)
 		time.Sleep(time.Second)
 		w := spent.post(chatPath, small)
-		if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, "18 used") ||
-			!strings.Contains(body, wait) || !strings.HasSuffix(w.Header().Get("Ratelimit"), ";t=3599") {
-			t.Errorf("the ceiling: got status %d, Ratelimit %q and %s; want 429, %q at its end, and %q and %q", w.Code,
-				w.Header().Get("Ratelimit"), body, ";t=3599", "18 used", wait)
+		wantEqual(t, "the ceiling: status", w.Code, 429)
+		wantHas(t, "the ceiling", w.Body.String(), "18 used")
+		wantHas(t, "the ceiling", w.Body.String(), wait)
+		if got, want := w.Header().Get("Ratelimit"), ";t=3599"; !strings.HasSuffix(got, want) {
+			t.Errorf("the ceiling: got Ratelimit %q, want %q at its end", got, want)
 		}
 
 		latched := open()
@@ -184,10 +183,9 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		latched.post(chatPath, small)
 		for _, want := range []string{`"origin":"upstream"`, `"origin":"guard"`} {
 			w := latched.post(chatPath, small, "X-Simulate", "4006")
-			if body := w.Body.String(); w.Code != 429 || !strings.Contains(body, want) ||
-				!strings.Contains(body, wait) {
-				t.Errorf("4006: got status %d and %s, want 429 and a body with %s and %s", w.Code, body, want, wait)
-			}
+			wantEqual(t, "4006: status", w.Code, 429)
+			wantHas(t, "4006", w.Body.String(), want)
+			wantHas(t, "4006", w.Body.String(), wait)
 		}
 	})
 }

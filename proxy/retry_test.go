@@ -38,12 +38,9 @@ func TestCapacityTwiceThenSuccessIsOneSuccess(t *testing.T) {
 				once := g.post(chatPath, c.body)
 				one := g.ledger.Snapshot().Account.Used
 				w := g.post(chatPath, c.body, "X-Simulate", c.simulate)
-				if w.Code != 200 || w.Header().Get("X-Neuronward-Attempts") != "3" ||
-					once.Header().Get("X-Neuronward-Attempts") != "1" {
-					t.Errorf("got status %d, %q attempts, and %q without a failure; want 200, \"3\", and \"1\": %s",
-						w.Code, w.Header().Get("X-Neuronward-Attempts"),
-						once.Header().Get("X-Neuronward-Attempts"), w.Body)
-				}
+				wantEqual(t, "status", w.Code, 200)
+				wantEqual(t, "attempts", w.Header().Get("X-Neuronward-Attempts"), "3")
+				wantEqual(t, "attempts without a failure", once.Header().Get("X-Neuronward-Attempts"), "1")
 				s := g.close()
 				if used := s.Account.Used; used != 2*one || one == 0 {
 					t.Errorf("one call: got cost %v, want more than 0; with the repeated one: got %v, want %v", one,
@@ -115,13 +112,9 @@ func TestWhatIsRepeated(t *testing.T) {
 					answerJSON(c.status, c.body)(w, r)
 				})}
 				w := callOnce(t, config, chat)
-				if int(calls.Load()) != c.attempts ||
-					w.Header().Get("X-Neuronward-Attempts") != strconv.Itoa(c.attempts) ||
-					w.Header().Get("X-Should-Retry") != c.next {
-					t.Errorf("got %d attempts, X-Neuronward-Attempts %q, X-Should-Retry %q; want %d, \"%d\", %q",
-						calls.Load(), w.Header().Get("X-Neuronward-Attempts"), w.Header().Get("X-Should-Retry"),
-						c.attempts, c.attempts, c.next)
-				}
+				wantEqual(t, "calls upstream", int(calls.Load()), c.attempts)
+				wantEqual(t, "X-Neuronward-Attempts", w.Header().Get("X-Neuronward-Attempts"), strconv.Itoa(c.attempts))
+				wantEqual(t, "X-Should-Retry", w.Header().Get("X-Should-Retry"), c.next)
 				if n := count(t, config.Metrics, "neuronward_retries_total", "outcome",
 					"failed"); int(n) != c.attempts-1 {
 					t.Errorf("retries counted as failed: got %v, want %d", n, c.attempts-1)
@@ -248,9 +241,11 @@ func TestUpstreamsOwnWaitComesFirst(t *testing.T) {
 				r)
 		})}
 		callOnce(t, config, chat)
-		if len(at) != 3 || at[1].Sub(at[0]) != 3*time.Second || at[2].Sub(at[1]) != 3*time.Second {
-			t.Errorf("got %d attempts, at %v; want 3, each 3s after the one before", len(at), at)
+		if len(at) != 3 {
+			t.Fatalf("got %d attempts, at %v; want 3", len(at), at)
 		}
+		wantEqual(t, "wait for the second attempt", at[1].Sub(at[0]), 3*time.Second)
+		wantEqual(t, "wait for the third attempt", at[2].Sub(at[1]), 3*time.Second)
 	})
 }
 
@@ -452,13 +447,11 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(breaker.MinPeriod)
 		through(p, t.Context(), chat)
 		w := through(p, t.Context(), chat)
-		if s := w.Body.String(); w.Code != 429 || !strings.Contains(s, `"number":3040`) ||
-			!strings.Contains(s, `"origin":"guard"`) ||
-			!strings.Contains(s, `"retry_after_ms":1000`) || w.Header().Get("X-Should-Retry") != "false" {
-			t.Errorf("got status %d, X-Should-Retry %q, and %s; want 429, \"false\", and a body with %s, %s and %s",
-				w.Code, w.Header().Get("X-Should-Retry"), s, `"number":3040`, `"origin":"guard"`,
-				`"retry_after_ms":1000`)
-		}
+		wantEqual(t, "status", w.Code, 429)
+		wantHas(t, "body", w.Body.String(), `"number":3040`)
+		wantHas(t, "body", w.Body.String(), `"origin":"guard"`)
+		wantHas(t, "body", w.Body.String(), `"retry_after_ms":1000`)
+		wantEqual(t, "X-Should-Retry", w.Header().Get("X-Should-Retry"), "false")
 		if w := through(p, t.Context(), strings.Replace(chat, testModel, other, 1)); w.Code != 200 {
 			t.Errorf("another model: got status %d, want 200", w.Code)
 		}

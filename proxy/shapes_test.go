@@ -36,11 +36,16 @@ func TestEveryShapeIsCounted(t *testing.T) {
 						used, billed := g.ledger.Snapshot().Account.Used-usedBefore, g.sim.Billed()-billedBefore
 						exact := c.ReportsUsage || c.ReportsQuantity && !header || c.Name == "a batch"
 						told := header && w.Header().Get("X-Neuronward-Neurons") > "0.00"
-						if w.Code != http.StatusOK || billed == 0 || used < billed || exact && used != billed ||
-							told && used > billed+neuron/100 {
-							t.Errorf("%s: got status %d, billed %d, used %d; want status 200, billed other than 0, "+
-								"used at least billed, no more than that: %v, at most %d: %v", c.Name, w.Code,
-								int64(billed), int64(used), exact, int64(billed+neuron/100), told)
+						wantEqual(t, c.Name+": status", w.Code, http.StatusOK)
+						if billed == 0 || used < billed {
+							t.Errorf("%s: got billed %d, used %d; want billed other than 0, used at least that", c.Name,
+								int64(billed), int64(used))
+						}
+						if exact {
+							wantEqual(t, c.Name+": used", used, billed)
+						}
+						if told && used > billed+neuron/100 {
+							t.Errorf("%s: got used %d, want at most %d", c.Name, int64(used), int64(billed+neuron/100))
 						}
 					}
 				})

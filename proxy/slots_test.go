@@ -83,10 +83,10 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // empty checks that nothing of any call is left.
 func (c *crowd) empty() {
 	c.t.Helper()
-	if l := c.proxy.Load(); l.InFlight != 0 || l.Queued != 0 || c.proxy.slots.pool.Status().Tenants != 0 {
-		c.t.Errorf("left behind: got %d in flight, %d queued, %d clients; want 0 of each", l.InFlight, l.Queued,
-			c.proxy.slots.pool.Status().Tenants)
-	}
+	l := c.proxy.Load()
+	wantEqual(c.t, "left in flight", l.InFlight, 0)
+	wantEqual(c.t, "left in the queue", l.Queued, 0)
+	wantEqual(c.t, "clients left", c.proxy.slots.pool.Status().Tenants, 0)
 	if n := c.value("neuronward_requests_in_flight") + c.value("neuronward_requests_queued"); n != 0 {
 		c.t.Errorf("in flight or queued: got %v, want 0", n)
 	}
@@ -124,14 +124,14 @@ func TestOverload(t *testing.T) {
 			"last in the queue": {fourth, 2 * time.Second, "within 2s"},
 		} {
 			e := c.envelope(call.Body.Bytes())
-			if call.Code != 503 || e.Error.Name != "overloaded" || e.Error.Number != 90009 ||
-				e.Error.Origin != "guard" || e.Error.Fault != "proxy" ||
-				!e.Error.Retryable || call.Header().Get("Retry-After") != "1" ||
-				!strings.Contains(e.Error.Message, call.says) {
-				t.Errorf("%s: got status %d, Retry-After %q, error %+v; want 503, \"1\", overloaded, number 90009, "+
-					"origin guard, fault proxy, retryable, a message with %q", name, call.Code,
-					call.Header().Get("Retry-After"), e.Error, call.says)
-			}
+			wantEqual(t, name+": status", call.Code, 503)
+			wantEqual(t, name+": name", e.Error.Name, "overloaded")
+			wantEqual(t, name+": number", e.Error.Number, 90009)
+			wantEqual(t, name+": origin", e.Error.Origin, "guard")
+			wantEqual(t, name+": fault", e.Error.Fault, "proxy")
+			wantEqual(t, name+": retryable", e.Error.Retryable, true)
+			wantEqual(t, name+": Retry-After", call.Header().Get("Retry-After"), "1")
+			wantHas(t, name+": message", e.Error.Message, call.says)
 			if call.caller.after != call.after || call.read.Load() {
 				t.Errorf("%s: got an answer after %v, body read: %v; want it after %v, body read: false", name,
 					call.caller.after, call.read.Load(), call.after)
@@ -204,11 +204,9 @@ func TestDrainTurnsTheLineAway(t *testing.T) {
 		c.proxy.Drain()
 		c.proxy.Drain() // twice is once
 		<-waiting.done
-		if e := c.envelope(waiting.Body.Bytes()); waiting.Code != 503 || e.Error.Name != "shutting_down" ||
-			waiting.after != 0 {
-			t.Errorf("who waits: got status %d, %q, after %v; want 503, shutting_down, after 0s: %s", waiting.Code,
-				e.Error.Name, waiting.after, waiting.Body)
-		}
+		wantEqual(t, "who waits: status", waiting.Code, 503)
+		wantEqual(t, "who waits: name", c.envelope(waiting.Body.Bytes()).Error.Name, "shutting_down")
+		wantEqual(t, "who waits: answered after", waiting.after, 0)
 		close(c.release)
 		<-served.done
 		<-c.proxy.Idle()

@@ -147,11 +147,12 @@ func TestHealthySlowStreams(t *testing.T) {
 				synctest.Wait() // see TestReaderThatStops
 				pause = test.read
 				answer, err := io.ReadAll(res.Body)
-				if err != nil || strings.Count(string(answer), slowEvent) != events ||
-					!strings.HasSuffix(string(answer), "data: [DONE]\n\n") {
-					t.Errorf("got %d events, error %v, the end %q; want %d, none, %q",
-						strings.Count(string(answer), slowEvent),
-						err, answer[max(0, len(answer)-50):], events, "data: [DONE]\n\n")
+				if err != nil {
+					t.Errorf("got error %v, want none", err)
+				}
+				wantEqual(t, "events", strings.Count(string(answer), slowEvent), events)
+				if want := "data: [DONE]\n\n"; !strings.HasSuffix(string(answer), want) {
+					t.Errorf("got the end %q, want %q", answer[max(0, len(answer)-50):], want)
 				}
 			})
 		})
@@ -171,12 +172,11 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 	t.Run("a body that stops", func(t *testing.T) {
 		b := newBench(t, http.HandlerFunc(endless), impatient)
 		res, body := b.raw(postHead(chatPath, 1000) + "{")
-		if e := b.envelope(body); res.StatusCode != 400 || e.Error.Name != "incomplete_request" ||
-			e.Error.Fault != "caller" ||
-			!strings.Contains(e.Error.Message, "nothing more of the body came for 50ms") {
-			t.Errorf("got status %d, error %+v; want 400, incomplete_request, fault caller, a message with %q",
-				res.StatusCode, e.Error, "nothing more of the body came for 50ms")
-		}
+		e := b.envelope(body).Error
+		wantEqual(t, "status", res.StatusCode, 400)
+		wantEqual(t, "name", e.Name, "incomplete_request")
+		wantEqual(t, "fault", e.Fault, "caller")
+		wantHas(t, "message", e.Message, "nothing more of the body came for 50ms")
 	})
 	for _, major := range []int{1, 2} {
 		t.Run(fmt.Sprintf("a reader that stops, HTTP/%d", major), func(t *testing.T) {

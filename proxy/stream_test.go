@@ -92,12 +92,10 @@ func TestStreamThatFailsAtOnceIsAnHTTPError(t *testing.T) {
 				}))
 				res, answer, _ := b.stream(path, streamChat)
 				e := b.envelope([]byte(answer))
-				if res.StatusCode != c.status || e.Error.Name != c.slug ||
-					res.Header.Get("Content-Type") != "application/json" || e.Error.Origin != "upstream" {
-					t.Errorf("got status %d, %q, type %q, origin %q; want %d, %q, application/json, upstream: %s",
-						res.StatusCode, e.Error.Name, res.Header.Get("Content-Type"), e.Error.Origin, c.status, c.slug,
-						answer)
-				}
+				wantEqual(t, "status", res.StatusCode, c.status)
+				wantEqual(t, "name", e.Error.Name, c.slug)
+				wantEqual(t, "Content-Type", res.Header.Get("Content-Type"), "application/json")
+				wantEqual(t, "origin", e.Error.Origin, "upstream")
 				b.ended()
 				if n := b.value("neuronward_errors_total", "name", c.slug, "origin", "upstream"); n != 1 {
 					t.Errorf("errors_total: got %v, want 1", n)
@@ -158,20 +156,21 @@ func TestStreamThatFailsMidway(t *testing.T) {
 				}), func(c *Config) { c.StreamIdleTimeout = 100 * time.Millisecond })
 				res, answer, cut := b.stream(path, streamChat)
 				rest, ok := strings.CutPrefix(answer, ordinary)
-				if res.StatusCode != 200 || !ok || !cut {
-					t.Fatalf("got status %d, cut %v, %s; want 200, true, %q at the beginning", res.StatusCode, cut,
-						answer, ordinary)
+				if res.StatusCode != 200 || !ok {
+					t.Fatalf("got status %d, %s; want 200, %q at the beginning", res.StatusCode, answer, ordinary)
 				}
+				wantEqual(t, "cut", cut, true)
 				if event := path == "/v1/messages" ||
 					path == "/v1/responses"; event != strings.HasPrefix(rest, "event: error\n") {
 					t.Errorf("got a named event: %v, want %v: %s", !event, event, rest)
 				}
 				_, data, _ := strings.Cut(rest, "data: ")
-				if !strings.HasPrefix(data, `{"error":{`) || strings.Count(rest, "\n\n") != 1 ||
-					strings.Contains(rest, "half of") || strings.Contains(rest, "[DONE]") {
-					t.Errorf("terminal event: got %q, with %d blank lines; want data with %q at its beginning, 1, "+
-						"and neither \"half of\" nor [DONE] in it", rest, strings.Count(rest, "\n\n"), `{"error":{`)
+				if !strings.HasPrefix(data, `{"error":{`) {
+					t.Errorf("terminal event: got %q, want data with %q at its beginning", rest, `{"error":{`)
 				}
+				wantEqual(t, "terminal event: blank lines", strings.Count(rest, "\n\n"), 1)
+				wantLacks(t, "terminal event", rest, "half of")
+				wantLacks(t, "terminal event", rest, "[DONE]")
 				if e := b.envelope([]byte(data)); e.Error.Name != c.slug || e.Error.Origin != c.origin {
 					t.Errorf("terminal event: got %q of %q, want %q of %q: %s", e.Error.Name, e.Error.Origin, c.slug,
 						c.origin, data)
@@ -245,11 +244,12 @@ func TestStreamTextIsNoEndMarkAndNoFailure(t *testing.T) {
 	} {
 		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(text) }))
 		_, answer, cut := b.stream(path, streamChat)
-		if rest, ok := strings.CutPrefix(answer, text); !ok || !cut ||
-			!strings.Contains(rest, `"name":"stream_interrupted"`) {
-			t.Errorf("%s: got cut %v, %.900q; want true, %q at the beginning, then %q", path, cut, answer, text,
-				`"name":"stream_interrupted"`)
+		rest, ok := strings.CutPrefix(answer, text)
+		if !ok {
+			t.Errorf("%s: got %.900q, want %q at the beginning", path, answer, text)
 		}
+		wantEqual(t, path+": cut", cut, true)
+		wantHas(t, path+": the end", rest, `"name":"stream_interrupted"`)
 	}
 }
 

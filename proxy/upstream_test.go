@@ -73,11 +73,11 @@ func TestGatewayMapping(t *testing.T) {
 		if res.StatusCode != 200 {
 			t.Errorf("%s: got status %d, want 200: %s", c.path, res.StatusCode, body)
 		}
-		if last.server != c.server || last.uri != c.uri || last.body != c.sent ||
-			last.authorization != "Bearer "+testToken {
-			t.Errorf("%s %s: got server %q, URI %q, body %q, authorization %q; want %q, %q, %q, %q", c.method, c.path,
-				last.server, last.uri, last.body, last.authorization, c.server, c.uri, c.sent, "Bearer "+testToken)
-		}
+		what := c.method + " " + c.path
+		wantEqual(t, what+": server", last.server, c.server)
+		wantEqual(t, what+": URI", last.uri, c.uri)
+		wantEqual(t, what+": body", last.body, c.sent)
+		wantEqual(t, what+": authorization", last.authorization, "Bearer "+testToken)
 		if want := "Bearer gateway-canary-0123456789"; c.server == "gateway" && last.gatewayToken != want {
 			t.Errorf("%s: the gateway's token: got %q, want %q", c.path, last.gatewayToken, want)
 		}
@@ -110,11 +110,12 @@ func TestStreamThroughAGateway(t *testing.T) {
 	b = behindGateway(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 		send(firstChunk + "data: {\"success\":false,\"error\":[{\"code\":2003,\"message\":\"Rate limited\"}]}\n\n")
 	}), http.NotFound)
-	if _, answer, cut := b.stream(chatPath, streamChat); !strings.HasPrefix(answer, firstChunk+`data: {"error":{`) ||
-		!strings.Contains(answer, `"name":"gateway_rate_limited"`) || !cut {
-		t.Errorf("got cut %v, %q; want true, %q at the beginning, and %q", cut, answer, firstChunk+`data: {"error":{`,
-			`"name":"gateway_rate_limited"`)
+	_, answer, cut := b.stream(chatPath, streamChat)
+	if want := firstChunk + `data: {"error":{`; !strings.HasPrefix(answer, want) {
+		t.Errorf("got %q, want %q at the beginning", answer, want)
 	}
+	wantHas(t, "answer", answer, `"name":"gateway_rate_limited"`)
+	wantEqual(t, "cut", cut, true)
 }
 
 func TestGatewayFailures(t *testing.T) {
@@ -152,9 +153,10 @@ func TestGatewayFailures(t *testing.T) {
 		b := behindGateway(t, answerJSON(c.sent, c.body), http.NotFound)
 		res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`)
 		e := b.envelope(body)
-		if res.StatusCode != c.status || e.Error.Name != c.slug || c.fault != "" && e.Error.Fault != c.fault {
-			t.Errorf("%s: got status %d, %q, fault %q; want %d, %q, fault %q (\"\": any): %s", c.name, res.StatusCode,
-				e.Error.Name, e.Error.Fault, c.status, c.slug, c.fault, body)
+		wantEqual(t, c.name+": status", res.StatusCode, c.status)
+		wantEqual(t, c.name+": name", e.Error.Name, c.slug)
+		if c.fault != "" {
+			wantEqual(t, c.name+": fault", e.Error.Fault, c.fault)
 		}
 	}
 }
