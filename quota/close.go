@@ -76,12 +76,31 @@ func (l *Ledger) leave(ctx context.Context) error {
 	}
 	r.Leave = true
 	reports = append(reports, r)
+	nothing := l.nothingToTell(reports)
 	l.mu.Unlock()
+	if nothing {
+		_, err := l.send(ctx, r) // it may have a row of this replica all the same
+		return err
+	}
 	var errs []error
 	for _, r := range reports {
 		errs = append(errs, l.sendLast(ctx, r))
 	}
 	return errors.Join(errs...)
+}
+
+// nothingToTell reports whether no neuron would be lost if the store never got reports, the last ones of this replica:
+// the store never answered, and no call was made.
+func (l *Ledger) nothingToTell(reports []Report) bool {
+	if l.outbox.joined || l.block.change != (BlockChange{}) || len(l.tallies) > 0 {
+		return false
+	}
+	for _, r := range reports {
+		if len(r.Records) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // sendLast is send, repeated until the store has answered or ctx ends: if it failed for a moment alone, what is held

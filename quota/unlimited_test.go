@@ -131,6 +131,31 @@ func TestWithoutALimitAStoreThatFailsRefusesNothing(t *testing.T) {
 	})
 }
 
+// A store that never answered is not asked again and again at the end if there is nothing to tell it.
+func TestCloseWithNothingToTell(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		for _, calls := range []int{0, 1} {
+			s := &gatedStore{Store: memstore.New(nil)}
+			s.failing.Store(true)
+			l, err := quota.New(t.Context(), quota.Options{Store: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range calls {
+				spend(t, l, n)
+			}
+			began := time.Now()
+			err = l.Close(t.Context())
+			if calls == 0 {
+				fails(t, "Close without a call", err, errGate)
+				equal(t, "wait of Close without a call", time.Since(began), 0)
+				continue
+			}
+			fails(t, "Close after a call", err, errGate)
+		}
+	})
+}
+
 // A client without a limit of its own beside an account that has one, and the other way round: the limit refuses, and
 // it alone.
 func TestABudgetWithoutALimitBesideOneWithALimit(t *testing.T) {

@@ -126,6 +126,9 @@ func (k *checker) checkFile(ctx context.Context) {
 			"%s", strings.TrimPrefix(oneLine(err), "NEURONWARD_STORE: "))
 		return
 	}
+	if w := openDirectory(c.Store.Path); w != "" {
+		k.warning(check, "chmod o-w the directory", "%s", w)
+	}
 	k.ok(check, "%s can be read and written", c.Store)
 }
 

@@ -53,7 +53,13 @@ func serve(ctx context.Context, in *invocation) int {
 	if _, code, ok := in.parse(in.flags(), serveHelp(), 0); !ok {
 		return code
 	}
-	c, err := config.Load(in.environ, in.redactor)
+	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	c, err := startOrLeave(opening, func() (*config.Config, error) { return config.Load(in.environ, in.redactor) })
+	signaled := opening.Err() != nil && (ctx.Err() == nil || errors.Is(err, context.Canceled))
+	opened()
+	if signaled {
+		return exitDone // as startFailed
+	}
 	if err != nil {
 		return in.mistakes(err)
 	}
@@ -104,8 +110,10 @@ func (in *invocation) serve(
 	}
 	c.Watch(watching, log, reload)
 	waiting := &standby{ln: ln, log: log}
-	n, err := openQuotas(opening, c, log, m, func(other string) { in.standBy(waiting, c, m, other) })
-	waiting.stop()
+	n, err := startOrLeave(opening, func() (*quotas, error) {
+		defer waiting.stop()
+		return openQuotas(opening, c, log, m, func(other string) { in.standBy(waiting, c, m, other) })
+	})
 	opened()
 	if err != nil {
 		ln.close()

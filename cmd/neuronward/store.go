@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 
@@ -43,10 +45,23 @@ func openStore(
 			}
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
 		}
+		if w := openDirectory(s.Path); w != "" {
+			log.Warn("the store may fail or forget", "store", s.String(), "warning", w)
+		}
 		return file, file.Close, nil
 	default:
 		return nil, nil, fmt.Errorf("NEURONWARD_STORE: there is no store of the kind %q", s.Kind)
 	}
+}
+
+// openDirectory returns a warning if anybody may replace the file at path; "" if not.
+func openDirectory(path string) string {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o002 == 0 || info.Mode()&fs.ModeSticky != 0 {
+		return ""
+	}
+	return dir + " can be written by everybody, who can replace what is counted; chmod o-w it"
 }
 
 // openRedis opens a store in a Redis server. It fails if the server can never store usage as it is set up. That it does

@@ -129,3 +129,29 @@ func TestAStoreIsWatched(t *testing.T) {
 	contains(t, "the log", out.String(), "disk full")
 	equal(t, "lines of the recovery", strings.Count(out.String(), "the store works again"), 1)
 }
+
+// A directory in which anybody may replace the file is warned of, in the log and by check.
+func TestAStoreInADirectoryThatEverybodyCanWrite(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[os.FileMode]int{0o777: 1, 0o777 | os.ModeSticky: 0, 0o700: 0} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		s := config.Store{Kind: config.StoreFile, Path: filepath.Join(dir, "neurons")}
+		var log bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		_, closeStore, err := openStore(t.Context(), s, "x", logger, filestore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := closeStore(); err != nil {
+			t.Fatal(err)
+		}
+		warning := dir + " can be written by everybody"
+		equal(t, fmt.Sprintf("warnings in the log at mode %v", mode), strings.Count(log.String(), warning), want)
+		k := &checker{c: &config.Config{Store: s}}
+		k.checkStore(t.Context())
+		equal(t, fmt.Sprintf("warnings by check at mode %v", mode), strings.Count(fmt.Sprint(k.results), warning), want)
+	}
+}

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/datafile"
 )
 
 // maxCatalogFile bounds what is read of a kept catalog, in bytes. One has about 30 KB.
@@ -34,15 +35,10 @@ func (f catalogFile) load() (time.Time, []Model, error) {
 	if f.path == "" {
 		return time.Time{}, nil, nil
 	}
-	file, err := os.Open(f.path)
+	data, err := datafile.Read(f.path, maxCatalogFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil, nil
 	}
-	if err != nil {
-		return time.Time{}, nil, err
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	data, err := io.ReadAll(io.LimitReader(file, maxCatalogFile))
 	if err != nil {
 		return time.Time{}, nil, err
 	}
@@ -68,9 +64,13 @@ func (f catalogFile) save(at time.Time, models []Model) error {
 	if err != nil {
 		return err
 	}
-	// The name is fixed: a process that is killed here leaves at most one such file behind.
+	// The name is fixed: a process that is killed here leaves at most one such file behind. What is there before is
+	// removed and not opened: it may be a link.
 	temporary := filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+".tmp")
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/datafile"
 	"github.com/neuronward/neuronward/quota/memstore"
 )
 
@@ -20,6 +21,12 @@ var ErrClosed = errors.New("filestore: the store is closed")
 // defaultFlush is how long records may wait to be written: which model and client
 // spent what was granted.
 const defaultFlush = time.Minute
+
+// maxSize bounds the file, in bytes. One of 62 days of which each has a thousand records has a third of this.
+const maxSize = 64 << 20
+
+// mend is what to do where something else is at the path.
+const mend = "it was left as it was: name another path, or move it away to begin with nothing counted"
 
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
@@ -71,8 +78,8 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // the file is replaced, not the link
+	if path, err = followLink(path); err != nil {
+		return nil, err
 	}
 	if err := makeDir(path); err != nil {
 		return nil, err
@@ -90,13 +97,33 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// followLink returns what path stands for: the file is replaced, not the link to it. One that leads nowhere would be
+// replaced, so it is an error.
+func followLink(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return target, nil
+	}
+	if to, linkErr := os.Readlink(path); linkErr == nil {
+		return "", fmt.Errorf("filestore: %s is a link to %s, which cannot be followed (%w): "+
+			"name the file itself, or make an empty directory for it and let the link name that", path, to, err)
+	}
+	return path, nil
+}
+
 // makeDir makes the directory of path if it is missing. Its error says why path
 // cannot be a file.
 func makeDir(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
 		return fmt.Errorf("filestore: %s is a directory: name a file in it", path)
+	case err == nil:
+		if err := datafile.Check(path, info, maxSize); err != nil {
+			return fmt.Errorf("filestore: %w: %s", err, mend)
+		}
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	err = os.MkdirAll(filepath.Dir(path), 0o700)
 	if pe, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, syscall.ENOTDIR) {
 		return fmt.Errorf("filestore: %s cannot be made: %s is a file, not a directory: "+
 			"move it away, or name a file elsewhere", path, pe.Path)
@@ -114,11 +141,11 @@ func (s *Store) load() error {
 		return err
 	}
 	saved := &memstore.Saved{}
-	data, err := os.ReadFile(s.path)
+	data, err := datafile.Read(s.path, maxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return fmt.Errorf("filestore: %w; nothing was changed: make it readable for this user", err)
+		return fmt.Errorf("filestore: %w; nothing was changed: name a file that this user can read", err)
 	default:
 		if saved, err = decode(data); err != nil {
 			return fmt.Errorf("filestore: %s: %w; it was left as it was: restore it from a backup, "+

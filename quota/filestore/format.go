@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -90,6 +91,9 @@ func decode(data []byte) (*memstore.Saved, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, err
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it goes on after its end")
+	}
 	saved := &memstore.Saved{Block: f.Block, Leases: f.Leases}
 	for _, raw := range f.Days {
 		var d fileDay
@@ -100,6 +104,12 @@ func decode(data []byte) (*memstore.Saved, error) {
 			d.Records[i].Day = d.Day
 		}
 		day := memstore.SavedDay(d)
+		if err := checkDay(&day); err != nil {
+			return nil, err
+		}
+		if n := len(saved.Days); n > 0 && saved.Days[n-1].Day >= day.Day {
+			return nil, fmt.Errorf("%v does not follow %v", day.Day, saved.Days[n-1].Day)
+		}
 		saved.Days = append(saved.Days, &day)
 	}
 	return saved, nil

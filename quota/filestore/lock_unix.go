@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/datafile"
 )
 
 // lock is a lock on a file beside the one that it guards, which is replaced. It
@@ -19,10 +21,9 @@ type lock struct{ f *os.File }
 
 // acquire takes the lock, waiting up to o.LockWait for another process.
 func acquire(ctx context.Context, path string, o Options) (*lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openLock(path)
 	if err != nil {
-		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; "+
-			"the directory must be writable for this user, or the file must be in another one", err)
+		return nil, err
 	}
 	const pause = 20 * time.Millisecond
 	deadline := time.Now().Add(o.LockWait)
@@ -58,9 +59,37 @@ func acquire(ctx context.Context, path string, o Options) (*lock, error) {
 	}
 }
 
+// maxLock is how long the content of a lock is, at most: the id of a process and a newline.
+const maxLock = 32
+
+// openLock opens the lock file, or makes it. It is written to, so it must be one: a link is not followed, and a file
+// that holds anything but the id of a process is not touched.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) { // FreeBSD says the latter
+		return nil, fmt.Errorf("filestore: the lock file %s is a symbolic link, which is not followed: remove it", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("filestore: the lock file cannot be opened: %w; "+
+			"the directory must be writable for this user, or the file must be in another one", err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = datafile.Check(path, info, maxLock)
+	}
+	if err == nil && strings.Trim(owner(f), "0123456789") != "" {
+		err = fmt.Errorf("%s holds something else than the id of a process", path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("filestore: the lock file is none: %w; it was left as it was: "+
+			"move it away, or name a state file elsewhere", err), f.Close())
+	}
+	return f, nil
+}
+
 // owner returns the id of the process that has the lock on f, as it wrote it.
 func owner(f *os.File) string {
-	pid, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
+	pid, _ := io.ReadAll(io.NewSectionReader(f, 0, maxLock))
 	return strings.TrimSpace(string(pid))
 }
 
