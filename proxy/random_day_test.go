@@ -184,15 +184,17 @@ func (d *randomDay) healed(g *guarded, seed uint64) {
 // Who names no max_tokens turns to cheaper models: his bound is the model's.
 func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 	models := dayModels
+	table := g.config.Estimator.Table()
 	for size, refused := 2000, 0; size >= 1; {
 		stream := rng.IntN(2) == 0
+		model, tokens := models[rng.IntN(len(models))], 1+rng.IntN(size)
 		limit := fmt.Sprintf(`"max_tokens":%d,`, 1+rng.IntN(size))
 		if d.unlimited {
-			limit = ""
+			limit, tokens = "", min(tokens, int(table.Resolve(model).DefaultOutput)) // as upstream cuts it
 		}
-		body := fmt.Sprintf(`{"model":%q,%s"stream":%v,"messages":[{"role":"user","content":%q}]}`,
-			models[rng.IntN(len(models))], limit, stream, strings.Repeat("word ", rng.IntN(size/10+1)))
-		simulate := "tokens=" + strconv.Itoa(1+rng.IntN(size))
+		body := fmt.Sprintf(`{"model":%q,%s"stream":%v,"messages":[{"role":"user","content":%q}]}`, model, limit,
+			stream, strings.Repeat("word ", rng.IntN(size/10+1)))
+		simulate := "tokens=" + strconv.Itoa(tokens)
 		ctx, leave := context.WithCancel(context.Background())
 		if d.heals {
 			simulate = healable[rng.IntN(len(healable))] + simulate

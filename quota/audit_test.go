@@ -167,7 +167,7 @@ func TestAModelWithoutAPriceIsBookedAsItWasBilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			listen(t, 0, func(t *testing.T, s *listener) {
 				call := func() quota.Neurons {
-					of := s.e.Estimate(s.e.Resolve(model), quota.Request{PromptBytes: 10})
+					of := s.e.Estimate(s.e.Resolve(model), quota.Request{PromptBytes: 10, NoDefault: true})
 					res := take(t, s.l, quota.Call{Model: model, Estimate: of.Neurons})
 					time.Sleep(time.Second)
 					cost := s.e.DefaultCost(s.e.Resolve(model), of, res.Neurons())

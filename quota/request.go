@@ -14,7 +14,7 @@ type Request struct {
 	Task         Task    // of a model that the price table does not know; "": text generation
 	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
 	Texts        int64   // to be embedded or ranked
-	MaxTokens    int64   // of one answer
+	MaxTokens    int64   // of one answer; 0: no limit is set
 	Answers      int64   // asked for; 0: 1
 	Images       int64   // given
 	Sized        int64   // how many of the images given have a known size
@@ -28,6 +28,13 @@ type Request struct {
 	Live         bool    // audio over a WebSocket
 	Characters   int64   // to be spoken; 0: PromptBytes
 	Parts        []Request
+
+	Calls  int64 // how many requests of a batch this one stands for; 0: 1
+	Unseen int64 // how many of them have a prompt that upstream fetches or remembers in part
+
+	MayIgnoreLimit bool // upstream may not know the name that MaxTokens has, or some of Calls have no limit
+	OddLimit       bool // the limit of output is no positive whole number: upstream may take it for none
+	NoDefault      bool // the models' schemas name no default of the limit for calls of this form
 
 	// Assumed says that the call's figures of an image could not be read, and that those here are the most they can
 	// be.

@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/neuronward/neuronward/quota"
-	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A figure is one way to tell what an attempt cost. It reports false where the evidence does not have it.
@@ -89,7 +88,7 @@ func observedCost(e *evidence) (quota.Cost, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
 	if input == 0 {
-		input = price.SentTokens(c.Request, c.WideBytes)
+		input = c.Model.SentTokens(c.Request, c.WideBytes)
 	}
 	cost := reservedCost(e)
 	cost.Neurons = min(c.Model.Tokens(input, 0, output+unsentTokens), cost.Neurons)

@@ -5,15 +5,8 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-const (
-	// maxParts limits how many requests of a batch are kept apart; the rest is added up.
-	maxParts = 1000
-
-	// usualOutput is the maximum output where a call sets no limit that counts, and the default of the model is not
-	// published for calls of that form. A limit under a name that the protocol does not have counts only above it:
-	// upstream may ignore it.
-	usualOutput = 2048
-)
+// maxParts limits how many requests of a batch are kept apart; the rest is added up.
+const maxParts = 1000
 
 // findings are what the fields of one object come to, for models of any task: the task is known only after the field
 // "model" was read, which may be the last one. Of a field that is given twice, or under two names, the larger value
@@ -70,18 +63,11 @@ func classOf(task quota.Task) class {
 func (f *findings) finish(size int64, protocol normalize.Protocol) {
 	f.size = size
 	f.PromptBytes = max(size-f.media, 0)
-	if f.MaxTokens == 0 && (f.otherLimit > 0 || f.undocumented(protocol)) {
-		f.MaxTokens = usualOutput
-	}
-	if f.MaxTokens > 0 {
-		f.MaxTokens = max(f.MaxTokens, f.otherLimit)
-	}
-}
-
-// undocumented reports whether a model's default of max_tokens is not known to hold for the call: its schema has one
-// beside a prompt and beside messages, and none beside the input of Responses; of Anthropic's messages it says nothing.
-func (f *findings) undocumented(protocol normalize.Protocol) bool {
-	return f.promptInput || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
+	f.MayIgnoreLimit = f.MaxTokens == 0 && f.otherLimit > 0
+	f.MaxTokens = max(f.MaxTokens, f.otherLimit)
+	// A model's schema has a default of max_tokens beside a prompt and beside messages, and none beside the input of
+	// Responses; of Anthropic's messages it says nothing.
+	f.NoDefault = f.promptInput || protocol == normalize.ProtocolResponses || protocol == normalize.ProtocolAnthropic
 }
 
 // add adds a finished request of a batch.
@@ -145,10 +131,11 @@ func (f *findings) alone(k class) quota.Request {
 func addUp(sum *quota.Request, r quota.Request) {
 	const template = 64 // tokens, which each of them has
 	sum.PromptBytes += r.PromptBytes + template
+	sum.Calls++
+	sum.Unseen += min(r.Unseen, 1)
 	sum.MaxTokens = max(sum.MaxTokens, r.MaxTokens)
-	if r.MaxTokens == 0 {
-		sum.MaxTokens = max(sum.MaxTokens, usualOutput)
-	}
+	sum.MayIgnoreLimit = sum.MayIgnoreLimit || r.MayIgnoreLimit || r.MaxTokens == 0
+	sum.OddLimit, sum.NoDefault = sum.OddLimit || r.OddLimit, sum.NoDefault || r.NoDefault
 	sum.Answers += max(r.Answers, 1)
 	sum.MakeImages += max(r.MakeImages, 1)
 	sum.Images += r.Images

@@ -3,88 +3,10 @@ package measure
 import (
 	"bytes"
 	"io"
-	"strings"
-
-	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // audioHeader is how much of a recording is looked at to find its duration.
 const audioHeader = 16 << 10
-
-// messages reads a list of messages, of any protocol, or a plain text.
-func (r *reader) messages(f *findings) error {
-	if r.Peek() != '[' {
-		return r.singleText(f)
-	}
-	return r.list(f, &f.listedMessages, func() error {
-		if r.Peek() != '{' {
-			return r.Skip()
-		}
-		return r.part(f, true)
-	})
-}
-
-// part reads a message, a part of its content, or a part of that. Pictures and sound only count as such where a
-// protocol has them: elsewhere the same text would become tokens.
-func (r *reader) part(f *findings, message bool) error {
-	return r.Object(func(name []byte) error {
-		first := r.Peek()
-		if first == '[' && string(name) == "content" {
-			return r.Array(func() error {
-				if r.Peek() != '{' {
-					return r.Skip()
-				}
-				return r.part(f, false)
-			})
-		}
-		if message {
-			return r.Skip()
-		}
-		switch string(name) {
-		case "image_url", "image":
-			return r.picture(f)
-		case "source":
-			if first == '{' {
-				return r.source(f)
-			}
-		case "input_audio", "audio":
-			return r.audio(f)
-		}
-		return r.Skip()
-	})
-}
-
-// source reads Anthropic's {"type":"base64","media_type":"image/png","data":…}.
-func (r *reader) source(f *findings) error {
-	f.Images++
-	var data int64
-	picture := false
-	err := r.Object(func(name []byte) error {
-		isString := r.Peek() == '"'
-		switch {
-		case string(name) == "media_type":
-			start := r.Offset()
-			if err := r.Skip(); err != nil || !isString {
-				picture = false
-				return err
-			}
-			kind, err := jsonscan.Unquote(r.Since(start))
-			picture = err == nil && strings.HasPrefix(kind, "image/")
-			return nil
-		case string(name) == "data" && isString:
-			p, err := r.payload("image/")
-			if p.ok {
-				data += p.size
-			}
-			return err
-		}
-		return r.Skip()
-	})
-	if picture {
-		f.media += data
-	}
-	return err
-}
 
 // picture reads an image: base64, a data URL, a URL, a list of bytes, a list of any of these, or an object with one in
 // "url".

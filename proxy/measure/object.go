@@ -56,9 +56,18 @@ func (r *reader) field(f *findings, at scope, name []byte) error {
 		}
 	case "input":
 		return r.input(f, at)
-	case "messages", "system":
+	case "messages", "system", "state":
 		return r.messages(f)
-	case "text", "prompt", "transcript", "contexts", "documents", "passages":
+	case "previous_response_id", "conversation", "file_id", "file_url", "video_url":
+		return r.reference(f)
+	case "file":
+		return r.part(f, true)
+	case "prompt":
+		if r.Peek() == '{' { // one that upstream has stored
+			return r.reference(f)
+		}
+		return r.texts(f)
+	case "text", "transcript", "contexts", "documents", "passages":
 		return r.texts(f)
 	case "image", "images", "image_b64", "mask", "mask_b64", "mask_image":
 		return r.picture(f)
@@ -112,8 +121,8 @@ func (r *reader) figure(f *findings, name string) error {
 	switch {
 	case first == '"' || first == '-' || first-'0' < 10:
 		f.figure(name, r.Since(start), r.Protocol)
-	case first != 'n' && isLimit(name): // null counts as absent, anything else as no limit at all
-		f.figure(name, []byte("0"), r.Protocol)
+	case first != 'n' && isLimit(name): // null counts as absent
+		f.OddLimit = true
 	}
 	return nil
 }
@@ -122,12 +131,8 @@ func isLimit(name string) bool {
 	return name == "max_tokens" || name == "max_completion_tokens" || name == "max_output_tokens"
 }
 
-// noLimit stands for a limit of output tokens that is no positive whole number. Upstream may take it for none, so the
-// context window is all that bounds the output: 131,072 tokens where it is not known.
-const noLimit = 131_072
-
-// tokenLimit reads a limit of output tokens.
-func tokenLimit(raw []byte) int64 {
+// isTokenLimit reports whether a raw value is a limit of output tokens: a positive whole number.
+func isTokenLimit(raw []byte) bool {
 	text := string(raw)
 	if len(raw) > 1 && raw[0] == '"' {
 		if unquoted, err := jsonscan.Unquote(raw); err == nil {
@@ -135,10 +140,7 @@ func tokenLimit(raw []byte) int64 {
 		}
 	}
 	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || v < 1 || v != math.Trunc(v) {
-		return max(noLimit, wholeNumber(raw))
-	}
-	return wholeNumber(raw)
+	return err == nil && v >= 1 && v == math.Trunc(v)
 }
 
 // figure measures the raw value of a field.
@@ -149,7 +151,8 @@ func (f *findings) figure(name string, raw []byte, protocol normalize.Protocol) 
 		if known {
 			to = &f.MaxTokens
 		}
-		*to = max(*to, tokenLimit(raw))
+		*to = max(*to, wholeNumber(raw))
+		f.OddLimit = f.OddLimit || !isTokenLimit(raw)
 	}
 	switch name {
 	case "max_tokens":

@@ -36,44 +36,44 @@ func TestMeasureJSON(t *testing.T) {
 		},
 		{"a limit in a string", run, `{"max_tokens":" 500 "}`, "", "", want{MaxTokens: 500}},
 		{"a whole number with a fraction", run, `{"max_tokens":16.0}`, "", "", want{MaxTokens: 16}},
-		{"words behind a number", run, `{"max_tokens":"500 tokens"}`, "", "", want{MaxTokens: noLimit}},
-		{"a fraction", run, `{"max_tokens":1.2}`, "", "", want{MaxTokens: noLimit}},
-		{"zero", run, `{"max_tokens":0}`, "", "", want{MaxTokens: noLimit}},
-		{"a list", run, `{"max_tokens":[9]}`, "", "", want{MaxTokens: noLimit}},
+		{"words behind a number", run, `{"max_tokens":"500 tokens"}`, "", "", want{MaxTokens: 500, OddLimit: true}},
+		{"a fraction", run, `{"max_tokens":1.2}`, "", "", want{MaxTokens: 2, OddLimit: true}},
+		{"zero", run, `{"max_tokens":0}`, "", "", want{OddLimit: true}},
+		{"a list", run, `{"max_tokens":[9]}`, "", "", want{OddLimit: true}},
 		{"null counts as absent", run, `{"max_tokens":null}`, "", "", want{}},
 		{"an exponent", run, `{"max_tokens":"1e3"}`, "", "", want{MaxTokens: 1000}},
-		{"a limit without an end", run, `{"max_tokens":1e999}`, "", "", want{MaxTokens: 1e12}},
+		{"a limit without an end", run, `{"max_tokens":1e999}`, "", "", want{MaxTokens: 1e12, OddLimit: true}},
 		{"limits that are none", run, `{"input":{"max_tokens":0,"max_tokens":-5,"max_tokens":null,"max_tokens":"x",` +
-			`"max_tokens":[9]}}`, "", "", want{MaxTokens: noLimit}},
+			`"max_tokens":[9]}}`, "", "", want{OddLimit: true}},
 		{
 			"a limit that Responses has", responses, `{"input":"hi","max_output_tokens":9}`, "", "",
-			want{MaxTokens: 9, Texts: 1, Characters: 2},
+			want{MaxTokens: 9, NoDefault: true, Texts: 1, Characters: 2},
 		},
 		{
 			"a small limit under another protocol's name", responses,
 			`{"input":"hi","max_tokens":1,"max_completion_tokens":1}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+			want{MaxTokens: 1, MayIgnoreLimit: true, NoDefault: true, Texts: 1, Characters: 2},
 		},
 		{
 			"a small limit that upstream may know or not", run, `{"prompt":"hi","max_completion_tokens":1000}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+			want{MaxTokens: 1000, MayIgnoreLimit: true, Texts: 1, Characters: 2},
 		},
 		{
 			"no limit where the model's default is not known to hold", responses, `{"input":"hi"}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+			want{NoDefault: true, Texts: 1, Characters: 2},
 		},
 		{
 			"no limit, in the form of Responses", run, `{"input":"hi"}`, "", "",
-			want{MaxTokens: 2048, Texts: 1, Characters: 2},
+			want{NoDefault: true, Texts: 1, Characters: 2},
 		},
 		{
 			"a large limit under another protocol's name", responses,
 			`{"input":"hi","max_output_tokens":10,"max_tokens":100000}`, "", "",
-			want{MaxTokens: 100000, Texts: 1, Characters: 2},
+			want{MaxTokens: 100000, NoDefault: true, Texts: 1, Characters: 2},
 		},
 		{
 			"a large limit under another protocol's name alone", messages, `{"max_output_tokens":100000}`, "", "",
-			want{MaxTokens: 100000},
+			want{MaxTokens: 100000, MayIgnoreLimit: true, NoDefault: true},
 		},
 		{
 			"answers by other names", run, `{"n":2,"num_return_sequences":5,"best_of":4}`, "", "",
@@ -88,7 +88,7 @@ func TestMeasureJSON(t *testing.T) {
 		{
 			"an input within an input", "run", `{"model":"m","input":{"input":{"max_tokens":7},"max_output_tokens":3}}`,
 			"", "",
-			want{MaxTokens: 2048},
+			want{MaxTokens: 3, MayIgnoreLimit: true, NoDefault: true},
 		},
 
 		{"texts to embed", embeddings, `{"input":["a","b","c"]}`, "", "", want{Texts: 3}},
@@ -108,7 +108,7 @@ func TestMeasureJSON(t *testing.T) {
 		},
 		{
 			"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, quota.TextToSpeech, "",
-			want{MaxTokens: 2048, Texts: 2, Characters: 6},
+			want{NoDefault: true, Texts: 2, Characters: 6},
 		},
 		{
 			"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, quota.TextToSpeech, "",
@@ -149,19 +149,19 @@ func TestMeasureJSON(t *testing.T) {
 			want{Images: 1, Texts: 1},
 		},
 		{"a picture in a Responses message", responses, `{"input":[{"content":[{"type":"input_image","image_url":"` +
-			png + `"}]}]}`, "", `"` + png + `"`, want{MaxTokens: 2048, Images: 1, Texts: 1}},
+			png + `"}]}]}`, "", `"` + png + `"`, want{NoDefault: true, Images: 1, Texts: 1}},
 		{
 			"a picture in an Anthropic message", messages,
 			`{"messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png",` +
 				`"data":"AAAA"}},{"type":"tool_result","content":[{"type":"image","source":{"data":"BBBB",` +
 				`"media_type":"image/png"}}]}]}]}`, "", `"AAAA""BBBB"`,
-			want{MaxTokens: 2048, Images: 2, Texts: 1},
+			want{NoDefault: true, Images: 2, Texts: 1},
 		},
 		{
 			"an Anthropic document is text", messages,
 			`{"messages":[{"content":[{"type":"document","source":{"type":"text","media_type":"text/plain",` +
 				`"data":"AAAA"}}]}]}`, "", ``,
-			want{MaxTokens: 2048, Images: 1, Texts: 1},
+			want{NoDefault: true, Images: 1, Texts: 1},
 		},
 		{"a data URL as text is text", chatPath, `{"messages":[{"content":[{"type":"text","text":"` + png +
 			`"}]},{"content":"` + png + `","image_url":"` + png + `"}]}`, "", "", want{Texts: 2}},
@@ -285,8 +285,12 @@ func TestMeasureBatch(t *testing.T) {
 	if rest.Answers != 1999+4 {
 		t.Errorf("the rest of a large batch: got %d answers, want %d", rest.Answers, 1999+4)
 	}
-	if rest.MaxTokens != usualOutput {
-		t.Errorf("the rest of a large batch: got %d tokens, want %d", rest.MaxTokens, usualOutput)
+	if rest.MaxTokens != 5 || !rest.MayIgnoreLimit {
+		t.Errorf("the rest of a large batch: got %d tokens (by default more: %v), want 5 (true)", rest.MaxTokens,
+			rest.MayIgnoreLimit)
+	}
+	if rest.Calls != 2000 {
+		t.Errorf("the rest of a large batch: got %d calls, want 2000", rest.Calls)
 	}
 	if rest.PromptBytes < 2000*64 {
 		t.Errorf("the rest of a large batch: got %d bytes, want at least %d", rest.PromptBytes, 2000*64)

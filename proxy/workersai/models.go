@@ -1,6 +1,7 @@
 package workersai
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -66,35 +67,8 @@ func (m model) newer() bool {
 	return slices.ContainsFunc(newer, func(family string) bool { return strings.HasPrefix(m.name, family) })
 }
 
-// windows are context windows in tokens; the first family that fits holds.
-var windows = []struct {
-	family string
-	tokens int64
-}{
-	{"@cf/meta/llama-2-", 4096},
-	{"@cf/meta/llama-3-", 8192},
-	{"@cf/mistral/mistral-7b", 2824},
-	{"@cf/meta/llama-3.1-8b-instruct", 32_000},
-	{"@cf/meta/llama-3.3-70b", 24_000},
-	{"@cf/meta/llama-4-scout", 131_000},
-	{"@cf/qwen/qwen3-30b", 32_768},
-	{"@cf/qwen/qwen2.5-coder", 32_768},
-	{"@cf/qwen/qwq", 24_000},
-	{"@cf/google/gemma-3", 80_000},
-	{"@cf/zai-org/glm-4.7", 131_072},
-	{"@cf/zai-org/", 262_144},
-	{"@cf/moonshotai/", 262_144},
-	{"@cf/deepseek-ai/deepseek-v4", 1_000_000},
-	{"@cf/nvidia/", 256_000},
-	{"@cf/google/gemma-4", 256_000},
-}
+// unknownWindow is the context window of a model of which none is known, in tokens.
+const unknownWindow = 128_000
 
 // window returns the context window of a text model, in tokens.
-func (m model) window() int64 {
-	for _, w := range windows {
-		if strings.HasPrefix(m.name, w.family) {
-			return w.tokens
-		}
-	}
-	return 128_000
-}
+func (m model) window() int64 { return cmp.Or(m.price.ContextWindow, unknownWindow) }

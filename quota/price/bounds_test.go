@@ -32,7 +32,7 @@ func TestEstimatesAreSane(t *testing.T) {
 			r := quota.Request{
 				PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(),
 				Images: size(), MakeImages: size(), Width: size(), Height: size(), Steps: size(),
-				AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(),
+				AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(), Calls: size(), Unseen: size(),
 			}
 			got := e.Estimate(model, r).Neurons
 			if got < minNeurons || got > maxNeurons {
@@ -41,12 +41,13 @@ func TestEstimatesAreSane(t *testing.T) {
 			more := r
 			for _, field := range []*int64{
 				&more.PromptBytes, &more.Texts, &more.MaxTokens, &more.Answers, &more.Images, &more.MakeImages,
-				&more.Width, &more.Height, &more.Steps,
+				&more.Width, &more.Height, &more.Steps, &more.Calls, &more.Unseen,
 			} {
 				if *field > 0 && *field < math.MaxInt64/2 {
 					*field *= 2
 				}
 			}
+			more.OddLimit, more.MayIgnoreLimit, more.NoDefault = true, true, true
 			if larger := e.Estimate(model, more).Neurons; larger < got {
 				t.Fatalf("%s: got %v of %+v, want at least the %v of %+v", name, larger, more, got, r)
 			}
@@ -73,6 +74,9 @@ func TestTheBoundHolds(t *testing.T) {
 			u := quota.Usage{
 				HasTokens: true, Input: rng.Int64N(r.PromptBytes + 65), Output: rng.Int64N(r.MaxTokens + 1),
 				HasAudio: true, AudioSeconds: r.AudioSeconds,
+			}
+			if model.Task == quota.TextGeneration && model.ContextWindow > 0 { // a model reads no more
+				u.Input, u.Output = min(u.Input, model.ContextWindow), min(u.Output, model.ContextWindow)
 			}
 			cost, ok := e.Cost(model, u)
 			if model.Task == quota.TextToSpeech { // whose audio is not in the request

@@ -45,20 +45,22 @@ const rounding = 0.02
 // the catalog names none of the model's units: then the model is billed by other
 // units now. An alias stays one unless the catalog's price of it is more than that
 // of the model that answers in its place. The plan, the end and the context window
-// of a model are those of the catalog in any case, also of one without prices.
+// of a model are those of the catalog in any case, also of one without prices; what
+// the catalog does not say of them, or of a task, stays.
 func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Deviation) {
-	merged := &Table{asOf: asOf, usd: t.usd, free: t.free, models: maps.Clone(t.models), unpriced: map[string]Row{}}
-	maps.Copy(merged.unpriced, t.unpriced)
+	merged := &Table{asOf: asOf, usd: t.usd, free: t.free, models: maps.Clone(t.models), documented: map[string]Row{}}
+	maps.Copy(merged.documented, t.documented)
 	var deviations []Deviation
 	for _, c := range catalog {
 		ours, known := t.models[c.Model]
 		row := ours
 		if !known {
-			row.Task = c.Row.Task
+			row = t.documented[c.Model]
+			row.Task = cmp.Or(c.Row.Task, row.Task)
 		}
 		row.RequiresWorkersPaid = c.Row.RequiresWorkersPaid
-		row.DeprecatedOn = cmp.Or(c.Row.DeprecatedOn, ours.DeprecatedOn)
-		row.ContextWindow = cmp.Or(max(c.Row.ContextWindow, 0), ours.ContextWindow)
+		row.DeprecatedOn = cmp.Or(c.Row.DeprecatedOn, row.DeprecatedOn)
+		row.ContextWindow = cmp.Or(max(c.Row.ContextWindow, 0), row.ContextWindow)
 		taken := false
 		switch refused := c.refused(ours); {
 		case refused != "":
@@ -74,10 +76,10 @@ func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Devi
 			merged.models[c.Model] = row
 			continue
 		}
-		merged.unpriced[c.Model] = Row{
-			Task: row.Task, ContextWindow: row.ContextWindow, RequiresWorkersPaid: row.RequiresWorkersPaid,
-			DeprecatedOn: row.DeprecatedOn,
+		for _, col := range row.columns() { // of a task without estimates
+			*col.value = 0
 		}
+		merged.documented[c.Model] = row
 	}
 	merged.names = slices.Sorted(maps.Keys(merged.models))
 	slices.SortStableFunc(deviations, func(a, b Deviation) int { return strings.Compare(a.Model, b.Model) })

@@ -170,8 +170,9 @@ func TestSentTokens(t *testing.T) {
 		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 0, 100 + 6404},
 		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 0, 100 + 500},
 		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
+		{"what upstream remembers", quota.Request{PromptBytes: 300, Unseen: 1}, 0, 100 + 8000},
 	} {
-		if got := price.SentTokens(c.r, c.wide); got != c.want {
+		if got := (price.Row{ContextWindow: 8000}).SentTokens(c.r, c.wide); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}

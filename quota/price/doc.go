@@ -5,7 +5,8 @@
 // The embedded table, prices.json, holds Cloudflare's published prices and, where
 // that is more, what was measured. The live catalog (models/search), which package
 // account reads, is laid over it. Bounds of what a call does not say come from the
-// models' schemas; each is documented with its constant.
+// models' documentation: those of each model stand in limits.json, which also has the
+// models without a price, and the others with their constants.
 //
 // The package knows no ledger and no HTTP. A Table is immutable. An Estimator
 // replaces its table atomically and keeps what it has learned under one mutex,

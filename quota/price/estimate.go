@@ -27,7 +27,10 @@ type Estimate struct {
 	Neurons quota.Neurons // to be reserved
 	Bound   quota.Neurons // by the table alone, for Estimator.Learn
 	Known   bool          // whether the table has the model
-	Foreign bool          // the bound rests on what a recording says of itself: the cost shows nothing about the model
+
+	// Foreign says that the bound rests on what the request does not show, such as how long a recording really is, or
+	// what upstream remembers: the cost shows nothing about the model.
+	Foreign bool
 }
 
 // An Estimator says what calls may cost and did cost. It is safe for many
@@ -74,32 +77,29 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	if m.Known {
 		bound = call.withDefaults(m.Row).bound(m.Row)
 	} else {
-		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m), m.ContextWindow)
+		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m), m.Row)
 	}
 	if m.Task == quota.TextEmbeddings && !m.Known {
 		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: SentTokens(r, 0)}).Table
+		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: sentTokens(r, 0)}).Table
 	}
 	bound = min(max(bound, minEstimate), quota.MaxCost)
 	factor := e.learned.factor(m.Name, e.mode)
 	return Estimate{
 		Neurons: max(quota.FromFloat(bound.Float()*factor), minEstimate),
-		Bound:   bound, Known: m.Known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0,
+		Bound:   bound, Known: m.Known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0 || r.Unseen > 0 || r.OddLimit,
 	}
 }
 
 // unknownTask is what a call is taken for whose model has no price, nor has any other model of its task.
 const unknownTask = 50 * quota.OneNeuron
 
-// dearest is the bound of r by the dearest model of these tasks. window is how many tokens the model of the call reads
-// and puts out at most; 0: not known.
-func (t *Table) dearest(r request, tasks []quota.Task, window int64) (bound quota.Neurons) {
+// dearest is the bound of r by the dearest model of these tasks, within the limits of the call's own model.
+func (t *Table) dearest(r request, tasks []quota.Task, own Row) (bound quota.Neurons) {
 	priced := false
 	for _, row := range t.ofTasks(tasks) {
 		priced = true
-		if window > 0 {
-			row.ContextWindow = window
-		}
+		row.ContextWindow, row.DefaultOutput = own.ContextWindow, own.DefaultOutput
 		bound = max(bound, r.withDefaults(row).bound(row))
 	}
 	if !priced && len(tasks) > 0 {

@@ -22,7 +22,7 @@ func (t *Table) Resolve(name string) Model {
 		m.Row, m.Known = t.models[m.BilledAs]
 	}
 	if !m.Known {
-		m.Row = t.unpriced[name]
+		m.Row = t.documented[name]
 	}
 	return m
 }

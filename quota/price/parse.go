@@ -40,7 +40,8 @@ type fileRow struct {
 
 // Parse reads a table in the form of the embedded one. It is strict: an unknown or
 // repeated key, a price outside the limits of its unit, a task, date or alias that
-// does not exist refuse the whole table. The error names all mistakes.
+// does not exist refuse the whole table. The error names all mistakes. What a row
+// does not say of the model's limits is taken from the embedded limits.json.
 func Parse(data []byte) (*Table, error) {
 	var f tableFile
 	// Which keys a row has tells a free unit from one that is not billed.
@@ -53,7 +54,7 @@ func Parse(data []byte) (*Table, error) {
 	t := &Table{
 		asOf: f.AsOf, usd: f.USD, free: quota.FromFloat(f.Free),
 		models: make(map[string]Row, len(f.Models)), names: slices.Sorted(maps.Keys(f.Models)),
-		unpriced: parseUnpriced(),
+		documented: parseLimits(),
 	}
 	var errs mistakes
 	if _, err := time.Parse(time.DateOnly, f.AsOf); err != nil {
@@ -73,6 +74,7 @@ func Parse(data []byte) (*Table, error) {
 		if err != nil {
 			errs.add("%s: %w", name, err)
 		}
+		row.join(t.documented[name])
 		t.models[name] = row
 	}
 	if err := errors.Join(errs...); err != nil {

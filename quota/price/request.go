@@ -1,6 +1,7 @@
 package price
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/neuronward/neuronward/quota"
@@ -13,8 +14,12 @@ const (
 	// template puts in its place. templateTokens is what a template puts before the first message.
 	templateTokens = 64
 
-	// unknownOutput is what a model puts out where the call has no limit and the table does not have the model's own.
+	// unknownOutput is what a model puts out where the call has no limit, and no default of the model is documented
+	// for calls of its form.
 	unknownOutput = 2048
+
+	// unknownWindow is the context window of a model of which none is known.
+	unknownWindow = 131_072
 
 	// audioTokens is what a second of audio given to a language model counts as: encoders make a frame each 20 ms
 	// (Whisper's) and join several of them into a token.
@@ -99,18 +104,35 @@ func (r request) tokens(row Row) (in, out float64) {
 			return in, in
 		}
 	}
-	limit := float64(r.MaxTokens)
-	if r.MaxTokens <= 0 {
-		limit = unknownOutput
-		if row.DefaultOutput > 0 {
-			limit = float64(row.DefaultOutput)
+	limit := r.outputLimit(row)
+	if row.Task == quota.TextGeneration {
+		calls := max(r.Calls, 1)
+		in += float64(min(max(r.Unseen, 0), calls)) * row.window()
+		if row.ContextWindow > 0 { // what is longer is refused, or cut
+			in, limit = min(in, row.window()*float64(calls)), min(limit, row.window())
 		}
-	}
-	if row.Task == quota.TextGeneration && row.ContextWindow > 0 { // what is longer is refused, or cut
-		in, limit = min(in, float64(row.ContextWindow)), min(limit, float64(row.ContextWindow))
 	}
 	return in, limit * float64(max(r.Answers, 1))
 }
+
+// outputLimit bounds the output tokens of one answer.
+func (r request) outputLimit(row Row) float64 {
+	limit := float64(r.MaxTokens)
+	if r.MaxTokens <= 0 || r.MayIgnoreLimit {
+		modelDefault := float64(row.DefaultOutput)
+		if row.DefaultOutput <= 0 || r.NoDefault {
+			modelDefault = max(modelDefault, unknownOutput)
+		}
+		limit = max(limit, modelDefault)
+	}
+	if r.OddLimit {
+		limit = max(limit, row.window())
+	}
+	return limit
+}
+
+// window is the model's context window in tokens.
+func (r Row) window() float64 { return float64(cmp.Or(r.ContextWindow, unknownWindow)) }
 
 func (r request) steps(row Row) float64 {
 	steps := r.Steps
@@ -187,10 +209,18 @@ const sentBytesPerToken = 3
 
 // SentTokens returns how many input tokens the prompt of r is taken for where the
 // call was aborted before any were reported: an average for plain text, and the
-// bound for images and audio, which have no such average. wide is how many of the
-// prompt's bytes are beyond ASCII: a tokenizer that was not made for a script makes
-// one token of each of them.
-func SentTokens(r quota.Request, wide int64) int64 {
+// bound for images and audio, which have no such average, and for what upstream
+// fetches or remembers. wide is how many of the prompt's bytes are beyond ASCII: a
+// tokenizer that was not made for a script makes one token of each of them.
+func (r Row) SentTokens(q quota.Request, wide int64) int64 {
+	sent := sentTokens(q, wide)
+	if q.Unseen > 0 {
+		sent += int64(r.window())
+	}
+	return sent
+}
+
+func sentTokens(r quota.Request, wide int64) int64 {
 	wide = min(max(wide, 0), max(r.PromptBytes, 0))
 	plain := max(r.PromptBytes, 0) - wide
 	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(request(r).mediaTokens())

@@ -2,7 +2,6 @@ package price
 
 import (
 	_ "embed"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -37,12 +36,14 @@ type Row struct {
 	DefaultWidth  int   `json:"default_width"` // of the image made, in pixels
 	DefaultHeight int   `json:"default_height"`
 	DefaultSteps  int   `json:"default_steps"`
-	DefaultOutput int64 `json:"default_output_tokens"` // max output tokens, by the model's schema
+	DefaultOutput int64 `json:"default_output_tokens"` // of max_tokens, beside a prompt and beside messages
 
 	MaxSteps int `json:"max_steps"` // 0: not published
 
 	// ContextWindow is how many tokens the model reads and puts out at most; 0: not known.
 	ContextWindow int64 `json:"context_window"`
+
+	WebSocket bool `json:"websocket"` // called over a WebSocket, too
 
 	RequiresWorkersPaid bool   `json:"requires_workers_paid"` // answered on the Workers Paid plan only
 	DeprecatedOn        string `json:"deprecated_on"`         // UTC date "2026-05-30" of its end; "": none is known
@@ -85,9 +86,9 @@ type Table struct {
 	models map[string]Row
 	names  []string // of models, sorted
 
-	// unpriced are models of Workers AI that have no price: beta, or new. Of their rows only Task, ContextWindow,
-	// RequiresWorkersPaid and DeprecatedOn are set.
-	unpriced map[string]Row
+	// documented are models of Workers AI by what is known of them beside prices, for those that have none: beta, or
+	// new. No price of these rows is set.
+	documented map[string]Row
 }
 
 //go:embed prices.json
@@ -99,26 +100,6 @@ var parseEmbedded = sync.OnceValue(func() *Table {
 		panic("price: the embedded table: " + err.Error())
 	}
 	return t
-})
-
-// embeddedUnpriced names the models that Cloudflare documents without a price, with what a row has beside prices.
-//
-//go:embed unpriced.json
-var embeddedUnpriced []byte
-
-var parseUnpriced = sync.OnceValue(func() map[string]Row {
-	var given map[string]struct {
-		Task          quota.Task `json:"task"`
-		ContextWindow int64      `json:"context_window"`
-	}
-	if err := json.Unmarshal(embeddedUnpriced, &given); err != nil {
-		panic("price: the embedded models without a price: " + err.Error())
-	}
-	rows := make(map[string]Row, len(given))
-	for name, m := range given {
-		rows[name] = Row{Task: m.Task, ContextWindow: m.ContextWindow}
-	}
-	return rows
 })
 
 // Embedded returns the table that is part of the program. It is parsed once.

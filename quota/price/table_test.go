@@ -42,17 +42,21 @@ func TestEmbeddedTable(t *testing.T) {
 
 func TestRows(t *testing.T) {
 	for name, want := range map[string]price.Row{
-		"@cf/meta/llama-3.1-8b-instruct-fp8": {Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128},
-		"@cf/qwen/qwen3-30b-a3b-fp8":         {Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475},
+		"@cf/meta/llama-3.1-8b-instruct-fp8": {
+			Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256, ContextWindow: 32_000,
+		},
+		"@cf/qwen/qwen3-30b-a3b-fp8": {
+			Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000, ContextWindow: 32_768,
+		},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {
 			Task: quota.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000,
-			RequiresWorkersPaid: true,
+			ContextWindow: 1_048_576, RequiresWorkersPaid: true,
 		},
 		"@cf/moonshotai/kimi-k2.5": {
 			Task: quota.TextGeneration, InputPerM: 54545, CachedInputPerM: 9091, OutputPerM: 272727,
-			DeprecatedOn: "2026-05-30", AliasedTo: "@cf/moonshotai/kimi-k2.6",
+			ContextWindow: 256_000, DeprecatedOn: "2026-05-30", AliasedTo: "@cf/moonshotai/kimi-k2.6",
 		},
-		"@cf/cloudflare/clef":     {Task: quota.TextGeneration, InputPerM: 21818},
+		"@cf/cloudflare/clef":     {Task: quota.TextGeneration, InputPerM: 21818, ContextWindow: 65_536},
 		"@cf/microsoft/resnet-50": {Task: quota.ImageClassification, Image: 0.228055},
 		"@cf/black-forest-labs/flux-1-schnell": {
 			Task: quota.TextToImage, Tile: 4.8, Step: 9.6,
@@ -72,9 +76,11 @@ func TestRows(t *testing.T) {
 			Task: quota.TextToImage, FirstMegapixel: 1363.64, NextMegapixel: 181.82, InputMegapixel: 181.82,
 			DefaultWidth: 1024, DefaultHeight: 768,
 		},
-		"@cf/deepgram/nova-3":          {Task: quota.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36},
-		"@cf/deepgram/aura-1":          {Task: quota.TextToSpeech, CharactersPerK: 1363.64},
-		"@cf/pipecat-ai/smart-turn-v2": {Task: quota.VoiceActivity, AudioMinute: 30.9},
+		"@cf/deepgram/nova-3": {
+			Task: quota.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36, WebSocket: true,
+		},
+		"@cf/deepgram/aura-1":          {Task: quota.TextToSpeech, CharactersPerK: 1363.64, WebSocket: true},
+		"@cf/pipecat-ai/smart-turn-v2": {Task: quota.VoiceActivity, AudioMinute: 30.9, WebSocket: true},
 	} {
 		if got, ok := price.Embedded().Row(name); !ok || got != want {
 			t.Errorf("%s\n got %+v (%v)\nwant %+v", name, got, ok, want)
@@ -115,6 +121,7 @@ func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 		free := price.Row{
 			Task: row.Task, DefaultWidth: row.DefaultWidth, DefaultHeight: row.DefaultHeight,
 			DefaultSteps: row.DefaultSteps, MaxSteps: row.MaxSteps, DefaultOutput: row.DefaultOutput,
+			ContextWindow: row.ContextWindow, WebSocket: row.WebSocket,
 			RequiresWorkersPaid: row.RequiresWorkersPaid, DeprecatedOn: row.DeprecatedOn, AliasedTo: row.AliasedTo,
 		}
 		if row == free {
