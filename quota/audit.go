@@ -186,6 +186,6 @@ func (l *Ledger) rebook(c correction) {
 	fixed := l.account.spent - before
 	l.audit.fixed[c.Model] += fixed
 	l.hours.book(l.day, now, fixed)
-	l.reconciliation.history.correct(c.since, fixed)
+	l.reconciliation.history.Correct(c.since, fixed)
 	l.wake.syncNow()
 }

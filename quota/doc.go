@@ -4,7 +4,7 @@
 // pace.
 //
 // It knows nothing of HTTP, of error envelopes or of series. Most packages below it import it; it imports those alone
-// that know no type of its own, such as package clock.
+// that know no type of its own: clock and reconcile.
 //
 // Locks: Ledger.mu guards all that a ledger knows. It is never held while the store is asked; functions that release
 // it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. A Ledger calls a
@@ -15,5 +15,5 @@
 // task.go, what a call is measured and counted by in request.go. A Store is the interface in store.go, and memstore
 // shows in the fewest lines what it does: a new one passes storetest.Run, and is opened in cmd/neuronward/store.go
 // and checked in checks.go there. block.go and probe.go are about an account that Workers AI has refused,
-// reconcile.go and audit.go about the account's own figure.
+// reconcile.go and audit.go about the account's own figure: what it means is the business of package reconcile.
 package quota

@@ -78,7 +78,10 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-func (l *Ledger) setDay(d Day) { l.day, l.dayEnd = d, d.End() }
+func (l *Ledger) setDay(d Day) {
+	l.day, l.dayEnd = d, d.End()
+	l.reconciliation.newDay()
+}
 
 // lockAndRoll takes l.mu, begins a new day if it is time, and returns the time.
 func (l *Ledger) lockAndRoll() time.Time {

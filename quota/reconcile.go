@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/reconcile"
 )
 
 const (
@@ -15,13 +17,6 @@ const (
 	// call in flight cost that outlived its process has been billed by then. A replica that got no answer for half of
 	// this gives up what it has free, since it may be the one that the others take for dead.
 	releaseAfter = 20 * time.Minute
-
-	// confirmAfter is how long a figure must stay lower than one before until it is taken: the higher one must have
-	// been wrong then, and would otherwise keep calls from neurons that nobody has spent until the reset.
-	confirmAfter = time.Hour
-
-	// tolerance is how much lower a figure may be only because fractions were added up in another order.
-	tolerance = OneNeuron / 100
 )
 
 // ErrEarly is returned by Reconcile when the day is too young for its figure.
@@ -31,35 +26,19 @@ var ErrEarly = errors.New("quota: the day is too young to be reconciled")
 // cannot be: it lacks something.
 var ErrDropped = errors.New("quota: the account's own figure is lower than it was")
 
+type figure = reconcile.Figure[Neurons]
+
 // reconciliation is what a ledger knows of the account's own figure and needs for it.
 type reconciliation struct {
-	history   settledHistory
-	readUntil time.Time // until when the figure counted that was read last, on whatever day
-	leaseEnd  time.Time // until then this replica is the one that reads it
-	lastReply time.Time // when the store last answered a sync
-	pending   pendingDrop
+	history   reconcile.History[Neurons] // of today
+	drop      reconcile.Drop[Neurons]    // of today
+	readUntil time.Time                  // until when the figure counted that was read last, on whatever day
+	leaseEnd  time.Time                  // until then this replica is the one that reads it
+	lastReply time.Time                  // when the store last answered a sync
 }
 
-// pendingDrop is the last of the figures that were lower than one before them.
-type pendingDrop struct {
-	day    Day
-	since  time.Time // until when the first of them counted; zero: there is none
-	billed Neurons
-}
-
-// confirms takes another figure that is lower than last, and reports whether such figures have lasted long enough to
-// be right: they do not drop themselves, no replica has read a higher one since, and the last of them lacks nothing
-// of what all had settled.
-func (p *pendingDrop) confirms(day Day, until time.Time, billed, settled Neurons, last External) bool {
-	if p.since.IsZero() || p.day != day || billed < p.billed-tolerance || last.At.After(p.since) {
-		*p = pendingDrop{day: day, since: until}
-	}
-	p.billed = billed
-	if until.Sub(p.since) < confirmAfter || billed < settled {
-		return false
-	}
-	*p = pendingDrop{}
-	return true
+func (r *reconciliation) newDay() {
+	r.history, r.drop = reconcile.History[Neurons]{Patience: ReplicaTimeout}, reconcile.Drop[Neurons]{}
 }
 
 // Reconcile compares the account's own figure with what all replicas have settled. What is beyond that was spent
@@ -97,19 +76,18 @@ func (l *Ledger) Reconcile(
 	}
 	rec := &l.reconciliation
 	if last := l.account.external; !until.Before(last.At) {
-		settled, _ := rec.history.at(until)
-		switch {
-		case billed >= last.Billed-tolerance:
-			rec.pending = pendingDrop{}
-			billed = max(billed, last.Billed)
-		case !rec.pending.confirms(day, until, billed, settled, last):
+		settled, _ := rec.history.Settled(until)
+		was, ok := figure{At: last.At, Billed: last.Billed}, false
+		if billed, ok = rec.drop.Accept(figure{At: until, Billed: billed}, was, settled); !ok {
 			return true, fmt.Errorf("%w: %v, after %v", ErrDropped, billed, last.Billed)
 		}
 	}
-	if l.failure == nil && l.outbox.joined && rec.history.day == day && rec.history.doubtUntil.IsZero() {
+	if l.failure == nil && l.outbox.joined && rec.history.Known() {
 		now = l.clock.Now()
 		lostSince := now.Add(-l.o.FigureLag - releaseAfter)
-		l.applyExternal(rec.history.compare(lostSince, now, until, billed, l.account.external.Spent), now)
+		e := External{At: until, Billed: billed}
+		e.Spent, e.Released = rec.history.Compare(lostSince, now, until, billed, l.account.external.Spent)
+		l.applyExternal(e, now)
 		l.serve(now)
 		l.wake.syncNow()
 	}
@@ -139,21 +117,6 @@ func (l *Ledger) leadReading(ctx context.Context, every time.Duration) (bool, er
 		l.reconciliation.leaseEnd = began.Add(ttl)
 	}
 	return ours, nil
-}
-
-// compare returns what is external, of what was billed until a time. It moves former, what was external before, no
-// further than the figure demands: a burst of our own calls just then, or a replica that does not know what had been
-// settled, must not hide it.
-func (h *settledHistory) compare(lostSince, now, until time.Time, billed, former Neurons) External {
-	least, most := h.at(until)
-	everLost, stillLost := h.lost(lostSince, now)
-	e := External{At: until, Billed: billed, Spent: former}
-	e.Spent = min(e.Spent, max(billed-least, 0))
-	e.Spent = max(e.Spent, billed-most-everLost)
-	// What is lost may have been spent where the figure has more than is accounted for, and may be lacking where it
-	// lacks some of what was settled.
-	e.Released = max(stillLost-max(billed-least-e.Spent, least-billed, 0), 0)
-	return e
 }
 
 // applyExternal makes e count, if it was read later than what counts now.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/reconcile"
 )
 
 // ErrStore is wrapped by what Reserve returns when the store that it needs fails.
@@ -158,7 +160,10 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 			l.outbox.whole = true
 			l.wake.syncNow()
 		}
-		l.reconciliation.history.record(now, l.day, reply, failed)
+		sum := reply.Balances[0]
+		l.reconciliation.history.Record(now, reconcile.State[Neurons]{
+			Spent: sum.Spent, Lost: sum.Lost, Joined: reply.Joined, Failed: failed,
+		})
 		l.applyExternal(reply.External, now)
 		l.outbox.joined = true
 	} else {
