@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
@@ -157,4 +159,28 @@ func TestServeWithAStoreThatCannotBe(t *testing.T) {
 		contains(t, command, said, "redisstore: the server cannot be used: the user or the password is wrong")
 		lacks(t, command, said, "fake-word")
 	}
+}
+
+// What somebody else wrote into the server is told in the log, and does not stop the proxy.
+func TestAProcessTellsOfFiguresInRedisThatCannotBe(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	p := start(t, costly(t, server.url(redisWord), "NEURONWARD_PLAN=free"))
+	p.spend()
+	p.used("2.5")
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: server.socket, Password: redisWord})
+	defer c.Close()
+	keys, err := c.Keys(t.Context(), "*:sums").Result()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("got the keys %q, %v, want one", keys, err)
+	}
+	if err := c.HSet(t.Context(), keys[0], "account", "-90000000000 0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	line := p.await("a value in Redis is damaged")
+	equal(t, "the key", line["key"], any(keys[0]+" account"))
+	equal(t, "the value", line["value"], any("-90000000000 0"))
+	p.spend()
+	p.used("5")
+	p.stop()
 }

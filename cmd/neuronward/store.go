@@ -27,7 +27,11 @@ func openStore(
 	case config.StoreMemory:
 		return memstore.New(nil), func() error { return nil }, nil
 	case config.StoreRedis:
-		shared, warnings, err := openRedis(ctx, s, account)
+		shared, warnings, err := openRedis(ctx, s, account, func(key, value string) {
+			log.Warn("a value in Redis is damaged or was not made by this program: it is not counted, the day goes on "+
+				"with what is known otherwise; find out who else writes there",
+				"store", s.String(), "key", key, "value", value)
+		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w", err)
 		}
@@ -68,9 +72,9 @@ func openDirectory(path string) string {
 // not answer is a warning only: it may come back, and until then NEURONWARD_ON_STORE_FAILURE says what happens to
 // calls.
 func openRedis(
-	ctx context.Context, s config.Store, account string,
+	ctx context.Context, s config.Store, account string, onDoubt func(key, value string),
 ) (store *redisstore.Store, warnings []string, err error) {
-	store = redisstore.Open(s.Redis, account, redisstore.Options{})
+	store = redisstore.Open(s.Redis, account, redisstore.Options{OnDoubt: onDoubt})
 	warnings, err = store.Inspect(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrUnusable):

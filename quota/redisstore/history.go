@@ -26,7 +26,8 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 	for _, text := range days {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("redisstore: %w", err)
+			s.doubt(s.prefix+"days", text, "")
+			continue
 		}
 		day := quota.Day(n)
 		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
@@ -36,11 +37,7 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		if err != nil {
 			return nil, err
 		}
-		records, err := parseRecords(day, pairs)
-		if err != nil {
-			return nil, fmt.Errorf("redisstore: %w", err)
-		}
-		all = append(all, records...)
+		all = append(all, s.parseRecords(day, pairs)...)
 	}
 	slices.SortFunc(all, quota.CompareRecords)
 	return all, nil
@@ -87,7 +84,8 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, er
 	for pair := range slices.Chunk(pairs, 2) {
 		spent, err := figures(strings.Join(pair, " "), 2)
 		if err != nil || spent[0] < 0 || int(spent[0]) >= len(hours) {
-			return quota.Hours{}, fmt.Errorf("redisstore: %q is not an hour of %v", pair, day)
+			s.doubt(s.prefix+day.String()+":hours", pair[0], strings.Join(pair[1:], ""))
+			continue
 		}
 		hours[spent[0]] = spent[1]
 	}
@@ -103,30 +101,31 @@ func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, 
 
 // parseRecords reads the fields of a day's hashes and their values: first each
 // record, then further figures of some, whose names have a separator appended.
-func parseRecords(day quota.Day, pairs []string) (records []quota.Record, err error) {
-	at := map[string]int{}
+// What cannot be is told and left out.
+func (s *Store) parseRecords(day quota.Day, pairs []string) (records []quota.Record) {
+	at, key := map[string]int{}, s.prefix+day.String()
 	for pair := range slices.Chunk(pairs, 2) {
 		if len(pair) != 2 {
-			return nil, fmt.Errorf("a record of %v without a value", day)
+			break
 		}
 		if name, more := strings.CutSuffix(pair[0], separator); more && strings.Contains(name, separator) {
 			n, err := figures(pair[1], 3)
 			if err != nil {
-				return nil, err
-			}
-			if i, ok := at[name]; ok {
+				s.doubt(key+":silent", name, pair[1])
+			} else if i, ok := at[name]; ok {
 				records[i].Silent, records[i].Table, records[i].Paid = int64(n[0]), n[1], quota.Ratio(n[2])
 			}
 			continue
 		}
 		record, err := parseRecord(day, pair[0], pair[1])
 		if err != nil {
-			return nil, err
+			s.doubt(key+":history", pair[0], pair[1])
+			continue
 		}
 		at[pair[0]] = len(records)
 		records = append(records, record)
 	}
-	return records, nil
+	return records
 }
 
 // parseRecord reads a record. Former versions kept four figures, and later ones

@@ -61,6 +61,10 @@ var historyScript string
 type Options struct {
 	Timeout time.Duration // for one step; 0: 50 ms
 	TLS     *tls.Config   // for rediss://; nil: the system's roots
+
+	// OnDoubt is called once for each key and field whose value is not believed: it was not made here, or is damaged.
+	// What is known otherwise counts. It may be nil, and must not call back.
+	OnDoubt func(key, value string)
 }
 
 // Store is a quota.Store in a Redis server. Several processes may share it,
@@ -86,6 +90,7 @@ type Store struct {
 	mu       sync.Mutex
 	epoch    uint64                // the largest that the server has named
 	answered map[replicaDay]uint64 // Seq of the last report that was answered
+	doubted  map[string]bool       // keys and fields that OnDoubt was told of
 }
 
 // replicaDay is a replica on a day.
@@ -106,7 +111,7 @@ func Open(a Address, account string, o Options) *Store {
 		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
 		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript),
 		history: redis.NewScript(historyScript), committed: redis.NewScript(committedScript),
-		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{},
+		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{}, doubted: map[string]bool{},
 	}
 	// The script of each account differs: if a server does not have it yet, its rows of this account may be lost.
 	s.sync = redis.NewScript("-- " + s.prefix + "\n" + syncScript)

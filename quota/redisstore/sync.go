@@ -2,10 +2,13 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/neuronward/neuronward/quota"
 )
@@ -30,11 +33,15 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	s.mu.Lock()
 	epoch, answered := s.epoch, s.answered[here]
 	s.mu.Unlock()
-	args, ok := s.arguments(r, epoch, answered)
+	args, ok := s.arguments(r, epoch, answered, false)
 	if !ok {
 		return quota.Reply{}, ErrTooLarge
 	}
 	answer, err := s.ask(ctx, s.sync, s.keys(r.Day), args...)
+	if redis.HasErrorPrefix(err, "WRONGTYPE") { // another program's key
+		args, _ = s.arguments(r, epoch, answered, true)
+		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
+	}
 	if disconnected(err) && ctx.Err() == nil {
 		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
 	}
@@ -47,9 +54,13 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	case len(answer) == 1 && answer[0] == "beyond":
 		return quota.Reply{}, ErrTooLarge
 	}
+	s.doubtAll(answer, len(r.Requests))
 	reply, epoch, err := decode(answer, len(r.Requests))
 	if err != nil {
 		return quota.Reply{}, fmt.Errorf("redisstore: %w", err)
+	}
+	if reply.Block, err = parseBlock(answer[6], reply.Time); err != nil {
+		s.doubt(s.prefix+"latch", "", answer[6])
 	}
 	s.remember(here, r, epoch)
 	return reply, nil
@@ -79,9 +90,10 @@ func (s *Store) keys(d quota.Day) []string {
 	}
 }
 
-// arguments are those of sync.lua, without the first two, which ask adds. ok is
+// arguments are those of sync.lua, without the first two, which ask adds. mend
+// says to put aside what is of another type than it should be. ok is
 // false if a figure is too large for the server to count exactly.
-func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, ok bool) {
+func (s *Store) arguments(r quota.Report, epoch, answered uint64, mend bool) (args []any, ok bool) {
 	ok = r.Seq < maxExact
 	add := func(all ...any) { args = append(args, all...) }
 	figures := func(all ...int64) {
@@ -108,7 +120,11 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 		add(d.Milliseconds())
 	}
 	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix(), int64(r.External.Billed))
-	add(len(r.Requests), len(r.Records), len(r.Hours))
+	mending := 0
+	if mend {
+		mending = 1
+	}
+	add(len(r.Requests), len(r.Records), len(r.Hours), mending)
 	for _, c := range r.Requests {
 		add(string(c.Budget))
 		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved))
@@ -133,10 +149,12 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64) (args []any, o
 // separator is between a record's model and client, which do not contain it.
 const separator = "\x00"
 
-// decode reads the answer of sync.lua.
+// head is how many values of the answer of sync.lua are before those of the requests.
+const head = 8
+
+// decode reads the answer of sync.lua, but for the block and what is behind the requests.
 func decode(answer []string, requests int) (r quota.Reply, epoch uint64, err error) {
-	const head = 8
-	if len(answer) != head+requests || answer[0] != "kept" {
+	if len(answer) < head+requests || answer[0] != "kept" {
 		return r, 0, fmt.Errorf("%d values came back for %d requests", len(answer), requests)
 	}
 	seconds, err1 := strconv.ParseInt(answer[1], 10, 64)
@@ -151,16 +169,6 @@ func decode(answer []string, requests int) (r quota.Reply, epoch uint64, err err
 	r = quota.Reply{
 		Granted: make([]quota.Neurons, requests), Balances: make([]quota.Balance, requests),
 		Time: time.Unix(seconds, micros*1000), Joined: answer[4] == "1", Replicas: replicas,
-	}
-	if answer[6] != "" {
-		at, until, _ := strings.Cut(answer[6], " ")
-		r.Block.Set = true
-		if r.Block.At, err = parseMoment(at); err != nil {
-			return r, 0, err
-		}
-		if r.Block.Until, err = parseMoment(until); err != nil {
-			return r, 0, err
-		}
 	}
 	external, err := figures(answer[7], 4)
 	if err != nil {
@@ -182,6 +190,28 @@ func decode(answer []string, requests int) (r quota.Reply, epoch uint64, err err
 		}
 	}
 	return r, epoch, nil
+}
+
+// maxBlock is longer than any block lasts: until the reset.
+const maxBlock = 2 * 24 * time.Hour
+
+// parseBlock reads a block as the server keeps it; now is the server's time.
+func parseBlock(text string, now time.Time) (b quota.Block, err error) {
+	if text == "" {
+		return b, nil
+	}
+	at, until, _ := strings.Cut(text, " ")
+	b.Set = true
+	if b.At, err = parseMoment(at); err != nil {
+		return quota.Block{}, err
+	}
+	if b.Until, err = parseMoment(until); err != nil {
+		return quota.Block{}, err
+	}
+	if b.Until.Sub(now) > maxBlock {
+		return quota.Block{}, errors.New("it ends on a later day")
+	}
+	return b, nil
 }
 
 // figures reads want amounts with spaces between them.

@@ -25,6 +25,31 @@ local function text()
 end
 local function number() return tonumber(text()) end
 
+-- What another program wrote here is not believed, nor what a fault of the server left: a figure is a whole number that
+-- this script can have written. It is told, and what is known otherwise counts.
+local doubts = {}
+local function doubt(key, field, value)
+	if #doubts < 8 then
+		doubts[#doubts + 1] = table.concat({key, string.sub(field, 1, 200), string.sub(value or '', 1, 64)}, '\1')
+	end
+end
+-- The figures of line, of which there must be as many and none below min; nil if there are none to believe.
+local function figures(key, field, line, as_many, min)
+	if not line then return nil end
+	local all = {}
+	for word in string.gmatch(line, '%S+') do
+		local n = string.find(word, '^%-?%d+$') and tonumber(word)
+		if not n or n < min or n >= exact or n <= -exact then
+			doubt(key, field, line)
+			return nil
+		end
+		all[#all + 1] = n
+	end
+	if #all >= as_many then return all end
+	doubt(key, field, line)
+	return nil
+end
+
 local id, unknown, events, day = text(), text() == '1', text(), text()
 local replica, seq, leave = text(), number(), text() == '1'
 local answered, known = number(), number() -- the last answered report and the epoch that the process knows
@@ -32,15 +57,38 @@ local block_change, block_at, block_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
 local external = {number(), number(), number(), number()}
 local num_requests, num_records, num_hours = number(), number(), number()
+local mend = number() == 1
+
+-- What is of another type was not made here. It is put aside. Rows, sums and last reports belong together: without one
+-- of them the replicas begin anew, as on a server that was emptied.
+if mend then
+	local function misplaced(key, want)
+		local kind = redis.call('TYPE', key).ok
+		return kind ~= want and kind ~= 'none' and kind
+	end
+	local function aside(key)
+		if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, key .. ':aside') end
+	end
+	local rows_too = false
+	for i, key in ipairs(KEYS) do
+		local want = 'hash'
+		if key == epoch_key or key == block_key or key == external_key then want = 'string' end
+		if key == days_key or key == seen_key then want = 'zset' end
+		local kind = misplaced(key, want)
+		if kind then
+			doubt(key, '', 'a ' .. kind)
+			aside(key)
+			if key == replicas_key or key == rows_key or key == sums_key then rows_too = true end
+		end
+	end
+	if rows_too then
+		for _, key in ipairs({replicas_key, rows_key, sums_key}) do aside(key) end
+	end
+end
 
 local formats = {}
 for i = 1, 8 do formats[i] = string.sub(string.rep(' %.0f', i), 2) end
 local function digits(...) return string.format(formats[select('#', ...)], ...) end
-local function numbers(line)
-	local all = {}
-	for word in string.gmatch(line, '%S+') do all[#all + 1] = tonumber(word) end
-	return all
-end
 local fits = true
 local function add(a, b)
 	local sum = a + b
@@ -70,14 +118,19 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = redis.call('MGET', epoch_key, block_key, external_key)
 local epoch, grants_from = 0, 0
-if kept[1] then epoch, grants_from = unpack(numbers(kept[1])) end
+local kept_epoch = figures(epoch_key, '', kept[1], 2, 0)
+if kept_epoch then epoch, grants_from = unpack(kept_epoch) end
 local block = kept[2] or ''
-local kept_external = kept[3] and numbers(kept[3]) or {0, 0, 0, 0}
+local kept_external = figures(external_key, '', kept[3], 3, 0) or {0, 0, 0, 0}
+if kept_external[3] > (day + 2) * 86400 then -- the figure of a day is read on that day
+	doubt(external_key, '', kept[3])
+	kept_external = {0, 0, 0, 0}
+end
 kept_external[4] = kept_external[4] or 0 -- written before billed was kept
 
-local me = redis.call('HGET', replicas_key, replica)
+local me = figures(replicas_key, replica, redis.call('HGET', replicas_key, replica), 2, 0)
 local last, left = 0, 0
-if me then last, left = unpack(numbers(me)) end
+if me then last, left = unpack(me) end
 if seq < last then return {id, 'stale'} end
 local repeated = me and seq == last
 if not repeated then left = leave and 1 or 0 end
@@ -101,7 +154,7 @@ for i = 1, num_requests do
 	requests[i], fields[i], budgets[i] = r, replica .. '\0' .. r.budget, r.budget
 end
 local others = {}
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - timeout), '+inf')) do
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - timeout), digits(now + timeout))) do
 	if name ~= replica then
 		others[#others + 1] = name
 		for _, r in ipairs(requests) do fields[#fields + 1] = name .. '\0' .. r.budget end
@@ -109,20 +162,40 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - 
 end
 local found, found_sums = fetch(rows_key, fields), fetch(sums_key, budgets)
 
+-- A sum that is not believed is made anew of the rows, also of those that left.
+local function sum_up(budget)
+	local sum, all, ending = {0, 0}, redis.call('HGETALL', rows_key), '\0' .. budget
+	for i = 1, #all, 2 do
+		local row = string.sub(all[i], -#ending) == ending and figures(rows_key, all[i], all[i + 1], 7, 0)
+		if row then sum[1], sum[2] = add(sum[1], row[2]), add(sum[2], row[3]) end
+	end
+	return sum
+end
+
 local rows, sums, alive = {}, {}, {}
 for i, r in ipairs(requests) do
-	rows[r.budget] = found[i] and numbers(found[i]) or {0, 0, 0, 0, 0, 0, 0}
-	sums[r.budget] = found_sums[i] and numbers(found_sums[i]) or {0, 0}
+	local mine, sum = figures(rows_key, fields[i], found[i], 7, 0), figures(sums_key, r.budget, found_sums[i], 2, 0)
+	rows[r.budget] = mine or {0, 0, 0, 0, 0, 0, 0}
 	local held, reserved, waiting = 0, 0, 0
 	r.lowest = r.limit
 	for j = 1, #others do
 		local line = found[j * num_requests + i]
 		if line then
-			local row = numbers(line)
-			held, reserved, waiting = add(held, row[3]), add(reserved, row[4]), add(waiting, row[5])
-			if row[8] == 1 then r.lowest = math.min(r.lowest, row[1]) end
+			local row = figures(rows_key, fields[j * num_requests + i], line, 7, 0)
+			if row then
+				held, reserved, waiting = add(held, row[3]), add(reserved, row[4]), add(waiting, row[5])
+				if row[8] == 1 then r.lowest = math.min(r.lowest, row[1]) end
+			end
 		end
 	end
+	-- A sum is never below its parts.
+	local mine_held = mine and mine[3] or 0
+	if sum and (mine and sum[1] < mine[2] or sum[2] < mine_held + held) then
+		doubt(sums_key, r.budget, found_sums[i])
+		sum = nil
+	end
+	if found[i] and not mine or not sum and (mine or found_sums[i] or held > 0) then sum = sum_up(r.budget) end
+	sums[r.budget] = sum or {0, 0}
 	alive[r.budget] = {held, reserved, waiting}
 end
 
@@ -163,15 +236,15 @@ if not repeated and num_records > 0 then
 	local mine, all = fetch(records_key, own), fetch(history_key, names)
 	local mine_silent, all_silent = fetch(records_key, own_silent), fetch(silent_key, names)
 	for i, name in ipairs(names) do
-		local old = mine[i] and numbers(mine[i]) or {0, 0, 0, 0}
-		local sum = all[i] and numbers(all[i]) or {0, 0, 0, 0}
+		local old = figures(records_key, own[i], mine[i], 4, -exact) or {0, 0, 0, 0}
+		local sum = figures(history_key, name, all[i], 4, -exact) or {0, 0, 0, 0}
 		for k = 1, 4 do sum[k] = add(sum[k] - old[k], values[i][k]) end
 		for k = 5, 6 do sum[k] = math.max(sum[k] or 0, values[i][k]) end
 		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(unpack(values[i]))
 		new_history[2 * i - 1], new_history[2 * i] = name, digits(unpack(sum, 1, 6))
 		if mine_silent[i] or silent[i][1] ~= 0 or silent[i][2] ~= 0 or silent[i][3] ~= 0 then
-			old = mine_silent[i] and numbers(mine_silent[i]) or {0, 0}
-			sum = all_silent[i] and numbers(all_silent[i]) or {0, 0, 0}
+			old = figures(records_key, own_silent[i], mine_silent[i], 2, -exact) or {0, 0}
+			sum = figures(silent_key, name, all_silent[i], 3, -exact) or {0, 0, 0}
 			for k = 1, 2 do sum[k] = add(sum[k] - old[k], silent[i][k]) end
 			sum[3] = math.max(sum[3], silent[i][3])
 			new_records[#new_records + 1], new_records[#new_records + 2] = own_silent[i], digits(unpack(silent[i]))
@@ -191,7 +264,9 @@ if not repeated and num_hours > 0 then
 	end
 	local mine, all = fetch(records_key, own), fetch(hours_key, names)
 	for i, name in ipairs(names) do
-		local sum = add((tonumber(all[i]) or 0) - (tonumber(mine[i]) or 0), values[i])
+		local sum = figures(hours_key, name, all[i], 1, -exact) or {0}
+		local old = figures(records_key, own[i], mine[i], 1, -exact) or {0}
+		sum = add(sum[1] - old[1], values[i])
 		new_records[#new_records + 1], new_records[#new_records + 2] = own[i], digits(values[i])
 		new_hours[2 * i - 1], new_hours[2 * i] = name, digits(sum)
 	end
@@ -265,4 +340,5 @@ for _, r in ipairs(requests) do
 	if row[7] == seq then granted = row[6] end
 	answer[#answer + 1] = digits(granted, r.lowest, sum[1], held, reserved, sum[2] - held, free, living[3])
 end
+for i = 1, #doubts do answer[#answer + 1] = doubts[i] end
 return answer
