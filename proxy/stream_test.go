@@ -357,17 +357,25 @@ func FuzzStream(f *testing.F) {
 			}
 			return
 		}
-		if whole != split || failure != failure2 || (err == nil) != (err2 == nil) {
-			t.Fatalf("got in pieces: %q (%v, %v)\nwant as at once: %q (%v, %v)", split, failure2, err2, whole, failure,
-				err)
+		if whole != split {
+			t.Fatalf("got in pieces: %q\nwant as at once: %q", split, whole)
+		}
+		if failure != failure2 || (err == nil) != (err2 == nil) {
+			t.Fatalf("got in pieces: %v, %v\nwant as at once: %v, %v", failure2, err2, failure, err)
 		}
 		if err != nil && failure != 0 && native && whole != "" {
 			// What passed is upstream's, to the end of an event; then ours, once.
 			at := strings.LastIndex(whole, "data: {\"error\":{\"message\":")
-			if at < 0 || !strings.HasPrefix(text, whole[:at]) || !strings.HasSuffix(whole, "\n\n") ||
-				at > 0 && !strings.HasSuffix(whole[:at], "\n\n") && !strings.HasSuffix(whole[:at], "\n\r\n") {
-				t.Fatalf("got a terminal event at %d of %q, want one at 0 or later, with a blank line at its end, "+
-					"and before it whole events of %q", at, whole, text)
+			if at < 0 || !strings.HasSuffix(whole, "\n\n") {
+				t.Fatalf("got a terminal event at %d of %q, want one at 0 or later, with a blank line at its end", at,
+					whole)
+			}
+			before := whole[:at]
+			if !strings.HasPrefix(text, before) {
+				t.Fatalf("got %q before the terminal event, want a beginning of %q", before, text)
+			}
+			if at > 0 && !strings.HasSuffix(before, "\n\n") && !strings.HasSuffix(before, "\n\r\n") {
+				t.Fatalf("got %q before the terminal event, want whole events", before)
 			}
 		}
 		if err == nil && native && !strings.HasPrefix(text, whole) {
