@@ -76,8 +76,14 @@ func TestWhatIsNoStateFile(t *testing.T) {
 				t.Errorf("Open() = %v, want an error with %q", err, c.want)
 			}
 			after, err := os.Lstat(path)
-			if err != nil || after.Mode() != before.Mode() || !after.ModTime().Equal(before.ModTime()) {
-				t.Errorf("afterwards: got %v, %v, want %v as before", after, err, before)
+			if err != nil {
+				t.Fatalf("afterwards: got %v, want the file as before", err)
+			}
+			if got, want := after.Mode(), before.Mode(); got != want {
+				t.Errorf("afterwards: got mode %v, want %v", got, want)
+			}
+			if got, want := after.ModTime(), before.ModTime(); !got.Equal(want) {
+				t.Errorf("afterwards: got written at %v, want at %v", got, want)
 			}
 			if _, err := os.Lstat(path + ".lock"); err == nil {
 				t.Error("afterwards: got a lock, want none")
@@ -143,8 +149,12 @@ func TestTheLockIsNotWrittenThroughALink(t *testing.T) {
 				t.Errorf("the other file: got %v, %v, want the mode %v", info, err, fs.FileMode(0o640))
 			}
 			after, err := os.Lstat(path + ".lock")
-			if err != nil || after.Mode() != before.Mode() || after.Size() != before.Size() {
-				t.Errorf("the lock's name: got %v, %v, want %v as before", after, err, before)
+			if err != nil {
+				t.Fatalf("the lock's name: got %v, want the file as before", err)
+			}
+			if after.Mode() != before.Mode() || after.Size() != before.Size() {
+				t.Errorf("the lock's name: got mode %v, size %d, want %v, %d", after.Mode(), after.Size(),
+					before.Mode(), before.Size())
 			}
 			if _, err := os.Lstat(path + ".lock.none"); err == nil {
 				t.Error("got the file that a link names, want none made")
