@@ -21,7 +21,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-mutation clean
+.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -60,7 +60,7 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 screenshots: ## take the pictures of the page for people again (deploy/grafana)
 	@bash .ci/page pictures
 
-soak: soak-tests soak-load soak-fuzz soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, mutants
+soak: soak-tests soak-load soak-fuzz soak-tokens soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, real tokenizers, mutants
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
@@ -78,6 +78,10 @@ soak-load:
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)
+
+# The estimate of a prompt's tokens against real tokenizers (npm), on texts of a new seed.
+soak-tokens:
+	bash quota/tokens/fit/soak.sh
 
 # At least 85 % of the classifier's mutants must be noticed. -count=1: a cached coverage run would make every mutant time out.
 soak-mutation:
