@@ -66,14 +66,25 @@ type call struct {
 
 // An attempt is what is known of one attempt at a call.
 type attempt struct {
-	started   time.Time
-	sent      *atomic.Bool // upstream may have seen it; nil: it has not been made
-	cached    bool         // an AI Gateway answered from its cache
-	answered  bool         // upstream has sent headers of success
-	streaming bool         // and events, which the caller has or is about to get
-	neurons   string       // cf-ai-neurons as it came
-	ranModel  string       // the model that a router chose, by the headers of the answer; "": they do not say
-	upstream  upstreamIDs
+	started  time.Time
+	sent     *atomic.Bool // upstream may have seen it; nil: it has not been made
+	cached   bool         // an AI Gateway answered from its cache
+	answered bool         // upstream has sent headers of success
+	streams  time.Time    // since when the caller gets events; zero: no event has come
+	neurons  string       // cf-ai-neurons as it came
+	ranModel string       // the model that a router chose, by the headers of the answer; "": they do not say
+	upstream upstreamIDs
+}
+
+// streaming reports whether the caller has or is about to get events.
+func (a *attempt) streaming() bool { return !a.streams.IsZero() }
+
+// streamed is for how long.
+func (a *attempt) streamed() time.Duration {
+	if !a.streaming() {
+		return 0
+	}
+	return time.Since(a.streams)
 }
 
 // upstreamIDs are what Cloudflare's support asks for.

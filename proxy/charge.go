@@ -46,8 +46,9 @@ func (c *call) settle() {
 func (c *call) outcome(f *normalize.Failure) guard.Outcome {
 	return guard.Outcome{
 		Sent: c.seen(), Cached: c.attempt.cached, Stream: c.stream, Answered: c.attempt.answered,
-		Streaming: c.attempt.streaming, Complete: c.complete, HeaderNeurons: c.attempt.neurons,
-		RanModel: c.attempt.ranModel, Failure: f,
+		Streaming: c.attempt.streaming(), Streamed: c.attempt.streamed(), Complete: c.complete,
+		HeaderNeurons: c.attempt.neurons,
+		RanModel:      c.attempt.ranModel, Failure: f,
 	}
 }
 

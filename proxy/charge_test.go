@@ -112,7 +112,7 @@ func TestChargeOfOwnFailures(t *testing.T) {
 	type situation struct {
 		name   string
 		code   normalize.Code
-		costs  string // all that is set aside for this body
+		costs  string // all that is set aside for this body; of a stream that began, what came of it
 		limit  quota.Neurons
 		change func(*Config)
 		call   func(*guarded) *httptest.ResponseRecorder
@@ -205,7 +205,10 @@ func TestChargeOfOwnFailures(t *testing.T) {
 					c.call(g)
 				}()
 				want := quota.Neurons(0)
-				if c.costs != nothing {
+				switch {
+				case c.costs == streamChat: // two words came, and a second's generation may have followed
+					want = g.sentOf("v1/chat/completions", testModel, streamChat, 2+100)
+				case c.costs != nothing:
 					want = g.estimate(c.costs)
 				}
 				b := &bench{t: t, metrics: g.config.Metrics}

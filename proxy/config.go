@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
+	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
@@ -51,10 +52,10 @@ type Config struct {
 	StreamIdleTimeout time.Duration // between bytes after that
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
-	Ledger          *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
-	Estimator       *price.Estimator // required with a Ledger; its table may be replaced at any time; nil: embedded
-	AbortedEstimate bool             // a cancelled call costs all that was reserved
-	FreePlan        bool             // models that require a Workers Paid plan are refused
+	Ledger    *quota.Ledger    // keeps the account's neurons; nil: nothing is reserved or counted
+	Estimator *price.Estimator // required with a Ledger; its table may be replaced at any time; nil: embedded
+	Aborted   guard.Aborted    // how a call is charged that was cut off
+	FreePlan  bool             // models that require a Workers Paid plan are refused
 
 	NotYet string // not "": every call is refused as shutting_down, with this as the reason
 

@@ -63,7 +63,7 @@ func New(c Config) (*Proxy, error) {
 	p.credentials = headers.Credentials{Token: c.Token, GatewayToken: c.GatewayToken, ClientKeys: c.Clients != nil}
 	p.guard = guard.New(guard.Options{
 		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics,
-		AbortedEstimate: c.AbortedEstimate, FreePlan: c.FreePlan,
+		Aborted: c.Aborted, FreePlan: c.FreePlan,
 		LabelOf: p.models.label,
 	})
 	p.access = access{

@@ -115,7 +115,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	if !r.log.Enabled(ctx, level) || c.failure != nil && anyoneCauses(c) && !r.lines[c.failure.Code].Allow() {
 		return
 	}
-	var fields [22]slog.Attr
+	var fields [24]slog.Attr
 	attrs := append(fields[:0],
 		slog.String("request_id", c.requestID),
 		slog.String("client", c.client),
@@ -146,6 +146,10 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	)
 	if n := c.neuronsText(); n != "" {
 		attrs = append(attrs, slog.String("neurons", n))
+	}
+	if c.settlement != nil {
+		attrs = append(attrs, slog.String("basis", c.settlement.Basis.String()),
+			slog.String("because", string(c.settlement.Because)))
 	}
 	if c.unmetered() {
 		attrs = append(attrs, slog.String("basis", metrics.BasisUnmetered))

@@ -50,7 +50,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
-	c.complete = c.writer.flush(c.attempt.streaming)
+	c.complete = c.writer.flush(c.attempt.streaming())
 }
 
 // begin opens the record of a call.

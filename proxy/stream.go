@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/sse"
@@ -58,7 +59,7 @@ func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failu
 		return s.failure
 	}
 	c.watch.Begin(true)
-	c.attempt.streaming = true
+	c.attempt.streams = time.Now()
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
 	res.ContentLength = -1
@@ -231,7 +232,7 @@ func (s *stream) finish(err error) {
 // fail ends the stream with its terminal event; an incomplete event is dropped. A stream that has not begun is an
 // answer that failed.
 func (s *stream) fail(f *normalize.Failure) {
-	if s.events == 0 && !s.call.attempt.streaming {
+	if s.events == 0 && !s.call.attempt.streaming() {
 		s.failure, s.over = f, errCut
 		return
 	}

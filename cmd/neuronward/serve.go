@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -196,7 +197,7 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		RetryAfterMax:     c.RetryAfterMax,
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
-		AbortedEstimate:   c.Aborted == config.AbortedEstimate,
+		Aborted:           aborted(c.Aborted),
 		Pace:              n.pace,
 		RateWait:          c.RateWait,
 		Retries:           c.Retries,
@@ -235,4 +236,15 @@ func tuneMemory(environ map[string]string, maxHeld int64) {
 	}
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(min(maxHeld, math.MaxInt64-rest) + rest)
+}
+
+// aborted is the value of NEURONWARD_ABORTED for the guard.
+func aborted(value string) guard.Aborted {
+	switch value {
+	case config.AbortedSeen:
+		return guard.Seen
+	case config.AbortedEstimate:
+		return guard.Estimate
+	}
+	return guard.Fair
 }

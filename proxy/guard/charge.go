@@ -27,6 +27,7 @@ type Charge struct {
 // A Settlement is what a call cost, with all its attempts.
 type Settlement struct {
 	Neurons quota.Neurons
+	Basis   quota.Basis
 	Because Because // whose figure the cost of the last attempt rests on
 }
 
@@ -137,9 +138,13 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 			ch.reservation.Calibrate(g.o.Estimator.Learn(*ch.call.Model, ch.estimate, cost.Neurons))
 		}
 	}
-	ch.countTokens(ch.request.Model, ch.meter.Report().Usage)
+	r := ch.meter.Report()
+	if o.completed() && o.Streaming {
+		g.speeds.observe(ch.request.Model, r.ObservedOutput, o.Streamed)
+	}
+	ch.countTokens(ch.request.Model, r.Usage)
 	ch.noteBatch(day, cost.Neurons)
-	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Because: because}
+	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Basis: cost.Basis, Because: because}
 }
 
 // noteBatch remembers whose batch the call has submitted, and what it was charged.
@@ -150,10 +155,11 @@ func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
 }
 
 // settleBatch corrects a batch by the first poll that finds it done. Further polls, and those of batches that were not
-// submitted here, change nothing.
+// submitted here, change nothing, nor does a report of nothing: a batch that ran has cost something.
 func (ch *Charge) settleBatch(o Outcome) {
-	u := ch.meter.Report().Usage
-	if !o.completed() || !u.HasNeurons && !u.HasTokens {
+	r := ch.meter.Report()
+	u := r.Usage
+	if !o.completed() || !r.Done() || u.Neurons <= 0 && u.Input+u.Output <= 0 {
 		return
 	}
 	g := ch.guard

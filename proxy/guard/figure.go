@@ -7,100 +7,114 @@ import (
 )
 
 // A figure is one way to tell what an attempt cost. It reports false where the evidence does not have it.
-type figure struct {
-	because Because
-	cost    func(*evidence) (quota.Cost, bool)
+type figure func(*evidence) (quota.Cost, Because, bool)
+
+// larger is a figure, or another one that is larger. It is known where the first is.
+func larger(first, second figure) figure {
+	return func(e *evidence) (quota.Cost, Because, bool) {
+		cost, because, ok := first(e)
+		if !ok {
+			return cost, because, false
+		}
+		if c, b, known := second(e); known && c.Neurons > cost.Neurons {
+			return c, b, true
+		}
+		return cost, because, true
+	}
 }
 
-// The figures, each of which a row of verdicts may name.
-var (
-	free           = figure{Free, func(*evidence) (quota.Cost, bool) { return quota.Cost{Basis: quota.Reported}, true }}
-	usage          = figure{Usage, usageCost}
-	usageAndUnsent = figure{Usage, usageAndUnsentCost}
-	header         = figure{Header, headerCost}
-	headerZero     = figure{Header, headerZeroCost}
-	priced         = figure{Tokens, pricedCost}
-	observed       = figure{Observed, observedCost}
-	usual          = figure{Reservation, usualCost}
-	reserved       = figure{Reservation, func(e *evidence) (quota.Cost, bool) { return reservedCost(e), true }}
-)
+// sentTokens are on their way when a stream is cut off.
+const sentTokens = 2
 
-// unsentTokens are on their way when a stream is cut off.
-const unsentTokens = 2
+// made is how many tokens upstream may have made of a stream that was cut off, beside those that came.
+func (e *evidence) made() int64 {
+	if e.charge.guard.o.Aborted == Seen {
+		return sentTokens
+	}
+	return e.charge.guard.speeds.perSecond(e.charge.call.Label)
+}
 
-// usageCost is the neurons that the answer reported.
-func usageCost(e *evidence) (quota.Cost, bool) {
+// free is nothing.
+func free(*evidence) (quota.Cost, Because, bool) {
+	return quota.Cost{Basis: quota.Reported}, Free, true
+}
+
+// usage is the neurons that the answer reported.
+func usage(e *evidence) (quota.Cost, Because, bool) {
 	u := e.report.Usage
-	return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, u.HasNeurons
+	return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, Usage, u.HasNeurons
 }
 
-// usageAndUnsentCost is the neurons that a stream reported until it was cut off, and what upstream had made and not yet
-// sent.
-func usageAndUnsentCost(e *evidence) (quota.Cost, bool) {
-	cost, ok := usageCost(e)
-	cost.Neurons = cost.Neurons.Add(e.charge.call.Model.Tokens(0, 0, unsentTokens))
-	return cost, ok
+// usageAndMade is the neurons that a stream reported until it was cut off, and what upstream may have made since.
+func usageAndMade(e *evidence) (quota.Cost, Because, bool) {
+	cost, because, ok := usage(e)
+	more := cost.Neurons.Add(e.charge.call.Model.Tokens(0, 0, e.made()))
+	cost.Neurons = max(cost.Neurons, min(more, e.charge.reserved()))
+	return cost, because, ok
 }
 
-// headerCost is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
+// header is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
 // been cut off. A small call is rounded to 0.00, which is no figure where a price tells more; of a model without one it
 // is believed, unless it came before a stream. More than any call can cost is no figure.
-func headerCost(e *evidence) (quota.Cost, bool) {
+func header(e *evidence) (quota.Cost, Because, bool) {
 	const highest, cutOff = 1e9, 0.005
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
 	zero := n == 0 && !e.charge.call.Model.Known && !e.Streaming
 	if err != nil || !zero && !(n > 0 && n < highest) { // nor is NaN
-		return quota.Cost{}, false
+		return quota.Cost{}, Header, false
 	}
 	n = max(n, min(n+cutOff, e.charge.reserved().Float()))
-	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, true
+	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, Header, true
 }
 
-// nextToNothing bounds what a call cost whose cf-ai-neurons was rounded to 0.00: less than 0.005.
-const nextToNothing = quota.OneNeuron / 100
-
-// headerZeroCost is that of a call whose cf-ai-neurons is 0.00. It is believed of the tasks that are billed by tokens,
-// where it was seen to be right; some models for pictures never set it.
-func headerZeroCost(e *evidence) (quota.Cost, bool) {
-	switch e.charge.call.Model.Task {
-	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
-	default:
-		return quota.Cost{}, false
-	}
-	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
-	cost := reservedCost(e)
-	cost.Neurons = min(cost.Neurons, nextToNothing)
-	return cost, err == nil && n == 0
+// tokens is the tokens that the answer reported, at the price of a model that has one.
+func tokens(e *evidence) (quota.Cost, Because, bool) {
+	u := e.report.Usage
+	u.HasNeurons = false
+	cost, ok := e.charge.guard.o.Estimator.Cost(*e.charge.call.Model, u)
+	return cost, Tokens, ok && u.HasTokens && e.charge.call.Model.Known
 }
 
-// pricedCost is what the answer counts (tokens, seconds, pictures), times the price.
-func pricedCost(e *evidence) (quota.Cost, bool) {
+// counted is what the answer counts (tokens, seconds, pictures), times the price.
+func counted(e *evidence) (quota.Cost, Because, bool) {
 	u, r := e.report.Usage, &e.charge.call.Request
 	u.HasNeurons = false
 	u.HasImages, u.Images, u.Given = true, r.MakeImages, r.Images
 	u.Width, u.Height, u.Steps = r.Width, r.Height, r.Steps
 	u.Sized, u.SizedTiles, u.Assumed = r.Sized, r.SizedTiles, r.Assumed
-	return e.charge.guard.o.Estimator.Cost(*e.charge.call.Model, u)
+	cost, ok := e.charge.guard.o.Estimator.Cost(*e.charge.call.Model, u)
+	return cost, Tokens, ok
 }
 
-// observedCost is the prompt and the tokens that passed of a stream, and those that upstream had made and not yet sent.
-func observedCost(e *evidence) (quota.Cost, bool) {
+// observed is the prompt and the tokens that passed of an answer.
+func observed(e *evidence) (quota.Cost, Because, bool) { return observedCost(e, 0) }
+
+// observedAndMade adds the tokens that upstream may have made beside.
+func observedAndMade(e *evidence) (quota.Cost, Because, bool) { return observedCost(e, e.made()) }
+
+// observedCost is at most what was reserved. It is known of models that are billed by tokens, and of a JSON answer that
+// was read as a whole or whose output costs nothing.
+func observedCost(e *evidence, made int64) (quota.Cost, Because, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
 	if input == 0 {
 		input = c.Model.SentTokens(c.Request, c.WideBytes)
 	}
 	cost := reservedCost(e)
-	cost.Neurons = min(c.Model.Tokens(input, 0, output+unsentTokens), cost.Neurons)
-	return cost, c.Model.Known
+	cost.Neurons = min(c.Model.Tokens(input, 0, output+made), cost.Neurons)
+	whole := e.Streaming || !e.Complete || e.report.Observed || c.Model.OutputPerM == 0
+	return cost, Observed, c.Model.Known && c.Model.InputPerM > 0 && whole
 }
 
-// usualCost is what calls of the model cost that report nothing: what was reserved, or what the account's own figure
+// usual is what calls of the model cost that report nothing: what was reserved, or what the account's own figure
 // has shown.
-func usualCost(e *evidence) (quota.Cost, bool) {
+func usual(e *evidence) (quota.Cost, Because, bool) {
 	ch := e.charge
-	return ch.guard.o.Estimator.DefaultCost(*ch.call.Model, ch.estimate, ch.reserved()), true
+	return ch.guard.o.Estimator.DefaultCost(*ch.call.Model, ch.estimate, ch.reserved()), Reservation, true
 }
+
+// reserved is what was reserved.
+func reserved(e *evidence) (quota.Cost, Because, bool) { return reservedCost(e), Reservation, true }
 
 func reservedCost(e *evidence) quota.Cost {
 	return quota.Cost{Neurons: e.charge.reserved(), Basis: quota.Estimated}

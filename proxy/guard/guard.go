@@ -31,21 +31,33 @@ const (
 
 // Options are what a Guard needs.
 type Options struct {
-	Ledger          *quota.Ledger // keeps the account's neurons; nil: nothing is reserved or counted
-	Estimator       *price.Estimator
-	Recorder        Recorder
-	AbortedEstimate bool // a cancelled call costs all that was reserved
-	FreePlan        bool // models that require a Workers Paid plan are refused
+	Ledger    *quota.Ledger // keeps the account's neurons; nil: nothing is reserved or counted
+	Estimator *price.Estimator
+	Recorder  Recorder
+	Aborted   Aborted // how a call is charged that was cut off
+	FreePlan  bool    // models that require a Workers Paid plan are refused
 
 	// LabelOf returns the label of a model that a router chose, from a bounded set. It is required for routed calls.
 	LabelOf func(model string) string
 }
+
+// Aborted says how a stream is charged that was cut off before its end.
+type Aborted uint8
+
+// The ways: Fair is the prompt, what came, and what a model makes in a second; Seen is the prompt and what came;
+// Estimate is all that was reserved, also for calls that are not streamed. None exceeds what was reserved.
+const (
+	Fair Aborted = iota
+	Seen
+	Estimate
+)
 
 // A Guard asks the ledger before a call is made and settles with it afterwards.
 type Guard struct {
 	o       Options
 	ledger  *quota.Ledger
 	batches batches
+	speeds  speeds
 }
 
 // New returns a Guard.

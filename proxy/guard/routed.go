@@ -25,7 +25,7 @@ func (ch *Charge) settleRouted(o Outcome) *Settlement {
 	g.ledger.Correct(ch.request, quota.Day(0), 0, cost) // nothing was charged, on whichever day
 	ch.spent(cost)
 	ch.countTokens(ch.request.Model, r.Usage)
-	return &Settlement{Neurons: cost.Neurons, Because: because}
+	return &Settlement{Neurons: cost.Neurons, Basis: cost.Basis, Because: because}
 }
 
 // reserved is what was set aside for the call or, where nothing could be, what would have been.

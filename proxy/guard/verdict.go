@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"time"
+
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
@@ -13,6 +15,7 @@ type Outcome struct {
 	Stream        bool               // the call asks for a stream, or was answered by one
 	Answered      bool               // upstream sent the headers of a success
 	Streaming     bool               // and events, which the caller has or is about to get
+	Streamed      time.Duration      // from the first event to the end
 	Complete      bool               // the answer was delivered whole
 	HeaderNeurons string             // cf-ai-neurons as it came
 	RanModel      string             // the model that a router chose, as the answer's headers name it; "": they do not
@@ -38,9 +41,9 @@ type Because string
 // The figures that a cost can rest on, the best first.
 const (
 	Usage       Because = "usage"       // neurons that the answer itself reported
-	Header      Because = "header"      // neurons by cf-ai-neurons
 	Tokens      Because = "tokens"      // tokens, seconds or pictures of the answer, at the table's price
-	Observed    Because = "observed"    // what had passed of a stream, at the table's price
+	Header      Because = "header"      // neurons by cf-ai-neurons
+	Observed    Because = "observed"    // what had passed of the answer, at the table's price
 	Reservation Because = "reservation" // what was reserved, since nothing better is known
 	Free        Because = "free"        // nothing was used
 )
@@ -56,18 +59,32 @@ var verdicts = []struct {
 	{"answered from a cache", func(e *evidence) bool { return e.Cached }, []figure{free}},
 
 	{"batch accepted, not run yet", (*evidence).batchAccepted, []figure{reserved}},
-	{"stream completed", (*evidence).streamCompleted, []figure{usage, header, priced, observed, reserved}},
-	{"completed", (*evidence).completed, []figure{usage, header, priced, headerZero, usual}},
+	{
+		"stream completed", (*evidence).streamCompleted,
+		[]figure{usage, larger(tokens, header), larger(observed, header), header, counted, reserved},
+	},
+	{"completed", (*evidence).completed, []figure{usage, larger(tokens, header), header, counted, observed, usual}},
 
-	{"cancelled, charged in full as configured", (*evidence).cancelledInFull, []figure{reserved}},
-	{"stream cancelled", (*evidence).streamCancelled, []figure{usageAndUnsent, observed, reserved}},
+	{"cut off, charged in full as configured", (*evidence).cutOffInFull, []figure{reserved}},
+	// A stream that says itself that it failed ends there.
+	{"stream failed", (*evidence).streamFailed, []figure{usage, observed, reserved}},
+	{"stream cut off", (*evidence).streamCutOff, []figure{usageAndMade, observedAndMade, reserved}},
 	// What is not streamed runs to its end whether its caller waits or not.
 	{"cancelled", (*evidence).cancelled, []figure{usage, header, reserved}},
 
-	// It may have gone on, even where a stream has reported what it used so far.
 	{"failed, may have run", failed(normalize.ChargeEstimate), []figure{reserved}},
-	{"stream failed", func(e *evidence) bool { return e.Streaming }, []figure{usageAndUnsent, observed, reserved}},
-	{"failed, charged what is reported", failed(normalize.ChargeReported), []figure{usage, header, free}},
+	{
+		"failed after a success", (*evidence).failedAfterSuccess,
+		[]figure{usage, larger(tokens, header), header, reserved},
+	},
+	{
+		"failed for an unknown reason", (*evidence).failedUnknown,
+		[]figure{usage, larger(tokens, header), header, reserved},
+	},
+	{
+		"failed, charged what is reported", failed(normalize.ChargeReported),
+		[]figure{usage, larger(tokens, header), header, free},
+	},
 	{"failed", failed(normalize.ChargeNone), []figure{free}},
 }
 
@@ -78,9 +95,9 @@ func (ch *Charge) verdict(o Outcome) (quota.Cost, Because) {
 		if !v.applies(&e) {
 			continue
 		}
-		for _, f := range v.figures {
-			if cost, ok := f.cost(&e); ok {
-				return cost, f.because
+		for _, known := range v.figures {
+			if cost, because, ok := known(&e); ok {
+				return cost, because
 			}
 		}
 	}
@@ -96,15 +113,45 @@ type evidence struct {
 
 func (e *evidence) batchAccepted() bool   { return e.completed() && e.report.Queued() }
 func (e *evidence) streamCompleted() bool { return e.completed() && e.Streaming }
-func (e *evidence) cancelledInFull() bool { return e.cancelled() && e.charge.guard.o.AbortedEstimate }
 
-// streamCancelled reports whether a cancelled call was answered by a stream or, where its answer had not come yet,
-// would have been: not every call that asks for a stream gets one.
-func (e *evidence) streamCancelled() bool {
+// streamCutOff reports whether a stream ended before its end: by its caller, by this proxy, or by a broken connection.
+// A call that asks for a stream and was cancelled before its answer came would have been one; not every call that asks
+// for a stream gets one.
+func (e *evidence) streamCutOff() bool {
 	c := &e.charge.call
 	wouldStream := e.Stream && !e.Answered && c.Model.Task == quota.TextGeneration && !c.Batch
-	return e.cancelled() && (e.Streaming || wouldStream)
+	return e.Streaming && !e.completed() || wouldStream && e.cancelled()
 }
+
+func (e *evidence) cutOffInFull() bool {
+	return e.charge.guard.o.Aborted == Estimate && (e.cancelled() || e.streamCutOff() && !e.streamFailed())
+}
+
+// streamFailed reports whether upstream ended a stream by a failure of which it is known that nothing goes on.
+func (e *evidence) streamFailed() bool {
+	f := e.Failure
+	return e.Streaming && f != nil && f.Origin == normalize.OriginUpstream &&
+		f.Code.Entry().Charge != normalize.ChargeEstimate
+}
+
+// failedAfterSuccess reports whether upstream announced a success and then sent a failure that may have run.
+func (e *evidence) failedAfterSuccess() bool {
+	return e.Answered && e.Failure != nil && e.Failure.Code.Entry().Charge == normalize.ChargeReported
+}
+
+// failedUnknown reports whether upstream failed with a status that does not say whether the call has run: one of 4xx
+// without a known code, or 520.
+func (e *evidence) failedUnknown() bool {
+	f := e.Failure
+	if f == nil || f.Upstream == nil || f.Code.Entry().Charge != normalize.ChargeReported {
+		return false
+	}
+	status := f.Upstream.Status
+	return status == unknownError || f.Code == normalize.Unclassified && status/100 == 4
+}
+
+// unknownError is Cloudflare's status for an answer of the origin that it can't make sense of.
+const unknownError = 520
 
 func failed(charge normalize.Charge) func(*evidence) bool {
 	return func(e *evidence) bool { return e.Failure != nil && e.Failure.Code.Entry().Charge == charge }

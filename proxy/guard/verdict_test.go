@@ -83,6 +83,7 @@ func TestVerdicts(t *testing.T) {
 		told     = `data: {"response":"one","usage":{"neurons":0.5}}` + "\n\n"
 		done     = Outcome{Sent: true, Answered: true, Complete: true}
 		streamed = Outcome{Sent: true, Answered: true, Complete: true, Stream: true, Streaming: true}
+		sent     = Outcome{Sent: true}
 		left     = Outcome{Sent: true, Answered: true}
 		leftEarl = Outcome{Sent: true, Stream: true}
 		leftLate = Outcome{Sent: true, Answered: true, Stream: true, Streaming: true}
@@ -106,9 +107,9 @@ func TestVerdicts(t *testing.T) {
 	tokens := func(in, out int64) func(*Charge) quota.Neurons {
 		return func(ch *Charge) quota.Neurons { return ch.call.Model.Tokens(in, 0, out) }
 	}
-	unsent := func(neurons float64) func(*Charge) quota.Neurons {
+	made := func(neurons float64) func(*Charge) quota.Neurons {
 		return func(ch *Charge) quota.Neurons {
-			return quota.FromFloat(neurons).Add(ch.call.Model.Tokens(0, 0, unsentTokens))
+			return quota.FromFloat(neurons).Add(ch.call.Model.Tokens(0, 0, usualSpeed))
 		}
 	}
 	upstream, own := normalize.OriginUpstream, normalize.OriginProxy
@@ -151,12 +152,23 @@ func TestVerdicts(t *testing.T) {
 			because: Header, want: exactly(2.505),
 		},
 		{
+			name: "a stream with a header below what passed", situation: "stream completed", event: text,
+			outcome: header(streamed, "0.05"),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+		},
+		{
+			name: "a stream that reports zeros", situation: "stream completed",
+			event: `data: {"response":"one two","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}` +
+				"\n\n",
+			outcome: streamed, because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+		},
+		{
 			name: "a stream that reports nothing", situation: "stream completed", event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
 		},
 		{
 			name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
 		},
 		{
 			name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text,
@@ -173,6 +185,11 @@ func TestVerdicts(t *testing.T) {
 			because: Header, want: exactly(3.015),
 		},
 		{
+			name: "neurons in the header below the tokens' price", situation: "completed", answer: counts,
+			outcome: header(done, "0.05"),
+			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+		},
+		{
 			name: "no figure in the header", situation: "completed", answer: counts, outcome: header(done, "NaN"),
 			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
 		},
@@ -186,7 +203,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "nothing but a header of zero", situation: "completed", answer: silent, outcome: header(done, "0.00"),
-			because: Header, basis: quota.Estimated, want: exactly(0.01),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
 		},
 		{
 			name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
@@ -206,7 +223,35 @@ func TestVerdicts(t *testing.T) {
 			},
 		},
 		{
-			name: "nothing", situation: "completed", answer: silent, outcome: done,
+			name: "zeros", situation: "completed",
+			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}}`,
+			outcome: done, because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+		},
+		{
+			name: "zeros and a header", situation: "completed",
+			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}}`,
+			outcome: header(done, "5.50"), because: Header, want: exactly(5.505),
+		},
+		{
+			name: "the prompt's tokens alone", situation: "completed",
+			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":100}}}`,
+			outcome: done, because: Tokens, basis: quota.Priced, want: tokens(100, 1),
+		},
+		{
+			name: "text alone", situation: "completed", answer: silent, outcome: done,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+		},
+		{
+			name: "a tool call that is an object", situation: "completed", outcome: done,
+			answer:  `{"result":{"tool_calls":[{"name":"f","arguments":{"a":1}}]}}`,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "JSON that is cut", situation: "completed", answer: `{"result":{"response":"Hi`, outcome: done,
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "nothing", situation: "completed", outcome: done,
 			because: Reservation, basis: quota.Estimated, want: all,
 		},
 		{
@@ -216,33 +261,33 @@ func TestVerdicts(t *testing.T) {
 		},
 
 		{
-			name: "a caller who left a stream", situation: "cancelled, charged in full as configured",
-			o:     Options{AbortedEstimate: true},
+			name: "a caller who left a stream", situation: "cut off, charged in full as configured",
+			o:     Options{Aborted: Estimate},
 			event: told, outcome: leftLate, because: Reservation, basis: quota.Estimated, want: all,
 		},
 
 		{
-			name: "a caller who left a stream that reports", situation: "stream cancelled", event: told,
+			name: "a caller who left a stream that reports", situation: "stream cut off", event: told,
 			outcome: leftLate,
-			because: Usage, want: unsent(0.5),
+			because: Usage, want: made(0.5),
 		},
 		{
-			name: "a caller who left a silent stream", situation: "stream cancelled", event: text, outcome: leftLate,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+			name: "a caller who left a silent stream", situation: "stream cut off", event: text, outcome: leftLate,
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+usualSpeed),
 		},
 		{
-			name: "a prompt beyond ASCII", situation: "stream cancelled", call: func(c *Call) { c.WideBytes = 6 },
+			name: "a prompt beyond ASCII", situation: "stream cut off", call: func(c *Call) { c.WideBytes = 6 },
 			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6,
-				1+unsentTokens),
+				1+usualSpeed),
 		},
 		{
-			name: "a caller who left before the stream", situation: "stream cancelled", outcome: leftEarl,
-			because: Observed, basis: quota.Estimated, want: tokens(100, unsentTokens),
+			name: "a caller who left before the stream", situation: "stream cut off", outcome: leftEarl,
+			because: Observed, basis: quota.Estimated, want: tokens(100, usualSpeed),
 		},
 		{
-			name: "shutdown in a stream", situation: "stream cancelled", event: told,
+			name: "shutdown in a stream", situation: "stream cut off", event: told,
 			outcome: failing(leftLate, normalize.ShuttingDown,
-				normalize.OriginGuard), because: Usage, want: unsent(0.5),
+				normalize.OriginGuard), because: Usage, want: made(0.5),
 		},
 
 		{
@@ -272,8 +317,29 @@ func TestVerdicts(t *testing.T) {
 		},
 
 		{
-			name: "a time limit", situation: "failed, may have run", event: told,
-			outcome: failing(leftLate, normalize.Timeout, own),
+			name: "a time limit in a stream", situation: "stream cut off", event: told,
+			outcome: failing(leftLate, normalize.Timeout, own), because: Usage, want: made(0.5),
+		},
+		{
+			name: "a connection lost in a stream", situation: "stream cut off", event: text,
+			outcome: failing(leftLate, normalize.StreamInterrupted, own),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+usualSpeed),
+		},
+		{
+			name: "a connection lost in a stream, charged by what came", situation: "stream cut off", event: text,
+			o:       Options{Aborted: Seen},
+			outcome: failing(leftLate, normalize.StreamInterrupted, own),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1+sentTokens),
+		},
+		{
+			name: "a connection lost in a stream, charged in full", situation: "cut off, charged in full as configured",
+			event: text, o: Options{Aborted: Estimate},
+			outcome: failing(leftLate, normalize.StreamInterrupted, own),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "a connection lost before a stream", situation: "failed, may have run",
+			outcome: failing(Outcome{Sent: true, Answered: true, Stream: true}, normalize.StreamInterrupted, own),
 			because: Reservation, basis: quota.Estimated, want: all,
 		},
 		{
@@ -285,26 +351,56 @@ func TestVerdicts(t *testing.T) {
 
 		{
 			name: "a failure in a stream that reports", situation: "stream failed", event: told,
-			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: unsent(0.5),
+			outcome: failing(leftLate, normalize.OutOfCapacity, upstream), because: Usage, want: exactly(0.5),
 		},
 		{
 			name: "a failure in a silent stream", situation: "stream failed", event: text,
 			outcome: failing(leftLate, normalize.OutOfCapacity, upstream),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+unsentTokens),
+			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
 		},
 
 		{
-			name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
+			name: "a failure inside 200 that reports", situation: "failed after a success", answer: body,
 			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5),
 		},
 		{
+			name: "a failure inside 200 that reports nothing", situation: "failed after a success",
+			outcome: failing(left, normalize.UpstreamInternalError, upstream),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "status 520", situation: "failed for an unknown reason",
+			outcome: with(failing(sent, normalize.UpstreamUnavailable, upstream), func(o *Outcome) {
+				o.Failure.Upstream = &normalize.Upstream{Status: 520}
+			}),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "an unknown 4xx", situation: "failed for an unknown reason",
+			outcome: with(failing(sent, normalize.Unclassified, upstream), func(o *Outcome) {
+				o.Failure.Upstream = &normalize.Upstream{Status: 418}
+			}),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "an unknown 5xx", situation: "failed, charged what is reported",
+			outcome: with(failing(sent, normalize.Unclassified, upstream), func(o *Outcome) {
+				o.Failure.Upstream = &normalize.Upstream{Status: 503}
+			}),
+			because: Free, want: exactly(0),
+		},
+		{
+			name: "a failure that reports", situation: "failed, charged what is reported", answer: body,
+			outcome: failing(sent, normalize.UpstreamInternalError, upstream), because: Usage, want: exactly(1.5),
+		},
+		{
 			name: "a failure with a header", situation: "failed, charged what is reported",
-			outcome: header(failing(left, normalize.UpstreamInternalError, upstream),
+			outcome: header(failing(sent, normalize.UpstreamInternalError, upstream),
 				"0.25"), because: Header, want: exactly(0.255),
 		},
 		{
 			name: "a failure that reports nothing", situation: "failed, charged what is reported",
-			outcome: failing(left, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0),
+			outcome: failing(sent, normalize.UpstreamInternalError, upstream), because: Free, want: exactly(0),
 		},
 
 		{
@@ -386,8 +482,8 @@ func TestVerdictsLeaveNothingOut(t *testing.T) {
 	}
 	for _, v := range verdicts {
 		last := v.figures[len(v.figures)-1]
-		if _, known := last.cost(&evidence{charge: ch}); !known {
-			t.Errorf("%s: got %s as the last figure, want one that is always known", v.situation, last.because)
+		if _, because, known := last(&evidence{charge: ch}); !known {
+			t.Errorf("%s: got %s as the last figure, want one that is always known", v.situation, because)
 		}
 	}
 }

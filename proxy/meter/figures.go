@@ -48,10 +48,7 @@ func (f *figures) tokens() (input, cached, output int64, ok bool) {
 	default:
 		return 0, 0, int64(f.v[outputFigure]), false
 	}
-	out := f.v[outputFigure]
-	if !f.isSet(outputFigure) {
-		out = max(total-in, 0)
-	}
+	out := max(f.v[outputFigure], total-in) // a total may include reasoning that the output leaves out
 	return int64(in), int64(min(max(f.v[cachedFigure], f.v[cacheReadFigure]), in)), int64(out), true
 }
 

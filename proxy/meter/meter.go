@@ -24,6 +24,9 @@ type Meter struct {
 	hasSeconds bool
 	images     int64
 
+	hasText bool // the answer has a place for what a model writes
+	unread  bool // and there stands an object, whose tokens are not counted
+
 	model string // the first that the answer names
 
 	requestID, status string // of a batch
@@ -75,8 +78,13 @@ func (m *Meter) opened(p path) {
 		m.event.choice = true
 	case inResponses:
 		m.hasResponses = true
+	case inNative: // in an answer that is JSON, an object that the model wrote
+		m.unread = m.unread || !m.isStream
 	}
 }
+
+// skipped implements visitor.
+func (m *Meter) skipped(path) { m.unread = true }
 
 // read begins to read a usage.
 func (m *Meter) read(usage uint8) {
@@ -97,7 +105,8 @@ func (m *Meter) number(p path, v float64) {
 // text implements visitor.
 func (m *Meter) text(p path, size int, s []byte) {
 	switch p {
-	case inText, inNative, inDelta:
+	case inText, inNative, inDelta, inArguments:
+		m.hasText = true
 		m.event.text += minTokens(size)
 	case inReasoning:
 		m.event.reasoning = max(m.event.reasoning, minTokens(size))

@@ -128,7 +128,25 @@ func TestAnswers(t *testing.T) {
 		},
 		{"a total replaces what is missing", `{"usage":{"prompt_tokens":5,"total_tokens":9}}`, tokens(5, 0, 4)},
 		{"a total alone has no price", `{"usage":{"total_tokens":9}}`, none},
-		{"zero is not absent", `{"usage":{"prompt_tokens":0,"neurons":0}}`, withNeurons(0, tokens(0, 0, 0))},
+		{
+			"a total above its parts is output",
+			`{"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":40}}`, tokens(5, 0, 35),
+		},
+		{"zero is no word", `{"usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`, none},
+		{
+			"neurons of zero beside tokens", `{"usage":{"prompt_tokens":8,"completion_tokens":2,"neurons":0}}`,
+			tokens(8, 0, 2),
+		},
+		{
+			"zero of an answer without content",
+			`{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`,
+			withNeurons(0, tokens(0, 0, 0)),
+		},
+		{
+			"output that is left out is taken from what passed",
+			`{"choices":[{"message":{"content":"one two three four five six seven"}}],"usage":{"prompt_tokens":20}}`,
+			tokens(20, 0, 9),
+		},
 		{
 			"Whisper", `{"result":{"transcription_info":{"language":"en","duration":12.5},"text":"x"}}`, seconds(12.5),
 		},
@@ -168,13 +186,66 @@ func TestAnswers(t *testing.T) {
 		{"cut before its usage", `{"result":{"response":"hi","usage":{"prompt_tok`, none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			want := Report{Usage: c.want}
-			wantReport(t, "at once", answer(c.body), want)
 			m := New()
 			for i := range len(c.body) {
 				m.Write([]byte(c.body[i : i+1]))
 			}
-			wantReport(t, "byte by byte", m, want)
+			if got := m.Report().Usage; got != c.want {
+				t.Errorf("byte by byte: got usage\n%+v, want\n%+v", got, c.want)
+			}
+			if got, want := answer(c.body).Report(), m.Report(); got.Usage != c.want || got != want {
+				t.Errorf("at once: got\n%+v, want\n%+v, byte by byte", got, want)
+			}
+		})
+	}
+}
+
+// What a model wrote in a JSON answer counts in each protocol. Where that can't be counted, the report says so.
+func TestObservedAnswers(t *testing.T) {
+	const text = "one two three four five six seven eight nine ten" // 48 bytes
+	for _, c := range []struct {
+		name, body string
+		observed   bool
+		output     int64
+	}{
+		{"native", `{"result":{"response":"` + text + `"}}`, true, 12},
+		{"translation", `{"result":{"translated_text":"` + text + `"}}`, true, 12},
+		{"chat", `{"choices":[{"message":{"content":"` + text + `"}}]}`, true, 12},
+		{
+			"two choices",
+			`{"choices":[{"message":{"content":"` + text + `"}},{"message":{"content":"` + text + `"}}]}`, true, 24,
+		},
+		{"native chat", `{"result":{"choices":[{"message":{"content":"` + text + `"}}]}}`, true, 12},
+		{"reasoning", `{"choices":[{"message":{"content":"a","reasoning_content":"` + text + `"}}]}`, true, 13},
+		{"completion", `{"choices":[{"text":"` + text + `"}]}`, true, 12},
+		{"tool call", `{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"` + text + `"}}]}}]}`, true, 12},
+		{
+			"responses", `{"output":[{"type":"message","content":[{"type":"output_text","text":"` + text + `"}]}]}`,
+			true, 12,
+		},
+		{
+			"responses, reasoning", `{"output":[{"summary":[{"text":"` + text + `"}],"content":[{"text":"a"}]}]}`,
+			true, 13,
+		},
+		{"responses, tool call", `{"output":[{"type":"function_call","arguments":"` + text + `"}]}`, true, 12},
+		{"Anthropic", `{"content":[{"type":"text","text":"` + text + `"},{"thinking":"` + text + `"}]}`, true, 24},
+		{"no text", `{"choices":[{"message":{"content":""}}]}`, true, 0},
+		{"an object as arguments", `{"content":[{"text":"a"},{"type":"tool_use","input":{"a":1}}]}`, false, 1},
+		{"a native tool call", `{"result":{"response":"a","tool_calls":[{"name":"f","arguments":{"a":1}}]}}`, false, 1},
+		{"JSON mode", `{"result":{"response":{"a":"` + text + `"}}}`, false, 0},
+		{"parts", `{"choices":[{"message":{"content":[{"text":"a"}]}}]}`, false, 0},
+		{"vectors", `{"data":[{"embedding":[0.5]}]}`, false, 0},
+		{"cut in the text", `{"result":{"response":"` + text, false, 0},
+		{"cut after the text", `{"result":{"response":"` + text + `"}`, false, 12},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := answer(c.body).Report()
+			if r.Observed != c.observed {
+				t.Errorf("got observed %v, want %v", r.Observed, c.observed)
+			}
+			if r.ObservedOutput != c.output {
+				t.Errorf("got %d tokens observed, want %d", r.ObservedOutput, c.output)
+			}
 		})
 	}
 }
@@ -196,7 +267,7 @@ func TestBatches(t *testing.T) {
 				`"usage":{"neurons":5}}}`,
 			status: "completed", usage: withNeurons(5, quota.Usage{}),
 		},
-		{name: "no batch", body: `{"result":{"response":"hi"}}`},
+		{name: "no batch", body: `{"result":{"shape":[1]}}`},
 		{name: "an id that is none", body: `{"result":{"request_id":"` + strings.Repeat("x", 65) + `"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,6 +33,9 @@ const (
 	inMessage
 	inText
 	inReasoning
+	inArguments // of a tool call, where they are an object
+	inItems     // what the Responses protocol and Anthropic's put out, or the parts of one of its items
+	inItem
 
 	inUsage // of the answer itself, or of an event
 	inResultUsage
@@ -71,6 +74,7 @@ var kinds = [numPaths]kind{
 	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject,
 	inToolCalls: aList, inToolCall: anObject, inFunction: anObject,
 	inDelta: aText | anObject, inBlock: anObject, inMessage: anObject, inText: aText, inReasoning: aText,
+	inArguments: aText, inItems: aList, inItem: anObject,
 
 	inUsage: anObject, inResultUsage: anObject, inMeta: anObject, inMessageUsage: anObject, inResponseUsage: anObject,
 	inDetails: anObject,
@@ -87,6 +91,8 @@ func elementOf(list path) path {
 		return inToolCall
 	case inImages:
 		return inImageOf
+	case inItems:
+		return inItem
 	}
 	return otherPath
 }
@@ -105,6 +111,7 @@ func memberOf(object path, name []byte) path {
 		case "transcription_info":
 			return inTranscription
 		}
+		return memberOfContent(name)
 	case inResult:
 		return memberOfResult(name)
 	case inTranscription:
@@ -143,6 +150,21 @@ func memberOfResult(name []byte) path {
 		return inImages
 	case "model":
 		return inModel
+	}
+	return memberOfContent(name)
+}
+
+// memberOfContent is memberOf for what a JSON answer may hold that a model wrote, at its top or in "result".
+func memberOfContent(name []byte) path {
+	switch string(name) {
+	case "choices":
+		return inChoices
+	case "response", "translated_text", "summary", "text":
+		return inNative
+	case "output", "content":
+		return inItems
+	case "tool_calls":
+		return inToolCalls
 	}
 	return otherPath
 }
@@ -193,7 +215,7 @@ func memberOfEvent(object path, name []byte) path {
 		}
 	case inChoice:
 		switch string(name) {
-		case "delta":
+		case "delta", "message":
 			return inChoiceDelta
 		case "text":
 			return inText
@@ -208,12 +230,24 @@ func memberOfEvent(object path, name []byte) path {
 			return inToolCalls
 		}
 	case inToolCall:
-		if string(name) == "function" {
+		switch string(name) {
+		case "function":
 			return inFunction
+		case "arguments":
+			return inArguments
 		}
 	case inFunction:
 		if string(name) == "arguments" {
 			return inText
+		}
+	case inItem:
+		switch string(name) {
+		case "text", "thinking", "refusal":
+			return inText
+		case "arguments", "input":
+			return inArguments
+		case "content", "summary":
+			return inItems
 		}
 	case inDelta:
 		switch string(name) {

@@ -10,11 +10,13 @@ type Report struct {
 	// steps.
 	Usage quota.Usage
 
-	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came: the input that it reported, else
-	// 0, and at least the output that passed. Each event with text, reasoning or arguments of a tool call counts as one
-	// token, and as one for each four bytes where it is longer than a token can be; a usage that counts more replaces
-	// that.
+	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came, or of a JSON answer: the input
+	// that it reported, else 0, and at least the output that passed. Each event with text, reasoning or arguments of a
+	// tool call counts as one token, and as one for each four bytes where it is longer than a token can be; a usage
+	// that counts more replaces that. Observed says that ObservedOutput stands for all of the answer: false for a JSON
+	// answer that was cut, that has no text, or in which an object stands where text was expected.
 	ObservedInput, ObservedOutput int64
+	Observed                      bool
 
 	// Model is the name of the model that the answer names first, "" for none.
 	Model string
@@ -27,16 +29,27 @@ type Report struct {
 // Queued reports whether the answer accepts a batch, which has not run yet.
 func (r Report) Queued() bool { return r.BatchID != "" && r.BatchStatus == "queued" }
 
+// Done reports whether the answer is that to a batch that has run.
+func (r Report) Done() bool {
+	switch r.BatchStatus {
+	case "", "queued", "running":
+		return false
+	}
+	return true
+}
+
 // Report returns what the answer has reported so far.
 func (m *Meter) Report() Report {
 	r := Report{Usage: m.quotaUsage(), Model: m.model, BatchID: m.requestID, BatchStatus: m.status}
 	r.ObservedInput, r.ObservedOutput = m.observedTokens()
+	r.Observed = m.isStream || m.walker.at == done && m.begun && m.hasText && !m.unread
 	if m.hasResponses && m.status == "" {
 		r.BatchStatus = "completed"
 	}
 	return r
 }
 
+// quotaUsage is the usage that the answer reports, without what cannot be: zero where a model has put something out.
 func (m *Meter) quotaUsage() quota.Usage {
 	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
 	sources := []*figures{&m.usages[resultUsage], &m.usages[ownUsage], &m.usages[metaUsage]}
@@ -46,15 +59,32 @@ func (m *Meter) quotaUsage() quota.Usage {
 			sources = sources[1:] // a last usage of zeros does not replace a sum that is none
 		}
 	}
+	empty := m.empty()
 	for _, f := range sources {
-		if n, ok := f.neurons(); ok && !u.HasNeurons {
-			u.Neurons, u.HasNeurons = n, true
-		}
-		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens {
+		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens && (in+out > 0 || empty) {
+			if out == 0 {
+				out = m.outputTokens()
+			}
 			u.Input, u.Cached, u.Output, u.HasTokens = in, cached, out, true
 		}
 	}
+	for _, f := range sources {
+		if n, ok := f.neurons(); ok && !u.HasNeurons && (n > 0 || empty && u.Input+u.Output == 0) {
+			u.Neurons, u.HasNeurons = n, true
+		}
+	}
 	return u
+}
+
+// empty reports whether the answer has nothing that a model put out, where it could have.
+func (m *Meter) empty() bool { return m.hasText && m.outputTokens() == 0 && m.images == 0 && !m.unread }
+
+// outputTokens are those of the text that passed.
+func (m *Meter) outputTokens() int64 {
+	if m.isStream {
+		return m.observedOutput
+	}
+	return m.event.text + m.event.reasoning
 }
 
 func (m *Meter) observedTokens() (input, output int64) {
@@ -63,5 +93,5 @@ func (m *Meter) observedTokens() (input, output int64) {
 			input, output = max(input, in), max(output, out)
 		}
 	}
-	return input, max(output, m.observedOutput)
+	return input, max(output, m.outputTokens())
 }

@@ -155,7 +155,7 @@ func TestStreams(t *testing.T) {
 		{"comments and other fields", ": ping\n\nid: 7\nretry: 10\ndata:{\"response\":\"a\"}\n\n", none, 0, 1},
 		{
 			"lines of one event",
-			"data: {\"response\":\ndata: \"a\",\"usage\":{\"prompt_tokens\":\ndata: 5}}\n\n", tokens(5, 0, 0), 5, 1,
+			"data: {\"response\":\ndata: \"a\",\"usage\":{\"prompt_tokens\":\ndata: 5}}\n\n", tokens(5, 0, 1), 5, 1,
 		},
 		{"CRLF", "data: {\"usage\":{\"prompt_tokens\":5}}\r\n\r\n", tokens(5, 0, 0), 5, 0},
 		{
@@ -164,7 +164,7 @@ func TestStreams(t *testing.T) {
 		{
 			"an event cut within its usage",
 			events(`{"response":"a"}`) + `data: {"response":"","usage":{"prompt_tokens":5,"compl`,
-			tokens(5, 0, 0), 5, 1,
+			tokens(5, 0, 1), 5, 1,
 		},
 		{"no JSON", "data: [DONE]\n\ndata: }{\n\ndata: \"\n\ndata:\n\n", none, 0, 0},
 	} {

@@ -47,6 +47,7 @@ type walker struct {
 // A visitor receives what a walker finds.
 type visitor interface {
 	opened(p path)            // an object or a list begins
+	skipped(p path)           // one begins where a text was expected, and is not read
 	number(p path, v float64) // neither negative nor absurd
 	text(p path, size int, s []byte)
 }
@@ -152,6 +153,9 @@ func (w *walker) value(c byte) {
 	case c == '{' || c == '[':
 		list := c == '['
 		if list && kind&aList == 0 || !list && kind&anObject == 0 || w.depth == maxNested {
+			if kind&aText != 0 {
+				w.visitor.skipped(w.path)
+			}
 			w.at, w.skipped = skipping, 1
 			return
 		}

@@ -41,7 +41,7 @@ type Config struct {
 	MonthlyNeurons float64       `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"` // 0: no limit
 	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
 	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected"`
-	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"seen" choices:"seen|estimate"`
+	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`
 	Store          Store         `env:"NEURONWARD_STORE" secret:"hidden"`
 	OnStoreFailure string        `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow"`
 	QuotaWait      time.Duration `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s"`
@@ -91,6 +91,7 @@ const (
 	ModeObserve      = "observe"
 	ModeOff          = "off"
 	EstimateExpected = "expected"
+	AbortedSeen      = "seen"
 	AbortedEstimate  = "estimate"
 	FailureAllow     = "allow"
 	PricesLive       = "live"
