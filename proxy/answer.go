@@ -99,7 +99,8 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 	}
 	c.watch.Begin(err == nil)
 	body.buffers, body.buf, body.ahead = in.buffers, buf, buf[:n]
-	if m := c.charge.Meter(); m != nil && jsonscan.FirstByte(buf[:n]) == '{' {
+	first, _ := jsonscan.FirstByte(buf[:n])
+	if m := c.charge.Meter(); m != nil && first == '{' {
 		body.meter = m
 		m.Write(buf[:n])
 	}
@@ -115,10 +116,10 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 func (in *inspector) lookAhead(c *call, res *http.Response, kind string, buf []byte) (n int, err error) {
 	const firstWords = 32 // bytes; longer than what upstream's texts begin with
 	for err == nil && n < len(buf) {
-		first := jsonscan.FirstByte(buf[:n])
+		first, begun := jsonscan.FirstByte(buf[:n])
 		json := first == '{' || first == '<' || encoded(res.Header)
 		text := strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == ""
-		if first != 0 && !json && (!text || n >= firstWords) {
+		if begun && !json && (!text || n >= firstWords) {
 			break
 		}
 		var m int

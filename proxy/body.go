@@ -75,11 +75,15 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 		m, err = c.intake.Read(head[n:])
 		n += m
 	}
-	blank := n == len(head) && jsonscan.FirstByte(head) == 0 // JSON may follow
+	_, begun := jsonscan.FirstByte(head[:n])
+	blank := n == len(head) && !begun // JSON may follow
 	if !opensJSON(head[:n]) && !blank && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
 		defer body.Release()
-		if c.takesJSONOnly() {
+		switch {
+		case c.takesJSONOnly():
 			return notJSON("models of this task take nothing else")
+		case jsonscan.UTF16(head[:n]):
+			return notJSON("it is UTF-16; send UTF-8")
 		}
 		if c.queued {
 			return refuse(normalize.BadInput, "A batch is a JSON object with the field \"requests\".", "requests")
@@ -128,7 +132,7 @@ func isForm(contentType string) bool {
 
 // opensJSON reports whether a body begins as JSON does. A byte order mark and space in front do not count.
 func opensJSON(b []byte) bool {
-	first := jsonscan.FirstByte(b)
+	first, _ := jsonscan.FirstByte(b)
 	return first == '{' || first == '['
 }
 
@@ -152,8 +156,9 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return "", refuse(normalize.BadInput, wrong.Text, wrong.Field)
 		}
-		if c.route.body == bodyAny && binary(r.Header.Get("Content-Type")) && !c.takesJSONOnly() && !c.queued {
-			return "", nil // a recording may begin with any byte
+		recording := binary(r.Header.Get("Content-Type")) && !jsonscan.OpensObject(c.body.Text())
+		if recording && c.route.body == bodyAny && !c.takesJSONOnly() && !c.queued {
+			return "", nil // it may begin with any byte
 		}
 		return "", notJSON(err.Error())
 	}
@@ -182,7 +187,7 @@ func notJSON(why string) *normalize.Failure {
 // measured describes the call for the estimator.
 func (b *bodies) measured(c *call) quota.Request {
 	if c.json != nil {
-		return c.json.Request(c.price.Task)
+		return c.json.RequestAs(contentType(c.inbound.Header), c.price.Task)
 	}
 	length := c.inbound.ContentLength
 	var prefix jsonscan.Pieces
@@ -195,8 +200,11 @@ func (b *bodies) measured(c *call) quota.Request {
 	if length < 0 {
 		length = b.max
 	}
-	return measure.Media(c.price.Task, c.inbound.Header.Get("Content-Type"), prefix, length)
+	return measure.Media(c.price.Task, contentType(c.inbound.Header), prefix, length)
 }
+
+// contentType returns all that a request says of its body's type: upstream may go by any of it.
+func contentType(h http.Header) string { return strings.Join(h["Content-Type"], ", ") }
 
 // binary reports whether a Content-Type says that the body is no JSON whatever its first byte.
 func binary(contentType string) bool {

@@ -1,15 +1,10 @@
 package proxy
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/neuronward/neuronward/quota"
-	"github.com/neuronward/neuronward/quota/memstore"
-	"github.com/neuronward/neuronward/quota/price"
 )
 
 // What stands in front of a JSON body switches the inspection off in no way: not a byte order mark, nor any
@@ -58,61 +53,20 @@ func TestWhatStandsInFrontOfABody(t *testing.T) {
 	}
 }
 
-// One client's batch is not another's, whatever else the body says and whether neurons are counted or not.
-func TestABatchIsItsClients(t *testing.T) {
-	const accepted = `{"result":{"request_id":"r-1","status":"queued"},"success":true,"errors":[],"messages":[]}`
-	for name, mode := range map[string]func(*Config){
-		"counted": withLedger(t), "not counted": func(*Config) {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			calls := 0
-			b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				calls++
-				answerJSON(200, accepted)(w, r)
-			}), withClients(t, "a", "b"), mode)
-			const batch = "/run/" + testModel + "?queueRequest=true"
-			if res, body := b.do("POST", batch, `{"requests":[{"prompt":"hi"}]}`, "x-api-key",
-				keyOf("a")); res.StatusCode != 200 {
-				t.Fatalf("submitting: got %d %s, want 200", res.StatusCode, body)
-			}
-			for _, c := range []struct {
-				path, body string
-				status     int
-				name       string
-			}{
-				{batch, `{"request_id":"r-1"}`, 403, "client_forbidden"},
-				{"/run/" + testModel, `{"request_id":"r-1"}`, 403, "client_forbidden"},
-				{batch, `{"request_id":"r-1","prompt":"hi"}`, 403, "client_forbidden"},
-				{batch, `{"requests":[{"prompt":"hi"}],"request_id":"r-1"}`, 403, "client_forbidden"},
-				{batch, "\xef\xbb\xbf" + ` {"request\u005fid":"r-1"}`, 403, "client_forbidden"},
-				{batch, `{"request_id":"other","request_id":"r-1"}`, 400, "bad_input"},
-				{batch + "&queueRequest=false", `{"request_id":"r-2"}`, 400, "bad_input"},
-				{batch, `{"requests":{"prompt":"hi"}}`, 400, "bad_input"},
-				{batch, `{"requests":["hi"]}`, 400, "bad_input"},
-			} {
-				before := calls
-				res, body := b.do("POST", c.path, c.body, "x-api-key", keyOf("b"))
-				wantEqual(t, c.body+": status", res.StatusCode, c.status)
-				wantEqual(t, c.body+": name", b.envelope(body).Error.Name, c.name)
-				wantEqual(t, c.body+": calls upstream", calls-before, 0)
-			}
-			if res, body := b.do("POST", batch, `{"request_id":"r-1"}`, "x-api-key",
-				keyOf("a")); res.StatusCode != 200 {
-				t.Errorf("its own client: got %d %s, want 200", res.StatusCode, body)
-			}
-		})
-	}
-}
-
-func withLedger(t *testing.T) func(*Config) {
-	ledger, err := quota.New(t.Context(), quota.Options{Store: memstore.New(nil), Limit: 100_000 * neuron})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := ledger.Close(context.Background()); err != nil {
+// A recording in MP4 begins with zeros, which are no space: it streams through, whatever its Content-Type.
+func TestARecordingThatBeginsWithZeros(t *testing.T) {
+	sent := "\x00\x00\x00\x18ftypM4A " + strings.Repeat("\x01", 100_000)
+	received := 0
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
 			t.Error(err)
 		}
-	})
-	return func(c *Config) { c.Ledger, c.Estimator = ledger, price.NewEstimator(nil, price.Bound) }
+		received = len(body)
+		answerJSON(200, `{"result":{"text":"x"},"success":true}`)(w, r)
+	}))
+	res, body := b.do("POST", "/run/"+testSpeechModel, sent, "Content-Type", "application/x-www-form-urlencoded")
+	if res.StatusCode != 200 || received != len(sent) {
+		t.Errorf("got %d %s and %d bytes upstream, want 200 and %d", res.StatusCode, body, received, len(sent))
+	}
 }

@@ -9,7 +9,8 @@ import (
 // caller's own token, are not metered.
 func (p *Proxy) reserve(c *call) (err error) {
 	if !c.metered && !c.routed {
-		if c.queued && c.entry != nil && c.ours {
+		batch := c.queued || c.json != nil && c.json.Batch()
+		if batch && c.entry != nil && c.ours && c.batchID == "" {
 			c.charge = p.guard.Watch(guard.Call{Model: &c.price, Label: c.label, Client: c.client, Began: c.began})
 		}
 		return nil
@@ -17,7 +18,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	g := guard.Call{
 		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
-		Began: c.began,
+		OfBatch: c.batchID != "", Began: c.began,
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority

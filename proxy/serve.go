@@ -158,7 +158,7 @@ func (p *Proxy) checkBatch(c *call) error {
 	if p.guard.SubmittedByOther(c.batchID, c.client) {
 		return forbidden("Another client of this proxy submitted the batch of this request_id.")
 	}
-	if query := c.inbound.URL.RawQuery; query != "" && len(c.inbound.URL.Query()["queueRequest"]) > 1 {
+	if _, times := queues(c.inbound.URL); times > 1 {
 		return refuse(normalize.BadInput, "The query gives queueRequest twice; give it once.", "queueRequest")
 	}
 	return nil

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"cmp"
+	"net/url"
+	"strings"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/modelname"
@@ -28,14 +30,27 @@ type target struct {
 // maxModelText bounds the model's name in messages and logs. Callers may write anything there.
 const maxModelText = 256
 
+// queues reports whether a query says that the call is a batch, and how often it says whether it is one. What upstream
+// could take for that counts, too.
+func queues(u *url.URL) (queued bool, times int) {
+	if u.RawQuery == "" {
+		return false, 0
+	}
+	for name, values := range u.Query() {
+		if strings.EqualFold(name, "queueRequest") {
+			times += len(values)
+			no := values[0] == "" || values[0] == "0" || strings.EqualFold(values[0], "false")
+			queued = queued || !no
+		}
+	}
+	return queued, times
+}
+
 // setTarget resolves where the call goes: first by its path, and once more where the body names the model.
 func (p *Proxy) setTarget(c *call, d destination) {
 	d.account = cmp.Or(d.account, p.account)
-	query := c.inbound.URL.RawQuery
-	c.target = target{
-		destination: d, label: metrics.Other, ours: d.account == p.account,
-		queued: query != "" && c.inbound.URL.Query().Get("queueRequest") == "true",
-	}
+	c.target = target{destination: d, label: metrics.Other, ours: d.account == p.account}
+	c.queued, _ = queues(c.inbound.URL)
 	if d.model == "" { // the route has none, or it is in the body
 		return
 	}

@@ -13,15 +13,15 @@ import (
 
 // behindGateway is a proxy whose upstream is an AI Gateway and whose API is
 // another server; seen is what each was asked last.
-func behindGateway(t *testing.T, gateway, api http.HandlerFunc) *bench {
+func behindGateway(t *testing.T, gateway, api http.HandlerFunc, change ...func(*Config)) *bench {
 	t.Helper()
 	apiServer := httptest.NewServer(api)
 	t.Cleanup(apiServer.Close)
-	return newBench(t, gateway, func(c *Config) {
+	return newBench(t, gateway, append(change, func(c *Config) {
 		c.Upstream = &url.URL{Scheme: "http", Host: c.Upstream.Host, Path: "/v1/" + testAccount + "/my-gateway"}
 		c.API, _ = url.Parse(apiServer.URL + "/client/v4")
 		c.GatewayToken = func() string { return "gateway-canary-0123456789" }
-	})
+	})...)
 }
 
 func TestGatewayMapping(t *testing.T) {

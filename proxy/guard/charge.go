@@ -149,7 +149,7 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 
 // noteBatch remembers whose batch the call has submitted, and what it was charged.
 func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
-	if r := ch.meter.Report(); r.Queued() {
+	if r := ch.meter.Report(); r.Queued() && !ch.call.OfBatch {
 		ch.guard.batches.add(r.BatchID, submitted{call: ch.request, day: day, charged: charged, at: ch.call.Began})
 	}
 }

@@ -79,6 +79,7 @@ type Call struct {
 	WideBytes int64         // how many bytes of the prompt are beyond ASCII; an escaped character counts as 3
 	Batch     bool          // the call submits a batch, or asks after one
 	Poll      string        // id of the batch that the call asks after, "" for every other call
+	OfBatch   bool          // the body names a batch: asking after one makes it nobody's
 	Routed    bool          // a router chooses the model: nothing is reserved
 	Began     time.Time
 }

@@ -1,9 +1,6 @@
 package jsonscan
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // MaxDepth limits how deep a text may nest. Real bodies nest about ten levels; a deeper one is an attack on whoever
 // parses it.
@@ -101,44 +98,6 @@ func (s *Scanner) Space() {
 			return
 		}
 	}
-}
-
-// byteOrderMark begins some texts in UTF-8. Lenient readers of JSON skip it.
-const byteOrderMark = "\ufeff"
-
-// SkipBlank skips space and byte order marks, which stand in front of a text.
-func (s *Scanner) SkipBlank() {
-	for {
-		s.Space()
-		if string(s.Ahead(len(byteOrderMark))) != byteOrderMark {
-			return
-		}
-		for range len(byteOrderMark) {
-			s.advance(1)
-		}
-	}
-}
-
-// FirstByte returns the first byte of a text that is neither space nor part of a byte order mark, 0 if there is none.
-func FirstByte(text []byte) byte {
-	for len(text) > 0 {
-		switch c := text[0]; c {
-		case ' ', '\t', '\n', '\r':
-			text = text[1:]
-		case byteOrderMark[0]:
-			rest, found := bytes.CutPrefix(text, []byte(byteOrderMark))
-			if !found && !bytes.HasPrefix([]byte(byteOrderMark), text) {
-				return c
-			}
-			if !found {
-				return 0 // the beginning of one; the rest may come
-			}
-			text = rest
-		default:
-			return c
-		}
-	}
-	return 0
 }
 
 // End reports an error unless only space is left.

@@ -27,6 +27,7 @@ type findings struct {
 	unknownAudio   int64   // bytes of sound whose duration is not known
 
 	nestedInput bool // "input" is an object
+	self, input level
 	promptInput bool // "input" is a prompt, as in Responses
 	inBatch     bool // it is one of a batch's requests
 
@@ -59,11 +60,29 @@ func classOf(task quota.Task) class {
 	return otherTask
 }
 
+// A level is what decides about a call in an object, without its "input".
+type level struct {
+	prompted bool // it has a text
+	limited  bool // and a limit of output
+	stepped  bool // and a number of steps
+}
+
+// assumedSteps is the most that a model takes where a call does not say it.
+const assumedSteps = 50
+
+// oneLevel reports whether only one of an object and its "input" says something, and upstream may read the other.
+func (f *findings) oneLevel(self, input bool) bool {
+	return f.nestedInput && (self && !input || input && !self && f.self.prompted)
+}
+
 // finish completes the findings of an object of that many bytes.
 func (f *findings) finish(size int64, protocol normalize.Protocol) {
 	f.size = size
 	f.PromptBytes = max(size-f.media, 0)
-	f.MayIgnoreLimit = f.MaxTokens == 0 && f.otherLimit > 0
+	f.MayIgnoreLimit = f.MaxTokens == 0 && f.otherLimit > 0 || f.oneLevel(f.self.limited, f.input.limited)
+	if f.oneLevel(f.self.stepped, f.input.stepped) {
+		f.Steps = max(f.Steps, assumedSteps)
+	}
 	f.MaxTokens = max(f.MaxTokens, f.otherLimit)
 	// A model's schema has a default of max_tokens beside a prompt and beside messages, and none beside the input of
 	// Responses; of Anthropic's messages it says nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"mime/multipart"
+	"net/textproto"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ const (
 func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, length int64) {
 	f := form{q: q, length: length, head: make([]byte, audioHeader)}
 	read := prefix.Len()
-	whole := read >= length
+	whole := read >= length && boundary != "" // without one, upstream may read another form
 	reader := multipart.NewReader(prefix.Reader(0, read), boundary)
 	for {
 		part, err := reader.NextRawPart()
@@ -34,7 +35,7 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 			err = f.part(part)
 		}
 		if err != nil {
-			whole = whole && err == io.EOF
+			whole = whole && err == io.EOF && !f.unclear
 			break
 		}
 	}
@@ -45,14 +46,20 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 		q.PromptBytes = max(length-f.pictureBytes-f.soundBytes, 0)
 		q.AudioBytes, q.Images = f.soundBytes, f.pictures+f.recordings
 	} else {
-		q.Assumed = true
-		q.PromptBytes, q.AudioBytes, q.Images = length, length, max(f.pictures+f.recordings, maxGiven)
-		q.Width, q.Height, q.Steps = max(q.Width, maxSide), max(q.Height, maxSide), max(q.Steps, maxSteps)
-		q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, maxMade), 0, 0
+		q.Images = f.pictures + f.recordings
+		assumeAnything(q, length)
 	}
 	if q.Task == quota.TextToImage && q.Images > maxGiven { // it is not known which ones are taken
 		q.Images, q.Sized, q.SizedTiles = maxGiven, 0, 0
 	}
+}
+
+// assumeAnything raises a measurement to the most that a body of that length may ask for.
+func assumeAnything(q *quota.Request, length int64) {
+	q.Assumed = true
+	q.PromptBytes, q.AudioBytes, q.Images = length, length, max(q.Images, maxGiven)
+	q.Width, q.Height, q.Steps = max(q.Width, maxSide), max(q.Height, maxSide), max(q.Steps, maxSteps)
+	q.MakeImages, q.Sized, q.SizedTiles = max(q.MakeImages, maxMade), 0, 0
 }
 
 // A form is what was found in the parts that were read.
@@ -64,6 +71,8 @@ type form struct {
 	pictureBytes int64
 	recordings   int64 // files of no known picture format: sound, or another picture
 	soundBytes   int64
+	seen         repeated // fields that decide about the call
+	unclear      bool     // one of them can be read in two ways
 }
 
 // part measures one part and reads it to its end. After an error, a recording is still measured by its beginning.
@@ -98,10 +107,19 @@ func (f *form) part(part *multipart.Part) error {
 		f.recordings++
 		f.soundBytes += all
 	case err == nil:
+		f.unclear = f.unclear || f.seen.add([]byte(name)) != nil || ambiguous(part.Header)
 		value := bytes.TrimSpace(head)
 		formField(f.q, name, value[:min(len(value), maxField)])
 	}
 	return err
+}
+
+// ambiguous reports whether readers may differ on the name or the value of a field: two names, or an encoding.
+func ambiguous(header textproto.MIMEHeader) bool {
+	named := strings.ToLower(strings.Join(header["Content-Disposition"], ";"))
+	encoding := strings.ToLower(header.Get("Content-Transfer-Encoding"))
+	return strings.Count(" "+strings.ReplaceAll(named, ";", " "), " name") > 1 || encoding == "base64" ||
+		encoding == "quoted-printable"
 }
 
 // forPicture reports whether a field takes a picture, as a file or not.

@@ -62,9 +62,53 @@ func TestMeasureForm(t *testing.T) {
 			t.Errorf("a limit of %q: got %d tokens and no odd limit, want one of the two", value, q.MaxTokens)
 		}
 	}
-	kind, body = form(0, "size", "300x400", "width", "900", "width", "2")
+	kind, body = form(0, "size", "300x400", "width", "900")
 	if q := get(kind, body, 0); q.Width != 900 || q.Height != 400 {
-		t.Errorf("a size, and a field given twice: got %dx%d, want 900x400", q.Width, q.Height)
+		t.Errorf("a size and a width: got %dx%d, want 900x400", q.Width, q.Height)
+	}
+}
+
+// A form that readers may understand in two ways is measured as one that was not read.
+func TestMeasureAmbiguousForm(t *testing.T) {
+	const kind = "multipart/form-data; boundary=x"
+	field := func(header, value string) string { return "--x\r\n" + header + "\r\n\r\n" + value + "\r\n" }
+	named := func(name string) string { return `Content-Disposition: form-data; name="` + name + `"` }
+	plain := field(named("width"), "64")
+	for _, c := range []struct {
+		name, kind, body string
+		assumed          bool
+	}{
+		{"one field", kind, plain, false},
+		{"the type in capitals", "MULTIPART/Form-Data; boundary=x", plain, false},
+		{"a field twice", kind, plain + field(named("width"), ""), true},
+		{"two names", kind, plain + field(named("prompt")+`; name="steps"`, "9"), true},
+		{"a name and its other form", kind, plain + field(named("prompt")+`; name*=utf-8''steps`, "9"), true},
+		{"two dispositions", kind, plain + field(named("prompt")+"\r\n"+named("steps"), "9"), true},
+		{"base64", kind, plain + field(named("steps")+"\r\nContent-Transfer-Encoding: base64", "OQ=="), true},
+		{"bytes", kind, plain + field(named("steps")+"\r\nContent-Transfer-Encoding: binary", "9"), false},
+		{"two boundaries", kind + "; boundary=y", plain, true},
+		{
+			"an empty boundary", `multipart/form-data; boundary=""`,
+			"--\r\n" + named("width") + "\r\n\r\n64\r\n----\r\n", true,
+		},
+		{"another type in front", "image/png, " + kind, plain, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			body := []byte(c.body + "--x--\r\n")
+			for _, task := range []quota.Task{"", quota.TextToImage} {
+				q := Media(task, c.kind, pieces(body), int64(len(body)))
+				if q.Assumed != c.assumed {
+					t.Errorf("task %q: got assumed %v, want %v", task, q.Assumed, c.assumed)
+				}
+				width := int64(64)
+				if c.assumed {
+					width = maxSide
+				}
+				if q.Width != width {
+					t.Errorf("task %q: got width %d, want %d", task, q.Width, width)
+				}
+			}
+		})
 	}
 }
 

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
@@ -56,7 +55,7 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	case r.Peek() != '{':
 		return nil, errors.New("the body must be a JSON object")
 	}
-	top := scope{inspected: true, inspectInput: o.Nested, top: true, options: &j.busy.body}
+	top := scope{inspected: true, inspectInput: o.Nested, top: true, namesBatch: true, options: &j.busy.body}
 	read := r.body
 	if o.Nested && o.InputOnly {
 		read = r.wrapper
@@ -72,6 +71,9 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
 func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task) }
+
+// Batch reports whether the body has the requests of a batch.
+func (j *JSON) Batch() bool { return j.found.requests }
 
 // Polls reports whether the body does nothing but ask for the batch of RequestID.
 func (j *JSON) Polls() bool { return !j.hasWork && j.RequestID() != "" }
@@ -99,9 +101,10 @@ func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
 
 // A scope says what the fields of an object mean.
 type scope struct {
-	inspected    bool  // its "model" and "stream" count, and fields that are given twice are refused
+	inspected    bool  // its "model" and "stream" count
 	inspectInput bool  // that holds for its "input", too
 	top          bool  // it is the body
+	namesBatch   bool  // its "request_id" names a batch
 	options      *bool // gets "rejectIfBusy" of its "options"; nil: nobody asks
 }
 
@@ -120,7 +123,7 @@ func (r *reader) body(f *findings, at scope) error {
 func (r *reader) wrapper(f *findings, at scope) error {
 	seen := repeated(0)
 	return r.Object(func(name []byte) error {
-		if err := seen.add(name, at.inspectInput); err != nil {
+		if err := seen.add(name); err != nil {
 			return err
 		}
 		switch string(name) {
@@ -128,10 +131,13 @@ func (r *reader) wrapper(f *findings, at scope) error {
 			return r.model()
 		case "stream":
 			return r.stream()
+		case "request_id":
+			r.j.hasWork = true // it is not sent: the call is no poll
+			return r.batchID()
 		case "input":
 			if r.Peek() == '{' {
 				return r.within(func() error {
-					return r.body(f, scope{inspected: true, top: true, options: at.options})
+					return r.body(f, scope{inspected: true, top: true, namesBatch: true, options: at.options})
 				})
 			}
 		}
@@ -182,43 +188,17 @@ func (r *reader) stream() error {
 
 // batchID reads the id of a batch.
 func (r *reader) batchID() error {
-	j, start := r.j, r.Offset()
-	j.hasWork = j.hasWork || j.requestID != (span{})
-	isString := r.Peek() == '"'
-	err := r.Skip()
-	if end := r.Offset(); isString && end-start > 2 {
-		j.requestID = span{start, end}
+	start, first := r.Offset(), r.Peek()
+	if err := r.Skip(); err != nil {
+		return err
 	}
-	return err
-}
-
-// repeated is the set of fields of an object that were read, of those that must not be given twice.
-type repeated uint8
-
-// add adds a field, and refuses one that is there already.
-func (seen *repeated) add(name []byte, input bool) error {
-	var field repeated
-	switch string(name) {
-	case "model":
-		field = 1 << 0
-	case "stream":
-		field = 1 << 1
-	case "max_tokens":
-		field = 1 << 2
-	case "max_completion_tokens":
-		field = 1 << 3
-	case "input":
-		if input {
-			field = 1 << 4
-		}
-	case "request_id": // it decides whose batch is asked for
-		field = 1 << 5
+	switch end := r.Offset(); {
+	case r.native() && first != '"' && first != 'n':
+		return &jsonscan.FieldError{Field: "request_id", Text: `The field "request_id" must be a string.`}
+	case r.j.requestID != (span{}):
+		return givenTwice("request_id")
+	case first == '"' && end-start > 2:
+		r.j.requestID = span{start, end}
 	}
-	if *seen&field != 0 {
-		return &jsonscan.FieldError{
-			Field: string(name), Text: fmt.Sprintf("The field %q is given twice; give it once.", name),
-		}
-	}
-	*seen |= field
 	return nil
 }

@@ -72,6 +72,14 @@ func TestScan(t *testing.T) {
 		{name: "model twice, once escaped", body: `{"model":"a","\u006dodel":"b"}`, field: "model"},
 		{name: "stream twice", body: `{"stream":true,"stream":false}`, field: "stream"},
 		{name: "max_tokens twice", body: `{"max_tokens":1,"max_tokens":100000}`, field: "max_tokens"},
+		{name: "a limit twice in it", body: `{"input":{"max_tokens":9,"\u006dax_tokens":1}}`, field: "max_tokens"},
+		{name: "a limit taken back", body: `{"requests":[{"max_tokens":9,"max_tokens":null}]}`, field: "max_tokens"},
+		{name: "steps twice", body: `{"steps":9,"steps":null}`, field: "steps"},
+		{name: "two lists of requests", body: `{"requests":[],"requests":[]}`, field: "requests"},
+		{name: "two inputs", body: `{"input":{},"input":{"max_tokens":9}}`, field: "input"},
+		{name: "a batch in two places", body: `{"request_id":"a","input":{"request_id":"a"}}`, field: "request_id"},
+		{name: "a batch that is a number", body: `{"request_id":8}`, field: "request_id"},
+		{name: "a batch that is a list", body: `{"input":{"request_id":["a"]}}`, field: "request_id"},
 		{name: "two models in two places", nested: true, body: `{"model":"a","input":{"model":"b"}}`, field: "model"},
 		{name: "input twice", nested: true, body: `{"input":{},"input":{}}`, field: "input"},
 		{name: "model is no string", body: `{"model":["m"]}`, field: "model"},
@@ -131,6 +139,11 @@ func TestMeasureBatchID(t *testing.T) {
 		{"a batch beside it", `{"request_id":"8f0c","requests":[]}`, ""},
 		{"given twice", `{"request_id":"8f0c","request_id":"9"}`, ""},
 		{"no string", `{"request_id":8}`, ""},
+		{"a poll in the input", `{"model":"m","input":{"request_id":"8f0c"}}`, "8f0c"},
+		{"work in the input", `{"request_id":"8f0c","input":{"prompt":"x"}}`, ""},
+		{"work in the input's input", `{"input":{"request_id":"8f0c","input":{"prompt":"x"}}}`, ""},
+		{"a text as the input", `{"request_id":"8f0c","input":"x"}`, ""},
+		{"null", `{"request_id":null}`, ""},
 		{"a submission", `{"requests":[{"prompt":"x"}]}`, ""},
 		{"no object", `[]`, ""},
 		{"nothing", ``, ""},
@@ -182,6 +195,19 @@ func FuzzScan(f *testing.F) {
 		`{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AA"}},{"source":{"data":"AA"}}]}]}`,
 		`{"audio":{"body":[1,2]},"image":[[1],"x",{"url":"y"}],"size":"1x2","width":1e999}`,
 		`{"model":"m","input":{"prompt":"x","max_tokens":"5"},"requests":[{"n":2}]}`,
+		"\ufeff" + chat, " \r\n\ufeff\t" + chat, "\xef\xbb" + chat,
+		"{\x00\"\x00}\x00", "\xff\xfe{\x00\"\x00}\x00", "\x00{\x00}", "\xfe\xff\x00{\x00}",
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xaa\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00",
+		`{"max_tokens":1,"max_tokens":900}`, `{"model":"m","model":null}`, `{"prompt":"x","prompt":"xxxxxxxx"}`,
+		`{"messages":[],"messages":[{"role":"user","content":"x"}]}`, `{"n":1,"\u006e":9}`,
+		`{"stream":false,"stream":true}`,
+		`{"input":{"max_tokens":1},"input":{"max_tokens":900}}`, `{"input":{"request_id":"a"},"model":"m"}`,
+		`{"request_id":"a","input":{"request_id":"b"}}`, `{"request_id":8}`, `{"request\u005fid":"\u0061"}`,
+		`{"requests":[{"max_tokens":1,"max_tokens":null},{"input":{"n":3,"max_tokens":0}}]}`,
+		`{"model":"m","input":{"model":"m","stream":true,"requests":[{"prompt":"x","max_tokens":9}]}}`,
+		`{"max_tokens":1,"input":{"prompt":"x"}}`, `{"prompt":"x","input":{"prompt":"x","max_tokens":1}}`,
+		`{"model":"m","input":{"prompt":"x","max_tokens":1},"max_tokens":null}`,
+		`{"requests":[],"requests":[{"n":2}]}`, `{"max_tokens":1e3,"n":"2"}`, `{"max_tokens":" 1e3 ","n":1.5}`,
 	} {
 		for size := range uint8(3) {
 			f.Add([]byte(seed), false, size*5)
@@ -199,6 +225,7 @@ func FuzzScan(f *testing.F) {
 			if err != nil {
 				continue
 			}
+			compareLenient(t, bytes.TrimLeft(body, " \t\r\n\ufeff"), o, whole)
 			if got, want := inPieces.RequestID(), whole.RequestID(); got != want {
 				t.Errorf("got batch %q in pieces of %d, want %q", got, size+1, want)
 			}
@@ -207,22 +234,24 @@ func FuzzScan(f *testing.F) {
 				t.Errorf("in pieces of %d got %+v\nwant %+v", size+1, inPieces, whole)
 			}
 		}
+		// What lenient readers skip in front of a body is skipped.
+		text := bytes.TrimLeft(body, " \t\r\n\ufeff")
 		got, err := Scan(pieces(body), Options{Nested: nested})
 		if _, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return // it says more than encoding/json would
 		}
-		opens := bytes.HasPrefix(bytes.TrimLeft(body, " \t\n\r"), []byte("{"))
-		if valid := json.Valid(body) && opens; valid != (err == nil) {
+		if valid := json.Valid(text) && bytes.HasPrefix(text, []byte("{")); valid != (err == nil) {
 			t.Fatalf("got %v, want an object: %v", err, valid)
 		}
 		if err == nil {
-			compareFields(t, body, nested, got)
+			compareFields(t, body, text, nested, got)
 		}
 	})
 }
 
-// compareFields compares what was found in an object with what encoding/json reads.
-func compareFields(t *testing.T, body []byte, nested bool, got *JSON) {
+// compareFields compares what was found in a body with what encoding/json reads in its text, which is what does not
+// stand in front.
+func compareFields(t *testing.T, body, text []byte, nested bool, got *JSON) {
 	t.Helper()
 	type options struct {
 		Options struct{ RejectIfBusy bool }
@@ -231,13 +260,13 @@ func compareFields(t *testing.T, body []byte, nested bool, got *JSON) {
 		options
 		Input options
 	}
-	mistyped := json.Unmarshal(body, &busy) != nil
+	mistyped := json.Unmarshal(text, &busy) != nil
 	want := busy.Options.RejectIfBusy || busy.Input.Options.RejectIfBusy && !mistyped
 	if got.RejectIfBusy() != want {
 		t.Errorf("got rejectIfBusy %v, want %v", got.RejectIfBusy(), want)
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
+	if err := json.Unmarshal(text, &fields); err != nil {
 		t.Fatal(err)
 	}
 	if input := fields["input"]; nested && bytes.HasPrefix(input, []byte("{")) {
@@ -258,7 +287,7 @@ func compareFields(t *testing.T, body []byte, nested bool, got *JSON) {
 	}
 	// What nothing else in the body can change.
 	var prompt string
-	if json.Unmarshal(fields["prompt"], &prompt) == nil && utf8.Valid(body) {
+	if json.Unmarshal(fields["prompt"], &prompt) == nil && utf8.Valid(text) {
 		q := got.Request(quota.TextToSpeech)
 		if len(q.Parts) > 0 {
 			q = q.Parts[len(q.Parts)-1] // what stands beside a batch

@@ -15,23 +15,56 @@ import (
 // body, which may be all of it; length is the length of the whole, or the longest possible one.
 func Media(task quota.Task, contentType string, prefix jsonscan.Pieces, length int64) quota.Request {
 	q := quota.Request{Task: task}
-	kind, params, err := mime.ParseMediaType(contentType)
-	if err == nil && strings.HasPrefix(kind, "multipart/") {
+	// A header that names several types, or two boundaries, may be read as any of them.
+	kind := strings.ToLower(contentType)
+	if strings.Contains(kind, "multipart/") {
+		_, params, _ := mime.ParseMediaType(contentType) // no boundary if it is broken
 		measureForm(&q, params["boundary"], prefix, length)
 	} else {
-		measureFile(&q, mediaType(contentType), prefix, length)
+		measureFile(&q, kind, prefix, length)
 	}
 	return q
 }
 
+// RequestAs is Request for a body that was sent with a Content-Type. Where that says that it is a recording, upstream
+// may take it for one, though it is JSON: both count.
+func (j *JSON) RequestAs(contentType string, task quota.Task) quota.Request {
+	q := j.Request(task)
+	switch task {
+	case "", quota.SpeechRecognition, quota.VoiceActivity:
+		kind := strings.ToLower(contentType)
+		if !isSound(kind) && !strings.Contains(kind, "application/octet-stream") {
+			break
+		}
+		parts := q.Parts
+		if len(parts) == 0 {
+			parts = []quota.Request{q}
+		}
+		return quota.Request{Task: task, Parts: append(parts, Media(task, "audio/*", j.text, j.text.Len()))}
+	}
+	return q
+}
+
+func isSound(kind string) bool {
+	return strings.Contains(kind, "audio/") || strings.Contains(kind, "video/")
+}
+
 // measureFile measures a body that is one recording or one picture, and as both if it is not known which one.
 func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length int64) {
-	audio := strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/")
-	picture := strings.HasPrefix(kind, "image/")
+	switch q.Task {
+	case quota.TextToImage: // no such model takes a file: who knows what it asks for
+		assumeAnything(q, length)
+		return
+	case quota.TextToSpeech:
+		q.Characters = length
+		return
+	}
+	audio := isSound(kind)
+	picture := strings.Contains(kind, "image/")
 	switch q.Task {
 	case quota.SpeechRecognition, quota.VoiceActivity:
 		audio, picture = true, false
-	case quota.ImageClassification, quota.ImageToText, quota.TextToImage:
+	case quota.ImageClassification, quota.ImageToText:
 		audio, picture = false, true
 	}
 	var head []byte
@@ -58,12 +91,6 @@ func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length i
 	if !audio && !picture && isText(head) {
 		q.PromptBytes = length // data that is no text has no tokens
 	}
-}
-
-// mediaType returns the lower-case type of a Content-Type, without parameters.
-func mediaType(contentType string) string {
-	kind, _, _ := strings.Cut(contentType, ";")
-	return strings.ToLower(strings.TrimSpace(kind))
 }
 
 // soundsLike reports whether prefix is the beginning of a recording.

@@ -23,6 +23,14 @@ func TestMeasureRaw(t *testing.T) {
 		want   quota.Request
 	}{
 		{"speech", quota.SpeechRecognition, "application/octet-stream", "OggS", quota.Request{AudioBytes: 5000}},
+		{"text to be spoken", quota.TextToSpeech, "text/plain", "abc", quota.Request{Characters: 5000}},
+		{
+			"a picture to be made", quota.TextToImage, "", "a cat",
+			quota.Request{
+				Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide,
+				Height: maxSide, Steps: maxSteps, Assumed: true,
+			},
+		},
 		{
 			"speech that says it is a picture", quota.SpeechRecognition, "image/png", "OggS",
 			quota.Request{AudioBytes: 5000},

@@ -14,17 +14,20 @@ import (
 func (r *reader) object(f *findings, at scope) error {
 	seen := repeated(0)
 	return r.Object(func(name []byte) error {
-		if at.inspected {
-			if err := seen.add(name, at.inspectInput); err != nil {
-				return err
-			}
+		if err := seen.add(name); err != nil {
+			return err
 		}
-		if at.top {
+		if at.namesBatch {
 			switch string(name) {
 			case "request_id", "model", "stream", "options", "queueRequest":
 			default:
-				r.j.hasWork = true
+				// What the input of a body has is seen there.
+				r.j.hasWork = r.j.hasWork || !at.top || string(name) != "input" || r.Peek() != '{'
 			}
+		}
+		switch string(name) {
+		case "messages", "prompt", "text":
+			f.self.prompted = true
 		}
 		switch string(name) {
 		case "model", "stream", "options", "queueRequest", "requests":
@@ -47,7 +50,7 @@ func (r *reader) field(f *findings, at scope, name []byte) error {
 			return r.stream()
 		}
 	case "request_id":
-		if at.top {
+		if at.namesBatch {
 			return r.batchID()
 		}
 	case "requests":
@@ -93,7 +96,10 @@ func (r *reader) field(f *findings, at scope, name []byte) error {
 func (r *reader) input(f *findings, at scope) error {
 	if r.native() && !f.nestedInput && r.Peek() == '{' {
 		f.nestedInput = true
-		inner := scope{inspected: at.inspectInput}
+		outer := f.self
+		f.self = level{}
+		defer func() { f.self, f.input = outer, f.self }()
+		inner := scope{inspected: at.inspectInput, namesBatch: at.top}
 		if at.top {
 			inner.options = &r.j.busy.input
 		}
@@ -118,6 +124,8 @@ func (r *reader) figure(f *findings, name string) error {
 	if err := r.Skip(); err != nil {
 		return err
 	}
+	f.self.limited = f.self.limited || isLimit(name) && first != 'n'
+	f.self.stepped = f.self.stepped || strings.HasSuffix(name, "steps") && first != 'n'
 	switch {
 	case first == '"' || first == '-' || first-'0' < 10:
 		f.figure(name, r.Since(start), r.Protocol)

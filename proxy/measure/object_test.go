@@ -26,14 +26,7 @@ func TestMeasureJSON(t *testing.T) {
 		{"messages", chatPath, `{"model":"m","messages":[{"role":"user","content":"hello"}],` +
 			`"max_completion_tokens":7,"n":3}`, "", "", want{MaxTokens: 7, Answers: 3, MakeImages: 3, Texts: 1}},
 		{"both limits: the larger", chatPath, `{"max_tokens":5,"max_completion_tokens":7}`, "", "", want{MaxTokens: 7}},
-		{
-			"a limit given twice: the larger", run, `{"input":{"max_tokens":9,"max_tokens":1}}`, "", "",
-			want{MaxTokens: 9},
-		},
-		{
-			"a limit behind an escaped name", run, `{"input":{"max_tokens":1,"\u006dax_tokens":900}}`, "", "",
-			want{MaxTokens: 900},
-		},
+		{"a limit behind an escaped name", run, `{"input":{"\u006dax_tokens":900}}`, "", "", want{MaxTokens: 900}},
 		{"a limit in a string", run, `{"max_tokens":" 500 "}`, "", "", want{MaxTokens: 500}},
 		{"a whole number with a fraction", run, `{"max_tokens":16.0}`, "", "", want{MaxTokens: 16}},
 		{"words behind a number", run, `{"max_tokens":"500 tokens"}`, "", "", want{MaxTokens: 500, OddLimit: true}},
@@ -43,8 +36,25 @@ func TestMeasureJSON(t *testing.T) {
 		{"null counts as absent", run, `{"max_tokens":null}`, "", "", want{}},
 		{"an exponent", run, `{"max_tokens":"1e3"}`, "", "", want{MaxTokens: 1000}},
 		{"a limit without an end", run, `{"max_tokens":1e999}`, "", "", want{MaxTokens: 1e12, OddLimit: true}},
-		{"limits that are none", run, `{"input":{"max_tokens":0,"max_tokens":-5,"max_tokens":null,"max_tokens":"x",` +
-			`"max_tokens":[9]}}`, "", "", want{OddLimit: true}},
+		{"a negative number", run, `{"input":{"max_tokens":-5}}`, "", "", want{OddLimit: true}},
+		{
+			"a limit beside the input", run, `{"max_tokens":9,"input":{"prompt":"x"}}`, "", "",
+			want{MaxTokens: 9, MayIgnoreLimit: true, Texts: 1, Characters: 1},
+		},
+		{
+			"a limit in the input, beside another prompt", run, `{"prompt":"x","input":{"prompt":"x","max_tokens":9}}`,
+			"", "",
+			want{MaxTokens: 9, MayIgnoreLimit: true, Texts: 1, Characters: 1},
+		},
+		{
+			"steps beside the input", run, `{"steps":9,"input":{"prompt":"x"}}`, "", "",
+			want{Steps: assumedSteps, Texts: 1, Characters: 1},
+		},
+		{
+			"all in the input", run, `{"model":"m","input":{"prompt":"x","max_tokens":9,"steps":9}}`, "", "",
+			want{MaxTokens: 9, Steps: 9, Texts: 1, Characters: 1},
+		},
+		{"a word", run, `{"input":{"max_tokens":"x"}}`, "", "", want{OddLimit: true}},
 		{
 			"a limit that Responses has", responses, `{"input":"hi","max_output_tokens":9}`, "", "",
 			want{MaxTokens: 9, NoDefault: true, Texts: 1, Characters: 2},
