@@ -204,19 +204,21 @@ func TestChargeOfOwnFailures(t *testing.T) {
 					defer func() { _ = recover() }() // the cut after a terminal event
 					c.call(g)
 				}()
-				want := quota.Neurons(0)
+				least, most := quota.Neurons(0), quota.Neurons(0)
 				switch {
 				case c.costs == streamChat: // two words came, and a second's generation may have followed
-					want = g.sentOf("v1/chat/completions", testModel, streamChat, 2+100)
+					least = g.sentOf("v1/chat/completions", testModel, streamChat, 2+100)
+					most = g.sentOf("v1/chat/completions", testModel, streamChat, 4*2+100)
 				case c.costs != nothing:
-					want = g.estimate(c.costs)
+					least = g.estimate(c.costs)
+					most = least
 				}
 				b := &bench{t: t, metrics: g.config.Metrics}
 				if n := b.value("neuronward_errors_total", "name", c.code.String()); n != 1 {
 					t.Errorf("got %v failures of the name %s, want 1\n%s", n, c.code, g.log)
 				}
-				if used := g.close().Account.Used; used != want {
-					t.Errorf("got used %v, want %v\n%s", used, want, g.log)
+				if used := g.close().Account.Used; used < least || used > most {
+					t.Errorf("got used %v, want %v to %v\n%s", used, least, most, g.log)
 				}
 			})
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/tokens"
 )
 
 // estimateOf is what a call of a body is estimated at.
@@ -24,7 +25,7 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 // sentOf is what the prompt of a body is taken to cost, and so many tokens of output.
 func (g *guarded) sentOf(path, model, body string, output int64) quota.Neurons {
 	m := g.config.Estimator.Resolve(model)
-	return m.Tokens(m.SentTokens(requestOf(&routes[path][0], m.Task, body), 0), 0, output)
+	return m.Tokens(m.SentTokens(requestOf(&routes[path][0], m.Task, body), tokens.Count([]byte(body))), 0, output)
 }
 
 // A cf-ai-neurons of 0.00 says nothing of a model with a price, since some never set it: what passed decides then, else
@@ -125,11 +126,15 @@ func TestCutStreams(t *testing.T) {
 		{"neurons along the way", reports, false, func(*guarded) quota.Neurons { return reported }},
 		{
 			"tokens along the way", counts, false,
-			func(*guarded) quota.Neurons { return model.Tokens(30, 0, 5+second) },
+			func(*guarded) quota.Neurons {
+				return model.Tokens(30, 0, tokens.Count([]byte(strings.Repeat("word", 5)))+second)
+			},
 		},
 		{
 			"no figures", chunk("") + chunk(""), false,
-			func(g *guarded) quota.Neurons { return g.sentOf("v1/chat/completions", testModel, body, 2+second) },
+			func(g *guarded) quota.Neurons {
+				return g.sentOf("v1/chat/completions", testModel, body, tokens.Count([]byte("wordword"))+second)
+			},
 		},
 		{"figures, then silence", reports, true, func(*guarded) quota.Neurons { return reported }},
 		{

@@ -3,6 +3,7 @@ package bodybuffer
 import (
 	"errors"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -78,6 +79,9 @@ func (b *Body) Cut(from, to int64) { b.from, b.to = from, to }
 
 // Size returns the length of what goes to upstream.
 func (b *Body) Size() int64 { return b.to - b.from }
+
+// Sent yields what goes to upstream, in pieces. It must not be called once the body was released.
+func (b *Body) Sent() iter.Seq[[]byte] { return b.text.Reader(b.from, b.to).Pieces() }
 
 // Open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
 // have seen the call.

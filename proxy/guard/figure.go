@@ -67,8 +67,8 @@ func header(e *evidence) (quota.Cost, Because, bool) {
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, Header, true
 }
 
-// tokens is the tokens that the answer reported, at the price of a model that has one.
-func tokens(e *evidence) (quota.Cost, Because, bool) {
+// tokenCost is the tokens that the answer reported, at the price of a model that has one.
+func tokenCost(e *evidence) (quota.Cost, Because, bool) {
 	u := e.report.Usage
 	u.HasNeurons = false
 	cost, ok := e.charge.guard.o.Estimator.Cost(*e.charge.call.Model, u)
@@ -98,12 +98,21 @@ func observedCost(e *evidence, made int64) (quota.Cost, Because, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
 	if input == 0 {
-		input = c.Model.SentTokens(c.Request, c.WideBytes)
+		input = c.promptTokens()
 	}
 	cost := reservedCost(e)
 	cost.Neurons = min(c.Model.Tokens(input, 0, output+made), cost.Neurons)
 	whole := e.Streaming || !e.Complete || e.report.Observed || c.Model.OutputPerM == 0
 	return cost, Observed, c.Model.Known && c.Model.InputPerM > 0 && whole
+}
+
+// promptTokens is what the prompt is taken for of which nobody reported the tokens.
+func (c *Call) promptTokens() int64 {
+	counted := c.Request.PromptBytes
+	if c.Tokens != nil {
+		counted = c.Tokens()
+	}
+	return c.Model.SentTokens(c.Request, counted)
 }
 
 // usual is what calls of the model cost that report nothing: what was reserved, or what the account's own figure

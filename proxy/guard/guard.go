@@ -75,13 +75,13 @@ type Call struct {
 	ClientMonth  quota.Neurons // for a UTC calendar month; 0: no limit
 	Priority     quota.Priority
 
-	Request   quota.Request // as measured
-	WideBytes int64         // how many bytes of the prompt are beyond ASCII; an escaped character counts as 3
-	Batch     bool          // the call submits a batch, or asks after one
-	Poll      string        // id of the batch that the call asks after, "" for every other call
-	OfBatch   bool          // the body names a batch: asking after one makes it nobody's
-	Routed    bool          // a router chooses the model: nothing is reserved
-	Began     time.Time
+	Request quota.Request // as measured
+	Tokens  func() int64  // counts the tokens of the prompt, which costs some time; nil: nobody can
+	Batch   bool          // the call submits a batch, or asks after one
+	Poll    string        // id of the batch that the call asks after, "" for every other call
+	OfBatch bool          // the body names a batch: asking after one makes it nobody's
+	Routed  bool          // a router chooses the model: nothing is reserved
+	Began   time.Time
 }
 
 // SubmittedByOther reports whether the batch of a request id is known to be another client's.

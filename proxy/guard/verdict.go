@@ -61,9 +61,9 @@ var verdicts = []struct {
 	{"batch accepted, not run yet", (*evidence).batchAccepted, []figure{reserved}},
 	{
 		"stream completed", (*evidence).streamCompleted,
-		[]figure{usage, larger(tokens, header), larger(observed, header), header, counted, reserved},
+		[]figure{usage, larger(tokenCost, header), larger(observed, header), header, counted, reserved},
 	},
-	{"completed", (*evidence).completed, []figure{usage, larger(tokens, header), header, counted, observed, usual}},
+	{"completed", (*evidence).completed, []figure{usage, larger(tokenCost, header), header, counted, observed, usual}},
 
 	{"cut off, charged in full as configured", (*evidence).cutOffInFull, []figure{reserved}},
 	// A stream that says itself that it failed ends there.
@@ -75,15 +75,15 @@ var verdicts = []struct {
 	{"failed, may have run", failed(normalize.ChargeEstimate), []figure{reserved}},
 	{
 		"failed after a success", (*evidence).failedAfterSuccess,
-		[]figure{usage, larger(tokens, header), header, reserved},
+		[]figure{usage, larger(tokenCost, header), header, reserved},
 	},
 	{
 		"failed for an unknown reason", (*evidence).failedUnknown,
-		[]figure{usage, larger(tokens, header), header, reserved},
+		[]figure{usage, larger(tokenCost, header), header, reserved},
 	},
 	{
 		"failed, charged what is reported", failed(normalize.ChargeReported),
-		[]figure{usage, larger(tokens, header), header, free},
+		[]figure{usage, larger(tokenCost, header), header, free},
 	},
 	{"failed", failed(normalize.ChargeNone), []figure{free}},
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/tokens"
 )
 
 const (
@@ -64,7 +65,10 @@ func callOf(g *Guard, model string) Call {
 	if m.Task == quota.TextToImage {
 		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
 	}
-	return Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
+	return Call{
+		Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r,
+		Tokens: func() int64 { return 100 },
+	}
 }
 
 // What a call costs, and by whose figure: each row of the table, and each figure of it.
@@ -104,7 +108,7 @@ func TestVerdicts(t *testing.T) {
 	exactly := func(neurons float64) func(*Charge) quota.Neurons {
 		return func(*Charge) quota.Neurons { return quota.FromFloat(neurons) }
 	}
-	tokens := func(in, out int64) func(*Charge) quota.Neurons {
+	ofTokens := func(in, out int64) func(*Charge) quota.Neurons {
 		return func(ch *Charge) quota.Neurons { return ch.call.Model.Tokens(in, 0, out) }
 	}
 	made := func(neurons float64) func(*Charge) quota.Neurons {
@@ -112,6 +116,7 @@ func TestVerdicts(t *testing.T) {
 			return quota.FromFloat(neurons).Add(ch.call.Model.Tokens(0, 0, usualSpeed))
 		}
 	}
+	said, hi := tokens.Count([]byte("one two")), tokens.Count([]byte("Hi"))
 	upstream, own := normalize.OriginUpstream, normalize.OriginProxy
 
 	for _, c := range []struct {
@@ -154,21 +159,21 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "a stream with a header below what passed", situation: "stream completed", event: text,
 			outcome: header(streamed, "0.05"),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said),
 		},
 		{
 			name: "a stream that reports zeros", situation: "stream completed",
 			event: `data: {"response":"one two","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}` +
 				"\n\n",
-			outcome: streamed, because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			outcome: streamed, because: Observed, basis: quota.Estimated, want: ofTokens(100, said),
 		},
 		{
 			name: "a stream that reports nothing", situation: "stream completed", event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said),
 		},
 		{
 			name: "a stream of an alias", situation: "stream completed", model: alias, event: text, outcome: streamed,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said),
 		},
 		{
 			name: "a stream of an unknown model", situation: "stream completed", model: unknown, event: text,
@@ -187,23 +192,23 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "neurons in the header below the tokens' price", situation: "completed", answer: counts,
 			outcome: header(done, "0.05"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+			because: Tokens, basis: quota.Priced, want: ofTokens(100, 20),
 		},
 		{
 			name: "no figure in the header", situation: "completed", answer: counts, outcome: header(done, "NaN"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+			because: Tokens, basis: quota.Priced, want: ofTokens(100, 20),
 		},
 		{
 			name: "more than a call can cost", situation: "completed", answer: counts, outcome: header(done, "1e300"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+			because: Tokens, basis: quota.Priced, want: ofTokens(100, 20),
 		},
 		{
 			name: "tokens", situation: "completed", answer: counts, outcome: header(done, "0.00"),
-			because: Tokens, basis: quota.Priced, want: tokens(100, 20),
+			because: Tokens, basis: quota.Priced, want: ofTokens(100, 20),
 		},
 		{
 			name: "nothing but a header of zero", situation: "completed", answer: silent, outcome: header(done, "0.00"),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, hi),
 		},
 		{
 			name: "a header of zero of an unknown model", situation: "completed", model: unknown, answer: silent,
@@ -225,7 +230,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "zeros", situation: "completed",
 			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}}`,
-			outcome: done, because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			outcome: done, because: Observed, basis: quota.Estimated, want: ofTokens(100, hi),
 		},
 		{
 			name: "zeros and a header", situation: "completed",
@@ -235,11 +240,11 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "the prompt's tokens alone", situation: "completed",
 			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":100}}}`,
-			outcome: done, because: Tokens, basis: quota.Priced, want: tokens(100, 1),
+			outcome: done, because: Tokens, basis: quota.Priced, want: ofTokens(100, hi),
 		},
 		{
 			name: "text alone", situation: "completed", answer: silent, outcome: done,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, hi),
 		},
 		{
 			name: "a tool call that is an object", situation: "completed", outcome: done,
@@ -273,16 +278,16 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "a caller who left a silent stream", situation: "stream cut off", event: text, outcome: leftLate,
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+usualSpeed),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said+usualSpeed),
 		},
 		{
-			name: "a prompt beyond ASCII", situation: "stream cut off", call: func(c *Call) { c.WideBytes = 6 },
-			event: text, outcome: leftLate, because: Observed, basis: quota.Estimated, want: tokens(98+6,
-				1+usualSpeed),
+			name: "a prompt whose tokens nobody counts", situation: "stream cut off",
+			call: func(c *Call) { c.Tokens = nil }, event: text, outcome: leftLate,
+			because: Observed, basis: quota.Estimated, want: ofTokens(300, said+usualSpeed),
 		},
 		{
 			name: "a caller who left before the stream", situation: "stream cut off", outcome: leftEarl,
-			because: Observed, basis: quota.Estimated, want: tokens(100, usualSpeed),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, usualSpeed),
 		},
 		{
 			name: "shutdown in a stream", situation: "stream cut off", event: told,
@@ -323,13 +328,13 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "a connection lost in a stream", situation: "stream cut off", event: text,
 			outcome: failing(leftLate, normalize.StreamInterrupted, own),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+usualSpeed),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said+usualSpeed),
 		},
 		{
 			name: "a connection lost in a stream, charged by what came", situation: "stream cut off", event: text,
 			o:       Options{Aborted: Seen},
 			outcome: failing(leftLate, normalize.StreamInterrupted, own),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1+sentTokens),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said+sentTokens),
 		},
 		{
 			name: "a connection lost in a stream, charged in full", situation: "cut off, charged in full as configured",
@@ -356,7 +361,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "a failure in a silent stream", situation: "stream failed", event: text,
 			outcome: failing(leftLate, normalize.OutOfCapacity, upstream),
-			because: Observed, basis: quota.Estimated, want: tokens(100, 1),
+			because: Observed, basis: quota.Estimated, want: ofTokens(100, said),
 		},
 
 		{

@@ -1,6 +1,10 @@
 package jsonscan
 
-import "io"
+import (
+	"io"
+	"iter"
+	"math"
+)
 
 // Pieces is a text that lies in several pieces of memory, in order. No piece is empty. Offsets count from the beginning
 // of the text.
@@ -55,6 +59,14 @@ func (r *Reader) next(limit int) []byte {
 	r.pos += len(part)
 	r.left -= int64(len(part))
 	return part
+}
+
+// Pieces yields what is left.
+func (r *Reader) Pieces() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for piece := r.next(math.MaxInt); len(piece) > 0 && yield(piece); piece = r.next(math.MaxInt) {
+		}
+	}
 }
 
 // Read implements io.Reader.

@@ -22,10 +22,6 @@ type Scanner struct {
 	// Depth is how many objects and arrays the next value lies in.
 	Depth int
 
-	// Wide is how many bytes of the strings read so far are beyond ASCII. A character that is written as an escape
-	// counts as 3.
-	Wide int64
-
 	// Unless the text has ended, data[pos] is the next byte.
 	text Pieces
 	next int    // index of the piece behind data

@@ -100,9 +100,8 @@ func (s *Scanner) readUpTo(end int64) (units int64, closed bool, err error) {
 		if left := end - s.Offset(); left < int64(len(part)) {
 			part = part[:left]
 		}
-		n, u, wide := plain(part)
+		n, u := plain(part)
 		units += u
-		s.Wide += wide
 		s.advance(n)
 		if s.pos == len(s.data) {
 			return units, false, s.wrong("the body ends inside a string")
@@ -142,7 +141,6 @@ func (s *Scanner) escape() error {
 			}
 			s.advance(1)
 		}
-		s.Wide += 3
 		return nil
 	}
 	if s.pos == len(s.data) {
@@ -160,9 +158,9 @@ const (
 )
 
 // plain reads the inside of a string in b, 8 bytes at a time, and stops at a quote, at a control character, and at an
-// escape unless it is a short one that ends in b. n is how many bytes come before that, units their length in UTF-16
-// code units, and wide how many of them are beyond ASCII.
-func plain(b []byte) (n int, units, wide int64) {
+// escape unless it is a short one that ends in b. n is how many bytes come before that, and units their length in
+// UTF-16 code units.
+func plain(b []byte) (n int, units int64) {
 	for len(b)-n >= 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
 		found, high := special(w), w&topBits
@@ -193,11 +191,10 @@ func plain(b []byte) (n int, units, wide int64) {
 			continues := high &^ (w << 1)                   // 10xxxxxx: no unit
 			beyond := high & (w << 1) & (w << 2) & (w << 3) // 1111xxxx: two units
 			units += int64(bits.OnesCount64(beyond) - bits.OnesCount64(continues))
-			wide += int64(bits.OnesCount64(high))
 		}
 		if found != 0 {
 			if b[n] != '\\' || n+1 == len(b) || !shortEscape[b[n+1]] {
-				return n, units, wide
+				return n, units
 			}
 			n += 2
 			units++
@@ -214,11 +211,8 @@ func plain(b []byte) (n int, units, wide int64) {
 		case c < 0x80 || c >= 0xc0:
 			units++
 		}
-		if c >= 0x80 {
-			wide++
-		}
 	}
-	return n, units, wide
+	return n, units
 }
 
 // special marks quotes, backslashes and control characters in a word, by the top bit of each byte. The first mark is

@@ -23,10 +23,6 @@ type JSON struct {
 	// Input is where the object in the field "input" lies, with Options.Nested. Both are 0 if there is none.
 	InputFrom, InputTo int64
 
-	// WideBytes is how many bytes of what is sent to upstream are beyond ASCII. A character that is written as an
-	// escape counts as 3.
-	WideBytes int64
-
 	text      jsonscan.Pieces
 	found     findings
 	busy      rejection
@@ -110,12 +106,9 @@ type scope struct {
 
 // body reads the object that is the body and measures it.
 func (r *reader) body(f *findings, at scope) error {
-	start, wide := r.Offset(), r.Wide
+	start := r.Offset()
 	err := r.object(f, at)
 	f.finish(r.Offset()-start, r.Protocol)
-	if at.top {
-		r.j.WideBytes = r.Wide - wide
-	}
 	return err
 }
 

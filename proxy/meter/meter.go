@@ -1,6 +1,10 @@
 package meter
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/neuronward/neuronward/quota/tokens"
+)
 
 // A Meter reads what a call cost out of its answer as the bytes pass. It keeps figures, never the answer, and its size
 // does not depend on the answer's. Make one with New. Use Write for an answer that is JSON, and Data and EndEvent for
@@ -14,15 +18,18 @@ type Meter struct {
 	found  uint8              // one bit for each that was found
 	usage  uint8              // the one that is being read
 
-	isStream       bool
-	input          figures // of a stream: of its input alone
-	sum            figures // of its increments
-	total          figures // of its whole, which replaces the sum
-	observedOutput int64   // tokens, at least
+	isStream   bool
+	input      figures // of a stream: of its input alone
+	sum        figures // of its increments
+	total      figures // of its whole, which replaces the sum
+	textEvents int64   // events with text, each of which is a token at least
 
 	seconds    float64
 	hasSeconds bool
 	images     int64
+
+	written  tokens.Counter // of all text
+	reasoned tokens.Counter
 
 	hasText bool // the answer has a place for what a model writes
 	unread  bool // and there stands an object, whose tokens are not counted
@@ -75,7 +82,7 @@ func (m *Meter) opened(p path) {
 	case inChoices:
 		m.event.choices = true
 	case inChoice:
-		m.event.choice = true
+		m.event.choice, m.event.reasoning = true, false
 	case inResponses:
 		m.hasResponses = true
 	case inNative: // in an answer that is JSON, an object that the model wrote
@@ -102,14 +109,29 @@ func (m *Meter) number(p path, v float64) {
 	}
 }
 
+// counter implements visitor. Of two fields that hold the same reasoning one counts.
+func (m *Meter) counter(p path) *tokens.Counter {
+	switch p {
+	case inText, inNative, inDelta, inArguments:
+		return &m.written
+	case inReasoning:
+		if !m.event.reasoning {
+			return &m.reasoned
+		}
+	}
+	return nil
+}
+
 // text implements visitor.
 func (m *Meter) text(p path, size int, s []byte) {
 	switch p {
 	case inText, inNative, inDelta, inArguments:
 		m.hasText = true
-		m.event.text += minTokens(size)
+		m.event.text = m.event.text || size > 0
 	case inReasoning:
-		m.event.reasoning = max(m.event.reasoning, minTokens(size))
+		m.hasText = true
+		m.event.reasoning = m.event.reasoning || size > 0
+		m.event.text = m.event.text || size > 0
 	case inType:
 		switch {
 		case bytes.HasPrefix(s, []byte("response.")):

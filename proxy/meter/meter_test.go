@@ -69,8 +69,8 @@ func wantReport(t *testing.T, how string, m *Meter, want Report) {
 	}
 }
 
-// tokens is a usage of tokens alone.
-func tokens(input, cached, output int64) quota.Usage {
+// ofTokens is a usage of tokens alone.
+func ofTokens(input, cached, output int64) quota.Usage {
 	return quota.Usage{Input: input, Cached: cached, Output: output, HasTokens: true}
 }
 
@@ -97,55 +97,55 @@ func TestAnswers(t *testing.T) {
 			"a native answer",
 			`{"result":{"response":"hi","usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15,` +
 				`"prompt_tokens_details":{"cached_tokens":4},"neurons":0.25}},"success":true}`,
-			withNeurons(0.25, tokens(12, 4, 3)),
+			withNeurons(0.25, ofTokens(12, 4, 3)),
 		},
 		{
 			"a chat completion",
 			`{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":12,"completion_tokens":3}}`,
-			tokens(12, 0, 3),
+			ofTokens(12, 0, 3),
 		},
 		{
 			"an embedding, in meta",
 			`{"result":{"shape":[1,2],"data":[[0.1,-2e-3]],"meta":{"prompt_tokens":7,"neurons":1e-3}}}`,
-			withNeurons(0.001, tokens(7, 0, 0)),
+			withNeurons(0.001, ofTokens(7, 0, 0)),
 		},
 		{
 			"tokens at one path, neurons at the other",
 			`{"result":{"usage":{"prompt_tokens":7,"completion_tokens":1}},"usage":{"neurons":2,"prompt_tokens":9}}`,
-			withNeurons(2, tokens(7, 0, 1)),
+			withNeurons(2, ofTokens(7, 0, 1)),
 		},
 		{
 			"Anthropic: input without what the cache has",
 			`{"type":"message","usage":{"input_tokens":5,"cache_read_input_tokens":20,` +
 				`"cache_creation_input_tokens":3,"output_tokens":2}}`,
-			tokens(28, 20, 2),
+			ofTokens(28, 20, 2),
 		},
 		{
 			"Responses: input with what the cache has",
 			`{"object":"response","usage":{"input_tokens":25,"input_tokens_details":{"cached_tokens":20},` +
 				`"output_tokens":2}}`,
-			tokens(25, 20, 2),
+			ofTokens(25, 20, 2),
 		},
-		{"a total replaces what is missing", `{"usage":{"prompt_tokens":5,"total_tokens":9}}`, tokens(5, 0, 4)},
+		{"a total replaces what is missing", `{"usage":{"prompt_tokens":5,"total_tokens":9}}`, ofTokens(5, 0, 4)},
 		{"a total alone has no price", `{"usage":{"total_tokens":9}}`, none},
 		{
 			"a total above its parts is output",
-			`{"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":40}}`, tokens(5, 0, 35),
+			`{"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":40}}`, ofTokens(5, 0, 35),
 		},
 		{"zero is no word", `{"usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`, none},
 		{
 			"neurons of zero beside tokens", `{"usage":{"prompt_tokens":8,"completion_tokens":2,"neurons":0}}`,
-			tokens(8, 0, 2),
+			ofTokens(8, 0, 2),
 		},
 		{
 			"zero of an answer without content",
 			`{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`,
-			withNeurons(0, tokens(0, 0, 0)),
+			withNeurons(0, ofTokens(0, 0, 0)),
 		},
 		{
 			"output that is left out is taken from what passed",
 			`{"choices":[{"message":{"content":"one two three four five six seven"}}],"usage":{"prompt_tokens":20}}`,
-			tokens(20, 0, 9),
+			ofTokens(20, 0, 13),
 		},
 		{
 			"Whisper", `{"result":{"transcription_info":{"language":"en","duration":12.5},"text":"x"}}`, seconds(12.5),
@@ -208,35 +208,39 @@ func TestObservedAnswers(t *testing.T) {
 		observed   bool
 		output     int64
 	}{
-		{"native", `{"result":{"response":"` + text + `"}}`, true, 12},
-		{"translation", `{"result":{"translated_text":"` + text + `"}}`, true, 12},
-		{"chat", `{"choices":[{"message":{"content":"` + text + `"}}]}`, true, 12},
+		{"native", `{"result":{"response":"` + text + `"}}`, true, 17},
+		{"translation", `{"result":{"translated_text":"` + text + `"}}`, true, 17},
+		{"chat", `{"choices":[{"message":{"content":"` + text + `"}}]}`, true, 17},
 		{
 			"two choices",
-			`{"choices":[{"message":{"content":"` + text + `"}},{"message":{"content":"` + text + `"}}]}`, true, 24,
+			`{"choices":[{"message":{"content":"` + text + `"}},{"message":{"content":"` + text + `"}}]}`, true, 32,
 		},
-		{"native chat", `{"result":{"choices":[{"message":{"content":"` + text + `"}}]}}`, true, 12},
-		{"reasoning", `{"choices":[{"message":{"content":"a","reasoning_content":"` + text + `"}}]}`, true, 13},
-		{"completion", `{"choices":[{"text":"` + text + `"}]}`, true, 12},
-		{"tool call", `{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"` + text + `"}}]}}]}`, true, 12},
+		{"native chat", `{"result":{"choices":[{"message":{"content":"` + text + `"}}]}}`, true, 17},
+		{"reasoning", `{"choices":[{"message":{"content":"a","reasoning_content":"` + text + `"}}]}`, true, 18},
+		{
+			"reasoning told twice",
+			`{"choices":[{"message":{"reasoning":"` + text + `","reasoning_content":"` + text + `"}}]}`, true, 17,
+		},
+		{"completion", `{"choices":[{"text":"` + text + `"}]}`, true, 17},
+		{"tool call", `{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"` + text + `"}}]}}]}`, true, 17},
 		{
 			"responses", `{"output":[{"type":"message","content":[{"type":"output_text","text":"` + text + `"}]}]}`,
-			true, 12,
+			true, 17,
 		},
 		{
 			"responses, reasoning", `{"output":[{"summary":[{"text":"` + text + `"}],"content":[{"text":"a"}]}]}`,
-			true, 13,
+			true, 17,
 		},
-		{"responses, tool call", `{"output":[{"type":"function_call","arguments":"` + text + `"}]}`, true, 12},
-		{"Anthropic", `{"content":[{"type":"text","text":"` + text + `"},{"thinking":"` + text + `"}]}`, true, 24},
+		{"responses, tool call", `{"output":[{"type":"function_call","arguments":"` + text + `"}]}`, true, 17},
+		{"Anthropic", `{"content":[{"type":"text","text":"` + text + `"},{"thinking":"` + text + `"}]}`, true, 32},
 		{"no text", `{"choices":[{"message":{"content":""}}]}`, true, 0},
 		{"an object as arguments", `{"content":[{"text":"a"},{"type":"tool_use","input":{"a":1}}]}`, false, 1},
 		{"a native tool call", `{"result":{"response":"a","tool_calls":[{"name":"f","arguments":{"a":1}}]}}`, false, 1},
 		{"JSON mode", `{"result":{"response":{"a":"` + text + `"}}}`, false, 0},
 		{"parts", `{"choices":[{"message":{"content":[{"text":"a"}]}}]}`, false, 0},
 		{"vectors", `{"data":[{"embedding":[0.5]}]}`, false, 0},
-		{"cut in the text", `{"result":{"response":"` + text, false, 0},
-		{"cut after the text", `{"result":{"response":"` + text + `"}`, false, 12},
+		{"cut in the text", `{"result":{"response":"` + text, false, 17},
+		{"cut after the text", `{"result":{"response":"` + text + `"}`, false, 17},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := answer(c.body).Report()

@@ -11,9 +11,9 @@ type Report struct {
 	Usage quota.Usage
 
 	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came, or of a JSON answer: the input
-	// that it reported, else 0, and at least the output that passed. Each event with text, reasoning or arguments of a
-	// tool call counts as one token, and as one for each four bytes where it is longer than a token can be; a usage
-	// that counts more replaces that. Observed says that ObservedOutput stands for all of the answer: false for a JSON
+	// that it reported, else 0, and the output that passed: text, reasoning and arguments of tool calls by package
+	// tokens, and at least a token for each event that has some, since engines send each as it comes; a usage that
+	// counts more replaces that. Observed says that ObservedOutput stands for all of the answer: false for a JSON
 	// answer that was cut, that has no text, or in which an object stands where text was expected.
 	ObservedInput, ObservedOutput int64
 	Observed                      bool
@@ -81,10 +81,7 @@ func (m *Meter) empty() bool { return m.hasText && m.outputTokens() == 0 && m.im
 
 // outputTokens are those of the text that passed.
 func (m *Meter) outputTokens() int64 {
-	if m.isStream {
-		return m.observedOutput
-	}
-	return m.event.text + m.event.reasoning
+	return max(m.textEvents, m.written.Tokens()+m.reasoned.Tokens())
 }
 
 func (m *Meter) observedTokens() (input, output int64) {

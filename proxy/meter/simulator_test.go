@@ -79,15 +79,26 @@ func TestSimulatedAnswers(t *testing.T) {
 			}
 			u := got.Usage
 			u.Neurons, u.HasNeurons = 0, false
-			if u != tokens(want.Input, want.Cached, want.Output) {
+			if u != ofTokens(want.Input, want.Cached, want.Output) {
 				t.Errorf("got %+v, want the tokens of %+v", u, want)
 			}
-			if want.Stream && (got.ObservedInput != want.Input || got.ObservedOutput != want.Output) {
-				t.Errorf("got %d and %d tokens observed, want %d and %d",
-					got.ObservedInput, got.ObservedOutput, want.Input, want.Output)
+			if want.Stream && got.ObservedInput != want.Input {
+				t.Errorf("got %d tokens observed in the prompt, want %d", got.ObservedInput, want.Input)
+			}
+			if want.Stream {
+				wantObserved(t, got.ObservedOutput, want.Output)
 			}
 			b.wantPrice(t, want.Model, u)
 		})
+	}
+}
+
+// wantObserved checks what was counted of a text whose tokens are words: no less, and a few for each word, since long
+// words are several tokens in truth.
+func wantObserved(t *testing.T, got, billed int64) {
+	t.Helper()
+	if got < billed || got > 4*billed+4 {
+		t.Errorf("got %d output tokens observed, want %d to %d", got, billed, 4*billed+4)
 	}
 }
 
@@ -143,9 +154,7 @@ func TestSimulatedStreamsThatBreak(t *testing.T) {
 		t.Run(c.path+" "+c.model, func(t *testing.T) {
 			body := `{"model":"` + c.model + `",` + simtest.Messages + `,"stream":true}`
 			r := b.meter(t, c.path, body, workersai.SimulateHeader, "midstream=end; after=9").Report()
-			if want := b.call.Output - 1; r.ObservedOutput != want { // the event that did not come was billed
-				t.Errorf("got %d output tokens observed, want %d", r.ObservedOutput, want)
-			}
+			wantObserved(t, r.ObservedOutput, b.call.Output-1) // the event that did not come was billed
 			if r.ObservedInput != 0 && r.ObservedInput != b.call.Input {
 				t.Errorf("got %d input tokens observed, want none or %d", r.ObservedInput, b.call.Input)
 			}

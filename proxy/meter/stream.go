@@ -5,8 +5,8 @@ type eventSummary struct {
 	kind      uint8 // by its type: one of the values below
 	choices   bool  // it has choices,
 	choice    bool  // and at least one
-	text      int64 // tokens, at least
-	reasoning int64 // the same; two fields may hold the same text
+	text      bool  // some text
+	reasoning bool  // some reasoning, of the present choice
 }
 
 const (
@@ -33,7 +33,9 @@ func (m *Meter) EndEvent() {
 	}
 	m.begun = false
 	m.walker.end()
-	m.observedOutput += m.event.text + m.event.reasoning
+	if m.event.text {
+		m.textEvents++
+	}
 	if m.found != 0 {
 		m.count(&m.event)
 	}
@@ -60,7 +62,7 @@ func (m *Meter) count(e *eventSummary) {
 		case e.kind == deltaEvent:
 			m.total.raise(&m.input)
 			m.total.raise(u)
-		case !e.choices && e.text == 0:
+		case !e.choices && !e.text:
 			m.total.raise(u)
 		case u.covers(&m.sum) && (e.choices && !e.choice || hasInput):
 			m.sum.raise(u)
@@ -82,21 +84,4 @@ func (m *Meter) reported(usage int) *figures {
 		return nil
 	}
 	return &m.usages[usage]
-}
-
-const (
-	maxToken  = 24 // bytes; a longer text is several tokens
-	meanToken = 4  // bytes
-)
-
-// minTokens returns how many tokens a text in an event is at least: one, since engines send each as it comes, and more
-// where several were put together.
-func minTokens(size int) int64 {
-	switch {
-	case size == 0:
-		return 0
-	case size <= maxToken:
-		return 1
-	}
-	return int64(size+meanToken-1) / meanToken
 }

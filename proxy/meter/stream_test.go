@@ -36,9 +36,9 @@ func TestStreams(t *testing.T) {
 				`{"response":"tok","p":"ab"}`, `{"response":" en"}`,
 				`{"response":"","usage":{"prompt_tokens":5,"completion_tokens":2,"neurons":0.5}}`, `[DONE]`,
 			),
-			withNeurons(0.5, tokens(5, 0, 2)), 5, 2,
+			withNeurons(0.5, ofTokens(5, 0, 2)), 5, 4,
 		},
-		{"native, cut", events(`{"response":"tok"}`, `{"response":" en"}`), none, 0, 2},
+		{"native, cut", events(`{"response":"tok"}`, `{"response":" en"}`), none, 0, 4},
 		{
 			"increments, then nothing, then the whole",
 			events(
@@ -47,7 +47,7 @@ func TestStreams(t *testing.T) {
 				`{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`,
 				`{"response":"","usage":{"prompt_tokens":5,"completion_tokens":1,"neurons":0.3}}`,
 			),
-			withNeurons(0.3, tokens(5, 0, 1)), 5, 2,
+			withNeurons(0.3, ofTokens(5, 0, 1)), 5, 2,
 		},
 		{
 			"increments alone",
@@ -55,7 +55,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":5,"neurons":0.125}`), chunk(`{"completion_tokens":1,"neurons":0.25}`),
 				chunk(`{"completion_tokens":1,"neurons":0.25}`),
 			),
-			withNeurons(0.625, tokens(5, 0, 2)), 5, 3,
+			withNeurons(0.625, ofTokens(5, 0, 2)), 5, 3,
 		},
 		{
 			"increments, then a total with empty choices",
@@ -64,7 +64,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":0,"completion_tokens":1,"neurons":0.25}`),
 				`{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"neurons":0.375}}`,
 			),
-			withNeurons(0.375, tokens(5, 0, 2)), 5, 2,
+			withNeurons(0.375, ofTokens(5, 0, 2)), 5, 2,
 		},
 		{
 			"increments, then one more with empty choices",
@@ -72,7 +72,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":5,"completion_tokens":1,"neurons":0.125}`),
 				`{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":1,"neurons":0.25}}`,
 			),
-			withNeurons(0.375, tokens(5, 0, 2)), 5, 2,
+			withNeurons(0.375, ofTokens(5, 0, 2)), 5, 2,
 		},
 		{
 			"running totals",
@@ -80,7 +80,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":5,"completion_tokens":1}`), chunk(`{"prompt_tokens":5,"completion_tokens":2}`),
 				`{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}`,
 			),
-			tokens(5, 0, 2), 5, 2,
+			ofTokens(5, 0, 2), 5, 2,
 		},
 		{
 			"an increment without neurons",
@@ -88,7 +88,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":5,"neurons":0.125}`), chunk(`{"completion_tokens":1}`),
 				chunk(`{"completion_tokens":1,"neurons":0.25}`),
 			),
-			tokens(5, 0, 2), 5, 3,
+			ofTokens(5, 0, 2), 5, 3,
 		},
 		{
 			"a last usage of zeros",
@@ -96,7 +96,7 @@ func TestStreams(t *testing.T) {
 				chunk(`{"prompt_tokens":5,"completion_tokens":1,"neurons":0.5}`),
 				`{"response":"","usage":{"prompt_tokens":0,"completion_tokens":0,"neurons":0}}`,
 			),
-			withNeurons(0.5, tokens(5, 0, 1)), 5, 1,
+			withNeurons(0.5, ofTokens(5, 0, 1)), 5, 1,
 		},
 		{"usage: null", events(`{"choices":[{"delta":{"content":"a"}}],"usage":null}`), none, 0, 1},
 		{
@@ -108,7 +108,7 @@ func TestStreams(t *testing.T) {
 				`{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"hm"}}`,
 				`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}`,
 			),
-			tokens(8, 3, 9), 8, 9,
+			ofTokens(8, 3, 9), 8, 9,
 		},
 		{
 			"Anthropic: neurons of the input are not those of the whole",
@@ -116,7 +116,7 @@ func TestStreams(t *testing.T) {
 				`{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":0,"neurons":0.5}}}`,
 				`{"type":"message_delta","usage":{"output_tokens":9}}`,
 			),
-			tokens(5, 0, 9), 5, 9,
+			ofTokens(5, 0, 9), 5, 9,
 		},
 		{
 			"Anthropic, cut",
@@ -136,7 +136,7 @@ func TestStreams(t *testing.T) {
 					`"usage":{"input_tokens":4,"input_tokens_details":{"cached_tokens":1},`+
 					`"output_tokens":6,"neurons":0.5}}}`,
 			),
-			withNeurons(0.5, tokens(4, 1, 6)), 4, 6,
+			withNeurons(0.5, ofTokens(4, 1, 6)), 4, 6,
 		},
 		{
 			"a native model's JSON is no usage",
@@ -148,23 +148,23 @@ func TestStreams(t *testing.T) {
 		},
 		{
 			"tool calls count",
-			events(`{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{}"}}]}}]}`), none, 0, 1,
+			events(`{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{}"}}]}}]}`), none, 0, 2,
 		},
 		{"each choice counts", events(`{"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}`), none, 0, 2},
-		{"a long text counts by its length", events(`{"response":"` + strings.Repeat("abcd", 10) + `"}`), none, 0, 10},
+		{"a long text counts by its length", events(`{"response":"` + strings.Repeat("abcd", 10) + `"}`), none, 0, 15},
 		{"comments and other fields", ": ping\n\nid: 7\nretry: 10\ndata:{\"response\":\"a\"}\n\n", none, 0, 1},
 		{
 			"lines of one event",
-			"data: {\"response\":\ndata: \"a\",\"usage\":{\"prompt_tokens\":\ndata: 5}}\n\n", tokens(5, 0, 1), 5, 1,
+			"data: {\"response\":\ndata: \"a\",\"usage\":{\"prompt_tokens\":\ndata: 5}}\n\n", ofTokens(5, 0, 1), 5, 1,
 		},
-		{"CRLF", "data: {\"usage\":{\"prompt_tokens\":5}}\r\n\r\n", tokens(5, 0, 0), 5, 0},
+		{"CRLF", "data: {\"usage\":{\"prompt_tokens\":5}}\r\n\r\n", ofTokens(5, 0, 0), 5, 0},
 		{
-			"no blank line at the end", `data: {"response":"","usage":{"prompt_tokens":5}}`, tokens(5, 0, 0), 5, 0,
+			"no blank line at the end", `data: {"response":"","usage":{"prompt_tokens":5}}`, ofTokens(5, 0, 0), 5, 0,
 		},
 		{
 			"an event cut within its usage",
 			events(`{"response":"a"}`) + `data: {"response":"","usage":{"prompt_tokens":5,"compl`,
-			tokens(5, 0, 1), 5, 1,
+			ofTokens(5, 0, 1), 5, 1,
 		},
 		{"no JSON", "data: [DONE]\n\ndata: }{\n\ndata: \"\n\ndata:\n\n", none, 0, 0},
 	} {
@@ -210,12 +210,12 @@ func TestLongEvent(t *testing.T) {
 	for piece := range pieces(event, 4096) {
 		m.write(piece)
 	}
-	want := Report{Usage: withNeurons(0.5, tokens(4, 0, 6)), ObservedInput: 4, ObservedOutput: 6}
+	want := Report{Usage: withNeurons(0.5, ofTokens(4, 0, 6)), ObservedInput: 4, ObservedOutput: 6}
 	wantReport(t, "the long event", m.Meter, want)
 	feed(m.Meter, []byte(events(`{"type":"response.output_text.delta","delta":"a"}`)))
 	wantReport(t, "and another", m.Meter, want)
-	if m.observedOutput != 1 {
-		t.Errorf("got %d tokens observed in text, want 1", m.observedOutput)
+	if got := m.outputTokens(); got != 1 {
+		t.Errorf("got %d tokens observed in text, want 1", got)
 	}
 }
 

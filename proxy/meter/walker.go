@@ -1,6 +1,10 @@
 package meter
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/neuronward/neuronward/quota/tokens"
+)
 
 // maxNested is how deep the known paths nest. Of whatever else nests, only the depth is counted.
 const maxNested = 8
@@ -35,9 +39,11 @@ type walker struct {
 	lists    uint8 // which of the stack are lists
 	skipped  int   // containers that are open while skipping
 
-	keep    bool // the present string is kept in buf
-	long    bool // it does not fit
-	size    int  // bytes of the string, unescaped
+	counter *tokens.Counter // of the present string; nil: its tokens do not matter
+	escape  [1]byte         // a byte of an escape that is being counted
+	keep    bool            // the present string is kept in buf
+	long    bool            // it does not fit
+	size    int             // bytes of the string, unescaped
 	hexLeft uint8
 	hex     rune
 	n       int
@@ -49,6 +55,8 @@ type visitor interface {
 	opened(p path)            // an object or a list begins
 	skipped(p path)           // one begins where a text was expected, and is not read
 	number(p path, v float64) // neither negative nor absurd
+	// counter returns what counts the tokens of the text that begins at a path; nil: they do not matter.
+	counter(p path) *tokens.Counter
 	text(p path, size int, s []byte)
 }
 
@@ -191,6 +199,10 @@ func (w *walker) close() {
 // open begins a string.
 func (w *walker) open(back step, keep bool) {
 	w.at, w.back, w.keep, w.long, w.size, w.n = inString, back, keep, false, 0, 0
+	w.counter = nil
+	if keep && back == afterValue {
+		w.counter = w.visitor.counter(w.path)
+	}
 }
 
 // inside reads on in a string and returns where it stopped.
@@ -215,6 +227,9 @@ func (w *walker) inside(p []byte, i int) int {
 	if w.keep {
 		w.puts(p[i:end])
 	}
+	if w.counter != nil {
+		w.counter.JSON(p[i:end])
+	}
 	if end == len(p) {
 		return end
 	}
@@ -222,6 +237,7 @@ func (w *walker) inside(p []byte, i int) int {
 		w.endString()
 	} else {
 		w.at = inEscape
+		w.countEscape('\\')
 	}
 	return end + 1
 }

@@ -4,6 +4,7 @@ import "strconv"
 
 // escaped reads one byte of an escape.
 func (w *walker) escaped(c byte) {
+	w.countEscape(c)
 	if w.at == inHex {
 		w.hex = w.hex<<4 | rune(hexValue(c))
 		if w.hexLeft--; w.hexLeft > 0 {
@@ -26,6 +27,14 @@ func (w *walker) escaped(c byte) {
 	w.at = inString
 	w.size++
 	w.put(unescaped(c))
+}
+
+// countEscape counts one byte of an escape, as far as the text is counted.
+func (w *walker) countEscape(c byte) {
+	if w.counter != nil {
+		w.escape[0] = c
+		w.counter.JSON(w.escape[:])
+	}
 }
 
 func hexValue(c byte) byte {

@@ -158,21 +158,18 @@ func TestCost(t *testing.T) {
 
 func TestSentTokens(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		r    quota.Request
-		wide int64
-		want int64
+		name          string
+		r             quota.Request
+		counted, want int64
 	}{
-		{"plain text", quota.Request{PromptBytes: 300}, 0, 100},
-		{"a script that is not ASCII", quota.Request{PromptBytes: 300}, 300, 300},
-		{"both", quota.Request{PromptBytes: 301}, 30, 91 + 30},
-		{"more than there is", quota.Request{PromptBytes: 30}, 300, 30},
-		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 0, 100 + 6404},
-		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 0, 100 + 500},
+		{"text", quota.Request{PromptBytes: 300}, 100, 100},
+		{"more than its bytes", quota.Request{PromptBytes: 30}, 300, 30},
+		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 100, 100 + 6404},
+		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 100, 100 + 500},
 		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
-		{"what upstream remembers", quota.Request{PromptBytes: 300, Unseen: 1}, 0, 100 + 8000},
+		{"what upstream remembers", quota.Request{PromptBytes: 300, Unseen: 1}, 100, 100 + 8000},
 	} {
-		if got := (price.Row{ContextWindow: 8000}).SentTokens(c.r, c.wide); got != c.want {
+		if got := (price.Row{ContextWindow: 8000}).SentTokens(c.r, c.counted); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -81,7 +81,7 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 	}
 	if m.Task == quota.TextEmbeddings && !m.Known {
 		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: sentTokens(r, 0)}).Table
+		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: textTokens(r)}).Table
 	}
 	bound = min(max(bound, minEstimate), quota.MaxCost)
 	factor := e.learned.factor(m.Name, e.mode)

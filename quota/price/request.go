@@ -203,25 +203,21 @@ func (r request) characters() int64 {
 	return max(r.PromptBytes, 0)
 }
 
-// sentBytesPerToken is what a token of plain text takes on average, its JSON
-// included.
-const sentBytesPerToken = 3
-
-// SentTokens returns how many input tokens the prompt of r is taken for where the
-// call was aborted before any were reported: an average for plain text, and the
-// bound for images and audio, which have no such average, and for what upstream
-// fetches or remembers. wide is how many of the prompt's bytes are beyond ASCII: a
-// tokenizer that was not made for a script makes one token of each of them.
-func (r Row) SentTokens(q quota.Request, wide int64) int64 {
-	sent := sentTokens(q, wide)
+// SentTokens returns how many input tokens the prompt of q is taken for where none
+// were reported: as many as were counted in it, at most its bytes, and the bound
+// for images and audio, and for what upstream fetches or remembers.
+func (r Row) SentTokens(q quota.Request, counted int64) int64 {
+	sent := min(max(counted, 0), max(q.PromptBytes, 0)) + int64(request(q).mediaTokens())
 	if q.Unseen > 0 {
 		sent += int64(r.window())
 	}
 	return sent
 }
 
-func sentTokens(r quota.Request, wide int64) int64 {
-	wide = min(max(wide, 0), max(r.PromptBytes, 0))
-	plain := max(r.PromptBytes, 0) - wide
-	return (plain+sentBytesPerToken-1)/sentBytesPerToken + wide + int64(request(r).mediaTokens())
+// bytesPerToken is what a token of plain text takes on average, its JSON included.
+const bytesPerToken = 3
+
+// textTokens is what the text of r has on average. It is no bound.
+func textTokens(r quota.Request) int64 {
+	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64(request(r).mediaTokens())
 }
