@@ -10,7 +10,6 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
@@ -61,7 +60,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.label = metrics.Other
 	c.own.since = c.began
 	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
-	c.requestID = headers.RequestID(r.Header)
+	c.requestID = p.credentials.RequestID(r.Header)
 	c.caller = r.Context()
 	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
 	c.writer = writer{

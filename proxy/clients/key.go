@@ -12,9 +12,12 @@ import (
 // KeyPrefix begins every key that NewKey makes, so that people and scanners of source code recognize one.
 const KeyPrefix = "nwk_"
 
+// HasKey reports whether a text may hold a key that NewKey made.
+func HasKey(text string) bool { return strings.Contains(text, KeyPrefix) }
+
 // RedactKeys replaces every key that NewKey could have made in a text.
 func RedactKeys(text string) string {
-	if !strings.Contains(text, KeyPrefix) {
+	if !HasKey(text) {
 		return text
 	}
 	return keyInText.ReplaceAllString(text, KeyPrefix+"[removed]")

@@ -2,6 +2,7 @@ package headers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -92,14 +93,34 @@ func (cr *Credentials) Redact(text string, caller http.Header) string {
 // Secrets returns what no message to the sender of these headers may hold.
 func (cr *Credentials) Secrets(caller http.Header) []string {
 	secrets := []string{cr.Token(), cr.GatewayToken()}
-	for _, name := range []string{"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key"} {
-		value := strings.Trim(caller.Get(name), " \t")
-		if i := strings.IndexAny(value, " \t"); i >= 0 {
-			value = strings.Trim(value[i:], " \t")
-		}
-		if len(value) >= minSecret {
-			secrets = append(secrets, value)
+	for _, name := range secretHeaders {
+		for _, value := range caller[name] {
+			value = strings.Trim(value, " \t")
+			if i := strings.IndexAny(value, " \t"); i >= 0 {
+				value = strings.Trim(value[i:], " \t")
+			}
+			if len(value) >= minSecret {
+				secrets = append(secrets, value)
+			}
 		}
 	}
 	return secrets
+}
+
+// secretHeaders are the headers whose values are secrets of the caller.
+var secretHeaders = []string{
+	"Authorization", "X-Api-Key", "Cf-Aig-Authorization", "X-Auth-Key", "X-Auth-User-Service-Key",
+}
+
+// A finder finds secrets in texts that are to hold none.
+type finder []string
+
+// finder finds what no message to the sender of these headers may hold.
+func (cr *Credentials) finder(caller http.Header) finder {
+	return slices.DeleteFunc(cr.Secrets(caller), func(s string) bool { return len(s) < minSecret })
+}
+
+// finds reports whether a text holds a key of ours or one of the secrets.
+func (f finder) finds(text string) bool {
+	return clients.HasKey(text) || slices.ContainsFunc(f, func(s string) bool { return strings.Contains(text, s) })
 }

@@ -103,40 +103,30 @@ func metadata(caller, client string) string {
 // removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own
 // in a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
 func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
-	var secrets []string
-	misplaced := func(value string) bool {
-		return strings.Contains(value, clients.KeyPrefix) || slices.ContainsFunc(secrets, func(s string) bool {
-			return strings.Contains(value, s)
-		})
-	}
-	for _, s := range cr.Secrets(caller) {
-		if len(s) >= minSecret {
-			secrets = append(secrets, s)
-		}
-	}
+	secrets := cr.finder(caller)
 	for name, values := range out.Header {
 		if slices.Contains(callerCredentials, name) || name == "Cf-Aig-Authorization" {
-			if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, clients.KeyPrefix) }) {
+			if slices.ContainsFunc(values, clients.HasKey) {
 				delete(out.Header, name)
 			}
 			continue
 		}
-		if slices.ContainsFunc(values, misplaced) {
+		if clients.HasKey(strings.ToLower(name)) || slices.ContainsFunc(values, secrets.finds) {
 			delete(out.Header, name)
 		}
 	}
 	if query := out.URL.RawQuery; query != "" {
 		plain, err := url.QueryUnescape(query)
-		if err != nil || misplaced(query) || misplaced(plain) {
-			out.URL.RawQuery = withoutMisplaced(out.URL.Query(), misplaced)
+		if err != nil || secrets.finds(query) || secrets.finds(plain) {
+			out.URL.RawQuery = withoutSecrets(out.URL.Query(), secrets)
 		}
 	}
 }
 
-// withoutMisplaced encodes what of a query is not misplaced.
-func withoutMisplaced(query url.Values, misplaced func(string) bool) string {
+// withoutSecrets encodes what of a query holds no secret.
+func withoutSecrets(query url.Values, secrets finder) string {
 	for name, values := range query {
-		if misplaced(name) || slices.ContainsFunc(values, misplaced) {
+		if secrets.finds(name) || slices.ContainsFunc(values, secrets.finds) {
 			delete(query, name)
 		}
 	}

@@ -62,6 +62,11 @@ func TestForward(t *testing.T) {
 			want: http.Header{"Authorization": {"Bearer " + ourToken}},
 		},
 		{
+			name: "a key that stands where a name belongs", credentials: operator(ourToken, ""),
+			caller: http.Header{"Nwk_0123456789": {"x"}, "X-Nwk_0123456789": {"x"}, "Accept": {"*/*"}},
+			want:   http.Header{"Authorization": {"Bearer " + ourToken}, "Accept": {"*/*"}},
+		},
+		{
 			name: "our gateway's token, to a gateway", credentials: operator("", ourGatewayToken), gateway: true,
 			caller: http.Header{"Cf-Aig-Authorization": {"Bearer own"}},
 			want:   http.Header{"Cf-Aig-Authorization": {"Bearer " + ourGatewayToken}},
@@ -169,8 +174,15 @@ func TestRequestID(t *testing.T) {
 			http.Header{"X-Request-Id": {"12345678"}, "Authorization": {"Bearer 12345678"}},
 			false,
 		},
+		{
+			"the caller's credential among other text",
+			http.Header{"X-Request-Id": {"id=12345678/1"}, "X-Api-Key": {"12345678"}},
+			false,
+		},
+		{"our token", http.Header{"X-Request-Id": {ourToken}}, false},
+		{"our gateway's token among other text", http.Header{"X-Request-Id": {"a-" + ourGatewayToken}}, false},
 	} {
-		got := RequestID(c.header)
+		got := operator(ourToken, ourGatewayToken).RequestID(c.header)
 		if kept := got == c.header.Get("X-Request-Id") && got != ""; kept != c.kept {
 			t.Errorf("%s: RequestID(%v) = %q, kept %v, want %v", c.name, c.header, got, kept, c.kept)
 		}

@@ -4,18 +4,15 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
-	"strings"
-
-	"github.com/neuronward/neuronward/proxy/clients"
 )
 
 // maxRequestID bounds the request id that a caller may choose.
 const maxRequestID = 128
 
 // RequestID returns the caller's own x-request-id if it is safe, else a new one of 128 bits. It stands in headers, logs
-// and exemplars, so it must hold nothing that has a meaning there.
-func RequestID(h http.Header) string {
-	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) && !isCredential(h, ids[0]) {
+// and exemplars, so it must hold nothing that has a meaning there, and no secret.
+func (cr *Credentials) RequestID(h http.Header) string {
+	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) && !cr.finder(h).finds(ids[0]) {
 		return ids[0]
 	}
 	var id [16]byte
@@ -40,19 +37,4 @@ func isSafe(id string) bool {
 		}
 	}
 	return true
-}
-
-// isCredential reports whether a caller put a key of ours, or its own credentials, where the request id belongs.
-func isCredential(h http.Header, id string) bool {
-	if strings.Contains(id, clients.KeyPrefix) {
-		return true
-	}
-	for _, name := range append([]string{"Cf-Aig-Authorization"}, callerCredentials...) {
-		for _, value := range h[name] {
-			if len(id) >= minSecret && strings.HasSuffix(value, id) {
-				return true
-			}
-		}
-	}
-	return false
 }
