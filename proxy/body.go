@@ -111,18 +111,19 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 	return err
 }
 
-// measuredByEnd reports whether a body that is no JSON must be buffered to know what the call may cost: a form for a
-// picture, whose figures may stand behind the pictures given, or Ogg, whose length stands in its last page. All else
-// streams through.
+// measuredByEnd reports whether a body that is no JSON must be buffered to know what the call may cost: a form, whose
+// figures and sound may stand behind something else, or a recording that says how long it is nowhere but in its frames.
+// All else streams through.
 func (c *call) measuredByEnd(header http.Header, prefix []byte) bool {
-	if !c.metered {
+	if !c.metered || jsonscan.UTF16(prefix) {
 		return false
 	}
 	price, known := c.price.Row, c.price.Known
-	if bytes.HasPrefix(prefix, []byte("OggS")) {
-		return !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
+	heard := !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
+	if isForm(header.Get("Content-Type")) {
+		return heard || price.Task == quota.TextToImage
 	}
-	return isForm(header.Get("Content-Type")) && (!known || price.Task == quota.TextToImage)
+	return heard && measure.NeedsWhole(prefix)
 }
 
 func isForm(contentType string) bool {
@@ -156,8 +157,9 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {
 			return "", refuse(normalize.BadInput, wrong.Text, wrong.Field)
 		}
-		recording := binary(r.Header.Get("Content-Type")) && !jsonscan.OpensObject(c.body.Text())
-		if recording && c.route.body == bodyAny && !c.takesJSONOnly() && !c.queued {
+		text := c.body.Text()
+		recording := binary(r.Header.Get("Content-Type")) || len(text) > 0 && measure.NeedsWhole(text[0])
+		if recording && !jsonscan.OpensObject(text) && c.route.body == bodyAny && !c.takesJSONOnly() && !c.queued {
 			return "", nil // it may begin with any byte
 		}
 		return "", notJSON(err.Error())

@@ -50,20 +50,25 @@ func TestWhatIsMeasuredByItsEnd(t *testing.T) {
 		llama   = testModel
 		unknown = "@cf/new/model"
 	)
+	mp3 := string(mediatest.Frames(mediatest.MP3At128, 417, 2))
 	for _, c := range []struct {
 		name, path, account, kind, prefix string
 		want                              bool
 	}{
 		{"a form for a picture", "run/" + flux, "", form, "--x", true},
 		{"a form for an unknown model", "run/" + unknown, "", form, "--x", true},
-		{"a form for speech", "run/" + whisper, "", form, "--x", false},
+		{"a form for speech", "run/" + whisper, "", form, "--x", true},
+		{"a form for a model that hears nothing", "run/" + llama, "", form, "--x", false},
 		{"a form on another account", "run/" + flux, "other", form, "--x", false},
 		{"a form for Markdown", "tomarkdown", "", form, "--x", false},
 		{"a picture", "run/" + flux, "", "image/png", "\x89PNG", false},
 		{"Ogg for speech", "run/" + whisper, "", "audio/ogg", "OggS\x00", true},
 		{"Ogg for an unknown model", "run/" + unknown, "", "", "OggS\x00", true},
 		{"Ogg for a model that hears nothing", "run/" + llama, "", "audio/ogg", "OggS\x00", false},
-		{"other sound", "run/" + whisper, "", "audio/wav", "RIFF", false},
+		{"MP3 for speech", "run/" + whisper, "", "", mp3, true},
+		{"MP3 on another account", "run/" + whisper, "other", "", mp3, false},
+		{"sound of samples of one size", "run/" + whisper, "", "audio/wav", string(mediatest.WAV(1)), false},
+		{"sound that is not known", "run/" + whisper, "", "audio/x", "sound", false},
 	} {
 		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
 		d := destination{route: routeOf(t, c.path), account: c.account, model: strings.TrimPrefix(c.path, "run/")}

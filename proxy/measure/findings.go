@@ -2,6 +2,7 @@ package measure
 
 import (
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/measure/sound"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -141,7 +142,7 @@ func (f *findings) alone(k class) quota.Request {
 		r.AudioSeconds = f.secondsWithURL
 	}
 	if r.AudioSeconds > 0 && r.AudioBytes > 0 { // the estimator takes one or the other
-		r.AudioSeconds, r.AudioBytes = r.AudioSeconds+float64(r.AudioBytes)/minAudioRate, 0
+		r.AudioSeconds, r.AudioBytes = r.AudioSeconds+float64(r.AudioBytes)/sound.MinRate, 0
 	}
 	return r
 }
@@ -160,6 +161,6 @@ func addUp(sum *quota.Request, r quota.Request) {
 	sum.Images += r.Images
 	sum.Texts += r.Texts
 	sum.Characters += r.Characters
-	sum.AudioSeconds += r.AudioSeconds + float64(r.AudioBytes)/minAudioRate
+	sum.AudioSeconds += r.AudioSeconds + float64(r.AudioBytes)/sound.MinRate
 	sum.Width, sum.Height, sum.Steps = max(sum.Width, r.Width), max(sum.Height, r.Height), max(sum.Steps, r.Steps)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/proxy/measure/sound"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -25,7 +26,7 @@ const (
 // measureForm measures a multipart form by its beginning. Unless the whole form was read and is well formed, the unread
 // part may have any field of a picture, also once more: each gets its maximum.
 func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, length int64) {
-	f := form{q: q, length: length, head: make([]byte, audioHeader)}
+	f := form{q: q, length: length, head: make([]byte, sound.HeadSize)}
 	read := prefix.Len()
 	whole := read >= length && boundary != "" // without one, upstream may read another form
 	reader := multipart.NewReader(prefix.Reader(0, read), boundary)
@@ -39,7 +40,7 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 			break
 		}
 	}
-	if f.recordings > 1 {
+	if f.recordings > 1 || !whole {
 		q.AudioSeconds = 0 // the size limits them all
 	}
 	if whole {
@@ -85,6 +86,11 @@ func (f *form) part(part *multipart.Part) error {
 	}
 	head, rest := f.head[:n], &counted{Reader: part}
 	width, height, picture := pictureSize(io.MultiReader(bytes.NewReader(head), rest))
+	file := !picture && !forPicture(part.FormName()) && part.FileName() != ""
+	seconds, known := 0.0, false
+	if file && sound.NeedsWalk(head) {
+		seconds, known = sound.Walk(io.MultiReader(bytes.NewReader(head), rest))
+	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, rest)
 	}
@@ -100,8 +106,11 @@ func (f *form) part(part *multipart.Part) error {
 			f.q.Sized++
 			f.q.SizedTiles += quota.InputTiles(width, height)
 		}
-	case part.FileName() != "":
-		if seconds, ok := audioSeconds(head, f.length, nil); ok && f.recordings == 0 {
+	case file:
+		if !known {
+			seconds, known = sound.BySize(head, all)
+		}
+		if known && f.recordings == 0 {
 			f.q.AudioSeconds = seconds
 		}
 		f.recordings++

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/proxy/measure/sound"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -77,11 +78,11 @@ func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length i
 	}
 	if !audio && !picture { // perhaps the first bytes tell
 		_, _, picture = pictureSize(prefix.Reader(0, prefix.Len()))
-		audio = !picture && soundsLike(head, length)
+		audio = !picture && sound.Known(head)
 	}
 	if audio || !picture {
 		q.AudioBytes = length
-		if seconds, ok := audioSeconds(head, length, whole); ok {
+		if seconds, ok := soundSeconds(head, length, whole); ok {
 			q.AudioSeconds = seconds
 		}
 	}
@@ -93,15 +94,19 @@ func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length i
 	}
 }
 
-// soundsLike reports whether prefix is the beginning of a recording.
-func soundsLike(prefix []byte, length int64) bool {
-	for _, magic := range []string{"OggS", webmMagic, "ID3", "fLaC"} {
-		if begins(prefix, magic) {
-			return true
-		}
+// NeedsWhole reports whether a recording must be there whole to know how long it is. prefix is its beginning.
+func NeedsWhole(prefix []byte) bool { return sound.NeedsWalk(prefix) }
+
+// soundSeconds bounds the length of a recording of total bytes that head begins. open opens all of it, and is nil if it
+// is not there. ok is false if nothing but its size bounds it.
+func soundSeconds(head []byte, total int64, open func() io.Reader) (seconds float64, ok bool) {
+	if seconds, ok := sound.BySize(head, total); ok {
+		return seconds, true
 	}
-	_, ok := audioSeconds(prefix, length, nil)
-	return ok
+	if open == nil || !sound.NeedsWalk(head) {
+		return 0, false
+	}
+	return sound.Walk(open())
 }
 
 // isText reports whether the first bytes of a body are text. Its last character may be incomplete.

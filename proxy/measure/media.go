@@ -3,10 +3,12 @@ package measure
 import (
 	"bytes"
 	"io"
+
+	"github.com/neuronward/neuronward/proxy/measure/sound"
 )
 
-// audioHeader is how much of a recording is looked at to find its duration.
-const audioHeader = 16 << 10
+// fetchedSeconds is the assumed length of a recording that upstream fetches by its URL.
+const fetchedSeconds = 3600
 
 // picture reads an image: base64, a data URL, a URL, a list of bytes, a list of any of these, or an object with one in
 // "url".
@@ -88,9 +90,9 @@ func (f *findings) addSeconds(seconds float64) {
 
 // addRecording adds a recording of that many bytes.
 func (f *findings) addRecording(total int64, open func() io.Reader) {
-	head := make([]byte, min(total, audioHeader))
+	head := make([]byte, min(total, sound.HeadSize))
 	n, _ := io.ReadFull(open(), head) // what is decoded before an error counts
-	if seconds, ok := audioSeconds(head[:n], total, open); ok {
+	if seconds, ok := soundSeconds(head[:n], total, open); ok {
 		f.addSeconds(seconds)
 	} else {
 		f.unknownAudio += total
