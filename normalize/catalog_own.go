@@ -115,7 +115,7 @@ var own = []Entry{
 	{
 		Code: StreamInterrupted, Slug: "stream_interrupted", Number: 90012, Status: 502, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
-		Summary: "Upstream broke the stream off or fell silent before it was complete.",
+		Summary: "Upstream cut the stream off or fell silent before it was complete.",
 		Action:  "Discard or keep what came, and ask again; the answer is not complete.",
 		Automatic: "The incomplete event is dropped, this failure is sent as the last event, and the connection " +
 			"is cut.",

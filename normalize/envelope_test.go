@@ -15,11 +15,11 @@ func TestEnvelopeGolden(t *testing.T) {
 		Code: AccountLimited, Origin: OriginGuard, MatchedBy: MatchedBudget, RetryAfter: 8 * time.Hour,
 		ResetsAt: time.Date(2026, 11, 23, 1, 0, 0, 0, time.FixedZone("CET", 3600)),
 		Model:    "@cf/meta/llama-3.1-8b-instruct-fp8", RequestID: "req-1",
-		Message: "The ceiling of 10,000 neurons a day is reached: <9,998> used.",
+		Message: "The limit of 10,000 neurons a day is reached: <9,998> used.",
 		Limit:   &Limit{Name: "account", Used: 9998, Reserved: 0.5, Limit: 10000, Unit: "neurons", Window: "day"},
 		Err:     errors.New("secret cause"),
 	}
-	const want = `{"error":{"message":"The ceiling of 10,000 neurons a day is reached: <9,998> ` +
+	const want = `{"error":{"message":"The limit of 10,000 neurons a day is reached: <9,998> ` +
 		`used.","type":"rate_limit_error","param":null,"code":"insufficient_quota",` +
 		`"name":"account_limited","number":3036,"status":429,"origin":"guard","fault":"account","retryable":false,` +
 		`"retry_after_ms":28800000,` +
@@ -27,9 +27,9 @@ func TestEnvelopeGolden(t *testing.T) {
 		`model.","model":"@cf/meta/llama-3.1-8b-instruct-fp8",` +
 		`"matched_by":"budget","upstream":null,"limit":{"name":"account","client":null,"used":9998,"reserved":0.5,` +
 		`"limit":10000,"unit":"neurons","window":"day"},` +
-		`"doc_url":"/errors/account_limited"},"type":"error","message":"The ceiling of 10,000 neurons a day is ` +
+		`"doc_url":"/errors/account_limited"},"type":"error","message":"The limit of 10,000 neurons a day is ` +
 		`reached: <9,998> used.","success":false,` +
-		`"errors":[{"code":3036,"message":"The ceiling of 10,000 neurons a day is reached: <9,998> ` +
+		`"errors":[{"code":3036,"message":"The limit of 10,000 neurons a day is reached: <9,998> ` +
 		`used."}],"messages":[],"result":null,"request_id":"req-1"}`
 	if got := string(f.Append(nil)); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)

@@ -47,7 +47,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 		name           string
 		client         string // who is refused
 		entry          string
-		ceiling, spent quota.Neurons // of the account, and by another client before
+		account, spent quota.Neurons // the limit, and by another client before
 		slug, limit    string
 		most           float64 // limit.limit
 		words          string
@@ -58,17 +58,17 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens",
 		},
 		{
-			"its budget without a ceiling", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client",
+			"its budget without a limit", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client",
 			100,
 			"Your budget of 100 neurons a day allows no more today: 0 used.",
 		},
 		{
-			"the ceiling, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190,
+			"the limit, whatever is left of its budget", "a", "a, daily_neurons: 5000", 200 * neuron, 190,
 			"account_limited", "account", 200,
 			"The limit of 200 neurons a day set for this proxy allows no more today",
 		},
 		{
-			"the ceiling once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited",
+			"the limit once it is reached", "a", "a, daily_neurons: 5000", 200 * neuron, 199, "account_limited",
 			"account", 200, "The limit of 200 neurons a day set for this proxy is reached",
 		},
 		{
@@ -93,7 +93,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: c.ceiling}, workersai.Options{},
+				g := newGuarded(t, quota.Options{Limit: c.account}, workersai.Options{},
 					withClients(t, c.entry, "another-team, daily_neurons: 77.7125"))
 				defer g.close()
 				if c.spent > 0 {
@@ -230,7 +230,7 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 func TestRatelimitTellsTheTighter(t *testing.T) {
 	for _, c := range []struct{ name, entry, policy, standing string }{
 		{"its own budget", "a, daily_neurons: 50", `"neurons";q=50;w=86400`, `"neurons";r=47;`},
-		{"the ceiling", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=97;`},
+		{"the limit", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=97;`},
 		{
 			"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`,
 			`"neurons";r=77;`,

@@ -280,7 +280,7 @@ func TestOurOwnTimeLimitComesBeforeTheUpload(t *testing.T) {
 	x.upload = &upload{}
 	x.upload.failed.Store(unreadable(io.ErrUnexpectedEOF))
 	if f := x.broken(io.EOF); f.Code != normalize.IncompleteRequest {
-		t.Errorf("an upload that broke off: got %v, want %v", f, normalize.IncompleteRequest)
+		t.Errorf("an upload that was cut off: got %v, want %v", f, normalize.IncompleteRequest)
 	}
 	x.cancel(timelimit.ErrFirstByte)
 	if f := x.broken(io.EOF); f.Code != normalize.Timeout {

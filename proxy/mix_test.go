@@ -87,7 +87,7 @@ func TestNobodyGetsWhatIsAnothers(t *testing.T) {
 	}
 	all.Wait()
 	if whole.Load() < callers*calls/2 || left.Load() < callers*calls/8 {
-		t.Errorf("got %d calls answered whole and %d broken off, want at least %d and %d", whole.Load(), left.Load(),
+		t.Errorf("got %d calls answered whole and %d cut off, want at least %d and %d", whole.Load(), left.Load(),
 			callers*calls/2, callers*calls/8)
 	}
 }

@@ -68,12 +68,12 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "failures are retried", heals: true, exact: true, billed: 99},
 		{name: "failures are retried, streams are cancelled", heals: true, leavers: leaversOfStreams, billed: 97},
 		{
-			name:    "broken-off streams are billed whole and counted fairly",
+			name:    "cut-off streams are billed whole and counted fairly",
 			leavers: leaversOfStreams, billsAborted: true,
 			billed: 97, mayPass: 12,
 		},
 		{
-			name:    "broken-off streams are billed whole and counted whole",
+			name:    "cut-off streams are billed whole and counted whole",
 			leavers: leaversOfStreams, billsAborted: true,
 			keepsAborted: true, billed: 80,
 		},
@@ -118,7 +118,7 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 	}
 	wg.Wait()
 	if d.heals {
-		d.healed(g, seed)
+		d.recovered(g, seed)
 	}
 	billed, passed := g.sim.Billed(), quota.Neurons(0)
 	s := g.close()
@@ -162,9 +162,9 @@ var healable = []string{
 var noNeurons = regexp.MustCompile(
 	`"name":"(account_limited|client_budget_exhausted|priority_floor|quota_contended)".*"origin":"guard"`)
 
-// healed checks that the day was what it was to be: calls were repeated, with
+// recovered checks that the day was what it was to be: calls were repeated, with
 // success, and others waited for their turn.
-func (d *randomDay) healed(g *guarded, seed uint64) {
+func (d *randomDay) recovered(g *guarded, seed uint64) {
 	g.t.Helper()
 	b := &bench{t: g.t, metrics: g.config.Metrics}
 	recovered := b.value("neuronward_retries_total", "outcome", "recovered")
@@ -179,7 +179,7 @@ func (d *randomDay) healed(g *guarded, seed uint64) {
 		}
 	}
 	if recovered < 100 || waited < 100 {
-		g.t.Errorf("seed %d: got %v calls that further attempts have healed and %.0f s in which calls waited for "+
+		g.t.Errorf("seed %d: got %v calls that further attempts recovered and %.0f s in which calls waited for "+
 			"their turn, want at least 100 and 100 s", seed, recovered, waited)
 	}
 }

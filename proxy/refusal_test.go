@@ -97,7 +97,7 @@ func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
 	})
 }
 
-// Limits have one source: ours where there is a ceiling, else upstream's.
+// Limits have one source: ours where there is a limit, else upstream's.
 func TestLimitHeadersHaveOneSource(t *testing.T) {
 	theirs := map[string]string{
 		"Ratelimit": `"default";r=50;t=30`, "Ratelimit-Policy": `"default";q=100;w=60`,
@@ -113,11 +113,11 @@ func TestLimitHeadersHaveOneSource(t *testing.T) {
 		limit quota.Neurons
 		want  map[string]string
 	}{
-		"a ceiling": {100 * neuron, map[string]string{
+		"a limit": {100 * neuron, map[string]string{
 			// Of what was reserved the headers, which go first, know no better.
 			"Ratelimit-Policy": `"neurons";q=100;w=86400`,
 		}},
-		"no ceiling": {0, theirs},
+		"no limit": {0, theirs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -171,11 +171,11 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		spent.post(chatPath, small)
 		time.Sleep(time.Second)
 		w := spent.post(chatPath, small)
-		wantEqual(t, "the ceiling: status", w.Code, 429)
-		wantHas(t, "the ceiling", w.Body.String(), "18 used")
-		wantHas(t, "the ceiling", w.Body.String(), wait)
+		wantEqual(t, "the limit: status", w.Code, 429)
+		wantHas(t, "the limit", w.Body.String(), "18 used")
+		wantHas(t, "the limit", w.Body.String(), wait)
 		if got, want := w.Header().Get("Ratelimit"), ";t=3599"; !strings.HasSuffix(got, want) {
-			t.Errorf("the ceiling: got Ratelimit %q, want %q at its end", got, want)
+			t.Errorf("the limit: got Ratelimit %q, want %q at its end", got, want)
 		}
 
 		latched := open()

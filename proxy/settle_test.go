@@ -10,7 +10,7 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A stream that breaks off before anybody said what its prompt came to is
+// A stream that is cut off before anybody said what its prompt came to is
 // settled by what was sent.
 func TestPromptOfABrokenStream(t *testing.T) {
 	const llama, vision = testModel, "@cf/meta/llama-3.2-11b-vision-instruct"

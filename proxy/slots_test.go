@@ -17,16 +17,16 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// A crowd is callers of a proxy whose upstream answers when the test says so.
-type crowd struct {
+// Callers are those of a proxy whose upstream answers when the test says so.
+type callers struct {
 	*bench
 	arrived []string      // calls that reached upstream, in order
 	release chan struct{} // one answer each
 }
 
-func newCrowd(t *testing.T, most int) *crowd {
+func newCallers(t *testing.T, most int) *callers {
 	t.Helper()
-	c := &crowd{release: make(chan struct{})}
+	c := &callers{release: make(chan struct{})}
 	config := testConfig(io.Discard)
 	config.MaxInFlight = most
 	config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,7 @@ type caller struct {
 }
 
 // call makes a call and waits until it goes no further.
-func (c *crowd) call(id string) *caller {
+func (c *callers) call(id string) *caller {
 	ctx, leave := context.WithCancel(context.Background())
 	a := &caller{ResponseRecorder: httptest.NewRecorder(), leave: leave, done: make(chan struct{})}
 	body := strings.NewReader(chat)
@@ -81,7 +81,7 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // empty checks that nothing of any call is left.
-func (c *crowd) empty() {
+func (c *callers) empty() {
 	c.t.Helper()
 	l := c.proxy.Load()
 	wantEqual(c.t, "left in flight", l.InFlight, 0)
@@ -94,7 +94,7 @@ func (c *crowd) empty() {
 
 func TestOverload(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		c := newCrowd(t, 2)
+		c := newCallers(t, 2)
 		first, second := c.call("1"), c.call("2")
 		third, fourth, fifth := c.call("3"), c.call("4"), c.call("5")
 		if l := c.proxy.Load(); l != (Load{InFlight: 2, Limit: 2, Queued: 2}) {
@@ -156,7 +156,7 @@ func TestOverload(t *testing.T) {
 
 func TestLineIsInOrderOfArrival(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		c := newCrowd(t, 4)
+		c := newCallers(t, 4)
 		var want []string
 		var calls []*caller
 		for i := range 8 {
@@ -176,7 +176,7 @@ func TestLineIsInOrderOfArrival(t *testing.T) {
 
 func TestWhoLeavesTheLineFreesItsPlace(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		c := newCrowd(t, 1)
+		c := newCallers(t, 1)
 		served, left := c.call("served"), c.call("left")
 		left.leave()
 		<-left.done
@@ -199,7 +199,7 @@ func TestWhoLeavesTheLineFreesItsPlace(t *testing.T) {
 
 func TestDrainTurnsTheLineAway(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		c := newCrowd(t, 1)
+		c := newCallers(t, 1)
 		served, waiting := c.call("served"), c.call("waiting")
 		c.proxy.Drain()
 		c.proxy.Drain() // twice is once

@@ -23,7 +23,7 @@ func TestHowStreamsEnd(t *testing.T) {
 			firstChunk, "stream_interrupted",
 		},
 		{
-			"half an event, broken off", chatPath, firstChunk + `data: {"id":"c1","obj`, true,
+			"half an event, cut off", chatPath, firstChunk + `data: {"id":"c1","obj`, true,
 			firstChunk, "stream_interrupted",
 		},
 		{
@@ -35,15 +35,15 @@ func TestHowStreamsEnd(t *testing.T) {
 			lastChunk, "",
 		},
 		{
-			"half an event after the end mark, broken off", chatPath, lastChunk + `data: {"choices":[],"usa`, true,
+			"half an event after the end mark, cut off", chatPath, lastChunk + `data: {"choices":[],"usa`, true,
 			lastChunk, "",
 		},
 		{
-			"an end mark without its blank line, broken off", chatPath, firstChunk + "data: [DONE]", true, firstChunk,
+			"an end mark without its blank line, cut off", chatPath, firstChunk + "data: [DONE]", true, firstChunk,
 			"stream_interrupted",
 		},
 		{
-			"an oversized event, broken off", "/v1/responses",
+			"an oversized event, cut off", "/v1/responses",
 			firstChunk + "data: {\"x\":\"" + strings.Repeat("y", 80_000), true, firstChunk + "data: {\"x\":\"" +
 				strings.Repeat("y", 80_000), "stream_interrupted",
 		},

@@ -130,11 +130,11 @@ func TestStreamThatFailsMidway(t *testing.T) {
 				},
 			},
 			{
-				"broken off", "stream_interrupted", "proxy",
+				"cut off", "stream_interrupted", "proxy",
 				func(http.ResponseWriter, *http.Request, func(string)) { panic(http.ErrAbortHandler) },
 			},
 			{
-				"broken off in an event", "stream_interrupted", "proxy",
+				"cut off in an event", "stream_interrupted", "proxy",
 				func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 					send("data: {\"response\":\"half of")
 					panic(http.ErrAbortHandler)

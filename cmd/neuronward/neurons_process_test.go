@@ -112,7 +112,7 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 	again.stop()
 }
 
-func TestProcessRefusesOnceTheCeilingIsReached(t *testing.T) {
+func TestProcessRefusesOnceTheLimitIsReached(t *testing.T) {
 	p := start(t, costly(t, "NEURONWARD_DAILY_NEURONS=5", "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=free"))
 	p.spend()
 	p.spend()

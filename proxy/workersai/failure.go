@@ -109,7 +109,7 @@ func (x *exchange) usualShape(f *failure) shape {
 	return shapeV4
 }
 
-// fail writes f. It is the only place that does, but for what breaks off a
+// fail writes f. It is the only place that does, but for what cuts off a
 // stream.
 func (x *exchange) fail(f *failure) {
 	form := f.shape

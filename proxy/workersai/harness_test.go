@@ -71,7 +71,7 @@ func (r *record) last() workersai.Call {
 	return all[len(all)-1]
 }
 
-// answer is what came back; err is why the body broke off, if it did.
+// answer is what came back; err is why the body was cut off, if it did.
 type answer struct {
 	status int
 	header http.Header

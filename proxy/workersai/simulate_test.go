@@ -241,7 +241,7 @@ func TestMidstream(t *testing.T) {
 			got := plain(a.body)
 			if c.header == "midstream=half; after=1" { // where it breaks depends on the padding
 				if strings.HasSuffix(got, "\n\n") {
-					t.Errorf("got a whole last event, want it broken off:\n%s", got)
+					t.Errorf("got a whole last event, want it cut off:\n%s", got)
 				}
 				got = got[:min(len(got), len(c.want))]
 			}

@@ -66,7 +66,7 @@ func (x *exchange) hang() {
 }
 
 // reset breaks the connection with RST rather than FIN. Where the connection
-// cannot be had (HTTP/2), the stream is broken off.
+// cannot be had (HTTP/2), the stream is cut off.
 func (x *exchange) reset() {
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {

@@ -72,7 +72,7 @@ func TestHangEnds(t *testing.T) {
 				t.Errorf("it ended: got %v, want %v", err, http.ErrAbortHandler)
 			}
 			if a := <-answers; a.err == nil {
-				t.Errorf("the caller: got a whole answer %+v, want one broken off", a)
+				t.Errorf("the caller: got a whole answer %+v, want one cut off", a)
 			}
 		})
 	}

@@ -58,7 +58,7 @@ func Groups() []Group {
 			{Key: "embeddings", Title: "Embeddings", path: "/v1/embeddings", body: embeddings},
 		}},
 		{Title: "A failure that this proxy retries, or refuses before Workers AI sees it", Actions: []Action{
-			chat("healed", "No capacity twice, then an answer", "The proxy retries by itself.", "3040; times=2"),
+			chat("recovered", "No capacity twice, then an answer", "The proxy retries by itself.", "3040; times=2"),
 			{
 				Key: "dear", Title: "Too expensive for the day", Hint: "It may cost more neurons than are left.",
 				path: "/v1/chat/completions", body: `{"model": "` + largeModel + `", "max_tokens": 30000, ` + messages,

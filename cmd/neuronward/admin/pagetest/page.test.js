@@ -273,7 +273,7 @@ test('buttons show their answers', async (t) => {
     }
   }
   for (const [key, has] of Object.entries({
-    hang: '(nothing within 3 s: the caller gave up)', healed: 'HTTP/1.1 200', cut: '(the connection was cut', invalid: 'HTTP/1.1 400', path: '"name":"route_not_proxied"',
+    hang: '(nothing within 3 s: the caller gave up)', recovered: 'HTTP/1.1 200', cut: '(the connection was cut', invalid: 'HTTP/1.1 400', path: '"name":"route_not_proxied"',
     native: '"success":true', embeddings: '"embedding"', midstream: '"number":3040',
   })) {
     assert.ok(brought[key].includes(has), `${key}: ${brought[key]}`);

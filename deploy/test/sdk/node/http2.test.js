@@ -46,8 +46,8 @@ describe(`streams of ${new URL(url).protocol}`, () => {
   }
 
   const cases = {
-    'upstream breaks off': ['midstream=cut; after=3', 'stream_interrupted'],
-    'upstream breaks off within an event': ['midstream=half; after=3', 'stream_interrupted'],
+    'upstream cuts off': ['midstream=cut; after=3', 'stream_interrupted'],
+    'upstream cuts off within an event': ['midstream=half; after=3', 'stream_interrupted'],
     'upstream says what failed': ['midstream=3040; after=3', 'out_of_capacity'],
   };
   for (const [name, [simulate, code]] of Object.entries(cases)) {
