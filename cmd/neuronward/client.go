@@ -98,7 +98,8 @@ Its entry in the file that NEURONWARD_CLIENTS_FILE names, below clients:
 	return exitDone
 }
 
-// rotate prints a further key of a client and the value of key_sha256 with which the old keys are valid until expires.
+// rotate prints a further key of a client and the value of key_sha256 with which the old keys are valid until expires,
+// or as long as the file says, if that is less.
 func (in *invocation) rotate(name string, key clients.Key, asJSON bool, expires time.Time) int {
 	c, err := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_CLIENTS_FILE")
 	if err != nil {
@@ -124,8 +125,13 @@ the old one expires; remove its line afterwards.
     key_sha256:
       - %s
 `, name, key.Secret, c.ClientsFile, key.SHA256)
-	for _, hash := range old {
-		fmt.Fprintf(in.stdout, "      - {sha256: %s, expires: %s}\n", hash, expires.Format(time.RFC3339))
+	for _, k := range old {
+		if k.Expires.IsZero() || k.Expires.After(expires) {
+			k.Expires = expires
+		}
+		if k.Expires.After(time.Now()) {
+			fmt.Fprintf(in.stdout, "      - {sha256: %s, expires: %s}\n", k.SHA256, k.Expires.Format(time.RFC3339))
+		}
 	}
 	return exitDone
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/neuronward/neuronward/proxy/clients"
 )
@@ -52,5 +53,33 @@ func TestClientRotate(t *testing.T) {
 	}
 	if code, _, errs := rotate("nobody"); code != exitUsage || !strings.Contains(errs, "no client of the name nobody") {
 		t.Errorf("an unknown client: got exit %d and %q, want %d and its name", code, errs, exitUsage)
+	}
+}
+
+// A rotation lets no key live longer than the file said, and writes down none that is invalid already.
+func TestClientRotateProlongsNoKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clients.yaml")
+	lasting, soon, gone := clients.NewKey().SHA256, clients.NewKey().SHA256, clients.NewKey().SHA256
+	expiry := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	entry := "clients:\n  - name: search-team\n    key_sha256:\n      - " + lasting + "\n" +
+		"      - {sha256: " + soon + ", expires: " + expiry + "}\n" +
+		"      - {sha256: " + gone + ", expires: 2020-01-01T00:00:00Z}\n"
+	if err := os.WriteFile(path, []byte(entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"client", "rotate", "search-team", "--keep", "24h"},
+		[]string{"NEURONWARD_CLIENTS_FILE=" + path}, strings.NewReader(""), &out, &errs)
+	if code != exitDone {
+		t.Fatalf("client rotate = exit %d with %q, want %d", code, &errs, exitDone)
+	}
+	if want := "{sha256: " + soon + ", expires: " + expiry + "}"; !strings.Contains(out.String(), want) {
+		t.Errorf("client rotate prints\n%s\nwant %s: it expires before 24h are over", &out, want)
+	}
+	if strings.Contains(out.String(), gone) {
+		t.Errorf("client rotate prints\n%s\nwant it without %s, which has expired", &out, gone)
+	}
+	if !strings.Contains(out.String(), lasting) {
+		t.Errorf("client rotate prints\n%s\nwant %s, which is valid", &out, lasting)
 	}
 }

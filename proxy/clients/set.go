@@ -101,12 +101,18 @@ func (s *Set) Keys() []KeyStatus {
 	return list
 }
 
-// Hashes returns the hashes of a client's keys, in hexadecimal and in the file's order.
-func (s *Set) Hashes(client string) []string {
-	var hashes []string
+// A KeyHash is the hash of a key of a client, in hexadecimal, and when the key expires: never if it is zero.
+type KeyHash struct {
+	SHA256  string
+	Expires time.Time
+}
+
+// Hashes returns the hashes of a client's keys, in the file's order.
+func (s *Set) Hashes(client string) []KeyHash {
+	var hashes []KeyHash
 	for _, k := range s.keys {
 		if k.client.Name == client {
-			hashes = append(hashes, hex.EncodeToString(k.digest[:]))
+			hashes = append(hashes, KeyHash{hex.EncodeToString(k.digest[:]), k.expires})
 		}
 	}
 	return hashes
