@@ -66,6 +66,16 @@ func TestChat(t *testing.T) {
 	s.wantCounts(1, 1, cost)
 }
 
+// A byte order mark before the JSON changes nothing: a caller can hide nothing behind it.
+func TestByteOrderMark(t *testing.T) {
+	body := `{"model":"` + older + `","messages":` + hello + `}`
+	want := decode[completion](t, start(t, workersai.Options{}).post("/v1/chat/completions", body))
+	got := decode[completion](t, start(t, workersai.Options{}).post("/v1/chat/completions", "\ufeff \n"+body))
+	if got.Usage != want.Usage {
+		t.Errorf("usage after a byte order mark = %+v, want %+v", got.Usage, want.Usage)
+	}
+}
+
 func TestAnswersAreDeterministic(t *testing.T) {
 	body := `{"model":"` + newer + `","messages":` + hello + `}`
 	first := start(t, workersai.Options{}).post("/v1/chat/completions", body).body

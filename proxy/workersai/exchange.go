@@ -115,6 +115,10 @@ func (x *exchange) authenticate() *failure {
 	return nil
 }
 
+// byteOrderMark may stand before JSON: Workers AI skips it, as every decoder of
+// UTF-8 text in browsers does.
+const byteOrderMark = "\ufeff"
+
 // readBody reads the body whole and, if it is a JSON object whatever its
 // Content-Type says, its fields.
 func (x *exchange) readBody() *failure {
@@ -126,7 +130,7 @@ func (x *exchange) readBody() *failure {
 	if err != nil {
 		return refuse(3003)
 	}
-	trimmed := bytes.TrimLeft(x.body, " \t\r\n")
+	trimmed := bytes.TrimLeft(bytes.TrimPrefix(x.body, []byte(byteOrderMark)), " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' {
 		return nil
 	}
