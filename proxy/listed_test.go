@@ -139,6 +139,9 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		wantEqual(t, path+": status", res.Code, 404)
 		wantEqual(t, path+": name", e.Error.Name, "invalid_model_id")
 		wantEqual(t, path+": number", e.Error.Number, 3042)
+		if want := strings.TrimPrefix(path, "/v1/models/"); !strings.Contains(e.Error.Message, want) {
+			t.Errorf("%s: message = %q, want the name %s in it", path, e.Error.Message, want)
+		}
 	}
 	for query, want := range map[string]quota.Task{
 		"?task=text-embeddings": quota.TextEmbeddings, "?task=Text+Embeddings": quota.TextEmbeddings,

@@ -35,8 +35,10 @@ func (l *modelLister) answer(c *call) error {
 		return err
 	}
 	if text == nil {
-		f := refuse(normalize.InvalidModelID, "", "model")
-		f.Model = c.redact(clip(c.listed, maxModelText))
+		model := c.redact(clip(c.listed, maxModelText))
+		f := refuse(normalize.InvalidModelID, "The list of models has no "+model+
+			": it does not exist, or this caller may not call it.", "model")
+		f.Model = model
 		return f
 	}
 	h := c.writer.Header()
