@@ -71,8 +71,8 @@ func filter(h http.Header, client *clients.Client, ownToken bool) {
 	}
 	if client != nil {
 		h[gatewayMetadata] = []string{metadata(h.Get(gatewayMetadata), client.Name)}
-		if key := h.Get(gatewayCacheKey); key != "" {
-			h[gatewayCacheKey] = []string{client.Name + "/" + key} // no client reads what another one has cached
+		if keys := h[gatewayCacheKey]; len(keys) > 0 {
+			h[gatewayCacheKey] = []string{client.Name + "/" + keys[0]} // no client reads what another one has cached
 		}
 	}
 }

@@ -31,6 +31,13 @@ func forward(cr *Credentials, target string, h http.Header, client *clients.Clie
 func TestForward(t *testing.T) {
 	t.Parallel()
 	const key = clients.KeyPrefix + "0123456789"
+	known := clients.NewKey()
+	set, err := clients.Parse("clients.yaml", []byte("clients:\n  - name: a\n    key_sha256: "+known.SHA256+
+		"\n    gateway_headers: [cf-aig-cache-key]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	caching := set.Lookup(known.Secret)
 	for _, c := range []struct {
 		name        string
 		credentials *Credentials
@@ -84,6 +91,11 @@ func TestForward(t *testing.T) {
 			want: http.Header{
 				"Cf-Aig-Cache-Ttl": {"60"}, "Cf-Aig-Metadata": {`{"neuronward_client":"a","team":"x"}`},
 			},
+		},
+		{
+			name: "several cache keys", credentials: operator("", ""), client: caching,
+			caller: http.Header{"Cf-Aig-Cache-Key": {"", "b/k"}},
+			want:   http.Header{"Cf-Aig-Cache-Key": {"a/"}, "Cf-Aig-Metadata": {`{"neuronward_client":"a"}`}},
 		},
 	} {
 		got := forward(c.credentials, "/", c.caller, c.client, c.gateway).Header
