@@ -11,23 +11,24 @@ const (
 
 // A Request is what is known of a call before it is made. What does not apply stays zero.
 type Request struct {
-	Task         Task    // of a model that the price table does not know; "": text generation
-	PromptBytes  int64   // of what may become input tokens: the JSON body, less images and audio in it
-	Texts        int64   // to be embedded or ranked
-	MaxTokens    int64   // of one answer; 0: no limit is set
-	Answers      int64   // asked for; 0: 1
-	Images       int64   // given
-	Sized        int64   // how many of the images given have a known size
-	SizedTiles   int64   // of those, by InputTiles
-	MakeImages   int64   // to be made; 0: 1
-	Width        int64   // of the image made, in pixels
-	Height       int64   // of the image made, in pixels
-	Steps        int64   // of diffusion
-	AudioSeconds float64 // of the audio given, from its header
-	AudioBytes   int64   // of the audio given, where its duration is not known
-	Live         bool    // audio over a WebSocket
-	Characters   int64   // to be spoken; 0: PromptBytes
-	Parts        []Request
+	Task          Task    // of a model that the price table does not know; "": text generation
+	PromptBytes   int64   // of what may become input tokens: the JSON body, less images and audio in it
+	Texts         int64   // to be embedded or ranked
+	MaxTokens     int64   // of one answer; 0: no limit is set
+	Answers       int64   // asked for; 0: 1
+	Images        int64   // given
+	Sized         int64   // how many of the images given have a known size
+	SizedTiles    int64   // of those, by InputTiles
+	MakeImages    int64   // to be made; 0: 1
+	Width         int64   // of the image made, in pixels
+	Height        int64   // of the image made, in pixels
+	Steps         int64   // of diffusion
+	AudioSeconds  float64 // of the audio given, from its header
+	AudioBytes    int64   // of the audio given, where its duration is not known
+	Live          bool    // audio over a WebSocket
+	Characters    int64   // to be spoken; 0: PromptBytes
+	SpokenSeconds float64 // that the text may take to be spoken; 0: by Characters
+	Parts         []Request
 
 	Calls  int64 // how many requests of a batch this one stands for; 0: 1
 	Unseen int64 // how many of them have a prompt that upstream fetches or remembers in part

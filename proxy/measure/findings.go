@@ -2,6 +2,7 @@ package measure
 
 import (
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure/sound"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -22,6 +23,8 @@ type findings struct {
 
 	listedTexts    int64 // characters of the longest list of texts
 	listedMessages int64 // characters of the longest list of messages
+
+	spoken []span // texts that a model for speech may speak
 
 	seconds        float64 // of sound
 	secondsWithURL float64 // with the recordings that "url" names
@@ -91,7 +94,7 @@ func (f *findings) finish(size int64, protocol normalize.Protocol) {
 }
 
 // add adds a finished request of a batch.
-func (f *findings) add(one *findings) {
+func (f *findings) add(one *findings, text jsonscan.Pieces) {
 	if len(f.parts) < maxParts {
 		f.parts = append(f.parts, *one)
 		return
@@ -100,21 +103,21 @@ func (f *findings) add(one *findings) {
 		f.rest = new([numClasses]quota.Request)
 	}
 	for k := range numClasses {
-		addUp(&f.rest[k], one.alone(k))
+		addUp(&f.rest[k], one.alone(k, text))
 	}
 }
 
-// request returns the measurement for a task.
-func (f *findings) request(task quota.Task) quota.Request {
+// request returns the measurement for a task. text is the whole body.
+func (f *findings) request(task quota.Task, text jsonscan.Pieces) quota.Request {
 	k := classOf(task)
-	alone := f.alone(k)
+	alone := f.alone(k, text)
 	alone.Task = task
 	if !f.requests {
 		return alone
 	}
 	batch := quota.Request{Task: task}
 	for i := range f.parts {
-		batch.Parts = append(batch.Parts, f.parts[i].request(task))
+		batch.Parts = append(batch.Parts, f.parts[i].request(task, text))
 	}
 	if f.rest != nil {
 		rest := f.rest[k]
@@ -129,13 +132,14 @@ func (f *findings) request(task quota.Task) quota.Request {
 }
 
 // alone returns the measurement for a class of tasks, without the requests of a batch.
-func (f *findings) alone(k class) quota.Request {
+func (f *findings) alone(k class, text jsonscan.Pieces) quota.Request {
 	r := f.Request
 	if k == textToSpeech || k == unknownTask {
 		r.Characters = max(r.Characters, f.listedTexts)
 	}
 	if k == textToSpeech {
 		r.Characters = max(r.Characters, f.listedMessages)
+		r.SpokenSeconds = f.spokenSeconds(text)
 	}
 	r.AudioSeconds, r.AudioBytes = f.seconds, f.unknownAudio
 	if k == speechRecognition {
@@ -161,6 +165,7 @@ func addUp(sum *quota.Request, r quota.Request) {
 	sum.Images += r.Images
 	sum.Texts += r.Texts
 	sum.Characters += r.Characters
+	sum.SpokenSeconds += r.SpokenSeconds
 	sum.AudioSeconds += r.AudioSeconds + float64(r.AudioBytes)/sound.MinRate
 	sum.Width, sum.Height, sum.Steps = max(sum.Width, r.Width), max(sum.Height, r.Height), max(sum.Steps, r.Steps)
 }

@@ -66,7 +66,7 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 }
 
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
-func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task) }
+func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task, j.text) }
 
 // Batch reports whether the body has the requests of a batch.
 func (j *JSON) Batch() bool { return j.found.requests }

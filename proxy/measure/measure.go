@@ -57,7 +57,7 @@ func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length i
 		assumeAnything(q, length)
 		return
 	case quota.TextToSpeech:
-		q.Characters = length
+		q.Characters, q.SpokenSeconds = length, float64(length)/digitsASecond
 		return
 	}
 	audio := isSound(kind)

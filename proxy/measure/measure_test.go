@@ -23,7 +23,10 @@ func TestMeasureRaw(t *testing.T) {
 		want   quota.Request
 	}{
 		{"speech", quota.SpeechRecognition, "application/octet-stream", "OggS", quota.Request{AudioBytes: 5000}},
-		{"text to be spoken", quota.TextToSpeech, "text/plain", "abc", quota.Request{Characters: 5000}},
+		{
+			"text to be spoken", quota.TextToSpeech, "text/plain", "abc",
+			quota.Request{Characters: 5000, SpokenSeconds: 1785.7142857142858},
+		},
 		{
 			"a picture to be made", quota.TextToImage, "", "a cat",
 			quota.Request{

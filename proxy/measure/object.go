@@ -200,7 +200,9 @@ func (r *reader) singleText(f *findings) error {
 	if r.Peek() != '"' {
 		return r.Skip()
 	}
+	from := r.Offset()
 	characters, err := r.Text()
+	r.addSpoken(f, from)
 	f.Texts, f.Characters = max(f.Texts, 1), max(f.Characters, characters)
 	return err
 }
@@ -209,6 +211,7 @@ func (r *reader) singleText(f *findings) error {
 // may speak all of them. Of an object each byte counts.
 func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 	var n, characters int64
+	from := r.Offset()
 	err := r.Array(func() error {
 		n++
 		if r.Peek() == '"' {
@@ -221,6 +224,7 @@ func (r *reader) list(f *findings, spoken *int64, other func() error) error {
 		characters += r.Offset() - start
 		return err
 	})
+	r.addSpoken(f, from)
 	f.Texts, *spoken = max(f.Texts, n), max(*spoken, characters)
 	return err
 }
@@ -250,7 +254,7 @@ func (r *reader) batch(f *findings) error {
 			return err
 		}
 		f.media += one.size // counted there
-		f.add(&one)
+		f.add(&one, r.j.text)
 		return nil
 	})
 }

@@ -110,19 +110,22 @@ func TestMeasureJSON(t *testing.T) {
 		},
 		{"a list and a text: the larger", run, `{"text":"x","contexts":[1,2]}`, "", "", want{Texts: 2, Characters: 2}},
 
-		{"text to speak", run, `{"text":"é\u00e9\n😀"}`, quota.TextToSpeech, "", want{Texts: 1, Characters: 5}},
+		{
+			"text to speak", run, `{"text":"é\u00e9\n😀"}`, quota.TextToSpeech, "",
+			want{Texts: 1, Characters: 5, SpokenSeconds: 0.7321428571428572},
+		},
 		{
 			"texts to speak, and a short one beside them", run, `{"text":["abc","d\u00e9f",{"x":1}],"prompt":"a"}`,
 			quota.TextToSpeech, "",
-			want{Texts: 3, Characters: 3 + 3 + 7},
+			want{Texts: 3, Characters: 3 + 3 + 7, SpokenSeconds: 2.107142857142857},
 		},
 		{
 			"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, quota.TextToSpeech, "",
-			want{NoDefault: true, Texts: 2, Characters: 6},
+			want{NoDefault: true, Texts: 2, Characters: 6, SpokenSeconds: 1.125},
 		},
 		{
 			"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, quota.TextToSpeech, "",
-			want{Texts: 1, Characters: 4},
+			want{Texts: 1, Characters: 4, SpokenSeconds: 0.5},
 		},
 
 		{

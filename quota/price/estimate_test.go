@@ -230,6 +230,13 @@ func TestEstimate(t *testing.T) {
 		},
 		{"speaking, by the minute", "@cf/myshell-ai/melotts", quota.Request{Characters: 59 * 8}, micro(18.63)},
 		{
+			"speaking, by the seconds of a text",
+			"@cf/myshell-ai/melotts",
+			quota.Request{Characters: 9, SpokenSeconds: 59},
+			micro(18.63),
+		},
+		{"speaking what is not known", "@cf/myshell-ai/melotts", quota.Request{PromptBytes: 14}, micro(1.863)},
+		{
 			"an alias pays its target's price",
 			"@cf/moonshotai/kimi-k2.5",
 			quota.Request{PromptBytes: 936, MaxTokens: 1000},

@@ -40,6 +40,7 @@ const (
 	// Speech is stored in no fewer bytes a second (6 kbit/s, Opus), and spoken in no fewer characters.
 	bytesPerSecond      = 750
 	charactersPerSecond = 8
+	digitsPerSecond     = 2.8 // the slowest of all, where the text is not known
 )
 
 // request is a quota.Request with the arithmetic of its bound.
@@ -183,9 +184,20 @@ func (r request) minutePrice(row Row) float64 {
 // minutes bounds the audio that is billed: what is given, or what is spoken.
 func (r request) minutes(row Row) float64 {
 	if row.Task == quota.TextToSpeech {
-		return (1 + float64(r.characters())/charactersPerSecond) / 60
+		return (1 + r.spoken()) / 60
 	}
 	return r.seconds() / 60
+}
+
+// spoken bounds how long the text takes to be spoken.
+func (r request) spoken() float64 {
+	switch {
+	case r.SpokenSeconds > 0:
+		return min(r.SpokenSeconds, 1e9)
+	case r.Characters > 0:
+		return float64(r.Characters) / charactersPerSecond
+	}
+	return float64(max(r.PromptBytes, 0)) / digitsPerSecond
 }
 
 // seconds bounds the length of the audio given.
