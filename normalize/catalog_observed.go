@@ -162,9 +162,10 @@ var observed = []Entry{
 		Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "Cloudflare's API or edge limits this user or address, whatever the model: 1,200 requests in 5 " +
 			"minutes for the API.",
-		Action:    "Stop for five minutes, then find what calls Cloudflare's API so often; it need not be inference.",
-		Automatic: "The wait is told in the body; it is too long to be sent as retry-after by default.",
-		Wire:      "Code 971, `error code: 1015` as plain text, or a 429 that says nothing else.",
+		Action: "Stop for five minutes, then find what calls Cloudflare's API so often; it need not be inference.",
+		Automatic: "The wait is told in the body; by default it is too long to be sent as retry-after, and " +
+			"SDKs are told not to repeat the call by themselves.",
+		Wire: "Code 971, `error code: 1015` as plain text, or a 429 that says nothing else.",
 	},
 	{
 		Code: EdgeRejected, Slug: "edge_rejected", Number: 1031,

@@ -181,8 +181,11 @@ func TestWordsAndWaits(t *testing.T) {
 		if f.Retryable() != (retry == RetryAfterDelay || retry == RetryOnce) {
 			t.Errorf("%s: got retryable %v, want %v", e.Slug, f.Retryable(), !f.Retryable())
 		}
-		if f.NoRetry = true; f.Retryable() {
-			t.Errorf("%s: got retryable with NoRetry set, want not", e.Slug)
+		if got, want := f.ShouldRetry(time.Hour), f.Retryable(); got != want {
+			t.Errorf("%s: ShouldRetry = %v, want %v", e.Slug, got, want)
+		}
+		if f.NoRetry = true; f.ShouldRetry(time.Hour) {
+			t.Errorf("%s: ShouldRetry = true with NoRetry set, want false", e.Slug)
 		}
 	}
 }

@@ -28,11 +28,11 @@ type Failure struct {
 	Upstream     *Upstream // nil means null
 	Limit        *Limit    // nil leaves the key out
 	Unclassified bool      // an unknown code, or nothing fitted
-	// retrying now is pointless or does harm, whatever the entry says; a RetryAfter is told in the body alone
-	NoRetry bool
-	Err     error // for the log, never sent
+	NoRetry      bool      // SDKs must not repeat the call by themselves now, whatever the entry says
+	Err          error     // for the log, never sent
 
-	ours bool // the refused credentials were the proxy's own
+	ours  bool // the refused credentials were the proxy's own
+	final bool // Parse: the envelope says that no retry can succeed, whatever the entry says
 }
 
 // Upstream is what upstream sent, as it came but for secrets and echoed paths.
@@ -82,9 +82,10 @@ func (f *Failure) HTTPStatus() int {
 	return cmp.Or(f.Status, f.Code.Entry().Status)
 }
 
-// Retryable reports whether the same call may be sent again now or after a short wait.
+// Retryable reports whether the same call can succeed now or after a short wait, without anybody's doing. It is
+// what the body says. Whether an SDK should try that by itself is ShouldRetry.
 func (f *Failure) Retryable() bool {
-	if f.NoRetry {
+	if f.final {
 		return false
 	}
 	if f.Code.Entry().Code == Unclassified {
@@ -93,6 +94,12 @@ func (f *Failure) Retryable() bool {
 	}
 	r := f.Code.Entry().Retry
 	return r == RetryAfterDelay || r == RetryOnce
+}
+
+// ShouldRetry reports whether an SDK should repeat the call by itself now: the header x-should-retry. It should
+// not where NoRetry forbids it, nor where it would have to wait longer than it is told, at most retryAfterMax.
+func (f *Failure) ShouldRetry(retryAfterMax time.Duration) bool {
+	return f.Retryable() && !f.NoRetry && f.Wait() <= retryAfterMax
 }
 
 // Type returns error.type. Refused credentials of the proxy's own are no failed authentication of the caller's.
@@ -115,7 +122,7 @@ func (f *Failure) Word() string {
 // when nothing is known or the call must not be sent again before something changes.
 func (f *Failure) Wait() time.Duration {
 	e := f.Code.Entry()
-	if f.NoRetry {
+	if f.final {
 		return f.RetryAfter
 	}
 	if !f.Retryable() && e.Retry != RetryAtReset {

@@ -16,11 +16,10 @@ func (f *Failure) SetHeader(h http.Header, retryAfterMax time.Duration) {
 		h.Set("X-Request-Id", f.RequestID)
 		h.Set("Request-Id", f.RequestID)
 	}
-	retryable := f.Retryable()
-	h.Set("X-Should-Retry", strconv.FormatBool(retryable))
+	h.Set("X-Should-Retry", strconv.FormatBool(f.ShouldRetry(retryAfterMax)))
 	h.Del("Retry-After")
 	h.Del("Retry-After-Ms")
-	if wait := f.Wait(); retryable && wait > 0 && wait <= retryAfterMax {
+	if wait := f.Wait(); f.Retryable() && wait > 0 && wait <= retryAfterMax {
 		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 		h.Set("Retry-After-Ms", strconv.FormatInt(int64((wait+time.Millisecond-1)/time.Millisecond), 10))
 	}

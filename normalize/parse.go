@@ -63,7 +63,7 @@ func Parse(body []byte) (*Failure, bool) {
 	}
 	f.Unclassified = !ok || code == Unclassified || e.Number != code.Entry().Number
 	f.ours = e.Type == TypeAPI && code.Entry().Type != TypeAPI
-	f.NoRetry = !e.Retryable && f.Retryable()
+	f.final = !e.Retryable && f.Retryable()
 	if e.RetryAfterMs != nil {
 		f.RetryAfter = milliseconds(*e.RetryAfterMs)
 	}

@@ -36,6 +36,9 @@ func (fs *failures) answer(c *call, err error) {
 		// The headers are out; the only honest end left is a cut.
 		panic(http.ErrAbortHandler)
 	}
+	if c.seen() && guard.MayHaveRun(f) {
+		f.NoRetry = true // nobody but the caller decides to pay twice
+	}
 	h := c.writer.Header()
 	f.SetHeader(h, fs.retryAfterMax)
 	fs.rates.limitHeaders(c, h)

@@ -72,7 +72,11 @@ func (t *retryTransport) try(c *call, r *http.Request) (res *http.Response, f *n
 // wait ended.
 func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) *normalize.Failure {
 	n := c.attempts
-	if t.max == 0 || c.ctx.Err() != nil || n > c.maxRetries(f, status, t.max) || !c.replayable() {
+	if t.max == 0 || c.ctx.Err() != nil || !c.replayable() {
+		return f
+	}
+	if worth := c.maxRetries(f, status, t.max); n > worth {
+		f.NoRetry = worth > 0 // repeated as often as it may be; an SDK would begin anew
 		return f
 	}
 	wait := f.RetryAfter

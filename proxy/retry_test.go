@@ -72,29 +72,33 @@ func TestWhatIsRepeated(t *testing.T) {
 		body     string
 		attempts int
 		next     string // x-should-retry
+		alone    string // likewise, where this proxy repeats nothing
 	}{
-		{"capacity", 429, v4(3040, "Capacity temporarily exceeded, please try again."), 3, "true"},
-		{"capacity, and a wait that is too long", 429, v4(3040, "wait"), 1, "true"},
-		{"retries of upstream's own", 503, v4(3050, "Max retries exhausted"), 3, "true"},
-		{"an error inside", 500, v4(3043, "Internal server error"), 2, "true"},
-		{"502 of the edge", 502, page, 3, "true"},
-		{"503 of the edge", 503, page, 3, "true"},
-		{"521", 521, page, 3, "true"},
-		{"522", 522, page, 3, "true"},
-		{"523", 523, page, 3, "true"},
-		{"520 may have run", 520, page, 1, "true"},
-		{"504 may have run", 504, page, 1, "true"},
-		{"524 may have run", 524, page, 1, "true"},
-		{"a timeout has run", 408, v4(3046, "Request timeout"), 1, "true"},
+		{"capacity", 429, v4(3040, "Capacity temporarily exceeded, please try again."), 3, "false", "true"},
+		{"capacity, and a wait that is too long", 429, v4(3040, "wait"), 1, "true", "true"},
+		{"retries of upstream's own", 503, v4(3050, "Max retries exhausted"), 3, "false", "true"},
+		{"an error inside", 500, v4(3043, "Internal server error"), 2, "false", "true"},
+		{"502 of the edge", 502, page, 3, "false", "true"},
+		{"503 of the edge", 503, page, 3, "false", "true"},
+		{"521", 521, page, 3, "false", "true"},
+		{"522", 522, page, 3, "false", "true"},
+		{"523", 523, page, 3, "false", "true"},
+		{"520 may have run", 520, page, 1, "false", "false"},
+		{"504 may have run", 504, page, 1, "false", "false"},
+		{"524 may have run", 524, page, 1, "false", "false"},
+		{"a timeout has run", 408, v4(3046, "Request timeout"), 1, "false", "false"},
 		{
 			"the day is spent", 429, v4(4006, "you have used up your daily free allocation of 10,000 neurons"), 1,
-			"false",
+			"false", "false",
 		},
-		{"requests per minute", 429, v4(3021, "rate limiting: inference request per min rate reached"), 1, "true"},
-		{"bad input", 400, v4(5006, "Bad input"), 1, "false"},
-		{"no such model", 400, v4(5007, "No such model"), 1, "false"},
-		{"not the schema's form, and billed", 400, v4(5024, "JSON Mode couldn't be met"), 1, "true"},
-		{"a bad token", 403, v4(10000, "Authentication error"), 1, "false"},
+		{
+			"requests per minute", 429, v4(3021, "rate limiting: inference request per min rate reached"), 1,
+			"true", "true",
+		},
+		{"bad input", 400, v4(5006, "Bad input"), 1, "false", "false"},
+		{"no such model", 400, v4(5007, "No such model"), 1, "false", "false"},
+		{"not the schema's form, and billed", 400, v4(5024, "JSON Mode couldn't be met"), 1, "true", "true"},
+		{"a bad token", 403, v4(10000, "Authentication error"), 1, "false", "false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -119,6 +123,9 @@ func TestWhatIsRepeated(t *testing.T) {
 					"failed"); int(n) != c.attempts-1 {
 					t.Errorf("retries counted as failed: got %v, want %d", n, c.attempts-1)
 				}
+				config.Retries, config.Metrics = 0, metrics.New(metrics.Build{Version: "test"})
+				w = callOnce(t, config, chat)
+				wantEqual(t, "X-Should-Retry without retries", w.Header().Get("X-Should-Retry"), c.alone)
 			})
 		})
 	}
@@ -187,15 +194,17 @@ func TestConnectionsThatFail(t *testing.T) {
 		err      error
 		written  bool
 		attempts int64
+		next     string // x-should-retry
+		alone    string // likewise, where this proxy repeats nothing
 	}{
-		{"refused", refused, false, 3},
-		{"reset before anything was written", reset, false, 3},
-		{"reset afterwards", reset, true, 1},
-		{"end of file afterwards", io.EOF, true, 1},
-		{"no such host", &net.DNSError{Err: "no such host", IsNotFound: true}, false, 1},
-		{"name server busy", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, false, 3},
-		{"nobody answers", &net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, false, 1},
-		{"something unheard of", errors.New("?"), false, 1},
+		{"refused", refused, false, 3, "false", "true"},
+		{"reset before anything was written", reset, false, 3, "false", "true"},
+		{"reset afterwards", reset, true, 1, "false", "false"},
+		{"end of file afterwards", io.EOF, true, 1, "false", "false"},
+		{"no such host", &net.DNSError{Err: "no such host", IsNotFound: true}, false, 1, "true", "true"},
+		{"name server busy", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, false, 3, "false", "true"},
+		{"nobody answers", &net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, false, 1, "true", "true"},
+		{"something unheard of", errors.New("?"), false, 1, "true", "true"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -207,6 +216,10 @@ func TestConnectionsThatFail(t *testing.T) {
 				if w.Code != 502 || f.calls.Load() != c.attempts {
 					t.Errorf("got status %d after %d attempts, want 502 after %d", w.Code, f.calls.Load(), c.attempts)
 				}
+				wantEqual(t, "X-Should-Retry", w.Header().Get("X-Should-Retry"), c.next)
+				config.Retries = 0
+				w = callOnce(t, config, chat)
+				wantEqual(t, "X-Should-Retry without retries", w.Header().Get("X-Should-Retry"), c.alone)
 			})
 		})
 	}
@@ -311,7 +324,9 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 		}
 		stopped := 0
 		for range 1000 {
-			if w := through(p, t.Context(), chat); w.Header().Get("X-Should-Retry") == "false" {
+			w := through(p, t.Context(), chat)
+			wantEqual(t, "X-Should-Retry", w.Header().Get("X-Should-Retry"), "false")
+			if w.Header().Get("X-Neuronward-Attempts") != "3" {
 				stopped++
 			}
 		}
@@ -321,7 +336,7 @@ func TestRetriesEndWithTheBudget(t *testing.T) {
 		}
 		if n := count(t, config.Metrics, "neuronward_retries_total", "code", "3050", "outcome",
 			"budget"); int(n) != stopped || stopped < 700 {
-			t.Errorf("answers that forbid to repeat: got %d, want 700 or more; counted: got %v, want %d", stopped, n,
+			t.Errorf("not repeated to the end: got %d calls, want 700 or more; counted: got %v, want %d", stopped, n,
 				stopped)
 		}
 	})

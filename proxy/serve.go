@@ -119,15 +119,15 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		d, failure = c.withoutFinetunes(r.Method)
 		p.setTarget(c, d)
 	}
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return refuse(normalize.RouteNotProxied,
+			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
+	}
 	if failure != nil {
 		if failure.Code == normalize.RouteNotProxied {
 			failure.Message = c.explainNotProxied(r.URL.Path)
 		}
 		return failure
-	}
-	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return refuse(normalize.RouteNotProxied,
-			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
 	}
 	if !c.ours && (p.credentials.Token() != "" || p.forward.upstream.gateway) {
 		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy "+

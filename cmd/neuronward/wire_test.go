@@ -147,7 +147,7 @@ func (d *delivered) check(schema *jsonschema.Schema, code normalize.Code) error 
 		return fmt.Errorf("origin %s", d.Error.Origin)
 	case d.header.Get("Content-Type") != "application/json":
 		return fmt.Errorf("Content-Type %q", d.header.Get("Content-Type"))
-	case d.header.Get("X-Should-Retry") != strconv.FormatBool(d.Error.Retryable):
+	case d.header.Get("X-Should-Retry") == "true" && !d.Error.Retryable:
 		return fmt.Errorf("x-should-retry %q, retryable %v", d.header.Get("X-Should-Retry"), d.Error.Retryable)
 	case d.header.Get("X-Request-Id") == "" || d.header.Get("X-Request-Id") != d.header.Get("Request-Id"):
 		return fmt.Errorf("request ids %q and %q", d.header.Get("X-Request-Id"), d.header.Get("Request-Id"))

@@ -141,13 +141,19 @@ func (e *evidence) failedAfterSuccess() bool {
 
 // failedUnknown reports whether upstream failed with a status that does not say whether the call has run: one of 4xx
 // without a known code, or 520.
-func (e *evidence) failedUnknown() bool {
-	f := e.Failure
-	if f == nil || f.Upstream == nil || f.Code.Entry().Charge != normalize.ChargeReported {
+func (e *evidence) failedUnknown() bool { return e.Failure != nil && saysNothing(e.Failure) }
+
+func saysNothing(f *normalize.Failure) bool {
+	if f.Upstream == nil || f.Code.Entry().Charge != normalize.ChargeReported {
 		return false
 	}
 	status := f.Upstream.Status
 	return status == unknownError || f.Code == normalize.Unclassified && status/100 == 4
+}
+
+// MayHaveRun reports whether a call that failed so may have run and been billed, if upstream has seen it.
+func MayHaveRun(f *normalize.Failure) bool {
+	return f.Code.Entry().Charge == normalize.ChargeEstimate || saysNothing(f)
 }
 
 // unknownError is Cloudflare's status for an answer of the origin that it can't make sense of.
