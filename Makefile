@@ -74,6 +74,7 @@ soak-tests:
 soak-load:
 	@bash .ci/install
 	go test -v -timeout 1h ./cmd/neuronward -run TestUnderLoad -streams 2000 -uploads 64 -slow 60s
+	go test -v -timeout 1h ./cmd/neuronward -run TestHostileConnections -hostile 6000 -hostile-time 60s
 	cd proxy/toxictest && go test -race -count $(SOAK_COUNT) -parallel 8 -timeout 1h ./...
 
 soak-fuzz:

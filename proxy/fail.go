@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -55,9 +56,11 @@ func (fs *failures) answer(c *call, err error) {
 	if fs.closing() {
 		h.Set("Connection", "close")
 	}
+	body := f.Append(make([]byte, 0, failureSize))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.writer.limitDrain()
 	c.writer.WriteHeader(f.Status)
-	_, _ = c.writer.Write(f.Append(make([]byte, 0, failureSize)))
+	_, _ = c.writer.Write(body)
 }
 
 // failureSize is room for the envelope of most failures, in bytes.

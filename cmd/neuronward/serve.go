@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
@@ -90,7 +88,8 @@ func (in *invocation) serve(
 		signal.Notify(reload, syscall.SIGHUP)
 		defer signal.Stop(reload)
 	}
-	tuneMemory(in.environ, c.MaxHeld)
+	untuned := tuneMemory(in.environ, c.MaxHeld)
+	defer untuned()
 
 	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer opened()
@@ -221,21 +220,6 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		p.GatewayToken = c.GatewayToken.Value
 	}
 	return p
-}
-
-// tuneMemory trades memory for CPU unless the environment sets GOGC or GOMEMLIMIT. The live heap is small, and most of
-// what a call allocates dies with it: with a collection at four times the live heap, a call through a bare reverse
-// proxy took 0.82 of the CPU. The soft limit keeps the heap below what request bodies may take and a fixed rest.
-func tuneMemory(environ map[string]string, maxHeld int64) {
-	const (
-		percent = 400
-		rest    = 64 << 20
-	)
-	if environ["GOGC"] != "" || environ["GOMEMLIMIT"] != "" {
-		return
-	}
-	debug.SetGCPercent(percent)
-	debug.SetMemoryLimit(min(maxHeld, math.MaxInt64-rest) + rest)
 }
 
 // aborted is the value of NEURONWARD_ABORTED for the guard.

@@ -29,7 +29,7 @@ func TestTuneMemory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			debug.SetGCPercent(100)
 			debug.SetMemoryLimit(math.MaxInt64)
-			tuneMemory(c.environ, c.held)
+			defer tuneMemory(c.environ, c.held)()
 			if got := debug.SetGCPercent(100); got != c.percent {
 				t.Errorf("collection at %d %%, want %d", got, c.percent)
 			}

@@ -12,11 +12,13 @@ import (
 
 // What HTTP/2 knows of a frame here (RFC 9113, section 6).
 const (
-	frameData     = 0
-	frameHeaders  = 1
-	frameReset    = 3
-	frameSettings = 4
-	frameGoAway   = 7
+	frameData         = 0
+	frameHeaders      = 1
+	frameReset        = 3
+	frameSettings     = 4
+	framePing         = 6
+	frameGoAway       = 7
+	frameContinuation = 9
 
 	endStream  = 1
 	endHeaders = 4

@@ -18,8 +18,14 @@ type conn struct {
 	address netip.Prefix
 	idle    atomic.Int64 // when it became idle, in nanoseconds since 1970; 0: it is not
 	begun   atomic.Bool  // a request has come
+	proven  atomic.Bool  // one has succeeded
+	turn    *turn        // to work on what has come; nil: at any time
+	stuck   *pause       // while its caller does not read; nil: HTTP/2 is not spoken on it
 	limit   *time.Timer  // closes it unless a request comes first; nil: net/http sees to that
 	closing sync.Once
+
+	unread  atomic.Int32 // error answers over HTTP/2 that are being written
+	dropped bool         // because of too many of them; guarded by from.mu
 }
 
 // begin notes that a request has come.
@@ -29,6 +35,13 @@ func (c *conn) begin() {
 		if c.limit != nil {
 			c.limit.Stop()
 		}
+	}
+}
+
+// prove notes that a request has succeeded.
+func (c *conn) prove() {
+	if !c.proven.Swap(true) && c.turn != nil {
+		c.turn.end()
 	}
 }
 
@@ -44,6 +57,9 @@ func (c *conn) setIdle(idle bool) {
 // Close closes the connection and makes room for another one.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
+	if c.turn != nil {
+		c.turn.end()
+	}
 	c.closing.Do(func() {
 		if c.limit != nil {
 			c.limit.Stop()
@@ -51,6 +67,32 @@ func (c *conn) Close() error {
 		c.from.forget(c)
 	})
 	return err
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.stuck == nil {
+		return c.readInTurn(b)
+	}
+	c.stuck.wait()
+	n, err := c.readInTurn(b)
+	c.stuck.ahead.Add(int64(n))
+	return n, err
+}
+
+func (c *conn) readInTurn(b []byte) (int, error) {
+	if c.turn != nil {
+		return c.turn.read(c.Conn, b)
+	}
+	return c.Conn.Read(b)
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.stuck != nil {
+		return c.stuck.write(c.Conn, b)
+	}
+	return c.Conn.Write(b)
 }
 
 // CloseWrite says that nothing more will be sent, where the network can say so.
@@ -71,6 +113,8 @@ type http1 struct {
 	between atomic.Bool // no request is under way
 	refused atomic.Bool // by such an answer
 	late    atomic.Bool // what should have come did not come in time
+	many    atomic.Bool // the headers have too many lines
+	lines   lineCounter // of the headers; whoever reads has it
 }
 
 func newHTTP1(c net.Conn, of *conn) *http1 {
@@ -87,6 +131,7 @@ func (h *http1) begin() {
 
 func (h *http1) setIdle(idle bool) {
 	if idle {
+		h.lines = lineCounter{}
 		h.between.Store(true)
 	}
 	h.of.setIdle(idle)
@@ -94,7 +139,16 @@ func (h *http1) setIdle(idle bool) {
 
 // Read implements net.Conn.
 func (h *http1) Read(b []byte) (int, error) {
+	if h.many.Load() {
+		return 0, errManyLines
+	}
 	n, err := h.Conn.Read(b)
+	if h.between.Load() {
+		if within := h.lines.count(b[:n]); within < n {
+			h.many.Store(true) // the next read says so: net/http does not answer where the first one of a request fails
+			n = within
+		}
+	}
 	if err != nil && h.between.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
 		h.late.Store(true)
 	}
@@ -109,6 +163,9 @@ func (h *http1) Write(b []byte) (int, error) {
 	r := refusalOf(b)
 	if h.late.Load() { // for net/http the request is cut off
 		r = headersLate
+	}
+	if h.many.Load() {
+		r = headersMany
 	}
 	if _, err := h.writeRefusal(r); err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type handshakes struct {
 	failed       chan error
 	closed       chan struct{}
 	once         sync.Once
+	places       chan struct{} // for handshakes that have something to compute
+	working      chan struct{} // for connections of HTTP/2 without a request that has succeeded
 
 	mu      sync.Mutex
 	pending map[*conn]struct{} // whose handshake is not done
@@ -28,7 +31,8 @@ type handshakes struct {
 func newHandshakes(ln net.Listener, config *tls.Config) *handshakes {
 	h := &handshakes{
 		Listener: ln, config: config, ready: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{}),
-		pending: map[*conn]struct{}{},
+		pending: map[*conn]struct{}{}, places: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		working: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
 	}
 	go h.run()
 	return h
@@ -77,10 +81,18 @@ func (h *handshakes) Close() error {
 func (h *handshakes) handshake(c *conn) {
 	h.mu.Lock()
 	h.pending[c] = struct{}{}
+	c.turn = &turn{places: h.places}
 	c.limit = time.AfterFunc(firstRequest, func() { c.Conn.Close() }) //nolint:errcheck // who reads it closes c
 	h.mu.Unlock()
 	secure := tls.Server(c, h.config)
 	err := secure.HandshakeContext(context.Background()) // limit ends it
+	c.turn.end()
+	c.turn = nil
+	http2 := secure.ConnectionState().NegotiatedProtocol == "h2"
+	if http2 {
+		c.turn = &turn{places: h.working} // until a request on it has succeeded
+		c.stuck = newPause()
+	}
 	h.mu.Lock()
 	delete(h.pending, c)
 	h.mu.Unlock()
@@ -89,7 +101,7 @@ func (h *handshakes) handshake(c *conn) {
 		return
 	}
 	var next net.Conn = secure
-	if secure.ConnectionState().NegotiatedProtocol != "h2" {
+	if !http2 {
 		next = &https1{newHTTP1(secure, c), secure}
 	}
 	select {

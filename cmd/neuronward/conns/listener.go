@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/lograte"
@@ -21,8 +22,8 @@ const (
 	// quietFor is how long a Listener does not repeat what it has logged of its limits.
 	quietFor = time.Minute
 
-	// maxLines is how many of the failures that anybody can cause are logged a second by themselves.
-	maxLines = 10
+	// maxLogLines is how many of the failures that anybody can cause are logged a second by themselves.
+	maxLogLines = 10
 )
 
 // A Listener limits the connections of another one. Beyond the limit a connection waits unaccepted until another one
@@ -36,6 +37,9 @@ type Listener struct {
 
 	handshakeLines, refusalLines *lograte.Limiter // of the log
 
+	unread  atomic.Int32 // error answers over HTTP/2 that are being written, on all connections
+	looking atomic.Bool  // for the connection with the most of them
+
 	mu       sync.Mutex
 	open     map[*conn]struct{}
 	counts   map[netip.Prefix]int // open connections by address
@@ -43,6 +47,7 @@ type Listener struct {
 	reason   error                // of that
 	fullAt   time.Time            // when it was logged that all connections are in use
 	sharesAt time.Time            // when it was logged that an address has its share
+	unreadAt time.Time            // when it was logged that a connection was closed because of unread answers
 }
 
 // Limit returns a listener of at most limit connections at once.
@@ -50,10 +55,10 @@ func Limit(ln net.Listener, limit int, log *slog.Logger) *Listener {
 	return &Listener{
 		Listener: ln, log: log, slots: make(chan struct{}, limit), share: max(limit/2, 1),
 		open: map[*conn]struct{}{}, counts: map[netip.Prefix]int{}, stopped: make(chan struct{}),
-		handshakeLines: lograte.New(maxLines, func(more int) {
+		handshakeLines: lograte.New(maxLogLines, func(more int) {
 			log.Warn("more TLS handshakes failed than are logged one by one", "count", more)
 		}),
-		refusalLines: lograte.New(maxLines, func(more int) {
+		refusalLines: lograte.New(maxLogLines, func(more int) {
 			log.Info("more requests are not valid HTTP than are logged one by one", "count", more)
 		}),
 	}
@@ -106,13 +111,19 @@ func (l *Listener) acquire() error {
 	}
 }
 
-// closeIdle closes the connection that has been idle for longest, if that is long.
+// closeIdle closes the connection that has been idle for longest, if that is long. One on which a request has succeeded
+// is closed only where there is no other one.
 func (l *Listener) closeIdle() {
 	var oldest *conn
-	since := time.Now().Add(-idleFor).UnixNano()
+	long := time.Now().Add(-idleFor).UnixNano()
+	since := long
 	l.mu.Lock()
 	for c := range l.open {
-		if at := c.idle.Load(); at != 0 && at <= since {
+		at, proven := c.idle.Load(), c.proven.Load()
+		if at == 0 || at > long || proven && oldest != nil && !oldest.proven.Load() {
+			continue
+		}
+		if at <= since || !proven && oldest.proven.Load() {
 			oldest, since = c, at
 		}
 	}

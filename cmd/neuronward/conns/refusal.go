@@ -25,6 +25,10 @@ var (
 		http.StatusRequestTimeout, fmt.Sprintf("The request's headers did not come within %v.", firstRequest),
 		"Send the whole request at once; the proxy has passed nothing of it on.",
 	}
+	headersMany = refusal{
+		http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("The headers have more than %d lines.", maxLines),
+		"Send fewer headers; the proxy has passed nothing of the request on.",
+	}
 	tlsExpected = refusal{
 		http.StatusBadRequest, "This listener speaks TLS, and the request came without it.",
 		"Call this address by https://.",

@@ -85,6 +85,19 @@ func noterOf(c net.Conn) noter {
 	return nil
 }
 
+// connOf returns the connection below a noter, nil for none.
+func connOf(n noter) *conn {
+	switch n := n.(type) {
+	case *conn:
+		return n
+	case *http1:
+		return n.of
+	case *https1:
+		return n.of
+	}
+	return nil
+}
+
 type noterKey struct{}
 
 // withConn is the ConnContext of a server.
@@ -116,6 +129,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.next.ServeHTTP(w, r)
+	c := connOf(n)
+	if c == nil {
+		return
+	}
+	if w.Header().Get("X-Should-Retry") == "" { // as every failure has it
+		c.prove()
+	} else if r.ProtoMajor == 2 {
+		c.finish(w)
+	}
 }
 
 // limited is a handler of log lines that others cause: it hands on so many a second.
@@ -126,7 +148,7 @@ type limited struct {
 
 // limitedTo returns a handler of what net/http has to say. Callers cause most of it.
 func limitedTo(to *slog.Logger) slog.Handler {
-	return limited{to.Handler(), lograte.New(maxLines, func(more int) {
+	return limited{to.Handler(), lograte.New(maxLogLines, func(more int) {
 		to.Warn("more failures of connections than are logged one by one", "count", more)
 	})}
 }

@@ -297,8 +297,8 @@ func TestFailuresOfConnectionsDoNotFillTheLog(t *testing.T) {
 			conn.Close()
 		}
 		time.Sleep(2 * time.Second)
-		if n := s.log.count("TLS handshake error"); n != maxLines {
-			t.Errorf("got %d lines, want %d", n, maxLines)
+		if n := s.log.count("TLS handshake error"); n != maxLogLines {
+			t.Errorf("got %d lines, want %d", n, maxLogLines)
 		}
 		if n := s.log.count("count=80"); n != 1 {
 			t.Errorf("got %d lines of the rest, want 1", n)
