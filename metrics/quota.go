@@ -85,7 +85,7 @@ func newQuotaSeries() quotaSeries {
 	for _, policy := range []string{"deny", "allow"} {
 		s.storeFailures.WithLabelValues(policy)
 	}
-	for _, op := range []string{"exchange", "history", "lease"} {
+	for _, op := range []string{"exchange", "history", "lease", "batch"} {
 		s.storeDuration.WithLabelValues(op)
 	}
 	return s
@@ -127,7 +127,7 @@ func (m *Metrics) StoreFailed(policy string) { m.quota.storeFailures.WithLabelVa
 // ReconcileFailed counts a reading of the account's own figure that failed.
 func (m *Metrics) ReconcileFailed() { m.quota.reconcileFailures.Inc() }
 
-// StoreTook records how long an operation of the store took; op is exchange, history or lease.
+// StoreTook records how long an operation of the store took; op is exchange, history, lease or batch.
 func (m *Metrics) StoreTook(op string, d time.Duration) {
 	m.quota.storeDuration.WithLabelValues(op).Observe(d.Seconds())
 }

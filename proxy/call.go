@@ -120,7 +120,7 @@ func (c *call) redact(text string) string {
 }
 
 // anonymous is the client label of calls without a client of ours.
-const anonymous = "anonymous"
+const anonymous = guard.Anonymous
 
 // callContext carries the call to the hooks of httputil.ReverseProxy.
 type callContext struct {

@@ -154,7 +154,7 @@ func (p *Proxy) readBody(c *call, r *http.Request) error {
 // checkBatch refuses a call that names another client's batch, whatever else it says, and one whose query says twice
 // whether it is a batch.
 func (p *Proxy) checkBatch(c *call) error {
-	if p.guard.SubmittedByOther(c.batchID, c.client) {
+	if c.entry != nil && p.guard.SubmittedByOther(c.ctx, c.batchID, c.client) {
 		return forbidden("Another client of this proxy submitted the batch of this request_id.")
 	}
 	if _, times := queues(c.inbound.URL); times > 1 {

@@ -169,7 +169,7 @@ func (l *Ledger) rebook(c correction) {
 		fix := Neurons(float64(c.Billed-c.Booked) * float64(part) / float64(c.table))
 		if fix < 0 {
 			// What this replica has not booked itself, it cannot take back.
-			fix = max(fix, -t.Priced-t.Estimated, -l.account.spent)
+			fix = min(max(fix, -t.Priced-t.Estimated, -l.account.spent), 0)
 			priced := max(fix, -t.Priced)
 			t.book(priced, Priced, 0)
 			t.book(fix-priced, Estimated, 0)
@@ -178,7 +178,7 @@ func (l *Ledger) rebook(c correction) {
 		}
 		for _, b := range []*budget{l.account, l.budgets.byName[ClientBudget(client)]} {
 			if b != nil {
-				b.correct(fix)
+				b.correct(fix, false)
 				l.returnSoon(b)
 			}
 		}

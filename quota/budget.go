@@ -74,8 +74,14 @@ func (b *budget) credit(n, c Neurons) {
 }
 
 // correct books c, which may be negative, beside any reservation. It takes back no more than is booked: a client's
-// budget may be younger than the charge that is corrected.
-func (b *budget) correct(c Neurons) { b.credit(0, max(c, -b.spent)) }
+// budget may be younger than the charge that is corrected. Of a charge that was booked elsewhere all is taken back:
+// what is spent here may then be below nothing, and over all replicas it is not.
+func (b *budget) correct(c Neurons, elsewhere bool) {
+	if !elsewhere {
+		c = max(c, min(-b.spent, 0))
+	}
+	b.credit(0, c)
+}
 
 // setLimit sets the limits, and what earlier days of the month spent. They count from now on: after a lower one nothing
 // stays free here that the store has not granted again.

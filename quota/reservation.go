@@ -88,6 +88,12 @@ func (l *Ledger) returnSoon(b *budget) {
 // Correct books the true cost of a call, such as a batch, once it is known: charged was booked for it as Estimated on
 // the day on. On a later day only what it cost beyond that is added.
 func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
+	l.correct(c, on, charged, actual, false)
+}
+
+// correct is Correct. elsewhere says that another replica has booked the charge: then what is booked here may be less
+// than nothing, since the sum over all replicas is not.
+func (l *Ledger) correct(c Call, on Day, charged Neurons, actual Cost, elsewhere bool) {
 	now := l.lockAndRoll()
 	defer l.mu.Unlock()
 	w := waiter{call: c}
@@ -96,8 +102,9 @@ func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 	cost := min(max(actual.Neurons, 0), MaxCost)
 	charged = min(max(charged, 0), MaxCost)
 	if on == l.day {
-		// No more than is booked there, or the record would be of less than nothing.
-		charged = min(charged, t.Estimated)
+		if !elsewhere { // no more than is booked here, or the record would be of less than nothing
+			charged = min(charged, max(t.Estimated, 0))
+		}
 		t.book(-charged, Estimated, 0)
 	} else {
 		cost, charged = max(cost-charged, 0), 0
@@ -106,7 +113,7 @@ func (l *Ledger) Correct(c Call, on Day, charged Neurons, actual Cost) {
 	before := l.account.spent
 	for _, b := range w.budgets {
 		if b != nil {
-			b.correct(cost - charged)
+			b.correct(cost-charged, elsewhere)
 			l.returnSoon(b)
 		}
 	}

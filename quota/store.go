@@ -37,6 +37,13 @@ type Store interface {
 	// Hours returns what was settled in each hour of a day, summed over all replicas.
 	Hours(ctx context.Context, day Day) (Hours, error)
 
+	// PutBatch keeps a batch (durably, if the store outlives the process) until BatchDays after its day.
+	PutBatch(ctx context.Context, b Batch) error
+
+	// Batch returns the batch with this id that PutBatch has kept with today or with the days before, BatchDays
+	// together. settle marks it as settled, for whoever asks next.
+	Batch(ctx context.Context, today Day, id string, settle bool) (b Batch, ok bool, err error)
+
 	// Lease reports whether the caller is the one who may do what name stands for during the next ttl. A lease is not
 	// given back: it ends.
 	Lease(ctx context.Context, name string, ttl time.Duration) (bool, error)

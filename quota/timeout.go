@@ -14,6 +14,7 @@ const (
 	StoreSync    StoreOp = "sync"
 	StoreHistory StoreOp = "history" // Hours and Committed as well
 	StoreLease   StoreOp = "lease"
+	StoreBatch   StoreOp = "batch"
 )
 
 // A StoreEvent is the end of one operation of a ledger's store. An operation that takes longer than
@@ -39,12 +40,12 @@ type timeoutStore struct {
 	limit   time.Duration
 	onEvent func(StoreEvent)
 
-	syncs, histories, months, hours, leases chan struct{} // full while such an operation runs
+	syncs, histories, months, hours, leases, batches chan struct{} // full while such an operation runs
 }
 
 func newTimeoutStore(s Store, limit time.Duration, onEvent func(StoreEvent)) *timeoutStore {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one(), one()}
+	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one(), one(), one()}
 }
 
 func (t *timeoutStore) Sync(ctx context.Context, r Report) (Reply, error) {
@@ -80,6 +81,21 @@ func (t *timeoutStore) Lease(ctx context.Context, name string, ttl time.Duration
 	return limitTime(ctx, t, t.leases, StoreLease, func(ctx context.Context, _ *StoreEvent) (bool, error) {
 		return t.Store.Lease(ctx, name, ttl)
 	})
+}
+
+func (t *timeoutStore) PutBatch(ctx context.Context, b Batch) error {
+	_, err := limitTime(ctx, t, t.batches, StoreBatch, func(ctx context.Context, _ *StoreEvent) (struct{}, error) {
+		return struct{}{}, t.Store.PutBatch(ctx, b)
+	})
+	return err
+}
+
+func (t *timeoutStore) Batch(ctx context.Context, today Day, id string, settle bool) (b Batch, ok bool, err error) {
+	b, err = limitTime(ctx, t, t.batches, StoreBatch, func(ctx context.Context, _ *StoreEvent) (b Batch, err error) {
+		b, ok, err = t.Store.Batch(ctx, today, id, settle)
+		return b, err
+	})
+	return b, ok, err
 }
 
 // limitTime runs do as soon as it is alone in busy, and waits for each of the two for t.limit at most. do does not see

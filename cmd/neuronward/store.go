@@ -92,6 +92,7 @@ type storeWatch struct {
 	log     *slog.Logger
 	policy  string // for calls that need the store while it fails: deny, allow
 	failing atomic.Bool
+	batches atomic.Bool // whether batches could not be kept last
 	plan    planWatch
 }
 
@@ -109,6 +110,9 @@ func (w *storeWatch) onEvent(e quota.StoreEvent) {
 	}
 	if e.Err != nil && !errors.Is(e.Err, context.Canceled) { // the caller has left
 		w.metrics.StoreFailed(w.policy)
+	}
+	if e.Op == quota.StoreBatch {
+		w.reportBatches(e.Err)
 	}
 	if e.Op != quota.StoreSync {
 		return
@@ -129,5 +133,19 @@ func (w *storeWatch) report(err error) {
 		w.log.Error("the store fails", "policy", w.policy, "error", err)
 	} else {
 		w.log.Info("the store works again")
+	}
+}
+
+// reportBatches logs that batches begin not to be found or kept, or are again.
+func (w *storeWatch) reportBatches(err error) {
+	failing := err != nil
+	if !w.batches.CompareAndSwap(!failing, failing) {
+		return
+	}
+	if failing {
+		w.log.Warn("the store fails for batches: one in flight is known to this process alone, and may stay at what "+
+			"it was charged", "error", err)
+	} else {
+		w.log.Info("the store keeps batches again")
 	}
 }

@@ -130,6 +130,19 @@ func TestAStoreIsWatched(t *testing.T) {
 	equal(t, "lines of the recovery", strings.Count(out.String(), "the store works again"), 1)
 }
 
+func TestBatchesThatCannotBeKeptAreLogged(t *testing.T) {
+	var out bytes.Buffer
+	m := metrics.New(metrics.Build{})
+	w := &storeWatch{metrics: m, log: slog.New(slog.NewTextHandler(&out, nil)), policy: "deny"}
+	for _, err := range []error{nil, errors.New("disk full"), errors.New("disk full"), nil, nil} {
+		w.onEvent(quota.StoreEvent{Op: quota.StoreBatch, Err: err})
+	}
+	equal(t, "lines of the failure", strings.Count(out.String(), "the store fails for batches"), 1)
+	equal(t, "lines of the recovery", strings.Count(out.String(), "the store keeps batches again"), 1)
+	contains(t, "the series", seriesOf(t, m), `neuronward_store_duration_seconds_count{op="batch"} 5`+"\n")
+	contains(t, "the series", seriesOf(t, m), `neuronward_store_failures_total{policy="deny"} 2`+"\n")
+}
+
 // A directory in which anybody may replace the file is warned of, in the log and by check.
 func TestAStoreInADirectoryThatEverybodyCanWrite(t *testing.T) {
 	t.Parallel()

@@ -150,7 +150,9 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 // noteBatch remembers whose batch the call has submitted, and what it was charged.
 func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
 	if r := ch.meter.Report(); r.Queued() && !ch.call.OfBatch {
-		ch.guard.batches.add(r.BatchID, submitted{call: ch.request, day: day, charged: charged, at: ch.call.Began})
+		ch.guard.batches.add(quota.Batch{
+			ID: r.BatchID, Day: day, Model: ch.request.Model, Client: ch.request.Client, Charged: charged,
+		}, ch.call.Began)
 	}
 }
 
@@ -163,19 +165,24 @@ func (ch *Charge) settleBatch(o Outcome) {
 		return
 	}
 	g := ch.guard
-	s, ok := g.batches.take(ch.call.Poll)
-	if !ok {
-		return
-	}
 	cost, ok := g.o.Estimator.Cost(*ch.call.Model, u)
 	if !ok {
 		return
 	}
-	g.ledger.Correct(s.call, s.day, s.charged, cost)
-	if more := cost.Neurons - s.charged; more > 0 {
-		g.o.Recorder.Spent(s.call.Model, s.call.Client, cost.Basis.String(), more.Float())
+	b, ok := g.batches.settle(ch.call.Poll)
+	if !ok {
+		return
 	}
-	ch.countTokens(s.call.Model, u)
+	call := ch.request // with the limits of today
+	if b.Client != call.Client {
+		call = quota.Call{Client: b.Client} // there was no clients file, or there is none any more
+	}
+	call.Model = b.Model
+	g.ledger.CorrectBatch(call, b, cost)
+	if more := cost.Neurons - b.Charged; more > 0 {
+		g.o.Recorder.Spent(b.Model, b.Client, cost.Basis.String(), more.Float())
+	}
+	ch.countTokens(b.Model, u)
 }
 
 func (ch *Charge) spent(cost quota.Cost) {

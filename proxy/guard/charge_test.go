@@ -101,7 +101,7 @@ func TestBatch(t *testing.T) {
 	}
 
 	for client, want := range map[string]bool{"a": false, "b": true} {
-		if got := g.SubmittedByOther("8f0c", client); got != want {
+		if got := g.SubmittedByOther(t.Context(), "8f0c", client); got != want {
 			t.Errorf("asked for by %s: got that it is another client's: %v, want %v", client, got, want)
 		}
 	}

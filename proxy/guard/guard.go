@@ -61,7 +61,7 @@ type Guard struct {
 }
 
 // New returns a Guard.
-func New(o Options) *Guard { return &Guard{o: o, ledger: o.Ledger} }
+func New(o Options) *Guard { return &Guard{o: o, ledger: o.Ledger, batches: batches{ledger: o.Ledger}} }
 
 // A Call is what the guard must know of a call before it is made.
 type Call struct {
@@ -84,9 +84,9 @@ type Call struct {
 	Began   time.Time
 }
 
-// SubmittedByOther reports whether the batch of a request id is known to be another client's.
-func (g *Guard) SubmittedByOther(id, client string) bool {
-	return id != "" && g.batches.foreign(id, client)
+// SubmittedByOther reports whether the batch of a request id is known to be another client's. It may ask the store.
+func (g *Guard) SubmittedByOther(ctx context.Context, id, client string) bool {
+	return id != "" && g.batches.foreign(ctx, id, client)
 }
 
 // Watch returns the charge of a call that is not counted, and whose answer is read only to know whose batch it submits.
@@ -106,17 +106,12 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	if err := g.checkPlan(&c); err != nil {
 		return nil, err
 	}
-	ch := &Charge{guard: g, call: c}
-	if c.Poll != "" { // it costs nothing: the batch was charged when it was submitted
-		ch.meter = meter.New()
-		return ch, nil
-	}
-	ch.request = quota.Call{Model: c.Label, Client: c.Client}
+	ch := &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
 		ch.request.ClientMonth = c.ClientMonth
 	}
-	if c.Routed {
+	if c.Poll != "" || c.Routed { // a poll costs nothing: the batch was charged when it was submitted
 		ch.meter = meter.New()
 		return ch, nil
 	}

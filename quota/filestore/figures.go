@@ -42,6 +42,12 @@ func checkDay(d *memstore.SavedDay) error {
 	for hour, n := range d.Hours {
 		figures = append(figures, figure{fmt.Sprintf("what hour %d spent", hour), n, -maxFigure})
 	}
+	for id, b := range d.Batches {
+		figures = append(figures, figure{"what was charged for the batch " + id, b.Charged, 0})
+	}
+	if n := len(d.Batches); n > quota.MaxBatches {
+		return fmt.Errorf("%d batches on %v are too many", n, d.Day)
+	}
 	for _, f := range figures {
 		if f.n < f.min || f.n > maxFigure {
 			return fmt.Errorf("%s on %v cannot be %d micro-neurons", f.name, d.Day, f.n)

@@ -36,7 +36,11 @@ type fileDay struct {
 	External quota.External                      `json:"external,omitzero"`
 	Budgets  map[quota.Budget]memstore.BudgetSum `json:"pots"`
 	Records  []quota.Record                      `json:"records,omitempty"`
-	Hours    quota.Hours                         `json:"hours,omitzero"` // missing in files of a version without hours
+
+	// Missing in files of versions without them. Those skip what they do not know.
+
+	Hours   quota.Hours            `json:"hours,omitzero"`
+	Batches map[string]quota.Batch `json:"batches,omitempty"`
 }
 
 // encode returns the file. Days that are in encoded are taken from there. Then

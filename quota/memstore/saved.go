@@ -22,6 +22,7 @@ type SavedDay struct {
 	Budgets  map[quota.Budget]BudgetSum
 	Records  []quota.Record // sorted by model and client
 	Hours    quota.Hours
+	Batches  map[string]quota.Batch // by id
 }
 
 // A BudgetSum is how one budget of a day stands. What is held after a restart is lost: it may have been spent.
@@ -41,6 +42,7 @@ func (s *state) saved() *Saved {
 		if day.saved == nil {
 			day.saved = &SavedDay{
 				Day: d, External: day.external, Budgets: day.budgets(), Records: day.records(d), Hours: day.hours(),
+				Batches: maps.Clone(day.batches),
 			}
 		}
 		all.Days = append(all.Days, day.saved)
@@ -55,6 +57,10 @@ func (d *dayState) budgets() map[quota.Budget]BudgetSum {
 		for b, row := range replica.rows {
 			sum[b] = BudgetSum{Limit: row.Limit, Spent: sum[b].Spent + row.Spent, Held: sum[b].Held + row.Held}
 		}
+	}
+	for b, of := range sum {
+		of.Spent = max(of.Spent, 0) // a batch may be corrected before its charge is reported
+		sum[b] = of
 	}
 	return sum
 }

@@ -22,6 +22,7 @@ type state struct {
 type dayState struct {
 	replicas map[quota.Replica]*replicaState
 	external quota.External
+	batches  map[string]quota.Batch
 	past     SavedDay  // of replicas of former processes; what they held is lost
 	saved    *SavedDay // the sum of all; nil: something changed since it was made
 }
@@ -53,6 +54,7 @@ func newState(s *Saved) *state {
 	maps.Copy(st.leases, s.Leases)
 	for _, d := range s.Days {
 		st.days[d.Day] = &dayState{replicas: map[quota.Replica]*replicaState{}, external: d.External, past: *d}
+		st.days[d.Day].batches = maps.Clone(d.Batches)
 	}
 	st.prune()
 	return st
@@ -68,11 +70,7 @@ type step struct {
 
 // sync applies a report.
 func (s *state) sync(r quota.Report, now time.Time) (step, error) {
-	day := s.days[r.Day]
-	if day == nil {
-		day = &dayState{replicas: map[quota.Replica]*replicaState{}}
-		s.days[r.Day] = day
-	}
+	day := s.day(r.Day)
 	former, known := day.replicas[r.Replica]
 	if known && r.Seq < former.seq {
 		return step{}, quota.ErrStale
@@ -105,6 +103,16 @@ func (s *state) sync(r quota.Report, now time.Time) (step, error) {
 	day.applyRequests(me, r, now, &done)
 	done.reply = s.reply(day, me, r, now, !known)
 	return done, nil
+}
+
+// day returns a day, made if need be.
+func (s *state) day(d quota.Day) *dayState {
+	day := s.days[d]
+	if day == nil {
+		day = &dayState{replicas: map[quota.Replica]*replicaState{}}
+		s.days[d] = day
+	}
+	return day
 }
 
 // next returns the state of a replica after the report r; its receiver is nil if there is none yet. Budgets that are

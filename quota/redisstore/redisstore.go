@@ -38,6 +38,9 @@ const (
 	// historyLife is how long the sums of a day are kept after they last grew, which was on that day.
 	historyLife = (quota.KeepDays + 1) * 24 * time.Hour
 
+	// batchLife is how long the batches of a day are kept after the last of them.
+	batchLife = (quota.BatchDays + 1) * 24 * time.Hour
+
 	// epochLife is longer than that of any day.
 	epochLife = historyLife + 4*24*time.Hour
 )
@@ -47,6 +50,9 @@ var syncScript string
 
 //go:embed lease.lua
 var leaseScript string
+
+//go:embed batch.lua
+var batchScript string
 
 //go:embed days.lua
 var daysScript string
@@ -77,7 +83,7 @@ type Store struct {
 
 	client                     atomic.Pointer[redis.Client]
 	sync, lease, days, history *redis.Script
-	committed                  *redis.Script
+	committed, batch           *redis.Script
 	lastID                     atomic.Uint64 // of the questions
 	watchers                   watch.Watchers
 	subscribeOnce              sync.Once
@@ -111,6 +117,7 @@ func Open(a Address, account string, o Options) *Store {
 		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
 		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript),
 		history: redis.NewScript(historyScript), committed: redis.NewScript(committedScript),
+		batch:      redis.NewScript(batchScript),
 		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{}, doubted: map[string]bool{},
 	}
 	// The script of each account differs: if a server does not have it yet, its rows of this account may be lost.

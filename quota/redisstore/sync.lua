@@ -6,7 +6,8 @@
 --
 --   replica   seq left                                            its last report
 --   row       limit spent held reserved waiting granted seq month of a replica and budget; granted by the report seq
---   sum       spent held                                          of a budget, over all replicas, also those that left
+--   sum       spent held less                                     of a budget, over all replicas, also those that left;
+--                                                                 less: of the rows that take back what another spent
 --   external  spent released at billed                            of the day, outside of all replicas; at: Unix seconds
 --   hour      spent                                               of a replica, among its records, or over all
 --   record    calls reported priced estimated peak usual          of a replica, or over all, where the last two are not
@@ -33,13 +34,14 @@ local function doubt(key, field, value)
 		doubts[#doubts + 1] = table.concat({key, string.sub(field, 1, 200), string.sub(value or '', 1, 64)}, '\1')
 	end
 end
--- The figures of line, of which there must be as many and none below min; nil if there are none to believe.
-local function figures(key, field, line, as_many, min)
+-- The figures of line, of which there must be as many and none below min, but for the one at signed; nil if there are
+-- none to believe.
+local function figures(key, field, line, as_many, min, signed)
 	if not line then return nil end
 	local all = {}
 	for word in string.gmatch(line, '%S+') do
 		local n = string.find(word, '^%-?%d+$') and tonumber(word)
-		if not n or n < min or n >= exact or n <= -exact then
+		if not n or n < min and #all + 1 ~= signed or n >= exact or n <= -exact then
 			doubt(key, field, line)
 			return nil
 		end
@@ -164,24 +166,27 @@ local found, found_sums = fetch(rows_key, fields), fetch(sums_key, budgets)
 
 -- A sum that is not believed is made anew of the rows, also of those that left.
 local function sum_up(budget)
-	local sum, all, ending = {0, 0}, redis.call('HGETALL', rows_key), '\0' .. budget
+	local sum, all, ending = {0, 0, 0}, redis.call('HGETALL', rows_key), '\0' .. budget
 	for i = 1, #all, 2 do
-		local row = string.sub(all[i], -#ending) == ending and figures(rows_key, all[i], all[i + 1], 7, 0)
-		if row then sum[1], sum[2] = add(sum[1], row[2]), add(sum[2], row[3]) end
+		local row = string.sub(all[i], -#ending) == ending and figures(rows_key, all[i], all[i + 1], 7, 0, 2)
+		if row then
+			sum[1], sum[2], sum[3] = add(sum[1], row[2]), add(sum[2], row[3]), add(sum[3], math.max(-row[2], 0))
+		end
 	end
 	return sum
 end
 
 local rows, sums, alive = {}, {}, {}
 for i, r in ipairs(requests) do
-	local mine, sum = figures(rows_key, fields[i], found[i], 7, 0), figures(sums_key, r.budget, found_sums[i], 2, 0)
+	local mine = figures(rows_key, fields[i], found[i], 7, 0, 2)
+	local sum = figures(sums_key, r.budget, found_sums[i], 2, 0, 1)
 	rows[r.budget] = mine or {0, 0, 0, 0, 0, 0, 0}
 	local held, reserved, waiting = 0, 0, 0
 	r.lowest = r.limit
 	for j = 1, #others do
 		local line = found[j * num_requests + i]
 		if line then
-			local row = figures(rows_key, fields[j * num_requests + i], line, 7, 0)
+			local row = figures(rows_key, fields[j * num_requests + i], line, 7, 0, 2)
 			if row then
 				held, reserved, waiting = add(held, row[3]), add(reserved, row[4]), add(waiting, row[5])
 				if row[8] == 1 then r.lowest = math.min(r.lowest, row[1]) end
@@ -190,12 +195,13 @@ for i, r in ipairs(requests) do
 	end
 	-- A sum is never below its parts.
 	local mine_held = mine and mine[3] or 0
-	if sum and (mine and sum[1] < mine[2] or sum[2] < mine_held + held) then
+	if sum then sum[3] = sum[3] or 0 end -- written before less was kept
+	if sum and (mine and sum[1] + sum[3] < mine[2] or sum[2] < mine_held + held) then
 		doubt(sums_key, r.budget, found_sums[i])
 		sum = nil
 	end
 	if found[i] and not mine or not sum and (mine or found_sums[i] or held > 0) then sum = sum_up(r.budget) end
-	sums[r.budget] = sum or {0, 0}
+	sums[r.budget] = sum or {0, 0, 0}
 	alive[r.budget] = {held, reserved, waiting}
 end
 
@@ -209,6 +215,7 @@ if not repeated then
 	for _, r in ipairs(requests) do
 		local old, sum = rows[r.budget], sums[r.budget]
 		sum[1], sum[2] = add(sum[1] - old[2], r.spent), add(sum[2] - old[3], r.held)
+		sum[3] = add(sum[3] - math.max(-old[2], 0), math.max(-r.spent, 0))
 		local lost_here = sum[2] - r.held - alive[r.budget][1]
 		local free, granted = r.lowest - add(sum[1], sum[2]) - less(r.budget, lost_here), 0
 		if now >= grants_from and r.want > 0 and r.limit > 0 and free > 0 and free >= r.min then

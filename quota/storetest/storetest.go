@@ -44,6 +44,8 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"what is lost is released, and no more", released},
 		{"a block reaches all replicas", block},
 		{"a lease has one owner", lease},
+		{"a batch is kept for its days and settled once", batches},
+		{"a replica takes back what another one has spent", takesBack},
 		{"events", events},
 		{"500 goroutines never oversell one micro-neuron", oversell},
 		{"500 goroutines on three ledgers", ledgers},
