@@ -24,6 +24,7 @@ var reasons = [...]string{
 	"latched",        // the quota block: Workers AI itself said that the day is spent
 	"plan",           // the model needs Workers Paid
 	"model",          // the operator does not allow the model
+	"credentials",    // Cloudflare refuses the proxy's own token
 }
 
 // BasisUnmetered is the basis of calls that spend no neurons: of models that are not Workers AI's.
@@ -99,7 +100,7 @@ func (s *quotaSeries) collectors() []prometheus.Collector {
 
 // Preempted counts a call that was refused before it reached Workers AI, or would have been: mode is ModeEnforce or
 // ModeObserve, reason one of account_quota, client_budget, contended, priority_floor, rate, capacity, overload,
-// latched, plan and model.
+// latched, plan, model and credentials.
 func (m *Metrics) Preempted(reason, mode string) {
 	m.quota.preempted.WithLabelValues(reason, mode).Inc()
 }

@@ -81,15 +81,15 @@ func TestReasonsAndPoliciesAreExportedAtZeroFromTheStart(t *testing.T) {
 	}
 	for _, reason := range []string{
 		"account_quota", "client_budget", "contended", "priority_floor", "rate", "capacity", "overload", "latched",
-		"plan", "model",
+		"plan", "model", "credentials",
 	} {
 		for _, mode := range []string{"enforce", "observe"} {
 			wants = append(wants, `neuronward_preempted_total{mode="`+mode+`",reason="`+reason+`"} 0`)
 		}
 	}
 	holds(t, body, lines(wants...)...)
-	if n := strings.Count(body, "\nneuronward_preempted_total{"); n != 20 {
-		t.Errorf("got %d series of preempted calls, want 20", n)
+	if n := strings.Count(body, "\nneuronward_preempted_total{"); n != 22 {
+		t.Errorf("got %d series of preempted calls, want 22", n)
 	}
 }
 

@@ -114,6 +114,7 @@ const (
 	MatchedBudget    MatchedBy = "budget"
 	MatchedRate      MatchedBy = "rate"
 	MatchedRequest   MatchedBy = "request"
+	MatchedLatched   MatchedBy = "latched" // upstream said so of an earlier call
 )
 
 // tables are the parts of the catalog in catalog order.

@@ -140,7 +140,31 @@ func (f *Failure) Wait() time.Duration {
 func (f *Failure) OursRefused() {
 	if f.Code.AboutCredentials() {
 		f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
+		if f.Code == AuthenticationFailed && (f.Upstream == nil || f.RefusesToken()) {
+			f.Message = "Cloudflare refuses this proxy's own API token; the caller's key is not at fault. Whoever runs " +
+				"this proxy must replace it."
+		}
 	}
+}
+
+// RefusesToken reports whether Cloudflare says that it does not accept the token of the call: neither a permission that
+// is missing nor a provider's key.
+func (f *Failure) RefusesToken() bool {
+	if f.Code != AuthenticationFailed || f.Upstream == nil {
+		return false
+	}
+	n, _ := f.Upstream.Code.(int)
+	return n == 10000 || n == 9106 || n == 6003
+}
+
+// FromWorkersAI reports whether upstream failed with a code that is Workers AI's own, or said that a token which it
+// knows lacks a permission: the token was accepted.
+func (f *Failure) FromWorkersAI() bool {
+	if f.Upstream == nil {
+		return false
+	}
+	n, _ := f.Upstream.Code.(int)
+	return 3000 <= n && n < 6000 || f.Code == PermissionDenied
 }
 
 // AboutCredentials reports whether c says that upstream refused credentials: the caller's, or the operator's

@@ -31,7 +31,7 @@ func referenceSchema() ([]byte, error) {
 		"action":         map[string]any{"type": "string", "minLength": 1},
 		"model":          stringOrNull(),
 		"matched_by": oneOf(MatchedCode, MatchedAlias, MatchedText, MatchedStatus, MatchedTransport, MatchedBudget,
-			MatchedRate, MatchedRequest),
+			MatchedRate, MatchedRequest, MatchedLatched),
 		"upstream": map[string]any{"anyOf": []any{map[string]any{"type": "null"}, object(map[string]any{
 			"status":     map[string]any{"type": "integer"},
 			"code":       map[string]any{"type": []string{"integer", "string", "null"}},

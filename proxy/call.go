@@ -27,6 +27,7 @@ type call struct {
 	base      *url.URL // of the upstream that is called
 	path      string   // there
 	requestID string
+	token     string            // ours, with which it is sent; "": its caller's own
 	client    string            // from the configured clients; a label
 	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
 	slot      *fairshare.Tenant // that holds the call's slot; nil: it has none yet

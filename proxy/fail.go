@@ -81,6 +81,10 @@ func (fs *failures) ofEvent(c *call, f *normalize.Failure, status int) *normaliz
 func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bool) *normalize.Failure {
 	f.Origin = normalize.OriginUpstream
 	fs.credentials.Attribute(f)
+	if f.RefusesToken() && fs.credentials.None(c.inbound.Header) {
+		f.Message = "This proxy has no Cloudflare API token, and the call brought none. Send one as Authorization: " +
+			"Bearer, or have whoever runs this proxy give it one."
+	}
 	if f.Code == normalize.AccountLimited {
 		fs.blockQuota(c, status, event)
 		f.ResetsAt, f.RetryAfter = fs.reset(c)

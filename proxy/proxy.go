@@ -36,6 +36,7 @@ type Proxy struct {
 	bodies       bodies
 	rates        rates
 	capacity     capacity
+	token        ownToken
 	deprecations deprecations
 	guard        *guard.Guard
 	forward      forwarder
@@ -93,6 +94,7 @@ func New(c Config) (*Proxy, error) {
 	p.capacity = capacity{
 		on: c.Retries > 0, share: c.OnCapacity, guard: p.guard, models: &p.models, metrics: c.Metrics, log: c.Log,
 	}
+	p.token = ownToken{credentials: &p.credentials, metrics: c.Metrics, log: c.Log}
 	p.deprecations.log = c.Log
 	p.failures = failures{
 		credentials: &p.credentials, guard: p.guard, rates: &p.rates, retryAfterMax: c.RetryAfterMax,
@@ -106,7 +108,7 @@ func New(c Config) (*Proxy, error) {
 		forward:   &p.forward,
 		inspector: &inspector{failures: &p.failures, guard: p.guard, buffers: &p.buffers, log: c.Log},
 		max:       c.Retries, budget: newRetryBudget(c.RetryBudget),
-		capacity: &p.capacity, rates: &p.rates, guard: p.guard, metrics: c.Metrics,
+		capacity: &p.capacity, token: &p.token, rates: &p.rates, guard: p.guard, metrics: c.Metrics,
 	}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:   p.forward.rewrite,

@@ -29,6 +29,7 @@ type retryTransport struct {
 	max       int // further attempts at one call; 0: none
 	budget    *retryBudget
 	capacity  *capacity
+	token     *ownToken
 	rates     *rates
 	guard     *guard.Guard
 	metrics   *metrics.Metrics
@@ -43,8 +44,10 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.capacity.observe(c, f, status)
 		t.rates.observe(c, f)
 		if f == nil {
+			t.token.observe(c, nil)
 			return res, nil
 		}
+		t.token.observe(c, f)
 		c.watch.Stop()
 		if f = t.shouldRetry(c, f, status); f != nil {
 			return nil, f

@@ -171,7 +171,12 @@ func (p *Proxy) answer(c *call) error {
 	if err := p.rates.wait(c); err != nil {
 		return err
 	}
-	return p.lister.answer(c)
+	if err := p.token.check(c, true); err != nil {
+		return err
+	}
+	err := p.lister.answer(c)
+	p.token.observe(c, err)
+	return err
 }
 
 // checkLimits says where the call goes and whether it may be made: by its client, by the capacity of its model, by the
@@ -187,6 +192,9 @@ func (p *Proxy) checkLimits(c *call) error {
 	if err := c.authorize(); err != nil {
 		return err
 	}
+	if err := p.token.check(c, false); err != nil {
+		return err
+	}
 	p.deprecations.warn(c)
 	if err := p.capacity.check(c, false); err != nil {
 		return err
@@ -200,5 +208,8 @@ func (p *Proxy) checkLimits(c *call) error {
 	if f := c.charge.Blocked(); f != nil {
 		return f
 	}
-	return p.capacity.check(c, true)
+	if err := p.capacity.check(c, true); err != nil {
+		return err
+	}
+	return p.token.check(c, true)
 }

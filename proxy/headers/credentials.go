@@ -69,6 +69,16 @@ func (cr *Credentials) Authorization(caller http.Header) []string {
 	return nil
 }
 
+// None reports whether there is no credential at all for Cloudflare: this proxy has no token, and the caller sent none.
+func (cr *Credentials) None(caller http.Header) bool {
+	for _, name := range callerCredentials {
+		if caller.Get(name) != "" {
+			return false
+		}
+	}
+	return cr.Token() == ""
+}
+
 // Attribute marks a failure about credentials as the operator's if they were ours.
 func (cr *Credentials) Attribute(f *normalize.Failure) {
 	refused := cr.Token
