@@ -59,7 +59,7 @@ func TestShellHeaders(t *testing.T) {
 
 		{
 			name:    "headers a little too long",
-			send:    post(shellPath, "X-Custom: "+strings.Repeat("a", 21<<10)+"\r\n"+lengthLine, shellBody),
+			send:    post(shellPath, "X-Custom: "+strings.Repeat("a", 16<<10)+"\r\n"+lengthLine, shellBody),
 			answers: []int{431}, says: "larger than 16 KiB",
 		},
 		{

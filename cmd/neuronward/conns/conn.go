@@ -110,11 +110,11 @@ func closeWrite(c net.Conn) error {
 type http1 struct {
 	net.Conn
 	of      *conn
-	between atomic.Bool // no request is under way
-	refused atomic.Bool // by such an answer
-	late    atomic.Bool // what should have come did not come in time
-	many    atomic.Bool // the headers have too many lines
-	lines   lineCounter // of the headers; whoever reads has it
+	between atomic.Bool             // no request is under way
+	refused atomic.Bool             // by such an answer
+	late    atomic.Bool             // what should have come did not come in time
+	over    atomic.Pointer[refusal] // the headers have too many lines or bytes
+	header  headerCounter           // whoever reads has it
 }
 
 func newHTTP1(c net.Conn, of *conn) *http1 {
@@ -131,7 +131,7 @@ func (h *http1) begin() {
 
 func (h *http1) setIdle(idle bool) {
 	if idle {
-		h.lines = lineCounter{}
+		h.header = headerCounter{}
 		h.between.Store(true)
 	}
 	h.of.setIdle(idle)
@@ -139,13 +139,13 @@ func (h *http1) setIdle(idle bool) {
 
 // Read implements net.Conn.
 func (h *http1) Read(b []byte) (int, error) {
-	if h.many.Load() {
-		return 0, errManyLines
+	if h.over.Load() != nil {
+		return 0, errOverHeader
 	}
 	n, err := h.Conn.Read(b)
 	if h.between.Load() {
-		if within := h.lines.count(b[:n]); within < n {
-			h.many.Store(true) // the next read says so: net/http does not answer where the first one of a request fails
+		if within, over := h.header.count(b[:n]); over != nil {
+			h.over.Store(over) // the next read says so: net/http does not answer where the first one of a request fails
 			n = within
 		}
 	}
@@ -164,8 +164,8 @@ func (h *http1) Write(b []byte) (int, error) {
 	if h.late.Load() { // for net/http the request is cut off
 		r = headersLate
 	}
-	if h.many.Load() {
-		r = headersMany
+	if over := h.over.Load(); over != nil {
+		r = *over
 	}
 	if _, err := h.writeRefusal(r); err != nil {
 		return 0, err

@@ -25,6 +25,11 @@ var (
 		http.StatusRequestTimeout, fmt.Sprintf("The request's headers did not come within %v.", firstRequest),
 		"Send the whole request at once; the proxy has passed nothing of it on.",
 	}
+	headersLarge = refusal{
+		http.StatusRequestHeaderFieldsTooLarge,
+		fmt.Sprintf("The request line and the headers are larger than %d KiB together.", MaxHeader>>10),
+		"Send a shorter URL, and fewer or shorter headers: a long text belongs into the body.",
+	}
 	headersMany = refusal{
 		http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("The headers have more than %d lines.", maxLines),
 		"Send fewer headers; the proxy has passed nothing of the request on.",
@@ -51,8 +56,7 @@ func refusalOf(answer []byte) refusal {
 		"it on."}
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		r.message = fmt.Sprintf("The request line and the headers are larger than %d KiB together.", MaxHeader>>10)
-		r.action = "Send a shorter URL, and fewer or shorter headers: a long text belongs into the body."
+		return headersLarge
 	case http.StatusExpectationFailed:
 		r.message = "The header Expect asks for something else than 100-continue."
 	case http.StatusNotImplemented:

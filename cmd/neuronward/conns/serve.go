@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// MaxHeader is how large a request line and its headers may be together, in bytes. net/http reads up to 4 KiB more.
+	// MaxHeader is how large a request line and its headers may be together, in bytes. net/http would read 4 KiB more.
 	MaxHeader = 16 << 10
 
 	// firstRequest is how long a connection may take until its first request has come, with its TLS handshake.
