@@ -128,8 +128,8 @@ var documented = []Entry{
 		Summary: "The model did not answer in time.",
 		Action: "Ask for less: a shorter prompt, fewer output tokens, a smaller model; or stream, so that the " +
 			"first token comes early.",
-		Automatic: "Nothing is repeated, and the answer tells SDKs not to repeat it by themselves: the model may have " +
-			"run. What the call may have cost is counted as its estimate.",
+		Automatic: "Nothing is repeated, and the answer tells SDKs not to repeat it by themselves: the model may " +
+			"have run. What the call may have cost is counted as its estimate.",
 		Wire: "`Request timeout` after 120 to 360 seconds, with 3046 rather than 3007; on /v1/responses 400 " +
 			"`invalid_prompt` with that text; " +
 			"`Request waiting timeout reached.` in a stream; 504 and 524.",

@@ -119,8 +119,8 @@ var observed = []Entry{
 		Summary: "Cloudflare does not accept the token, or the token lacks the permission Workers AI.",
 		Action:  "Check that the token is whole and not expired, and that it has Workers AI: Read for this account.",
 		Automatic: "Nothing is repeated. When the token is the proxy's own the caller gets 502 and the fault is " +
-			"the operator's; for ten seconds, and until one call that is sent to see passes or the token changes, calls " +
-			"are answered so without asking Cloudflare (origin guard).",
+			"the operator's; for ten seconds, and until one call that is sent to see passes or the token changes, " +
+			"calls are answered so without asking Cloudflare (origin guard).",
 		Wire: "10000 `Authentication error` with 401 or 403; 9106 and 6003 with 400, `Missing X-Auth-Key, " +
 			"X-Auth-Email or Authorization headers`.",
 	},

@@ -141,8 +141,8 @@ func (f *Failure) OursRefused() {
 	if f.Code.AboutCredentials() {
 		f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
 		if f.Code == AuthenticationFailed && (f.Upstream == nil || f.RefusesToken()) {
-			f.Message = "Cloudflare refuses this proxy's own API token; the caller's key is not at fault. Whoever runs " +
-				"this proxy must replace it."
+			f.Message = "Cloudflare refuses this proxy's own API token; the caller's key is not at fault. Whoever " +
+				"runs this proxy must replace it."
 		}
 	}
 }

@@ -60,7 +60,7 @@ func publicCases(t *testing.T) (cases []*publicCase) {
 
 // proxy returns a proxy in front of an upstream that answers as the case says, configured as the binary is by default.
 func (c *publicCase) proxy(t *testing.T, calls *atomic.Int64) *guarded {
-	limit := quota.Neurons(10_000 * neuron)
+	limit := 10_000 * neuron
 	if c.Env["NEURONWARD_DAILY_NEURONS"] == "100000" {
 		limit *= 10
 	}

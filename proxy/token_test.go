@@ -141,7 +141,7 @@ func TestTokensOfCallersBlockNobody(t *testing.T) {
 // A permission that is missing, or a provider's key that is refused, says nothing of our token.
 func TestOtherRefusalsBlockNothing(t *testing.T) {
 	for name, refusal := range map[string]string{
-		"a permission":     `{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}]}`,
+		"a permission":     `{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access"}]}`,
 		"a provider's key": `{"error":{"message":"No auth credentials found","code":401}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
