@@ -24,6 +24,7 @@ func (t *Table) Resolve(name string) Model {
 	if !m.Known {
 		m.Row = t.documented[name]
 	}
+	m.SmallVocabulary = smallVocabulary(m.BilledAs)
 	return m
 }
 

@@ -216,10 +216,15 @@ func (r request) characters() int64 {
 }
 
 // SentTokens returns how many input tokens the prompt of q is taken for where none
-// were reported: as many as were counted in it, at most its bytes, and the bound
-// for images and audio, and for what upstream fetches or remembers.
+// were reported: as many as were counted in it, at most its bytes, which hold where
+// the model's vocabulary is small, and the bound for images and audio, and for what
+// upstream fetches or remembers.
 func (r Row) SentTokens(q quota.Request, counted int64) int64 {
-	sent := min(max(counted, 0), max(q.PromptBytes, 0)) + int64(request(q).mediaTokens())
+	most := max(q.PromptBytes, 0)
+	if r.SmallVocabulary {
+		counted = most
+	}
+	sent := min(max(counted, 0), most) + int64(request(q).mediaTokens())
 	if q.Unseen > 0 {
 		sent += int64(r.window())
 	}

@@ -48,6 +48,10 @@ type Row struct {
 	RequiresWorkersPaid bool   `json:"requires_workers_paid"` // answered on the Workers Paid plan only
 	DeprecatedOn        string `json:"deprecated_on"`         // UTC date "2026-05-30" of its end; "": none is known
 
+	// SmallVocabulary says that package tokens may count less than the model reads: count a token a byte. Resolve sets
+	// it, by the model's name.
+	SmallVocabulary bool `json:"-"`
+
 	// AliasedTo is the model that answers in its place, at its own price; "": there is none.
 	AliasedTo string `json:"aliased_to"`
 }
