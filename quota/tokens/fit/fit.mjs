@@ -1,8 +1,8 @@
 // Fits the weights to what texts.mjs has made, and writes ../weights.gz.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import { readFileSync } from 'node:fs';
 import loadHighs from 'highs';
-import { bytesOf, classes, fourPlace, fourSlots, kindOf, pairPlace, pairSlots, places, runePlace, script } from './model.mjs';
+import { bytesOf, kindOf, places, runePlace, script } from './model.mjs';
+import { placeFours, placePairs, unit, write } from './table.mjs';
 
 const read = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const natural = read('natural.ndjson').filter((t) => t.starts);
@@ -130,7 +130,6 @@ console.log(solution.Status, rows.length, 'texts', names.length, 'buckets');
 const weights = names.map((_, id) => Math.min(bounds[id], Math.max(least(names[id]), solution.Columns['w' + id].Primal)));
 // 4. The table. A bucket that no text has weighs as much as it may.
 const of = (id) => (id < weights.length ? weights[id] : bounds[id]);
-const unit = 160; // of ASCII; a rune's is a quarter, to fit four tokens
 const three = new Uint8Array(1 << 18);
 for (let index = 0; index < three.length; index++) three[index] = Math.ceil(of(asciiThree(index)) * unit - 0.3);
 for (let index = 0; index < three.length; index++) {
@@ -144,33 +143,22 @@ for (let i = 0; i < runes.length; i++) {
 	runes[i] = rune < 0x80 ? 0 : rune > 0x10ffff ? 160 : Math.ceil(of(single(rune)) * 40 - 0.1);
 }
 for (const rune of seen.rune.keys()) if (rune > 0xffff) runes[runePlace(rune)] = Math.max(runes[runePlace(rune)], Math.ceil(of(single(rune)) * 40 - 0.1));
-const pairs = new Uint8Array(2 * pairSlots);
-const worth = new Map();
-let kept = 0;
+// No character by itself weighs less than what it has alone, whatever texts say: nobody knows all that it may stand after.
+for (let i = 0x80; i < runes.length; i++) runes[i] = Math.min(255, Math.max(runes[i], 40 * solo[i]));
+const pairs = [];
 for (const [key, [n]] of seen.pair) {
 	if (n < minPair) continue;
 	const before = Math.floor(key / 0x200000), rune = key % 0x200000;
-	const w = Math.ceil(of(other(before, rune)) * 40 - 0.1), gain = runes[runePlace(rune)] - w;
-	const { slot, tag } = pairPlace(before, rune);
-	if (gain <= 0 || (worth.get(slot) || 0) >= gain * n) continue;
-	if (!worth.has(slot)) kept++;
-	worth.set(slot, gain * n);
-	pairs[2 * slot] = w; pairs[2 * slot + 1] = tag;
+	const w = Math.max(8, Math.ceil(of(other(before, rune)) * 40 - 0.1)); // a fifth of a token at least
+	pairs.push([key, w, (runes[runePlace(rune)] - w) * n]);
 }
-const fours = new Uint8Array(2 * fourSlots);
-const worthFour = new Map();
-let keptFour = 0, known = 0;
+const fours = [];
 for (const [index, [n]] of seen.four) {
 	const id = ascii(index);
 	if (names[id][0] !== 'q') continue;
-	known++;
-	const w = Math.ceil(of(id) * unit - 0.3), gain = three[index & 0x3ffff] - w;
-	const { slot, tag } = fourPlace(index);
-	if (gain <= 0 || (worthFour.get(slot) || 0) >= gain * n) continue;
-	if (!worthFour.has(slot)) keptFour++;
-	worthFour.set(slot, gain * n);
-	fours[2 * slot] = w; fours[2 * slot + 1] = tag;
+	const w = Math.ceil(of(id) * unit - 0.3);
+	fours.push([index, w, (three[index & 0x3ffff] - w) * n]);
 }
-console.log('fours kept', keptFour, 'of', known, seen.four.size);
-console.log('pairs kept', kept, 'of', seen.pair.size);
-writeFileSync('../weights.gz', gzipSync(Buffer.concat([classes, three, fours, runes, pairs]), { level: 9 }));
+const table = { three, runes, fours: placeFours(fours), pairs: placePairs(pairs) };
+console.log('fours kept', table.fours.size, 'of', fours.length, 'pairs kept', table.pairs.size, 'of', pairs.length);
+write('../weights.gz', table);

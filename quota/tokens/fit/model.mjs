@@ -38,15 +38,7 @@ export function places(text, ascii, other) {
 }
 
 export const pairSlots = 1 << 15;
-// The slot of a pair of runes and the tag that tells it from others.
-export function pairPlace(before, rune) {
-	const h = Math.imul((Math.imul(before, 0x9e3779b1) ^ rune) >>> 0, 0x85ebca6b) >>> 0;
-	return { slot: h >>> 17, tag: ((h >>> 9) & 0x7f) | 0x80 };
-}
+export const pairSlot = (before, rune) => Math.imul((Math.imul(before, 0x9e3779b1) ^ rune) >>> 0, 0x85ebca6b) >>> 17;
 
 export const fourSlots = 1 << 16;
-// The slot of four classes and its tag.
-export function fourPlace(four) {
-	const h = Math.imul(four, 0x9e3779b1) >>> 0;
-	return { slot: h >>> 16, tag: ((h >>> 8) & 0x7f) | 0x80 };
-}
+export const fourSlot = (four) => (Math.imul(four, 0x9e3779b1) & 0xffffff) >>> 8;
