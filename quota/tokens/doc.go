@@ -9,7 +9,7 @@
 // to 1.25 for random strings, and up to 1.9 for lists of rare words. It is never above one token a byte.
 //
 // Whoever knows the weights can still write nonsense from cheap sequences, repeated without end, that has more tokens
-// than its count. Climbing by new seeds found up to 2.4 times the estimate in ASCII and 3.2 times beyond, where no
+// than its count. Climbing by new seeds found up to 2.4 times the estimate in ASCII and 3.6 times with others, where no
 // character weighs less than a fifth of a token. Some 70 characters that NFC takes apart, often Tibetan, have up to
 // two tokens a byte where a tokenizer does that first; they count one a byte. And the vocabularies of 32,000 tokens,
 // Llama 2 and Mistral 7B, are not among the seven: they need up to 1.8 times the estimate for Korean, and 1.2 times for
