@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/quota/tokens"
 )
 
@@ -19,7 +20,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	g := guard.Call{
 		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
-		OfBatch: c.batchID != "", Began: c.began,
+		OfBatch: c.batchID != "", Began: c.began, Attempts: headers.Attempts(c.inbound.Header, c.entry),
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority

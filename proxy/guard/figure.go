@@ -93,7 +93,8 @@ func observed(e *evidence) (quota.Cost, Because, bool) { return observedCost(e, 
 func observedAndMade(e *evidence) (quota.Cost, Because, bool) { return observedCost(e, e.made()) }
 
 // observedCost is at most what was reserved. It is known of models that are billed by tokens, and of a JSON answer that
-// was read as a whole or whose output costs nothing.
+// was read as a whole or whose output costs nothing. Of a call that AI Gateway may have made several times the attempts
+// before this answer are not known.
 func observedCost(e *evidence, made int64) (quota.Cost, Because, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
@@ -103,7 +104,7 @@ func observedCost(e *evidence, made int64) (quota.Cost, Because, bool) {
 	cost := reservedCost(e)
 	cost.Neurons = min(c.Model.Tokens(input, 0, output+made), cost.Neurons)
 	whole := e.Streaming || !e.Complete || e.report.Observed || c.Model.OutputPerM == 0
-	return cost, Observed, c.Model.Known && c.Model.InputPerM > 0 && whole
+	return cost, Observed, c.Model.Known && c.Model.InputPerM > 0 && whole && c.Attempts <= 1
 }
 
 // promptTokens is what the prompt is taken for of which nobody reported the tokens.

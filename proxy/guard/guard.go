@@ -82,6 +82,8 @@ type Call struct {
 	OfBatch bool          // the body names a batch: asking after one makes it nobody's
 	Routed  bool          // a router chooses the model: nothing is reserved
 	Began   time.Time
+
+	Attempts int // how often AI Gateway may make the call, each of which is billed; 0 and 1: once
 }
 
 // SubmittedByOther reports whether the batch of a request id is known to be another client's. It may ask the store.
@@ -116,7 +118,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		return ch, nil
 	}
 	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
-	ch.request.Estimate = ch.estimate.Neurons
+	ch.request.Estimate = ch.bound()
 	d, err := ch.reserve(ctx)
 	switch {
 	case errors.Is(err, quota.ErrClosed):

@@ -31,7 +31,15 @@ func (ch *Charge) settleRouted(o Outcome) *Settlement {
 // reserved is what was set aside for the call or, where nothing could be, what would have been.
 func (ch *Charge) reserved() quota.Neurons {
 	if ch.reservation == nil {
-		return ch.estimate.Neurons
+		return ch.bound()
 	}
 	return ch.reservation.Neurons()
+}
+
+// bound is what the call may cost, with all its attempts by AI Gateway.
+func (ch *Charge) bound() (sum quota.Neurons) {
+	for range max(ch.call.Attempts, 1) {
+		sum = sum.Add(ch.estimate.Neurons)
+	}
+	return sum
 }
