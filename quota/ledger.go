@@ -65,12 +65,12 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	l.account = l.budgets.account
 	now := l.clock.Now()
-	l.setDay(DayOf(now))
+	l.setDay(DayOf(now), false)
 	l.forecast.begin(now)
 	_ = l.sync(ctx) // Healthy has the error
 	if day := DayOf(l.clock.Now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.
-		l.setDay(day)
+		l.setDay(day, false)
 		l.account.newDay(0) // the sync reads what earlier days of its month spent
 		_ = l.sync(ctx)
 	}
@@ -78,9 +78,10 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-func (l *Ledger) setDay(d Day) {
+// setDay begins d. fromStart says that this replica has been there since d began.
+func (l *Ledger) setDay(d Day, fromStart bool) {
 	l.day, l.dayEnd = d, d.End()
-	l.reconciliation.newDay()
+	l.reconciliation.newDay(fromStart)
 }
 
 // lockAndRoll takes l.mu, begins a new day if it is time, and returns the time.
@@ -101,7 +102,7 @@ func (l *Ledger) roll(now time.Time) {
 		Day: l.day, Leave: true,
 		Requests: l.budgets.newDay(l.day, next), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
 	})
-	l.setDay(next)
+	l.setDay(next, true)
 	l.forecast.spentAt = time.Time{}
 	l.block.newDay(now)
 	l.replicas.expect(clockApart + l.replicas.delay)

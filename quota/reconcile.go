@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,19 +27,27 @@ var ErrEarly = errors.New("quota: the day is too young to be reconciled")
 // cannot be: it lacks something.
 var ErrDropped = errors.New("quota: the account's own figure is lower than it was")
 
+// ErrUnconfirmed is returned by Reconcile when the figure is to be read again soon, since it has jumped or the one
+// before was wrong: what others are not likely to have spent counts once two readings show it.
+var ErrUnconfirmed = errors.New("quota: the account's own figure waits for a second reading")
+
 type figure = reconcile.Figure[Neurons]
 
 // reconciliation is what a ledger knows of the account's own figure and needs for it.
 type reconciliation struct {
 	history   reconcile.History[Neurons] // of today
 	drop      reconcile.Drop[Neurons]    // of today
+	jump      reconcile.Jump[Neurons]    // of today
+	fromStart bool                       // this replica has been there since the day began, with nothing spent
 	readUntil time.Time                  // until when the figure counted that was read last, on whatever day
 	leaseEnd  time.Time                  // until then this replica is the one that reads it
 	lastReply time.Time                  // when the store last answered a sync
 }
 
-func (r *reconciliation) newDay() {
-	r.history, r.drop = reconcile.History[Neurons]{Patience: ReplicaTimeout}, reconcile.Drop[Neurons]{}
+// newDay begins another day. fromStart says that this replica has been there since then.
+func (r *reconciliation) newDay(fromStart bool) {
+	r.history, r.fromStart = reconcile.History[Neurons]{Patience: ReplicaTimeout}, fromStart
+	r.drop, r.jump = reconcile.Drop[Neurons]{}, reconcile.Jump[Neurons]{}
 }
 
 // Reconcile compares the account's own figure with what all replicas have settled. What is beyond that was spent
@@ -48,8 +57,8 @@ func (r *reconciliation) newDay() {
 // it.
 //
 // Of the replicas of a store one reads, which has a lease of every; ours says whether it was this one. A reading that
-// fails changes nothing, nor does a figure that dropped, unless it stays low for an hour. Reconcile never keeps calls
-// waiting.
+// fails changes nothing, nor does a figure that dropped, unless it stays low for an hour, nor one that jumped, unless
+// the next reading shows the same: package reconcile has the rules. Reconcile never keeps calls waiting.
 func (l *Ledger) Reconcile(
 	ctx context.Context, every time.Duration, read func(ctx context.Context, day Day, until time.Time) (Neurons, error),
 ) (ours bool, err error) {
@@ -74,24 +83,53 @@ func (l *Ledger) Reconcile(
 	if l.day != day {
 		return true, nil
 	}
-	rec := &l.reconciliation
-	if last := l.account.external; !until.Before(last.At) {
-		settled, _ := rec.history.Settled(until)
-		was, ok := figure{At: last.At, Billed: last.Billed}, false
-		if billed, ok = rec.drop.Accept(figure{At: until, Billed: billed}, was, settled); !ok {
-			return true, fmt.Errorf("%w: %v, after %v", ErrDropped, billed, last.Billed)
+	return true, l.applyFigure(figure{At: until, Billed: billed})
+}
+
+// applyFigure compares a figure with what had been settled, and makes it count if it can be right.
+func (l *Ledger) applyFigure(f figure) error {
+	rec, last := &l.reconciliation, l.account.external
+	replaced := false
+	if !f.At.Before(last.At) {
+		settled, _ := rec.history.Settled(f.At)
+		billed, ok := rec.drop.Accept(f, figure{At: last.At, Billed: last.Billed}, settled)
+		if !ok {
+			return fmt.Errorf("%w: %v, after %v", ErrDropped, billed, last.Billed)
+		}
+		replaced = billed < last.Billed && rec.drop.First
+		f.Billed = billed
+	}
+	if l.failure != nil || !l.outbox.joined || !rec.history.Known() {
+		return nil
+	}
+	now := l.clock.Now()
+	e := External{At: f.At, Billed: f.Billed}
+	lostSince := now.Add(-l.o.FigureLag - releaseAfter)
+	e.Spent, e.Released = rec.history.Compare(lostSince, now, f.At, f.Billed, last.Spent)
+	if last.At.IsZero() && rec.fromStart {
+		last.At = l.day.Start()
+	}
+	rec.drop.First = rec.drop.First || last.At.IsZero() // there is nothing to compare it with
+	counts := e.Spent
+	if !last.At.IsZero() {
+		ok := false
+		counts, ok = rec.jump.Accept(reconcile.Spending[Neurons]{At: f.At, Amount: e.Spent},
+			reconcile.Spending[Neurons]{At: last.At, Amount: last.Spent},
+			cmp.Or(l.account.limit, FreeNeurons), rec.history.Forgotten)
+		if !ok {
+			return fmt.Errorf("%w: %v spent outside this proxy, after %v", ErrUnconfirmed, e.Spent, counts)
 		}
 	}
-	if l.failure == nil && l.outbox.joined && rec.history.Known() {
-		now = l.clock.Now()
-		lostSince := now.Add(-l.o.FigureLag - releaseAfter)
-		e := External{At: until, Billed: billed}
-		e.Spent, e.Released = rec.history.Compare(lostSince, now, until, billed, l.account.external.Spent)
-		l.applyExternal(e, now)
-		l.serve(now)
-		l.wake.syncNow()
+	rec.history.Forgotten = 0
+	unconfirmed := e.Spent - counts
+	e.Spent, e.Billed = counts, e.Billed-unconfirmed
+	l.applyExternal(e, now)
+	l.serve(now)
+	l.wake.syncNow()
+	if unconfirmed > 0 || replaced {
+		return ErrUnconfirmed
 	}
-	return true, nil
+	return nil
 }
 
 // leadReading reports whether this replica is the one that reads the figure.

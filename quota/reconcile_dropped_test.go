@@ -110,7 +110,7 @@ func reads(t *testing.T, l *quota.Ledger, figure quota.Neurons) error {
 	return err
 }
 
-// One figure that was far too high must not cost the rest of the day: lower ones that last for an hour are taken,
+// A figure that was far too high, twice, must not cost the rest of the day: lower ones that last for an hour are taken,
 // unless they lack some of what was settled.
 func TestAFigureThatWasTooHighEnds(t *testing.T) {
 	for _, c := range []struct {
@@ -139,7 +139,11 @@ func TestAFigureThatWasTooHighEnds(t *testing.T) {
 					time.Sleep(2 * quota.Heartbeat)
 					return err
 				}
-				fails(t, "a figure that is too high", read(20_000*n), nil)
+				fails(t, "a figure", read(400*n), nil)
+				time.Sleep(every)
+				fails(t, "a figure that is too high", read(20_000*n), quota.ErrUnconfirmed)
+				time.Sleep(time.Minute)
+				fails(t, "a second one", read(20_000*n), nil)
 				equal(t, "the day is not found spent", l.Snapshot().ExhaustedAt.IsZero(), false)
 				began := time.Now().Add(every - 2*quota.Heartbeat)
 				for time.Since(began) < 3*time.Hour {
@@ -176,6 +180,7 @@ func TestAFigureThatDropsNowAndThenIsNotTaken(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 			fails(t, time.Now().String(), reads(t, l, figure), want)
 		}
+		read(l, 900*n, nil)
 		read(l, 900*n, nil)
 		for range 3 {
 			read(l, 500*n, quota.ErrDropped)

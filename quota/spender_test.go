@@ -19,10 +19,10 @@ import (
 )
 
 // A spender that bypasses the proxy is known of within unknown: the lag, a minute that has to end, the time between
-// two readings and its jitter. Of our own calls, those of the minute after that in which the figure ends may be taken
+// two readings, a minute until what has jumped is read again, and the jitter of both. Of our own calls, those of the minute after that in which the figure ends may be taken
 // for billed already.
 const (
-	unknown    = lag + time.Minute + every*11/10 + 2*time.Second
+	unknown    = lag + time.Minute + (every+time.Minute)*11/10 + 2*time.Second
 	unknownOwn = time.Minute + 2*time.Second
 )
 
@@ -31,6 +31,7 @@ type cloud struct {
 	*workersai.Simulator
 	client  *account.Client
 	catalog map[string]price.Row // what models/search says; nil: the simulator's
+	figures *wrongFigures        // nil: none is wrong
 
 	mu          sync.Mutex
 	own, others []item

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
 )
+
+// confirmAfter is how long after a figure that is to be confirmed it is read again.
+const confirmAfter = time.Minute
 
 // ErrIdle is returned by the function that a Loop calls when there was nothing to
 // do. It is neither a success nor a failure.
@@ -21,7 +26,8 @@ type Loop struct {
 }
 
 // Run calls do at once and then again and again, until ctx ends. Where a failure
-// has a RetryAfter that is longer than the wait, that is waited. onChange, if not
+// has a RetryAfter that is longer than the wait, that is waited. After
+// quota.ErrUnconfirmed, which is a success, it waits a minute at most. onChange, if not
 // nil, is called with the error when do begins to fail or fails with another kind,
 // and with nil when it no longer fails: that is worth a line in a log.
 func (l Loop) Run(ctx context.Context, do func(context.Context) error, onChange func(error)) {
@@ -32,11 +38,13 @@ func (l Loop) Run(ctx context.Context, do func(context.Context) error, onChange 
 		if ctx.Err() != nil {
 			return
 		}
-		idle := errors.Is(err, ErrIdle)
+		idle, wait := errors.Is(err, ErrIdle), l.Every
+		if errors.Is(err, quota.ErrUnconfirmed) {
+			err, wait = nil, min(confirmAfter, l.Every)
+		}
 		if !idle && onChange != nil && ((err == nil) != (failing == nil) || KindOf(err) != KindOf(failing)) {
 			onChange(err)
 		}
-		wait := l.Every
 		switch {
 		case idle:
 		case err == nil:

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 )
 
@@ -34,7 +35,7 @@ func TestLoop(t *testing.T) {
 	const s, m, h = time.Second, time.Minute, time.Hour
 	down := &account.Error{Kind: account.Unavailable}
 	busy := &account.Error{Kind: account.RateLimited, RetryAfter: 5 * m}
-	idle := account.ErrIdle
+	idle, again := account.ErrIdle, quota.ErrUnconfirmed
 	l := account.Loop{Every: h, MinRetry: 10 * s}
 	for _, c := range []struct {
 		name    string
@@ -52,6 +53,12 @@ func TestLoop(t *testing.T) {
 			"idle between failures",
 			[]error{idle, down, down, idle, down, nil, idle, down},
 			[]time.Duration{0, h, 10 * s, 20 * s, h, 40 * s, h, h, 10 * s},
+			[]error{down, nil, down},
+		},
+		{
+			"what is to be confirmed is no failure",
+			[]error{again, nil, down, again, down},
+			[]time.Duration{0, m, h, 10 * s, m, 10 * s},
 			[]error{down, nil, down},
 		},
 	} {

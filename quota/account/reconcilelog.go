@@ -21,6 +21,15 @@ func (r *Reconciler) logByModel(err error) {
 		"are counted by the price table", "error", err)
 }
 
+// logWaits logs once that a figure has jumped and waits for a second reading.
+func (r *Reconciler) logWaits(waits bool, err error) {
+	if waits && !r.waits {
+		r.o.Log.Info("the account's own figure has grown faster than others have spent before; what is beyond that "+
+			"counts when a second reading shows it", "reason", err)
+	}
+	r.waits = waits
+}
+
 // logExternal logs once a day that much is spent outside this proxy.
 func (r *Reconciler) logExternal(s quota.Snapshot) {
 	r.mu.Lock()

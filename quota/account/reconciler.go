@@ -40,7 +40,10 @@ type ReconcilerOptions struct {
 type Reconciler struct {
 	o ReconcilerOptions
 
-	byModelFailed bool // it was logged that the figure cannot be read by model; for Run alone
+	// For Run alone.
+	byModelFailed bool // it was logged that the figure cannot be read by model
+	waits         bool // the figure waits for a second reading, which was logged
+	confirmed     bool // the first figure that this process has read was read a second time
 
 	mu        sync.Mutex
 	failure   error     // of the last reading
@@ -88,6 +91,11 @@ func (r *Reconciler) reconcile(ctx context.Context) error {
 	if !ours && err == nil {
 		r.recall(ctx)
 	}
+	again := errors.Is(err, quota.ErrUnconfirmed)
+	r.logWaits(again, err)
+	if again {
+		err = nil
+	}
 	s := r.o.Ledger.Snapshot()
 	if errors.Is(err, quota.ErrEarly) || err == nil && !ours && !r.overtaken(s.FigureAt) {
 		return ErrIdle // nothing was read, so the last failure may still hold
@@ -106,6 +114,11 @@ func (r *Reconciler) reconcile(ctx context.Context) error {
 	if ours {
 		r.logExternal(s)
 		r.logByModel(audited)
+		again = again || !r.confirmed // the first one may have been compared with none
+		r.confirmed = true
+	}
+	if again {
+		return quota.ErrUnconfirmed
 	}
 	return nil
 }

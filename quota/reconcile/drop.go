@@ -20,6 +20,8 @@ type Figure[N ~int64] struct {
 
 // A Drop knows the last of the figures of a day that were lower than one before them. The zero value knows none.
 type Drop[N ~int64] struct {
+	First bool // the figure that counts was compared with none: if it was too high, the next one shows it
+
 	since  time.Time // until when the first of them counted; zero: there is none
 	billed N
 }
@@ -27,9 +29,14 @@ type Drop[N ~int64] struct {
 // Accept takes a figure that was read after last, the one that counts, and reports whether it may count in its place.
 // It returns what counts as billed. settled is the least that all had settled until then.
 func (d *Drop[N]) Accept(f, last Figure[N], settled N) (billed N, ok bool) {
-	if f.Billed >= last.Billed-tolerance {
+	switch {
+	case f.Billed < 0:
+		return f.Billed, false
+	case f.Billed >= last.Billed-tolerance:
 		*d = Drop[N]{}
 		return max(f.Billed, last.Billed), true
+	case d.First && f.Billed >= settled:
+		return f.Billed, true
 	}
 	return f.Billed, d.confirms(f, last.At, settled)
 }
@@ -39,7 +46,7 @@ func (d *Drop[N]) Accept(f, last Figure[N], settled N) (billed N, ok bool) {
 // nothing of what all had settled.
 func (d *Drop[N]) confirms(f Figure[N], last time.Time, settled N) bool {
 	if d.since.IsZero() || f.Billed < d.billed-tolerance || last.After(d.since) {
-		*d = Drop[N]{since: f.At}
+		*d = Drop[N]{First: d.First, since: f.At}
 	}
 	d.billed = f.Billed
 	if f.At.Sub(d.since) < confirmAfter || f.Billed < settled {

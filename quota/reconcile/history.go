@@ -25,7 +25,8 @@ type minute[N ~int64] struct {
 // A History has the last minutes of a day, without those in which the store did not answer. The account's own figure
 // is always some minutes old: it is compared with what had been settled then. Each day begins with another one.
 type History[N ~int64] struct {
-	Patience time.Duration // how long a store that may have lost rows is waited for
+	Patience  time.Duration // how long a store that may have lost rows is waited for
+	Forgotten N             // by the store for good, since the caller last set it to 0
 
 	minutes    [historyMinutes]minute[N]
 	begun      bool      // something was recorded
@@ -54,6 +55,7 @@ func (h *History[N]) Record(now time.Time, s State[N]) {
 			// What the store has forgotten for good was not settled as far as it says: the figure has it, which then
 			// counts.
 			forgotten := max(h.spent-s.Spent, 0)
+			h.Forgotten += forgotten
 			for i := range h.minutes {
 				h.minutes[i].spent = max(h.minutes[i].spent-forgotten, 0)
 			}

@@ -59,6 +59,20 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// A figure that was compared with none, and was too high, gives way to the next one, unless that cannot be.
+func TestDropFromAFirstFigure(t *testing.T) {
+	t.Parallel()
+	d, last := reconcile.Drop[int64]{First: true}, figure{At: at(0), Billed: 100 * n}
+	for _, tt := range []struct {
+		billed int64
+		want   bool
+	}{{-1, false}, {3 * n, false}, {40 * n, true}, {100 * n, true}, {99 * n, false}} {
+		if billed, ok := d.Accept(figure{at(1), tt.billed}, last, 4*n); ok != tt.want || billed != tt.billed {
+			t.Errorf("Accept(%d) = %d, %v, want %d, %v", tt.billed, billed, ok, tt.billed, tt.want)
+		}
+	}
+}
+
 // A store that has less than before may get its rows back: nothing is compared until then. What it has forgotten for
 // good was not settled.
 func TestAStoreThatForgets(t *testing.T) {
