@@ -121,7 +121,7 @@ func (r *Reservation) Refused() {
 	if l.o.Mode == Off {
 		return
 	}
-	if r.day == l.day {
+	if r.day >= l.day { // later, if a day was taken back
 		l.setBlock(now, time.Time{}, r.probe != nil)
 		return
 	}

@@ -68,7 +68,7 @@ func (l *Ledger) leave(ctx context.Context) error {
 	}
 	var reports []Report
 	for _, r := range l.outbox.ended {
-		reports = append(reports, l.outbox.number(r, l.o.Replica))
+		reports = append(reports, l.outbox.number(r))
 	}
 	r, _, _ := l.report()
 	for i := range r.Requests {

@@ -57,6 +57,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		o: o, started: time.Now(), clock: clock.New(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
+		outbox:  outbox{replica: o.Replica},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
 		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{},
 		replicas: replicaCount{delay: 2 * o.Heartbeat},
@@ -92,14 +93,14 @@ func (l *Ledger) lockAndRoll() time.Time {
 	return now
 }
 
-// roll begins a new day if now is in one. The day never goes back.
+// roll begins a new day if now is in one. The clock alone never takes it back.
 func (l *Ledger) roll(now time.Time) {
 	if now.Before(l.dayEnd) {
 		return
 	}
 	next := DayOf(now)
 	l.outbox.add(Report{
-		Day: l.day, Leave: true,
+		Day: l.day, Replica: l.outbox.replica, Leave: true,
 		Requests: l.budgets.newDay(l.day, next), Records: l.tallies.newDay(), Hours: l.hours.newDay(),
 	})
 	l.setDay(next, true)
@@ -111,10 +112,14 @@ func (l *Ledger) roll(now time.Time) {
 
 // Observe takes the Date of an answer that upstream has just made, by which the ledger corrects its clock. A date
 // more than a day away from the machine's clock is ignored, one more than a minute ahead until the next answer's
-// agrees with it; the ledger's day never goes back.
+// agrees with it. When three of a minute agree that the ledger's day has not begun, it goes on with the day that it is.
 func (l *Ledger) Observe(date time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.Observe(date)
-	l.roll(l.clock.Now())
+	now := l.clock.Now()
+	l.roll(now)
+	if now.Before(l.day.Start()) && l.clock.Confirmed() {
+		l.takeBack(DayOf(now), now)
+	}
 }

@@ -80,8 +80,11 @@ func (l *Ledger) Reconcile(
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.day != day {
+	switch {
+	case l.day != day:
 		return true, nil
+	case l.clock.Doubted(): // the figure would be of another time than upstream's
+		return true, fmt.Errorf("%w: Cloudflare's clock differs from ours", ErrUnconfirmed)
 	}
 	return true, l.applyFigure(figure{At: until, Billed: billed})
 }
@@ -99,7 +102,7 @@ func (l *Ledger) applyFigure(f figure) error {
 		replaced = billed < last.Billed && rec.drop.First
 		f.Billed = billed
 	}
-	if l.failure != nil || !l.outbox.joined || !rec.history.Known() {
+	if known := l.failure == nil && l.outbox.joined && rec.history.Known(); !known {
 		return nil
 	}
 	now := l.clock.Now()

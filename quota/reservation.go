@@ -101,7 +101,7 @@ func (l *Ledger) correct(c Call, on Day, charged Neurons, actual Cost, elsewhere
 	t := l.tallies.of(c.Model, c.Client)
 	cost := min(max(actual.Neurons, 0), MaxCost)
 	charged = min(max(charged, 0), MaxCost)
-	if on == l.day {
+	if on >= l.day { // later, if a day was taken back
 		if !elsewhere { // no more than is booked here, or the record would be of less than nothing
 			charged = min(charged, max(t.Estimated, 0))
 		}

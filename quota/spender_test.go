@@ -19,8 +19,8 @@ import (
 )
 
 // A spender that bypasses the proxy is known of within unknown: the lag, a minute that has to end, the time between
-// two readings, a minute until what has jumped is read again, and the jitter of both. Of our own calls, those of the minute after that in which the figure ends may be taken
-// for billed already.
+// two readings, a minute until what has jumped is read again, and the jitter of both. Of our own calls, those of
+// the minute after that in which the figure ends may be taken for billed already.
 const (
 	unknown    = lag + time.Minute + (every+time.Minute)*11/10 + 2*time.Second
 	unknownOwn = time.Minute + 2*time.Second

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,11 @@ const maxEnded = 3
 
 // outbox is what a ledger has to tell the store, beside the state of its budgets.
 type outbox struct {
-	seq    uint64
-	ended  []Report // of days that have ended, oldest first
-	whole  bool     // the next report is of all budgets
-	joined bool     // a sync was answered
+	replica Replica // this one, on the present day
+	seq     uint64
+	ended   []Report // of days that have ended, oldest first
+	whole   bool     // the next report is of all budgets
+	joined  bool     // a sync was answered
 }
 
 func (o *outbox) add(ended Report) {
@@ -35,10 +37,10 @@ func (o *outbox) add(ended Report) {
 	}
 }
 
-// number gives r its replica and the next number.
-func (o *outbox) number(r Report, from Replica) Report {
+// number gives r the next number, and its replica if it has none.
+func (o *outbox) number(r Report) Report {
 	o.seq++
-	r.Seq, r.Replica = o.seq, from
+	r.Seq, r.Replica = o.seq, cmp.Or(r.Replica, o.replica)
 	return r
 }
 
@@ -89,11 +91,11 @@ func (l *Ledger) sync(ctx context.Context) error {
 func (l *Ledger) publishEnded(ctx context.Context) {
 	o := &l.outbox
 	for len(o.ended) > 0 {
-		r := o.number(o.ended[0], l.o.Replica)
+		r := o.number(o.ended[0])
 		if _, err := l.sendUnlocked(ctx, r); err != nil {
 			return
 		}
-		if len(o.ended) > 0 && o.ended[0].Day == r.Day {
+		if len(o.ended) > 0 && o.ended[0].Day == r.Day && o.ended[0].Replica == r.Replica {
 			o.ended = o.ended[1:]
 		}
 	}
@@ -121,7 +123,7 @@ func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
 func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 	now, age := l.clock.Now(), time.Since(l.started)
 	l.dropAfterSilence()
-	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external}, l.o.Replica)
+	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external})
 	for i, b := range l.budgets.all {
 		wanted, smallest := l.queue.wanted(b)
 		q, raise := b.request(now, age, wanted, smallest)

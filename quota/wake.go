@@ -66,11 +66,11 @@ func (l *Ledger) run() {
 
 // matters reports whether e is a reason to ask the store at once.
 func (l *Ledger) matters(e Event) bool {
-	if e.Replica == l.o.Replica {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if e.Replica == l.outbox.replica {
+		return false
+	}
 	switch e.Kind {
 	case NeuronsWanted:
 		for _, b := range l.budgets.all {

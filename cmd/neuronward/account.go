@@ -13,9 +13,11 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// newPriceFeed puts the price table of c to use. token is what the catalog is read with; nil: it is not read.
+// newPriceFeed puts the price table of c to use. token is what the catalog is read with; nil: it is not read. onDate
+// takes the dates of Cloudflare's answers.
 func newPriceFeed(
-	c *config.Config, estimator *price.Estimator, token proxy.Secret, onModels func([]string), log *slog.Logger,
+	c *config.Config, estimator *price.Estimator, token proxy.Secret, onModels func([]string), onDate func(time.Time),
+	log *slog.Logger,
 ) *account.PriceFeed {
 	o := account.PriceFeedOptions{
 		Base: c.PriceTable, Source: account.PricesEmbedded, Estimator: estimator, OnModels: onModels, Log: log,
@@ -28,7 +30,7 @@ func newPriceFeed(
 		log.Info("prices are those of the embedded table: the catalog cannot be read without a token of this proxy's "+
 			"own", "as_of", o.Base.AsOf())
 	default:
-		client, err := newAccountClient(c, token)
+		client, err := newAccountClient(c, token, onDate)
 		if err != nil { // what is wrong with the settings was reported before
 			log.Warn("prices are those of the embedded table: the catalog cannot be read", "error", err)
 			break
@@ -60,7 +62,9 @@ func textOf(err error) *string {
 
 // figureClient returns what reads the account's own figure; nil where the figure is not to be read, or cannot be. token
 // is that of calls; nil: there is none.
-func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *account.Client {
+func figureClient(
+	c *config.Config, token proxy.Secret, onDate func(time.Time), log *slog.Logger,
+) *account.Client {
 	if c.QuotaMode == config.ModeOff || c.Reconcile == 0 {
 		return nil
 	}
@@ -72,7 +76,7 @@ func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *accou
 			"token of this proxy's own (NEURONWARD_ANALYTICS_TOKEN; or NEURONWARD_RECONCILE=0 if that is intended)")
 		return nil
 	}
-	client, err := newAccountClient(c, token)
+	client, err := newAccountClient(c, token, onDate)
 	if err != nil { // what is wrong with the settings was reported before
 		log.Warn("what others spend of the account is not known", "error", err)
 		return nil
@@ -80,8 +84,15 @@ func figureClient(c *config.Config, token proxy.Secret, log *slog.Logger) *accou
 	return client
 }
 
-func newAccountClient(c *config.Config, token proxy.Secret) (*account.Client, error) {
-	return account.New(account.Config{API: c.API, Account: c.Account, Token: token})
+func newAccountClient(c *config.Config, token proxy.Secret, onDate func(time.Time)) (*account.Client, error) {
+	return account.New(account.Config{API: c.API, Account: c.Account, Token: token, OnDate: onDate})
+}
+
+// observeDate corrects the ledger's clock by a date of Cloudflare's.
+func (n *quotas) observeDate(date time.Time) {
+	if n.ledger != nil {
+		n.ledger.Observe(date)
+	}
 }
 
 // newReconciler compares what n counts with the account's own figure, which client reads.

@@ -64,7 +64,7 @@ func newTabled(t *testing.T, token proxy.Secret, set ...string) *tabled {
 		for _, n := range names {
 			p.known[n] = true
 		}
-	}, log)
+	}, nil, log)
 	return p
 }
 

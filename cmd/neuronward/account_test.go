@@ -299,7 +299,7 @@ func TestTheFigureIsNotRead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, config, _ := counting(t, c.set)
 			var log bytes.Buffer
-			if figureClient(config, nil, slog.New(slog.NewTextHandler(&log, nil))) != nil {
+			if figureClient(config, nil, nil, slog.New(slog.NewTextHandler(&log, nil))) != nil {
 				t.Error("got a client, want none")
 			}
 			text := log.String()

@@ -127,13 +127,13 @@ func (in *invocation) serve(
 		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
-	prices := newPriceFeed(c, n.estimator, settings.Token, p.KnowModels, log)
+	prices := newPriceFeed(c, n.estimator, settings.Token, p.KnowModels, n.observeDate, log)
 	go prices.Run(watching)
 	go status.Sample(watching, n.ledger, m.Minutes())
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 
-	if client := figureClient(c, settings.Token, log); client != nil {
+	if client := figureClient(c, settings.Token, n.observeDate, log); client != nil {
 		n.reconciler = newReconciler(c, n, client, log, m)
 		go n.reconciler.Run(watching)
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	Account   string            // id of the account
 	Token     func() string     // called for each request; it may change
 	Transport http.RoundTripper // nil: http.DefaultTransport's settings, on connections of its own
+	OnDate    func(time.Time)   // called with the Date of each answer that no cache made old; may be nil
 }
 
 // A Client reads the figures of one account with one token. It is safe for many
@@ -33,6 +34,7 @@ type Client struct {
 	api     url.URL
 	account string
 	token   func() string
+	onDate  func(time.Time)
 	http    http.Client
 }
 
@@ -55,7 +57,7 @@ func New(c Config) (*Client, error) {
 		c.Transport = own
 	}
 	return &Client{
-		api: *c.API, account: c.Account, token: c.Token,
+		api: *c.API, account: c.Account, token: c.Token, onDate: c.OnDate,
 		http: http.Client{
 			Transport: c.Transport, Timeout: timeout,
 			// A token is for the host that it was meant for.
@@ -147,6 +149,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	a.retryAfter = retryAfter(res.Header.Get("Retry-After"), a.received)
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && res.Header.Get("Age") == "" {
 		a.date = date
+		if c.onDate != nil {
+			c.onDate(date)
+		}
 	}
 	a.body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {

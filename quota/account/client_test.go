@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 )
 
@@ -151,5 +153,51 @@ func TestFailures(t *testing.T) {
 	}
 	if drained.Load() {
 		t.Error("got an answer without an end read to its end, want it cut")
+	}
+}
+
+// The date of each answer is passed on, also of one that is a failure, but for those that a cache made old.
+func TestDatesOfAnswers(t *testing.T) {
+	date := time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name   string
+		header http.Header
+		status int
+		want   int
+	}{
+		{"an answer", http.Header{}, http.StatusOK, 1},
+		{"a failure", http.Header{}, http.StatusServiceUnavailable, 1},
+		{"from a cache", http.Header{"Age": {"3600"}}, http.StatusOK, 0},
+		{"no date", http.Header{"Date": {"yesterday"}}, http.StatusOK, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := 0
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Date", date.Format(http.TimeFormat))
+				maps.Copy(w.Header(), tt.header)
+				w.WriteHeader(tt.status)
+			}))
+			defer s.Close()
+			api, err := url.Parse(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := account.New(account.Config{
+				API: api, Account: "a", Token: func() string { return "t" }, OnDate: func(at time.Time) {
+					got++
+					if !at.Equal(date) {
+						t.Errorf("OnDate(%v), want %v", at, date)
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_, _ = c.DayUntil(t.Context(), quota.DayOf(date), date)
+			if got != tt.want {
+				t.Errorf("got %d dates, want %d", got, tt.want)
+			}
+		})
 	}
 }

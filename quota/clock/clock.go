@@ -17,6 +17,10 @@ const (
 	// maxLeap is how far ahead one date alone may set the clock. The day never goes back: one wrong date must not
 	// end it.
 	maxLeap = time.Minute
+
+	// confirmations is how many dates must agree, within confirmWithin, for a day that was begun to be taken back.
+	confirmations = 3
+	confirmWithin = time.Minute
 )
 
 // A Clock tells the time by which days change: the machine's, corrected by the store's, so that all replicas agree, and
@@ -31,6 +35,13 @@ type Clock struct {
 	skew    time.Duration // upstream's date less the store's clock, when last seen
 	doubted time.Time     // the last date, if it was not taken; zero: it was
 	doubtAt time.Duration // when it came
+	seen    [confirmations]observation
+}
+
+// An observation is a date of upstream, and when it came.
+type observation struct {
+	date time.Time
+	at   time.Duration
 }
 
 // New returns a Clock that runs by wall, the machine's.
@@ -65,6 +76,8 @@ func (c *Clock) Observe(date time.Time) {
 	if off.Abs() > maxCorrection && date.Sub(wall).Abs() > maxCorrection {
 		return
 	}
+	copy(c.seen[:], c.seen[1:])
+	c.seen[confirmations-1] = observation{date, at}
 	if off < -Tolerance || off > maxLeap {
 		expected := c.doubted.Add(at - c.doubtAt)
 		if c.doubted.IsZero() || date.Sub(expected).Abs() > Tolerance {
@@ -82,6 +95,25 @@ func (c *Clock) Observe(date time.Time) {
 	if c.skew.Abs() <= Tolerance {
 		c.skew = 0
 	}
+}
+
+// Confirmed reports whether the last three dates came within a minute and agree with each other.
+func (c *Clock) Confirmed() bool {
+	first := c.seen[0]
+	if first.date.IsZero() || time.Since(c.started)-first.at > confirmWithin {
+		return false
+	}
+	for _, o := range c.seen[1:] {
+		if (o.date.Sub(first.date) - (o.at - first.at)).Abs() > Tolerance {
+			return false
+		}
+	}
+	return true
+}
+
+// Doubted reports whether the last date came within a minute and was not taken.
+func (c *Clock) Doubted() bool {
+	return !c.doubted.IsZero() && time.Since(c.started)-c.doubtAt < confirmWithin
 }
 
 // Skew returns upstream's date less the store's clock, when last seen; 0 within seconds.

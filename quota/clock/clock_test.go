@@ -76,3 +76,45 @@ func TestClock(t *testing.T) {
 		})
 	}
 }
+
+// Three dates of a minute that agree are confirmed; a date that was not taken is doubted for a minute.
+func TestConfirmed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name               string
+		dates              []time.Duration // ahead of the true time
+		pause              time.Duration   // between them
+		confirmed, doubted bool
+	}{
+		{"none", nil, 0, false, false},
+		{"two", []time.Duration{time.Hour, time.Hour}, 0, false, false},
+		{"one that is off", []time.Duration{-time.Hour}, 0, false, true},
+		{"three", []time.Duration{time.Hour, time.Hour, time.Hour}, 30 * time.Second, true, false},
+		{"in more than a minute", []time.Duration{time.Hour, time.Hour, time.Hour}, 31 * time.Second, false, false},
+		{"within seconds", []time.Duration{0, clock.Tolerance, 0}, 0, true, false},
+		{"the last differs", []time.Duration{0, 0, 2 * time.Hour}, 0, false, true},
+		{"three of four", []time.Duration{time.Hour, 0, 0, 0}, time.Second, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := clock.New(time.Now)
+				for i, ahead := range tt.dates {
+					if i > 0 {
+						time.Sleep(tt.pause)
+					}
+					c.Observe(time.Now().Add(ahead))
+				}
+				if got := c.Confirmed(); got != tt.confirmed {
+					t.Errorf("Confirmed() = %v, want %v", got, tt.confirmed)
+				}
+				if got := c.Doubted(); got != tt.doubted {
+					t.Errorf("Doubted() = %v, want %v", got, tt.doubted)
+				}
+				time.Sleep(time.Minute)
+				if c.Doubted() {
+					t.Error("Doubted() a minute later = true, want false")
+				}
+			})
+		})
+	}
+}

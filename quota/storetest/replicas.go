@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -111,4 +112,72 @@ func block(t *testing.T, open Place) {
 	r.Block.Lift = true
 	wantBlock("the replica that lifted it", r, quota.Block{})
 	wantBlock("another replica, then", a.report(request(0, 0, 0, 0)), quota.Block{})
+}
+
+// takenBack: a ledger begins a day that has not begun, and spends there, until three dates say what day it is.
+func takenBack(t *testing.T, open Place) {
+	s := open(t)
+	const limit = 1_000 * n
+	var both [2]*quota.Ledger
+	for i := range both {
+		l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: limit, Wait: 20 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		both[i] = l
+	}
+	spend := func(l *quota.Ledger, amount quota.Neurons) {
+		t.Helper()
+		res, d, err := l.Reserve(t.Context(), quota.Call{Model: "m", Estimate: amount})
+		if err != nil || res == nil {
+			t.Fatalf("Reserve: got %+v, %v, want a reservation of %v", d, err, amount)
+		}
+		res.Settle(quota.Cost{Neurons: amount, Basis: quota.Reported})
+	}
+	today := both[0].Snapshot().Day
+	spend(both[0], 300*n)
+	spend(both[1], 200*n)
+	for range 2 {
+		both[0].Observe(today.End().Add(5 * time.Minute))
+	}
+	if got := both[0].Snapshot().Day; got != today+1 {
+		t.Errorf("the day after two dates of tomorrow: got %v, want %v", got, today+1)
+	}
+	spend(both[0], 100*n)
+	for range 3 {
+		both[0].Observe(time.Now())
+	}
+	spend(both[0], 50*n)
+	var sum [2]quota.Neurons
+	for i, l := range []*quota.Ledger{both[1], both[0]} {
+		records, err := l.History(t.Context(), today, today+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			for _, r := range records {
+				sum[r.Day-today] += r.Neurons()
+			}
+		}
+	}
+	if want := [2]quota.Neurons{650 * n, 0}; sum != want {
+		t.Errorf("on record today and tomorrow: got %v, want %v", sum, want)
+	}
+	spend(both[1], 350*n)
+	for i, l := range both {
+		if res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: n}); res != nil || err != nil {
+			t.Errorf("ledger %d has spent the day: got %+v, %v, want no reservation", i, d, err)
+		}
+		if err := l.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	hours, err := s.Hours(t.Context(), today+1)
+	if got, want := hours.Until(24*time.Hour), quota.Neurons(0); err != nil || got != want {
+		t.Errorf("settled tomorrow: got %v, %v, want %v", got, err, want)
+	}
+	sums, err := s.Committed(t.Context(), today+1, today+1)
+	if got, want := sums[quota.Account], quota.Neurons(0); err != nil || got != want {
+		t.Errorf("committed tomorrow: got %v, %v, want %v", got, err, want)
+	}
 }

@@ -35,6 +35,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"a second replica gets what the first one returns", second},
 		{"a replica that dies keeps what it held", dies},
 		{"a replica that leaves", leaves},
+		{"a day that was begun wrongly is taken back", takenBack},
 		{"records are summed over replicas", records},
 		{"hours are summed over replicas and kept with the days", hours},
 		{"what days count for the month", committed},
