@@ -22,19 +22,27 @@ func TestJump(t *testing.T) {
 		{"the second shows less", []spending{{at(5), 900 * n}, {at(6), 500 * n}}, 0, []int64{0, 500 * n}},
 		{"the second shows more", []spending{{at(5), 500 * n}, {at(6), 900 * n}}, 0, []int64{0, 500 * n}},
 		{
-			"which a third confirms", []spending{{at(5), 500 * n}, {at(6), 900 * n}, {at(7), 901 * n}}, 0,
+			"which a third confirms",
+			[]spending{{at(5), 500 * n}, {at(6), 900 * n}, {at(7), 901 * n}},
+			0,
 			[]int64{0, 500 * n, 901 * n},
 		},
 		{
-			"twice the pace before", []spending{{at(5), 10 * n}, {at(10), 30 * n}, {at(15), 70 * n}}, 0,
+			"twice the pace before",
+			[]spending{{at(5), 10 * n}, {at(10), 30 * n}, {at(15), 70 * n}},
+			0,
 			[]int64{10 * n, 30 * n, 70 * n},
 		},
 		{
-			"more than that", []spending{{at(5), 10 * n}, {at(10), 30 * n}, {at(15), 71 * n}}, 0,
+			"more than that",
+			[]spending{{at(5), 10 * n}, {at(10), 30 * n}, {at(15), 71 * n}},
+			0,
 			[]int64{10 * n, 30 * n, 30 * n},
 		},
 		{
-			"a tenth of the limit at most", []spending{{at(5), 500 * n}, {at(6), 500 * n}, {at(11), 601 * n}}, 0,
+			"a tenth of the limit at most",
+			[]spending{{at(5), 500 * n}, {at(6), 500 * n}, {at(11), 601 * n}},
+			0,
 			[]int64{0, 500 * n, 500 * n},
 		},
 	} {
