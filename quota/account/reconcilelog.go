@@ -21,10 +21,11 @@ func (r *Reconciler) logByModel(err error) {
 		"are counted by the price table", "error", err)
 }
 
-// logWaits logs once that a figure has jumped and waits for a second reading.
+// logWaits logs once that a figure has jumped and waits for a second reading. That is normal where others spend in
+// bursts.
 func (r *Reconciler) logWaits(waits bool, err error) {
 	if waits && !r.waits {
-		r.o.Log.Info("the account's own figure has grown faster than others have spent before; what is beyond that "+
+		r.o.Log.Debug("the account's own figure has grown faster than others have spent before; what is beyond that "+
 			"counts when a second reading shows it", "reason", err)
 	}
 	r.waits = waits
