@@ -30,9 +30,10 @@ var ErrTooManyBatches = errors.New("quota: the store keeps no more batches of th
 // KeepBatch keeps a batch that this replica has charged, for all replicas and over restarts, and returns what it keeps.
 // Without a Day it was not charged, and is kept with today.
 func (l *Ledger) KeepBatch(ctx context.Context, b Batch) (Batch, error) {
-	b.Replica = l.o.Replica
+	day, replica := l.today()
+	b.Replica = replica
 	if b.Day == 0 {
-		b.Day = l.today()
+		b.Day = day
 	}
 	return b, l.o.Store.PutBatch(ctx, b)
 }
@@ -40,17 +41,20 @@ func (l *Ledger) KeepBatch(ctx context.Context, b Batch) (Batch, error) {
 // Batch returns the batch with this id. settle says that it is settled now: of all who say so, one alone gets it as
 // not Settled, and has to call CorrectBatch.
 func (l *Ledger) Batch(ctx context.Context, id string, settle bool) (b Batch, ok bool, err error) {
-	return l.o.Store.Batch(ctx, l.today(), id, settle)
+	day, _ := l.today()
+	return l.o.Store.Batch(ctx, day, id, settle)
 }
 
-func (l *Ledger) today() Day {
+// today returns the present day, and the name that this replica has on it.
+func (l *Ledger) today() (Day, Replica) {
 	l.lockAndRoll()
 	defer l.mu.Unlock()
-	return l.day
+	return l.day, l.outbox.replica
 }
 
 // CorrectBatch books the true cost of a batch in place of what it was charged, as Correct does. Another replica, or a
 // process before this one, may have charged it. c says whose budgets are to be corrected.
 func (l *Ledger) CorrectBatch(c Call, b Batch, actual Cost) {
-	l.correct(c, b.Day, b.Charged, actual, b.Replica != l.o.Replica)
+	_, replica := l.today()
+	l.correct(c, b.Day, b.Charged, actual, b.Replica != replica)
 }
