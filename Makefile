@@ -16,6 +16,8 @@ FUZZTIME ?= 10m
 SOAK_COUNT ?= 20
 # Random days that the guard is held against in a soak.
 SOAK_SEEDS ?= 1000
+# Random answers that the count is held against.
+SOAK_WIRES ?= 100000
 
 TOOL := go tool -modfile=.ci/tools/go.mod
 
@@ -66,6 +68,7 @@ soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
 	go test -timeout 2h ./quota ./quota/pace -seeds $(SOAK_SEEDS)
 	go test -timeout 2h ./proxy -run TestNeverOverAlwaysUsed -seeds $(SOAK_SEEDS)
+	go test -timeout 2h ./proxy -run TestRandomWire -seeds $(SOAK_WIRES)
 	go test -timeout 1h ./quota/filestore -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestReplicas -fleets 20 -outages -minute

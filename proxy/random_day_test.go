@@ -18,8 +18,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// seeds is how many random days of each kind the guard is held against: go test ./proxy -seeds 1000
-var seeds = flag.Uint64("seeds", 1, "random days of each kind that the guard is held against")
+// seeds is how many random days of each kind the guard is held against, and random answers, if they are more than the
+// few that are always made: go test ./proxy -run TestNeverOverAlwaysUsed -seeds 1000
+var seeds = flag.Uint64("seeds", 1, "random days of each kind, or random answers, that the count is held against")
 
 // A randomDay is 64 callers of random models, sizes, streams and failures against
 // a limit, until nothing fits any more.

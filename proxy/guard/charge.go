@@ -161,7 +161,7 @@ func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
 func (ch *Charge) settleBatch(o Outcome) {
 	r := ch.meter.Report()
 	u := r.Usage
-	if !o.completed() || !r.Done() || u.Neurons <= 0 && u.Input+u.Output <= 0 {
+	if !o.completed() || r.Cut || !r.Done() || u.Neurons <= 0 && u.Input+u.Output <= 0 {
 		return
 	}
 	g := ch.guard
@@ -173,6 +173,7 @@ func (ch *Charge) settleBatch(o Outcome) {
 	if !ok {
 		return
 	}
+	cost.Neurons = cost.Neurons.Add(ch.call.Model.Tokens(0, 0, r.Unreported))
 	call := ch.request // with the limits of today
 	if b.Client != call.Client {
 		call = quota.Call{Client: b.Client} // there was no clients file, or there is none any more

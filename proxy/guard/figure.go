@@ -39,10 +39,11 @@ func free(*evidence) (quota.Cost, Because, bool) {
 	return quota.Cost{Basis: quota.Reported}, Free, true
 }
 
-// usage is the neurons that the answer reported.
+// usage is the neurons that the answer reported, and text that they leave out.
 func usage(e *evidence) (quota.Cost, Because, bool) {
 	u := e.report.Usage
-	return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, Usage, u.HasNeurons
+	n := quota.FromFloat(u.Neurons).Add(e.charge.call.Model.Tokens(0, 0, e.report.Unreported))
+	return quota.Cost{Neurons: n, Basis: quota.Reported}, Usage, u.HasNeurons
 }
 
 // usageAndMade is the neurons that a stream reported until it was cut off, and what upstream may have made since.
@@ -55,16 +56,26 @@ func usageAndMade(e *evidence) (quota.Cost, Because, bool) {
 
 // header is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
 // been cut off. A small call is rounded to 0.00, which is no figure where a price tells more; of a model without one it
-// is believed, unless it came before a stream. More than any call can cost is no figure.
+// is believed, unless it came before a stream. More than any call can cost is no figure, nor is less than a quarter
+// of what the text of the answer costs, which is counted from above.
 func header(e *evidence) (quota.Cost, Because, bool) {
-	const highest, cutOff = 1e9, 0.005
+	const highest, cutOff, quarter = 1e9, 0.005, 4
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
 	zero := n == 0 && !e.charge.call.Model.Known && !e.Streaming
 	if err != nil || !zero && !(n > 0 && n < highest) { // nor is NaN
 		return quota.Cost{}, Header, false
 	}
 	n = max(n, min(n+cutOff, e.charge.reserved().Float()))
+	if text := e.charge.call.Model.Tokens(0, 0, e.report.ObservedOutput); n*quarter < text.Float() {
+		return quota.Cost{}, Header, false
+	}
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, Header, true
+}
+
+// wholeHeader is the header of what is no stream: that of a stream was sent before there was anything to bill.
+func wholeHeader(e *evidence) (quota.Cost, Because, bool) {
+	cost, because, ok := header(e)
+	return cost, because, ok && !e.Stream
 }
 
 // tokenCost is the tokens that the answer reported, at the price of a model that has one.

@@ -75,11 +75,11 @@ var verdicts = []struct {
 	{"failed, may have run", failed(normalize.ChargeEstimate), []figure{reserved}},
 	{
 		"failed after a success", (*evidence).failedAfterSuccess,
-		[]figure{usage, larger(tokenCost, header), header, reserved},
+		[]figure{usage, larger(tokenCost, header), wholeHeader, reserved},
 	},
 	{
 		"failed for an unknown reason", (*evidence).failedUnknown,
-		[]figure{usage, larger(tokenCost, header), header, reserved},
+		[]figure{usage, larger(tokenCost, header), wholeHeader, reserved},
 	},
 	{
 		"failed, charged what is reported", failed(normalize.ChargeReported),

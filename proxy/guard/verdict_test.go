@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -238,6 +239,20 @@ func TestVerdicts(t *testing.T) {
 			outcome: header(done, "5.50"), because: Header, want: exactly(5.505),
 		},
 		{
+			name: "a header below a quarter of the text", situation: "completed",
+			answer:  `{"result":{"response":"` + strings.Repeat("word ", 100) + `"}}`,
+			outcome: header(done, "0.05"), because: Observed, basis: quota.Estimated,
+			want: ofTokens(100, tokens.Count([]byte(strings.Repeat("word ", 100)))),
+		},
+		{
+			name: "neurons of the prompt alone", situation: "completed",
+			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":100,"neurons":1.5}}}`,
+			outcome: done, because: Usage,
+			want: func(ch *Charge) quota.Neurons {
+				return quota.FromFloat(1.5).Add(ch.call.Model.Tokens(0, 0, hi))
+			},
+		},
+		{
 			name: "the prompt's tokens alone", situation: "completed",
 			answer:  `{"result":{"response":"Hi","usage":{"prompt_tokens":100}}}`,
 			outcome: done, because: Tokens, basis: quota.Priced, want: ofTokens(100, hi),
@@ -371,6 +386,18 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "a failure inside 200 that reports nothing", situation: "failed after a success",
 			outcome: failing(left, normalize.UpstreamInternalError, upstream),
+			because: Reservation, basis: quota.Estimated, want: all,
+		},
+		{
+			name: "a failure inside 200 with a header", situation: "failed after a success",
+			outcome: header(failing(left, normalize.UpstreamInternalError, upstream), "0.25"),
+			because: Header, want: exactly(0.255),
+		},
+		{
+			name: "a failure in place of a stream, with a header", situation: "failed after a success",
+			outcome: with(header(failing(left, normalize.UpstreamInternalError, upstream), "0.25"), func(o *Outcome) {
+				o.Stream = true
+			}),
 			because: Reservation, basis: quota.Estimated, want: all,
 		},
 		{

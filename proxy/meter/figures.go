@@ -52,6 +52,12 @@ func (f *figures) tokens() (input, cached, output int64, ok bool) {
 	return int64(in), int64(min(max(f.v[cachedFigure], f.v[cacheReadFigure]), in)), int64(out), true
 }
 
+// hasOutput reports whether f says what the output came to. Neurons beside tokens of the input alone are the input's.
+func (f *figures) hasOutput() bool {
+	in, _, out, ok := f.tokens()
+	return out > 0 || !ok && in == 0 && f.v[neuronsFigure] > 0
+}
+
 // add adds an increment. If an increment has tokens but no neurons, the sum would be too low: it has no neurons then.
 func (f *figures) add(g *figures) {
 	if g.zero() && !g.isSet(neuronsFigure) {
@@ -100,6 +106,31 @@ func (f *figures) raise(g *figures) {
 		f.has &^= 1 << neuronsFigure
 		f.v[neuronsFigure], f.carry = 0, 0
 	}
+}
+
+// rising are usages of neurons alone. Nothing tells running totals of them from increments, but that totals rise with
+// every event: increments fall after the first, which has the input.
+type rising struct {
+	n    int
+	last float64
+	fell bool
+}
+
+func (r *rising) add(f *figures) {
+	v := f.v[neuronsFigure]
+	r.fell = r.fell || f.has != 1<<neuronsFigure || v <= r.last
+	r.last = v
+	r.n++
+}
+
+// total returns the last of them if they are running totals, at least a few of them.
+func (r *rising) total() (f figures, ok bool) {
+	const few = 4
+	if r.fell || r.n < few {
+		return f, false
+	}
+	f.set(neuronsFigure, r.last)
+	return f, true
 }
 
 // covers reports whether f is a total that includes sum, rather than one more increment: it is no less in any figure.

@@ -21,8 +21,10 @@ type Meter struct {
 	isStream   bool
 	input      figures // of a stream: of its input alone
 	sum        figures // of its increments
+	rising     rising  // those of neurons alone
 	total      figures // of its whole, which replaces the sum
 	textEvents int64   // events with text, each of which is a token at least
+	toldTokens int64   // tokens of text that came before the last usage that reports an output
 
 	seconds    float64
 	hasSeconds bool
@@ -59,7 +61,7 @@ func New() *Meter {
 
 // Write reads more of an answer that is JSON, in any split.
 func (m *Meter) Write(p []byte) {
-	if !m.begun {
+	if !m.begun && len(p) > 0 {
 		m.begun = true
 		m.walker.begin(inAnswer)
 	}
@@ -85,6 +87,8 @@ func (m *Meter) opened(p path) {
 		m.event.choice, m.event.reasoning = true, false
 	case inResponses:
 		m.hasResponses = true
+	case inBatched:
+		m.event.reasoning = false
 	case inNative: // in an answer that is JSON, an object that the model wrote
 		m.unread = m.unread || !m.isStream
 	}

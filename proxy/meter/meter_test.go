@@ -65,6 +65,9 @@ func wantReport(t *testing.T, how string, m *Meter, want Report) {
 		t.Errorf("%s: got %d and %d tokens observed, want %d and %d",
 			how, got.ObservedInput, got.ObservedOutput, want.ObservedInput, want.ObservedOutput)
 	}
+	if got.Unreported != want.Unreported {
+		t.Errorf("%s: got %d tokens unreported, want %d", how, got.Unreported, want.Unreported)
+	}
 	if got.BatchID != want.BatchID || got.BatchStatus != want.BatchStatus {
 		t.Errorf("%s: got batch %q %q, want %q %q", how, got.BatchID, got.BatchStatus, want.BatchID, want.BatchStatus)
 	}

@@ -13,7 +13,9 @@ const (
 	inSeconds
 	inRequestID
 	inStatus
-	inResponses
+	inResponses // of a batch
+	inBatched
+	inBatchedResult
 	inImage
 	inImages
 	inImageOf
@@ -67,8 +69,8 @@ const (
 
 var kinds = [numPaths]kind{
 	inAnswer: anObject, inResult: anObject, inTranscription: anObject, inSeconds: aNumber,
-	inRequestID: aText, inStatus: aText, inResponses: aList, inImage: aText, inImages: aList, inImageOf: aText,
-	inModel: aText,
+	inRequestID: aText, inStatus: aText, inResponses: aList, inBatched: anObject, inBatchedResult: anObject,
+	inImage: aText, inImages: aList, inImageOf: aText, inModel: aText,
 
 	inEvent: anObject, inType: aText, inNative: aText | anObject,
 	inChoices: aList, inChoice: anObject, inChoiceDelta: anObject,
@@ -93,6 +95,8 @@ func elementOf(list path) path {
 		return inImageOf
 	case inItems:
 		return inItem
+	case inResponses:
+		return inBatched
 	}
 	return otherPath
 }
@@ -118,6 +122,12 @@ func memberOf(object path, name []byte) path {
 		if string(name) == "duration" {
 			return inSeconds
 		}
+	case inBatched: // its usage is a part of that of the batch
+		if string(name) == "result" {
+			return inBatchedResult
+		}
+	case inBatchedResult:
+		return memberOfContent(name)
 	case inUsage, inResultUsage, inMeta, inMessageUsage, inResponseUsage:
 		return memberOfUsage(name)
 	case inDetails:

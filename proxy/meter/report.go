@@ -10,6 +10,10 @@ type Report struct {
 	// steps.
 	Usage quota.Usage
 
+	// Unreported are tokens of text that are not in the neurons of Usage: it came after the last usage, or the answer
+	// reports its input alone. The tokens of Usage include them.
+	Unreported int64
+
 	// ObservedInput and ObservedOutput are the tokens of a stream as far as it came, or of a JSON answer: the input
 	// that it reported, else 0, and the output that passed: text, reasoning and arguments of tool calls by package
 	// tokens, and at least a token for each event that has some, since engines send each as it comes; a usage that
@@ -17,6 +21,9 @@ type Report struct {
 	// answer that was cut, that has no text, or in which an object stands where text was expected.
 	ObservedInput, ObservedOutput int64
 	Observed                      bool
+
+	// Cut says that a JSON answer did not come to its end.
+	Cut bool
 
 	// Model is the name of the model that the answer names first, "" for none.
 	Model string
@@ -40,8 +47,10 @@ func (r Report) Done() bool {
 
 // Report returns what the answer has reported so far.
 func (m *Meter) Report() Report {
-	r := Report{Usage: m.quotaUsage(), Model: m.model, BatchID: m.requestID, BatchStatus: m.status}
+	r := Report{Model: m.model, BatchID: m.requestID, BatchStatus: m.status}
+	r.Usage, r.Unreported = m.quotaUsage()
 	r.ObservedInput, r.ObservedOutput = m.observedTokens()
+	r.Cut = m.cut()
 	r.Observed = m.isStream || m.walker.at == done && m.begun && m.hasText && !m.unread
 	if m.hasResponses && m.status == "" {
 		r.BatchStatus = "completed"
@@ -49,12 +58,17 @@ func (m *Meter) Report() Report {
 	return r
 }
 
-// quotaUsage is the usage that the answer reports, without what cannot be: zero where a model has put something out.
-func (m *Meter) quotaUsage() quota.Usage {
-	u := quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
+// quotaUsage is the usage that the answer reports, without what cannot be: zero where a model wrote something. Its
+// neurons lack unreported tokens of text.
+func (m *Meter) quotaUsage() (u quota.Usage, unreported int64) {
+	u = quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
 	sources := []*figures{&m.usages[resultUsage], &m.usages[ownUsage], &m.usages[metaUsage]}
 	if m.isStream {
-		sources = []*figures{&m.total, &m.sum}
+		sum := &m.sum
+		if f, ok := m.rising.total(); ok {
+			sum = &f
+		}
+		sources = []*figures{&m.total, sum}
 		if m.total.zero() && !m.sum.zero() {
 			sources = sources[1:] // a last usage of zeros does not replace a sum that is none
 		}
@@ -64,6 +78,11 @@ func (m *Meter) quotaUsage() quota.Usage {
 		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens && (in+out > 0 || empty) {
 			if out == 0 {
 				out = m.outputTokens()
+			} else {
+				out += m.untoldTokens()
+			}
+			if m.cut() { // the usage, too, may have more to it
+				out = max(out, m.outputTokens())
 			}
 			u.Input, u.Cached, u.Output, u.HasTokens = in, cached, out, true
 		}
@@ -71,10 +90,25 @@ func (m *Meter) quotaUsage() quota.Usage {
 	for _, f := range sources {
 		if n, ok := f.neurons(); ok && !u.HasNeurons && (n > 0 || empty && u.Input+u.Output == 0) {
 			u.Neurons, u.HasNeurons = n, true
+			unreported = m.untoldTokens()
+			if !m.isStream && !f.hasOutput() {
+				unreported = m.outputTokens()
+			}
 		}
 	}
-	return u
+	return u, unreported
 }
+
+// untoldTokens are those of a stream's text after the last usage that reports an output.
+func (m *Meter) untoldTokens() int64 {
+	if !m.isStream {
+		return 0
+	}
+	return m.outputTokens() - m.toldTokens
+}
+
+// cut reports whether a JSON answer has not come to its end.
+func (m *Meter) cut() bool { return !m.isStream && m.begun && m.walker.at != done }
 
 // empty reports whether the answer has nothing that a model put out, where it could have.
 func (m *Meter) empty() bool { return m.hasText && m.outputTokens() == 0 && m.images == 0 && !m.unread }

@@ -66,12 +66,17 @@ func (m *Meter) count(e *eventSummary) {
 			m.total.raise(u)
 		case u.covers(&m.sum) && (e.choices && !e.choice || hasInput):
 			m.sum.raise(u)
+			m.rising.fell = true
 		default:
 			m.sum.add(u)
+			m.rising.add(u)
 		}
 	}
 	for i := range m.usages {
 		if m.found&(1<<i) != 0 {
+			if m.usages[i].hasOutput() {
+				m.toldTokens = m.outputTokens()
+			}
 			m.usages[i] = figures{}
 		}
 	}

@@ -217,6 +217,8 @@ func TestLongEvent(t *testing.T) {
 	want := Report{Usage: withNeurons(0.5, ofTokens(4, 0, 6)), ObservedInput: 4, ObservedOutput: 6}
 	wantReport(t, "the long event", m.Meter, want)
 	feed(m.Meter, []byte(events(`{"type":"response.output_text.delta","delta":"a"}`)))
+	want.Usage.Output++ // text after the usage is not in it
+	want.Unreported = 1
 	wantReport(t, "and another", m.Meter, want)
 	if got := m.outputTokens(); got != 1 {
 		t.Errorf("got %d tokens observed in text, want 1", got)
