@@ -25,16 +25,16 @@ var seeds = flag.Uint64("seeds", 1, "random days of each kind, or random answers
 // A randomDay is 64 callers of random models, sizes, streams and failures against
 // a limit, until nothing fits any more.
 type randomDay struct {
-	name         string
-	leavers      leavers
-	unlimited    bool    // callers name no max_tokens
-	billsAborted bool    // upstream bills what its caller cancelled as if it had gone on
-	keepsAborted bool    // NEURONWARD_ABORTED=estimate
-	heals        bool    // many calls fail at first; they are repeated, and each attempt is paced
-	exact        bool    // what is counted is what is billed
-	billed       float64 // at least, in per cent of the limit
-	mayPass      float64 // the limit, in per cent of it
-	key          string  // of the client whose callers these are; "": there are no clients
+	name      string
+	leavers   leavers
+	unlimited bool // callers name no max_tokens
+	bills     workersai.Cancelled
+	aborted   guard.Aborted
+	heals     bool    // many calls fail at first; they are repeated, and each attempt is paced
+	exact     bool    // what is counted is what is billed
+	billed    float64 // at least, in per cent of the limit
+	mayPass   float64 // the limit, in per cent of it
+	key       string  // of the client whose callers these are; "": there are no clients
 }
 
 // leavers are the calls of which a quarter is cancelled by the caller.
@@ -70,13 +70,13 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "failures are retried, streams are cancelled", heals: true, leavers: leaversOfStreams, billed: 97},
 		{
 			name:    "cut-off streams are billed whole and counted fairly",
-			leavers: leaversOfStreams, billsAborted: true,
+			leavers: leaversOfStreams, bills: workersai.CancelledWhole,
 			billed: 97, mayPass: 12,
 		},
 		{
 			name:    "cut-off streams are billed whole and counted whole",
-			leavers: leaversOfStreams, billsAborted: true,
-			keepsAborted: true, billed: 80,
+			leavers: leaversOfStreams, bills: workersai.CancelledWhole,
+			aborted: guard.Estimate, billed: 80,
 		},
 	} {
 		t.Run(d.name, func(t *testing.T) {
@@ -97,16 +97,14 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 	t.Helper()
 	var unseen atomic.Int64 // billed for streams that were cancelled
 	g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second}, workersai.Options{
-		Latency: 20 * time.Millisecond, Seed: seed, BillsAborted: d.billsAborted,
+		Latency: 20 * time.Millisecond, Seed: seed, Billing: workersai.Billing{Cancelled: d.bills},
 		OnCall: func(c workersai.Call) {
 			if c.Aborted {
 				unseen.Add(int64(c.Neurons))
 			}
 		},
 	}, func(c *Config) {
-		if d.keepsAborted {
-			c.Aborted = guard.Estimate
-		}
+		c.Aborted = d.aborted
 		if d.heals {
 			c.Retries, c.RetryBudget = 3, 1
 			atPace(t, "text-generation=300", time.Minute)(c)

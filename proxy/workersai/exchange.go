@@ -36,6 +36,7 @@ type exchange struct {
 	usage    usage
 	neurons  quota.Neurons
 	noHeader bool // cf-ai-neurons is not sent
+	failed   bool // it was made to fail, and billed
 }
 
 func (s *Simulator) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -216,16 +217,17 @@ func (x *exchange) settle() {
 	x.settled = true
 	s := x.s
 	aborted := x.r.Context().Err() != nil
-	if aborted && x.streams && s.o.BillsAborted {
-		x.spendTokens(x.reply.prompt.tokens, x.reply.prompt.cached, int64(len(x.reply.pieces)))
+	if aborted && x.streams {
+		x.billCancelled()
 	}
 	s.calls.Add(1)
 	s.billed.Add(int64(x.neurons))
 	s.day.add(x.now, x.neurons)
-	s.spent.add(x.now, x.model.name, sums{x.neurons, x.usage.Prompt, x.usage.Completion, 1})
+	x.figure(aborted && x.streams)
 	if s.o.OnCall != nil {
 		s.o.OnCall(Call{
-			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams, Aborted: aborted,
+			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams,
+			Aborted: aborted, Failed: x.failed,
 			Input: x.usage.Prompt, Cached: x.usage.Details.Cached, Output: x.usage.Completion, Neurons: x.neurons,
 		})
 	}
@@ -242,9 +244,10 @@ func (x *exchange) answerRaw(body []byte) *failure {
 	x.settle()
 	h := x.w.Header()
 	h.Set("cf-ai-req-id", x.id)
-	if !x.noHeader {
-		h.Set("cf-ai-neurons", x.neurons.String())
+	if neurons := x.header(); neurons != "" && !x.noHeader {
+		h.Set("cf-ai-neurons", neurons)
 	}
+	body = x.tell(body)
 	switch x.directive.stream {
 	case breakCut, breakHalf:
 		h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -25,6 +25,7 @@ type spendings struct {
 
 type spending struct {
 	second int64 // Unix time
+	due    int64 // when the account's own figure has it
 	model  string
 }
 
@@ -38,7 +39,7 @@ func (s sums) plus(o sums) sums {
 	return sums{s.neurons.Add(o.neurons), s.input + o.input, s.output + o.output, s.calls + o.calls}
 }
 
-func (s *spendings) add(now time.Time, model string, more sums) {
+func (s *spendings) add(now, due time.Time, model string, more sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at == nil {
@@ -53,18 +54,18 @@ func (s *spendings) add(now time.Time, model string, more sums) {
 		}
 	}
 	s.latest = max(s.latest, second)
-	k := spending{second, model}
+	k := spending{second, due.Unix(), model}
 	s.at[k] = s.at[k].plus(more)
 }
 
 // between sums up what was spent from one second to another, both included, by
-// model.
-func (s *spendings) between(from, to int64) map[string]sums {
+// model, as far as it was due by then.
+func (s *spendings) between(from, to, then int64) map[string]sums {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make(map[string]sums)
 	for k, v := range s.at {
-		if k.second >= from && k.second <= to {
+		if k.second >= from && k.second <= to && k.due <= then {
 			all[k.model] = all[k.model].plus(v)
 		}
 	}
@@ -80,7 +81,7 @@ func (s *Simulator) Spend(model string, n quota.Neurons) bool {
 	}
 	s.billed.Add(int64(n))
 	s.day.add(now, n)
-	s.spent.add(now, model, sums{neurons: n, calls: 1})
+	s.spent.add(now, now, model, sums{neurons: n, calls: 1})
 	return true
 }
 
@@ -135,9 +136,10 @@ func (x *exchange) graphQL() *failure {
 		v.Account != o.Account {
 		return x.graphQLFails("not authorized for that account", "authz")
 	}
-	to := min(v.To.Unix(), x.now.Add(-o.AnalyticsLag).Unix())
+	then := x.now.Add(-o.AnalyticsLag).Unix()
+	to := min(v.To.Unix(), then)
 	groups := []usageGroup{}
-	for model, sum := range x.s.spent.between(v.From.Unix(), to) {
+	for model, sum := range x.s.spent.between(v.From.Unix(), to, then) {
 		var g usageGroup
 		g.Dimensions.Model = model
 		if strings.Contains(ask.Query, " count ") {

@@ -43,7 +43,8 @@ import (
 //
 // Two go with anything, also with nothing else: slow=50ms is added to each output
 // token, tokens=200 makes the answer of a text model exactly so long (max_tokens
-// still holds).
+// still holds). So do usage=zeros, header, low-header, prompt, total or nothing, which is what the answer says of its
+// cost, and bill=made, half or whole, which is what a stream costs whose caller leaves.
 //
 // midstream=cut and midstream=half also break an answer that is no stream, half way
 // through its body. A break always comes before the last event of its stream. What
@@ -84,13 +85,16 @@ type directive struct {
 	times   int           // 0: always
 	slow    time.Duration // before each event but the first
 	tokens  int           // output tokens of the answer; 0: as it comes
+
+	telling   Telling   // what the answer says of its cost
+	cancelled Cancelled // what it costs if its caller leaves
 }
 
 // understood is what a mistake in x-simulate is answered with.
 const understood = "a number or slug of the error catalog (3040, out_of_capacity), reset, hang, html-502, " +
 	"html-200, empty, empty-stream, ok-false, " +
-	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100; options after ';': shape=, status=, " +
-	"times=, code=, retry-after=, after="
+	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100, usage=zeros, bill=whole; " +
+	"options after ';': shape=, status=, times=, code=, retry-after=, after="
 
 // parseDirective reads the values of x-simulate. The first word says what is to
 // happen, options follow behind semicolons in any order.
@@ -200,6 +204,18 @@ func (d *directive) option(name, value string) error {
 		return nil
 	case "tokens":
 		return number(name, value, 1, 1_000_000, &d.tokens)
+	case "usage":
+		d.telling = Telling(value)
+		if !slices.Contains(tellings, d.telling) {
+			return fmt.Errorf("usage=%s is none of %v", value, tellings)
+		}
+		return nil
+	case "bill":
+		d.cancelled = Cancelled(value)
+		if d.cancelled != CancelledAsMade && d.cancelled != CancelledHalf && d.cancelled != CancelledWhole {
+			return fmt.Errorf("bill=%s is none of made, half, whole", value)
+		}
+		return nil
 	case "times":
 		if d.deed == deedNone && d.stream == breakNone {
 			return errors.New("times= without anything to happen")

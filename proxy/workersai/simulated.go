@@ -19,6 +19,9 @@ func (x *exchange) simulate(name string) (bool, *failure) {
 		d.deed, d.stream = deedNone, breakNone
 		return false, nil
 	}
+	if d.deed != deedNone {
+		x.billFailed(name)
+	}
 	switch d.deed {
 	case deedFail:
 		return true, &d.failure

@@ -70,10 +70,10 @@ type Options struct {
 	Seed uint64
 	// Latency is how long a text model takes for each output token.
 	Latency time.Duration
-	// BillsAborted bills a stream whose caller leaves as if it had gone on to its
-	// end. By default it costs what was made until then. What is no stream always
-	// runs to its end.
-	BillsAborted bool
+	// Billing is what is billed where Cloudflare does not say it.
+	Billing Billing
+	// Telling is what answers say of their cost.
+	Telling Telling
 	// Closing, when closed, ends what x-simulate left hanging. nil never does.
 	Closing <-chan struct{}
 	// OnCall, when not nil, is told of each call that reached a model, before the
@@ -88,6 +88,7 @@ type Call struct {
 	Path    string     // as requested, escaped
 	Stream  bool       // answered as server-sent events
 	Aborted bool       // its caller left before it was over
+	Failed  bool       // it was made to fail, and billed
 	Input   int64      // input tokens; 0 for tasks that are not billed by tokens
 	Cached  int64      // those of Input that came from the prefix cache
 	Output  int64      // output tokens

@@ -20,6 +20,9 @@ func (x *exchange) openStream() *stream {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("cf-ai-req-id", x.id)
+	if neurons := x.header(); neurons != "" {
+		h.Set("cf-ai-neurons", neurons)
+	}
 	x.w.WriteHeader(http.StatusOK)
 	return &stream{x: x, rc: http.NewResponseController(x.w)}
 }
@@ -31,6 +34,7 @@ func (st *stream) event(name string, v any) bool {
 
 // send is event with data as it stands.
 func (st *stream) send(name string, data []byte) bool {
+	data = st.x.tell(data)
 	if d := &st.x.directive; d.stream != breakNone && st.sent >= d.after {
 		st.interrupt(name, data)
 		return false
@@ -59,6 +63,7 @@ func (st *stream) last(name string, v any) {
 // end sends the last event, without waiting. A break that has not come yet comes
 // now, so that a stream with a break never looks complete.
 func (st *stream) end(name string, data []byte) {
+	data = st.x.tell(data)
 	if st.x.directive.stream != breakNone {
 		st.interrupt(name, data)
 		return
@@ -79,7 +84,7 @@ func (st *stream) flush(b []byte) bool {
 // interrupt breaks the stream before the event of data.
 func (st *stream) interrupt(name string, data []byte) {
 	x := st.x
-	if x.directive.stream == breakFail && st.sent == 0 {
+	if x.directive.stream == breakFail && st.sent == 0 && !x.s.o.Billing.Failed {
 		x.spendTokens(0, 0, 0) // it was refused before anything was made
 	}
 	x.settle()

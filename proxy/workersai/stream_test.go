@@ -229,17 +229,19 @@ func TestLatencyIsThatOfEachToken(t *testing.T) {
 }
 
 // A caller who leaves ends the stream at once. He pays for what was made, or for
-// all that would have been.
+// half or all of what would have been.
 func TestCallerLeaves(t *testing.T) {
 	for _, path := range []string{
 		"run/" + older, "run/" + newer, "v1/chat/completions", "v1/messages",
 		"v1/responses",
 	} {
-		for _, all := range []bool{false, true} {
+		for _, way := range []workersai.Cancelled{
+			workersai.CancelledAsMade, workersai.CancelledHalf, workersai.CancelledWhole,
+		} {
 			synctest.Test(t, func(t *testing.T) {
 				var call workersai.Call
 				sim := workersai.New(workersai.Options{
-					Latency: time.Second, BillsAborted: all,
+					Latency: time.Second, Billing: workersai.Billing{Cancelled: way},
 					OnCall: func(c workersai.Call) { call = c },
 				})
 				body := `{"model":"` + older + `","messages":[{"role":"user","content":"x"}],"input":"x","stream":true}`
@@ -268,9 +270,17 @@ func TestCallerLeaves(t *testing.T) {
 				if events != 10 || call.Output < 5 {
 					t.Errorf("%s: got %d events, %d output tokens, want 10, at least 5", path, events, call.Output)
 				}
-				if all != (call.Output == whole.Output) || all != (call.Neurons == whole.Neurons) {
-					t.Errorf("%s: got %d output tokens, %v neurons, want as the whole %t: %d, %v", path, call.Output,
-						call.Neurons, all, whole.Output, whole.Neurons)
+				all := way == workersai.CancelledWhole
+				if all != (call.Output == whole.Output) {
+					t.Errorf("%s, %s: got %d output tokens, want as the whole %t: %d", path, way, call.Output, all,
+						whole.Output)
+				}
+				if all != (call.Neurons == whole.Neurons) {
+					t.Errorf("%s, %s: got %v neurons, want as the whole %t: %v", path, way, call.Neurons, all,
+						whole.Neurons)
+				}
+				if half := whole.Output / 2; way == workersai.CancelledHalf && call.Output != half {
+					t.Errorf("%s: got %d output tokens, want half: %d", path, call.Output, half)
 				}
 			})
 		}
