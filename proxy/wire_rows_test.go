@@ -30,6 +30,20 @@ var wireRows = []struct {
 		wire{stream: true, model: gptOSS, prompt: 14, output: 56, usage: usageZeroNeurons, when: timeFirst},
 	},
 	{
+		"the same, and one token after it",
+		wire{
+			stream: true, model: glmFlash, dearer: 111, prompt: 1, output: 4, perEvent: 3, usage: usageZeroNeurons,
+			when: timeFirst, header: headerLow, end: endLeft, at: 0.698, speed: 69, late: 864721954,
+		},
+	},
+	{
+		"neurons of the first event alone, one token after it, and a failure",
+		wire{
+			protocol: wireNative, stream: true, model: qwen30, dearer: 51, prompt: 1, output: 4, perEvent: 3,
+			usage: usageNeurons, when: timeFirst, header: headerZero, end: endFailed, at: 0.989, speed: 67,
+		},
+	},
+	{
 		"increments of the prompt's neurons alone",
 		wire{
 			protocol: wireNative, stream: true, model: llama70, prompt: 4, output: 186, usage: usageInput,

@@ -25,6 +25,7 @@ type Meter struct {
 	total      figures // of its whole, which replaces the sum
 	textEvents int64   // events with text, each of which is a token at least
 	toldTokens int64   // tokens of text that came before the last usage that reports an output
+	toldEvents int64   // and the events with text
 
 	seconds    float64
 	hasSeconds bool

@@ -104,7 +104,7 @@ func (m *Meter) untoldTokens() int64 {
 	if !m.isStream {
 		return 0
 	}
-	return m.outputTokens() - m.toldTokens
+	return max(m.outputTokens()-m.toldTokens, m.textEvents-m.toldEvents)
 }
 
 // cut reports whether a JSON answer has not come to its end.

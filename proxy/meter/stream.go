@@ -75,7 +75,7 @@ func (m *Meter) count(e *eventSummary) {
 	for i := range m.usages {
 		if m.found&(1<<i) != 0 {
 			if m.usages[i].hasOutput() {
-				m.toldTokens = m.outputTokens()
+				m.toldTokens, m.toldEvents = m.outputTokens(), m.textEvents
 			}
 			m.usages[i] = figures{}
 		}
