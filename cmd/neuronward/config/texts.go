@@ -30,8 +30,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 		"nothing",
 	"NEURONWARD_ESTIMATE": "what is reserved for a call: an upper bound, so that the limit is never exceeded, or " +
 		"what 99 of 100 calls of its model stayed below, so that more calls fit at once",
-	"NEURONWARD_ABORTED": "how a stream is charged that is cut off: fair is its prompt, what came, and what its model " +
-		"makes in a second; seen leaves that second out; estimate is all that was reserved",
+	"NEURONWARD_ABORTED": "how a stream is charged that is cut off: fair is its prompt, what came, and what its " +
+		"model makes in a second; seen leaves that second out; estimate is all that was reserved",
 	"NEURONWARD_STORE": "where usage is stored: file:PATH; redis://[[user]:password@]host:6379/0 (rediss:// with " +
 		"TLS, unix:///path?db=0) for several processes; or memory: until the process ends",
 	"NEURONWARD_ON_STORE_FAILURE": "what happens to calls while the store fails and a limit is enforced; allow " +
