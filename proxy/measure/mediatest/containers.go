@@ -66,11 +66,14 @@ func (w WebM) Bytes() []byte {
 	}, nil)
 	b = append(b, Element("\x16\x54\xae\x6b", Element("\xae", track))...)
 	const perCluster = 50
+	step := 20 // ms
+	if w.Stopped {
+		step = 0
+	}
 	for first := 0; first < w.Blocks; first += perCluster {
-		time := endian.BigEndian.AppendUint32(nil, uint32(w.time(first)))
-		cluster := Element("\xe7", time)
+		cluster := Element("\xe7", endian.BigEndian.AppendUint32(nil, uint32(step*first)))
 		for i := range min(perCluster, w.Blocks-first) {
-			at := w.time(i)
+			at := step * i
 			block := append([]byte{0x81, byte(at >> 8), byte(at), 0}, w.Packet...)
 			if w.Groups {
 				group := append(Element("\xa1", block), Element("\x9b", []byte{20})...)
@@ -86,13 +89,6 @@ func (w WebM) Bytes() []byte {
 		}
 	}
 	return b
-}
-
-func (w WebM) time(block int) int {
-	if w.Stopped {
-		return 0
-	}
-	return block * 20
 }
 
 // Box is a box of MP4.
