@@ -167,6 +167,9 @@ func takenBack(t *testing.T, open Place) {
 	for i, l := range both {
 		if res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: n}); res != nil || err != nil {
 			t.Errorf("ledger %d has spent the day: got %+v, %v, want no reservation", i, d, err)
+			if res != nil {
+				res.Release()
+			}
 		}
 		if err := l.Close(context.Background()); err != nil {
 			t.Error(err)
