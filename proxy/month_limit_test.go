@@ -43,7 +43,8 @@ func TestARefusalForTheMonth(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
-				g := newGuarded(t, quota.Options{Limit: c.day, MonthLimit: c.month}, workersai.Options{},
+				o := quota.Options{Limit: c.day, MonthLimit: c.month, Heartbeat: 10 * time.Minute}
+				g := newGuarded(t, o, workersai.Options{},
 					withClients(t, c.entry))
 				defer g.close()
 				time.Sleep(time.Hour)
