@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -15,9 +16,11 @@ import (
 // wrongFigures are an account's own figures, of which one a day is far too high and one too low, and which stand still
 // for some time.
 type wrongFigures struct {
-	limit     quota.Neurons
-	high, low time.Time // when the next of them is due; zero: it was given
-	lowest    int       // which kind of a low one is next
+	limit quota.Neurons
+
+	mu        sync.Mutex // for what follows
+	high, low time.Time  // when the next of them is due; zero: it was given
+	lowest    int        // which kind of a low one is next
 	yesterday quota.Neurons
 	stands    time.Time // the figure stands still from here
 	moves     time.Time // until here
@@ -33,6 +36,8 @@ const failed = "internal server error"
 // unknown is what the figure need not have, at most: as without a fault, or all that was spent since the figure before
 // the last that was right, where one was wrong, late or missing lately. What has jumped counts by the second one.
 func (f *wrongFigures) unknown(c *cloud) quota.Neurons {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if time.Since(f.fault) > 30*time.Minute {
 		return c.unknown()
 	}
@@ -42,6 +47,8 @@ func (f *wrongFigures) unknown(c *cloud) quota.Neurons {
 
 // newDay says which figures of a day are wrong. Two that follow each other would be taken for right.
 func (f *wrongFigures) newDay(rng *rand.Rand, day quota.Day, yesterday quota.Neurons) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	at := func(minute int) time.Time { return day.Start().Add(time.Duration(minute) * time.Minute) }
 	high := 1 + rng.IntN(1350)
 	f.high, f.low = at(high), at((high+60+rng.IntN(1200))%1350)
@@ -55,6 +62,8 @@ func (f *wrongFigures) serve(w http.ResponseWriter, r *http.Request, right http.
 	query, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(query))
 	byModel, now := bytes.Contains(query, []byte(" count ")), time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	due := func(at *time.Time) bool {
 		is := !byModel && !at.IsZero() && !now.Before(*at)
 		if is {
@@ -73,7 +82,9 @@ func (f *wrongFigures) serve(w http.ResponseWriter, r *http.Request, right http.
 		_, _ = w.Write(f.last[byModel])
 	default:
 		answer := httptest.NewRecorder()
+		f.mu.Unlock() // it takes its time
 		right.ServeHTTP(answer, r)
+		f.mu.Lock()
 		if bytes.Contains(answer.Body.Bytes(), []byte(failed)) {
 			f.fault = now
 		} else if !byModel {

@@ -167,6 +167,7 @@ func TestWatchdog(t *testing.T) {
 				if !c.cut {
 					time.Sleep(2 * time.Hour)
 				}
+				synctest.Wait()
 				if !errors.Is(cause, c.cause) {
 					t.Errorf("got the cause %v, want %v", cause, c.cause)
 				}
