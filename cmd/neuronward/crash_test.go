@@ -94,8 +94,8 @@ func killAgainAndAgain(t *testing.T, environ []string, store config.Store, limit
 
 		allowed += limit/100 + crashCallers*crashEstimate
 		if limit == 0 {
-			// The bound itself is kept in virtual time by TestWithoutALimitNothingIsForgotten. A busy machine hears of what
-			// was spent, and of what is not claimed any more, late.
+			// TestWithoutALimitNothingIsForgotten keeps the bound itself, in virtual time. A busy machine hears late of
+			// what was spent, and of what is not claimed any more.
 			const late = 3
 			allowed += late * upstream.billedSince(killed.Add(-2*time.Second))
 		}
