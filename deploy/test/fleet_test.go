@@ -33,7 +33,7 @@ type replica struct {
 // teams are the clients of a fleet, with what their entries say beyond name and key. Each meets another limit.
 var teams = map[string]string{
 	"console":     "priority: high",
-	"search-team": "daily_neurons: 3000",
+	"search-team": "daily_neurons: 3000, monthly_neurons: 90000",
 	"chatbot":     "priority: normal",
 	"batch-jobs":  "priority: low, daily_neurons: 2000",
 	"intern":      "daily_neurons: 1",
@@ -71,7 +71,7 @@ func startFleet(t *testing.T, command string, replicas int, environ []string) *f
 	t.Cleanup(f.client.CloseIdleConnections)
 	environ = slices.Concat([]string{
 		"NEURONWARD_LISTEN=127.0.0.1:0", "NEURONWARD_ADMIN_LISTEN=127.0.0.1:0", "NEURONWARD_LOG_FORMAT=json",
-		"NEURONWARD_PLAN=free",
+		"NEURONWARD_PLAN=free", "NEURONWARD_MONTHLY_NEURONS=300000",
 		"NEURONWARD_STORE=" + startRedis(t), "NEURONWARD_CLIENTS_FILE=" + f.writeClients(),
 		"NEURONWARD_RATE_WAIT=1s", "NEURONWARD_QUOTA_WAIT=1s", "NEURONWARD_FIRST_BYTE_TIMEOUT=2s",
 		"NEURONWARD_STREAM_IDLE_TIMEOUT=2s",
