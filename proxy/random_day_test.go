@@ -55,8 +55,8 @@ const (
 // of one of the two, by no more than is said here. A stream that is cancelled counts a second's generation beside what
 // came, whose long words count as several tokens each, and so less is billed. A call that is not streamed runs on when
 // its caller leaves, and nobody hears what it cost: it counts all that it may have cost, and so less is billed. And
-// whether Workers AI bills a stream whole that was cut off is not known: if it did, what was seen would be too little to
-// count, and the limit would be passed by what callers did not see, unless NEURONWARD_ABORTED=estimate.
+// whether Workers AI bills a stream whole that was cut off is not known: if it did, what was seen would be too little
+// to count, and the limit would be passed by what callers did not see, unless NEURONWARD_ABORTED=estimate.
 func TestNeverOverAlwaysUsed(t *testing.T) {
 	for _, d := range []randomDay{
 		{name: "all stay", exact: true, billed: 99},
