@@ -176,7 +176,7 @@ const runtime = ['Runtime', [
   }),
   curves({
     title: 'Memory',
-    description: 'Resident memory, and what lives on Go\'s heap. It stays within NEURONWARD_MAX_HELD, 256 MiB more and about 20 MiB (576 MiB with the defaults); '
+    description: 'Resident memory, and what lives on Go\'s heap. It stays within NEURONWARD_MAX_HELD and 96 MiB more (352 MiB with the defaults); '
       + 'beyond that is a bug.',
     queries: [[`process_resident_memory_bytes{${where}}`, '{{instance}}'], [`go_memstats_heap_inuse_bytes{${where}}`, '{{instance}} heap']],
     unit: unit.bytes, width: 8,
