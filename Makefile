@@ -44,7 +44,7 @@ image: ## build the container image neuronward, with docker, or with CONTAINER=p
 test: ## what a contributor runs: build, lint, tests with the race detector, README
 	@bash .ci/test quick
 
-test-all: test ## what CI runs: make test, then random days, fuzzing, SDKs, bad networks, dashboards, the page in a browser
+test-all: test ## what CI runs: make test, then random days, SDKs, bad networks, dashboards, the page in a browser
 	@bash .ci/test long
 
 lint: ## go vet, golangci-lint, dead code, shellcheck
