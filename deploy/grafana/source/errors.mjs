@@ -142,7 +142,8 @@ const preempted = ['Refused here, and refused by Workers AI', [
   curves({
     title: 'Pre-empted, by reason',
     description: 'Why calls were refused here. account_quota, latched: the day is spent, see Quota. client_budget, priority_floor: a client\'s part of it is. '
-      + 'rate: requests per minute, see Traffic. capacity: the model is out of capacity. contended, overload: too much at once. plan: the model needs Workers Paid. model: the operator does not allow it.',
+      + 'rate: requests per minute, see Traffic. capacity: the model is out of capacity. contended, overload: too much at once. plan: the model needs Workers Paid. model: the operator does not allow it. '
+      + 'credentials: Cloudflare refuses this proxy\'s own token.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true, legend: 'right',
   }),
