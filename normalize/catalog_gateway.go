@@ -41,9 +41,10 @@ var gateway = []Entry{
 	{
 		Code: GatewayUnauthorized, Slug: "gateway_unauthorized", Number: 2009, Status: 401, Type: TypeAuthentication,
 		Retry: RetryNever, Fault: FaultOperator, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary: "The AI Gateway asks for a token and did not get the right one.",
+		Summary: "The AI Gateway did not get the right token, or the model's provider refused the key that the " +
+			"gateway keeps.",
 		Action: "Set CF_AIG_TOKEN to a token with AI Gateway: Run, or turn authentication off in the gateway's " +
-			"settings.",
+			"settings. For another provider's model, replace its key in the gateway.",
 		Automatic: "Nothing is repeated. When the token is the proxy's own the caller gets 502.",
 		Wire:      "`Unauthorized` with 2009, the errors as an array under `error`.",
 	},
@@ -56,7 +57,8 @@ var gateway = []Entry{
 			"dashboard.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
 		Wire: "`Please configure AI Gateway in the Cloudflare dashboard`, `Provider '…' has no BYOK " +
-			"credential named '…'`.",
+			"credential named '…'`; 2002 `Provider not found`, 2005 with rejected credentials, 2021 with another " +
+			"reason than credits.",
 	},
 	{
 		Code: GatewayPolicyDenied, Slug: "gateway_policy_denied", Number: 90017, Status: 403, Type: TypePermission,

@@ -35,11 +35,13 @@ var observed = []Entry{
 		Status: 400, Type: TypeInvalidRequest,
 		OpenAI: "content_filter",
 		Retry:  RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary:   "The model's safety filter refused the prompt or what it made of it.",
+		Summary: "A safety filter refused the prompt or what the model made of it: the model's own, or the " +
+			"guardrails or data loss prevention of an AI Gateway.",
 		Action:    "Change the prompt; the same one will be refused again.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
-		Wire: "3030 or 8007 with `Input prompt contains NSFW content.` or a flagged output. Both codes mean " +
-			"bad_input with another text.",
+		Wire: "3030 or 8007 with `Input prompt contains NSFW content.` or a flagged output; both codes mean " +
+			"bad_input with another text. 2016, 2017, 2029, 2030 of an AI Gateway with 424, 422 or 400, also in a " +
+			"stream.",
 	},
 	{
 		Code: ContextWindowExceeded, Slug: "context_window_exceeded", Number: 5021, Status: 413,
@@ -75,8 +77,8 @@ var observed = []Entry{
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary: "The model answered, but not in the form that the JSON schema asks for.",
 		Action:  "Call again; if it stays, simplify the schema or leave the answer more tokens.",
-		Automatic: "The answer tells SDKs that trying once more may help; the proxy does not repeat the call " +
-			"itself, for it was billed.",
+		Automatic: "The body says that trying once more may help; neither the proxy nor SDKs do so by themselves, " +
+			"for the call was billed.",
 		Wire: "`JSON Mode couldn't be met`, also with success false in an answer of status 200.",
 	},
 	{
@@ -137,9 +139,10 @@ var observed = []Entry{
 		Code: NoSuchRoute, Slug: "no_such_route", Number: 7003, Aliases: []int{7000, 7001}, Status: 404,
 		Type:  TypeNotFound,
 		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
-		Summary:   "Cloudflare's API has no such path, or not for this method.",
-		Action:    "Check the account id and the path; an unfilled placeholder in the base URL is the usual cause.",
-		Automatic: "The path that Cloudflare echoes is removed from the message, for people paste tokens into it.",
+		Summary: "Cloudflare's API has no such path, or not for this method.",
+		Action:  "Check the account id and the path; an unfilled placeholder in the base URL is the usual cause.",
+		Automatic: "The path that Cloudflare echoes is removed from the message, for people paste tokens into it. " +
+			"Nothing of a path below /v1 is the caller's: there it is 502 and the fault is the operator's.",
 		Wire: "`Could not route to …, perhaps your object identifier is invalid?`, `No route for that URI`; " +
 			"404, also 400 and 405, once with code 1000.",
 	},

@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -31,7 +32,7 @@ func Classify(status int, header http.Header, body []byte) *Failure {
 		f.Upstream.Ray = e.page.ray
 	}
 	if f.Code.Entry().Retry != RetryAtReset {
-		f.RetryAfter = upstreamWait(header)
+		f.RetryAfter = cmp.Or(upstreamWait(header), e.wait)
 	}
 	return f
 }
@@ -87,6 +88,9 @@ func (e *evidence) decide(status int) (c Code, by MatchedBy, unknown int) {
 	}
 	for _, w := range e.words {
 		if c, ok := words[strings.ToLower(w)]; ok {
+			if c == NoSuchRoute && e.namesModel() {
+				c = NoSuchModel
+			}
 			return c, MatchedCode, e.unknown(false)
 		}
 	}
@@ -131,6 +135,11 @@ func (e *evidence) relayedTimeout(status int) bool {
 		}
 	}
 	return e.relayed && e.hint == http.StatusGatewayTimeout
+}
+
+// namesModel reports whether what was not found is a model: "model: claude-9".
+func (e *evidence) namesModel() bool {
+	return len(e.texts) > 0 && strings.HasPrefix(e.texts[0].folded, "model:")
 }
 
 // byTexts tries the rules on each message.

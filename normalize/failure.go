@@ -31,7 +31,7 @@ type Failure struct {
 	NoRetry      bool      // SDKs must not repeat the call by themselves now, whatever the entry says
 	Err          error     // for the log, never sent
 
-	ours  bool // the refused credentials were the proxy's own
+	ours  bool // the proxy's own credentials or settings are at fault
 	final bool // Parse: the envelope says that no retry can succeed, whatever the entry says
 }
 
@@ -42,6 +42,18 @@ type Upstream struct {
 	Message   string
 	RequestID string
 	Ray       string
+}
+
+// number returns the code as a number, 0 where it is none.
+func (u *Upstream) number() int {
+	switch c := u.Code.(type) {
+	case int:
+		return c
+	case string:
+		n, _ := strconv.Atoi(c)
+		return n
+	}
+	return 0
 }
 
 // Limit is the budget or rate that refused a call, in Unit per Window.
@@ -134,6 +146,30 @@ func (f *Failure) Wait() time.Duration {
 	return e.Delay
 }
 
+// WrongUpstream marks a failure of a path that this proxy makes by itself as the operator's: status 502, fault
+// operator, error.code the slug. Call it where Unrouted says that Cloudflare has no such path.
+func (f *Failure) WrongUpstream() {
+	f.ours, f.Status, f.Fault = true, http.StatusBadGateway, FaultOperator
+	f.Message = "Cloudflare has no such path where this proxy sends its calls; the call is not at fault. Whoever " +
+		"runs this proxy must correct the address of the upstream or the account id."
+	f.Action = "Correct {UPSTREAM}, {API} or the account id; `neuronward check` shows what Cloudflare says of them."
+}
+
+// Unrouted reports whether Cloudflare's API says that it has no such path, rather than something behind it. A page or
+// an empty answer counts where nothing but the API can have said it.
+func (f *Failure) Unrouted(alone bool) bool {
+	if f.Code != NoSuchRoute || f.Upstream == nil {
+		return false
+	}
+	switch f.Upstream.number() {
+	case 7000, 7003:
+		return true
+	case 0:
+		return f.MatchedBy == MatchedText || alone && f.Message == ""
+	}
+	return false
+}
+
 // OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the
 // slug. Call it when the credentials that upstream refused were the proxy's own. Other failures stay as they
 // are.
@@ -153,7 +189,7 @@ func (f *Failure) RefusesToken() bool {
 	if f.Code != AuthenticationFailed || f.Upstream == nil {
 		return false
 	}
-	n, _ := f.Upstream.Code.(int)
+	n := f.Upstream.number()
 	return n == 10000 || n == 9106 || n == 6003
 }
 
@@ -163,7 +199,7 @@ func (f *Failure) FromWorkersAI() bool {
 	if f.Upstream == nil {
 		return false
 	}
-	n, _ := f.Upstream.Code.(int)
+	n := f.Upstream.number()
 	return 3000 <= n && n < 6000 || f.Code == PermissionDenied
 }
 

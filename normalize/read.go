@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // evidence is what a failed answer says about itself, gathered from wherever it says it.
@@ -21,10 +22,12 @@ type evidence struct {
 	said    string   // the first message as it came
 	engine  bool     // the model layer speaks: AiError
 	gateway bool     // an AI Gateway speaks
+	array   bool     // error is an array, as an AI Gateway writes it, and hardly anybody else
 	relayed bool     // the text tells of a failure behind the one who says it: InferenceUpstreamError
 	payment bool     // the answer asks for a payment (x402)
 	id      string   // upstream's request id
 	param   string
+	wait    time.Duration // that the body asks for
 }
 
 // A text is a message without its grammar; inner ones stood in JSON inside another message.
@@ -97,9 +100,7 @@ func (e *evidence) gather(n *node, depth, level int) {
 func (e *evidence) object(n *node, depth, level int) {
 	e.gather(n.get("errors"), depth+1, level)
 	problem := n.get("error")
-	if problem.kind == kindArray {
-		e.gateway = true // only an AI Gateway has an array here
-	}
+	e.array = e.array || problem.kind == kindArray
 	if problem.kind != kindString {
 		e.gather(problem, depth+1, level)
 	}
@@ -123,17 +124,13 @@ func (e *evidence) object(n *node, depth, level int) {
 			e.hint = s
 		}
 	}
-	if w := n.get("type"); w.kind == kindString && w.text != "error" {
-		e.words = append(e.words, w.text)
-	}
-	for _, key := range []string{"message", "description", "detail", "msg"} {
-		if m := n.get(key); m.kind == kindString {
-			e.message(m.text, level)
+	for _, key := range []string{"type", "status", "reason"} {
+		if w := n.get(key); w.kind == kindString && w.text != "error" && isWord(w.text) {
+			e.words = append(e.words, w.text)
 		}
 	}
-	if problem.kind == kindString {
-		e.message(problem.text, level)
-	}
+	e.messages(n, problem, level)
+	e.waits(n)
 	for _, key := range []string{"requestId", "request_id"} {
 		if id := n.get(key).text; e.id == "" && isUUID(id) {
 			e.id = id
@@ -142,6 +139,47 @@ func (e *evidence) object(n *node, depth, level int) {
 	if p := n.get("param"); p.kind == kindString && e.param == "" {
 		e.param = shorten(redact(plain(p.text)), 200)
 	}
+}
+
+// messages takes the texts of an object: of the fields that hold the message, else of those that may hold one.
+func (e *evidence) messages(n, problem *node, level int) {
+	before := len(e.texts)
+	for _, key := range [...]string{"message", "description", "detail", "msg", "error_description"} {
+		if m := n.get(key); m.kind == kindString {
+			e.message(m.text, level)
+		}
+	}
+	if problem.kind == kindString {
+		e.message(problem.text, level)
+	}
+	for _, key := range [...]string{"reason", "title", "detail", "details", "messages"} {
+		if m := n.get(key); len(e.texts) == before && len(e.codes) == 0 && !isWord(m.text) {
+			e.gather(m, 1, level)
+		}
+	}
+}
+
+// waits reads how long the body says to wait: problem details in seconds, Google's RetryInfo as a duration.
+func (e *evidence) waits(n *node) {
+	if s := n.get("retry_after").text; e.wait == 0 && s != "" {
+		e.wait = resetHeader(s)
+	}
+	details := n.get("details")
+	for i := range details.kids {
+		if s := details.kids[i].get("retryDelay").text; e.wait == 0 && s != "" {
+			e.wait = resetHeader(s)
+		}
+	}
+}
+
+// isWord reports whether s is a word as programs use them: RESOURCE_EXHAUSTED, rate_limit_error.
+func isWord(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !letter(c) && c != '_' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // edgeNumber reads the number of an error of Cloudflare's edge; 0 where s is none.

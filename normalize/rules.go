@@ -62,6 +62,7 @@ func flagged(text string) bool {
 	return hasWord(own, "nsfw") || hasWord(own, "flagged") ||
 		strings.HasPrefix(text, "content_policy") ||
 		strings.HasPrefix(text, "your request was rejected by the safety") ||
+		strings.HasPrefix(text, "your request was rejected as a result of our safety") ||
 		strings.HasPrefix(text, "this content violates")
 }
 
@@ -147,14 +148,15 @@ var texts = []rule{
 	}, nil},
 	{OutOfCapacity, []string{
 		"capacity temporarily exceeded", "no more data centers", "out of capacity", "no capacity",
-		"=overloaded", "model is overloaded", "the model is overloaded",
+		"=overloaded", "model is overloaded", "the model is overloaded", "the model is currently overloaded",
+		"the engine is currently overloaded", "that model is currently overloaded",
 		"request queue is full", "the request queue is full",
 	}, nil},
 	{RequestsPerMinuteExceeded, []string{
 		"rate limiting: inference", "inference request per min",
 		"inference requests per min", "rate limiting:",
 	}, nil},
-	{GatewayRateLimited, []string{"wholesale rate limit", "=rate limited", "gateway rate limit"}, nil},
+	{GatewayRateLimited, []string{"wholesale rate limit", "gateway rate limit"}, nil},
 	{GatewayRateLimited, []string{"rate limit exceeded", "rate limited"}, []string{"gateway"}},
 	{GatewaySpendLimited, []string{
 		"spend limit", "spending limit", "gateway spend", "ai gateway spend",
@@ -162,7 +164,7 @@ var texts = []rule{
 	}, nil},
 	{GatewayNoCredits, []string{
 		"insufficient unified billing", "insufficient balance", "insufficient credit",
-		"insufficient funds", "not enough credits", "no credits",
+		"insufficient funds", "not enough credits", "no credits", "your credit balance is too low",
 	}, nil},
 	{GatewayMisconfigured, []string{
 		"please configure ai gateway", "ai gateway not found", "gateway not found",
@@ -191,6 +193,9 @@ var texts = []rule{
 		"please wait and consider throttling", "too many api requests",
 		"you are being rate limited",
 	}, nil},
+	{ContentFlagged, []string{"prompt", "response", "request content", "response content"}, []string{
+		"blocked due to security configurations", "blocked due to dlp polic",
+	}},
 	{GatewayPolicyDenied, []string{"access denied by policy"}, nil},
 	{GatewayMisconfigured, []string{
 		"forbidden: model or provider could not be resolved", "model or provider could not be resolved",
@@ -206,6 +211,7 @@ var texts = []rule{
 		"invalid format for authorization", "unable to authenticate",
 		"authentication required", "invalid token", "invalid authorization",
 		"you didn't provide an api key", "you did not provide an api key", "no api key", "missing api key",
+		"api key not valid", "api key expired", "invalid x-api-key",
 		"no auth credentials", "api key is missing", "api key is required", "you must provide an api key",
 	}, nil},
 	{AuthenticationFailed, []string{"missing"}, []string{"authorization header"}},

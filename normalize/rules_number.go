@@ -24,6 +24,8 @@ var numberRules = []numberRule{
 
 	// Rejected credentials are a provider's, which the account's owner keeps in the gateway.
 	{2005, 0, []string{"credential"}, GatewayMisconfigured},
+	{2005, http.StatusServiceUnavailable, nil, UpstreamUnavailable},
+	{2005, 0, []string{"api key", "unauthorized", "authentication", "access token"}, GatewayMisconfigured},
 	{2009, http.StatusServiceUnavailable, nil, UpstreamUnavailable},
 	{2002, 0, []string{"provider not found"}, GatewayMisconfigured},
 	{2002, 5, nil, UpstreamInternalError},

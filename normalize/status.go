@@ -14,23 +14,29 @@ var words = map[string]Code{
 	"too_many_requests":               UpstreamRateLimited,
 	"insufficient_quota":              GatewayNoCredits,
 	"billing_error":                   GatewayNoCredits,
+	"resource_exhausted":              UpstreamRateLimited,
 	"invalid_api_key":                 AuthenticationFailed,
+	"api_key_invalid":                 AuthenticationFailed,
+	"unauthenticated":                 AuthenticationFailed,
 	"authentication_error":            AuthenticationFailed,
 	"unauthorized":                    AuthenticationFailed,
 	"permission_error":                PermissionDenied,
 	"permission_denied":               PermissionDenied,
 	"content_filter":                  ContentFlagged,
 	"content_policy_violation":        ContentFlagged,
+	"moderation_blocked":              ContentFlagged,
 	"overloaded_error":                OutOfCapacity,
 	"engine_overloaded":               OutOfCapacity,
 	"request_too_large":               RequestTooLarge,
 	"timeout_error":                   Timeout,
+	"deadline_exceeded":               Timeout,
 	"not_found_error":                 NoSuchRoute,
 	"invalid_request_error":           BadInput,
 	"invalid_request":                 BadInput,
 	"invalid_prompt":                  BadInput,
 	"badrequesterror":                 BadInput,
 	"validation_error":                BadInput,
+	"invalid_argument":                BadInput,
 	"unsupported_parameter":           BadInput,
 	"unsupported_value":               BadInput,
 	"missing_required_parameter":      BadInput,
@@ -59,12 +65,12 @@ func (e *evidence) byStatus(status int) Code {
 		}
 		return Unclassified
 	case http.StatusUnauthorized:
-		if e.gateway {
+		if e.gateway || e.array {
 			return GatewayUnauthorized
 		}
 	case http.StatusTooManyRequests:
 		switch {
-		case e.gateway:
+		case e.gateway, e.array && len(e.codes) > 0:
 			return GatewayRateLimited
 		case e.engine:
 			return RequestsPerMinuteExceeded

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,6 +85,9 @@ func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bo
 	if f.RefusesToken() && fs.credentials.None(c.inbound.Header) {
 		f.Message = "This proxy has no Cloudflare API token, and the call brought none. Send one as Authorization: " +
 			"Bearer, or have whoever runs this proxy give it one."
+	}
+	if c.ours && strings.HasPrefix(c.route.name, "v1/") && f.Unrouted(!c.thirdParty) {
+		f.WrongUpstream() // such a path has nothing of the caller's
 	}
 	if f.Code == normalize.AccountLimited {
 		fs.blockQuota(c, status, event)
