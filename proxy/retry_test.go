@@ -97,7 +97,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		},
 		{"bad input", 400, v4(5006, "Bad input"), 1, "false", "false"},
 		{"no such model", 400, v4(5007, "No such model"), 1, "false", "false"},
-		{"not the schema's form, and billed", 400, v4(5024, "JSON Mode couldn't be met"), 1, "true", "true"},
+		{"not the schema's form, and billed", 400, v4(5024, "JSON Mode couldn't be met"), 1, "false", "false"},
 		{"a bad token", 403, v4(10000, "Authentication error"), 1, "false", "false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -151,9 +151,11 @@ func saysNothing(f *normalize.Failure) bool {
 	return status == unknownError || f.Code == normalize.Unclassified && status/100 == 4
 }
 
-// MayHaveRun reports whether a call that failed so may have run and been billed, if upstream has seen it.
+// MayHaveRun reports whether a call that failed so may have run and been billed, if upstream has seen it. An answer
+// that does not fit its schema was made, and paid for.
 func MayHaveRun(f *normalize.Failure) bool {
-	return f.Code.Entry().Charge == normalize.ChargeEstimate || saysNothing(f)
+	return f.Code.Entry().Charge == normalize.ChargeEstimate || f.Code == normalize.StructuredOutputFailed ||
+		saysNothing(f)
 }
 
 // unknownError is Cloudflare's status for an answer of the origin that it can't make sense of.
