@@ -4,7 +4,6 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
-	"github.com/neuronward/neuronward/quota/tokens"
 )
 
 // reserve sets aside what the call may cost, or says why it may not be made. Calls on another account, with the
@@ -26,23 +25,10 @@ func (p *Proxy) reserve(c *call) (err error) {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
 		g.ClientMonth = c.entry.MonthlyNeurons
 	}
-	if c.json != nil {
-		g.Tokens = c.promptTokens
-	}
 	c.own.stop()
 	c.charge, err = p.guard.Reserve(c.ctx, g)
 	c.own.start()
 	return err
-}
-
-// promptTokens counts the tokens of the body that goes upstream, with the JSON around its texts: templates put as much
-// in its place.
-func (c *call) promptTokens() int64 {
-	var counter tokens.Counter
-	for piece := range c.body.Sent() {
-		counter.JSON(piece) // escapes count as what they stand for
-	}
-	return counter.Tokens()
 }
 
 // settle books what the call cost, exactly once and however it ended. It is deferred before the reservation is made.

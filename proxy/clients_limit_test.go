@@ -229,15 +229,15 @@ func TestRequestsPerMinuteOfAClient(t *testing.T) {
 // Of two pots, ratelimit tells the one with less left for this client.
 func TestRatelimitTellsTheTighter(t *testing.T) {
 	for _, c := range []struct{ name, entry, policy, standing string }{
-		{"its own budget", "a, daily_neurons: 50", `"neurons";q=50;w=86400`, `"neurons";r=47;`},
-		{"the limit", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=97;`},
+		{"its own budget", "a, daily_neurons: 50", `"neurons";q=50;w=86400`, `"neurons";r=48;`},
+		{"the limit", "a, daily_neurons: 5000", `"neurons";q=100;w=86400`, `"neurons";r=98;`},
 		{
 			"what low may have of it", "a, daily_neurons: 90, priority: low", `"neurons";q=100;w=86400`,
-			`"neurons";r=77;`,
+			`"neurons";r=78;`,
 		},
 		{
 			"with requests", "a, daily_neurons: 50, requests_per_minute: 60", `"neurons";q=50;w=86400, "rpm";q=60;w=60`,
-			`"neurons";r=47;`,
+			`"neurons";r=48;`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 // sentOf is what the prompt of a body is taken to cost, and so many tokens of output.
 func (g *guarded) sentOf(path, model, body string, output int64) quota.Neurons {
 	m := g.config.Estimator.Resolve(model)
-	return m.Tokens(m.SentTokens(requestOf(&routes[path][0], m.Task, body), tokens.Count([]byte(body))), 0, output)
+	return m.Tokens(m.SentTokens(requestOf(&routes[path][0], m.Task, body)), 0, output)
 }
 
 // A cf-ai-neurons of 0.00 says nothing of a model with a price, since some never set it: what passed decides then, else

@@ -46,7 +46,7 @@ func newGuarded(t *testing.T, o quota.Options, simulated workersai.Options, chan
 	g := &guarded{t: t, ledger: ledger, sim: workersai.New(simulated), log: &safeBuffer{}}
 	g.config = testConfig(g.log)
 	g.config.Transport = simulating{inMemory{g.sim}}
-	g.config.Ledger, g.config.Estimator = ledger, price.NewEstimator(nil, price.Bound)
+	g.config.Ledger, g.config.Estimator = ledger, price.NewEstimator(nil, price.Tight)
 	g.config.Models = price.Embedded().Models()
 	g.config.FirstByteTimeout, g.config.StreamIdleTimeout = 6*time.Minute, 2*time.Minute
 	for _, f := range change {

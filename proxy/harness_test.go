@@ -234,7 +234,7 @@ func callTo(p *Proxy, r *http.Request, d destination) *call {
 
 // requestOf measures a JSON body that is sent to a route.
 func requestOf(r *route, task quota.Task, body string) quota.Request {
-	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{Protocol: r.protocol})
+	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{Protocol: r.protocol, Count: true})
 	if err != nil {
 		panic(err)
 	}

@@ -19,6 +19,7 @@ type bodies struct {
 	room    *fairshare.Pool // bytes of all buffered bodies
 	slowest timelimit.UploadRate
 	gateway bool // calls go to an AI Gateway
+	count   bool // calls are metered: the tokens of their prompts are counted
 	metrics *metrics.Metrics
 }
 

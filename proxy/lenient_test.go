@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/tokens"
 )
 
 // lenientBill is what an upstream bills that makes sense of a call in any way that it can, in the dearest one: it
@@ -93,11 +94,11 @@ func lenientCost(row price.Row, fields map[string][]json.RawMessage) quota.Neuro
 		}
 		return n
 	}
-	prompt := 0
+	prompt := int64(0)
 	for _, name := range []string{"prompt", "messages", "text"} {
-		longest := 0
+		longest := int64(0)
 		for _, raw := range fields[name] {
-			longest = max(longest, len(raw))
+			longest = max(longest, tokens.Count(raw))
 		}
 		prompt += longest
 	}

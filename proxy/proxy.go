@@ -84,7 +84,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
-		gateway: p.forward.upstream.gateway,
+		gateway: p.forward.upstream.gateway, count: p.guard.On(),
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
 	}
 	p.rates = rates{

@@ -13,6 +13,7 @@ const (
 type Request struct {
 	Task          Task    // of a model that the price table does not know; "": text generation
 	PromptBytes   int64   // of what may become input tokens: the JSON body, less images and audio in it
+	PromptTokens  int64   // counted in PromptBytes; 0: they were not
 	Texts         int64   // to be embedded or ranked
 	MaxTokens     int64   // of one answer; 0: no limit is set
 	Answers       int64   // asked for; 0: 1

@@ -41,7 +41,7 @@ func openQuotas(
 	}
 	limiter := pace.New(limits)
 	if c.QuotaMode == config.ModeOff {
-		return &quotas{pace: limiter, estimator: price.NewEstimator(nil, price.Bound)}, nil
+		return &quotas{pace: limiter, estimator: price.NewEstimator(nil, price.Tight)}, nil
 	}
 	wait := filestore.Options{LockWait: takeoverWait(c), Waiting: waiting}
 	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, wait)
@@ -63,9 +63,9 @@ func openQuotas(
 	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
 	}
-	estimate := price.Bound
-	if c.Estimate == config.EstimateExpected {
-		estimate = price.Expected
+	estimate := price.Tight
+	if c.Estimate == config.EstimateBound {
+		estimate = price.Bound
 	}
 	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimate, closeStore)
 	if err != nil {

@@ -110,21 +110,12 @@ func observedCost(e *evidence, made int64) (quota.Cost, Because, bool) {
 	c := &e.charge.call
 	input, output := e.report.ObservedInput, e.report.ObservedOutput
 	if input == 0 {
-		input = c.promptTokens()
+		input = c.Model.SentTokens(c.Request)
 	}
 	cost := reservedCost(e)
 	cost.Neurons = min(c.Model.Tokens(input, 0, output+made), cost.Neurons)
 	whole := e.Streaming || !e.Complete || e.report.Observed || c.Model.OutputPerM == 0
 	return cost, Observed, c.Model.Known && c.Model.InputPerM > 0 && whole && c.Attempts <= 1
-}
-
-// promptTokens is what the prompt is taken for of which nobody reported the tokens.
-func (c *Call) promptTokens() int64 {
-	counted := c.Request.PromptBytes
-	if c.Tokens != nil {
-		counted = c.Tokens()
-	}
-	return c.Model.SentTokens(c.Request, counted)
 }
 
 // usual is what calls of the model cost that report nothing: what was reserved, or what the account's own figure

@@ -76,7 +76,6 @@ type Call struct {
 	Priority     quota.Priority
 
 	Request quota.Request // as measured
-	Tokens  func() int64  // counts the tokens of the prompt, which costs some time; nil: nobody can
 	Batch   bool          // the call submits a batch, or asks after one
 	Poll    string        // id of the batch that the call asks after, "" for every other call
 	OfBatch bool          // the body names a batch: asking after one makes it nobody's

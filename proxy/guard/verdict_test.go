@@ -62,14 +62,11 @@ func newGuard(t *testing.T, o Options) (*Guard, *recorder) {
 // callOf is a call of a model with a prompt of 300 bytes and an answer of 1,000 tokens or one picture at most.
 func callOf(g *Guard, model string) Call {
 	m := g.o.Estimator.Resolve(model)
-	r := quota.Request{Task: m.Task, PromptBytes: 300, MaxTokens: 1000}
+	r := quota.Request{Task: m.Task, PromptBytes: 300, PromptTokens: 100, MaxTokens: 1000}
 	if m.Task == quota.TextToImage {
 		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
 	}
-	return Call{
-		Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r,
-		Tokens: func() int64 { return 100 },
-	}
+	return Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
 }
 
 // What a call costs, and by whose figure: each row of the table, and each figure of it.
@@ -297,7 +294,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "a prompt whose tokens nobody counts", situation: "stream cut off",
-			call: func(c *Call) { c.Tokens = nil }, event: text, outcome: leftLate,
+			call: func(c *Call) { c.Request.PromptTokens = 0 }, event: text, outcome: leftLate,
 			because: Observed, basis: quota.Estimated, want: ofTokens(300, said+usualSpeed),
 		},
 		{

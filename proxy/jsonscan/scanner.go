@@ -22,6 +22,12 @@ type Scanner struct {
 	// Depth is how many objects and arrays the next value lies in.
 	Depth int
 
+	// Tap is given the text that is read, in pieces and in order, without the space around values other than numbers in
+	// a list; nil: nobody wants it. It must be set before anything is read. The last piece comes with Flush.
+	Tap    func(piece []byte)
+	tapped int64 // offset of what Tap has not been given yet
+	held   bool
+
 	// Unless the text has ended, data[pos] is the next byte.
 	text Pieces
 	next int    // index of the piece behind data
@@ -41,6 +47,7 @@ func New(text Pieces) Scanner {
 func (s *Scanner) advance(n int) {
 	s.pos += n
 	for s.pos == len(s.data) && s.next < len(s.text) {
+		s.Flush()
 		s.base += int64(len(s.data))
 		s.data, s.pos = s.text[s.next], 0
 		s.next++
@@ -86,9 +93,19 @@ func (s *Scanner) eat(c byte) bool {
 
 // Space skips space.
 func (s *Scanner) Space() {
+	if s.pos < len(s.data) && s.data[s.pos] <= ' ' {
+		s.space()
+	}
+}
+
+func (s *Scanner) space() {
+	s.Flush()
 	for s.pos < len(s.data) {
 		switch s.data[s.pos] {
 		case ' ', '\t', '\n', '\r':
+			if !s.held {
+				s.tapped = s.Offset() + 1
+			}
 			s.advance(1)
 		default:
 			return

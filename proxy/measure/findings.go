@@ -35,6 +35,7 @@ type findings struct {
 	promptInput bool // "input" is a prompt, as in Responses
 	inBatch     bool // it is one of a batch's requests
 
+	tools    bool // a template puts the rules of calling tools before the prompt
 	requests bool // there is a batch
 	content  bool // there is something beside its requests
 	parts    []findings
@@ -71,6 +72,9 @@ type level struct {
 	stepped  bool // and a number of steps
 }
 
+// toolTokens is what templates put around tools, at most: how they are called, with an example.
+const toolTokens = 300
+
 // assumedSteps is the most that a model takes where a call does not say it.
 const assumedSteps = 50
 
@@ -83,6 +87,9 @@ func (f *findings) oneLevel(self, input bool) bool {
 func (f *findings) finish(size int64, protocol normalize.Protocol) {
 	f.size = size
 	f.PromptBytes = max(size-f.media, 0)
+	if f.tools && f.PromptTokens > 0 {
+		f.PromptTokens += toolTokens
+	}
 	f.MayIgnoreLimit = f.MaxTokens == 0 && f.otherLimit > 0 || f.oneLevel(f.self.limited, f.input.limited)
 	if f.oneLevel(f.self.stepped, f.input.stepped) {
 		f.Steps = max(f.Steps, assumedSteps)
@@ -155,6 +162,7 @@ func (f *findings) alone(k class, text jsonscan.Pieces) quota.Request {
 func addUp(sum *quota.Request, r quota.Request) {
 	const template = 64 // tokens, which each of them has
 	sum.PromptBytes += r.PromptBytes + template
+	sum.PromptTokens += r.PromptTokens + template
 	sum.Calls++
 	sum.Unseen += min(r.Unseen, 1)
 	sum.MaxTokens = max(sum.MaxTokens, r.MaxTokens)

@@ -6,6 +6,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/tokens"
 )
 
 // Options say how a JSON body is understood.
@@ -13,6 +14,7 @@ type Options struct {
 	Protocol  normalize.Protocol
 	Nested    bool // the parameters stand in the field "input", the model beside it
 	InputOnly bool // with Nested: only the value of "input" is sent to upstream and measured, as if it were the body
+	Count     bool // the tokens of the text are counted, too
 }
 
 // JSON is what one pass over a JSON body finds.
@@ -44,6 +46,9 @@ type span struct{ from, to int64 }
 func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	j := &JSON{text: text}
 	r := reader{Scanner: jsonscan.New(text), Options: o, j: j}
+	if o.Count {
+		r.Tap = r.counter.JSON
+	}
 	r.SkipBlank()
 	switch {
 	case r.Offset() == text.Len():
@@ -90,7 +95,8 @@ func (j *JSON) RequestID() string {
 type reader struct {
 	jsonscan.Scanner
 	Options
-	j *JSON
+	j       *JSON
+	counter tokens.Counter // of the object that is measured
 }
 
 func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
@@ -107,7 +113,13 @@ type scope struct {
 // body reads the object that is the body and measures it.
 func (r *reader) body(f *findings, at scope) error {
 	start := r.Offset()
+	r.Flush()
+	outer := r.counter
+	r.counter = tokens.Counter{}
 	err := r.object(f, at)
+	r.Flush()
+	f.PromptTokens = r.counter.Tokens()
+	r.counter = outer
 	f.finish(r.Offset()-start, r.Protocol)
 	return err
 }

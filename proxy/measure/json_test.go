@@ -307,17 +307,22 @@ func cut(text []byte, size int) (p jsonscan.Pieces) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	for _, c := range []struct{ name, body string }{
-		{"chat", chat},
-		{"100KB", `{"model":"m","messages":[{"role":"user","content":"` +
-			strings.Repeat("All work and no play. ", 5000) + `"}]}`},
+	long := strings.Replace(chat, "Hello", strings.Repeat("All work and no play. ", 5000), 1)
+	for _, c := range []struct {
+		name, body string
+		count      bool
+	}{
+		{"chat", chat, false},
+		{"chat, counted", chat, true},
+		{"100KB", long, false},
+		{"100KB, counted", long, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			body := []byte(c.body)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if _, err := scan(body, false); err != nil {
+				if _, err := Scan(pieces(body), Options{Count: c.count}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -103,12 +103,21 @@ func (f *findings) addRecording(total int64, open func() io.Reader) {
 // read all elements that are no numbers.
 func (r *reader) numbers(other func() error) (int64, error) {
 	all := true
+	r.Hold()
 	n, err := r.Numbers(func() error {
-		all = false
+		if all {
+			all = false
+			r.Pass()
+		}
 		return other()
 	})
-	if !all {
+	switch {
+	case !all:
 		n = 0
+	case n > 0:
+		r.Drop()
+	default:
+		r.Pass()
 	}
 	return n, err
 }
@@ -121,12 +130,17 @@ type payload struct {
 }
 
 // payload reads a string. kind is what the media type of a data URL must begin with, such as "image/". A string that is
-// no payload is a URL, or text.
+// no payload is a URL, or text, and counts as text.
 func (r *reader) payload(kind string) (p payload, err error) {
 	start := r.Offset()
 	skip, ok := dataURL(r.Ahead(len(`"data:`)+maxMediaType), kind)
+	r.Hold()
 	p.from, p.ok, err = r.Base64(skip)
-	p.ok = p.ok && ok && err == nil
+	if p.ok = p.ok && ok && err == nil; p.ok {
+		r.Drop()
+	} else {
+		r.Pass()
+	}
 	p.size, p.to = r.Offset()-start, r.Offset()-1
 	return p, err
 }

@@ -107,7 +107,7 @@ func (r *reader) reference(f *findings) error {
 // in its place.
 func (r *reader) source(f *findings) (fetched bool, err error) {
 	f.Images++
-	var data int64
+	var data []span
 	picture := false
 	err = r.Object(func(name []byte) error {
 		isString := r.Peek() == '"'
@@ -122,9 +122,10 @@ func (r *reader) source(f *findings) (fetched bool, err error) {
 			picture = err == nil && strings.HasPrefix(kind, "image/")
 			return nil
 		case string(name) == "data" && isString:
+			start := r.Offset()
 			p, err := r.payload("image/")
 			if p.ok {
-				data += p.size
+				data = append(data, span{start, r.Offset()})
 			}
 			return err
 		case string(name) == "url":
@@ -136,8 +137,12 @@ func (r *reader) source(f *findings) (fetched bool, err error) {
 		}
 		return r.Skip()
 	})
-	if picture {
-		f.media += data
+	for _, s := range data {
+		if picture {
+			f.media += s.to - s.from
+		} else {
+			r.Repeat(s.from, s.to)
+		}
 	}
 	return fetched, err
 }

@@ -61,6 +61,8 @@ func (r *reader) field(f *findings, at scope, name []byte) error {
 		return r.input(f, at)
 	case "messages", "system", "state":
 		return r.messages(f)
+	case "tools", "functions":
+		f.tools = true
 	case "previous_response_id", "conversation", "file_id", "file_url", "video_url":
 		return r.reference(f)
 	case "file":

@@ -158,18 +158,19 @@ func TestCost(t *testing.T) {
 
 func TestSentTokens(t *testing.T) {
 	for _, c := range []struct {
-		name          string
-		r             quota.Request
-		counted, want int64
+		name string
+		r    quota.Request
+		want int64
 	}{
-		{"text", quota.Request{PromptBytes: 300}, 100, 100},
-		{"more than its bytes", quota.Request{PromptBytes: 30}, 300, 30},
-		{"an image", quota.Request{PromptBytes: 300, Images: 1}, 100, 100 + 6404},
-		{"sound", quota.Request{PromptBytes: 300, AudioSeconds: 10}, 100, 100 + 500},
-		{"nonsense", quota.Request{PromptBytes: -1, Images: -1}, -1, 0},
-		{"what upstream remembers", quota.Request{PromptBytes: 300, Unseen: 1}, 100, 100 + 8000},
+		{"text", quota.Request{PromptBytes: 300, PromptTokens: 100}, 100},
+		{"text that was not counted", quota.Request{PromptBytes: 300}, 300},
+		{"more than its bytes", quota.Request{PromptBytes: 30, PromptTokens: 300}, 30},
+		{"an image", quota.Request{PromptBytes: 300, PromptTokens: 100, Images: 1}, 100 + 6404},
+		{"sound", quota.Request{PromptBytes: 300, PromptTokens: 100, AudioSeconds: 10}, 100 + 500},
+		{"nonsense", quota.Request{PromptBytes: -1, PromptTokens: -1, Images: -1}, 0},
+		{"what upstream remembers", quota.Request{PromptBytes: 300, PromptTokens: 100, Unseen: 1}, 100 + 8000},
 	} {
-		if got := (price.Row{ContextWindow: 8000}).SentTokens(c.r, c.counted); got != c.want {
+		if got := (price.Row{ContextWindow: 8000}).SentTokens(c.r); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}

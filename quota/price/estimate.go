@@ -18,14 +18,14 @@ type Mode uint8
 
 // The modes.
 const (
-	Bound    Mode = iota // an upper bound: the limit is never passed
-	Expected             // what 99 of 100 calls of the model cost at most: more calls fit at once
+	Tight Mode = iota // the tokens that were counted in the prompt
+	Bound             // a token a byte of the prompt, which no tokenizer passes
 )
 
 // An Estimate is what a call may cost.
 type Estimate struct {
 	Neurons quota.Neurons // to be reserved
-	Bound   quota.Neurons // by the table alone, for Estimator.Learn
+	Bound   quota.Neurons // the same by the table alone, for Estimator.Learn
 	Known   bool          // whether the table has the model
 
 	// Foreign says that the bound rests on what the request does not show, such as how long a recording really is, or
@@ -72,6 +72,9 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 		}
 		return sum
 	}
+	if e.mode == Bound {
+		r.PromptTokens = 0
+	}
 	call := request(r)
 	var bound quota.Neurons
 	if m.Known {
@@ -84,7 +87,7 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: textTokens(r)}).Table
 	}
 	bound = min(max(bound, minEstimate), quota.MaxCost)
-	factor := e.learned.factor(m.Name, e.mode)
+	factor := e.learned.factor(m.Name)
 	return Estimate{
 		Neurons: max(quota.FromFloat(bound.Float()*factor), minEstimate),
 		Bound:   bound, Known: m.Known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0 || r.Unseen > 0 || r.OddLimit,
@@ -100,6 +103,7 @@ func (t *Table) dearest(r request, tasks []quota.Task, own Row) (bound quota.Neu
 	for _, row := range t.ofTasks(tasks) {
 		priced = true
 		row.ContextWindow, row.DefaultOutput = own.ContextWindow, own.DefaultOutput
+		row.SmallVocabulary = own.SmallVocabulary
 		bound = max(bound, r.withDefaults(row).bound(row))
 	}
 	if !priced && len(tasks) > 0 {

@@ -321,3 +321,49 @@ func TestEstimate(t *testing.T) {
 		})
 	}
 }
+
+// The tokens that were counted are at most the bytes, and hold where no vocabulary is small and no bound is asked for.
+func TestEstimateByCountedTokens(t *testing.T) {
+	const llama = "@cf/meta/llama-3.1-8b-instruct-fp8" // 13,778 and 26,128 a million tokens
+	for _, c := range []struct {
+		name  string
+		mode  price.Mode
+		model string
+		r     quota.Request
+		want  quota.Neurons
+	}{
+		{"counted", price.Tight, llama, quota.Request{PromptTokens: 936}, micro(13.778 + 26.128)},
+		{"by bytes", price.Bound, llama, quota.Request{PromptTokens: 936}, micro(10_064*0.013778 + 26.128)},
+		{"not counted", price.Tight, llama, quota.Request{}, micro(10_064*0.013778 + 26.128)},
+		{"more than bytes", price.Tight, llama, quota.Request{PromptTokens: 1e6}, micro(10_064*0.013778 + 26.128)},
+		{
+			"a small vocabulary", price.Tight, "@cf/mistral/mistral-7b-instruct-v0.1",
+			quota.Request{PromptTokens: 936},
+			micro(10_064*0.01 + 17.3),
+		},
+		{
+			"a small vocabulary of a model without a price", price.Tight, "@hf/thebloke/zephyr-7b-beta-awq",
+			quota.Request{Task: quota.TextGeneration, PromptTokens: 936},
+			micro(10_064*0.127273 + 400),
+		},
+		{
+			"a translation has as many tokens as bytes", price.Tight, "@cf/meta/m2m100-1.2b",
+			quota.Request{PromptTokens: 936, MaxTokens: -1},
+			micro(31.05 + 10_064*0.03105),
+		},
+		{"a batch", price.Tight, llama, quota.Request{Parts: []quota.Request{
+			{PromptBytes: 10_000, PromptTokens: 936, MaxTokens: 1000},
+			{PromptBytes: 10_000, PromptTokens: 1936, MaxTokens: 1000},
+		}}, micro(3*13.778 + 2*26.128)},
+	} {
+		c.r.PromptBytes = 10_000
+		if c.r.MaxTokens == 0 {
+			c.r.MaxTokens = 1000
+		}
+		e := price.NewEstimator(nil, c.mode)
+		got := e.Estimate(e.Resolve(c.model), c.r).Neurons
+		if diff := got - c.want; diff < -2 || diff > 2 {
+			t.Errorf("%s: got %v, want %v", c.name, got.Float(), c.want.Float())
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package price_test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,19 +106,4 @@ func TestWhatARecordingSaysOfItselfTeachesNothing(t *testing.T) {
 			t.Errorf("%+v: got %+v, want %+v as before", r, after, before)
 		}
 	}
-}
-
-func TestLearnThe99thPercentile(t *testing.T) {
-	p := newPupil(price.Expected)
-	p.costs(99, times(0.1))
-	p.check(t, "too few", 1, 1)
-	p.costs(9000, times(0.1))
-	p.check(t, "all alike", 0.1, 0.12)
-	rng := rand.New(rand.NewPCG(5, 6))
-	p.costs(20_000, rng.Float64)
-	p.check(t, "uniform", 0.97, 1.2)
-	p.costs(20_000, times(0.1))
-	p.check(t, "it forgets", 0.1, 0.12)
-	p.costs(20_000, times(0))
-	p.check(t, "all cost nothing", 0, 0.001)
 }

@@ -54,11 +54,10 @@ func (e *Estimator) Recall(records []quota.Record) {
 	l := &e.learned
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	usual := map[string]quota.Record{} // of the last day, by model
 	records = slices.Clone(records)
 	slices.SortStableFunc(records, func(a, b quota.Record) int { return cmp.Compare(a.Day, b.Day) })
 	for _, rec := range records {
-		if rec.Calibration == (quota.Calibration{}) || rec.Model == quota.Other {
+		if rec.Peak <= 0 || rec.Model == quota.Other {
 			continue
 		}
 		r := l.of(rec.Model)
@@ -71,10 +70,6 @@ func (e *Estimator) Recall(records []quota.Record) {
 		}
 		if peak := min(rec.Peak.Float(), maxFactor); peak > 1 {
 			r.peak.raise(peak, at)
-		}
-		if was := usual[rec.Model]; rec.Usual > 0 && (rec.Day > was.Day || rec.Usual > was.Usual) {
-			usual[rec.Model] = rec
-			r.usual = min(rec.Usual.Float(), maxFactor)
 		}
 	}
 }

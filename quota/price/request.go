@@ -95,14 +95,14 @@ func (r request) withDefaults(row Row) request {
 // tokens bounds the tokens of r. They cost nothing with a model that is not billed
 // by tokens.
 func (r request) tokens(row Row) (in, out float64) {
-	in = float64(max(r.PromptBytes, 0)) + templateTokens + r.mediaTokens()
+	in = float64(r.promptTokens(row)) + templateTokens + r.mediaTokens()
 	switch row.Task {
 	case quota.TextClassification:
 		in += float64(max(r.Texts, 0)) * pairTokens
 	case quota.Translation:
 		// A translation has at most as many tokens as the text has bytes, whatever the language.
 		if r.MaxTokens <= 0 {
-			return in, in
+			return in, float64(max(r.PromptBytes, 0)) + templateTokens
 		}
 	}
 	limit := r.outputLimit(row)
@@ -114,6 +114,16 @@ func (r request) tokens(row Row) (in, out float64) {
 		}
 	}
 	return in, limit * float64(max(r.Answers, 1))
+}
+
+// promptTokens are those of the text: as many as were counted in it, at most its bytes, which hold where none were
+// counted or the model's vocabulary is small.
+func (r request) promptTokens(row Row) int64 {
+	most := max(r.PromptBytes, 0)
+	if r.PromptTokens <= 0 || row.SmallVocabulary {
+		return most
+	}
+	return min(r.PromptTokens, most)
 }
 
 // outputLimit bounds the output tokens of one answer.
@@ -215,16 +225,10 @@ func (r request) characters() int64 {
 	return max(r.PromptBytes, 0)
 }
 
-// SentTokens returns how many input tokens the prompt of q is taken for where none
-// were reported: as many as were counted in it, at most its bytes, which hold where
-// the model's vocabulary is small, and the bound for images and audio, and for what
-// upstream fetches or remembers.
-func (r Row) SentTokens(q quota.Request, counted int64) int64 {
-	most := max(q.PromptBytes, 0)
-	if r.SmallVocabulary {
-		counted = most
-	}
-	sent := min(max(counted, 0), most) + int64(request(q).mediaTokens())
+// SentTokens returns how many input tokens the prompt of q is taken for where none were reported: those of its text,
+// and the bound for images and audio, and for what upstream fetches or remembers.
+func (r Row) SentTokens(q quota.Request) int64 {
+	sent := request(q).promptTokens(r) + int64(request(q).mediaTokens())
 	if q.Unseen > 0 {
 		sent += int64(r.window())
 	}

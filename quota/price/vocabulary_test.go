@@ -48,7 +48,7 @@ func TestSmallVocabulary(t *testing.T) {
 		if want {
 			tokens = 300
 		}
-		if got := m.SentTokens(quota.Request{PromptBytes: 300}, 100); got != tokens {
+		if got := m.SentTokens(quota.Request{PromptBytes: 300, PromptTokens: 100}); got != tokens {
 			t.Errorf("%s: SentTokens() of 300 bytes, counted as 100, = %d, want %d", model, got, tokens)
 		}
 	}

@@ -40,7 +40,7 @@ type Config struct {
 	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"`                  // 0: no limit
 	MonthlyNeurons float64       `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"` // 0: no limit
 	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
-	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"bound" choices:"bound|expected"`
+	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"tight" choices:"tight|bound"`
 	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`
 	Store          Store         `env:"NEURONWARD_STORE" secret:"hidden"`
 	OnStoreFailure string        `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow"`
@@ -86,16 +86,16 @@ type Config struct {
 
 // Values of Plan, QuotaMode, Estimate, Aborted, OnStoreFailure and Prices that the program compares.
 const (
-	PlanFree         = "free"
-	PlanPrepaid      = "prepaid"
-	ModeObserve      = "observe"
-	ModeOff          = "off"
-	EstimateExpected = "expected"
-	AbortedSeen      = "seen"
-	AbortedEstimate  = "estimate"
-	FailureAllow     = "allow"
-	PricesLive       = "live"
-	PricesEmbedded   = "embedded"
+	PlanFree        = "free"
+	PlanPrepaid     = "prepaid"
+	ModeObserve     = "observe"
+	ModeOff         = "off"
+	EstimateBound   = "bound"
+	AbortedSeen     = "seen"
+	AbortedEstimate = "estimate"
+	FailureAllow    = "allow"
+	PricesLive      = "live"
+	PricesEmbedded  = "embedded"
 )
 
 // PlanAssumed reports whether NEURONWARD_PLAN is not set and matters.

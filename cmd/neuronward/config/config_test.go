@@ -220,6 +220,11 @@ func TestLoadMistakes(t *testing.T) {
 			`"verbose" is none of its values; write debug or info or warn or error`,
 		},
 		{
+			"retired estimate",
+			[]string{"NEURONWARD_ESTIMATE=expected"},
+			`^NEURONWARD_ESTIMATE: "expected" is no more: write tight, which has taken its place, or bound$`,
+		},
+		{
 			"clients file that is not there",
 			[]string{"NEURONWARD_CLIENTS_FILE=/nowhere/clients.yaml"},
 			`^NEURONWARD_CLIENTS_FILE: cannot be read \(open /nowhere/clients.yaml: no such file .*; check the path ` +

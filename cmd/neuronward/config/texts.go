@@ -28,8 +28,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 		"others spend of the account counts as far as it is known; 0 is no limit",
 	"NEURONWARD_QUOTA_MODE": "observe counts what it would have refused and refuses nothing; off counts and stores " +
 		"nothing",
-	"NEURONWARD_ESTIMATE": "what is reserved for a call: an upper bound, so that the limit is never exceeded, or " +
-		"what 99 of 100 calls of its model stayed below, so that more calls fit at once",
+	"NEURONWARD_ESTIMATE": "what is reserved for a call: tight is the tokens counted in its prompt, and the output " +
+		"that it or its model's documentation allows; bound takes a token for each byte",
 	"NEURONWARD_ABORTED": "how a stream is charged that is cut off: fair is its prompt, what came, and what its " +
 		"model makes in a second; seen leaves that second out; estimate is all that was reserved",
 	"NEURONWARD_STORE": "where usage is stored: file:PATH; redis://[[user]:password@]host:6379/0 (rediss:// with " +

@@ -19,6 +19,8 @@ const (
 // validate finds what is wrong with values that could be read: their bounds, and what only several variables together
 // show.
 func (l *loader) validate() {
+	l.require("NEURONWARD_ESTIMATE", l.given["NEURONWARD_ESTIMATE"] != "expected",
+		"VALUE is no more: write tight, which has taken its place, or bound")
 	for _, v := range l.vars {
 		if v.Choices != nil {
 			l.require(v.Name, slices.Contains(v.Choices, l.given[v.Name]),

@@ -97,7 +97,7 @@ const theDay = ['The day', [
   curves({
     title: 'Refused for neurons, by reason',
     description: 'account_quota: the limit. client_budget, priority_floor: the client\'s own budget, or its priority. contended: calls in flight held the '
-      + 'rest; NEURONWARD_ESTIMATE=expected reserves less. latched: the quota block, Workers AI said so. plan: the model needs Workers Paid. model: the operator does not allow it.',
+      + 'rest; smaller max_tokens reserve less. latched: the quota block, Workers AI said so. plan: the model needs Workers Paid. model: the operator does not allow it.',
     queries: [[rate('neuronward_preempted_total', 'mode="enforce", reason=~"account_quota|client_budget|contended|priority_floor|latched|plan"', 'reason'), '{{reason}}']],
     unit: unit.calls, stacked: true,
   }),
@@ -168,7 +168,7 @@ const known = ['How well it is known', [
   curves({
     title: 'Estimate ratio, by task',
     description: 'What calls cost over what was reserved for them: half of them, and nearly all. Far below 1, calls wait for neurons that other calls hold and do not use: '
-      + 'send max_tokens, or set NEURONWARD_ESTIMATE=expected.',
+      + 'send max_tokens, and leave NEURONWARD_ESTIMATE at tight.',
     queries: [
       [quantile(0.5, 'neuronward_estimate_ratio', '', 'task'), '{{task}} p50'],
       [quantile(0.99, 'neuronward_estimate_ratio', '', 'task'), '{{task}} p99'],
@@ -177,8 +177,8 @@ const known = ['How well it is known', [
   }),
   curves({
     title: 'Reserved too little',
-    description: 'Share of calls that cost more than was reserved. With NEURONWARD_ESTIMATE=bound it should be 0: a model\'s price is wrong then, see '
-      + '`/status` for the prices\' age. With expected about 1 % is by design.',
+    description: 'Share of calls that cost more than was reserved. It should be near 0, and with NEURONWARD_ESTIMATE=bound 0: a model\'s price is wrong '
+      + 'then, see `/status` for the prices\' age.',
     queries: [[`1 - ${rate('neuronward_estimate_ratio_bucket', 'le=~"1|1.0"', 'task')} / ${rate('neuronward_estimate_ratio_count', '', 'task')}`, '{{task}}']],
     unit: unit.share, decimals: 2, width: 8, thresholds: ['transparent', [0.02, red]],
   }),
