@@ -38,6 +38,15 @@ func (ch *Charge) reserve(ctx context.Context) (quota.Decision, error) {
 	return d, err
 }
 
+// newMeter returns the meter of an attempt.
+func (ch *Charge) newMeter() *meter.Meter {
+	m := meter.New()
+	if model := ch.call.Model; model != nil && model.SmallVocabulary {
+		m.SmallVocabulary()
+	}
+	return m
+}
+
 // Decision returns what the ledger said last of the budget that matters to the call, and when.
 func (ch *Charge) Decision() (d quota.Decision, at time.Time) {
 	if ch == nil {
@@ -89,7 +98,7 @@ func (ch *Charge) Attempt(o Outcome) {
 		}
 	}
 	if ch.meter != nil {
-		ch.meter = meter.New()
+		ch.meter = ch.newMeter()
 	}
 }
 

@@ -113,7 +113,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		ch.request.ClientMonth = c.ClientMonth
 	}
 	if c.Poll != "" || c.Routed { // a poll costs nothing: the batch was charged when it was submitted
-		ch.meter = meter.New()
+		ch.meter = ch.newMeter()
 		return ch, nil
 	}
 	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
@@ -136,7 +136,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	if ch.reservation == nil {
 		return ch, ch.refuse(d)
 	}
-	ch.meter = meter.New()
+	ch.meter = ch.newMeter()
 	return ch, nil
 }
 

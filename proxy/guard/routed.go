@@ -11,20 +11,22 @@ import (
 // says which model ran; if that is one of Workers AI's, its price settles the call, which may pass the limit by its own
 // cost. It returns nil where another model ran, or nobody says which.
 func (ch *Charge) settleRouted(o Outcome) *Settlement {
-	r := ch.meter.Report()
-	name := modelname.Canonical(cmp.Or(o.RanModel, r.Model))
+	name := modelname.Canonical(cmp.Or(o.RanModel, ch.meter.Report().Model))
 	if !modelname.WorkersAI(name) {
 		return nil
 	}
 	g := ch.guard
 	model := g.o.Estimator.Resolve(name)
+	if model.SmallVocabulary {
+		ch.meter.SmallVocabulary()
+	}
 	ch.call.Model = &model
 	ch.estimate = g.o.Estimator.Estimate(model, ch.call.Request)
 	ch.request.Model = g.o.LabelOf(name)
 	cost, because := ch.verdict(o)
 	g.ledger.Correct(ch.request, quota.Day(0), 0, cost) // nothing was charged, on whichever day
 	ch.spent(cost)
-	ch.countTokens(ch.request.Model, r.Usage)
+	ch.countTokens(ch.request.Model, ch.meter.Report().Usage)
 	return &Settlement{Neurons: cost.Neurons, Basis: cost.Basis, Because: because}
 }
 

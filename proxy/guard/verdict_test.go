@@ -19,6 +19,7 @@ const (
 	alias   = "@cf/moonshotai/kimi-k2.5" // of kimi-k2.6
 	picture = "@cf/black-forest-labs/flux-1-schnell"
 	unknown = "@cf/new/model"
+	small   = "@cf/meta/llama-2-7b-chat-fp16"
 )
 
 // recorder keeps what was counted.
@@ -257,6 +258,11 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "text alone", situation: "completed", answer: silent, outcome: done,
 			because: Observed, basis: quota.Estimated, want: ofTokens(100, hi),
+		},
+		{
+			name: "text alone, of a model with a small vocabulary", situation: "completed", model: small,
+			answer: silent, outcome: done,
+			because: Observed, basis: quota.Estimated, want: ofTokens(300, 2*hi),
 		},
 		{
 			name: "a tool call that is an object", situation: "completed", outcome: done,

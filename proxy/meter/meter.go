@@ -33,6 +33,7 @@ type Meter struct {
 
 	written  tokens.Counter // of all text
 	reasoned tokens.Counter
+	small    bool // the model's vocabulary is small
 
 	hasText bool // the answer has a place for what a model writes
 	unread  bool // and there stands an object, whose tokens are not counted
@@ -59,6 +60,9 @@ func New() *Meter {
 	m.walker.visitor = m
 	return m
 }
+
+// SmallVocabulary says that the model has more tokens for a text than package tokens counts.
+func (m *Meter) SmallVocabulary() { m.small = true }
 
 // Write reads more of an answer that is JSON, in any split.
 func (m *Meter) Write(p []byte) {

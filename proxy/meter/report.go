@@ -113,9 +113,17 @@ func (m *Meter) cut() bool { return !m.isStream && m.begun && m.walker.at != don
 // empty reports whether the answer has nothing that a model put out, where it could have.
 func (m *Meter) empty() bool { return m.hasText && m.outputTokens() == 0 && m.images == 0 && !m.unread }
 
+// smallFactor is how many tokens of a model with a small vocabulary are counted for one: the most that was measured is
+// 1.8.
+const smallFactor = 2
+
 // outputTokens are those of the text that passed.
 func (m *Meter) outputTokens() int64 {
-	return max(m.textEvents, m.written.Tokens()+m.reasoned.Tokens())
+	counted := m.written.Tokens() + m.reasoned.Tokens()
+	if m.small {
+		counted *= smallFactor
+	}
+	return max(m.textEvents, counted)
 }
 
 func (m *Meter) observedTokens() (input, output int64) {

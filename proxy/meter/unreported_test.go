@@ -4,7 +4,43 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/tokens"
 )
+
+// A model with a small vocabulary has up to twice as many tokens for a text: what was counted counts twice, not what was
+// reported.
+func TestSmallVocabulary(t *testing.T) {
+	counted := func(text string) int64 { return tokens.Count([]byte(text)) }
+	const text = `{"choices":[{"delta":{"content":"a b c d"}}]`
+	for _, c := range []struct {
+		name             string
+		events           []string
+		output, observed int64 // by the usage; as observed
+	}{
+		{"text alone", []string{text + "}"}, 0, 2 * counted("a b c d")},
+		{
+			"reported", []string{text + `,"usage":{"prompt_tokens":5,"completion_tokens":6}}`},
+			6, 2 * counted("a b c d"),
+		},
+		{
+			"text after the last usage", []string{chunk(`{"prompt_tokens":5,"completion_tokens":1}`), text + "}"},
+			1 + 2*counted("aa b c d") - 2*counted("a"), 2 * counted("aa b c d"),
+		},
+	} {
+		m := New()
+		m.SmallVocabulary()
+		for _, event := range c.events {
+			m.Data([]byte(event))
+			m.EndEvent()
+		}
+		if got := m.Report().Usage.Output; got != c.output {
+			t.Errorf("%s: got %d tokens of output by the usage, want %d", c.name, got, c.output)
+		}
+		if got := m.Report().ObservedOutput; got != c.observed {
+			t.Errorf("%s: got %d tokens of output observed, want %d", c.name, got, c.observed)
+		}
+	}
+}
 
 // Text that no usage can have counted is beside the neurons that the answer reports.
 func TestUnreported(t *testing.T) {
