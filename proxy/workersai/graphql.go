@@ -3,6 +3,7 @@ package workersai
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,15 +13,14 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// keptSpendings is how long the account's own figure remembers.
-const keptSpendings = 50 * time.Hour
+// keptHours is how long the account's own figure remembers.
+const keptHours = 50
 
 // spendings are what the account was billed, second by second and model by
 // model, for its own figure.
 type spendings struct {
-	mu     sync.Mutex
-	at     map[spending]sums
-	latest int64 // second
+	mu    sync.Mutex
+	hours map[int64]map[spending]sums // by the hour of Unix time
 }
 
 type spending struct {
@@ -39,23 +39,22 @@ func (s sums) plus(o sums) sums {
 	return sums{s.neurons.Add(o.neurons), s.input + o.input, s.output + o.output, s.calls + o.calls}
 }
 
+func hourOf(second int64) int64 { return second / 3600 }
+
 func (s *spendings) add(now, due time.Time, model string, more sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at == nil {
-		s.at = make(map[spending]sums)
-	}
-	second := now.Unix()
-	if second/3600 > s.latest/3600 {
-		for k := range s.at {
-			if k.second < second-int64(keptSpendings/time.Second) {
-				delete(s.at, k)
-			}
+	k := spending{now.Unix(), due.Unix(), model}
+	hour := s.hours[hourOf(k.second)]
+	if hour == nil {
+		hour = make(map[spending]sums)
+		if s.hours == nil {
+			s.hours = make(map[int64]map[spending]sums)
 		}
+		s.hours[hourOf(k.second)] = hour
+		maps.DeleteFunc(s.hours, func(of int64, _ map[spending]sums) bool { return of < hourOf(k.second)-keptHours })
 	}
-	s.latest = max(s.latest, second)
-	k := spending{second, due.Unix(), model}
-	s.at[k] = s.at[k].plus(more)
+	hour[k] = hour[k].plus(more)
 }
 
 // between sums up what was spent from one second to another, both included, by
@@ -64,9 +63,14 @@ func (s *spendings) between(from, to, then int64) map[string]sums {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make(map[string]sums)
-	for k, v := range s.at {
-		if k.second >= from && k.second <= to && k.due <= then {
-			all[k.model] = all[k.model].plus(v)
+	for of, hour := range s.hours {
+		if of < hourOf(from) || of > hourOf(to) {
+			continue
+		}
+		for k, v := range hour {
+			if k.second >= from && k.second <= to && k.due <= then {
+				all[k.model] = all[k.model].plus(v)
+			}
 		}
 	}
 	return all
