@@ -29,6 +29,19 @@ func virtually(t *testing.T, f func(*testing.T)) {
 	synctest.Test(t, f)
 }
 
+// seeded is virtually for one of many seeds, and tells it where f fails, which ends the test.
+func seeded(t *testing.T, seed uint64, f func(*testing.T)) {
+	t.Helper()
+	virtually(t, func(t *testing.T) {
+		defer func() {
+			if t.Failed() {
+				t.Logf("this was seed %d", seed)
+			}
+		}()
+		f(t)
+	})
+}
+
 // equal fails the test where got is not what was wanted.
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()

@@ -14,10 +14,7 @@ import (
 // published, the store is emptied. What counts is never more than what was billed, and in the end no less.
 func TestExternalIsNeitherForgottenNorCountedTwice(t *testing.T) {
 	for seed := range max(*seeds/4, 1) {
-		virtually(t, func(t *testing.T) { randomDay(t, seed) })
-		if t.Failed() {
-			t.Fatalf("seed %d failed, want none to", seed)
-		}
+		seeded(t, seed, func(t *testing.T) { randomDay(t, seed) })
 	}
 }
 

@@ -129,10 +129,7 @@ func (c *cloud) unknown() quota.Neurons {
 func TestASecondSpenderTakesHalfOfTheDay(t *testing.T) {
 	var worst quota.Neurons
 	for seed := range max(*seeds/4, 1) {
-		virtually(t, func(t *testing.T) { worst = max(worst, secondSpender(t, seed)) })
-		if t.Failed() {
-			t.Fatalf("seed %d failed, want none to", seed)
-		}
+		seeded(t, seed, func(t *testing.T) { worst = max(worst, secondSpender(t, seed)) })
 	}
 	t.Logf("at most %v over the limit of %v", worst, limit)
 }
