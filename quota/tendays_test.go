@@ -22,7 +22,8 @@ import (
 //
 // Of every other call Workers AI reports the neurons, of the others its tokens alone, which cost what the table says.
 // A price that rises hours before the catalog is read shows as external. What others spend is known to what we spend in
-// a minute, the best of the readings after it: so all that ends an hour before the day, and we are quiet for a while then.
+// a minute, the best of the readings after it: so all that ends an hour before the day, and then we are quiet for a
+// while.
 func TestLedgerAndAccountAgreeForDays(t *testing.T) {
 	days := 2
 	if *seeds >= 100 {
@@ -253,7 +254,7 @@ func (d *tenDays) call(call quota.Call, u quota.Usage, cost quota.Neurons) {
 	within(d.t, fmt.Sprint(time.Now(), ": over the limit"), over, -tenDaysLimit, d.c.figures.unknown(d.c))
 	d.over = max(d.over, over)
 	time.Sleep(time.Duration(d.rng.IntN(20)) * time.Second)
-	// What is settled after the last beat of a minute counts in the next one. At half a second, as usual, that is little.
+	// What is settled after the last beat of a minute counts in the next one. With the usual beat that is little.
 	if left := time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)); left < tenDaysBeat {
 		time.Sleep(left)
 	}

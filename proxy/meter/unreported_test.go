@@ -7,8 +7,8 @@ import (
 	"github.com/neuronward/neuronward/quota/tokens"
 )
 
-// A model with a small vocabulary has up to twice as many tokens for a text: what was counted counts twice, not what was
-// reported.
+// A model with a small vocabulary has up to twice as many tokens for a text: what was counted counts twice, what was
+// reported does not.
 func TestSmallVocabulary(t *testing.T) {
 	counted := func(text string) int64 { return tokens.Count([]byte(text)) }
 	const text = `{"choices":[{"delta":{"content":"a b c d"}}]`
@@ -19,11 +19,13 @@ func TestSmallVocabulary(t *testing.T) {
 	}{
 		{"text alone", []string{text + "}"}, 0, 2 * counted("a b c d")},
 		{
-			"reported", []string{text + `,"usage":{"prompt_tokens":5,"completion_tokens":6}}`},
+			"reported",
+			[]string{text + `,"usage":{"prompt_tokens":5,"completion_tokens":6}}`},
 			6, 2 * counted("a b c d"),
 		},
 		{
-			"text after the last usage", []string{chunk(`{"prompt_tokens":5,"completion_tokens":1}`), text + "}"},
+			"text after the last usage",
+			[]string{chunk(`{"prompt_tokens":5,"completion_tokens":1}`), text + "}"},
 			1 + 2*counted("aa b c d") - 2*counted("a"), 2 * counted("aa b c d"),
 		},
 	} {
