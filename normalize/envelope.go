@@ -10,13 +10,15 @@ import (
 // Append appends the JSON envelope of f to dst and returns it. The keys are always the same, in the same order;
 // only limit is left out when there is none.
 func (f *Failure) Append(dst []byte) []byte {
-	dst = f.appendKeys(dst)
-	return append(dst, '}')
+	dst = f.appendError(append(dst, '{'))
+	dst = append(dst, `,"type":"error"`...)
+	return append(f.appendRest(dst), '}')
 }
 
-func (f *Failure) appendKeys(dst []byte) []byte {
+// appendError appends the key error.
+func (f *Failure) appendError(dst []byte) []byte {
 	e, r := f.Code.Entry(), f.Resolved()
-	dst = append(dst, `{"error":{"message":`...)
+	dst = append(dst, `"error":{"message":`...)
 	dst = appendString(dst, r.Message)
 	dst = append(dst, `,"type":"`...)
 	dst = append(dst, f.Type()...)
@@ -51,7 +53,13 @@ func (f *Failure) appendKeys(dst []byte) []byte {
 	dst = f.Limit.append(dst)
 	dst = append(dst, `,"doc_url":`...)
 	dst = appendString(dst, docPath+e.Slug)
-	dst = append(dst, `},"type":"error","message":`...)
+	return append(dst, '}')
+}
+
+// appendRest appends the keys that follow the type.
+func (f *Failure) appendRest(dst []byte) []byte {
+	r := f.Resolved()
+	dst = append(dst, `,"message":`...)
 	dst = appendString(dst, r.Message)
 	dst = append(dst, `,"success":false,"errors":[{"code":`...)
 	dst = strconv.AppendInt(dst, int64(r.Number), 10)

@@ -175,6 +175,15 @@ func TestSetHeader(t *testing.T) {
 	}
 }
 
+func quoted(t *testing.T, s string) string {
+	t.Helper()
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestAppendEvent(t *testing.T) {
 	f := &Failure{Code: StreamInterrupted, RequestID: "req-1"}
 	envelope := string(f.Append(nil))
@@ -182,8 +191,10 @@ func TestAppendEvent(t *testing.T) {
 		ProtocolNative:    "data: " + envelope + "\n\n",
 		ProtocolOpenAI:    "data: " + envelope + "\n\n",
 		ProtocolAnthropic: "event: error\ndata: " + envelope + "\n\n",
-		ProtocolResponses: "event: error\ndata: " + strings.TrimSuffix(envelope, "}") +
-			`,"code":"stream_interrupted","param":null,"sequence_number":0}` + "\n\n",
+		ProtocolResponses: "event: response.failed\n" +
+			`data: {"type":"response.failed","sequence_number":0,"response":{"status":"failed","error":{` +
+			`"code":"stream_interrupted","message":` + quoted(t, f.Resolved().Message) + `}},` +
+			strings.Replace(strings.TrimPrefix(envelope, "{"), `,"type":"error"`, "", 1) + "\n\n",
 	} {
 		got := string(f.AppendEvent([]byte("\n"), p))
 		if got != "\n"+want {

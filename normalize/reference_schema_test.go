@@ -53,7 +53,10 @@ func referenceSchema() ([]byte, error) {
 	empty := map[string]any{"type": "array", "maxItems": 0}
 	schema := object(map[string]any{
 		"error":   failure,
-		"type":    map[string]any{"const": "error"},
+		"type": map[string]any{
+			"enum":        []string{"error", "response.failed"},
+			"description": "response.failed only in the event that ends a stream of /v1/responses.",
+		},
 		"message": map[string]any{"type": "string", "minLength": 1},
 		"success": map[string]any{"const": false},
 		"errors": map[string]any{"type": "array", "minItems": 1, "maxItems": 1, "items": object(map[string]any{
@@ -63,19 +66,15 @@ func referenceSchema() ([]byte, error) {
 		"messages":   empty,
 		"result":     map[string]any{"type": "null"},
 		"request_id": map[string]any{"type": "string"},
-		"code": map[string]any{
-			"enum":        words,
-			"description": "Only in the event that ends a stream of /v1/responses.",
-		},
-		"param": map[string]any{
-			"type":        []string{"string", "null"},
-			"description": "Only in the event that ends a stream of /v1/responses.",
+		"response": map[string]any{
+			"type":        "object",
+			"description": "The response, status failed. Only in the event that ends a stream of /v1/responses.",
 		},
 		"sequence_number": map[string]any{
 			"type":        "integer",
 			"description": "Only in the event that ends a stream of /v1/responses.",
 		},
-	}, "code", "param", "sequence_number")
+	}, "response", "sequence_number")
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = "The envelope of every failure"
 	return indented(schema)

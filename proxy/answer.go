@@ -17,10 +17,11 @@ import (
 
 // An inspector looks at what upstream answers before the caller gets any of it.
 type inspector struct {
-	failures *failures
-	guard    *guard.Guard
-	buffers  *buffers
-	log      *slog.Logger
+	failures   *failures
+	guard      *guard.Guard
+	buffers    *buffers
+	unrepaired bool // Config.Unrepaired
+	log        *slog.Logger
 }
 
 // inspect is where an upstream failure becomes ours, before the status is sent. A successful answer is streamed

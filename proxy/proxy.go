@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"time"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
@@ -24,6 +25,7 @@ type Proxy struct {
 	simulate  bool
 	setting   normalize.SettingName
 	limits    timelimit.Limits
+	lingers   time.Duration // Config.Linger
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
 	log       *slog.Logger
@@ -56,6 +58,7 @@ func New(c Config) (*Proxy, error) {
 	c.setDefaults()
 	p := &Proxy{
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
+		lingers: c.Linger,
 		limits:  timelimit.Limits{FirstByte: c.FirstByteTimeout, Idle: c.StreamIdleTimeout, Stalled: c.ReadPause},
 		metrics: c.Metrics, log: c.Log,
 	}
@@ -105,9 +108,11 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log, lines: refusalLines(c.Log)}
 	p.retries = retryTransport{
-		forward:   &p.forward,
-		inspector: &inspector{failures: &p.failures, guard: p.guard, buffers: &p.buffers, log: c.Log},
-		max:       c.Retries, budget: newRetryBudget(c.RetryBudget),
+		forward: &p.forward,
+		inspector: &inspector{
+			failures: &p.failures, guard: p.guard, buffers: &p.buffers, unrepaired: c.Unrepaired, log: c.Log,
+		},
+		max: c.Retries, budget: newRetryBudget(c.RetryBudget),
 		capacity: &p.capacity, token: &p.token, rates: &p.rates, guard: p.guard, metrics: c.Metrics,
 	}
 	p.reverse = httputil.ReverseProxy{

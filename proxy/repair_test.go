@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
+func TestOpenAIStreamsAreRepaired(t *testing.T) {
 	const (
 		head    = `"id":"chatcmpl-7","object":"chat.completion.chunk","created":1790000000,"model":"@cf/x/y"`
-		content = "data: {" + head +
-			`,"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"usage":{"neurons":0.1},"p":"x"}` +
-			"\n\n"
-		last  = "data: {" + head + `,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
-		usage = `{"prompt_tokens":5,"completion_tokens":2, "total_tokens":7,"neurons":1.25,` +
+		choice  = `,"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]`
+		early   = "data: {" + head + choice + `,"usage":{"neurons":0.1},"p":"x"}` + "\n\n"
+		content = "data: {" + head + choice + `,"p":"x"}` + "\n\n"
+		last    = "data: {" + head + `,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
+		usage   = `{"prompt_tokens":5,"completion_tokens":2, "total_tokens":7,"neurons":1.25,` +
 			`"prompt_tokens_details":{"cached_tokens":0}}`
 		native = `data: {"response":"","usage":` + usage + `,"p":"abc"}` + "\n\n"
 		done   = "data: [DONE]\n\n"
@@ -45,6 +45,13 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 			"the native route is left alone", "/run/" + testModel, `data: {"response":"a"}` + "\n\n" + native + done,
 			`data: {"response":"a"}` + "\n\n" + native + done,
 		},
+		{"a usage before the end", chatPath, early + last + done, content + last + done},
+		{"a usage of null", chatPath, strings.ReplaceAll(early, `{"neurons":0.1}`, "null") + done,
+			strings.ReplaceAll(early, `{"neurons":0.1}`, "null") + done},
+		{
+			"with the last text", chatPath, strings.ReplaceAll(early, `"finish_reason":null`, `"finish_reason":"stop"`) +
+				done, strings.ReplaceAll(early, `"finish_reason":null`, `"finish_reason":"stop"`) + done,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(c.sent) }))
@@ -53,6 +60,14 @@ func TestNativeUsageInAnOpenAIStreamBecomesAChunk(t *testing.T) {
 			}
 		})
 	}
+	t.Run("repairs that are off", func(t *testing.T) {
+		sent := early + last + native + done
+		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) { send(sent) }),
+			func(c *Config) { c.Unrepaired = true })
+		if _, answer, _ := b.stream(chatPath, streamChat); answer != sent {
+			t.Errorf("the answer:\n got %q\nwant %q", answer, sent)
+		}
+	})
 	t.Run("a stream that names no id", func(t *testing.T) {
 		b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
 			send(`data: {"response":"a"}` + "\n\n" + native + done)

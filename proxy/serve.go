@@ -17,6 +17,7 @@ import (
 // returns its error, and failures.answer answers it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := p.begin(w, r)
+	defer p.linger(c) // after all else
 	defer p.end(c)
 	defer c.writer.setDeadline()
 	defer p.rescue(c)
@@ -49,7 +50,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
-	c.complete = c.writer.flush(c.attempt.streaming())
+	c.complete = c.writer.flush(c.attempt.streaming()) && c.failure == nil
 }
 
 // begin opens the record of a call.

@@ -18,7 +18,7 @@ const (
 )
 
 // errCut ends a stream after its terminal event. The connection is cut, not ended: some clients see nothing but the
-// cut.
+// cut. A Responses stream ends in order: its protocol has an event for it that all clients know.
 var errCut = errors.New("the stream was cut after its terminal event")
 
 // A stream is an event stream on its way to the caller. Whole events are streamed unchanged and at once; only an
@@ -40,7 +40,9 @@ type stream struct {
 
 	events   int  // events that may pass, without comments
 	complete bool // its end mark was seen
+	repairs  bool // its chunks are repaired where clients of OpenAI's cannot read them
 	head     event.ChunkHead
+	response event.Response
 	terminal []byte             // our own last event
 	over     error              // what ends the stream once all is delivered
 	failure  *normalize.Failure // why it has not begun
@@ -50,7 +52,10 @@ type stream struct {
 // error is a real HTTP error.
 func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failure {
 	c.stream = true
-	s := &stream{call: c, failures: in.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer)}
+	s := &stream{
+		call: c, failures: in.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer),
+		repairs: c.route.repaired && !in.unrepaired,
+	}
 	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
 		n, err := c.fill(s.src, s.room())
 		s.take(n, err)
@@ -159,16 +164,30 @@ func (s *stream) endEvent(end int) {
 		return
 	}
 	ends := s.count(&e)
-	if c := s.call; c.route.repaired {
-		if ends {
-			if chunk := s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix()); chunk != nil {
-				s.replace(end, chunk)
-				return
-			}
-		}
-		s.head.Note(e.Data)
+	if s.repairs && s.repair(&e, end, ends) {
+		return
+	}
+	if s.call.route.protocol == normalize.ProtocolResponses {
+		s.response.Note(e.Data)
 	}
 	s.ready = end
+}
+
+// repair puts a chunk that clients of OpenAI's can read in the place of the event that ends at the given offset, and
+// reports whether it did. last: the event ends the stream.
+func (s *stream) repair(e *sse.Event, end int, last bool) bool {
+	c := s.call
+	var by []byte
+	if last {
+		by = s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix())
+	} else {
+		by = event.WithoutUsage(e.Data)
+	}
+	if by != nil {
+		s.replace(end, by)
+	}
+	s.head.Note(e.Data)
+	return by != nil
 }
 
 // count meters an event that may pass, and reports whether it ends the stream.
@@ -241,5 +260,12 @@ func (s *stream) fail(f *normalize.Failure) {
 	if s.oversized { // its beginning is out, without an end
 		s.terminal = append(s.terminal, "\n\n"...)
 	}
+	if s.call.protocol() == normalize.ProtocolResponses {
+		c := s.call
+		s.terminal = s.response.AppendFailed(s.terminal, f, "resp_"+c.requestID, c.model, c.began.Unix())
+		s.over = io.EOF
+		return
+	}
 	s.terminal = f.AppendEvent(s.terminal, s.call.protocol())
+	s.call.cut = true
 }

@@ -37,9 +37,12 @@ func (l pipes) Close() error {
 
 // serve puts a real server in front of a proxy and returns how to connect to it
 // and how to end it.
-func serve(p *Proxy) (dial func() net.Conn, end func()) {
+func serve(p *Proxy) (dial func() net.Conn, end func()) { return serveHandler(p, p) }
+
+// serveHandler serves a handler around a proxy.
+func serveHandler(p *Proxy, handler http.Handler) (dial func() net.Conn, end func()) {
 	l := pipes{make(chan net.Conn), make(chan struct{})}
-	s := &http.Server{Handler: p, BaseContext: p.BaseContext}
+	s := &http.Server{Handler: handler, BaseContext: p.BaseContext}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -193,6 +193,7 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		MaxInFlight:       c.MaxInFlight,
 		FirstByteTimeout:  c.FirstByteTimeout,
 		StreamIdleTimeout: c.StreamIdleTimeout,
+		Unrepaired:        c.StreamRepair == config.RepairOff,
 		RetryAfterMax:     c.RetryAfterMax,
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,

@@ -8,8 +8,10 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
-// The one repair of a successful answer: newer models end an OpenAI stream with a usage event in the native form,
-// {"response":"","usage":{…}}, which has no choices and breaks clients that expect chunks.
+// The two repairs of a successful answer, both of OpenAI's streams. Newer models end one with a usage event in the
+// native form, {"response":"","usage":{…}}, which has no choices and breaks clients that expect chunks. And their
+// chunks tell the usage from the first one on, where OpenAI tells it at the end alone: some clients take the first
+// chunk that has it for the last and show nothing.
 
 // A ChunkHead is what all chunks of one OpenAI stream have in common, as raw JSON. The zero value is not known yet.
 type ChunkHead struct{ id, created, model []byte }
@@ -50,6 +52,33 @@ func (h *ChunkHead) RepairUsage(data []byte, id, model string, created int64) []
 	return append(chunk, "}\n\n"...)
 }
 
+// WithoutUsage returns the event for a chunk that tells its usage though choices follow, without the usage; nil for any
+// other event. A chunk without choices, which is how OpenAI tells it at the end, and a usage of null are left alone.
+// The caller knows that no choice of the chunk has finished.
+func WithoutUsage(data []byte) []byte {
+	if behindName(data, `usage"`) == nil || behindName(data, `choices"`) == nil {
+		return nil // nearly every event
+	}
+	choices, told := false, false
+	chunk := append(make([]byte, 0, len(data)+16), "data: "...)
+	begin := len(chunk)
+	ok := eachMember(data, func(name string, value, member []byte) {
+		switch {
+		case name == "usage" && value[0] == '{':
+			told = true
+			return
+		case name == "choices":
+			choices = value[0] == '[' && bytes.TrimLeft(value[1:], blanks)[0] != ']'
+		}
+		chunk = append(append(chunk, ','), member...)
+	})
+	if !ok || !choices || !told {
+		return nil
+	}
+	chunk[begin] = '{'
+	return append(oneLine(chunk), "}\n\n"...)
+}
+
 // nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more
 // than a usage.
 func nativeUsage(data []byte) []byte {
@@ -81,24 +110,48 @@ func appendRaw(dst, raw []byte, instead string) []byte {
 // topLevel returns the raw values of a JSON object's members that a usage chunk is made of; nil where data is no
 // object.
 func topLevel(data []byte) map[string][]byte {
-	data = bytes.TrimSpace(data)
-	if len(data) == 0 || data[0] != '{' {
-		return nil
-	}
-	s, fields := jsonscan.New(jsonscan.Pieces{data}), map[string][]byte{}
-	err := s.Object(func(name []byte) error {
-		start := s.Offset()
-		if err := s.Skip(); err != nil {
-			return err
-		}
-		switch name := string(name); name {
+	fields := map[string][]byte{}
+	ok := eachMember(data, func(name string, value, _ []byte) {
+		switch name {
 		case "id", "created", "model", "choices", "response", "usage":
-			fields[name] = s.Since(start)
+			fields[name] = value
 		}
-		return nil
 	})
-	if err != nil {
+	if !ok {
 		return nil
 	}
 	return fields
+}
+
+const blanks = " \t\r\n"
+
+// oneLine makes JSON from data of several lines fit one line, in place: in JSON a line ends between values alone.
+func oneLine(text []byte) []byte {
+	for i, c := range text {
+		if c == '\n' || c == '\r' {
+			text[i] = ' '
+		}
+	}
+	return text
+}
+
+// eachMember shows the members of a JSON object: the name, the raw value, and both as they stand in data. It reports
+// whether data is such an object.
+func eachMember(data []byte, visit func(name string, value, member []byte)) bool {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 || data[0] != '{' {
+		return false
+	}
+	s := jsonscan.New(jsonscan.Pieces{data})
+	begin := int64(1)
+	err := s.Object(func(name []byte) error {
+		from := s.Offset()
+		if err := s.Skip(); err != nil {
+			return err
+		}
+		visit(string(name), s.Since(from), bytes.TrimLeft(s.Since(begin), ","+blanks))
+		begin = s.Offset()
+		return nil
+	})
+	return err == nil
 }

@@ -58,6 +58,7 @@ type Config struct {
 
 	FirstByteTimeout  time.Duration `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m"`
 	StreamIdleTimeout time.Duration `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m"`
+	StreamRepair      string        `env:"NEURONWARD_STREAM_REPAIR" envDefault:"on" choices:"on|off"`
 	RetryAfterMax     time.Duration `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s"`
 
 	Prices         string        `env:"NEURONWARD_PRICES" envDefault:"live"`  // live, embedded or a path
@@ -84,7 +85,7 @@ type Config struct {
 	given   map[string]string // environ without what is empty and so unset
 }
 
-// Values of Plan, QuotaMode, Estimate, Aborted, OnStoreFailure and Prices that the program compares.
+// Values of Plan, QuotaMode, Estimate, Aborted, OnStoreFailure, StreamRepair and Prices that the program compares.
 const (
 	PlanFree        = "free"
 	PlanPrepaid     = "prepaid"
@@ -94,6 +95,7 @@ const (
 	AbortedSeen     = "seen"
 	AbortedEstimate = "estimate"
 	FailureAllow    = "allow"
+	RepairOff       = "off"
 	PricesLive      = "live"
 	PricesEmbedded  = "embedded"
 )
