@@ -52,7 +52,7 @@ func referenceSchema() ([]byte, error) {
 	}, "limit")
 	empty := map[string]any{"type": "array", "maxItems": 0}
 	schema := object(map[string]any{
-		"error":   failure,
+		"error": failure,
 		"type": map[string]any{
 			"enum":        []string{"error", "response.failed"},
 			"description": "response.failed only in the event that ends a stream of /v1/responses.",

@@ -20,6 +20,8 @@ func TestOpenAIStreamsAreRepaired(t *testing.T) {
 		done   = "data: [DONE]\n\n"
 		chunk  = "data: {" + head + `,"choices":[],"usage":` + usage + "}\n\n"
 	)
+	finished := strings.ReplaceAll(early, `"finish_reason":null`, `"finish_reason":"stop"`)
+	untold := strings.ReplaceAll(early, `{"neurons":0.1}`, "null")
 	for _, c := range []struct{ name, path, sent, want string }{
 		{"at the end", chatPath, content + last + native + done, content + last + chunk + done},
 		{
@@ -46,11 +48,9 @@ func TestOpenAIStreamsAreRepaired(t *testing.T) {
 			`data: {"response":"a"}` + "\n\n" + native + done,
 		},
 		{"a usage before the end", chatPath, early + last + done, content + last + done},
-		{"a usage of null", chatPath, strings.ReplaceAll(early, `{"neurons":0.1}`, "null") + done,
-			strings.ReplaceAll(early, `{"neurons":0.1}`, "null") + done},
+		{"a usage of null", chatPath, untold + done, untold + done},
 		{
-			"with the last text", chatPath, strings.ReplaceAll(early, `"finish_reason":null`, `"finish_reason":"stop"`) +
-				done, strings.ReplaceAll(early, `"finish_reason":null`, `"finish_reason":"stop"`) + done,
+			"with the last text", chatPath, finished + done, finished + done,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -33,8 +34,12 @@ func TestResponseFails(t *testing.T) {
 		{"an event before", []string{created}, 1, known},
 		{"text that looks like a number", []string{created, delta}, 5, known},
 		{"data of several lines", []string{strings.ReplaceAll(created, ",", ",\n"), delta}, 5, known},
-		{"a response that is too long", []string{`{"response":{"id":"` + strings.Repeat("x", maxResponse) + `"}}`}, 0,
-			unknown},
+		{
+			"a response that is too long",
+			[]string{`{"response":{"id":"` + strings.Repeat("x", maxResponse) + `"}}`},
+			0,
+			unknown,
+		},
 		{"a response without an id", []string{`{"response":{"usage":null}}`}, 0, unknown},
 		{"no JSON", []string{`"sequence_number":"7`, `{"response":{`, `"sequence_number"`}, 0, unknown},
 	} {
@@ -70,9 +75,7 @@ func TestResponseFails(t *testing.T) {
 			want := map[string]any{"status": "failed", "error": map[string]any{
 				"code": f.Word(), "message": f.Resolved().Message,
 			}}
-			for key, value := range c.response {
-				want[key] = value
-			}
+			maps.Copy(want, c.response)
 			a, _ := json.Marshal(got.Response)
 			b, _ := json.Marshal(want)
 			if string(a) != string(b) {

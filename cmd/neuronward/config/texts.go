@@ -53,8 +53,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 		"so that an outage is not doubled",
 	"NEURONWARD_FIRST_BYTE_TIMEOUT":  "wait for the answer's headers, or a stream's first event; then 408, code 3007",
 	"NEURONWARD_STREAM_IDLE_TIMEOUT": "wait between bytes of an answer after that",
-	"NEURONWARD_STREAM_REPAIR": "on repairs the chunks of /v1/chat/completions that OpenAI's clients cannot read; with " +
-		"off every successful stream passes byte for byte",
+	"NEURONWARD_STREAM_REPAIR": "on repairs the chunks of /v1/chat/completions that OpenAI's clients cannot read; " +
+		"with off every successful stream passes byte for byte",
 	"NEURONWARD_RETRY_AFTER_MAX": "a longer wait is not sent as retry-after, only in the body",
 	"NEURONWARD_PRICES": "live: what models/search says, over the embedded table, read at start and daily with the " +
 		"API token; embedded: that table alone; or the path of a file of its form, which replaces it",
