@@ -50,7 +50,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 				}
 				for i, res := range calls {
 					res.Settle(settle(3 * bound))
-					res.Calibrate(e.Learn(e.Resolve(model), estimates[i], 3*bound))
+					res.Calibrate(e.Learn(e.Resolve(model), r, estimates[i], costing(3*bound)))
 					billed += 3 * bound
 				}
 			}
@@ -93,33 +93,43 @@ func TestWhatWasLearnedIsKept(t *testing.T) {
 			return records
 		}
 		learned := price.NewEstimator(nil, price.Bound)
+		unlimited := quota.Request{PromptBytes: 936, NoDefault: true}
 		learn := func(l *quota.Ledger, client string, ratio quota.Neurons) {
+			m := learned.Resolve(model)
 			for range 100 {
 				res := take(t, l, quota.Call{Model: model, Client: client})
 				res.Settle(settle(0))
-				res.Calibrate(learned.Learn(learned.Resolve(model), of, of.Bound*ratio/100))
+				res.Calibrate(learned.Learn(m, r, of, costing(of.Bound*ratio/100)))
+				res.Calibrate(learned.Learn(m, unlimited, of, price.Told{Input: 1, Output: 10 * int64(ratio)}))
 			}
 		}
 		kept(func(l *quota.Ledger) { learn(l, "a", 50); learn(l, "b", 20); learn(l, "a", 250) })
 		time.Sleep(time.Minute)
-		factor := func() float64 {
-			e := price.NewEstimator(nil, price.Tight)
-			e.Recall(kept(func(*quota.Ledger) {}))
-			return e.Estimate(e.Resolve(model), r).Neurons.Float() / of.Bound.Float()
-		}
 		for _, c := range []struct {
-			name string
-			wait time.Duration
-			want [2]float64
+			name   string
+			wait   time.Duration
+			factor float64
+			output int64 // of a call without a limit
 		}{
-			{"the same day", 0, [2]float64{2.5, 2.51}},
-			{"the next day", 24 * time.Hour, [2]float64{2.5, 2.51}},
-			{"the day after", 24 * time.Hour, [2]float64{1, 1}},
+			{"the same day", 0, 2.5, 3750},
+			{"the next day", 24 * time.Hour, 2.5, 3750},
+			{"the day after", 24 * time.Hour, 1, 16_384},
 		} {
 			time.Sleep(c.wait)
-			if got := factor(); got < c.want[0] || got > c.want[1] {
-				t.Errorf("%s: got %v times the bound, want %v", c.name, got, c.want)
+			e := price.NewEstimator(nil, price.Tight)
+			m := e.Resolve(model)
+			e.Recall(kept(func(*quota.Ledger) {}))
+			got := e.Estimate(m, r).Neurons.Float() / of.Bound.Float()
+			if got < c.factor || got > c.factor+0.01 {
+				t.Errorf("%s: got %v times the bound, want %v", c.name, got, c.factor)
+			}
+			want := c.factor * m.Tokens(1000, 0, c.output).Float()
+			if got := e.Estimate(m, unlimited).Neurons.Float(); got < want*0.999 || got > want*1.001 {
+				t.Errorf("%s: got %v neurons for a call without a limit, want %v", c.name, got, want)
 			}
 		}
 	})
 }
+
+// costing is what a call reports that costs n.
+func costing(n quota.Neurons) price.Told { return price.Told{Neurons: n.Float()} }

@@ -73,10 +73,8 @@ func openQuotas(
 	}
 	n.pace, n.capacity = limiter, newCapacityBroadcast(store)
 	m.WatchQuota(n.gauges)
+	n.recall(ctx)
 	s := n.ledger.Snapshot()
-	if records, err := n.ledger.History(ctx, s.Day-1, s.Day); err == nil { // that the store fails is logged
-		n.estimator.Recall(records)
-	}
 	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,
 		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
 	return n, nil
@@ -96,6 +94,36 @@ func newQuotas(
 			return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || o.MonthLimit > 0 || hasBudgets())
 		},
 	}, nil
+}
+
+// recall takes up what was learned of the models on this day and the one before, by whichever process.
+func (n *quotas) recall(ctx context.Context) {
+	today := n.ledger.Snapshot().Day
+	if records, err := n.ledger.History(ctx, today-1, today); err == nil { // that the store fails is logged
+		n.estimator.Recall(records)
+	}
+}
+
+// recallEvery is how often a process takes up what the others have learned.
+const recallEvery = time.Minute
+
+// keepRecalling takes up what the other processes on the store learn, until ctx ends.
+func (n *quotas) keepRecalling(ctx context.Context) {
+	if n.ledger == nil {
+		return
+	}
+	tick := time.NewTicker(recallEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if n.ledger.Snapshot().Replicas > 1 {
+				n.recall(ctx)
+			}
+		}
+	}
 }
 
 const (

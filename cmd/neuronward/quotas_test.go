@@ -146,3 +146,49 @@ func TestAStoreThatHangsIsReported(t *testing.T) {
 		}
 	})
 }
+
+// What one process learns of a model the others on its store know a minute later.
+func TestProcessesLearnFromEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(nil)
+		both := [2]*quotas{}
+		ctx, stop := context.WithCancel(t.Context())
+		for i := range both {
+			n, err := newQuotas(ctx, quota.Options{Store: store, Limit: 100_000 * quota.OneNeuron},
+				func() bool { return false }, price.Tight, func() error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			both[i] = n
+			go n.keepRecalling(ctx)
+		}
+		request := quota.Request{PromptBytes: 1000, NoDefault: true}
+		estimate := func(n *quotas) quota.Neurons {
+			return n.estimator.Estimate(n.estimator.Resolve(model), request).Neurons
+		}
+		first := estimate(both[1])
+		for range 20 {
+			n := both[0]
+			of := n.estimator.Estimate(n.estimator.Resolve(model), request)
+			res, _, err := n.ledger.Reserve(ctx, quota.Call{Model: model, Estimate: of.Neurons})
+			if err != nil || res == nil {
+				t.Fatalf("got %v, %v, want a reservation", res, err)
+			}
+			res.Settle(quota.Cost{Neurons: quota.OneNeuron})
+			res.Calibrate(n.estimator.Learn(n.estimator.Resolve(model), request, of, price.Told{Output: 1000}))
+		}
+		want := estimate(both[0])
+		if want*3 > first {
+			t.Fatalf("got %v once 20 calls were seen, want less than a third of %v", want, first)
+		}
+		equal(t, "estimate of the other process at first", estimate(both[1]), first)
+		time.Sleep(recallEvery + time.Second)
+		equal(t, "estimate of the other process a minute later", estimate(both[1]), want)
+		stop()
+		for _, n := range both {
+			if err := n.close(0, slog.New(slog.DiscardHandler)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

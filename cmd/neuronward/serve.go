@@ -130,6 +130,7 @@ func (in *invocation) serve(
 	prices := newPriceFeed(c, n.estimator, settings.Token, p.KnowModels, n.observeDate, log)
 	go prices.Run(watching)
 	go status.Sample(watching, n.ledger, m.Minutes())
+	go n.keepRecalling(watching)
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 

@@ -141,19 +141,37 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	cost, because := ch.verdict(o)
 	day := ch.reservation.Settle(cost)
 	ch.spent(cost)
-	if o.completed() && !o.Cached && cost.Basis != quota.Estimated {
-		g.o.Recorder.EstimateRatio(ch.task(), cost.Neurons.Float()/ch.reservation.Neurons().Float())
-		if cost.Basis == quota.Reported {
-			ch.reservation.Calibrate(g.o.Estimator.Learn(*ch.call.Model, ch.estimate, cost.Neurons))
-		}
-	}
 	r := ch.meter.Report()
+	if o.completed() && !o.Cached {
+		if cost.Basis != quota.Estimated {
+			g.o.Recorder.EstimateRatio(ch.task(), cost.Neurons.Float()/ch.reservation.Neurons().Float())
+		}
+		ch.learn(r, cost)
+	}
 	if o.completed() && o.Streaming {
 		g.speeds.observe(ch.request.Model, r.ObservedOutput, o.Streamed)
 	}
 	ch.countTokens(ch.request.Model, r.Usage)
 	ch.noteBatch(day, cost.Neurons)
 	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Basis: cost.Basis, Because: because}
+}
+
+// learn takes up what the answer reports. What several attempts of AI Gateway came to says nothing of one.
+func (ch *Charge) learn(r meter.Report, cost quota.Cost) {
+	if ch.call.Attempts > 1 {
+		return
+	}
+	told := price.Told{Neurons: r.Usage.Neurons}
+	if r.Usage.HasTokens {
+		told.Input, told.Cached, told.Output = r.Usage.Input, r.Usage.Cached, r.ReportedOutput
+	}
+	if !r.Usage.HasNeurons && cost.Basis == quota.Reported { // by the header, which is rounded
+		told.Neurons = max(cost.Neurons.Float()-2*cutOff, 0)
+	}
+	c := ch.guard.o.Estimator.Learn(*ch.call.Model, ch.call.Request, ch.estimate, told)
+	if c != (quota.Calibration{}) {
+		ch.reservation.Calibrate(c)
+	}
 }
 
 // noteBatch remembers whose batch the call has submitted, and what it was charged.

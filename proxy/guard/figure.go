@@ -59,7 +59,7 @@ func usageAndMade(e *evidence) (quota.Cost, Because, bool) {
 // is believed, unless it came before a stream. More than any call can cost is no figure, nor is less than a quarter
 // of what the text of the answer costs, which is counted from above.
 func header(e *evidence) (quota.Cost, Because, bool) {
-	const highest, cutOff, quarter = 1e9, 0.005, 4
+	const highest, quarter = 1e9, 4
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
 	zero := n == 0 && !e.charge.call.Model.Known && !e.Streaming
 	if err != nil || !zero && !(n > 0 && n < highest) { // nor is NaN
@@ -71,6 +71,9 @@ func header(e *evidence) (quota.Cost, Because, bool) {
 	}
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, Header, true
 }
+
+// cutOff is how much cf-ai-neurons may lack.
+const cutOff = 0.005
 
 // wholeHeader is the header of what is no stream: that of a stream was sent before there was anything to bill.
 func wholeHeader(e *evidence) (quota.Cost, Because, bool) {

@@ -10,6 +10,9 @@ type Report struct {
 	// steps.
 	Usage quota.Usage
 
+	// ReportedOutput is what of Usage.Output the answer itself reports.
+	ReportedOutput int64
+
 	// Unreported are tokens of text that are not in the neurons of Usage: it came after the last usage, or the answer
 	// reports its input alone. The tokens of Usage include them.
 	Unreported int64
@@ -48,7 +51,7 @@ func (r Report) Done() bool {
 // Report returns what the answer has reported so far.
 func (m *Meter) Report() Report {
 	r := Report{Model: m.model, BatchID: m.requestID, BatchStatus: m.status}
-	r.Usage, r.Unreported = m.quotaUsage()
+	r.Usage, r.ReportedOutput, r.Unreported = m.quotaUsage()
 	r.ObservedInput, r.ObservedOutput = m.observedTokens()
 	r.Cut = m.cut()
 	r.Observed = m.isStream || m.walker.at == done && m.begun && m.hasText && !m.unread
@@ -59,8 +62,8 @@ func (m *Meter) Report() Report {
 }
 
 // quotaUsage is the usage that the answer reports, without what cannot be: zero where a model wrote something. Its
-// neurons lack unreported tokens of text.
-func (m *Meter) quotaUsage() (u quota.Usage, unreported int64) {
+// neurons lack unreported tokens of text, and its output has them beside those that are reported.
+func (m *Meter) quotaUsage() (u quota.Usage, reported, unreported int64) {
 	u = quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
 	sources := []*figures{&m.usages[resultUsage], &m.usages[ownUsage], &m.usages[metaUsage]}
 	if m.isStream {
@@ -76,6 +79,7 @@ func (m *Meter) quotaUsage() (u quota.Usage, unreported int64) {
 	empty := m.empty()
 	for _, f := range sources {
 		if in, cached, out, ok := f.tokens(); ok && !u.HasTokens && (in+out > 0 || empty) {
+			reported = out
 			if out == 0 {
 				out = m.outputTokens()
 			} else {
@@ -96,7 +100,7 @@ func (m *Meter) quotaUsage() (u quota.Usage, unreported int64) {
 			}
 		}
 	}
-	return u, unreported
+	return u, reported, unreported
 }
 
 // untoldTokens are those of a stream's text after the last usage that reports an output.

@@ -188,7 +188,7 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 		{100, 50, 100 + templateTokens + 50},
 		{1 << 20, 50, 8050},
 		{1 << 20, 1 << 20, 16000},
-		{100, 0, 100 + templateTokens + unknownOutput},
+		{100, 0, 100 + templateTokens + 8000},
 	} {
 		r := quota.Request{PromptBytes: c.prompt, MaxTokens: c.max}
 		got := NewEstimator(table, Bound).Estimate(table.Resolve("m"), r).Neurons.Float() * 1000

@@ -22,11 +22,11 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 		c = e.dearestTokens(m, u)
 		return c, c.Table > 0
 	}
-	r := request{
+	r := request{Request: quota.Request{
 		AudioSeconds: u.AudioSeconds, Live: u.Live,
 		Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles,
 		MakeImages: u.Images, Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
-	}
+	}}
 	c.Basis = quota.Priced
 	switch {
 	case u.HasTokens && (m.InputPerM > 0 || m.OutputPerM > 0):

@@ -18,8 +18,8 @@ type Mode uint8
 
 // The modes.
 const (
-	Tight Mode = iota // the tokens that were counted in the prompt
-	Bound             // a token a byte of the prompt, which no tokenizer passes
+	Tight Mode = iota // the tokens that were counted in the prompt, and answers as long as others without a limit
+	Bound             // a token a byte, which no tokenizer passes, and the context window where nothing is a limit
 )
 
 // An Estimate is what a call may cost.
@@ -57,8 +57,8 @@ func (e *Estimator) SetTable(t *Table) { e.table.Store(t) }
 // Table returns the table in use.
 func (e *Estimator) Table() *Table { return e.table.Load() }
 
-// Estimate returns what a call r of m may cost: its bound by the table, times the
-// factor that former calls of the model have shown. A batch costs the sum of its
+// Estimate returns what a call r of m may cost, by the table and by what former
+// calls of the model have shown. A batch costs the sum of its
 // parts. The result is never zero. A call of a model without a price is bounded by the dearest model of its task, else
 // of all tasks that the call may be of.
 func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
@@ -72,26 +72,32 @@ func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
 		}
 		return sum
 	}
-	if e.mode == Bound {
-		r.PromptTokens = 0
+	call := request{Request: r, mode: e.mode}
+	bound := e.bound(m, call)
+	neurons := bound
+	if f := e.learned.factors(m.Name); f != (factors{}) {
+		call.factors = f
+		neurons = quota.FromFloat(e.bound(m, call).Float() * (1 + f.cost))
 	}
-	call := request(r)
-	var bound quota.Neurons
-	if m.Known {
-		bound = call.withDefaults(m.Row).bound(m.Row)
-	} else {
-		bound = cmp.Or(m.table, e.Table()).dearest(call, call.tasks(m), m.Row)
-	}
-	if m.Task == quota.TextEmbeddings && !m.Known {
-		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		bound = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: textTokens(r)}).Table
-	}
-	bound = min(max(bound, minEstimate), quota.MaxCost)
-	factor := e.learned.factor(m.Name)
 	return Estimate{
-		Neurons: max(quota.FromFloat(bound.Float()*factor), minEstimate),
-		Bound:   bound, Known: m.Known, Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0 || r.Unseen > 0 || r.OddLimit,
+		Neurons: max(neurons, minEstimate), Bound: bound, Known: m.Known,
+		Foreign: r.AudioSeconds > 0 || r.AudioBytes > 0 || r.Unseen > 0 || r.OddLimit,
 	}
+}
+
+// bound is what a call of m can cost at most by the table.
+func (e *Estimator) bound(m Model, r request) (n quota.Neurons) {
+	switch {
+	case m.Known:
+		n = r.withDefaults(m.Row).bound(m.Row)
+	case m.Task == quota.TextEmbeddings:
+		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
+		n = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
+	default:
+		r.guessed = true
+		n = cmp.Or(m.table, e.Table()).dearest(r, r.tasks(m), m.Row)
+	}
+	return min(max(n, minEstimate), quota.MaxCost)
 }
 
 // unknownTask is what a call is taken for whose model has no price, nor has any other model of its task.

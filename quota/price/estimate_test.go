@@ -31,7 +31,7 @@ func TestEstimate(t *testing.T) {
 			"in a form of which no default is documented",
 			llama,
 			quota.Request{PromptBytes: 936, NoDefault: true},
-			micro(13.778 + 2048*0.026128),
+			micro(13.778 + 32_000*0.026128),
 		},
 		{
 			"a limit that upstream may ignore",
@@ -97,7 +97,7 @@ func TestEstimate(t *testing.T) {
 			"text without max_tokens, of a model that publishes none",
 			"@cf/zai-org/glm-4.7-flash",
 			quota.Request{PromptBytes: 936},
-			micro(5.5 + 2048*0.0364),
+			micro(5.5 + 131_072*0.0364),
 		},
 		{
 			"three answers",
@@ -350,6 +350,26 @@ func TestEstimateByCountedTokens(t *testing.T) {
 			"a translation has as many tokens as bytes", price.Tight, "@cf/meta/m2m100-1.2b",
 			quota.Request{PromptTokens: 936, MaxTokens: -1},
 			micro(31.05 + 10_064*0.03105),
+		},
+		{
+			"no limit, by the documented default", price.Tight, llama,
+			quota.Request{PromptTokens: 936, MaxTokens: -1},
+			micro(13.778 + 256*0.026128),
+		},
+		{
+			"no limit, in a form without a default", price.Tight, llama,
+			quota.Request{PromptTokens: 936, MaxTokens: -1, NoDefault: true},
+			micro(13.778 + 16_384*0.026128),
+		},
+		{
+			"no limit, of a model that documents no default", price.Tight, glm,
+			quota.Request{PromptTokens: 936, MaxTokens: -1},
+			micro(5.5 + 16_384*0.0364),
+		},
+		{
+			"no limit, of a model whose price is a guess", price.Tight, "@cf/new/model",
+			quota.Request{Task: quota.TextGeneration, PromptTokens: 936, MaxTokens: -1},
+			micro(45.17 + 2048*0.443756),
 		},
 		{"a batch", price.Tight, llama, quota.Request{Parts: []quota.Request{
 			{PromptBytes: 10_000, PromptTokens: 936, MaxTokens: 1000},

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -15,121 +16,178 @@ const (
 	// A ratio above suspectRatio counts only once there is a second one.
 	suspectRatio = 10
 
-	// peakSpan is how long the largest ratio holds at least; it holds at most twice as long. Time ends it, not a number
-	// of calls: a model whose bound is a hundred times too high may get no more calls.
-	peakSpan = 12 * time.Hour
+	// maxPromptExcess and maxOutputExcess bound what is learned of prompts that have more tokens than were counted, and
+	// of answers that are longer than their limit. Nobody can make the calls of others dearer than that.
+	maxPromptExcess = 1
+	maxOutputExcess = 4
+
+	// enoughCalls without a limit show how long the answers of a model are that documents no default.
+	enoughCalls = 20
 )
 
-// learned is what the costs of former calls show of each model, in bounded
-// memory.
+// learned is what former calls show of each model, in bounded memory.
 type learned struct {
 	mu     sync.RWMutex
-	models map[string]*ratios
+	models map[string]*lessons
 }
 
-// ratios are what calls of one model cost, divided by their bound.
-type ratios struct {
-	peak       peak
-	suspect    float64 // the largest ratio above suspectRatio; 0: none
+// lessons are what former calls of one model show. Each cause of a cost above its estimate is learned by itself, so
+// that none makes calls dearer that it does not concern.
+type lessons struct {
+	price      peak    // what calls cost, divided by what their tokens or pictures cost by the table
+	suspect    float64 // the largest such ratio above suspectRatio; 0: none
 	correction float64 // by Correct; 0: none
+
+	prompt fading // tokens of prompts beyond those counted, divided by those
+	output fading // tokens of answers beyond their limit, divided by that
+
+	byDefault    peak // most tokens of an answer without a limit, where the model documents a default
+	undocumented peak // and where it documents none
+	calls        int64
+
+	recalled quota.Calibration // of today, by other replicas
+	day      quota.Day
 }
 
-// peak is the largest ratio of the present span of peakSpan, and of the span
-// before it.
-type peak struct {
-	now, before float64
-	began       time.Time // the present span
+// factors are the lessons of a model at one time. The zero value is those of a model that was never called.
+type factors struct {
+	cost                    float64 // of what a call costs beyond its estimate, divided by that
+	prompt, output          float64 // as in lessons
+	byDefault, undocumented float64
+	enough                  bool // calls were seen to believe undocumented
 }
 
-func (p *peak) raise(ratio float64, at time.Time) {
-	if age := at.Sub(p.began); age >= peakSpan {
-		p.before, p.now, p.began = p.now, 0, at
-		if age >= 2*peakSpan {
-			p.before = 0
-		}
-	}
-	p.now = max(p.now, ratio)
+// A Told is what Workers AI itself reported of a call, not what was observed; 0: it did not say.
+type Told struct {
+	Neurons               float64
+	Input, Cached, Output int64 // tokens
 }
 
-// at is the peak that holds at a time; 0: none.
-func (p *peak) at(at time.Time) float64 {
-	switch age := at.Sub(p.began); {
-	case age < peakSpan:
-		return max(p.now, p.before)
-	case age < 2*peakSpan:
-		return p.now
-	}
-	return 0
-}
-
-// Learn takes up what a call of m cost whose cost Workers AI reported and whose
-// estimate was of. The first cost above its bound raises the bounds of the model by
-// the same ratio, for 12 to 24 hours. A cost above ten times its bound counts only
-// once there is a second one. The result is to be kept with the day, for Recall.
-func (e *Estimator) Learn(m Model, of Estimate, cost quota.Neurons) quota.Calibration {
-	if of.Bound <= 0 || of.Foreign || cost < 0 {
-		return quota.Calibration{}
-	}
-	return e.learned.add(m.Name, float64(cost)/float64(of.Bound), time.Now())
-}
-
-func (l *learned) add(model string, ratio float64, now time.Time) (c quota.Calibration) {
+// Learn takes up what a call r of m came to that succeeded and whose estimate was of. The result is to be kept with the
+// day, for Recall.
+func (e *Estimator) Learn(m Model, r quota.Request, of Estimate, told Told) (c quota.Calibration) {
+	now := time.Now()
+	l := &e.learned
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.of(model)
-	if r == nil {
+	s := l.of(m.Name)
+	if s == nil {
 		return c
 	}
-	if ratio > suspectRatio {
-		confirmed := min(r.suspect, ratio)
-		r.suspect = max(r.suspect, ratio)
-		if ratio = confirmed; ratio == 0 {
-			return c
-		}
+	if ratio, ok := costRatio(m, r, of, told); ok {
+		c.Peak = s.learnPrice(ratio, now)
 	}
-	if ratio > 1 {
-		ratio = min(ratio, maxFactor)
-		r.peak.raise(ratio, now)
-		c.Peak = quota.RatioOf(ratio)
+	if m.Task != quota.TextGeneration || len(r.Parts) > 0 {
+		return c
+	}
+	call := request{Request: r}
+	counted := call.inputTokens(m.Row)
+	if excess := float64(told.Input)/counted - 1; excess > 0 && r.PromptTokens > 0 && !of.Foreign {
+		excess = min(excess, maxPromptExcess)
+		s.prompt.raise(excess, now)
+		c.Prompt = quota.RatioOf(1 + excess)
+	}
+	each := math.Ceil(float64(told.Output) / float64(max(r.Answers, 1)))
+	switch {
+	case told.Output <= 0 || r.OddLimit || r.MayIgnoreLimit:
+	case r.MaxTokens > 0:
+		if excess := each/float64(r.MaxTokens) - 1; excess > 0 {
+			excess = min(excess, maxOutputExcess)
+			s.output.raise(excess, now)
+			c.Output = quota.RatioOf(1 + excess)
+		}
+	case call.documented(m.Row):
+		if each > float64(m.DefaultOutput) {
+			s.byDefault.raise(each, now)
+			c.ByDefault = int64(each)
+		}
+	default:
+		s.addUndocumented(each, 1, now)
+		c.Undocumented, c.UndocumentedCalls = int64(each), s.calls
 	}
 	return c
 }
 
-// of returns the ratios of a model, made if need be; nil beyond maxModels.
-func (l *learned) of(model string) *ratios {
-	r := l.models[model]
-	if r != nil || len(l.models) >= maxModels {
-		return r
+// costRatio is what a call cost divided by what its tokens cost by the table, or where those are not known by what it
+// can cost at most; ok is false where that says nothing of the table.
+func costRatio(m Model, r quota.Request, of Estimate, told Told) (ratio float64, ok bool) {
+	if told.Neurons <= 0 {
+		return 0, false
 	}
-	if l.models == nil {
-		l.models = map[string]*ratios{}
+	byTokens := m.Known && m.InputPerM+m.OutputPerM > 0
+	if byTokens && told.Input > 0 && (told.Output > 0 || m.OutputPerM == 0) {
+		return told.Neurons / m.Tokens(told.Input, told.Cached, told.Output).Float(), true
 	}
-	r = &ratios{}
-	l.models[model] = r
-	return r
+	limited := r.MaxTokens > 0 && !r.OddLimit && !r.MayIgnoreLimit || m.OutputPerM == 0
+	return told.Neurons / of.Bound.Float(), of.Bound > 0 && !of.Foreign && (limited || !byTokens)
 }
 
-// factor is what the bound of a model is multiplied by.
-func (l *learned) factor(model string) float64 {
+// learnPrice takes up what a call cost, divided by what it costs by the table. The first that is above raises the
+// estimates of the model by the same ratio, for 12 to 24 hours; one above suspectRatio only once there is a second one.
+func (s *lessons) learnPrice(ratio float64, now time.Time) quota.Ratio {
+	if ratio > suspectRatio {
+		confirmed := min(s.suspect, ratio)
+		s.suspect = max(s.suspect, ratio)
+		ratio = confirmed
+	}
+	if ratio <= 1+roundedUp {
+		return 0
+	}
+	ratio = min(ratio, maxFactor)
+	s.price.raise(ratio, now)
+	return quota.RatioOf(ratio)
+}
+
+// roundedUp is how far above its price by the table a cost may be that was rounded.
+const roundedUp = 0.001
+
+// addUndocumented takes up answers without a limit of a model that documents no default.
+func (s *lessons) addUndocumented(most float64, calls int64, now time.Time) {
+	if s.undocumented.at(now) == 0 { // the others were long ago
+		s.calls = 0
+	}
+	s.undocumented.raise(most, now)
+	s.calls = min(s.calls+calls, enoughCalls)
+}
+
+// of returns the lessons of a model, made if need be; nil beyond maxModels.
+func (l *learned) of(model string) *lessons {
+	s := l.models[model]
+	if s != nil || len(l.models) >= maxModels {
+		return s
+	}
+	if l.models == nil {
+		l.models = map[string]*lessons{}
+	}
+	s = &lessons{}
+	l.models[model] = s
+	return s
+}
+
+// factors are what holds of a model now.
+func (l *learned) factors(model string) (f factors) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	r := l.models[model]
-	if r == nil {
-		return 1
+	s := l.models[model]
+	if s == nil {
+		return f
 	}
-	factor := max(1, r.correction)
-	if r.peak.began.IsZero() {
-		return factor
+	now := time.Now()
+	f = factors{
+		cost:   max(1, s.correction, s.price.at(now)) - 1,
+		prompt: s.prompt.at(now), output: s.output.at(now),
+		byDefault: s.byDefault.at(now), undocumented: s.undocumented.at(now),
 	}
-	return max(factor, r.peak.at(time.Now()))
+	f.enough = s.calls >= enoughCalls && f.undocumented > 0
+	return f
 }
 
 // correction is what a cost by the table is multiplied by; 1 where none is known.
 func (l *learned) correction(model string) float64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if r := l.models[model]; r != nil && r.correction > 0 {
-		return r.correction
+	if s := l.models[model]; s != nil && s.correction > 0 {
+		return s.correction
 	}
 	return 1
 }

@@ -2,6 +2,7 @@ package price
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,28 +49,61 @@ func (e *Estimator) RecallCorrections(records []quota.Record) {
 
 // Recall takes up what records hold of what was learned on former days, or by
 // other processes today. It holds as long as if it had been learned at the end of
-// its day.
+// its day, or now. What was recalled before is not learned again.
 func (e *Estimator) Recall(records []quota.Record) {
 	e.RecallCorrections(records)
+	type modelDay struct {
+		day   quota.Day
+		model string
+	}
+	all := map[modelDay]quota.Calibration{}
+	for _, rec := range records {
+		if k := (modelDay{rec.Day, rec.Model}); rec.Model != quota.Other {
+			all[k] = all[k].Max(rec.Calibration)
+		}
+	}
+	days := slices.SortedFunc(maps.Keys(all), func(a, b modelDay) int { return cmp.Compare(a.day, b.day) })
+	now := time.Now()
 	l := &e.learned
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	records = slices.Clone(records)
-	slices.SortStableFunc(records, func(a, b quota.Record) int { return cmp.Compare(a.Day, b.Day) })
-	for _, rec := range records {
-		if rec.Peak <= 0 || rec.Model == quota.Other {
-			continue
-		}
-		r := l.of(rec.Model)
-		if r == nil {
-			continue
-		}
-		at := rec.Day.End()
-		if now := time.Now(); at.After(now) {
+	for _, k := range days {
+		c, at := all[k], k.day.End()
+		if at.After(now) {
 			at = now
 		}
-		if peak := min(rec.Peak.Float(), maxFactor); peak > 1 {
-			r.peak.raise(peak, at)
+		if c.Paid = 0; c == (quota.Calibration{}) {
+			continue
 		}
+		if s := l.of(k.model); s != nil {
+			s.recall(k.day, c, at)
+		}
+	}
+}
+
+// recall takes up what was learned on a day, as if it had been learned at a time.
+func (s *lessons) recall(day quota.Day, c quota.Calibration, at time.Time) {
+	if day < s.day {
+		return
+	}
+	if day > s.day {
+		s.day, s.recalled = day, quota.Calibration{}
+	}
+	was := s.recalled
+	s.recalled = was.Max(c)
+	if peak := min(c.Peak.Float(), maxFactor); peak > 1 && c.Peak > was.Peak {
+		s.price.raise(peak, at)
+	}
+	if c.Prompt > was.Prompt {
+		s.prompt.raise(min(c.Prompt.Float()-1, maxPromptExcess), at)
+	}
+	if c.Output > was.Output {
+		s.output.raise(min(c.Output.Float()-1, maxOutputExcess), at)
+	}
+	if c.ByDefault > was.ByDefault {
+		s.byDefault.raise(float64(c.ByDefault), at)
+	}
+	if c.Undocumented > was.Undocumented || c.UndocumentedCalls > was.UndocumentedCalls {
+		s.addUndocumented(float64(c.Undocumented), c.UndocumentedCalls-s.calls, at)
 	}
 }

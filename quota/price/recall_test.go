@@ -2,6 +2,7 @@ package price_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -35,4 +36,48 @@ func TestRecall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What other replicas have learned counts, and once: what is recalled again and again fades all the same.
+func TestRecallTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today := quota.DayOf(time.Now())
+		learned := quota.Calibration{
+			Prompt: 1500, Output: 2000, ByDefault: 1000, Undocumented: 3000, UndocumentedCalls: 20,
+		}
+		records := []quota.Record{
+			{Day: today, Model: model, Client: "a", Calibration: quota.Calibration{Prompt: 1200, UndocumentedCalls: 1}},
+			{Day: today, Model: model, Client: "b", Calibration: learned},
+			{Day: today, Model: quota.Other, Calibration: quota.Calibration{Prompt: 1900}},
+		}
+		e := price.NewEstimator(nil, price.Tight)
+		m := e.Resolve(model)
+		want := func(when string, limited, byDefault, undocumented, prompt int64) {
+			t.Helper()
+			r := quota.Request{PromptBytes: 10_000, PromptTokens: 1000}
+			for name, c := range map[string]struct {
+				r    quota.Request
+				want int64
+			}{
+				"with a limit":    {quota.Request{MaxTokens: 1000}, limited},
+				"by a default":    {quota.Request{}, byDefault},
+				"without default": {quota.Request{NoDefault: true}, undocumented},
+			} {
+				c.r.PromptBytes, c.r.PromptTokens = r.PromptBytes, r.PromptTokens
+				got, cost := e.Estimate(m, c.r).Neurons, m.Tokens(prompt+64, 0, c.want)
+				if diff := got - cost; diff < -100_000 || diff > 100_000 {
+					t.Errorf("%s: got %v for a call %s, want %v", when, got, name, cost)
+				}
+			}
+		}
+		want("at first", 1000, 256, 16_384, 1000)
+		e.Recall(records)
+		want("recalled", 2000, 1500, 4500, 1500)
+		time.Sleep(time.Hour)
+		e.Recall(records)
+		want("recalled again an hour later", 1500, 1500, 4500, 1250)
+		records[1].Undocumented, records[1].Prompt = 6000, 1600
+		e.Recall(records)
+		want("with something new", 1500, 1500, 9000, 1600)
+	})
 }

@@ -14,10 +14,6 @@ const (
 	// template puts in its place. templateTokens is what a template puts before the first message.
 	templateTokens = 64
 
-	// unknownOutput is what a model puts out where the call has no limit, and no default of the model is documented
-	// for calls of its form.
-	unknownOutput = 2048
-
 	// unknownWindow is the context window of a model of which none is known.
 	unknownWindow = 131_072
 
@@ -44,7 +40,12 @@ const (
 )
 
 // request is a quota.Request with the arithmetic of its bound.
-type request quota.Request
+type request struct {
+	quota.Request
+	mode    Mode
+	guessed bool // by the price of another model
+	factors
+}
 
 // bound is what r can cost at most by a row.
 func (r request) bound(row Row) quota.Neurons {
@@ -95,7 +96,7 @@ func (r request) withDefaults(row Row) request {
 // tokens bounds the tokens of r. They cost nothing with a model that is not billed
 // by tokens.
 func (r request) tokens(row Row) (in, out float64) {
-	in = float64(r.promptTokens(row)) + templateTokens + r.mediaTokens()
+	in = r.inputTokens(row)
 	switch row.Task {
 	case quota.TextClassification:
 		in += float64(max(r.Texts, 0)) * pairTokens
@@ -116,30 +117,19 @@ func (r request) tokens(row Row) (in, out float64) {
 	return in, limit * float64(max(r.Answers, 1))
 }
 
-// promptTokens are those of the text: as many as were counted in it, at most its bytes, which hold where none were
-// counted or the model's vocabulary is small.
-func (r request) promptTokens(row Row) int64 {
-	most := max(r.PromptBytes, 0)
-	if r.PromptTokens <= 0 || row.SmallVocabulary {
-		return most
-	}
-	return min(r.PromptTokens, most)
+// inputTokens are those of the prompt, its template, images and audio.
+func (r request) inputTokens(row Row) float64 {
+	return float64(r.promptTokens(row)) + templateTokens + r.mediaTokens()
 }
 
-// outputLimit bounds the output tokens of one answer.
-func (r request) outputLimit(row Row) float64 {
-	limit := float64(r.MaxTokens)
-	if r.MaxTokens <= 0 || r.MayIgnoreLimit {
-		modelDefault := float64(row.DefaultOutput)
-		if row.DefaultOutput <= 0 || r.NoDefault {
-			modelDefault = max(modelDefault, unknownOutput)
-		}
-		limit = max(limit, modelDefault)
+// promptTokens are those of the text: as many as were counted in it and others have shown to be left out, at most its
+// bytes, which hold where none were counted or the model's vocabulary is small.
+func (r request) promptTokens(row Row) int64 {
+	most := max(r.PromptBytes, 0)
+	if r.PromptTokens <= 0 || row.SmallVocabulary || r.mode == Bound {
+		return most
 	}
-	if r.OddLimit {
-		limit = max(limit, row.window())
-	}
-	return limit
+	return min(int64(math.Ceil(float64(r.PromptTokens)*(1+r.prompt))), most)
 }
 
 // window is the model's context window in tokens.
@@ -228,7 +218,8 @@ func (r request) characters() int64 {
 // SentTokens returns how many input tokens the prompt of q is taken for where none were reported: those of its text,
 // and the bound for images and audio, and for what upstream fetches or remembers.
 func (r Row) SentTokens(q quota.Request) int64 {
-	sent := request(q).promptTokens(r) + int64(request(q).mediaTokens())
+	call := request{Request: q}
+	sent := call.promptTokens(r) + int64(call.mediaTokens())
 	if q.Unseen > 0 {
 		sent += int64(r.window())
 	}
@@ -240,5 +231,5 @@ const bytesPerToken = 3
 
 // textTokens is what the text of r has on average. It is no bound.
 func textTokens(r quota.Request) int64 {
-	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64(request(r).mediaTokens())
+	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64(request{Request: r}.mediaTokens())
 }

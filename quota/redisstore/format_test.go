@@ -48,6 +48,7 @@ func TestKeys(t *testing.T) {
 	for range 2 {
 		r := a.report(request(1, 1, 1), quota.BudgetRequest{Budget: quota.ClientBudget("x"), Limit: n})
 		r.Records = []quota.Record{{Model: "m", Client: "x", Calls: 1, Silent: 1, Table: 1}}
+		r.Records[0].Prompt = 1100
 		r.Hours = []quota.HourSpent{{Hour: 3, Spent: 1}}
 		r.Block.Set = quota.Block{Set: true, Until: time.Now().Add(time.Hour)}
 		send(t, s, r)
@@ -57,8 +58,8 @@ func TestKeys(t *testing.T) {
 	}
 	c := server.client(t)
 	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 12 {
-		t.Errorf("got keys %q, %v, want 12", keys, err)
+	if err != nil || len(keys) != 13 {
+		t.Errorf("got keys %q, %v, want 13", keys, err)
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
@@ -67,6 +68,7 @@ func TestKeys(t *testing.T) {
 		minTTL, maxTTL := 7*24*time.Hour, 9*24*time.Hour
 		switch {
 		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"),
+			strings.HasSuffix(key, ":learned"),
 			strings.HasSuffix(key, ":sums"), strings.HasSuffix(key, ":external"):
 			minTTL, maxTTL = 62*24*time.Hour, 64*24*time.Hour
 		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
@@ -105,7 +107,10 @@ func TestRecordsOfAFormerVersion(t *testing.T) {
 	for _, client := range []string{"", "four", "six", "later"} {
 		r.Records = append(r.Records, quota.Record{
 			Model: "m", Client: client, Calls: 10, Reported: 20, Priced: 30, Estimated: 40, Silent: 8, Table: 70,
-			Calibration: quota.Calibration{Peak: 50, Usual: 60, Paid: 90},
+			Calibration: quota.Calibration{
+				Peak: 50, Paid: 90, Prompt: 1100, Output: 2200,
+				ByDefault: 300, Undocumented: 4000, UndocumentedCalls: 20,
+			},
 		})
 	}
 	send(t, s, r)

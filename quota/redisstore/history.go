@@ -32,7 +32,7 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 		day := quota.Day(n)
 		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
 			prefix := s.prefix + day.String()
-			return s.ask(ctx, s.history, []string{prefix + ":history", prefix + ":silent"})
+			return s.ask(ctx, s.history, []string{prefix + ":history", prefix + ":silent", prefix + ":learned"})
 		})
 		if err != nil {
 			return nil, err
@@ -100,13 +100,23 @@ func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, 
 }
 
 // parseRecords reads the fields of a day's hashes and their values: first each
-// record, then further figures of some, whose names have a separator appended.
-// What cannot be is told and left out.
+// record, then further figures of some, whose names have one separator appended, or
+// two. What cannot be is told and left out.
 func (s *Store) parseRecords(day quota.Day, pairs []string) (records []quota.Record) {
 	at, key := map[string]int{}, s.prefix+day.String()
 	for pair := range slices.Chunk(pairs, 2) {
 		if len(pair) != 2 {
 			break
+		}
+		if name, ok := strings.CutSuffix(pair[0], separator+separator); ok && strings.Contains(name, separator) {
+			if n, err := figures(pair[1], 5); err != nil {
+				s.doubt(key+":learned", name, pair[1])
+			} else if i, ok := at[name]; ok {
+				c := &records[i].Calibration
+				c.Prompt, c.Output = quota.Ratio(n[0]), quota.Ratio(n[1])
+				c.ByDefault, c.Undocumented, c.UndocumentedCalls = int64(n[2]), int64(n[3]), int64(n[4])
+			}
+			continue
 		}
 		if name, more := strings.CutSuffix(pair[0], separator); more && strings.Contains(name, separator) {
 			n, err := figures(pair[1], 3)
@@ -142,6 +152,6 @@ func parseRecord(day quota.Day, name, text string) (quota.Record, error) {
 	}
 	return quota.Record{
 		Day: day, Model: model, Client: client, Calls: int64(n[0]), Reported: n[1], Priced: n[2], Estimated: n[3],
-		Calibration: quota.Calibration{Peak: quota.Ratio(n[4]), Usual: quota.Ratio(n[5])},
+		Calibration: quota.Calibration{Peak: quota.Ratio(n[4])},
 	}, nil
 }

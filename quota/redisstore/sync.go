@@ -86,7 +86,7 @@ func (s *Store) keys(d quota.Day) []string {
 	return []string{
 		s.prefix + "epoch", s.prefix + "latch", s.prefix + "days",
 		day + "holders", day + "seen", day + "rows", day + "sums", day + "records", day + "history",
-		day + "external", day + "hours", day + "silent",
+		day + "external", day + "hours", day + "silent", day + "learned",
 	}
 }
 
@@ -137,7 +137,8 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64, mend bool) (ar
 	for _, rec := range r.Records {
 		add(rec.Model + separator + rec.Client)
 		figures(rec.Calls, int64(rec.Reported), int64(rec.Priced), int64(rec.Estimated))
-		figures(int64(rec.Peak), int64(rec.Usual), rec.Silent, int64(rec.Table), int64(rec.Paid))
+		figures(int64(rec.Peak), 0, rec.Silent, int64(rec.Table), int64(rec.Paid)) // 0: former versions learned it
+		figures(int64(rec.Prompt), int64(rec.Output), rec.ByDefault, rec.Undocumented, rec.UndocumentedCalls)
 	}
 	for _, h := range r.Hours {
 		add(h.Hour)

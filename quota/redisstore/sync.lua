@@ -13,10 +13,11 @@
 --   record    calls reported priced estimated peak usual          of a replica, or over all, where the last two are not
 --                                                                 summed: the largest counts
 --   silent    silent table paid                                   likewise; apart from the record, whose form former
---                                                                 versions rely on
+--                                                                 versions rely on; their usual is 0 by now
+--   learned   prompt output by_default undocumented calls         over all replicas: the largest counts
 
 local epoch_key, block_key, days_key, replicas_key, seen_key, rows_key, sums_key, records_key, history_key,
-	external_key, hours_key, silent_key = unpack(KEYS)
+	external_key, hours_key, silent_key, learned_key = unpack(KEYS)
 local exact = 9007199254740992 -- 2^53
 
 local at = 0
@@ -230,18 +231,20 @@ if not repeated then
 end
 
 -- The records of all replicas are summed as they change, so that the sums outlive the replicas' own records.
-local new_records, new_history, new_silent = {}, {}, {}
+local new_records, new_history, new_silent, new_learned = {}, {}, {}, {}
 if not repeated and num_records > 0 then
-	local names, own, own_silent, values, silent = {}, {}, {}, {}, {}
+	local names, own, own_silent, values, silent, learned = {}, {}, {}, {}, {}, {}
 	for i = 1, num_records do
 		names[i] = text()
 		own[i] = replica .. '\0' .. names[i]
 		own_silent[i] = own[i] .. '\0'
 		values[i] = {number(), number(), number(), number(), number(), number()}
 		silent[i] = {number(), number(), number()}
+		learned[i] = {number(), number(), number(), number(), number()}
 	end
 	local mine, all = fetch(records_key, own), fetch(history_key, names)
 	local mine_silent, all_silent = fetch(records_key, own_silent), fetch(silent_key, names)
+	local all_learned = fetch(learned_key, names)
 	for i, name in ipairs(names) do
 		local old = figures(records_key, own[i], mine[i], 4, -exact) or {0, 0, 0, 0}
 		local sum = figures(history_key, name, all[i], 4, -exact) or {0, 0, 0, 0}
@@ -256,6 +259,11 @@ if not repeated and num_records > 0 then
 			sum[3] = math.max(sum[3], silent[i][3])
 			new_records[#new_records + 1], new_records[#new_records + 2] = own_silent[i], digits(unpack(silent[i]))
 			new_silent[#new_silent + 1], new_silent[#new_silent + 2] = name, digits(unpack(sum))
+		end
+		if math.max(unpack(learned[i])) > 0 then
+			sum = figures(learned_key, name, all_learned[i], 5, 0) or {0, 0, 0, 0, 0}
+			for k = 1, 5 do sum[k] = math.max(sum[k], learned[i][k]) end
+			new_learned[#new_learned + 1], new_learned[#new_learned + 2] = name, digits(unpack(sum, 1, 5))
 		end
 	end
 end
@@ -304,6 +312,7 @@ if not repeated then
 	put(records_key, new_records)
 	put(history_key, new_history)
 	put(silent_key, new_silent)
+	put(learned_key, new_learned)
 	put(hours_key, new_hours)
 	if block_changed and block ~= '' then
 		redis.call('SET', block_key, block, 'PX', day_ttl)
@@ -325,7 +334,7 @@ end
 -- against limits of the month.
 if grew then
 	for _, key in ipairs({replicas_key, seen_key, rows_key, records_key}) do redis.call('PEXPIRE', key, day_ttl) end
-	for _, key in ipairs({sums_key, history_key, silent_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
+	for _, key in ipairs({sums_key, history_key, silent_key, learned_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
 end
 
 -- A user that may not publish does no harm: others learn of it with their next heartbeat.

@@ -19,18 +19,18 @@ func records(t *testing.T, open Place) {
 	report(&a, day,
 		quota.Record{
 			Model: "m", Client: "x", Calls: 1, Reported: 1, Silent: 1, Table: 4,
-			Calibration: quota.Calibration{Peak: 1500, Usual: 400, Paid: 1500},
+			Calibration: quota.Calibration{Peak: 1500, Paid: 1500, Prompt: 1100, Undocumented: 9},
 		},
 		quota.Record{Model: "m", Client: "w", Calls: 1, Reported: 1})
 	report(&a, day,
 		quota.Record{
 			Model: "m", Client: "x", Calls: 2, Reported: 5, Priced: 6, Estimated: 7, Silent: 2, Table: 5,
-			Calibration: quota.Calibration{Peak: 3000, Usual: 500, Paid: 3000},
+			Calibration: quota.Calibration{Peak: 3000, Paid: 3000, Prompt: 1200, Undocumented: 10},
 		})
 	report(&b, day,
 		quota.Record{
 			Model: "m", Client: "x", Calls: 10, Reported: 10, Silent: 3, Table: 70,
-			Calibration: quota.Calibration{Peak: 2000, Usual: 900, Paid: 1000},
+			Calibration: quota.Calibration{Peak: 2000, Paid: 1000, Output: 1300, ByDefault: 300, UndocumentedCalls: 2},
 		},
 		quota.Record{Model: "a", Client: "x", Calls: 1, Priced: 3})
 	report(&b, day+1, quota.Record{Model: "b", Calls: 1})
@@ -39,7 +39,10 @@ func records(t *testing.T, open Place) {
 		{Day: day, Model: "m", Client: "w", Calls: 1, Reported: 1},
 		{
 			Day: day, Model: "m", Client: "x", Calls: 12, Reported: 15, Priced: 6, Estimated: 7, Silent: 5, Table: 75,
-			Calibration: quota.Calibration{Peak: 3000, Usual: 900, Paid: 3000},
+			Calibration: quota.Calibration{
+				Peak: 3000, Paid: 3000, Prompt: 1200, Output: 1300, ByDefault: 300, Undocumented: 10,
+				UndocumentedCalls: 2,
+			},
 		},
 		{Day: day + 1, Model: "b", Calls: 1},
 	}
