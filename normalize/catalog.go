@@ -117,6 +117,9 @@ const (
 	MatchedLatched   MatchedBy = "latched" // upstream said so of an earlier call
 )
 
+// FirstOwnNumber is the least of the numbers that are this proxy's: Cloudflare has none so large.
+const FirstOwnNumber = 90000
+
 // tables are the parts of the catalog in catalog order.
 var tables = [][]Entry{documented, observed, gateway, own}
 

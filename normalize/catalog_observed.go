@@ -92,7 +92,7 @@ var observed = []Entry{
 	},
 	{
 		Code: UpstreamInternalError, Slug: "upstream_internal_error", Number: 3043,
-		Aliases: []int{8004, 8005, 8008, 4007, 3001, 5017, 1000}, Status: 500, Type: TypeAPI,
+		Aliases: []int{8004, 8005, 8008, 4007, 3001, 5017, 1000, 2002}, Status: 500, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
 		Summary: "Workers AI failed inside itself.",
 		Action: "Call again; if one model keeps failing, use another and report the upstream request id to " +
@@ -136,7 +136,7 @@ var observed = []Entry{
 		Wire: "`Unauthorized to access requested resource`.",
 	},
 	{
-		Code: NoSuchRoute, Slug: "no_such_route", Number: 7003, Aliases: []int{7000, 7001}, Status: 404,
+		Code: NoSuchRoute, Slug: "no_such_route", Number: 7003, Aliases: []int{7000, 7001, 2019}, Status: 404,
 		Type:  TypeNotFound,
 		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "Cloudflare's API has no such path, or not for this method.",

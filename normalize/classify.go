@@ -41,7 +41,7 @@ func Classify(status int, header http.Header, body []byte) *Failure {
 func (e *evidence) failure(status int) *Failure {
 	f := &Failure{Origin: OriginUpstream, Param: e.param}
 	f.Code, f.MatchedBy, f.Number = e.decide(status)
-	f.Unclassified = f.Number != 0 || f.Code == Unclassified
+	f.Unclassified = f.Number != 0 && !known(f.Number) || f.Code == Unclassified
 	if f.Code == Unclassified && 400 <= status && status <= 599 {
 		f.Status = status
 	}
@@ -51,8 +51,8 @@ func (e *evidence) failure(status int) *Failure {
 	return f
 }
 
-// decide returns the entry, how it was found, and the number when no entry has it.
-func (e *evidence) decide(status int) (c Code, by MatchedBy, unknown int) {
+// decide returns the entry, how it was found, and the number where it is to be kept: when no entry has it.
+func (e *evidence) decide(status int) (c Code, by MatchedBy, kept int) {
 	if c := byEdge(e.edge); c != Unclassified && e.numbers()[0] == e.edge {
 		return c, codeOrAlias(c, e.edge), 0
 	}
@@ -72,8 +72,11 @@ func (e *evidence) decide(status int) (c Code, by MatchedBy, unknown int) {
 			return c, byTextOrCode(c, found), 0
 		}
 	}
-	if c, n, ok := e.byNumberRule(status); ok {
-		return c, byTextOrCode(c, n), 0
+	if r, ok := e.byNumberRule(status); ok {
+		if r.keeps {
+			return r.code, MatchedCode, r.number
+		}
+		return r.code, byTextOrCode(r.code, r.number), 0
 	}
 	if numbered && !vague[found] {
 		c := byNumber[found]
@@ -145,7 +148,7 @@ func (e *evidence) namesModel() bool {
 // byTexts tries the rules on each message.
 func (e *evidence) byTexts() (Code, bool) {
 	for _, t := range e.texts {
-		if c, ok := byText(t.folded); ok {
+		if c, ok := matchText(t.folded); ok {
 			return c, true
 		}
 	}

@@ -1,6 +1,9 @@
 package normalize
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Code names one entry of the catalog. The set is closed; the zero value is Unclassified.
 type Code uint8
@@ -97,5 +100,12 @@ func Lookup(s string) (Code, bool) {
 		return Unclassified, false
 	}
 	c, ok := byNumber[n]
+	return c, ok
+}
+
+// LookupWord finds the code of a word that the error objects of OpenAI, Anthropic, Google and the engines have as their
+// code or type, such as "billing_error".
+func LookupWord(s string) (Code, bool) {
+	c, ok := words[strings.ToLower(s)]
 	return c, ok
 }

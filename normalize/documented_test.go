@@ -61,8 +61,7 @@ func TestDocumentedFailures(t *testing.T) {
 				t.Errorf("%d %d %q as %s: got %s with %d, want %s with %d",
 					d.Code, d.Status, d.Text, shape, f.Code, f.HTTPStatus(), d.Expect, d.Want)
 			}
-			// 7013 keeps its number: a scanner of AI Gateway is none of upstream_unavailable's other causes.
-			if f.Unclassified && d.Code != 7013 {
+			if f.Unclassified {
 				t.Errorf("%d %q: got it as unclassified (%s), want it known", d.Code, d.Text, f.Code)
 			}
 		}

@@ -61,7 +61,7 @@ func Parse(body []byte) (*Failure, bool) {
 		Origin: e.Origin, Fault: e.Fault,
 		MatchedBy: e.MatchedBy, Model: deref(e.Model), RequestID: w.RequestID,
 	}
-	f.Unclassified = !ok || code == Unclassified || e.Number != code.Entry().Number
+	f.Unclassified = !ok || code == Unclassified || e.Number != code.Entry().Number && !known(e.Number)
 	f.ours = e.Type == TypeAPI && code.Entry().Type != TypeAPI
 	f.final = !e.Retryable && f.Retryable()
 	if e.RetryAfterMs != nil {

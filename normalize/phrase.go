@@ -232,11 +232,6 @@ func digits(s string) (n int, rest string) {
 	return n, s[i:]
 }
 
-func known(n int) bool {
-	_, ok := byNumber[n]
-	return ok
-}
-
 // statusCode returns the HTTP error status that s is, else 0.
 func statusCode(s string) int {
 	n, err := strconv.Atoi(s)

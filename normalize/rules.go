@@ -326,7 +326,7 @@ func fold(s string) string {
 }
 
 // byText finds the entry of a folded text that has no code, or one that says little.
-func byText(text string) (Code, bool) {
+func matchText(text string) (Code, bool) {
 	for i := range texts {
 		if texts[i].match(text) {
 			return texts[i].code, true

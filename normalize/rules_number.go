@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -12,33 +13,38 @@ type numberRule struct {
 	status int      // the HTTP status; 5 stands for any 5xx
 	has    []string // any of them is in the text; none: the text does not matter
 	code   Code
+	keeps  bool // the envelope has this number rather than the entry's
 }
 
 // numberRules are the numbers of AI Gateway and of Cloudflare's API that have several meanings. The first that fits
 // decides; where none does, the number has the meaning of its entry.
 var numberRules = []numberRule{
-	{7003, 0, []string{"user input error", "invalid value at"}, BadInput},
-	{7003, 0, []string{"not found"}, NoSuchModel},
-	{7003, 0, []string{"model execution failed"}, UpstreamInternalError},
-	{7000, 5, nil, UpstreamInternalError},
+	{number: 7003, has: []string{"user input error", "invalid value at"}, code: BadInput},
+	{number: 7003, has: []string{"not found"}, code: NoSuchModel},
+	{number: 7003, has: []string{"model execution failed"}, code: UpstreamInternalError},
+	{number: 7000, status: 5, code: UpstreamInternalError},
+	{number: 7013, code: UpstreamUnavailable, keeps: true}, // the guardrails' scanner: none of the entry's other causes
 
 	// Rejected credentials are a provider's, which the account's owner keeps in the gateway.
-	{2005, 0, []string{"credential"}, GatewayMisconfigured},
-	{2005, http.StatusServiceUnavailable, nil, UpstreamUnavailable},
-	{2005, 0, []string{"api key", "unauthorized", "authentication", "access token"}, GatewayMisconfigured},
-	{2009, http.StatusServiceUnavailable, nil, UpstreamUnavailable},
-	{2002, 0, []string{"provider not found"}, GatewayMisconfigured},
-	{2002, 5, nil, UpstreamInternalError},
-	{2002, 0, []string{"failed to parse model output"}, UpstreamInternalError},
-	{2003, http.StatusPaymentRequired, nil, GatewayNoCredits},
-	{2003, 0, []string{"insufficient balance"}, GatewayNoCredits},
-	{2018, 0, []string{"invalid user credentials"}, UpstreamUnavailable},
-	{2021, 0, []string{"authentication is required", "invalid user credentials", "use byok"}, GatewayMisconfigured},
-	{2019, 0, nil, NoSuchRoute},
+	{number: 2005, has: []string{"credential"}, code: GatewayMisconfigured},
+	{number: 2005, status: http.StatusServiceUnavailable, code: UpstreamUnavailable},
+	{
+		number: 2005, has: []string{"api key", "unauthorized", "authentication", "access token"},
+		code: GatewayMisconfigured,
+	},
+	{number: 2009, status: http.StatusServiceUnavailable, code: UpstreamUnavailable},
+	{number: 2002, has: []string{"provider not found"}, code: GatewayMisconfigured},
+	{number: 2003, status: http.StatusPaymentRequired, code: GatewayNoCredits},
+	{number: 2003, has: []string{"insufficient balance"}, code: GatewayNoCredits},
+	{number: 2018, has: []string{"invalid user credentials"}, code: UpstreamUnavailable},
+	{
+		number: 2021, has: []string{"authentication is required", "invalid user credentials", "use byok"},
+		code: GatewayMisconfigured,
+	},
 }
 
 // byNumberRule finds what a number means together with the status and the first text.
-func (e *evidence) byNumberRule(status int) (Code, int, bool) {
+func (e *evidence) byNumberRule(status int) (*numberRule, bool) {
 	text := ""
 	if len(e.texts) > 0 {
 		text = e.texts[0].folded
@@ -46,11 +52,40 @@ func (e *evidence) byNumberRule(status int) (Code, int, bool) {
 	for _, n := range e.numbers() {
 		for i := range numberRules {
 			if r := &numberRules[i]; r.number == n && r.matches(status, text) {
-				return r.code, n, true
+				return r, true
 			}
 		}
 	}
-	return Unclassified, 0, false
+	return nil, false
+}
+
+// toldByText are the numbers whose meaning the text alone decides, by rules.go.
+var toldByText = map[int][]Code{
+	3030: {ContentFlagged, ContextWindowExceeded, BadInput},
+	8007: {BadInput, ContextWindowExceeded, ContentFlagged},
+}
+
+// Meanings returns the codes that a number of upstream's may stand for, the usual one first.
+func Meanings(number int) []Code {
+	codes := slices.Clone(toldByText[number])
+	if c, ok := byNumber[number]; ok && len(codes) == 0 {
+		codes = append(codes, c)
+	}
+	for i := range numberRules {
+		if r := &numberRules[i]; r.number == number && !slices.Contains(codes, r.code) {
+			codes = append(codes, r.code)
+		}
+	}
+	if c := byEdge(number); len(codes) == 0 && c != Unclassified {
+		codes = append(codes, c)
+	}
+	return codes
+}
+
+// known reports whether a number means something.
+func known(n int) bool {
+	_, ok := byNumber[n]
+	return ok || slices.ContainsFunc(numberRules, func(r numberRule) bool { return r.number == n && r.keeps })
 }
 
 func (r *numberRule) matches(status int, text string) bool {
