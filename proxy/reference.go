@@ -18,8 +18,8 @@ func belowErrors(path string) (topic string, ok bool) {
 // answerReference answers from the error reference.
 func answerReference(c *call) error {
 	page, ok, err := reference.Render(reference.Request{
-		Topic: c.rest, Accept: c.inbound.Header.Get("Accept"), UserAgent: c.inbound.UserAgent(),
-		Setting: c.setting,
+		Topic: c.rest, Filter: c.inbound.URL.Query().Get("q"), Accept: c.inbound.Header.Get("Accept"),
+		UserAgent: c.inbound.UserAgent(), Setting: c.setting,
 	})
 	switch {
 	case err != nil:

@@ -9,26 +9,34 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/normalize/reference"
 )
 
-const explainHelp = `Says what an error is, whose fault it is, whether to retry and what to do.
+const explainHelp = `Says what an error is, what to do, who can fix it and whether to retry.
 
 Usage:
 
   neuronward explain [--json]              the whole catalog
-  neuronward explain [--json] CODE|SLUG    one entry, by any of its numbers
+  neuronward explain [--json] WHAT         the errors that WHAT names
   neuronward explain [--json] -            what a failure on standard input is
 
-With - it reads a body, a stream's event, or a whole HTTP response with its
-status line and headers, as curl -i prints it, and says also how it knew.
+WHAT is a name, a number or another number for it, a word of error.code or
+error.type, an HTTP status, a line of neuronward's log, or a message. Put quotes
+around what has spaces. A word or status may be that of several errors.
+
+With - it reads any of these, or a body, a stream's event, or a whole HTTP
+response with its status line and headers, as curl -i prints it, and says also
+how it knew.
 
   --json   entries, or what was recognized, for machines
 
 Examples:
 
   neuronward explain 4006
-  neuronward explain account_limited
+  neuronward explain insufficient_quota
+  neuronward explain 429
   curl -si … | neuronward explain -
+  journalctl -u neuronward | grep 'call failed' | tail -1 | neuronward explain -
 `
 
 func explain(_ context.Context, in *invocation) int {
@@ -43,7 +51,7 @@ func explain(_ context.Context, in *invocation) int {
 	case args[0] == "-":
 		return in.explainInput(*asJSON)
 	}
-	return in.explainOne(args[0], *asJSON)
+	return in.explainWhat(args[0], *asJSON)
 }
 
 func (in *invocation) explainAll(asJSON bool) int {
@@ -55,44 +63,102 @@ func (in *invocation) explainAll(asJSON bool) int {
 		}
 		return in.printJSON(all)
 	}
-	fmt.Fprintf(in.stdout, "%-7s %-30s %-6s %-9s %s\n", "NUMBER", "NAME", "STATUS", "FAULT", "RETRY")
+	entries := make([]*normalize.Entry, len(catalog))
 	for i := range catalog {
-		e := &catalog[i]
-		fmt.Fprintf(in.stdout, "%-7d %-30s %-6d %-9s %s\n", e.Number, e.Slug, e.Status, e.Fault, retryWords(e))
+		entries[i] = &catalog[i]
 	}
+	in.printEntries(entries)
 	return exitDone
 }
 
-func (in *invocation) explainOne(asked string, asJSON bool) int {
-	c, ok := normalize.Lookup(strings.ToLower(strings.TrimSpace(asked)))
-	if !ok {
-		slugs := make([]string, 0, len(normalize.Catalog()))
-		for _, e := range normalize.Catalog() {
-			slugs = append(slugs, e.Slug)
-		}
-		hint := "neuronward explain lists them all; to read a whole answer, pipe it into neuronward explain -"
-		if near := config.Nearest(asked, slugs); near != "" {
-			hint = "did you mean " + near + "? " + hint
-		}
-		fmt.Fprintf(in.stderr, "neuronward explain: there is no code %q in the catalog; %s\n", asked, hint)
+// printEntries writes a table of entries.
+func (in *invocation) printEntries(entries []*normalize.Entry) {
+	const form = "%-7v %-30s %-6v %-9s %-23s %s"
+	line := func(columns ...any) {
+		fmt.Fprintln(in.stdout, strings.TrimRight(fmt.Sprintf(form, columns...), " "))
+	}
+	line("NUMBER", "NAME", "STATUS", "FAULT", "RETRY", "ALSO")
+	for _, e := range entries {
+		line(e.Number, e.Slug, e.Status, e.Fault, reference.RetryRule(e), reference.Aliases(e))
+	}
+}
+
+// explainWhat explains what a person has of a failure.
+func (in *invocation) explainWhat(what string, asJSON bool) int {
+	found := reference.Find(what)
+	switch {
+	case found.As == reference.Message, found.As == reference.Envelope:
+		return in.explainText([]byte(what), asJSON)
+	case len(found.Codes) > 0:
+		return in.explainFound(what, found, asJSON)
+	case found.As == reference.NoFailure:
+		fmt.Fprintln(in.stderr, "neuronward explain: this is "+reference.NoFailure)
 		return exitUsage
+	case strings.ContainsAny(what, "{\n"):
+		return in.explainText([]byte(what), asJSON)
 	}
-	e := c.Entry()
-	if asJSON {
-		return in.printJSON(newEntryJSON(e))
+	var names []string
+	for _, e := range normalize.Catalog() {
+		names = append(names, e.Slug, e.Word(), string(e.Type))
 	}
-	if n, err := strconv.Atoi(strings.TrimSpace(asked)); err == nil && n != e.Number {
-		fmt.Fprintf(in.stdout, "%d is another number for %d.\n\n", n, e.Number)
+	hint := "neuronward explain lists them all; to read a whole answer, pipe it into neuronward explain -"
+	if near := config.Nearest(what, names); near != "" {
+		hint = "did you mean " + near + "? " + hint
 	}
-	fmt.Fprintf(in.stdout, "%s\n\n%s\n%s", headline(e), paragraph("", "", e.Summary), facts(e))
+	fmt.Fprintf(in.stderr, "neuronward explain: there is no code %q in the catalog; %s\n", what, hint)
+	return exitUsage
+}
+
+// explainFound writes the entry that was found, or the table of several.
+func (in *invocation) explainFound(what string, found reference.Finding, asJSON bool) int {
+	entries := make([]*normalize.Entry, len(found.Codes))
+	all := make([]entryJSON, len(found.Codes))
+	for i, c := range found.Codes {
+		entries[i], all[i] = c.Entry(), newEntryJSON(c.Entry())
+	}
+	switch {
+	case asJSON && len(all) == 1:
+		return in.printJSON(all[0])
+	case asJSON:
+		return in.printJSON(all)
+	case len(all) == 1:
+		if found.As != reference.Name && found.As != reference.Number {
+			fmt.Fprintf(in.stdout, "%s is %s.\n\n", subject(what), found.As)
+		}
+		e := entries[0]
+		fmt.Fprintf(in.stdout, "%s\n\n%s\n%s", headline(e), paragraph("", "", e.Summary), facts(e))
+		return exitDone
+	}
+	fmt.Fprintf(in.stdout, "%s is %s of %d errors.\n\n", subject(what), found.As, len(all))
+	in.printEntries(entries)
+	fmt.Fprintln(in.stdout, "\nneuronward explain NAME says more of one.")
 	return exitDone
 }
 
+// subject is what a sentence about what was found begins with.
+func subject(what string) string {
+	if what = strings.TrimSpace(what); strings.ContainsAny(what, " \t\n") {
+		return "This"
+	}
+	return what
+}
+
+// explainInput explains what stands on standard input.
 func (in *invocation) explainInput(asJSON bool) int {
 	text, err := io.ReadAll(io.LimitReader(in.stdin, maxInput))
 	if err != nil {
 		return in.fail(fmt.Errorf("reading standard input: %w", err))
 	}
+	switch found := reference.Find(string(text)); found.As {
+	case "", reference.Message, reference.Envelope:
+		return in.explainText(text, asJSON)
+	default:
+		return in.explainWhat(string(text), asJSON)
+	}
+}
+
+// explainText says which failure a text is, and how it is known.
+func (in *invocation) explainText(text []byte, asJSON bool) int {
 	f, err := recognize(text)
 	if err != nil {
 		fmt.Fprintf(in.stderr, "neuronward explain: %v\n", err)
@@ -122,96 +188,15 @@ func headline(e *normalize.Entry) string {
 
 // facts writes what an entry says, a row each.
 func facts(e *normalize.Entry) string {
-	e = withSettings(e)
 	var b strings.Builder
-	b.WriteString(row("Fault", faultWords(e.Fault)))
-	b.WriteString(row("Retry", retryWords(e)))
-	b.WriteString(row("Do", e.Action))
-	b.WriteString(row("By itself", e.Automatic))
-	b.WriteString(row("Costs", chargeWords(e.Charge)))
-	b.WriteString(row("Said by", originWords(e.Origins)))
-	b.WriteString(row("On the wire", e.Wire))
-	if len(e.Aliases) > 0 {
-		var numbers []string
-		for _, n := range e.Aliases {
-			numbers = append(numbers, strconv.Itoa(n))
-		}
-		b.WriteString(row("Also sent as", strings.Join(numbers, ", ")))
+	for _, r := range reference.Rows(withSettings(e)) {
+		b.WriteString(row(strings.ToUpper(r.Name[:1])+r.Name[1:], r.Text))
 	}
-	if e.OpenAI != "" {
-		b.WriteString(row("error.code", e.OpenAI))
-	}
-	b.WriteString(row("Source", string(e.Source)))
 	return b.String()
 }
 
 func row(name, text string) string {
-	if text == "" {
-		return ""
-	}
-	return paragraph(fmt.Sprintf("  %-13s ", name), strings.Repeat(" ", 16), text)
-}
-
-func retryWords(e *normalize.Entry) string {
-	switch e.Retry {
-	case normalize.RetryNever:
-		return "never"
-	case normalize.RetryAtReset:
-		return "at the reset, 00:00 UTC"
-	case normalize.RetryOnce:
-		return "once"
-	case normalize.RetryAfterDelay:
-		if e.Delay > 0 {
-			return "after " + config.ShortDuration(e.Delay)
-		}
-		return "after a wait"
-	}
-	return string(e.Retry)
-}
-
-func faultWords(f normalize.Fault) string {
-	switch f {
-	case normalize.FaultCaller:
-		return "caller: the request must change"
-	case normalize.FaultAccount:
-		return "account: its plan, permissions or allowance must change"
-	case normalize.FaultOperator:
-		return "operator: whoever runs the proxy must fix it"
-	case normalize.FaultUpstream:
-		return "upstream: Workers AI must fix it"
-	case normalize.FaultProxy:
-		return "proxy: it could not do its work"
-	}
-	return string(f)
-}
-
-func chargeWords(c normalize.Charge) string {
-	switch c {
-	case normalize.ChargeNone:
-		return "nothing"
-	case normalize.ChargeReported:
-		return "what Workers AI reported, if it did"
-	case normalize.ChargeEstimate:
-		return "what was reserved, since the cost is not known"
-	}
-	return string(c)
-}
-
-func originWords(origins []normalize.Origin) string {
-	var all []string
-	for _, o := range origins {
-		switch o {
-		case normalize.OriginUpstream:
-			all = append(all, "Workers AI (upstream)")
-		case normalize.OriginGuard:
-			all = append(all, "neuronward, which refused (guard)")
-		case normalize.OriginProxy:
-			all = append(all, "neuronward, which could not (proxy)")
-		default:
-			all = append(all, string(o))
-		}
-	}
-	return strings.Join(all, "; ")
+	return paragraph(fmt.Sprintf("  %-15s ", name), strings.Repeat(" ", 18), text)
 }
 
 // withSettings is an entry with the names of settings in its texts.

@@ -84,6 +84,7 @@ func (f *finding) knownBy() string {
 		normalize.MatchedBudget:    "a budget of neuronward",
 		normalize.MatchedRate:      "a rate of neuronward",
 		normalize.MatchedRequest:   "the request, which neuronward refused",
+		normalize.MatchedLatched:   "what Cloudflare said of an earlier call",
 	}[f.MatchedBy]
 	if words == "" {
 		return string(f.MatchedBy)

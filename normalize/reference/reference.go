@@ -8,11 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/neuronward/neuronward/normalize"
 )
@@ -27,7 +25,8 @@ var html string
 
 // A Request asks for the reference.
 type Request struct {
-	Topic     string // slug or number of an entry, or "" for all
+	Topic     string // what names an entry or some, as Find reads it, or "" for all
+	Filter    string // of all, those that it names, or that have its words; "" for all
 	Accept    string // its header
 	UserAgent string // its header
 	Home      string // path of the page that this one belongs to, "" for none
@@ -41,53 +40,82 @@ type Page struct {
 	Body        []byte
 }
 
-// Render returns what r asks for: HTML for a browser, text for curl, JSON for
-// everything else. ok reports whether there is such an entry.
+// A sheet is what is shown: one entry, or a list of them.
+type sheet struct {
+	Home    string
+	Style   template.CSS
+	Entry   *normalize.Entry
+	Example string // an answer with the entry
+	Entries []normalize.Entry
+	All     int
+	Filter  string // what was looked for
+	As      string // what that was taken for
+}
+
+// Render returns what r asks for: HTML for a browser, text for curl, JSON for everything else. ok reports whether there
+// is such an entry.
 func Render(r Request) (p Page, ok bool, err error) {
-	all := normalize.Catalog()
-	for i, e := range all {
-		all[i] = e.Named(r.Setting)
+	s := sheet{Home: r.Home, Style: template.CSS(Style), Entries: normalize.Catalog()} //nolint:gosec // our own file
+	s.All, s.Filter = len(s.Entries), strings.TrimSpace(r.Filter)
+	for i, e := range s.Entries {
+		s.Entries[i] = e.Named(r.Setting)
 	}
-	var one *normalize.Entry
 	if r.Topic != "" {
-		code, ok := normalize.Lookup(r.Topic)
-		if !ok {
+		found := Find(r.Topic)
+		switch len(found.Codes) {
+		case 0:
 			return Page{}, false, nil
+		case 1:
+			entry := found.Codes[0].Entry().Named(r.Setting)
+			s.Entry, s.Example = &entry, example(&entry, r.Setting)
+		default:
+			s.Filter = r.Topic
 		}
-		entry := code.Entry().Named(r.Setting)
-		one = &entry
+	}
+	if s.Entry == nil && s.Filter != "" {
+		s.Filter = s.Filter[:min(len(s.Filter), maxText)]
+		s.Entries, s.As = filter(s.Entries, s.Filter)
 	}
 	var b bytes.Buffer
 	switch {
 	case Prefers(r.Accept, "text/html", "json"):
 		p.ContentType = "text/html; charset=utf-8"
-		err = sheet.Execute(&b, struct {
-			Home    string
-			Style   template.CSS
-			Entry   *normalize.Entry
-			Entries []normalize.Entry
-		}{r.Home, template.CSS(Style), one, all}) //nolint:gosec // our own file
+		err = page.Execute(&b, s)
 	case strings.Contains(r.Accept, "text/plain"),
 		!strings.Contains(r.Accept, "json") && strings.HasPrefix(r.UserAgent, "curl/"):
 		p.ContentType = "text/plain; charset=utf-8"
-		if one != nil {
-			writeEntry(&b, one)
-		} else {
-			writeTable(&b, all)
-		}
+		s.writeText(&b)
 	default:
 		p.ContentType = "application/json"
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		if one != nil {
-			err = enc.Encode(one)
+		if s.Entry != nil {
+			err = enc.Encode(s.Entry)
 		} else {
-			err = enc.Encode(all)
+			err = enc.Encode(append([]normalize.Entry{}, s.Entries...)) // [] rather than null
 		}
 	}
 	p.Body = b.Bytes()
 	return p, true, err
+}
+
+// example is an answer with an entry, as an app gets it.
+func example(e *normalize.Entry, setting normalize.SettingName) string {
+	f := normalize.Failure{Code: e.Code, Model: "@cf/meta/llama-3.1-8b-instruct-fp8", RequestID: "…"}
+	f = f.Resolved()
+	if f.Origin == normalize.OriginUpstream {
+		f.Upstream = &normalize.Upstream{Status: e.Status, Message: f.Message, RequestID: "…", Ray: "…"}
+		if e.Number < normalize.FirstOwnNumber {
+			f.Upstream.Code, f.MatchedBy = e.Number, normalize.MatchedCode
+		}
+	}
+	f.NameSettings(setting)
+	var b bytes.Buffer
+	if err := json.Indent(&b, f.Append(nil), "", "  "); err != nil {
+		return ""
+	}
+	return b.String()
 }
 
 // Vary is the header of that name for every Page.
@@ -100,77 +128,35 @@ func Prefers(accept, one, other string) bool {
 	return i >= 0 && (j < 0 || i < j)
 }
 
-// Policy returns the Content-Security-Policy of every Page: its own style, and
-// nothing else.
+// Policy returns the Content-Security-Policy of every Page: its own style and its filter, and nothing else.
 func Policy() string { return policy() }
 
 var policy = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(Style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 })
 
-func writeTable(b *bytes.Buffer, entries []normalize.Entry) {
+func (s *sheet) writeText(b *bytes.Buffer) {
+	if e := s.Entry; e != nil {
+		fmt.Fprintf(b, "%s\n\n%s\n\n", e.Slug, e.Summary)
+		for _, row := range Rows(e) {
+			fmt.Fprintf(b, "%-15s %s\n", row.Name+":", row.Text)
+		}
+		fmt.Fprintf(b, "\n%s\n", s.Example)
+		return
+	}
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for i := range entries {
-		e := &entries[i]
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\n", e.Number, e.Slug, e.Status, e.Retry, e.Fault)
+	for i := range s.Entries {
+		e := &s.Entries[i]
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", e.Slug, numbers(e), e.Status, RetryRule(e), e.Fault)
 	}
 	_ = table.Flush() // into memory
-	b.WriteString("\nOne of them: /errors/NAME or /errors/NUMBER\n")
+	b.WriteString("\nOne of them: /errors/NAME or /errors/NUMBER. Some of them: /errors?q=WORDS\n")
 }
 
-func writeEntry(b *bytes.Buffer, e *normalize.Entry) {
-	fmt.Fprintf(b, "%s\n\n", e.Slug)
-	for _, row := range rows(e) {
-		fmt.Fprintf(b, "%-14s %s\n", row.Name+":", row.Text)
-	}
-}
-
-type row struct{ Name, Text string }
-
-// rows is an entry as people read it.
-func rows(e *normalize.Entry) []row {
-	number := strconv.Itoa(e.Number)
-	if len(e.Aliases) > 0 {
-		aliases := make([]string, len(e.Aliases))
-		for i, a := range e.Aliases {
-			aliases[i] = strconv.Itoa(a)
-		}
-		number += ", also " + strings.Join(aliases, ", ")
-	}
-	return []row{
-		{"number", number},
-		{"HTTP status", strconv.Itoa(e.Status)},
-		{"type", string(e.Type)},
-		{"means", e.Summary},
-		{"who can fix it", string(e.Fault)},
-		{"what to do", e.Action},
-		{"retry", retry(e)},
-		{"by itself", e.Automatic},
-		{"on the wire", e.Wire},
-		{"source", string(e.Source)},
-	}
-}
-
-// retry is the retry rule, with how long to wait.
-func retry(e *normalize.Entry) string {
-	if e.Retry != normalize.RetryAfterDelay {
-		return string(e.Retry)
-	}
-	return string(e.Retry) + ", " + short(e.Delay)
-}
-
-// short is a duration for people: "1m", not "1m0s".
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	return s
-}
-
-var sheet = template.Must(template.New("reference").Funcs(template.FuncMap{
-	"rows":  rows,
-	"retry": func(e normalize.Entry) string { return retry(&e) },
+var page = template.Must(template.New("reference").Funcs(template.FuncMap{
+	"rows":    func(e *normalize.Entry) []Row { return Rows(e)[1:] }, // the first is shown apart
+	"numbers": func(e normalize.Entry) string { return numbers(&e) },
+	"retry":   func(e normalize.Entry) string { return RetryRule(&e) },
 }).Parse(html))

@@ -68,8 +68,8 @@ func (a *admin) showPage(w http.ResponseWriter, r *http.Request) {
 // errors shows the error reference, which apps have on their listener as well.
 func (a *admin) errors(w http.ResponseWriter, r *http.Request) {
 	p, ok, err := reference.Render(reference.Request{
-		Topic: r.PathValue("topic"), Accept: r.Header.Get("Accept"), UserAgent: r.UserAgent(), Home: "/",
-		Setting: a.Setting,
+		Topic: r.PathValue("topic"), Filter: r.URL.Query().Get("q"), Accept: r.Header.Get("Accept"),
+		UserAgent: r.UserAgent(), Home: "/", Setting: a.Setting,
 	})
 	switch {
 	case err != nil:

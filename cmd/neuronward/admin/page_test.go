@@ -161,6 +161,7 @@ func TestPageShowsTheStatus(t *testing.T) {
 func TestErrorReference(t *testing.T) {
 	for path, want := range map[string]int{
 		"/errors": 200, "/errors/out_of_capacity": 200, "/errors/4006": 200, "/errors/nothing": 404, "/errors/a/b": 404,
+		"/errors/insufficient_quota": 200, "/errors/429": 200, "/errors?q=nothing+at+all": 200, "/errors?q=4006": 200,
 	} {
 		w := browse(t, pageOptions(), "GET", path, "")
 		if w.Code != want {
@@ -174,7 +175,10 @@ func TestErrorReference(t *testing.T) {
 			t.Errorf("%s: got policy %q, want one", path, got)
 		}
 	}
-	w := browse(t, pageOptions(), "GET", "/errors/3040", "", "Accept", "application/json")
+	w := browse(t, pageOptions(), "GET", "/errors?q=insufficient_quota", "", "Accept", "application/json")
+	holds(t, w, `"name": "account_limited"`, `"name": "priority_floor"`)
+	lacks(t, w, `"name": "out_of_capacity"`)
+	w = browse(t, pageOptions(), "GET", "/errors/3040", "", "Accept", "application/json")
 	if got, want := w.Header().Get("Content-Type"), "application/json"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -145,6 +145,7 @@ describe('axe finds nothing', () => {
   const looks = [
     ['/', 360, 'light'], ['/', 1280, 'dark'], ['/?q=nothing-has-this', 360, 'light'],
     ['/errors', 1280, 'light'], ['/errors', 360, 'dark'], ['/errors/out_of_capacity', 360, 'light'], ['/errors/out_of_capacity', 1280, 'dark'],
+    ['/errors?q=429', 360, 'light'],
   ];
   for (const [path, width, colorScheme] of looks) {
     test(`${path}, ${colorScheme}, ${width} px`, async (t) => {
@@ -213,6 +214,17 @@ test('a filter leaves the failures that match, also when there are new ones', as
   await updated(linked);
   for (const row of await linked.locator('#rows tbody tr:visible').all()) {
     assert.ok((await text(row)).includes(model));
+  }
+});
+
+test('the filter of the errors works without a script', async (t) => {
+  const tab = await open(t, '/errors', { javaScriptEnabled: false });
+  for (const [words, ...names] of [['4006', 'account_limited'], ['model_not_found', 'no_such_model', 'invalid_model_id', 'model_not_allowed']]) {
+    await tab.fill('#filter', words);
+    await tab.locator('#filter').press('Enter');
+    await tab.waitForURL(`**/errors?q=${words}`);
+    assert.deepEqual(await tab.locator('.list tbody th').allTextContents(), names);
+    assert.equal(await tab.locator('#filter').inputValue(), words);
   }
 });
 
@@ -297,7 +309,7 @@ test('the page is complete without a script', async (t) => {
 });
 
 test('nothing has to be pushed sideways', async (t) => {
-  for (const [path, ...widths] of [['/', 320, 360, 700, 1280, 3840], ['/errors', 360, 1280], ['/errors/requests_per_minute_exceeded', 360]]) {
+  for (const [path, ...widths] of [['/', 320, 360, 700, 1280, 3840], ['/errors', 360, 1280], ['/errors/requests_per_minute_exceeded', 360], ['/errors/bad_input', 320], ['/errors?q=429', 320]]) {
     const tab = await open(t, path);
     if (path === '/') {
       await tab.locator('summary').first().click();
