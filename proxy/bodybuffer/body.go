@@ -58,10 +58,11 @@ type Body struct {
 	held     int64 // bytes taken of room, before their memory is
 	capacity int64 // bytes of memory
 
-	mu    sync.Mutex
-	text  jsonscan.Pieces // nil once released
-	first [1][]byte       // memory of text for a body of one piece
-	end   [1]byte         // for the read that finds the end
+	mu     sync.Mutex
+	text   jsonscan.Pieces // nil once released
+	edited jsonscan.Pieces // what goes to upstream, nil while that is a part of text as it came
+	first  [1][]byte       // memory of text for a body of one piece
+	end    [1]byte         // for the read that finds the end
 }
 
 // NewBody returns a body that is empty. declared is the length that the caller declared, -1 if it did not.
@@ -77,16 +78,30 @@ func (b *Body) Text() jsonscan.Pieces { return b.text }
 // Cut makes a part of the body what goes to upstream.
 func (b *Body) Cut(from, to int64) { b.from, b.to = from, to }
 
+// Edit changes what goes to upstream. The edits are in order, within the part that a former Cut has left; Text stays as
+// it is.
+func (b *Body) Edit(edits []jsonscan.Edit) {
+	b.edited = b.text.Edited(b.from, b.to, edits)
+	b.from, b.to = 0, b.edited.Len()
+}
+
 // Size returns the length of what goes to upstream.
 func (b *Body) Size() int64 { return b.to - b.from }
 
 // Sent yields what goes to upstream, in pieces. It must not be called once the body was released.
-func (b *Body) Sent() iter.Seq[[]byte] { return b.text.Reader(b.from, b.to).Pieces() }
+func (b *Body) Sent() iter.Seq[[]byte] { return b.sent().Pieces() }
+
+func (b *Body) sent() *jsonscan.Reader {
+	if b.edited != nil {
+		return b.edited.Reader(b.from, b.to)
+	}
+	return b.text.Reader(b.from, b.to)
+}
 
 // Open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
 // have seen the call.
 func (b *Body) Open(sent *atomic.Bool) io.ReadCloser {
-	return &reader{body: b, text: *b.text.Reader(b.from, b.to), sent: sent}
+	return &reader{body: b, text: *b.sent(), sent: sent}
 }
 
 type reader struct {
@@ -216,7 +231,7 @@ func (b *Body) fit(length int64) {
 func (b *Body) Release() {
 	b.mu.Lock()
 	text := b.text
-	b.text = nil
+	b.text, b.edited = nil, nil
 	b.mu.Unlock()
 	for _, piece := range text {
 		b.pool.put(piece)

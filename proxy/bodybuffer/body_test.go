@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+
+	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
 // counted is a Room without end that counts what is taken of it, up to a limit.
@@ -183,5 +185,49 @@ func TestReleasedBodyIsNotRead(t *testing.T) {
 	b.Release()
 	if n, err := rest.Read(make([]byte, 9)); n != 0 || !errors.Is(err, errReleased) {
 		t.Errorf("after the release: got %d bytes, %v, want 0, %v", n, err, errReleased)
+	}
+}
+
+// An edited body is sent so by each reader, and its text stays what came.
+func TestEditedBody(t *testing.T) {
+	t.Parallel()
+	text := textOf(3*smallPiece + 500)
+	room := &counted{}
+	b, err := read(NewPool(1<<20), room, -1, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const cut = 10
+	b.Cut(cut, int64(len(text)))
+	b.Edit([]jsonscan.Edit{
+		{From: cut, To: cut, Text: []byte("first")}, {From: smallPiece - 5, To: smallPiece + 5, Text: []byte("second")},
+	})
+	want := "first" + text[cut:smallPiece-5] + "second" + text[smallPiece+5:]
+	if got := b.Size(); got != int64(len(want)) {
+		t.Errorf("got a size of %d, want %d", got, len(want))
+	}
+	for attempt := range 2 {
+		if got, err := io.ReadAll(b.Open(new(atomic.Bool))); string(got) != want || err != nil {
+			t.Errorf("attempt %d: got %d bytes %.40q, error %v, want %d bytes %.40q, none", attempt, len(got), got, err,
+				len(want), want)
+		}
+	}
+	var sent []byte
+	for piece := range b.Sent() {
+		sent = append(sent, piece...)
+	}
+	if string(sent) != want {
+		t.Errorf("got %d bytes %.40q sent, want %d bytes %.40q", len(sent), sent, len(want), want)
+	}
+	if got := b.Text().Bytes(0, b.Text().Len()); string(got) != text {
+		t.Errorf("got a text of %d bytes %.40q, want %d bytes %.40q", len(got), got, len(text), text)
+	}
+	late := b.Open(new(atomic.Bool))
+	b.Release()
+	if got, err := io.ReadAll(late); len(got) != 0 || !errors.Is(err, errReleased) {
+		t.Errorf("after the end: got %d bytes, error %v, want 0, %v", len(got), err, errReleased)
+	}
+	if room.taken != 0 {
+		t.Errorf("got %d bytes of room still taken, want 0", room.taken)
 	}
 }
