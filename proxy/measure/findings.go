@@ -36,11 +36,17 @@ type findings struct {
 	inBatch     bool // it is one of a batch's requests
 
 	tools    bool // a template puts the rules of calling tools before the prompt
+
+	unlimited bool // the call names no limit of output tokens, and one can be put in
+
 	requests bool // there is a batch
 	content  bool // there is something beside its requests
 	parts    []findings
-	rest     *[numClasses]quota.Request // the requests beyond maxParts, added up for each class
+	rest     *rest // the requests beyond maxParts
 }
+
+// A rest is requests of a batch added up for each class: first those with a limit, then those that are unlimited.
+type rest [2][numClasses]quota.Request
 
 // A class is a class of tasks for which the same fields count.
 type class uint8
@@ -67,6 +73,7 @@ func classOf(task quota.Task) class {
 
 // A level is what decides about a call in an object, without its "input".
 type level struct {
+	place
 	prompted bool // it has a text
 	limited  bool // and a limit of output
 	stepped  bool // and a number of steps
@@ -107,29 +114,41 @@ func (f *findings) add(one *findings, text jsonscan.Pieces) {
 		return
 	}
 	if f.rest == nil {
-		f.rest = new([numClasses]quota.Request)
+		f.rest = new(rest)
+	}
+	sums := &f.rest[0]
+	if one.unlimited {
+		sums = &f.rest[1]
 	}
 	for k := range numClasses {
-		addUp(&f.rest[k], one.alone(k, text))
+		addUp(&sums[k], one.alone(k, text, 0))
 	}
 }
 
-// request returns the measurement for a task. text is the whole body.
-func (f *findings) request(task quota.Task, text jsonscan.Pieces) quota.Request {
+// request returns the measurement for a task. text is the whole body, limit that of calls that are unlimited.
+func (f *findings) request(task quota.Task, text jsonscan.Pieces, limit int64) quota.Request {
 	k := classOf(task)
-	alone := f.alone(k, text)
+	alone := f.alone(k, text, limit)
 	alone.Task = task
 	if !f.requests {
 		return alone
 	}
 	batch := quota.Request{Task: task}
 	for i := range f.parts {
-		batch.Parts = append(batch.Parts, f.parts[i].request(task, text))
+		batch.Parts = append(batch.Parts, f.parts[i].request(task, text, limit))
 	}
 	if f.rest != nil {
-		rest := f.rest[k]
-		rest.Task = task
-		batch.Parts = append(batch.Parts, rest)
+		for i := range f.rest {
+			rest := f.rest[i][k]
+			if rest.Calls == 0 {
+				continue
+			}
+			rest.Task = task
+			if i == 1 && limit > 0 {
+				rest.MaxTokens, rest.MayIgnoreLimit = limit, false
+			}
+			batch.Parts = append(batch.Parts, rest)
+		}
 	}
 	// What stands beside the requests counts in case that upstream takes the call for a plain one.
 	if f.content || len(batch.Parts) == 0 {
@@ -139,8 +158,11 @@ func (f *findings) request(task quota.Task, text jsonscan.Pieces) quota.Request 
 }
 
 // alone returns the measurement for a class of tasks, without the requests of a batch.
-func (f *findings) alone(k class, text jsonscan.Pieces) quota.Request {
+func (f *findings) alone(k class, text jsonscan.Pieces, limit int64) quota.Request {
 	r := f.Request
+	if f.unlimited {
+		r.MaxTokens = limit
+	}
 	if k == textToSpeech || k == unknownTask {
 		r.Characters = max(r.Characters, f.listedTexts)
 	}

@@ -15,6 +15,8 @@ type Options struct {
 	Nested    bool // the parameters stand in the field "input", the model beside it
 	InputOnly bool // with Nested: only the value of "input" is sent to upstream and measured, as if it were the body
 	Count     bool // the tokens of the text are counted, too
+
+	FindUnlimited bool // find the calls that name no limit of output tokens
 }
 
 // JSON is what one pass over a JSON body finds.
@@ -25,11 +27,15 @@ type JSON struct {
 	// Input is where the object in the field "input" lies, with Options.Nested. Both are 0 if there is none.
 	InputFrom, InputTo int64
 
+	// Limit is the limit of output tokens by which Request measures the calls that name none; 0: none.
+	Limit int64
+
 	text      jsonscan.Pieces
 	found     findings
 	busy      rejection
 	requestID span // of the member "request_id", if it is a string and not empty
 	hasWork   bool // there are members that no poll of a batch has
+	places    []place
 }
 
 // A span is a part of the text. The zero value is no part of it.
@@ -71,7 +77,7 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 }
 
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
-func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task, j.text) }
+func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task, j.text, j.Limit) }
 
 // Batch reports whether the body has the requests of a batch.
 func (j *JSON) Batch() bool { return j.found.requests }
@@ -121,6 +127,7 @@ func (r *reader) body(f *findings, at scope) error {
 	f.PromptTokens = r.counter.Tokens()
 	r.counter = outer
 	f.finish(r.Offset()-start, r.Protocol)
+	r.noteUnlimited(f)
 	return err
 }
 

@@ -13,7 +13,9 @@ import (
 // object reads an object and measures its fields.
 func (r *reader) object(f *findings, at scope) error {
 	seen := repeated(0)
+	f.self.place = place{open: r.Offset() + 1, empty: true}
 	return r.Object(func(name []byte) error {
+		f.self.empty = false
 		if err := seen.add(name); err != nil {
 			return err
 		}
@@ -133,6 +135,8 @@ func (r *reader) figure(f *findings, name string) error {
 		f.figure(name, r.Since(start), r.Protocol)
 	case first != 'n' && isLimit(name): // null counts as absent
 		f.OddLimit = true
+	case name == limitField(r.Protocol):
+		f.self.null = span{start, r.Offset()}
 	}
 	return nil
 }
