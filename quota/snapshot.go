@@ -69,6 +69,15 @@ func (l *Ledger) Snapshot() Snapshot {
 	return s
 }
 
+// Peek returns how the budgets of a call stand without it, as the Decision on one that is allowed.
+func (l *Ledger) Peek(c Call) Decision {
+	now := l.lockAndRoll()
+	defer l.mu.Unlock()
+	w := waiter{call: c}
+	w.findBudgets(l, now)
+	return l.decision(Allowed, &w, now)
+}
+
 // Mode returns what the ledger does with a call that does not fit.
 func (l *Ledger) Mode() Mode { return l.o.Mode }
 

@@ -107,11 +107,7 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	if err := g.checkPlan(&c); err != nil {
 		return nil, err
 	}
-	ch := &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}}
-	if c.HasClient {
-		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
-		ch.request.ClientMonth = c.ClientMonth
-	}
+	ch := g.charge(c)
 	if c.Poll != "" || c.Routed { // a poll costs nothing: the batch was charged when it was submitted
 		ch.meter = ch.newMeter()
 		return ch, nil
@@ -138,6 +134,30 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	}
 	ch.meter = ch.newMeter()
 	return ch, nil
+}
+
+// charge returns the charge of a call for which nothing is reserved yet.
+func (g *Guard) charge(c Call) *Charge {
+	ch := &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}}
+	if c.HasClient {
+		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
+		ch.request.ClientMonth = c.ClientMonth
+	}
+	return ch
+}
+
+// Fits returns what reports whether c would be reserved at once with a request in place of its own, by what is left
+// now. Where nobody is refused, each would.
+func (g *Guard) Fits(c Call) func(quota.Request) bool {
+	if !g.On() || g.ledger.Mode() != quota.Enforce {
+		return func(quota.Request) bool { return true }
+	}
+	ch := g.charge(c)
+	d := g.ledger.Peek(ch.request)
+	return func(r quota.Request) bool {
+		ch.estimate = g.o.Estimator.Estimate(*c.Model, r)
+		return d.Unlimited || ch.bound() <= d.Remaining
+	}
 }
 
 // RefusesPaid reports whether models that require a Workers Paid plan are refused.
