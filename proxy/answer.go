@@ -52,7 +52,7 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	in.failures.rates.limitHeaders(c, h)
 	id := []string{c.requestID}
 	h["X-Request-Id"], h["Request-Id"] = id, id
-	c.attemptsHeader(h)
+	c.ownHeaders(h)
 	if c.attempt.neurons != "" {
 		h["X-Neuronward-Neurons"] = []string{c.attempt.neurons}
 	}

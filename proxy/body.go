@@ -152,7 +152,7 @@ func (c *call) takesJSONOnly() bool {
 func (b *bodies) understand(c *call, r *http.Request) (model string, err error) {
 	found, err := measure.Scan(c.body.Text(), measure.Options{
 		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && b.gateway,
-		Count: b.count,
+		Count: b.count, FindUnlimited: b.limits,
 	})
 	if err != nil {
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {

@@ -39,6 +39,8 @@ type call struct {
 	batchID   string            // request id of a batch that the body names, "" where it names none
 	poll      string            // likewise, of a call that does nothing but ask for it
 
+	maxTokensSet int64 // the limit of output tokens that was put into the body; 0: it went as it came
+
 	ctx     context.Context // ends when the caller leaves or a time limit is over
 	cancel  context.CancelCauseFunc
 	caller  context.Context // ends when the caller leaves or Abort was called

@@ -16,6 +16,14 @@ func (p *Proxy) reserve(c *call) (err error) {
 		}
 		return nil
 	}
+	c.own.stop()
+	c.charge, err = p.guard.Reserve(c.ctx, p.guarded(c))
+	c.own.start()
+	return err
+}
+
+// guarded is what the guard must know of the call.
+func (p *Proxy) guarded(c *call) guard.Call {
 	g := guard.Call{
 		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
@@ -25,10 +33,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority
 		g.ClientMonth = c.entry.MonthlyNeurons
 	}
-	c.own.stop()
-	c.charge, err = p.guard.Reserve(c.ctx, g)
-	c.own.start()
-	return err
+	return g
 }
 
 // settle books what the call cost, exactly once and however it ended. It is deferred before the reservation is made.

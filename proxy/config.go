@@ -13,13 +13,14 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A Secret returns a credential, which may change while the proxy runs, or "" when there is none. It is called on every
-// request and must not block.
+// A Secret returns a credential, which may change while the proxy runs, or "" when there is none. It is called on
+// every request and must not block.
 type Secret func() string
 
 func noSecret() string { return "" }
@@ -58,6 +59,10 @@ type Config struct {
 	Estimator *price.Estimator // required with a Ledger; its table may be replaced at any time; nil: embedded
 	Aborted   guard.Aborted    // how a call is charged that was cut off
 	FreePlan  bool             // models that require a Workers Paid plan are refused
+
+	// OutputLimit is put into calls of text models whose callers name no limit of output tokens. The zero value is
+	// none: bodies go as they came.
+	OutputLimit outputlimit.Default
 
 	NotYet string // not "": every call is refused as shutting_down, with this as the reason
 

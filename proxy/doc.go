@@ -1,8 +1,8 @@
 // Package proxy is the reverse proxy itself: it takes a call from an app to Workers AI and back, and answers every
 // failure with the one envelope. It says in which order things happen to a call; what they are is the business of the
 // packages below it (clients, headers, bodybuffer, measure, meter, modellist, event, guard, fairshare, breaker,
-// timelimit) and of quota and normalize. It never reads the environment, names no setting but by a key, and never
-// decides what an upstream failure means.
+// outputlimit, timelimit) and of quota and normalize. It never reads the environment, names no setting but by a key,
+// and never decides what an upstream failure means.
 //
 // Begin with ServeHTTP in serve.go, which is one call from top to bottom:
 //
@@ -11,7 +11,7 @@
 //	slots        at most so many calls at once      slots.go
 //	readBody     buffer or stream, scan, target     body.go, intake.go, target.go
 //	checkLimits  upstream, client, capacity,        forward.go, access.go, capacity.go,
-//	             neurons, requests a minute         charge.go, rates.go
+//	             neurons, requests a minute         maxtokens.go, charge.go, rates.go
 //	reverse      rewrite, send, retry               forward.go, retry.go
 //	inspect      failure or success, stream         answer.go, stream.go, meteredbody.go
 //	settle       what it cost                       charge.go

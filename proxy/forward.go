@@ -95,6 +95,11 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity
 	h["X-Request-Id"] = []string{c.requestID}
+	if c.maxTokensSet > 0 {
+		for _, digest := range []string{"Content-Digest", "Content-Md5", "Digest", "Repr-Digest"} { // of what came
+			delete(h, digest)
+		}
+	}
 	attachBody(c, r.In, out)
 }
 

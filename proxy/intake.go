@@ -19,7 +19,8 @@ type bodies struct {
 	room    *fairshare.Pool // bytes of all buffered bodies
 	slowest timelimit.UploadRate
 	gateway bool // calls go to an AI Gateway
-	count   bool // calls are metered: the tokens of their prompts are counted
+	count   bool // the tokens of prompts are counted
+	limits  bool // calls that name no limit of output tokens get one
 	metrics *metrics.Metrics
 }
 

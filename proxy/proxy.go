@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -29,6 +30,8 @@ type Proxy struct {
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
 	log       *slog.Logger
+
+	outputLimit outputlimit.Default
 
 	models       knownModels
 	credentials  headers.Credentials
@@ -60,7 +63,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
 		lingers: c.Linger,
 		limits:  timelimit.Limits{FirstByte: c.FirstByteTimeout, Idle: c.StreamIdleTimeout, Stalled: c.ReadPause},
-		metrics: c.Metrics, log: c.Log,
+		metrics: c.Metrics, log: c.Log, outputLimit: c.OutputLimit,
 	}
 	p.lifecycle.init()
 	p.models.add(c.Models)
@@ -87,7 +90,8 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
-		gateway: p.forward.upstream.gateway, count: p.guard.On(),
+		gateway: p.forward.upstream.gateway,
+		count:   p.guard.On() || c.OutputLimit.IsSet(), limits: c.OutputLimit.IsSet(),
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
 	}
 	p.rates = rates{

@@ -139,6 +139,9 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 			attrs = append(attrs, slog.String("err", c.redact(f.Err.Error())))
 		}
 	}
+	if c.maxTokensSet > 0 {
+		attrs = append(attrs, slog.Int64("max_tokens_set", c.maxTokensSet))
+	}
 	attrs = append(attrs,
 		slog.Int("attempts", c.attempts),
 		slog.Float64("first_byte_ms", milliseconds(c.writer.firstByte)),

@@ -173,10 +173,13 @@ func (c *call) rejectIfBusy() bool {
 	return c.json != nil && c.json.RejectIfBusy()
 }
 
-// attemptsHeader sets the header that says how many attempts a call took.
-func (c *call) attemptsHeader(h http.Header) {
+// ownHeaders sets the headers that say how many attempts a call took, and which limit of output it got here.
+func (c *call) ownHeaders(h http.Header) {
 	if c.attempts > 0 {
 		h["X-Neuronward-Attempts"] = []string{strconv.Itoa(c.attempts)}
+	}
+	if c.maxTokensSet > 0 {
+		h["X-Neuronward-Max-Tokens-Set"] = []string{strconv.FormatInt(c.maxTokensSet, 10)}
 	}
 }
 

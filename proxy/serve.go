@@ -200,6 +200,7 @@ func (p *Proxy) checkLimits(c *call) error {
 	if err := p.capacity.check(c, false); err != nil {
 		return err
 	}
+	p.limitOutput(c)
 	if err := p.reserve(c); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/conns"
+	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/redisstore"
@@ -71,6 +72,7 @@ func examine(ctx context.Context, c *config.Config, offline bool) []checkResult 
 		k.checkCloudflare(ctx)
 	}
 	k.checkStore(ctx)
+	k.checkOutputLimit()
 	k.checkClients()
 	k.checkFiles()
 	k.checkListener(ctx, "listen", "NEURONWARD_LISTEN", c.Listen, appAnswers)
@@ -165,6 +167,18 @@ func (k *checker) checkNewFile(path string) {
 		return
 	}
 	k.ok("store", "%s can be made: it does not exist yet", path)
+}
+
+// checkOutputLimit says what the proxy changes in bodies.
+func (k *checker) checkOutputLimit() {
+	const text = "calls of text models that name no limit of output tokens are sent with "
+	switch d := k.c.DefaultMaxTokens; {
+	case d.Fit:
+		k.ok("max_tokens", text+"the largest from %d to %d that fits what is left of the limits",
+			outputlimit.MinFit, outputlimit.MaxFit)
+	case d.IsSet():
+		k.ok("max_tokens", text+"%d, or what their model's context window still has", d.Tokens)
+	}
 }
 
 // checkClients says who may call. What is wrong with the clients file is a mistake in the configuration.

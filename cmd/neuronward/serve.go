@@ -199,6 +199,7 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		Ledger:            n.ledger,
 		Estimator:         n.estimator,
 		Aborted:           aborted(c.Aborted),
+		OutputLimit:       c.DefaultMaxTokens,
 		Pace:              n.pace,
 		RateWait:          c.RateWait,
 		Retries:           c.Retries,

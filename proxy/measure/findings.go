@@ -35,7 +35,7 @@ type findings struct {
 	promptInput bool // "input" is a prompt, as in Responses
 	inBatch     bool // it is one of a batch's requests
 
-	tools    bool // a template puts the rules of calling tools before the prompt
+	tools bool // a template puts the rules of calling tools before the prompt
 
 	unlimited bool // the call names no limit of output tokens, and one can be put in
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -48,6 +49,8 @@ type Config struct {
 	QuotaProbe     time.Duration `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m"` // 0: never
 	RateLimits     pace.Table    `env:"NEURONWARD_RATE_LIMITS"`
 	RateWait       time.Duration `env:"NEURONWARD_RATE_WAIT" envDefault:"5s"`
+
+	DefaultMaxTokens outputlimit.Default `env:"NEURONWARD_DEFAULT_MAX_TOKENS"`
 
 	MaxConnections int     `env:"NEURONWARD_MAX_CONNECTIONS" envDefault:"4096"`
 	MaxInFlight    int     `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024"`

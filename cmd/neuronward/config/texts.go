@@ -42,6 +42,9 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_RATE_LIMITS": "requests a minute by task or model, which replace those of the table: " +
 		"text-generation=300,@cf/baai/bge-large-en-v1.5=1500; off is none",
 	"NEURONWARD_RATE_WAIT": "how long a call may wait for its rate limit before 429 rate_limited",
+	"NEURONWARD_DEFAULT_MAX_TOKENS": "limit of output tokens that is put into calls of text models whose callers " +
+		"name none: a number, or fit for the largest from 256 to 16384 that fits what is left of the limits; without " +
+		"it bodies are sent as they came",
 	"NEURONWARD_MAX_CONNECTIONS": "connections of apps at once; one more waits until another one ends, or is closed " +
 		"because it is idle. One address beyond loopback may have half of them",
 	"NEURONWARD_MAX_IN_FLIGHT": "calls served at once; as many more wait for up to 2s, all others get 503 overloaded",

@@ -14,6 +14,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/quota/pace"
 )
 
@@ -31,6 +32,10 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[Secret]():         parseSecret,
 		reflect.TypeFor[Store]():          parseStore,
 		reflect.TypeFor[pace.Table]():     func(text string) (any, error) { return pace.ParseTable(text) },
+
+		reflect.TypeFor[outputlimit.Default](): func(text string) (any, error) {
+			return outputlimit.Parse(text, quoted)
+		},
 	}
 }
 
