@@ -169,7 +169,7 @@ func (l *Ledger) rebook(c correction) {
 		fix := Neurons(float64(c.Billed-c.Booked) * float64(part) / float64(c.table))
 		if fix < 0 {
 			// What this replica has not booked itself, it cannot take back.
-			fix = min(max(fix, -t.Priced-t.Estimated, -l.account.spent), 0)
+			fix = min(max(fix, -t.Priced-t.Estimated-t.elsewhere, -l.account.spent-l.account.elsewhere), 0)
 			priced := max(fix, -t.Priced)
 			t.book(priced, Priced, 0)
 			t.book(fix-priced, Estimated, 0)

@@ -73,6 +73,35 @@ func TestAnotherReplicaCorrectsABatch(t *testing.T) {
 	}
 }
 
+// A batch that was charged here is corrected whole, also where charges of other replicas were corrected here before.
+func TestOwnBatchesAreCorrectedBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quota.Options{Limit: 200 * n, Store: memstore.New(nil)}
+		l, other := open(t, o), open(t, o)
+		call := quota.Call{Model: "m", Client: "x", CountClient: true, Estimate: 50 * n}
+		submit := func(l *quota.Ledger, id string) quota.Batch {
+			day := take(t, l, call).Settle(quota.Cost{Neurons: 50 * n, Basis: quota.Estimated})
+			b, err := l.KeepBatch(t.Context(), quota.Batch{ID: id, Day: day, Model: "m", Client: "x", Charged: 50 * n})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		of, own := submit(other, "other"), submit(l, "own")
+		time.Sleep(time.Second)
+		for _, b := range []quota.Batch{of, own} {
+			l.CorrectBatch(call, b, quota.Cost{Neurons: n, Basis: quota.Reported})
+		}
+		time.Sleep(time.Minute) // the other one hears of its quiet client now and then
+		for name, l := range map[string]*quota.Ledger{"here": l, "there": other} {
+			s := l.Snapshot()
+			equal(t, name+": used of the account", s.Account.Used, 2*n)
+			equal(t, name+": used by the client", s.Clients[0].Used, 2*n)
+			reported(t, l, 2*n)
+		}
+	})
+}
+
 // What was corrected is not taken back from a store that has lost the charge.
 func TestACorrectionIsLostWithTheCharge(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n}, func(t *testing.T, s *spy, l *quota.Ledger) {

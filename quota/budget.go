@@ -15,6 +15,7 @@ type budget struct {
 	ofMonth bool    // limit is the rest of the month's
 
 	spent, reserved, held Neurons
+	elsewhere             Neurons // of what other replicas booked: taken back here, so that spent is less
 
 	// As of the last sync.
 	others    Balance // without this replica
@@ -77,11 +78,16 @@ func (b *budget) credit(n, c Neurons) {
 // budget may be younger than the charge that is corrected. Of a charge that was booked elsewhere all is taken back:
 // what is spent here may then be below nothing, and over all replicas it is not.
 func (b *budget) correct(c Neurons, elsewhere bool) {
-	if !elsewhere {
-		c = max(c, min(-b.spent, 0))
+	if elsewhere {
+		b.elsewhere -= min(c, 0)
+	} else {
+		c = max(c, min(-b.spent-b.elsewhere, 0))
 	}
 	b.credit(0, c)
 }
+
+// forget takes up that the store has lost what other replicas booked: nothing is left of it to be taken back.
+func (b *budget) forget() { b.spent, b.elsewhere = b.spent+b.elsewhere, 0 }
 
 // setLimit sets the limits, and what earlier days of the month spent. They count from now on: after a lower one nothing
 // stays free here that the store has not granted again.
@@ -102,7 +108,7 @@ func (b *budget) setLimit(limits Limits, earlier Neurons) {
 func (b *budget) newDay(earlier Neurons) {
 	b.earlier = earlier
 	b.limit, b.ofMonth = b.limits.today(earlier)
-	b.spent, b.held, b.offlineGrant = 0, 0, 0
+	b.spent, b.elsewhere, b.held, b.offlineGrant = 0, 0, 0, 0
 	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
 	b.free, b.recent = b.limit, recentSpent{}
 }

@@ -102,8 +102,10 @@ func (l *Ledger) correct(c Call, on Day, charged Neurons, actual Cost, elsewhere
 	cost := min(max(actual.Neurons, 0), MaxCost)
 	charged = min(max(charged, 0), MaxCost)
 	if on >= l.day { // later, if a day was taken back
-		if !elsewhere { // no more than is booked here, or the record would be of less than nothing
-			charged = min(charged, max(t.Estimated, 0))
+		if elsewhere {
+			t.elsewhere += charged
+		} else { // no more than is booked here, or the record would be of less than nothing
+			charged = min(charged, max(t.Estimated+t.elsewhere, 0))
 		}
 		t.book(-charged, Estimated, 0)
 	} else {

@@ -156,10 +156,10 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 			l.budgets.byName[q.Budget].applyReply(q, raised[i], reply.Granted[i], reply.Balances[i], l.replicas.n)
 		}
 		if reply.Joined && l.outbox.joined {
-			// The store has lost everything, and so the charges of others that were corrected here.
 			for _, b := range l.budgets.all {
-				b.spent = max(b.spent, 0)
+				b.forget()
 			}
+			l.tallies.forget()
 			l.tallies.publishAgain()
 			l.hours.publishAll()
 			l.outbox.whole = true

@@ -24,9 +24,9 @@ func (l *Ledger) takeBack(d Day, now time.Time) {
 	}
 	for _, b := range l.budgets.all {
 		wrong.Requests = append(wrong.Requests, BudgetRequest{Budget: b.name, Limit: b.limit})
-		moved := b.spent
+		was := *b
 		b.newDay(b.earlier)
-		b.spent = moved
+		b.spent, b.elsewhere = was.spent, was.elsewhere
 	}
 	l.outbox.add(wrong)
 	l.outbox.replica, l.outbox.joined, l.outbox.whole = Replica(rand.Text()), false, true

@@ -14,7 +14,8 @@ const Other = "other"
 // A tally is what one client has spent with one model, today, in this process.
 type tally struct {
 	Record
-	unpublished bool // something changed since it was last in a report
+	unpublished bool    // something changed since it was last in a report
+	elsewhere   Neurons // of what other replicas booked: taken back here, so that Estimated is less
 	inFlight    int
 	ended       time.Time // when the last call was
 }
@@ -73,6 +74,13 @@ func (ts tallies) publish() (records []Record, published []*tally) {
 	return records, published
 }
 
+// forget takes up that the store has lost what other replicas booked.
+func (ts tallies) forget() {
+	for _, t := range ts {
+		t.Estimated, t.elsewhere = t.Estimated+t.elsewhere, 0
+	}
+}
+
 // publishAgain puts all that is not empty into the next report.
 func (ts tallies) publishAgain() {
 	for _, t := range ts {
@@ -90,7 +98,7 @@ func (ts tallies) newDay() (ended []Record) {
 			delete(ts, k)
 			continue
 		}
-		t.Record, t.unpublished = empty, false
+		t.Record, t.unpublished, t.elsewhere = empty, false, 0
 	}
 	return ended
 }
