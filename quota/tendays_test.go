@@ -175,7 +175,7 @@ func (d *tenDays) run(day int) {
 	end := d.l.Snapshot().ResetsAt
 	d.plan(day, end, d.c.Billed()-d.before)
 	d.before = d.c.Billed()
-	for time.Until(end) > 70*time.Second && !d.t.Failed() {
+	for time.Until(end) > 2*time.Minute && !d.t.Failed() {
 		d.change(end)
 		m := tenDaysModels[d.rng.IntN(len(tenDaysModels))]
 		u := quota.Usage{Input: d.rng.Int64N(200), Output: d.rng.Int64N(200), HasTokens: true}
@@ -203,7 +203,7 @@ func (d *tenDays) run(day int) {
 	within(d.t, fmt.Sprintf("day %d: off from the %v that were billed, by %v used, %v external, %v lost",
 		day, billed, s.Used, s.External, s.Lost), drift, -0.001, 0.001)
 	d.drift = max(d.drift, drift, -drift)
-	time.Sleep(2 * time.Minute)
+	time.Sleep(3 * time.Minute)
 }
 
 // change does what is due: prices rise, the catalog is read, others spend.
