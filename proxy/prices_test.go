@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -111,5 +112,61 @@ func TestModelsThatEndAreWarnedAboutOnce(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An answer that reports tokens alone costs what the price table says. Where the account is billed other prices, the
+// account's own figure by model corrects that. Where others call the model as well, what is too low shows as external,
+// and what is too high stays.
+func TestPricesThatAreOutOfDate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		times  float64 // the table's price
+		others quota.Neurons
+	}{
+		{"they rose", 2, 0},
+		{"they fell", 0.5, 0},
+		{"they rose, and others call the model", 2, 3 * neuron},
+		{"they fell, and others call the model", 0.5, 3 * neuron},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			row, _ := price.Embedded().Row(testModel)
+			row.InputPerM, row.OutputPerM = row.InputPerM*c.times, row.OutputPerM*c.times
+			prices, _ := price.Embedded().WithCatalog("2026-11-22",
+				[]price.CatalogPrice{{Model: testModel, Row: row, Priced: true}})
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{
+					Prices: prices, AnalyticsLag: 5 * time.Minute, Telling: workersai.TellTotal,
+				})
+				time.Sleep(time.Hour)
+				stop := g.reconciles()
+				for range 20 {
+					wantEqual(t, "status", g.post(chatPath, chat, "X-Simulate", "tokens=50").Code, http.StatusOK)
+				}
+				billed := g.sim.Billed()
+				if c.others > 0 {
+					g.sim.Spend(testModel, c.others)
+				}
+				wantAbout(t, "used by the table", g.ledger.Snapshot().Account.Used, billed.Float()/c.times)
+				time.Sleep(20 * time.Minute)
+				stop()
+				s := g.close().Account
+				if c.others == 0 {
+					wantAbout(t, "used after two readings", s.Used, billed.Float())
+					wantEqual(t, "external", s.External, 0)
+					return
+				}
+				wantAbout(t, "used after two readings", s.Used, billed.Float()/c.times)
+				wantEqual(t, "external", s.External, max(g.sim.Billed()-s.Used, 0))
+			})
+		})
+	}
+}
+
+// wantAbout fails the test where got is a thousandth off.
+func wantAbout(t *testing.T, what string, got quota.Neurons, want float64) {
+	t.Helper()
+	if off := got.Float()/want - 1; math.Abs(off) > 0.001 {
+		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }

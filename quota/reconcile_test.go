@@ -343,3 +343,26 @@ func TestASilentReplicaGivesUpWhatIsFree(t *testing.T) {
 		})
 	}
 }
+
+// A call that takes longer than a minute, and that the figure has from its beginning, is external until it is settled
+// and read once more: too much, never too little.
+func TestALongCallIsExternalUntilItIsSettled(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := &bill{lag: lag}
+		time.Sleep(time.Hour)
+		l := open(t, quota.Options{Limit: 1000 * n})
+		b.own(t, l, 50*n)
+		time.Sleep(2 * every)
+		b.reconcile(t, l)
+		long := take(t, l, quota.Call{Estimate: 40 * n})
+		b.add(40*n, true)
+		time.Sleep(2 * every)
+		b.reconcile(t, l)
+		figures(t, "while it goes on", l.Snapshot().Account, quota.Status{Used: 50 * n, Reserved: 40 * n, External: 40 * n})
+		long.Settle(settle(40 * n))
+		figures(t, "once it is settled", l.Snapshot().Account, quota.Status{Used: 90 * n, External: 40 * n})
+		time.Sleep(lag + every)
+		b.reconcile(t, l)
+		figures(t, "by the next figure", l.Snapshot().Account, quota.Status{Used: 90 * n})
+	})
+}
