@@ -54,15 +54,20 @@ func usageAndMade(e *evidence) (quota.Cost, Because, bool) {
 	return cost, because, ok
 }
 
+const (
+	maxHeader = 1e9   // more than any call can cost
+	cutOff    = 0.005 // cf-ai-neurons may lack so much
+	quarter   = 4     // a text that costs so many times the header refutes it
+)
+
 // header is the most that the call cost by cf-ai-neurons, which is rounded to a hundredth: half of that may have
 // been cut off. A small call is rounded to 0.00, which is no figure where a price tells more; of a model without one it
 // is believed, unless it came before a stream. More than any call can cost is no figure, nor is less than a quarter
 // of what the text of the answer costs, which is counted from above.
 func header(e *evidence) (quota.Cost, Because, bool) {
-	const highest, quarter = 1e9, 4
 	n, err := strconv.ParseFloat(e.HeaderNeurons, 64)
 	zero := n == 0 && !e.charge.call.Model.Known && !e.Streaming
-	if err != nil || !zero && !(n > 0 && n < highest) { // nor is NaN
+	if err != nil || !zero && !(n > 0 && n < maxHeader) { // nor is NaN
 		return quota.Cost{}, Header, false
 	}
 	n = max(n, min(n+cutOff, e.charge.reserved().Float()))
@@ -71,9 +76,6 @@ func header(e *evidence) (quota.Cost, Because, bool) {
 	}
 	return quota.Cost{Neurons: quota.FromFloat(n), Basis: quota.Reported}, Header, true
 }
-
-// cutOff is how much cf-ai-neurons may lack.
-const cutOff = 0.005
 
 // wholeHeader is the header of what is no stream: that of a stream was sent before there was anything to bill.
 func wholeHeader(e *evidence) (quota.Cost, Because, bool) {
