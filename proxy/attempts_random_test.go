@@ -20,8 +20,8 @@ import (
 	"github.com/neuronward/neuronward/quota/price"
 )
 
-// A repeatingGateway is an AI Gateway that makes a call as often as cf-aig-max-attempts says, until an attempt works. It
-// keeps the bill: attempts that ran into a time limit are billed, those that found no capacity are not.
+// A repeatingGateway is an AI Gateway that makes a call as often as cf-aig-max-attempts says, until an attempt works.
+// It keeps the bill: attempts that ran into a time limit are billed, those that found no capacity are not.
 type repeatingGateway struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -90,7 +90,8 @@ func (g *repeatingGateway) answer(r *http.Request, body string) (status int, ans
 			return 200, `{"result":{"status":"queued","request_id":"` + id + `"},"success":true}`, wait
 		case g.rng.IntN(2) == 0:
 			g.hidden += before
-			return 200, fmt.Sprintf(`{"result":{"response":"x","usage":{"neurons":%v}},"success":true}`, cost.Float()), wait
+			answer = fmt.Sprintf(`{"result":{"response":"x","usage":{"neurons":%v}},"success":true}`, cost.Float())
+			return 200, answer, wait
 		}
 		return 200, `{"result":{},"success":true}`, wait
 	}
@@ -128,14 +129,15 @@ func TestAttemptsOfAllAreCounted(t *testing.T) {
 					t.Logf("this was seed %d", seed)
 				}
 			}()
-			attemptsOfAll(t, rand.New(rand.NewPCG(seed, 23)))
+			attemptsOfAll(t, seed)
 		})
 	}
 }
 
-func attemptsOfAll(t *testing.T, rng *rand.Rand) {
+func attemptsOfAll(t *testing.T, seed uint64) {
 	t.Helper()
-	gateway := &repeatingGateway{rng: rng, batches: map[string]quota.Neurons{}}
+	rng := rand.New(rand.NewPCG(seed, 23))
+	gateway := &repeatingGateway{rng: rand.New(rand.NewPCG(seed, 29)), batches: map[string]quota.Neurons{}}
 	store := memstore.New(nil)
 	limit := 100_000 * neuron * quota.Neurons(rng.IntN(2)) // or none
 	var cut *cutStore

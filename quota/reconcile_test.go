@@ -358,7 +358,8 @@ func TestALongCallIsExternalUntilItIsSettled(t *testing.T) {
 		b.add(40*n, true)
 		time.Sleep(2 * every)
 		b.reconcile(t, l)
-		figures(t, "while it goes on", l.Snapshot().Account, quota.Status{Used: 50 * n, Reserved: 40 * n, External: 40 * n})
+		figures(t, "while it goes on", l.Snapshot().Account,
+			quota.Status{Used: 50 * n, Reserved: 40 * n, External: 40 * n})
 		long.Settle(settle(40 * n))
 		figures(t, "once it is settled", l.Snapshot().Account, quota.Status{Used: 90 * n, External: 40 * n})
 		time.Sleep(lag + every)
