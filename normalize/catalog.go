@@ -1,10 +1,13 @@
 package normalize
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Entry says everything there is to say about one code.
 type Entry struct {
-	Code      Code
+	Code      Code          // its constant; left out where no code of ours needs one
 	Slug      string        // immutable: metric label, anchor and error.name
 	Number    int           // what the envelope carries
 	Aliases   []int         // other numbers that upstream uses for it
@@ -20,6 +23,7 @@ type Entry struct {
 	Action    string        // what the person who can fix it does
 	Automatic string        // what the proxy does by itself
 	Wire      string        // how it looks when upstream sends it
+	Texts     []string      // how its message begins, in lower case, where no number comes and rules.go says nothing
 	Source    Source        // where the entry comes from
 }
 
@@ -121,7 +125,7 @@ const (
 const FirstOwnNumber = 90000
 
 // tables are the parts of the catalog in catalog order.
-var tables = [][]Entry{documented, observed, gateway, own}
+var tables = assembleTables(documented, observed, gateway, own)
 
 var (
 	catalog  = assemble(tables)
@@ -133,25 +137,35 @@ var (
 var retired = []string{}
 
 // Catalog returns every entry in catalog order: documented, observed, of an AI Gateway, of this proxy.
-func Catalog() []Entry {
-	entries := make([]Entry, 0, numCodes)
-	for _, t := range tables {
-		entries = append(entries, t...)
-	}
-	return entries
-}
+func Catalog() []Entry { return slices.Concat(tables...) }
 
-func assemble(tables [][]Entry) (all [numCodes]Entry) {
-	for _, t := range tables {
-		for _, e := range t {
-			all[e.Code] = e
+// assembleTables gives a code to each entry that has no constant.
+func assembleTables(tables ...[]Entry) [][]Entry {
+	next := numConstants
+	for i, t := range tables {
+		tables[i] = slices.Clone(t)
+		for j := range tables[i] {
+			if e := &tables[i][j]; e.Code == Unclassified && e.Number != FirstOwnNumber {
+				e.Code = next
+				next++
+			}
 		}
 	}
-	return all
+	return tables
+}
+
+// assemble returns the entries by their codes.
+func assemble(tables [][]Entry) []Entry {
+	all := slices.Concat(tables...)
+	byCode := make([]Entry, len(all))
+	for _, e := range all {
+		byCode[e.Code] = e
+	}
+	return byCode
 }
 
 func indexSlugs(tables [][]Entry) map[string]Code {
-	m := make(map[string]Code, numCodes)
+	m := map[string]Code{}
 	for _, t := range tables {
 		for _, e := range t {
 			m[e.Slug] = e.Code
@@ -161,7 +175,7 @@ func indexSlugs(tables [][]Entry) map[string]Code {
 }
 
 func indexNumbers(tables [][]Entry) map[int]Code {
-	m := make(map[int]Code, 2*int(numCodes))
+	m := map[int]Code{}
 	for _, t := range tables {
 		for _, e := range t {
 			m[e.Number] = e.Code

@@ -11,8 +11,10 @@ import (
 
 func TestCatalogIsComplete(t *testing.T) {
 	entries := Catalog()
-	if len(entries) != int(numCodes) {
-		t.Fatalf("got %d entries, want one for each of the %d codes", len(entries), numCodes)
+	for c := range numConstants {
+		if e := c.Entry(); e.Code != c {
+			t.Errorf("got the entry of %s for constant %d, want one of its own", e.Slug, c)
+		}
 	}
 	types := []Type{
 		TypeInvalidRequest, TypeAuthentication, TypePermission, TypeNotFound, TypeTooLarge, TypeRateLimit,
@@ -131,6 +133,7 @@ func TestOtherNumbersAndStatuses(t *testing.T) {
 	}
 }
 
+// Words and waits of the entries that Go has constants for are a promise, too, made by hand.
 func TestWordsAndWaits(t *testing.T) {
 	words := map[Code]string{
 		AccountLimited: "insufficient_quota", ClientBudgetExhausted: "insufficient_quota",
@@ -157,7 +160,8 @@ func TestWordsAndWaits(t *testing.T) {
 		Unclassified,
 	}
 	atReset := []Code{AccountLimited, ClientBudgetExhausted, PriorityFloor}
-	for _, e := range Catalog() {
+	for c := range numConstants {
+		e := c.Entry()
 		want := words[e.Code]
 		if want == "" {
 			want = e.Slug
@@ -214,5 +218,32 @@ func wantOneOf[T ~string](t *testing.T, what string, got T, set ...T) {
 	t.Helper()
 	if !slices.Contains(set, got) {
 		t.Errorf("%s = %q, want one of %q", what, got, set)
+	}
+}
+
+// An entry without a constant has a code of its own behind the constants, and its texts are recognized.
+func TestEntriesWithoutConstants(t *testing.T) {
+	numbered := assembleTables(
+		[]Entry{{Code: Timeout, Number: 3007}, {Slug: "new_one", Number: 3051, Texts: []string{"too many jobs"}}},
+		[]Entry{{Slug: "upstream_unclassified", Number: FirstOwnNumber}, {Slug: "new_two", Number: 3052}},
+	)
+	want := []Code{Timeout, numConstants, Unclassified, numConstants + 1}
+	var got []Code
+	for _, e := range slices.Concat(numbered...) {
+		got = append(got, e.Code)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got the codes %d, want %d", got, want)
+	}
+	if c := indexNumbers(numbered)[3052]; c != numConstants+1 {
+		t.Errorf("3052: got code %d, want %d", c, numConstants+1)
+	}
+	for text, want := range map[string]Code{
+		"too many jobs wait": numConstants, "many jobs wait": Unclassified,
+		"rate limiting: x": RequestsPerMinuteExceeded,
+	} {
+		if c, _ := matchText(text, slices.Concat(numbered...)); c != want {
+			t.Errorf("%s: got code %d, want %d", text, c, want)
+		}
 	}
 }

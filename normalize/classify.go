@@ -148,7 +148,7 @@ func (e *evidence) namesModel() bool {
 // byTexts tries the rules on each message.
 func (e *evidence) byTexts() (Code, bool) {
 	for _, t := range e.texts {
-		if c, ok := matchText(t.folded); ok {
+		if c, ok := matchText(t.folded, catalog); ok {
 			return c, true
 		}
 	}

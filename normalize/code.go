@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Code names one entry of the catalog. The set is closed; the zero value is Unclassified.
+// Code names one entry of the catalog. The set is closed; the zero value is Unclassified. Those that something in Go
+// decides by have a constant; the others follow behind, in catalog order, and are found by Lookup.
 type Code uint8
 
 // Unclassified is a failure that fits nothing else in the catalog.
@@ -74,13 +75,13 @@ const (
 	PriorityFloor
 	ModelNotAllowed
 
-	numCodes
+	numConstants
 )
 
 // Entry returns the catalog entry of c, never nil; a value outside the set has the entry of Unclassified. The
 // entry is shared and must not be changed.
 func (c Code) Entry() *Entry {
-	if c >= numCodes {
+	if int(c) >= len(catalog) {
 		c = Unclassified
 	}
 	return &catalog[c]

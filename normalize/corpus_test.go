@@ -38,8 +38,8 @@ func captures(t testing.TB) []capture {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 96 {
-		t.Fatalf("%d captures, want 96", len(all))
+	if len(all) < 96 {
+		t.Fatalf("got %d captures, want 96 at least", len(all))
 	}
 	return all
 }

@@ -5,10 +5,10 @@
 // do. Classify and ClassifyEvent find the entry of whatever upstream sent; the proxy makes a Failure itself for
 // what it refuses or cannot do.
 //
-// To add a code: a constant in code.go, its entry in the catalog_….go of its source, a row in testdata. Its
-// number is then recognized; rules.go, rules_number.go and status.go are for texts, for numbers with several
-// meanings and for answers without either. go test ./normalize -update writes ERRORS.md, errors.json and
-// envelope.schema.json.
+// To add a code: its entry in the catalog_….go of its source, a row in testdata. Its number is then recognized, and
+// its text where the entry has Texts; rules.go, rules_number.go and status.go are for texts that several entries have
+// in common, for numbers with several meanings and for answers without either. go test ./normalize -update writes
+// ERRORS.md, errors.json and envelope.schema.json.
 //
 // The package must never know about budgets, stores, routes, clocks or the network: it reads bytes and writes bytes.
 package normalize

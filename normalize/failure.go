@@ -166,8 +166,9 @@ func (f *Failure) Unrouted(alone bool) bool {
 		return true
 	case 0:
 		return f.MatchedBy == MatchedText || alone && f.Message == ""
+	default:
+		return f.MatchedBy == MatchedText // with a number that says less than the text
 	}
-	return false
 }
 
 // OursRefused marks a failure about credentials as the operator's: status 502, fault operator, error.code the

@@ -18,7 +18,7 @@ func TestRetryableUnclassified(t *testing.T) {
 			t.Errorf("%d: %v", status, !want)
 		}
 	}
-	if c := numCodes; c.Entry().Code != Unclassified {
+	if c := Code(len(catalog)); c.Entry().Code != Unclassified {
 		t.Errorf("the first code outside the set: got %s, want %s", c, Unclassified)
 	}
 }

@@ -186,6 +186,7 @@ func TestUnrouted(t *testing.T) {
 			`invalid?"}]}`, 404, true, true},
 		{"7000 as a string", `{"errors":[{"code":"7000","message":"No route for that URI"}]}`, 400, true, true},
 		{"the text alone", `Could not route to /x`, 404, true, true},
+		{"a number that says less", `{"errors":[{"code":1000,"message":"Could not route to /x"}]}`, 500, true, true},
 		{"7001", `{"errors":[{"code":7001,"message":"POST not supported for requested URI."}]}`, 405, false, false},
 		{"a page", `<html><title>404 Not Found</title></html>`, 404, false, true},
 		{"nothing", ``, 404, false, true},

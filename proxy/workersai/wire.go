@@ -1,5 +1,13 @@
 package workersai
 
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/neuronward/neuronward/normalize"
+)
+
 // layer is where in Cloudflare a failure arises, which decides its usual form.
 type layer uint8
 
@@ -138,5 +146,23 @@ func findWire(number int) (wire, bool) {
 			return w, true
 		}
 	}
-	return wire{}, false
+	return catalogWire(number)
+}
+
+// catalogWire is how a number looks of which no more is known than the catalog says: its entry's status, and the text
+// that the entry quotes.
+func catalogWire(number int) (wire, bool) {
+	code, ok := normalize.Lookup(strconv.Itoa(number))
+	e := code.Entry()
+	if !ok || number > normalize.FirstOwnNumber || !slices.Contains(e.Origins, normalize.OriginUpstream) {
+		return wire{}, false
+	}
+	w := wire{number, e.Status, layerModel, e.Summary}
+	if 2000 <= number && number < 2100 {
+		w.layer = layerGateway
+	}
+	if _, quote, ok := strings.Cut(e.Wire, "`"); ok {
+		w.text, _, _ = strings.Cut(quote, "`")
+	}
+	return w, true
 }
