@@ -98,7 +98,7 @@ func New(b Build) *Metrics {
 		for _, origin := range e.Origins {
 			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(e.Fault))
 		}
-		if e.Code.AboutCredentials() {
+		if e.Code.AboutCredentials() || e.Code == normalize.NoSuchRoute {
 			m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug,
 				string(normalize.OriginUpstream), string(normalize.FaultOperator))
 		}

@@ -55,6 +55,7 @@ func TestEveryEntryIsExportedAtZeroFromTheStart(t *testing.T) {
 	holds(
 		t, body,
 		`neuronward_errors_total{code="10000",fault="operator",name="authentication_failed",origin="upstream"} 0`,
+		`neuronward_errors_total{code="7003",fault="operator",name="no_such_route",origin="upstream"} 0`,
 		`neuronward_build_info{commit="abc",goversion="go`,
 		"neuronward_requests_in_flight 0", "neuronward_requests_queued 0", "go_goroutines", "process_",
 	)
