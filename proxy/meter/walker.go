@@ -224,11 +224,11 @@ func (w *walker) inside(p []byte, i int) int {
 		end += len(part)
 	}
 	w.size += end - i
-	if w.keep {
+	switch {
+	case w.counter != nil: // whose visitor needs its size alone
+		w.counter.Plain(p[i:end])
+	case w.keep:
 		w.puts(p[i:end])
-	}
-	if w.counter != nil {
-		w.counter.JSON(p[i:end])
 	}
 	if end == len(p) {
 		return end

@@ -174,10 +174,16 @@ func TestJSONEscapes(t *testing.T) {
 		`\ud83d\n`:           "\ufffd\n",
 		`\x`:                 `\x`,
 	} {
-		var whole, split tokens.Counter
+		var whole, split, plain tokens.Counter
 		whole.JSON([]byte(written))
 		for i := range len(written) {
-			split.JSON([]byte(written[i : i+1]))
+			piece := []byte(written[i : i+1])
+			split.JSON(piece)
+			if written[i] == '\\' {
+				plain.JSON(piece)
+			} else {
+				plain.Plain(piece)
+			}
 		}
 		want := tokens.Count([]byte(text))
 		if got := whole.Tokens(); got != want {
@@ -185,6 +191,9 @@ func TestJSONEscapes(t *testing.T) {
 		}
 		if got := split.Tokens(); got != want {
 			t.Errorf("JSON(%q) byte by byte: Tokens() = %d, want %d", written, got, want)
+		}
+		if got := plain.Tokens(); got != want {
+			t.Errorf("Plain(%q) byte by byte: Tokens() = %d, want %d", written, got, want)
 		}
 	}
 }

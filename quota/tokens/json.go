@@ -46,6 +46,15 @@ func (c *Counter) JSON(piece []byte) {
 	}
 }
 
+// Plain is JSON for a piece that has no backslash.
+func (c *Counter) Plain(piece []byte) {
+	if c.escape != (escape{}) {
+		c.JSON(piece)
+		return
+	}
+	c.Text(piece)
+}
+
 // unescape reads the next byte of an escape.
 func (c *Counter) unescape(b byte) {
 	e := &c.escape
