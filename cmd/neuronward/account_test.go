@@ -56,7 +56,9 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 		s := &shared{c: c, m: metrics.New(metrics.Build{})}
 		o.Account, o.Token, o.AnalyticsLag = s.c.Account, fakeToken, 5*time.Minute
 		s.sim = workersai.New(o)
-		if s.quotas, err = openQuotas(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil); err != nil {
+		seldom := func(o *quota.Options) { o.Heartbeat = 2 * time.Second } // the most where a store is shared
+		s.quotas, err = openQuotas(t.Context(), s.c, slog.New(slog.DiscardHandler), s.m, nil, seldom)
+		if err != nil {
 			t.Fatal(err)
 		}
 		token := func() string { return fakeToken }
@@ -149,7 +151,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 }
 
 func TestAnotherSpenderIsLogged(t *testing.T) {
-	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
+	shareAccount(t, 16*time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		pass(time.Minute)
 		if got := *s.today(t).External; got != 0 {
 			t.Errorf("got %v external, want 0", got)
@@ -180,7 +182,7 @@ func TestAnotherSpenderIsLogged(t *testing.T) {
 		series := seriesOf(t, s.m)
 		for _, want := range []string{
 			"neuronward_neurons_external 3000\n", "neuronward_neurons_used 0\n", "neuronward_neurons_remaining 7000\n",
-			"neuronward_reconcile_failures_total 0\n", "neuronward_reconcile_timestamp_seconds 9.4669",
+			"neuronward_reconcile_failures_total 0\n", "neuronward_reconcile_timestamp_seconds 9.4674",
 		} {
 			if !strings.Contains(series, want) {
 				t.Errorf("missing: %s", want)
@@ -197,7 +199,7 @@ func TestAnotherSpenderIsLogged(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("got\n%s\nwant in it%s", text, want)
 		}
-		pass(24 * time.Hour)
+		pass(8 * time.Hour) // the next day
 		s.sim.Spend("m", 2000*quota.OneNeuron)
 		pass(time.Hour)
 		s.wantLog(t, 2, "another spender")

@@ -31,9 +31,10 @@ type quotas struct {
 }
 
 // openQuotas opens the store and the ledger on it. Where another process has the store, it calls waiting with that
-// process's id and waits until ctx ends at most.
+// process's id and waits until ctx ends at most. adjust may change the ledger's options.
 func openQuotas(
 	ctx context.Context, c *config.Config, log *slog.Logger, m *metrics.Metrics, waiting func(other string),
+	adjust ...func(*quota.Options),
 ) (*quotas, error) {
 	limits := c.RateLimits
 	if c.Plan == config.PlanPrepaid {
@@ -62,6 +63,9 @@ func openQuotas(
 	}
 	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
+	}
+	for _, f := range adjust {
+		f(&o)
 	}
 	estimate := price.Tight
 	if c.Estimate == config.EstimateBound {
