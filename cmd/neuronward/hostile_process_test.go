@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +19,7 @@ import (
 // How many hostile connections there are, and for how long: make soak has 6,000 of them for a minute.
 var (
 	hostileConns = flag.Int("hostile", 600, "hostile connections at once")
-	hostileFor   = flag.Duration("hostile-time", 3*time.Second, "how long they are there")
+	hostileFor   = flag.Duration("hostile-time", 2*time.Second, "how long they are there")
 )
 
 // What README.md says of the memory of a process under hostile connections: with 4,096 of them, the default of
@@ -35,9 +33,9 @@ const (
 // TestHostileConnections opens connections that never become a call, of every kind in equal shares, and again what the
 // process closes. Its memory has a limit, and a caller beside them notices nothing.
 func TestHostileConnections(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "neuronward")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: got %v, want a binary\n%s", err, out)
+	binary, err := plainBinary()
+	if err != nil {
+		t.Fatalf("the binary: got %v, want it built", err)
 	}
 	t.Run("plain", func(t *testing.T) { hostile(t, binary, plainKinds(), nil) })
 	t.Run("TLS", func(t *testing.T) {

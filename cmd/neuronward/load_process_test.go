@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -9,13 +11,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +28,7 @@ import (
 var (
 	idleStreams  = flag.Int("streams", 200, "streams that are open at once and silent")
 	largeUploads = flag.Int("uploads", 24, "uploads of 30 MB at once")
-	slowFor      = flag.Duration("slow", 3*time.Second, "how long slowhttptest attacks")
+	slowFor      = flag.Duration("slow", time.Second, "how long slowhttptest attacks once its connections are open")
 )
 
 // What README.md says of the memory of a process.
@@ -42,9 +44,9 @@ const slowMemory = 288 << 20
 // detector, under what would bring down a proxy that lets everybody in: its
 // memory is what its settings say, and it continues to serve.
 func TestUnderLoad(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "neuronward")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: got %v, want a binary\n%s", err, out)
+	binary, err := plainBinary()
+	if err != nil {
+		t.Fatalf("the binary: got %v, want it built", err)
 	}
 	serve := func(t *testing.T, upstream string, environ ...string) *process {
 		p := launchBinary(t, binary, 10*time.Minute, append([]string{
@@ -62,7 +64,10 @@ func TestUnderLoad(t *testing.T) {
 		"slow bodies":  {"-B", "-s", "8192", "-x", "10"},
 		"slow readers": {"-X", "-k", "5", "-w", "10", "-y", "20", "-n", "5", "-z", "32"},
 	} {
-		t.Run(name, func(t *testing.T) { slowCallers(t, serve, mode) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // with each other
+			slowCallers(t, serve, mode)
+		})
 	}
 }
 
@@ -131,7 +136,8 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	p := serve(t, upstream.URL, "NEURONWARD_MAX_HELD="+strconv.Itoa(held))
 	text := `{"prompt":"` + strings.Repeat("a", size-len(`{"prompt":""}`)) + `"}`
 	recording := strings.Repeat("\x00", size)
-	var answered, refused atomic.Int64
+	// net/http waits half a second for a caller that does not read its refusal: on a busy machine one may be late.
+	var answered, refused, late atomic.Int64
 	var all sync.WaitGroup
 	for i := range *largeUploads {
 		all.Go(func() {
@@ -140,7 +146,11 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 				path, kind, body = "/run/@cf/openai/whisper", "application/octet-stream", recording
 			}
 			resp, err := http.Post(p.app+path, kind, strings.NewReader(body))
-			if err != nil {
+			switch {
+			case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+				late.Add(1)
+				return
+			case err != nil:
 				t.Error(err)
 				return
 			}
@@ -161,8 +171,9 @@ func largeBodies(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	}
 	all.Wait()
 	peak, got := p.peak(), arrived.Load()
-	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d MB arrived; %d MiB at the peak", *largeUploads,
-		answered.Load(), refused.Load(), got/1e6, peak>>20)
+	t.Logf("%d uploads: %d answered, %d refused as overloaded, %d of them too late to hear it, %d MB arrived; "+
+		"%d MiB at the peak", *largeUploads,
+		answered.Load(), refused.Load()+late.Load(), late.Load(), got/1e6, peak>>20)
 	if answered.Load() < held/size { // as many as there is room for
 		t.Errorf("got %d uploads answered, want %d at least", answered.Load(), held/size)
 	}
@@ -182,28 +193,27 @@ func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *proces
 	upstream := httptest.NewServer(workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}))
 	t.Cleanup(upstream.Close)
 	p := serve(t, upstream.URL)
-	seconds := strconv.Itoa(int(slowFor.Seconds()))
 	url := p.app + "/run/" + model
 	if mode[0] == "-X" {
 		url = p.app + "/errors" // the longest answer that needs no body
 	}
-	attack := exec.CommandContext(t.Context(), "slowhttptest",
-		append(mode, "-c", "500", "-r", "250", "-i", "1", "-l", seconds, "-u", url)...)
-	over, end := context.WithCancel(t.Context())
+	const hanging, wantOpen, wantCalls = 5 * time.Minute, 400, 10
+	ctx, end := context.WithTimeout(t.Context(), hanging)
+	defer end()
+	attack := exec.CommandContext(ctx, "slowhttptest",
+		append(mode, "-c", "500", "-r", "250", "-i", "1", "-l", strconv.Itoa(int(hanging.Seconds())), "-u", url)...)
+	var said bytes.Buffer
+	attack.Stdout, attack.Stderr = &said, &said
+	if err := attack.Start(); err != nil {
+		t.Fatalf("slowhttptest, which bash .ci/install installs: got %v, want it to start", err)
+	}
 	var healthy sync.WaitGroup
 	var mu sync.Mutex
 	var took []time.Duration
-	failed, attackers := 0, 0
-	healthy.Go(func() {
-		// slowhttptest reports every five seconds only: the files that the proxy has open show whether there is an
-		// attack.
-		for tick := time.NewTicker(50 * time.Millisecond); over.Err() == nil; <-tick.C {
-			attackers = max(attackers, p.opened())
-		}
-	})
+	failed := 0
 	for range 4 {
 		healthy.Go(func() {
-			for over.Err() == nil {
+			for tick := time.NewTicker(25 * time.Millisecond); ctx.Err() == nil; <-tick.C {
 				began := time.Now()
 				resp, err := http.Post(p.app+"/run/"+model, "application/json", strings.NewReader(`{"prompt":"Hello"}`))
 				ok := err == nil && resp.StatusCode == http.StatusOK
@@ -220,21 +230,38 @@ func slowCallers(t *testing.T, serve func(*testing.T, string, ...string) *proces
 			}
 		})
 	}
-	out, err := attack.CombinedOutput()
+	calls := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(took)
+	}
+	// slowhttptest reports every five seconds only: the files that the proxy has open show whether there is an attack.
+	attackers := 0
+	for tick := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil && attackers < wantOpen; <-tick.C {
+		attackers = max(attackers, p.opened())
+	}
+	<-time.After(*slowFor)
+	for ctx.Err() == nil && calls() < wantCalls {
+		pause()
+	}
+	attackers = max(attackers, p.opened())
 	end()
 	healthy.Wait()
-	if err != nil {
-		t.Fatalf("slowhttptest, which bash .ci/install installs: got %v, want no error\n%s", err, out)
+	if err := attack.Wait(); attack.ProcessState.Exited() {
+		t.Errorf("slowhttptest: got %v before it was killed, want it to attack until then\n%s", err, said.String())
 	}
-	if attackers < 400 {
-		t.Errorf("got %d files open at once, want the 400 of an attack at least", attackers)
+	if attackers < wantOpen {
+		t.Errorf("files open at once: got %d, want the %d of an attack at least", attackers, wantOpen)
 	}
 	slices.Sort(took)
 	t.Logf("%d calls beside %d open files, %d failed, half within %v, 99 %% within %v; %d MiB at the peak",
 		len(took), attackers, failed, took[len(took)/2].Round(time.Microsecond),
 		took[len(took)*99/100].Round(time.Microsecond), p.peak()>>20)
-	if failed > 0 || len(took) < 10 {
-		t.Errorf("got %d of %d calls beside the attack failed, want none of 10 at least", failed, len(took))
+	if failed > 0 {
+		t.Errorf("failed calls beside the attack: got %d of %d, want none", failed, len(took))
+	}
+	if len(took) < wantCalls {
+		t.Errorf("calls beside the attack: got %d, want %d at least", len(took), wantCalls)
 	}
 	if peak := p.peak(); peak > slowMemory {
 		t.Errorf("peak of resident memory: got %d MiB, want at most %d MiB", peak>>20, slowMemory>>20)

@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +22,20 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"neuronward": main, "curl": curl})
 }
+
+// plainBinary builds neuronward as it is built for use, without the race detector, once for all tests that measure it.
+// It is beside the commands, which testscript removes at the end.
+var plainBinary = sync.OnceValues(func() (path string, err error) {
+	command, err := exec.LookPath("neuronward")
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(filepath.Dir(command), "neuronward-plain")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
 
 // quickExit spares each run of a binary with the race detector in it a second at the end.
 const quickExit = "GORACE=atexit_sleep_ms=0"
