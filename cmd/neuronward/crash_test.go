@@ -22,7 +22,7 @@ import (
 )
 
 // crashes is how often the binary is killed: go test ./cmd/neuronward -run TestProcessKilled -crashes 50
-var crashes = flag.Int("crashes", 6, "how often the binary is killed on each plan and store")
+var crashes = flag.Int("crashes", 3, "how often the binary is killed on each plan and store")
 
 const (
 	crashCallers = 16
@@ -35,6 +35,7 @@ const (
 // counted, used and lost, is never below what was billed, and what is above it is bounded for each kill: by the calls
 // in flight, and without a limit by what was spent in the last two seconds, with one by 1 % of it.
 func TestProcessKilled(t *testing.T) {
+	t.Parallel()
 	stores := map[string]func(t *testing.T) (setting string, store config.Store){
 		"file": func(t *testing.T) (string, config.Store) {
 			path := filepath.Join(t.TempDir(), "neurons")
@@ -122,6 +123,7 @@ func killAgainAndAgain(t *testing.T, environ []string, store config.Store, limit
 			}
 			break
 		}
+		<-time.After(100 * time.Millisecond) // Redis needs seconds
 	}
 	again.stop()
 	t.Logf("%d kills: billed %.2f, used %.2f, lost %.2f; above by %.2f, by one kill %.2f at most",

@@ -17,8 +17,11 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
-// fleets is how many days of replicas are run: go test ./cmd/neuronward -run TestReplicas -fleets 10
-var fleets = flag.Int("fleets", 1, "how often replicas spend a day together")
+// fleets is how many days of replicas are run: go test ./cmd/neuronward -run TestReplicas -fleets 10 -day 10000
+var (
+	fleets   = flag.Int("fleets", 1, "how often replicas spend a day together")
+	fleetDay = flag.Float64("day", 4000, "neurons of that day")
+)
 
 // A fleet is processes on one Redis server, and callers in front of them, as behind a load balancer.
 type fleet struct {
@@ -109,7 +112,9 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 	f.environ = append([]string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=" + f.upstream.URL + "/client/v4",
-		server.url(redisWord), "NEURONWARD_PLAN=free", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_LOG_LEVEL=warn",
+		server.url(redisWord), "NEURONWARD_PLAN=free",
+		fmt.Sprintf("NEURONWARD_DAILY_NEURONS=%v", *fleetDay), "NEURONWARD_RATE_LIMITS=off",
+		"NEURONWARD_LOG_LEVEL=warn",
 	}, more...)
 	return f
 }
@@ -184,6 +189,9 @@ func (f *fleet) call(p *process) {
 	} else if f.spent.Add(1) > 200 {
 		f.end()
 	}
+	if outcome != "" {
+		pause()
+	}
 }
 
 // count is how many answers had this outcome; "" is success.
@@ -244,10 +252,9 @@ func (f *fleet) summary() string {
 // the limit is billed, and nearly all of it is used, but for what the one that was killed held, which is told as
 // lost.
 func TestReplicasSpendADay(t *testing.T) {
-	const (
-		limit   = 10_000
-		callers = 96
-	)
+	t.Parallel()
+	const callers = 96
+	limit := *fleetDay
 	for range *fleets {
 		t.Run("three", func(t *testing.T) {
 			f := newFleet(t, startRedis(t))
@@ -258,11 +265,11 @@ func TestReplicasSpendADay(t *testing.T) {
 			f.wait()
 			s := a.status()
 			billed := f.billed()
-			t.Logf("three replicas: billed %.2f of %d (%.2f %%), used %v, lost %v, replicas %d; longest call %v; %s",
+			t.Logf("three replicas: billed %.2f of %.0f (%.2f %%), used %v, lost %v, replicas %d; longest call %v; %s",
 				billed, limit, billed/limit*100, s.Used, s.Lost, s.Replicas,
 				f.longest().Round(time.Millisecond), f.summary())
 			if billed > limit || billed < 0.98*limit {
-				t.Errorf("got %.2f neurons billed, want 98 to 100 %% of %d", billed, limit)
+				t.Errorf("got %.2f neurons billed, want 98 to 100 %% of %.0f", billed, limit)
 			}
 			f.counted(a, billed, 0)
 		})
@@ -270,12 +277,12 @@ func TestReplicasSpendADay(t *testing.T) {
 			f := newFleet(t, startRedis(t))
 			first, second, third := f.join(), f.join(), f.join()
 			f.load(callers)
-			f.until(2000)
+			f.until(limit / 5)
 			fourth := f.join()
-			f.until(4000)
+			f.until(limit / 5 * 2)
 			f.without(second)
 			second.stop()
-			f.until(6000)
+			f.until(limit / 5 * 3)
 			f.without(third)
 			if err := third.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -289,7 +296,7 @@ func TestReplicasSpendADay(t *testing.T) {
 				"billed %.2f (%.2f %%), used %v, lost %.2f, replicas %d; longest call %v; %s",
 				billed, billed/limit*100, s.Used, lost, s.Replicas, f.longest().Round(time.Millisecond), f.summary())
 			if billed > limit || billed+lost < 0.98*limit {
-				t.Errorf("got %.2f neurons billed and %.2f lost, want 98 to 100 %% of %d", billed, lost, limit)
+				t.Errorf("got %.2f neurons billed and %.2f lost, want 98 to 100 %% of %.0f", billed, lost, limit)
 			}
 			f.counted(first, billed, limit/100+callers*fleetEstimate)
 		})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -53,6 +54,9 @@ func isAnswer(t testing.TB, what string, status int, body string, want int, text
 		contains(t, what, body, text)
 	}
 }
+
+// pause is between two looks at a process, which has other work to do.
+func pause() { <-time.After(10 * time.Millisecond) }
 
 // ends fails the test if the process does not end with the exit code want.
 func (p *process) ends(want int) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -91,6 +92,7 @@ func (c *cable) restore() {
 // Whatever becomes of the server, no call hangs, nothing is forgotten that a process that lives has spent, and all
 // continues by itself.
 func TestReplicasWithoutRedis(t *testing.T) {
+	t.Parallel()
 	length := time.Second
 	if *outages {
 		length = 5 * time.Second
@@ -180,8 +182,9 @@ func TestReplicasWithoutRedis(t *testing.T) {
 					f.summary())
 				f.counted(a, billed, 0)
 				f.counted(b, billed, 0)
-				if maxTime := 2*time.Second + time.Second; longest > maxTime {
-					t.Errorf("got a call of %v, want %v at most: its own wait", longest, maxTime)
+				// Its own wait is 2 s, and the rest for a busy machine.
+				if maxTime := 8 * time.Second; longest > maxTime {
+					t.Errorf("longest call: got %v, want %v at most", longest, maxTime)
 				}
 				if away := c.name != "flushed"; away && policy == "deny" != (f.count("store_unavailable") > 0) {
 					t.Errorf("%s: got the answers %s, want store_unavailable with deny alone", policy, f.summary())
@@ -230,12 +233,14 @@ func (f *fleet) tellServer(command string) {
 // Without the server for the rest of the day, three replicas that may continue spend what was left, each its
 // part, and when it comes back it gets all usage.
 func TestReplicasOnTheirOwn(t *testing.T) {
-	const limit = 10_000
+	t.Parallel()
+	const limit = 10_000.0
 	server := startRedis(t)
-	f := newFleet(t, server, "NEURONWARD_ON_STORE_FAILURE=allow", "NEURONWARD_QUOTA_WAIT=1s")
+	f := newFleet(t, server, "NEURONWARD_ON_STORE_FAILURE=allow", "NEURONWARD_QUOTA_WAIT=1s",
+		fmt.Sprintf("NEURONWARD_DAILY_NEURONS=%v", limit))
 	all := []*process{f.join(), f.join(), f.join()}
 	f.load(24)
-	f.until(2000)
+	f.until(limit / 5)
 	server.kill()
 	for quiet := false; !quiet; {
 		select {
@@ -252,10 +257,10 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 		p.until("it continues", func() bool { return p.status().Store.Healthy })
 	}
 	all[0].until("all is reported", func() bool { return all[0].status().Replicas == len(all) })
-	t.Logf("billed %.2f of %d (%.2f %%); longest call %v; %s", billed, limit, billed/limit*100,
+	t.Logf("billed %.2f of %.0f (%.2f %%); longest call %v; %s", billed, limit, billed/limit*100,
 		f.longest().Round(time.Millisecond), f.summary())
 	if billed > limit*1.03 || billed < limit*0.95 {
-		t.Errorf("got %.2f neurons billed, want 95 to 103 %% of %d", billed, limit)
+		t.Errorf("got %.2f neurons billed, want 95 to 103 %% of %.0f", billed, limit)
 	}
 	for _, p := range all {
 		f.counted(p, billed, 0)

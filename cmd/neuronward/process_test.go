@@ -50,7 +50,7 @@ func (p *process) listening() {
 // launch is start without the wait.
 func launch(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
-	return launchBinary(t, "neuronward", 3*time.Minute, environ, args...)
+	return launchBinary(t, "neuronward", 10*time.Minute, environ, args...)
 }
 
 // launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by
@@ -198,6 +198,7 @@ func (p *process) open() *bufio.Reader {
 }
 
 func TestProcessDrainsOpenStreams(t *testing.T) {
+	t.Parallel()
 	environ, release := slowUpstream(t)
 	p := start(t, environ)
 	if status, body := p.get(p.admin + "/readyz"); status != http.StatusOK {
@@ -223,6 +224,7 @@ func TestProcessDrainsOpenStreams(t *testing.T) {
 }
 
 func TestProcessCutsStreamsAfterDrain(t *testing.T) {
+	t.Parallel()
 	environ, _ := slowUpstream(t)
 	p := start(t, append(environ, "NEURONWARD_DRAIN=1ms"))
 	stream := p.open()
@@ -236,6 +238,7 @@ func TestProcessCutsStreamsAfterDrain(t *testing.T) {
 }
 
 func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
+	t.Parallel()
 	environ, _ := slowUpstream(t)
 	p := start(t, append(environ, "NEURONWARD_DRAIN=1h"))
 	p.open()
@@ -247,6 +250,7 @@ func TestProcessEndsAtOnceOnSecondSignal(t *testing.T) {
 
 // What upstream echoes, what is asked for and what is logged: the token is in nothing that leaves the process.
 func TestProcessNeverShowsTheToken(t *testing.T) {
+	t.Parallel()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got, want := r.Header.Get("Authorization"), "Bearer "+fakeToken; got != want {
 			t.Errorf("Authorization upstream: got %q, want %q", got, want)
@@ -284,6 +288,7 @@ func TestProcessNeverShowsTheToken(t *testing.T) {
 }
 
 func TestProcessPicksUpANewToken(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var seen string
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -319,8 +324,16 @@ func TestProcessPicksUpANewToken(t *testing.T) {
 	equal(t, "Authorization upstream after the rotation", call(), "Bearer "+next)
 }
 
+// commandLine runs a line as people type it, with curl as script_test.go has it.
+func commandLine(line string) ([]byte, error) {
+	c := exec.Command("sh", "-c", line)
+	c.Env = append(c.Environ(), quickExit)
+	return c.CombinedOutput()
+}
+
 // Each call that demo prints is run as it stands.
 func TestDemoCallsWork(t *testing.T) {
+	t.Parallel()
 	p := start(
 		t,
 		[]string{
@@ -352,7 +365,7 @@ func TestDemoCallsWork(t *testing.T) {
 		t.Fatalf("%d calls are printed, want %d:\n%s", len(calls), len(wants), printed)
 	}
 	for i, call := range calls {
-		out, err := exec.Command("sh", "-c", call).CombinedOutput()
+		out, err := commandLine(call)
 		if err != nil || !strings.Contains(string(out), wants[i]) {
 			t.Errorf("%s\n\nprinted %s\n%v; want %s", call, out, err, wants[i])
 		}
@@ -367,6 +380,7 @@ func TestDemoCallsWork(t *testing.T) {
 }
 
 func TestServeRemovesSimulate(t *testing.T) {
+	t.Parallel()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("X-Simulate"); got != "" {
 			t.Errorf("got x-simulate: %s upstream, want none", got)
@@ -389,6 +403,7 @@ func TestServeRemovesSimulate(t *testing.T) {
 }
 
 func TestHealthcheckOfAProcess(t *testing.T) {
+	t.Parallel()
 	environ, release := slowUpstream(t)
 	p := start(t, environ)
 	ask := func(environ ...string) (code int, said string) {

@@ -84,7 +84,7 @@ func (r *redisServer) url(password string) string {
 // used waits until /status shows this figure.
 func (p *process) used(want string) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		page := p.status()
 		if asJSON(p.t, page.Used) == want {
 			return
@@ -92,13 +92,14 @@ func (p *process) used(want string) {
 		if time.Now().After(end) {
 			p.t.Fatalf("used is not %s: %s", want, asJSON(p.t, page.Today))
 		}
+		pause()
 	}
 }
 
 // ready waits until /readyz answers so.
 func (p *process) ready(want int) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		status, body := p.get(p.admin + "/readyz")
 		if status == want {
 			return
@@ -106,10 +107,12 @@ func (p *process) ready(want int) {
 		if time.Now().After(end) {
 			p.t.Fatalf("readyz: %d %s, not %d", status, body, want)
 		}
+		pause()
 	}
 }
 
 func TestProcessesShareAStore(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
 	environ := costly(t, server.url(redisWord), "NEURONWARD_PLAN=free")
 	a, b := start(t, environ), start(t, environ)

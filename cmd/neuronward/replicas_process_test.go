@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func (p *process) try() bool {
 // What one process learns of Workers AI the others know within a second: that the day is spent, that it is not any
 // more, that a model is out of capacity, that it has room again.
 func TestProcessesTellEachOther(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
 	upstream := newScripted(t)
 	upstream.next.Store(&answers)
@@ -76,7 +78,11 @@ func TestProcessesTellEachOther(t *testing.T) {
 
 	upstream.next.Store(&noRoom)
 	a.until("the breaker opens", func() bool {
-		a.try()
+		var calls sync.WaitGroup // it takes 25 failures within 30 s
+		for range 8 {
+			calls.Go(func() { a.callAs(http.DefaultClient, "anybody") })
+		}
+		calls.Wait()
 		return len(a.status().Breakers) == 1
 	})
 	learns("no capacity", func() bool { return len(b.status().Breakers) == 1 })
@@ -88,6 +94,7 @@ func TestProcessesTellEachOther(t *testing.T) {
 // Each process reports what all of them spent: of the account, of each model and of each client, with
 // budgets that only the other has met.
 func TestProcessesTellOfTheAccount(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
 	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")
 	a, b := start(t, environ), start(t, environ)
