@@ -141,6 +141,7 @@ func (p *process) first(prefix string) map[string]any {
 
 // The whole of it in a process, which calls with prices that another one has read.
 func TestProcessKeepsLivePrices(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	set := []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "XDG_STATE_HOME=" + state,

@@ -354,6 +354,7 @@ func TestCheckLooksAround(t *testing.T) {
 }
 
 func TestCheckOfTheStoreOfARunningProxy(t *testing.T) {
+	t.Parallel()
 	p := start(t, costly(t, "XDG_STATE_HOME="+t.TempDir()))
 	p.spend()
 	var state string

@@ -17,6 +17,7 @@ import (
 // No key of a client is in anything that leaves the process: not when upstream echoes it, not when the clients file
 // holds it by mistake, not in what is left behind when the process is killed for a look at its goroutines.
 func TestProcessNeverShowsAKey(t *testing.T) {
+	t.Parallel()
 	key := keyOf("a")
 	arrived := make(chan struct{}, 16)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

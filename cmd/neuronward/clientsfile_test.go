@@ -16,6 +16,7 @@ const (
 
 // A running proxy follows its clients file, keeps the last good one, and shows which it is in the log and the gauges.
 func TestProcessFollowsTheClientsFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "clients.yaml")
 	put := func(text string) {
 		t.Helper()

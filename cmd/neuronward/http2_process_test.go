@@ -84,6 +84,7 @@ const chatPath = "/v1/chat/completions"
 // A stream that fails on its way ends with its last event and then with RST_STREAM: a client that knows no error events
 // sees the break, and what else is on the connection continues.
 func TestProcessResetsAStreamThatFails(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct{ simulate, code string }{
 		"upstream is cut":      {"midstream=cut; after=3", `"code":"stream_interrupted"`},
 		"within an event":      {"midstream=half; after=3", `"code":"stream_interrupted"`},
@@ -151,6 +152,7 @@ func http2Upstream(t *testing.T, h http.HandlerFunc) []string {
 
 // An answer that upstream resets by RST_STREAM is reported like one that is cut otherwise.
 func TestProcessWhoseUpstreamResetsStreams(t *testing.T) {
+	t.Parallel()
 	environ := http2Upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Request-Id") {
 		case "before":
@@ -204,6 +206,7 @@ func TestProcessWhoseUpstreamResetsStreams(t *testing.T) {
 
 // A caller that asks before it sends a body gets 100 only once the body is wanted.
 func TestProcessIsAskedBeforeABodyIsSent(t *testing.T) {
+	t.Parallel()
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
 			l := how.start(t, costly(t, "NEURONWARD_MAX_BODY=1kB"))
@@ -259,6 +262,7 @@ func (r readNoting) Read(b []byte) (int, error) {
 // A process that ends lets the streams of an HTTP/2 connection finish, refuses new ones on it, and cuts what is left as
 // it cuts everything else: so that it is seen.
 func TestProcessEndsWithHTTP2ConnectionsOpen(t *testing.T) {
+	t.Parallel()
 	for _, how := range links() {
 		t.Run(how.name, func(t *testing.T) {
 			environ, release := slowUpstream(t)
@@ -294,6 +298,7 @@ func TestProcessEndsWithHTTP2ConnectionsOpen(t *testing.T) {
 
 // A caller that resets its stream ends the call upstream, and no other one on its connection.
 func TestProcessWhoseCallerResetsAStream(t *testing.T) {
+	t.Parallel()
 	left := make(chan string, 1)
 	environ := http2Upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

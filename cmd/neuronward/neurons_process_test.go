@@ -77,6 +77,7 @@ func (p *process) stop() {
 }
 
 func TestProcessRemembersWhatWasSpent(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	environ := costly(t, "XDG_STATE_HOME="+state)
 	p := start(t, environ)
@@ -113,6 +114,7 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 }
 
 func TestProcessRefusesOnceTheLimitIsReached(t *testing.T) {
+	t.Parallel()
 	p := start(t, costly(t, "NEURONWARD_DAILY_NEURONS=5", "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=free"))
 	p.spend()
 	p.spend()
@@ -142,6 +144,7 @@ func TestProcessRefusesOnceTheLimitIsReached(t *testing.T) {
 }
 
 func TestProcessWhereNothingIsCounted(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	p := start(t, costly(t, "NEURONWARD_QUOTA_MODE=off", "XDG_STATE_HOME="+state))
 	p.spend()
@@ -157,6 +160,7 @@ func TestProcessWhereNothingIsCounted(t *testing.T) {
 }
 
 func TestProcessWhoseStoreIsGone(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	p := start(t,
 		costly(t, "NEURONWARD_STORE=file:"+state+"/neurons", "NEURONWARD_DAILY_NEURONS=20000", "NEURONWARD_PLAN=paid"))
@@ -185,6 +189,7 @@ func TestProcessWhoseStoreIsGone(t *testing.T) {
 }
 
 func TestUsageOfAProcess(t *testing.T) {
+	t.Parallel()
 	p := start(t, costly(t))
 	p.spend()
 	ask := func(args ...string) (code int, said string) {

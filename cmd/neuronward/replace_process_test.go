@@ -20,6 +20,7 @@ func (p *process) waiting() map[string]any {
 }
 
 func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "neurons")
 	environ := costly(t, "NEURONWARD_STORE=file:"+path, "NEURONWARD_DRAIN=1h")
 	first := start(t, environ)
@@ -90,6 +91,7 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 }
 
 func TestAProcessIsToldToEndWhileItWaits(t *testing.T) {
+	t.Parallel()
 	environ := costly(t, "XDG_STATE_HOME="+t.TempDir(), "NEURONWARD_DRAIN=1h")
 	first := start(t, environ)
 	next := launch(t, environ)

@@ -15,6 +15,7 @@ import (
 
 // Failures that a retry recovers from, through the demo's binary: one success, counted as such.
 func TestDemoRetriesTransientFailures(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo")
 	for _, c := range []struct{ simulate, code string }{
 		{"3040; times=2", "3040"},
@@ -102,6 +103,7 @@ func TestUpstreamThatComesBack(t *testing.T) {
 // Refused ahead of Cloudflare's limit: the binary lets no more pass than the
 // table says, and what it refuses never reaches upstream.
 func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
+	t.Parallel()
 	upstream := newScripted(t)
 	upstream.next.Store(&reply{
 		status: http.StatusOK, contentType: "application/json", body: `{"success":true,"result":{"response":"x"}}`,

@@ -7,6 +7,7 @@ import (
 
 // What upstream says reaches the caller as one answer, whole or visibly not, and nothing of it is the next caller's.
 func TestShellAnswers(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	call := post(shellPath, "X-Request-Id: mine\r\n"+lengthLine, shellBody)

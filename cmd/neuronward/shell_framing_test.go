@@ -18,6 +18,7 @@ const smuggled = "POST /run/@cf/evil/evil HTTP/1.1\r\n" + hostLine + "X-Request-
 // Where a request's body ends must be beyond doubt: what can be read in two ways is refused, or nothing is read after
 // it.
 func TestShellFraming(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	const chunked = "e\r\n" + shellBody + "\r\n0\r\n\r\n"
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
@@ -164,6 +165,7 @@ func TestShellFraming(t *testing.T) {
 
 // What follows an answer, or comes before it is due, belongs to whom it belongs.
 func TestShellConnections(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	named := func(id string) string { return post(shellPath, "X-Request-Id: "+id+"\r\n"+lengthLine, shellBody) }

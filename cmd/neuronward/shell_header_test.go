@@ -7,6 +7,7 @@ import (
 
 // A header means one thing, reaches upstream once or not at all, and lends nobody our token for something else.
 func TestShellHeaders(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	passed := func(name, lines string, upstream ...string) shellRow {
@@ -180,6 +181,7 @@ func TestShellHeaders(t *testing.T) {
 
 // Host, and the target in place of it, name this proxy or nobody.
 func TestShellHosts(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	with := func(name, target, hosts string, status int, upstream ...string) shellRow {

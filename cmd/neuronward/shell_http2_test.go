@@ -84,6 +84,7 @@ func outcome(in io.Reader, stream uint32) string {
 
 // HTTP/2 comes over TLS alone: without TLS its beginning is a request that is not understood.
 func TestShellHTTP2InTheClear(t *testing.T) {
+	t.Parallel()
 	newShell(t).run(t, []shellRow{{
 		name: "preface", send: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(frameSettings, 0, 0, ""),
 		answers: []int{505}, says: "NEURONWARD_TLS_CERT",
@@ -92,6 +93,7 @@ func TestShellHTTP2InTheClear(t *testing.T) {
 
 // HTTP/2 has its own ways to say a thing twice; what reaches upstream is HTTP/1 of ours.
 func TestShellHTTP2(t *testing.T) {
+	t.Parallel()
 	s := newSecureShell(t, "h2")
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	standard := []string{":method", "POST", ":scheme", "http", ":authority", "localhost", ":path", shellPath}

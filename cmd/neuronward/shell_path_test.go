@@ -8,6 +8,7 @@ import (
 
 // Every way to spell a path in a second way is tried on every route: none of them is asked of upstream.
 func TestShellPaths(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	suffixes := []string{
 		"//", "/.", "/..", "/../evil", "/%2e", "/%2e%2e", "/%2E./evil", "%2f%2f", "%2f..%2f..%2fevil",
@@ -50,6 +51,7 @@ func TestShellPaths(t *testing.T) {
 // One spelling goes upstream, whichever came; and a target that is none, or a method that a path does not take, is
 // refused.
 func TestShellTargets(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	once := []string{s.posted(shellAI+shellPath, shellBody)}
 	request := func(line string) string { return line + "\r\n" + hostLine + lengthLine + "\r\n" + shellBody }

@@ -51,6 +51,7 @@ func TestServeWithoutAStateDirectory(t *testing.T) {
 
 // In a home where nothing is yet, it just works.
 func TestServeInAFreshHome(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	p := start(t, costly(t, "HOME="+home, "XDG_STATE_HOME="))
 	p.spend()

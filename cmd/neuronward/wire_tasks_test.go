@@ -38,6 +38,7 @@ func (s *taped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Each task through the binary: request and answer byte for byte, and the right
 // route and model in the series.
 func TestWireTasks(t *testing.T) {
+	t.Parallel()
 	upstream := &taped{simulator: workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken})}
 	server := httptest.NewServer(upstream)
 	t.Cleanup(server.Close)

@@ -166,6 +166,7 @@ func (d *delivered) checkStatus(schema *jsonschema.Schema, code normalize.Code, 
 
 // The failures that were captured or published, as served, through the binary.
 func TestWireCorpus(t *testing.T) {
+	t.Parallel()
 	schema, upstream := envelopeSchema(t), newScripted(t)
 	p := start(t, upstream.environ("NEURONWARD_QUOTA_MODE=off"))
 	f, err := os.Open("../../normalize/testdata/upstream_errors.jsonl")
@@ -232,6 +233,7 @@ func TestWireCorpus(t *testing.T) {
 // The codes that Cloudflare documents, in every shape, with statuses that lie
 // and codes that are strings, on every form of path; each is counted once.
 func TestWireDocumentedCodes(t *testing.T) {
+	t.Parallel()
 	schema, upstream := envelopeSchema(t), newScripted(t)
 	p := start(t, upstream.environ("NEURONWARD_QUOTA_MODE=off"))
 	texts := map[normalize.Code]string{
@@ -339,6 +341,7 @@ func (p *process) errorCounts() map[string]int {
 }
 
 func TestMetricsListEveryCodeBeforeTheFirstCall(t *testing.T) {
+	t.Parallel()
 	p := start(t, newScripted(t).environ())
 	counts := p.errorCounts()
 	for _, e := range normalize.Catalog() {
@@ -356,6 +359,7 @@ func TestMetricsListEveryCodeBeforeTheFirstCall(t *testing.T) {
 // A token must appear in nothing that leaves the process, whatever upstream
 // echoes and however it fails.
 func TestTokensNeverLeave(t *testing.T) {
+	t.Parallel()
 	const (
 		canary        = "canary0123456789abcdefghijklmnopqrstuvwx"
 		gatewayCanary = "gatewaycanary0123456789abcdefghijklmnopq"
