@@ -299,7 +299,7 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	want("ok")
 	want("ok")
 	want("client_budget_exhausted")
-	put("a, daily_neurons: 7.5")
+	put("a, daily_neurons: 28") // by the first two calls, the next one may cost 22.7
 	want("ok")
 	want("client_budget_exhausted")
 	put("a, daily_neurons: 5") // below the usage so far
