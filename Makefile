@@ -69,6 +69,7 @@ soak-tests:
 	go test -timeout 2h ./quota ./quota/pace -seeds $(SOAK_SEEDS)
 	go test -timeout 2h ./proxy -run 'TestNeverOverAlwaysUsed|TestCancelledStreams' -seeds $(SOAK_SEEDS)
 	go test -timeout 2h ./proxy -run TestRandomWire -seeds $(SOAK_WIRES)
+	go test -timeout 2h ./proxy -run 'TestCountAgreesHoweverItIsBilled|TestAttemptsOfAllAreCounted' -seeds $(SOAK_SEEDS)
 	go test -timeout 1h ./quota/filestore -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestReplicas -fleets 20 -day 10000 -outages -minute
