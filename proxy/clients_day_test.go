@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,12 @@ import (
 
 const dayClients = 8
 
+// leftAtRandom is what random calls may leave of a budget: the last one that was refused may have been of a dear model.
+const leftAtRandom = 10 * neuron
+
+// oneToken is the smallest call there is.
+var oneToken = strings.Replace(chat, "{", `{"max_tokens":1,`, 1)
+
 // A clientsDay is the random day of 64 callers who are those of 8 clients.
 type clientsDay struct {
 	name    string
@@ -22,18 +29,22 @@ type clientsDay struct {
 	account bool                           // the limit is what ends the day, else each budget
 }
 
-// A client spends its budget exactly as the account does: never over, always used;
-// and whichever is the tighter of the two, both hold.
+// A client spends its budget exactly as the account does: never over, always used, to the last call of one token; and
+// whichever is the tighter of the two, both hold.
 func TestNeverOverAlwaysUsedByClients(t *testing.T) {
+	percent := dayLimit() / 100
 	each := func(n quota.Neurons) func(int) quota.Neurons { return func(int) quota.Neurons { return n } }
 	for _, d := range []clientsDay{
-		{name: "budgets below the limit", budget: each(1_000 * neuron)},
-		{name: "budgets of many sizes", budget: func(i int) quota.Neurons { return quota.Neurons(400+150*i) * neuron }},
-		{name: "budgets beyond the limit", budget: each(5_000 * neuron), account: true},
-		{name: "budgets that come to the limit", budget: each(1_250 * neuron), account: true},
+		{name: "budgets below the limit", budget: each(10 * percent)},
+		{
+			name:   "budgets of many sizes",
+			budget: func(i int) quota.Neurons { return quota.Neurons(8+3*i) * percent / 2 },
+		},
+		{name: "budgets beyond the limit", budget: each(50 * percent), account: true},
+		{name: "budgets that come to the limit", budget: each(dayLimit() / dayClients), account: true},
 		{
 			name:   "half of them have a budget",
-			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 500 * neuron }, account: true,
+			budget: func(i int) quota.Neurons { return quota.Neurons(i%2) * 5 * percent }, account: true,
 		},
 	} {
 		t.Run(d.name, func(t *testing.T) {
@@ -54,7 +65,8 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 		}
 		entries = append(entries, entry)
 	}
-	g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
+	limit := dayLimit()
+	g := newGuarded(t, quota.Options{Limit: limit, Wait: 10 * time.Second},
 		workersai.Options{Latency: 20 * time.Millisecond, Seed: seed}, withClients(t, entries...))
 	var wg sync.WaitGroup
 	for caller := range dayCallers {
@@ -63,23 +75,38 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 		wg.Go(func() { day.call(g, rng) })
 	}
 	wg.Wait()
-	billed, s := g.sim.Billed(), g.close()
-	if billed > dayLimit || s.Account.Used != billed {
-		t.Errorf("seed %d: got billed %v, counted %v, want both the same and at most %v", seed, billed, s.Account.Used,
-			dayLimit)
+	random := spentBy(g.ledger.Snapshot())
+	for i := range dayClients {
+		useUp(g, fmt.Sprintf("c%d", i))
 	}
-	spent, sum := spentBy(s), quota.Neurons(0)
+	smallest := estimateOf(g, oneToken)
+	billed, s := g.sim.Billed(), g.close()
+	wantEqual(t, fmt.Sprintf("seed %d: counted", seed), s.Account.Used, billed)
+	spent, sum, sumOfRandom := spentBy(s), quota.Neurons(0), quota.Neurons(0)
 	for i := range dayClients {
 		client, budget := fmt.Sprintf("c%d", i), d.budget(i)
 		sum += spent[client]
-		if budget > 0 && (spent[client] > budget || !d.account && spent[client] < budget*99/100) {
-			t.Errorf("seed %d: got %v spent by %s, want at most %v, and at least %v unless the account ends the day "+
-				"(%v)", seed, spent[client], client, budget, budget*99/100, d.account)
+		sumOfRandom += random[client]
+		if budget > 0 && spent[client] > budget {
+			t.Errorf("seed %d: got %v spent by %s, want at most %v", seed, spent[client], client, budget)
+		}
+		if !d.account && random[client] < budget-leftAtRandom {
+			t.Errorf("seed %d: got %v spent by random calls of %s, want at least %v", seed, random[client], client,
+				budget-leftAtRandom)
+		}
+		if !d.account && spent[client] <= budget-smallest {
+			t.Errorf("seed %d: got %v spent by %s, want more than %v", seed, spent[client], client, budget-smallest)
 		}
 	}
-	if sum != billed || d.account && billed < dayLimit*99/100 {
-		t.Errorf("seed %d: got %v spent by the clients, billed %v, want both the same, and at least %v if the "+
-			"account ends the day (%v)", seed, sum, billed, dayLimit*99/100, d.account)
+	wantEqual(t, fmt.Sprintf("seed %d: spent by the clients", seed), sum, billed)
+	if billed > limit {
+		t.Errorf("seed %d: got %v billed, want at most %v", seed, billed, limit)
+	}
+	if least := limit - dayClients*leftAtRandom; d.account && sumOfRandom < least {
+		t.Errorf("seed %d: got %v spent by random calls, want at least %v", seed, sumOfRandom, least)
+	}
+	if least := limit - dayClients*smallest; d.account && billed <= least {
+		t.Errorf("seed %d: got %v billed, want more than %v", seed, billed, least)
 	}
 	for _, budget := range s.Clients {
 		client, _ := strings.CutPrefix(string(budget.Budget), string(quota.ClientBudget("")))
@@ -87,7 +114,7 @@ func (d *clientsDay) run(t *testing.T, seed uint64) {
 			t.Errorf("seed %d: got the budget %+v, want used %v, reserved 0", seed, budget, spent[client])
 		}
 	}
-	t.Logf("%.2f %% of the limit, clients %v", 100*billed.Float()/dayLimit.Float(), spent)
+	t.Logf("%.2f %% of the limit, clients %v", 100*billed.Float()/limit.Float(), spent)
 }
 
 // spentBy is what each client has spent, by the records of its calls.
@@ -101,38 +128,37 @@ func spentBy(s quota.Snapshot) map[string]quota.Neurons {
 
 var priorities = []struct {
 	client string
-	stops  quota.Neurons
-}{{"low", dayLimit / 100 * 80}, {"normal", dayLimit / 100 * 95}, {"high", dayLimit}}
+	stops  quota.Neurons // per cent of the limit
+}{{"low", 80}, {"normal", 95}, {"high", 100}}
 
 // Of the account's day low stops at 80 %, normal at 95 %, high goes on: each to
 // the last neuron that its smallest call needs.
 func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
+		limit := dayLimit()
+		g := newGuarded(t, quota.Options{Limit: limit, Wait: 10 * time.Second},
 			workersai.Options{Latency: 20 * time.Millisecond},
 			withClients(t, "low, priority: low", "normal, priority: normal", "high"))
-		smallest := strings.Replace(chat, "{", `{"max_tokens":1,`, 1)
+		smallest := estimateOf(g, oneToken)
 		for i, p := range priorities {
+			stops := limit / 100 * p.stops
 			spend(g, 64, p.client)
-			// What random calls have left is spent by the smallest there is.
-			w := g.post(chatPath, smallest, "X-Api-Key", keyOf(p.client))
-			for ; w.Code == 200; w = g.post(chatPath, smallest, "X-Api-Key", keyOf(p.client)) {
-			}
+			w := useUp(g, p.client)
 			name := "priority_floor"
-			if p.stops == dayLimit {
+			if stops == limit {
 				name = "account_limited"
 			}
 			used := g.ledger.Snapshot().Account.Used
-			if used > p.stops || used+estimateOf(g, smallest) <= p.stops {
+			if used > stops || used+smallest <= stops {
 				t.Errorf("%s: got a stop at %v (a call needs %v), want at most %v, less than a call below it",
-					p.client, used, estimateOf(g, smallest), p.stops)
+					p.client, used, smallest, stops)
 			}
 			wantHas(t, p.client, w.Body.String(), `"name":"`+name+`"`)
 			if !strings.Contains(w.Header().Get("Ratelimit"), `"neurons";r=0;`) {
 				t.Errorf("%s: got ratelimit %q, want neurons with r=0", p.client, w.Header().Get("Ratelimit"))
 			}
 			for _, before := range priorities[:i] {
-				if w := g.post(chatPath, smallest, "X-Api-Key", keyOf(before.client)); w.Code != 429 {
+				if w := g.post(chatPath, oneToken, "X-Api-Key", keyOf(before.client)); w.Code != 429 {
 					t.Errorf("%s behind %s: got %d, want 429", before.client, p.client, w.Code)
 				}
 			}
@@ -148,8 +174,9 @@ func TestPrioritiesStopAtTheirFloors(t *testing.T) {
 func TestPrioritiesBesideEachOther(t *testing.T) {
 	for seed := range *seeds {
 		virtually(t, func(t *testing.T) {
+			limit := dayLimit()
 			var sent sync.Map // by client: sent at last, with how much used
-			g := newGuarded(t, quota.Options{Limit: dayLimit, Wait: 10 * time.Second},
+			g := newGuarded(t, quota.Options{Limit: limit, Wait: 10 * time.Second},
 				workersai.Options{Latency: 20 * time.Millisecond, Seed: seed},
 				withClients(t, "low, priority: low", "normal, priority: normal", "high"))
 			next := g.config.Transport
@@ -165,15 +192,15 @@ func TestPrioritiesBesideEachOther(t *testing.T) {
 			}
 			wg.Wait()
 			for _, p := range priorities {
-				if last, sentAny := sent.Load(p.client); !sentAny || last.(quota.Neurons) > p.stops {
+				stops := limit / 100 * p.stops
+				if last, sentAny := sent.Load(p.client); !sentAny || last.(quota.Neurons) > stops {
 					t.Errorf("seed %d: got the last call of %s sent (%v) at %v, want one (true) at %v or less", seed,
-						p.client, sentAny, last, p.stops)
+						p.client, sentAny, last, stops)
 				}
 			}
 			s := g.close()
-			if s.Account.Used > dayLimit || s.Account.Used < dayLimit*99/100 {
-				t.Errorf("seed %d: got used %v, want it from %v to %v", seed, s.Account.Used, dayLimit*99/100,
-					dayLimit)
+			if s.Account.Used > limit || s.Account.Used < limit*99/100 {
+				t.Errorf("seed %d: got used %v, want it from %v to %v", seed, s.Account.Used, limit*99/100, limit)
 			}
 			wantEqual(t, fmt.Sprintf("seed %d: used", seed), s.Account.Used, g.sim.Billed())
 		})
@@ -188,6 +215,20 @@ func spend(g *guarded, callers int, client string) {
 		wg.Go(func() { day.call(g, rand.New(rand.NewPCG(7, uint64(caller)))) })
 	}
 	wg.Wait()
+}
+
+// useUp spends what random calls of a client have left, by calls of fewer and fewer tokens, and returns the refusal of
+// one token.
+func useUp(g *guarded, client string) *httptest.ResponseRecorder {
+	var w *httptest.ResponseRecorder
+	for tokens := 256; tokens >= 1; {
+		body := strings.Replace(chat, "{", fmt.Sprintf(`{"max_tokens":%d,`, tokens), 1)
+		w = g.post(chatPath, body, "X-Simulate", fmt.Sprintf("tokens=%d", tokens), "X-Api-Key", keyOf(client))
+		if w.Code != 200 {
+			tokens /= 2
+		}
+	}
+	return w
 }
 
 // estimateOf is what is reserved for a chat.

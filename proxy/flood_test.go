@@ -67,25 +67,22 @@ func newFlooded(t *testing.T, floods int, change func(*Config)) *flooded {
 	return f
 }
 
-// A trickle is a large JSON body that takes two seconds to arrive.
-type trickle struct{ left int }
+// largeChat is 128 KiB. Most of it is one string, which takes the least time to read.
+var largeChat = func() string {
+	begin, end := strings.TrimSuffix(chat, "}")+`,"user":"`, `"}`
+	return begin + strings.Repeat("x", 128<<10-len(begin)-len(end)) + end
+}()
 
-const trickleSize = 128 << 10
-
-var spaces = strings.Repeat(" ", 16<<10)
+// A trickle is largeChat, which takes two seconds to arrive.
+type trickle struct{ rest string }
 
 func (b *trickle) Read(p []byte) (int, error) {
-	if b.left == 0 {
+	if b.rest == "" {
 		return 0, io.EOF
 	}
-	n := copy(p[:min(len(p), b.left)], spaces)
-	if b.left == trickleSize {
-		n = copy(p, `{"model":"`+testModel+`","messages":[{"role":"user","content":"hi"}]`)
-	} else if b.left == n {
-		p[n-1] = '}'
-	}
-	b.left -= n
-	time.Sleep(2 * time.Second * time.Duration(n) / trickleSize)
+	n := copy(p, b.rest[:min(16<<10, len(b.rest))])
+	b.rest = b.rest[n:]
+	time.Sleep(2 * time.Second * time.Duration(n) / time.Duration(len(largeChat)))
 	return n, nil
 }
 
@@ -94,7 +91,7 @@ func (f *flooded) call(client string, kind int) floodedCall {
 	path, body := chatPath, io.Reader(strings.NewReader(chat))
 	switch kind {
 	case 1:
-		body = &trickle{trickleSize}
+		body = &trickle{largeChat}
 	case 2:
 		body = strings.NewReader("{")
 	case 3:
@@ -156,10 +153,10 @@ func (f *flooded) between(t *testing.T, client string, from, until time.Duration
 	return float64(len(took)) / float64(calls), took[(len(took)*99+99)/100-1]
 }
 
-// One client makes steady calls, a quarter of them large; for half a minute others
+// One client makes steady calls, a quarter of them large; for 15 seconds others
 // call from 200 loops without end. Each time something else is scarce.
 func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
-	const calm, end = 30 * time.Second, 60 * time.Second
+	const calm, end = 30 * time.Second, 45 * time.Second
 	places := func(c *Config) { c.MaxInFlight, c.MaxHeld = 64, 256<<20 }
 	held := func(c *Config) { c.MaxHeld = 4 << 20 }
 	limited := func(c *Config) { atPace(t, "text-generation=300", 5*time.Second)(c) }
@@ -207,9 +204,11 @@ func TestAFloodTakesNothingFromAnotherClient(t *testing.T) {
 					t.Errorf("p99: got %v in the flood, want at most %v after %v in the calm", p99During,
 						p99Before+c.longest, p99Before)
 				}
-				if f.refused[429]+f.refused[503] < 300 || flood == 0 {
-					t.Errorf("that was no flood: got %d of 429 and 503, success %.1f %%, want 300 or more, above 0: "+
-						"%v", f.refused[429]+f.refused[503], 100*flood, f.refused)
+				if n := f.refused[429] + f.refused[503]; n < 150 {
+					t.Errorf("that was no flood: got %d of 429 and 503, want 150 or more: %v", n, f.refused)
+				}
+				if flood == 0 {
+					t.Errorf("that was no flood: got no success, want some: %v", f.refused)
 				}
 				if l := f.proxy.Load(); l.InFlight != 0 || l.Queued != 0 {
 					t.Errorf("left behind: got %d in flight, %d queued, want 0, 0", l.InFlight, l.Queued)
