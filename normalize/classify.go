@@ -91,6 +91,9 @@ func (e *evidence) decide(status int) (c Code, by MatchedBy, kept int) {
 	}
 	for _, w := range e.words {
 		if c, ok := words[strings.ToLower(w)]; ok {
+			if c == BadInput && (status == http.StatusTooManyRequests || status >= http.StatusInternalServerError) {
+				continue // relays say so whatever failed
+			}
 			if c == NoSuchRoute && e.namesModel() {
 				c = NoSuchModel
 			}

@@ -177,7 +177,7 @@ func TestClassify(t *testing.T) {
 			MatchedStatus, 0,
 		},
 		{
-			"AiError with an engine's 429", 400, "", `AiError: {"message":"odd","code":429}`, RequestsPerMinuteExceeded,
+			"AiError with an engine's 429", 400, "", `AiError: {"message":"odd","code":429}`, UpstreamRateLimited,
 			MatchedStatus, 0,
 		},
 		{"zero is no code", 400, "", `{"errors":[{"code":0,"message":"odd"}]}`, BadInput, MatchedStatus, 0},

@@ -14,7 +14,6 @@ type phrase struct {
 	edge    bool   // the code is one of "error code: NNNN", which number the edge's own errors
 	hint    int    // an HTTP status in front of the text
 	id      string // the request id behind the text
-	engine  bool   // AiError stood in front: the model layer speaks
 	relayed bool   // InferenceUpstreamError stood in front: it tells of a failure behind it
 }
 
@@ -23,13 +22,12 @@ type phrase struct {
 var classes = []struct {
 	name    string
 	strict  bool
-	engine  bool
 	relayed bool
 }{
 	{name: "inferenceupstreamerror", relayed: true},
 	{name: "aigatewayerror"},
-	{name: "aierror", engine: true},
-	{name: "ai", strict: true, engine: true},
+	{name: "aierror"},
+	{name: "ai", strict: true},
 	{name: "error", strict: true},
 	{name: "uncaught"},
 	{name: "(in promise)"},
@@ -100,7 +98,7 @@ func (p *phrase) class() bool {
 			continue
 		}
 		if r, ok := cutFold(strings.TrimLeft(rest, " "), "[aierror]"); ok {
-			rest, p.engine = r, true
+			rest = r
 		}
 		switch {
 		case strings.HasPrefix(rest, ":"):
@@ -109,7 +107,7 @@ func (p *phrase) class() bool {
 		case c.strict || !strings.HasPrefix(rest, " "):
 			continue
 		}
-		p.text, p.engine, p.relayed = strings.TrimSpace(rest), p.engine || c.engine, p.relayed || c.relayed
+		p.text, p.relayed = strings.TrimSpace(rest), p.relayed || c.relayed
 		return true
 	}
 	return false

@@ -109,7 +109,12 @@ func TestProvidersBodies(t *testing.T) {
 		{"a text for a rate", 429, `Too Many Requests`, UpstreamRateLimited},
 		{"an array for a rate", 429, `{"error":[{"message":"slow down"}]}`, UpstreamRateLimited},
 		{"an array with a gateway's code", 429, `{"error":[{"code":2077,"message":"slow down"}]}`, GatewayRateLimited},
+		{"the model layer without a code", 429, `{"errors":[{"message":"AiError: nope"}]}`, UpstreamRateLimited},
+		{"a relay's word for a rate", 429, `{"error":{"code":"invalid_prompt","message":"nope"}}`, UpstreamRateLimited},
 		{"nothing for a rate", 429, ``, UpstreamRateLimited},
+		{"a gateway's 7003", 404, `{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`, NoSuchModel},
+		{"a gateway's 7003", 400, `{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`, BadInput},
+		{"the API's 7003", 400, `{"errors":[{"code":7003,"message":"odd"}]}`, NoSuchRoute},
 		{"a string for credentials", 401, `{"error":"Unauthorized"}`, AuthenticationFailed},
 		{
 			"a provider's key in a gateway", 400, `{"error":[{"code":2005,"message":"Invalid API key"}]}`,

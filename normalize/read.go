@@ -20,7 +20,6 @@ type evidence struct {
 	words   []string // codes and types that are words
 	texts   []text   // messages without their grammar
 	said    string   // the first message as it came
-	engine  bool     // the model layer speaks: AiError
 	gateway bool     // an AI Gateway speaks
 	array   bool     // error is an array, as an AI Gateway writes it, and hardly anybody else
 	relayed bool     // the text tells of a failure behind the one who says it: InferenceUpstreamError
@@ -107,10 +106,7 @@ func (e *evidence) object(n *node, depth, level int) {
 	if response := n.get("response"); response.kind == kindObject {
 		e.gather(response.get("error"), depth+1, level)
 	}
-	switch name := n.get("name").text; name {
-	case "AiError":
-		e.engine = true
-	case "AiGatewayError":
+	if n.get("name").text == "AiGatewayError" {
 		e.gateway = true
 	}
 	if n.get("cloudflare_error").text == "true" { // problem details (RFC 9457) of the edge
@@ -246,7 +242,7 @@ func (e *evidence) message(s string, level int) {
 		e.said = s
 	}
 	p := readPhrase(s)
-	e.engine, e.relayed = e.engine || p.engine, e.relayed || p.relayed
+	e.relayed = e.relayed || p.relayed
 	if p.id != "" && e.id == "" {
 		e.id = p.id
 	}

@@ -46,7 +46,8 @@ var (
 			[]string{"exceed", "longer than", "too long"},
 		},
 		{Timeout, []string{
-			"request timeout", "request timed out", "request waiting timeout", "request time out",
+			"request timeout", "the request timeout", "the request waiting timeout", "request timed out",
+			"request waiting timeout", "request time out",
 			"the request timed out", "gateway timeout", "gateway time-out",
 			"timeout:", "=timeout", "timed out$", "a timeout occurred", "upstream request timeout", "upstream timeout",
 			"inference timed out", "inference timeout",

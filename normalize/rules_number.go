@@ -10,9 +10,10 @@ import (
 // case; a status of 0 stands for any.
 type numberRule struct {
 	number int
-	status int      // the HTTP status; 5 stands for any 5xx
+	status int      // the HTTP status; 4 stands for any 4xx, 5 for any 5xx
 	has    []string // any of them is in the text; none: the text does not matter
 	code   Code
+	named  bool // AI Gateway gives its name
 	keeps  bool // the envelope has this number rather than the entry's
 }
 
@@ -23,6 +24,12 @@ var numberRules = []numberRule{
 	{number: 7003, has: []string{"not found"}, code: NoSuchModel},
 	{number: 7003, has: []string{"model execution failed"}, code: UpstreamInternalError},
 	{number: 7000, status: 5, code: UpstreamInternalError},
+	{number: 7003, has: []string{"could not route", "no route for"}, code: NoSuchRoute},
+	{number: 7000, has: []string{"could not route", "no route for"}, code: NoSuchRoute},
+	{number: 7003, status: http.StatusNotFound, named: true, code: NoSuchModel}, // else Cloudflare's API speaks
+	{number: 7003, status: 4, named: true, code: BadInput},
+	{number: 7000, status: 4, named: true, code: BadInput},
+	{number: 7003, status: 5, named: true, code: UpstreamInternalError},
 	{number: 7013, code: UpstreamUnavailable, keeps: true}, // the guardrails' scanner: none of the entry's other causes
 
 	// Rejected credentials are a provider's, which the account's owner keeps in the gateway.
@@ -51,7 +58,7 @@ func (e *evidence) byNumberRule(status int) (*numberRule, bool) {
 	}
 	for _, n := range e.numbers() {
 		for i := range numberRules {
-			if r := &numberRules[i]; r.number == n && r.matches(status, text) {
+			if r := &numberRules[i]; r.number == n && (e.gateway || !r.named) && r.matches(status, text) {
 				return r, true
 			}
 		}

@@ -69,11 +69,8 @@ func (e *evidence) byStatus(status int) Code {
 			return GatewayUnauthorized
 		}
 	case http.StatusTooManyRequests:
-		switch {
-		case e.gateway, e.array && len(e.codes) > 0:
+		if e.gateway || e.array && len(e.codes) > 0 {
 			return GatewayRateLimited
-		case e.engine:
-			return RequestsPerMinuteExceeded
 		}
 		return UpstreamRateLimited
 	}
