@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -260,4 +261,49 @@ func TestWebPagesAreRefused(t *testing.T) {
 		}
 		res.Body.Close()
 	})
+}
+
+// The shell is told which requests become a call: those of known clients, whatever comes of them, and those that go
+// upstream.
+func TestAcceptedRequestsAreTold(t *testing.T) {
+	for _, clients := range []bool{true, false} {
+		var accepted atomic.Int32
+		options := []func(*Config){func(c *Config) {
+			c.OnAccept = func(request context.Context) {
+				if request.Value(http.ServerContextKey) == nil {
+					t.Error("got another context than the request's")
+				}
+				accepted.Store(1)
+			}
+		}}
+		if clients {
+			options = append(options, withClients(t, "one"))
+		}
+		b := newBench(t, answerJSON(200, chatAnswer), options...)
+		for _, c := range []struct {
+			name, path, body, key string
+			ofAClient, ofAnyone   int32
+		}{
+			{"a call", chatPath, chat, keyOf("one"), 1, 1},
+			{"no key", chatPath, chat, "", 0, 1},
+			{"an unknown key", chatPath, chat, keyOf("two"), 0, 1},
+			{"a body that is none", chatPath, "?", keyOf("one"), 1, 0},
+			{"a path that is none", "/none", chat, keyOf("one"), 0, 0},
+		} {
+			accepted.Store(0)
+			header := []string{}
+			if c.key != "" {
+				header = []string{"X-Api-Key", c.key}
+			}
+			res, _ := b.do("POST", c.path, c.body, header...)
+			want := c.ofAnyone
+			if clients {
+				want = c.ofAClient
+			}
+			if got := accepted.Load(); got != want {
+				t.Errorf("%s, with a clients file %t, status %d: got %d told, want %d", c.name, clients, res.StatusCode,
+					got, want)
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -76,6 +77,10 @@ type Config struct {
 	// nil.
 	OnCapacity func(model string, free bool)
 
+	// OnAccept is called with the context of a request whose caller is a known client, and of one that goes upstream.
+	// It must not block. May be nil.
+	OnAccept func(request context.Context)
+
 	Models    []string              // known models: the bounded set for labels; KnowModels adds to it
 	Setting   normalize.SettingName // how messages name settings; nil: by their keys
 	Simulate  bool                  // let x-simulate through; for the demo alone
@@ -128,6 +133,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Setting == nil {
 		c.Setting = func(key string) string { return key }
+	}
+	if c.OnAccept == nil {
+		c.OnAccept = func(context.Context) {}
 	}
 	if c.Transport == nil {
 		c.Transport = NewTransport()

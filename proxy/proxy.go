@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -30,6 +31,7 @@ type Proxy struct {
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
 	log       *slog.Logger
+	accept    func(request context.Context)
 
 	outputLimit outputlimit.Default
 
@@ -63,7 +65,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
 		lingers: c.Linger,
 		limits:  timelimit.Limits{FirstByte: c.FirstByteTimeout, Idle: c.StreamIdleTimeout, Stalled: c.ReadPause},
-		metrics: c.Metrics, log: c.Log, outputLimit: c.OutputLimit,
+		metrics: c.Metrics, log: c.Log, outputLimit: c.OutputLimit, accept: c.OnAccept,
 	}
 	p.lifecycle.init()
 	p.models.add(c.Models)

@@ -19,12 +19,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := p.begin(w, r)
 	defer p.linger(c) // after all else
 	defer p.end(c)
-	defer c.writer.setDeadline()
 	defer p.rescue(c)
 
 	if err := p.admit(c, r); err != nil {
 		p.failures.answer(c, err)
 		return
+	}
+	if c.entry != nil {
+		p.accept(c.caller)
 	}
 	if !c.route.local() {
 		if err := p.slots.acquire(c); err != nil {
@@ -49,6 +51,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.failures.answer(c, err)
 		return
 	}
+	p.accept(c.caller)
 	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
 	c.complete = c.writer.flush(c.attempt.streaming()) && c.failure == nil
 }

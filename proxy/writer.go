@@ -99,10 +99,14 @@ func (w *writer) FlushError() error {
 // before an answer goes out.
 const maxDrain = 5 * time.Second
 
-// limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not.
+// limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not. Over HTTP/2
+// nothing waits for it.
 func (w *writer) limitDrain() {
 	body := w.request.Body
 	if p, ok := body.(*timelimit.Body); body == nil || body == http.NoBody || ok && p.Over() {
+		return
+	}
+	if w.request.ProtoMajor == 2 {
 		return
 	}
 	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
@@ -115,14 +119,6 @@ func (w *writer) flush(streaming bool) bool {
 		_ = w.FlushError()
 	}
 	return !w.failed
-}
-
-// setDeadline bounds what happens after the call over HTTP/2, where a caller can leave its stream open and read nothing
-// of even the shortest answer.
-func (w *writer) setDeadline() {
-	if w.request.ProtoMajor == 2 {
-		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.watch.Limits.Stalled))
-	}
 }
 
 // mustClose reports whether the connection must be closed after a request. A request in chunks may have had a

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/conns"
 	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
@@ -207,6 +208,7 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		FreePlan:          c.Plan == config.PlanFree,
 		Models:            price.Embedded().Models(),
 		Setting:           config.SettingName,
+		OnAccept:          conns.Prove,
 		Metrics:           m,
 		Log:               log,
 	}

@@ -70,6 +70,9 @@ func outcome(in io.Reader, stream uint32) string {
 			continue
 		}
 		if kind == frameHeaders && status == "" {
+			for len(payload) > 1 && payload[0]>>5 == 1 { // the size of the dynamic table (section 6.3)
+				payload = payload[1:]
+			}
 			// The static table has these statuses (RFC 7541, appendix A); others are literals.
 			var known bool
 			if status, known = map[byte]string{0x88: "200", 0x8c: "refused", 0x8d: "404"}[payload[0]]; !known {

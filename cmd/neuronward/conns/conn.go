@@ -1,6 +1,7 @@
 package conns
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -16,32 +17,43 @@ type conn struct {
 	net.Conn
 	from    *Listener
 	address netip.Prefix
-	idle    atomic.Int64 // when it became idle, in nanoseconds since 1970; 0: it is not
-	begun   atomic.Bool  // a request has come
-	proven  atomic.Bool  // one has succeeded
-	turn    *turn        // to work on what has come; nil: at any time
-	stuck   *pause       // while its caller does not read; nil: HTTP/2 is not spoken on it
-	limit   *time.Timer  // closes it unless a request comes first; nil: net/http sees to that
+	idle    atomic.Int64             // when it became idle, in nanoseconds since 1970; 0: it is not
+	firstBy atomic.Int64             // when a request must have come, in the same; 0: it has, or net/http looks
+	proven  atomic.Bool              // one has succeeded, or became a call
+	turn    *turn                    // to work on what has come; nil: at any time
+	stuck   *pause                   // while its caller does not read; nil: HTTP/2 is not spoken on it
+	http2   atomic.Pointer[tls.Conn] // HTTP/2 is spoken on that, above it; nil: it is not
 	closing sync.Once
+
+	unproven atomic.Pointer[unproven] // it counts among them; nil: no longer, or HTTP/2 is not spoken on it
 
 	unread  atomic.Int32 // error answers over HTTP/2 that are being written
 	dropped bool         // because of too many of them; guarded by from.mu
+
+	goneAway time.Time // when its caller was told to begin no further request; guarded by from.mu
 }
 
 // begin notes that a request has come.
 func (c *conn) begin() {
-	if !c.begun.Load() {
-		c.begun.Store(true)
-		if c.limit != nil {
-			c.limit.Stop()
-		}
+	if c.firstBy.Load() != 0 {
+		c.firstBy.Store(0)
 	}
 }
 
-// prove notes that a request has succeeded.
+// prove notes that a request has succeeded, or became a call.
 func (c *conn) prove() {
-	if !c.proven.Swap(true) && c.turn != nil {
+	if !c.proven.Swap(true) {
+		c.unlimit()
+	}
+}
+
+// unlimit ends what limits a connection until it has proven itself.
+func (c *conn) unlimit() {
+	if c.turn != nil {
 		c.turn.end()
+	}
+	if u := c.unproven.Swap(nil); u != nil {
+		u.leave()
 	}
 }
 
@@ -57,15 +69,8 @@ func (c *conn) setIdle(idle bool) {
 // Close closes the connection and makes room for another one.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	if c.turn != nil {
-		c.turn.end()
-	}
-	c.closing.Do(func() {
-		if c.limit != nil {
-			c.limit.Stop()
-		}
-		c.from.forget(c)
-	})
+	c.unlimit()
+	c.closing.Do(func() { c.from.forget(c) })
 	return err
 }
 

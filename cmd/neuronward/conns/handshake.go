@@ -21,8 +21,9 @@ type handshakes struct {
 	failed       chan error
 	closed       chan struct{}
 	once         sync.Once
-	places       chan struct{} // for handshakes that have something to compute
-	working      chan struct{} // for connections of HTTP/2 without a request that has succeeded
+	places       chan struct{} // for handshakes that have something to compute: half of the processors at most
+	working      chan struct{} // for unproven connections of HTTP/2
+	unproven     *unproven
 
 	mu      sync.Mutex
 	pending map[*conn]struct{} // whose handshake is not done
@@ -31,8 +32,8 @@ type handshakes struct {
 func newHandshakes(ln net.Listener, config *tls.Config) *handshakes {
 	h := &handshakes{
 		Listener: ln, config: config, ready: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{}),
-		pending: map[*conn]struct{}{}, places: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
-		working: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
+		pending: map[*conn]struct{}{}, places: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		working: make(chan struct{}, runtime.GOMAXPROCS(0)), unproven: newUnproven(maxUnproven),
 	}
 	go h.run()
 	return h
@@ -79,25 +80,31 @@ func (h *handshakes) Close() error {
 
 // handshake makes c ready for HTTP. It has firstRequest for that and for its first request.
 func (h *handshakes) handshake(c *conn) {
+	limit := time.Now().Add(firstRequest)
+	c.firstBy.Store(limit.UnixNano())
 	h.mu.Lock()
 	h.pending[c] = struct{}{}
-	c.turn = &turn{places: h.places}
-	c.limit = time.AfterFunc(firstRequest, func() { c.Conn.Close() }) //nolint:errcheck // who reads it closes c
+	c.turn = newTurn(h.places, func() {})
 	h.mu.Unlock()
 	secure := tls.Server(c, h.config)
-	err := secure.HandshakeContext(context.Background()) // limit ends it
+	err := secure.HandshakeContext(context.Background()) // expire ends it
 	c.turn.end()
 	c.turn = nil
 	http2 := secure.ConnectionState().NegotiatedProtocol == "h2"
 	if http2 {
-		c.turn = &turn{places: h.working} // until a request on it has succeeded
+		c.turn = newTurn(h.working, h.unproven.wait) // until it has proven itself
 		c.stuck = newPause()
+		c.http2.Store(secure)
 	}
 	h.mu.Lock()
 	delete(h.pending, c)
 	h.mu.Unlock()
 	if err != nil {
 		c.handshakeFailed(err)
+		return
+	}
+	if http2 && !h.unproven.admit(c, limit) {
+		c.Close() //nolint:errcheck // nothing was asked on it
 		return
 	}
 	var next net.Conn = secure

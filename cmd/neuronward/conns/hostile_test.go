@@ -148,7 +148,7 @@ func TestConnectionsWorkInTurn(t *testing.T) {
 					}
 				}
 			}()
-			return &turn{places: places}, ours
+			return newTurn(places, func() {}), ours
 		}
 		read := func(t *turn, c net.Conn) {
 			go func() {

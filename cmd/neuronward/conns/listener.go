@@ -41,6 +41,7 @@ type Listener struct {
 	looking atomic.Bool  // for the connection with the most of them
 
 	mu       sync.Mutex
+	expiry   *time.Timer // calls expire while there are connections
 	open     map[*conn]struct{}
 	counts   map[netip.Prefix]int // open connections by address
 	stopped  chan struct{}        // closed: nobody waits for room any longer
@@ -106,21 +107,24 @@ func (l *Listener) acquire() error {
 		if waited {
 			l.warn(&l.fullAt, "all connections are in use: further ones wait until one ends", "limit", cap(l.slots))
 		}
-		l.closeIdle()
+		l.closeIdle(idleFor, false)
 		look.Reset(lookAgain)
 	}
 }
 
 // closeIdle closes the connection that has been idle for longest, if that is long. One on which a request has succeeded
-// is closed only where there is no other one.
-func (l *Listener) closeIdle() {
+// is closed only where there is no other one, and not at all if unproven is set.
+func (l *Listener) closeIdle(long time.Duration, unproven bool) {
 	var oldest *conn
-	long := time.Now().Add(-idleFor).UnixNano()
-	since := long
+	latest := time.Now().Add(-long).UnixNano()
+	since := latest
 	l.mu.Lock()
 	for c := range l.open {
 		at, proven := c.idle.Load(), c.proven.Load()
-		if at == 0 || at > long || proven && oldest != nil && !oldest.proven.Load() {
+		if at == 0 || at > latest || unproven && c.unproven.Load() == nil {
+			continue
+		}
+		if proven && oldest != nil && !oldest.proven.Load() {
 			continue
 		}
 		if at <= since || !proven && oldest.proven.Load() {
@@ -141,6 +145,9 @@ func (l *Listener) admit(c net.Conn) *conn {
 	over := address.IsValid() && l.counts[address] >= l.share
 	if !over {
 		l.open[conn] = struct{}{}
+		if l.expiry == nil {
+			l.expiry = time.AfterFunc(expireEvery, l.expire)
+		}
 		if address.IsValid() {
 			l.counts[address]++
 		}

@@ -15,9 +15,6 @@ const (
 	// MaxHeader is how large a request line and its headers may be together, in bytes. net/http would read 4 KiB more.
 	MaxHeader = 16 << 10
 
-	// firstRequest is how long a connection may take until its first request has come, with its TLS handshake.
-	firstRequest = 10 * time.Second
-
 	// maxFrame bounds the frames of HTTP/2 that callers send, in bytes: each connection has a buffer for one.
 	maxFrame = 16 << 10
 
@@ -31,11 +28,12 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           &handler{h},
 		ReadHeaderTimeout: firstRequest,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    MaxHeader,
+		// IdleTimeout is none: expire closes idle connections.
+		MaxHeaderBytes: MaxHeader,
 		HTTP2: &http.HTTP2Config{
 			WriteByteTimeout: time.Minute, // nothing at all can be written
 			MaxReadFrameSize: maxFrame, MaxConcurrentStreams: maxStreams,
+			MaxEncoderHeaderTableSize: 1, // none: a table of 4 KiB takes four times that on each connection
 		},
 		ErrorLog:    slog.NewLogLogger(limitedTo(log), slog.LevelWarn),
 		ConnContext: withConn,
@@ -128,15 +126,29 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h1.of.from.refuse(w, http2InTheClear)
 		return
 	}
-	h.next.ServeHTTP(w, r)
 	c := connOf(n)
+	if c != nil && r.ProtoMajor == 2 {
+		if u := c.unproven.Load(); u != nil {
+			defer u.begin()()
+		}
+	}
+	h.next.ServeHTTP(w, r)
 	if c == nil {
 		return
 	}
-	if w.Header().Get("X-Should-Retry") == "" { // as every failure has it
+	failed := w.Header().Get("X-Should-Retry") != "" // as every failure has it
+	if r.ProtoMajor == 2 {
+		c.finish(w, failed)
+	} else if !failed {
 		c.prove()
-	} else if r.ProtoMajor == 2 {
-		c.finish(w)
+	}
+}
+
+// Prove notes that the request of a context became a call. Until then there are limits on what its connection may take.
+func Prove(request context.Context) {
+	n, _ := request.Value(noterKey{}).(noter)
+	if c := connOf(n); c != nil {
+		c.prove()
 	}
 }
 

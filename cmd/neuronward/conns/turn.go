@@ -2,6 +2,7 @@ package conns
 
 import (
 	"net"
+	"sync"
 	"sync/atomic"
 )
 
@@ -10,22 +11,41 @@ import (
 // thousands that begin together hold too much, and end too late all together.
 type turn struct {
 	places chan struct{}
+	ready  func()      // waits until work may begin
 	has    atomic.Bool // one of the places
-	ended  atomic.Bool // it needs none any longer
+	once   sync.Once
+	ended  chan struct{} // closed: it needs no place any longer
+}
+
+func newTurn(places chan struct{}, ready func()) *turn {
+	return &turn{places: places, ready: ready, ended: make(chan struct{})}
 }
 
 // read reads what the connection works on until it reads again.
 func (t *turn) read(c net.Conn, b []byte) (int, error) {
 	t.release()
 	n, err := c.Read(b)
-	if err == nil && !t.ended.Load() {
-		t.places <- struct{}{}
-		t.has.Store(true)
-		if t.ended.Load() { // meanwhile
-			t.release()
-		}
+	if err != nil {
+		return n, err
 	}
-	return n, err
+	select {
+	case <-t.ended:
+		return n, nil
+	default:
+	}
+	select {
+	case <-t.ended: // or its connection was closed
+		return n, nil
+	case t.places <- struct{}{}:
+	}
+	t.has.Store(true)
+	t.ready()
+	select {
+	case <-t.ended: // meanwhile
+		t.release()
+	default:
+	}
+	return n, nil
 }
 
 func (t *turn) release() {
@@ -36,6 +56,6 @@ func (t *turn) release() {
 
 // end lets everything be read at once from now on.
 func (t *turn) end() {
-	t.ended.Store(true)
+	t.once.Do(func() { close(t.ended) })
 	t.release()
 }
