@@ -106,7 +106,8 @@ var codeField = regexp.MustCompile(`("(?:code|internalCode|error_code)"\s*:\s*)(
 var synonyms = strings.NewReplacer(
 	"Request", "The request", "request", "call", "exceeded", "went beyond", "not found", "not there",
 	"Invalid", "Wrong", "invalid", "wrong", "Unauthorized", "No authorization", "limit", "maximum",
-	"blocked", "stopped", "Rate", "Pace", "error", "fault", "failed", "went wrong", "No such", "There is no", "required", "needed", "capacity", "room",
+	"blocked", "stopped", "Rate", "Pace", "error", "fault", "failed", "went wrong",
+	"No such", "There is no", "required", "needed", "capacity", "room",
 	"Please", "Kindly", "is too large", "has too many bytes", "deprecated", "retired", "used up", "spent",
 )
 

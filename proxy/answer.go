@@ -30,6 +30,7 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	h := res.Header
 	headers.FilterAnswer(h)
 	c.attempt.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
+	c.attempt.payment = h.Get("Payment-Required")
 	in.observeHeaders(c, h)
 	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
 	c.attempt.ranModel = cmp.Or(h.Get("Cf-Aig-Model"), h.Get("Cf-Aig-Routed-Model"))

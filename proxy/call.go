@@ -77,6 +77,7 @@ type attempt struct {
 	streams  time.Time    // since when the caller gets events; zero: no event has come
 	neurons  string       // cf-ai-neurons as it came
 	ranModel string       // the model that a router chose, by the headers of the answer; "": they do not say
+	payment  string       // payment-required as it came, the terms of x402
 	upstream upstreamIDs
 }
 

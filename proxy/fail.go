@@ -48,6 +48,9 @@ func (fs *failures) answer(c *call, err error) {
 	if ray := c.attempt.upstream.ray; ray != "" {
 		h.Set("Cf-Ray", c.redact(ray))
 	}
+	if terms := c.attempt.payment; terms != "" && f.Status == http.StatusPaymentRequired {
+		h.Set("Payment-Required", c.redact(terms)) // of x402: what the caller would have to pay, and to whom
+	}
 	if f.Code == normalize.ClientUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
 	}
