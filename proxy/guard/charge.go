@@ -133,7 +133,7 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	}
 	if ch.reservation == nil {
 		if ch.meter != nil {
-			ch.noteBatch(0, 0)
+			ch.noteBatch(ch.meter.Report(), 0, 0)
 		}
 		return nil
 	}
@@ -152,7 +152,7 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 		g.speeds.observe(ch.request.Model, r.ObservedOutput, o.Streamed)
 	}
 	ch.countTokens(ch.request.Model, r.Usage)
-	ch.noteBatch(day, cost.Neurons)
+	ch.noteBatch(r, day, cost.Neurons)
 	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Basis: cost.Basis, Because: because}
 }
 
@@ -175,8 +175,8 @@ func (ch *Charge) learn(r meter.Report, cost quota.Cost) {
 }
 
 // noteBatch remembers whose batch the call has submitted, and what it was charged.
-func (ch *Charge) noteBatch(day quota.Day, charged quota.Neurons) {
-	if r := ch.meter.Report(); r.Queued() && !ch.call.OfBatch {
+func (ch *Charge) noteBatch(r meter.Report, day quota.Day, charged quota.Neurons) {
+	if r.Queued() && !ch.call.OfBatch {
 		ch.guard.batches.add(quota.Batch{
 			ID: r.BatchID, Day: day, Model: ch.request.Model, Client: ch.request.Client, Charged: charged,
 		}, ch.call.Began)
