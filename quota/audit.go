@@ -123,7 +123,7 @@ func (l *Ledger) countForAudit(ctx context.Context) error {
 		}
 		c.records[r.Model][r.Client] = r
 	}
-	for k, t := range l.tallies {
+	for k, t := range l.tallies.all {
 		if t.inFlight > 0 || now.Sub(t.ended) < auditQuiet {
 			c.quiet[k.model] = false
 		}

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"slices"
 	"time"
 )
 
@@ -156,7 +155,7 @@ func (l *Ledger) setBlock(now, until time.Time, byProbe bool) {
 	}
 	b.change = BlockChange{Set: b.Block}
 	if l.o.Mode == Enforce {
-		for _, w := range slices.Clone(l.queue) {
+		for _, w := range l.queue.List() {
 			if b.stops(w) {
 				l.finish(w, nil, l.blocked(w, now), nil)
 			}
@@ -211,7 +210,7 @@ func (r *Reservation) Blocked() (Decision, bool) {
 	if r.probe != nil || !l.block.Set || l.o.Mode != Enforce {
 		return Decision{}, false
 	}
-	w := waiter{call: Call{Estimate: r.neurons}, budgets: r.budgets}
+	w := waiter{call: Call{Estimate: r.call.Amount}, budgets: r.call.Budgets}
 	return l.blocked(&w, l.clock.Now()), true
 }
 

@@ -3,6 +3,8 @@ package quota
 import (
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // budget is one budget of a day as this replica knows it. Of what the store granted (spent + held), held may still be
@@ -27,12 +29,17 @@ type budget struct {
 	published BudgetRequest // what the store has; zero: that is not known
 
 	lastUse      time.Time // when a call last asked
-	setAside     bool      // what is free is for a call that has waited long
-	offlineGrant Neurons   // taken without the store's consent, while it failed
+	next         schedule.Next[*waiter, Neurons]
+	calls        int // in flight here
+	told         schedule.Told[Neurons]
+	offlineGrant Neurons // taken without the store's consent, while it failed
 }
 
 // available is what a new call may reserve here, or what may be given back.
 func (b *budget) available() Neurons { return b.held - b.reserved }
+
+// left is what new calls may reserve here, or what the store has left for them.
+func (b *budget) left() Neurons { return b.available() + max(b.free, 0) }
 
 // committed is what cannot come back today, over all replicas.
 func (b *budget) committed() Neurons { return b.others.Spent + b.lost() + b.spent + b.external.Spent }
@@ -52,9 +59,9 @@ func (b *budget) exhausted(n Neurons) bool { return b.limit > 0 && b.limit-b.com
 // nearlySpent reports whether a hundredth at most is left, even if all calls in flight cost nothing.
 func (b *budget) nearlySpent() bool { return b.limit > 0 && b.limit-b.committed() <= b.limit/100 }
 
-// fits reports whether n fits into what is here. Without a limit, too: what is spent must be in the store before, or
+// fits reports whether w fits into what is here. Without a limit, too: what is spent must be in the store before, or
 // it is forgotten if the process is killed.
-func (b *budget) fits(n Neurons) bool { return b.available() >= n }
+func (b *budget) fits(w *waiter) bool { return b.next.For(w, b.available()) >= w.call.Estimate }
 
 // runningLow reports whether more should be fetched before it is needed.
 func (b *budget) runningLow() bool {
@@ -182,6 +189,7 @@ func (b *budget) surplus(wanted Neurons, idle bool) Neurons {
 // applyReply takes the store's answer to q.
 func (b *budget) applyReply(q BudgetRequest, raise, granted Neurons, sum Balance, replicas int) {
 	b.held += raise + granted
+	b.next.CameBack(granted - max(b.free, 0)) // to the store, from other replicas
 	b.others = Balance{
 		Spent: sum.Spent - q.Spent, Reserved: sum.Reserved - q.Reserved, Held: sum.Held - q.Held - granted,
 		Lost: sum.Lost, Waiting: sum.Waiting,

@@ -82,6 +82,9 @@ type Decision struct {
 	RetryAt      time.Time     // when a blocked account is tried again; zero: not known
 	Late         bool          // the account is blocked although its reset has passed
 	Waited       time.Duration // for neurons
+	RetryIn      time.Duration // if Contended: when the call can be expected to fit
+	Calls        int           // of this process that are in flight
+	Elsewhere    Neurons       // of Reserved, by calls of other replicas
 }
 
 // Left returns what calls of this priority may still spend today, if all calls in flight cost nothing; never

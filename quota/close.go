@@ -3,7 +3,6 @@ package quota
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -18,11 +17,11 @@ func (l *Ledger) Close(ctx context.Context) error {
 		return l.awaitStopped(ctx)
 	}
 	l.closed = true
-	for _, w := range slices.Clone(l.queue) {
+	for _, w := range l.queue.List() {
 		l.finish(w, nil, Decision{}, ErrClosed)
 	}
 	idle := make(chan struct{})
-	if l.inFlight > 0 {
+	if l.inFlight.Len() > 0 {
 		l.idle = idle
 	} else {
 		close(idle)
@@ -92,7 +91,7 @@ func (l *Ledger) leave(ctx context.Context) error {
 // nothingToTell reports whether no neuron would be lost if the store never got reports, the last ones of this replica:
 // the store never answered, and no call was made.
 func (l *Ledger) nothingToTell(reports []Report) bool {
-	if l.outbox.joined || l.block.change != (BlockChange{}) || len(l.tallies) > 0 {
+	if l.outbox.joined || l.block.change != (BlockChange{}) || len(l.tallies.all) > 0 {
 		return false
 	}
 	for _, r := range reports {

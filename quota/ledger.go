@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota/clock"
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // ErrClosed is returned by Reserve after Close.
@@ -40,8 +41,9 @@ type Ledger struct {
 	audit          audit
 	outbox         outbox
 	replicas       replicaCount
-	inFlight       int           // reservations that are not settled
-	idle           chan struct{} // closed when inFlight is 0; nil: nobody waits for it
+	place          schedule.Place[*waiter]
+	inFlight       schedule.InFlight[*budget, Neurons]
+	idle           chan struct{} // closed when nothing is in flight; nil: nobody waits for it
 	closed         bool
 	left           bool  // the last report was made
 	failure        error // of the last sync
@@ -59,7 +61,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 		o: o, started: time.Now(), clock: clock.New(o.Now), wake: wakeup{due: make(chan struct{}, 1)},
 		outbox:  outbox{replica: o.Replica},
 		stopped: make(chan struct{}), syncing: make(chan struct{}, 1),
-		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: tallies{},
+		budgets: newBudgets(Limits{o.Limit, o.MonthLimit}), tallies: newTallies(),
 		replicas: replicaCount{delay: 2 * o.Heartbeat},
 	}
 	l.o.Store = newTimeoutStore(o.Store, o.StoreTimeout, o.OnStoreEvent)
@@ -67,7 +69,7 @@ func New(ctx context.Context, o Options) (*Ledger, error) {
 	l.account = l.budgets.account
 	now := l.clock.Now()
 	l.setDay(DayOf(now), false)
-	l.forecast.begin(now)
+	l.forecast.Begin(now)
 	_ = l.sync(ctx) // Healthy has the error
 	if day := DayOf(l.clock.Now()); day < l.day {
 		// The store's clock is behind ours. Nothing has happened yet on a day that has not begun.

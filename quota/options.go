@@ -35,6 +35,7 @@ type Options struct {
 	MonthLimit Neurons // of the account's UTC calendar month; 0: none
 	Mode       Mode
 	Wait       time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
+	KeepPlace  time.Duration // how long, at most, the place of a call is kept that was told to come back; 0: it is not
 	Probe      time.Duration // how often a blocked account is tried before its reset; 0: never
 
 	Store             Store            // where replicas agree
@@ -66,7 +67,7 @@ func (o Options) check() (Options, error) {
 			return o, fmt.Errorf("quota: a limit of %v neurons is not between 0 and %v", limit, MaxCost)
 		}
 	}
-	if min(o.Wait, o.Probe, o.StoreTimeout, o.Heartbeat, o.FigureLag) < 0 {
+	if min(o.Wait, o.KeepPlace, o.Probe, o.StoreTimeout, o.Heartbeat, o.FigureLag) < 0 {
 		return o, errors.New("quota: a negative duration")
 	}
 	if o.Mode == Off {

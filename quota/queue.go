@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // waiter is a call that asks for a reservation, and that waits where it does not fit at once.
@@ -50,13 +52,15 @@ func (w *waiter) needsGrant() bool {
 	return w.keptBack
 }
 
-// queue has the calls that wait, in the order of their arrival.
-type queue []*waiter
+// queue has the calls that wait, and the one whose place is kept.
+type queue struct {
+	schedule.Queue[*waiter, Neurons]
+}
 
 // wanted returns what the calls that wait need of b together, and the smallest of them alone, and marks all as
 // reported.
-func (q queue) wanted(b *budget) (sum, smallest Neurons) {
-	for _, w := range q {
+func (q *queue) wanted(b *budget) (sum, smallest Neurons) {
+	for w := range q.All() {
 		w.reported = true
 		if w.keptBack || !slices.Contains(w.budgets[:], b) {
 			continue
@@ -71,15 +75,15 @@ func (q queue) wanted(b *budget) (sum, smallest Neurons) {
 }
 
 // markReported marks all calls that wait: the store was asked for them.
-func (q queue) markReported() {
-	for _, w := range q {
+func (q *queue) markReported() {
+	for w := range q.All() {
 		w.reported = true
 	}
 }
 
 // lackWhatIsFree reports whether some call lacks neurons of a budget of which the store has some left.
-func (q queue) lackWhatIsFree() bool {
-	for _, w := range q {
+func (q *queue) lackWhatIsFree() bool {
+	for w := range q.All() {
 		for i, b := range w.budgets {
 			if w.lacks[i] && b.free > 0 {
 				return true
@@ -89,23 +93,38 @@ func (q queue) lackWhatIsFree() bool {
 	return false
 }
 
+// before returns what those want of b that go before w.
+func (q *queue) before(w *waiter, b *budget) (sum Neurons) {
+	for other := range q.All() {
+		if other == w {
+			break
+		}
+		if slices.Contains(other.budgets[:], b) {
+			sum = sum.Add(other.call.Estimate)
+		}
+	}
+	return sum
+}
+
 // await queues a call and waits until it is decided. The caller holds l.mu, which await releases.
 func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision, error) {
 	w := &call
 	w.since = time.Now()
 	w.ready = make(chan struct{})
-	l.queue = append(l.queue, w)
+	now := l.clock.Now()
+	if !l.comeBack(w, now) {
+		l.queue.Add(w, w.call.Client, w.call.Estimate)
+	}
+	l.serve(now) // it may go before another one that was the next
 	l.mu.Unlock()
 	l.wake.syncNow()
 
-	half, end := time.NewTimer(l.o.Wait/2), time.NewTimer(l.o.Wait)
-	defer half.Stop()
+	end := time.NewTimer(l.o.Wait)
 	defer end.Stop()
 	for {
 		select {
 		case <-w.ready:
 			return w.res, w.decision, w.err
-		case <-half.C:
 		case <-end.C:
 		case <-ctx.Done():
 			l.mu.Lock()
@@ -126,14 +145,13 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 // serve goes through the queue once, in order, and decides what can be decided.
 func (l *Ledger) serve(now time.Time) {
 	for _, b := range l.budgets.all {
-		b.setAside = false
+		b.next.Begin()
 	}
-	for _, w := range slices.Clone(l.queue) {
+	for _, w := range l.queue.List() {
 		if w.done {
 			continue
 		}
-		waited := time.Since(w.since)
-		expired := waited >= l.o.Wait
+		expired := time.Since(w.since) >= l.o.Wait
 		if l.block.stops(w) {
 			if expired {
 				l.finish(w, nil, l.blocked(w, now), nil)
@@ -142,29 +160,47 @@ func (l *Ledger) serve(now time.Time) {
 		}
 		outcome, wait := l.judge(w)
 		switch {
+		case w == l.place.Of():
+			l.keepPlace(w, wait || outcome == Allowed, now)
 		case !wait:
-			res := l.reserve(outcome, w)
-			l.finish(w, res, l.decision(outcome, w, now), nil)
-		case expired && w.answered:
-			l.finish(w, nil, l.decision(outcome, w, now), nil)
-		case waited >= l.o.Wait/2:
-			for i, b := range w.budgets {
-				if w.lacks[i] {
-					b.setAside = true
+			for _, b := range w.budgets {
+				if b != nil {
+					b.next.Took(w.call.Estimate)
 				}
 			}
+			res := l.reserve(outcome, w, now)
+			l.finish(w, res, l.decision(outcome, w, now), nil)
+		default:
+			w.setNext(now)
+			if expired && w.answered {
+				l.refuse(w, l.decision(outcome, w, now), now)
+			}
 		}
+	}
+	for _, b := range l.budgets.all {
+		b.next.End(b.available())
 	}
 }
 
 // finish takes w out of the queue with its answer.
 func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
-	w.done, w.res, w.decision, w.err = true, res, d, err
-	close(w.ready)
-	if i := slices.Index(l.queue, w); i >= 0 {
-		l.queue = slices.Delete(l.queue, i, i+1)
-	}
 	if res == nil {
 		l.block.probeEnded(w.probe, false, l.clock.Now())
 	}
+	l.queue.Remove(w, res != nil)
+	for _, b := range w.budgets {
+		if b != nil {
+			b.next.Drop(w)
+		}
+	}
+	if w == l.place.Of() { // its call is answered
+		l.place.Free(true, l.clock.Now())
+		return
+	}
+	w.answer(res, d, err)
+}
+
+func (w *waiter) answer(res *Reservation, d Decision, err error) {
+	w.done, w.res, w.decision, w.err = true, res, d, err
+	close(w.ready)
 }

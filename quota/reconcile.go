@@ -167,7 +167,7 @@ func (l *Ledger) applyExternal(e External, now time.Time) {
 		return
 	}
 	if !a.external.At.IsZero() { // before, it is not known when it was spent
-		l.forecast.add(now, e.Spent-a.external.Spent)
+		l.forecast.Add(now, e.Spent-a.external.Spent)
 	}
 	a.external, l.reconciliation.readUntil = e, e.At
 	switch {

@@ -1,20 +1,22 @@
 package quota
 
+import "github.com/neuronward/neuronward/quota/schedule"
+
 // A Reservation is what Reserve set aside for one call. A call has three questions and answers on the way: Blocked
 // before it is sent, Accepted or Refused by what Workers AI says to it. It ends once, by the first of Settle and
 // Release; further ones change nothing, so that Release may be deferred.
 type Reservation struct {
-	l       *Ledger
-	budgets [2]*budget
-	tally   *tally
-	neurons Neurons
-	day     Day    // on which it was made
-	probe   *probe // nil: it is none
-	done    bool   // guarded by l.mu
+	l     *Ledger
+	call  schedule.Call[*budget, Neurons] // guarded by l.mu
+	tally *tally
+	day   Day    // on which it was made
+	probe *probe // nil: it is none
+
+	done bool // guarded by l.mu
 }
 
 // Neurons returns what is set aside.
-func (r *Reservation) Neurons() Neurons { return r.neurons }
+func (r *Reservation) Neurons() Neurons { return r.call.Amount }
 
 // Probe reports whether the call is the one that finds out whether a blocked account may spend again.
 func (r *Reservation) Probe() bool { return r.probe != nil }
@@ -43,13 +45,13 @@ func (r *Reservation) end(c Cost, made bool) Day {
 	}
 	r.done = true
 	cost := min(max(c.Neurons, 0), MaxCost)
-	for _, b := range r.budgets {
+	for _, b := range r.call.Budgets {
 		if b != nil {
-			b.credit(r.neurons, cost)
+			b.ended(r, cost)
 			l.returnSoon(b)
 		}
 	}
-	l.forecast.add(now, cost)
+	l.forecast.Add(now, cost)
 	l.hours.book(l.day, now, cost)
 	if a := l.account; a.limit > 0 && a.committed() >= a.limit {
 		l.forecast.foundSpent(now)
@@ -57,6 +59,7 @@ func (r *Reservation) end(c Cost, made bool) Day {
 	r.tally.inFlight--
 	r.tally.ended = now
 	if made {
+		r.call.Usual.Observe(now.Sub(r.call.Began), float64(r.call.Amount), float64(cost))
 		r.tally.book(cost, c.Basis, 1)
 		if c.Table > 0 {
 			r.tally.Silent++
@@ -64,14 +67,14 @@ func (r *Reservation) end(c Cost, made bool) Day {
 		}
 	}
 	l.block.probeEnded(r.probe, made, now)
-	if len(l.queue) > 0 {
+	l.inFlight.Remove(&r.call)
+	if l.queue.Len() > 0 {
 		l.serve(now)
 		if l.queue.lackWhatIsFree() {
 			l.wake.syncNow()
 		}
 	}
-	l.inFlight--
-	if l.idle != nil && l.inFlight == 0 {
+	if l.idle != nil && l.inFlight.Len() == 0 {
 		close(l.idle)
 		l.idle = nil
 	}

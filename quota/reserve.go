@@ -3,14 +3,16 @@ package quota
 import (
 	"context"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // Reserve sets c.Estimate aside in every budget that c touches, in all or in none. If that needs neurons that are not
 // here it waits: for one sync with the store in any case, and up to Options.Wait for calls in flight to settle.
 //
-// Waiting calls are served in order; one that fits may overtake one that does not. Once a call has waited half of its
-// time, what comes back to the budget that it lacks is set aside for it and counts as reserved, so that small calls
-// do not starve a large one.
+// Calls that wait are served in an order that is fair by client. One that fits may overtake one that does not: of what
+// comes back meanwhile to the budget that the first one lacks, half is set aside for that one. So small calls neither
+// starve a large one nor stop because of it.
 //
 // A refusal is a Decision without a Reservation. An error means that nothing could be decided: the store fails
 // (ErrStore), the ledger is closed (ErrClosed), or ctx ended.
@@ -27,7 +29,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	w.findBudgets(l, now)
 	if l.o.Mode != Enforce {
 		defer l.mu.Unlock()
-		res := l.reserve(Allowed, &w)
+		res := l.reserve(Allowed, &w, now)
 		return res, l.observed(&w, now), nil
 	}
 	if l.block.Set {
@@ -36,7 +38,10 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	outcome, wait := l.judge(&w)
 	if !wait {
 		defer l.mu.Unlock()
-		res := l.reserve(outcome, &w)
+		res := l.reserve(outcome, &w, now)
+		if res != nil && l.queue.Len() > 0 {
+			l.queue.Pass(w.call.Client, w.call.Estimate) // it overtakes them
+		}
 		return res, l.decision(outcome, &w, now), nil
 	}
 	return l.await(ctx, w) // unlocks
@@ -61,7 +66,7 @@ func (l *Ledger) judge(w *waiter) (o Outcome, wait bool) {
 			}
 			return Exhausted, false
 		}
-		if !b.fits(n) && !l.passes(w, b) || b.setAside {
+		if !b.fits(w) && !l.passes(w, b) {
 			w.decidedBy = b
 			w.lacks[i] = true
 			wait = true
@@ -99,24 +104,27 @@ func (w *waiter) kept(b *budget) Neurons {
 }
 
 // reserve makes the reservation of w, or none if it is refused.
-func (l *Ledger) reserve(o Outcome, w *waiter) *Reservation {
+func (l *Ledger) reserve(o Outcome, w *waiter, now time.Time) *Reservation {
 	if o != Allowed {
 		return nil
 	}
+	t := l.tallies.of(w.call.Model, w.call.Client)
 	r := &Reservation{
-		l: l, budgets: w.budgets, tally: l.tallies.of(w.call.Model, w.call.Client),
-		neurons: w.call.Estimate, day: l.day, probe: w.probe,
+		l: l, call: schedule.Call[*budget, Neurons]{
+			Budgets: w.budgets, Amount: w.call.Estimate, Began: now, Usual: t.usual,
+		},
+		tally: t, day: l.day, probe: w.probe,
 	}
 	for _, b := range w.budgets {
 		if b != nil {
-			b.debit(r.neurons)
+			b.began(r)
 			if b.runningLow() {
 				l.wake.syncNow()
 			}
 		}
 	}
 	r.tally.inFlight++
-	l.inFlight++
+	l.inFlight.Add(&r.call)
 	return r
 }
 
@@ -167,6 +175,12 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	}
 	if d.OfMonth {
 		d.ResetsAt = l.day.MonthEnd()
+	}
+	if o != Allowed {
+		d.Calls, d.Elsewhere = b.calls, b.others.Reserved
+	}
+	if o == Contended {
+		d.RetryIn = l.expectedWait(w, now)
 	}
 	d.Remaining = max(0, b.remaining()-d.Kept)
 	if !w.since.IsZero() {

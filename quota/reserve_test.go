@@ -155,7 +155,7 @@ func TestDecisions(t *testing.T) {
 					want.Budget = quota.Account
 				}
 				sameTime(t, "the time of the decision", d.At, reset.Add(-24*time.Hour))
-				d.At = time.Time{}
+				d.At, d.Calls, d.RetryIn = time.Time{}, 0, 0
 				if d != want {
 					t.Errorf("got  %+v\nwant %+v", d, want)
 				}

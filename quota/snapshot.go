@@ -55,10 +55,14 @@ func (l *Ledger) Snapshot() Snapshot {
 	s := Snapshot{
 		At: now, Day: l.day, Mode: l.o.Mode, Account: l.account.status(), ResetsAt: l.dayEnd, Block: l.block.Block,
 		ExhaustedAt: l.forecast.exhaustedAt(&l.block, now),
-		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.rate(now),
-		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n, InFlight: l.inFlight, Waiting: len(l.queue),
+		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.neuronsPerSecond(now),
+		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n,
+		InFlight: l.inFlight.Len(), Waiting: l.queue.Len(),
 		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
 		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.Skew(), Earlier: l.budgets.month.earlier,
+	}
+	if l.place.Of() != nil { // it is answered
+		s.Waiting--
 	}
 	if l.block.Set {
 		s.RetryAt = l.block.next

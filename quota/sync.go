@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/neuronward/neuronward/quota/reconcile"
@@ -150,7 +149,7 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 	l.countReplicas(reply, now)
 	if l.day == r.Day {
 		if l.outbox.joined { // before, it is not known when others have spent it
-			l.forecast.add(now, reply.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
+			l.forecast.Add(now, reply.Balances[0].Spent-r.Requests[0].Spent-l.account.others.Spent)
 		}
 		for i, q := range r.Requests {
 			l.budgets.byName[q.Budget].applyReply(q, raised[i], reply.Granted[i], reply.Balances[i], l.replicas.n)
@@ -173,13 +172,13 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 		l.outbox.joined = true
 	} else {
 		// The day ended meanwhile, and what was granted ended with it.
-		for _, w := range l.queue {
+		for w := range l.queue.All() {
 			w.reported = false
 		}
 		l.wake.syncNow()
 	}
 	l.block.applyReply(r.Block, reply.Block, l.o.Probe, now)
-	for _, w := range l.queue {
+	for w := range l.queue.All() {
 		w.answered = w.reported
 	}
 	l.serve(now)
@@ -192,7 +191,7 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
 	l.failures++
-	for _, w := range slices.Clone(l.queue) {
+	for _, w := range l.queue.List() {
 		if !w.reported || l.block.stops(w) {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 // what was spent since. What it has told the store of the present day it takes back.
 func (l *Ledger) takeBack(d Day, now time.Time) {
 	wrong := Report{Day: l.day, Replica: l.outbox.replica, Leave: true}
-	for k, t := range l.tallies {
+	for k, t := range l.tallies.all {
 		if empty := (Record{Model: k.model, Client: k.client}); t.Record != empty {
 			wrong.Records = append(wrong.Records, empty)
 		}
@@ -35,7 +35,7 @@ func (l *Ledger) takeBack(d Day, now time.Time) {
 	l.tallies.publishAgain()
 	l.hours = hours{}
 	l.hours.book(d, now, spent)
-	l.forecast.begin(now)
+	l.forecast.Begin(now)
 	l.forecast.spentAt = time.Time{}
 	if l.block.takeBack(now, l.dayEnd, l.o.Probe) {
 		l.block.change = BlockChange{Set: l.block.Block}

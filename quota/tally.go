@@ -3,6 +3,8 @@ package quota
 import (
 	"slices"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // maxTallies bounds what is counted separately by model and client; the rest is Other.
@@ -17,7 +19,8 @@ type tally struct {
 	unpublished bool    // something changed since it was last in a report
 	elsewhere   Neurons // of what other replicas booked: taken back here, so that Estimated is less
 	inFlight    int
-	ended       time.Time // when the last call was
+	usual       *schedule.Usual // of its model, in all its calls
+	ended       time.Time       // when the last call was
 }
 
 func (t *tally) book(n Neurons, b Basis, calls int64) {
@@ -43,28 +46,40 @@ func (t *tally) calibrate(c Calibration) {
 type recordKey struct{ model, client string }
 
 // tallies are those of today.
-type tallies map[recordKey]*tally
+type tallies struct {
+	all    map[recordKey]*tally
+	usuals map[string]*schedule.Usual // by model, of all days
+}
+
+func newTallies() tallies {
+	return tallies{all: map[recordKey]*tally{}, usuals: map[string]*schedule.Usual{}}
+}
 
 // of returns the tally of a model and client, made if need be.
 func (ts tallies) of(model, client string) *tally {
 	k := recordKey{model, client}
-	if t := ts[k]; t != nil {
+	if t := ts.all[k]; t != nil {
 		return t
 	}
-	if len(ts) >= maxTallies {
+	if len(ts.all) >= maxTallies {
 		k = recordKey{Other, Other}
-		if t := ts[k]; t != nil {
+		if t := ts.all[k]; t != nil {
 			return t
 		}
 	}
-	t := &tally{Record: Record{Model: k.model, Client: k.client}}
-	ts[k] = t
+	usual := ts.usuals[k.model]
+	if usual == nil {
+		usual = &schedule.Usual{}
+		ts.usuals[k.model] = usual
+	}
+	t := &tally{Record: Record{Model: k.model, Client: k.client}, usual: usual}
+	ts.all[k] = t
 	return t
 }
 
 // publish returns what has changed since the last report. The tallies are to be marked again if the report fails.
 func (ts tallies) publish() (records []Record, published []*tally) {
-	for _, t := range ts {
+	for _, t := range ts.all {
 		if t.unpublished {
 			t.unpublished = false
 			records = append(records, t.Record)
@@ -76,26 +91,26 @@ func (ts tallies) publish() (records []Record, published []*tally) {
 
 // forget takes up that the store has lost what other replicas booked.
 func (ts tallies) forget() {
-	for _, t := range ts {
+	for _, t := range ts.all {
 		t.Estimated, t.elsewhere = t.Estimated+t.elsewhere, 0
 	}
 }
 
 // publishAgain puts all that is not empty into the next report.
 func (ts tallies) publishAgain() {
-	for _, t := range ts {
+	for _, t := range ts.all {
 		t.unpublished = t.unpublished || t.Calls != 0 || t.Neurons() != 0
 	}
 }
 
 // newDay returns the records of the day that has ended and begins anew.
 func (ts tallies) newDay() (ended []Record) {
-	for k, t := range ts {
+	for k, t := range ts.all {
 		empty := Record{Model: k.model, Client: k.client}
 		if t.Record != empty {
 			ended = append(ended, t.Record)
 		} else if t.inFlight == 0 {
-			delete(ts, k)
+			delete(ts.all, k)
 			continue
 		}
 		t.Record, t.unpublished, t.elsewhere = empty, false, 0
@@ -105,8 +120,8 @@ func (ts tallies) newDay() (ended []Record) {
 
 // records returns what was spent today, sorted by model and client.
 func (ts tallies) records(today Day) []Record {
-	all := make([]Record, 0, len(ts))
-	for _, t := range ts {
+	all := make([]Record, 0, len(ts.all))
+	for _, t := range ts.all {
 		r := t.Record
 		r.Day = today
 		if r.Calls != 0 || r.Neurons() != 0 {

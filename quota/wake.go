@@ -80,7 +80,7 @@ func (l *Ledger) matters(e Event) bool {
 		}
 		return false
 	case NeuronsReturned:
-		return len(l.queue) > 0
+		return l.queue.Len() > 0
 	case BlockChanged:
 		return true
 	default: // not for the ledger

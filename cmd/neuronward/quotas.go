@@ -57,6 +57,7 @@ func openQuotas(
 		Limit:             quota.FromFloat(c.DailyNeurons),
 		MonthLimit:        quota.FromFloat(c.MonthlyNeurons),
 		Wait:              c.QuotaWait,
+		KeepPlace:         c.RetryAfterMax,
 		Probe:             c.QuotaProbe,
 		AllowOfflineGrant: c.OnStoreFailure == config.FailureAllow,
 		Pace:              limiter,

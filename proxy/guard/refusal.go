@@ -79,7 +79,7 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 				"%s. %s%s", neurons(d.Estimate), neurons(left), kept, smaller(&ch.call.Request), resets)
 		}
 	case quota.Contended:
-		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, 0
+		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, max(d.RetryIn, time.Second)
 		kept := ""
 		if d.Kept > 0 {
 			kept = ", " + neurons(d.Kept) + " kept for calls of a higher priority"
