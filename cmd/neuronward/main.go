@@ -39,6 +39,7 @@ func commands() []command {
 		{"explain", "say what an error code or a pasted failure means", explain},
 		{"check", "report all mistakes in the configuration, and what would not work", check},
 		{"usage", "show today's neurons of a running proxy, and of the last days", usage},
+		{"plan", "work out what a day of calls to a model comes to", plan},
 		{"client", "make an API key for an app: client new NAME", client},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
 		{"version", "print version, commit and Go version", printVersion},

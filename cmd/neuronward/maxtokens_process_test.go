@@ -11,6 +11,7 @@ import (
 
 // The limit of the configuration, through the binary: in the body that is sent, on the log line, and in the answer.
 func TestDefaultMaxTokens(t *testing.T) {
+	t.Parallel()
 	upstream := &taped{simulator: workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken})}
 	server := httptest.NewServer(upstream)
 	t.Cleanup(server.Close)

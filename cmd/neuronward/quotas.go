@@ -68,11 +68,7 @@ func openQuotas(
 	for _, f := range adjust {
 		f(&o)
 	}
-	estimate := price.Tight
-	if c.Estimate == config.EstimateBound {
-		estimate = price.Bound
-	}
-	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimate, closeStore)
+	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimateMode(c), closeStore)
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
@@ -83,6 +79,14 @@ func openQuotas(
 	log.Info("neurons of today", "day", s.Day.String(), "store", c.Store.String(), "mode", c.QuotaMode,
 		"used", s.Account.Used.Float(), "limit", s.Account.Limit.Float())
 	return n, nil
+}
+
+// estimateMode is the value of NEURONWARD_ESTIMATE for the estimator.
+func estimateMode(c *config.Config) price.Mode {
+	if c.Estimate == config.EstimateBound {
+		return price.Bound
+	}
+	return price.Tight
 }
 
 // newQuotas returns those of a ledger with o. hasBudgets reports whether any client has neurons of its own.
