@@ -2,6 +2,7 @@ package reference
 
 import (
 	"encoding/json"
+	"html"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,6 +123,9 @@ func TestFilter(t *testing.T) {
 		}
 		if n := strings.Count(string(page.Body), `<tr role="row" id=`); n != len(got) {
 			t.Errorf("%s: got %d rows on the page, want %d", filter, n, len(got))
+		}
+		if value := `value="` + html.EscapeString(filter) + `"`; !strings.Contains(string(page.Body), value) {
+			t.Errorf("%s: got a page without the filter, want %s in it", filter, value)
 		}
 		if strings.Contains(string(page.Body), "<script") {
 			t.Errorf("%s: got the filter as HTML, want it as text:\n%s", filter, page.Body)

@@ -21,7 +21,7 @@ import (
 var Style string
 
 //go:embed reference.html
-var html string
+var layout string
 
 // A Request asks for the reference.
 type Request struct {
@@ -159,4 +159,4 @@ var page = template.Must(template.New("reference").Funcs(template.FuncMap{
 	"rows":    func(e *normalize.Entry) []Row { return Rows(e)[1:] }, // the first is shown apart
 	"numbers": func(e normalize.Entry) string { return numbers(&e) },
 	"retry":   func(e normalize.Entry) string { return RetryRule(&e) },
-}).Parse(html))
+}).Parse(layout))
