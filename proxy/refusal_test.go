@@ -78,6 +78,18 @@ func TestLostNeuronsAreNotLeft(t *testing.T) {
 	})
 }
 
+// What is kept for calls that cost more than estimated is not left.
+func TestARefusalTellsTheMargin(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: 1000 * neuron, Margin: 0.01}, workersai.Options{})
+		defer g.close()
+		dear := strings.Replace(chat, testModel, dearModel, 1)
+		w := g.post(chatPath, strings.Replace(dear, "{", `{"max_tokens":90000,`, 1))
+		wantHas(t, "body", w.Body.String(), "more than the 990 that are left. The limit of 1,000 neurons a day set "+
+			"for this proxy allows no more today: 0 used, 10 kept for calls that cost more than estimated. ")
+	})
+}
+
 // What others spend of the account is no more left than what the proxy spends.
 func TestARefusalTellsWhatWasSpentOutside(t *testing.T) {
 	virtually(t, func(t *testing.T) {

@@ -16,6 +16,8 @@ type budget struct {
 	limit   Neurons // of today, by both; 0: none
 	ofMonth bool    // limit is the rest of the month's
 
+	marginPart float64 // part of limit that no call may reserve now
+
 	spent, reserved, held Neurons
 	elsewhere             Neurons // of what other replicas booked: taken back here, so that spent is less
 
@@ -50,14 +52,20 @@ func (b *budget) lost() Neurons { return max(b.others.Lost-b.external.Released, 
 // inFlight is what calls in flight have reserved, over all replicas.
 func (b *budget) inFlight() Neurons { return b.others.Reserved + b.reserved }
 
+// margin is what of the limit no call may reserve.
+func (b *budget) margin() Neurons { return marginOf(b.limit, b.marginPart) }
+
+// reservable is what can be reserved today, if all calls in flight cost nothing. Without a limit it says nothing.
+func (b *budget) reservable() Neurons { return b.limit - b.margin() - b.committed() }
+
 // remaining is what is left over all replicas, never negative.
-func (b *budget) remaining() Neurons { return max(0, b.limit-b.committed()-b.inFlight()) }
+func (b *budget) remaining() Neurons { return max(0, b.reservable()-b.inFlight()) }
 
 // exhausted reports whether n cannot fit any more, even if all calls in flight cost nothing.
-func (b *budget) exhausted(n Neurons) bool { return b.limit > 0 && b.limit-b.committed() < n }
+func (b *budget) exhausted(n Neurons) bool { return b.limit > 0 && b.reservable() < n }
 
 // nearlySpent reports whether a hundredth at most is left, even if all calls in flight cost nothing.
-func (b *budget) nearlySpent() bool { return b.limit > 0 && b.limit-b.committed() <= b.limit/100 }
+func (b *budget) nearlySpent() bool { return b.limit > 0 && b.reservable() <= b.limit/100 }
 
 // fits reports whether w fits into what is here. Without a limit, too: what is spent must be in the store before, or
 // it is forgotten if the process is killed.
@@ -107,7 +115,7 @@ func (b *budget) setLimit(limits Limits, earlier Neurons) {
 	if b.ofMonth && b.limit < before || before == 0 {
 		b.dropFree() // without a limit the store was not asked for it
 	}
-	b.free = max(b.limit-b.committed()-b.others.Held-b.held, 0)
+	b.free = max(b.reservable()-b.others.Held-b.held, 0)
 }
 
 // newDay begins a new day, before which the month had spent earlier. What is reserved goes with it, and is requested
@@ -117,7 +125,7 @@ func (b *budget) newDay(earlier Neurons) {
 	b.limit, b.ofMonth = b.limits.today(earlier)
 	b.spent, b.elsewhere, b.held, b.offlineGrant = 0, 0, 0, 0
 	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
-	b.free, b.recent = b.limit, recentSpent{}
+	b.free, b.recent = b.limit-b.margin(), recentSpent{}
 }
 
 // dropFree gives up what is free here.
@@ -149,8 +157,9 @@ func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neur
 	idle := now.Sub(b.lastUse) >= idleAfter
 	b.held -= b.surplus(wanted, idle)
 	raise = max(b.reserved-b.held, 0) // an overrun, or the new day: it has happened, whatever the store has left
-	q = BudgetRequest{Budget: b.name, Limit: b.limit, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
-	if q.Limit, q.Month = b.limits.today(b.earlier); idle {
+	q = BudgetRequest{Budget: b.name, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
+	limit, ofMonth := b.limits.today(b.earlier)
+	if q.Limit, q.Month = limit-marginOf(limit, b.marginPart), ofMonth; idle {
 		q.Month = false // a limit that has changed meanwhile, as a client's may, is known here when a call asks again
 	}
 	available, otherWaits := max(b.available(), 0), b.others.Waiting > 0
@@ -195,8 +204,8 @@ func (b *budget) applyReply(q BudgetRequest, raise, granted Neurons, sum Balance
 		Lost: sum.Lost, Waiting: sum.Waiting,
 	}
 	b.free, b.replicas, b.offlineGrant, b.published = sum.Free, replicas, 0, q
-	if b.limit, b.ofMonth = b.limits.today(b.earlier); b.limit == q.Limit && sum.Limit < q.Limit {
-		b.limit, b.ofMonth = sum.Limit, true // another replica's month has less left
+	if b.limit, b.ofMonth = b.limits.today(b.earlier); b.limit-b.margin() == q.Limit && sum.Limit < q.Limit {
+		b.limit, b.ofMonth = b.limit-(q.Limit-sum.Limit), true // another replica's month has less left
 	}
 }
 
@@ -215,12 +224,14 @@ func (b *budget) status() Status {
 	return Status{
 		Budget: b.name, Limit: b.limit, Used: b.others.Spent + b.spent, Reserved: b.inFlight(),
 		Held: b.others.Held + b.held, Lost: b.lost(), External: b.external.Spent, Remaining: b.remaining(),
-		MonthLimit: b.limits.Month, Earlier: b.earlier, OfMonth: b.ofMonth,
+		Margin: b.margin(), MonthLimit: b.limits.Month, Earlier: b.earlier, OfMonth: b.ofMonth,
 	}
 }
 
 // budgets are those of the present day.
 type budgets struct {
+	marginPart float64 // part of each limit that no call may reserve now
+
 	account *budget
 	month   month
 	all     []*budget // the account first
@@ -237,7 +248,7 @@ func newBudgets(account Limits) budgets {
 func (bs *budgets) of(name Budget, limits Limits) *budget {
 	b := bs.byName[name]
 	if b == nil {
-		b = &budget{name: name}
+		b = &budget{name: name, marginPart: bs.marginPart}
 		bs.byName[name] = b
 		bs.all = append(bs.all, b)
 	}

@@ -74,9 +74,10 @@ type Decision struct {
 	MonthLimit   Neurons // 0: none
 	Earlier      Neurons // spent by earlier days of the month, if there is a MonthLimit
 	Kept         Neurons // of Limit, for calls of a higher priority
+	Margin       Neurons // of Limit, for calls that cost more than they reserved; it may be a part of Kept
 	Lost         Neurons // held by replicas that died
 	External     Neurons // spent outside of all replicas, by the account's own figure
-	Remaining    Neurons // Limit less kept, used, reserved, lost and external; never negative
+	Remaining    Neurons // Limit less kept or margin, used, reserved, lost and external; never negative
 	At           time.Time
 	ResetsAt     time.Time     // the end of the day, or of the month if OfMonth
 	RetryAt      time.Time     // when a blocked account is tried again; zero: not known
@@ -89,7 +90,9 @@ type Decision struct {
 
 // Left returns what calls of this priority may still spend today, if all calls in flight cost nothing; never
 // negative.
-func (d Decision) Left() Neurons { return max(0, d.Limit-d.Kept-d.Used-d.Lost-d.External) }
+func (d Decision) Left() Neurons {
+	return max(0, d.Limit-max(d.Kept, d.Margin)-d.Used-d.Lost-d.External)
+}
 
 // Month returns how long the month is in which d was made.
 func (d Decision) Month() time.Duration {

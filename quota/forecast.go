@@ -33,7 +33,7 @@ func (f *forecast) expectedAt(account *budget, b *blockState, end, now time.Time
 	if at := f.exhaustedAt(b, now); !at.IsZero() || account.limit == 0 {
 		return at
 	}
-	left := max(account.limit-account.committed(), 0).Float()
+	left := max(account.reservable(), 0).Float()
 	speed := f.neuronsPerSecond(now)
 	if left >= speed*end.Sub(now).Seconds() {
 		return time.Time{}

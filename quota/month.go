@@ -41,12 +41,13 @@ func (ls Limits) today(earlier Neurons) (limit Neurons, ofMonth bool) {
 	return ls.Day, false
 }
 
-// Status returns how a budget stands of which only these figures are known.
-func (ls Limits) Status(b Budget, earlier, used Neurons) Status {
+// Status returns how a budget stands of which only these figures are known; margin is the part of its limit that no
+// call may reserve.
+func (ls Limits) Status(b Budget, earlier, used Neurons, margin float64) Status {
 	s := Status{Budget: b, Used: used, MonthLimit: ls.Month, Earlier: earlier}
-	if s.Limit, s.OfMonth = ls.today(earlier); s.Limit > 0 {
-		s.Remaining = max(s.Limit-used, 0)
-	}
+	s.Limit, s.OfMonth = ls.today(earlier)
+	s.Margin = marginOf(s.Limit, margin)
+	s.Remaining = max(s.Limit-s.Margin-used, 0)
 	return s
 }
 

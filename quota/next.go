@@ -18,7 +18,7 @@ func (b *budget) began(r *Reservation) {
 func (b *budget) ended(r *Reservation, cost Neurons) {
 	b.calls--
 	b.credit(r.call.Amount, cost)
-	b.next.Ended(r.call.Began, r.call.Amount, r.call.Amount-cost, b.limit-b.committed())
+	b.next.Ended(r.call.Began, r.call.Amount, r.call.Amount-cost, b.reservable())
 }
 
 // setNext makes w the next for what it lacks of budgets for which no other call is. Nothing is set aside for one that

@@ -33,6 +33,7 @@ const (
 type Options struct {
 	Limit      Neurons // of the account's day; 0: none
 	MonthLimit Neurons // of the account's UTC calendar month; 0: none
+	Margin     float64 // part of each limit that no call may reserve, for those that cost more; see marginAt
 	Mode       Mode
 	Wait       time.Duration // how long a call may wait for neurons that calls in flight or other replicas hold
 	KeepPlace  time.Duration // how long, at most, the place of a call is kept that was told to come back; 0: it is not
@@ -69,6 +70,9 @@ func (o Options) check() (Options, error) {
 	}
 	if min(o.Wait, o.KeepPlace, o.Probe, o.StoreTimeout, o.Heartbeat, o.FigureLag) < 0 {
 		return o, errors.New("quota: a negative duration")
+	}
+	if !(o.Margin >= 0 && o.Margin < 1) {
+		return o, fmt.Errorf("quota: a margin of %v is not a part of a limit", o.Margin)
 	}
 	if o.Mode == Off {
 		o.Limit, o.MonthLimit = 0, 0

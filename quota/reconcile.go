@@ -171,7 +171,7 @@ func (l *Ledger) applyExternal(e External, now time.Time) {
 	}
 	a.external, l.reconciliation.readUntil = e, e.At
 	switch {
-	case a.limit > 0 && a.committed() >= a.limit:
+	case a.limit > 0 && a.reservable() <= 0:
 		l.forecast.foundSpent(now)
 	case !a.nearlySpent():
 		l.forecast.spentAt = time.Time{} // the figure was wrong

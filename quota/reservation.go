@@ -53,7 +53,7 @@ func (r *Reservation) end(c Cost, made bool) Day {
 	}
 	l.forecast.Add(now, cost)
 	l.hours.book(l.day, now, cost)
-	if a := l.account; a.limit > 0 && a.committed() >= a.limit {
+	if a := l.account; a.limit > 0 && a.reservable() <= 0 {
 		l.forecast.foundSpent(now)
 	}
 	r.tally.inFlight--

@@ -136,9 +136,9 @@ func (l *Ledger) observed(w *waiter, now time.Time) Decision {
 		for _, b := range w.budgets {
 			switch {
 			case b == nil || b.limit == 0:
-			case b.committed()+w.call.Estimate > b.limit:
+			case b.reservable() < w.call.Estimate:
 				would, w.decidedBy = Exhausted, b
-			case b.committed()+b.inFlight() > b.limit && would == Allowed:
+			case b.reservable() < b.inFlight() && would == Allowed:
 				would, w.decidedBy = Contended, b
 			}
 		}
@@ -182,7 +182,8 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 	if o == Contended {
 		d.RetryIn = l.expectedWait(w, now)
 	}
-	d.Remaining = max(0, b.remaining()-d.Kept)
+	d.Margin = b.margin()
+	d.Remaining = max(0, d.Left()-d.Reserved)
 	if !w.since.IsZero() {
 		d.Waited = time.Since(w.since)
 	}

@@ -22,6 +22,7 @@ type Snapshot struct {
 	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset
 	Rate          float64   // neurons a second that are spent at present, by all replicas and outside of them
 	FigureAt      time.Time // until when the account's own figure counts that was read last, on any day; zero: none was
+	Margin        float64   // part of each limit that no call may reserve now; see Options
 	Replicas      int
 	InFlight      int // reservations that are not settled
 	Waiting       int // calls that wait for neurons
@@ -42,6 +43,7 @@ type Status struct {
 	Held      Neurons // by all replicas, with what is reserved
 	Lost      Neurons // held by replicas that died, which may have spent it
 	External  Neurons // spent outside of all replicas, by the account's own figure; 0 but for the account
+	Margin    Neurons // of the limit, kept for calls that cost more than they reserved
 	Remaining Neurons // 0 if there is no limit
 
 	MonthLimit Neurons // of the UTC calendar month; 0: none
@@ -56,7 +58,8 @@ func (l *Ledger) Snapshot() Snapshot {
 		At: now, Day: l.day, Mode: l.o.Mode, Account: l.account.status(), ResetsAt: l.dayEnd, Block: l.block.Block,
 		ExhaustedAt: l.forecast.exhaustedAt(&l.block, now),
 		ExpectedAt:  l.forecast.expectedAt(l.account, &l.block, l.dayEnd, now), Rate: l.forecast.neuronsPerSecond(now),
-		FigureAt: l.reconciliation.readUntil, Replicas: l.replicas.n,
+		FigureAt: l.reconciliation.readUntil, Margin: l.budgets.marginPart,
+		Replicas: l.replicas.n,
 		InFlight: l.inFlight.Len(), Waiting: l.queue.Len(),
 		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
 		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.Skew(), Earlier: l.budgets.month.earlier,

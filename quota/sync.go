@@ -122,6 +122,7 @@ func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
 func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 	now, age := l.clock.Now(), time.Since(l.started)
 	l.dropAfterSilence()
+	l.budgets.keep(l.o.Margin, l.dayEnd.Sub(now))
 	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external})
 	for i, b := range l.budgets.all {
 		wanted, smallest := l.queue.wanted(b)

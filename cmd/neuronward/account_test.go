@@ -48,7 +48,7 @@ func shareAccount(t *testing.T, from time.Duration, o workersai.Options, test fu
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(from)
-		settings := environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce")
+		settings := environ("NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce", "NEURONWARD_ESTIMATE=bound")
 		c, err := config.Load(settings, new(config.Redactor))
 		if err != nil {
 			t.Fatal(err)

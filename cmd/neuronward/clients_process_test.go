@@ -128,7 +128,7 @@ func TestProcessReloadsClientsUnderLoad(t *testing.T) {
 		return entries
 	}
 	// the callers leave the machine time to reload
-	environ, path := team(t, 40*time.Millisecond, clientsText(base(1_000_000)...))
+	environ, path := team(t, 40*time.Millisecond, clientsText(base(1_000_000)...), "NEURONWARD_ESTIMATE=bound")
 	p := start(t, environ)
 	caller := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers + 1}}
 	t.Cleanup(caller.CloseIdleConnections)
@@ -278,7 +278,8 @@ func TestProcessFollowsAMountedSecret(t *testing.T) {
 // What an entry says takes effect while the proxy runs, and shows wherever clients show.
 func TestProcessAppliesChangedEntries(t *testing.T) {
 	t.Parallel()
-	environ, path := team(t, 0, clientsText("a, daily_neurons: 5", "b"), "NEURONWARD_RATE_WAIT=0s")
+	environ, path := team(t, 0, clientsText("a, daily_neurons: 5", "b"), "NEURONWARD_RATE_WAIT=0s",
+		"NEURONWARD_ESTIMATE=bound")
 	p := start(t, environ)
 	put := func(entry string) {
 		t.Helper()
@@ -299,7 +300,7 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 	want("ok")
 	want("ok")
 	want("client_budget_exhausted")
-	put("a, daily_neurons: 28") // by the first two calls, the next one may cost 22.7
+	put("a, daily_neurons: 7.5")
 	want("ok")
 	want("client_budget_exhausted")
 	put("a, daily_neurons: 5") // below the usage so far

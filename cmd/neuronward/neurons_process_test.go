@@ -79,7 +79,7 @@ func (p *process) stop() {
 func TestProcessRemembersWhatWasSpent(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
-	environ := costly(t, "XDG_STATE_HOME="+state)
+	environ := costly(t, "XDG_STATE_HOME="+state, "NEURONWARD_ESTIMATE=bound")
 	p := start(t, environ)
 	hint := p.await("NEURONWARD_PLAN is not set")
 	contains(t, "the hint on the plan", hint["msg"].(string), "on Workers Paid set it to paid")
@@ -115,7 +115,8 @@ func TestProcessRemembersWhatWasSpent(t *testing.T) {
 
 func TestProcessRefusesOnceTheLimitIsReached(t *testing.T) {
 	t.Parallel()
-	p := start(t, costly(t, "NEURONWARD_DAILY_NEURONS=5", "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=free"))
+	p := start(t, costly(t, "NEURONWARD_DAILY_NEURONS=5", "NEURONWARD_STORE=memory:", "NEURONWARD_PLAN=free",
+		"NEURONWARD_ESTIMATE=bound"))
 	p.spend()
 	p.spend()
 	status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x","max_tokens":16}`)
@@ -190,7 +191,7 @@ func TestProcessWhoseStoreIsGone(t *testing.T) {
 
 func TestUsageOfAProcess(t *testing.T) {
 	t.Parallel()
-	p := start(t, costly(t))
+	p := start(t, costly(t, "NEURONWARD_ESTIMATE=bound"))
 	p.spend()
 	ask := func(args ...string) (code int, said string) {
 		var out bytes.Buffer

@@ -65,6 +65,9 @@ func openQuotas(
 	if c.QuotaMode == config.ModeObserve {
 		o.Mode = quota.Observe
 	}
+	if c.Estimate != config.EstimateBound {
+		o.Margin = margin
+	}
 	for _, f := range adjust {
 		f(&o)
 	}
@@ -104,6 +107,9 @@ func newQuotas(
 		},
 	}, nil
 }
+
+// margin is the part of each limit that is kept for calls that cost more than their estimate, where that is no bound.
+const margin = 0.01
 
 // recall takes up what was learned of the models on this day and the one before, by whichever process.
 func (n *quotas) recall(ctx context.Context) {

@@ -96,7 +96,8 @@ func TestProcessesTellEachOther(t *testing.T) {
 func TestProcessesTellOfTheAccount(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
-	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free")
+	environ, _ := team(t, 0, clientsText("a-team, daily_neurons: 100"), server.url(redisWord), "NEURONWARD_PLAN=free",
+		"NEURONWARD_ESTIMATE=bound")
 	a, b := start(t, environ), start(t, environ)
 	if status, body := a.callAs(http.DefaultClient, "a-team"); status != http.StatusOK {
 		t.Fatalf("got %d %s, want 200", status, body)

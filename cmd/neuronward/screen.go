@@ -59,6 +59,9 @@ func (s screen) totals(b *strings.Builder, d status.Today) {
 	if d.External != nil && *d.External != 0 {
 		s.line(b, "external", *d.External, "spent outside this proxy, by the account's own figure")
 	}
+	if d.Margin != nil && *d.Margin != 0 {
+		s.line(b, "kept", *d.Margin, "for calls that cost more than estimated")
+	}
 	if d.Limit == nil || d.Remaining == nil {
 		fmt.Fprintf(b, "  %-9s %*s\n", "left", numberWidth, "no limit")
 	} else {

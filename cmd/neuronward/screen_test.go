@@ -13,12 +13,12 @@ import (
 func busyDay() usageReport {
 	on := quota.DayOf(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 	amount := func(n float64) status.Neurons { return status.Neurons(quota.FromFloat(n)) }
-	limit, left, failure := amount(10_000), amount(1_500), "quota: the store fails: disk full"
-	used, reserved, lost := amount(8_234.5), amount(200), amount(65.5)
+	limit, left, failure := amount(10_000), amount(1_400), "quota: the store fails: disk full"
+	used, reserved, lost, margin := amount(8_234.5), amount(200), amount(65.5), amount(100)
 	return usageReport{
 		Today: status.Today{
 			Day: &on, Plan: config.PlanFree, Mode: "enforce",
-			Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Remaining: &left,
+			Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Margin: &margin, Remaining: &left,
 			ResetsAt: status.Time(on.End()), Blocked: true, RetryAt: status.Time(on.End().Add(-time.Hour)),
 			BasisShares: status.BasisShares{Reported: 0.9, Priced: 0.06, Estimated: 0.04},
 			Models: []status.Spending{
@@ -43,7 +43,8 @@ until 2026-11-24T00:00:00Z, in 8h30m
   used           8234.50  82.3 %
   reserved        200.00  by calls in flight
   lost             65.50  reserved by processes that died, until the reset
-  left           1500.00  of 10000.00
+  kept            100.00  for calls that cost more than estimated
+  left           1400.00  of 10000.00
 
 90 % as Workers AI reported, 6 % by the price table, 4 % estimated
 
@@ -73,7 +74,7 @@ func TestUsageOnAScreen(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC) // a proxy that has not noticed midnight
 	got := screen{drawn: true}.usage(busyDay(), now)
 	for _, want := range []string{
-		"used          8,234.50  ██████████░░ 82.3 %\n", "left          1,500.00  of 10,000.00\n",
+		"used          8,234.50  ██████████░░ 82.3 %\n", "left          1,400.00  of 10,000.00\n",
 		"until 2026-11-24T00:00:00Z, in 0s\n",
 		"@cf/meta/llama-3.3-70b-instruct-fp8-fast         8,000.00   1200 ████████████\n",
 		"@cf/longlonglonglonglonglonglonglonglonglon…       234.50      1 █\n",

@@ -33,7 +33,9 @@ func seriesOf(t *testing.T, m *metrics.Metrics) string {
 // estimated of m2 by other, and 3 in flight.
 func counting(t *testing.T, set ...string) (*quotas, *config.Config, *metrics.Metrics) {
 	t.Helper()
-	set = append([]string{"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce"}, set...)
+	set = append([]string{
+		"NEURONWARD_STORE=memory:", "NEURONWARD_QUOTA_MODE=enforce", "NEURONWARD_ESTIMATE=bound",
+	}, set...)
 	c, err := config.Load(environ(set...), new(config.Redactor))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,8 @@ func TestToday(t *testing.T) {
 		want []string
 	}{
 		{"a limit", nil, []string{
-			`"plan":"free","plan_wrong":false,"mode":"enforce",` + used + `"limit":10000,"remaining":9992.999999,`,
+			`"plan":"free","plan_wrong":false,"mode":"enforce",` + used +
+				`"limit":10000,"margin":0,"remaining":9992.999999,`,
 			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001},` +
@@ -102,15 +105,15 @@ func TestToday(t *testing.T) {
 				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
 		}},
 		{"no limit", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
-			`"plan":"paid","plan_wrong":false,"mode":"enforce",` + used + `"limit":null,"remaining":null,`,
+			`"plan":"paid","plan_wrong":false,"mode":"enforce",` + used + `"limit":null,"margin":0,"remaining":null,`,
 			`"policy":"allow"`,
 		}},
 		{"observed", []string{"NEURONWARD_QUOTA_MODE=observe", "NEURONWARD_DAILY_NEURONS=1"}, []string{
-			`"mode":"observe",` + used + `"limit":1,"remaining":0,`,
+			`"mode":"observe",` + used + `"limit":1,"margin":0,"remaining":0,`,
 		}},
 		{"off", []string{"NEURONWARD_QUOTA_MODE=off"}, []string{
 			`{"day":null,"plan":"free","plan_wrong":false,"mode":"off","used":null,"reserved":null,"lost":null,` +
-				`"external":null,"limit":null,"remaining":null,"resets_at":null,`,
+				`"external":null,"limit":null,"margin":null,"remaining":null,"resets_at":null,`,
 			`"hours":null,"yesterday":null,`,
 			`"models":[],"clients":[],"holders":0,"in_flight":0,"waiting":0,` + nowhere + `"store":{"kind":"none",`,
 		}},

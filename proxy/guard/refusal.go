@@ -117,6 +117,9 @@ func used(d quota.Decision) string {
 	if d.Lost != 0 {
 		text += ", " + neurons(d.Lost) + " reserved by processes that have ended"
 	}
+	if d.Margin > d.Kept {
+		text += ", " + neurons(d.Margin) + " kept for calls that cost more than estimated"
+	}
 	return text
 }
 

@@ -34,7 +34,7 @@ type learned struct {
 // lessons are what former calls of one model show. Each cause of a cost above its estimate is learned by itself, so
 // that none makes calls dearer that it does not concern.
 type lessons struct {
-	price      peak    // what calls cost, divided by what their tokens or pictures cost by the table
+	price      peak    // what calls cost, divided by what they can cost at most by the table
 	suspect    float64 // the largest such ratio above suspectRatio; 0: none
 	correction float64 // by Correct; 0: none
 
@@ -108,18 +108,20 @@ func (e *Estimator) Learn(m Model, r quota.Request, of Estimate, told Told) (c q
 	return c
 }
 
-// costRatio is what a call cost divided by what its tokens cost by the table, or where those are not known by what it
-// can cost at most; ok is false where that says nothing of the table.
+// costRatio is what a call cost divided by what it can cost at most by the table; no more than what it cost divided by
+// what its tokens cost, where those are known: that there were more of them is another cause. ok is false where it
+// says nothing of the table.
 func costRatio(m Model, r quota.Request, of Estimate, told Told) (ratio float64, ok bool) {
-	if told.Neurons <= 0 {
+	if told.Neurons <= 0 || of.Bound <= 0 || of.Foreign {
 		return 0, false
 	}
+	ratio = told.Neurons / of.Bound.Float()
 	byTokens := m.Known && m.InputPerM+m.OutputPerM > 0
 	if byTokens && told.Input > 0 && (told.Output > 0 || m.OutputPerM == 0) {
-		return told.Neurons / m.Tokens(told.Input, told.Cached, told.Output).Float(), true
+		return min(ratio, told.Neurons/m.Tokens(told.Input, told.Cached, told.Output).Float()), true
 	}
 	limited := r.MaxTokens > 0 && !r.OddLimit && !r.MayIgnoreLimit || m.OutputPerM == 0
-	return told.Neurons / of.Bound.Float(), of.Bound > 0 && !of.Foreign && (limited || !byTokens)
+	return ratio, limited || !byTokens
 }
 
 // learnPrice takes up what a call cost, divided by what it costs by the table. The first that is above raises the

@@ -77,9 +77,14 @@ func TestLearnAPriceByTokens(t *testing.T) {
 		want float64
 	}{
 		{"more tokens than estimated", price.Told{Neurons: 200, Input: 10_000, Output: 10_000}, 1},
-		{"at their price", price.Told{Neurons: 3.9906, Input: 100, Output: 100}, 1},
-		{"at twice their price", price.Told{Neurons: 2 * 3.9906, Input: 100, Output: 100}, 2},
-		{"without the tokens of the answer", price.Told{Neurons: 3.9906, Input: 100}, 1},
+		{"at their price", price.Told{Neurons: 399.06, Input: 10_000, Output: 10_000}, 1},
+		{"at twice their price", price.Told{Neurons: 798.12, Input: 10_000, Output: 10_000}, 2},
+		{
+			"at thrice their price, and half as many as estimated",
+			price.Told{Neurons: 3 * 10, Input: 500, Output: 119},
+			1.4658,
+		},
+		{"without the tokens of the answer", price.Told{Neurons: 399.06, Input: 10_000}, 1},
 	} {
 		p := newPupil(price.Tight)
 		r := quota.Request{PromptBytes: 936} // nothing else is learned of it that its estimate rests on

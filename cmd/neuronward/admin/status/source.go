@@ -64,7 +64,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	}
 	account := now.Account
 	t.Day, t.Used, t.Reserved = &now.Day, neurons(account.Used), neurons(account.Reserved)
-	t.Lost, t.External = neurons(account.Lost), neurons(account.External)
+	t.Lost, t.External, t.Margin = neurons(account.Lost), neurons(account.External), neurons(account.Margin)
 	t.Limit, t.Remaining = limitOf(account)
 	t.Month = MonthOf(account, now.Day)
 	t.Reconciliation = s.Reconciliation(now.FigureAt)
@@ -89,7 +89,7 @@ func (s *Source) clients(records []quota.Record, now quota.Snapshot) []Client {
 		c := Client{Spending: spent}
 		// A client that has called other replicas alone has a budget as well, though this ledger does not know of it.
 		name := quota.ClientBudget(spent.Name)
-		b := s.Budget(spent.Name).Status(name, now.Earlier[name], quota.Neurons(spent.Neurons))
+		b := s.Budget(spent.Name).Status(name, now.Earlier[name], quota.Neurons(spent.Neurons), now.Margin)
 		for _, known := range now.Clients {
 			if known.Budget == name {
 				b = known

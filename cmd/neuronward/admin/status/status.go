@@ -39,7 +39,8 @@ type Today struct {
 	Lost        *Neurons   `json:"lost"`      // held by replicas that died; unavailable until the reset
 	External    *Neurons   `json:"external"`  // spent outside this proxy, by the account's own figure
 	Limit       *Neurons   `json:"limit"`     // of today, be it the rest of the month's; null: no limit
-	Remaining   *Neurons   `json:"remaining"` // limit less used, reserved, lost and external; null: no limit
+	Margin      *Neurons   `json:"margin"`    // of the limit, kept for calls that cost more than estimated
+	Remaining   *Neurons   `json:"remaining"` // limit less used, reserved, lost, external and margin; null: no limit
 	ResetsAt    *time.Time `json:"resets_at"`
 	Month       *Month     `json:"month"`        // null: no limit of the month
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
