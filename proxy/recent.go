@@ -43,6 +43,10 @@ func (r *recentFailures) add(c *call) {
 	if c.route == nil {
 		record.Method, record.Path = clip(c.inbound.Method, 32), c.pathText()
 	}
+	r.addRecord(record)
+}
+
+func (r *recentFailures) addRecord(record FailureRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ring[r.n%maxRecent] = record

@@ -84,6 +84,15 @@ func (r *recorder) record(c *call) {
 	r.logCall(c, result, took)
 }
 
+// refusal keeps the failure of a request that was refused before it was a call.
+func (r *recorder) refusal(f normalize.Failure) {
+	r.metrics.Failed(f.Code, f.Origin, f.Fault)
+	r.refused.addRecord(FailureRecord{
+		Time: time.Now().UTC(), RequestID: f.RequestID, Client: anonymous, Route: noRoute, Status: f.Status,
+		Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
+	})
+}
+
 // countRetries counts what became of the further attempts of a call.
 func (r *recorder) countRetries(c *call) {
 	outcome := metrics.RetryRecovered

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/neuronward/neuronward/normalize"
 )
 
 // logged counts the lines of the log that have this message and name, and sums their count.
@@ -136,4 +138,27 @@ func TestRefusalOfAClient(t *testing.T) {
 	if lines, _ := b.logged("call failed", "client_forbidden"); lines != calls {
 		t.Errorf("got %d lines, want %d", lines, calls)
 	}
+}
+
+// A request that was refused because it is not valid HTTP counts as a failure of its caller and as no call.
+func TestRefusalsOfTheShellAreCounted(t *testing.T) {
+	b := newBench(t, http.NotFoundHandler())
+	b.proxy.CountRefusal(&normalize.Failure{
+		Code: normalize.BadInput, Status: http.StatusRequestHeaderFieldsTooLarge, Origin: normalize.OriginGuard,
+		RequestID: "id",
+	})
+	errors := b.value("neuronward_errors_total", "name", "bad_input", "fault", "caller", "origin", "guard")
+	wantEqual(t, "errors", errors, 1)
+	wantEqual(t, "calls", b.sum("neuronward_requests_total"), 0)
+	wantEqual(t, "recent failures", len(b.proxy.RecentFailures()), 0)
+	refusals := b.proxy.RecentRefusals()
+	if len(refusals) != 1 {
+		t.Fatalf("refusals: got %d, want 1", len(refusals))
+	}
+	got := refusals[0]
+	got.Time = time.Time{}
+	wantEqual(t, "refusal", got, FailureRecord{
+		RequestID: "id", Client: "anonymous", Route: "none", Status: 431, Name: "bad_input", Number: 5006,
+		Origin: "guard", Fault: "caller",
+	})
 }

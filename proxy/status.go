@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/breaker"
 )
 
@@ -25,9 +26,12 @@ func (p *Proxy) BreakerLabels() []string { return p.capacity.labels() }
 // RecentFailures returns the last failures but for those of RecentRefusals, at most 50, the newest first.
 func (p *Proxy) RecentFailures() []FailureRecord { return p.recorder.recent.list() }
 
-// RecentRefusals returns the last calls that were refused for their key, host, origin or path, at most 50, the newest
-// first.
+// RecentRefusals returns the last calls that were refused for their key, host, origin or path, and what CountRefusal
+// was told; at most 50, the newest first.
 func (p *Proxy) RecentRefusals() []FailureRecord { return p.recorder.refused.list() }
+
+// CountRefusal counts a request that was refused because it is not valid HTTP. It is no call.
+func (p *Proxy) CountRefusal(f *normalize.Failure) { p.recorder.refusal(f.Resolved()) }
 
 // KnowModels adds names, in their order, to those that are labels; there is room for 500 in all.
 func (p *Proxy) KnowModels(names []string) { p.models.add(names) }

@@ -128,6 +128,10 @@ func (in *invocation) serve(
 		return in.fail(errors.Join(err, n.close(0, log)))
 	}
 
+	if app, ok := ln.app.(*conns.Listener); ok {
+		app.OnRefusal(p.CountRefusal)
+	}
+
 	prices := newPriceFeed(c, n.estimator, settings.Token, p.KnowModels, n.observeDate, log)
 	go prices.Run(watching)
 	go status.Sample(watching, n.ledger, m.Minutes())

@@ -3,10 +3,11 @@ package conns
 import (
 	"bytes"
 	"errors"
+	"net/http"
 )
 
-// maxLines is how many lines the headers of HTTP/1 may have. net/http keeps each of them with an overhead that is many
-// times the size of a short one. Over HTTP/2 an overhead of 32 bytes counts for each.
+// maxLines is how many lines the headers may have. net/http keeps each of them with an overhead that is many times the
+// size of a short one.
 const maxLines = 256
 
 var errOverHeader = errors.New("the headers have too many lines or bytes")
@@ -41,4 +42,28 @@ func (c *headerCounter) count(b []byte) (within int, over *refusal) {
 		rest = behind
 	}
 	return len(b), nil
+}
+
+// overHeader returns how a request of HTTP/2 is refused that has too many lines or bytes of headers, as they would be
+// in HTTP/1; nil if it has not.
+func overHeader(r *http.Request) *refusal {
+	if r.ProtoMajor != 2 {
+		return nil
+	}
+	const line = len(": \r\n")
+	size := len(r.Method) + len(r.RequestURI) + len("  HTTP/1.1\r\n") + len("Host") + len(r.Host) + line + len("\r\n")
+	lines := 3 // of the request, of Host, and the blank one
+	for name, values := range r.Header {
+		lines += len(values)
+		for _, value := range values {
+			size += len(name) + len(value) + line
+		}
+	}
+	switch {
+	case size > MaxHeader:
+		return &headersLarge
+	case lines > maxLines:
+		return &headersMany
+	}
+	return nil
 }

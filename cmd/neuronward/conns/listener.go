@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/lograte"
 )
 
@@ -36,6 +37,7 @@ type Listener struct {
 	share int           // of one address
 
 	handshakeLines, refusalLines *lograte.Limiter // of the log
+	refused                      atomic.Pointer[func(*normalize.Failure)]
 
 	unread  atomic.Int32 // error answers over HTTP/2 that are being written, on all connections
 	looking atomic.Bool  // for the connection with the most of them

@@ -92,12 +92,20 @@ func (h *http1) writeRefusal(r refusal) (int, error) {
 func (l *Listener) refuse(w http.ResponseWriter, r refusal) {
 	f, header := l.failure(r)
 	maps.Copy(w.Header(), header)
-	w.Header().Set("Connection", "close")
+	if r == http2InTheClear {
+		w.Header().Set("Connection", "close")
+	}
+	body := f.Append(nil)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(r.status)
-	_, _ = w.Write(f.Append(nil)) // the caller may have gone
+	_, _ = w.Write(body) // the caller may have gone
 }
 
-// failure returns the failure of a request that could not be read, with the headers of its answer, and logs it.
+// OnRefusal has f called with the failure of each request that is not valid HTTP, from now on. f must not block.
+func (l *Listener) OnRefusal(f func(*normalize.Failure)) { l.refused.Store(&f) }
+
+// failure returns the failure of a request that could not be read, with the headers of its answer. It counts
+// and logs it.
 func (l *Listener) failure(r refusal) (*normalize.Failure, http.Header) {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // it never fails
@@ -108,6 +116,9 @@ func (l *Listener) failure(r refusal) (*normalize.Failure, http.Header) {
 	f.NameSettings(config.SettingName)
 	header := http.Header{}
 	f.SetHeader(header, 0)
+	if told := l.refused.Load(); told != nil {
+		(*told)(f)
+	}
 	if l.refusalLines.Allow() {
 		l.log.Info("a request is not valid HTTP", "request_id", f.RequestID, "status", r.status, "message", f.Message)
 	}

@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	// MaxHeader is how large a request line and its headers may be together, in bytes. net/http would read 4 KiB more.
+	// MaxHeader is how large a request line and its headers may be together, in bytes.
 	MaxHeader = 16 << 10
+
+	// maxHeaderRead is how much of them net/http reads, in bytes. What is larger over HTTP/2 it answers by itself, or
+	// it ends the connection. It counts 32 bytes more for each line there.
+	maxHeaderRead = 2 * MaxHeader
 
 	// maxFrame bounds the frames of HTTP/2 that callers send, in bytes: each connection has a buffer for one.
 	maxFrame = 16 << 10
@@ -29,7 +33,7 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		Handler:           &handler{h},
 		ReadHeaderTimeout: firstRequest,
 		// IdleTimeout is none: expire closes idle connections.
-		MaxHeaderBytes: MaxHeader,
+		MaxHeaderBytes: maxHeaderRead,
 		HTTP2: &http.HTTP2Config{
 			WriteByteTimeout: time.Minute, // nothing at all can be written
 			MaxReadFrameSize: maxFrame, MaxConcurrentStreams: maxStreams,
@@ -132,7 +136,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			defer u.begin()()
 		}
 	}
-	h.next.ServeHTTP(w, r)
+	if over := overHeader(r); over != nil && c != nil {
+		c.from.refuse(w, *over)
+	} else {
+		h.next.ServeHTTP(w, r)
+	}
 	if c == nil {
 		return
 	}

@@ -20,11 +20,12 @@ import (
 
 // A served is a server on a Listener of pipes, in a bubble.
 type served struct {
-	t      *testing.T
-	pipes  *pipeListener
-	server *http.Server
-	log    logBuffer
-	ended  chan struct{}
+	t        *testing.T
+	pipes    *pipeListener
+	server   *http.Server
+	listener *Listener
+	log      logBuffer
+	ended    chan struct{}
 }
 
 func serve(t *testing.T, h http.HandlerFunc, secure bool) *served {
@@ -44,9 +45,10 @@ func serve(t *testing.T, h http.HandlerFunc, secure bool) *served {
 	s.server.Protocols = new(http.Protocols)
 	s.server.Protocols.SetHTTP1(true)
 	s.server.Protocols.SetHTTP2(secure)
+	s.listener = Limit(s.pipes, 100, s.log.logger())
 	go func() {
 		defer close(s.ended)
-		if err := Serve(s.server, Limit(s.pipes, 100, s.log.logger())); !errors.Is(err, http.ErrServerClosed) {
+		if err := Serve(s.server, s.listener); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("Serve() = %v, want %v", err, http.ErrServerClosed)
 		}
 	}()
@@ -226,6 +228,12 @@ func wantRefusal(t *testing.T, in *bufio.Reader, status int, says string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantEnvelope(t, res, body, status, says)
+}
+
+// wantEnvelope checks such an answer.
+func wantEnvelope(t *testing.T, res *http.Response, body []byte, status int, says string) {
+	t.Helper()
 	if res.StatusCode != status {
 		t.Errorf("got status %d, want %d", res.StatusCode, status)
 	}

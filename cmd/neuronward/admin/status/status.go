@@ -22,7 +22,8 @@ type Status struct {
 	Breakers []breaker.Status      `json:"breakers"` // models out of capacity: most calls of them are refused here
 	Prices   Prices                `json:"prices"`
 	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
-	// Refusals are those of Failures that need no key: calls refused for their key, host, origin or path; likewise.
+	// Refusals are those of Failures that need no key: calls refused for their key, host, origin or path, and
+	// requests that are not valid HTTP; likewise.
 	Refusals []proxy.FailureRecord `json:"refusals"`
 	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden
 }
