@@ -17,7 +17,7 @@ import (
 )
 
 // floodCalls is how many calls are made at once in each disguise, ten times as many as where all are mixed.
-const floodCalls = 120
+const floodCalls = 90
 
 // A disguise is a way to write a call that could hide from this proxy what it costs.
 type disguise struct {

@@ -73,7 +73,7 @@ func raise(peak *atomic.Uint64, to uint64) {
 // proxy hold is what its settings say, and a little for each caller.
 func TestMemoryIsBounded(t *testing.T) {
 	const (
-		callers   = 10_000
+		callers   = 3_000
 		bodySize  = 30 << 20
 		held      = 80 << 20
 		perCaller = 8 << 10

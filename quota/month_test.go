@@ -30,6 +30,9 @@ func TestMonthsBeginAndEnd(t *testing.T) {
 	}
 }
 
+// monthBeat is the heartbeat of a ledger alone for a month.
+const monthBeat = 2 * time.Minute
+
 // A monthPlan is how the ledgers of a month run.
 type monthPlan struct {
 	replicas int
@@ -41,7 +44,7 @@ type monthPlan struct {
 // while a call is in flight whose cost is lost. It is never passed, and nearly all of it can be used.
 func TestMonthIsUsedAndNeverPassed(t *testing.T) {
 	plans := map[string]monthPlan{
-		"one replica without a pause": {1, longBeat, false},
+		"one replica without a pause": {1, monthBeat, false},
 		"two replicas each evening":   {2, sharedBeat, true},
 	}
 	if *seeds >= 100 {
@@ -392,9 +395,9 @@ func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.B
 func TestMonthWhileTheStoreFails(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		store := &broken{Store: memstore.New(nil)}
-		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, AllowOfflineGrant: true, Heartbeat: longBeat})
+		l := open(t, quota.Options{Store: store, MonthLimit: 1000 * n, AllowOfflineGrant: true, Heartbeat: monthBeat})
 		take(t, l, quota.Call{Estimate: 100 * n}).Settle(quota.Cost{Neurons: 100 * n})
-		time.Sleep(time.Minute)
+		time.Sleep(2 * monthBeat)
 		store.fails.Store(true)
 		time.Sleep(24 * time.Hour)
 		s := l.Snapshot()
@@ -402,7 +405,7 @@ func TestMonthWhileTheStoreFails(t *testing.T) {
 		time.Sleep(time.Until(s.Day.MonthEnd().Add(time.Minute)))
 		equal(t, "left in the next month", l.Snapshot().Account.Remaining, 1000*n)
 		store.fails.Store(false)
-		time.Sleep(time.Minute)
+		time.Sleep(2 * monthBeat)
 		fails(t, "health", l.Healthy(), nil)
 	})
 }

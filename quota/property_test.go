@@ -14,7 +14,7 @@ import (
 )
 
 // A soak runs property tests more often: go test ./quota -seeds 1000
-var seeds = flag.Uint64("seeds", 20, "runs of each property test")
+var seeds = flag.Uint64("seeds", 8, "runs of each property test")
 
 // world is what callers do to ledgers, and what upstream would bill for it.
 type world struct {
