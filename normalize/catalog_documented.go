@@ -150,7 +150,8 @@ var documented = []Entry{
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byUpstreamAndGuard, Charge: ChargeNone,
 		Source:  SourceDocumented,
 		Summary: "The account's neurons of today are used up; they come back at 00:00 UTC.",
-		Action:  "Wait for the reset, raise the plan, or use a cheaper model.",
+		Action: "Wait for the reset, make the call as small as the message says, raise the plan, or use a cheaper " +
+			"model.",
 		Automatic: "Nothing is repeated. With the neuron guard on, further calls are refused here until the reset " +
 			"once Workers AI has said it, but for one now and then to see.",
 		Wire: "`you have used up your daily free allocation of 10,000 neurons, …` with 4006, once with 3040; 3036 " +

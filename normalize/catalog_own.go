@@ -21,8 +21,8 @@ var own = []Entry{
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "This client's own neurons of the day, or of the month, are used up; they come back at 00:00 UTC of " +
 			"the next one.",
-		Action: "Wait for the reset, use a cheaper model, or have daily_neurons or monthly_neurons of this client " +
-			"raised in the clients file.",
+		Action: "Wait for the reset, make the call as small as the message says, use a cheaper model, or have " +
+			"daily_neurons or monthly_neurons of this client raised in the clients file.",
 		Automatic: "Calls of this client are refused until the reset; other clients go on.",
 		Wire:      "Never sent by Workers AI.",
 	},
@@ -31,8 +31,9 @@ var own = []Entry{
 		OpenAI: "rate_limit_exceeded",
 		Retry:  RetryAfterDelay, Delay: 5 * time.Second,
 		Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary:   "Calls in flight hold the neurons that this call may need; some will come back.",
-		Action:    "Call again shortly, lower max_tokens, or send fewer calls at once.",
+		Summary: "Calls in flight hold the neurons that this call may need; some will come back.",
+		Action: "Call again after retry-after, make the call as small as the message says, or send fewer calls at " +
+			"once. Calls without max_tokens reserve the most: set it, or have {DEFAULT_MAX_TOKENS} set.",
 		Automatic: "The call waited for {QUOTA_WAIT} before it was refused; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
 	},

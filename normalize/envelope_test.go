@@ -23,7 +23,8 @@ func TestEnvelopeGolden(t *testing.T) {
 		`used.","type":"rate_limit_error","param":null,"code":"insufficient_quota",` +
 		`"name":"account_limited","number":3036,"status":429,"origin":"guard","fault":"account","retryable":false,` +
 		`"retry_after_ms":28800000,` +
-		`"resets_at":"2026-11-23T00:00:00Z","action":"Wait for the reset, raise the plan, or use a cheaper ` +
+		`"resets_at":"2026-11-23T00:00:00Z","action":"Wait for the reset, make the call as small as the message ` +
+		`says, raise the plan, or use a cheaper ` +
 		`model.","model":"@cf/meta/llama-3.1-8b-instruct-fp8",` +
 		`"matched_by":"budget","upstream":null,"limit":{"name":"account","client":null,"used":9998,"reserved":0.5,` +
 		`"limit":10000,"unit":"neurons","window":"day"},` +

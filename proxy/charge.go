@@ -4,6 +4,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/measure"
 )
 
 // reserve sets aside what the call may cost, or says why it may not be made. Calls on another account, with the
@@ -28,6 +29,9 @@ func (p *Proxy) guarded(c *call) guard.Call {
 		Model: &c.price, ModelText: c.modelText, Label: c.label, Client: c.client,
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
 		OfBatch: c.batchID != "", Began: c.began, Attempts: headers.Attempts(c.inbound.Header, c.entry),
+	}
+	if c.json != nil && c.makesText() {
+		g.LimitField = measure.LimitField(c.route.protocol)
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority

@@ -55,7 +55,7 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 		{
 			"its budget, of which some is left", "a", "a, daily_neurons: 100", 10_000 * neuron, 0,
 			"client_budget_exhausted", "client", 100,
-			"Your budget of 100 neurons a day allows no more today: 0 used. A smaller max_tokens",
+			"Your budget of 100 neurons a day allows no more today: 0 used. With max_tokens of",
 		},
 		{
 			"its budget without a limit", "a", "a, daily_neurons: 100", 0, 0, "client_budget_exhausted", "client",
@@ -73,8 +73,8 @@ func TestARefusalNamesItsLimit(t *testing.T) {
 		},
 		{
 			"the floor of low", "a", "a, priority: low", 400 * neuron, 300, "priority_floor", "account", 400,
-			"left for its priority: 80 of the day's 400 neurons are kept for calls of a higher priority. A smaller " +
-				"max_tokens",
+			"left for its priority: 80 of the day's 400 neurons are kept for calls of a higher priority. With " +
+				"max_tokens of ",
 		},
 		{
 			"the floor of low once it is reached", "a", "a, priority: low", 400 * neuron, 318, "priority_floor",
@@ -127,9 +127,9 @@ func TestContendedByWhose(t *testing.T) {
 	for _, c := range []struct{ name, entry, limit, words string }{
 		{
 			"its own", "a, daily_neurons: 110", "client",
-			"Your calls in flight have reserved the neurons that this call may need, ",
+			"Your budget of 110 neurons a day: 0 used, ",
 		},
-		{"everybody's", "a", "account", "Calls in flight have reserved the neurons that this call may need, "},
+		{"everybody's", "a", "account", " reserved by 2 calls in flight. It may fit in 15 s. With max_tokens of "},
 		{
 			"everybody's, below the floor of low", "a, priority: low", "account",
 			"neurons a day set for this proxy: 0 used, ",

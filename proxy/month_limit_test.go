@@ -23,17 +23,17 @@ func TestARefusalForTheMonth(t *testing.T) {
 	}{
 		{
 			name: "the client's", entry: "a, monthly_neurons: 150", slug: "client_budget_exhausted", limit: "client",
-			most: 150, words: "Your budget of 150 neurons a month allows no more this month: 100 used. A smaller",
+			most: 150, words: "Your budget of 150 neurons a month allows no more this month: 100 used. With",
 		},
 		{
 			name: "the client's, below that of its day", entry: "a, daily_neurons: 149, monthly_neurons: 150",
 			slug: "client_budget_exhausted", limit: "client", most: 150,
-			words: "Your budget of 150 neurons a month allows no more this month: 100 used. A smaller",
+			words: "Your budget of 150 neurons a month allows no more this month: 100 used. With",
 		},
 		{
 			name: "the account's", entry: "a", day: 149 * neuron, month: 150 * neuron, slug: "account_limited",
 			limit: "account", most: 150,
-			words: "The limit of 150 neurons a month set for this proxy allows no more this month: 100 used. A smaller",
+			words: "The limit of 150 neurons a month set for this proxy allows no more this month: 100 used. With",
 		},
 		{
 			name: "the account's for low priority", entry: "a, priority: low", month: 200 * neuron,

@@ -18,7 +18,7 @@ func TestWordsOfARefusal(t *testing.T) {
 	for name, c := range map[string]struct{ path, body, want string }{
 		"a chat": {
 			chatPath, strings.Replace(chat, "{", `{"max_tokens":90000,`, 1),
-			"A smaller max_tokens or a shorter prompt may fit. It resets at 2000-01-02T00:00:00Z.",
+			"With max_tokens of 3700 or less it fits. It resets at 2000-01-02T00:00:00Z.",
 		},
 		"a picture": {
 			"/run/@cf/leonardo/phoenix-1.0", `{"prompt":"x"}`,

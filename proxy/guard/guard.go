@@ -75,12 +75,13 @@ type Call struct {
 	ClientMonth  quota.Neurons // for a UTC calendar month; 0: no limit
 	Priority     quota.Priority
 
-	Request quota.Request // as measured
-	Batch   bool          // the call submits a batch, or asks after one
-	Poll    string        // id of the batch that the call asks after, "" for every other call
-	OfBatch bool          // the body names a batch: asking after one makes it nobody's
-	Routed  bool          // a router chooses the model: nothing is reserved
-	Began   time.Time
+	Request    quota.Request // as measured
+	LimitField string        // how the caller's protocol calls the limit of output tokens; "": it can set none
+	Batch      bool          // the call submits a batch, or asks after one
+	Poll       string        // id of the batch that the call asks after, "" for every other call
+	OfBatch    bool          // the body names a batch: asking after one makes it nobody's
+	Routed     bool          // a router chooses the model: nothing is reserved
+	Began      time.Time
 
 	Attempts int // how often AI Gateway may make the call, each of which is billed; 0 and 1: once
 }

@@ -2,7 +2,7 @@ package guard
 
 import (
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -45,9 +45,9 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		d = ofMonth(d)
 		window, today = "month", "this month"
 	}
-	limit, inFlight := "The limit of "+neurons(d.Limit)+" neurons a "+window+" set for this proxy", "Calls in flight"
+	limit := "The limit of " + neurons(d.Limit) + " neurons a " + window + " set for this proxy"
 	if d.Budget != quota.Account {
-		limit, inFlight = "Your budget of "+neurons(d.Limit)+" neurons a "+window, "Your calls in flight"
+		limit = "Your budget of " + neurons(d.Limit) + " neurons a " + window
 	}
 	if !d.Unlimited {
 		f.Limit = &normalize.Limit{
@@ -75,8 +75,8 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 			neurons(d.Kept), window, neurons(d.Limit))
 		f.Message = kept + ", and the rest is spent. " + resets
 		if !fewLeft {
-			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left for its priority: "+
-				"%s. %s%s", neurons(d.Estimate), neurons(left), kept, smaller(&ch.call.Request), resets)
+			f.Message = fmt.Sprintf("%s that are left for its priority: %s. %s%s",
+				tooLarge(d.Estimate, left), kept, ch.wouldFit(left, "it fits"), resets)
 		}
 	case quota.Contended:
 		f.Code, f.ResetsAt, f.RetryAfter = normalize.QuotaContended, time.Time{}, max(d.RetryIn, time.Second)
@@ -84,8 +84,15 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		if d.Kept > 0 {
 			kept = ", " + neurons(d.Kept) + " kept for calls of a higher priority"
 		}
-		f.Message = fmt.Sprintf("%s have reserved the neurons that this call may need, %s. %s: %s, %s reserved%s. "+
-			"It may fit when they end.", inFlight, neurons(d.Estimate), limit, used(d), neurons(d.Reserved), kept)
+		first := tooLarge(d.Estimate, d.Remaining) + " that are free now"
+		smaller := ch.wouldFit(d.Remaining, "it fits now")
+		if d.Remaining >= d.Estimate {
+			first = fmt.Sprintf("This call may need %s neurons, and the %s that are free now are for calls that wait "+
+				"longer", neurons(d.Estimate), neurons(d.Remaining))
+			smaller = ""
+		}
+		f.Message = strings.TrimSpace(fmt.Sprintf("%s. %s: %s%s%s. It may fit in %s. %s",
+			first, limit, used(d), heldBy(d), kept, seconds(f.RetryAfter), smaller))
 	default:
 		f.Code = normalize.AccountLimited
 		if d.Budget != quota.Account {
@@ -94,9 +101,8 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		f.Message = fmt.Sprintf("%s is reached: %s, this call may need %s. %s",
 			limit, used(d), neurons(d.Estimate), resets)
 		if !fewLeft {
-			f.Message = fmt.Sprintf("This call may need %s neurons, more than the %s that are left. "+
-				"%s allows no more %s: %s. %s%s",
-				neurons(d.Estimate), neurons(left), limit, today, used(d), smaller(&ch.call.Request), resets)
+			f.Message = fmt.Sprintf("%s that are left. %s allows no more %s: %s%s. %s%s",
+				tooLarge(d.Estimate, left), limit, today, used(d), heldBy(d), ch.wouldFit(left, "it fits"), resets)
 		}
 	}
 	return f
@@ -121,38 +127,4 @@ func used(d quota.Decision) string {
 		text += ", " + neurons(d.Margin) + " kept for calls that cost more than estimated"
 	}
 	return text
-}
-
-// smaller says what may make a call fit into what is left, "" where nothing does.
-func smaller(r *quota.Request) string {
-	if len(r.Parts) > 0 {
-		return "A smaller batch may fit. "
-	}
-	switch r.Task {
-	case quota.TextToImage:
-		return "A smaller picture or fewer steps may fit. "
-	case quota.SpeechRecognition, quota.VoiceActivity:
-		return "A shorter recording may fit. "
-	case quota.TextToSpeech, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
-		return "A shorter text may fit. "
-	case quota.ImageClassification:
-		return ""
-	default:
-		return "A smaller max_tokens or a shorter prompt may fit. "
-	}
-}
-
-func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// neurons is an amount for people: whole above 100, thousands set apart.
-func neurons(n quota.Neurons) string {
-	f := n.Float()
-	if f < 100 {
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	s := strconv.FormatFloat(f, 'f', 0, 64)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -16,9 +16,9 @@ type place struct {
 	null  span  // the null that is the limit's value
 }
 
-// limitField is the name that a limit of output tokens has in a protocol, for all models: chat completions know
+// LimitField returns the name that a limit of output tokens has in a protocol, for all models: chat completions know
 // another one as well, which only the newer models have.
-func limitField(protocol normalize.Protocol) string {
+func LimitField(protocol normalize.Protocol) string {
 	if protocol == normalize.ProtocolResponses {
 		return "max_output_tokens"
 	}
@@ -49,7 +49,7 @@ func (j *JSON) Unlimited() bool { return len(j.places) > 0 }
 // LimitEdits returns the edits of the body that put Limit into these calls.
 func (j *JSON) LimitEdits(protocol normalize.Protocol) []jsonscan.Edit {
 	value := strconv.Itoa(int(j.Limit))
-	alone := strconv.Quote(limitField(protocol)) + ":" + value
+	alone := strconv.Quote(LimitField(protocol)) + ":" + value
 	edits := make([]jsonscan.Edit, len(j.places))
 	for i, p := range j.places {
 		switch {

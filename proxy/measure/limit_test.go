@@ -221,7 +221,7 @@ func wantLimited(call map[string]any, protocol normalize.Protocol, inBatch bool)
 			own = own || m[name] != nil
 		}
 	}
-	put := func(m map[string]any) { m[limitField(protocol)] = json.Number("77") }
+	put := func(m map[string]any) { m[LimitField(protocol)] = json.Number("77") }
 	prompted := func(m map[string]any) bool { return has(m, "prompt", "messages", "text") }
 	if !own && (prompted(call) || !nested && (!batch || textInput)) {
 		put(call)

@@ -135,7 +135,7 @@ func (r *reader) figure(f *findings, name string) error {
 		f.figure(name, r.Since(start), r.Protocol)
 	case first != 'n' && isLimit(name): // null counts as absent
 		f.OddLimit = true
-	case name == limitField(r.Protocol):
+	case name == LimitField(r.Protocol):
 		f.self.null = span{start, r.Offset()}
 	}
 	return nil
