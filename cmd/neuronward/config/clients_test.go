@@ -252,6 +252,7 @@ func TestAFileThatBecomesAPipe(t *testing.T) {
 
 // 200 changes, good and bad ones, while many look keys up: who is in every good file is never unknown.
 func TestNoLookupFailsForAReload(t *testing.T) {
+	const rounds = 10
 	follow(t, both, func(f *followed) {
 		ctx, cancel := context.WithCancel(f.t.Context())
 		var callers sync.WaitGroup
@@ -266,7 +267,7 @@ func TestNoLookupFailsForAReload(t *testing.T) {
 				}
 			})
 		}
-		for i := range 200 {
+		for i := range 4 * rounds {
 			switch i % 4 {
 			case 0:
 				f.put(onlyA)
@@ -281,8 +282,8 @@ func TestNoLookupFailsForAReload(t *testing.T) {
 		}
 		cancel()
 		callers.Wait()
-		f.logged("the clients file is in use as it is now", 150) // 50 of each good kind, and what SIGHUP read
-		f.logged("the clients file is refused", 50)
+		f.logged("the clients file is in use as it is now", 3*rounds) // each good kind, and SIGHUP
+		f.logged("the clients file is refused", rounds)
 	})
 }
 
