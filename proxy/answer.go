@@ -45,6 +45,7 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	if f := in.inspectBody(c, res); f != nil {
 		return f
 	}
+	c.credentials.RemoveFrom(h, c.inbound.Header)
 	delete(h, "X-Neuronward-Neurons")
 	if !c.attempt.cached { // the cache says nothing of the account
 		c.charge.Accepted()

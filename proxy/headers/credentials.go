@@ -100,6 +100,16 @@ func (cr *Credentials) Redact(text string, caller http.Header) string {
 	return normalize.Redact(clients.RedactKeys(text), cr.Secrets(caller)...)
 }
 
+// RemoveFrom removes the headers of an answer that show a secret of ours, or of the caller who sent the given headers.
+func (cr *Credentials) RemoveFrom(answer, caller http.Header) {
+	secrets := cr.finder(caller)
+	for name, values := range answer {
+		if slices.ContainsFunc(values, secrets.finds) {
+			delete(answer, name)
+		}
+	}
+}
+
 // Secrets returns what no message to the sender of these headers may hold.
 func (cr *Credentials) Secrets(caller http.Header) []string {
 	secrets := []string{cr.Token(), cr.GatewayToken()}

@@ -203,3 +203,20 @@ func TestRequestID(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswersShowNoSecret(t *testing.T) {
+	t.Parallel()
+	key := clients.KeyPrefix + strings.Repeat("a", 8)
+	answer := http.Header{
+		"Content-Type": {"application/json"},
+		"X-Ours":       {"kept", "token=" + ourToken},
+		"X-Theirs":     {"a callers-own-key z"},
+		"X-Key":        {key},
+		"X-Short":      {"callers"},
+	}
+	operator(ourToken, "").RemoveFrom(answer, http.Header{"X-Api-Key": {"callers-own-key"}})
+	want := http.Header{"Content-Type": {"application/json"}, "X-Short": {"callers"}}
+	if !maps.EqualFunc(answer, want, slices.Equal) {
+		t.Errorf("RemoveFrom() leaves %v, want %v", answer, want)
+	}
+}
