@@ -161,6 +161,7 @@ func TestForeignPathsNeverReachUpstream(t *testing.T) {
 		if e := b.envelope(body); e.Error.Name != "route_not_proxied" {
 			t.Errorf("got %d %s, want route_not_proxied", res.StatusCode, body)
 		}
+		wantHas(t, "body", string(body), "does not pass CONNECT localhost:443. It is no forward proxy")
 	})
 	t.Run("a WebSocket", func(t *testing.T) {
 		res, body := b.raw("GET /ai/models/search HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " +

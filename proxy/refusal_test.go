@@ -201,3 +201,13 @@ func TestTheResetIsToldByTheCorrectedClock(t *testing.T) {
 		}
 	})
 }
+
+// One neuron is no neurons.
+func TestARefusalForOneNeuron(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
+		defer g.close()
+		w := g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":3000,`, 1))
+		wantHas(t, "body", w.Body.String(), "The limit of 1 neuron a day")
+	})
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -17,6 +18,9 @@ func (c *call) explainNotProxied(path string) string {
 	}
 	base := scheme + "://" + clip(r.Host, maxPathText)
 	text := "This proxy does not pass " + clip(r.Method, 32) + " " + c.pathText() + "."
+	if r.Method == http.MethodConnect {
+		return text + " It is no forward proxy: set its address with /v1 as your client's base URL, not as HTTPS_PROXY."
+	}
 	if meant := suggest(r.Method, path); meant != "" {
 		text += " Did you mean " + meant + "?"
 	}
@@ -27,9 +31,9 @@ func (c *call) explainNotProxied(path string) string {
 		base + "/client/v4 for Cloudflare's.")
 }
 
-// pathText is the path of the call for messages and logs, without secrets.
+// pathText is the path of the call for messages and logs, without secrets. CONNECT has a host in place of one.
 func (c *call) pathText() string {
-	return c.redact(clip(c.inbound.URL.EscapedPath(), maxPathText))
+	return c.redact(clip(cmp.Or(c.inbound.URL.EscapedPath(), c.inbound.URL.Host), maxPathText))
 }
 
 // suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong

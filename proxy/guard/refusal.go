@@ -45,9 +45,9 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		d = ofMonth(d)
 		window, today = "month", "this month"
 	}
-	limit := "The limit of " + neurons(d.Limit) + " neurons a " + window + " set for this proxy"
+	limit := "The limit of " + amount(d.Limit) + " a " + window + " set for this proxy"
 	if d.Budget != quota.Account {
-		limit = "Your budget of " + neurons(d.Limit) + " neurons a " + window
+		limit = "Your budget of " + amount(d.Limit) + " a " + window
 	}
 	if !d.Unlimited {
 		f.Limit = &normalize.Limit{
@@ -71,8 +71,8 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		}
 	case quota.PriorityFloor:
 		f.Code = normalize.PriorityFloor
-		kept := fmt.Sprintf("%s of the %s's %s neurons are kept for calls of a higher priority",
-			neurons(d.Kept), window, neurons(d.Limit))
+		kept := fmt.Sprintf("%s of the %s's %s are kept for calls of a higher priority",
+			neurons(d.Kept), window, amount(d.Limit))
 		f.Message = kept + ", and the rest is spent. " + resets
 		if !fewLeft {
 			f.Message = fmt.Sprintf("%s that are left for its priority: %s. %s%s",

@@ -14,7 +14,7 @@ import (
 // tooLarge says that a call needs more than there is.
 func tooLarge(need, left quota.Neurons) string {
 	needText, leftText := apart(need, left)
-	return "This call may need " + needText + " neurons, more than the " + leftText
+	return "This call may need " + needText + unit(needText) + ", more than the " + leftText
 }
 
 // heldBy says what of a budget calls in flight hold, and how many they are, "" where there is nothing.
@@ -116,6 +116,17 @@ func neurons(n quota.Neurons) string {
 		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	return grouped(n, 0)
+}
+
+// amount is neurons with the unit.
+func amount(n quota.Neurons) string { return neurons(n) + unit(neurons(n)) }
+
+// unit is that of so many neurons.
+func unit(text string) string {
+	if text == "1" {
+		return " neuron"
+	}
+	return " neurons"
 }
 
 // grouped is an amount with so many decimals, thousands set apart.
