@@ -38,7 +38,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimSuffix(r.URL.Path, "/") // one slash at the end changes nothing
 	asked := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
-	case !asked || h.AllowedHost != nil && !h.AllowedHost(r.Host):
+	case !asked || h.AllowedHost != nil && !h.AllowedHost(r.Host) && !without(r):
 		h.Next.ServeHTTP(w, r)
 	case path == "/livez":
 		answer(w, http.StatusOK, "text/plain; charset=utf-8", "ok\n")
@@ -48,6 +48,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Next.ServeHTTP(w, r)
 	}
 }
+
+// without reports whether a request names no host, as probes do that speak HTTP/1.0. A browser always names one.
+func without(r *http.Request) bool { return r.Host == "" && !r.ProtoAtLeast(1, 1) }
 
 func (h *handler) ready(w http.ResponseWriter) {
 	v := h.Verdict()

@@ -119,3 +119,34 @@ func envelope(t *testing.T, want normalize.Code, h http.Header, body []byte) {
 		t.Errorf("request id = %q, want that of the header, %q", f.RequestID, h.Get("X-Request-Id"))
 	}
 }
+
+// A probe that speaks HTTP/1.0 names no host; a request of HTTP/1.1 that names none is not for us.
+func TestProbesWithoutAHost(t *testing.T) {
+	t.Parallel()
+	const passed = http.StatusTeapot
+	h := Handler(Options{
+		Verdict:     func() Verdict { return Verdict{} },
+		AllowedHost: func(host string) bool { return host == "localhost" },
+		Next:        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(passed) }),
+	})
+	for _, c := range []struct {
+		minor int
+		host  string
+		want  int
+	}{
+		{0, "", http.StatusOK},
+		{0, "localhost", http.StatusOK},
+		{0, "evil.example", passed},
+		{1, "", passed},
+	} {
+		for _, path := range []string{"/livez", "/readyz"} {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+			r.Host, r.ProtoMinor = c.host, c.minor
+			h.ServeHTTP(w, r)
+			if w.Code != c.want {
+				t.Errorf("%s by HTTP/1.%d with the host %q: got %d, want %d", path, c.minor, c.host, w.Code, c.want)
+			}
+		}
+	}
+}

@@ -81,7 +81,7 @@ func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 		c.Forecast = through([]point{last, *end}, y, point.spent)
 	}
 	if t.Limit != nil {
-		c.Limit = &gridLine{scale.top(t.Limit.Float()), "limit, " + amount(*t.Limit) + " neurons"}
+		c.Limit = &gridLine{scale.top(t.Limit.Float()), "limit, " + inNeurons(*t.Limit)}
 	}
 	for n, step := 0.0, niceStep(scale.max/4); n < scale.max; n += step {
 		nearLimit := t.Limit != nil && math.Abs(n-t.Limit.Float()) <= scale.max/16 // where its text is

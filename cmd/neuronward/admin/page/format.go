@@ -14,6 +14,14 @@ import (
 // amount shows neurons for people: whole ones from 100 on, with commas between thousands.
 func amount(n status.Neurons) string { return rounded(n.Float()) }
 
+// inNeurons is amount with its unit.
+func inNeurons(n status.Neurons) string {
+	if s := amount(n); s != "1" {
+		return s + " neurons"
+	}
+	return "1 neuron"
+}
+
 // rounded is amount for a number of whole neurons.
 func rounded(n float64) string {
 	switch abs := math.Abs(n); {

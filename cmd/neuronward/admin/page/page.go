@@ -66,7 +66,8 @@ func Write(w io.Writer, in *Input) error {
 }
 
 var sheet = template.Must(template.New("page").Funcs(template.FuncMap{
-	"amount": amount, "rounded": rounded, "about": about, "grouped": grouped, "plural": plural, "percent": percentText,
+	"amount": amount, "inNeurons": inNeurons, "rounded": rounded, "about": about,
+	"grouped": grouped, "plural": plural, "percent": percentText,
 	"clock": clock, "second": second, "bare": bare, "hour": hour, "span": span, "lasted": lasted,
 	"until": time.Time.Sub, "spent": spent, "spentAtReset": spentAtReset, "leftAtReset": leftAtReset,
 	"limiting": limiting, "origin": origin, "key": key,
