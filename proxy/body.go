@@ -13,7 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/timelimit"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // read reads the request's body as far as it must be known, and returns the model that it names where its route has the
@@ -119,9 +119,9 @@ func (c *call) measuredByEnd(header http.Header, prefix []byte) bool {
 		return false
 	}
 	price, known := c.price.Row, c.price.Known
-	heard := !known || price.Task == quota.SpeechRecognition || price.Task == quota.VoiceActivity
+	heard := !known || price.Task == workload.SpeechRecognition || price.Task == workload.VoiceActivity
 	if isForm(header.Get("Content-Type")) {
-		return heard || price.Task == quota.TextToImage
+		return heard || price.Task == workload.TextToImage
 	}
 	return heard && measure.NeedsWhole(prefix)
 }
@@ -141,7 +141,7 @@ func opensJSON(b []byte) bool {
 // models that are not known, and those of sound and pictures, take other bodies as well.
 func (c *call) takesJSONOnly() bool {
 	switch cmp.Or(c.price.Task, c.route.task) {
-	case quota.TextGeneration, quota.TextEmbeddings, quota.TextClassification, quota.Translation, "summarization",
+	case workload.TextGeneration, workload.TextEmbeddings, workload.TextClassification, workload.Translation, "summarization",
 		"reranking", "text-reranking":
 		return true
 	}
@@ -188,7 +188,7 @@ func notJSON(why string) *normalize.Failure {
 }
 
 // measured describes the call for the estimator.
-func (b *bodies) measured(c *call) quota.Request {
+func (b *bodies) measured(c *call) workload.Request {
 	if c.json != nil {
 		return c.json.RequestAs(contentType(c.inbound.Header), c.price.Task)
 	}

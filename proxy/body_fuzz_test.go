@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // In whatever pieces a body comes, and whether its length is declared, it is
@@ -50,12 +51,12 @@ func FuzzMeasurePieces(f *testing.F) {
 		model, kind := models[which%4], kinds[which/4%4]
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Content-Type", kind)
-		measured := func(body io.Reader, length int64) (quota.Request, error) {
+		measured := func(body io.Reader, length int64) (workload.Request, error) {
 			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
 			x.intake = intake{bodies: &p.bodies, call: x, src: r.Body}
 			if err := p.bodies.buffer(x, r); err != nil {
-				return quota.Request{}, err
+				return workload.Request{}, err
 			}
 			if x.body != nil {
 				defer x.body.Release()
@@ -78,7 +79,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		whole.MakeImages, part.MakeImages = 1, 1 // the number of them has no bound
 		if got, least := estimator.Estimate(estimator.Resolve(model),
 			part).Neurons,
-			estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == quota.TextToImage &&
+			estimator.Estimate(estimator.Resolve(model), whole).Neurons; whole.Task == workload.TextToImage &&
 			got < least {
 			t.Fatalf("%q without its last %d bytes: got %v, want %v of the whole or more", b, size, got, least)
 		}

@@ -20,13 +20,14 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // estimate is what is set aside for a chat completion.
 func (g *guarded) estimate(body string) quota.Neurons {
 	route := &routes["v1/chat/completions"][0]
 	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-		requestOf(route, quota.TextGeneration, body)).Neurons
+		requestOf(route, workload.TextGeneration, body)).Neurons
 }
 
 // Each entry of the catalog that Workers AI says costs what its charge says:

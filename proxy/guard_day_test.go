@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // until sleeps to a time of day, in virtual time.
@@ -200,7 +201,7 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {
 		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-			requestOf(&routes["v1/chat/completions"][0], quota.TextGeneration, chat)).Neurons
+			requestOf(&routes["v1/chat/completions"][0], workload.TextGeneration, chat)).Neurons
 	}
 	t.Run("never written", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {

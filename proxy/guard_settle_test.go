@@ -10,11 +10,12 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // estimateOf is what a call of a body is estimated at.
 func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
-	task := quota.TextGeneration
+	task := workload.TextGeneration
 	if price, ok := price.Embedded().Row(model); ok {
 		task = price.Task
 	}

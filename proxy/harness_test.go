@@ -18,7 +18,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -234,7 +234,7 @@ func callTo(p *Proxy, r *http.Request, d destination) *call {
 }
 
 // requestOf measures a JSON body that is sent to a route.
-func requestOf(r *route, task quota.Task, body string) quota.Request {
+func requestOf(r *route, task workload.Task, body string) workload.Request {
 	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{Protocol: r.protocol, Count: true})
 	if err != nil {
 		panic(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // lenientBill is what an upstream bills that makes sense of a call in any way that it can, in the dearest one: it
@@ -105,7 +106,7 @@ func lenientCost(row price.Row, fields map[string][]json.RawMessage) quota.Neuro
 	if prompt == 0 {
 		return 0
 	}
-	tiles := math.Ceil(largest("width", 1024)/quota.TileSide) * math.Ceil(largest("height", 768)/quota.TileSide)
+	tiles := math.Ceil(largest("width", 1024)/workload.TileSide) * math.Ceil(largest("height", 768)/workload.TileSide)
 	return neurons(float64(prompt)*(row.InputPerM/1e6+row.CharactersPerK*0.9/1000) +
 		largest("max_tokens", 256)*row.OutputPerM/1e6 + tiles*row.OutputTile)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // get asks a guarded proxy for one path.
@@ -121,9 +122,9 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 		wantEqual(t, path+": id", m.ID, testModel)
 		wantEqual(t, path+": object", m.Object, "model")
 		wantEqual(t, path+": owner", m.OwnedBy, "meta")
-		if m.Task != quota.TextGeneration || m.ContextWindow <= 0 {
+		if m.Task != workload.TextGeneration || m.ContextWindow <= 0 {
 			t.Errorf("%s: got the task %q and a window of %d, want %q and more than 0", path, m.Task, m.ContextWindow,
-				quota.TextGeneration)
+				workload.TextGeneration)
 		}
 		if p := m.NeuronsPerMillion; p == nil || *p != (modellist.Prices{Input: 13778, Output: 26128}) {
 			t.Errorf("%s: got the prices %+v, want 13,778 and 26,128", path, p)
@@ -143,9 +144,9 @@ func TestWhatTheListSaysOfAModel(t *testing.T) {
 			t.Errorf("%s: message = %q, want the name %s in it", path, e.Error.Message, want)
 		}
 	}
-	for query, want := range map[string]quota.Task{
-		"?task=text-embeddings": quota.TextEmbeddings, "?task=Text+Embeddings": quota.TextEmbeddings,
-		"?task=text-to-image": quota.TextToImage, "?task=cooking": "", "?task=": "any",
+	for query, want := range map[string]workload.Task{
+		"?task=text-embeddings": workload.TextEmbeddings, "?task=Text+Embeddings": workload.TextEmbeddings,
+		"?task=text-to-image": workload.TextToImage, "?task=cooking": "", "?task=": "any",
 	} {
 		var list modellist.List
 		if err := json.Unmarshal(g.get("/v1/models"+query).Body.Bytes(), &list); err != nil {

@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // limitOutput puts the operator's limit of output tokens into a call of a text model that names none, and into each
@@ -31,7 +31,7 @@ func (c *call) makesText() bool {
 	case !c.inference || c.price.Known && c.price.OutputPerM == 0:
 		return false
 	case c.price.Task != "":
-		return c.price.Task == quota.TextGeneration
+		return c.price.Task == workload.TextGeneration
 	}
 	return c.route.protocol != normalize.ProtocolNative
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // offered is the embedded table with one offer over it.
@@ -23,7 +24,7 @@ func offered(model string, p price.Row) *price.Table {
 func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 	g := newGuarded(t, quota.Options{Limit: 100 * quota.OneNeuron}, workersai.Options{},
 		func(c *Config) { c.FreePlan = true })
-	dear := price.Row{Task: quota.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
+	dear := price.Row{Task: workload.TextGeneration, InputPerM: 4e6, OutputPerM: 4e6}
 	call := func() (int, string) {
 		w := g.post("/v1/chat/completions", chat)
 		return w.Code, w.Body.String()
@@ -35,7 +36,7 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 	if status, body := call(); status != http.StatusTooManyRequests || !strings.Contains(body, "account_limited") {
 		t.Errorf("at a price beyond the day: got %d %s, want 429 and account_limited", status, body)
 	}
-	paid := price.Row{Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
+	paid := price.Row{Task: workload.TextGeneration, InputPerM: 13778, OutputPerM: 26128, RequiresWorkersPaid: true}
 	g.config.Estimator.SetTable(offered(testModel, paid))
 	if status, body := call(); status != http.StatusForbidden || !strings.Contains(body, "paid_plan_required") {
 		t.Errorf("once it requires Workers Paid: got %d %s, want 403 and paid_plan_required", status, body)
@@ -54,7 +55,7 @@ func TestPricesAreReplacedWhileCallsAreServed(t *testing.T) {
 	}
 	for i := range 50 {
 		g.config.Estimator.SetTable(offered(testModel,
-			price.Row{Task: quota.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
+			price.Row{Task: workload.TextGeneration, InputPerM: 13778 + float64(i), OutputPerM: 26128}))
 		g.proxy.KnowModels([]string{fmt.Sprint("@cf/new/", i)})
 	}
 	calls.Wait()

@@ -11,8 +11,8 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // rates keep calls within the requests per minute of their model and of their client.
@@ -37,7 +37,7 @@ func (r *rates) limits(c *call) bool {
 }
 
 // noTask is that of calls for which only their client's limit holds.
-const noTask quota.Task = "none"
+const noTask workload.Task = "none"
 
 // wait waits until the call is within its limits of requests per minute, or says why it may not be made.
 func (r *rates) wait(c *call) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // atPace limits requests per minute.
@@ -189,7 +190,7 @@ func TestWhatIsPaced(t *testing.T) {
 		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly,
 			atPace(t, "text-generation=60", time.Second))
 		left := func() int {
-			r, _ := g.proxy.rates.limiter.Remaining(pace.Key{Task: quota.TextGeneration, Model: testModel}, time.Now())
+			r, _ := g.proxy.rates.limiter.Remaining(pace.Key{Task: workload.TextGeneration, Model: testModel}, time.Now())
 			return r.Requests
 		}
 		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)

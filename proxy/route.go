@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/neuronward/neuronward/normalize"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // modelPlace says where a call names its model.
@@ -41,8 +41,8 @@ type route struct {
 	method    string
 	model     modelPlace
 	body      bodyKind
-	nested    bool       // the parameters stand in the field "input" of the body
-	task      quota.Task // of its models that the price table does not know; "": any
+	nested    bool          // the parameters stand in the field "input" of the body
+	task      workload.Task // of its models that the price table does not know; "": any
 	protocol  normalize.Protocol
 	answer    answerer
 	repaired  bool   // its streams are OpenAI chunks, and a native usage among them is replaced by one
@@ -77,7 +77,7 @@ var routes = map[string][]route{
 		protocol: normalize.ProtocolOpenAI, repaired: true, gateway: "/workers-ai/v1/chat/completions",
 	}},
 	"v1/embeddings": {{
-		name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON, task: quota.TextEmbeddings,
+		name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON, task: workload.TextEmbeddings,
 		protocol: normalize.ProtocolOpenAI, gateway: "/workers-ai/v1/embeddings",
 	}},
 	"v1/responses": {{

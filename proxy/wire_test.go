@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A wire is a made-up call of which the true bill is known: what is asked, what the answer says of its cost and how,
@@ -196,7 +197,7 @@ func (w wire) run(t *testing.T) wireResult {
 	task := w.price().Task
 	if w.protocol == wireBatch {
 		r.reserved = g.config.Estimator.Estimate(g.config.Estimator.Resolve(w.price().Name),
-			quota.Request{Task: task, PromptBytes: int64(len(body)), MaxTokens: int64(w.output + w.dearer)}).Neurons
+			workload.Request{Task: task, PromptBytes: int64(len(body)), MaxTokens: int64(w.output + w.dearer)}).Neurons
 	} else {
 		r.reserved = g.estimateOf(strings.TrimPrefix(w.route(), "/"), w.price().Name, body)
 	}

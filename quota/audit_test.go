@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // spoken is a model whose answers are sound and do not say what they cost.
@@ -38,7 +39,7 @@ func listen(t *testing.T, factor float64, test func(t *testing.T, s *listener)) 
 // call makes a call that is billed, and returns what it was booked with.
 func (s *listener) call(t *testing.T, client string, characters int64) quota.Neurons {
 	t.Helper()
-	of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: characters})
+	of := s.e.Estimate(s.e.Resolve(spoken), workload.Request{Characters: characters})
 	res := take(t, s.l, quota.Call{Model: spoken, Client: client, Estimate: of.Neurons, CountClient: true})
 	time.Sleep(time.Second)
 	cost := s.e.DefaultCost(s.e.Resolve(spoken), of, res.Neurons())
@@ -140,7 +141,7 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				before := s.Billed()
 				booked := s.call(t, "a", 1000)
 				near(t, "booked", booked, s.Billed()-before)
-				would := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000})
+				would := s.e.Estimate(s.e.Resolve(spoken), workload.Request{Characters: 1000})
 				near(t, "what would be set aside", would.Neurons, max(would.Bound, booked))
 				s.pass(t, 20*time.Minute)
 				s.agrees(t)
@@ -153,7 +154,7 @@ func TestAModelThatDoesNotSayWhatItCosts(t *testing.T) {
 				}
 				e := price.NewEstimator(nil, price.Bound)
 				e.Recall(history)
-				of := e.Estimate(e.Resolve(spoken), quota.Request{Characters: 1000})
+				of := e.Estimate(e.Resolve(spoken), workload.Request{Characters: 1000})
 				recalled := e.DefaultCost(e.Resolve(spoken), of, of.Neurons)
 				within(t, "the recalled cost", recalled.Neurons, booked, booked+booked/500)
 			})
@@ -168,7 +169,7 @@ func TestAModelWithoutAPriceIsBookedAsItWasBilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			listen(t, 0, func(t *testing.T, s *listener) {
 				call := func() quota.Neurons {
-					of := s.e.Estimate(s.e.Resolve(model), quota.Request{PromptBytes: 10, NoDefault: true})
+					of := s.e.Estimate(s.e.Resolve(model), workload.Request{PromptBytes: 10, NoDefault: true})
 					res := take(t, s.l, quota.Call{Model: model, Estimate: of.Neurons})
 					time.Sleep(time.Second)
 					cost := s.e.DefaultCost(s.e.Resolve(model), of, res.Neurons())
@@ -222,7 +223,7 @@ func TestAModelThatCannotBeAudited(t *testing.T) {
 				s.pass(t, 20*time.Minute)
 				s.audited(t, 0)
 				within(t, "used", s.l.Snapshot().Account.Used, 5_000*n, 7_000*n)
-				of := s.e.Estimate(s.e.Resolve(spoken), quota.Request{Characters: 1000})
+				of := s.e.Estimate(s.e.Resolve(spoken), workload.Request{Characters: 1000})
 				equal(t, "booked", s.call(t, "", 1000), of.Bound)
 				s.pass(t, 20*time.Minute)
 				if got := len(s.found) == 1; got != c.later {

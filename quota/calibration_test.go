@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A model that costs three times its table: only the calls that are in flight when that is learned pass the limit,
@@ -17,7 +18,7 @@ import (
 func TestAModelThatCostsThriceItsTable(t *testing.T) {
 	const inFlight = 8
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
-	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	r := workload.Request{PromptBytes: 936, MaxTokens: 1000}
 	bound := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r).Bound
 	virtually(t, func(t *testing.T) {
 		store := memstore.New(nil)
@@ -70,7 +71,7 @@ func TestAModelThatCostsThriceItsTable(t *testing.T) {
 
 func TestWhatWasLearnedIsKept(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
-	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	r := workload.Request{PromptBytes: 936, MaxTokens: 1000}
 	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r)
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "quota")
@@ -93,7 +94,7 @@ func TestWhatWasLearnedIsKept(t *testing.T) {
 			return records
 		}
 		learned := price.NewEstimator(nil, price.Bound)
-		unlimited := quota.Request{PromptBytes: 936, NoDefault: true}
+		unlimited := workload.Request{PromptBytes: 936, NoDefault: true}
 		learn := func(l *quota.Ledger, client string, ratio quota.Neurons) {
 			m := learned.Resolve(model)
 			for range 100 {

@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/quota/account"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Ten days with resets, restarts, kills, outages of the figure, figures that are wrong or stand still, prices that
@@ -178,12 +179,12 @@ func (d *tenDays) run(day int) {
 	for time.Until(end) > 2*time.Minute && !d.t.Failed() {
 		d.change(end)
 		m := tenDaysModels[d.rng.IntN(len(tenDaysModels))]
-		u := quota.Usage{Input: d.rng.Int64N(200), Output: d.rng.Int64N(200), HasTokens: true}
+		u := workload.Usage{Input: d.rng.Int64N(200), Output: d.rng.Int64N(200), HasTokens: true}
 		cost := d.prices[m].Tokens(u.Input, 0, u.Output)
 		if d.rng.IntN(2) == 0 {
 			u.Neurons, u.HasNeurons = cost.Float(), true
 		}
-		estimate := d.e.Estimate(d.e.Resolve(m), quota.Request{PromptBytes: 2 * u.Input, MaxTokens: 200})
+		estimate := d.e.Estimate(d.e.Resolve(m), workload.Request{PromptBytes: 2 * u.Input, MaxTokens: 200})
 		call := quota.Call{Model: m, Estimate: estimate.Neurons}
 		if n := len(d.restarts); n > 0 && time.Now().After(d.restarts[n-1]) {
 			d.restarts = d.restarts[:n-1]
@@ -228,7 +229,7 @@ func (d *tenDays) change(end time.Time) {
 }
 
 // call makes a call, and checks whether it was rightly let through or refused.
-func (d *tenDays) call(call quota.Call, u quota.Usage, cost quota.Neurons) {
+func (d *tenDays) call(call quota.Call, u workload.Usage, cost quota.Neurons) {
 	res, decision, err := d.l.Reserve(d.t.Context(), call)
 	if err != nil {
 		d.t.Fatal(err)

@@ -16,9 +16,9 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/workersai"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // dearer is the embedded table with output of model at ten times its price, and a model that it does not have.
@@ -29,7 +29,7 @@ func dearer() *price.Table {
 		{Model: model, Row: row, Priced: true},
 		{
 			Model: "@cf/new/model", Priced: true,
-			Row: price.Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000},
+			Row: price.Row{Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 2000},
 		},
 	})
 	return table

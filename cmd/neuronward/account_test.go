@@ -21,6 +21,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // within is a transport to a handler, without a network.
@@ -108,7 +109,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 	const model = "@cf/deepgram/aura-1"
 	shareAccount(t, time.Hour, workersai.Options{}, func(t *testing.T, s *shared) {
 		speak := func() (booked quota.Neurons) {
-			of := s.estimator.Estimate(s.estimator.Resolve(model), quota.Request{Characters: 100})
+			of := s.estimator.Estimate(s.estimator.Resolve(model), workload.Request{Characters: 100})
 			res, d, err := s.ledger.Reserve(t.Context(), quota.Call{Model: model, Estimate: of.Neurons})
 			if err != nil || res == nil {
 				t.Fatalf("got %+v, %v, want a reservation", d, err)
@@ -139,7 +140,7 @@ func TestWhatAModelCostsIsFoundOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		follower.RecallCorrections(records)
-		of := follower.Estimate(follower.Resolve(model), quota.Request{Characters: 100})
+		of := follower.Estimate(follower.Resolve(model), workload.Request{Characters: 100})
 		cost := follower.DefaultCost(follower.Resolve(model), of, of.Neurons).Neurons
 		if of.Neurons != 3*first || cost != 3*first {
 			t.Errorf("got %v reserved and %v booked by another process, want %v", of.Neurons, cost, 3*first)

@@ -19,6 +19,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A planner works out a day of calls to one model.
@@ -26,8 +27,8 @@ type planner struct {
 	c         *config.Config
 	estimator *price.Estimator
 	model     price.Model
-	request   quota.Request // without a limit of output
-	output    int64         // tokens of an answer that nothing limits
+	request   workload.Request // without a limit of output
+	output    int64            // tokens of an answer that nothing limits
 	callers   int
 	duration  time.Duration
 }
@@ -84,19 +85,19 @@ func (p *planner) findModel(name string) error {
 }
 
 // measurePrompt measures a call with a prompt as the proxy does.
-func measurePrompt(m price.Model, prompt string) (quota.Request, error) {
+func measurePrompt(m price.Model, prompt string) (workload.Request, error) {
 	text, err := json.Marshal(prompt)
 	if err != nil {
-		return quota.Request{}, err
+		return workload.Request{}, err
 	}
 	body := fmt.Appendf(nil, `{"model":%q,"messages":[{"role":"user","content":%s}]}`, m.Name, text)
 	protocol := normalize.ProtocolOpenAI
-	if m.Task != quota.TextGeneration {
+	if m.Task != workload.TextGeneration {
 		body, protocol = fmt.Appendf(nil, `{"text":[%s]}`, text), normalize.ProtocolNative
 	}
 	found, err := measure.Scan(jsonscan.Pieces{body}, measure.Options{Protocol: protocol, Count: true})
 	if err != nil {
-		return quota.Request{}, err
+		return workload.Request{}, err
 	}
 	return found.Request(m.Task), nil
 }
@@ -124,7 +125,7 @@ func (p *planner) call(limit int64) (c dayplan.Call, output int64) {
 // limit returns the limit of output tokens of a call that is made while so much is left; 0: none.
 func (p *planner) limit(left quota.Neurons) int64 {
 	d := p.c.DefaultMaxTokens
-	if !d.IsSet() || p.model.Task != quota.TextGeneration || p.model.OutputPerM == 0 {
+	if !d.IsSet() || p.model.Task != workload.TextGeneration || p.model.OutputPerM == 0 {
 		return 0
 	}
 	return d.Choose(p.model.Room(p.request, d.Most()), func(limit int64) bool {

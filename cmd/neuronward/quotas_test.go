@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // stalled is a store on a disk that can hang, or be too slow: its operations ignore their context.
@@ -162,7 +163,7 @@ func TestProcessesLearnFromEachOther(t *testing.T) {
 			both[i] = n
 			go n.keepRecalling(ctx)
 		}
-		request := quota.Request{PromptBytes: 1000, NoDefault: true}
+		request := workload.Request{PromptBytes: 1000, NoDefault: true}
 		estimate := func(n *quotas) quota.Neurons {
 			return n.estimator.Estimate(n.estimator.Resolve(model), request).Neurons
 		}

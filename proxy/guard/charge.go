@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A Charge is what one call has to do with the ledger. The nil Charge is that of a call that is not metered.
@@ -217,7 +218,7 @@ func (ch *Charge) spent(cost quota.Cost) {
 	ch.guard.o.Recorder.Spent(ch.request.Model, ch.request.Client, cost.Basis.String(), cost.Neurons.Float())
 }
 
-func (ch *Charge) countTokens(model string, u quota.Usage) {
+func (ch *Charge) countTokens(model string, u workload.Usage) {
 	if !u.HasTokens {
 		return
 	}
@@ -229,7 +230,7 @@ func (ch *Charge) countTokens(model string, u quota.Usage) {
 
 // task is the task of the call's model, as a label.
 func (ch *Charge) task() string {
-	if task := ch.call.Model.Task; slices.Contains(quota.Tasks(), task) {
+	if task := ch.call.Model.Task; slices.Contains(workload.Tasks(), task) {
 		return string(task)
 	}
 	return "other"

@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A Recorder counts what the guard decides. *metrics.Metrics is one.
@@ -75,12 +76,12 @@ type Call struct {
 	ClientMonth  quota.Neurons // for a UTC calendar month; 0: no limit
 	Priority     quota.Priority
 
-	Request    quota.Request // as measured
-	LimitField string        // how the caller's protocol calls the limit of output tokens; "": it can set none
-	Batch      bool          // the call submits a batch, or asks after one
-	Poll       string        // id of the batch that the call asks after, "" for every other call
-	OfBatch    bool          // the body names a batch: asking after one makes it nobody's
-	Routed     bool          // a router chooses the model: nothing is reserved
+	Request    workload.Request // as measured
+	LimitField string           // how the caller's protocol calls the limit of output tokens; "": it can set none
+	Batch      bool             // the call submits a batch, or asks after one
+	Poll       string           // id of the batch that the call asks after, "" for every other call
+	OfBatch    bool             // the body names a batch: asking after one makes it nobody's
+	Routed     bool             // a router chooses the model: nothing is reserved
 	Began      time.Time
 
 	Attempts int // how often AI Gateway may make the call, each of which is billed; 0 and 1: once
@@ -149,13 +150,13 @@ func (g *Guard) charge(c Call) *Charge {
 
 // Fits returns what reports whether c would be reserved at once with a request in place of its own, by what is left
 // now. Where nobody is refused, each would.
-func (g *Guard) Fits(c Call) func(quota.Request) bool {
+func (g *Guard) Fits(c Call) func(workload.Request) bool {
 	if !g.On() || g.ledger.Mode() != quota.Enforce {
-		return func(quota.Request) bool { return true }
+		return func(workload.Request) bool { return true }
 	}
 	ch := g.charge(c)
 	d := g.ledger.Peek(ch.request)
-	return func(r quota.Request) bool {
+	return func(r workload.Request) bool {
 		ch.estimate = g.o.Estimator.Estimate(*c.Model, r)
 		return d.Unlimited || ch.bound() <= d.Remaining
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/meter"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // An Outcome is how an attempt at a call ended: what decides its cost, beside what its meter has read.
@@ -119,7 +120,7 @@ func (e *evidence) streamCompleted() bool { return e.completed() && e.Streaming 
 // for a stream gets one.
 func (e *evidence) streamCutOff() bool {
 	c := &e.charge.call
-	wouldStream := e.Stream && !e.Answered && c.Model.Task == quota.TextGeneration && !c.Batch
+	wouldStream := e.Stream && !e.Answered && c.Model.Task == workload.TextGeneration && !c.Batch
 	return e.Streaming && !e.completed() || wouldStream && e.cancelled()
 }
 

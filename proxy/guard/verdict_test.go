@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -63,8 +64,8 @@ func newGuard(t *testing.T, o Options) (*Guard, *recorder) {
 // callOf is a call of a model with a prompt of 300 bytes and an answer of 1,000 tokens or one picture at most.
 func callOf(g *Guard, model string) Call {
 	m := g.o.Estimator.Resolve(model)
-	r := quota.Request{Task: m.Task, PromptBytes: 300, PromptTokens: 100, MaxTokens: 1000}
-	if m.Task == quota.TextToImage {
+	r := workload.Request{Task: m.Task, PromptBytes: 300, PromptTokens: 100, MaxTokens: 1000}
+	if m.Task == workload.TextToImage {
 		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
 	}
 	return Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
@@ -221,7 +222,7 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "tokens of an unknown model", situation: "completed", model: unknown, answer: counts, outcome: done,
 			because: Tokens, basis: quota.Priced, want: func(ch *Charge) quota.Neurons {
-				u := quota.Usage{HasTokens: true, Input: 100, Output: 20}
+				u := workload.Usage{HasTokens: true, Input: 100, Output: 20}
 				cost, _ := ch.guard.o.Estimator.Cost(*ch.call.Model, u)
 				return cost.Neurons
 			},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // tooLarge says that a call needs more than there is.
@@ -79,18 +80,18 @@ func seconds(d time.Duration) string {
 }
 
 // smaller says what may make a call fit into what is left, "" where nothing does.
-func smaller(r *quota.Request) string {
+func smaller(r *workload.Request) string {
 	if len(r.Parts) > 0 {
 		return "A smaller batch may fit. "
 	}
 	switch r.Task {
-	case quota.TextToImage:
+	case workload.TextToImage:
 		return "A smaller picture or fewer steps may fit. "
-	case quota.SpeechRecognition, quota.VoiceActivity:
+	case workload.SpeechRecognition, workload.VoiceActivity:
 		return "A shorter recording may fit. "
-	case quota.TextToSpeech, quota.TextEmbeddings, quota.TextClassification, quota.Translation:
+	case workload.TextToSpeech, workload.TextEmbeddings, workload.TextClassification, workload.Translation:
 		return "A shorter text may fit. "
-	case quota.ImageClassification:
+	case workload.ImageClassification:
 		return ""
 	default:
 		return "A smaller max_tokens or a shorter prompt may fit. "

@@ -6,8 +6,8 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A body counts as its text without the space around values and without what is a picture or sound, however it lies in
@@ -59,7 +59,7 @@ func TestPromptTokens(t *testing.T) {
 // Each request of a batch has the tokens of its own, and a body of which only the input is sent has those of that.
 func TestPromptTokensOfParts(t *testing.T) {
 	one, two := `{"prompt":"some words"}`, `{"prompt":"and some other words"}`
-	scan := func(body string, o Options) quota.Request {
+	scan := func(body string, o Options) workload.Request {
 		o.Count = true
 		found, err := Scan(pieces([]byte(body)), o)
 		if err != nil {

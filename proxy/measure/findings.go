@@ -4,7 +4,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure/sound"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // maxParts limits how many requests of a batch are kept apart; the rest is added up.
@@ -14,7 +14,7 @@ const maxParts = 1000
 // "model" was read, which may be the last one. Of a field that is given twice, or under two names, the larger value
 // counts.
 type findings struct {
-	quota.Request // what does not depend on the task; Characters of texts that stand alone
+	workload.Request // what does not depend on the task; Characters of texts that stand alone
 
 	size  int64 // bytes of the object
 	media int64 // of them, those that never become tokens
@@ -46,7 +46,7 @@ type findings struct {
 }
 
 // A rest is requests of a batch added up for each class: first those with a limit, then those that are unlimited.
-type rest [2][numClasses]quota.Request
+type rest [2][numClasses]workload.Request
 
 // A class is a class of tasks for which the same fields count.
 type class uint8
@@ -59,13 +59,13 @@ const (
 	numClasses
 )
 
-func classOf(task quota.Task) class {
+func classOf(task workload.Task) class {
 	switch task {
 	case "":
 		return unknownTask
-	case quota.TextToSpeech:
+	case workload.TextToSpeech:
 		return textToSpeech
-	case quota.SpeechRecognition:
+	case workload.SpeechRecognition:
 		return speechRecognition
 	}
 	return otherTask
@@ -126,14 +126,14 @@ func (f *findings) add(one *findings, text jsonscan.Pieces) {
 }
 
 // request returns the measurement for a task. text is the whole body, limit that of calls that are unlimited.
-func (f *findings) request(task quota.Task, text jsonscan.Pieces, limit int64) quota.Request {
+func (f *findings) request(task workload.Task, text jsonscan.Pieces, limit int64) workload.Request {
 	k := classOf(task)
 	alone := f.alone(k, text, limit)
 	alone.Task = task
 	if !f.requests {
 		return alone
 	}
-	batch := quota.Request{Task: task}
+	batch := workload.Request{Task: task}
 	for i := range f.parts {
 		batch.Parts = append(batch.Parts, f.parts[i].request(task, text, limit))
 	}
@@ -158,7 +158,7 @@ func (f *findings) request(task quota.Task, text jsonscan.Pieces, limit int64) q
 }
 
 // alone returns the measurement for a class of tasks, without the requests of a batch.
-func (f *findings) alone(k class, text jsonscan.Pieces, limit int64) quota.Request {
+func (f *findings) alone(k class, text jsonscan.Pieces, limit int64) workload.Request {
 	r := f.Request
 	if f.unlimited {
 		r.MaxTokens = limit
@@ -181,7 +181,7 @@ func (f *findings) alone(k class, text jsonscan.Pieces, limit int64) quota.Reque
 }
 
 // addUp adds one more request to a sum.
-func addUp(sum *quota.Request, r quota.Request) {
+func addUp(sum *workload.Request, r workload.Request) {
 	const template = 64 // tokens, which each of them has
 	sum.PromptBytes += r.PromptBytes + template
 	sum.PromptTokens += r.PromptTokens + template

@@ -11,7 +11,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure/sound"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Maxima for what the unread part of a form may say.
@@ -25,7 +25,7 @@ const (
 
 // measureForm measures a multipart form by its beginning. Unless the whole form was read and is well formed, the unread
 // part may have any field of a picture, also once more: each gets its maximum.
-func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, length int64) {
+func measureForm(q *workload.Request, boundary string, prefix jsonscan.Pieces, length int64) {
 	f := form{q: q, length: length, head: make([]byte, sound.HeadSize)}
 	read := prefix.Len()
 	whole := read >= length && boundary != "" // without one, upstream may read another form
@@ -50,13 +50,13 @@ func measureForm(q *quota.Request, boundary string, prefix jsonscan.Pieces, leng
 		q.Images = f.pictures + f.recordings
 		assumeAnything(q, length)
 	}
-	if q.Task == quota.TextToImage && q.Images > maxGiven { // it is not known which ones are taken
+	if q.Task == workload.TextToImage && q.Images > maxGiven { // it is not known which ones are taken
 		q.Images, q.Sized, q.SizedTiles = maxGiven, 0, 0
 	}
 }
 
 // assumeAnything raises a measurement to the most that a body of that length may ask for.
-func assumeAnything(q *quota.Request, length int64) {
+func assumeAnything(q *workload.Request, length int64) {
 	q.Assumed = true
 	q.PromptBytes, q.AudioBytes, q.Images = length, length, max(q.Images, maxGiven)
 	q.Width, q.Height, q.Steps = max(q.Width, maxSide), max(q.Height, maxSide), max(q.Steps, maxSteps)
@@ -65,7 +65,7 @@ func assumeAnything(q *quota.Request, length int64) {
 
 // A form is what was found in the parts that were read.
 type form struct {
-	q            *quota.Request
+	q            *workload.Request
 	length       int64
 	head         []byte // for the first bytes of a part
 	pictures     int64
@@ -104,7 +104,7 @@ func (f *form) part(part *multipart.Part) error {
 		f.pictureBytes += all
 		if width > 0 && height > 0 {
 			f.q.Sized++
-			f.q.SizedTiles += quota.InputTiles(width, height)
+			f.q.SizedTiles += workload.InputTiles(width, height)
 		}
 	case file:
 		if !known {
@@ -152,7 +152,7 @@ func (c *counted) Read(b []byte) (int, error) {
 }
 
 // formField measures a field of a form, which has no types.
-func formField(q *quota.Request, name string, value []byte) {
+func formField(q *workload.Request, name string, value []byte) {
 	f := findings{Request: *q}
 	if name == "size" || name == "image_size" {
 		value = strconv.AppendQuote(nil, string(value))

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestMeasureForm(t *testing.T) {
@@ -25,14 +25,14 @@ func TestMeasureForm(t *testing.T) {
 		_ = w.Close()
 		return w.FormDataContentType(), b.Bytes()
 	}
-	get := func(kind string, body []byte, cut int) quota.Request {
-		return Media(quota.TextToImage, kind, pieces(body[:len(body)-cut]), int64(len(body)))
+	get := func(kind string, body []byte, cut int) workload.Request {
+		return Media(workload.TextToImage, kind, pieces(body[:len(body)-cut]), int64(len(body)))
 	}
 	kind, body := form(2, "prompt", "a cat", "width", "512", "height", "640", "steps", "9", "n", "2")
 	size := int64(len(body))
 	got := get(kind, body, 0)
-	want := quota.Request{
-		Task: quota.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2,
+	want := workload.Request{
+		Task: workload.TextToImage, Width: 512, Height: 640, Steps: 9, Answers: 2, MakeImages: 2,
 		Images: 2,
 	}
 	if got.PromptBytes > 2000 || got.PromptBytes < 100 {
@@ -43,8 +43,8 @@ func TestMeasureForm(t *testing.T) {
 	}
 	for _, cut := range []int{5, 9500, len(body) - 10} {
 		got := get(kind, body, cut)
-		want := quota.Request{
-			Task: quota.TextToImage, Assumed: true, Width: maxSide, Height: maxSide, Steps: maxSteps,
+		want := workload.Request{
+			Task: workload.TextToImage, Assumed: true, Width: maxSide, Height: maxSide, Steps: maxSteps,
 			Answers:    got.Answers,
 			MakeImages: maxMade, Images: maxGiven, PromptBytes: size, AudioBytes: size,
 		}
@@ -95,7 +95,7 @@ func TestMeasureAmbiguousForm(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			body := []byte(c.body + "--x--\r\n")
-			for _, task := range []quota.Task{"", quota.TextToImage} {
+			for _, task := range []workload.Task{"", workload.TextToImage} {
 				q := Media(task, c.kind, pieces(body), int64(len(body)))
 				if q.Assumed != c.assumed {
 					t.Errorf("task %q: got assumed %v, want %v", task, q.Assumed, c.assumed)
@@ -118,73 +118,73 @@ func TestMeasureFormParts(t *testing.T) {
 	sound := string(mediatest.WAV(10))
 	for _, c := range []struct {
 		name  string
-		task  quota.Task
+		task  workload.Task
 		parts []mediatest.Part
-		want  quota.Request // but PromptBytes
+		want  workload.Request // but PromptBytes
 	}{
 		{
-			"pictures, each by its size", quota.TextToImage,
+			"pictures, each by its size", workload.TextToImage,
 			[]mediatest.Part{
 				mediatest.File("input_image_0", "a.png", small),
 				mediatest.File("input_image_1", "b.jpg", large),
 			},
-			quota.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2},
+			workload.Request{Images: 2, Sized: 2, SizedTiles: 1 + 2},
 		},
 		{
-			"figures behind a picture", quota.TextToImage,
+			"figures behind a picture", workload.TextToImage,
 			[]mediatest.Part{
 				mediatest.File("input_image_0", "a.avif", unknown), mediatest.Field("width", "640"),
 				mediatest.Field("steps", " 25\r\n"),
 			},
-			quota.Request{Images: 1, Width: 640, Steps: 25},
+			workload.Request{Images: 1, Width: 640, Steps: 25},
 		},
 		{
-			"a figure behind much space", quota.TextToImage,
+			"a figure behind much space", workload.TextToImage,
 			[]mediatest.Part{mediatest.Field("steps", strings.Repeat(" ", 1000)+"25")},
-			quota.Request{Steps: 25},
+			workload.Request{Steps: 25},
 		},
 		{
-			"a picture that is no file", quota.TextToImage,
+			"a picture that is no file", workload.TextToImage,
 			[]mediatest.Part{mediatest.Field("input_image_0", large)},
-			quota.Request{Images: 1, Sized: 1, SizedTiles: 2},
+			workload.Request{Images: 1, Sized: 1, SizedTiles: 2},
 		},
 		{
-			"a picture by reference", quota.TextToImage,
+			"a picture by reference", workload.TextToImage,
 			[]mediatest.Part{mediatest.Field("image", "https://example.com/a.png")},
-			quota.Request{Images: 1},
+			workload.Request{Images: 1},
 		},
 		{
-			"pictures under one name", quota.TextToImage,
+			"pictures under one name", workload.TextToImage,
 			[]mediatest.Part{mediatest.File("image[]", "a", unknown[:50]), mediatest.File("image[]", "b", small)},
-			quota.Request{Images: 2, Sized: 1, SizedTiles: 1},
+			workload.Request{Images: 2, Sized: 1, SizedTiles: 1},
 		},
 		{
-			"a long prompt that names figures", quota.TextToImage,
+			"a long prompt that names figures", workload.TextToImage,
 			[]mediatest.Part{
 				mediatest.Field("prompt", strings.Repeat("width=9999 ", 3000)),
 				mediatest.Field("height", "700"),
 			},
-			quota.Request{Height: 700},
+			workload.Request{Height: 700},
 		},
 		{
-			"a file under the name of a figure", quota.TextToImage,
+			"a file under the name of a figure", workload.TextToImage,
 			[]mediatest.Part{mediatest.File("width", "a.png", small)},
-			quota.Request{Images: 1, Sized: 1, SizedTiles: 1},
+			workload.Request{Images: 1, Sized: 1, SizedTiles: 1},
 		},
 		{
-			"a file that may be a picture", quota.TextToImage,
+			"a file that may be a picture", workload.TextToImage,
 			[]mediatest.Part{mediatest.File("file", "a.avif", unknown)},
-			quota.Request{Images: 1, AudioBytes: 40_008},
+			workload.Request{Images: 1, AudioBytes: 40_008},
 		},
 		{
-			"speech", quota.SpeechRecognition,
+			"speech", workload.SpeechRecognition,
 			[]mediatest.Part{mediatest.File("audio", "a.wav", sound)},
-			quota.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))},
+			workload.Request{Images: 1, AudioSeconds: 10, AudioBytes: int64(len(sound))},
 		},
 		{
-			"two recordings", quota.SpeechRecognition,
+			"two recordings", workload.SpeechRecognition,
 			[]mediatest.Part{mediatest.File("audio", "a.wav", sound), mediatest.File("file", "b.wav", sound)},
-			quota.Request{Images: 2, AudioBytes: 2 * int64(len(sound))},
+			workload.Request{Images: 2, AudioBytes: 2 * int64(len(sound))},
 		},
 	} {
 		kind, body := mediatest.Form(t, c.parts...)

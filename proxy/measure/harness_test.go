@@ -6,7 +6,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // protocolOf returns the protocol of a path below …/ai/.
@@ -27,12 +27,12 @@ func protocolOf(t testing.TB, path string) normalize.Protocol {
 }
 
 // requestOf measures a body that is there whole.
-func requestOf(protocol normalize.Protocol, task quota.Task, body []byte) quota.Request {
+func requestOf(protocol normalize.Protocol, task workload.Task, body []byte) workload.Request {
 	return requestAs("", protocol, task, body)
 }
 
 // requestAs measures a body that is there whole and was sent with a Content-Type.
-func requestAs(contentType string, protocol normalize.Protocol, task quota.Task, body []byte) quota.Request {
+func requestAs(contentType string, protocol normalize.Protocol, task workload.Task, body []byte) workload.Request {
 	if found, err := Scan(pieces(body), Options{Protocol: protocol}); err == nil {
 		return found.Request(task)
 	}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Options say how a JSON body is understood.
@@ -77,7 +77,9 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 }
 
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
-func (j *JSON) Request(task quota.Task) quota.Request { return j.found.request(task, j.text, j.Limit) }
+func (j *JSON) Request(task workload.Task) workload.Request {
+	return j.found.request(task, j.text, j.Limit)
+}
 
 // Batch reports whether the body has the requests of a batch.
 func (j *JSON) Batch() bool { return j.found.requests }

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestScan(t *testing.T) {
@@ -288,7 +288,7 @@ func compareFields(t *testing.T, body, text []byte, nested bool, got *JSON) {
 	// What nothing else in the body can change.
 	var prompt string
 	if json.Unmarshal(fields["prompt"], &prompt) == nil && utf8.Valid(text) {
-		q := got.Request(quota.TextToSpeech)
+		q := got.Request(workload.TextToSpeech)
 		if len(q.Parts) > 0 {
 			q = q.Parts[len(q.Parts)-1] // what stands beside a batch
 		}

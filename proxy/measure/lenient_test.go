@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A lenientReader reads a body that Scan took, as encoding/json reads it, and takes the first or the last of two
@@ -19,7 +19,7 @@ type lenientReader struct {
 	last bool
 	got  *JSON
 	o    Options
-	text quota.Request // what was found, for a model of text
+	text workload.Request // what was found, for a model of text
 }
 
 // compareLenient compares what was found in a body, from which what stands in front is cut, with what lenient readers
@@ -27,7 +27,7 @@ type lenientReader struct {
 func compareLenient(t *testing.T, body []byte, o Options, got *JSON) {
 	t.Helper()
 	for _, last := range []bool{false, true} {
-		r := lenientReader{T: t, last: last, got: got, o: o, text: got.Request(quota.TextGeneration)}
+		r := lenientReader{T: t, last: last, got: got, o: o, text: got.Request(workload.TextGeneration)}
 		fields := r.object(body)
 		input := r.object(fields["input"])
 		if o.InputOnly {
@@ -125,7 +125,7 @@ func (r *lenientReader) call(fields map[string]json.RawMessage) {
 }
 
 // measured checks that a measurement is not below what some fields ask for.
-func (r *lenientReader) measured(fields map[string]json.RawMessage, q quota.Request) {
+func (r *lenientReader) measured(fields map[string]json.RawMessage, q workload.Request) {
 	named := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
 			return fields[name] != nil && string(fields[name]) != "null"

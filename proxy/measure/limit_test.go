@@ -13,7 +13,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // limited returns a body with a limit put into it, and what was found in it before.
@@ -154,17 +154,17 @@ func checkMeasured(t *testing.T, changed string, protocol normalize.Protocol, fo
 	if again.Unlimited() {
 		t.Errorf("%s: got calls without a limit, want none", changed)
 	}
-	got, want := found.Request(quota.TextGeneration), again.Request(quota.TextGeneration)
+	got, want := found.Request(workload.TextGeneration), again.Request(workload.TextGeneration)
 	if got, want := limitsOf(got), limitsOf(want); !slices.Equal(got, want) {
 		t.Errorf("%s: got limits %v, want %v as of the changed body", changed, got, want)
 	}
 }
 
 // limitsOf says how the output of each call of r is limited, in order: sums of several calls stand at the end.
-func limitsOf(r quota.Request) (limits []string) {
+func limitsOf(r workload.Request) (limits []string) {
 	parts := r.Parts
 	if len(parts) == 0 {
-		parts = []quota.Request{r}
+		parts = []workload.Request{r}
 	}
 	for _, p := range parts {
 		limits = append(limits, fmt.Sprint(p.MaxTokens, " may be ignored ", p.MayIgnoreLimit, ", odd ", p.OddLimit))
@@ -190,7 +190,7 @@ func TestLimitOfManyRequests(t *testing.T) {
 	} {
 		_, found := limited(t, c.body, Options{}, 77)
 		var got []string
-		for _, p := range found.Request(quota.TextGeneration).Parts[maxParts:] {
+		for _, p := range found.Request(workload.TextGeneration).Parts[maxParts:] {
 			got = append(got, part(p.MaxTokens, p.Calls, p.MayIgnoreLimit))
 		}
 		if !slices.Equal(got, c.want) {

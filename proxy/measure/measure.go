@@ -9,13 +9,13 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure/sound"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Media measures a body that is no JSON: a multipart form, a recording or a picture. prefix is what was read of the
 // body, which may be all of it; length is the length of the whole, or the longest possible one.
-func Media(task quota.Task, contentType string, prefix jsonscan.Pieces, length int64) quota.Request {
-	q := quota.Request{Task: task}
+func Media(task workload.Task, contentType string, prefix jsonscan.Pieces, length int64) workload.Request {
+	q := workload.Request{Task: task}
 	// A header that names several types, or two boundaries, may be read as any of them.
 	kind := strings.ToLower(contentType)
 	if strings.Contains(kind, "multipart/") {
@@ -29,19 +29,19 @@ func Media(task quota.Task, contentType string, prefix jsonscan.Pieces, length i
 
 // RequestAs is Request for a body that was sent with a Content-Type. Where that says that it is a recording, upstream
 // may take it for one, though it is JSON: both count.
-func (j *JSON) RequestAs(contentType string, task quota.Task) quota.Request {
+func (j *JSON) RequestAs(contentType string, task workload.Task) workload.Request {
 	q := j.Request(task)
 	switch task {
-	case "", quota.SpeechRecognition, quota.VoiceActivity:
+	case "", workload.SpeechRecognition, workload.VoiceActivity:
 		kind := strings.ToLower(contentType)
 		if !isSound(kind) && !strings.Contains(kind, "application/octet-stream") {
 			break
 		}
 		parts := q.Parts
 		if len(parts) == 0 {
-			parts = []quota.Request{q}
+			parts = []workload.Request{q}
 		}
-		return quota.Request{Task: task, Parts: append(parts, Media(task, "audio/*", j.text, j.text.Len()))}
+		return workload.Request{Task: task, Parts: append(parts, Media(task, "audio/*", j.text, j.text.Len()))}
 	}
 	return q
 }
@@ -51,21 +51,21 @@ func isSound(kind string) bool {
 }
 
 // measureFile measures a body that is one recording or one picture, and as both if it is not known which one.
-func measureFile(q *quota.Request, kind string, prefix jsonscan.Pieces, length int64) {
+func measureFile(q *workload.Request, kind string, prefix jsonscan.Pieces, length int64) {
 	switch q.Task {
-	case quota.TextToImage: // no such model takes a file: who knows what it asks for
+	case workload.TextToImage: // no such model takes a file: who knows what it asks for
 		assumeAnything(q, length)
 		return
-	case quota.TextToSpeech:
+	case workload.TextToSpeech:
 		q.Characters, q.SpokenSeconds = length, float64(length)/digitsASecond
 		return
 	}
 	audio := isSound(kind)
 	picture := strings.Contains(kind, "image/")
 	switch q.Task {
-	case quota.SpeechRecognition, quota.VoiceActivity:
+	case workload.SpeechRecognition, workload.VoiceActivity:
 		audio, picture = true, false
-	case quota.ImageClassification, quota.ImageToText:
+	case workload.ImageClassification, workload.ImageToText:
 		audio, picture = false, true
 	}
 	var head []byte

@@ -10,57 +10,57 @@ import (
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestMeasureRaw(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		task   quota.Task
+		task   workload.Task
 		kind   string
 		prefix string
-		want   quota.Request
+		want   workload.Request
 	}{
-		{"speech", quota.SpeechRecognition, "application/octet-stream", "OggS", quota.Request{AudioBytes: 5000}},
+		{"speech", workload.SpeechRecognition, "application/octet-stream", "OggS", workload.Request{AudioBytes: 5000}},
 		{
-			"text to be spoken", quota.TextToSpeech, "text/plain", "abc",
-			quota.Request{Characters: 5000, SpokenSeconds: 1785.7142857142858},
+			"text to be spoken", workload.TextToSpeech, "text/plain", "abc",
+			workload.Request{Characters: 5000, SpokenSeconds: 1785.7142857142858},
 		},
 		{
-			"a picture to be made", quota.TextToImage, "", "a cat",
-			quota.Request{
+			"a picture to be made", workload.TextToImage, "", "a cat",
+			workload.Request{
 				Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide,
 				Height: maxSide, Steps: maxSteps, Assumed: true,
 			},
 		},
 		{
-			"speech that says it is a picture", quota.SpeechRecognition, "image/png", "OggS",
-			quota.Request{AudioBytes: 5000},
+			"speech that says it is a picture", workload.SpeechRecognition, "image/png", "OggS",
+			workload.Request{AudioBytes: 5000},
 		},
-		{"a picture", quota.ImageClassification, "", "\x89PNG", quota.Request{Images: 1}},
-		{"a picture for an unknown model", "", "image/png", "\x89PNG", quota.Request{Images: 1}},
-		{"audio for an unknown model", "", "audio/mpeg", "OggS", quota.Request{AudioBytes: 5000}},
-		{"a picture that nobody calls one", "", "", "\x89PNG\r\n\x1a\n", quota.Request{Images: 1}},
+		{"a picture", workload.ImageClassification, "", "\x89PNG", workload.Request{Images: 1}},
+		{"a picture for an unknown model", "", "image/png", "\x89PNG", workload.Request{Images: 1}},
+		{"audio for an unknown model", "", "audio/mpeg", "OggS", workload.Request{AudioBytes: 5000}},
+		{"a picture that nobody calls one", "", "", "\x89PNG\r\n\x1a\n", workload.Request{Images: 1}},
 		{
 			"a recording that nobody calls one", "", "application/octet-stream", "OggS\x00",
-			quota.Request{AudioBytes: 5000},
+			workload.Request{AudioBytes: 5000},
 		},
 		{
 			"bytes, for who knows whom", "", "application/octet-stream", "\x00\x01",
-			quota.Request{AudioBytes: 5000, Images: 1},
+			workload.Request{AudioBytes: 5000, Images: 1},
 		},
 		{
 			"text that is cut within a character", "", "text/plain", "caf\xc3",
-			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
+			workload.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
 		},
 		{
 			"who knows what, for who knows whom", "", "", "who knows",
-			quota.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
+			workload.Request{AudioBytes: 5000, Images: 1, PromptBytes: 5000},
 		},
 		{
 			"a form without a boundary", "", "multipart/form-data", "x",
-			quota.Request{
+			workload.Request{
 				Images: maxGiven, PromptBytes: 5000, AudioBytes: 5000, MakeImages: maxMade, Width: maxSide,
 				Height: maxSide, Steps: maxSteps, Assumed: true,
 			},
@@ -72,7 +72,7 @@ func TestMeasureRaw(t *testing.T) {
 		}
 	}
 	// Audio that happens to begin with a brace.
-	got := requestAs("audio/l16", protocolOf(t, "run/m"), quota.SpeechRecognition, []byte("{\x00\x01"))
+	got := requestAs("audio/l16", protocolOf(t, "run/m"), workload.SpeechRecognition, []byte("{\x00\x01"))
 	if got.AudioBytes != 3 {
 		t.Errorf("got %d bytes of audio, want 3", got.AudioBytes)
 	}
@@ -139,11 +139,11 @@ func FuzzMeasure(f *testing.F) {
 	}
 	native, chatRoute := protocolOf(f, "run/m"), protocolOf(f, "v1/chat/completions")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, q := range []quota.Request{
-			requestOf(native, quota.SpeechRecognition, b),
+		for _, q := range []workload.Request{
+			requestOf(native, workload.SpeechRecognition, b),
 			requestOf(chatRoute, "", b),
 			Media("", "multipart/form-data; boundary=x", pieces(b), 1<<20),
-			Media(quota.SpeechRecognition, "", pieces(b), 1<<20),
+			Media(workload.SpeechRecognition, "", pieces(b), 1<<20),
 		} {
 			for _, p := range append(q.Parts, q) {
 				for _, n := range []int64{

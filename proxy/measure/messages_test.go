@@ -3,7 +3,7 @@ package measure
 import (
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // What upstream fetches or remembers is found in each form of each protocol; what only looks like it is not.
@@ -91,7 +91,7 @@ func TestWhatUpstreamFetchesOrRemembers(t *testing.T) {
 		{"metadata", responses, `{"input":"x","metadata":{"conversation":"c"}}`, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := requestOf(protocolOf(t, c.path), quota.TextGeneration, []byte(c.body))
+			got := requestOf(protocolOf(t, c.path), workload.TextGeneration, []byte(c.body))
 			if got.Unseen != c.want {
 				t.Errorf("got %d, want %d of %s", got.Unseen, c.want, c.body)
 			}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestMeasureJSON(t *testing.T) {
@@ -14,10 +14,10 @@ func TestMeasureJSON(t *testing.T) {
 		"v1/messages", "v1/embeddings"
 	png := "data:image/png;base64," + mediatest.Base64Of(3000)
 	less := func(body, media string) int64 { return int64(len(body) - len(media)) }
-	type want = quota.Request
+	type want = workload.Request
 	for _, c := range []struct {
 		name, path, body string
-		task             quota.Task
+		task             workload.Task
 		media            string // of the body, that does not become tokens; quotes included
 		want             want   // but PromptBytes
 	}{
@@ -104,40 +104,40 @@ func TestMeasureJSON(t *testing.T) {
 		{"texts to embed", embeddings, `{"input":["a","b","c"]}`, "", "", want{Texts: 3}},
 		{"a text to embed", run, `{"text":"abc"}`, "", "", want{Texts: 1, Characters: 3}},
 		{
-			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, quota.TextClassification,
+			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, workload.TextClassification,
 			"",
 			want{Texts: 2},
 		},
 		{"a list and a text: the larger", run, `{"text":"x","contexts":[1,2]}`, "", "", want{Texts: 2, Characters: 2}},
 
 		{
-			"text to speak", run, `{"text":"é\u00e9\n😀"}`, quota.TextToSpeech, "",
+			"text to speak", run, `{"text":"é\u00e9\n😀"}`, workload.TextToSpeech, "",
 			want{Texts: 1, Characters: 5, SpokenSeconds: 0.7321428571428572},
 		},
 		{
 			"texts to speak, and a short one beside them", run, `{"text":["abc","d\u00e9f",{"x":1}],"prompt":"a"}`,
-			quota.TextToSpeech, "",
+			workload.TextToSpeech, "",
 			want{Texts: 3, Characters: 3 + 3 + 7, SpokenSeconds: 2.107142857142857},
 		},
 		{
-			"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, quota.TextToSpeech, "",
+			"texts to speak, in the input", run, `{"input":["abc","def"],"text":"a"}`, workload.TextToSpeech, "",
 			want{NoDefault: true, Texts: 2, Characters: 6, SpokenSeconds: 1.125},
 		},
 		{
-			"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, quota.TextToSpeech, "",
+			"text in two fields: the longer", run, `{"text":"ab","prompt":"abcd"}`, workload.TextToSpeech, "",
 			want{Texts: 1, Characters: 4, SpokenSeconds: 0.5},
 		},
 
 		{
 			"a picture to be made", run, `{"prompt":"cat","width":512,"height":"768","num_steps":20,"steps":8,` +
-				`"num_images":2}`, quota.TextToImage, "",
+				`"num_images":2}`, workload.TextToImage, "",
 			want{Width: 512, Height: 768, Steps: 20, MakeImages: 2, Texts: 1, Characters: 3},
 		},
 		{
-			"its size in a string", run, `{"size":"1024x768","width":2000}`, quota.TextToImage, "",
+			"its size in a string", run, `{"size":"1024x768","width":2000}`, workload.TextToImage, "",
 			want{Width: 2000, Height: 768},
 		},
-		{"its size in no string", run, `{"size":"auto","image_size":5}`, quota.TextToImage, "", want{}},
+		{"its size in no string", run, `{"size":"auto","image_size":5}`, workload.TextToImage, "", want{}},
 
 		{"a picture, base64", run, `{"image":"` + mediatest.Base64Of(300) + `"}`, "", `"` + mediatest.Base64Of(300) +
 			`"`, want{Images: 1}},
@@ -186,36 +186,36 @@ func TestMeasureJSON(t *testing.T) {
 			want{},
 		},
 
-		{"audio, bytes", run, `{"audio":[1,2,3,4]}`, quota.SpeechRecognition, `[1,2,3,4]`, want{AudioBytes: 4}},
-		{"audio, base64", run, `{"audio":"` + mediatest.Base64Of(3000) + `"}`, quota.SpeechRecognition, `"` +
+		{"audio, bytes", run, `{"audio":[1,2,3,4]}`, workload.SpeechRecognition, `[1,2,3,4]`, want{AudioBytes: 4}},
+		{"audio, base64", run, `{"audio":"` + mediatest.Base64Of(3000) + `"}`, workload.SpeechRecognition, `"` +
 			mediatest.Base64Of(3000) + `"`, want{AudioBytes: 3000}},
 		{
 			"audio, Deepgram's", run, `{"audio":{"body":"` + mediatest.Base64Of(300) + `","contentType":"audio/ogg"}}`,
-			quota.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`,
+			workload.SpeechRecognition, `"` + mediatest.Base64Of(300) + `"`,
 			want{AudioBytes: 300},
 		},
 		{
-			"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, quota.SpeechRecognition,
+			"audio given twice counts twice", run, `{"audio":[1,2],"audio":[1,2,3]}`, workload.SpeechRecognition,
 			`[1,2][1,2,3]`,
 			want{AudioBytes: 5},
 		},
 		{
 			"audio that upstream fetches", run, `{"audio":{"url":"https://example.com/a.mp3"}}`,
-			quota.SpeechRecognition,
+			workload.SpeechRecognition,
 			"",
 			want{AudioSeconds: 3600},
 		},
 		{
-			"audio in a data URL that is no base64", run, `{"audio":"data:x"}`, quota.SpeechRecognition, "",
+			"audio in a data URL that is no base64", run, `{"audio":"data:x"}`, workload.SpeechRecognition, "",
 			want{AudioSeconds: 3600},
 		},
 		{
-			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, quota.SpeechRecognition,
+			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, workload.SpeechRecognition,
 			"",
 			want{AudioSeconds: 3600},
 		},
 		{
-			"audio of the URL-safe alphabet", run, `{"audio":"UklGR-_-"}`, quota.SpeechRecognition, `"UklGR-_-"`,
+			"audio of the URL-safe alphabet", run, `{"audio":"UklGR-_-"}`, workload.SpeechRecognition, `"UklGR-_-"`,
 			want{AudioBytes: 6},
 		},
 		{
@@ -260,14 +260,14 @@ func dataURLOf(length int) string {
 
 func TestMeasureBatch(t *testing.T) {
 	r := protocolOf(t, "run/m")
-	get := func(body string) quota.Request {
-		return requestOf(r, quota.TextGeneration, []byte(body))
+	get := func(body string) workload.Request {
+		return requestOf(r, workload.TextGeneration, []byte(body))
 	}
 	one, two := `{"prompt":"a","max_tokens":5}`, `{"image":"AAAA","requests":[{}]}`
 	got := get(`{"requests":[` + one + `, ` + two + `]}`)
-	want := []quota.Request{
-		{Task: quota.TextGeneration, PromptBytes: int64(len(one)), MaxTokens: 5, Texts: 1, Characters: 1},
-		{Task: quota.TextGeneration, PromptBytes: int64(len(two)) - 6, Images: 1},
+	want := []workload.Request{
+		{Task: workload.TextGeneration, PromptBytes: int64(len(one)), MaxTokens: 5, Texts: 1, Characters: 1},
+		{Task: workload.TextGeneration, PromptBytes: int64(len(two)) - 6, Images: 1},
 	}
 	if !reflect.DeepEqual(got.Parts, want) {
 		t.Errorf("got %+v\nwant %+v", got.Parts, want)

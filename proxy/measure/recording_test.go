@@ -12,8 +12,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
 	"github.com/neuronward/neuronward/proxy/measure/sound"
 	"github.com/neuronward/neuronward/proxy/workersai"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A recorded file is one whose length is known.
@@ -208,7 +208,7 @@ func recordings() []recorded {
 }
 
 // reserved is how many seconds the estimator reserves for.
-func reserved(t *testing.T, q quota.Request) float64 {
+func reserved(t *testing.T, q workload.Request) float64 {
 	t.Helper()
 	const model, minute = "@cf/openai/whisper", 41.14
 	e := price.NewEstimator(nil, price.Bound)
@@ -222,16 +222,16 @@ func TestRecordings(t *testing.T) {
 	for _, c := range recordings() {
 		text := base64.StdEncoding.EncodeToString(c.file)
 		kind, form := mediatest.Form(t, mediatest.File("audio", "a", string(c.file)))
-		ways := map[string]quota.Request{
-			"as it is": Media(quota.SpeechRecognition, "", inPieces(c.file), int64(len(c.file))),
-			"base64":   requestOf(r, quota.SpeechRecognition, []byte(`{"audio":"`+text+`"}`)),
-			"form":     requestAs(kind, r, quota.SpeechRecognition, form),
+		ways := map[string]workload.Request{
+			"as it is": Media(workload.SpeechRecognition, "", inPieces(c.file), int64(len(c.file))),
+			"base64":   requestOf(r, workload.SpeechRecognition, []byte(`{"audio":"`+text+`"}`)),
+			"form":     requestAs(kind, r, workload.SpeechRecognition, form),
 		}
 		if len(c.file) < 100_000 {
 			list := strings.Join(strings.Fields(fmt.Sprint(c.file)), ",")
 			url := `{"audio":{"body":"data:audio/x;base64,` + text + `"}}`
-			ways["data URL"] = requestOf(r, quota.SpeechRecognition, []byte(url))
-			ways["bytes"] = requestOf(r, quota.SpeechRecognition, []byte(`{"audio":`+list+`}`))
+			ways["data URL"] = requestOf(r, workload.SpeechRecognition, []byte(url))
+			ways["bytes"] = requestOf(r, workload.SpeechRecognition, []byte(`{"audio":`+list+`}`))
 		}
 		most := c.real*1.1 + 1
 		for way, q := range ways {
@@ -259,12 +259,12 @@ func TestMeasureAudio(t *testing.T) {
 		"as a URL":  `{"audio":"data:audio/wav;base64,` + text + `"}`,
 		"as bytes":  `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(mediatest.WAV(10))), ",") + `}`,
 	} {
-		q := requestOf(r, quota.SpeechRecognition, []byte(body))
+		q := requestOf(r, workload.SpeechRecognition, []byte(body))
 		if want := workersai.AudioSeconds(mediatest.WAV(10)); math.Abs(q.AudioSeconds-want) > 0.001 {
 			t.Errorf("%s: got %v seconds, want %v", how, q.AudioSeconds, want)
 		}
 	}
-	q := requestOf(r, quota.SpeechRecognition, []byte(`{"audio":"`+text+`","audio":"`+mediatest.Base64Of(7500)+`"}`))
+	q := requestOf(r, workload.SpeechRecognition, []byte(`{"audio":"`+text+`","audio":"`+mediatest.Base64Of(7500)+`"}`))
 	if math.Abs(q.AudioSeconds-20) > 0.001 {
 		t.Errorf("a known and an unknown recording: got %v seconds, want 20", q.AudioSeconds)
 	}
@@ -294,7 +294,7 @@ func TestMeasureOgg(t *testing.T) {
 		"in lines":          `{"audio":"` + text[:76] + `\r\n` + text[76:] + `"}`,
 		"as bytes":          `{"audio":` + strings.Join(strings.Fields(fmt.Sprint(long)), ",") + `}`,
 	} {
-		q := requestOf(r, quota.SpeechRecognition, []byte(body))
+		q := requestOf(r, workload.SpeechRecognition, []byte(body))
 		if math.Abs(q.AudioSeconds-100) > 0.001 {
 			t.Errorf("%s: got %v seconds, want 100", how, q.AudioSeconds)
 		}
@@ -302,7 +302,7 @@ func TestMeasureOgg(t *testing.T) {
 			t.Errorf("%s: got %d bytes of unknown duration, want 0", how, q.AudioBytes)
 		}
 	}
-	q := Media(quota.SpeechRecognition, "", pieces(long[:sound.HeadSize]), int64(len(long)))
+	q := Media(workload.SpeechRecognition, "", pieces(long[:sound.HeadSize]), int64(len(long)))
 	if q.AudioSeconds != 0 || q.AudioBytes != int64(len(long)) {
 		t.Errorf("its beginning: got %v seconds and %d bytes, want 0 and %d", q.AudioSeconds, q.AudioBytes, len(long))
 	}

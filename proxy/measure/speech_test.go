@@ -8,8 +8,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Text in six scripts is reserved at how long it takes to be spoken, however it is written.
@@ -48,7 +48,7 @@ func TestSpeech(t *testing.T) {
 			"many texts":        `{"text":"x","text":"x","text":"x","text":"x","prompt":` + string(plain) + `}`,
 			"a list":            `{"text":[` + string(plain) + `]}`,
 		} {
-			q := requestOf(protocolOf(t, "run/m"), quota.TextToSpeech, []byte(body))
+			q := requestOf(protocolOf(t, "run/m"), workload.TextToSpeech, []byte(body))
 			got := e.Estimate(e.Resolve(model), q).Neurons.Float()
 			if least := want / 60 * minute; got < least-0.001 {
 				t.Errorf("%s, %s: got %v neurons, want at least %v", c.name, how, got, least)
@@ -63,7 +63,7 @@ func TestSpeech(t *testing.T) {
 		}
 	}
 	body := []byte(`{"requests":[{"prompt":"2222"},{"prompt":"好好"}]}`)
-	q := requestOf(protocolOf(t, "run/m"), quota.TextToSpeech, body)
+	q := requestOf(protocolOf(t, "run/m"), workload.TextToSpeech, body)
 	if len(q.Parts) != 2 {
 		t.Fatalf("a batch: got %d parts, want 2", len(q.Parts))
 	}
@@ -72,7 +72,7 @@ func TestSpeech(t *testing.T) {
 			t.Errorf("a batch, part %d: got %v s, want %v", i, got, want)
 		}
 	}
-	if q := Media(quota.TextToSpeech, "", pieces([]byte("28282828282828")), 14); math.Abs(q.SpokenSeconds-5) > 0.001 {
+	if q := Media(workload.TextToSpeech, "", pieces([]byte("28282828282828")), 14); math.Abs(q.SpokenSeconds-5) > 0.001 {
 		t.Errorf("no JSON: got %v s, want 5", q.SpokenSeconds)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/normalize/sse"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // answer meters an answer at once.
@@ -74,24 +74,24 @@ func wantReport(t *testing.T, how string, m *Meter, want Report) {
 }
 
 // ofTokens is a usage of tokens alone.
-func ofTokens(input, cached, output int64) quota.Usage {
-	return quota.Usage{Input: input, Cached: cached, Output: output, HasTokens: true}
+func ofTokens(input, cached, output int64) workload.Usage {
+	return workload.Usage{Input: input, Cached: cached, Output: output, HasTokens: true}
 }
 
 // withNeurons adds neurons to a usage.
-func withNeurons(n float64, u quota.Usage) quota.Usage {
+func withNeurons(n float64, u workload.Usage) workload.Usage {
 	u.Neurons, u.HasNeurons = n, true
 	return u
 }
 
 func TestAnswers(t *testing.T) {
-	seconds := func(s float64) quota.Usage { return quota.Usage{AudioSeconds: s, HasAudio: true} }
-	images := func(n int64) quota.Usage { return quota.Usage{Images: n, HasImages: true} }
-	none := quota.Usage{}
+	seconds := func(s float64) workload.Usage { return workload.Usage{AudioSeconds: s, HasAudio: true} }
+	images := func(n int64) workload.Usage { return workload.Usage{Images: n, HasImages: true} }
+	none := workload.Usage{}
 	for _, c := range []struct {
 		name string
 		body string
-		want quota.Usage
+		want workload.Usage
 	}{
 		{"nothing", ``, none},
 		{"not JSON", `<html>`, none},
@@ -265,7 +265,7 @@ func TestObservedAnswers(t *testing.T) {
 func TestBatches(t *testing.T) {
 	for _, c := range []struct {
 		name, body, id, status string
-		usage                  quota.Usage
+		usage                  workload.Usage
 		queued                 bool
 	}{
 		{
@@ -277,7 +277,7 @@ func TestBatches(t *testing.T) {
 			name: "completed",
 			body: `{"result":{"responses":[{"id":0,"result":{"status":"no","usage":{"neurons":4}}}],` +
 				`"usage":{"neurons":5}}}`,
-			status: "completed", usage: withNeurons(5, quota.Usage{}),
+			status: "completed", usage: withNeurons(5, workload.Usage{}),
 		},
 		{name: "no batch", body: `{"result":{"shape":[1]}}`},
 		{name: "an id that is none", body: `{"result":{"request_id":"` + strings.Repeat("x", 65) + `"}}`},

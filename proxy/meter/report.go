@@ -1,6 +1,6 @@
 package meter
 
-import "github.com/neuronward/neuronward/quota"
+import "github.com/neuronward/neuronward/quota/workload"
 
 // A Report is what an answer has reported so far.
 type Report struct {
@@ -8,7 +8,7 @@ type Report struct {
 	// Of a stream it is the cumulative usage where one came, else the sum of the increments; a stream that has only
 	// reported its input has no usage yet. Images are those in the answer's JSON; only the request knows their size and
 	// steps.
-	Usage quota.Usage
+	Usage workload.Usage
 
 	// ReportedOutput is what of Usage.Output the answer itself reports.
 	ReportedOutput int64
@@ -63,8 +63,8 @@ func (m *Meter) Report() Report {
 
 // quotaUsage is the usage that the answer reports, without what cannot be: zero where a model wrote something. Its
 // neurons lack unreported tokens of text, and its output has them beside those that are reported.
-func (m *Meter) quotaUsage() (u quota.Usage, reported, unreported int64) {
-	u = quota.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
+func (m *Meter) quotaUsage() (u workload.Usage, reported, unreported int64) {
+	u = workload.Usage{AudioSeconds: m.seconds, HasAudio: m.hasSeconds, Images: m.images, HasImages: m.images > 0}
 	sources := []*figures{&m.usages[resultUsage], &m.usages[ownUsage], &m.usages[metaUsage]}
 	if m.isStream {
 		sum := &m.sum

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai/simtest"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const newerModel = "@cf/qwen/qwen3-30b-a3b-fp8" // it streams in the newer form
@@ -51,7 +52,7 @@ func (f writerFunc) Write(p []byte) (int, error) {
 }
 
 // wantPrice checks that a usage without neurons has the price that was billed.
-func (b *billing) wantPrice(t *testing.T, model string, u quota.Usage) {
+func (b *billing) wantPrice(t *testing.T, model string, u workload.Usage) {
 	t.Helper()
 	if b.call.Neurons == 0 {
 		t.Errorf("%s: got nothing billed, want a price", model)
@@ -116,7 +117,7 @@ func TestSimulatedSpeech(t *testing.T) {
 
 func TestSimulatedImage(t *testing.T) {
 	m := newBilling().meter(t, "run/@cf/black-forest-labs/flux-1-schnell", `{"prompt":"a cat"}`)
-	wantReport(t, "in JSON", m, Report{Usage: quota.Usage{Images: 1, HasImages: true}})
+	wantReport(t, "in JSON", m, Report{Usage: workload.Usage{Images: 1, HasImages: true}})
 }
 
 func TestSimulatedBatch(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // events is a stream of events of one line of data each.
@@ -23,11 +24,11 @@ func chunk(usage string) string {
 }
 
 func TestStreams(t *testing.T) {
-	none := quota.Usage{}
+	none := workload.Usage{}
 	for _, c := range []struct {
 		name          string
 		body          string
-		want          quota.Usage
+		want          workload.Usage
 		input, output int64 // observed
 	}{
 		{"nothing", "", none, 0, 0},

@@ -3,8 +3,8 @@ package meter
 import (
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/tokens"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A model with a small vocabulary has up to twice as many tokens for a text: what was counted counts twice, what was
@@ -46,7 +46,7 @@ func TestSmallVocabulary(t *testing.T) {
 
 // Text that no usage can have counted is beside the neurons that the answer reports.
 func TestUnreported(t *testing.T) {
-	only := func(n float64) quota.Usage { return withNeurons(n, quota.Usage{}) }
+	only := func(n float64) workload.Usage { return withNeurons(n, workload.Usage{}) }
 	for _, c := range []struct {
 		name, body string
 		want       Report

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // pageOf is the page that a text of JSON is.
@@ -40,7 +40,7 @@ func TestAnswer(t *testing.T) {
 		{"name":"odd"}]}`)
 	prices := map[string]price.Model{
 		"@cf/meta/llama": {Known: true, Row: price.Row{InputPerM: 1, OutputPerM: 2, ContextWindow: 10}},
-		"@cf/baai/bge":   {Known: true, Row: price.Row{Task: quota.TextEmbeddings}},
+		"@cf/baai/bge":   {Known: true, Row: price.Row{Task: workload.TextEmbeddings}},
 	}
 	llama := `{"id":"@cf/meta/llama","object":"model","created":1735787045,"owned_by":"meta",` +
 		`"task":"text-generation","context_window":8192,"neurons_per_million":{"input":1,"output":2}}`

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A found model is what models/search says of a model, as far as the list has a field for it.
@@ -30,13 +30,13 @@ type List struct {
 
 // A Model is a model as OpenAI lists it, with what is known beside that.
 type Model struct {
-	ID                string     `json:"id"`
-	Object            string     `json:"object"`
-	Created           int64      `json:"created"` // Unix time in seconds, 0 where unknown
-	OwnedBy           string     `json:"owned_by"`
-	Task              quota.Task `json:"task,omitempty"`
-	ContextWindow     int64      `json:"context_window,omitempty"` // tokens
-	NeuronsPerMillion *Prices    `json:"neurons_per_million,omitempty"`
+	ID                string        `json:"id"`
+	Object            string        `json:"object"`
+	Created           int64         `json:"created"` // Unix time in seconds, 0 where unknown
+	OwnedBy           string        `json:"owned_by"`
+	Task              workload.Task `json:"task,omitempty"`
+	ContextWindow     int64         `json:"context_window,omitempty"` // tokens
+	NeuronsPerMillion *Prices       `json:"neurons_per_million,omitempty"`
 
 	paidOnly bool // requires Workers Paid
 }
@@ -76,8 +76,8 @@ func (f *found) listed(row price.Model) Model {
 }
 
 // taskText returns a task as the price table writes it: text-generation for Text Generation.
-func taskText(name string) quota.Task {
-	return quota.Task(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), " ", "-"))
+func taskText(name string) workload.Task {
+	return workload.Task(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), " ", "-"))
 }
 
 // unixTime reads one of the catalog's times, 0 where it is none.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -107,13 +108,13 @@ func (x *exchange) runBatch(requests []fields) (json.RawMessage, *failure) {
 // batched returns the result of one request of a batch.
 func (x *exchange) batched() (any, *failure) {
 	switch x.model.task {
-	case quota.TextGeneration:
+	case workload.TextGeneration:
 		p, f := x.readPrompt()
 		if f != nil {
 			return nil, f
 		}
 		return x.nativeResult(x.think(p)), nil
-	case quota.TextEmbeddings:
+	case workload.TextEmbeddings:
 		texts, ok, f := x.in.texts("text")
 		if f != nil {
 			return nil, f

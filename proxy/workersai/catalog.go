@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 type catalogModel struct {
@@ -125,12 +125,12 @@ func (x *exchange) describeModel(m model) catalogModel {
 		CreatedAt: "2026-01-01 00:00:00.000", Tags: []string{}, Properties: []property{},
 	}
 	add := func(id string, v any) { c.Properties = append(c.Properties, property{id, v}) }
-	if m.task == quota.TextGeneration {
+	if m.task == workload.TextGeneration {
 		add("context_window", strconv.FormatInt(m.window(), 10))
 	}
 	if m.beta {
 		add("beta", "true")
-		if m.task == quota.TextToImage {
+		if m.task == workload.TextToImage {
 			add("price", []priceTag{{"per step", 0, "USD"}})
 		}
 	}
@@ -181,7 +181,7 @@ func (x *exchange) priceTags(p price.Row) []priceTag {
 
 func (x *exchange) tasks() []modelTask {
 	var all []modelTask
-	for _, t := range append(quota.Tasks(), objectDetection, summarization) {
+	for _, t := range append(workload.Tasks(), objectDetection, summarization) {
 		all = append(all, describeTask(t))
 	}
 	return all
@@ -201,7 +201,7 @@ func (x *exchange) authors() []modelAuthor {
 	return all
 }
 
-func describeTask(t quota.Task) modelTask {
+func describeTask(t workload.Task) modelTask {
 	return modelTask{
 		ID: tagID(string(t)), Name: taskName(t),
 		Description: "Models for " + strings.ReplaceAll(string(t), "-", " ") + ".",
@@ -209,8 +209,8 @@ func describeTask(t quota.Task) modelTask {
 }
 
 // taskName is a task as the catalog writes it: "Text Generation".
-func taskName(t quota.Task) string {
-	if t == quota.TextToImage || t == quota.ImageToText || t == quota.TextToSpeech {
+func taskName(t workload.Task) string {
+	if t == workload.TextToImage || t == workload.ImageToText || t == workload.TextToSpeech {
 		first, last, _ := strings.Cut(string(t), "-to-")
 		return strings.ToUpper(first[:1]) + first[1:] + "-to-" + strings.ToUpper(last[:1]) + last[1:]
 	}

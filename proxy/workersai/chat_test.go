@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const hello = `[{"role":"system","content":"Be brief."},{"role":"user","content":"What is a neuron?"}]`
@@ -57,7 +57,7 @@ func TestChat(t *testing.T) {
 		t.Errorf("got cf-ray %q, cf-ai-req-id %q, want some ray, 36 characters", ray, id)
 	}
 	call := workersai.Call{
-		Model: older, Task: quota.TextGeneration,
+		Model: older, Task: workload.TextGeneration,
 		Path: "/client/v4/accounts/acct/ai/v1/chat/completions", Input: 6, Output: out, Neurons: cost,
 	}
 	if got := calls.all(); len(got) != 1 || got[0] != call {

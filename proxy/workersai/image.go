@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // maxSide is the longest side of an image, in pixels.
@@ -116,7 +117,7 @@ func (x *exchange) readDrawing() (drawing, *failure) {
 			if err != nil {
 				size.Width, size.Height = unknown, unknown
 			}
-			d.inputTiles += quota.InputTiles(int64(size.Width), int64(size.Height))
+			d.inputTiles += workload.InputTiles(int64(size.Width), int64(size.Height))
 		}
 	}
 	return d, f

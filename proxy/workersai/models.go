@@ -5,31 +5,31 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Tasks of models that the price table does not have: they are in beta and cost
 // nothing.
 const (
-	objectDetection quota.Task = "object-detection"
-	summarization   quota.Task = "summarization"
+	objectDetection workload.Task = "object-detection"
+	summarization   workload.Task = "summarization"
 )
 
 // model is one model of the simulated account.
 type model struct {
 	name  string
 	price price.Row
-	task  quota.Task
+	task  workload.Task
 	beta  bool // not billed: it has no price
 }
 
 // unpriced are some of the models that Workers AI has and does not bill.
-var unpriced = map[string]quota.Task{
-	"@cf/stabilityai/stable-diffusion-xl-base-1.0": quota.TextToImage,
-	"@cf/bytedance/stable-diffusion-xl-lightning":  quota.TextToImage,
-	"@cf/lykon/dreamshaper-8-lcm":                  quota.TextToImage,
-	"@cf/llava-hf/llava-1.5-7b-hf":                 quota.ImageToText,
+var unpriced = map[string]workload.Task{
+	"@cf/stabilityai/stable-diffusion-xl-base-1.0": workload.TextToImage,
+	"@cf/bytedance/stable-diffusion-xl-lightning":  workload.TextToImage,
+	"@cf/lykon/dreamshaper-8-lcm":                  workload.TextToImage,
+	"@cf/llava-hf/llava-1.5-7b-hf":                 workload.ImageToText,
 	"@cf/facebook/detr-resnet-50":                  objectDetection,
 	"@cf/facebook/bart-large-cnn":                  summarization,
 }
@@ -52,8 +52,8 @@ func catalog(prices *price.Table) (map[string]model, []string) {
 	return models, names
 }
 
-func isTask(t quota.Task) bool {
-	return t == objectDetection || t == summarization || slices.Contains(quota.Tasks(), t)
+func isTask(t workload.Task) bool {
+	return t == objectDetection || t == summarization || slices.Contains(workload.Tasks(), t)
 }
 
 // newer are the families whose native answers have the shape of OpenAI's chat

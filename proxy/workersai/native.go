@@ -3,7 +3,7 @@ package workersai
 import (
 	"encoding/json"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // infer answers a call that reaches x.model.
@@ -15,7 +15,7 @@ func (x *exchange) infer() *failure {
 	if x.streams, f = x.in.flag("stream"); f != nil {
 		return f
 	}
-	if x.model.task != quota.TextGeneration {
+	if x.model.task != workload.TextGeneration {
 		x.streams = false
 	}
 	if !x.streams && x.directive.stream != breakNone && x.directive.stream != breakCut &&
@@ -33,9 +33,9 @@ func (x *exchange) infer() *failure {
 		return x.openAIEmbeddings()
 	}
 	switch x.model.task {
-	case quota.TextGeneration:
+	case workload.TextGeneration:
 		return x.native()
-	case quota.TextEmbeddings:
+	case workload.TextEmbeddings:
 		return x.embeddings()
 	}
 	return x.perform()
@@ -43,7 +43,7 @@ func (x *exchange) infer() *failure {
 
 // textOnly refuses models that are no text models on the paths of chat protocols.
 func (x *exchange) textOnly(answer func() *failure) *failure {
-	if x.model.task != quota.TextGeneration {
+	if x.model.task != workload.TextGeneration {
 		return refuseText(5007, "No such model: No such model %s or task", x.model.name)
 	}
 	return answer()

@@ -7,27 +7,27 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // perform answers POST run for models that are not asked in chat.
 func (x *exchange) perform() *failure {
 	switch x.model.task {
-	case quota.TextClassification:
+	case workload.TextClassification:
 		return x.classify()
-	case quota.Translation:
+	case workload.Translation:
 		return x.translate()
-	case quota.ImageToText:
+	case workload.ImageToText:
 		return x.describe()
-	case quota.ImageClassification, objectDetection:
+	case workload.ImageClassification, objectDetection:
 		return x.recognize()
-	case quota.TextToImage:
+	case workload.TextToImage:
 		return x.draw()
-	case quota.SpeechRecognition:
+	case workload.SpeechRecognition:
 		return x.transcribe()
-	case quota.TextToSpeech:
+	case workload.TextToSpeech:
 		return x.speak()
-	case quota.VoiceActivity:
+	case workload.VoiceActivity:
 		return x.listen()
 	case summarization:
 		return x.summarize()

@@ -1,6 +1,6 @@
 package workersai
 
-import "github.com/neuronward/neuronward/quota"
+import "github.com/neuronward/neuronward/quota/workload"
 
 type modelSchema struct {
 	Input  any `json:"input"`
@@ -19,12 +19,12 @@ func (x *exchange) schema() *failure {
 	return x.reads(wrap(modelSchema{Input: in, Output: object}))
 }
 
-func inputsOf(t quota.Task) []map[string]any {
+func inputsOf(t workload.Task) []map[string]any {
 	var all []map[string]any
-	names := map[quota.Task][]string{
-		quota.TextGeneration: {"prompt", "messages"}, quota.TextEmbeddings: {"text"}, quota.TextToImage: {"prompt"},
-		quota.SpeechRecognition: {"audio"}, quota.VoiceActivity: {"audio"}, quota.ImageClassification: {"image"},
-		quota.ImageToText: {"image"}, objectDetection: {"image"}, summarization: {"input_text"},
+	names := map[workload.Task][]string{
+		workload.TextGeneration: {"prompt", "messages"}, workload.TextEmbeddings: {"text"}, workload.TextToImage: {"prompt"},
+		workload.SpeechRecognition: {"audio"}, workload.VoiceActivity: {"audio"}, workload.ImageClassification: {"image"},
+		workload.ImageToText: {"image"}, objectDetection: {"image"}, summarization: {"input_text"},
 	}[t]
 	if names == nil {
 		names = []string{"text"}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // maxBody is the largest request body where Options name none.
@@ -83,15 +84,15 @@ type Options struct {
 
 // Call is what one call that reached a model came to.
 type Call struct {
-	Model   string     // as it was answered: the target of an alias
-	Task    quota.Task // its task
-	Path    string     // as requested, escaped
-	Stream  bool       // answered as server-sent events
-	Aborted bool       // its caller left before it was over
-	Failed  bool       // it was made to fail, and billed
-	Input   int64      // input tokens; 0 for tasks that are not billed by tokens
-	Cached  int64      // those of Input that came from the prefix cache
-	Output  int64      // output tokens
+	Model   string        // as it was answered: the target of an alias
+	Task    workload.Task // its task
+	Path    string        // as requested, escaped
+	Stream  bool          // answered as server-sent events
+	Aborted bool          // its caller left before it was over
+	Failed  bool          // it was made to fail, and billed
+	Input   int64         // input tokens; 0 for tasks that are not billed by tokens
+	Cached  int64         // those of Input that came from the prefix cache
+	Output  int64         // output tokens
 	Neurons quota.Neurons
 }
 
@@ -134,7 +135,7 @@ func New(o Options) *Simulator {
 	s.day.limit = quota.FromFloat(o.DailyNeurons)
 	s.pace.limits = o.PerMinute
 	for name := range o.PerMinute {
-		if _, ok := s.models[name]; !ok && !isTask(quota.Task(name)) {
+		if _, ok := s.models[name]; !ok && !isTask(workload.Task(name)) {
 			panic("workersai: PerMinute: " + name + " is neither a model nor a task")
 		}
 	}
@@ -205,7 +206,7 @@ type pace struct {
 }
 
 // admit counts a call and reports whether it is within its limit.
-func (p *pace) admit(now time.Time, name string, task quota.Task) bool {
+func (p *pace) admit(now time.Time, name string, task workload.Task) bool {
 	limit, ok := p.limits[name]
 	if !ok {
 		name = string(task)

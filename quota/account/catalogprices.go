@@ -3,8 +3,8 @@ package account
 import (
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // CatalogPrices converts the prices of the catalog's models to neurons, at usd
@@ -33,8 +33,8 @@ func CatalogPrices(models []Model, usd float64) []price.CatalogPrice {
 }
 
 // taskOf converts the catalog's "Text Generation" to the table's "text-generation".
-func taskOf(name string) quota.Task {
-	return quota.Task(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), " ", "-"))
+func taskOf(name string) workload.Task {
+	return workload.Task(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), " ", "-"))
 }
 
 // unitOf is the column of r for a unit that the catalog names in words; nil: the

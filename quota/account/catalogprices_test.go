@@ -7,6 +7,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/account"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // The simulated catalog has the prices of the embedded table, and what only a catalog has.
@@ -27,7 +28,7 @@ func TestCatalogPricesOfTheEmbeddedTable(t *testing.T) {
 	for _, name := range price.Embedded().Models() {
 		want, _ := price.Embedded().Row(name)
 		got, _ := merged.Row(name)
-		if want.Task == quota.TextGeneration && got.ContextWindow == 0 {
+		if want.Task == workload.TextGeneration && got.ContextWindow == 0 {
 			t.Errorf("%s: got context window %d, want one", name, got.ContextWindow)
 		}
 		if got.ContextWindow, want.ContextWindow = 0, 0; got != want {
@@ -36,7 +37,7 @@ func TestCatalogPricesOfTheEmbeddedTable(t *testing.T) {
 	}
 	// A beta that is not billed costs the least there is, and is known.
 	beta := merged.Resolve("@cf/lykon/dreamshaper-8-lcm")
-	e := price.NewEstimator(merged, price.Bound).Estimate(beta, quota.Request{PromptBytes: 100})
+	e := price.NewEstimator(merged, price.Bound).Estimate(beta, workload.Request{PromptBytes: 100})
 	if want := quota.OneNeuron / 1000; !e.Known || e.Neurons != want {
 		t.Errorf("got %+v of a beta, want a known one of %v", e, want)
 	}
@@ -64,7 +65,7 @@ func TestCatalogPrices(t *testing.T) {
 		"without any price": {nil, false, "", price.Row{}},
 	} {
 		got := account.CatalogPrices([]account.Model{{Name: "m", Task: "Text-to-Image", Prices: c.tags}}, usd)[0]
-		c.want.Task = quota.TextToImage
+		c.want.Task = workload.TextToImage
 		// Rounded, for the comparison.
 		for _, v := range []*float64{&got.Row.InputPerM, &got.Row.OutputPerM, &got.Row.Tile} {
 			*v = float64(int64(*v*1000+0.5)) / 1000

@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -55,7 +56,7 @@ func newFeed(t *testing.T, api, file string) *feed {
 	return f
 }
 
-func (f *feed) estimate(model string, r quota.Request) price.Estimate {
+func (f *feed) estimate(model string, r workload.Request) price.Estimate {
 	return f.estimator.Estimate(f.estimator.Resolve(model), r)
 }
 
@@ -67,7 +68,7 @@ func dearer() *price.Table {
 		{Model: feedModel, Row: row, Priced: true},
 		{
 			Model: "@cf/new/model", Priced: true,
-			Row: price.Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 2000},
+			Row: price.Row{Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 2000},
 		},
 	})
 	return table
@@ -80,7 +81,7 @@ func TestLivePrices(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	f := newFeed(t, server.URL+"/client/v4", file)
-	call := quota.Request{PromptBytes: 10, MaxTokens: 1000}
+	call := workload.Request{PromptBytes: 10, MaxTokens: 1000}
 	before := f.estimate(feedModel, call).Neurons
 	for range 2 {
 		if err := f.read(t.Context()); err != nil {
@@ -110,7 +111,7 @@ func TestLivePrices(t *testing.T) {
 	if after := f.estimate(feedModel, call).Neurons; after < 9*before {
 		t.Errorf("got an estimate of %v, want at least 9 times the former %v", after, before)
 	}
-	if e := f.estimate("@cf/new/model", quota.Request{}); !e.Known {
+	if e := f.estimate("@cf/new/model", workload.Request{}); !e.Known {
 		t.Errorf("got estimate %+v of the catalog's new model, want a known one", e)
 	}
 	for _, model := range []string{"@cf/new/model", "@cf/facebook/detr-resnet-50"} {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // bench is a Limiter with the largest limit for each of some models, so that
@@ -37,7 +37,7 @@ func newBench(tb testing.TB, models, clientLimit int) *bench {
 	for i := range models {
 		model := fmt.Sprintf("@cf/bench/m%d", i)
 		text += "," + model + "=1000000"
-		k := pace.Key{Task: quota.TextGeneration, Model: model, ClientLimit: clientLimit}
+		k := pace.Key{Task: workload.TextGeneration, Model: model, ClientLimit: clientLimit}
 		if clientLimit > 0 {
 			k.Client = fmt.Sprint("c", i)
 		}
@@ -109,7 +109,7 @@ func BenchmarkRefuse(b *testing.B) {
 			}
 			p := pace.New(limits)
 			p.Join(time.Now()) // no burst
-			key := pace.Key{Task: quota.TextGeneration, Model: "@cf/bench/slow"}
+			key := pace.Key{Task: workload.TextGeneration, Model: "@cf/bench/slow"}
 			ctx, cancel := context.WithCancel(context.Background())
 			var wg sync.WaitGroup
 			for i := range waiting {

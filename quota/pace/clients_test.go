@@ -5,8 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestLimiterOfSeveralLimitsTakesAllOrNone(t *testing.T) {
@@ -32,7 +32,7 @@ func TestLimiterOfSeveralLimitsTakesAllOrNone(t *testing.T) {
 		if d, _ := p.Acquire(t.Context(), b, 0); d.Limit != pacedModel || d.Client != "" {
 			t.Errorf("b's next call: got limit %q of client %q, want the model's %q", d.Limit, d.Client, pacedModel)
 		}
-		ofClient := pace.Key{Task: quota.TextToSpeech, Client: "b", ClientLimit: 600}
+		ofClient := pace.Key{Task: workload.TextToSpeech, Client: "b", ClientLimit: 600}
 		if r, _ := p.Remaining(ofClient, time.Now()); r.Requests != 60-5 {
 			t.Errorf("b's own limit: got %d left, want 55: a refusal by the model's counts with the client", r.Requests)
 		}
@@ -65,7 +65,7 @@ func TestLimiterNobodyOvertakesALateTimer(t *testing.T) {
 		p, key := paced(t, 60)
 		a := key
 		a.Client, a.ClientLimit = "a", 5
-		elsewhere := pace.Key{Task: quota.TextToSpeech, Client: "a", ClientLimit: 5}
+		elsewhere := pace.Key{Task: workload.TextToSpeech, Client: "a", ClientLimit: 5}
 		started := time.Now()
 		drain(t, p, a)
 		waits := queueUp(t.Context(), p, a, 20*time.Second, started)
@@ -112,7 +112,7 @@ func TestLimiterOfACallThatWaitsTwice(t *testing.T) {
 		p, key := paced(t, 20) // a burst of 4, then one in 3.75 s
 		a := key
 		a.Client, a.ClientLimit = "a", 60 // 0.9 a second
-		elsewhere := pace.Key{Task: quota.TextToSpeech, Client: "a", ClientLimit: 60}
+		elsewhere := pace.Key{Task: workload.TextToSpeech, Client: "a", ClientLimit: 60}
 		started := time.Now()
 		drain(t, p, elsewhere)
 		waits := queueUp(t.Context(), p, a, 20*time.Second, started) // for the client, until 1.11 s
@@ -137,7 +137,7 @@ func TestLimiterOfAClientAcrossModels(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p, key := paced(t, 600)
 		key.Client, key.ClientLimit = "a", 60 // 6 at once, then 0.9 a second
-		elsewhere := pace.Key{Task: quota.TextEmbeddings, Client: "a", ClientLimit: 60}
+		elsewhere := pace.Key{Task: workload.TextEmbeddings, Client: "a", ClientLimit: 60}
 		started := time.Now()
 		drain(t, p, key)
 		waits := queueUp(t.Context(), p, key, 5*time.Second, started)

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // virtually runs f in virtual time, on one processor: the race detector of Go
@@ -30,7 +30,7 @@ func paced(t *testing.T, perMinute int) (*pace.Limiter, pace.Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pace.New(limits), pace.Key{Task: quota.TextGeneration, Model: pacedModel}
+	return pace.New(limits), pace.Key{Task: workload.TextGeneration, Model: pacedModel}
 }
 
 // drain makes calls until one is refused and returns how many passed.

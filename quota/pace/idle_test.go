@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestLimiterDropsIdleLimits(t *testing.T) {
@@ -64,7 +64,7 @@ func TestLimiterIsBounded(t *testing.T) {
 		p := pace.New(pace.Table{})
 		passed, client := 0, 0
 		for i := range names {
-			key := pace.Key{Task: quota.TextGeneration, Model: fmt.Sprintf("@cf/paid/m%d", i), PaidOnly: true}
+			key := pace.Key{Task: workload.TextGeneration, Model: fmt.Sprintf("@cf/paid/m%d", i), PaidOnly: true}
 			for range 5 {
 				if d, _ := p.Acquire(context.Background(), key, 0); d.OK {
 					passed++
@@ -78,7 +78,7 @@ func TestLimiterIsBounded(t *testing.T) {
 			t.Errorf("limits: got %d, want %d", n, kept+1)
 		}
 		for i := range 100 {
-			key := pace.Key{Task: quota.TextToSpeech, Client: fmt.Sprint("c", i), ClientLimit: 60}
+			key := pace.Key{Task: workload.TextToSpeech, Client: fmt.Sprint("c", i), ClientLimit: 60}
 			if d, _ := p.Acquire(context.Background(), key, 0); d.OK {
 				client++
 			}
@@ -86,7 +86,7 @@ func TestLimiterIsBounded(t *testing.T) {
 		if client != 6 {
 			t.Errorf("calls of clients: got %d passed, want the 6 that they share", client)
 		}
-		if late := (pace.Key{Task: quota.TextToSpeech, Model: "@cf/late/one"}); p.Throttled(late, time.Now()) {
+		if late := (pace.Key{Task: workload.TextToSpeech, Model: "@cf/late/one"}); p.Throttled(late, time.Now()) {
 			t.Error("one more model: got its pace halved, want no limit made")
 		}
 		time.Sleep(6 * time.Minute)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestLimiterLearnsFrom3021(t *testing.T) {
@@ -82,8 +82,8 @@ func TestLimiterHalvedIsHalved(t *testing.T) {
 func TestLimiterLearnsByModel(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p := pace.New(pace.Table{})
-		slow := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/slow"}
-		other := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/other"}
+		slow := pace.Key{Task: workload.TextGeneration, Model: "@cf/a/slow"}
+		other := pace.Key{Task: workload.TextGeneration, Model: "@cf/a/other"}
 		p.Throttled(slow, time.Now())
 		if n := drain(t, p, slow); n != 15 {
 			t.Errorf("slow model: got %d calls passed at once, want 15", n)
@@ -100,8 +100,8 @@ func TestLimiterLearnsByModel(t *testing.T) {
 		}
 		shown := p.Snapshot(time.Now())
 		want := []pace.Status{
-			{Task: quota.TextGeneration, PerMinute: 300, Pace: 300},
-			{Task: quota.TextGeneration, Model: "@cf/a/slow", PerMinute: 300, Pace: 150, Learned: true},
+			{Task: workload.TextGeneration, PerMinute: 300, Pace: 300},
+			{Task: workload.TextGeneration, Model: "@cf/a/slow", PerMinute: 300, Pace: 150, Learned: true},
 		}
 		if fmt.Sprint(shown) != fmt.Sprint(want) {
 			t.Errorf("status: got %+v, want %+v", shown, want)
@@ -116,7 +116,7 @@ func TestLimiterLearnsByModel(t *testing.T) {
 func TestLimiterLearnsOfAModelWithoutLimit(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		p := pace.New(pace.Table{})
-		key := pace.Key{Task: quota.TextToSpeech, Model: "@cf/deepgram/aura-1"}
+		key := pace.Key{Task: workload.TextToSpeech, Model: "@cf/deepgram/aura-1"}
 		if !p.Throttled(key, time.Now()) {
 			t.Error("got the pace unchanged, want it halved")
 		}
@@ -138,7 +138,7 @@ func TestLimiterThatIsOffLearnsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := pace.New(off)
-	key := pace.Key{Task: quota.TextGeneration, Model: pacedModel}
+	key := pace.Key{Task: workload.TextGeneration, Model: pacedModel}
 	if p.Throttled(key, time.Now()) {
 		t.Error("got a pace halved, want none")
 	}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -48,7 +48,7 @@ type limitKey struct {
 // limit is one limit: a bucket of tokens and the calls that wait for one.
 type limit struct {
 	limitKey
-	task quota.Task // "" of a client
+	task workload.Task // "" of a client
 
 	mu        *sync.Mutex // the Limiter's
 	bucket    *rate.Limiter
@@ -68,7 +68,7 @@ type limit struct {
 
 // newLimit returns a limit as it would stand if it had existed, and nobody had
 // used it, since the share changed.
-func (p *Limiter) newLimit(key limitKey, task quota.Task) *limit {
+func (p *Limiter) newLimit(key limitKey, task workload.Task) *limit {
 	l := &limit{limitKey: key, task: task, mu: &p.mu, now: p.changedAt, pace: float64(key.perMinute), share: p.share}
 	r, burst := bucketOf(l.pace, p.burstShare)
 	if p.burstShare == 0 {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Limiter keeps calls within limits of requests per minute, by task, model and
@@ -35,16 +35,16 @@ func New(t Table) *Limiter {
 
 // A Key is what a Limiter needs to know of a call.
 type Key struct {
-	Task        quota.Task // the model's; "": unknown, taken as TextGeneration, which nearly every new model is
-	Model       string     //
-	PaidOnly    bool       // the model requires Workers Paid
-	Client      string     // "" is a client, too
-	ClientLimit int        // the client's own requests per minute; 0: none
+	Task        workload.Task // the model's; "": unknown, taken as TextGeneration, which nearly every new model is
+	Model       string        //
+	PaidOnly    bool          // the model requires Workers Paid
+	Client      string        // "" is a client, too
+	ClientLimit int           // the client's own requests per minute; 0: none
 }
 
-func (k *Key) task() quota.Task {
+func (k *Key) task() workload.Task {
 	if k.Task == "" {
-		return quota.TextGeneration
+		return workload.TextGeneration
 	}
 	return k.Task
 }

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestLimiterUnderOverload(t *testing.T) {
@@ -208,7 +208,7 @@ func TestLimiterRemaining(t *testing.T) {
 		if r, _ := p.Remaining(key, time.Now()); r.Requests != 6 || r.Full != 0 {
 			t.Errorf("when full: got %d requests, full in %v; want 6, 0s", r.Requests, r.Full)
 		}
-		if r, ok := p.Remaining(pace.Key{Task: quota.TextToSpeech}, time.Now()); ok {
+		if r, ok := p.Remaining(pace.Key{Task: workload.TextToSpeech}, time.Now()); ok {
 			t.Errorf("task without a limit: got %+v, want no limit", r)
 		}
 	})

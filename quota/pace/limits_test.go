@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Where there are too many limits, a model with one of its own shares its task's,
@@ -16,8 +16,8 @@ func TestLimiterWithTooManyLimits(t *testing.T) {
 		p.limits[key] = p.newLimit(key, "")
 	}
 	for _, key := range []Key{
-		{Task: quota.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true},
-		{Task: quota.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true, Client: "a", ClientLimit: 60},
+		{Task: workload.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true},
+		{Task: workload.TextToSpeech, Model: "@cf/a/paid", PaidOnly: true, Client: "a", ClientLimit: 60},
 	} {
 		if d, err := p.Acquire(t.Context(), key, 0); !d.OK || err != nil {
 			t.Errorf("%+v: got %+v, %v, want it passed", key, d, err)

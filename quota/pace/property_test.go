@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A soak runs property tests more often: go test ./quota/pace -seeds 1000
@@ -52,7 +52,7 @@ func newPacedWorld(t *testing.T, seed uint64, models int, clients bool) *pacedWo
 		name := fmt.Sprintf("@cf/random/m%d", i)
 		w.limits[name] = []int{1, 2, 3, 5, 7, 10, 19, 20, 33, 60, 150, 300}[w.rng.IntN(12)]
 		text += fmt.Sprintf(",%s=%d", name, w.limits[name])
-		w.models = append(w.models, pace.Key{Task: quota.TextGeneration, Model: name})
+		w.models = append(w.models, pace.Key{Task: workload.TextGeneration, Model: name})
 	}
 	limits, err := pace.ParseTable(text[1:])
 	if err != nil {
@@ -210,7 +210,7 @@ func TestLimiterFromManyGoroutines(t *testing.T) {
 				case 1:
 					p.Snapshot(time.Now())
 				case 2:
-					other := pace.Key{Task: quota.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}
+					other := pace.Key{Task: workload.TextGeneration, Model: fmt.Sprint("@cf/x/", rng.IntN(50))}
 					p.Throttled(other, time.Now())
 				case 3:
 					p.Remaining(k, time.Now())

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A fleet is replicas that share the limits of requests per minute, each with a
@@ -33,7 +34,7 @@ func newFleet(t *testing.T, perMinute int) *fleet {
 	}
 	return &fleet{
 		t: t, store: memstore.New(nil), limits: limits,
-		key: pace.Key{Task: quota.TextGeneration, Model: pacedModel},
+		key: pace.Key{Task: workload.TextGeneration, Model: pacedModel},
 	}
 }
 

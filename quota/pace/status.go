@@ -5,13 +5,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A Status is how one limit stands that calls have used lately, or that is slower
 // since 3021.
 type Status struct {
-	Task      quota.Task
+	Task      workload.Task
 	Model     string  // "" where the models of the task share the limit
 	PerMinute int     // the limit
 	Pace      float64 // requests per minute of the limit in this process: less after 3021, or with a share

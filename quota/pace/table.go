@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -24,8 +24,8 @@ const (
 
 // Tasks that have a limit and no model in the price table.
 const (
-	objectDetection quota.Task = "object-detection"
-	summarization   quota.Task = "summarization"
+	objectDetection workload.Task = "object-detection"
+	summarization   workload.Task = "summarization"
 )
 
 // Cloudflare's table, in requests per minute: "Limits" in the documentation of
@@ -33,17 +33,17 @@ const (
 // of 2026-09-17. Deprecated models with a limit of their own are kept: a caller
 // who still names one loses nothing by it.
 var (
-	publishedTasks = map[quota.Task]int{
-		quota.ImageClassification: 3000,
-		quota.ImageToText:         720,
-		objectDetection:           3000,
-		quota.SpeechRecognition:   720,
-		summarization:             1500,
-		quota.TextClassification:  2000,
-		quota.TextEmbeddings:      3000,
-		quota.TextGeneration:      300,
-		quota.TextToImage:         720,
-		quota.Translation:         720,
+	publishedTasks = map[workload.Task]int{
+		workload.ImageClassification: 3000,
+		workload.ImageToText:         720,
+		objectDetection:              3000,
+		workload.SpeechRecognition:   720,
+		summarization:                1500,
+		workload.TextClassification:  2000,
+		workload.TextEmbeddings:      3000,
+		workload.TextGeneration:      300,
+		workload.TextToImage:         720,
+		workload.Translation:         720,
 	}
 	publishedModels = map[string]int{
 		"@cf/baai/bge-large-en-v1.5":                 1500,
@@ -69,8 +69,8 @@ var (
 type Table struct {
 	off     bool
 	prepaid bool
-	tasks   map[quota.Task]int // over the published ones
-	models  map[string]int     // likewise
+	tasks   map[workload.Task]int // over the published ones
+	models  map[string]int        // likewise
 }
 
 // ParseTable reads a list such as
@@ -85,7 +85,7 @@ func ParseTable(text string) (Table, error) {
 	case "off":
 		return Table{off: true}, nil
 	}
-	t := Table{tasks: map[quota.Task]int{}, models: map[string]int{}}
+	t := Table{tasks: map[workload.Task]int{}, models: map[string]int{}}
 	var wrong []string
 	for item := range strings.SplitSeq(text, ",") {
 		if err := t.add(strings.TrimSpace(item)); err != nil {
@@ -111,7 +111,7 @@ func (t *Table) add(item string) error {
 	name, number, found := strings.Cut(item, "=")
 	name = strings.TrimSpace(name)
 	n, err := strconv.Atoi(strings.TrimSpace(number))
-	task := quota.Task(name)
+	task := workload.Task(name)
 	switch {
 	case !found || name == "" || err != nil:
 		return fmt.Errorf("%s is no rate", quoted(item))
@@ -139,8 +139,8 @@ func quoted(s string) string {
 }
 
 // limitedTasks returns the tasks that may be given a limit, sorted.
-func limitedTasks() []quota.Task {
-	tasks := slices.AppendSeq(quota.Tasks(), maps.Keys(publishedTasks))
+func limitedTasks() []workload.Task {
+	tasks := slices.AppendSeq(workload.Tasks(), maps.Keys(publishedTasks))
 	slices.Sort(tasks)
 	return slices.Compact(tasks)
 }
@@ -187,6 +187,6 @@ func (t *Table) of(k *Key) limitKey {
 	return limitKey{modelLimit, k.Model, limit}
 }
 
-func (t *Table) ofTask(task quota.Task) limitKey {
+func (t *Table) ofTask(task workload.Task) limitKey {
 	return limitKey{taskLimit, string(task), t.tasks[task]}
 }

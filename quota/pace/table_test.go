@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/pace"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // limited returns the limit that calls like key spend, "" and 0 where there is
@@ -22,10 +22,10 @@ func TestTableByTaskAndModel(t *testing.T) {
 		bge  = "@cf/baai/bge-large-en-v1.5"
 		phi  = "@cf/microsoft/phi-2"
 	)
-	model := func(task quota.Task, name string) pace.Key { return pace.Key{Task: task, Model: name} }
-	paidModel := pace.Key{Task: quota.TextGeneration, Model: paid, PaidOnly: true}
+	model := func(task workload.Task, name string) pace.Key { return pace.Key{Task: task, Model: name} }
+	paidModel := pace.Key{Task: workload.TextGeneration, Model: paid, PaidOnly: true}
 	client := func(limit int) pace.Key {
-		return pace.Key{Task: quota.TextGeneration, Client: "a", ClientLimit: limit}
+		return pace.Key{Task: workload.TextGeneration, Client: "a", ClientLimit: limit}
 	}
 	for _, c := range []struct {
 		name      string
@@ -34,24 +34,24 @@ func TestTableByTaskAndModel(t *testing.T) {
 		limit     string
 		perMinute int
 	}{
-		{"a task's", "", model(quota.TextGeneration, "@cf/a/b"), "text-generation", 300},
-		{"another task's", "", model(quota.SpeechRecognition, "@cf/a/b"), "automatic-speech-recognition", 720},
-		{"a model's own", "", model(quota.TextEmbeddings, bge), bge, 1500},
-		{"above its task's", "", model(quota.TextGeneration, phi), phi, 720},
+		{"a task's", "", model(workload.TextGeneration, "@cf/a/b"), "text-generation", 300},
+		{"another task's", "", model(workload.SpeechRecognition, "@cf/a/b"), "automatic-speech-recognition", 720},
+		{"a model's own", "", model(workload.TextEmbeddings, bge), bge, 1500},
+		{"above its task's", "", model(workload.TextGeneration, phi), phi, 720},
 		{"that needs Workers Paid", "", paidModel, paid, 20},
 		{"of no known task", "", pace.Key{Model: "@cf/new/model"}, "text-generation", 300},
-		{"of a task without", "", model(quota.TextToSpeech, "@cf/deepgram/aura-1"), "", 0},
+		{"of a task without", "", model(workload.TextToSpeech, "@cf/deepgram/aura-1"), "", 0},
 		{"off", "off", paidModel, "", 0},
 		{"off but for the client's", "off", client(60), "client", 60},
 		{"the client's is the narrower one", "", client(60), "client", 60},
 		{"the client's is the wider one", "", client(600), "text-generation", 300},
-		{"a task's changed", " text-generation = 600 ", model(quota.TextGeneration, "@cf/a/b"), "text-generation", 600},
-		{"the other rows stay", "text-generation=600", model(quota.TextGeneration, phi), phi, 720},
+		{"a task's changed", " text-generation = 600 ", model(workload.TextGeneration, "@cf/a/b"), "text-generation", 600},
+		{"the other rows stay", "text-generation=600", model(workload.TextGeneration, phi), phi, 720},
 		{"Workers Paid under a raised task", "text-generation=600", paidModel, paid, 20},
 		{"Workers Paid under a lowered task", "text-generation=7", paidModel, paid, 7},
 		{"Workers Paid with credits", paid + "=50", paidModel, paid, 50},
-		{"a task's added", "text-to-speech=5", model(quota.TextToSpeech, "@cf/deepgram/aura-1"), "text-to-speech", 5},
-		{"a model's added", "text-generation=9,@cf/a/b=8", model(quota.TextGeneration, "@cf/a/b"), "@cf/a/b", 8},
+		{"a task's added", "text-to-speech=5", model(workload.TextToSpeech, "@cf/deepgram/aura-1"), "text-to-speech", 5},
+		{"a model's added", "text-generation=9,@cf/a/b=8", model(workload.TextGeneration, "@cf/a/b"), "@cf/a/b", 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, err := pace.ParseTable(c.text)
@@ -67,7 +67,7 @@ func TestTableByTaskAndModel(t *testing.T) {
 
 // Prepaid credits raise the limit of the models that need Workers Paid, and no other.
 func TestTableWithCredits(t *testing.T) {
-	paid := pace.Key{Task: quota.TextGeneration, Model: "@cf/a/paid", PaidOnly: true}
+	paid := pace.Key{Task: workload.TextGeneration, Model: "@cf/a/paid", PaidOnly: true}
 	for text, want := range map[string]int{
 		"": 50, "text-generation=600": 50, "text-generation=7": 7, "@cf/a/paid=30": 30,
 	} {
@@ -79,7 +79,7 @@ func TestTableWithCredits(t *testing.T) {
 			t.Errorf("%q: got %d requests a minute, want %d", text, n, want)
 		}
 	}
-	if _, n := limited(pace.Table{}.WithCredits(), pace.Key{Task: quota.TextGeneration, Model: "@cf/a/b"}); n != 300 {
+	if _, n := limited(pace.Table{}.WithCredits(), pace.Key{Task: workload.TextGeneration, Model: "@cf/a/b"}); n != 300 {
 		t.Errorf("got %d requests a minute of another model, want 300", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Whatever a call says, its estimate is positive and bounded, and saying more
@@ -29,7 +30,7 @@ func TestEstimatesAreSane(t *testing.T) {
 	for _, name := range append(price.Embedded().Models(), "@cf/new/model") {
 		model := e.Resolve(name)
 		for range 200 {
-			r := quota.Request{
+			r := workload.Request{
 				PromptBytes: size(), Texts: size(), MaxTokens: size(), Answers: size(),
 				Images: size(), MakeImages: size(), Width: size(), Height: size(), Steps: size(),
 				AudioSeconds: float64(size()), AudioBytes: size(), Characters: size(), Calls: size(), Unseen: size(),
@@ -54,7 +55,7 @@ func TestEstimatesAreSane(t *testing.T) {
 		}
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		r := quota.Request{AudioSeconds: bad, AudioBytes: 1000}
+		r := workload.Request{AudioSeconds: bad, AudioBytes: 1000}
 		if got := e.Estimate(e.Resolve("@cf/openai/whisper"), r).Neurons; got < minNeurons {
 			t.Errorf("%v seconds: got %v, want at least %v", bad, got, minNeurons)
 		}
@@ -68,18 +69,18 @@ func TestTheBoundHolds(t *testing.T) {
 	for _, name := range price.Embedded().Models() {
 		model := e.Resolve(name)
 		for range 100 {
-			r := quota.Request{
+			r := workload.Request{
 				PromptBytes: rng.Int64N(20_000), MaxTokens: 1 + rng.Int64N(5000), AudioSeconds: 1 + 100*rng.Float64(),
 			}
-			u := quota.Usage{
+			u := workload.Usage{
 				HasTokens: true, Input: rng.Int64N(r.PromptBytes + 65), Output: rng.Int64N(r.MaxTokens + 1),
 				HasAudio: true, AudioSeconds: r.AudioSeconds,
 			}
-			if model.Task == quota.TextGeneration && model.ContextWindow > 0 { // a model reads no more
+			if model.Task == workload.TextGeneration && model.ContextWindow > 0 { // a model reads no more
 				u.Input, u.Output = min(u.Input, model.ContextWindow), min(u.Output, model.ContextWindow)
 			}
 			cost, ok := e.Cost(model, u)
-			if model.Task == quota.TextToSpeech { // whose audio is not in the request
+			if model.Task == workload.TextToSpeech { // whose audio is not in the request
 				continue
 			}
 			if estimate := e.Estimate(model, r); ok && estimate.Known && cost.Neurons > estimate.Neurons {
@@ -107,11 +108,11 @@ func TestTheTableMayBeReplaced(t *testing.T) {
 	if e.Table() != table {
 		t.Errorf("got the table as of %s, want that which was set, as of %s", e.Table().AsOf(), table.AsOf())
 	}
-	got := e.Estimate(e.Resolve("@cf/a/b"), quota.Request{PromptBytes: 936})
+	got := e.Estimate(e.Resolve("@cf/a/b"), workload.Request{PromptBytes: 936})
 	if want := quota.Neurons(1_000_000 + 2*256_000); got.Neurons != want || !got.Known {
 		t.Errorf("got %v (known %v), want %v of a known model", got.Neurons, got.Known, want)
 	}
-	if got := e.Estimate(before, quota.Request{PromptBytes: 936}); got.Known {
+	if got := e.Estimate(before, workload.Request{PromptBytes: 936}); got.Known {
 		t.Errorf("resolved before the table was replaced: got %+v, want an unknown model", got)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A CatalogPrice is what Cloudflare's live catalog says about one model.
@@ -72,7 +72,7 @@ func (t *Table) WithCatalog(asOf string, catalog []CatalogPrice) (*Table, []Devi
 			}
 			taken = true
 		}
-		if known || taken && slices.Contains(quota.Tasks(), row.Task) {
+		if known || taken && slices.Contains(workload.Tasks(), row.Task) {
 			merged.models[c.Model] = row
 			continue
 		}

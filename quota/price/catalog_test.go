@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Every price of a Row is a column, in its order; a new one must be added.
@@ -40,11 +41,11 @@ func baseTable() *Table {
 		asOf: "2026-08-28", usd: 0.011, free: 10_000 * quota.OneNeuron, names: []string{"old", "text", "was"},
 		models: map[string]Row{
 			"text": {
-				Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 3000, DefaultOutput: 4096,
+				Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 3000, DefaultOutput: 4096,
 				RequiresWorkersPaid: true, DeprecatedOn: "2026-05-30",
 			},
-			"old": {Task: quota.TextGeneration, InputPerM: 500, OutputPerM: 500, AliasedTo: "text"},
-			"was": {Task: quota.TextToImage, Tile: 5, Step: 10, DefaultSteps: 4},
+			"old": {Task: workload.TextGeneration, InputPerM: 500, OutputPerM: 500, AliasedTo: "text"},
+			"was": {Task: workload.TextToImage, Tile: 5, Step: 10, DefaultSteps: 4},
 		},
 	}
 }
@@ -107,7 +108,7 @@ func TestWithCatalog(t *testing.T) {
 		{
 			"billed by other units",
 			priced("was", Row{FirstMegapixel: 20}),
-			Row{Task: quota.TextToImage, FirstMegapixel: 20, DefaultSteps: 4},
+			Row{Task: workload.TextToImage, FirstMegapixel: 20, DefaultSteps: 4},
 			"first_megapixel", "",
 		},
 		{
@@ -117,19 +118,19 @@ func TestWithCatalog(t *testing.T) {
 		{
 			"an alias, dearer by now",
 			priced("old", Row{InputPerM: 9000, OutputPerM: 500}),
-			Row{Task: quota.TextGeneration, InputPerM: 9000, OutputPerM: 500},
+			Row{Task: workload.TextGeneration, InputPerM: 9000, OutputPerM: 500},
 			"input_tokens_per_m", "",
 		},
 		{
 			"new",
-			priced("new", Row{Task: quota.TextEmbeddings, InputPerM: 2000}),
-			Row{Task: quota.TextEmbeddings, InputPerM: 2000},
+			priced("new", Row{Task: workload.TextEmbeddings, InputPerM: 2000}),
+			Row{Task: workload.TextEmbeddings, InputPerM: 2000},
 			"", "",
 		},
-		{"new and free", priced("new", Row{Task: quota.TextToImage}), Row{Task: quota.TextToImage}, "", ""},
+		{"new and free", priced("new", Row{Task: workload.TextToImage}), Row{Task: workload.TextToImage}, "", ""},
 		{
 			"new, without a price",
-			CatalogPrice{Model: "new", Row: Row{Task: quota.TextToImage}},
+			CatalogPrice{Model: "new", Row: Row{Task: workload.TextToImage}},
 			Row{},
 			"", "",
 		},
@@ -179,7 +180,7 @@ func TestWithCatalog(t *testing.T) {
 }
 
 func TestContextWindowBoundsTokens(t *testing.T) {
-	row := Row{Task: quota.TextGeneration, InputPerM: 1000, OutputPerM: 1000, ContextWindow: 8000}
+	row := Row{Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 1000, ContextWindow: 8000}
 	table := &Table{models: map[string]Row{"m": row}, names: []string{"m"}}
 	for _, c := range []struct {
 		prompt, max int64
@@ -190,7 +191,7 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 		{1 << 20, 1 << 20, 16000},
 		{100, 0, 100 + templateTokens + 8000},
 	} {
-		r := quota.Request{PromptBytes: c.prompt, MaxTokens: c.max}
+		r := workload.Request{PromptBytes: c.prompt, MaxTokens: c.max}
 		got := NewEstimator(table, Bound).Estimate(table.Resolve("m"), r).Neurons.Float() * 1000
 		if got < c.want-1e-6 || got > c.want+1e-6 {
 			t.Errorf("%d bytes and max_tokens %d: got a bound of %v tokens, want %v", c.prompt, c.max, got, c.want)
@@ -201,9 +202,9 @@ func TestContextWindowBoundsTokens(t *testing.T) {
 // A model whose end is planned is still answered, and still bounds unknown models.
 func TestUnknownModelsCostWhatPlannedEndsDo(t *testing.T) {
 	for end, want := range map[string]bool{"2026-11-21": false, "2026-11-22": false, "2026-11-23": true, "": true} {
-		row := Row{Task: quota.TextGeneration, InputPerM: 1e6, DeprecatedOn: end}
+		row := Row{Task: workload.TextGeneration, InputPerM: 1e6, DeprecatedOn: end}
 		table := &Table{asOf: "2026-11-22", names: []string{"m"}, models: map[string]Row{"m": row}}
-		got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), quota.Request{PromptBytes: 1000}).Neurons
+		got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), workload.Request{PromptBytes: 1000}).Neurons
 		if (got != unknownTask) != want {
 			t.Errorf("ends on %q: got %v, want it bounded by the model: %v", end, got, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Cost returns what a call of m cost by what Workers AI reported of it: neurons,
@@ -14,7 +15,7 @@ import (
 //
 // ok is false where nothing was reported that the table has a price for. Then the
 // caller settles by DefaultCost, or by what it has observed of the answer.
-func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
+func (e *Estimator) Cost(m Model, u workload.Usage) (c quota.Cost, ok bool) {
 	if u.HasNeurons {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
@@ -22,7 +23,7 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 		c = e.dearestTokens(m, u)
 		return c, c.Table > 0
 	}
-	r := request{Request: quota.Request{
+	r := request{Request: workload.Request{
 		AudioSeconds: u.AudioSeconds, Live: u.Live,
 		Images: u.Given, Sized: u.Sized, SizedTiles: u.SizedTiles,
 		MakeImages: u.Images, Width: u.Width, Height: u.Height, Steps: u.Steps, Assumed: u.Assumed,
@@ -33,7 +34,7 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 		c.Table = m.Tokens(u.Input, u.Cached, u.Output)
 	case u.HasAudio && r.minutePrice(m.Row) > 0:
 		c.Table = quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minutePrice(m.Row))
-	case u.HasImages && (m.Task == quota.TextToImage || m.Image > 0):
+	case u.HasImages && (m.Task == workload.TextToImage || m.Image > 0):
 		c.Table = r.bound(m.Row)
 		if r.assumes(m.Row) {
 			c.Basis = quota.Estimated
@@ -47,13 +48,13 @@ func (e *Estimator) Cost(m Model, u quota.Usage) (c quota.Cost, ok bool) {
 
 // dearestTokens returns what the tokens of a call cost whose model has no price: at most those of the dearest model of
 // its task; nothing where no tokens were reported, or the task is not billed by them.
-func (e *Estimator) dearestTokens(m Model, u quota.Usage) quota.Cost {
+func (e *Estimator) dearestTokens(m Model, u workload.Usage) quota.Cost {
 	if !u.HasTokens {
 		return quota.Cost{}
 	}
 	c := quota.Cost{Basis: quota.Priced}
-	task := cmp.Or(m.Task, quota.TextGeneration)
-	for _, row := range cmp.Or(m.table, e.Table()).ofTasks([]quota.Task{task}) {
+	task := cmp.Or(m.Task, workload.TextGeneration)
+	for _, row := range cmp.Or(m.table, e.Table()).ofTasks([]workload.Task{task}) {
 		c.Table = max(c.Table, row.Tokens(u.Input, u.Cached, u.Output))
 	}
 	c.Neurons = quota.FromFloat(c.Table.Float() * e.learned.correction(m.Name))

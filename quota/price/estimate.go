@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // minEstimate is the least that any call is taken to cost: nothing that reaches a
@@ -61,7 +62,7 @@ func (e *Estimator) Table() *Table { return e.table.Load() }
 // calls of the model have shown. A batch costs the sum of its
 // parts. The result is never zero. A call of a model without a price is bounded by the dearest model of its task, else
 // of all tasks that the call may be of.
-func (e *Estimator) Estimate(m Model, r quota.Request) Estimate {
+func (e *Estimator) Estimate(m Model, r workload.Request) Estimate {
 	if len(r.Parts) > 0 {
 		sum := Estimate{Known: m.Known}
 		for _, part := range r.Parts {
@@ -90,9 +91,9 @@ func (e *Estimator) bound(m Model, r request) (n quota.Neurons) {
 	switch {
 	case m.Known:
 		n = r.withDefaults(m.Row).bound(m.Row)
-	case m.Task == quota.TextEmbeddings:
+	case m.Task == workload.TextEmbeddings:
 		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		n = e.dearestTokens(m, quota.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
+		n = e.dearestTokens(m, workload.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
 	default:
 		r.guessed = true
 		n = cmp.Or(m.table, e.Table()).dearest(r, r.tasks(m), m.Row)
@@ -104,7 +105,7 @@ func (e *Estimator) bound(m Model, r request) (n quota.Neurons) {
 const unknownTask = 50 * quota.OneNeuron
 
 // dearest is the bound of r by the dearest model of these tasks, within the limits of the call's own model.
-func (t *Table) dearest(r request, tasks []quota.Task, own Row) (bound quota.Neurons) {
+func (t *Table) dearest(r request, tasks []workload.Task, own Row) (bound quota.Neurons) {
 	priced := false
 	for _, row := range t.ofTasks(tasks) {
 		priced = true
@@ -119,7 +120,7 @@ func (t *Table) dearest(r request, tasks []quota.Task, own Row) (bound quota.Neu
 }
 
 // ofTasks yields the models of these tasks that were still answered on the table's date.
-func (t *Table) ofTasks(tasks []quota.Task) iter.Seq2[string, Row] {
+func (t *Table) ofTasks(tasks []workload.Task) iter.Seq2[string, Row] {
 	return func(yield func(string, Row) bool) {
 		for _, name := range t.names {
 			row := t.models[name]

@@ -3,8 +3,8 @@ package price_test
 import (
 	"fmt"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A call is estimated before it is made, and costs what Workers AI reported.
@@ -12,10 +12,10 @@ func ExampleEstimator() {
 	e := price.NewEstimator(price.Embedded(), price.Bound)
 	m := e.Resolve("@cf/meta/llama-3.1-8b-instruct-fp8")
 
-	estimate := e.Estimate(m, quota.Request{PromptBytes: 936, MaxTokens: 1000})
+	estimate := e.Estimate(m, workload.Request{PromptBytes: 936, MaxTokens: 1000})
 	fmt.Println("reserve", estimate.Neurons)
 
-	cost, _ := e.Cost(m, quota.Usage{HasTokens: true, Input: 250, Output: 400})
+	cost, _ := e.Cost(m, workload.Usage{HasTokens: true, Input: 250, Output: 400})
 	fmt.Println("cost", cost.Neurons, cost.Basis)
 	// Output:
 	// reserve 39.91

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const (
@@ -65,7 +66,7 @@ type Told struct {
 
 // Learn takes up what a call r of m came to that succeeded and whose estimate was of. The result is to be kept with the
 // day, for Recall.
-func (e *Estimator) Learn(m Model, r quota.Request, of Estimate, told Told) (c quota.Calibration) {
+func (e *Estimator) Learn(m Model, r workload.Request, of Estimate, told Told) (c quota.Calibration) {
 	now := time.Now()
 	l := &e.learned
 	l.mu.Lock()
@@ -77,7 +78,7 @@ func (e *Estimator) Learn(m Model, r quota.Request, of Estimate, told Told) (c q
 	if ratio, ok := costRatio(m, r, of, told); ok {
 		c.Peak = s.learnPrice(ratio, now)
 	}
-	if m.Task != quota.TextGeneration || len(r.Parts) > 0 {
+	if m.Task != workload.TextGeneration || len(r.Parts) > 0 {
 		return c
 	}
 	call := request{Request: r}
@@ -111,7 +112,7 @@ func (e *Estimator) Learn(m Model, r quota.Request, of Estimate, told Told) (c q
 // costRatio is what a call cost divided by what it can cost at most by the table; no more than what it cost divided by
 // what its tokens cost, where those are known: that there were more of them is another cause. ok is false where it
 // says nothing of the table.
-func costRatio(m Model, r quota.Request, of Estimate, told Told) (ratio float64, ok bool) {
+func costRatio(m Model, r workload.Request, of Estimate, told Told) (ratio float64, ok bool) {
 	if told.Neurons <= 0 || of.Bound <= 0 || of.Foreign {
 		return 0, false
 	}

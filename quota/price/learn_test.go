@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -17,13 +18,13 @@ const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 type pupil struct {
 	*price.Estimator
 	model price.Model
-	r     quota.Request
+	r     workload.Request
 	bound quota.Neurons
 }
 
 func newPupil(mode price.Mode) pupil {
 	e := price.NewEstimator(nil, mode)
-	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	r := workload.Request{PromptBytes: 936, MaxTokens: 1000}
 	return pupil{e, e.Resolve(model), r, e.Estimate(e.Resolve(model), r).Bound}
 }
 
@@ -60,7 +61,7 @@ func TestLearnAPrice(t *testing.T) {
 	p.Learn(p.model, p.r, price.Estimate{}, price.Told{Neurons: p.bound.Float()})
 	p.Learn(p.model, p.r, price.Estimate{Bound: p.bound, Foreign: true}, price.Told{Neurons: 5 * p.bound.Float()})
 	p.Learn(p.model, p.r, of, price.Told{Neurons: -1})
-	p.Learn(p.model, quota.Request{PromptBytes: 936}, of, price.Told{Neurons: p.bound.Float() * 9})
+	p.Learn(p.model, workload.Request{PromptBytes: 936}, of, price.Told{Neurons: p.bound.Float() * 9})
 	p.check(t, "nonsense, and an answer that nothing limits", 3, 3.0001)
 
 	p.costs(1, 20)
@@ -87,7 +88,7 @@ func TestLearnAPriceByTokens(t *testing.T) {
 		{"without the tokens of the answer", price.Told{Neurons: 399.06, Input: 10_000}, 1},
 	} {
 		p := newPupil(price.Tight)
-		r := quota.Request{PromptBytes: 936} // nothing else is learned of it that its estimate rests on
+		r := workload.Request{PromptBytes: 936} // nothing else is learned of it that its estimate rests on
 		p.Learn(p.model, r, p.Estimate(p.model, r), c.told)
 		p.check(t, c.name, c.want*0.999, c.want*1.001)
 	}
@@ -119,10 +120,10 @@ func TestWhatAPriceShowsIsForgottenAfterADay(t *testing.T) {
 func TestWhatARecordingSaysOfItselfTeachesNothing(t *testing.T) {
 	e := price.NewEstimator(nil, price.Bound)
 	whisper := e.Resolve("@cf/openai/whisper")
-	for _, r := range []quota.Request{
+	for _, r := range []workload.Request{
 		{AudioSeconds: 1},
 		{AudioBytes: 1000},
-		{Parts: []quota.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
+		{Parts: []workload.Request{{PromptBytes: 1}, {AudioSeconds: 1}}},
 	} {
 		before := e.Estimate(whisper, r)
 		e.Learn(whisper, r, before, price.Told{Neurons: 9 * before.Bound.Float()})
@@ -138,16 +139,16 @@ const glm = "@cf/zai-org/glm-4.7-flash" // 5,500 and 36,400 a million tokens
 // Each cause makes those calls dearer that it concerns, and no others.
 func TestLearnTokens(t *testing.T) {
 	const prompt = 936 // and 64 of its template
-	limited := quota.Request{PromptBytes: 10 * prompt, PromptTokens: prompt, MaxTokens: 1000}
-	open := quota.Request{PromptBytes: 10 * prompt, PromptTokens: prompt}
-	responses := quota.Request{PromptBytes: 10 * prompt, PromptTokens: prompt, NoDefault: true}
+	limited := workload.Request{PromptBytes: 10 * prompt, PromptTokens: prompt, MaxTokens: 1000}
+	open := workload.Request{PromptBytes: 10 * prompt, PromptTokens: prompt}
+	responses := workload.Request{PromptBytes: 10 * prompt, PromptTokens: prompt, NoDefault: true}
 	type estimates struct{ limited, open, responses [2]int64 } // tokens of the prompt and of the answer
 	asBefore := estimates{[2]int64{1000, 1000}, [2]int64{1000, 256}, [2]int64{1000, 16_384}}
 	change := func(f func(e *estimates)) estimates { e := asBefore; f(&e); return e }
 	for _, c := range []struct {
 		name  string
 		calls int
-		r     quota.Request
+		r     workload.Request
 		told  price.Told
 		want  estimates
 	}{
@@ -201,26 +202,26 @@ func TestLearnTokens(t *testing.T) {
 		},
 		{
 			"a limit that upstream may not know", 1,
-			quota.Request{PromptTokens: prompt, MaxTokens: 10, MayIgnoreLimit: true},
+			workload.Request{PromptTokens: prompt, MaxTokens: 10, MayIgnoreLimit: true},
 			price.Told{Output: 2000},
 			asBefore,
 		},
 		{
 			"no limit at all", 1,
-			quota.Request{PromptTokens: prompt, MaxTokens: 10, OddLimit: true},
+			workload.Request{PromptTokens: prompt, MaxTokens: 10, OddLimit: true},
 			price.Told{Output: 2000},
 			asBefore,
 		},
 		{
 			"several answers", 1,
-			quota.Request{PromptTokens: prompt, MaxTokens: 1000, Answers: 3},
+			workload.Request{PromptTokens: prompt, MaxTokens: 1000, Answers: 3},
 			price.Told{Output: 3000},
 			asBefore,
 		},
-		{"a prompt that was not counted", 1, quota.Request{MaxTokens: 9}, price.Told{Input: 5000}, asBefore},
+		{"a prompt that was not counted", 1, workload.Request{MaxTokens: 9}, price.Told{Input: 5000}, asBefore},
 		{
 			"of a batch", 1,
-			quota.Request{PromptTokens: 1, Parts: make([]quota.Request, 2)},
+			workload.Request{PromptTokens: 1, Parts: make([]workload.Request, 2)},
 			price.Told{Input: 5000},
 			asBefore,
 		},
@@ -231,7 +232,7 @@ func TestLearnTokens(t *testing.T) {
 			e.Learn(m, c.r, e.Estimate(m, c.r), c.told)
 		}
 		for name, call := range map[string]struct {
-			r    quota.Request
+			r    workload.Request
 			want [2]int64
 		}{
 			"limited": {limited, c.want.limited}, "open": {open, c.want.open},
@@ -250,7 +251,7 @@ func TestUndocumentedIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := price.NewEstimator(nil, price.Tight)
 		m := e.Resolve(glm)
-		r := quota.Request{PromptBytes: 1, PromptTokens: 1}
+		r := workload.Request{PromptBytes: 1, PromptTokens: 1}
 		output := func() int64 {
 			return int64((e.Estimate(m, r).Neurons.Float() - 65*0.0055) / 0.0364)
 		}
@@ -279,7 +280,7 @@ func TestPromptsFade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := price.NewEstimator(nil, price.Tight)
 		m := e.Resolve(model)
-		r := quota.Request{PromptBytes: 10_000, PromptTokens: 1000 - 64, MaxTokens: 1}
+		r := workload.Request{PromptBytes: 10_000, PromptTokens: 1000 - 64, MaxTokens: 1}
 		wantInput := func(when string, want float64) {
 			t.Helper()
 			if got := (e.Estimate(m, r).Neurons.Float()-0.026128)/0.013778 - 64; got < want-2 || got > want+2 {
@@ -304,12 +305,12 @@ func TestPromptsFade(t *testing.T) {
 // What is remembered is bounded, whatever models are called.
 func TestLearnedModelsAreBounded(t *testing.T) {
 	e := price.NewEstimator(nil, price.Tight)
-	r := quota.Request{Task: quota.TextGeneration, PromptBytes: 100, MaxTokens: 10}
+	r := workload.Request{Task: workload.TextGeneration, PromptBytes: 100, MaxTokens: 10}
 	told := price.Told{Input: 10, Output: 15}
 	last := quota.Calibration{}
 	for i := range 600 {
 		m := e.Resolve(fmt.Sprintf("@cf/new/model-%d", i))
-		m.Task = quota.TextGeneration
+		m.Task = workload.TextGeneration
 		last = e.Learn(m, r, e.Estimate(m, r), told)
 	}
 	if last != (quota.Calibration{}) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // limits.json has every model of the price table, of the same task, and no price.
@@ -128,7 +129,7 @@ func TestCatalogKeepsLimits(t *testing.T) {
 		},
 		{
 			"its first price",
-			CatalogPrice{Model: free, Priced: true, Row: Row{Task: quota.TextGeneration, InputPerM: 1000}},
+			CatalogPrice{Model: free, Priced: true, Row: Row{Task: workload.TextGeneration, InputPerM: 1000}},
 			Row{ContextWindow: 24_000, DefaultOutput: 256},
 		},
 		{
@@ -144,8 +145,8 @@ func TestCatalogKeepsLimits(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
 		}
-		if m.Task != quota.TextGeneration {
-			t.Errorf("%s: got the task %q, want %q", c.name, m.Task, quota.TextGeneration)
+		if m.Task != workload.TextGeneration {
+			t.Errorf("%s: got the task %q, want %q", c.name, m.Task, workload.TextGeneration)
 		}
 	}
 }
@@ -162,7 +163,7 @@ func TestAModelWithoutAPriceHasItsOwnLimits(t *testing.T) {
 		{"@cf/utter-project/eurollm-9b-it", 32_000, 2048, 1 << 20},
 		{"@cf/new/model", 1<<21 + templateTokens, 2048, 1 << 21},
 	} {
-		got := e.Estimate(e.Resolve(c.model), quota.Request{PromptBytes: c.promptBytes}).Neurons
+		got := e.Estimate(e.Resolve(c.model), workload.Request{PromptBytes: c.promptBytes}).Neurons
 		row, _ := Embedded().Row("@cf/zai-org/glm-5.3") // the dearest
 		want := quota.FromMicro(c.in*row.InputPerM + c.out*row.OutputPerM)
 		if got != want {

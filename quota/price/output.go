@@ -1,6 +1,6 @@
 package price
 
-import "github.com/neuronward/neuronward/quota"
+import "github.com/neuronward/neuronward/quota/workload"
 
 // What an answer is taken for where the call has no limit and the model documents no default for calls of its form.
 const (
@@ -37,7 +37,7 @@ func (r request) unlimited(row Row) float64 {
 	}
 	usual := float64(unlimitedOutput)
 	switch {
-	case row.Task != quota.TextGeneration, r.guessed:
+	case row.Task != workload.TextGeneration, r.guessed:
 		usual = unknownOutput
 	case r.mode == Bound:
 		return row.window()

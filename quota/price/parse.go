@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // tableFile is a table as it is written.
@@ -113,8 +114,8 @@ func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error
 			check(c.name, *c.value, c.limits)
 		}
 	}
-	if !slices.Contains(quota.Tasks(), r.Task) {
-		errs.add("task: %q is none of %v", r.Task, quota.Tasks())
+	if !slices.Contains(workload.Tasks(), r.Task) {
+		errs.add("task: %q is none of %v", r.Task, workload.Tasks())
 	}
 	if r.ImagesPerM != nil {
 		each := *r.ImagesPerM / 1e6

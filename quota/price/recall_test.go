@@ -7,11 +7,12 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // Of several days and clients: the last day's, and of that the largest.
 func TestRecall(t *testing.T) {
-	r := quota.Request{PromptBytes: 936, MaxTokens: 1000}
+	r := workload.Request{PromptBytes: 936, MaxTokens: 1000}
 	today := quota.DayOf(time.Now())
 	rec := func(day quota.Day, client string, peak quota.Ratio) quota.Record {
 		return quota.Record{Day: day, Model: model, Client: client, Calibration: quota.Calibration{Peak: peak}}
@@ -54,14 +55,14 @@ func TestRecallTokens(t *testing.T) {
 		m := e.Resolve(model)
 		want := func(when string, limited, byDefault, undocumented, prompt int64) {
 			t.Helper()
-			r := quota.Request{PromptBytes: 10_000, PromptTokens: 1000}
+			r := workload.Request{PromptBytes: 10_000, PromptTokens: 1000}
 			for name, c := range map[string]struct {
-				r    quota.Request
+				r    workload.Request
 				want int64
 			}{
-				"with a limit":    {quota.Request{MaxTokens: 1000}, limited},
-				"by a default":    {quota.Request{}, byDefault},
-				"without default": {quota.Request{NoDefault: true}, undocumented},
+				"with a limit":    {workload.Request{MaxTokens: 1000}, limited},
+				"by a default":    {workload.Request{}, byDefault},
+				"without default": {workload.Request{NoDefault: true}, undocumented},
 			} {
 				c.r.PromptBytes, c.r.PromptTokens = r.PromptBytes, r.PromptTokens
 				got, cost := e.Estimate(m, c.r).Neurons, m.Tokens(prompt+64, 0, c.want)

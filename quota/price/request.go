@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // What a call counts as where it does not say enough. Each is the most that a
@@ -39,9 +40,9 @@ const (
 	digitsPerSecond     = 2.8 // the slowest of all, where the text is not known
 )
 
-// request is a quota.Request with the arithmetic of its bound.
+// request is a workload.Request with the arithmetic of its bound.
 type request struct {
-	quota.Request
+	workload.Request
 	mode    Mode
 	guessed bool // by the price of another model
 	factors
@@ -52,10 +53,10 @@ func (r request) bound(row Row) quota.Neurons {
 	in, out := r.tokens(row)
 	made := float64(max(r.MakeImages, 1))
 	width, height := side(r.Width, row.DefaultWidth), side(r.Height, row.DefaultHeight)
-	tiles := math.Ceil(width/quota.TileSide) * math.Ceil(height/quota.TileSide)
+	tiles := math.Ceil(width/workload.TileSide) * math.Ceil(height/workload.TileSide)
 	// Models with a price for a tile and one for a step were measured to the cent: they are billed by area, and each
 	// step in each tile.
-	area := max(width*height/(quota.TileSide*quota.TileSide), 1)
+	area := max(width*height/(workload.TileSide*workload.TileSide), 1)
 	megapixels := max(math.Ceil(width*height/megapixel), 1)
 	steps := r.steps(row)
 	given := float64(max(r.Images, 0))
@@ -74,8 +75,8 @@ func (r request) bound(row Row) quota.Neurons {
 func (r request) inputTiles() float64 {
 	images := max(r.Images, 0)
 	sized := min(max(r.Sized, 0), images)
-	return float64(images-sized)*quota.MaxInputTiles +
-		float64(min(max(r.SizedTiles, sized), sized*quota.MaxInputTiles))
+	return float64(images-sized)*workload.MaxInputTiles +
+		float64(min(max(r.SizedTiles, sized), sized*workload.MaxInputTiles))
 }
 
 // withDefaults returns r with a size and steps that are at least the model's
@@ -98,16 +99,16 @@ func (r request) withDefaults(row Row) request {
 func (r request) tokens(row Row) (in, out float64) {
 	in = r.inputTokens(row)
 	switch row.Task {
-	case quota.TextClassification:
+	case workload.TextClassification:
 		in += float64(max(r.Texts, 0)) * pairTokens
-	case quota.Translation:
+	case workload.Translation:
 		// A translation has at most as many tokens as the text has bytes, whatever the language.
 		if r.MaxTokens <= 0 {
 			return in, float64(max(r.PromptBytes, 0)) + templateTokens
 		}
 	}
 	limit := r.outputLimit(row)
-	if row.Task == quota.TextGeneration {
+	if row.Task == workload.TextGeneration {
 		calls := max(r.Calls, 1)
 		in += float64(min(max(r.Unseen, 0), calls)) * row.window()
 		if row.ContextWindow > 0 { // what is longer is refused, or cut
@@ -183,7 +184,7 @@ func (r request) minutePrice(row Row) float64 {
 
 // minutes bounds the audio that is billed: what is given, or what is spoken.
 func (r request) minutes(row Row) float64 {
-	if row.Task == quota.TextToSpeech {
+	if row.Task == workload.TextToSpeech {
 		return (1 + r.spoken()) / 60
 	}
 	return r.seconds() / 60
@@ -217,7 +218,7 @@ func (r request) characters() int64 {
 
 // SentTokens returns how many input tokens the prompt of q is taken for where none were reported: those of its text,
 // and the bound for images and audio, and for what upstream fetches or remembers.
-func (r Row) SentTokens(q quota.Request) int64 {
+func (r Row) SentTokens(q workload.Request) int64 {
 	call := request{Request: q}
 	sent := call.promptTokens(r) + int64(call.mediaTokens())
 	if q.Unseen > 0 {
@@ -230,6 +231,6 @@ func (r Row) SentTokens(q quota.Request) int64 {
 const bytesPerToken = 3
 
 // textTokens is what the text of r has on average. It is no bound.
-func textTokens(r quota.Request) int64 {
+func textTokens(r workload.Request) int64 {
 	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64(request{Request: r}.mediaTokens())
 }

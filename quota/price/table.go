@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // A Row is what one model costs, in neurons per unit. A unit that the model is
 // not billed by is 0; so is a unit that is free. Its JSON is that of a table.
 type Row struct {
-	Task quota.Task `json:"task"`
+	Task workload.Task `json:"task"`
 
 	InputPerM       float64 `json:"input_tokens_per_m"`        // per 1,000,000 input tokens
 	CachedInputPerM float64 `json:"cached_input_tokens_per_m"` // per 1,000,000 of them from the prefix cache

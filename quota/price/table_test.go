@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestEmbeddedTable(t *testing.T) {
@@ -43,44 +44,44 @@ func TestEmbeddedTable(t *testing.T) {
 func TestRows(t *testing.T) {
 	for name, want := range map[string]price.Row{
 		"@cf/meta/llama-3.1-8b-instruct-fp8": {
-			Task: quota.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256, ContextWindow: 32_000,
+			Task: workload.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256, ContextWindow: 32_000,
 		},
 		"@cf/qwen/qwen3-30b-a3b-fp8": {
-			Task: quota.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000, ContextWindow: 32_768,
+			Task: workload.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000, ContextWindow: 32_768,
 		},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {
-			Task: quota.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000,
+			Task: workload.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000,
 			ContextWindow: 1_048_576, RequiresWorkersPaid: true,
 		},
 		"@cf/moonshotai/kimi-k2.5": {
-			Task: quota.TextGeneration, InputPerM: 54545, CachedInputPerM: 9091, OutputPerM: 272727,
+			Task: workload.TextGeneration, InputPerM: 54545, CachedInputPerM: 9091, OutputPerM: 272727,
 			ContextWindow: 256_000, DeprecatedOn: "2026-05-30", AliasedTo: "@cf/moonshotai/kimi-k2.6",
 		},
-		"@cf/cloudflare/clef":     {Task: quota.TextGeneration, InputPerM: 21818, ContextWindow: 65_536},
-		"@cf/microsoft/resnet-50": {Task: quota.ImageClassification, Image: 0.228055},
+		"@cf/cloudflare/clef":     {Task: workload.TextGeneration, InputPerM: 21818, ContextWindow: 65_536},
+		"@cf/microsoft/resnet-50": {Task: workload.ImageClassification, Image: 0.228055},
 		"@cf/black-forest-labs/flux-1-schnell": {
-			Task: quota.TextToImage, Tile: 4.8, Step: 9.6,
+			Task: workload.TextToImage, Tile: 4.8, Step: 9.6,
 			DefaultWidth: 1024, DefaultHeight: 1024, DefaultSteps: 4, MaxSteps: 8,
 		},
 		"@cf/leonardo/lucid-origin": {
-			Task: quota.TextToImage, Tile: 636, Step: 12,
+			Task: workload.TextToImage, Tile: 636, Step: 12,
 			DefaultWidth: 1120, DefaultHeight: 1120, DefaultSteps: 15, MaxSteps: 40,
 		},
 		"@cf/black-forest-labs/flux-2-dev": {
-			Task: quota.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5, DefaultWidth: 1024, DefaultHeight: 768,
+			Task: workload.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5, DefaultWidth: 1024, DefaultHeight: 768,
 		},
 		"@cf/black-forest-labs/flux-2-klein-4b": {
-			Task: quota.TextToImage, InputTile: 5.37, OutputTile: 26.05, DefaultWidth: 1024, DefaultHeight: 768,
+			Task: workload.TextToImage, InputTile: 5.37, OutputTile: 26.05, DefaultWidth: 1024, DefaultHeight: 768,
 		},
 		"@cf/black-forest-labs/flux-2-klein-9b": {
-			Task: quota.TextToImage, FirstMegapixel: 1363.64, NextMegapixel: 181.82, InputMegapixel: 181.82,
+			Task: workload.TextToImage, FirstMegapixel: 1363.64, NextMegapixel: 181.82, InputMegapixel: 181.82,
 			DefaultWidth: 1024, DefaultHeight: 768,
 		},
 		"@cf/deepgram/nova-3": {
-			Task: quota.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36, WebSocket: true,
+			Task: workload.SpeechRecognition, AudioMinute: 472.73, AudioMinuteLive: 836.36, WebSocket: true,
 		},
-		"@cf/deepgram/aura-1":          {Task: quota.TextToSpeech, CharactersPerK: 1363.64, WebSocket: true},
-		"@cf/pipecat-ai/smart-turn-v2": {Task: quota.VoiceActivity, AudioMinute: 30.9, WebSocket: true},
+		"@cf/deepgram/aura-1":          {Task: workload.TextToSpeech, CharactersPerK: 1363.64, WebSocket: true},
+		"@cf/pipecat-ai/smart-turn-v2": {Task: workload.VoiceActivity, AudioMinute: 30.9, WebSocket: true},
 	} {
 		if got, ok := price.Embedded().Row(name); !ok || got != want {
 			t.Errorf("%s\n got %+v (%v)\nwant %+v", name, got, ok, want)
@@ -114,7 +115,7 @@ func TestAnAliasIsBilledAsItsTarget(t *testing.T) {
 }
 
 func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
-	seen := map[quota.Task]bool{}
+	seen := map[workload.Task]bool{}
 	for _, name := range price.Embedded().Models() {
 		row, _ := price.Embedded().Row(name)
 		seen[row.Task] = true
@@ -128,13 +129,13 @@ func TestEveryModelIsOfATaskAndHasAPrice(t *testing.T) {
 			t.Errorf("%s: got %+v, want a price", name, row)
 		}
 	}
-	for _, task := range quota.Tasks() {
+	for _, task := range workload.Tasks() {
 		if !seen[task] {
 			t.Errorf("got models for %v, want one for %s", seen, task)
 		}
 	}
-	if !slices.IsSorted(quota.Tasks()) {
-		t.Errorf("got tasks %v, want them sorted", quota.Tasks())
+	if !slices.IsSorted(workload.Tasks()) {
+		t.Errorf("got tasks %v, want them sorted", workload.Tasks())
 	}
 }
 

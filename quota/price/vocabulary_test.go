@@ -3,8 +3,8 @@ package price_test
 import (
 	"testing"
 
-	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 func TestSmallVocabulary(t *testing.T) {
@@ -48,7 +48,7 @@ func TestSmallVocabulary(t *testing.T) {
 		if want {
 			tokens = 300
 		}
-		if got := m.SentTokens(quota.Request{PromptBytes: 300, PromptTokens: 100}); got != tokens {
+		if got := m.SentTokens(workload.Request{PromptBytes: 300, PromptTokens: 100}); got != tokens {
 			t.Errorf("%s: SentTokens() of 300 bytes, counted as 100, = %d, want %d", model, got, tokens)
 		}
 	}

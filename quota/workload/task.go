@@ -1,4 +1,4 @@
-package quota
+package workload
 
 // Task is a kind of model, in the words of the price table.
 type Task string
