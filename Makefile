@@ -68,6 +68,7 @@ soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
 	go test -timeout 2h ./quota ./quota/pace -seeds $(SOAK_SEEDS)
 	go test -timeout 2h ./proxy -run 'TestNeverOverAlwaysUsed|TestCancelledStreams' -seeds $(SOAK_SEEDS) -neurons 10000
+	go test -timeout 1h ./proxy -run TestADayIsUsable -usable
 	go test -timeout 2h ./proxy -run TestRandomWire -seeds $(SOAK_WIRES)
 	go test -timeout 2h ./proxy -run 'TestCountAgreesHoweverItIsBilled|TestAttemptsOfAllAreCounted' -seeds $(SOAK_SEEDS)
 	go test -timeout 1h ./quota/filestore -crashes 50
