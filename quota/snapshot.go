@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
 )
 
 // A Snapshot is how things stand. Figures of budgets are over all replicas, as of the last sync and what this one did
@@ -24,8 +26,9 @@ type Snapshot struct {
 	FigureAt      time.Time // until when the account's own figure counts that was read last, on any day; zero: none was
 	Margin        float64   // part of each limit that no call may reserve now; see Options
 	Replicas      int
-	InFlight      int // reservations that are not settled
-	Waiting       int // calls that wait for neurons
+	InFlight      int                // reservations that are not settled
+	Waiting       int                // calls that wait for neurons
+	Usual         map[string]Neurons // what calls of a model have lately reserved on average, in this process
 	Records       []Record
 	Hours         Hours
 	StoreFailures int64
@@ -61,7 +64,7 @@ func (l *Ledger) Snapshot() Snapshot {
 		FigureAt: l.reconciliation.readUntil, Margin: l.budgets.marginPart,
 		Replicas: l.replicas.n,
 		InFlight: l.inFlight.Len(), Waiting: l.queue.Len(),
-		Records: l.tallies.records(l.day), Hours: l.hours.Hours,
+		Usual: schedule.Amounts[Neurons](l.tallies.usuals), Records: l.tallies.records(l.day), Hours: l.hours.Hours,
 		StoreFailures: l.failures, StoreFailure: l.failure, ClockSkew: l.clock.Skew(), Earlier: l.budgets.month.earlier,
 	}
 	if l.place.Of() != nil { // it is answered

@@ -48,11 +48,11 @@ type recordKey struct{ model, client string }
 // tallies are those of today.
 type tallies struct {
 	all    map[recordKey]*tally
-	usuals map[string]*schedule.Usual // by model, of all days
+	usuals schedule.Usuals // of all days
 }
 
 func newTallies() tallies {
-	return tallies{all: map[recordKey]*tally{}, usuals: map[string]*schedule.Usual{}}
+	return tallies{all: map[recordKey]*tally{}, usuals: schedule.Usuals{}}
 }
 
 // of returns the tally of a model and client, made if need be.
@@ -67,12 +67,7 @@ func (ts tallies) of(model, client string) *tally {
 			return t
 		}
 	}
-	usual := ts.usuals[k.model]
-	if usual == nil {
-		usual = &schedule.Usual{}
-		ts.usuals[k.model] = usual
-	}
-	t := &tally{Record: Record{Model: k.model, Client: k.client}, usual: usual}
+	t := &tally{Record: Record{Model: k.model, Client: k.client}, usual: ts.usuals.Of(k.model)}
 	ts.all[k] = t
 	return t
 }

@@ -38,7 +38,11 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	b.WriteString("\n\n")
 	s.totals(&b, d)
 	s.notes(&b, d)
-	s.table(&b, "by model", d.Models)
+	models := make([]status.Spending, 0, len(d.Models))
+	for _, m := range d.Models {
+		models = append(models, m.Spending)
+	}
+	s.table(&b, "by model", models)
 	clients := make([]status.Spending, 0, len(d.Clients))
 	for _, c := range d.Clients {
 		clients = append(clients, c.Spending)

@@ -21,9 +21,11 @@ func busyDay() usageReport {
 			Used: &used, Reserved: &reserved, Lost: &lost, Limit: &limit, Margin: &margin, Remaining: &left,
 			ResetsAt: status.Time(on.End()), Blocked: true, RetryAt: status.Time(on.End().Add(-time.Hour)),
 			BasisShares: status.BasisShares{Reported: 0.9, Priced: 0.06, Estimated: 0.04},
-			Models: []status.Spending{
-				{Name: "@cf/meta/llama-3.3-70b-instruct-fp8-fast", Calls: 1200, Neurons: amount(8_000)},
-				{Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5)},
+			Models: []status.Model{
+				{Spending: status.Spending{
+					Name: "@cf/meta/llama-3.3-70b-instruct-fp8-fast", Calls: 1200, Neurons: amount(8_000),
+				}},
+				{Spending: status.Spending{Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5)}},
 			},
 			Clients: []status.Client{{Spending: status.Spending{Calls: 1201, Neurons: amount(8_234.5)}}},
 			Store:   status.Store{Failure: &failure},

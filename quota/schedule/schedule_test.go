@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -98,14 +99,8 @@ func TestReturns(t *testing.T) {
 	f.Add(&schedule.Call[string, int64]{Budgets: [2]string{"a", "c"}, Amount: 1, Began: begin, Usual: &usual})
 	f.Remove(other)
 	one("of a model that is not known", 0, 0, schedule.Return[int64]{In: 15 * time.Second, Amount: 750})
-	if got := usual.Amount(); got != 0 {
-		t.Errorf("mean amount of a model that is not known: got %v, want 0", got)
-	}
 	usual.Observe(10*time.Second, 100, 20)
 	usual.Observe(30*time.Second, 300, 60)
-	if got := usual.Amount(); got != 200 {
-		t.Errorf("mean amount: got %v, want 200", got)
-	}
 	one("of one that has begun", 0, 0, schedule.Return[int64]{In: 20 * time.Second, Amount: 800})
 	one("of one that has taken a while", 5*time.Second, 0, schedule.Return[int64]{In: 15 * time.Second, Amount: 800})
 	one("of one that takes longer than usual", time.Hour, 0, schedule.Return[int64]{In: 10 * time.Second, Amount: 800})
@@ -118,6 +113,17 @@ func TestReturns(t *testing.T) {
 	f.Remove(c)
 	if got := f.Len(); got != 1 {
 		t.Errorf("calls in flight: got %d, want 1", got)
+	}
+}
+
+func TestAmounts(t *testing.T) {
+	us := schedule.Usuals{}
+	us.Of("none has ended")
+	us.Of("m").Observe(time.Second, 100, 1)
+	us.Of("m").Observe(time.Second, 300, 1)
+	got, want := schedule.Amounts[int64](us), map[string]int64{"m": 200}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -29,9 +29,6 @@ func (u *Usual) Observe(length time.Duration, amount, cost float64) {
 	u.cost += (cost - u.cost) * part
 }
 
-// Amount returns what a call usually reserves; 0: no call has ended.
-func (u *Usual) Amount() float64 { return u.amount }
-
 // left returns how long a call of this age will still take: the rest of the usual length, but at least half of it,
 // since the longer a call has taken the longer it is likely to take.
 func (u *Usual) left(age time.Duration) time.Duration {
@@ -48,4 +45,28 @@ func (u *Usual) returned() float64 {
 		return 1 - unknownCost
 	}
 	return 1 - min(u.cost/u.amount, 1)
+}
+
+// Usuals are those of all models. The zero value is not ready for use.
+type Usuals map[string]*Usual
+
+// Of returns that of a model, made if need be.
+func (us Usuals) Of(model string) *Usual {
+	u := us[model]
+	if u == nil {
+		u = &Usual{}
+		us[model] = u
+	}
+	return u
+}
+
+// Amounts returns what calls usually reserve, of each model of which one has ended.
+func Amounts[N ~int64](us Usuals) map[string]N {
+	amounts := make(map[string]N, len(us))
+	for model, u := range us {
+		if u.calls > 0 {
+			amounts[model] = N(u.amount)
+		}
+	}
+	return amounts
 }

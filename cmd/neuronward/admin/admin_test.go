@@ -34,7 +34,7 @@ func today() status.Today {
 		Day: new(quota.DayOf(time.Now())), Plan: "free", Mode: "enforce",
 		Used: neurons(4.000001), Reserved: neurons(3), Lost: neurons(0), External: neurons(0),
 		Limit: neurons(10_000), Remaining: neurons(9992.999999),
-		Models: []status.Spending{spent("m2", 2.000001), spent("m1", 2)},
+		Models: []status.Model{{Spending: spent("m2", 2.000001)}, {Spending: spent("m1", 2)}},
 		Clients: []status.Client{
 			{Spending: spent("other", 2.000001)}, {Spending: spent("team", 2), Limit: neurons(50)},
 		},

@@ -61,9 +61,13 @@ func afternoon() *Input {
 		n := math.Round(share*day.Used.Float()*100) / 100
 		return status.Spending{Name: name, Calls: calls, Neurons: neurons(n)}
 	}
-	in.Status.Models = []status.Spending{
-		spent(llama70b, 1284, 0.47), spent(scout, 2019, 0.26), spent(gptOSS, 402, 0.16),
-		spent(bgeM3, 18_331, 0.06), spent(whisper, 211, 0.04), spent(flux, 46, 0.01),
+	in.Status.Models = []status.Model{
+		{Spending: spent(llama70b, 1284, 0.47), FitsNow: new(int64(12))},
+		{Spending: spent(scout, 2019, 0.26), FitsNow: new(int64(31))},
+		{Spending: spent(gptOSS, 402, 0.16), FitsNow: new(int64(9))},
+		{Spending: spent(bgeM3, 18_331, 0.06), FitsNow: new(int64(20_410))},
+		{Spending: spent(whisper, 211, 0.04)},
+		{Spending: spent(flux, 46, 0.01), FitsNow: new(int64(0))},
 	}
 	in.Status.Clients = []status.Client{
 		{Spending: spent("support-bot", 3120, 0.58), Limit: some(5000)},

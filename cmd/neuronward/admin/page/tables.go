@@ -16,20 +16,23 @@ import (
 type table struct {
 	ID, Title, Column string
 	Budgets           bool // some clients have one of their own
+	Fits              bool // of some models it is known how many more calls fit
 	Rows              []row
 }
 
 // A row is what a model or client spent today, over all replicas, and its last hour in this process.
 type row struct {
 	status.Client
-	Hour  minutes.LastHour
-	Share float64 // of the largest spender, in percent
+	FitsNow *int64 // of a model; nil: not known
+	Hour    minutes.LastHour
+	Share   float64 // of the largest spender, in percent
 }
 
-func modelTable(all []status.Spending, hours map[string]minutes.LastHour) table {
+func modelTable(all []status.Model, hours map[string]minutes.LastHour) table {
 	t := table{ID: "models", Title: "By model", Column: "model"}
 	for _, m := range all {
-		t.Rows = append(t.Rows, row{Client: status.Client{Spending: m}, Hour: hours[m.Name]})
+		t.Fits = t.Fits || m.FitsNow != nil
+		t.Rows = append(t.Rows, row{Client: status.Client{Spending: m.Spending}, FitsNow: m.FitsNow, Hour: hours[m.Name]})
 	}
 	t.complete(hours)
 	return t
@@ -73,6 +76,14 @@ func (r *row) Budget() string {
 	}
 	part := percent(r.Neurons.Float(), r.Limit.Float())
 	return strconv.FormatFloat(part, 'f', 0, 64) + " % of " + amount(*r.Limit)
+}
+
+// Fits shows about how many more calls of a model fit now.
+func (r *row) Fits() string {
+	if r.FitsNow == nil {
+		return "–"
+	}
+	return "about " + grouped(*r.FitsNow)
 }
 
 // Link leads to the last failures of a model or client.

@@ -41,7 +41,7 @@ func (s *Source) Status(ctx context.Context) *Status {
 // Today returns the state of the day. It publishes first what this process has spent, so that all replicas agree.
 func (s *Source) Today(ctx context.Context) Today {
 	t := Today{
-		Plan: s.Plan, Mode: s.Mode, Models: []Spending{}, Clients: []Client{},
+		Plan: s.Plan, Mode: s.Mode, Models: []Model{}, Clients: []Client{},
 		Store: Store{Kind: "none", Policy: s.StorePolicy, Healthy: true},
 	}
 	if s.Ledger == nil {
@@ -78,8 +78,25 @@ func (s *Source) Today(ctx context.Context) Today {
 		text := now.StoreFailure.Error()
 		t.Store.Healthy, t.Store.Failure = false, &text
 	}
-	t.BasisShares, t.Models, t.Clients = shares(records), sum(records, byModel), s.clients(records, now)
+	t.BasisShares, t.Models, t.Clients = shares(records), models(records, now), s.clients(records, now)
 	return t
+}
+
+// models adds records up by model, with how many more calls fit.
+func models(records []quota.Record, now quota.Snapshot) []Model {
+	all := []Model{}
+	for _, spent := range sum(records, byModel) {
+		m := Model{Spending: spent}
+		if usual := now.Usual[spent.Name]; usual > 0 && now.Account.Limit > 0 {
+			fits := int64(now.Account.Remaining / usual)
+			if now.Block.Set {
+				fits = 0
+			}
+			m.FitsNow = &fits
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 // clients adds records up by client, with the budgets of those that have one.

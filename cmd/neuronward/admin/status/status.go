@@ -54,7 +54,7 @@ type Today struct {
 	Yesterday *Yesterday `json:"yesterday"` // null: the store does not answer
 
 	BasisShares BasisShares `json:"basis_shares"` // of what was spent today
-	Models      []Spending  `json:"models"`       // today, the largest first
+	Models      []Model     `json:"models"`       // today, the largest first
 	Clients     []Client    `json:"clients"`      // today, the largest first
 
 	Replicas int `json:"holders"`   // processes that share the day
@@ -81,6 +81,14 @@ type Spending struct {
 	Reported  Neurons `json:"reported"`
 	Priced    Neurons `json:"priced"`
 	Estimated Neurons `json:"estimated"`
+}
+
+// A Model is what calls of a model cost, and how many more fit.
+type Model struct {
+	Spending
+	// FitsNow is about how many more calls could be in flight beside those that are, by what is left of the account's
+	// limit and what this process has lately reserved for a call of the model; null: no limit, or none has ended here.
+	FitsNow *int64 `json:"fits_now"`
 }
 
 // A Client is what a client spent, and its own budget.
