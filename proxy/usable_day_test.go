@@ -16,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
+	"github.com/neuronward/neuronward/quota/workload"
 )
 
 // usable is whether every row of the table of usable days is held, and not the few that are always:
@@ -89,7 +90,7 @@ func (d *usableDay) run(t *testing.T, seed uint64) string {
 	if e := g.config.Estimator; !documented {
 		// Until 20 answers were seen much more is set aside: this is the day after.
 		for range 20 {
-			e.Learn(model, quota.Request{}, price.Estimate{}, price.Told{Output: 1000})
+			e.Learn(model, workload.Request{}, price.Estimate{}, price.Told{Output: 1000})
 		}
 	}
 	body := d.body()
