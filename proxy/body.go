@@ -141,7 +141,8 @@ func opensJSON(b []byte) bool {
 // models that are not known, and those of sound and pictures, take other bodies as well.
 func (c *call) takesJSONOnly() bool {
 	switch cmp.Or(c.price.Task, c.route.task) {
-	case workload.TextGeneration, workload.TextEmbeddings, workload.TextClassification, workload.Translation, "summarization",
+	case workload.TextGeneration, workload.TextEmbeddings, workload.TextClassification, workload.Translation,
+		"summarization",
 		"reranking", "text-reranking":
 		return true
 	}

@@ -155,7 +155,8 @@ func TestSilences(t *testing.T) {
 		{"JSON that never ends", silent{200, "application/json", `{"result":`}, 6 * time.Minute, 408, "timeout"},
 		{"a stream without an event", silent{200, "text/event-stream", ": ping\n\n"}, 6 * time.Minute, 408, "timeout"},
 		{
-			"a stream that falls silent, and lingers", silent{200, "text/event-stream", ordinary},
+			"a stream that falls silent, and lingers",
+			silent{200, "text/event-stream", ordinary},
 			2*time.Minute + testConfig(io.Discard).Linger, 200, "timeout",
 		},
 		{"an image that falls silent", silent{200, "image/png", "\x89PNG"}, 2 * time.Minute, 200, "timeout"},

@@ -190,7 +190,8 @@ func TestWhatIsPaced(t *testing.T) {
 		g := newGuarded(t, quota.Options{}, workersai.Options{}, repeatedly,
 			atPace(t, "text-generation=60", time.Second))
 		left := func() int {
-			r, _ := g.proxy.rates.limiter.Remaining(pace.Key{Task: workload.TextGeneration, Model: testModel}, time.Now())
+			key := pace.Key{Task: workload.TextGeneration, Model: testModel}
+			r, _ := g.proxy.rates.limiter.Remaining(key, time.Now())
 			return r.Requests
 		}
 		g.post("/run/"+testModel+"?queueRequest=true", `{"request_id":"11111111-2222-3333-4444-555555555555"}`)

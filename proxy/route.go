@@ -77,8 +77,8 @@ var routes = map[string][]route{
 		protocol: normalize.ProtocolOpenAI, repaired: true, gateway: "/workers-ai/v1/chat/completions",
 	}},
 	"v1/embeddings": {{
-		name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON, task: workload.TextEmbeddings,
-		protocol: normalize.ProtocolOpenAI, gateway: "/workers-ai/v1/embeddings",
+		name: "v1/embeddings", method: http.MethodPost, model: modelInBody, body: bodyJSON,
+		task: workload.TextEmbeddings, protocol: normalize.ProtocolOpenAI, gateway: "/workers-ai/v1/embeddings",
 	}},
 	"v1/responses": {{
 		name: "v1/responses", method: http.MethodPost, model: modelInBody, body: bodyJSON,

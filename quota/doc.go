@@ -13,7 +13,7 @@
 // Begin with Ledger.Reserve in reserve.go and Reservation.Settle in reservation.go, then budget.go for the arithmetic
 // of one budget (unlimited.go: of one without a limit), queue.go and next.go for calls that wait, and sync.go for the
 // exchange with the store. What a call is measured and counted by is in package workload. A Store is
-// the interface in store.go, and memstore shows in the fewest lines what it does: a new one passes storetest.Run, and is
+// the interface in store.go, and memstore shows in the fewest lines what it does: a new one passes storetest.Run, is
 // opened in cmd/neuronward/store.go and checked in checks.go there. block.go and probe.go are about an account that
 // Workers AI has refused, reconcile.go and audit.go about the account's own figure: what it means is the business of
 // package reconcile.

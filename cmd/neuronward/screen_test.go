@@ -25,7 +25,9 @@ func busyDay() usageReport {
 				{Spending: status.Spending{
 					Name: "@cf/meta/llama-3.3-70b-instruct-fp8-fast", Calls: 1200, Neurons: amount(8_000),
 				}},
-				{Spending: status.Spending{Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5)}},
+				{Spending: status.Spending{
+					Name: "@cf/" + strings.Repeat("long", 12), Calls: 1, Neurons: amount(234.5),
+				}},
 			},
 			Clients: []status.Client{{Spending: status.Spending{Calls: 1201, Neurons: amount(8_234.5)}}},
 			Store:   status.Store{Failure: &failure},

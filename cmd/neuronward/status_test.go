@@ -96,7 +96,8 @@ func TestToday(t *testing.T) {
 			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
-				`"fits_now":999},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"fits_now":999}]`,
+				`"fits_now":999},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
+				`"fits_now":999}]`,
 			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
 				`"limit":50,"remaining":48,"month":null}`,
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +

@@ -104,7 +104,8 @@ func TestMeasureJSON(t *testing.T) {
 		{"texts to embed", embeddings, `{"input":["a","b","c"]}`, "", "", want{Texts: 3}},
 		{"a text to embed", run, `{"text":"abc"}`, "", "", want{Texts: 1, Characters: 3}},
 		{
-			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`, workload.TextClassification,
+			"contexts to rank", run, `{"query":"q","contexts":[{"text":"a"},{"text":"b"}]}`,
+			workload.TextClassification,
 			"",
 			want{Texts: 2},
 		},
@@ -210,7 +211,8 @@ func TestMeasureJSON(t *testing.T) {
 			want{AudioSeconds: 3600},
 		},
 		{
-			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`, workload.SpeechRecognition,
+			"audio that upstream fetches, native", run, `{"url":"https://example.com/a.mp3"}`,
+			workload.SpeechRecognition,
 			"",
 			want{AudioSeconds: 3600},
 		},

@@ -72,7 +72,8 @@ func TestSpeech(t *testing.T) {
 			t.Errorf("a batch, part %d: got %v s, want %v", i, got, want)
 		}
 	}
-	if q := Media(workload.TextToSpeech, "", pieces([]byte("28282828282828")), 14); math.Abs(q.SpokenSeconds-5) > 0.001 {
+	q = Media(workload.TextToSpeech, "", pieces([]byte("28282828282828")), 14)
+	if math.Abs(q.SpokenSeconds-5) > 0.001 {
 		t.Errorf("no JSON: got %v s, want 5", q.SpokenSeconds)
 	}
 }

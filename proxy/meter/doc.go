@@ -1,4 +1,5 @@
-// Package meter reads what a call cost out of the bytes of its answer, as they pass: answer bytes in, workload.Usage out.
+// Package meter reads what a call cost out of the bytes of its answer, as they pass: answer bytes in,
+// workload.Usage out.
 //
 // It finds the figures that Workers AI reports in a body; it never prices them, never keeps an answer and knows nothing
 // of calls or headers.

@@ -22,9 +22,11 @@ func (x *exchange) schema() *failure {
 func inputsOf(t workload.Task) []map[string]any {
 	var all []map[string]any
 	names := map[workload.Task][]string{
-		workload.TextGeneration: {"prompt", "messages"}, workload.TextEmbeddings: {"text"}, workload.TextToImage: {"prompt"},
-		workload.SpeechRecognition: {"audio"}, workload.VoiceActivity: {"audio"}, workload.ImageClassification: {"image"},
-		workload.ImageToText: {"image"}, objectDetection: {"image"}, summarization: {"input_text"},
+		workload.TextGeneration: {"prompt", "messages"}, workload.TextEmbeddings: {"text"},
+		workload.TextToImage:       {"prompt"},
+		workload.SpeechRecognition: {"audio"}, workload.VoiceActivity: {"audio"},
+		workload.ImageClassification: {"image"},
+		workload.ImageToText:         {"image"}, objectDetection: {"image"}, summarization: {"input_text"},
 	}[t]
 	if names == nil {
 		names = []string{"text"}

@@ -45,12 +45,18 @@ func TestTableByTaskAndModel(t *testing.T) {
 		{"off but for the client's", "off", client(60), "client", 60},
 		{"the client's is the narrower one", "", client(60), "client", 60},
 		{"the client's is the wider one", "", client(600), "text-generation", 300},
-		{"a task's changed", " text-generation = 600 ", model(workload.TextGeneration, "@cf/a/b"), "text-generation", 600},
+		{
+			"a task's changed", " text-generation = 600 ", model(workload.TextGeneration, "@cf/a/b"),
+			"text-generation", 600,
+		},
 		{"the other rows stay", "text-generation=600", model(workload.TextGeneration, phi), phi, 720},
 		{"Workers Paid under a raised task", "text-generation=600", paidModel, paid, 20},
 		{"Workers Paid under a lowered task", "text-generation=7", paidModel, paid, 7},
 		{"Workers Paid with credits", paid + "=50", paidModel, paid, 50},
-		{"a task's added", "text-to-speech=5", model(workload.TextToSpeech, "@cf/deepgram/aura-1"), "text-to-speech", 5},
+		{
+			"a task's added", "text-to-speech=5", model(workload.TextToSpeech, "@cf/deepgram/aura-1"),
+			"text-to-speech", 5,
+		},
 		{"a model's added", "text-generation=9,@cf/a/b=8", model(workload.TextGeneration, "@cf/a/b"), "@cf/a/b", 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,7 +85,8 @@ func TestTableWithCredits(t *testing.T) {
 			t.Errorf("%q: got %d requests a minute, want %d", text, n, want)
 		}
 	}
-	if _, n := limited(pace.Table{}.WithCredits(), pace.Key{Task: workload.TextGeneration, Model: "@cf/a/b"}); n != 300 {
+	key := pace.Key{Task: workload.TextGeneration, Model: "@cf/a/b"}
+	if _, n := limited(pace.Table{}.WithCredits(), key); n != 300 {
 		t.Errorf("got %d requests a minute of another model, want 300", n)
 	}
 }

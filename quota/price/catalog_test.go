@@ -204,7 +204,8 @@ func TestUnknownModelsCostWhatPlannedEndsDo(t *testing.T) {
 	for end, want := range map[string]bool{"2026-11-21": false, "2026-11-22": false, "2026-11-23": true, "": true} {
 		row := Row{Task: workload.TextGeneration, InputPerM: 1e6, DeprecatedOn: end}
 		table := &Table{asOf: "2026-11-22", names: []string{"m"}, models: map[string]Row{"m": row}}
-		got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), workload.Request{PromptBytes: 1000}).Neurons
+		request := workload.Request{PromptBytes: 1000}
+		got := NewEstimator(table, Bound).Estimate(table.Resolve("unknown"), request).Neurons
 		if (got != unknownTask) != want {
 			t.Errorf("ends on %q: got %v, want it bounded by the model: %v", end, got, want)
 		}

@@ -147,7 +147,11 @@ func TestEstimate(t *testing.T) {
 			workload.Request{},
 			micro(3904.6875),
 		},
-		{"the default image of Phoenix, as it was measured", "@cf/leonardo/phoenix-1.0", workload.Request{}, micro(3120)},
+		{
+			"the default image of Phoenix, as it was measured", "@cf/leonardo/phoenix-1.0",
+			workload.Request{},
+			micro(3120),
+		},
 		{
 			"four megapixels",
 			"@cf/leonardo/phoenix-1.0",
@@ -184,7 +188,8 @@ func TestEstimate(t *testing.T) {
 			"with small images given, and one of unknown size",
 			"@cf/black-forest-labs/flux-2-dev",
 			workload.Request{
-				Images: 3, Sized: 2, SizedTiles: workload.InputTiles(512, 512) + workload.InputTiles(513, 100), Steps: 25,
+				Images: 3, Sized: 2, SizedTiles: workload.InputTiles(512, 512) + workload.InputTiles(513, 100),
+				Steps: 25,
 			},
 			micro(4*37.5*25 + (1+2+4)*18.75*25),
 		},
@@ -200,7 +205,11 @@ func TestEstimate(t *testing.T) {
 			workload.Request{Sized: 1, SizedTiles: 4, Steps: 25},
 			micro(4 * 37.5 * 25),
 		},
-		{"by the tile", "@cf/black-forest-labs/flux-2-klein-4b", workload.Request{Images: 2}, micro(4*26.05 + 2*4*5.37)},
+		{
+			"by the tile", "@cf/black-forest-labs/flux-2-klein-4b",
+			workload.Request{Images: 2},
+			micro(4*26.05 + 2*4*5.37),
+		},
 		{
 			"by the megapixel",
 			"@cf/black-forest-labs/flux-2-klein-9b",

@@ -44,10 +44,12 @@ func TestEmbeddedTable(t *testing.T) {
 func TestRows(t *testing.T) {
 	for name, want := range map[string]price.Row{
 		"@cf/meta/llama-3.1-8b-instruct-fp8": {
-			Task: workload.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256, ContextWindow: 32_000,
+			Task: workload.TextGeneration, InputPerM: 13778, OutputPerM: 26128, DefaultOutput: 256,
+			ContextWindow: 32_000,
 		},
 		"@cf/qwen/qwen3-30b-a3b-fp8": {
-			Task: workload.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000, ContextWindow: 32_768,
+			Task: workload.TextGeneration, InputPerM: 4625, OutputPerM: 30475, DefaultOutput: 2000,
+			ContextWindow: 32_768,
 		},
 		"@cf/deepseek-ai/deepseek-v4-flash-0731": {
 			Task: workload.TextGeneration, InputPerM: 40000, CachedInputPerM: 1273, OutputPerM: 120000,
@@ -68,7 +70,8 @@ func TestRows(t *testing.T) {
 			DefaultWidth: 1120, DefaultHeight: 1120, DefaultSteps: 15, MaxSteps: 40,
 		},
 		"@cf/black-forest-labs/flux-2-dev": {
-			Task: workload.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5, DefaultWidth: 1024, DefaultHeight: 768,
+			Task: workload.TextToImage, InputTileStep: 18.75, OutputTileStep: 37.5,
+			DefaultWidth: 1024, DefaultHeight: 768,
 		},
 		"@cf/black-forest-labs/flux-2-klein-4b": {
 			Task: workload.TextToImage, InputTile: 5.37, OutputTile: 26.05, DefaultWidth: 1024, DefaultHeight: 768,

@@ -10,7 +10,9 @@ import (
 // it, and not by the dearest of all.
 func TestModelsWithoutAPrice(t *testing.T) {
 	catalog := []CatalogPrice{
-		{Model: "@cf/new/beta", Row: Row{Task: workload.TextGeneration, ContextWindow: 1000, RequiresWorkersPaid: true}},
+		{Model: "@cf/new/beta", Row: Row{
+			Task: workload.TextGeneration, ContextWindow: 1000, RequiresWorkersPaid: true,
+		}},
 		{Model: "@cf/new/reranker", Row: Row{Task: workload.TextClassification}},
 		{Model: "@cf/new/detector", Row: Row{Task: "object-detection"}},
 	}
@@ -27,7 +29,11 @@ func TestModelsWithoutAPrice(t *testing.T) {
 		{"@cf/new/reranker", workload.Request{PromptBytes: 10, Texts: 1}, workload.TextClassification, 0.001, 30},
 		{"@cf/new/detector", workload.Request{PromptBytes: 1 << 20}, "object-detection", 50, 50},
 		{"@cf/facebook/bart-large-cnn", workload.Request{PromptBytes: 1 << 20}, "summarization", 50, 50},
-		{"@hf/nousresearch/hermes-2-pro-mistral-7b", workload.Request{PromptBytes: 1}, workload.TextGeneration, 100, 1000},
+		{
+			"@hf/nousresearch/hermes-2-pro-mistral-7b",
+			workload.Request{PromptBytes: 1},
+			workload.TextGeneration, 100, 1000,
+		},
 	} {
 		m := e.Resolve(c.model)
 		if m.Known {
@@ -45,7 +51,9 @@ func TestModelsWithoutAPrice(t *testing.T) {
 	}
 	// Its price is taken once there is one.
 	priced, _ := table.WithCatalog("2026-11-23", []CatalogPrice{
-		{Model: "@cf/new/beta", Priced: true, Row: Row{Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 2000}},
+		{Model: "@cf/new/beta", Priced: true, Row: Row{
+			Task: workload.TextGeneration, InputPerM: 1000, OutputPerM: 2000,
+		}},
 	})
 	if m := priced.Resolve("@cf/new/beta"); !m.Known || m.OutputPerM != 2000 {
 		t.Errorf("got %+v, want its price", m)

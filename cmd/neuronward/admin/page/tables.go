@@ -32,7 +32,9 @@ func modelTable(all []status.Model, hours map[string]minutes.LastHour) table {
 	t := table{ID: "models", Title: "By model", Column: "model"}
 	for _, m := range all {
 		t.Fits = t.Fits || m.FitsNow != nil
-		t.Rows = append(t.Rows, row{Client: status.Client{Spending: m.Spending}, FitsNow: m.FitsNow, Hour: hours[m.Name]})
+		t.Rows = append(t.Rows, row{
+			Client: status.Client{Spending: m.Spending}, FitsNow: m.FitsNow, Hour: hours[m.Name],
+		})
 	}
 	t.complete(hours)
 	return t

@@ -128,7 +128,8 @@ func TestKeysOfStatus(t *testing.T) {
 		clients[].neurons clients[].priced clients[].remaining clients[].reported commit day exhausted_at
 		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
 		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
-		holders hours in_flight latched limit lost margin mode models models[].calls models[].estimated models[].fits_now models[].name
+		holders hours in_flight latched limit lost margin mode models models[].calls models[].estimated
+		models[].fits_now models[].name
 		models[].neurons models[].priced models[].reported month plan plan_wrong prices prices.as_of prices.asked_at
 		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
