@@ -42,6 +42,9 @@ func TestIdleHTTP2EndsInOrder(t *testing.T) {
 		defer s.close()
 		conn := s.dial("h2")
 		defer conn.Close()
+		if err := conn.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
 		send := func(frames string) {
 			if _, err := io.WriteString(conn, frames); err != nil {
 				t.Errorf("frames: got %v, want them sent", err)
@@ -84,6 +87,9 @@ func TestAnswersWithoutRoomEnd(t *testing.T) {
 			defer s.close()
 			conn := s.dial("h2")
 			defer conn.Close()
+			if err := conn.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
 			const headers, reset, settings = 1, 3, 4
 			go func() {
 				noRoom := frame(settings, 0, 0, "\x00\x04\x00\x00\x00\x00")

@@ -44,37 +44,39 @@ func TestOrderInWhichIdleConnectionsAreClosed(t *testing.T) {
 		{"none of them is idle", []state{quieter, older, asking}, 0, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := Limit(newPipeListener(), 10, new(logBuffer).logger())
-				u := newUnproven(len(c.open))
-				var closed []string
-				var all []*conn
-				for _, s := range c.open {
-					ours, theirs := net.Pipe()
-					defer theirs.Close()
-					l.slots <- struct{}{}
-					conn := l.admit(noteClose{from{ours, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}, func() {
-						closed = append(closed, s.name)
-					}})
-					if s.idle > 0 {
-						conn.idle.Store(time.Now().Add(-s.idle).UnixNano())
+			for range 16 { // they are looked at in any order
+				synctest.Test(t, func(t *testing.T) {
+					l := Limit(newPipeListener(), 10, new(logBuffer).logger())
+					u := newUnproven(len(c.open))
+					var closed []string
+					var all []*conn
+					for _, s := range c.open {
+						ours, theirs := net.Pipe()
+						defer theirs.Close()
+						l.slots <- struct{}{}
+						conn := l.admit(noteClose{from{ours, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}, func() {
+							closed = append(closed, s.name)
+						}})
+						if s.idle > 0 {
+							conn.idle.Store(time.Now().Add(-s.idle).UnixNano())
+						}
+						conn.proven.Store(s.proven)
+						if s.unproven {
+							u.slots <- struct{}{}
+							conn.unproven.Store(u)
+						}
+						all = append(all, conn)
 					}
-					conn.proven.Store(s.proven)
-					if s.unproven {
-						u.slots <- struct{}{}
-						conn.unproven.Store(u)
+					time.Sleep(time.Millisecond)
+					l.closeIdle(c.long, c.unproven)
+					if got := strings.Join(closed, ", "); got != c.want {
+						t.Errorf("closed: got %q, want %q", got, c.want)
 					}
-					all = append(all, conn)
-				}
-				time.Sleep(time.Millisecond)
-				l.closeIdle(c.long, c.unproven)
-				if got := strings.Join(closed, ", "); got != c.want {
-					t.Errorf("closed: got %q, want %q", got, c.want)
-				}
-				for _, conn := range all {
-					conn.Close()
-				}
-			})
+					for _, conn := range all {
+						conn.Close()
+					}
+				})
+			}
 		})
 	}
 }
