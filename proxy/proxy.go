@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/proxy/timelimit"
+	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -74,6 +75,11 @@ func New(c Config) (*Proxy, error) {
 		Ledger: c.Ledger, Estimator: c.Estimator, Recorder: c.Metrics,
 		Aborted: c.Aborted, FreePlan: c.FreePlan,
 		LabelOf: p.models.label,
+		OnNoLimit: func(held, limit quota.Neurons) {
+			c.Log.Warn("calls that name no limit of output hold more than half of the limit of neurons, so that others "+
+				"wait or are refused: have apps send max_tokens, or set "+c.Setting("DEFAULT_MAX_TOKENS"),
+				"reserved", held.Float(), "limit", limit.Float())
+		},
 	})
 	p.access = access{
 		loopback: c.Loopback, hosts: NewHosts(c.Hosts...), crossOrigin: http.NewCrossOriginProtection(),

@@ -23,6 +23,7 @@ type Charge struct {
 	decided     time.Time          // by the machine's monotonic clock
 	reservation *quota.Reservation // nil: none is held
 	before      quota.Neurons      // what earlier attempts cost
+	held        quota.Neurons      // reserved without a limit of output
 }
 
 // A Settlement is what a call cost, with all its attempts.
@@ -36,6 +37,9 @@ type Settlement struct {
 func (ch *Charge) reserve(ctx context.Context) (quota.Decision, error) {
 	res, d, err := ch.guard.ledger.Reserve(ctx, ch.request)
 	ch.reservation, ch.decision, ch.decided = res, d, time.Now()
+	if res != nil {
+		ch.hold()
+	}
 	return d, err
 }
 
@@ -93,6 +97,7 @@ func (ch *Charge) Attempt(o Outcome) {
 	if ch.reservation != nil {
 		if cost, _ := ch.verdict(o); cost.Neurons > 0 {
 			ch.reservation.Settle(cost)
+			ch.letGo()
 			ch.reservation = nil
 			ch.before = ch.before.Add(cost.Neurons)
 			ch.spent(cost)
@@ -116,6 +121,7 @@ func (ch *Charge) Renew(ctx context.Context) bool {
 func (ch *Charge) Release() {
 	if ch != nil && ch.reservation != nil {
 		ch.reservation.Release()
+		ch.letGo()
 	}
 }
 
@@ -141,6 +147,7 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	g := ch.guard
 	cost, because := ch.verdict(o)
 	day := ch.reservation.Settle(cost)
+	ch.letGo()
 	ch.spent(cost)
 	r := ch.meter.Report()
 	if o.completed() && !o.Cached {

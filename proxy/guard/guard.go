@@ -40,6 +40,10 @@ type Options struct {
 
 	// LabelOf returns the label of a model that a router chose, from a bounded set. It is required for routed calls.
 	LabelOf func(model string) string
+
+	// OnNoLimit is called, at most once a day, when calls in flight that name no limit of output hold more than half of
+	// the account's limit. It must not block. May be nil.
+	OnNoLimit func(held, limit quota.Neurons)
 }
 
 // Aborted says how a stream is charged that was cut off before its end.
@@ -59,6 +63,7 @@ type Guard struct {
 	ledger  *quota.Ledger
 	batches batches
 	speeds  speeds
+	noLimit noLimit
 }
 
 // New returns a Guard.
