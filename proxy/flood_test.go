@@ -80,7 +80,11 @@ func (b *trickle) Read(p []byte) (int, error) {
 	if b.rest == "" {
 		return 0, io.EOF
 	}
-	n := copy(p, b.rest[:min(16<<10, len(b.rest))])
+	n := min(16<<10, len(b.rest))
+	if len(b.rest) == len(largeChat) {
+		n = len(chat) // so that no read fills a buffer: else bodies that wait for the next one wait in step
+	}
+	n = copy(p, b.rest[:n])
 	b.rest = b.rest[n:]
 	time.Sleep(2 * time.Second * time.Duration(n) / time.Duration(len(largeChat)))
 	return n, nil

@@ -76,8 +76,8 @@ func New(c Config) (*Proxy, error) {
 		Aborted: c.Aborted, FreePlan: c.FreePlan,
 		LabelOf: p.models.label,
 		OnNoLimit: func(held, limit quota.Neurons) {
-			c.Log.Warn("calls that name no limit of output hold more than half of the limit of neurons, so that others "+
-				"wait or are refused: have apps send max_tokens, or set "+c.Setting("DEFAULT_MAX_TOKENS"),
+			c.Log.Warn("calls that name no limit of output hold more than half of the limit of neurons, so that "+
+				"others wait or are refused: have apps send max_tokens, or set "+c.Setting("DEFAULT_MAX_TOKENS"),
 				"reserved", held.Float(), "limit", limit.Float())
 		},
 	})

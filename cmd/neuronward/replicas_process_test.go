@@ -107,6 +107,7 @@ func TestProcessesTellOfTheAccount(t *testing.T) {
 	one, other := a.status().Today, b.status().Today
 	for _, d := range []*status.Today{&one, &other} {
 		d.Store = status.Store{}
+		forgetFits(d.Models)
 	}
 	equal(t, "the day, by the other process", asJSON(t, other), asJSON(t, one))
 	if len(other.Clients) != 1 {

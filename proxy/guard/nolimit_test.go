@@ -37,7 +37,7 @@ func TestCallsWithoutALimitAreTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ledger.Close(context.Background()) //nolint:errcheck // a memory store
+		defer ledger.Close(context.Background())
 		g.o.Ledger, g.ledger = ledger, ledger
 		var held []*Charge
 		for _, step := range []struct {
