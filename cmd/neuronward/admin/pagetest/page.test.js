@@ -97,7 +97,8 @@ async function spending(tab, id) {
   const rows = {};
   for (const row of await tab.locator(`#${id} tbody tr`).all()) {
     const cells = (await row.locator('td').allTextContents()).map((cell) => cell.trim());
-    rows[await text(row.locator('th'))] = { calls: number(cells[0]), neurons: number(cells[1]), hourCalls: number(cells[2]), failed: number(cells[3]), hourNeurons: number(cells[4]) };
+    const [hourCalls, failed, hourNeurons] = cells.slice(-7); // four times of answers follow
+    rows[await text(row.locator('th'))] = { calls: number(cells[0]), neurons: number(cells[1]), hourCalls: number(hourCalls), failed: number(failed), hourNeurons: number(hourNeurons) };
   }
   return rows;
 }
