@@ -113,6 +113,7 @@ func TestWhoDoesNotReadIsNotRead(t *testing.T) {
 		if _, err := io.WriteString(conn, preface+frame(4, 0, 0, "")); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()              // the server writes its settings, which nobody reads
 		const pings, size = 1000, 17 // bytes
 		var sent atomic.Int64
 		go func() {
