@@ -22,6 +22,8 @@ type Billing struct {
 	// Sample puts only one of so many calls into the account's own figure, for so many, as an adaptive sample does.
 	// 0 and 1 put in all of them.
 	Sample int
+	// Figure is how many times its cost a call is in the account's own figure. 0 is once.
+	Figure float64
 }
 
 // Cancelled is what a stream costs whose caller leaves.
@@ -69,14 +71,17 @@ func (x *exchange) header() string {
 		return "0.05"
 	case TellHeader:
 		if x.streams {
-			return x.wholeCost().String()
+			return x.headerCost(x.wholeCost())
 		}
 	case TellAll:
-		if x.streams {
+		switch {
+		case x.streams && x.differs(differHeader):
+			return x.headerCost(x.wholeCost())
+		case x.streams:
 			return ""
 		}
 	}
-	return x.neurons.String()
+	return x.headerCost(x.neurons)
 }
 
 // usages are those of an answer or an event. Inside a text their quotes would be escaped.
@@ -84,8 +89,8 @@ var usages = regexp.MustCompile(`"usage":\{[^{}]*(\{[^{}]*\}[^{}]*)*\}`)
 
 // tell returns an answer or an event as it says what it cost.
 func (x *exchange) tell(body []byte) []byte {
-	telling := x.telling()
-	if telling == TellAll {
+	telling, noNeurons := x.telling(), x.differs(differNeurons)
+	if telling == TellAll && !noNeurons {
 		return body
 	}
 	return usages.ReplaceAllFunc(body, func(usage []byte) []byte {
@@ -102,7 +107,8 @@ func (x *exchange) tell(body []byte) []byte {
 			switch {
 			case telling == TellZeros && isNumber:
 				figures[name] = 0
-			case telling == TellPrompt && !(input && isNumber), telling == TellTotal && name == "neurons":
+			case telling == TellPrompt && !(input && isNumber),
+				name == "neurons" && (telling == TellTotal || noNeurons):
 				delete(figures, name)
 			case telling == TellTotal && isNumber && strings.HasPrefix(name, "completion"):
 				figures[name] = int64(n / 2)
@@ -151,6 +157,9 @@ func (x *exchange) billFailed(model string) {
 // figure puts the call into the account's own figure.
 func (x *exchange) figure(cancelled bool) {
 	b, of := &x.s.o.Billing, sums{x.neurons, x.usage.Prompt, x.usage.Completion, 1}
+	if b.Figure != 0 {
+		of.neurons = quota.FromFloat(of.neurons.Float() * b.Figure)
+	}
 	due := x.now
 	if cancelled || x.failed {
 		due = due.Add(b.Late)

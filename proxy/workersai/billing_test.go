@@ -3,6 +3,7 @@ package workersai_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -122,6 +123,11 @@ func TestFigureOfBills(t *testing.T) {
 		got, billed := figureOf(t, sim), sim.Billed().Float()
 		if got == billed || got < 0.7*billed || got > 1.3*billed {
 			t.Errorf("a sample: got %v neurons, want about %v", got, billed)
+		}
+		sim = workersai.New(workersai.Options{Billing: workersai.Billing{Figure: 3}})
+		simtest.Call(t, sim, "run/"+older, prompted)
+		if got, want := figureOf(t, sim), 3*sim.Billed().Float(); math.Abs(got-want) > 1e-6 {
+			t.Errorf("three times the bill: got %v neurons, want %v", got, want)
 		}
 	})
 }

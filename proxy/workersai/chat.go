@@ -112,6 +112,10 @@ func (x *exchange) streamChat(r reply) {
 	if empty := ""; !emit(delta{Role: "assistant", Content: &empty}, nil, x.usageOf(in, cached, 0)) {
 		return
 	}
+	each := int64(1)
+	if x.differs(differSum) {
+		each = 2
+	}
 	for i, piece := range r.pieces {
 		d := delta{Content: &piece}
 		if r.tool != "" {
@@ -121,11 +125,14 @@ func (x *exchange) streamChat(r reply) {
 			}}}
 		}
 		x.spendTokens(in, cached, int64(i+1))
-		if !emit(d, nil, x.usageOf(0, 0, 1)) {
+		if !emit(d, nil, x.usageOf(0, 0, each)) {
 			return
 		}
 	}
 	if !emit(delta{}, &r.finish, x.usageOf(0, 0, 0)) {
+		return
+	}
+	if x.differs(differOrder) && !st.send("", doneMark) {
 		return
 	}
 	c.Choices, c.Padding = []chunkChoice{}, ""

@@ -69,6 +69,9 @@ func (x *exchange) serve() *failure {
 	if x.directive, err = parseDirective(x.r.Header.Values(SimulateHeader)); err != nil {
 		return refuseText(5006, "x-simulate: %v", err)
 	}
+	if x.directive.differs != nil {
+		x.w = differingWriter{x.w, x}
+	}
 	if f := x.readBody(); f != nil {
 		return f
 	}

@@ -161,6 +161,9 @@ func (x *exchange) readPrompt() (*prompt, *failure) {
 	if x.r.Header.Get("x-session-affinity") == "" {
 		p.cached = 0
 	}
+	if x.differs(differPrompt) {
+		p.tokens += hiddenPrompt
+	}
 	return p, x.readWishes(p)
 }
 

@@ -2,6 +2,7 @@ package workersai
 
 import (
 	"hash/fnv"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,11 @@ func (x *exchange) think(p *prompt) reply {
 	if want := x.directive.tokens; want > 0 {
 		said = lengthen(said, want)
 	}
-	r.pieces = split(said, int(min(p.limit, 1<<30)))
+	limit := p.limit
+	if x.differs(differLimit) {
+		limit = math.MaxInt64
+	}
+	r.pieces = split(said, int(min(limit, 1<<30)))
 	if len(strings.Join(r.pieces, "")) < len(said) {
 		r.finish = "length"
 	}

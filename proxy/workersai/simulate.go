@@ -44,7 +44,18 @@ import (
 // Two go with anything, also with nothing else: slow=50ms is added to each output
 // token, tokens=200 makes the answer of a text model exactly so long (max_tokens
 // still holds). So do usage=zeros, header, low-header, prompt, total or nothing, which is what the answer says of its
-// cost, and bill=made, half or whole, which is what a stream costs whose caller leaves.
+// cost, bill=made, half or whole, which is what a stream costs whose caller leaves, and differ=, which is in what the
+// answer differs from what is known of Workers AI: a list, with commas between, of
+//
+//	ray, id                 there is no cf-ray, no cf-ai-req-id
+//	encoding                Content-Encoding says that the answer is compressed
+//	billed                  a failure has cf-ai-neurons
+//	header                  cf-ai-neurons is one too high, and is there on a stream
+//	neurons                 the usage has no neurons
+//	prompt                  the prompt has 500 tokens that nobody sent
+//	limit                   max_tokens is ignored
+//	sum                     the usages of a stream's chunks add up to more than the last one
+//	order                   [DONE] also comes before a stream's last usage
 //
 // midstream=cut and midstream=half also break an answer that is no stream, half way
 // through its body. A break always comes before the last event of its stream. What
@@ -88,12 +99,13 @@ type directive struct {
 
 	telling   Telling   // what the answer says of its cost
 	cancelled Cancelled // what it costs if its caller leaves
+	differs   []difference
 }
 
 // understood is what a mistake in x-simulate is answered with.
 const understood = "a number or slug of the error catalog (3040, out_of_capacity), reset, hang, html-502, " +
 	"html-200, empty, empty-stream, ok-false, " +
-	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100, usage=zeros, bill=whole; " +
+	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100, usage=zeros, bill=whole, differ=ray; " +
 	"options after ';': shape=, status=, times=, code=, retry-after=, after="
 
 // parseDirective reads the values of x-simulate. The first word says what is to
@@ -216,6 +228,8 @@ func (d *directive) option(name, value string) error {
 			return fmt.Errorf("bill=%s is none of made, half, whole", value)
 		}
 		return nil
+	case "differ":
+		return d.differ(value)
 	case "times":
 		if d.deed == deedNone && d.stream == breakNone {
 			return errors.New("times= without anything to happen")

@@ -6,6 +6,9 @@ import (
 	"strconv"
 )
 
+// doneMark is the data of the last event of an OpenAI or native stream.
+var doneMark = []byte("[DONE]")
+
 // stream writes server-sent events and breaks where x-simulate says so. Its
 // methods report whether the stream goes on.
 type stream struct {
@@ -52,7 +55,7 @@ func (st *stream) send(name string, data []byte) bool {
 
 // done ends an OpenAI or native stream.
 func (st *stream) done() {
-	st.end("", []byte("[DONE]"))
+	st.end("", doneMark)
 }
 
 // last ends a stream with an event of its protocol.
