@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
 	"testing"
 )
@@ -28,5 +29,33 @@ func TestSuccessShowsNoCredential(t *testing.T) {
 				t.Errorf("with our token %t: got %s %q, want %q", own, name, got, want)
 			}
 		}
+	}
+}
+
+// Trailers come when nobody can look at them any longer: none reaches the caller, announced or not.
+func TestSuccessHasNoTrailers(t *testing.T) {
+	for name, announced := range map[string]bool{"announced": true, "not announced": false} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				trailer := "X-Echo"
+				if announced {
+					w.Header().Set("Trailer", trailer)
+				} else {
+					trailer = http.TrailerPrefix + trailer
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, chatAnswer)
+				_ = http.NewResponseController(w).Flush() // in chunks, which trailers need
+				w.Header().Set(trailer, r.Header.Get("Authorization"))
+			}))
+			res, body := b.do("POST", chatPath, chat)
+			if res.StatusCode != http.StatusOK || string(body) != chatAnswer {
+				t.Fatalf("got %d %s, want 200 %s", res.StatusCode, body, chatAnswer)
+			}
+			if len(res.Trailer) > 0 {
+				t.Errorf("got the trailers %v, want none", res.Trailer)
+			}
+			wantEqual(t, "what announces them", res.Header.Get("Trailer"), "")
+		})
 	}
 }

@@ -67,7 +67,11 @@ func (t *retryTransport) try(c *call, r *http.Request) (res *http.Response, f *n
 		res.Body.Close()
 		return nil, f, res.StatusCode
 	}
-	return res, nil, res.StatusCode
+	// What comes behind the body cannot be looked at in time. The transport puts it into the Trailer of its own
+	// response, where ReverseProxy would take it from.
+	passed := *res
+	passed.Trailer = nil
+	return &passed, nil, res.StatusCode
 }
 
 // shouldRetry decides whether a failed attempt is followed by another, and waits for its time. Where it is, shouldRetry
