@@ -146,6 +146,9 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 func (l *Ledger) serve(now time.Time) {
 	for _, b := range l.budgets.all {
 		b.next.Begin()
+		if b.inFlight() == 0 && l.place.Of() == nil {
+			b.next.SetNothingAside() // no more comes back, and other replicas wait for what is here
+		}
 	}
 	for _, w := range l.queue.List() {
 		if w.done {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/memstore"
 )
 
 // busy are callers of a ledger, who repeat a call twice that was refused because of others in flight, as SDKs do, when
@@ -373,4 +374,34 @@ func TestWhenACallIsToComeBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// At the end of a day two replicas hold the last neurons, and neither has a call in flight: none sets its part aside
+// for its own next call, which would keep both from any, until the waits end.
+func TestTheLastNeuronsAreNotSetAsideForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quota.Options{Store: memstore.New(nil), Limit: 100 * n, Wait: 20 * time.Second}
+		a, b := open(t, o), open(t, o)
+		inFlight := [2]*quota.Reservation{
+			take(t, a, quota.Call{Estimate: 60 * n}), take(t, b, quota.Call{Estimate: 40 * n}),
+		}
+		var calls sync.WaitGroup
+		for _, l := range []*quota.Ledger{a, b} {
+			for _, estimate := range []quota.Neurons{50 * n, 25 * n, 25 * n} {
+				calls.Go(func() {
+					res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: estimate})
+					fails(t, "Reserve", err, nil)
+					within(t, fmt.Sprintf("the wait of a call of %v", estimate), d.Waited, 0, time.Second)
+					if res != nil {
+						res.Settle(settle(estimate))
+					}
+				})
+				synctest.Wait()
+			}
+		}
+		inFlight[0].Settle(settle(30 * n))
+		inFlight[1].Settle(settle(10 * n))
+		calls.Wait()
+		within(t, "used", a.Snapshot().Account.Used, 40*n+25*n, 100*n)
+	})
 }

@@ -78,6 +78,9 @@ func (x *Next[W, N]) For(w W, free N) N {
 // KeepRoom sets all aside that the next call asks for.
 func (x *Next[W, N]) KeepRoom() { x.setAside = x.wants }
 
+// SetNothingAside gives free what is set aside.
+func (x *Next[W, N]) SetNothingAside() { x.setAside = 0 }
+
 // Took takes up that a call got n in its turn: if no other one before it is the next, n was set aside for it.
 func (x *Next[W, N]) Took(n N) {
 	if x.none() {
