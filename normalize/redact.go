@@ -5,6 +5,10 @@ import "strings"
 // removed stands where something was that must not leave the process.
 const removed = "[removed]"
 
+// RedactLikely removes from a text what looks like a credential, an account id or a path that upstream echoes. Redact
+// removes secrets that are known.
+func RedactLikely(text string) string { return redact(text) }
+
 // redact removes from one line of text what looks like a credential, an account id or a path that upstream echoes.
 func redact(s string) string {
 	return redactWords(redactRoute(s))

@@ -26,12 +26,13 @@ func answerReference(c *call) error {
 		return err
 	case !ok:
 		return refuse(normalize.RouteNotProxied,
-			"The error reference has no entry "+quoted(c.rest)+". All are listed under /errors.", "")
+			"The error reference has no such entry. All are listed under /errors.", "")
 	}
 	h := c.writer.Header()
 	h.Set("Content-Type", page.ContentType)
 	h.Set("Content-Security-Policy", reference.Policy())
 	h.Set("Vary", reference.Vary)
+	h.Set("Referrer-Policy", "no-referrer") // a filter may hold a line of a log
 	h["X-Request-Id"], h["Request-Id"] = []string{c.requestID}, []string{c.requestID}
 	_, err = c.writer.Write(page.Body)
 	return err

@@ -63,6 +63,23 @@ func TestErrorReference(t *testing.T) {
 	}
 }
 
+// People paste what they have, keys among it: no answer repeats them, and no browser passes them on.
+func TestReferenceShowsNoKey(t *testing.T) {
+	b := newBench(t, http.NotFoundHandler())
+	const key = "nwk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+	for _, path := range []string{"/errors/" + key, "/errors?q=" + key, "/errors?q=Bearer+" + key} {
+		for _, accept := range []string{"text/html", "application/json"} {
+			res, body := b.do("GET", path, "", "Accept", accept)
+			if strings.Contains(string(body), key) {
+				t.Errorf("%s as %s: got the key in %s, want it removed", path, accept, body)
+			}
+			if policy := res.Header.Get("Referrer-Policy"); res.StatusCode == 200 && policy != "no-referrer" {
+				t.Errorf("%s as %s: got Referrer-Policy %q, want no-referrer", path, accept, policy)
+			}
+		}
+	}
+}
+
 func TestEveryDocURLLeadsToAnEntry(t *testing.T) {
 	b := newBench(t, http.NotFoundHandler())
 	for _, e := range normalize.Catalog() {

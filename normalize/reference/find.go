@@ -194,25 +194,33 @@ func logValues(line string) map[string]string {
 	return values
 }
 
+// maxFilter bounds a filter, in bytes: the work of a filter grows with its words.
+const maxFilter = 4 << 10
+
 // filter returns what a filter shows: what it names, else every entry that has all of its words somewhere.
 func filter(all []normalize.Entry, query string) (shown []normalize.Entry, as string) {
 	found := Find(query)
 	words := strings.Fields(strings.ToLower(query))
+	slices.Sort(words)
+	words = slices.Compact(words)
 	for i := range all {
-		switch {
-		case len(found.Codes) > 0:
-			if slices.Contains(found.Codes, all[i].Code) {
-				shown = append(shown, all[i])
-			}
-		case !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(haystack(&all[i]), w) }):
+		wanted := slices.Contains(found.Codes, all[i].Code)
+		if len(found.Codes) == 0 {
+			wanted = hasAll(searchText(&all[i]), words)
+		}
+		if wanted {
 			shown = append(shown, all[i])
 		}
 	}
 	return shown, found.As
 }
 
-// haystack is everything that a filter looks for in an entry.
-func haystack(e *normalize.Entry) string {
+func hasAll(text string, words []string) bool {
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// searchText is everything that a filter looks for in an entry.
+func searchText(e *normalize.Entry) string {
 	parts := []string{e.Slug, e.Summary}
 	for _, r := range Rows(e) {
 		parts = append(parts, r.Text)

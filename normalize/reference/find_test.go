@@ -133,6 +133,36 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+func TestFilterShowsNoKey(t *testing.T) {
+	t.Parallel()
+	const key = "cfut_0123456789abcdefghijklmnopqrstuvwxyzABCD"
+	for _, r := range []Request{{Filter: "Authorization: Bearer " + key}, {Topic: "429 " + key}, {Filter: key}} {
+		for _, accept := range []string{"text/html", "text/plain", "application/json"} {
+			r.Accept = accept
+			if p, _, err := Render(r); err != nil || strings.Contains(string(p.Body), key) {
+				t.Errorf("%+v: got %v and the key on the page, want it removed", r, err)
+			}
+		}
+	}
+}
+
+// A filter of many words costs no more than one of a few: the page is open to everybody.
+func TestFilterIsBounded(t *testing.T) {
+	t.Parallel()
+	p, ok, err := Render(Request{Filter: strings.Repeat("timeout ", 1<<16) + "nothing-has-this", Accept: "application/json"})
+	if !ok || err != nil {
+		t.Fatalf("got %t, %v, want a page", ok, err)
+	}
+	if !strings.Contains(string(p.Body), `"timeout"`) {
+		t.Errorf("got %s, want what the first %d bytes find", p.Body, maxFilter)
+	}
+	long := strings.Repeat("a", maxFilter+1)
+	page, _, err := Render(Request{Filter: long, Accept: "text/html"})
+	if err != nil || strings.Contains(string(page.Body), long) {
+		t.Errorf("got %v and a filter of %d bytes on the page, want %d at most", err, len(long), maxFilter)
+	}
+}
+
 // A page says first what to do, then who can fix it, what it costs and who refused, and shows an answer that is one.
 func TestEntriesSayWhatToDoFirst(t *testing.T) {
 	t.Parallel()

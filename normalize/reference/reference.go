@@ -73,8 +73,9 @@ func Render(r Request) (p Page, ok bool, err error) {
 		}
 	}
 	if s.Entry == nil && s.Filter != "" {
-		s.Filter = s.Filter[:min(len(s.Filter), maxText)]
+		s.Filter = s.Filter[:min(len(s.Filter), maxFilter)]
 		s.Entries, s.As = filter(s.Entries, s.Filter)
+		s.Filter = normalize.RedactLikely(s.Filter) // people paste lines that hold keys
 	}
 	var b bytes.Buffer
 	switch {

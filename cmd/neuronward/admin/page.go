@@ -78,6 +78,7 @@ func (a *admin) errors(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusNotFound, "The error reference has no such entry. All are listed under /errors.")
 	default:
 		w.Header().Set("Content-Security-Policy", reference.Policy())
+		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Vary", reference.Vary)
 		head(w, http.StatusOK, p.ContentType)
 		w.Write(p.Body)
