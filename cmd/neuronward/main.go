@@ -79,6 +79,9 @@ func dispatch(ctx context.Context, args []string, in *invocation) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
+	if name == "help" && len(args) == 1 {
+		name, args = args[0], []string{"-h"}
+	}
 	switch name {
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(in.stdout, overview())

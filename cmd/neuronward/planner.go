@@ -145,15 +145,24 @@ func (p *planner) dayOf(limit int64) dayplan.Plan {
 		Task: p.model.Task, Model: p.model.Name, PaidOnly: p.model.RequiresWorkersPaid,
 	}, time.Now())
 	return dayplan.Plan{
-		Limit: quota.FromFloat(p.c.DailyNeurons), Callers: p.callers, Duration: p.duration, PerMinute: rate.PerMinute,
+		Limit: p.reservable(), Callers: p.callers, Duration: p.duration, PerMinute: rate.PerMinute,
 		Call: c,
 	}
+}
+
+// reservable is what calls may reserve of a day: its limit without what a tight estimate keeps back; 0 without a limit.
+func (p *planner) reservable() quota.Neurons {
+	limit := p.c.DailyNeurons
+	if p.c.Estimate != config.EstimateBound {
+		limit *= 1 - margin
+	}
+	return quota.FromFloat(limit)
 }
 
 func (p *planner) report() planReport {
 	left := quota.MaxCost
 	if p.c.DailyNeurons > 0 {
-		left = quota.FromFloat(p.c.DailyNeurons)
+		left = p.reservable()
 	}
 	limit := p.limit(left)
 	of := p.dayOf(limit)
@@ -177,11 +186,11 @@ func (p *planner) report() planReport {
 		r.MaxTokens, r.Fit = &limit, p.c.DefaultMaxTokens.Fit
 	}
 	if p.c.DailyNeurons > 0 {
-		n := status.Neurons(left)
+		n := status.Neurons(quota.FromFloat(p.c.DailyNeurons))
 		r.Limit, r.AtOnce = &n, &day.AtOnce
 	}
-	r.USDADay = cents(max(day.Used-quota.FreeNeurons, 0).Float() * p.estimator.Table().USD())
-	r.USDAMonth = cents(r.USDADay * 30)
+	usd := max(day.Used-quota.FreeNeurons, 0).Float() * p.estimator.Table().USD()
+	r.USDADay, r.USDAMonth = cents(usd), cents(usd*30)
 	r.Advice = p.advice(c, limit, day)
 	return r
 }

@@ -20,7 +20,7 @@ func (w *planWatch) check(day quota.Day, used quota.Neurons, log *slog.Logger) {
 		return
 	}
 	if logged := w.logged.Load(); int64(day) > logged && w.logged.CompareAndSwap(logged, int64(day)) {
-		log.Warn("more neurons were spent today than the free plan gives: the account must be on Workers Paid; "+
+		log.Warn("more neurons were counted today than the free plan gives; if the account is on Workers Paid, "+
 			"set NEURONWARD_PLAN=paid",
 			"day", day.String(), "used", used.Float(), "free", quota.FreeNeurons.Float())
 	}

@@ -65,7 +65,7 @@ func (p Plan) Day() Day {
 		if p.Limit > 0 {
 			calls, cost = p.begin(p.Limit-d.Used, callers)
 		}
-		allowed = min(allowed-float64(calls), float64(p.PerMinute))
+		allowed -= float64(calls)
 		d.Calls += int64(calls)
 		d.Used = d.Used.Add(cost)
 		if calls < callers {
