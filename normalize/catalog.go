@@ -121,7 +121,7 @@ const (
 	MatchedLatched   MatchedBy = "latched" // upstream said so of an earlier call
 )
 
-// FirstOwnNumber is the least of the numbers that are this proxy's: Cloudflare has none so large.
+// FirstOwnNumber is the smallest of this proxy's own numbers. Cloudflare's are all smaller.
 const FirstOwnNumber = 90000
 
 // tables are the parts of the catalog in catalog order.

@@ -142,7 +142,7 @@ var observed = []Entry{
 		Summary: "Cloudflare's API has no such path, or not for this method.",
 		Action:  "Check the account id and the path; an unfilled placeholder in the base URL is the usual cause.",
 		Automatic: "The path that Cloudflare echoes is removed from the message, for people paste tokens into it. " +
-			"Nothing of a path below /v1 is the caller's: there it is 502 and the fault is the operator's.",
+			"Below /v1 the proxy makes the path: there the status is 502, and the operator can fix it.",
 		Wire: "`Could not route to …, perhaps your object identifier is invalid?`, `No route for that URI`; " +
 			"404, also 400 and 405, once with code 1000.",
 	},

@@ -88,7 +88,7 @@ func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 		smaller := ch.wouldFit(d.Remaining, "it fits now")
 		if d.Remaining >= d.Estimate {
 			first = fmt.Sprintf("This call may need %s neurons, and the %s that are free now are for calls that wait "+
-				"longer", neurons(d.Estimate), neurons(d.Remaining))
+				"longer, or held by other processes", neurons(d.Estimate), neurons(d.Remaining))
 			smaller = ""
 		}
 		f.Message = strings.TrimSpace(fmt.Sprintf("%s. %s: %s%s%s. It may fit in %s. %s",

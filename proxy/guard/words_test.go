@@ -74,9 +74,9 @@ func TestWords(t *testing.T) {
 				Remaining: 300 * n, Calls: 1, Elsewhere: 5_000 * n, Kept: 500 * n,
 			},
 			"This call may need 180 neurons, and the 300 that are free now are for calls that wait " +
-				"longer. The limit of 10,000 neurons a day set for this proxy: 4,000 used, 5,700 reserved by " +
-				"1 call in flight and calls of other processes, 500 kept for calls of a higher priority. It " +
-				"may fit in 1 s.",
+				"longer, or held by other processes. The limit of 10,000 neurons a day set for this proxy: " +
+				"4,000 used, 5,700 reserved by 1 call in flight and calls of other processes, 500 kept for " +
+				"calls of a higher priority. It may fit in 1 s.",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

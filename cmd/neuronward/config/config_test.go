@@ -222,7 +222,7 @@ func TestLoadMistakes(t *testing.T) {
 		{
 			"retired estimate",
 			[]string{"NEURONWARD_ESTIMATE=expected"},
-			`^NEURONWARD_ESTIMATE: "expected" is no more: write tight, which has taken its place, or bound$`,
+			`^NEURONWARD_ESTIMATE: "expected" was removed: write tight, which replaces it, or bound$`,
 		},
 		{
 			"clients file that is not there",

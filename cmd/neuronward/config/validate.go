@@ -20,7 +20,7 @@ const (
 // show.
 func (l *loader) validate() {
 	l.require("NEURONWARD_ESTIMATE", l.given["NEURONWARD_ESTIMATE"] != "expected",
-		"VALUE is no more: write tight, which has taken its place, or bound")
+		"VALUE was removed: write tight, which replaces it, or bound")
 	for _, v := range l.vars {
 		if v.Choices != nil {
 			l.require(v.Name, slices.Contains(v.Choices, l.given[v.Name]),
