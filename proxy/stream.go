@@ -160,7 +160,7 @@ func (s *stream) endEvent(end int) {
 		return
 	}
 	if f := event.Classify(raw, &e); f != nil {
-		s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
+		s.failing(f, &e)
 		return
 	}
 	ends := s.count(&e)
@@ -193,15 +193,30 @@ func (s *stream) repair(e *sse.Event, end int, last bool) bool {
 // count meters an event that may pass, and reports whether it ends the stream.
 func (s *stream) count(e *sse.Event) (ends bool) {
 	s.events++
+	s.meter(e)
+	ends = event.Completes(e, s.call.route.protocol)
+	s.complete = s.complete || ends
+	return ends
+}
+
+// meter reads what an event reports of the call's cost.
+func (s *stream) meter(e *sse.Event) {
 	if m := s.call.charge.Meter(); m != nil {
 		m.Data(e.Data)
 		if !s.oversized {
 			m.EndEvent()
 		}
 	}
-	ends = event.Completes(e, s.call.route.protocol)
-	s.complete = s.complete || ends
-	return ends
+}
+
+// failing handles an event that is a failure. It may report what the call cost, too.
+func (s *stream) failing(f *normalize.Failure, e *sse.Event) {
+	s.meter(e)
+	if s.complete && s.call.route.protocol == normalize.ProtocolResponses { // its caller has the last event already
+		s.end, s.over = s.ready, io.EOF
+		return
+	}
+	s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
 }
 
 // replace puts another event in the place of the one that ends at the given offset.
@@ -227,13 +242,13 @@ func (s *stream) finish(err error) {
 	whole := err == io.EOF && event.LacksBlankLine(rest, e.Data)
 	if whole {
 		if f := event.Classify(rest, &e); f != nil {
-			s.fail(s.failures.ofEvent(s.call, f, s.res.StatusCode))
+			s.failing(f, &e)
 			return
 		}
 		s.count(&e)
 	}
 	switch {
-	case s.complete:
+	case s.complete && (!s.oversized || err == io.EOF): // else the caller has half an event, which may be the last one
 		if !whole && e.Fields {
 			s.end = s.ready // half an event
 		}

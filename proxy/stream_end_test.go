@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // How streams end that do not end as they should: what a caller gets is whole events, then at most one terminal event
@@ -177,5 +180,75 @@ func TestSlowBeginningsAreNoFailures(t *testing.T) {
 	}))
 	if res, body := b.do("POST", "/run/"+testModel, `{"prompt":"x"}`); res.StatusCode != 429 {
 		t.Errorf("a failure in two pieces: got status %d, want 429: %q", res.StatusCode, body)
+	}
+}
+
+// What comes after response.completed changes nothing, and half of that event is no end.
+func TestTheLastEventOfAResponse(t *testing.T) {
+	const failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"status\":\"failed\"," +
+		"\"error\":{\"code\":\"server_error\",\"message\":\"boom\"}}}\n\n"
+	half := "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":\"" +
+		strings.Repeat("x", maxEventBuffer)
+	for _, c := range []struct {
+		name, sent string
+		broken     bool   // the connection breaks, rather than ending in order
+		result     string // of the call
+	}{
+		{"a failure behind it", responseEnd + failed, false, "ok"},
+		{"a failure behind it, without a blank line", responseEnd + strings.TrimSpace(failed), false, "ok"},
+		{"half of a large one, cut off", half, true, "stream_interrupted"},
+		{"all of a large one but for the blank line", half + `"}}` + "\n", false, "ok"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+				send(firstChunk)
+				send(c.sent)
+				if c.broken {
+					panic(http.ErrAbortHandler)
+				}
+			}))
+			_, answer, cut := b.stream("/v1/responses", streamChat)
+			wantEqual(t, "cut", cut, false)
+			want, terminals := strings.Split(firstChunk+c.sent, failed[:22])[0], 0
+			if c.result != "ok" {
+				terminals = 1
+			}
+			if !strings.HasPrefix(answer, want) {
+				t.Errorf("got %.300q, want %.300q at its beginning", answer, want)
+			}
+			wantEqual(t, "events response.failed", strings.Count(answer, "event: response.failed\n"), terminals)
+			b.ended()
+			if n := b.value("neuronward_requests_total", "result", c.result); n != 1 {
+				t.Errorf("calls with the result %s: got %v, want 1\n%s", c.result, n, b.log)
+			}
+		})
+	}
+}
+
+// A stream that ends by a failure costs what that reports.
+func TestAFailedResponseTellsItsUsage(t *testing.T) {
+	const usage = `"usage":{"input_tokens":1000,"output_tokens":4000,"total_tokens":5000,"neurons":144.42}`
+	created := "event: response.created\ndata: " +
+		`{"type":"response.created","response":{"id":"resp_1","usage":null},"sequence_number":0}` + "\n\n"
+	failed := "event: response.failed\ndata: " + `{"type":"response.failed","response":{"id":"resp_1",` +
+		`"status":"failed","error":{"code":"server_error","message":"boom"},` + usage + `},"sequence_number":1}`
+	for name, sent := range map[string]string{
+		"after another event":  created + failed + "\n\n",
+		"without a blank line": created + failed,
+		"alone":                failed + "\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{}, func(conf *Config) {
+					conf.Transport = inMemory{streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+						send(sent)
+					})}
+				})
+				g.post("/v1/responses", streamChat)
+				if used, want := g.close().Account.Used, quota.FromFloat(144.42); used != want {
+					t.Errorf("used %v, want %v\n%s", used, want, g.log)
+				}
+			})
+		})
 	}
 }
