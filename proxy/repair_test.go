@@ -48,6 +48,15 @@ func TestOpenAIStreamsAreRepaired(t *testing.T) {
 			`data: {"response":"a"}` + "\n\n" + native + done,
 		},
 		{"a usage before the end", chatPath, early + last + done, content + last + done},
+		{
+			"a usage in an event of several lines", chatPath,
+			"id: 1\nevent: chunk\n" + strings.TrimSuffix(early, "\n") + ": c\n\n" + last + native + done,
+			"id: 1\nevent: chunk\n: c\n" + content + last + chunk + done,
+		},
+		{
+			"the chunk whose usage is removed shows the id", chatPath, "id: 1\n" + early + native + done,
+			"id: 1\n" + content + chunk + done,
+		},
 		{"a usage of null", chatPath, untold + done, untold + done},
 		{
 			"with the last text", chatPath, finished + done, finished + done,

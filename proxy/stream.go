@@ -181,12 +181,12 @@ func (s *stream) repair(e *sse.Event, end int, last bool) bool {
 	if last {
 		by = s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix())
 	} else {
-		by = event.WithoutUsage(e.Data)
+		by = event.WithoutUsage(s.buf[s.ready:end], e.Data)
 	}
+	s.head.Note(e.Data) // before its bytes are replaced
 	if by != nil {
 		s.replace(end, by)
 	}
-	s.head.Note(e.Data)
 	return by != nil
 }
 

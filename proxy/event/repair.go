@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/neuronward/neuronward/normalize/sse"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 )
 
@@ -53,14 +54,14 @@ func (h *ChunkHead) RepairUsage(data []byte, id, model string, created int64) []
 }
 
 // WithoutUsage returns the event for a chunk that tells its usage though choices follow, without the usage; nil for any
-// other event. A chunk without choices, which is how OpenAI tells it at the end, and a usage of null are left alone.
-// The caller knows that no choice of the chunk has finished.
-func WithoutUsage(data []byte) []byte {
+// other event. raw is all of the event, whose other lines are kept. A chunk without choices, which is how OpenAI tells
+// it at the end, and a usage of null are left alone. The caller knows that no choice of the chunk has finished.
+func WithoutUsage(raw, data []byte) []byte {
 	if behindName(data, `usage"`) == nil || behindName(data, `choices"`) == nil {
 		return nil // nearly every event
 	}
 	choices, told := false, false
-	chunk := append(make([]byte, 0, len(data)+16), "data: "...)
+	chunk := append(otherLines(raw), "data: "...)
 	begin := len(chunk)
 	ok := eachMember(data, func(name string, value, member []byte) {
 		switch {
@@ -76,7 +77,22 @@ func WithoutUsage(data []byte) []byte {
 		return nil
 	}
 	chunk[begin] = '{'
-	return append(oneLine(chunk), "}\n\n"...)
+	oneLine(chunk[begin:])
+	return append(chunk, "}\n\n"...)
+}
+
+// otherLines returns the lines of an event that are not data, but for the blank one, with room for the data.
+func otherLines(raw []byte) []byte {
+	var s sse.Splitter
+	lines := make([]byte, 0, len(raw)+16)
+	for len(raw) > 0 {
+		part, n := s.Next(raw)
+		if part.Field != sse.Data && part.Field != sse.Blank {
+			lines = append(lines, raw[:n]...)
+		}
+		raw = raw[n:]
+	}
+	return lines
 }
 
 // nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more

@@ -105,7 +105,8 @@ func TestWithoutUsage(t *testing.T) {
 		if want != "" {
 			want = "data: " + want + "\n\n"
 		}
-		if got := string(WithoutUsage([]byte(c.data))); got != want {
+		raw := "data: " + strings.ReplaceAll(c.data, "\n", "\ndata: ") + "\n\n"
+		if got := string(WithoutUsage([]byte(raw), []byte(c.data))); got != want {
 			t.Errorf("%s: got %q, want %q", c.name, got, want)
 		}
 	}
