@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -14,60 +15,77 @@ type Response struct {
 	next    int64  // number of the next event
 }
 
-// maxResponse limits how much of a response is repeated, in bytes. It may hold the caller's tools and instructions.
-const maxResponse = 16 << 10
+const (
+	// maxResponse limits how much of a response is repeated, in bytes: it may hold the caller's tools and instructions.
+	// Of a larger one its head is, unless a member of that is larger than maxMember.
+	maxResponse = 16 << 10
+	maxMember   = 512
+)
 
 // Note remembers what data, which is that of an event that passes, says.
 func (r *Response) Note(data []byte) {
-	if rest := skipBlanks(behindName(data, `sequence_number"`)); len(rest) > 0 && rest[0] == ':' {
-		if n, ok := leadingInteger(skipBlanks(rest[1:])); ok {
-			r.next = n + 1
+	if behindName(data, `response"`) == nil { // nearly every event
+		if rest := skipBlanks(behindName(data, `sequence_number"`)); len(rest) > 0 && rest[0] == ':' {
+			r.count(skipBlanks(rest[1:]))
 		}
+		return
 	}
-	if r.members == nil && behindName(data, `response"`) != nil {
-		r.members = append(make([]byte, 0, 256), responseMembers(data)...)
-	}
-}
-
-// leadingInteger reads the digits that b begins with.
-func leadingInteger(b []byte) (n int64, ok bool) {
-	end := 0
-	for end < len(b) && '0' <= b[end] && b[end] <= '9' {
-		end++
-	}
-	n, err := strconv.ParseInt(string(b[:end]), 10, 64)
-	return n, err == nil
-}
-
-// responseMembers returns the members of the response in an event, but for status and error, as raw JSON; nil where
-// there is none, it has no id, or it is too long to be repeated.
-func responseMembers(data []byte) (members []byte) {
-	if len(data) > maxResponse {
-		return nil
-	}
-	var response []byte
-	eachMember(data, func(name string, value, _ []byte) {
-		if name == "response" {
-			response = value
+	eachMember(data, func(name string, value, _ []byte) { // the response may have such names, too
+		switch {
+		case name == "sequence_number":
+			r.count(value)
+		case name == "response" && r.members == nil:
+			r.members = append(make([]byte, 0, 256), responseMembers(value)...)
 		}
 	})
-	named, output := false, `"output":[]` // clients read it
+}
+
+// count takes the number that value begins with for that of the present event.
+func (r *Response) count(value []byte) {
+	end := 0
+	for end < len(value) && '0' <= value[end] && value[end] <= '9' {
+		end++
+	}
+	if n, err := strconv.ParseInt(string(value[:end]), 10, 64); err == nil && n < math.MaxInt64 {
+		r.next = n + 1
+	}
+}
+
+// responseMembers returns the members of a response that are repeated, as raw JSON: not status and error, and of a
+// large one the head alone. It returns nil where the response has no id.
+func responseMembers(response []byte) (members []byte) {
+	large := len(response) > maxResponse
+	named, rest := false, `"output":[]` // clients read it
+	if large {
+		rest = noResult
+	}
 	ok := eachMember(response, func(name string, _, member []byte) {
 		switch name {
 		case "status", "error":
 			return
-		case "id":
-			named = true
-		case "output":
-			output = ""
+		case "id", "object", "created_at", "model":
+			if large && len(member) > maxMember {
+				return
+			}
+			named = named || name == "id"
+		default:
+			if large {
+				return
+			}
+			if name == "output" {
+				rest = ""
+			}
 		}
 		members = append(append(members, member...), ',')
 	})
 	if !ok || !named {
 		return nil
 	}
-	return oneLine(bytes.TrimSuffix(append(members, output...), []byte(",")))
+	return oneLine(bytes.TrimSuffix(append(members, rest...), []byte(",")))
 }
+
+// noResult are the members that clients read of a response without a result.
+const noResult = `"incomplete_details":null,"output":[],"usage":null`
 
 // AppendFailed appends the event response.failed for f to dst. id, model and created, in seconds of Unix time, are put
 // where no event has shown the response.
@@ -80,7 +98,7 @@ func (r *Response) AppendFailed(dst []byte, f *normalize.Failure, id, model stri
 		members = strconv.AppendInt(members, created, 10)
 		members = append(members, `,"model":`...)
 		members = appendRaw(members, nil, model)
-		members = append(members, `,"incomplete_details":null,"output":[],"usage":null`...)
+		members = append(members, ","+noResult...)
 	}
 	return f.AppendResponseFailed(dst, members, r.next)
 }

@@ -24,6 +24,13 @@ func TestResponseFails(t *testing.T) {
 		"id": "resp_7", "object": "response", "created_at": 3.0, "model": "@cf/x", "output": []any{},
 		"tools": []any{map[string]any{"name": "f"}},
 	}
+	large := func(id string) string { // more than is repeated
+		return `{"type":"response.created","response":{"tools":[{"sequence_number":9,"x":"` +
+			strings.Repeat("x", maxResponse) + `"}],"id":"` + id + `","object":"response","created_at":3,` +
+			`"status":"in_progress","error":null,"model":"@cf/x","output":[]},"sequence_number":2}`
+	}
+	head := maps.Clone(unknown)
+	maps.Copy(head, map[string]any{"id": "resp_7", "created_at": 3.0, "model": "@cf/x"})
 	for _, c := range []struct {
 		name     string
 		events   []string
@@ -40,6 +47,25 @@ func TestResponseFails(t *testing.T) {
 			0,
 			unknown,
 		},
+		{"a response that is too long keeps its head", []string{large("resp_7")}, 3, head},
+		{"whose id is too long", []string{large(strings.Repeat("x", maxMember))}, 3, unknown},
+		{
+			"a number within the response",
+			[]string{strings.Replace(created, `"name":"f"`, `"name":"f","sequence_number":9`, 1)}, 1,
+			map[string]any{
+				"id": "resp_7", "object": "response", "created_at": 3.0, "model": "@cf/x", "output": []any{},
+				"tools": []any{map[string]any{"name": "f", "sequence_number": 9.0}},
+			},
+		},
+		{
+			"the last number there is", []string{created, `{"sequence_number":9223372036854775807}`}, 1,
+			known,
+		},
+		{
+			"the last number there is, beside a response",
+			[]string{created, `{"sequence_number":9223372036854775807,"response":{}}`}, 1, known,
+		},
+		{"text that is the word", []string{`{"delta":"response","sequence_number":4}`, created}, 1, known},
 		{"a response without an id", []string{`{"response":{"usage":null}}`}, 0, unknown},
 		{"no JSON", []string{`"sequence_number":"7`, `{"response":{`, `"sequence_number"`}, 0, unknown},
 	} {
