@@ -36,11 +36,10 @@ func (w *waiter) isNext() bool {
 	return slices.ContainsFunc(w.budgets[:], func(b *budget) bool { return b != nil && b.next.Call() == w })
 }
 
-// refuse answers a call whose wait has ended. Its place is kept if it is the next.
+// refuse answers a call whose wait has ended. Its place is kept if it is the next and no probe, which ends with its wait.
 func (l *Ledger) refuse(w *waiter, d Decision, now time.Time) {
 	kept := *w
-	kept.probe = nil
-	if w.isNext() && d.RetryIn <= l.o.KeepPlace && l.place.Keep(&kept, d.RetryIn, now) {
+	if w.probe == nil && w.isNext() && d.RetryIn <= l.o.KeepPlace && l.place.Keep(&kept, d.RetryIn, now) {
 		l.replace(w, &kept)
 		w.answer(nil, d, nil)
 		return

@@ -152,3 +152,20 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 		})
 	}
 }
+
+// A probe whose wait for neurons ends is over: no place is kept for it, and the next call probes.
+func TestAProbeThatWaitsInVainEnds(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		l := open(t, quota.Options{
+			Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute, Probe: 30 * time.Minute,
+			Heartbeat: longBeat, Now: before(12 * time.Hour),
+		})
+		take(t, l, quota.Call{Estimate: 60 * n}) // stays in flight
+		l.Block(time.Time{})
+		time.Sleep(31 * time.Minute)
+		d := refused(t, l, quota.Call{Estimate: 50 * n}, quota.Contended)
+		equal(t, "the first call is a probe", d.Probe, true)
+		time.Sleep(31 * time.Minute)
+		takeProbe(t, l)
+	})
+}
