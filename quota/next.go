@@ -23,10 +23,10 @@ func (b *budget) ended(r *Reservation, cost Neurons) {
 
 // setNext makes w the next for what it lacks of budgets for which no other call is. Nothing is set aside for one that
 // may not have what is left, or to which the store can grant it.
-func (w *waiter) setNext(now time.Time) {
+func (w *waiter) setNext() {
 	for i, b := range w.budgets {
 		if w.lacks[i] && b.limit > 0 && !w.keptBack && w.call.Estimate > b.left() {
-			b.next.Set(w, w.call.Estimate, b.left(), now)
+			b.next.Set(w, w.call.Estimate, b.left(), time.Now())
 		}
 	}
 }
@@ -37,8 +37,8 @@ func (w *waiter) isNext() bool {
 }
 
 // refuse answers a call whose wait has ended. Its place is kept if it is the next and no probe, which ends with its wait.
-func (l *Ledger) refuse(w *waiter, d Decision, now time.Time) {
-	kept := *w
+func (l *Ledger) refuse(w *waiter, d Decision) {
+	kept, now := *w, time.Now()
 	if w.probe == nil && w.isNext() && d.RetryIn <= l.o.KeepPlace && l.place.Keep(&kept, d.RetryIn, now) {
 		l.replace(w, &kept)
 		w.answer(nil, d, nil)
@@ -53,7 +53,8 @@ func (l *Ledger) refuse(w *waiter, d Decision, now time.Time) {
 }
 
 // keepPlace keeps the place of w until its time has come or it cannot fit any more.
-func (l *Ledger) keepPlace(w *waiter, mayFit bool, now time.Time) {
+func (l *Ledger) keepPlace(w *waiter, mayFit bool) {
+	now := time.Now()
 	if !mayFit || !l.place.Kept(now) {
 		l.finish(w, nil, Decision{}, nil)
 		return
@@ -66,14 +67,14 @@ func (l *Ledger) keepPlace(w *waiter, mayFit bool, now time.Time) {
 }
 
 // comeBack gives w the place that is kept, if it is likely to be the call that it is kept for.
-func (l *Ledger) comeBack(w *waiter, now time.Time) bool {
+func (l *Ledger) comeBack(w *waiter) bool {
 	k := l.place.Of()
 	if k == nil || k.call.Client != w.call.Client || k.call.Model != w.call.Model ||
 		w.call.Estimate > k.call.Estimate+k.call.Estimate/8 || w.call.Estimate < k.call.Estimate/2 {
 		return false
 	}
 	l.replace(k, w)
-	l.place.Free(false, now)
+	l.place.Free(false, time.Now())
 	return true
 }
 
@@ -88,7 +89,8 @@ func (l *Ledger) replace(old, w *waiter) {
 }
 
 // expectedWait returns how long it will take until there is room for w, which waits, behind those that go before it.
-func (l *Ledger) expectedWait(w *waiter, now time.Time) (longest time.Duration) {
+func (l *Ledger) expectedWait(w *waiter) (longest time.Duration) {
+	now := time.Now()
 	for i, b := range w.budgets {
 		if b == nil || !w.lacks[i] && !(w.keptBack && b == l.account) {
 			continue

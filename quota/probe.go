@@ -67,7 +67,7 @@ func (l *Ledger) reserveBlocked(ctx context.Context, w waiter, now time.Time) (*
 		}
 	case !wait:
 		defer l.mu.Unlock()
-		res := l.reserve(outcome, &w, now)
+		res := l.reserve(outcome, &w)
 		if res == nil {
 			b.probeEnded(w.probe, false, now)
 		}

@@ -112,7 +112,7 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 	w.since = time.Now()
 	w.ready = make(chan struct{})
 	now := l.clock.Now()
-	if !l.comeBack(w, now) {
+	if !l.comeBack(w) {
 		l.queue.Add(w, w.call.Client, w.call.Estimate)
 	}
 	l.serve(now) // it may go before another one that was the next
@@ -164,19 +164,19 @@ func (l *Ledger) serve(now time.Time) {
 		outcome, wait := l.judge(w)
 		switch {
 		case w == l.place.Of():
-			l.keepPlace(w, wait || outcome == Allowed, now)
+			l.keepPlace(w, wait || outcome == Allowed)
 		case !wait:
 			for _, b := range w.budgets {
 				if b != nil {
 					b.next.Took(w.call.Estimate)
 				}
 			}
-			res := l.reserve(outcome, w, now)
+			res := l.reserve(outcome, w)
 			l.finish(w, res, l.decision(outcome, w, now), nil)
 		default:
-			w.setNext(now)
+			w.setNext()
 			if expired && w.answered {
-				l.refuse(w, l.decision(outcome, w, now), now)
+				l.refuse(w, l.decision(outcome, w, now))
 			}
 		}
 	}
@@ -197,7 +197,7 @@ func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
 		}
 	}
 	if w == l.place.Of() { // its call is answered
-		l.place.Free(true, l.clock.Now())
+		l.place.Free(true, time.Now())
 		return
 	}
 	w.answer(res, d, err)

@@ -1,6 +1,10 @@
 package quota
 
-import "github.com/neuronward/neuronward/quota/schedule"
+import (
+	"time"
+
+	"github.com/neuronward/neuronward/quota/schedule"
+)
 
 // A Reservation is what Reserve set aside for one call. A call has three questions and answers on the way: Blocked
 // before it is sent, Accepted or Refused by what Workers AI says to it. It ends once, by the first of Settle and
@@ -59,7 +63,7 @@ func (r *Reservation) end(c Cost, made bool) Day {
 	r.tally.inFlight--
 	r.tally.ended = now
 	if made {
-		r.call.Usual.Observe(now.Sub(r.call.Began), float64(r.call.Amount), float64(cost))
+		r.call.Usual.Observe(time.Since(r.call.Began), float64(r.call.Amount), float64(cost))
 		r.tally.book(cost, c.Basis, 1)
 		if c.Table > 0 {
 			r.tally.Silent++

@@ -29,7 +29,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	w.findBudgets(l, now)
 	if l.o.Mode != Enforce {
 		defer l.mu.Unlock()
-		res := l.reserve(Allowed, &w, now)
+		res := l.reserve(Allowed, &w)
 		return res, l.observed(&w, now), nil
 	}
 	if l.block.Set {
@@ -38,7 +38,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 	outcome, wait := l.judge(&w)
 	if !wait {
 		defer l.mu.Unlock()
-		res := l.reserve(outcome, &w, now)
+		res := l.reserve(outcome, &w)
 		if res != nil && l.queue.Len() > 0 {
 			l.queue.Pass(w.call.Client, w.call.Estimate) // it overtakes them
 		}
@@ -104,14 +104,14 @@ func (w *waiter) kept(b *budget) Neurons {
 }
 
 // reserve makes the reservation of w, or none if it is refused.
-func (l *Ledger) reserve(o Outcome, w *waiter, now time.Time) *Reservation {
+func (l *Ledger) reserve(o Outcome, w *waiter) *Reservation {
 	if o != Allowed {
 		return nil
 	}
 	t := l.tallies.of(w.call.Model, w.call.Client)
 	r := &Reservation{
 		l: l, call: schedule.Call[*budget, Neurons]{
-			Budgets: w.budgets, Amount: w.call.Estimate, Began: now, Usual: t.usual,
+			Budgets: w.budgets, Amount: w.call.Estimate, Began: time.Now(), Usual: t.usual,
 		},
 		tally: t, day: l.day, probe: w.probe,
 	}
@@ -180,7 +180,7 @@ func (l *Ledger) decision(o Outcome, w *waiter, now time.Time) Decision {
 		d.Calls, d.Elsewhere = b.calls, b.others.Reserved
 	}
 	if o == Contended {
-		d.RetryIn = l.expectedWait(w, now)
+		d.RetryIn = l.expectedWait(w)
 	}
 	d.Margin = b.margin()
 	d.Remaining = max(0, d.Left()-d.Reserved)

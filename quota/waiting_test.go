@@ -227,8 +227,18 @@ func TestFiftyCallsOfAClientWaitBesideOneOfAnother(t *testing.T) {
 // keeping runs a test on a ledger of 100 neurons that keeps places. Two calls have reserved 60 of them, a large one
 // that needs 70 has waited 10 s and was told to come back after 10 s more: one call of 30 had ended meanwhile.
 func keeping(t *testing.T, test func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation)) {
+	keepingAt(t, 0, test)
+}
+
+// keepingAt is keeping by a clock that is ahead of the true time, which is noon.
+func keepingAt(
+	t *testing.T, ahead time.Duration,
+	test func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation),
+) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute})
+		l := open(t, quota.Options{
+			Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute, Now: noon(ahead),
+		})
 		var inFlight [3]*quota.Reservation
 		for i := range inFlight {
 			inFlight[i] = take(t, l, quota.Call{Model: "m", Estimate: 30 * n})
@@ -335,6 +345,81 @@ func TestAPlaceThatIsNotUsed(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 		}
 	})
+}
+
+// noon is a clock that starts at noon, or so much ahead.
+func noon(ahead time.Duration) func() time.Time {
+	return func() time.Time { return time.Now().Add(12*time.Hour + ahead) }
+}
+
+// correct has l correct its clock, by three answers of upstream, to the one that starts at noon.
+func correct(t *testing.T, l *quota.Ledger) {
+	t.Helper()
+	now := noon(0)()
+	for range 3 {
+		l.Observe(now)
+	}
+	sameTime(t, "the ledger's time", l.Snapshot().At, now)
+}
+
+// A clock that is corrected meanwhile neither keeps a place for hours, nor anything set aside for it, nor ends it.
+func TestAPlaceIsKeptAsLongWhateverTheClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			keepingAt(t, ahead, func(t *testing.T, l *quota.Ledger, _ quota.Call, _ [2]*quota.Reservation) {
+				correct(t, l)
+				time.Sleep(6 * time.Second)
+				small := ask(t.Context(), l, quota.Call{Model: "m", Client: "y", Estimate: 30 * n})
+				time.Sleep(7*time.Second - time.Millisecond)
+				small.mustWait(t)
+				time.Sleep(quota.Heartbeat)
+				small.decided()
+				equal(t, "it is allowed once the place is free", small.res != nil, true)
+			})
+		})
+	}
+}
+
+// How long calls take, and how long those in flight have taken, does not depend on a clock that is corrected meanwhile,
+// and neither does when a call should be back that was told so: calls of 30 began 10 s and 5 s ago and now, and each
+// takes 20 s.
+func TestWhenACallIsToComeBackWhateverTheClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
+		for _, when := range []string{"during a call before", "while calls are in flight", "after one was told"} {
+			t.Run(name+", corrected "+when, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := open(t, quota.Options{Limit: 103 * n, Wait: time.Millisecond, Now: noon(ahead)})
+					step := func(now string) {
+						if now == when {
+							correct(t, l)
+						}
+					}
+					call := quota.Call{Model: "m", Estimate: 30 * n}
+					usual := take(t, l, call)
+					time.Sleep(20 * time.Second)
+					step("during a call before")
+					usual.Settle(settle(3 * n))
+					var inFlight [3]*quota.Reservation
+					for i := range inFlight {
+						inFlight[i] = take(t, l, call)
+						if i < 2 {
+							time.Sleep(5 * time.Second)
+						}
+					}
+					step("while calls are in flight")
+					d := refused(t, l, call, quota.Contended)
+					within(t, "come back after", d.RetryIn, 9950*time.Millisecond, 10250*time.Millisecond)
+					step("after one was told")
+					time.Sleep(10 * time.Second)
+					inFlight[0].Settle(settle(3 * n))
+					inFlight[1].Settle(settle(3 * n))
+					call.Estimate = 90 * n
+					d = refused(t, l, call, quota.Contended) // not behind the one before, which should be back
+					within(t, "come back after, 10 s later", d.RetryIn, 9*time.Second, 9250*time.Millisecond)
+				})
+			})
+		}
+	}
 }
 
 // The wait that a call can expect: calls of the model took 20 s and cost a tenth of what they reserve, 30. Three are in
