@@ -66,14 +66,19 @@ func (l *Ledger) keepPlace(w *waiter, mayFit bool) {
 	}
 }
 
-// comeBack gives w the place that is kept, if it is likely to be the call that it is kept for.
-func (l *Ledger) comeBack(w *waiter) bool {
+// hasPlace reports whether a place is kept and w is likely to be the call that it is kept for.
+func (l *Ledger) hasPlace(w *waiter) bool {
 	k := l.place.Of()
-	if k == nil || k.call.Client != w.call.Client || k.call.Model != w.call.Model ||
-		w.call.Estimate > k.call.Estimate+k.call.Estimate/8 || w.call.Estimate < k.call.Estimate/2 {
+	return k != nil && k.call.Client == w.call.Client && k.call.Model == w.call.Model &&
+		w.call.Estimate <= k.call.Estimate+k.call.Estimate/8 && w.call.Estimate >= k.call.Estimate/2
+}
+
+// comeBack gives w the place that is kept for it. It reports whether there is one.
+func (l *Ledger) comeBack(w *waiter) bool {
+	if !l.hasPlace(w) {
 		return false
 	}
-	l.replace(k, w)
+	l.replace(l.place.Of(), w)
 	l.place.Free(false, time.Now())
 	return true
 }

@@ -36,7 +36,7 @@ func (l *Ledger) Reserve(ctx context.Context, c Call) (*Reservation, Decision, e
 		return l.reserveBlocked(ctx, w, now) // unlocks
 	}
 	outcome, wait := l.judge(&w)
-	if !wait {
+	if !wait && !l.hasPlace(&w) {
 		defer l.mu.Unlock()
 		res := l.reserve(outcome, &w)
 		if res != nil && l.queue.Len() > 0 {

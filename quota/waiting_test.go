@@ -284,6 +284,21 @@ func TestThereIsRoomForACallWhosePlaceIsKept(t *testing.T) {
 	})
 }
 
+// A call that comes back and fits at once takes its place: nothing is set aside for it any more.
+func TestACallThatComesBackAndFitsTakesItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute})
+		inFlight := take(t, l, quota.Call{Model: "m", Estimate: 99 * n})
+		large := quota.Call{Model: "m", Client: "x", Estimate: 48 * n}
+		d := refused(t, l, large, quota.Contended)
+		inFlight.Settle(settle(0))
+		time.Sleep(d.RetryIn)
+		large.Estimate = 45 * n
+		ask(t.Context(), l, large).must(t, quota.Allowed, 0)
+		ask(t.Context(), l, quota.Call{Model: "m", Client: "y", Estimate: 20 * n}).must(t, quota.Allowed, 0)
+	})
+}
+
 // What was set aside for a call is gone when that has begun: it does not stop calls behind it.
 func TestWhatWasSetAsideIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
