@@ -22,6 +22,10 @@ const (
 	maxPromptExcess = 1
 	maxOutputExcess = 4
 
+	// smallLimit is the limit by which what answers have beyond a smaller one is divided: it does not grow with the
+	// limit where that is tiny.
+	smallLimit = 256
+
 	// enoughCalls without a limit show how long the answers of a model are that documents no default.
 	enoughCalls = 20
 )
@@ -40,7 +44,7 @@ type lessons struct {
 	correction float64 // by Correct; 0: none
 
 	prompt fading // tokens of prompts beyond those counted, divided by those
-	output fading // tokens of answers beyond their limit, divided by that
+	output fading // tokens of answers beyond their limit, divided by that or by smallLimit, whatever is more
 
 	byDefault    peak // most tokens of an answer without a limit, where the model documents a default
 	undocumented peak // and where it documents none
@@ -92,7 +96,8 @@ func (e *Estimator) Learn(m Model, r workload.Request, of Estimate, told Told) (
 	switch {
 	case told.Output <= 0 || r.OddLimit || r.MayIgnoreLimit:
 	case r.MaxTokens > 0:
-		if excess := each/float64(r.MaxTokens) - 1; excess > 0 {
+		limit := float64(r.MaxTokens)
+		if excess := (each - limit) / max(limit, smallLimit); excess > 0 {
 			excess = min(excess, maxOutputExcess)
 			s.output.raise(excess, now)
 			c.Output = quota.RatioOf(1 + excess)

@@ -246,6 +246,25 @@ func TestLearnTokens(t *testing.T) {
 	}
 }
 
+// An answer that is a few tokens above a tiny limit makes calls with a large one hardly dearer. The next call with the
+// tiny one has what it may need.
+func TestATinyLimitThatIsPassed(t *testing.T) {
+	e := price.NewEstimator(nil, price.Tight)
+	m := e.Resolve("@cf/openai/gpt-oss-120b")
+	call := func(maxTokens int64) workload.Request {
+		return workload.Request{PromptBytes: 100, PromptTokens: 10, MaxTokens: maxTokens}
+	}
+	before := e.Estimate(m, call(4000)).Neurons
+	e.Learn(m, call(1), e.Estimate(m, call(1)), price.Told{Input: 10, Output: 5})
+	if got := e.Estimate(m, call(4000)).Neurons; got < before || got > before+before/50 {
+		t.Errorf("a call with a limit of 4,000 tokens: got %v, want %v or 2 %% more at most", got, before)
+	}
+	got, want := e.Estimate(m, call(1)).Neurons, m.Tokens(74, 0, 5)
+	if diff := got - want; diff < -20_000 || diff > 20_000 {
+		t.Errorf("a call with a limit of 1 token: got %v, want %v", got, want)
+	}
+}
+
 // What calls without a limit have shown holds for half a day, and then the next one may be of any length again.
 func TestUndocumentedIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,10 @@ const (
 
 // outputLimit is what one answer may have in tokens.
 func (r request) outputLimit(row Row) float64 {
-	limit := float64(r.MaxTokens) * (1 + r.output)
+	limit := float64(r.MaxTokens)
+	if limit > 0 {
+		limit += r.output * max(limit, smallLimit)
+	}
 	if r.MaxTokens <= 0 || r.MayIgnoreLimit {
 		limit = max(limit, r.unlimited(row))
 	}
