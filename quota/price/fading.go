@@ -14,7 +14,11 @@ type fading struct {
 	since time.Time
 }
 
+// raise takes up v as of a time, which may be before that of the present value.
 func (f *fading) raise(v float64, at time.Time) {
+	if at.Before(f.since) {
+		v, at = faded(v, f.since.Sub(at)), f.since
+	}
 	if v > f.at(at) {
 		f.value, f.since = v, at
 	}
@@ -25,6 +29,10 @@ func (f *fading) at(at time.Time) float64 {
 	if f.value == 0 {
 		return 0
 	}
-	age := max(at.Sub(f.since), 0)
-	return f.value * math.Exp2(-float64(age)/float64(halfLife))
+	return faded(f.value, max(at.Sub(f.since), 0))
+}
+
+// faded is what is left of v at an age.
+func faded(v float64, age time.Duration) float64 {
+	return v * math.Exp2(-float64(age)/float64(halfLife))
 }

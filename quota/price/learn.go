@@ -108,7 +108,9 @@ func (e *Estimator) Learn(m Model, r workload.Request, of Estimate, told Told) (
 			c.ByDefault = int64(each)
 		}
 	default:
-		s.addUndocumented(each, 1, now)
+		s.expireUndocumented(now)
+		s.undocumented.raise(each, now)
+		s.calls = min(s.calls+1, enoughCalls)
 		c.Undocumented, c.UndocumentedCalls = int64(each), s.calls
 	}
 	return c
@@ -149,13 +151,11 @@ func (s *lessons) learnPrice(ratio float64, now time.Time) quota.Ratio {
 // roundedUp is how far above its price by the table a cost may be that was rounded.
 const roundedUp = 0.001
 
-// addUndocumented takes up answers without a limit of a model that documents no default.
-func (s *lessons) addUndocumented(most float64, calls int64, now time.Time) {
-	if s.undocumented.at(now) == 0 { // the others were long ago
+// expireUndocumented forgets the calls without a limit that were long ago.
+func (s *lessons) expireUndocumented(now time.Time) {
+	if s.undocumented.at(now) == 0 {
 		s.calls = 0
 	}
-	s.undocumented.raise(most, now)
-	s.calls = min(s.calls+calls, enoughCalls)
 }
 
 // of returns the lessons of a model, made if need be; nil beyond maxModels.

@@ -104,6 +104,8 @@ func (s *lessons) recall(day quota.Day, c quota.Calibration, at time.Time) {
 		s.byDefault.raise(float64(c.ByDefault), at)
 	}
 	if c.Undocumented > was.Undocumented || c.UndocumentedCalls > was.UndocumentedCalls {
-		s.addUndocumented(float64(c.Undocumented), c.UndocumentedCalls-s.calls, at)
+		s.expireUndocumented(at)
+		s.undocumented.raise(float64(c.Undocumented), at)
+		s.calls = max(s.calls, min(c.UndocumentedCalls, enoughCalls))
 	}
 }
