@@ -79,6 +79,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	if c.stuck == nil {
 		return c.readInTurn(b)
 	}
+	c.turn.release() // before the wait, which takes as long as its caller likes
 	c.stuck.wait()
 	n, err := c.readInTurn(b)
 	c.stuck.ahead.Add(int64(n))

@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // The headers of each request have a limit of lines, and its body has none.
@@ -130,6 +132,32 @@ func TestWhoDoesNotReadIsNotRead(t *testing.T) {
 		synctest.Wait()
 		if n := sent.Load(); n != pings*size {
 			t.Errorf("bytes sent by who reads: got %d, want %d", n, pings*size)
+		}
+	})
+}
+
+// Who does not read takes no place among the connections that work: others are served meanwhile.
+func TestWhoDoesNotReadHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, ok, true)
+		defer s.close()
+		for range 2 * runtime.GOMAXPROCS(0) {
+			conn := s.dial("h2")
+			defer conn.Close()
+			go func() {
+				_, _ = io.WriteString(conn, preface+frame(4, 0, 0, "")+
+					strings.Repeat(frame(6, 0, 0, "12345678"), 10*readAhead/17))
+			}()
+			synctest.Wait()
+		}
+		conn := s.dial("h2")
+		defer conn.Close()
+		if err := conn.SetReadDeadline(time.Now().Add(firstRequest)); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.WriteString(conn, preface+frame(4, 0, 0, "")+frame(1, 5, 1, getRoot)) }()
+		if _, _, took := nextFrame(t, conn, 1); took != 0 {
+			t.Errorf("the answer took %v, want no time", took)
 		}
 	})
 }
