@@ -51,19 +51,23 @@ func TestResponseFails(t *testing.T) {
 		{"whose id is too long", []string{large(strings.Repeat("x", maxMember))}, 3, unknown},
 		{
 			"a number within the response",
-			[]string{strings.Replace(created, `"name":"f"`, `"name":"f","sequence_number":9`, 1)}, 1,
+			[]string{strings.Replace(created, `"name":"f"`, `"name":"f","sequence_number":9`, 1)},
+			1,
 			map[string]any{
 				"id": "resp_7", "object": "response", "created_at": 3.0, "model": "@cf/x", "output": []any{},
 				"tools": []any{map[string]any{"name": "f", "sequence_number": 9.0}},
 			},
 		},
 		{
-			"the last number there is", []string{created, `{"sequence_number":9223372036854775807}`}, 1,
+			"the last number there is",
+			[]string{created, `{"sequence_number":9223372036854775807}`},
+			1,
 			known,
 		},
 		{
 			"the last number there is, beside a response",
-			[]string{created, `{"sequence_number":9223372036854775807,"response":{}}`}, 1, known,
+			[]string{created, `{"sequence_number":9223372036854775807,"response":{}}`},
+			1, known,
 		},
 		{"text that is the word", []string{`{"delta":"response","sequence_number":4}`, created}, 1, known},
 		{"a response without an id", []string{`{"response":{"usage":null}}`}, 0, unknown},
