@@ -53,7 +53,7 @@ func (c *conn) unlimit() {
 		c.turn.end()
 	}
 	if u := c.unproven.Swap(nil); u != nil {
-		u.leave()
+		u.leave(c.address)
 	}
 }
 

@@ -109,21 +109,22 @@ func (l *Listener) acquire() error {
 		if waited {
 			l.warn(&l.fullAt, "all connections are in use: further ones wait until one ends", "limit", cap(l.slots))
 		}
-		l.closeIdle(idleFor, false)
+		l.closeIdle(idleFor, false, netip.Prefix{})
 		look.Reset(lookAgain)
 	}
 }
 
 // closeIdle closes the connection that has been idle for longest, if that is long. One on which a request has succeeded
-// is closed only where there is no other one, and not at all if unproven is set.
-func (l *Listener) closeIdle(long time.Duration, unproven bool) {
+// is closed only where there is no other one, and not at all if unproven is set. If of is valid, it closes none but one
+// of that address.
+func (l *Listener) closeIdle(long time.Duration, unproven bool, of netip.Prefix) {
 	var oldest *conn
 	latest := time.Now().Add(-long).UnixNano()
 	since := latest
 	l.mu.Lock()
 	for c := range l.open {
 		at, proven := c.idle.Load(), c.proven.Load()
-		if at == 0 || at > latest || unproven && c.unproven.Load() == nil {
+		if at == 0 || at > latest || unproven && c.unproven.Load() == nil || of.IsValid() && c.address != of {
 			continue
 		}
 		if proven && oldest != nil && !oldest.proven.Load() {

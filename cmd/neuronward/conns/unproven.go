@@ -1,6 +1,7 @@
 package conns
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -17,51 +18,78 @@ const (
 	briefly     = time.Second
 )
 
-// unproven limits what connections of HTTP/2 may take together until a call was taken on them.
+// unproven limits what connections of HTTP/2 may take together until a call was taken on them. One address beyond
+// loopback may have half of them.
 type unproven struct {
-	slots chan struct{} // one for each of the connections
+	limit, share int           // of connections, of all and of one address
+	left         chan struct{} // full: one has left since somebody looked
 
 	mu       sync.Mutex
+	open     int
+	counts   map[netip.Prefix]int // those of open by address
 	fewer    sync.Cond
 	requests int // that began lately
 }
 
 func newUnproven(limit int) *unproven {
-	u := &unproven{slots: make(chan struct{}, limit)}
+	u := &unproven{
+		limit: limit, share: max(limit/2, 1), left: make(chan struct{}, 1), counts: map[netip.Prefix]int{},
+	}
 	u.fewer.L = &u.mu
 	return u
 }
 
-// admit waits for room for c, which it makes by closing the one of them that has been idle for longest. It reports
-// whether there was room in time.
+// admit waits for room for c, which it makes by closing the one of them that has been idle for longest: one of the same
+// address, if that has its share. It reports whether there was room in time.
 func (u *unproven) admit(c *conn, limit time.Time) bool {
-	if !u.enter(c.from, limit) {
-		return false
-	}
-	c.setIdle(true)
-	c.unproven.Store(u)
-	return true
-}
-
-func (u *unproven) enter(l *Listener, limit time.Time) bool {
 	for time.Now().Before(limit) {
-		select {
-		case u.slots <- struct{}{}:
+		ok, full := u.take(c.address)
+		if ok {
+			c.setIdle(true)
+			c.unproven.Store(u)
 			return true
-		default:
-			l.closeIdle(0, true)
 		}
+		c.from.closeIdle(0, true, full)
 		select {
-		case u.slots <- struct{}{}:
-			return true
+		case <-u.left:
 		case <-time.After(lookAgain / 10):
 		}
 	}
 	return false
 }
 
-// leave makes room for another connection.
-func (u *unproven) leave() { <-u.slots }
+// take takes room for a connection of an address, if there is some. full is the address if that has its share.
+func (u *unproven) take(address netip.Prefix) (ok bool, full netip.Prefix) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if address.IsValid() && u.counts[address] >= u.share {
+		return false, address
+	}
+	if u.open >= u.limit {
+		return false, full
+	}
+	u.open++
+	if address.IsValid() {
+		u.counts[address]++
+	}
+	return true, full
+}
+
+// leave makes room for another connection than one of an address.
+func (u *unproven) leave(address netip.Prefix) {
+	u.mu.Lock()
+	u.open--
+	if address.IsValid() {
+		if u.counts[address]--; u.counts[address] == 0 {
+			delete(u.counts, address)
+		}
+	}
+	u.mu.Unlock()
+	select {
+	case u.left <- struct{}{}:
+	default:
+	}
+}
 
 // begin counts a request. The end of it is to be told.
 func (u *unproven) begin() (end func()) {
