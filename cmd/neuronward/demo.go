@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -83,8 +84,7 @@ func demo(ctx context.Context, in *invocation) int {
 		return in.mistakes(err)
 	}
 	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
-	simulator := conns.NewServer(workersai.New(demoWorkersAI(c.Plan)), log)
-	simulator.MaxHeaderBytes = 64 << 10 // what the proxy sends is longer than what came
+	simulator := newSimulator(c.Plan, log)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -107,6 +107,14 @@ func demo(ctx context.Context, in *invocation) int {
 	}, func(at endpoints) {
 		fmt.Fprint(in.stdout, demoCalls(c.Scheme(), at, c.QuotaMode != config.ModeOff))
 	})
+}
+
+// newSimulator returns the server of the simulated Workers AI.
+func newSimulator(plan string, log *slog.Logger) *http.Server {
+	s := conns.NewServer(workersai.New(demoWorkersAI(plan)), log)
+	s.MaxHeaderBytes = 64 << 10     // what the proxy sends is longer than what came
+	s.IdleTimeout = 2 * time.Minute // a Listener would close idle connections
+	return s
 }
 
 // demoWorkersAI is the simulated account. What it allows depends on its plan, like that of a real one.
