@@ -80,12 +80,7 @@ func TestBufferedBodiesArriveWhole(t *testing.T) {
 
 // roomTaken is how much room of bodies is taken once the calls that were answered have ended.
 func (b *bench) roomTaken() int64 {
-	for range 10_000 { // ms: a busy machine takes its time
-		if b.value("neuronward_requests_in_flight") == 0 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	b.serving.Wait()
 	return b.proxy.bodies.room.Status().Taken
 }
 

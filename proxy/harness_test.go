@@ -37,6 +37,7 @@ type bench struct {
 	upstream *httptest.Server
 	metrics  *metrics.Metrics
 	log      *safeBuffer
+	serving  sync.WaitGroup // calls that have not ended
 }
 
 // safeBuffer is a bytes.Buffer for several goroutines.
@@ -74,7 +75,11 @@ func newBench(t testing.TB, upstream http.Handler, change ...func(*Config)) *ben
 	if b.proxy, err = New(c); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(b.proxy)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.serving.Add(1)
+		defer b.serving.Done()
+		b.proxy.ServeHTTP(w, r)
+	}))
 	server.Config.BaseContext = b.proxy.BaseContext
 	server.Start()
 	t.Cleanup(server.Close)
