@@ -1,29 +1,19 @@
 package normalize
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // match reports whether text, folded, fits the rule.
 func (r *rule) match(text string) bool {
-	if len(r.lead) > 0 {
-		found := false
-		for _, l := range r.lead {
-			if found = leads(text, l); found {
-				break
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	if len(r.has) == 0 {
-		return true
-	}
-	for _, h := range r.has {
-		if strings.Contains(text, h) {
-			return true
-		}
-	}
-	return false
+	led := len(r.lead) == 0 || slices.ContainsFunc(r.lead, func(l string) bool { return leads(text, l) })
+	return led && hasOne(text, r.has)
+}
+
+// hasOne reports whether one of the parts stands in text, or there are none.
+func hasOne(text string, parts []string) bool {
+	return len(parts) == 0 || slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
 }
 
 func leads(text, lead string) bool {

@@ -3,7 +3,6 @@ package normalize
 import (
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // A numberRule tells apart the meanings of a number that stands for several failures. The text is compared in lower
@@ -96,16 +95,6 @@ func known(n int) bool {
 }
 
 func (r *numberRule) matches(status int, text string) bool {
-	if r.status != 0 && r.status != status && r.status != status/100 {
-		return false
-	}
-	if len(r.has) == 0 {
-		return true
-	}
-	for _, h := range r.has {
-		if strings.Contains(text, h) {
-			return true
-		}
-	}
-	return false
+	fits := r.status == 0 || r.status == status || r.status == status/100
+	return fits && hasOne(text, r.has)
 }
