@@ -84,7 +84,7 @@ func (o Options) check() (Options, error) {
 		return o, errors.New("quota: Options.Store is missing")
 	}
 	o.Replica = cmp.Or(o.Replica, Replica(rand.Text()))
-	o.FigureLag = cmp.Or(o.FigureLag, figureLag)
+	o.FigureLag = cmp.Or(o.FigureLag, FigureLag)
 	o.Heartbeat = cmp.Or(o.Heartbeat, Heartbeat)
 	o.StoreTimeout = cmp.Or(o.StoreTimeout, 2*time.Second)
 	if o.OnStoreEvent == nil {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// figureLag is how long it takes until the account's own figure has counted a call: "minutes".
-	figureLag = 5 * time.Minute
+	// FigureLag is how long it is taken to be until the account's own figure has counted a call: "minutes".
+	FigureLag = 5 * time.Minute
 
 	// releaseAfter is how long neurons have been lost before the figure may show that they were not spent. What a
 	// call in flight cost that outlived its process has been billed by then. A replica that got no answer for half of

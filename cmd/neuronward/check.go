@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
@@ -15,14 +16,29 @@ their permissions, the account and the clock at Cloudflare; the store, the
 clients and the addresses here. Each line is ok, a warning or a failure, and
 says what to do. It calls no model, and secrets are never shown.
 
-Exit 1 when there are failures, 2 when there are mistakes.
+With --live it looks at the real Workers AI instead: it makes six cheap calls,
+which cost less than 5 neurons together, and says for each point that this proxy
+assumes (headers, usage, prices, failures, streams, the account's own figure)
+what was seen, and whether that agrees. What each call may cost is said first,
+nothing is asked. The calls are billed to the account. A proxy that runs does
+not see them: it counts them once it has read the account's own figure. The
+report holds neither tokens nor the account, and can be pasted into a bug
+report. The calls go to NEURONWARD_API, past an AI Gateway.
+
+Exit 1 when there are failures or points that differ, 2 when there are mistakes
+or --live is refused.
 
 Usage:
 
   neuronward check [--json] [--offline]
+  neuronward check --live [--json] [--wait DURATION]
 
-  --json      one JSON object: ok, mistakes, warnings, settings, checks
+  --json      one JSON object: ok, mistakes, warnings, settings, checks; with
+              --live ok, version, commit, calls, points and more
   --offline   asks nothing of Cloudflare
+  --live      makes calls that cost neurons
+  --wait      how long to wait for them to be in the account's own figure; 2m
+              is the default. It may take more than 5m
 
 Variables that are most often wrong:
 
@@ -49,8 +65,16 @@ func check(ctx context.Context, in *invocation) int {
 	fs := in.flags()
 	asJSON := fs.Bool("json", false, "")
 	offline := fs.Bool("offline", false, "")
-	if _, code, ok := in.parse(fs, checkHelp(), 0); !ok {
+	live := fs.Bool("live", false, "")
+	wait := fs.Duration("wait", 2*time.Minute, "")
+	_, code, ok := in.parse(fs, checkHelp(), 0)
+	switch {
+	case !ok:
 		return code
+	case *live && *offline:
+		return in.misused("--live and --offline exclude each other")
+	case *wait < 0:
+		return in.misused("--wait must not be below 0")
 	}
 	c, err := config.Load(in.environ, in.redactor)
 	r := report{
@@ -60,12 +84,15 @@ func check(ctx context.Context, in *invocation) int {
 	if mistakes, ok := errors.AsType[config.Mistakes](err); ok {
 		r.Mistakes = mistakes
 	}
+	if r.OK && *live {
+		return in.look(ctx, c, *asJSON, *wait)
+	}
 	if r.OK {
 		r.Settings = append(r.Settings, c.Settings()...)
 		r.Checks = examine(ctx, c, *offline)
 		r.OK = !failed(r.Checks)
 	}
-	code := exitDone
+	code = exitDone
 	switch {
 	case len(r.Mistakes) > 0:
 		code = exitUsage

@@ -38,7 +38,7 @@ func countRows(t *testing.T) map[string]countRow {
 		t.Fatal(err)
 	}
 	again := duration("quota/account", "confirmAfter")
-	lag, released := duration("quota", "figureLag"), duration("quota", "releaseAfter")
+	lag, released := duration("quota", "FigureLag"), duration("quota", "releaseAfter")
 	const jitter = 1.1
 	unknown := lag + time.Minute + time.Duration(jitter*float64(every+again))
 	speed := fmt.Sprintf("(%v tokens before", constantOf("proxy/guard", "usualSpeed"))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
 // TestMain makes the test binary the commands that the scripts and the process tests run: neuronward itself, and as
@@ -47,7 +50,10 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, quickExit, "XDG_STATE_HOME="+e.WorkDir+"/state")
+			simulator := httptest.NewServer(workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}))
+			e.Defer(simulator.Close)
+			e.Vars = append(e.Vars, quickExit, "XDG_STATE_HOME="+e.WorkDir+"/state",
+				"SIMULATOR="+simulator.URL+"/client/v4")
 			return nil
 		},
 	})

@@ -56,5 +56,6 @@ func TestDifferences(t *testing.T) {
 	if !lacks("cf-ray")(a) || !lacks("cf-ai-req-id")(a) {
 		t.Errorf("two of them: got %v, want neither id", a.header)
 	}
-	refused(t, s.post("/v1/chat/completions", chat, "x-simulate", "differ=colour"), 400, 5006, "differ=colour is none of")
+	a = s.post("/v1/chat/completions", chat, "x-simulate", "differ=colour")
+	refused(t, a, 400, 5006, "differ=colour is none of")
 }
