@@ -49,6 +49,7 @@ func (f *InFlight[B, N]) Remove(c *Call[B, N]) {
 	} else {
 		c.newer.older = c.older
 	}
+	c.older, c.newer = nil, nil // who keeps c does not keep them in memory
 }
 
 // A Return is what comes back, and when.

@@ -2,9 +2,11 @@ package schedule_test
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/neuronward/neuronward/quota/schedule"
 )
@@ -114,6 +116,26 @@ func TestReturns(t *testing.T) {
 	if got := f.Len(); got != 1 {
 		t.Errorf("calls in flight: got %d, want 1", got)
 	}
+}
+
+// A call that is kept somewhere after its end does not keep its former neighbours in memory.
+func TestACallThatHasEndedKeepsNoOther(t *testing.T) {
+	var f schedule.InFlight[string, int64]
+	var calls [3]*schedule.Call[string, int64]
+	for i := range calls {
+		calls[i] = &schedule.Call[string, int64]{Usual: &schedule.Usual{}}
+		f.Add(calls[i])
+	}
+	kept, older, newer := calls[1], weak.Make(calls[0]), weak.Make(calls[2])
+	f.Remove(calls[1])
+	f.Remove(calls[0])
+	f.Remove(calls[2])
+	clear(calls[:])
+	runtime.GC()
+	if older.Value() != nil || newer.Value() != nil {
+		t.Errorf("in memory: the older call %v, the newer one %v; want neither", older.Value(), newer.Value())
+	}
+	runtime.KeepAlive(kept)
 }
 
 func TestAmounts(t *testing.T) {
