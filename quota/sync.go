@@ -193,7 +193,7 @@ func (l *Ledger) storeFailed(err error, now time.Time) {
 	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
 	l.failures++
 	for _, w := range l.queue.List() {
-		if !w.reported || l.block.stops(w) {
+		if !w.reported || l.block.stops(w) || w == l.place.Of() {
 			continue
 		}
 		if !l.o.AllowOfflineGrant && w.needsGrant() {

@@ -227,18 +227,17 @@ func TestFiftyCallsOfAClientWaitBesideOneOfAnother(t *testing.T) {
 // keeping runs a test on a ledger of 100 neurons that keeps places. Two calls have reserved 60 of them, a large one
 // that needs 70 has waited 10 s and was told to come back after 10 s more: one call of 30 had ended meanwhile.
 func keeping(t *testing.T, test func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation)) {
-	keepingAt(t, 0, test)
+	keepingWith(t, quota.Options{}, test)
 }
 
-// keepingAt is keeping by a clock that is ahead of the true time, which is noon.
-func keepingAt(
-	t *testing.T, ahead time.Duration,
+// keepingWith is keeping with some options.
+func keepingWith(
+	t *testing.T, o quota.Options,
 	test func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation),
 ) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t, quota.Options{
-			Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute, Now: noon(ahead),
-		})
+		o.Limit, o.Wait, o.KeepPlace = 100*n, 10*time.Second, time.Minute
+		l := open(t, o)
 		var inFlight [3]*quota.Reservation
 		for i := range inFlight {
 			inFlight[i] = take(t, l, quota.Call{Model: "m", Estimate: 30 * n})
@@ -313,6 +312,26 @@ func TestWhatWasSetAsideIsUsed(t *testing.T) {
 	})
 }
 
+// A store that fails for a while does not end a place: its call is answered already.
+func TestAPlaceIsKeptWhileTheStoreFails(t *testing.T) {
+	s := &spy{Store: memstore.New(nil)}
+	o := quota.Options{Store: s}
+	keepingWith(t, o, func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation) {
+		s.set(func(s *spy) { s.fail = errDown })
+		time.Sleep(time.Second)
+		fails(t, "Healthy", l.Healthy(), errDown)
+		s.set(func(s *spy) { s.fail = nil })
+		time.Sleep(time.Second)
+		fails(t, "Healthy", l.Healthy(), nil)
+		small := ask(t.Context(), l, quota.Call{Model: "m", Client: "y", Estimate: 30 * n})
+		small.mustWait(t)
+		again := ask(t.Context(), l, large)
+		inFlight[0].Release()
+		again.must(t, quota.Allowed, 0)
+		small.mustWait(t)
+	})
+}
+
 // Another client's call, or a smaller one, does not take the place.
 func TestAPlaceIsForTheCallThatItIsKeptFor(t *testing.T) {
 	for _, other := range []quota.Call{
@@ -381,7 +400,8 @@ func correct(t *testing.T, l *quota.Ledger) {
 func TestAPlaceIsKeptAsLongWhateverTheClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			keepingAt(t, ahead, func(t *testing.T, l *quota.Ledger, _ quota.Call, _ [2]*quota.Reservation) {
+			o := quota.Options{Now: noon(ahead)}
+			keepingWith(t, o, func(t *testing.T, l *quota.Ledger, _ quota.Call, _ [2]*quota.Reservation) {
 				correct(t, l)
 				time.Sleep(6 * time.Second)
 				small := ask(t.Context(), l, quota.Call{Model: "m", Client: "y", Estimate: 30 * n})
