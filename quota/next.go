@@ -36,7 +36,7 @@ func (w *waiter) isNext() bool {
 	return slices.ContainsFunc(w.budgets[:], func(b *budget) bool { return b != nil && b.next.Call() == w })
 }
 
-// refuse answers a call whose wait has ended. Its place is kept if it is the next and no probe, which ends with its wait.
+// refuse answers a call whose wait has ended. Its place is kept if it is the next. A probe ends with its wait.
 func (l *Ledger) refuse(w *waiter, d Decision) {
 	kept, now := *w, time.Now()
 	if w.probe == nil && w.isNext() && d.RetryIn <= l.o.KeepPlace && l.place.Keep(&kept, d.RetryIn, now) {
