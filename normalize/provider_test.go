@@ -111,9 +111,20 @@ func TestProvidersBodies(t *testing.T) {
 		{"an array with a gateway's code", 429, `{"error":[{"code":2077,"message":"slow down"}]}`, GatewayRateLimited},
 		{"the model layer without a code", 429, `{"errors":[{"message":"AiError: nope"}]}`, UpstreamRateLimited},
 		{"a relay's word for a rate", 429, `{"error":{"code":"invalid_prompt","message":"nope"}}`, UpstreamRateLimited},
+		{
+			"a relay's word for what failed", 500, `{"error":{"code":"invalid_prompt","message":"nope"}}`,
+			UpstreamInternalError,
+		},
 		{"nothing for a rate", 429, ``, UpstreamRateLimited},
 		{"a gateway's 7003", 404, `{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`, NoSuchModel},
 		{"a gateway's 7003", 400, `{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`, BadInput},
+		{
+			"a gateway's 7003", 500, `{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`,
+			UpstreamInternalError,
+		},
+		{"a gateway's 7000", 400, `{"error":[{"code":7000,"message":"odd"}],"name":"AiGatewayError"}`, BadInput},
+		{"the API's 7000", 400, `{"errors":[{"code":7000,"message":"odd"}]}`, NoSuchRoute},
+		{"the API's 7003", 500, `{"errors":[{"code":7003,"message":"odd"}]}`, NoSuchRoute},
 		{"the API's 7003", 400, `{"errors":[{"code":7003,"message":"odd"}]}`, NoSuchRoute},
 		{"a string for credentials", 401, `{"error":"Unauthorized"}`, AuthenticationFailed},
 		{

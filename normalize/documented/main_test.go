@@ -34,12 +34,13 @@ LINE  CODE  STATUS  NOW           TEXT
 	}
 }
 
-// The fixtures say of these rows what the answer is.
+// The fixtures say of these rows what the answer is. Statuses are 400 to 599, and codes are above.
 func TestPageWithoutDifferences(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "page.md")
 	const text = "|code|HTTP|text|\n|---|---|---|\n|2016|424|Prompt blocked due to security configurations|\n" +
-		"|3040|429|No more data centers|\nA line behind the table names 4711.\n"
+		"|3040|429|No more data centers|\n|3040 (429)|see 3040|No more data centers|\n" +
+		"|3040|200|No more data centers|\nA line behind the table names 4711.\n"
 	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestPageWithoutDifferences(t *testing.T) {
 	if got := run([]string{"-fixtures", fixtures, page}, &out, &errs); got != exitSame {
 		t.Errorf("got exit code %d, want %d: %s", got, exitSame, &errs)
 	}
-	if want := page + ": 2 rows, 0 not in the catalog, 0 answered otherwise\n"; out.String() != want {
+	if want := page + ": 4 rows, 0 not in the catalog, 0 answered otherwise\n"; out.String() != want {
 		t.Errorf("got %q, want %q", &out, want)
 	}
 }
