@@ -26,6 +26,14 @@ func TestParse(t *testing.T) {
 		{"redis://[::1]:6379", "redis://[::1]:6379/0", ""},
 		{"unix:///run/redis.sock", "unix:///run/redis.sock?db=0", ""},
 		{"unix://u:w@/run/redis.sock?db=2", "unix://u@/run/redis.sock?db=2", "w"},
+		{"rediss://h?server_name=n", "rediss://h:6379/0?server_name=n", ""},
+		{"redis+sentinel://h/mymaster", "redis+sentinel://h:26379/mymaster/0", ""},
+		{
+			"redis+sentinel://u:p%40s,s@h:1,[::1],i:3/my-primary/4?sentinel_auth=yes",
+			"redis+sentinel://u@h:1,[::1]:26379,i:3/my-primary/4?sentinel_auth=yes", "p@s,s",
+		},
+		{"redis+cluster://h,i:7000", "redis+cluster://h:6379,i:7000", ""},
+		{"rediss+cluster://:w@h:1,i:2/0?server_name=n", "rediss+cluster://h:1,i:2?server_name=n", "w"},
 	} {
 		a, err := Parse(c.text)
 		if err != nil {
@@ -56,6 +64,21 @@ func TestParse(t *testing.T) {
 		"unix://run/redis.sock":          "has no path",
 		"unix:///":                       "has no path",
 		"unix:///run/redis.sock?db=x":    "database",
+
+		"redis://h,i":                               "several hosts",
+		"redis+sentinel://h":                        "does not name the primary",
+		"redis+sentinel://h,,i/m":                   "has no host",
+		"redis+sentinel://h:some-word,i/m":          "a character in it has to be escaped",
+		"redis+sentinel://h,i:some-word/m":          "has no host",
+		"redis+sentinel://h/m/x":                    "database",
+		"redis+cluster://h/1":                       "0 alone",
+		"redis+cluster://h?sentinel_auth=yes":       "has settings",
+		"redis://h?ca=some-word":                    "has settings",
+		"rediss://h?ca=/nowhere":                    "cannot be read",
+		"rediss://h?ca=address_test.go":             "no certificate in PEM",
+		"rediss://h?cert=address_test.go":           "one of cert and key",
+		"rediss://h?cert=address_test.go&key=go.go": "cannot be used",
+		"redis+other://h":                           "is no address",
 	} {
 		_, err := Parse(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -84,6 +107,22 @@ func TestTLS(t *testing.T) {
 	_, err := open(t, url, "x", patient).Sync(t.Context(), a.report(request(0, 0, n)))
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("unknown authority: got error %v, want one of the certificate", err)
+	}
+}
+
+// A server that asks for a certificate gets the one that the address names, and shows one of an authority that the
+// address names.
+func TestTLSFiles(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := certificate(t)
+	_, port := serverOnPort(t, "--tls-port", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
+	address := "rediss://127.0.0.1:" + port + "?ca=" + cert
+	a := replica{name: "a"}
+	send(t, open(t, address+"&cert="+cert+"&key="+key, "x", patient), a.report(request(0, 0, n)))
+	for _, other := range []string{"", "&cert=" + cert + "&key=" + key + "&server_name=elsewhere"} {
+		if _, err := open(t, address+other, "x", patient).Sync(t.Context(), a.report(request(0, 0, n))); err == nil {
+			t.Errorf("%s: got no error, want one of the certificate", address+other)
+		}
 	}
 }
 

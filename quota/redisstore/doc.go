@@ -2,12 +2,12 @@
 // processes of one account.
 //
 // The package knows how rows are kept and when they expire, never what a call is.
-// It talks to one server: Sentinel and Cluster are refused.
+// All rows of an account are in one slot of a cluster.
 //
 // Every step is one script that runs in the server, which has the rows: no lock is
 // held while it is asked. Store.mu guards what the process remembers between two
 // steps, and nothing else.
 //
 // Begin with Store.Sync in sync.go and its script sync.lua, then read
-// redisstore.go (connections), failure.go (what errors mean) and watch.go (events).
+// connect.go (connections), failure.go (what errors mean) and watch.go (events).
 package redisstore

@@ -164,6 +164,21 @@ func TestOlderRows(t *testing.T) {
 	wantLost("a", send(t, l.storeA, l.a.report(request(10*n, 70*n, 0))), 0)
 }
 
+// A server that has the script and all rows that the reporting replica knows of, and that has become the primary: what
+// it missed of others cannot be seen in the rows.
+func TestPrimaryOnceMore(t *testing.T) {
+	t.Parallel()
+	server := serverWith(t, "--enable-debug-command", "yes")
+	l := newPair(t, server.url(""))
+	l.reportA(t)
+	server.do(t, "DEBUG", "CHANGE-REPL-ID")
+	st := l.reportA(t)
+	l.reportB(t)
+	if got := l.settle(t, server.url(""), st.Time); got != 50*n {
+		t.Errorf("after settling: got %v granted, want %v", got, 50*n)
+	}
+}
+
 // A replica that did not report while the server settled after a loss does not make
 // it settle again.
 func TestServerSettlesOnce(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ var (
 	ErrClosed = errors.New("redisstore: the store is closed")
 
 	// ErrUnusable is wrapped by errors of a server that answers and that cannot be
-	// used as it is configured: a node of a cluster, a Sentinel, one with another
+	// used as it is configured: by an address of another form, or with another
 	// password.
 	ErrUnusable = errors.New("the server cannot be used")
 
@@ -41,47 +42,69 @@ var refusals = [...]refusal{
 	{"ERR invalid DB index", "it has no such database", true},
 	{"NOPERM", forbidden, true},
 	{"ERR The user executing the script can't", forbidden, true},
-	{"MOVED", cluster, true},
-	{"ASK", cluster, true},
-	{"CLUSTERDOWN", cluster, true},
-	{"CROSSSLOT", cluster, true},
-	{"ERR SELECT is not allowed in cluster mode", cluster, true},
+	{"MOVED", ofCluster, true},
+	{"ASK", ofCluster, true},
+	{"CLUSTERDOWN", ofCluster, true},
+	{"CROSSSLOT", ofCluster, true},
+	{"ERR SELECT is not allowed in cluster mode", ofCluster, true},
+	{"ERR This instance has cluster support disabled", "it is no node of a cluster: write redis://host:6379/0", true},
+	{"ERR unknown command 'sentinel'", "it is no Sentinel: write redis://host:6379/0", true},
+	{"redis: nil", "the Sentinel knows no primary of that name", true},
 	{"READONLY", readOnly, false},
 	{"OOM", "its memory is full", false},
 	{"MISCONF", "it cannot write to its disk and takes no changes", false},
 	{"LOADING", "it is starting and reads its data", false},
 }
 
+// transient are refusals of servers that fail over.
+var transient = [...]refusal{
+	{"MOVED", "its slots are being moved", false},
+	{"ASK", "its slots are being moved", false},
+	{"CLUSTERDOWN", "the cluster is down, or chooses a new primary", false},
+	{"READONLY", "it was the primary until now", false},
+}
+
 const (
-	noPassword = "it wants a password; write it into the address"
+	noPassword = "it wants a password; write it into the address, or set NEURONWARD_STORE_PASSWORD"
 	forbidden  = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info " +
-		"on keys neuronward:*, and +publish +subscribe on channels neuronward:*"
-	cluster  = "it is a node of a Redis Cluster, which is not supported: name a server outside of a cluster"
-	readOnly = "it is a replica and takes no changes: name the primary"
+		"on keys neuronward:*, and +publish +subscribe on channels neuronward:*; of a cluster also +cluster"
+	ofCluster = "it is a node of a Redis Cluster: write redis+cluster://host:6379"
+	readOnly  = "it is a replica and takes no changes: name the primary"
 )
 
 // explain says in plain words why a step failed that had the time timeout.
-func explain(err error, timeout time.Duration) error {
+func (s *Store) explain(err error, timeout time.Duration) error {
 	if err == nil || errors.Is(err, ErrClosed) {
 		return err
 	}
-	if _, answered := errors.AsType[redis.Error](err); answered {
-		text := strings.TrimPrefix(err.Error(), "ERR Error running script: ")
-		for _, r := range refusals {
-			if !strings.HasPrefix(text, r.prefix) {
-				continue
-			}
-			if r.unusable {
-				return fmt.Errorf("redisstore: %w: %s (%w)", ErrUnusable, r.meaning, err)
-			}
-			return fmt.Errorf("redisstore: the server refuses: %s (%w)", r.meaning, err)
+	if answer, answered := errors.AsType[redis.Error](err); answered {
+		r, ok := s.address.refusal(strings.TrimPrefix(answer.Error(), "ERR Error running script: "))
+		switch {
+		case !ok:
+			return fmt.Errorf("redisstore: the server refuses: %w", err)
+		case r.unusable:
+			return fmt.Errorf("redisstore: %w: %s (%w)", ErrUnusable, r.meaning, err)
 		}
-		return fmt.Errorf("redisstore: the server refuses: %w", err)
+		return fmt.Errorf("redisstore: the server refuses: %s (%w)", r.meaning, err)
 	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
 		return fmt.Errorf("redisstore: no answer within %v: %w", timeout, err)
 	}
 	return fmt.Errorf("redisstore: %w", err)
+}
+
+// refusal finds what the answer text means.
+func (a Address) refusal(text string) (refusal, bool) {
+	var known []refusal
+	if a.sentinel() || a.cluster() {
+		known = transient[:]
+	}
+	for _, r := range append(slices.Clip(known), refusals[:]...) {
+		if strings.HasPrefix(text, r.prefix) {
+			return r, true
+		}
+	}
+	return refusal{}, false
 }
 
 // disconnected reports whether err says that the connection ended and not that the

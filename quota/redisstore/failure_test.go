@@ -222,14 +222,21 @@ func TestMinimalUser(t *testing.T) {
 	}
 }
 
+const advisedUser = "advised:some-word@"
+
+func setAdvisedUser(t *testing.T, s *server) {
+	t.Helper()
+	s.do(t, "ACL", "SETUSER", "advised", "on", ">some-word", "resetchannels", "&neuronward:*", "~neuronward:*", "+@read",
+		"+@write", "+@scripting", "+@connection", "+time", "+info", "+publish", "+subscribe")
+}
+
 // A user with the permissions that the error names.
 func TestUserAsAdvised(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)
-	server.do(t, "ACL", "SETUSER", "proxy", "on", ">some-word", "resetchannels", "&neuronward:*", "~neuronward:*",
-		"+@read", "+@write", "+@scripting", "+@connection", "+time", "+info", "+publish", "+subscribe")
+	setAdvisedUser(t, server)
 	server.do(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
-	s := open(t, server.url("proxy:some-word@"), rand.Text(), patient)
+	s := open(t, server.url(advisedUser), rand.Text(), patient)
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) != 1 {
 		t.Errorf("Inspect: got %q, %v, want one warning", w, err)
 	}

@@ -96,7 +96,7 @@ func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, 
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	answer, err := step(ctx)
-	return answer, explain(err, s.o.Timeout)
+	return answer, s.explain(err, s.o.Timeout)
 }
 
 // parseRecords reads the fields of a day's hashes and their values: first each

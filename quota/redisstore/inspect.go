@@ -13,13 +13,16 @@ import (
 func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(dialTimeout, s.o.Timeout)) // the first connection is made here
 	defer cancel()
-	client := s.client.Load()
+	client, err := s.client.Load().server(ctx, s.prefix)
+	if err != nil {
+		return nil, s.explain(err, dialTimeout)
+	}
 	err = client.Ping(ctx).Err()
 	if disconnected(err) { // the connection ended since it was last used
 		err = client.Ping(ctx).Err()
 	}
 	if err != nil {
-		return nil, explain(err, dialTimeout)
+		return nil, s.explain(err, dialTimeout)
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {
@@ -32,11 +35,11 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 		}
 	}
 	switch {
-	case info["redis_mode"] == "cluster" || info["cluster_enabled"] == "1":
-		return nil, fmt.Errorf("redisstore: %w: %s", ErrUnusable, cluster)
+	case !s.address.cluster() && (info["redis_mode"] == "cluster" || info["cluster_enabled"] == "1"):
+		return nil, fmt.Errorf("redisstore: %w: %s", ErrUnusable, ofCluster)
 	case info["redis_mode"] == "sentinel":
-		return nil, fmt.Errorf("redisstore: %w: it is a Sentinel, which is not supported: "+
-			"name the server that keeps the data", ErrUnusable)
+		return nil, fmt.Errorf("redisstore: %w: it is a Sentinel: "+
+			"write redis+sentinel://host:26379/PRIMARY, with the name that it has for the primary", ErrUnusable)
 	}
 	if info["role"] == "slave" {
 		warnings = append(warnings, readOnly)

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/watch"
@@ -66,7 +64,10 @@ var historyScript string
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
 	Timeout time.Duration // for one step; 0: 50 ms
-	TLS     *tls.Config   // for rediss://; nil: the system's roots
+	TLS     *tls.Config   // instead of what the address says of TLS; nil: that
+
+	// Password returns the password as it is now, "" for that of the address. It may be nil.
+	Password func() string
 
 	// OnDoubt is called once for each key and field whose value is not believed: it was not made here, or is damaged.
 	// What is known otherwise counts. It may be nil, and must not call back.
@@ -81,7 +82,7 @@ type Store struct {
 	prefix  string // of every key, with the account's hash as the hash tag
 	owner   string // of leases
 
-	client                     atomic.Pointer[redis.Client]
+	client                     atomic.Pointer[connection]
 	sync, lease, days, history *redis.Script
 	committed, batch           *redis.Script
 	lastID                     atomic.Uint64 // of the questions
@@ -127,23 +128,6 @@ func Open(a Address, account string, o Options) *Store {
 	return s
 }
 
-// connect returns a client, which connects when it is first used. It retries
-// nothing by itself. Its log on standard error is disabled: the errors say the
-// same.
-func (s *Store) connect() *redis.Client {
-	logging.Disable()
-	o := s.address.options(s.o.TLS)
-	o.Protocol = 2
-	o.MaxRetries = -1
-	o.DialerRetries = 1
-	o.DialTimeout = max(dialTimeout, s.o.Timeout)
-	o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = s.o.Timeout, s.o.Timeout, s.o.Timeout
-	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(o)
-}
-
 // ask runs a script and returns its answer, without the id of the question that
 // each answer begins with. A connection whose answers are shifted would give one
 // replica's neurons to another: then all connections are replaced.
@@ -164,6 +148,9 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		return nil, ErrClosed
 	}
 	if err != nil {
+		if disconnected(err) {
+			client.reload(ctx)
+		}
 		return nil, err
 	}
 	if len(answer) == 0 || answer[0] != id {
@@ -174,7 +161,7 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 }
 
 // reconnect replaces the connections of client by new ones.
-func (s *Store) reconnect(client *redis.Client) {
+func (s *Store) reconnect(client *connection) {
 	if next := s.connect(); !s.client.CompareAndSwap(client, next) {
 		next.Close() //nolint:errcheck // it was not used
 		return
@@ -200,7 +187,7 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool
 	defer cancel()
 	answer, err := s.ask(ctx, s.lease, []string{s.prefix + "lease:" + name}, s.owner, max(ttl.Milliseconds(), 1))
 	if err != nil {
-		return false, explain(err, s.o.Timeout)
+		return false, s.explain(err, s.o.Timeout)
 	}
 	return len(answer) == 1 && answer[0] == "1", nil
 }

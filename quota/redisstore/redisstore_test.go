@@ -31,11 +31,13 @@ func wantReply(t *testing.T, r quota.Reply, granted quota.Neurons, want quota.Ba
 	}
 }
 
+// All of it as a user with the permissions that the error of one with less names.
 func TestConformance(t *testing.T) {
+	setAdvisedUser(t, shared)
 	storetest.Run(t, func(t *testing.T) storetest.Place {
 		account := rand.Text()
 		return func(t *testing.T) quota.Store {
-			return settled(t, open(t, shared.url(""), account, patient))
+			return settled(t, open(t, shared.url(advisedUser), account, patient))
 		}
 	})
 }

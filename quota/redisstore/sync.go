@@ -46,7 +46,7 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
 	}
 	if err != nil {
-		return quota.Reply{}, explain(err, s.o.Timeout)
+		return quota.Reply{}, s.explain(err, s.o.Timeout)
 	}
 	switch {
 	case len(answer) == 1 && answer[0] == "stale":

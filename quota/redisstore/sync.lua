@@ -120,9 +120,18 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = redis.call('MGET', epoch_key, block_key, external_key)
-local epoch, grants_from = 0, 0
+local epoch, grants_from, primary = 0, 0, 0
 local kept_epoch = figures(epoch_key, '', kept[1], 2, 0)
-if kept_epoch then epoch, grants_from = unpack(kept_epoch) end
+if kept_epoch then epoch, grants_from, primary = unpack(kept_epoch) end
+
+-- The first 52 bits of the server's replication id, which is another one after a failover; 0 if it is not told.
+local function replication_id()
+	local info = redis.pcall('INFO', 'replication')
+	local found = type(info) == 'string' and string.match(info, 'master_replid:(%x+)')
+	return found and tonumber(string.sub(found, 1, 13), 16) or 0
+end
+local here = replication_id()
+primary = primary or 0 -- written before it was kept
 local block = kept[2] or ''
 local kept_external = figures(external_key, '', kept[3], 3, 0) or {0, 0, 0, 0}
 if kept_external[3] > (day + 2) * 86400 then -- the figure of a day is read on that day
@@ -139,10 +148,12 @@ local repeated = me and seq == last
 if not repeated then left = leave and 1 or 0 end
 
 -- A server may have lost rows if it has no epoch or an older one, did not have this script, or does not know what it
--- answered: it was flushed, restarted from an older copy, or is another server. Replicas that are alive write their
--- rows again within a heartbeat. If grants_from is too far ahead, the server's clock was set back.
+-- answered: it was flushed, restarted from an older copy, or is another server. One that has taken the place of its
+-- primary may have missed the last writes. Replicas that are alive write their rows again within a heartbeat. If
+-- grants_from is too far ahead, the server's clock was set back.
 local lost = answered > last
-local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle
+local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle or
+	primary ~= 0 and here ~= 0 and primary ~= here
 if renewed then
 	epoch = math.max(now, known + 1, epoch + 1)
 	grants_from = now + settle
@@ -324,7 +335,9 @@ if not me then
 	redis.call('ZADD', days_key, day, day)
 	redis.call('PEXPIRE', days_key, epoch_ttl)
 end
-if renewed or not me then redis.call('SET', epoch_key, digits(epoch, grants_from), 'PX', epoch_ttl) end
+if renewed or not me or primary ~= here then
+	redis.call('SET', epoch_key, digits(epoch, grants_from, here), 'PX', epoch_ttl)
+end
 if left == 1 then
 	redis.call('ZREM', seen_key, replica)
 else

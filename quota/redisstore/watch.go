@@ -102,7 +102,7 @@ func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	if s.ctx.Err() != nil {
 		return ErrClosed
 	}
-	return explain(err, s.o.Timeout)
+	return s.explain(err, s.o.Timeout)
 }
 
 // maxPayload bounds an event: another program may publish anything.

@@ -1,0 +1,106 @@
+package redisstore
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neuronward/neuronward/quota"
+)
+
+// A sentinels is a primary with a replica, and three Sentinels that watch them.
+type sentinels struct {
+	primary, replica *server
+	watching         [3]*server
+	ports            []string
+}
+
+const password = "right-word"
+
+func newSentinels(t *testing.T) *sentinels {
+	t.Helper()
+	g := &sentinels{}
+	auth := []string{"--requirepass", password, "--masterauth", password}
+	var primary, follower string
+	g.primary, primary = serverOnPort(t, "--port", auth...)
+	g.replica, follower = serverOnPort(t, "--port", append(auth, "--replicaof", "127.0.0.1", primary)...)
+	for i := range g.watching {
+		s := newServer(t)
+		s.config = "sentinel monitor mymaster 127.0.0.1 " + primary + " 2\n" +
+			"sentinel auth-pass mymaster " + password + "\n" +
+			"sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n"
+		var port string
+		g.watching[i], port = s.onPort(t, "--port", "--sentinel")
+		g.ports = append(g.ports, "127.0.0.1:"+port)
+	}
+	for _, s := range g.watching {
+		c := s.client(t)
+		eventually(t, "each Sentinel knows the others and the replica", func() bool {
+			others, _ := c.Do(t.Context(), "SENTINEL", "sentinels", "mymaster").Slice()
+			replicas, _ := c.Do(t.Context(), "SENTINEL", "replicas", "mymaster").Slice()
+			return len(others) == 2 && len(replicas) == 1
+		})
+	}
+	copied := g.replica.clientWith(t, password)
+	eventually(t, "the replica follows port "+primary+" at port "+follower, func() bool {
+		return strings.Contains(copied.Info(t.Context(), "replication").Val(), "master_link_status:up")
+	})
+	return g
+}
+
+func (g *sentinels) url() string {
+	return "redis+sentinel://:" + password + "@" + strings.Join(g.ports, ",") + "/mymaster/0"
+}
+
+// eventually polls until is true. The limit of time is against hanging.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 2 min: got no end of the wait until %s", what)
+		}
+	}
+}
+
+// The primary is killed: the replica that takes its place grants nothing until those that are alive have written their
+// rows again, and then no more than is left.
+func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
+	g := newSentinels(t)
+	l := newPair(t, g.url())
+	for _, s := range []*Store{l.storeA, l.storeB} {
+		if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
+			t.Errorf("Inspect: got %q, %v, want no warning", w, err)
+		}
+	}
+	events, err := l.storeB.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.primary.kill()
+	var st quota.Reply
+	eventually(t, "the replica is the primary", func() bool {
+		var err error
+		st, err = l.storeA.Sync(t.Context(), l.a.report(request(10*n, 20*n, 0)))
+		if errors.Is(err, ErrUnusable) {
+			t.Errorf("meanwhile: got %v, want an error that may pass", err)
+		}
+		return err == nil
+	})
+	l.reportB(t)
+	if got := l.settle(t, g.url(), st.Time); got != 50*n {
+		t.Errorf("after the failover: got %v granted, want %v", got, 50*n)
+	}
+	eventually(t, "events come from the new primary", func() bool {
+		waits := request(10*n, 20*n, 100*n)
+		waits.Min, waits.Waiting = 100*n, 100*n
+		send(t, l.storeA, l.a.report(waits))
+		select {
+		case <-events:
+			return true
+		default:
+			return false
+		}
+	})
+}
