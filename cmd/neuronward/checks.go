@@ -138,7 +138,7 @@ func (k *checker) checkFile(ctx context.Context) {
 func (k *checker) checkServer(ctx context.Context) {
 	const check = "store"
 	c := k.c
-	store := redisstore.Open(c.Store.Redis, c.Account, redisstore.Options{})
+	store := redisstore.Open(c.Store.Redis, c.Account, redisstore.Options{Password: c.Store.Password})
 	warnings, err := store.Inspect(ctx)
 	err = errors.Join(err, store.Close())
 	switch {

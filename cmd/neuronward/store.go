@@ -74,7 +74,7 @@ func openDirectory(path string) string {
 func openRedis(
 	ctx context.Context, s config.Store, account string, onDoubt func(key, value string),
 ) (store *redisstore.Store, warnings []string, err error) {
-	store = redisstore.Open(s.Redis, account, redisstore.Options{OnDoubt: onDoubt})
+	store = redisstore.Open(s.Redis, account, redisstore.Options{OnDoubt: onDoubt, Password: s.Password})
 	warnings, err = store.Inspect(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrUnusable):

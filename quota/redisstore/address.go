@@ -40,6 +40,17 @@ func (a Address) overTLS() bool  { return strings.HasPrefix(a.scheme, "rediss") 
 // HasPassword reports whether the address itself has a password.
 func (a Address) HasPassword() bool { return a.password != "" }
 
+// HostsInClear returns the hosts, without ports, that are talked to without TLS.
+func (a Address) HostsInClear() []string {
+	var all []string
+	for _, at := range a.hosts {
+		if host, _, err := net.SplitHostPort(at); err == nil && !a.overTLS() {
+			all = append(all, host)
+		}
+	}
+	return all
+}
+
 // Parse reads one of
 //
 //	redis://[[user]:password@]host[:port][/database]
@@ -132,7 +143,7 @@ func (a Address) parseHosts(hosts []string) ([]string, error) {
 	for i, host := range hosts {
 		u, err := url.Parse("//" + host)
 		if err != nil || u.Host != host || u.Hostname() == "" {
-			return nil, errors.New("has no host, or an empty one; write redis://host:6379/0")
+			return nil, errors.New("has no host; write redis://host:6379/0")
 		}
 		port := u.Port()
 		switch {

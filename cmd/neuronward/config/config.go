@@ -44,6 +44,7 @@ type Config struct {
 	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"tight" choices:"tight|bound"`
 	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`
 	Store          Store         `env:"NEURONWARD_STORE" secret:"hidden"`
+	StorePassword  Secret        `env:"NEURONWARD_STORE_PASSWORD" secret:"file"`
 	OnStoreFailure string        `env:"NEURONWARD_ON_STORE_FAILURE" envDefault:"deny" choices:"deny|allow"`
 	QuotaWait      time.Duration `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s"`
 	QuotaProbe     time.Duration `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m"` // 0: never

@@ -112,12 +112,16 @@ func TestLoadValues(t *testing.T) {
 			float64(10_000),
 		},
 		{
-			"store in memory", "NEURONWARD_STORE=memory:", func(c *Config) any { return c.Store },
-			Store{Kind: StoreMemory},
+			"store in memory", "NEURONWARD_STORE=memory:", func(c *Config) any { return c.Store.String() },
+			"memory:",
 		},
 		{
 			"store in a file", "NEURONWARD_STORE=file:/srv/neurons", func(c *Config) any { return c.Store.Path },
 			"/srv/neurons",
+		},
+		{
+			"store behind Sentinels", "NEURONWARD_STORE=redis+sentinel://u:hidden-word@h,i/m",
+			func(c *Config) any { return c.Store.String() }, "redis+sentinel://u@h:26379,i:26379/m/0",
 		},
 		{
 			"store in Redis", "NEURONWARD_STORE=redis://u:hidden-word@h",
@@ -132,8 +136,8 @@ func TestLoadValues(t *testing.T) {
 			filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount),
 		},
 		{
-			"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store },
-			Store{},
+			"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store.Kind },
+			"",
 		},
 		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *Config) any { return c.QuotaProbe }, time.Duration(0)},
 		{"yes", "NEURONWARD_PPROF=1", func(c *Config) any { return c.Pprof }, true},
@@ -249,6 +253,11 @@ func TestLoadMistakes(t *testing.T) {
 			"store with a password",
 			[]string{"NEURONWARD_STORE=http://u:hidden-word@h"},
 			`^NEURONWARD_STORE: is no store; write file:PATH`,
+		},
+		{
+			"store in Redis with two passwords",
+			[]string{"NEURONWARD_STORE=redis://u:hidden-word@h", "NEURONWARD_STORE_PASSWORD=hidden-word"},
+			`^NEURONWARD_STORE_PASSWORD: is set, and NEURONWARD_STORE has a password, too; take one of them away$`,
 		},
 		{
 			"store in Redis without a host",

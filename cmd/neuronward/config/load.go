@@ -113,6 +113,9 @@ func (l *loader) resolve() {
 	if _, set := l.given["NEURONWARD_DAILY_NEURONS"]; !set && l.Plan == PlanFree {
 		l.DailyNeurons = quota.FreeNeurons.Float()
 	}
+	if l.StorePassword.IsSet() {
+		l.Store.Password = l.StorePassword.Value
+	}
 	// Without an account there is a mistake already, or the command has no use for a store.
 	noAccount := l.Account == "" || l.mistakes.in("CLOUDFLARE_ACCOUNT_ID")
 	if noAccount || l.Store.Kind != "" || l.mistakes.in("NEURONWARD_STORE") || l.QuotaMode == ModeOff {
@@ -133,10 +136,24 @@ func RedactEnvironment(environ map[string]string, red *Redactor) {
 		case v.Twin:
 			red.Add(strings.TrimRight(value, "\r\n"))
 		case v.Secret:
-			if u, err := url.Parse(value); err == nil && u.User != nil {
-				password, _ := u.User.Password()
-				red.Add(password)
-			}
+			red.Add(passwordIn(value))
 		}
 	}
+}
+
+// passwordIn returns the password in a URL, which may name several hosts; "" where there is none.
+func passwordIn(address string) string {
+	_, rest, ok := strings.Cut(address, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	at := strings.LastIndexByte(rest, '@')
+	if !ok || at < 0 {
+		return ""
+	}
+	_, password, _ := strings.Cut(rest[:at], ":")
+	if plain, err := url.PathUnescape(password); err == nil {
+		return plain
+	}
+	return password
 }

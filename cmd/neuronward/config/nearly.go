@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -108,7 +106,7 @@ func (l *loader) warnOfQuotes() {
 
 // warnOfExposure adds what others on the network could read.
 func (l *loader) warnOfExposure() {
-	if l.good("NEURONWARD_STORE") && passwordInClear(l.given["NEURONWARD_STORE"]) {
+	if l.good("NEURONWARD_STORE") && l.passwordInClear() {
 		l.warning("NEURONWARD_STORE", "sends the password unencrypted to another machine; write rediss:// if the "+
 			"server has TLS")
 	}
@@ -118,22 +116,12 @@ func (l *loader) warnOfExposure() {
 	}
 }
 
-// passwordInClear reports whether a store's password crosses the network unencrypted.
-func passwordInClear(store string) bool {
-	u, err := url.Parse(store)
-	if err != nil || !strings.HasPrefix(u.Scheme, "redis") || strings.HasPrefix(u.Scheme, "rediss") {
+// passwordInClear reports whether the store's password crosses the network unencrypted.
+func (l *loader) passwordInClear() bool {
+	if !l.StorePassword.IsSet() && passwordIn(l.given["NEURONWARD_STORE"]) == "" {
 		return false
 	}
-	if password, _ := u.User.Password(); password == "" {
-		return false
-	}
-	return slices.ContainsFunc(strings.Split(u.Host, ","), func(at string) bool {
-		host, _, err := net.SplitHostPort(at)
-		if err != nil {
-			host = strings.Trim(at, "[]")
-		}
-		return !loopbackHost(host)
-	})
+	return slices.ContainsFunc(l.Store.Redis.HostsInClear(), func(host string) bool { return !loopbackHost(host) })
 }
 
 // warning adds what works, but should be reported. It must not hold a secret.

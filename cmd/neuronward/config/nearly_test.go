@@ -104,7 +104,16 @@ func TestWarningsOfWhatIsNearlyRight(t *testing.T) {
 		"Redis with a password": {
 			[]string{token, "NEURONWARD_STORE=redis://:hidden-word@db.example:6379/0"}, []string{plain},
 		},
-		"Redis with a password, no port": {
+		"a cluster with a password, one of its machines elsewhere": {
+			[]string{token, "NEURONWARD_STORE=redis+cluster://u:hidden-word@localhost:1,10.0.0.1:2"}, []string{plain},
+		},
+		"a password apart": {
+			[]string{token, "NEURONWARD_STORE=redis://10.0.0.1", "NEURONWARD_STORE_PASSWORD=hidden-word"}, []string{plain},
+		},
+		"TLS to several machines": {
+			[]string{token, "NEURONWARD_STORE=rediss+sentinel://u:hidden-word@10.0.0.1:1,10.0.0.2/m"}, nil,
+		},
+		"Redis with a password, an address": {
 			[]string{token, "NEURONWARD_STORE=redis://u:hidden-word@10.0.0.1"}, []string{plain},
 		},
 		"Redis with a password, IPv6": {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/url"
 	"strconv"
@@ -113,4 +114,23 @@ func written(t *testing.T, red *Redactor, parts ...string) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// The password of an address with several hosts, which is no URL, is known as well.
+func TestRedactEnvironment(t *testing.T) {
+	for address, password := range map[string]string{
+		"redis://u:hidden-word@h":                         "hidden-word",
+		"redis+sentinel://u:hidden%40word@h:1,i:2/m?db=1": "hidden@word",
+		"rediss+cluster://:hidden-word@[::1]:1,i:2":       "hidden-word",
+		"redis://u:hidden%word@h":                         "hidden%word",
+		"redis://u:hidden@word@h":                         "hidden@word",
+	} {
+		red := new(Redactor)
+		RedactEnvironment(map[string]string{"NEURONWARD_STORE": address}, red)
+		var out bytes.Buffer
+		fmt.Fprintln(red.Writer(&out), "it is "+password+".")
+		if strings.Contains(out.String(), password) {
+			t.Errorf("%s: got %q, want it without the password", address, out.String())
+		}
+	}
 }

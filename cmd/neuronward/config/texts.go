@@ -33,7 +33,10 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_ABORTED": "how a stream is charged that is cut off: fair is its prompt, what came, and what its " +
 		"model makes in a second; seen leaves that second out; estimate is all that was reserved",
 	"NEURONWARD_STORE": "where usage is stored: file:PATH; redis://[[user]:password@]host:6379/0 (rediss:// with " +
-		"TLS, unix:///path?db=0) for several processes; or memory: until the process ends",
+		"TLS, redis+sentinel://host,host2/PRIMARY, redis+cluster://host,host2, unix:///path?db=0) for several " +
+		"processes; or memory: until the process ends",
+	"NEURONWARD_STORE_PASSWORD": "the password of the Redis server, instead of one in its address; a file is read " +
+		"again when it changes",
 	"NEURONWARD_ON_STORE_FAILURE": "what happens to calls while the store fails and a limit is enforced; allow " +
 		"continues from memory",
 	"NEURONWARD_QUOTA_WAIT": "how long a call may wait for neurons that are reserved by calls in flight",
