@@ -226,8 +226,8 @@ const advisedUser = "advised:some-word@"
 
 func setAdvisedUser(t *testing.T, s *server) {
 	t.Helper()
-	s.do(t, "ACL", "SETUSER", "advised", "on", ">some-word", "resetchannels", "&neuronward:*", "~neuronward:*", "+@read",
-		"+@write", "+@scripting", "+@connection", "+time", "+info", "+publish", "+subscribe")
+	s.do(t, "ACL", "SETUSER", "advised", "on", ">some-word", "resetchannels", "&neuronward:*", "~neuronward:*",
+		"+@read", "+@write", "+@scripting", "+@connection", "+time", "+info", "+publish", "+subscribe")
 }
 
 // A user with the permissions that the error names.

@@ -136,7 +136,8 @@ func TestLoadValues(t *testing.T) {
 			filepath.Join(os.TempDir(), "neuronward", "neurons-"+hexAccount),
 		},
 		{
-			"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off", func(c *Config) any { return c.Store.Kind },
+			"no store where nothing is counted", "NEURONWARD_QUOTA_MODE=off",
+			func(c *Config) any { return c.Store.Kind },
 			"",
 		},
 		{"never probe", "NEURONWARD_QUOTA_PROBE=0", func(c *Config) any { return c.QuotaProbe }, time.Duration(0)},

@@ -108,7 +108,8 @@ func TestWarningsOfWhatIsNearlyRight(t *testing.T) {
 			[]string{token, "NEURONWARD_STORE=redis+cluster://u:hidden-word@localhost:1,10.0.0.1:2"}, []string{plain},
 		},
 		"a password apart": {
-			[]string{token, "NEURONWARD_STORE=redis://10.0.0.1", "NEURONWARD_STORE_PASSWORD=hidden-word"}, []string{plain},
+			[]string{token, "NEURONWARD_STORE=redis://10.0.0.1", "NEURONWARD_STORE_PASSWORD=hidden-word"},
+			[]string{plain},
 		},
 		"TLS to several machines": {
 			[]string{token, "NEURONWARD_STORE=rediss+sentinel://u:hidden-word@10.0.0.1:1,10.0.0.2/m"}, nil,

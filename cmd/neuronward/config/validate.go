@@ -101,7 +101,8 @@ func (l *loader) validateTogether() {
 			"or set NEURONWARD_ALLOW_ANONYMOUS=true if the network keeps strangers out", l.Listen)
 	}
 	if l.StorePassword.IsSet() && l.Store.Redis.HasPassword() {
-		l.mistakes.add("NEURONWARD_STORE_PASSWORD", "is set, and NEURONWARD_STORE has a password, too; take one of them away")
+		l.mistakes.add("NEURONWARD_STORE_PASSWORD",
+			"is set, and NEURONWARD_STORE has a password, too; take one of them away")
 	}
 	for _, pair := range [][2]string{
 		{"NEURONWARD_TLS_CERT", "NEURONWARD_TLS_KEY"}, {"NEURONWARD_TLS_KEY", "NEURONWARD_TLS_CERT"},
