@@ -113,7 +113,11 @@ func (x *exchange) batched() (any, *failure) {
 		if f != nil {
 			return nil, f
 		}
-		return x.nativeResult(x.think(p)), nil
+		r, f := x.think(p)
+		if f != nil {
+			return nil, f
+		}
+		return x.nativeResult(r), nil
 	case workload.TextEmbeddings:
 		texts, ok, f := x.in.texts("text")
 		if f != nil {

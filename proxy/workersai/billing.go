@@ -124,7 +124,7 @@ func (x *exchange) billCancelled() {
 	if x.directive.cancelled != "" {
 		way = x.directive.cancelled
 	}
-	output := int64(len(x.reply.pieces))
+	output := x.reply.tokens()
 	switch way {
 	case CancelledWhole:
 		x.spendTokens(x.reply.prompt.tokens, x.reply.prompt.cached, output)
@@ -137,7 +137,7 @@ func (x *exchange) billCancelled() {
 // wholeCost is that of a reply to its end.
 func (x *exchange) wholeCost() quota.Neurons {
 	p := x.reply.prompt
-	return x.model.price.Tokens(p.tokens, p.cached, int64(len(x.reply.pieces)))
+	return x.model.price.Tokens(p.tokens, p.cached, x.reply.tokens())
 }
 
 // billFailed bills a call that is made to fail.
@@ -147,9 +147,12 @@ func (x *exchange) billFailed(model string) {
 		return
 	}
 	x.model = m
-	if p, f := x.readPrompt(); f == nil {
-		r := x.think(p)
-		x.spendTokens(p.tokens, p.cached, int64(len(r.pieces)))
+	p, f := x.readPrompt()
+	if f != nil {
+		return
+	}
+	if r, f := x.think(p); f == nil {
+		x.spendTokens(p.tokens, p.cached, r.tokens())
 		x.failed = true
 	}
 }

@@ -18,20 +18,22 @@ type choice struct {
 }
 
 type chatMessage struct {
-	Role      string     `json:"role"`
-	Content   *string    `json:"content"`
-	ToolCalls []chatTool `json:"tool_calls,omitempty"`
+	Role             string     `json:"role"`
+	Content          *string    `json:"content"`
+	Reasoning        string     `json:"reasoning,omitempty"`
+	ReasoningContent string     `json:"reasoning_content,omitempty"`
+	ToolCalls        []chatTool `json:"tool_calls,omitempty"`
 }
 
 type chatTool struct {
 	Index    *int         `json:"index,omitempty"` // in streams
-	ID       string       `json:"id"`
-	Type     string       `json:"type"`
+	ID       string       `json:"id,omitempty"`    // in the first event of a call alone, as are type and name
+	Type     string       `json:"type,omitempty"`
 	Function chatFunction `json:"function"`
 }
 
 type chatFunction struct {
-	Name      string `json:"name"`
+	Name      string `json:"name,omitempty"`
 	Arguments string `json:"arguments"`
 }
 
@@ -52,18 +54,19 @@ type chunkChoice struct {
 }
 
 type delta struct {
-	Role      string     `json:"role,omitempty"`
-	Content   *string    `json:"content,omitempty"`
-	ToolCalls []chatTool `json:"tool_calls,omitempty"`
+	Role             string     `json:"role,omitempty"`
+	Content          *string    `json:"content,omitempty"`
+	Reasoning        string     `json:"reasoning,omitempty"`
+	ReasoningContent string     `json:"reasoning_content,omitempty"`
+	ToolCalls        []chatTool `json:"tool_calls,omitempty"`
 }
 
 // chat answers POST v1/chat/completions.
 func (x *exchange) chat() *failure {
-	p, f := x.readPrompt()
+	r, f := x.ask()
 	if f != nil {
 		return f
 	}
-	r := x.think(p)
 	if x.streams {
 		x.streamChat(r)
 		return nil
@@ -74,19 +77,75 @@ func (x *exchange) chat() *failure {
 
 // completion returns r, which is billed, as a chat completion.
 func (x *exchange) completion(r reply) completion {
-	text := r.text()
-	m := chatMessage{Role: "assistant", Content: &text}
-	if r.tool != "" {
-		m.Content = nil
-		m.ToolCalls = []chatTool{{
-			ID: x.toolID(), Type: "function",
-			Function: chatFunction{Name: r.tool, Arguments: text},
-		}}
-	}
-	return completion{
+	v := completion{
 		ID: x.answerID("chatcmpl-"), Object: "chat.completion", Created: x.now.Unix(), Model: x.model.name,
-		Choices: []choice{{Message: m, Finish: r.finish}}, Usage: x.usage,
+		Usage: x.usage,
 	}
+	for i, said := range r.choices {
+		m := chatMessage{Role: "assistant"}
+		if text, ok := said.text(formText); ok {
+			m.Content = &text
+		}
+		if text, ok := said.text(formReasoning); ok {
+			m.Reasoning, m.ReasoningContent = x.reasoningIn(text)
+		}
+		for _, c := range said.calls() {
+			m.ToolCalls = append(m.ToolCalls, chatTool{
+				ID: c.id, Type: "function", Function: chatFunction{Name: c.tool, Arguments: c.text()},
+			})
+		}
+		v.Choices = append(v.Choices, choice{Index: i, Message: m, Finish: said.finish})
+	}
+	return v
+}
+
+// reasoningIn returns the two fields of a message that may hold reasoning.
+func (x *exchange) reasoningIn(text string) (reasoning, content string) {
+	for _, field := range x.reasoningFields() {
+		if field == fieldReasoning {
+			reasoning = text
+		} else {
+			content = text
+		}
+	}
+	return reasoning, content
+}
+
+// A chatStep is one event of one answer of a stream.
+type chatStep struct {
+	delta  delta
+	finish *string
+	tokens int64
+}
+
+// chatSteps returns the events of one answer.
+func (x *exchange) chatSteps(s said) []chatStep {
+	empty := ""
+	steps := []chatStep{{delta: delta{Role: "assistant", Content: &empty}}}
+	calls := 0
+	for _, p := range s.parts {
+		var call *int
+		if p.form == formCall {
+			index := calls
+			call, calls = &index, calls+1
+			steps = append(steps, chatStep{delta: delta{ToolCalls: []chatTool{{
+				Index: call, ID: p.id, Type: "function", Function: chatFunction{Name: p.tool},
+			}}}})
+		}
+		for _, piece := range p.pieces {
+			var d delta
+			switch p.form {
+			case formReasoning:
+				d.Reasoning, d.ReasoningContent = x.reasoningIn(piece)
+			case formCall:
+				d.ToolCalls = []chatTool{{Index: call, Function: chatFunction{Arguments: piece}}}
+			case formText:
+				d.Content = &piece
+			}
+			steps = append(steps, chatStep{delta: d, tokens: 1})
+		}
+	}
+	return append(steps, chatStep{finish: &s.finish})
 }
 
 // streamChat is the stream of OpenAI chunks. A newer model puts an increment of
@@ -100,37 +159,37 @@ func (x *exchange) streamChat(r reply) {
 	in, cached := r.prompt.tokens, r.prompt.cached
 	x.spendTokens(in, cached, 0)
 	st := x.openStream()
-	events := 0
-	emit := func(d delta, finish *string, u usage) bool {
-		c.Choices = []chunkChoice{{Delta: d, Finish: finish}}
-		if newer {
-			c.Usage, c.Padding = &u, x.padding(events)
-		}
-		events++
-		return st.event("", c)
-	}
-	if empty := ""; !emit(delta{Role: "assistant", Content: &empty}, nil, x.usageOf(in, cached, 0)) {
-		return
-	}
-	each := int64(1)
+	events, made, each := 0, int64(0), int64(1)
 	if x.differs(differSum) {
 		each = 2
 	}
-	for i, piece := range r.pieces {
-		d := delta{Content: &piece}
-		if r.tool != "" {
-			d = delta{ToolCalls: []chatTool{{
-				Index: new(int), ID: x.toolID(), Type: "function",
-				Function: chatFunction{Name: r.tool, Arguments: piece},
-			}}}
+	emit := func(choice int, s chatStep) bool {
+		prompt, shared := in, cached // of all: in the first event
+		if events > 0 {
+			prompt, shared = 0, 0
 		}
-		x.spendTokens(in, cached, int64(i+1))
-		if !emit(d, nil, x.usageOf(0, 0, each)) {
-			return
+		c.Choices = []chunkChoice{{Index: choice, Delta: s.delta, Finish: s.finish}}
+		if newer {
+			u := x.usageOf(prompt, shared, s.tokens*each)
+			c.Usage, c.Padding = &u, x.padding(events)
 		}
+		events++
+		made += s.tokens
+		x.spendTokens(in, cached, made)
+		return st.event("", c)
 	}
-	if !emit(delta{}, &r.finish, x.usageOf(0, 0, 0)) {
-		return
+	all := make([][]chatStep, len(r.choices))
+	longest := 0
+	for i, said := range r.choices {
+		all[i] = x.chatSteps(said)
+		longest = max(longest, len(all[i]))
+	}
+	for k := range longest { // several answers come in turn
+		for i, steps := range all {
+			if k < len(steps) && !emit(i, steps[k]) {
+				return
+			}
+		}
 	}
 	if x.differs(differOrder) && !st.send("", doneMark) {
 		return

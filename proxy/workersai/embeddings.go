@@ -62,7 +62,10 @@ func (x *exchange) openAIEmbeddings() *failure {
 	if x.dimensions() == 0 {
 		return refuseText(5007, "No such model: No such model %s or task", x.model.name)
 	}
-	texts, ok, f := x.in.texts("input")
+	texts, ok, f := x.in.tokens("input")
+	if f == nil && !ok {
+		texts, ok, f = x.in.texts("input")
+	}
 	if f != nil {
 		return f
 	}

@@ -25,6 +25,9 @@ type exchange struct {
 
 	route     route
 	directive directive
+	scripted  Answer
+	session   *session
+	asked     string // the model that was asked for
 	model     model
 	body      []byte
 	in        fields // the body as an object, with the input of POST run unwrapped; nil if it is none
@@ -37,6 +40,7 @@ type exchange struct {
 	neurons  quota.Neurons
 	noHeader bool // cf-ai-neurons is not sent
 	failed   bool // it was made to fail, and billed
+	logged   bool // in the log of its session
 }
 
 func (s *Simulator) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -44,7 +48,7 @@ func (s *Simulator) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	h := w.Header()
 	h.Set("Server", "cloudflare")
 	h.Set("cf-ray", ray)
-	return &exchange{s: s, w: w, r: r, now: s.o.Now(), id: id, ray: ray}
+	return &exchange{s: s, w: w, r: r, now: s.o.Now(), id: id, ray: ray, session: &s.common}
 }
 
 // serve answers the request, or returns why not.
@@ -78,6 +82,17 @@ func (x *exchange) serve() *failure {
 	name, f := x.modelName()
 	if f != nil {
 		return f
+	}
+	x.asked = name
+	if f := x.script(name); f != nil {
+		return f
+	}
+	x.session = x.s.session(x.directive.session)
+	if x.directive.resetDay {
+		x.session.day.reset()
+		if x.directive.session == "" {
+			x.s.spent.reset()
+		}
 	}
 	if done, f := x.simulate(name); done || f != nil {
 		return f
@@ -198,9 +213,9 @@ func (x *exchange) admit(name string) *failure {
 		return refuse(5035)
 	case x.queued() && x.in.has("request_id"):
 		return nil // asking for a result is no call
-	case !x.s.pace.admit(x.now, x.model.name, x.model.task):
+	case !x.session.pace.admit(x.now, x.model.name, x.model.task):
 		return refuse(3021)
-	case x.s.day.spent(x.now):
+	case x.session.day.spent(x.now):
 		return refuse(4006)
 	}
 	return nil
@@ -225,15 +240,14 @@ func (x *exchange) settle() {
 	}
 	s.calls.Add(1)
 	s.billed.Add(int64(x.neurons))
-	s.day.add(x.now, x.neurons)
+	x.session.day.add(x.now, x.neurons)
 	x.figure(aborted && x.streams)
 	if s.o.OnCall != nil {
-		s.o.OnCall(Call{
-			Model: x.model.name, Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams,
-			Aborted: aborted, Failed: x.failed,
-			Input: x.usage.Prompt, Cached: x.usage.Details.Cached, Output: x.usage.Completion, Neurons: x.neurons,
-		})
+		call := x.call()
+		call.Body = ""
+		s.o.OnCall(call)
 	}
+	x.log(0)
 }
 
 // answer writes v as the answer of a model.

@@ -112,6 +112,7 @@ func (x *exchange) usualShape(f *failure) shape {
 // fail writes f. It is the only place that does, but for what cuts off a
 // stream.
 func (x *exchange) fail(f *failure) {
+	x.log(f.number)
 	form := f.shape
 	status := f.status
 	if form == shapeUsual {

@@ -3,8 +3,10 @@ package workersai
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // fields are the members of a JSON object, not yet decoded.
@@ -81,6 +83,26 @@ func (in fields) texts(name string) ([]string, bool, *failure) {
 		return nil, true, mismatch(name, in[name], "string','array")
 	}
 	return many, true, nil
+}
+
+// tokens returns a field that is a list of tokens, or a list of such lists, as texts with a word for each token; false
+// where it is neither.
+func (in fields) tokens(name string) ([]string, bool, *failure) {
+	var one []uint32
+	var many [][]uint32
+	if json.Unmarshal(in[name], &one) == nil && len(one) > 0 {
+		many = [][]uint32{one}
+	} else if json.Unmarshal(in[name], &many) != nil {
+		return nil, false, nil
+	}
+	texts := make([]string, len(many))
+	for i, list := range many {
+		if len(list) == 0 {
+			return nil, true, badInput("'/%s/%d' must not be empty", name, i)
+		}
+		texts[i] = strings.Trim(fmt.Sprint(list), "[]")
+	}
+	return texts, len(texts) > 0, nil
 }
 
 func mismatch(name string, raw json.RawMessage, want string) *failure {

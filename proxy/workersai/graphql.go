@@ -57,6 +57,13 @@ func (s *spendings) add(now, due time.Time, model string, more sums) {
 	hour[k] = hour[k].plus(more)
 }
 
+// reset forgets all.
+func (s *spendings) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.hours)
+}
+
 // between sums up what was spent from one second to another, both included, by
 // model, as far as it was due by then.
 func (s *spendings) between(from, to, then int64) map[string]sums {
@@ -80,11 +87,11 @@ func (s *spendings) between(from, to, then int64) map[string]sums {
 // reports false, and bills nothing, where the daily allocation is spent.
 func (s *Simulator) Spend(model string, n quota.Neurons) bool {
 	now := s.o.Now()
-	if s.day.spent(now) {
+	if s.common.day.spent(now) {
 		return false
 	}
 	s.billed.Add(int64(n))
-	s.day.add(now, n)
+	s.common.day.add(now, n)
 	s.spent.add(now, now, model, sums{neurons: n, calls: 1})
 	return true
 }

@@ -16,11 +16,13 @@ type anthropicMessage struct {
 }
 
 type anthropicBlock struct {
-	Type  string          `json:"type"`
-	Text  *string         `json:"text,omitempty"`
-	ID    string          `json:"id,omitempty"`
-	Name  string          `json:"name,omitempty"`
-	Input json.RawMessage `json:"input,omitempty"`
+	Type      string          `json:"type"`
+	Text      *string         `json:"text,omitempty"`
+	Thinking  *string         `json:"thinking,omitempty"`
+	Signature *string         `json:"signature,omitempty"`
+	ID        string          `json:"id,omitempty"`
+	Name      string          `json:"name,omitempty"`
+	Input     json.RawMessage `json:"input,omitempty"`
 }
 
 type anthropicUsage struct {
@@ -40,9 +42,11 @@ type anthropicEvent struct {
 }
 
 type anthropicDelta struct {
-	Type    string `json:"type"`
-	Text    string `json:"text,omitempty"`
-	Partial string `json:"partial_json,omitempty"`
+	Type      string `json:"type"`
+	Text      string `json:"text,omitempty"`
+	Thinking  string `json:"thinking,omitempty"`
+	Signature string `json:"signature,omitempty"`
+	Partial   string `json:"partial_json,omitempty"`
 }
 
 type anthropicStop struct {
@@ -52,25 +56,41 @@ type anthropicStop struct {
 
 // messages answers POST v1/messages.
 func (x *exchange) messages() *failure {
-	p, f := x.readPrompt()
+	r, f := x.ask()
 	if f != nil {
 		return f
 	}
-	r := x.think(p)
 	if x.streams {
 		x.streamMessages(r)
 		return nil
 	}
 	x.billText(r)
 	m := x.anthropicMessage()
-	text := r.text()
-	m.Content = []anthropicBlock{{Type: "text", Text: &text}}
-	if r.tool != "" {
-		m.Content = []anthropicBlock{{Type: "tool_use", ID: x.toolID(), Name: r.tool, Input: json.RawMessage(text)}}
+	for _, part := range r.choices[0].parts {
+		m.Content = append(m.Content, anthropicBlockOf(part, part.text(), part.object()))
 	}
-	reason := stopReason(r.finish)
+	reason := stopReason(r.choices[0].finish)
 	m.StopReason, m.Usage = &reason, x.anthropicUsage()
 	return x.answer(m)
+}
+
+// signature stands for what proves that a model's reasoning is its own.
+const signature = "simulated"
+
+// anthropicBlockOf is a part of an answer with this text, or this input of a tool.
+func anthropicBlockOf(p passage, text string, input json.RawMessage) anthropicBlock {
+	switch p.form {
+	case formCall:
+		return anthropicBlock{Type: "tool_use", ID: p.id, Name: p.tool, Input: input}
+	case formReasoning:
+		signed := ""
+		if text != "" {
+			signed = signature
+		}
+		return anthropicBlock{Type: "thinking", Thinking: &text, Signature: &signed}
+	case formText:
+	}
+	return anthropicBlock{Type: "text", Text: &text}
 }
 
 func (x *exchange) anthropicMessage() anthropicMessage {
@@ -108,29 +128,41 @@ func (x *exchange) streamMessages(r reply) {
 	emit := func(e anthropicEvent) bool { return st.event(e.Type, e) }
 	start := x.anthropicMessage()
 	start.Usage = x.anthropicUsage()
-	empty, first := "", new(int)
-	block := anthropicBlock{Type: "text", Text: &empty}
-	if r.tool != "" {
-		block = anthropicBlock{Type: "tool_use", ID: x.toolID(), Name: r.tool, Input: json.RawMessage("{}")}
-	}
-	if !emit(anthropicEvent{Type: "message_start", Message: &start}) ||
-		!emit(anthropicEvent{Type: "content_block_start", Index: first, Block: &block}) ||
-		!st.event("ping", anthropicEvent{Type: "ping"}) {
+	if !emit(anthropicEvent{Type: "message_start", Message: &start}) {
 		return
 	}
-	for i, piece := range r.pieces {
-		d := anthropicDelta{Type: "text_delta", Text: piece}
-		if r.tool != "" {
-			d = anthropicDelta{Type: "input_json_delta", Partial: piece}
+	made := int64(0)
+	for i, part := range r.choices[0].parts {
+		block := anthropicBlockOf(part, "", json.RawMessage("{}"))
+		if !emit(anthropicEvent{Type: "content_block_start", Index: &i, Block: &block}) ||
+			i == 0 && !st.event("ping", anthropicEvent{Type: "ping"}) {
+			return
 		}
-		x.spendTokens(in, cached, int64(i+1))
-		if !emit(anthropicEvent{Type: "content_block_delta", Index: first, Delta: &d}) {
+		for _, piece := range part.pieces {
+			d := anthropicDelta{Type: "text_delta", Text: piece}
+			switch part.form {
+			case formCall:
+				d = anthropicDelta{Type: "input_json_delta", Partial: piece}
+			case formReasoning:
+				d = anthropicDelta{Type: "thinking_delta", Thinking: piece}
+			case formText:
+			}
+			made++
+			x.spendTokens(in, cached, made)
+			if !emit(anthropicEvent{Type: "content_block_delta", Index: &i, Delta: &d}) {
+				return
+			}
+		}
+		if d := (anthropicDelta{Type: "signature_delta", Signature: signature}); part.form == formReasoning &&
+			!emit(anthropicEvent{Type: "content_block_delta", Index: &i, Delta: &d}) {
+			return
+		}
+		if !emit(anthropicEvent{Type: "content_block_stop", Index: &i}) {
 			return
 		}
 	}
-	stop, total := anthropicStop{Reason: stopReason(r.finish)}, x.anthropicUsage()
-	if !emit(anthropicEvent{Type: "content_block_stop", Index: first}) ||
-		!emit(anthropicEvent{Type: "message_delta", Delta: &stop, Usage: &total}) {
+	stop, total := anthropicStop{Reason: stopReason(r.choices[0].finish)}, x.anthropicUsage()
+	if !emit(anthropicEvent{Type: "message_delta", Delta: &stop, Usage: &total}) {
 		return
 	}
 	st.last("message_stop", anthropicEvent{Type: "message_stop"})

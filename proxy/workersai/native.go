@@ -22,6 +22,7 @@ func (x *exchange) infer() *failure {
 		x.directive.stream != breakHalf {
 		return refuseText(5006, "x-simulate: %s is for streams; set \"stream\": true", x.directive.raw)
 	}
+	x.wait(x.directive.latency)
 	switch x.route.surface {
 	case surfaceChat:
 		return x.textOnly(x.chat)
@@ -61,19 +62,19 @@ type nativeTool struct {
 }
 
 type nativeEvent struct {
-	Response string `json:"response"`
-	Padding  string `json:"p,omitempty"`
-	Usage    *usage `json:"usage,omitempty"`
+	Response string       `json:"response"`
+	Tools    []nativeTool `json:"tool_calls,omitempty"`
+	Padding  string       `json:"p,omitempty"`
+	Usage    *usage       `json:"usage,omitempty"`
 }
 
 // native answers POST run for a text model: older ones with result.response,
 // newer ones with OpenAI's choices.
 func (x *exchange) native() *failure {
-	p, f := x.readPrompt()
+	r, f := x.ask()
 	if f != nil {
 		return f
 	}
-	r := x.think(p)
 	if x.streams {
 		if x.model.newer() {
 			x.streamChat(r)
@@ -91,15 +92,24 @@ func (x *exchange) nativeResult(r reply) any {
 	if x.model.newer() {
 		return x.completion(r)
 	}
-	result := nativeResult{Response: r.text(), ToolCalls: []nativeTool{}, Usage: x.usage}
+	said := r.choices[0]
+	text, spoken := said.text(formText)
+	result := nativeResult{Response: text, ToolCalls: nativeTools(said.calls()), Usage: x.usage}
 	switch {
-	case r.tool != "":
+	case !spoken:
 		result.Response = nil
-		result.ToolCalls = []nativeTool{{Name: r.tool, Arguments: json.RawMessage("{}")}}
-	case r.prompt.json && json.Valid([]byte(r.text())):
-		result.Response = json.RawMessage(r.text())
+	case r.prompt.json && json.Valid([]byte(text)):
+		result.Response = json.RawMessage(text)
 	}
 	return result
+}
+
+func nativeTools(calls []passage) []nativeTool {
+	tools := make([]nativeTool, len(calls))
+	for i, c := range calls {
+		tools[i] = nativeTool{Name: c.tool, Arguments: c.object()}
+	}
+	return tools
 }
 
 // streamNative is the stream of an older model: its last event before [DONE]
@@ -107,9 +117,25 @@ func (x *exchange) nativeResult(r reply) any {
 func (x *exchange) streamNative(r reply) {
 	x.spendTokens(r.prompt.tokens, r.prompt.cached, 0)
 	st := x.openStream()
-	for i, piece := range r.pieces {
-		x.spendTokens(r.prompt.tokens, r.prompt.cached, int64(i+1))
-		if !st.event("", nativeEvent{Response: piece, Padding: x.padding(i)}) {
+	made := int64(0)
+	var calls []passage
+	for _, p := range r.choices[0].parts {
+		if p.form == formCall {
+			made += int64(len(p.pieces))
+			calls = append(calls, p)
+			continue
+		}
+		for _, piece := range p.pieces {
+			made++
+			x.spendTokens(r.prompt.tokens, r.prompt.cached, made)
+			if !st.event("", nativeEvent{Response: piece, Padding: x.padding(int(made - 1))}) {
+				return
+			}
+		}
+	}
+	if len(calls) > 0 { // all at once, as no client can read a part of an object
+		x.spendTokens(r.prompt.tokens, r.prompt.cached, made)
+		if !st.event("", nativeEvent{Tools: nativeTools(calls)}) {
 			return
 		}
 	}

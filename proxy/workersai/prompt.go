@@ -15,8 +15,14 @@ type prompt struct {
 	tokens int64
 	cached int64 // tokens of all but the last message, where a session is named
 	limit  int64 // most output tokens
-	json   bool  // the answer is to be a JSON object
-	tool   string
+
+	answered bool // the last message is what a tool returned, or the beginning of an answer
+	choices  int  // how many answers are asked for
+	reasons  bool // reasoning is to come before the answer
+
+	json   bool            // the answer is to be JSON
+	schema json.RawMessage // that it has to satisfy; nil: any object will do
+	calls  []tool          // to be called instead of saying anything
 }
 
 // defaultLimit is the number of output tokens where the caller names none.
@@ -53,8 +59,11 @@ func (p *prompt) readMessages(field string, raw json.RawMessage) *failure {
 		}
 		var in fields
 		_ = json.Unmarshal(item, &in) // it is an object
+		p.answered = false
 		if in.has("type") && !in.has("role") {
 			p.tokens += CountTokens(string(item)) // a tool call of the Responses protocol or its result
+			kind, _, _ := in.text("type")
+			p.answered = strings.HasSuffix(kind, "_output")
 			continue
 		}
 		if m.Role == "" {
@@ -67,9 +76,24 @@ func (p *prompt) readMessages(field string, raw json.RawMessage) *failure {
 		if in.has("tool_calls") {
 			tokens += CountTokens(string(in["tool_calls"]))
 		}
+		p.answered = m.Role == "tool" || m.Role == "function" || m.Role == "assistant" || hasToolResult(m.Content)
 		p.add(m.Role, text, tokens)
 	}
 	return nil
+}
+
+// hasToolResult reports whether the content of a message holds Anthropic's tool_result.
+func hasToolResult(content json.RawMessage) bool {
+	var parts []struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(content, &parts) // a text has no parts
+	for _, part := range parts {
+		if part.Type == "tool_result" {
+			return true
+		}
+	}
+	return false
 }
 
 // readContent returns the text of a message and its tokens: a string, or a list
@@ -113,7 +137,7 @@ func readContent(at string, raw json.RawMessage) (string, int64, *failure) {
 
 // readPrompt reads what a chat or native call asks: messages, or a prompt.
 func (x *exchange) readPrompt() (*prompt, *failure) {
-	p := &prompt{}
+	p := &prompt{choices: 1}
 	limit := max(defaultLimit, int64(x.directive.tokens))
 	for _, name := range []string{"max_tokens", "max_completion_tokens", "max_output_tokens"} {
 		var f *failure
@@ -167,68 +191,11 @@ func (x *exchange) readPrompt() (*prompt, *failure) {
 	return p, x.readWishes(p)
 }
 
-// readWishes reads what form of answer is asked for, and refuses what does not
-// fit the model.
-func (x *exchange) readWishes(p *prompt) *failure {
-	format, f := x.in.object("response_format")
+// ask reads what a text model is asked and makes up its reply.
+func (x *exchange) ask() (reply, *failure) {
+	p, f := x.readPrompt()
 	if f != nil {
-		return f
+		return reply{}, f
 	}
-	switch kind, _, _ := format.text("type"); kind {
-	case "json_object", "json_schema":
-		if x.streams && !x.model.newer() {
-			return refuse(5023)
-		}
-		p.json = true
-	}
-	if x.in.has("tools") {
-		p.tokens += CountTokens(string(x.in["tools"]))
-		p.tool = wantedTool(x.in)
-	}
-	if window := x.model.window(); p.tokens+p.limit > window {
-		return refuseText(5021, "Ai: The estimated number of input and maximum output tokens (%d) exceeded this "+
-			"model context window limit (%d).", p.tokens+p.limit, window)
-	}
-	return nil
-}
-
-// wantedTool returns the name of the tool that the caller insists on, "" for
-// none: the simulator calls no tool by itself.
-func wantedTool(in fields) string {
-	var tools []struct {
-		Name     string `json:"name"`
-		Function struct {
-			Name string `json:"name"`
-		} `json:"function"`
-	}
-	if json.Unmarshal(in["tools"], &tools) != nil || len(tools) == 0 {
-		return ""
-	}
-	first := tools[0].Function.Name
-	if first == "" {
-		first = tools[0].Name
-	}
-	if choice, _, f := in.text("tool_choice"); f == nil {
-		if choice == "required" {
-			return first
-		}
-		return ""
-	}
-	var choice struct {
-		Type     string `json:"type"`
-		Name     string `json:"name"`
-		Function struct {
-			Name string `json:"name"`
-		} `json:"function"`
-	}
-	_ = json.Unmarshal(in["tool_choice"], &choice) // what does not fit asks for nothing
-	switch {
-	case choice.Function.Name != "":
-		return choice.Function.Name
-	case choice.Name != "":
-		return choice.Name
-	case choice.Type == "any":
-		return first
-	}
-	return ""
+	return x.think(p)
 }

@@ -1,5 +1,7 @@
 package workersai
 
+import "fmt"
+
 // The shapes of OpenAI's responses.
 
 type response struct {
@@ -19,20 +21,21 @@ type incompleteReason struct {
 }
 
 type outputItem struct {
-	ID        string       `json:"id"`
-	Type      string       `json:"type"`
-	Status    string       `json:"status"`
-	Role      string       `json:"role,omitempty"`
-	Content   []outputText `json:"content,omitempty"`
-	CallID    string       `json:"call_id,omitempty"`
-	Name      string       `json:"name,omitempty"`
-	Arguments string       `json:"arguments,omitempty"`
+	ID        string        `json:"id"`
+	Type      string        `json:"type"`
+	Status    string        `json:"status"`
+	Role      string        `json:"role,omitempty"`
+	Content   *[]outputText `json:"content,omitempty"` // of a message and of reasoning, also without any
+	Summary   *[]outputText `json:"summary,omitempty"` // of reasoning
+	CallID    string        `json:"call_id,omitempty"`
+	Name      string        `json:"name,omitempty"`
+	Arguments *string       `json:"arguments,omitempty"`
 }
 
 type outputText struct {
-	Type        string   `json:"type"`
-	Text        string   `json:"text"`
-	Annotations []string `json:"annotations"`
+	Type        string    `json:"type"`
+	Text        string    `json:"text"`
+	Annotations *[]string `json:"annotations,omitempty"` // of text, also without any
 }
 
 type responseUsage struct {
@@ -60,15 +63,15 @@ type responseEvent struct {
 	Delta    *string     `json:"delta,omitempty"`
 	Text     *string     `json:"text,omitempty"`
 	Args     *string     `json:"arguments,omitempty"`
+	Name     string      `json:"name,omitempty"`
 }
 
 // responses answers POST v1/responses.
 func (x *exchange) responses() *failure {
-	p, f := x.readPrompt()
+	r, f := x.ask()
 	if f != nil {
 		return f
 	}
-	r := x.think(p)
 	if x.streams {
 		x.streamResponses(r)
 		return nil
@@ -80,91 +83,139 @@ func (x *exchange) responses() *failure {
 // finished returns r, which is billed, as a whole response.
 func (x *exchange) finished(r reply) response {
 	v := x.begun()
-	v.Status = "completed"
-	if r.finish == "length" {
+	v.Status = responseCompleted
+	if r.choices[0].finish == "length" {
 		v.Status, v.Incomplete = "incomplete", &incompleteReason{Reason: "max_output_tokens"}
 	}
-	item := x.item(r, v.Status)
-	if r.tool != "" {
-		item.Arguments = r.text()
-	} else {
-		item.Content = []outputText{{Type: "output_text", Text: r.text(), Annotations: []string{}}}
+	for i, p := range r.choices[0].parts {
+		v.Output = append(v.Output, x.item(i, p, v.Status, p.text()))
 	}
-	v.Output = []outputItem{item}
 	u := x.usage
 	v.Usage = &responseUsage{
-		Input: u.Prompt, InputDetails: u.Details, Output: u.Completion, Total: u.Total,
-		Neurons: u.Neurons,
+		Input: u.Prompt, InputDetails: u.Details, Output: u.Completion,
+		OutputDetails: outputDetails{r.tokens(formReasoning)}, Total: u.Total, Neurons: u.Neurons,
 	}
 	return v
 }
 
 func (x *exchange) begun() response {
 	return response{
-		ID: x.answerID("resp_"), Object: "response", Created: x.now.Unix(), Status: "in_progress",
+		ID: x.answerID("resp_"), Object: "response", Created: x.now.Unix(), Status: responseInProgress,
 		Model: x.model.name, Output: []outputItem{},
 	}
 }
 
-func (x *exchange) item(r reply, status string) outputItem {
-	if r.tool != "" {
-		return outputItem{
-			ID: x.answerID("fc_"), Type: "function_call", Status: status, CallID: x.toolID(),
-			Name: r.tool,
-		}
+// States of a response and its items.
+const (
+	responseInProgress = "in_progress"
+	responseCompleted  = "completed"
+)
+
+// item is part i of a response, with as much of its text as there is. In progress it has no content.
+func (x *exchange) item(i int, p passage, status, text string) outputItem {
+	v := outputItem{Status: status}
+	content := []outputText{}
+	if status != responseInProgress {
+		content = append(content, contentOf(p, text))
 	}
-	return outputItem{ID: x.answerID("msg_"), Type: "message", Status: status, Role: "assistant"}
+	switch p.form {
+	case formCall:
+		v.ID, v.Type, v.CallID, v.Name, v.Arguments = x.itemID("fc_", i), "function_call", p.id, p.tool, &text
+	case formReasoning:
+		v.ID, v.Type, v.Summary, v.Content = x.itemID("rs_", i), "reasoning", &[]outputText{}, &content
+	case formText:
+		v.ID, v.Type, v.Role, v.Content = x.itemID("msg_", i), "message", "assistant", &content
+	}
+	return v
+}
+
+// itemID is the id of item i of a response.
+func (x *exchange) itemID(prefix string, i int) string {
+	id := x.answerID(prefix)
+	if i == 0 {
+		return id
+	}
+	return fmt.Sprintf("%s%02x", id[:len(id)-2], i)
+}
+
+func contentOf(p passage, text string) outputText {
+	if p.form == formReasoning {
+		return outputText{Type: "reasoning_text", Text: text}
+	}
+	return outputText{Type: "output_text", Text: text, Annotations: &[]string{}}
 }
 
 // streamResponses is the stream of a response. It ends with response.completed or
 // response.incomplete and has no [DONE].
 func (x *exchange) streamResponses(r reply) {
 	x.spendTokens(r.prompt.tokens, r.prompt.cached, 0)
-	st := x.openStream()
-	sequence, zero := 0, new(int)
-	emit := func(e responseEvent) bool {
-		e.Sequence = sequence
-		sequence++
-		return st.event(e.Type, e)
-	}
-	begun, item := x.begun(), x.item(r, "in_progress")
-	if !emit(responseEvent{Type: "response.created", Response: &begun}) ||
-		!emit(responseEvent{Type: "response.in_progress", Response: &begun}) ||
-		!emit(responseEvent{Type: "response.output_item.added", Output: zero, Item: &item}) {
+	s := &responseStream{st: x.openStream()}
+	begun := x.begun()
+	if !s.emit(responseEvent{Type: "response.created", Response: &begun}) ||
+		!s.emit(responseEvent{Type: "response.in_progress", Response: &begun}) {
 		return
 	}
-	kind := "response.output_text"
-	if r.tool != "" {
-		kind = "response.function_call_arguments"
-	} else if !emit(responseEvent{
-		Type: "response.content_part.added", ItemID: item.ID, Output: zero, Content: zero,
-		Part: &outputText{Type: "output_text", Annotations: []string{}},
-	}) {
-		return
-	}
-	for i, piece := range r.pieces {
-		x.spendTokens(r.prompt.tokens, r.prompt.cached, int64(i+1))
-		if !emit(responseEvent{Type: kind + ".delta", ItemID: item.ID, Output: zero, Content: zero, Delta: &piece}) {
+	for i, p := range r.choices[0].parts {
+		if !x.streamItem(s, r, i, p) {
 			return
 		}
 	}
-	whole, text := x.finished(r), r.text()
-	done := responseEvent{Type: kind + ".done", ItemID: item.ID, Output: zero, Content: zero, Text: &text}
-	if r.tool != "" {
-		done.Text, done.Args = nil, &text
-	}
-	if !emit(done) {
-		return
-	}
-	if r.tool == "" && !emit(responseEvent{
-		Type: "response.content_part.done", ItemID: item.ID, Output: zero,
-		Content: zero, Part: &whole.Output[0].Content[0],
-	}) {
-		return
-	}
-	if !emit(responseEvent{Type: "response.output_item.done", Output: zero, Item: &whole.Output[0]}) {
-		return
-	}
+	whole := x.finished(r)
 	end := "response." + whole.Status
-	st.last(end, responseEvent{Type: end, Sequence: sequence, Response: &whole})
+	s.st.last(end, responseEvent{Type: end, Sequence: s.sequence, Response: &whole})
+}
+
+// responseStream numbers the events of a stream and counts its tokens.
+type responseStream struct {
+	st       *stream
+	sequence int
+	made     int64
+}
+
+func (s *responseStream) emit(e responseEvent) bool {
+	e.Sequence = s.sequence
+	s.sequence++
+	return s.st.event(e.Type, e)
+}
+
+// streamItem sends the events of part i of a response.
+func (x *exchange) streamItem(s *responseStream, r reply, i int, p passage) bool {
+	kind, zero := "response.output_text", new(int)
+	switch p.form {
+	case formCall:
+		kind, zero = "response.function_call_arguments", nil
+	case formReasoning:
+		kind = "response.reasoning_text"
+	case formText:
+	}
+	item := x.item(i, p, responseInProgress, "")
+	empty := contentOf(p, "")
+	if !s.emit(responseEvent{Type: "response.output_item.added", Output: &i, Item: &item}) ||
+		zero != nil && !s.emit(responseEvent{
+			Type: "response.content_part.added", ItemID: item.ID, Output: &i, Content: zero, Part: &empty,
+		}) {
+		return false
+	}
+	for _, piece := range p.pieces {
+		s.made++
+		x.spendTokens(r.prompt.tokens, r.prompt.cached, s.made)
+		if !s.emit(responseEvent{Type: kind + ".delta", ItemID: item.ID, Output: &i, Content: zero, Delta: &piece}) {
+			return false
+		}
+	}
+	text := p.text()
+	status := responseCompleted
+	if r.choices[0].finish == "length" && i == len(r.choices[0].parts)-1 {
+		status = "incomplete"
+	}
+	done := responseEvent{Type: kind + ".done", ItemID: item.ID, Output: &i, Content: zero, Text: &text}
+	if zero == nil {
+		done.Text, done.Args, done.Name = nil, &text, p.tool
+	}
+	part, item := contentOf(p, text), x.item(i, p, status, text)
+	return s.emit(done) &&
+		(zero == nil || s.emit(responseEvent{
+			Type: "response.content_part.done", ItemID: item.ID, Output: &i, Content: zero, Part: &part,
+		})) &&
+		s.emit(responseEvent{Type: "response.output_item.done", Output: &i, Item: &item})
 }

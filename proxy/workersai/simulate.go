@@ -41,9 +41,22 @@ import (
 //	                        each value of the header and model
 //	after=3                 with midstream: events before the break, 3 if it is left out
 //
-// Two go with anything, also with nothing else: slow=50ms is added to each output
-// token, tokens=200 makes the answer of a text model exactly so long (max_tokens
-// still holds). So do usage=zeros, header, low-header, prompt, total or nothing, which is what the answer says of its
+// These go with anything, also with nothing else:
+//
+//	say=It%20rains.         what a text model says, percent-encoded
+//	tool                    call the first of the tools that the call offers, with
+//	                        arguments that satisfy its schema; once a tool has
+//	                        returned something, text comes
+//	tool=2, tool=a,b        call so many of them in turn, or these
+//	latency=2s              before the answer begins
+//	slow=50ms               added to each output token
+//	tokens=200              make the answer of a text model exactly so long (max_tokens
+//	                        still holds)
+//	session=NAME            a day, limits, counts of times= and a log of calls of its
+//	                        own, see [CallsPath]; the last 64 names are remembered
+//	reset-day               first let the day begin anew: nothing is spent
+//
+// So do usage=zeros, header, low-header, prompt, total or nothing, which is what the answer says of its
 // cost, bill=made, half or whole, which is what a stream costs whose caller leaves, and differ=, which is in what the
 // answer differs from what is known of Workers AI: a list, with commas between, of
 //
@@ -95,7 +108,13 @@ type directive struct {
 	after   int           // events before the break
 	times   int           // 0: always
 	slow    time.Duration // before each event but the first
+	latency time.Duration // before the answer begins
 	tokens  int           // output tokens of the answer; 0: as it comes
+
+	say      *string   // what a text model says; nil: the usual
+	tools    toolsWish // the tools that it calls
+	session  string    // whose day, limits and log of calls these are; "": everybody's
+	resetDay bool      // the day begins anew
 
 	telling   Telling   // what the answer says of its cost
 	cancelled Cancelled // what it costs if its caller leaves
@@ -105,7 +124,8 @@ type directive struct {
 // understood is what a mistake in x-simulate is answered with.
 const understood = "a number or slug of the error catalog (3040, out_of_capacity), reset, hang, html-502, " +
 	"html-200, empty, empty-stream, ok-false, " +
-	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, tokens=100, usage=zeros, bill=whole, differ=ray; " +
+	"midstream=CODE|cut|half|idle|end, first=CODE, slow=50ms, latency=2s, tokens=100, say=TEXT, tool, tool=2, " +
+	"tool=NAME, session=NAME, reset-day, usage=zeros, bill=whole, differ=ray; " +
 	"options after ';': shape=, status=, times=, code=, retry-after=, after="
 
 // parseDirective reads the values of x-simulate. The first word says what is to
@@ -152,6 +172,14 @@ func parseDirective(values []string) (directive, error) {
 
 // begin reads a word that stands alone.
 func (d *directive) begin(word string) error {
+	switch word {
+	case "tool":
+		d.tools.count = 1
+		return nil
+	case "reset-day":
+		d.resetDay = true
+		return nil
+	}
 	if d.deed != deedNone || d.stream != breakNone {
 		return fmt.Errorf("%q: only one thing can happen at a time", word)
 	}
@@ -205,6 +233,9 @@ func (d *directive) breakWith(name, value string) error {
 
 // option reads what follows the first word.
 func (d *directive) option(name, value string) error {
+	if known, err := d.scripts(name, value); known {
+		return err
+	}
 	fails := d.deed == deedFail || d.stream == breakFail
 	switch name {
 	case "slow":

@@ -15,12 +15,17 @@ func (x *exchange) simulate(name string) (bool, *failure) {
 		return false, nil
 	}
 	x.model.name = name // for texts that mention it
-	if d.times > 0 && !x.s.times.due(d.raw+"\x00"+name, d.times) {
+	if d.times > 0 && !x.session.times.due(d.raw+"\x00"+name, d.times) {
 		d.deed, d.stream = deedNone, breakNone
 		return false, nil
 	}
 	if d.deed != deedNone {
 		x.billFailed(name)
+	}
+	switch d.deed {
+	case deedReset, deedHang, deedEmpty, deedEmptyStream:
+		x.log(0) // before whoever sees it asks
+	case deedNone, deedFail:
 	}
 	switch d.deed {
 	case deedFail:

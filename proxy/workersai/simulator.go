@@ -77,6 +77,10 @@ type Options struct {
 	Telling Telling
 	// Closing, when closed, ends what x-simulate left hanging. nil never does.
 	Closing <-chan struct{}
+	// Answer, when not nil, says what a call of a model is answered with, before
+	// anything else is decided. Of Call it gets the model, its task, path, stream,
+	// session and body. It is called by many goroutines.
+	Answer func(Call) Answer
 	// OnCall, when not nil, is told of each call that reached a model, before the
 	// last bytes of its answer are sent. It is called by many goroutines.
 	OnCall func(Call)
@@ -94,6 +98,10 @@ type Call struct {
 	Cached  int64         // those of Input that came from the prefix cache
 	Output  int64         // output tokens
 	Neurons quota.Neurons
+
+	Session string // that x-simulate names
+	Code    int    // in the log of a session: of the failure that it was answered with; 0: none
+	Body    string // for Options.Answer and in the log of a session: the request's body
 }
 
 // Simulator answers like Workers AI. It is an http.Handler, safe for many
@@ -108,11 +116,10 @@ type Simulator struct {
 	calls    atomic.Int64
 	billed   atomic.Int64 // quota.Neurons
 
-	day     allocation
-	spent   spendings
-	pace    pace
-	times   tally
-	batches batches
+	common   session // of calls that name none
+	sessions sessions
+	spent    spendings
+	batches  batches
 }
 
 // New returns a Simulator of o. It panics if o.PerMinute names neither a model
@@ -132,8 +139,8 @@ func New(o Options) *Simulator {
 	}
 	s := &Simulator{o: o}
 	s.models, s.names = catalog(o.Prices)
-	s.day.limit = quota.FromFloat(o.DailyNeurons)
-	s.pace.limits = o.PerMinute
+	s.common.day.limit = quota.FromFloat(o.DailyNeurons)
+	s.common.pace.limits = o.PerMinute
 	for name := range o.PerMinute {
 		if _, ok := s.models[name]; !ok && !isTask(workload.Task(name)) {
 			panic("workersai: PerMinute: " + name + " is neither a model nor a task")
@@ -155,8 +162,13 @@ func (s *Simulator) Billed() quota.Neurons { return quota.Neurons(s.billed.Load(
 // ServeHTTP answers one request. Where x-simulate asks for a broken connection
 // it panics with http.ErrAbortHandler, which net/http takes as just that.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == CallsPath {
+		s.serveCalls(w, r)
+		return
+	}
 	s.requests.Add(1)
 	x := s.begin(w, r)
+	defer x.log(0)
 	defer x.settle()
 	if f := x.serve(); f != nil {
 		x.fail(f)
@@ -186,6 +198,13 @@ func (a *allocation) add(now time.Time, n quota.Neurons) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used = a.today(now).Add(n)
+}
+
+// reset begins the day anew.
+func (a *allocation) reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used = 0
 }
 
 // today returns what the day of now has used; a.mu is held.

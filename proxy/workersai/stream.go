@@ -90,6 +90,9 @@ func (st *stream) interrupt(name string, data []byte) {
 	if x.directive.stream == breakFail && st.sent == 0 && !x.s.o.Billing.Failed {
 		x.spendTokens(0, 0, 0) // it was refused before anything was made
 	}
+	if x.directive.stream == breakFail {
+		x.log(x.directive.failure.number)
+	}
 	x.settle()
 	switch x.directive.stream {
 	case breakFail:

@@ -115,7 +115,7 @@ func TestStreamShapes(t *testing.T) {
 
 func TestResponsesStream(t *testing.T) {
 	s := start(t, workersai.Options{})
-	a := s.post("/v1/responses", `{"model":"`+newer+`","input":"What is a neuron?","stream":true}`)
+	a := s.post("/v1/responses", `{"model":"`+older+`","input":"What is a neuron?","stream":true}`)
 	var names []string
 	var deltas strings.Builder
 	var last struct {
