@@ -54,6 +54,20 @@ removes that header:
   x-simulate: 3040; times=2   no capacity twice: the proxy retries by itself
   x-simulate: hang        no answer; also: reset, html-502, empty, ok-false
 
+It also says what is answered, to test agents. JSON schemas and the arguments of
+tools are satisfied without it.
+
+  x-simulate: tool        call the first tool that the app offers, once; tool=2
+                          calls two, tool=NAME that one
+  x-simulate: say=Done%21 answer with this text, percent-encoded
+  x-simulate: latency=2s  wait before the answer; slow=50ms: for each token
+  x-simulate: session=a   a day, limits and a log of calls of its own, for tests
+                          that run at once
+  x-simulate: reset-day   nothing is spent or blocked any more
+
+They go together: "session=a; tool; say=Done%21".
+GET ` + workersai.CallsPath + `?session=NAME returns the calls of a session.
+
 Example:
 
   NEURONWARD_LISTEN=127.0.0.1:8080 neuronward demo
@@ -84,7 +98,8 @@ func demo(ctx context.Context, in *invocation) int {
 		return in.mistakes(err)
 	}
 	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
-	simulator := newSimulator(c.Plan, log)
+	ai := workersai.New(demoWorkersAI(c.Plan))
+	simulator := newSimulator(ai, log)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -101,17 +116,48 @@ func demo(ctx context.Context, in *invocation) int {
 			log.Warn("configuration", "warning", w)
 		}
 	}
-	return in.serve(ctx, log, c, func(p *proxy.Config) {
-		p.Token = func() string { return demoToken }
-		p.Simulate = true
-	}, func(at endpoints) {
-		fmt.Fprint(in.stdout, demoCalls(c.Scheme(), at, c.QuotaMode != config.ModeOff))
+	return in.serve(ctx, log, c, variant{
+		adjust: func(p *proxy.Config) {
+			p.Token = func() string { return demoToken }
+			p.Simulate = true
+		},
+		front: func(calls http.Handler, ledger *quota.Ledger) http.Handler {
+			front := demoFront{ai: ai, calls: calls, ledger: ledger}
+			if config.Loopback(c.Listen) {
+				front.allowed = proxy.NewHosts(c.Hosts...).Allowed
+			}
+			return front
+		},
+		started: func(at endpoints) {
+			fmt.Fprint(in.stdout, demoCalls(c.Scheme(), at, c.QuotaMode != config.ModeOff))
+		},
 	})
 }
 
+// demoFront stands before the demo's proxy: there a test of an app reads what it has called, and lets the day begin
+// anew.
+type demoFront struct {
+	ai      http.Handler // the simulated Workers AI
+	calls   http.Handler // the proxy
+	ledger  *quota.Ledger
+	allowed func(host string) bool // as which it may be called; nil: any
+}
+
+func (d demoFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case d.allowed != nil && !d.allowed(r.Host): // the proxy refuses it
+	case r.URL.Path == workersai.CallsPath:
+		d.ai.ServeHTTP(w, r)
+		return
+	case d.ledger != nil && workersai.ResetsDay(r.Header):
+		d.ledger.Restart()
+	}
+	d.calls.ServeHTTP(w, r)
+}
+
 // newSimulator returns the server of the simulated Workers AI.
-func newSimulator(plan string, log *slog.Logger) *http.Server {
-	s := conns.NewServer(workersai.New(demoWorkersAI(plan)), log)
+func newSimulator(ai http.Handler, log *slog.Logger) *http.Server {
+	s := conns.NewServer(ai, log)
 	s.MaxHeaderBytes = 64 << 10     // what the proxy sends is longer than what came
 	s.IdleTimeout = 2 * time.Minute // a Listener would close idle connections
 	return s

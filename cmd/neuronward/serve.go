@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -67,20 +69,26 @@ func serve(ctx context.Context, in *invocation) int {
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}
-	return in.serve(ctx, log, c, func(*proxy.Config) {}, func(endpoints) {
+	return in.serve(ctx, log, c, variant{started: func(endpoints) {
 		if c.PlanAssumed() {
 			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a hard " +
 				"limit, and models that need Workers Paid are refused; on Workers Paid set it to paid, with " +
 				"prepaid credits to prepaid")
 		}
-	})
+	}})
 }
 
-// serve runs the proxy of c until ctx or a signal ends it. adjust may change the proxy's settings; started is called
-// once both listeners accept calls.
-func (in *invocation) serve(
-	ctx context.Context, log *slog.Logger, c *config.Config, adjust func(*proxy.Config), started func(endpoints),
-) int {
+// variant is what differs between the commands that serve.
+type variant struct {
+	adjust  func(*proxy.Config) // changes the proxy's settings; nil: nothing
+	started func(endpoints)     // is called once both listeners accept calls
+
+	// front returns what answers apps, before the proxy; nil: the proxy alone. It gets no ledger where nothing is counted.
+	front func(calls http.Handler, ledger *quota.Ledger) http.Handler
+}
+
+// serve runs the proxy of c until ctx or a signal ends it.
+func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Config, v variant) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -121,7 +129,9 @@ func (in *invocation) serve(
 		return in.startFailed(opening, log, err)
 	}
 	settings := proxyConfig(c, n, log, m)
-	adjust(&settings)
+	if v.adjust != nil {
+		v.adjust(&settings)
+	}
 	p, err := proxy.New(settings)
 	if err != nil {
 		ln.close()
@@ -148,11 +158,15 @@ func (in *invocation) serve(
 		go n.capacity.run(watching, p.RemoteCapacity)
 	}
 
+	calls := http.Handler(p)
+	if v.front != nil {
+		calls = v.front(p, n.ledger)
+	}
 	s := &server{
 		log:   log,
 		calls: p,
 		app: newAppServer(
-			withHealth(c, p, func() health.Verdict { return readiness(p, n) }), log, c.Certificate),
+			withHealth(c, calls, func() health.Verdict { return readiness(p, n) }), log, c.Certificate),
 		drain: c.Drain,
 		ln:    ln,
 	}
@@ -167,7 +181,7 @@ func (in *invocation) serve(
 	at := ln.endpoints()
 	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin,
 		"upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
-	started(at)
+	v.started(at)
 	err = errors.Join(s.run(ctx, signals), n.closeOrAbandon(signals, cutGrace, log))
 	log.Info("ended")
 	if err != nil {

@@ -303,5 +303,5 @@ const maxCalls = 16
 
 // toolID is the id of call i of an answer.
 func (x *exchange) toolID(i int) string {
-	return "chatcmpl-tool-" + strconv.FormatUint(mix(x.hash(x.id), uint64(i)), 16) //nolint:gosec // i is small
+	return "chatcmpl-tool-" + strconv.FormatUint(mix(x.hash(x.id), uint64(i)), 16)
 }

@@ -3,6 +3,7 @@ package workersai
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -86,4 +87,11 @@ func (d *directive) scripts(name, value string) (known bool, err error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// ResetsDay reports whether a request's headers ask for the day of all that name
+// no session to begin anew.
+func ResetsDay(h http.Header) bool {
+	d, err := parseDirective(h.Values(SimulateHeader))
+	return err == nil && d.resetDay && d.session == ""
 }

@@ -68,8 +68,9 @@ func dialects() []dialect {
 		return func(returned bool, more ...string) string {
 			messages := asked
 			if returned {
-				messages += `,{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function",` +
-					`"function":{"name":"clock","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"noon"}`
+				messages += `,{"role":"assistant","content":null,"tool_calls":[{"id":"a",` +
+					`"type":"function","function":{"name":"clock","arguments":"{}"}}]},` +
+					`{"role":"tool","tool_call_id":"a","content":"noon"}`
 			}
 			return joined(model, `"messages":[`+messages+`]`, more)
 		}
@@ -123,7 +124,8 @@ func dialects() []dialect {
 			messages := asked
 			if returned {
 				messages += `,{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"clock",` +
-					`"input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"noon"},` +
+					`"input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a",` +
+					`"content":"noon"},` +
 					`{"type":"text","text":"Go on."}]}`
 			}
 			return joined(newer, `"messages":[`+messages+`]`, append(more, thinks))

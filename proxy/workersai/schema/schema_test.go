@@ -15,7 +15,7 @@ import (
 )
 
 // seeds are how many values are made of each schema.
-const seeds = 40
+const seeds = 12
 
 // validator compiles raw for the test's own look at values, with nothing of the package's.
 func validator(t *testing.T, raw []byte) *jsonschema.Schema {
