@@ -15,6 +15,7 @@ import (
 const (
 	eventBuffer    = 8 << 10  // where a stream's buffer begins
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
+	maxFailedEvent = 1 << 20  // for one that is a failure, which a response has behind all that was asked of it
 )
 
 // errCut ends a stream after its terminal event. The connection is cut, not ended: some clients see nothing but the
@@ -116,9 +117,7 @@ func (s *stream) take(n int, err error) {
 	s.end += n
 	s.split()
 	if s.over == nil && !s.oversized && s.end-s.ready >= maxEventBuffer {
-		s.oversized = true
-		e := s.splitter.Event(s.buf[s.ready:s.end])
-		s.count(&e) // what marks an event as the last stands at its beginning
+		s.outgrow()
 	}
 	if s.oversized && s.over == nil {
 		s.ready = s.end
@@ -126,6 +125,18 @@ func (s *stream) take(n int, err error) {
 	if err != nil && s.over == nil {
 		s.finish(err)
 	}
+}
+
+// outgrow decides by the beginning of an event what becomes of it, now that the buffer is too small for it.
+func (s *stream) outgrow() {
+	raw := s.buf[s.ready:s.end]
+	e := s.splitter.Event(raw)
+	if len(raw) < maxFailedEvent && event.BeginsFailure(raw, &e) {
+		return // it waits for its end
+	}
+	s.oversized = true
+	s.count(&e) // what marks an event as the last stands at its beginning
+	s.note(&e)
 }
 
 // split finds the blank lines that end events.
@@ -167,10 +178,15 @@ func (s *stream) endEvent(end int) {
 	if s.repairs && s.repair(&e, end, ends) {
 		return
 	}
+	s.note(&e)
+	s.ready = end
+}
+
+// note remembers of an event that passes what a failure behind it repeats.
+func (s *stream) note(e *sse.Event) {
 	if s.call.route.protocol == normalize.ProtocolResponses {
 		s.response.Note(e.Data)
 	}
-	s.ready = end
 }
 
 // repair puts a chunk that clients of OpenAI's can read in the place of the event that ends at the given offset, and

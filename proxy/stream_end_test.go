@@ -233,6 +233,8 @@ func TestAFailedResponseTellsItsUsage(t *testing.T) {
 	failed := "event: response.failed\ndata: " + `{"type":"response.failed","response":{"id":"resp_1",` +
 		`"status":"failed","error":{"code":"server_error","message":"boom"},` + usage + `},"sequence_number":1}`
 	for name, sent := range map[string]string{
+		"a large one": created + strings.Replace(failed, `"error"`, `"tools":"`+strings.Repeat("x", 2*maxEventBuffer)+
+			`","error"`, 1) + "\n\n",
 		"after another event":  created + failed + "\n\n",
 		"without a blank line": created + failed,
 		"alone":                failed + "\n\n",
@@ -249,6 +251,35 @@ func TestAFailedResponseTellsItsUsage(t *testing.T) {
 					t.Errorf("used %v, want %v\n%s", used, want, g.log)
 				}
 			})
+		})
+	}
+}
+
+// A response may hold tools and instructions of any size. Its failure is still one, and still its own.
+func TestLargeResponsesFail(t *testing.T) {
+	large := `"id":"resp_7","created_at":3,"error":%s,"tools":"` + strings.Repeat("x", 2*maxEventBuffer) + `",` +
+		`"usage":{"input_tokens":1000,"output_tokens":4000,"total_tokens":5000,"neurons":144.42}}}` + "\n\n"
+	created := fmt.Sprintf(`data: {"type":"response.created","sequence_number":0,"response":{`+large, "null")
+	failed := fmt.Sprintf("event: response.failed\n"+
+		`data: {"type":"response.failed","sequence_number":1,"response":{`+large, `{"code":"server_error","message":"boom"}`)
+	for name, c := range map[string]struct{ before, sent, id string }{
+		"the failure is large": {firstChunk, failed, "resp_"},
+		"both are large":       {created, failed, "resp_7"},
+		"the first event is":   {created, event3040, "resp_7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, streams(func(_ http.ResponseWriter, _ *http.Request, send func(string)) {
+				send(c.before)
+				send(c.sent)
+			}))
+			_, answer, _ := b.stream("/v1/responses", streamChat)
+			rest, ok := strings.CutPrefix(answer, c.before)
+			if !ok || !strings.HasPrefix(rest, "event: response.failed\n") || len(rest) > maxEventBuffer {
+				t.Fatalf("got %.300q, want our failure behind what came before it", rest)
+			}
+			wantEqual(t, "failures", strings.Count(answer, "event: response.failed\n"), 1)
+			wantHas(t, "the failure", rest, `"id":"`+c.id)
+			wantLacks(t, "the failure", rest, "stream_interrupted")
 		})
 	}
 }

@@ -92,6 +92,11 @@ func Classify(raw []byte, event *sse.Event) *normalize.Failure {
 	return normalize.ClassifyEvent(raw)
 }
 
+// BeginsFailure reports whether an event is a failure by its beginning, which may lack what failed.
+func BeginsFailure(raw []byte, event *sse.Event) bool {
+	return isNamed(event, "response.failed") || Classify(raw, event) != nil
+}
+
 // LacksBlankLine reports whether the last event of a stream lacks nothing but its blank line: it ends with its data,
 // which is [DONE] or JSON.
 func LacksBlankLine(raw, data []byte) bool {

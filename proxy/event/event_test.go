@@ -50,6 +50,22 @@ func TestCompletes(t *testing.T) {
 	}
 }
 
+func TestBeginsFailure(t *testing.T) {
+	for text, want := range map[string]bool{
+		"event: response.failed\ndata: {\"type\":\"response.fai":              true,
+		`data: {"type":"response.failed","response":{"tools":"`:               true,
+		`data: {"type":"response.created","response":{"error":{"tools":"`:     false,
+		`data: {"choices":[{"delta":{"content":"\"type\":\"response.failed\"`: false,
+		`data: {"error":{"message":"`:                                         true,
+		`{"success":false,"errors":[{"message":"`:                             true,
+	} {
+		e := sse.Parse([]byte(text))
+		if got := BeginsFailure([]byte(text), &e); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestLacksBlankLine(t *testing.T) {
 	for text, want := range map[string]bool{
 		`data: {"a":1}`:             true,

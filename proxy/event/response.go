@@ -22,7 +22,7 @@ const (
 	maxMember   = 512
 )
 
-// Note remembers what data, which is that of an event that passes, says.
+// Note remembers what data, which is that of an event that passes, says. Of a large event it may be the beginning.
 func (r *Response) Note(data []byte) {
 	if behindName(data, `response"`) == nil { // nearly every event
 		if rest := skipBlanks(behindName(data, `sequence_number"`)); len(rest) > 0 && rest[0] == ':' {
@@ -30,7 +30,7 @@ func (r *Response) Note(data []byte) {
 		}
 		return
 	}
-	eachMember(data, func(name string, value, _ []byte) { // the response may have such names, too
+	whole := eachMember(data, func(name string, value, _ []byte) { // the response may have such names, too
 		switch {
 		case name == "sequence_number":
 			r.count(value)
@@ -38,6 +38,12 @@ func (r *Response) Note(data []byte) {
 			r.members = append(make([]byte, 0, 256), responseMembers(value)...)
 		}
 	})
+	if whole || r.members != nil {
+		return
+	}
+	if rest := skipBlanks(behindName(data, `response"`)); len(rest) > maxResponse {
+		r.members = responseMembers(rest[1:]) // behind the colon
+	}
 }
 
 // count takes the number that value begins with for that of the present event.
@@ -52,7 +58,7 @@ func (r *Response) count(value []byte) {
 }
 
 // responseMembers returns the members of a response that are repeated, as raw JSON: not status and error, and of a
-// large one the head alone. It returns nil where the response has no id.
+// large one, whose end may be missing, the head alone. It returns nil where the response has no id.
 func responseMembers(response []byte) (members []byte) {
 	large := len(response) > maxResponse
 	named, rest := false, `"output":[]` // clients read it
@@ -78,7 +84,7 @@ func responseMembers(response []byte) (members []byte) {
 		}
 		members = append(append(members, member...), ',')
 	})
-	if !ok || !named {
+	if !ok && !large || !named {
 		return nil
 	}
 	return oneLine(bytes.TrimSuffix(append(members, rest...), []byte(",")))
