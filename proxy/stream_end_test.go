@@ -260,8 +260,8 @@ func TestLargeResponsesFail(t *testing.T) {
 	large := `"id":"resp_7","created_at":3,"error":%s,"tools":"` + strings.Repeat("x", 2*maxEventBuffer) + `",` +
 		`"usage":{"input_tokens":1000,"output_tokens":4000,"total_tokens":5000,"neurons":144.42}}}` + "\n\n"
 	created := fmt.Sprintf(`data: {"type":"response.created","sequence_number":0,"response":{`+large, "null")
-	failed := fmt.Sprintf("event: response.failed\n"+
-		`data: {"type":"response.failed","sequence_number":1,"response":{`+large, `{"code":"server_error","message":"boom"}`)
+	failed := "event: response.failed\n" +
+		fmt.Sprintf(`data: {"type":"response.failed","sequence_number":1,"response":{`+large, `{"code":"server_error"}`)
 	for name, c := range map[string]struct{ before, sent, id string }{
 		"the failure is large": {firstChunk, failed, "resp_"},
 		"both are large":       {created, failed, "resp_7"},
