@@ -28,9 +28,13 @@ const (
 	complete = 0.95
 )
 
-// readable reads the figure once: a token that may not read it is known before anything is awaited.
-func (l *looker) readable(ctx context.Context) figure {
-	return figure{err: l.Figure.MayReadUsage(ctx)}
+// lasts reports whether a reading that failed will fail again.
+func lasts(err error) bool {
+	switch account.KindOf(err) {
+	case account.RateLimited, account.Unavailable, account.Unreachable:
+		return false
+	}
+	return err != nil
 }
 
 // await reads the account's own figure until it has the calls, or the wait is over.
@@ -48,7 +52,7 @@ func (l *looker) await(ctx context.Context, e *evidence) {
 		until = a.date.Add(a.took + figureMargin)
 	}
 	f.day = quota.DayOf(from) != quota.DayOf(until)
-	if f.err != nil || f.day || f.want == 0 {
+	if f.day || f.want == 0 {
 		return
 	}
 	began := time.Now()
@@ -60,7 +64,7 @@ func (l *looker) await(ctx context.Context, e *evidence) {
 			sum = sum.Add(m.Neurons)
 		}
 		f.all = sum.Float() >= complete*f.want.Float()
-		if f.err != nil || f.all || f.lag+figureEvery > l.Wait {
+		if lasts(f.err) || f.all || f.lag+figureEvery > l.Wait {
 			return
 		}
 		if f.lag < figureEvery {
@@ -130,8 +134,8 @@ func lagging(e *evidence) (result, seen string) {
 	switch after := f.lag.Round(time.Second); {
 	case f.all:
 		return judge(f.lag <= quota.FigureLag, "it has them after %v", after)
-	case f.lag < quota.FigureLag-figureEvery:
-		return unseen("it does not have them after %v; a wait of %v would show it", after, quota.FigureLag)
+	case f.lag < quota.FigureLag:
+		return unseen("it does not have them after %v; a longer wait may show them", after)
 	default:
 		return judge(false, "it does not have them after %v", after)
 	}

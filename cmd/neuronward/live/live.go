@@ -91,7 +91,7 @@ func Look(ctx context.Context, c Config) (Report, error) {
 	if err := l.prepare(); err != nil {
 		return r, err
 	}
-	e := &evidence{answers: l.answers, figure: l.readable(ctx)}
+	e := &evidence{answers: l.answers}
 	for i, a := range l.answers {
 		l.call(ctx, a)
 		l.progress("%-13s  %s", a.call.name, a.outcome())

@@ -219,7 +219,7 @@ func TestFigureUnseen(t *testing.T) {
 			func(o *workersai.Options) { o.NoAnalytics = true }, time.Hour, time.Hour,
 		},
 		{
-			"not within the wait", "it does not have them after 30s; a wait of 5m0s would show it",
+			"not within the wait", "it does not have them after 30s; a longer wait may show them",
 			"the calls are not in it",
 			func(o *workersai.Options) { o.AnalyticsLag = time.Minute }, 30 * time.Second, time.Hour,
 		},
@@ -259,6 +259,30 @@ func TestFigureLag(t *testing.T) {
 		line := "The account's own figure does not have the calls yet. It is read every 10s, for 2m0s.\n"
 		if n := strings.Count(told, line); n != 1 {
 			t.Errorf("progress: got %d lines of the wait, want 1:\n%s", n, told)
+		}
+	})
+}
+
+// A reading that fails for a moment, be it the first one, does not end the wait.
+func TestFigureFailsForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour)
+		began := time.Now()
+		sim := newSimulator(func(o *workersai.Options) {
+			o.AnalyticsLag = 15 * time.Second
+			o.GraphQLFails = func(now time.Time) string {
+				if now.Sub(began) < 30*time.Second {
+					return "internal server error"
+				}
+				return ""
+			}
+		})
+		r, _, err := examined(t, &service{sim: sim}, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := r.Points[len(r.Points)-2].Seen, "it has them after 30s"; got != want {
+			t.Errorf("lag: got %q, want %q", got, want)
 		}
 	})
 }
