@@ -231,6 +231,17 @@ func without(tree any) any {
 	return tree
 }
 
+func TestChartTakesEveryServer(t *testing.T) {
+	for _, store := range []string{
+		"rediss://:word@redis:6380/1", "redis+sentinel://:word@a:26379,b:26379/mymaster/0", "rediss+cluster://a,b",
+	} {
+		set := "replicas: 2\nredis: {enabled: true}\npersistence: {enabled: false}\nsecret: {store: '" + store + "'}"
+		if _, err := render(t, values(t, oneReplica, set), false); err != nil {
+			t.Errorf("%s: got %v, want it rendered", store, err)
+		}
+	}
+}
+
 func TestChartRefuses(t *testing.T) {
 	for name, set := range map[string]string{
 		"replicas without Redis":             "replicas: 2",
@@ -250,6 +261,7 @@ func TestChartRefuses(t *testing.T) {
 		"off, where rates are meant":         "config: {NEURONWARD_RATE_LIMITS: off}",
 		"an annotation that is a number":     "podAnnotations: {prometheus.io/port: 3037}",
 		"everybody as monitoring":            "networkPolicy: {monitoringNamespace: ''}",
+		"a password that is no secret":       "config: {NEURONWARD_STORE_PASSWORD: word}",
 		"a token that is no secret":          "config: {NEURONWARD_ANALYTICS_TOKEN: token}",
 		"a Secret and a token beside it":     "secret: {name: mine, apiToken: '', clients: '', gatewayToken: token}",
 	} {
