@@ -71,7 +71,7 @@ func (a *access) identify(c *call, h http.Header) error {
 // authorize refuses what the client's entry in the clients file does not allow.
 func (c *call) authorize() error {
 	switch e := c.entry; {
-	case e == nil, c.route.method == http.MethodGet, c.route.finetunes:
+	case e == nil, c.route.method == http.MethodGet && !c.route.session, c.route.finetunes:
 		return nil
 	case c.model == "" && (!e.AllowsAll() || e.HasBudget()):
 		return forbidden("This client has a list of models or a budget, and which models this path uses at what cost " +

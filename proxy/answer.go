@@ -13,6 +13,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
+	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
 // An inspector looks at what upstream answers before the caller gets any of it.
@@ -22,6 +23,9 @@ type inspector struct {
 	buffers    *buffers
 	unrepaired bool // Config.Unrepaired
 	log        *slog.Logger
+
+	sessions       *websocket.Sessions
+	sessionTimeout time.Duration
 }
 
 // inspect is where an upstream failure becomes ours, before the status is sent. A successful answer is streamed
@@ -34,6 +38,9 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	in.observeHeaders(c, h)
 	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
 	c.attempt.ranModel = cmp.Or(h.Get("Cf-Aig-Model"), h.Get("Cf-Aig-Routed-Model"))
+	if c.session != nil && res.StatusCode < 300 {
+		return in.switched(c, res)
+	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		body := in.readFailure(c, res.Body)
 		if m := c.charge.Meter(); m != nil {
@@ -45,6 +52,13 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	if f := in.inspectBody(c, res); f != nil {
 		return f
 	}
+	in.accepted(c, h)
+	return nil
+}
+
+// accepted completes the headers of an answer that is a success.
+func (in *inspector) accepted(c *call, h http.Header) {
+	c.attempt.answered = true
 	c.credentials.RemoveFrom(h, c.inbound.Header)
 	delete(h, "X-Neuronward-Neurons")
 	if !c.attempt.cached { // the cache says nothing of the account
@@ -58,7 +72,6 @@ func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	if c.attempt.neurons != "" {
 		h["X-Neuronward-Neurons"] = []string{c.attempt.neurons}
 	}
-	return nil
 }
 
 // observeHeaders reads what every answer of upstream's says beside itself: whether it comes from a cache, and the time,

@@ -57,6 +57,8 @@ type call struct {
 	retriedCodes []normalize.Code // what the attempts but the last failed with
 	recovered    bool             // the last one succeeded
 
+	session *session // over a WebSocket; nil: the call is none
+
 	charge     *guard.Charge     // nil: the call is not metered
 	settlement *guard.Settlement // nil: the call has not ended, or nothing was reserved for it
 	rate       pace.Key          // by which it waited for its requests per minute

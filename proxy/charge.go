@@ -30,6 +30,9 @@ func (p *Proxy) guarded(c *call) guard.Call {
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
 		OfBatch: c.batchID != "", Began: c.began, Attempts: headers.Attempts(c.inbound.Header, c.entry),
 	}
+	if c.route.session {
+		g.Session, g.Attempts = true, 0
+	}
 	if c.json != nil && c.makesText() {
 		g.LimitField = measure.LimitField(c.route.protocol)
 	}
@@ -44,6 +47,10 @@ func (p *Proxy) guarded(c *call) guard.Call {
 func (c *call) settle() {
 	if c.attempts == 0 { // it was refused before it was made
 		c.charge.Release()
+		return
+	}
+	if c.session != nil {
+		c.settleSession()
 		return
 	}
 	c.settlement = c.charge.Settle(c.outcome(c.failure))

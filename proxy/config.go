@@ -52,6 +52,7 @@ type Config struct {
 	ReadPause         time.Duration // how long a caller may take nothing of its answer; 0: 1 min
 	FirstByteTimeout  time.Duration // for the answer's headers, or a stream's first event
 	StreamIdleTimeout time.Duration // between bytes after that
+	SessionTimeout    time.Duration // how long a session over a WebSocket may be; 0: 1 h
 	Linger            time.Duration // how long a stream that failed is kept before its connection is cut; 0: 500 ms
 	Unrepaired        bool          // successful streams pass byte for byte, even where clients cannot read them
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
@@ -127,6 +128,7 @@ func (c *Config) setDefaults() {
 	c.UploadPause = cmp.Or(c.UploadPause, 30*time.Second)
 	c.UploadRate = cmp.Or(c.UploadRate, 1<<10)
 	c.ReadPause = cmp.Or(c.ReadPause, time.Minute)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, time.Hour)
 	c.Linger = cmp.Or(c.Linger, 500*time.Millisecond)
 	if c.RetryBudget <= 0 {
 		c.Retries = 0

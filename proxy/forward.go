@@ -88,9 +88,15 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	out.Trailer = nil // it could bring an Authorization behind ours
 
 	h := out.Header
+	if c.session != nil {
+		out.URL.RawQuery = c.session.query
+	}
 	fw.credentials.Forward(out, r.In, c.entry, fw.upstream.gateway && c.route.gateway != gatewayAPI)
 	if !fw.simulate {
 		delete(h, "X-Simulate")
+	}
+	if c.session != nil {
+		c.session.rewrite(out, r.In.Header)
 	}
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity

@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/proxy/timelimit"
+	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -54,6 +55,7 @@ type Proxy struct {
 	buffers      buffers
 	reverse      httputil.ReverseProxy
 	retries      retryTransport
+	sessions     websocket.Sessions
 }
 
 // New returns a Proxy, or an error that names what is missing in c.
@@ -123,6 +125,7 @@ func New(c Config) (*Proxy, error) {
 		forward: &p.forward,
 		inspector: &inspector{
 			failures: &p.failures, guard: p.guard, buffers: &p.buffers, unrepaired: c.Unrepaired, log: c.Log,
+			sessions: &p.sessions, sessionTimeout: c.SessionTimeout,
 		},
 		max: c.Retries, budget: newRetryBudget(c.RetryBudget),
 		capacity: &p.capacity, token: &p.token, rates: &p.rates, guard: p.guard, metrics: c.Metrics,

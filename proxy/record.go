@@ -156,6 +156,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 		slog.Float64("first_byte_ms", milliseconds(c.writer.firstByte)),
 		slog.Float64("duration_ms", milliseconds(took)),
 	)
+	attrs = c.sessionAttrs(attrs)
 	if n := c.neuronsText(); n != "" {
 		attrs = append(attrs, slog.String("neurons", n))
 	}

@@ -46,6 +46,7 @@ type route struct {
 	protocol  normalize.Protocol
 	answer    answerer
 	repaired  bool   // its streams are OpenAI chunks, and a native usage among them is replaced by one
+	session   bool   // over a WebSocket
 	finetunes bool   // only for a client whose entry says so
 	gateway   string // path below an AI Gateway, or one of gatewayNone, gatewayAPI, gatewayRun
 }

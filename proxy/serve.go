@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
 // ServeHTTP takes one call from top to bottom. What must happen at its end is deferred where it becomes due; each step
 // returns its error, and failures.answer answers it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if upgrades(r) {
+		r = headers.TakeKeys(r)
+	}
 	c := p.begin(w, r)
 	defer p.linger(c) // after all else
 	defer p.end(c)
@@ -53,7 +56,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.accept(c.caller)
 	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
-	c.complete = c.writer.flush(c.attempt.streaming()) && c.failure == nil
+	c.complete = c.delivered()
 }
 
 // begin opens the record of a call.
@@ -111,7 +114,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if p.refusesAll() {
 		return refuse(normalize.ShuttingDown, p.notYet, "")
 	}
-	d, failure := resolve(r.Method, r.URL.Path)
+	d, failure := locate(r)
 	p.setTarget(c, d)
 	if err := p.access.checkOrigin(c, r); err != nil {
 		return err
@@ -123,12 +126,8 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		d, failure = c.withoutFinetunes(r.Method)
 		p.setTarget(c, d)
 	}
-	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return refuse(normalize.RouteNotProxied,
-			"This proxy does not pass WebSocket upgrades. Send the call as a plain request.", "")
-	}
 	if failure != nil {
-		if failure.Code == normalize.RouteNotProxied {
+		if failure.Code == normalize.RouteNotProxied && !upgrades(r) {
 			failure.Message = c.explainNotProxied(r.URL.Path)
 		}
 		return failure
@@ -137,7 +136,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy "+
 			"holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
-	return nil
+	return p.checkSession(c, r)
 }
 
 // readBody reads the body as far as it must be known, and resolves the model where the body names it.

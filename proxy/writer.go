@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -19,6 +20,8 @@ type writer struct {
 	credentials *headers.Credentials    // that no answer shows
 	cancel      context.CancelCauseFunc // of the call
 	began       time.Time               // the call
+
+	hijacked func(caller net.Conn) // called when the connection has switched protocols
 
 	status    int  // 0 until the headers are sent
 	interim   int  // 1xx answers so far

@@ -27,11 +27,15 @@ func (r *Reservation) Probe() bool { return r.probe != nil }
 
 // Settle books what the call really cost, on the present day, and gives the rest back. The cost may be above what was
 // set aside: it is booked all the same. It returns the day it is booked on, for Ledger.Correct.
-func (r *Reservation) Settle(c Cost) Day { return r.end(c, true) }
+func (r *Reservation) Settle(c Cost) Day { return r.end(c, true, 1) }
+
+// SettlePart is Settle for a part of a call that goes on: a session is charged piece by piece, and counts once, by
+// Settle at its end.
+func (r *Reservation) SettlePart(c Cost) Day { return r.end(c, true, 0) }
 
 // Release ends a call that cost nothing because it was never made, or was refused. It counts as no call, and a probe
 // that was never sent stays due.
-func (r *Reservation) Release() { r.end(Cost{}, false) }
+func (r *Reservation) Release() { r.end(Cost{}, false, 0) }
 
 // Calibrate keeps, with the call's day, what its cost has shown of the bounds of its model.
 func (r *Reservation) Calibrate(c Calibration) {
@@ -40,7 +44,7 @@ func (r *Reservation) Calibrate(c Calibration) {
 	r.tally.calibrate(c)
 }
 
-func (r *Reservation) end(c Cost, made bool) Day {
+func (r *Reservation) end(c Cost, made bool, calls int64) Day {
 	l := r.l
 	now := l.lockAndRoll()
 	defer l.mu.Unlock()
@@ -64,7 +68,7 @@ func (r *Reservation) end(c Cost, made bool) Day {
 	r.tally.ended = now
 	if made {
 		r.call.Usual.Observe(time.Since(r.call.Began), float64(r.call.Amount), float64(cost))
-		r.tally.book(cost, c.Basis, 1)
+		r.tally.book(cost, c.Basis, calls)
 		if c.Table > 0 {
 			r.tally.Silent++
 			r.tally.Table = r.tally.Table.Add(min(c.Table, MaxCost))

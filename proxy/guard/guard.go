@@ -87,6 +87,7 @@ type Call struct {
 	Poll       string           // id of the batch that the call asks after, "" for every other call
 	OfBatch    bool             // the body names a batch: asking after one makes it nobody's
 	Routed     bool             // a router chooses the model: nothing is reserved
+	Session    bool             // it is one over a WebSocket: what Ahead says is reserved
 	Began      time.Time
 
 	Attempts int // how often AI Gateway may make the call, each of which is billed; 0 and 1: once
@@ -119,19 +120,15 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 		ch.meter = ch.newMeter()
 		return ch, nil
 	}
-	ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
+	if c.Session {
+		ch.estimate.Neurons = g.o.Estimator.SessionCost(*c.Model, Ahead())
+	} else {
+		ch.estimate = g.o.Estimator.Estimate(*c.Model, c.Request)
+	}
 	ch.request.Estimate = ch.bound()
 	d, err := ch.reserve(ctx)
-	switch {
-	case errors.Is(err, quota.ErrClosed):
-		return ch, refusal(normalize.ShuttingDown, "")
-	case err != nil && ctx.Err() != nil:
-		return ch, err
-	case err != nil:
-		return ch, &normalize.Failure{
-			Code: normalize.StoreUnavailable, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport,
-			Err: err,
-		}
+	if err != nil {
+		return ch, undecided(ctx, err)
 	}
 	if d.Would != quota.Allowed {
 		g.o.Recorder.Preempted(reasonOf(d.Would, d.Budget), modeObserve)
@@ -141,6 +138,20 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	}
 	ch.meter = ch.newMeter()
 	return ch, nil
+}
+
+// undecided is the failure of a call of which the ledger could not decide.
+func undecided(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, quota.ErrClosed):
+		return refusal(normalize.ShuttingDown, "")
+	case ctx.Err() != nil:
+		return err
+	}
+	return &normalize.Failure{
+		Code: normalize.StoreUnavailable, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport,
+		Err: err,
+	}
 }
 
 // charge returns the charge of a call for which nothing is reserved yet.

@@ -35,6 +35,11 @@ func reasonOf(o quota.Outcome, budget quota.Budget) string {
 // refuse turns a decision against the call into a failure, and counts it.
 func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
 	ch.guard.o.Recorder.Preempted(reasonOf(d.Outcome, d.Budget), modeEnforce)
+	return ch.explain(d)
+}
+
+// explain turns a decision against the call into a failure.
+func (ch *Charge) explain(d quota.Decision) *normalize.Failure {
 	f := &normalize.Failure{
 		Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedBudget,
 		ResetsAt: d.ResetsAt, RetryAfter: d.ResetsAt.Sub(d.At),

@@ -118,17 +118,15 @@ func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
 	if query := out.URL.RawQuery; query != "" {
 		plain, err := url.QueryUnescape(query)
 		if err != nil || secrets.finds(query) || secrets.finds(plain) {
-			out.URL.RawQuery = withoutSecrets(out.URL.Query(), secrets)
+			out.URL.RawQuery = withoutSecrets(query, secrets)
 		}
 	}
 }
 
-// withoutSecrets encodes what of a query holds no secret.
-func withoutSecrets(query url.Values, secrets finder) string {
-	for name, values := range query {
-		if secrets.finds(name) || slices.ContainsFunc(values, secrets.finds) {
-			delete(query, name)
-		}
-	}
-	return query.Encode()
+// withoutSecrets returns what of a query holds no secret, as it came. What cannot be read may be one.
+func withoutSecrets(query string, secrets finder) string {
+	return CutQuery(query, func(name, value string) bool {
+		_, err := url.QueryUnescape(name + value)
+		return err != nil || secrets.finds(name) || secrets.finds(value)
+	})
 }

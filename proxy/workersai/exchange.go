@@ -53,6 +53,9 @@ func (s *Simulator) begin(w http.ResponseWriter, r *http.Request) *exchange {
 
 // serve answers the request, or returns why not.
 func (x *exchange) serve() *failure {
+	if asksRealTime(x.r) {
+		return x.serveRealTime()
+	}
 	rt, ok := findRoute(x.r)
 	x.route = rt
 	if !ok {

@@ -174,9 +174,9 @@ func side(pixels int64, modelDefault int) float64 {
 }
 
 // minutePrice is the price of a minute of audio. A model that is only billed live
-// has only that price.
+// has only that price, and one whose price is the same live has no other.
 func (r request) minutePrice(row Row) float64 {
-	if r.Live || row.AudioMinute == 0 {
+	if r.Live && row.AudioMinuteLive > 0 || row.AudioMinute == 0 {
 		return row.AudioMinuteLive
 	}
 	return row.AudioMinute
