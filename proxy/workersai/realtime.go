@@ -48,6 +48,7 @@ func (x *exchange) serveRealTime() *failure {
 	if x.directive, err = parseDirective(x.r.Header.Values(SimulateHeader)); err != nil {
 		return refuseText(5006, "x-simulate: %v", err)
 	}
+	x.asked, x.session = x.route.model, x.s.session(x.directive.session)
 	if done, f := x.simulate(x.route.model); done || f != nil {
 		return f
 	}
@@ -81,7 +82,7 @@ func (x *exchange) serveRealTime() *failure {
 			}
 		}()
 	}
-	s := &session{x: x, conn: conn, ctx: ctx, rate: rateOf(query)}
+	s := &liveSession{x: x, conn: conn, ctx: ctx, rate: rateOf(query)}
 	s.run()
 	return nil
 }
@@ -102,8 +103,8 @@ func rateOf(query url.Values) float64 {
 	return 0
 }
 
-// A session is a WebSocket, and what is billed for it.
-type session struct {
+// A liveSession is a WebSocket, and what is billed for it.
+type liveSession struct {
 	x    *exchange
 	conn *websocket.Conn
 	ctx  context.Context
@@ -118,7 +119,7 @@ type session struct {
 }
 
 // run speaks with the caller until one of both ends.
-func (s *session) run() {
+func (s *liveSession) run() {
 	defer s.bill()
 	speaks := s.x.model.task == workload.TextToSpeech
 	if speaks {
@@ -153,7 +154,7 @@ func (s *session) run() {
 }
 
 // seconds is how long the sound is that has come.
-func (s *session) seconds() float64 {
+func (s *liveSession) seconds() float64 {
 	if s.rate == 0 {
 		return AudioSeconds(make([]byte, s.bytes)) // as of a recording without a header
 	}
@@ -161,7 +162,7 @@ func (s *session) seconds() float64 {
 }
 
 // bill counts the session as one call: by the larger of its sound and its time, or by its characters.
-func (s *session) bill() {
+func (s *liveSession) bill() {
 	neurons := float64(s.characters) / 1000 * s.x.model.price.CharactersPerK
 	if !s.first.IsZero() {
 		price := s.x.model.price.AudioMinuteLive
@@ -174,19 +175,19 @@ func (s *session) bill() {
 	s.x.settle()
 }
 
-func (s *session) send(v any) error {
+func (s *liveSession) send(v any) error {
 	return s.conn.Write(s.ctx, websocket.MessageText, compact(v))
 }
 
 // close ends the session in order, and always returns an error.
-func (s *session) close(code websocket.StatusCode, reason string) error {
+func (s *liveSession) close(code websocket.StatusCode, reason string) error {
 	s.bill()
 	_ = s.conn.Close(code, reason) // the caller may have gone
 	return context.Canceled
 }
 
 // wrong ends the session for a message that the model does not know.
-func (s *session) wrong(message []byte, want string) error {
+func (s *liveSession) wrong(message []byte, want string) error {
 	var m struct{ Type string }
 	_ = json.Unmarshal(message, &m)
 	text := fmt.Sprintf("unknown variant `%s`, expected %s", m.Type, want)
@@ -195,7 +196,7 @@ func (s *session) wrong(message []byte, want string) error {
 }
 
 // hear takes sound.
-func (s *session) hear(sound []byte) error {
+func (s *liveSession) hear(sound []byte) error {
 	from := s.seconds()
 	if s.first.IsZero() {
 		s.first = time.Now()
@@ -215,14 +216,14 @@ func (s *session) hear(sound []byte) error {
 	return s.sendResults(from, false)
 }
 
-func (s *session) flux() bool { return strings.HasSuffix(s.x.model.name, "/flux") }
+func (s *liveSession) flux() bool { return strings.HasSuffix(s.x.model.name, "/flux") }
 
-func (s *session) transcript() string {
+func (s *liveSession) transcript() string {
 	return fmt.Sprintf("This is a simulated transcript of %.2f seconds of sound.", s.seconds())
 }
 
 // sendTurn sends an event of flux.
-func (s *session) sendTurn(event string) error {
+func (s *liveSession) sendTurn(event string) error {
 	var words []map[string]any
 	for word := range strings.FieldsSeq(s.transcript()) {
 		words = append(words, map[string]any{"word": word, "confidence": 0.9})
@@ -235,7 +236,7 @@ func (s *session) sendTurn(event string) error {
 }
 
 // sendResults sends what nova-3 has understood.
-func (s *session) sendResults(from float64, final bool) error {
+func (s *liveSession) sendResults(from float64, final bool) error {
 	return s.send(map[string]any{
 		"type": "Results", "channel_index": []int{0, 1}, "start": from, "duration": s.seconds() - from,
 		"is_final": final, "speech_final": final,
@@ -246,7 +247,7 @@ func (s *session) sendResults(from float64, final bool) error {
 }
 
 // control takes the one text that speech recognition knows.
-func (s *session) control(message []byte) error {
+func (s *liveSession) control(message []byte) error {
 	var m struct{ Type string }
 	if json.Unmarshal(message, &m) != nil || m.Type != "CloseStream" || s.x.model.task != workload.SpeechRecognition {
 		return s.wrong(message, "`CloseStream`")
@@ -265,7 +266,7 @@ func (s *session) control(message []byte) error {
 }
 
 // speak takes what is to be spoken. What is heard is a silence as long as the text.
-func (s *session) speak(kind websocket.MessageType, message []byte) error {
+func (s *liveSession) speak(kind websocket.MessageType, message []byte) error {
 	var m struct{ Type, Text string }
 	if kind != websocket.MessageText || json.Unmarshal(message, &m) != nil {
 		return s.wrong(message, "a JSON text")
