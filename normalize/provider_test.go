@@ -123,6 +123,14 @@ func TestProvidersBodies(t *testing.T) {
 			UpstreamInternalError,
 		},
 		{"a gateway's 7000", 400, `{"error":[{"code":7000,"message":"odd"}],"name":"AiGatewayError"}`, BadInput},
+		{
+			"a gateway's 7000 inside a success", 200,
+			`{"error":[{"code":7000,"message":"odd"}],"name":"AiGatewayError"}`, NoSuchRoute,
+		},
+		{
+			"a gateway's 7003 inside a success", 200,
+			`{"error":[{"code":7003,"message":"odd"}],"name":"AiGatewayError"}`, NoSuchRoute,
+		},
 		{"the API's 7000", 400, `{"errors":[{"code":7000,"message":"odd"}]}`, NoSuchRoute},
 		{"the API's 7003", 500, `{"errors":[{"code":7003,"message":"odd"}]}`, NoSuchRoute},
 		{"the API's 7003", 400, `{"errors":[{"code":7003,"message":"odd"}]}`, NoSuchRoute},
