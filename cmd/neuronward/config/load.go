@@ -113,9 +113,7 @@ func (l *loader) resolve() {
 	if _, set := l.given["NEURONWARD_DAILY_NEURONS"]; !set && l.Plan == PlanFree {
 		l.DailyNeurons = quota.FreeNeurons.Float()
 	}
-	if l.StorePassword.IsSet() {
-		l.Store.Password = l.StorePassword.Value
-	}
+	l.Store.Password = l.StorePassword.Value
 	// Without an account there is a mistake already, or the command has no use for a store.
 	noAccount := l.Account == "" || l.mistakes.in("CLOUDFLARE_ACCOUNT_ID")
 	if noAccount || l.Store.Kind != "" || l.mistakes.in("NEURONWARD_STORE") || l.QuotaMode == ModeOff {

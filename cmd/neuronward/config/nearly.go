@@ -118,7 +118,7 @@ func (l *loader) warnOfExposure() {
 
 // passwordInClear reports whether the store's password crosses the network unencrypted.
 func (l *loader) passwordInClear() bool {
-	if !l.StorePassword.IsSet() && passwordIn(l.given["NEURONWARD_STORE"]) == "" {
+	if !l.passwordGiven() && passwordIn(l.given["NEURONWARD_STORE"]) == "" {
 		return false
 	}
 	return slices.ContainsFunc(l.Store.Redis.HostsInClear(), func(host string) bool { return !loopbackHost(host) })

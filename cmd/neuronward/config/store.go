@@ -25,7 +25,7 @@ type Store struct {
 	Kind     string             // file, memory, redis; "" if nothing is stored
 	Path     string             // of a file
 	Redis    redisstore.Address // of a server
-	Password func() string      // of a server, as it is now; nil: that of its address
+	Password func() string      // of a server, as it is now; "": that of its address
 }
 
 // parseStore reads file:PATH, memory: or the address of a Redis server, whose password is in no error.

@@ -100,7 +100,7 @@ func (l *loader) validateTogether() {
 			"or give each client a key (NEURONWARD_CLIENTS_FILE), "+
 			"or set NEURONWARD_ALLOW_ANONYMOUS=true if the network keeps strangers out", l.Listen)
 	}
-	if l.StorePassword.IsSet() && l.Store.Redis.HasPassword() {
+	if l.passwordGiven() && l.Store.Redis.HasPassword() {
 		l.mistakes.add("NEURONWARD_STORE_PASSWORD",
 			"is set, and NEURONWARD_STORE has a password, too; take one of them away")
 	}
@@ -121,6 +121,11 @@ func (l *loader) tokenGiven() bool {
 	return slices.ContainsFunc([]string{"CLOUDFLARE_API_TOKEN", "CF_AIG_TOKEN"}, func(name string) bool {
 		return l.given[name] != "" || l.given[name+FileSuffix] != ""
 	})
+}
+
+// passwordGiven reports whether the store's password is given apart from its address, be it readable or not.
+func (l *loader) passwordGiven() bool {
+	return l.given["NEURONWARD_STORE_PASSWORD"] != "" || l.given["NEURONWARD_STORE_PASSWORD"+FileSuffix] != ""
 }
 
 // exposed reports whether anybody on the network could spend neurons with the operator's token.
