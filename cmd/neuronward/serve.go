@@ -83,7 +83,7 @@ type variant struct {
 	adjust  func(*proxy.Config) // changes the proxy's settings; nil: nothing
 	started func(endpoints)     // is called once both listeners accept calls
 
-	// front returns what answers apps, before the proxy; nil: the proxy alone. It gets no ledger where nothing is counted.
+	// front returns what stands before the proxy; nil: nothing does. It gets no ledger where nothing is counted.
 	front func(calls http.Handler, ledger *quota.Ledger) http.Handler
 }
 

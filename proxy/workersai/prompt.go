@@ -17,6 +17,7 @@ type prompt struct {
 	limit  int64 // most output tokens
 
 	answered bool // the last message is what a tool returned, or the beginning of an answer
+	rounds   int  // how often tools have returned something since the user's last message
 	choices  int  // how many answers are asked for
 	reasons  bool // reasoning is to come before the answer
 
@@ -51,6 +52,7 @@ func (p *prompt) readMessages(field string, raw json.RawMessage) *failure {
 	if len(list) == 0 {
 		return badInput("'/%s' must not be empty", field)
 	}
+	returned := false // the message before is what a tool returned
 	for i, item := range list {
 		at := fmt.Sprintf("%s/%d", field, i)
 		var m message
@@ -59,11 +61,10 @@ func (p *prompt) readMessages(field string, raw json.RawMessage) *failure {
 		}
 		var in fields
 		_ = json.Unmarshal(item, &in) // it is an object
-		p.answered = false
 		if in.has("type") && !in.has("role") {
 			p.tokens += CountTokens(string(item)) // a tool call of the Responses protocol or its result
 			kind, _, _ := in.text("type")
-			p.answered = strings.HasSuffix(kind, "_output")
+			returned = p.follow(returned, strings.HasSuffix(kind, "_output"))
 			continue
 		}
 		if m.Role == "" {
@@ -76,10 +77,25 @@ func (p *prompt) readMessages(field string, raw json.RawMessage) *failure {
 		if in.has("tool_calls") {
 			tokens += CountTokens(string(in["tool_calls"]))
 		}
-		p.answered = m.Role == "tool" || m.Role == "function" || m.Role == "assistant" || hasToolResult(m.Content)
+		result := m.Role == "tool" || m.Role == "function" || hasToolResult(m.Content)
+		if m.Role == "user" && !result {
+			p.rounds = 0
+		}
+		returned = p.follow(returned, result)
+		p.answered = result || m.Role == "assistant"
 		p.add(m.Role, text, tokens)
 	}
 	return nil
+}
+
+// follow counts a message that is what a tool returned, or is not, after one that was, or was not. It returns which
+// this one is.
+func (p *prompt) follow(after, result bool) bool {
+	if result && !after {
+		p.rounds++
+	}
+	p.answered = result
+	return result
 }
 
 // hasToolResult reports whether the content of a message holds Anthropic's tool_result.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,10 +29,10 @@ type ToolCall struct {
 	Arguments string // a JSON object
 }
 
-// toolsWish is which tools x-simulate wants to be called.
+// toolsWish is which tools x-simulate wants to be called at once.
 type toolsWish struct {
-	count int      // so many, in turn; 0: none
-	names []string // these
+	count int      // so many
+	names []string // these; nil: in turn
 }
 
 // script reads what the header and then Options.Answer want of the call of a model.
@@ -66,12 +67,16 @@ func (d *directive) scripts(name, value string) (known bool, err error) {
 		}
 		d.say = &said
 	case "tool":
-		if d.tools.count, err = strconv.Atoi(value); err != nil {
-			d.tools.names = strings.Split(value, ",")
-			d.tools.count = len(d.tools.names)
-		}
-		if d.tools.count < 1 || d.tools.count > maxCalls {
-			return true, fmt.Errorf("tool=%s is neither names of tools nor a number from 1 to %d", value, maxCalls)
+		for group := range strings.SplitSeq(value, "/") {
+			var wish toolsWish
+			if wish.count, err = strconv.Atoi(group); err != nil {
+				wish.names = strings.Split(group, ",")
+				wish.count = len(wish.names)
+			}
+			if wish.count < 1 || wish.count > maxCalls || slices.Contains(wish.names, "") {
+				return true, fmt.Errorf("tool=%s is neither names of tools nor a number from 1 to %d", value, maxCalls)
+			}
+			d.tools = append(d.tools, wish)
 		}
 		return true, nil
 	case "latency":

@@ -47,7 +47,8 @@ import (
 //	tool                    call the first of the tools that the call offers, with
 //	                        arguments that satisfy its schema; once a tool has
 //	                        returned something, text comes
-//	tool=2, tool=a,b        call so many of them in turn, or these
+//	tool=2, tool=a,b        call so many of them at once, or these
+//	tool=a/b,c              call a and, when it has returned something, b and c
 //	latency=2s              before the answer begins
 //	slow=50ms               added to each output token
 //	tokens=200              make the answer of a text model exactly so long (max_tokens
@@ -111,10 +112,10 @@ type directive struct {
 	latency time.Duration // before the answer begins
 	tokens  int           // output tokens of the answer; 0: as it comes
 
-	say      *string   // what a text model says; nil: the usual
-	tools    toolsWish // the tools that it calls
-	session  string    // whose day, limits and log of calls these are; "": everybody's
-	resetDay bool      // the day begins anew
+	say      *string     // what a text model says; nil: the usual
+	tools    []toolsWish // the tools that it calls, then those that it calls when these have returned, and so on
+	session  string      // whose day, limits and log of calls these are; "": everybody's
+	resetDay bool        // the day begins anew
 
 	telling   Telling   // what the answer says of its cost
 	cancelled Cancelled // what it costs if its caller leaves
@@ -174,7 +175,7 @@ func parseDirective(values []string) (directive, error) {
 func (d *directive) begin(word string) error {
 	switch word {
 	case "tool":
-		d.tools.count = 1
+		d.tools = []toolsWish{{count: 1}}
 		return nil
 	case "reset-day":
 		d.resetDay = true

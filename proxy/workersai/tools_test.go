@@ -214,6 +214,8 @@ func TestTools(t *testing.T) {
 			{"one at a time", `"parallel_tool_calls":false`, "tool=2", false, "weather"},
 			{"none wins", `"tool_choice":"none"`, "tool", false, ""},
 			{"a tool has returned", d.required, "tool=2", true, ""},
+			{"a tool has returned, and another comes", "", "tool=clock/weather,clock/2", true, "weather clock"},
+			{"the first of two", "", "tool=clock/weather", false, "clock"},
 		} {
 			more := []string{d.tools}
 			if c.more != "" {

@@ -83,39 +83,39 @@ func (x *exchange) readFormat(p *prompt) *failure {
 }
 
 // readTools reads which tools are to be called: those that the caller insists on
-// or x-simulate names, but none once a tool has returned something.
+// or x-simulate names. Once a tool has returned something, text comes, unless
+// x-simulate names what is called next.
 func (x *exchange) readTools(p *prompt) *failure {
 	tools := offered(x.in["tools"])
 	choice, f := chooseTool(x.in, tools)
-	if f != nil || p.answered || len(tools) == 0 {
+	if f != nil || choice.none || len(tools) == 0 {
 		return f
 	}
-	wish := x.directive.tools
-	switch {
-	case choice.none:
+	var wish toolsWish
+	switch script := x.directive.tools; {
+	case p.answered && p.rounds == 0: // the beginning of an answer
 		return nil
-	case len(wish.names) > 0:
-		for _, name := range wish.names {
-			i := slices.IndexFunc(tools, func(t tool) bool { return t.name == name })
-			if i < 0 {
-				return refuseText(5006, "x-simulate: tool=%s is none of the tools of this call", name)
-			}
-			p.calls = append(p.calls, tools[i])
-		}
-	case wish.count > 0 || choice.must:
-		if len(choice.among) > 0 {
-			tools = choice.among
-		}
-		n := max(1, wish.count)
-		if choice.single {
-			n = 1
-		}
-		for i := range n {
-			p.calls = append(p.calls, tools[i%len(tools)])
-		}
+	case p.rounds < len(script):
+		wish = script[p.rounds]
+	case p.rounds == 0 && choice.must:
+		wish.count = 1
 	}
-	if choice.single && len(p.calls) > 1 {
-		p.calls = p.calls[:1]
+	if len(choice.among) > 0 && len(wish.names) == 0 {
+		tools = choice.among
+	}
+	for i := range wish.count {
+		one := tools[i%len(tools)]
+		if len(wish.names) > 0 {
+			k := slices.IndexFunc(tools, func(t tool) bool { return t.name == wish.names[i] })
+			if k < 0 {
+				return refuseText(5006, "x-simulate: tool=%s is none of the tools of this call", wish.names[i])
+			}
+			one = tools[k]
+		}
+		p.calls = append(p.calls, one)
+		if choice.single {
+			break
+		}
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 
 func (m *maker) number(all []*jsonschema.Schema, whole bool) (value, bool) {
 	var low, high, step *big.Rat
-	span := big.NewRat(100, 1) // how far it may be from the one bound that it has, and from 0 without any
-	var above, below bool      // the bound itself is out
+	span := big.NewRat(10, 1) // how far it may be from the one bound that it has, and from 0 without any
+	var above, below bool     // the bound itself is out
 	for _, s := range all {
 		for _, b := range []*big.Rat{s.Minimum, s.ExclusiveMinimum} {
 			if b != nil && (low == nil || b.Cmp(low) > 0 || b.Cmp(low) == 0 && b == s.ExclusiveMinimum) {
@@ -31,6 +31,9 @@ func (m *maker) number(all []*jsonschema.Schema, whole bool) (value, bool) {
 		step = commonMultiple(step, big.NewRat(1, 1))
 	}
 	free := step == nil
+	if !free && step.Cmp(span) > 0 {
+		span = step
+	}
 	switch {
 	case low == nil && high == nil:
 		low, high = new(big.Rat), span
