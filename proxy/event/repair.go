@@ -84,7 +84,7 @@ func WithoutUsage(raw, data []byte) []byte {
 // otherLines returns the lines of an event that are not data, but for the blank one, with room for the data.
 func otherLines(raw []byte) []byte {
 	var s sse.Splitter
-	lines := make([]byte, 0, len(raw)+16)
+	lines := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
 		part, n := s.Next(raw)
 		if part.Field != sse.Data && part.Field != sse.Blank {
