@@ -22,7 +22,8 @@ func FuzzResponses(f *testing.F) {
 	)
 	for _, text := range []string{
 		created + delta + responseEnd, created + delta + failed, created + responseEnd + failed, failed,
-		created + "data: {\"type\":\"response.comp", created + event3040, responseEnd + ": c\n\n", "data: {\n\n" + delta,
+		created + "data: {\"type\":\"response.comp", created + event3040, responseEnd + ": c\n\n",
+		"data: {\n\n" + delta,
 		created + strings.ReplaceAll(delta, "\n", "\r\n") + strings.TrimSpace(responseEnd),
 	} {
 		f.Add(text, []byte{0}, true)
