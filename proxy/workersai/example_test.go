@@ -1,6 +1,7 @@
 package workersai_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,4 +57,41 @@ func Example_failure() {
 	// 429 Too Many Requests
 	// 429 Too Many Requests
 	// 200 OK
+}
+
+// A test of an agent: the model calls its tool, sees what the tool returned, and
+// says what the test wants to hear.
+func Example_agent() {
+	server := httptest.NewServer(workersai.New(workersai.Options{Answer: func(c workersai.Call) workersai.Answer {
+		if strings.Contains(c.Body, `"role":"tool"`) {
+			return workersai.Answer{Text: "Take an umbrella."}
+		}
+		return workersai.Answer{Simulate: "tool=weather"} // with arguments that satisfy its schema
+	}}))
+	defer server.Close()
+
+	const question = `{"role":"user","content":"Will it rain?"}`
+	for _, messages := range []string{
+		question,
+		question + `,{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"weather"}}]},` +
+			`{"role":"tool","tool_call_id":"1","content":"rain"}`,
+	} {
+		res, err := http.Post(server.URL+"/client/v4/accounts/acct/ai/v1/chat/completions", "application/json",
+			strings.NewReader(`{"model":"@cf/meta/llama-3.1-8b-instruct-fp8","messages":[`+messages+`],"tools":[`+
+				`{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":`+
+				`{"unit":{"enum":["celsius"]}},"required":["unit"]}}}]}`))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		var answer struct {
+			Choices []struct{ Message json.RawMessage }
+		}
+		err = json.NewDecoder(res.Body).Decode(&answer)
+		_ = res.Body.Close()
+		fmt.Println(string(answer.Choices[0].Message), err)
+	}
+	// Output:
+	// {"role":"assistant","content":null,"tool_calls":[{"id":"chatcmpl-tool-f573ad93ac318126","type":"function","function":{"name":"weather","arguments":"{\"unit\":\"celsius\"}"}}]} <nil>
+	// {"role":"assistant","content":"Take an umbrella."} <nil>
 }

@@ -34,7 +34,8 @@ func TestSay(t *testing.T) {
 func TestScriptsAreChecked(t *testing.T) {
 	s := start(t, workersai.Options{})
 	for header, says := range map[string]string{
-		"say=%zz": "percent-encoded", "tool=0": "from 1 to 16", "tool=17": "from 1 to 16", "tool=a//b": "names of tools",
+		"say=%zz": "percent-encoded", "tool=0": "from 1 to 16", "tool=17": "from 1 to 16",
+		"tool=a//b":    "names of tools",
 		"latency=soon": "no duration", "latency=-1s": "no duration", "session=": "1 to 100 bytes",
 		"session=" + strings.Repeat("x", 101): "1 to 100 bytes",
 	} {

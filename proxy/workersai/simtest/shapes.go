@@ -12,6 +12,10 @@ const Model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 const Messages = `"messages":[{"role":"system","content":"Be brief."},` +
 	`{"role":"user","content":"Tell me of neurons and what they cost"}]`
 
+// arguments is the schema of what a tool is called with, or of an object.
+const arguments = `{"type":"object","required":["city","days"],"properties":{"city":{"type":"string"},` +
+	`"days":{"type":"integer","minimum":1},"note":{"type":"string","minLength":300}}}`
+
 // A Shape is a call whose answer the simulator gives a form of its own.
 type Shape struct {
 	Name, Path, Body string
@@ -68,6 +72,8 @@ func Shapes() []Shape {
 
 func shape(name, path, body string) Shape { return Shape{Name: name, Path: path, Body: body} }
 
+const objectKind = ", an object"
+
 // texts returns the calls for text, by model, protocol, form and end.
 func texts() (all []Shape) {
 	for _, model := range []string{Model, "@cf/qwen/qwen3-30b-a3b-fp8", "@cf/zai-org/glm-5.3-flash"} {
@@ -75,9 +81,16 @@ func texts() (all []Shape) {
 			for _, kind := range []struct{ name, more string }{
 				{"", ""},
 				{", cut short", `,"max_tokens":3`},
-				{", a call", `,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],` +
+				{", a call", `,"tools":[{"type":"function","function":{"name":"f","parameters":` + arguments + `}}],` +
 					`"tool_choice":"required"`},
+				{", three answers", `,"n":3`},
+				{", in Anthropic's terms", `,"tools":[{"name":"f","input_schema":` + arguments + `}],` +
+					`"tool_choice":{"type":"any"},"thinking":{"type":"enabled"}`},
+				{objectKind, `,"response_format":{"type":"json_schema","json_schema":{"schema":` + arguments + `}}`},
 			} {
+				if kind.name == objectKind && stream != "" && model == Model {
+					continue // older models refuse it
+				}
 				name, more := model+stream+kind.name, stream+kind.more
 				inBody := `{"model":"` + model + `",`
 				responses := inBody + `"input":"Tell me of neurons"` +
