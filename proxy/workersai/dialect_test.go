@@ -77,17 +77,22 @@ func streamedChat(t *testing.T, events []string) called {
 			if choice.Finish != nil {
 				c.finish = *choice.Finish
 			}
-			for _, call := range choice.Delta.ToolCalls {
-				for len(c.tools) <= call.Index {
-					c.tools, c.ids = append(c.tools, workersai.ToolCall{}), append(c.ids, "")
-				}
-				c.tools[call.Index].Name += call.Function.Name
-				c.tools[call.Index].Arguments += call.Function.Arguments
-				c.ids[call.Index] += call.ID
-			}
+			c.addCalls(choice.Delta)
 		}
 	}
 	return c
+}
+
+// addCalls adds the pieces of calls in one event.
+func (c *called) addCalls(delta chatPart) {
+	for _, call := range delta.ToolCalls {
+		for len(c.tools) <= call.Index {
+			c.tools, c.ids = append(c.tools, workersai.ToolCall{}), append(c.ids, "")
+		}
+		c.tools[call.Index].Name += call.Function.Name
+		c.tools[call.Index].Arguments += call.Function.Arguments
+		c.ids[call.Index] += call.ID
+	}
 }
 
 type nativePart struct {
@@ -99,8 +104,10 @@ type nativePart struct {
 	Usage *usage
 }
 
-func (c *called) addNative(t *testing.T, v nativePart) {
+func wholeNative(t *testing.T, a answer) called {
 	t.Helper()
+	var c called
+	v := decode[v4[nativePart]](t, a).Result
 	var text *string
 	if json.Unmarshal(v.Response, &text) != nil { // an object, in JSON mode
 		c.text = string(v.Response)
@@ -113,12 +120,6 @@ func (c *called) addNative(t *testing.T, v nativePart) {
 	if v.Usage != nil {
 		c.input, c.output = v.Usage.Prompt, v.Usage.Completion
 	}
-}
-
-func wholeNative(t *testing.T, a answer) called {
-	t.Helper()
-	var c called
-	c.addNative(t, decode[v4[nativePart]](t, a).Result)
 	return c
 }
 
@@ -126,8 +127,18 @@ func streamedNative(t *testing.T, events []string) called {
 	t.Helper()
 	var c called
 	for _, event := range events {
-		if event != "[DONE]" {
-			c.addNative(t, read[nativePart](t, event))
+		if event == "[DONE]" {
+			continue
+		}
+		v := read[struct {
+			chatPart
+			Response string
+			Usage    *usage
+		}](t, event)
+		c.text += v.Response
+		c.addCalls(v.chatPart)
+		if v.Usage != nil {
+			c.input, c.output = v.Usage.Prompt, v.Usage.Completion
 		}
 	}
 	return c

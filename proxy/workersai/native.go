@@ -62,10 +62,10 @@ type nativeTool struct {
 }
 
 type nativeEvent struct {
-	Response string       `json:"response"`
-	Tools    []nativeTool `json:"tool_calls,omitempty"`
-	Padding  string       `json:"p,omitempty"`
-	Usage    *usage       `json:"usage,omitempty"`
+	Response string     `json:"response"`
+	Tools    []chatTool `json:"tool_calls,omitempty"`
+	Padding  string     `json:"p,omitempty"`
+	Usage    *usage     `json:"usage,omitempty"`
 }
 
 // native answers POST run for a text model: older ones with result.response,
@@ -113,29 +113,23 @@ func nativeTools(calls []passage) []nativeTool {
 }
 
 // streamNative is the stream of an older model: its last event before [DONE]
-// has the usage of the whole.
+// has the usage of the whole. Calls of tools come in pieces, as in OpenAI's chunks.
 func (x *exchange) streamNative(r reply) {
 	x.spendTokens(r.prompt.tokens, r.prompt.cached, 0)
 	st := x.openStream()
 	made := int64(0)
-	var calls []passage
-	for _, p := range r.choices[0].parts {
-		if p.form == formCall {
-			made += int64(len(p.pieces))
-			calls = append(calls, p)
+	for _, s := range x.chatSteps(r.choices[0]) {
+		e := nativeEvent{Tools: s.delta.ToolCalls}
+		if s.delta.Content != nil {
+			e.Response = *s.delta.Content
+		}
+		if e.Response == "" && e.Tools == nil { // what begins and ends OpenAI's answers
 			continue
 		}
-		for _, piece := range p.pieces {
-			made++
-			x.spendTokens(r.prompt.tokens, r.prompt.cached, made)
-			if !st.event("", nativeEvent{Response: piece, Padding: x.padding(int(made - 1))}) {
-				return
-			}
-		}
-	}
-	if len(calls) > 0 { // all at once, as no client can read a part of an object
+		e.Padding = x.padding(int(made))
+		made += s.tokens
 		x.spendTokens(r.prompt.tokens, r.prompt.cached, made)
-		if !st.event("", nativeEvent{Tools: nativeTools(calls)}) {
+		if !st.event("", e) {
 			return
 		}
 	}

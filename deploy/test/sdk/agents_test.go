@@ -15,7 +15,7 @@ func TestAgents(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec")
 	cmd.Dir = "agents"
 	cmd.Env = append(cmd.Environ(), "SDKTEST_URL="+demo.url)
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "pass 59\n") {
-		t.Errorf("node --test in agents: error %v, want none and 59 passed:\n%s", err, out)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "pass 65\n") {
+		t.Errorf("node --test in agents: error %v, want none and 65 passed:\n%s", err, out)
 	}
 }

@@ -1,6 +1,6 @@
 // What the test files share: the demo to call, a schema that is not easily met, two tools, and a session for each test.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { z } from 'zod';
 
@@ -29,12 +29,21 @@ export const trip = z.object({
 export const weatherInput = z.object({ city: z.string().min(1), days: z.int().min(1).max(5) });
 export const clockInput = z.object({ zone: z.enum(['UTC', 'CET']) });
 
+// Most of a test is waiting for tokens, and no session disturbs another: those of a file run at once.
+const registered = [];
+suite('sessions', { concurrency: true }, async () => {
+  await new Promise(setImmediate); // until the test file has registered its own
+  for (const [name, body] of registered) {
+    test(name, { timeout: 120_000 }, body);
+  }
+});
+
 /**
  * Runs a test in a session of its own. run gets the headers for its calls, which ask for what is simulated, and calls():
  * what the simulator saw of them.
  */
 export function inSession(name, simulate, run) {
-  test(name, { timeout: 120_000 }, async () => {
+  const body = async () => {
     const session = `${name} ${process.pid}`.replaceAll(/[^a-z0-9]+/gi, '-');
     const headers = { 'x-simulate': [`session=${session}`, ...simulate].join('; ') };
     const calls = async () => {
@@ -43,7 +52,8 @@ export function inSession(name, simulate, run) {
       return (await response.json()).calls;
     };
     await run({ headers, calls });
-  });
+  };
+  registered.push([name, body]);
 }
 
 /** Both tools at once, and then words. */
