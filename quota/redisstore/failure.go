@@ -51,6 +51,7 @@ var refusals = [...]refusal{
 	{"ERR unknown command 'sentinel'", "it is no Sentinel: write redis://host:6379/0", true},
 	{"redis: nil", "the Sentinel knows no primary of that name", true},
 	{"READONLY", readOnly, false},
+	{"NOREPLICAS", "it has too few replicas to take changes, by its min-replicas-to-write", false},
 	{"OOM", "its memory is full", false},
 	{"MISCONF", "it cannot write to its disk and takes no changes", false},
 	{"LOADING", "it is starting and reads its data", false},

@@ -95,6 +95,7 @@ func TestRefusals(t *testing.T) {
 	clustered, _ := serverOnPort(t, "--port", "--cluster-enabled", "yes")
 	follower := serverWith(t, "--replicaof", "127.0.0.1", freePort(t))
 	sentinel := serverWith(t, "--sentinel")
+	lonely := serverWith(t, "--min-replicas-to-write", "1")
 	const (
 		wrong     = "the user or the password is wrong"
 		ofCluster = "node of a Redis Cluster"
@@ -112,6 +113,7 @@ func TestRefusals(t *testing.T) {
 		{"no such database", shared.url("") + "?db=99", true, "no such database", "no such database"},
 		{"node of a cluster", clustered.url(""), true, ofCluster, ofCluster},
 		{"database of a cluster", clustered.url("") + "?db=1", true, ofCluster, ofCluster},
+		{"without replicas", lonely.url(""), false, "it has too few replicas to take changes", ""},
 		{"replica", follower.url(""), false, readOnly, "it is a replica"},
 		{"sentinel", sentinel.url(""), false, "unknown command", "it is a Sentinel"},
 	} {
