@@ -52,7 +52,8 @@ type Config struct {
 	ReadPause         time.Duration // how long a caller may take nothing of its answer; 0: 1 min
 	FirstByteTimeout  time.Duration // for the answer's headers, or a stream's first event
 	StreamIdleTimeout time.Duration // between bytes after that
-	SessionTimeout    time.Duration // how long a session over a WebSocket may be; 0: 1 h
+	MaxSessions       int           // over WebSockets at once; 0: none passes
+	SessionTimeout    time.Duration // how long one may last; 0: 1 h
 	Linger            time.Duration // how long a stream that failed is kept before its connection is cut; 0: 500 ms
 	Unrepaired        bool          // successful streams pass byte for byte, even where clients cannot read them
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
@@ -99,8 +100,8 @@ func (c *Config) check() error {
 		return errors.New("proxy: Config.Upstream is no absolute URL")
 	case c.MaxBody <= 0 || c.MaxHeld <= 0:
 		return errors.New("proxy: Config.MaxBody and Config.MaxHeld must be positive")
-	case c.MaxInFlight < 0 || c.UploadRate < 0:
-		return errors.New("proxy: Config.MaxInFlight and Config.UploadRate must not be negative")
+	case c.MaxInFlight < 0 || c.MaxSessions < 0 || c.UploadRate < 0:
+		return errors.New("proxy: Config.MaxInFlight, MaxSessions and UploadRate must not be negative")
 	case c.FirstByteTimeout <= 0 || c.StreamIdleTimeout <= 0:
 		return errors.New("proxy: Config.FirstByteTimeout and Config.StreamIdleTimeout must be positive")
 	case c.Ledger != nil && c.Estimator == nil:

@@ -94,7 +94,7 @@ func testConfig(log io.Writer) Config {
 		Upstream: &url.URL{Scheme: "http", Host: "upstream.invalid", Path: "/client/v4"},
 		MaxBody:  1 << 20, MaxHeld: 16 << 20, HeldWait: 50 * time.Millisecond,
 		FirstByteTimeout: 10 * time.Second, StreamIdleTimeout: 10 * time.Second, RetryAfterMax: time.Minute,
-		Linger:  time.Millisecond,
+		Linger: time.Millisecond, MaxSessions: 100,
 		Setting: func(key string) string { return "NEURONWARD_" + key },
 		Models:  []string{testModel}, Metrics: metrics.New(metrics.Build{Version: "test"}),
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),

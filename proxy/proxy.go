@@ -56,6 +56,7 @@ type Proxy struct {
 	reverse      httputil.ReverseProxy
 	retries      retryTransport
 	sessions     websocket.Sessions
+	sessionPool  *fairshare.Pool // of Config.MaxSessions
 }
 
 // New returns a Proxy, or an error that names what is missing in c.
@@ -91,6 +92,7 @@ func New(c Config) (*Proxy, error) {
 		pool:    fairshare.New(int64(c.MaxInFlight), c.MaxInFlight, c.InFlightWait, p.closed),
 		metrics: c.Metrics,
 	}
+	p.sessionPool = fairshare.New(int64(c.MaxSessions), 0, 0, nil)
 	p.forward = forwarder{
 		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate,
 		transport: c.Transport,

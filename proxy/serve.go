@@ -85,6 +85,7 @@ func (p *Proxy) end(c *call) {
 	if c.body != nil {
 		c.body.Release()
 	}
+	p.releaseSession(c)
 	c.own.stop()
 	p.recorder.record(c)
 	p.leave()

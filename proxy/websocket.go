@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
@@ -27,6 +29,7 @@ type session struct {
 	protocol string // that the caller is told, where upstream chooses none; "": none
 	socket   *websocket.Session
 	charge   *guard.Session
+	place    *fairshare.Tenant // that holds its place among the sessions; nil: it has none
 	report   *websocket.Report // nil: it has not ended, or never switched
 }
 
@@ -107,6 +110,9 @@ func (p *Proxy) checkSession(c *call, r *http.Request) error {
 	}
 	c.stream = true
 	c.session = &session{query: query}
+	if err := p.acquireSession(c); err != nil {
+		return err
+	}
 	if protocols := r.Header["Sec-Websocket-Protocol"]; len(protocols) > 0 {
 		offered := strings.Split(strings.Join(protocols, ","), ",")
 		if headers.Protocols(offered) == "" { // all that it offers is a key: it must be told that one was chosen
@@ -115,6 +121,28 @@ func (p *Proxy) checkSession(c *call, r *http.Request) error {
 	}
 	c.writer.hijacked = c.session.attach
 	return nil
+}
+
+// acquireSession gives a session one of as many places as there are. A session may last for long: none waits for one.
+func (p *Proxy) acquireSession(c *call) error {
+	r := fairshare.Request{Client: c.client, Limited: c.limited(), Amount: 1}
+	if c.session.place = p.sessionPool.TryAcquire(r); c.session.place != nil {
+		return nil
+	}
+	p.metrics.Preempted("overload", metrics.ModeEnforce)
+	f := refuse(normalize.Overloaded, "As many sessions over WebSockets are open as this proxy has, or as your client "+
+		"may have of them ({MAX_SESSIONS}).", "")
+	f.Limit = &normalize.Limit{
+		Name: "sessions", Used: float64(p.sessionPool.Status().Taken), Limit: float64(p.sessionPool.Size()),
+		Unit: "sessions", Window: "at_once",
+	}
+	return f
+}
+
+func (p *Proxy) releaseSession(c *call) {
+	if c.session != nil && c.session.place != nil {
+		p.sessionPool.Release(c.session.place, 1)
+	}
 }
 
 // realTime lists the models that take WebSocket connections.

@@ -235,3 +235,24 @@ func TestDrainFinishesSessions(t *testing.T) {
 	b.ended()
 	wantSettled(t, ledger, simulator, 2*perSecond)
 }
+
+func TestSessionsAtOnce(t *testing.T) {
+	b, _, ledger := newSessions(t, workersai.Options{}, 10_000*quota.OneNeuron, func(c *Config) { c.MaxSessions = 1 })
+	handshake := []string{
+		"Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+		"Connection", "Upgrade",
+	}
+	conn := b.dial("/run/" + nova + pcm16)
+	res, body := b.do("GET", "/run/"+nova, "", handshake...)
+	wantEqual(t, "a second one: status", res.StatusCode, 503)
+	wantEqual(t, "a second one: name", b.envelope(body).Error.Name, "overloaded")
+	wantHas(t, "a second one: message", b.envelope(body).Error.Message, "NEURONWARD_MAX_SESSIONS")
+	conn.CloseNow()
+	b.waitFor("place", func() bool { return b.proxy.sessionPool.Status().Taken == 0 })
+	conn = b.dial("/run/" + nova + pcm16)
+	b.proxy.Drain()
+	_, code, _ := b.readToEnd(conn)
+	wantEqual(t, "after it: close code", code, websocket.StatusGoingAway)
+	b.ended()
+	wantEqual(t, "reserved", ledger.Snapshot().Account.Reserved, 0)
+}

@@ -213,6 +213,8 @@ func proxyConfig(c *config.Config, n *quotas, log *slog.Logger, m *metrics.Metri
 		MaxInFlight:       c.MaxInFlight,
 		FirstByteTimeout:  c.FirstByteTimeout,
 		StreamIdleTimeout: c.StreamIdleTimeout,
+		MaxSessions:       c.MaxSessions,
+		SessionTimeout:    c.SessionTimeout,
 		Unrepaired:        c.StreamRepair == config.RepairOff,
 		RetryAfterMax:     c.RetryAfterMax,
 		Ledger:            n.ledger,

@@ -111,7 +111,9 @@ func TestForwardTakesSecretsOutOfTheQuery(t *testing.T) {
 		"keep=1&k=" + ourToken:                     "keep=1",
 		"keep=1&" + clients.KeyPrefix + "abc=1":    "keep=1",
 		"keep=1&k=%6ewk_" + strings.Repeat("a", 8): "keep=1",
-		"keep=1&b=2": "keep=1&b=2",
+		"keep=1&b=2":                         "keep=1&b=2",
+		"b=2&k=" + ourToken + "&a=%41&b=1&b": "b=2&a=%41&b=1&b",
+		"b=%zz&k=" + ourToken + "&a=1":       "a=1",
 	} {
 		if got := forward(operator(ourToken, ""), "/?"+query, http.Header{}, nil, false).URL.RawQuery; got != want {
 			t.Errorf("query %q: Forward sends %q, want %q", query, got, want)

@@ -55,13 +55,15 @@ type Config struct {
 
 	MaxConnections int     `env:"NEURONWARD_MAX_CONNECTIONS" envDefault:"4096"`
 	MaxInFlight    int     `env:"NEURONWARD_MAX_IN_FLIGHT" envDefault:"1024"`
-	MaxBody        int64   `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`  // bytes
-	MaxHeld        int64   `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"` // bytes
+	MaxSessions    int     `env:"NEURONWARD_MAX_SESSIONS" envDefault:"512"` // 0: no WebSocket
+	MaxBody        int64   `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`   // bytes
+	MaxHeld        int64   `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"`  // bytes
 	Retries        int     `env:"NEURONWARD_RETRIES" envDefault:"2"`
 	RetryBudget    float64 `env:"NEURONWARD_RETRY_BUDGET" envDefault:"0.2"` // share of calls, 0 to 1
 
 	FirstByteTimeout  time.Duration `env:"NEURONWARD_FIRST_BYTE_TIMEOUT" envDefault:"6m"`
 	StreamIdleTimeout time.Duration `env:"NEURONWARD_STREAM_IDLE_TIMEOUT" envDefault:"2m"`
+	SessionTimeout    time.Duration `env:"NEURONWARD_SESSION_TIMEOUT" envDefault:"1h"`
 	StreamRepair      string        `env:"NEURONWARD_STREAM_REPAIR" envDefault:"on" choices:"on|off"`
 	RetryAfterMax     time.Duration `env:"NEURONWARD_RETRY_AFTER_MAX" envDefault:"60s"`
 

@@ -48,6 +48,8 @@ func (l *loader) validate() {
 		"VALUE is not a number of neurons; write one such as 300000, or 0 for no limit")
 	l.require("NEURONWARD_MAX_IN_FLIGHT", l.MaxInFlight >= 1,
 		"VALUE is not a whole number from 1 on; write one such as 1024")
+	l.require("NEURONWARD_MAX_SESSIONS", l.MaxSessions >= 0,
+		"VALUE is not a whole number from 0 on; write one such as 512")
 	l.require("NEURONWARD_RETRIES", l.Retries >= 0, "VALUE is not a whole number from 0 on; write one such as 2")
 	l.require("NEURONWARD_RETRIES", l.Retries <= maxRetries,
 		fmt.Sprintf("%d is more than %d; more attempts only make an outage longer", l.Retries, maxRetries))
@@ -56,6 +58,7 @@ func (l *loader) validate() {
 	const above0 = "VALUE is not above 0; write a time such as 30s, 5m or 1h30m"
 	l.require("NEURONWARD_FIRST_BYTE_TIMEOUT", l.FirstByteTimeout > 0, above0)
 	l.require("NEURONWARD_STREAM_IDLE_TIMEOUT", l.StreamIdleTimeout > 0, above0)
+	l.require("NEURONWARD_SESSION_TIMEOUT", l.SessionTimeout > 0, above0)
 	l.validateTogether()
 }
 
