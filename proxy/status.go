@@ -4,12 +4,29 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
 // What the rest of the program may ask of a Proxy, and tell it, while calls are served.
 
 // Load returns how many calls are being served and how many wait. The error reference is not part of it.
 func (p *Proxy) Load() Load { return p.slots.load() }
+
+// Sessions returns how many sessions over WebSockets there are, and what has passed in them.
+func (p *Proxy) Sessions() websocket.Status {
+	st := p.sessions.Status()
+	st.Limit = p.sessionPool.Size()
+	return st
+}
+
+// SessionSeries returns the same for series.
+func (p *Proxy) SessionSeries() metrics.Sessions {
+	st := p.sessions.Status()
+	return metrics.Sessions{
+		Open: st.Open, Seconds: st.Seconds, Characters: st.Characters, MessagesIn: st.MessagesIn,
+		MessagesOut: st.MessagesOut,
+	}
+}
 
 // Rates lists the limits of requests per minute that are in use: of tasks, and of models that are known.
 func (p *Proxy) Rates() []Rate { return p.rates.status() }

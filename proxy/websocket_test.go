@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -110,6 +111,7 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 		types      string
 		neurons    float64
 		log        string
+		messages   string
 	}{
 		{
 			"speech to text", "/run/" + nova + pcm16 + "&keyterm=b&keyterm=a", func(b *bench, conn *websocket.Conn) {
@@ -119,7 +121,7 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 				b.send(conn, websocket.MessageText, `{"type":"CloseStream"}`)
 			},
 			"Connected Results Results Results Results Metadata", 836.36 * 3 / 60,
-			`"messages_in":4,"messages_out":6,`,
+			`"messages_in":4,"messages_out":6,`, "4 6",
 		},
 		{
 			"turns", "/ai/run/" + flux + pcm16, func(b *bench, conn *websocket.Conn) {
@@ -129,7 +131,7 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 				b.send(conn, websocket.MessageText, `{"type":"CloseStream"}`)
 			},
 			"Connected StartOfTurn Update EndOfTurn", 700 * 2.0 / 60,
-			`"sound_seconds":2,"closed_by_caller":1000,"closed_by_upstream":1000,"neurons":"23.33`,
+			`"sound_seconds":2,"closed_by_caller":1000,"closed_by_upstream":1000,"neurons":"23.33`, "3 4",
 		},
 		{
 			"text to speech", "/run/" + aura, func(b *bench, conn *websocket.Conn) {
@@ -137,7 +139,7 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 				b.send(conn, websocket.MessageText, `{"type":"Flush"}`)
 				b.send(conn, websocket.MessageText, `{"type":"Close"}`)
 			},
-			"Metadata sound Flushed", 1363.64 * 5 / 1000, `"characters":5,"closed`,
+			"Metadata sound Flushed", 1363.64 * 5 / 1000, `"characters":5,"closed`, "3 3",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,6 +151,12 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 			wantEqual(t, "close code", code, websocket.StatusNormalClosure)
 			b.ended()
 			wantSettled(t, ledger, simulator, c.neurons)
+			st := b.proxy.Sessions()
+			wantEqual(t, "status: open", st.Open, 0)
+			wantEqual(t, "status: ended", st.Ended, 1)
+			wantEqual(t, "status: messages", fmt.Sprint(st.MessagesIn, st.MessagesOut), c.messages)
+			series := b.proxy.SessionSeries()
+			wantEqual(t, "series: sound", series.Seconds, st.Seconds)
 			wantEqual(t, "calls", ledger.Snapshot().Records[0].Calls, 1)
 			wantHas(t, "log", b.log.String(), `"msg":"call"`)
 			wantHas(t, "log", b.log.String(), c.log)

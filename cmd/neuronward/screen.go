@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
 // A screen formats what usage prints. In a pipe nothing is drawn: the lines and their order are the same, without bars
@@ -38,6 +39,7 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	b.WriteString("\n\n")
 	s.totals(&b, d)
 	s.notes(&b, d)
+	s.sessions(&b, r.Sessions)
 	models := make([]status.Spending, 0, len(d.Models))
 	for _, m := range d.Models {
 		models = append(models, m.Spending)
@@ -107,6 +109,15 @@ func (s screen) notes(b *strings.Builder, d status.Today) {
 	if f := d.Store.Failure; f != nil {
 		note("The store fails: %s", *f)
 	}
+}
+
+// sessions writes what has passed over WebSockets, if anything has.
+func (s screen) sessions(b *strings.Builder, st websocket.Status) {
+	if st.Open == 0 && st.Ended == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nWebSockets since the proxy began: %d open, %d ended; %.0f seconds of sound,\n"+
+		"%d characters, %d messages in, %d out.\n", st.Open, st.Ended, st.Seconds, st.Characters, st.MessagesIn, st.MessagesOut)
 }
 
 func modeWords(mode string) string {

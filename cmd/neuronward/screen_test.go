@@ -7,6 +7,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -32,6 +33,9 @@ func busyDay() usageReport {
 			Clients: []status.Client{{Spending: status.Spending{Calls: 1201, Neurons: amount(8_234.5)}}},
 			Store:   status.Store{Failure: &failure},
 		},
+		Sessions: websocket.Status{
+			Open: 2, Ended: 5, Seconds: 81.7, Characters: 340, MessagesIn: 1200, MessagesOut: 60,
+		},
 		Days: []status.PastDay{
 			{Day: on, Calls: 1201, Neurons: amount(8_234.5)},
 			{Day: on - 1, Calls: 3, Neurons: amount(1_000_000)},
@@ -55,6 +59,9 @@ until 2026-11-24T00:00:00Z, in 8h30m
 Workers AI itself said that the day is spent. One call is tried at 2026-11-23T23:00:00Z.
 
 The store fails: quota: the store fails: disk full
+
+WebSockets since the proxy began: 2 open, 5 ended; 82 seconds of sound,
+340 characters, 1200 messages in, 60 out.
 
   by model                                                  neurons  calls
   @cf/meta/llama-3.3-70b-instruct-fp8-fast                  8000.00   1200

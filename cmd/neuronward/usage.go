@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
 // usageTimeout bounds all requests to the running proxy together.
@@ -24,7 +25,7 @@ Usage:
 
   neuronward usage [--json] [--addr HOST:PORT]
 
-  --json   one JSON object: today (as in /status) and days
+  --json   one JSON object: today and sessions (as in /status) and days
   --addr   the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
 
 It reads one variable:
@@ -40,8 +41,9 @@ Example:
 
 // A usageReport is what usage shows, and what --json prints.
 type usageReport struct {
-	Today status.Today     `json:"today"`
-	Days  []status.PastDay `json:"days"`
+	Today    status.Today     `json:"today"`
+	Sessions websocket.Status `json:"sessions"` // over WebSockets, since the process began
+	Days     []status.PastDay `json:"days"`
 }
 
 func usage(ctx context.Context, in *invocation) int {
@@ -80,7 +82,10 @@ func usage(ctx context.Context, in *invocation) int {
 
 // askUsage asks the proxy whose admin listener has this base URL.
 func askUsage(ctx context.Context, base string) (usageReport, error) {
-	var now struct{ status.Today }
+	var now struct {
+		status.Today
+		Sessions websocket.Status `json:"sessions"`
+	}
 	var past status.History
 	for _, q := range []struct {
 		path string
@@ -90,7 +95,7 @@ func askUsage(ctx context.Context, base string) (usageReport, error) {
 			return usageReport{}, err
 		}
 	}
-	return usageReport{now.Today, past.Days}, nil
+	return usageReport{now.Today, now.Sessions, past.Days}, nil
 }
 
 func askJSON(ctx context.Context, url string, into any) error {

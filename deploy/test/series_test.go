@@ -29,6 +29,7 @@ func seriesOfTheCode(t *testing.T) catalogue {
 		}
 	})
 	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })
+	m.WatchSessions(func() metrics.Sessions { return metrics.Sessions{} })
 	m.WatchBreakers(func() []string { return []string{metrics.Other} })
 	m.WatchClients(func() metrics.ClientsFile {
 		return metrics.ClientsFile{Keys: []metrics.ClientKey{{Client: "a", ID: "00000000"}}}

@@ -154,17 +154,28 @@ func (s *Session) End() Report {
 		}
 	}
 	s.mu.Unlock()
-	if s.ofAll != nil {
-		s.ofAll.remove(s)
-	}
 	s.end()
 	s.up.Close()     //nolint:errcheck // it may be closed already
 	s.sending.Lock() // what the caller sent last is out, or never will be
 	defer s.sending.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report.Passed, s.report.Ending = s.soFar(s.over), s.ending
-	return s.report
+	r := s.reportNow()
+	s.mu.Unlock()
+	if s.ofAll != nil {
+		s.ofAll.remove(s, &r)
+	}
+	return r
+}
+
+// reportNow is what has become of the session until now; s.mu is held.
+func (s *Session) reportNow() Report {
+	until := s.over
+	if until.IsZero() {
+		until = time.Now()
+	}
+	r := s.report
+	r.Passed, r.Ending = s.soFar(until), s.ending
+	return r
 }
 
 // Close implements io.Closer: it cuts the connection to upstream, and with it the session.

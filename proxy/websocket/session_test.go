@@ -111,7 +111,7 @@ func newPair(t *testing.T, change ...func(*Options)) *pair {
 	go func() { _, err := io.Copy(p.Session, user); errs <- err }()
 	go func() { _, err := io.Copy(user, p.Session); errs <- err }()
 	go func() {
-		<-errs
+		_ = <-errs
 		user.Close()
 		p.Session.Close()
 		close(p.over)

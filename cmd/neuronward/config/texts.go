@@ -51,8 +51,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_MAX_CONNECTIONS": "connections of apps at once; one more waits until another one ends, or is closed " +
 		"because it is idle. One address beyond loopback may have half of them",
 	"NEURONWARD_MAX_IN_FLIGHT": "calls served at once; as many more wait for up to 2s, all others get 503 overloaded",
-	"NEURONWARD_MAX_SESSIONS": "sessions over WebSockets at once, which are among the calls served; all others get 503 " +
-		"overloaded, and with 0 all of them",
+	"NEURONWARD_MAX_SESSIONS": "sessions over WebSockets at once, which are among the calls served; all others get " +
+		"503 overloaded, and with 0 all of them",
 	"NEURONWARD_MAX_BODY": "the largest request body; beyond it 413, code 3006",
 	"NEURONWARD_MAX_HELD": "inspected request bodies in memory at once; beyond it callers wait, then 503",
 	"NEURONWARD_RETRIES": "extra attempts after failures that are worth a retry, before any byte was sent to the " +
@@ -60,8 +60,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_RETRY_BUDGET": "extra attempts are at most this share of calls, " +
 		"so that an outage is not doubled",
 	"NEURONWARD_FIRST_BYTE_TIMEOUT": "wait for the answer's headers, or a stream's first event; then 408, code 3007",
-	"NEURONWARD_STREAM_IDLE_TIMEOUT": "wait between bytes of an answer after that, and for anything in a session over a " +
-		"WebSocket",
+	"NEURONWARD_STREAM_IDLE_TIMEOUT": "wait between bytes of an answer after that, and for anything in a session " +
+		"over a WebSocket",
 	"NEURONWARD_SESSION_TIMEOUT": "how long a session over a WebSocket may last",
 	"NEURONWARD_STREAM_REPAIR": "on repairs the chunks of /v1/chat/completions that OpenAI's clients cannot read; " +
 		"with off every successful stream passes byte for byte",

@@ -138,6 +138,28 @@ const streams = ['Streams and load', [
     ],
     unit: unit.count, decimals: 0, width: 8, matching: [['queued$', red]],
   }),
+  curves({
+    title: 'WebSocket sessions',
+    description: 'Sessions with models of real time that are open, by process. Each process takes NEURONWARD_MAX_SESSIONS (512) at once.',
+    queries: [[`sum by (instance) (neuronward_sessions{${where}})`, '{{instance}}']],
+    unit: unit.count, decimals: 0, width: 8,
+  }),
+  curves({
+    title: 'Sound and characters in WebSockets',
+    description: 'What is counted of sessions: seconds of sound given to models, characters given to be spoken; a second.',
+    queries: [
+      [rate('neuronward_session_sound_seconds_total'), 'seconds of sound'],
+      [rate('neuronward_session_characters_total'), 'characters'],
+    ],
+    unit: unit.count, decimals: 1, width: 8,
+  }),
+  curves({
+    title: 'WebSocket messages',
+    description: 'Messages that pass: in from apps, out from models. In without out is a model that does not answer: look at Errors, and at the log for '
+      + 'closed_by_upstream.',
+    queries: [[`sum by (direction) (rate(neuronward_session_messages_total{${where}}[${rateRange}]))`, '{{direction}}']],
+    unit: unit.count, decimals: 1, width: 8,
+  }),
 ]];
 
 const limits = ['Cloudflare\'s limits', [

@@ -32,7 +32,7 @@ type Source struct {
 func (s *Source) Status(ctx context.Context) *Status {
 	return &Status{
 		Version: s.Version, Commit: s.Commit, Today: s.Today(ctx),
-		Requests: s.Proxy.Load(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(),
+		Requests: s.Proxy.Load(), Sessions: s.Proxy.Sessions(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(),
 		Prices: s.Prices(), Settings: s.Settings(),
 		Failures: s.Proxy.RecentFailures(), Refusals: s.Proxy.RecentRefusals(),
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
 )
@@ -18,6 +19,7 @@ type Status struct {
 
 	Today
 	Requests proxy.Load            `json:"requests"` // of this process
+	Sessions websocket.Status      `json:"sessions"` // over WebSockets, of this process
 	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
 	Breakers []breaker.Status      `json:"breakers"` // models out of capacity: most calls of them are refused here
 	Prices   Prices                `json:"prices"`
