@@ -117,11 +117,21 @@ func TestAnswer(t *testing.T) {
 
 // A day that is spent begins anew when a call says so, and the account's own figure with it.
 func TestResetDay(t *testing.T) {
-	s := start(t, workersai.Options{DailyNeurons: 1})
-	for i, header := range []string{"tokens=100", "tokens=100", "reset-day; tokens=100", "tokens=100"} {
+	s := start(t, workersai.Options{DailyNeurons: 1, Now: time.Now})
+	const spends = "tokens=100"
+	var once float64
+	for i, header := range []string{spends, spends, "reset-day; " + spends, spends} {
 		a := s.post("/run/"+older, prompted, "x-simulate", header)
 		if want := []int{200, 429, 200, 429}[i]; a.status != want {
 			t.Errorf("call %d, %s: got %d, want %d: %s", i, header, a.status, want, a.body)
+		}
+		figure := figureOf(t, s)
+		if once == 0 {
+			once = figure
+		}
+		if figure != once || once == 0 {
+			t.Errorf("call %d, %s: got %v neurons by the account's own figure, want %v, as of the first call", i, header,
+				figure, once)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package workersai_test
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -104,6 +105,21 @@ func TestCallsOfASession(t *testing.T) {
 	}
 	if a := s.do("GET", s.root+workersai.CallsPath, ""); a.status != 400 {
 		t.Errorf("without a session: got %d, want 400", a.status)
+	}
+}
+
+// A call that hangs is in the log as long as it does.
+func TestAHangingCallIsLogged(t *testing.T) {
+	closing := make(chan struct{})
+	s := start(t, workersai.Options{Closing: closing})
+	ended := make(chan answer)
+	go func() { ended <- s.post("/run/"+older, prompted, "x-simulate", "hang; session=h") }()
+	for len(s.SessionCalls("h")) == 0 {
+		runtime.Gosched()
+	}
+	close(closing)
+	if a := <-ended; a.err == nil {
+		t.Errorf("got a whole answer %+v, want one cut off", a)
 	}
 }
 

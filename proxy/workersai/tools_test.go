@@ -247,6 +247,24 @@ func TestTools(t *testing.T) {
 	})
 }
 
+// Tools that returned something before the user spoke again do not count, and the beginning of an answer is gone on with.
+func TestToolsOfAConversation(t *testing.T) {
+	s := start(t, workersai.Options{})
+	each := dialects()
+	for _, d := range []dialect{each[0], each[4], each[5]} {
+		again := strings.Replace(d.body(true, d.tools), "],\"max_tokens\"", ","+asked+"],\"max_tokens\"", 1)
+		got := d.call(t, s, false, again, "x-simulate", "tool=clock/weather")
+		if namesOf(got.tools) != "clock" {
+			t.Errorf("%s, the user asks again: got calls of %q, want clock", d.name, namesOf(got.tools))
+		}
+	}
+	chat := each[0]
+	begun := strings.Replace(chat.body(false, chat.tools, chat.required), asked, asked+`,{"role":"assistant","content":"It"}`, 1)
+	if got := chat.call(t, s, false, begun, "x-simulate", "tool"); len(got.tools) > 0 || got.text == "" {
+		t.Errorf("a begun answer: got calls of %q, text %q, want text", namesOf(got.tools), got.text)
+	}
+}
+
 // tokens counts what came.
 func (c called) tokens() int64 {
 	n := workersai.CountTokens(c.text) + workersai.CountTokens(c.reasoning)
