@@ -64,7 +64,7 @@ type call struct {
 	rate       pace.Key          // by which it waited for its requests per minute
 	failure    *normalize.Failure
 	complete   bool // the answer was delivered whole
-	cut        bool // the answer is a stream with a terminal event, whose connection is cut behind it
+	cut        int  // events of a stream whose connection is cut behind its terminal event, which counts; else 0
 
 	began time.Time // arrival
 	own   ownTime

@@ -11,26 +11,30 @@ import (
 	"time"
 )
 
-// A stream that failed is kept for half a second, so that an app that has not read all of it still can; a caller who
+// A stream that failed is kept for half a second and what a slow reader of its events needs besides, so that an app
+// that has not read all of it still can; a caller who
 // has closed the connection, and whoever shuts the proxy down, need not wait for it. A Responses stream ends in order.
 func TestLingersBeforeTheCut(t *testing.T) {
 	for _, test := range []struct {
 		name, path string
 		after      func(p *Proxy, caller net.Conn) // the terminal event has come
-		want       time.Duration                   // from then on to the end of the handler
-		wantEnd    error                           // of the caller's body
+		events     int
+		want       time.Duration // from then on to the end of the handler
+		wantEnd    error         // of the caller's body
 	}{
-		{"the caller waits", chatPath, func(*Proxy, net.Conn) {}, 500 * time.Millisecond, io.ErrUnexpectedEOF},
+		{"the caller waits", chatPath, func(*Proxy, net.Conn) {}, 1, 600 * time.Millisecond, io.ErrUnexpectedEOF},
+		{"much may be unread", chatPath, func(*Proxy, net.Conn) {}, 39, 2500 * time.Millisecond, io.ErrUnexpectedEOF},
+		{"no more than 10 s", chatPath, func(*Proxy, net.Conn) {}, 1000, 10 * time.Second, io.ErrUnexpectedEOF},
 		{
 			"the caller leaves", chatPath,
 			func(_ *Proxy, caller net.Conn) {
 				time.Sleep(100 * time.Millisecond)
 				_ = caller.Close()
 			},
-			100 * time.Millisecond, io.ErrClosedPipe,
+			1, 100 * time.Millisecond, io.ErrClosedPipe,
 		},
-		{"the proxy shuts down", chatPath, func(p *Proxy, _ net.Conn) { p.Drain() }, 0, io.ErrUnexpectedEOF},
-		{"a Responses stream", "/v1/responses", func(*Proxy, net.Conn) {}, 0, nil},
+		{"the proxy shuts down", chatPath, func(p *Proxy, _ net.Conn) { p.Drain() }, 1, 0, io.ErrUnexpectedEOF},
+		{"a Responses stream", "/v1/responses", func(*Proxy, net.Conn) {}, 1, 0, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
@@ -38,7 +42,7 @@ func TestLingersBeforeTheCut(t *testing.T) {
 				config.Linger = 0
 				config.Transport = inMemory{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set("Content-Type", "text/event-stream")
-					_, _ = io.WriteString(w, firstChunk)
+					_, _ = io.WriteString(w, strings.Repeat(firstChunk, test.events))
 					panic(http.ErrAbortHandler)
 				})}
 				p, err := New(config)

@@ -298,5 +298,5 @@ func (s *stream) fail(f *normalize.Failure) {
 		return
 	}
 	s.terminal = f.AppendEvent(s.terminal, s.call.protocol())
-	s.call.cut = true
+	s.call.cut = s.events + 1
 }
