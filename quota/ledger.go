@@ -47,6 +47,7 @@ type Ledger struct {
 	closed         bool
 	left           bool  // the last report was made
 	failure        error // of the last sync
+	late           bool  // the answer to the last sync is, which alone is no failure
 	failures       int64 // syncs that failed
 }
 

@@ -13,6 +13,10 @@ import (
 // ErrStore is wrapped by what Reserve returns when the store that it needs fails.
 var ErrStore = errors.New("quota: the store fails")
 
+// ErrLate is wrapped by what a Store returns that had no answer within its deadline, where that follows how long answers
+// take: the next one may come in time.
+var ErrLate = errors.New("quota: the answer of the store is late")
+
 // quietFor is how many reports may leave out a budget of which there is nothing to say, until one asks what others
 // spent of it.
 const quietFor = 16
@@ -144,7 +148,7 @@ func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 // applyReply takes the store's answer to r.
 func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Time) {
 	failed := l.failure != nil
-	l.failure = nil
+	l.failure, l.late = nil, false
 	l.reconciliation.lastReply = time.Now()
 	l.clock.Agree(reply.Time)
 	l.countReplicas(reply, now)
@@ -188,16 +192,24 @@ func (l *Ledger) applyReply(r Report, raised []Neurons, reply Reply, now time.Ti
 	}
 }
 
-// storeFailed decides without the store on the calls that wait for it.
+// storeFailed decides without the store on the calls that wait for it. After one answer that is late those go on that
+// can still wait: the next one may come in time.
 func (l *Ledger) storeFailed(err error, now time.Time) {
-	l.failure = fmt.Errorf("%w: %w", ErrStore, err)
+	err = fmt.Errorf("%w: %w", ErrStore, err)
 	l.failures++
+	again := errors.Is(err, ErrLate) && !l.late && l.failure == nil
+	if again {
+		l.late = true
+		l.wake.syncNow()
+	} else {
+		l.failure = err
+	}
 	for _, w := range l.queue.List() {
-		if !w.reported || l.block.stops(w) || w == l.place.Of() {
+		if !w.reported || l.block.stops(w) || w == l.place.Of() || again && time.Since(w.since) < l.o.Wait {
 			continue
 		}
 		if !l.o.AllowOfflineGrant && w.needsGrant() {
-			l.finish(w, nil, Decision{}, l.failure)
+			l.finish(w, nil, Decision{}, err)
 			continue
 		}
 		for i, b := range w.budgets {

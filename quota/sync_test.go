@@ -3,6 +3,7 @@ package quota_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ type spy struct {
 	quota.Store
 	mu      sync.Mutex
 	fail    error
+	late    int  // how many answers from now on are late
 	lose    bool // does it, and says that it failed
 	hang    bool
 	slow    time.Duration // between what it does and its answer
@@ -28,7 +30,15 @@ type spy struct {
 func (s *spy) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	s.mu.Lock()
 	fail, lose, hang, slow, store := s.fail, s.lose, s.hang, s.slow, s.Store
+	late := s.late > 0
+	if late {
+		s.late--
+	}
 	s.mu.Unlock()
+	if late {
+		time.Sleep(lateAfter)
+		return quota.Reply{}, fmt.Errorf("no answer within %v: %w", lateAfter, quota.ErrLate)
+	}
 	if hang {
 		<-ctx.Done()
 		return quota.Reply{}, ctx.Err()
@@ -75,6 +85,53 @@ func spied(t *testing.T, o quota.Options, test func(t *testing.T, s *spy, l *quo
 }
 
 var errDown = errors.New("down")
+
+const lateAfter = 50 * time.Millisecond
+
+// One answer of the store that is late fails no call that can still wait, and neither does the store count as failing.
+func TestOneLateAnswerFailsNoCall(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		late    int
+		wait    time.Duration
+		offline bool // AllowOfflineGrant
+		err     error
+		waited  time.Duration
+		granted bool // offline
+	}{
+		{name: "one late answer", late: 1, wait: time.Second, waited: lateAfter},
+		{name: "two in a row", late: 2, wait: time.Second, err: quota.ErrStore, waited: 2 * lateAfter},
+		{name: "a call that cannot wait", late: 1, wait: lateAfter, err: quota.ErrStore, waited: lateAfter},
+		{name: "one, where the share may be spent", late: 1, wait: time.Second, offline: true, waited: lateAfter},
+		{
+			name: "two, where the share may be spent", late: 2, wait: time.Second, offline: true, waited: 2 * lateAfter,
+			granted: true,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := quota.Options{Limit: 100 * n, Wait: c.wait, AllowOfflineGrant: c.offline}
+			spied(t, o, func(t *testing.T, s *spy, l *quota.Ledger) {
+				for range 2 { // what was late before counts no more once an answer came in time
+					spend(t, l, n)
+					s.set(func(s *spy) { s.late = c.late })
+					began := time.Now()
+					res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 30 * n})
+					fails(t, "Reserve", err, c.err)
+					equal(t, "waited", time.Since(began), c.waited)
+					equal(t, "it is an offline grant", d.OfflineGrant, c.granted)
+					if failing := l.Healthy() != nil; !c.offline && failing != (c.late > 1) {
+						t.Errorf("the store fails: got %v, want %v", failing, c.late > 1)
+					}
+					if res != nil {
+						res.Settle(settle(30 * n))
+					}
+					time.Sleep(2 * time.Second)
+					fails(t, "Healthy", l.Healthy(), nil)
+				}
+			})
+		})
+	}
+}
 
 func TestAStoreThatFailsUnderDeny(t *testing.T) {
 	spied(t, quota.Options{Limit: 100 * n, Wait: time.Hour}, func(t *testing.T, s *spy, l *quota.Ledger) {
