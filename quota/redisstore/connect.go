@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 
@@ -31,11 +32,12 @@ func (c *connection) reload(ctx context.Context) {
 // cluster sends to another node. Its log on standard error is disabled: the errors say the same.
 func (s *Store) connect() *connection {
 	logging.Disable()
+	longest := cmp.Or(s.o.Timeout, 2*maxDeadline) // each step has a deadline of its own
 	o := &redis.UniversalOptions{
 		Addrs: s.address.hosts, DB: s.address.db, MasterName: s.address.primary, IsClusterMode: s.address.cluster(),
 		CredentialsProvider: s.credentials, TLSConfig: s.tls(), Protocol: 2, MaxRetries: -1, DialerRetries: 1,
-		DialTimeout: max(dialTimeout, s.o.Timeout), ReadTimeout: s.o.Timeout, WriteTimeout: s.o.Timeout,
-		PoolTimeout: s.o.Timeout, ContextTimeoutEnabled: true, DisableIdentity: true,
+		DialTimeout: max(dialTimeout, s.o.Timeout), ReadTimeout: longest, WriteTimeout: longest,
+		PoolTimeout: longest, ContextTimeoutEnabled: true, DisableIdentity: true, Dialer: s.o.dial,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if s.address.sentinelAuth {

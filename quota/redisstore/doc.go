@@ -6,7 +6,8 @@
 //
 // Every step is one script that runs in the server, which has the rows: no lock is
 // held while it is asked. Store.mu guards what the process remembers between two
-// steps, and nothing else.
+// steps, and nothing else. How long a step may take follows the round trip
+// (deadline.go).
 //
 // Begin with Store.Sync in sync.go and its script sync.lua, then read
 // connect.go (connections), failure.go (what errors mean) and watch.go (events).

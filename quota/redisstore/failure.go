@@ -89,7 +89,7 @@ func (s *Store) explain(err error, timeout time.Duration) error {
 		return fmt.Errorf("redisstore: the server refuses: %s (%w)", r.meaning, err)
 	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
-		return fmt.Errorf("redisstore: no answer within %v: %w", timeout, err)
+		return late{fmt.Errorf("redisstore: no answer within %v: %w", timeout.Round(time.Millisecond), err)}
 	}
 	return fmt.Errorf("redisstore: %w", err)
 }

@@ -93,10 +93,10 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, er
 }
 
 func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, error)) ([]string, error) {
-	ctx, cancel := s.withTimeout(ctx)
+	ctx, cancel, limit := s.withTimeout(ctx)
 	defer cancel()
 	answer, err := step(ctx)
-	return answer, s.explain(err, s.o.Timeout)
+	return answer, s.failed(err, limit)
 }
 
 // parseRecords reads the fields of a day's hashes and their values: first each

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Inspect connects and asks the server what it is. The error wraps ErrUnusable if
@@ -11,22 +14,21 @@ import (
 // asked now. The warnings say what may make it lose data. There is none of what
 // the server does not show to this user.
 func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, max(dialTimeout, s.o.Timeout)) // the first connection is made here
+	limit := max(dialTimeout, s.o.Timeout) // the first connection is made here
+	ctx, cancel := context.WithTimeout(ctx, 2*limit)
 	defer cancel()
-	client, err := s.client.Load().server(ctx, s.prefix)
+	client, err := s.reach(ctx, limit)
 	if err != nil {
-		return nil, s.explain(err, dialTimeout)
+		return nil, s.explain(err, limit)
 	}
-	err = client.Ping(ctx).Err()
-	if disconnected(err) { // the connection ended since it was last used
-		err = client.Ping(ctx).Err()
-	}
-	if err != nil {
-		return nil, s.explain(err, dialTimeout)
+	s.timed(client, func() error { return client.Ping(ctx).Err() })
+	if trip := s.RoundTrip(); trip > farAway {
+		warnings = append(warnings, fmt.Sprintf("an answer takes %v, and calls wait for it now and then: "+
+			"name a server nearby", trip.Round(time.Millisecond)))
 	}
 	text, err := client.Info(ctx).Result()
 	if err != nil {
-		return nil, nil // it answers; what this user may not see gives no warning
+		return warnings, nil // it answers; what this user may not see gives no warning
 	}
 	info := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -49,4 +51,19 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 			": when its memory is full it may forget what was spent; set maxmemory-policy noeviction")
 	}
 	return warnings, nil
+}
+
+// reach makes the first connection, within limit, to the server that has the rows.
+func (s *Store) reach(ctx context.Context, limit time.Duration) (redis.UniversalClient, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	client, err := s.client.Load().server(ctx, s.prefix)
+	if err != nil {
+		return nil, err
+	}
+	err = client.Ping(ctx).Err()
+	if disconnected(err) { // the connection ended since it was last used
+		err = client.Ping(ctx).Err()
+	}
+	return client, err
 }

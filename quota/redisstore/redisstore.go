@@ -8,6 +8,7 @@ import (
 	_ "embed" // the scripts
 	"encoding/hex"
 	"fmt"
+	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,9 +21,6 @@ import (
 )
 
 const (
-	// defaultTimeout is how long one step may take. A server nearby answers within a millisecond.
-	defaultTimeout = 50 * time.Millisecond
-
 	// dialTimeout is for a connection. It is still made when the step that wanted it has timed out.
 	dialTimeout = time.Second
 
@@ -63,7 +61,7 @@ var historyScript string
 
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
-	Timeout time.Duration // for one step; 0: 50 ms
+	Timeout time.Duration // for one step; 0: by the round trip that is measured, from 50 ms to 1 s
 	TLS     *tls.Config   // instead of what the address says of TLS; nil: that
 
 	// Password returns the password as it is now, "" for that of the address. It may be nil.
@@ -72,6 +70,8 @@ type Options struct {
 	// OnDoubt is called once for each key and field whose value is not believed: it was not made here, or is damaged.
 	// What is known otherwise counts. It may be nil, and must not call back.
 	OnDoubt func(key, value string)
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // of tests; nil: as go-redis does it
 }
 
 // Store is a quota.Store in a Redis server. Several processes may share it,
@@ -88,8 +88,10 @@ type Store struct {
 	lastID                     atomic.Uint64 // of the questions
 	watchers                   watch.Watchers
 	subscribeOnce              sync.Once
-	subscribed                 chan struct{} // closed when the first subscription is made or has failed
-	running                    sync.WaitGroup
+	subscribed                 chan struct{}  // closed when the first subscription is made or has failed
+	running                    sync.WaitGroup // begun with inBackground
+	trip                       roundTrip
+	measuring                  atomic.Bool     // the round trip, after a step that had no answer in time
 	ctx                        context.Context // ends with the store
 	cancel                     context.CancelFunc
 	closeOnce                  sync.Once
@@ -109,9 +111,7 @@ type replicaDay struct {
 // Open returns a Store for account in the server at a. It does not connect: a
 // server that is down may come back. Inspect connects.
 func Open(a Address, account string, o Options) *Store {
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
+	o.Timeout = max(o.Timeout, 0)
 	sum := sha256.Sum256([]byte("neuronward account " + account))
 	s := &Store{
 		address: a, o: o, owner: rand.Text(),
@@ -139,7 +139,12 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 	client := s.client.Load()
 	id := strconv.FormatUint(s.lastID.Add(1), 10)
 	args = append([]any{id, 0}, args...)
-	answer, err := script.EvalSha(ctx, client, keys, args...).StringSlice()
+	var answer []string
+	var err error
+	s.timed(client, func() error {
+		answer, err = script.EvalSha(ctx, client, keys, args...).StringSlice()
+		return err
+	})
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		args[1] = 1
 		answer, err = script.Eval(ctx, client, keys, args...).StringSlice()
@@ -172,22 +177,17 @@ func (s *Store) reconnect(client *connection) {
 	}
 }
 
-// withTimeout bounds one step.
-func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, s.o.Timeout)
-}
-
 // Lease implements quota.Store. It does not ask again when an answer is lost:
 // then nobody has the lease until it ends.
 func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	ctx, cancel := s.withTimeout(ctx)
+	ctx, cancel, limit := s.withTimeout(ctx)
 	defer cancel()
 	answer, err := s.ask(ctx, s.lease, []string{s.prefix + "lease:" + name}, s.owner, max(ttl.Milliseconds(), 1))
 	if err != nil {
-		return false, s.explain(err, s.o.Timeout)
+		return false, s.failed(err, limit)
 	}
 	return len(answer) == 1 && answer[0] == "1", nil
 }
@@ -195,7 +195,9 @@ func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool
 // Close ends the connections. Further calls do nothing.
 func (s *Store) Close() (err error) {
 	s.closeOnce.Do(func() {
+		s.mu.Lock()
 		s.cancel()
+		s.mu.Unlock()
 		if err = s.client.Load().Close(); err != nil {
 			err = fmt.Errorf("redisstore: %w", err)
 		}

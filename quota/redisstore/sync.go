@@ -27,7 +27,7 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return quota.Reply{}, err
 	}
-	ctx, cancel := s.withTimeout(ctx)
+	ctx, cancel, limit := s.withTimeout(ctx)
 	defer cancel()
 	here := replicaDay{r.Day, r.Replica}
 	s.mu.Lock()
@@ -46,7 +46,7 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
 	}
 	if err != nil {
-		return quota.Reply{}, s.explain(err, s.o.Timeout)
+		return quota.Reply{}, s.failed(err, limit)
 	}
 	switch {
 	case len(answer) == 1 && answer[0] == "stale":

@@ -29,11 +29,11 @@ func (s *Store) Watch(ctx context.Context) (<-chan quota.Event, error) {
 	if s.ctx.Err() != nil {
 		return nil, ErrClosed
 	}
-	s.subscribeOnce.Do(func() { s.running.Go(s.keepSubscribed) })
+	s.subscribeOnce.Do(func() { s.inBackground(s.keepSubscribed) })
 	watching, cancel := context.WithCancel(ctx)
 	context.AfterFunc(s.ctx, cancel)
 	events := s.watchers.Add(watching)
-	wait, done := s.withTimeout(watching)
+	wait, done := context.WithTimeout(watching, s.deadline(true))
 	defer done()
 	select {
 	case <-s.subscribed:
@@ -58,13 +58,14 @@ func (s *Store) keepSubscribed() {
 // subscribe passes events to the watchers until the connection breaks. It calls
 // subscribed once there is a subscription.
 func (s *Store) subscribe(subscribed func()) {
-	ctx, cancel := s.withTimeout(s.ctx)
+	limit := s.deadline(true)
+	ctx, cancel := context.WithTimeout(s.ctx, limit)
 	defer cancel()
 	sub := s.client.Load().Subscribe(ctx, s.prefix+"events")
 	unsubscribe := func() { sub.Close() } //nolint:errcheck // what it received is passed on
 	defer unsubscribe()
 	defer context.AfterFunc(s.ctx, unsubscribe)()
-	if _, err := sub.ReceiveTimeout(s.ctx, s.o.Timeout); err != nil {
+	if _, err := sub.ReceiveTimeout(s.ctx, limit); err != nil {
 		return
 	}
 	subscribed()
@@ -92,7 +93,7 @@ func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := s.withTimeout(ctx)
+	ctx, cancel, limit := s.withTimeout(ctx)
 	defer cancel()
 	payload := fmt.Sprintf("%d %s", e.Kind, e.Replica)
 	if e.Model != "" {
@@ -102,7 +103,7 @@ func (s *Store) Publish(ctx context.Context, e quota.Event) error {
 	if s.ctx.Err() != nil {
 		return ErrClosed
 	}
-	return s.explain(err, s.o.Timeout)
+	return s.failed(err, limit)
 }
 
 // maxPayload bounds an event: another program may publish anything.
