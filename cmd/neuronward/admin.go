@@ -62,7 +62,7 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 func (n *quotas) source(c *config.Config) *status.Source {
 	return &status.Source{
 		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode,
-		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure,
+		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, RoundTrip: n.roundTrip,
 		Budget: c.Clients.Budget, Reconciliation: n.reconciliation,
 	}
 }

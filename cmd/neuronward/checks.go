@@ -140,6 +140,7 @@ func (k *checker) checkServer(ctx context.Context) {
 	c := k.c
 	store := redisstore.Open(c.Store.Redis, c.Account, redisstore.Options{Password: c.Store.Password})
 	warnings, err := store.Inspect(ctx)
+	trip := store.RoundTrip()
 	err = errors.Join(err, store.Close())
 	switch {
 	case errors.Is(err, redisstore.ErrUnusable):
@@ -152,10 +153,10 @@ func (k *checker) checkServer(ctx context.Context) {
 		return
 	}
 	for _, w := range warnings {
-		k.warning(check, "change the server's settings", "%s: %s", c.Store, w)
+		k.warning(check, "change the server or its settings", "%s: %s", c.Store, w)
 	}
 	if len(warnings) == 0 {
-		k.ok(check, "%s answers", c.Store)
+		k.ok(check, "%s answers within %v", c.Store, (trip + time.Millisecond - 1).Truncate(time.Millisecond))
 	}
 }
 

@@ -28,6 +28,8 @@ type quotas struct {
 	closeStore func() error
 	deny       func() bool         // whether calls are refused while the store fails
 	reconciler *account.Reconciler // nil: the account's own figure is not read
+
+	roundTrip func() time.Duration // to the store's server; nil: it has none
 }
 
 // openQuotas opens the store and the ledger on it. Where another process has the store, it calls waiting with that
@@ -76,6 +78,9 @@ func openQuotas(
 		return nil, errors.Join(err, closeStore())
 	}
 	n.pace, n.capacity = limiter, newCapacityBroadcast(store)
+	if server, ok := store.(interface{ RoundTrip() time.Duration }); ok {
+		n.roundTrip = server.RoundTrip
+	}
 	m.WatchQuota(n.gauges)
 	n.recall(ctx)
 	s := n.ledger.Snapshot()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,9 @@ func TestProcessesShareAStore(t *testing.T) {
 		equal(t, "kind of the store", page.Store.Kind, config.StoreRedis)
 		equal(t, "the store is healthy", page.Store.Healthy, true)
 		equal(t, "replicas", page.Replicas, 2)
+		if trip := page.Store.RoundTrip; trip == nil || *trip <= 0 {
+			t.Errorf("the round trip: got %v, want more than 0", trip)
+		}
 		_, body := p.get(p.admin + "/status")
 		lacks(t, "the settings", body, redisWord)
 		contains(t, "the settings", body, "unix://"+server.socket)
@@ -161,6 +165,18 @@ func TestServeWithAStoreThatCannotBe(t *testing.T) {
 		}
 		contains(t, command, said, "redisstore: the server cannot be used: the user or the password is wrong")
 		lacks(t, command, said, "fake-word")
+	}
+}
+
+// The check says how far away the server is.
+func TestCheckSaysHowLongTheServerTakes(t *testing.T) {
+	var out, errs bytes.Buffer
+	run(t.Context(), []string{"check"}, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, startRedis(t).url(redisWord), "NEURONWARD_LISTEN=127.0.0.1:0",
+		"NEURONWARD_ADMIN_LISTEN=",
+	}, strings.NewReader(""), &out, &errs)
+	if said := out.String() + errs.String(); !regexp.MustCompile(`answers within \d+ms`).MatchString(said) {
+		t.Errorf("check says nothing of how long the server takes to answer:\n%s", said)
 	}
 }
 

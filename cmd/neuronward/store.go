@@ -93,6 +93,7 @@ type storeWatch struct {
 	policy  string // for calls that need the store while it fails: deny, allow
 	failing atomic.Bool
 	batches atomic.Bool // whether batches could not be kept last
+	late    atomic.Bool // whether the last answer was late, which alone is no failure
 	plan    planWatch
 }
 
@@ -125,6 +126,10 @@ func (w *storeWatch) onEvent(e quota.StoreEvent) {
 
 // report logs that the store begins to fail, or works again.
 func (w *storeWatch) report(err error) {
+	late := errors.Is(err, quota.ErrLate)
+	if wasLate := w.late.Swap(late); late && !wasLate && !w.failing.Load() {
+		return // the ledger asks again before it takes that for a failure
+	}
 	failing := err != nil
 	if !w.failing.CompareAndSwap(!failing, failing) {
 		return

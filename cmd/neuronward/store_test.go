@@ -130,6 +130,24 @@ func TestAStoreIsWatched(t *testing.T) {
 	equal(t, "lines of the recovery", strings.Count(out.String(), "the store works again"), 1)
 }
 
+// One answer that is late is counted, and no failure in the log; a second one in a row is.
+func TestAStoreThatIsLateIsWatched(t *testing.T) {
+	var out bytes.Buffer
+	m := metrics.New(metrics.Build{})
+	w := &storeWatch{metrics: m, log: slog.New(slog.NewTextHandler(&out, nil)), policy: "deny"}
+	late := fmt.Errorf("no answer within 50ms: %w", quota.ErrLate)
+	for i, step := range []struct {
+		err              error
+		fails, recovered int // lines of the log
+	}{{late, 0, 0}, {nil, 0, 0}, {late, 0, 0}, {late, 1, 0}, {late, 1, 0}, {nil, 1, 1}, {late, 1, 1}, {nil, 1, 1}} {
+		w.onEvent(quota.StoreEvent{Op: quota.StoreSync, Err: step.err})
+		equal(t, fmt.Sprint("lines of failures after step ", i), strings.Count(out.String(), "the store fails"), step.fails)
+		equal(t, fmt.Sprint("lines of recoveries after step ", i),
+			strings.Count(out.String(), "the store works again"), step.recovered)
+	}
+	contains(t, "the series", seriesOf(t, m), `neuronward_store_failures_total{policy="deny"} 5`+"\n")
+}
+
 func TestBatchesThatCannotBeKeptAreLogged(t *testing.T) {
 	var out bytes.Buffer
 	m := metrics.New(metrics.Build{})

@@ -21,6 +21,8 @@ type Source struct {
 	StoreKind   string // file, memory, redis
 	StorePolicy string // deny, allow
 
+	RoundTrip func() time.Duration // to the store's server, 0 while it is not known; nil: it has none
+
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	Prices         func() Prices
@@ -74,6 +76,9 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.PlanWrong = s.Plan == "free" && account.Used > quota.FreeNeurons
 	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
 	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures
+	if s.RoundTrip != nil {
+		t.Store.RoundTrip = milliseconds(s.RoundTrip())
+	}
 	if now.StoreFailure != nil {
 		text := now.StoreFailure.Error()
 		t.Store.Healthy, t.Store.Failure = false, &text
@@ -140,6 +145,15 @@ func MonthOf(s quota.Status, today quota.Day) *Month {
 func neurons(n quota.Neurons) *Neurons {
 	f := Neurons(n)
 	return &f
+}
+
+// milliseconds returns d in milliseconds and thousandths of them, nil for 0.
+func milliseconds(d time.Duration) *float64 {
+	if d == 0 {
+		return nil
+	}
+	ms := float64(d.Microseconds()) / 1000
+	return &ms
 }
 
 // Time returns t in UTC and in whole milliseconds, nil for the zero time.

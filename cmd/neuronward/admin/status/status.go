@@ -116,6 +116,9 @@ type Store struct {
 	Healthy  bool    `json:"healthy"`  //
 	Failures int64   `json:"failures"` // syncs that failed since the start
 	Failure  *string `json:"failure"`  // of the last sync
+
+	// RoundTrip is how long a server took to answer of late, in milliseconds; null: that is not known.
+	RoundTrip *float64 `json:"round_trip_ms"`
 }
 
 // Prices says which price table is in use.
