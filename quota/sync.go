@@ -13,8 +13,8 @@ import (
 // ErrStore is wrapped by what Reserve returns when the store that it needs fails.
 var ErrStore = errors.New("quota: the store fails")
 
-// ErrLate is wrapped by what a Store returns that had no answer within its deadline, where that follows how long answers
-// take: the next one may come in time.
+// ErrLate is wrapped by what a Store returns that had no answer within its deadline, where that follows how long
+// answers take: the next one may come in time.
 var ErrLate = errors.New("quota: the answer of the store is late")
 
 // quietFor is how many reports may leave out a budget of which there is nothing to say, until one asks what others

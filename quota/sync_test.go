@@ -113,6 +113,7 @@ func TestOneLateAnswerFailsNoCall(t *testing.T) {
 			spied(t, o, func(t *testing.T, s *spy, l *quota.Ledger) {
 				for range 2 { // what was late before counts no more once an answer came in time
 					spend(t, l, n)
+					time.Sleep(4 * lateAfter) // the syncs that this caused are over
 					s.set(func(s *spy) { s.late = c.late })
 					began := time.Now()
 					res, d, err := l.Reserve(t.Context(), quota.Call{Estimate: 30 * n})

@@ -141,9 +141,10 @@ func TestAStoreThatIsLateIsWatched(t *testing.T) {
 		fails, recovered int // lines of the log
 	}{{late, 0, 0}, {nil, 0, 0}, {late, 0, 0}, {late, 1, 0}, {late, 1, 0}, {nil, 1, 1}, {late, 1, 1}, {nil, 1, 1}} {
 		w.onEvent(quota.StoreEvent{Op: quota.StoreSync, Err: step.err})
-		equal(t, fmt.Sprint("lines of failures after step ", i), strings.Count(out.String(), "the store fails"), step.fails)
-		equal(t, fmt.Sprint("lines of recoveries after step ", i),
-			strings.Count(out.String(), "the store works again"), step.recovered)
+		said := out.String()
+		equal(t, fmt.Sprint("lines of failures after step ", i), strings.Count(said, "the store fails"), step.fails)
+		equal(t, fmt.Sprint("lines of recoveries after step ", i), strings.Count(said, "the store works again"),
+			step.recovered)
 	}
 	contains(t, "the series", seriesOf(t, m), `neuronward_store_failures_total{policy="deny"} 5`+"\n")
 }

@@ -138,9 +138,10 @@ func TestKeysOfStatus(t *testing.T) {
 		refusals[].model refusals[].name refusals[].number refusals[].origin refusals[].request_id refusals[].route
 		refusals[].status refusals[].time remaining requests requests.in_flight requests.limit
 		requests.queued reserved resets_at retry_at sessions sessions.characters sessions.ended sessions.limit
-		sessions.messages_in sessions.messages_out sessions.open sessions.sound_seconds settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy used version waiting yesterday
-		yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
+		sessions.messages_in sessions.messages_out sessions.open sessions.sound_seconds
+		settings settings[].source settings[].value settings[].variable
+		store store.failure store.failures store.healthy store.kind store.policy store.round_trip_ms used version
+		waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("got keys\n%q\nwant\n%q", got, want)
 	}
