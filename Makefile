@@ -23,7 +23,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-mutation clean
+.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,7 +62,7 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 screenshots: ## take the pictures of the page for people again (deploy/grafana)
 	@bash .ci/page pictures
 
-soak: soak-tests soak-load soak-fuzz soak-tokens soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, real tokenizers, mutants
+soak: soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, real tokenizers, frameworks and programs, mutants
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
@@ -90,6 +90,10 @@ soak-fuzz:
 # The estimate of a prompt's tokens against real tokenizers (npm), on texts of a new seed.
 soak-tokens:
 	bash quota/tokens/fit/soak.sh
+
+# Frameworks and whole programs that CI has no time for. Besides checking them it compares deploy/test/sdk/MATRIX.md.
+soak-clients:
+	bash .ci/sdk -all
 
 # At least 85 % of the classifier's mutants must be noticed. -count=1: a cached coverage run would make every mutant time out.
 soak-mutation:

@@ -1,6 +1,9 @@
 package sdk
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 const (
 	account  = "demo" // the demo's
@@ -120,18 +123,23 @@ type errand struct {
 	Key      string            `json:"key"`
 	Stream   bool              `json:"stream"`
 	Header   map[string]string `json:"header"`
+	Slow     int               `json:"slow"` // milliseconds that the app takes for each piece of a stream
 }
+
+// pause is what the app does with a piece of a stream.
+func (e errand) pause() { time.Sleep(time.Duration(e.Slow) * time.Millisecond) }
 
 // A sight is what the user of an SDK saw of one scenario.
 type sight struct {
-	Scenario  string `json:"scenario"`
-	Text      string `json:"text"`
-	Finish    string `json:"finish"`     // why the answer ended, in the SDK's own word; "" = it does not say
-	Class     string `json:"class"`      // of the error, as a program names it; "" = no error
-	Status    int    `json:"status"`     // HTTP status that the error carries; 0 = none
-	Code      string `json:"code"`       // what a program can branch on; "" = nothing
-	Message   string `json:"message"`    // of the error, where the SDK keeps it for people
-	RequestID string `json:"request_id"` // that the error carries; "" = none
+	Scenario  string  `json:"scenario"`
+	Text      string  `json:"text"`
+	Finish    string  `json:"finish"`     // why the answer ended, in the SDK's own word; "" = it does not say
+	Class     string  `json:"class"`      // of the error, as a program names it; "" = no error
+	Status    int     `json:"status"`     // HTTP status that the error carries; 0 = none
+	Code      string  `json:"code"`       // what a program can branch on; "" = nothing
+	Message   string  `json:"message"`    // of the error, where the SDK keeps it for people
+	RequestID string  `json:"request_id"` // that the error carries; "" = none
+	Seconds   float64 `json:"seconds"`
 
 	requests int // that reached the proxy, by its log
 }

@@ -247,11 +247,13 @@ func inGo(call func(context.Context, errand, *sight) error, describe func(error,
 		all := make([]sight, 0, len(errands))
 		for _, e := range errands {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			began := time.Now()
 			s := sight{Scenario: e.Scenario}
 			if err := call(ctx, e, &s); err != nil {
 				describe(err, &s)
 			}
 			cancel()
+			s.Seconds = time.Since(began).Seconds()
 			all = append(all, s)
 		}
 		return all

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write deploy/test/sdk/SDKS.md, and README's table of it")
+var update = flag.Bool("update", false, "write deploy/test/sdk/SDKS.md and MATRIX.md, and README's table")
 
 const pageHead = `# What the users of SDKs see
 

@@ -1,31 +1,33 @@
 // Shared by the providers of the Vercel AI SDK.
 import { APICallError, generateText, RetryError, streamText } from 'ai';
 
-import { question, run } from './harness.js';
+import { maxRetries, pause, question, run } from './harness.js';
 
 const prompt = question;
 
-/** Runs every errand with the model that provide(errand) returns. */
-export function runWith(provide, { describeStream, streamClasses }) {
-  async function call(errand, seen) {
-    const model = provide(errand);
-    if (!errand.stream) {
-      const { text, finishReason } = await generateText({ model, prompt });
-      seen.text = text;
-      seen.finish = finishReason;
-      return;
-    }
-    for await (const part of streamText({ model, prompt, onError() {} }).fullStream) {
-      if (part.type === 'text-delta') {
-        seen.text += part.text;
-      } else if (part.type === 'finish') {
-        seen.finish = part.finishReason;
-      } else if (part.type === 'error') {
-        throw part.error;
-      }
+/** Makes the call of an errand with the model that provide(errand) returns. */
+export const callWith = (provide) => async (errand, seen) => {
+  const model = provide(errand);
+  if (!errand.stream) {
+    const { text, finishReason } = await generateText({ model, prompt, maxRetries });
+    seen.text = text;
+    seen.finish = finishReason;
+    return;
+  }
+  for await (const part of streamText({ model, prompt, maxRetries, onError() {} }).fullStream) {
+    if (part.type === 'text-delta') {
+      seen.text += part.text;
+      await pause(errand);
+    } else if (part.type === 'finish') {
+      seen.finish = part.finishReason;
+    } else if (part.type === 'error') {
+      throw part.error;
     }
   }
+};
 
+/** Runs every errand with the model that provide(errand) returns. */
+export function runWith(provide, { describeStream, streamClasses }) {
   const describe = (error) => {
     const last = RetryError.isInstance(error) ? error.lastError : error;
     if (!APICallError.isInstance(last)) {
@@ -43,5 +45,5 @@ export function runWith(provide, { describeStream, streamClasses }) {
     operator: RetryError,
     ...streamClasses,
   };
-  run({ call, describe, classes });
+  run({ call: callWith(provide), describe, classes });
 }

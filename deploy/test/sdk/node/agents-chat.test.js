@@ -1,0 +1,4 @@
+import { callWith } from './agents.js';
+import { run } from './harness.js';
+
+run({ call: callWith(false) });
