@@ -58,6 +58,7 @@ func TestUnderLoad(t *testing.T) {
 		return p
 	}
 	t.Run("silent streams", func(t *testing.T) { silentStreams(t, serve) })
+	t.Run("idle sessions", func(t *testing.T) { idleSessions(t, serve) })
 	t.Run("large uploads", func(t *testing.T) { largeBodies(t, serve) })
 	for name, mode := range map[string][]string{
 		"slow headers": {"-H", "-x", "24"},
