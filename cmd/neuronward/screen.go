@@ -117,7 +117,8 @@ func (s screen) sessions(b *strings.Builder, st websocket.Status) {
 		return
 	}
 	fmt.Fprintf(b, "\nWebSockets since the proxy began: %d open, %d ended; %.0f seconds of sound,\n"+
-		"%d characters, %d messages in, %d out.\n", st.Open, st.Ended, st.Seconds, st.Characters, st.MessagesIn, st.MessagesOut)
+		"%d characters, %d messages in, %d out.\n", st.Open, st.Ended, st.Seconds, st.Characters,
+		st.MessagesIn, st.MessagesOut)
 }
 
 func modeWords(mode string) string {

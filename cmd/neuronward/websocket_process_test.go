@@ -159,7 +159,8 @@ func TestProcessCountsSessions(t *testing.T) {
 	// Each session has reserved 45 seconds at most beyond what is booked.
 	most := billed + limit/100 + killed*45*novaSecond
 	if got := used + lost; got < billed-0.001 || got > most {
-		t.Errorf("killed: got %.3f neurons used and %.3f lost, want from the %.3f billed to %.3f", used, lost, billed, most)
+		t.Errorf("killed: got %.3f neurons used and %.3f lost, want from the %.3f billed to %.3f", used, lost,
+			billed, most)
 	}
 	t.Logf("killed with %d sessions: used %.3f, lost %.3f, billed %.3f", killed, used, lost, billed)
 	conn := again.session("/run/" + nova + pcm16)
@@ -229,7 +230,7 @@ func TestProcessHoldsLittleForACallerThatDoesNotRead(t *testing.T) {
 	})
 	t.Logf("%d KiB were taken, the peak is %d KiB higher", last>>10, (p.peak()-before)>>10)
 	if last > most || p.peak()-before > 8<<20 {
-		t.Errorf("got %d bytes taken and %d bytes of memory, want %d and %d at most", last, p.peak()-before, most, 8<<20)
+		t.Errorf("got %d bytes taken and %d of memory, want %d and %d at most", last, p.peak()-before, most, 8<<20)
 	}
 	conn.CloseNow()
 	p.until("the session has ended", func() bool { return p.status().Sessions.Open == 0 })

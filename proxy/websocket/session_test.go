@@ -109,11 +109,15 @@ func newPair(t *testing.T, change ...func(*Options)) *pair {
 	p.Session = New(up, o)
 	p.Attach(user)
 	p.over = make(chan struct{})
-	errs := make(chan error, 2)
-	go func() { _, err := io.Copy(p.Session, user); errs <- err }()
-	go func() { _, err := io.Copy(user, p.Session); errs <- err }()
+	ended := make(chan struct{}, 2)
+	for _, between := range [][2]io.ReadWriter{{p.Session, user}, {user, p.Session}} {
+		go func() {
+			_, _ = io.Copy(between[0], between[1]) // as its other side, it may end at any time
+			ended <- struct{}{}
+		}()
+	}
 	go func() {
-		_ = <-errs
+		<-ended
 		user.Close()
 		p.Session.Close()
 		close(p.over)
