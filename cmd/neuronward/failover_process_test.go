@@ -30,7 +30,9 @@ func watchRedis(t *testing.T) *watchedServer {
 	t.Helper()
 	w := &watchedServer{t: t}
 	w.nodes[0], w.ports[0] = onPort(t, func(dir, port string) []string {
-		return []string{"--port", port, "--dir", dir, "--save", "", "--requirepass", redisWord, "--masterauth", redisWord}
+		return []string{
+			"--port", port, "--dir", dir, "--save", "", "--requirepass", redisWord, "--masterauth", redisWord,
+		}
 	})
 	w.nodes[1], w.ports[1] = onPort(t, func(dir, port string) []string {
 		return []string{
@@ -182,8 +184,8 @@ func TestReplicasFailOver(t *testing.T) {
 					})
 					f.counted(p, billed, 0)
 				}
-				t.Logf("billed and counted %.2f; healthy after %v, 150 more neurons after %v; longest call %v; %s", billed,
-					healthy.Round(time.Millisecond), recovered.Round(time.Millisecond),
+				t.Logf("billed and counted %.2f; healthy after %v, 150 more neurons after %v; longest call %v; %s",
+					billed, healthy.Round(time.Millisecond), recovered.Round(time.Millisecond),
 					f.longest().Round(time.Millisecond), f.summary())
 			})
 		}

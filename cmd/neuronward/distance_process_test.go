@@ -1,0 +1,108 @@
+package main
+
+import (
+	"flag"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// distances makes the server as far away as it may be, in steps:
+//
+//	go test -v ./cmd/neuronward -run TestReplicasFarFromRedis -distances
+var distances = flag.Bool("distances", false, "replicas 1, 10, 30, 60, 100 and 200 ms away from Redis")
+
+// Replicas far from their server spend a day as those nearby do: no call waits for more than it must, the limit is not
+// passed, and nearly all of it is used.
+func TestReplicasFarFromRedis(t *testing.T) {
+	t.Parallel()
+	trips := []time.Duration{30 * time.Millisecond}
+	if *distances {
+		trips = []time.Duration{1e6, 10e6, 30e6, 60e6, 100e6, 200e6}
+	}
+	for _, trip := range trips {
+		t.Run(trip.String(), func(t *testing.T) {
+			server := startRedis(t)
+			at := relay(t, server.socket, trip)
+			f := newFleet(t, server, "NEURONWARD_STORE=unix://:"+redisWord+"@"+at, "NEURONWARD_QUOTA_WAIT=5s")
+			a := f.join()
+			f.join()
+			f.join()
+			began := time.Now()
+			f.load(96)
+			f.wait()
+			took := time.Since(began)
+			s, billed, limit := a.status(), f.billed(), *fleetDay
+			t.Logf("billed %.2f of %.0f (%.2f %%) in %v; measured %.1f ms; longest call %v; %s", billed, limit,
+				billed/limit*100, took.Round(time.Millisecond), *s.Store.RoundTrip, f.longest().Round(time.Millisecond),
+				f.summary())
+			if billed > limit || billed < 0.97*limit {
+				t.Errorf("got %.2f neurons billed, want 97 to 100 %% of %.0f", billed, limit)
+			}
+			if failed := f.count("store_unavailable"); failed > 0 && trip <= 100*time.Millisecond {
+				t.Errorf("got %d calls that were refused since the server was late, want none", failed)
+			}
+			f.counted(a, billed, 0)
+		})
+	}
+}
+
+// relay passes connections on to a socket, and whatever passes arrives half a round trip later. It returns its own.
+func relay(t *testing.T, socket string, trip time.Duration) string {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(socket), "relay")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			near, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				time.Sleep(trip) // of the handshake
+				far, err := new(net.Dialer).DialContext(t.Context(), "unix", socket)
+				if err != nil {
+					near.Close()
+					return
+				}
+				go late(near, far, trip/2)
+				late(far, near, trip/2)
+			}()
+		}
+	}()
+	return path
+}
+
+// late copies what comes from one connection to the other, each piece after a delay.
+func late(from, to net.Conn, delay time.Duration) {
+	type piece struct {
+		bytes []byte
+		due   time.Time
+	}
+	pieces := make(chan piece, 4096)
+	go func() {
+		defer to.Close()
+		for p := range pieces {
+			time.Sleep(time.Until(p.due))
+			if _, err := to.Write(p.bytes); err != nil {
+				from.Close()
+			}
+		}
+	}()
+	defer close(pieces)
+	for {
+		b := make([]byte, 16<<10)
+		n, err := from.Read(b)
+		if n > 0 {
+			pieces <- piece{b[:n], time.Now().Add(delay)}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
