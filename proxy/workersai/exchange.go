@@ -246,9 +246,7 @@ func (x *exchange) settle() {
 	x.session.day.add(x.now, x.neurons)
 	x.figure(aborted && x.streams)
 	if s.o.OnCall != nil {
-		call := x.call()
-		call.Body = ""
-		s.o.OnCall(call)
+		s.o.OnCall(x.call())
 	}
 	x.log(0)
 }

@@ -41,6 +41,7 @@ func (x *exchange) script(model string) *failure {
 		return nil
 	}
 	call := x.call()
+	call.Body = string(x.body)
 	call.Model, call.Task = model, x.s.models[model].task
 	if target := x.s.models[model].price.AliasedTo; target != "" {
 		call.Model = target

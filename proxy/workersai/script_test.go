@@ -130,8 +130,8 @@ func TestResetDay(t *testing.T) {
 			once = figure
 		}
 		if figure != once || once == 0 {
-			t.Errorf("call %d, %s: got %v neurons by the account's own figure, want %v, as of the first call", i, header,
-				figure, once)
+			t.Errorf("call %d, %s: got %v neurons by the account's own figure, want %v, as of the first call", i,
+				header, figure, once)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func (x *exchange) log(code int) {
 	x.logged = true
 	call := x.call()
 	call.Code = code
-	call.Body = clip(call.Body, maxLoggedBody)
+	call.Body = clip(string(x.body[:min(len(x.body), maxLoggedBody+1)]), maxLoggedBody)
 	v := x.session
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -95,13 +95,13 @@ func (x *exchange) log(code int) {
 	v.calls = append(v.calls, call)
 }
 
-// call is what the call has come to so far.
+// call is what the call has come to so far, but for its body.
 func (x *exchange) call() Call {
 	return Call{
 		Model: cmp.Or(x.model.name, x.asked), Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams,
 		Aborted: x.r.Context().Err() != nil, Failed: x.failed,
 		Input: x.usage.Prompt, Cached: x.usage.Details.Cached, Output: x.usage.Completion, Neurons: x.neurons,
-		Session: x.directive.session, Body: string(x.body),
+		Session: x.directive.session,
 	}
 }
 

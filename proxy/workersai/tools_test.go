@@ -58,7 +58,8 @@ const (
 	functionTools = `"tools":[{"type":"function","function":{"name":"weather","parameters":` + weather +
 		`}},{"type":"function","function":{"name":"clock","parameters":` + clock + `}}]`
 	flatTools = `"tools":[{"type":"function","name":"weather","parameters":` + weather +
-		`},{"type":"web_search"},{"type":"function","name":"clock","parameters":` + clock + `}]`
+		`},{"type":"web_search"},{"type":"custom","name":"shell"},` +
+		`{"type":"function","name":"clock","parameters":` + clock + `}]`
 	anthropicTools = `"tools":[{"name":"weather","input_schema":` + weather +
 		`},{"type":"web_search_20250305","name":"web_search"},{"name":"clock","input_schema":` + clock + `}]`
 )
@@ -247,7 +248,7 @@ func TestTools(t *testing.T) {
 	})
 }
 
-// Tools that returned something before the user spoke again do not count, and the beginning of an answer is gone on with.
+// Tools that returned something before the user spoke again do not count, and a begun answer goes on.
 func TestToolsOfAConversation(t *testing.T) {
 	s := start(t, workersai.Options{})
 	each := dialects()
@@ -259,7 +260,8 @@ func TestToolsOfAConversation(t *testing.T) {
 		}
 	}
 	chat := each[0]
-	begun := strings.Replace(chat.body(false, chat.tools, chat.required), asked, asked+`,{"role":"assistant","content":"It"}`, 1)
+	begun := strings.Replace(chat.body(false, chat.tools, chat.required), asked,
+		asked+`,{"role":"assistant","content":"It"}`, 1)
 	if got := chat.call(t, s, false, begun, "x-simulate", "tool"); len(got.tools) > 0 || got.text == "" {
 		t.Errorf("a begun answer: got calls of %q, text %q, want text", namesOf(got.tools), got.text)
 	}

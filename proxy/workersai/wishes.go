@@ -142,7 +142,7 @@ func offered(raw json.RawMessage) []tool {
 		if len(t.InputSchema) > 0 {
 			one.schema = t.InputSchema
 		}
-		hosted := t.Type != "" && t.Type != "function" && t.Type != "custom"
+		hosted := t.Type != "" && t.Type != "function" // and so is what takes free text
 		if one.name != "" && !(hosted && len(one.schema) == 0) {
 			tools = append(tools, one)
 		}

@@ -130,7 +130,7 @@ func (m *maker) extra(all []*jsonschema.Schema, o *building, n, maximum, depth i
 		name := "key" + strconv.Itoa(i+1)
 		switch {
 		case len(patterns) > 0:
-			name = m.matching(patterns[i%len(patterns)], 2+i, 100)
+			name, _ = m.matching(patterns[i%len(patterns)], 2+i, 100)
 		case len(forms) > 0:
 			v, ok := m.make(forms, "", depth+1)
 			if ok {

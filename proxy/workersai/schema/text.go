@@ -52,7 +52,16 @@ func (m *maker) text(all []*jsonschema.Schema, name string) (value, bool) {
 		}
 	}
 	for i := 0; i < 32 && len(patterns) > 0; i++ {
-		if text := m.matching(patterns[i%len(patterns)], 1+low*i/16+i/4, 2*low+200); fits(text) {
+		these := patterns[i%len(patterns):][:1]
+		if i%2 == 1 { // one behind the other, as what begins with this and ends with that
+			these = patterns
+		}
+		text, known := "", true
+		for _, p := range these {
+			one, ok := m.matching(p, 1+low*i/16+i/4, 2*low+200)
+			text, known = text+one, known && ok
+		}
+		if known && fits(text) {
 			return valueOf(text), true
 		}
 	}
