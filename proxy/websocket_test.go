@@ -163,3 +163,38 @@ func TestSessionsCostWhatPasses(t *testing.T) {
 		})
 	}
 }
+
+// What holds for calls holds for handshakes: a failure that is worth it is repeated.
+func TestAHandshakeIsRepeated(t *testing.T) {
+	b, simulator, ledger := newSessions(t, workersai.Options{}, 10_000*quota.OneNeuron, func(c *Config) {
+		c.Simulate, c.Retries, c.RetryBudget = true, 2, 1
+	})
+	header := http.Header{"X-Simulate": {"3040; times=1"}}
+	conn, res, err := websocket.Dial(t.Context(), b.url+"/run/"+nova+pcm16, &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	wantEqual(t, "attempts", res.Header.Get("X-Neuronward-Attempts"), "2")
+	b.send(conn, websocket.MessageBinary, strings.Repeat("\x00", second))
+	b.send(conn, websocket.MessageText, `{"type":"CloseStream"}`)
+	b.readToEnd(conn)
+	b.ended()
+	wantSettled(t, ledger, simulator, perSecond)
+}
+
+// With the caller's own token a session passes to its account, and is not counted here.
+func TestASessionWithTheCallersToken(t *testing.T) {
+	const own = "a-token-of-the-caller"
+	b, simulator, ledger := newSessions(t, workersai.Options{Account: "another", Token: own}, quota.OneNeuron,
+		func(c *Config) { c.Token = nil })
+	conn := b.dial("/client/v4/accounts/another/ai/run/"+nova+pcm16, "Authorization", "Bearer "+own)
+	b.send(conn, websocket.MessageBinary, strings.Repeat("\x00", second))
+	b.send(conn, websocket.MessageText, `{"type":"CloseStream"}`)
+	_, code, _ := b.readToEnd(conn)
+	wantEqual(t, "close code", code, websocket.StatusNormalClosure)
+	b.ended()
+	wantEqual(t, "used", ledger.Snapshot().Account.Used, 0)
+	wantEqual(t, "billed", simulator.Billed(), quota.FromFloat(perSecond))
+	wantLacks(t, "log", b.log.String(), own)
+}

@@ -71,7 +71,13 @@ func countRows(t *testing.T) map[string]countRow {
 			[]string{"quota TestALongCallIsExternalUntilItIsSettled"}, nil,
 		},
 		"a call is under way at 00:00 UTC": {
-			[]string{"quota TestInFlightAtMidnight", "proxy TestStreamOverMidnight"}, nil,
+			[]string{
+				"quota TestInFlightAtMidnight", "proxy TestStreamOverMidnight",
+				"proxy/guard TestASessionIsBookedOnBothDays",
+			}, nil,
+		},
+		"a WebSocket session with a real-time model": {
+			[]string{"proxy TestSessionsCostWhatPasses", "proxy/websocket TestReportsOfUpstream"}, nil,
 		},
 		"a call costs more than was set aside": {
 			[]string{"quota TestOverrunsAreRecordedAndStop"}, nil,

@@ -4,7 +4,7 @@
 //
 // The guard must never know an HTTP request, a stream or a route: it is given a Call and later an Outcome, which are
 // values. A Charge belongs to one call and is not safe for concurrent use; a Guard is, and its only lock is that of its
-// batches.
+// batches. The Session that a Charge becomes for a call over a WebSocket (session.go) is as well.
 //
 // Begin with Guard.Reserve. What a call costs, and by whose figure, is the table in verdict.go; each figure in it is
 // computed in figure.go. What an answer's headers say comes in the Outcome, which the proxy fills in answer.go and

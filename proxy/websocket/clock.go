@@ -148,7 +148,8 @@ func (s *Session) tick() {
 	s.mu.Unlock()
 	if why != "" && !ending {
 		s.Finish(&normalize.Failure{
-			Code: normalize.Timeout, Message: why, Origin: normalize.OriginProxy, MatchedBy: normalize.MatchedTransport,
+			Code: normalize.Timeout, Message: why, Origin: normalize.OriginProxy, Fault: normalize.FaultCaller,
+			MatchedBy: normalize.MatchedTransport,
 		})
 	}
 	next := tickEvery
