@@ -225,28 +225,53 @@ func tidy(message string) string {
 var variable = regexp.MustCompile(`127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{32}|` +
 	`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// checkMatrix compares MATRIX.md with what was seen, or writes it. Of clients that were not run it checks the title.
+// checkMatrix compares MATRIX.md with what was seen, or writes it. What it says of clients that were not run stays.
 func checkMatrix(t *testing.T, seen [][]view) {
 	t.Helper()
 	const path = "MATRIX.md"
 	old := contents(t, path)
-	var b strings.Builder
-	b.WriteString(matrixHead)
+	kept := func(begin, end string) string {
+		_, part, found := strings.Cut(old, begin)
+		if !found {
+			t.Errorf("%s has no %q, want it by .ci/sdk -all -update", path, begin)
+		}
+		part, _, _ = strings.Cut(part, end)
+		return part
+	}
+	var overview, sections strings.Builder
+	row(&overview, "Client", "API", "Day used up", "No capacity", "Token refused", "No answer", "Failure in a stream")
+	row(&overview, "---", "---", "---", "---", "---", "---", "---")
 	for i, c := range matrix {
 		title := fmt.Sprintf("\n## %s, %s\n\n", c.title(t), c.api)
-		b.WriteString(title)
+		cells := fmt.Sprintf("\n| %s | %s |", c.title(t), c.api)
+		sections.WriteString(title)
 		if seen[i] == nil {
-			_, section, ok := strings.Cut(old, title)
-			if !ok {
-				t.Errorf("%s has no section %q, want one by make soak-clients", path, title)
-			}
-			section, _, _ = strings.Cut(section, "\n## ")
-			b.WriteString(section)
+			overview.WriteString(cells[1:] + kept(cells, "\n") + "\n")
+			sections.WriteString(kept(title, "\n## "))
 			continue
 		}
-		b.WriteString(c.section(seen[i]))
+		overview.WriteString(cells[1:] + c.overview(seen[i]) + "\n")
+		sections.WriteString(c.section(seen[i]))
 	}
-	hold(t, path, old, b.String())
+	hold(t, path, old, matrixHead+"\n"+overview.String()+sections.String())
+}
+
+// overview is c's row but for its first two cells.
+func (c *matrixClient) overview(views []view) string {
+	var b strings.Builder
+	for i, s := range situations {
+		if !slices.Contains([]string{"spent-stream", "busy", "refused", "hung", "midstream"}, s.name) {
+			continue
+		}
+		code := "`" + views[i].Code + "`"
+		if _, hides := c.hides[s.name]; hides {
+			code = "no code"
+		} else if views[i].Code == "" {
+			code = "the code in a text"
+		}
+		fmt.Fprintf(&b, " %s, %d / %s |", code, views[i].requests, c.calls(s, views[i]))
+	}
+	return b.String()
 }
 
 func (c *matrixClient) section(views []view) string {

@@ -172,12 +172,15 @@ const matrixHead = `# What the users of frameworks and programs see
 
 Frameworks and programs that stand on the SDKs of [SDKS.md](SDKS.md), each with a proxy that has no settings but its
 account, its token and a time limit of two seconds for the first byte, in front of the simulated Workers AI. The tests
-in this folder make this page: ` + "`make soak-clients`" + ` runs all of it, CI what needs no long waits. Requests reached the
-proxy, calls Workers AI. A reader that is slow takes 20 ms for each piece of a stream. In every row a failure is seen as
-one, and its code can be read, but where a note says why the client hides it.
+in this folder make this page: ` + "`make soak-clients`" + ` runs all of it, CI what needs no long waits.
+
+In every row a failure is seen as one, and its code can be read, also by a reader who takes 20 ms for each piece of a
+stream. Where a client hides the code, or calls more often than it helps, a note says why. Figures are the requests that
+reached the proxy, and the calls that reached Workers AI.
 `
 
-const createAIRecipe = "`createAI` has no base URL and calls the global `fetch`. Replace it before the first call:\n\n" +
+const createAIRecipe = "`createAI` has no base URL and calls the global `fetch`. Replace it before the first call:" +
+	"\n\n" +
 	"```js\n" +
 	"const direct = globalThis.fetch\n" +
 	"globalThis.fetch = (url, init) =>\n" +
