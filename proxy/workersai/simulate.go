@@ -11,8 +11,8 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 )
 
-// SimulateHeader is the request header that makes one call fail. Its value begins
-// with what is to happen:
+// SimulateHeader is the request header that makes one call fail, or be answered as a
+// test wants. Its value begins with what is to happen:
 //
 //	3040, out_of_capacity   answer with this code: a number that Workers AI sends, as it
 //	                        stands, or a slug of the catalog as Workers AI sends it
