@@ -377,8 +377,16 @@ func TestSpeech(t *testing.T) {
 		synctest.Wait()
 		p.wantMessages("p", whole[:25], whole[25:26], whole[26:], `{"type":"Speak","text":""}`, `{"type":"Flush"}`, "{")
 		r := p.End()
-		equal(t, "characters", r.Passed.Characters, 5)
+		equal(t, "characters", r.Passed.Characters, 6) // with that of the last message, which is no JSON
 		equal(t, "messages", r.Messages[FromCaller], 4)
+	})
+	virtually(t, "counts characters in binary frames", func(t *testing.T) {
+		p := newPair(t, speech)
+		p.listen()
+		p.say(p.caller, raw(0x82, `{"type":"Speak","text":"abc"}`, true))
+		synctest.Wait()
+		p.wantMessages(`{"type":"Speak","text":"abc"}`)
+		equal(t, "characters", p.End().Passed.Characters, 3)
 	})
 	virtually(t, "does not pass what the quota has no room for", func(t *testing.T) {
 		p := newPair(t, speech)
@@ -411,15 +419,41 @@ func TestSoundOf(t *testing.T) {
 		"encoding=linear16&sample_rate=0":                0,
 		"encoding=linear16&sample_rate=-1":               0,
 		"sample_rate=16000":                              0,
+
+		"encoding=linear16&sample_rate=4000000000&sample_rate=16000&sample_rate=0": 32_000,
+		"encoding=linear16&encoding=mulaw&sample_rate=8000&channels=64&channels=2": 16_000,
+		"encoding=opus&encoding=linear16&sample_rate=8000":                         16_000,
 	} {
 		equal(t, query, SoundOf(parse(t, query)).rate, want)
+	}
+}
+
+// Readers differ in which of two members of one name counts, whether names have a case, and what else they take.
+func TestCharacters(t *testing.T) {
+	for text, want := range map[string]int64{
+		`{"type":"Speak","text":"Grüße"}`:              5,
+		`{"text":"Gr\u00fc\u00dfe","type":"Speak"}`:    5,
+		`{"type":"Flush"}`:                             0,
+		`{"type":"Speak","text":null}`:                 0,
+		`{"type":"Speak","text":"abc","text":"de"}`:    5,
+		`{"type":"Speak","text":"abc","Text":""}`:      3,
+		`{"type":"Speak","text":"abc","TYPE":"Flush"}`: 3,
+		`{"type":"Speak","text":["abc"]}`:              7,
+		`{"type":"Speak","text":"a"}{"type":"Speak"}`:  43,
+		`[{"type":"Speak","text":"a"}]`:                29,
+		"\ufeff" + `{"type":"Speak","text":"a"}`:       28,
+		`{"type":["Speak"],"text":"abc"}`:              3,
+		"plain":                                        5,
+	} {
+		equal(t, text, charactersOf([]byte(text)), want)
 	}
 }
 
 func TestReportsOfUpstream(t *testing.T) {
 	for text, want := range map[string]float64{
 		`{"type":"Metadata","duration":12.5,"channels":1}`:             12.5,
-		`{"type":"Results","duration":2.5,"start":10}`:                 0,
+		`{"type":"Results","duration":2.5,"start":10}`:                 12.5,
+		`{"type":"Other","duration":2.5,"start":10}`:                   0,
 		`{"type":"TurnInfo","event":"Update","audio_window_end":3.25}`: 3.25,
 		`{"type":"Metadata","duration":"x"}`:                           0,
 		`no JSON`:                                                      0,

@@ -115,7 +115,7 @@ func (s *Session) take(p *part) error {
 		return nil
 	case p.control():
 		return s.takeControl(p)
-	case p.kind == opText && s.speaks():
+	case s.speaks(): // binary messages as well: upstream may read them like texts
 		return s.takeText(p)
 	}
 	if err := s.emit(p.raw); err != nil {
