@@ -36,7 +36,7 @@ Usage:
 
 A prompt counts as many tokens as the proxy reserves for it, which is about a
 quarter more than English has. What the proxy learns from answers is left out,
-and with tight one hundredth of the day, which it keeps back until the last hour.
+and with tight a hundredth of the day, which it keeps back until the last hour.
 Dollars are for what is beyond the 10,000 free neurons a day; a month has 30
 days.
 

@@ -103,7 +103,8 @@ func TestToday(t *testing.T) {
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
 				`"limit":null,"remaining":null,"month":null}`,
 			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
-				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null}`,
+				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null,` +
+				`"round_trip_ms":null}`,
 		}},
 		{"no limit", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
 			`"plan":"paid","plan_wrong":false,"mode":"enforce",` + used + `"limit":null,"margin":0,"remaining":null,`,

@@ -61,7 +61,7 @@ func openStore(
 // openDirectory returns a warning if anybody may replace the file at path; "" if not.
 func openDirectory(path string) string {
 	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
+	info, err := os.Stat(dir) //nolint:gosec // the operator names it
 	if err != nil || info.Mode().Perm()&0o002 == 0 || info.Mode()&fs.ModeSticky != 0 {
 		return ""
 	}
