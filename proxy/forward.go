@@ -96,7 +96,7 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 		delete(h, "X-Simulate")
 	}
 	if c.session != nil {
-		c.session.rewrite(out, r.In.Header)
+		c.session.rewrite(out, r.In.Header, fw.upstream.gateway)
 	}
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity

@@ -154,9 +154,13 @@ func (p *Proxy) realTime() []string {
 	})
 }
 
-// rewrite makes the upstream request of a session out of one that has been filtered.
-func (s *session) rewrite(out *http.Request, caller http.Header) {
+// rewrite makes the upstream request of a session out of one that has been filtered. gateway says that it goes to an AI
+// Gateway: nobody else takes the keys that TakeKeys has moved.
+func (s *session) rewrite(out *http.Request, caller http.Header, gateway bool) {
 	h := out.Header
+	if !gateway {
+		delete(h, "Cf-Aig-Authorization")
+	}
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	delete(h, "Sec-Websocket-Extensions") // the length of a compressed frame is not that of the sound in it
 	if protocols := headers.Protocols(caller["Sec-Websocket-Protocol"]); protocols != "" {

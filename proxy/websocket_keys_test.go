@@ -93,6 +93,24 @@ func TestKeysOfSessions(t *testing.T) {
 	}
 }
 
+// Without a clients file a key is the caller's own, which is for an AI Gateway alone.
+func TestOwnKeysOfSessions(t *testing.T) {
+	for _, c := range []struct{ upstream, query, want string }{
+		{"/client/v4", "?api_key=own-key-of-a-caller", ""},
+		{"/v1/" + testAccount + "/gate", "?api_key=own-key-of-a-caller", "Bearer own-key-of-a-caller"},
+		{"/v1/" + testAccount + "/gate", "?api_key=own%0d%0aX-Other:%20key", ""},
+	} {
+		b, seen := newHandshakes(t, func(config *Config) {
+			config.Upstream = config.Upstream.ResolveReference(&url.URL{Path: c.upstream})
+			config.GatewayToken = func() string { return "" }
+		})
+		conn := b.dial("/run/" + nova + c.query)
+		b.readToEnd(conn)
+		wantEqual(t, c.upstream+c.query, seen.header.Get("Cf-Aig-Authorization"), c.want)
+		b.ended()
+	}
+}
+
 func TestPathsOfSessions(t *testing.T) {
 	rest, gateway := "/client/v4/accounts/"+testAccount+"/ai/run/"+nova, "/v1/"+testAccount+"/gate/workers-ai"
 	asked := gateway + "?b=1&model=" + nova + "&a=2"

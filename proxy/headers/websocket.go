@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // keyProtocol begins a WebSocket subprotocol that is a credential: browsers can send it in no other way.
@@ -39,6 +40,9 @@ func TakeKeys(r *http.Request) *http.Request {
 	u.RawQuery = query
 	out.URL, out.Header, out.RequestURI = &u, r.Header.Clone(), u.RequestURI()
 	for _, key := range keys {
+		if strings.ContainsFunc(key, unicode.IsControl) { // it makes no header
+			continue
+		}
 		if !slices.Contains(out.Header["Cf-Aig-Authorization"], "Bearer "+key) {
 			out.Header.Add("Cf-Aig-Authorization", "Bearer "+key)
 		}
