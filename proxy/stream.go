@@ -39,9 +39,10 @@ type stream struct {
 	splitter          sse.Splitter
 	oversized         bool // the present event outgrew the buffer and is streamed unchanged, in pieces
 
-	events   int  // events that may pass, without comments
-	complete bool // its end mark was seen
-	repairs  bool // its chunks are repaired where clients of OpenAI's cannot read them
+	events   int    // events that may pass, without comments
+	complete bool   // its end mark was seen
+	repairs  bool   // its chunks are repaired where clients of OpenAI's cannot read them
+	repaired []byte // memory for one that was repaired
 	head     event.ChunkHead
 	response event.Response
 	terminal []byte             // our own last event
@@ -197,7 +198,9 @@ func (s *stream) repair(e *sse.Event, end int, last bool) bool {
 	if last {
 		by = s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix())
 	} else {
-		by = event.WithoutUsage(s.buf[s.ready:end], e.Data)
+		if by = event.WithoutUsage(s.repaired[:0], s.buf[s.ready:end], e.Data); by != nil {
+			s.repaired = by
+		}
 	}
 	s.head.Note(e.Data) // before its bytes are replaced
 	if by != nil {

@@ -103,3 +103,21 @@ func TestRepairUsage(t *testing.T) {
 		t.Errorf("of a chunk: got %s, want nothing", got)
 	}
 }
+
+// What nearly every event of a stream goes through takes no memory.
+func TestEventsTakeNoMemory(t *testing.T) {
+	raw := []byte(`data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}],` +
+		`"usage":{"neurons":1},"p":"x"}` + "\n\n")
+	e := sse.Parse(raw)
+	var h ChunkHead
+	h.Note(e.Data)
+	into := make([]byte, 0, len(raw))
+	if n := testing.AllocsPerRun(100, func() {
+		h.Note(e.Data)
+		if into = WithoutUsage(into[:0], raw, e.Data); into == nil {
+			t.Error("got no event without the usage, want one")
+		}
+	}); n != 0 {
+		t.Errorf("got %v allocations an event, want none", n)
+	}
+}

@@ -30,7 +30,7 @@ func FuzzEvent(f *testing.F) {
 		var h ChunkHead
 		h.Note(e.Data)
 		if json.Valid(e.Data) {
-			wantEvent(t, "without its usage", WithoutUsage(raw, e.Data), &e)
+			wantEvent(t, "without its usage", WithoutUsage(nil, raw, e.Data), &e)
 			wantEvent(t, "with its usage repaired", h.RepairUsage(e.Data, "c", "m", 1), &sse.Event{})
 		}
 		var r Response

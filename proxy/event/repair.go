@@ -53,22 +53,23 @@ func (h *ChunkHead) RepairUsage(data []byte, id, model string, created int64) []
 	return append(chunk, "}\n\n"...)
 }
 
-// WithoutUsage returns the event for a chunk that tells its usage though choices follow, without the usage; nil for any
-// other event. raw is all of the event, whose other lines are kept. A chunk without choices, which is how OpenAI tells
-// it at the end, and a usage of null are left alone. The caller knows that no choice of the chunk has finished.
-func WithoutUsage(raw, data []byte) []byte {
+// WithoutUsage appends to dst, which is empty, the event for a chunk that tells its usage though choices follow, without
+// the usage; it returns nil for any other event. raw is all of the event, whose other lines are kept. A chunk without
+// choices, which is how OpenAI tells it at the end, and a usage of null are left alone. The caller knows that no choice
+// of the chunk has finished.
+func WithoutUsage(dst, raw, data []byte) []byte {
 	if behindName(data, `usage"`) == nil || behindName(data, `choices"`) == nil {
 		return nil // nearly every event
 	}
 	choices, told := false, false
-	chunk := append(otherLines(raw), "data: "...)
+	chunk := append(appendOtherLines(dst, raw), "data: "...)
 	begin := len(chunk)
-	ok := eachMember(data, func(name string, value, member []byte) {
+	ok := eachMember(data, func(name, value, member []byte) {
 		switch {
-		case name == "usage" && value[0] == '{':
+		case string(name) == "usage" && value[0] == '{':
 			told = true
 			return
-		case name == "choices":
+		case string(name) == "choices":
 			choices = value[0] == '[' && bytes.TrimLeft(value[1:], blanks)[0] != ']'
 		}
 		chunk = append(append(chunk, ','), member...)
@@ -81,18 +82,17 @@ func WithoutUsage(raw, data []byte) []byte {
 	return append(chunk, "}\n\n"...)
 }
 
-// otherLines returns the lines of an event that are not data, but for the blank one, with room for the data.
-func otherLines(raw []byte) []byte {
+// appendOtherLines appends the lines of an event that are not data, but for the blank one.
+func appendOtherLines(dst, raw []byte) []byte {
 	var s sse.Splitter
-	lines := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
 		part, n := s.Next(raw)
 		if part.Field != sse.Data && part.Field != sse.Blank {
-			lines = append(lines, raw[:n]...)
+			dst = append(dst, raw[:n]...)
 		}
 		raw = raw[n:]
 	}
-	return lines
+	return dst
 }
 
 // nativeUsage returns the usage of an event {"response":"","usage":{…}}, nil of any other: one with text in it is more
@@ -127,8 +127,8 @@ func appendRaw(dst, raw []byte, instead string) []byte {
 // object.
 func topLevel(data []byte) map[string][]byte {
 	fields := map[string][]byte{}
-	ok := eachMember(data, func(name string, value, _ []byte) {
-		switch name {
+	ok := eachMember(data, func(name, value, _ []byte) {
+		switch name := string(name); name {
 		case "id", "created", "model", "choices", "response", "usage":
 			fields[name] = value
 		}
@@ -153,19 +153,19 @@ func oneLine(text []byte) []byte {
 
 // eachMember shows the members of a JSON object: the name, the raw value, and both as they stand in data. It reports
 // whether data is such an object.
-func eachMember(data []byte, visit func(name string, value, member []byte)) bool {
+func eachMember(data []byte, visit func(name, value, member []byte)) bool {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {
 		return false
 	}
-	s := jsonscan.New(jsonscan.Pieces{data})
+	s := jsonscan.Of(data)
 	begin := int64(1)
 	err := s.Object(func(name []byte) error {
 		from := s.Offset()
 		if err := s.Skip(); err != nil {
 			return err
 		}
-		visit(string(name), s.Since(from), bytes.TrimLeft(s.Since(begin), ","+blanks))
+		visit(name, s.Since(from), bytes.TrimLeft(s.Since(begin), ","+blanks))
 		begin = s.Offset()
 		return nil
 	})

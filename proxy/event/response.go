@@ -30,11 +30,11 @@ func (r *Response) Note(data []byte) {
 		}
 		return
 	}
-	whole := eachMember(data, func(name string, value, _ []byte) { // the response may have such names, too
+	whole := eachMember(data, func(name, value, _ []byte) { // the response may have such names, too
 		switch {
-		case name == "sequence_number":
+		case string(name) == "sequence_number":
 			r.count(value)
-		case name == "response" && r.members == nil:
+		case string(name) == "response" && r.members == nil:
 			r.members = append(make([]byte, 0, 256), responseMembers(value)...)
 		}
 	})
@@ -65,20 +65,20 @@ func responseMembers(response []byte) (members []byte) {
 	if large {
 		rest = noResult
 	}
-	ok := eachMember(response, func(name string, _, member []byte) {
-		switch name {
+	ok := eachMember(response, func(name, _, member []byte) {
+		switch string(name) {
 		case "status", "error":
 			return
 		case "id", "object", "created_at", "model":
 			if large && len(member) > maxMember {
 				return
 			}
-			named = named || name == "id"
+			named = named || string(name) == "id"
 		default:
 			if large {
 				return
 			}
-			if name == "output" {
+			if string(name) == "output" {
 				rest = ""
 			}
 		}

@@ -136,7 +136,7 @@ func TestWithoutUsage(t *testing.T) {
 			want = "data: " + want + "\n\n"
 		}
 		raw := "data: " + strings.ReplaceAll(c.data, "\n", "\ndata: ") + "\n\n"
-		if got := string(WithoutUsage([]byte(raw), []byte(c.data))); got != want {
+		if got := string(WithoutUsage(nil, []byte(raw), []byte(c.data))); got != want {
 			t.Errorf("%s: got %q, want %q", c.name, got, want)
 		}
 	}

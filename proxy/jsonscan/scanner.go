@@ -43,6 +43,9 @@ func New(text Pieces) Scanner {
 	return s
 }
 
+// Of returns a Scanner at the beginning of a text of one piece.
+func Of(text []byte) Scanner { return Scanner{data: text} }
+
 // advance moves n bytes ahead, which lie in the present piece.
 func (s *Scanner) advance(n int) {
 	s.pos += n
