@@ -66,11 +66,12 @@ func (in *inspector) accepted(c *call, h http.Header) {
 	}
 	c.recovered = true
 	in.failures.rates.limitHeaders(c, h)
-	id := []string{c.requestID}
-	h["X-Request-Id"], h["Request-Id"] = id, id
-	c.ownHeaders(h)
+	own := &c.writer.own
+	own.set("X-Request-Id", c.requestID)
+	own.set("Request-Id", c.requestID)
+	c.ownHeaders()
 	if c.attempt.neurons != "" {
-		h["X-Neuronward-Neurons"] = []string{c.attempt.neurons}
+		own.set("X-Neuronward-Neurons", c.attempt.neurons)
 	}
 }
 
@@ -99,7 +100,7 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 		return in.inspectStream(c, res)
 	case opaque(kind) || kind == "text/event-stream" || res.StatusCode == http.StatusNoContent:
 		c.watch.Begin(true)
-		res.Body = body
+		res.Body, res.ContentLength = body, -1 // each piece is passed at once
 		return nil
 	}
 	buf := in.buffers.Get()

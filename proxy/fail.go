@@ -44,7 +44,7 @@ func (fs *failures) answer(c *call, err error) {
 	h := c.writer.Header()
 	f.SetHeader(h, fs.retryAfterMax)
 	fs.rates.limitHeaders(c, h)
-	c.ownHeaders(h)
+	c.ownHeaders()
 	if ray := c.attempt.upstream.ray; ray != "" {
 		h.Set("Cf-Ray", c.redact(ray))
 	}

@@ -11,7 +11,7 @@ import (
 
 // limitHeaders tell a caller how its limits stand (draft-ietf-httpapi-ratelimit-headers): the neurons of the day or of
 // the month, and the requests per minute. They replace upstream's, those of former drafts among them. Where there is no
-// limit, and so nothing of ours to say, upstream's pass.
+// limit, and so nothing of ours to say, upstream's pass, which are in h.
 func (r *rates) limitHeaders(c *call, h http.Header) {
 	var policy, state []byte
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
@@ -37,7 +37,8 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 		for _, name := range formerLimits {
 			delete(h, name)
 		}
-		h["Ratelimit-Policy"], h["Ratelimit"] = []string{string(policy)}, []string{string(state)}
+		c.writer.own.set("Ratelimit-Policy", string(policy))
+		c.writer.own.set("Ratelimit", string(state))
 	}
 }
 

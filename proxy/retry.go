@@ -71,6 +71,10 @@ func (t *retryTransport) try(c *call, r *http.Request) (res *http.Response, f *n
 	// response, where ReverseProxy would take it from.
 	passed := *res
 	passed.Trailer = nil
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		// The writer has the headers: ReverseProxy would copy them one by one.
+		c.writer.passed, passed.Header = res.Header, nil
+	}
 	return &passed, nil, res.StatusCode
 }
 
@@ -178,12 +182,12 @@ func (c *call) rejectIfBusy() bool {
 }
 
 // ownHeaders sets the headers that say how many attempts a call took, and which limit of output it got here.
-func (c *call) ownHeaders(h http.Header) {
+func (c *call) ownHeaders() {
 	if c.attempts > 0 {
-		h["X-Neuronward-Attempts"] = []string{strconv.Itoa(c.attempts)}
+		c.writer.own.set("X-Neuronward-Attempts", strconv.Itoa(c.attempts))
 	}
 	if c.maxTokensSet > 0 {
-		h["X-Neuronward-Max-Tokens-Set"] = []string{strconv.FormatInt(c.maxTokensSet, 10)}
+		c.writer.own.set("X-Neuronward-Max-Tokens-Set", strconv.FormatInt(c.maxTokensSet, 10))
 	}
 }
 

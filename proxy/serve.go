@@ -71,7 +71,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.caller = r.Context()
 	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
 	c.writer = writer{
-		ResponseWriter: w, watch: &c.watch, own: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
+		ResponseWriter: w, watch: &c.watch, time: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
 		began: c.began,
 	}
 	c.watch.Limits, c.watch.Began, c.watch.Expired, c.watch.Caller = p.limits, c.began, c.cancel, w

@@ -182,6 +182,7 @@ func (in *inspector) switched(c *call, res *http.Response) *normalize.Failure {
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	delete(h, "Sec-Websocket-Extensions")
 	in.accepted(c, h)
+	c.writer.own.copyTo(h)
 	s := c.session
 	if s.protocol != "" && len(h["Sec-Websocket-Protocol"]) == 0 {
 		h["Sec-Websocket-Protocol"] = []string{s.protocol}
@@ -217,7 +218,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.own.stop()
+	w.time.stop()
 	w.status, w.firstByte = http.StatusSwitchingProtocols, time.Since(w.began)
 	w.hijacked(conn)
 	return conn, rw, nil

@@ -159,7 +159,8 @@ func TestFilterAnswer(t *testing.T) {
 	t.Parallel()
 	h := http.Header{
 		"Connection": {"close, X-Hop", "X-Second"}, "X-Hop": {"1"}, "X-Second": {"1"}, "Content-Type": {"text/plain"},
-		"Access-Control-Allow-Origin": {"*"},
+		"Access-Control-Allow-Origin": {"*"}, "Keep-Alive": {"timeout=5"}, "Proxy-Authenticate": {"Basic"},
+		"Upgrade": {"h2c"}, "Trailer": {"X-Last"},
 	}
 	FilterAnswer(h)
 	want := http.Header{"Content-Type": {"text/plain"}}
