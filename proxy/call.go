@@ -129,19 +129,20 @@ func (c *call) redact(text string) string {
 // anonymous is the client label of calls without a client of ours.
 const anonymous = guard.Anonymous
 
-// callContext carries the call to the hooks of httputil.ReverseProxy.
-type callContext struct {
-	context.Context
-	call *call
-}
+// callContext is the caller's context, and carries the call to the hooks of httputil.ReverseProxy.
+type callContext call
 
 type callKey struct{}
 
-func (ctx callContext) Value(key any) any {
+func (ctx *callContext) Deadline() (time.Time, bool) { return ctx.caller.Deadline() }
+func (ctx *callContext) Done() <-chan struct{}       { return ctx.caller.Done() }
+func (ctx *callContext) Err() error                  { return ctx.caller.Err() }
+
+func (ctx *callContext) Value(key any) any {
 	if key == (callKey{}) {
-		return ctx.call
+		return (*call)(ctx)
 	}
-	return ctx.Context.Value(key)
+	return ctx.caller.Value(key)
 }
 
 func callOf(ctx context.Context) *call {

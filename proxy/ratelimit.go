@@ -13,7 +13,8 @@ import (
 // the month, and the requests per minute. They replace upstream's, those of former drafts among them. Where there is no
 // limit, and so nothing of ours to say, upstream's pass, which are in h.
 func (r *rates) limitHeaders(c *call, h http.Header) {
-	var policy, state []byte
+	var memory [2][96]byte
+	policy, state := memory[0][:0], memory[1][:0]
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.Blocked {
 			d.Remaining = 0
@@ -33,7 +34,7 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 			state = appendLimit(state, "rpm", "r", int64(left.Requests), "t", int64(full))
 		}
 	}
-	if policy != nil {
+	if len(policy) > 0 {
 		for _, name := range formerLimits {
 			delete(h, name)
 		}
@@ -44,9 +45,7 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 
 // appendLimit appends one limit to the list of such a header.
 func appendLimit(dst []byte, name, key string, value int64, window string, seconds int64) []byte {
-	if dst == nil {
-		dst = make([]byte, 0, 64)
-	} else {
+	if len(dst) > 0 {
 		dst = append(dst, ", "...)
 	}
 	dst = append(append(append(dst, '"'), name...), `";`...)

@@ -69,7 +69,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
 	c.requestID = p.credentials.RequestID(r.Header)
 	c.caller = r.Context()
-	c.ctx, c.cancel = context.WithCancelCause(callContext{Context: c.caller, call: c})
+	c.ctx, c.cancel = context.WithCancelCause((*callContext)(c))
 	c.writer = writer{
 		ResponseWriter: w, watch: &c.watch, time: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
 		began: c.began,

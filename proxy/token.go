@@ -39,10 +39,10 @@ func (o *ownToken) observe(c *call, err error) {
 	if c.token == "" || c.simulated || c.attempts == 0 || c.attempt.cached {
 		return
 	}
-	var f *normalize.Failure
-	switch errors.As(err, &f); {
-	case f == nil && err != nil:
-	case f == nil || f.FromWorkersAI():
+	f, is := errors.AsType[*normalize.Failure](err)
+	switch {
+	case !is && err != nil:
+	case !is || f.FromWorkersAI():
 		if o.block.Accepted(c.token, c.attempt.started) {
 			o.log.Info("Cloudflare accepts this proxy's API token again")
 		}

@@ -89,19 +89,22 @@ func (b *Body) Edit(edits []jsonscan.Edit) {
 func (b *Body) Size() int64 { return b.to - b.from }
 
 // Sent yields what goes to upstream, in pieces. It must not be called once the body was released.
-func (b *Body) Sent() iter.Seq[[]byte] { return b.sent().Pieces() }
+func (b *Body) Sent() iter.Seq[[]byte] {
+	r := b.sent()
+	return r.Pieces()
+}
 
-func (b *Body) sent() *jsonscan.Reader {
+func (b *Body) sent() jsonscan.Reader {
 	if b.edited != nil {
-		return b.edited.Reader(b.from, b.to)
+		return b.edited.Part(b.from, b.to)
 	}
-	return b.text.Reader(b.from, b.to)
+	return b.text.Part(b.from, b.to)
 }
 
 // Open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
 // have seen the call.
 func (b *Body) Open(sent *atomic.Bool) io.ReadCloser {
-	return &reader{body: b, text: *b.sent(), sent: sent}
+	return &reader{body: b, text: b.sent(), sent: sent}
 }
 
 type reader struct {

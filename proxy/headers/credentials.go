@@ -102,7 +102,7 @@ func (cr *Credentials) Redact(text string, caller http.Header) string {
 
 // RemoveFrom removes the headers of an answer that show a secret of ours, or of the caller who sent the given headers.
 func (cr *Credentials) RemoveFrom(answer, caller http.Header) {
-	secrets := cr.finder(caller)
+	secrets := cr.finder(make([]string, 0, fewSecrets), caller)
 	for name, values := range answer {
 		if slices.ContainsFunc(values, secrets.finds) {
 			delete(answer, name)
@@ -111,8 +111,13 @@ func (cr *Credentials) RemoveFrom(answer, caller http.Header) {
 }
 
 // Secrets returns what no message to the sender of these headers may hold.
-func (cr *Credentials) Secrets(caller http.Header) []string {
-	secrets := []string{cr.Token(), cr.GatewayToken()}
+func (cr *Credentials) Secrets(caller http.Header) []string { return cr.appendSecrets(nil, caller) }
+
+// fewSecrets is how many secrets nearly every call has at most.
+const fewSecrets = 8
+
+func (cr *Credentials) appendSecrets(secrets []string, caller http.Header) []string {
+	secrets = append(secrets, cr.Token(), cr.GatewayToken())
 	for _, name := range secretHeaders {
 		for _, value := range caller[name] {
 			value = strings.Trim(value, " \t")
@@ -135,9 +140,9 @@ var secretHeaders = []string{
 // A finder finds secrets in texts that are to hold none.
 type finder []string
 
-// finder finds what no message to the sender of these headers may hold.
-func (cr *Credentials) finder(caller http.Header) finder {
-	return slices.DeleteFunc(cr.Secrets(caller), func(s string) bool { return len(s) < minSecret })
+// finder finds what no message to the sender of these headers may hold. into is memory for it.
+func (cr *Credentials) finder(into []string, caller http.Header) finder {
+	return slices.DeleteFunc(cr.appendSecrets(into, caller), func(s string) bool { return len(s) < minSecret })
 }
 
 // finds reports whether a text holds a key of ours or one of the secrets.

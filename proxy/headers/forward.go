@@ -103,7 +103,7 @@ func metadata(caller, client string) string {
 // removeSecrets removes what a caller put in the wrong place: a key of ours, one of our credentials, or one of its own
 // in a header or a value of the query that is not made for it. They would reach Cloudflare's logs.
 func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
-	secrets := cr.finder(caller)
+	secrets := cr.finder(make([]string, 0, fewSecrets), caller)
 	for name, values := range out.Header {
 		if slices.Contains(callerCredentials, name) || name == "Cf-Aig-Authorization" {
 			if slices.ContainsFunc(values, clients.HasKey) {
@@ -111,7 +111,7 @@ func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
 			}
 			continue
 		}
-		if clients.HasKey(strings.ToLower(name)) || slices.ContainsFunc(values, secrets.finds) {
+		if hasKeyInName(name) || slices.ContainsFunc(values, secrets.finds) {
 			delete(out.Header, name)
 		}
 	}
@@ -121,6 +121,11 @@ func (cr *Credentials) removeSecrets(out *http.Request, caller http.Header) {
 			out.URL.RawQuery = withoutSecrets(query, secrets)
 		}
 	}
+}
+
+// hasKeyInName reports whether the name of a header may hold a key, whatever its case.
+func hasKeyInName(name string) bool {
+	return strings.Contains(name, "_") && clients.HasKey(strings.ToLower(name)) // a key has one, few names do
 }
 
 // withoutSecrets returns what of a query holds no secret, as it came. What cannot be read may be one.

@@ -12,7 +12,7 @@ const maxRequestID = 128
 // RequestID returns the caller's own x-request-id if it is safe, else a new one of 128 bits. It stands in headers, logs
 // and exemplars, so it must hold nothing that has a meaning there, and no secret.
 func (cr *Credentials) RequestID(h http.Header) string {
-	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) && !cr.finder(h).finds(ids[0]) {
+	if ids := h["X-Request-Id"]; len(ids) == 1 && isSafe(ids[0]) && !cr.finder(nil, h).finds(ids[0]) {
 		return ids[0]
 	}
 	var id [16]byte

@@ -20,23 +20,31 @@ func (p Pieces) Len() (n int64) {
 
 // Bytes returns the text between two offsets. It shares the memory of a piece, or is a copy if it lies in several.
 func (p Pieces) Bytes(from, to int64) []byte {
-	r := p.Reader(from, to)
+	r := p.Part(from, to)
 	if len(r.rest) > 0 && int64(len(r.rest[0])-r.pos) >= to-from {
 		return r.rest[0][r.pos : r.pos+int(to-from)]
 	}
-	text := make([]byte, to-from)
-	n, _ := io.ReadFull(r, text) // the offsets lie in the text
-	return text[:n]
+	text := make([]byte, 0, to-from)
+	for piece := r.next(math.MaxInt); len(piece) > 0; piece = r.next(math.MaxInt) {
+		text = append(text, piece...)
+	}
+	return text
 }
 
 // Reader returns a Reader of the text between two offsets.
 func (p Pieces) Reader(from, to int64) *Reader {
+	r := p.Part(from, to)
+	return &r
+}
+
+// Part returns the same as a value.
+func (p Pieces) Part(from, to int64) Reader {
 	left := max(to-from, 0)
 	for len(p) > 0 && from >= int64(len(p[0])) {
 		from -= int64(len(p[0]))
 		p = p[1:]
 	}
-	return &Reader{rest: p, pos: int(from), left: left}
+	return Reader{rest: p, pos: int(from), left: left}
 }
 
 // A Reader reads a part of a text in pieces.
