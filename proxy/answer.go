@@ -94,7 +94,8 @@ func (in *inspector) observeHeaders(c *call, h http.Header) {
 // begins with these bytes.
 func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure {
 	kind := mediaType(res.Header.Get("Content-Type"))
-	body := &meteredBody{call: c, src: res.Body}
+	c.answer = meteredBody{call: c, src: res.Body}
+	body := &c.answer
 	switch {
 	case kind == "text/event-stream" && !encoded(res.Header):
 		return in.inspectStream(c, res)

@@ -29,7 +29,7 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 		return "", refuse(normalize.BadInput, "The request body is compressed (Content-Encoding: "+clip(enc, 32)+
 			"). Send it uncompressed.", "content-encoding")
 	}
-	r.Body = timelimit.NewBody(c.writer.ResponseWriter, r, b.slowest)
+	c.unread.Limit(c.writer.ResponseWriter, r, b.slowest)
 	c.intake = intake{bodies: b, call: c, src: r.Body}
 	if c.route.body == bodyNone {
 		return "", drainBody(&c.intake)

@@ -32,6 +32,7 @@ type call struct {
 	entry     *clients.Client   // of that client; nil: there is no clients file, or nobody was identified
 	slot      *fairshare.Tenant // that holds the call's slot; nil: it has none yet
 	stream    bool              // asked for, or answered, as a stream
+	unread    timelimit.Body    // what has not been read of its body
 	intake    intake            // of its body
 	body      *bodybuffer.Body  // nil: the call has none, or it is in upload
 	json      *measure.JSON     // what body says; nil: it is none
@@ -52,6 +53,8 @@ type call struct {
 	watch       timelimit.Watchdog
 
 	writer       writer
+	passed       http.Response // the answer that ReverseProxy gets
+	answer       meteredBody   // its body, if it is no stream
 	attempts     int
 	attempt      attempt          // the present one, else the last
 	retriedCodes []normalize.Code // what the attempts but the last failed with

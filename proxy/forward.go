@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"sync/atomic"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -115,9 +114,8 @@ func attachBody(c *call, in, out *http.Request) {
 	switch {
 	case c.body != nil:
 		out.ContentLength = c.body.Size()
-		sent := new(atomic.Bool)
-		c.attempt.sent = sent
-		out.Body = c.body.Open(sent)
+		first, sent := c.body.OpenFirst()
+		c.attempt.sent, out.Body = sent, first
 		// With it the transport may use another connection where an idle one turns out to be closed before anything was
 		// written.
 		body := c.body

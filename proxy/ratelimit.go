@@ -13,7 +13,7 @@ import (
 // the month, and the requests per minute. They replace upstream's, those of former drafts among them. Where there is no
 // limit, and so nothing of ours to say, upstream's pass, which are in h.
 func (r *rates) limitHeaders(c *call, h http.Header) {
-	var memory [2][96]byte
+	var memory [2][192]byte
 	policy, state := memory[0][:0], memory[1][:0]
 	if d, at := c.charge.Decision(); !d.Unlimited && d.Limit != 0 {
 		if d.Outcome == quota.Blocked {
@@ -38,8 +38,9 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 		for _, name := range formerLimits {
 			delete(h, name)
 		}
-		c.writer.own.set("Ratelimit-Policy", string(policy))
-		c.writer.own.set("Ratelimit", string(state))
+		both, end := string(append(policy, state...)), len(policy)
+		c.writer.own.set("Ratelimit-Policy", both[:end])
+		c.writer.own.set("Ratelimit", both[end:])
 	}
 }
 

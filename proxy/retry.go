@@ -69,13 +69,14 @@ func (t *retryTransport) try(c *call, r *http.Request) (res *http.Response, f *n
 	}
 	// What comes behind the body cannot be looked at in time. The transport puts it into the Trailer of its own
 	// response, where ReverseProxy would take it from.
-	passed := *res
+	c.passed = *res
+	passed := &c.passed
 	passed.Trailer = nil
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		// The writer has the headers: ReverseProxy would copy them one by one.
 		c.writer.passed, passed.Header = res.Header, nil
 	}
-	return &passed, nil, res.StatusCode
+	return passed, nil, res.StatusCode
 }
 
 // shouldRetry decides whether a failed attempt is followed by another, and waits for its time. Where it is, shouldRetry

@@ -107,6 +107,16 @@ func (b *Body) Open(sent *atomic.Bool) io.ReadCloser {
 	return &reader{body: b, text: b.sent(), sent: sent}
 }
 
+// OpenFirst is like Open, with a new sent.
+func (b *Body) OpenFirst() (r io.ReadCloser, sent *atomic.Bool) {
+	first := &struct {
+		reader
+		sent atomic.Bool
+	}{reader: reader{body: b, text: b.sent()}}
+	first.reader.sent = &first.sent
+	return &first.reader, &first.sent
+}
+
 type reader struct {
 	body *Body
 	text jsonscan.Reader

@@ -16,6 +16,7 @@ import (
 type Charge struct {
 	guard       *Guard
 	meter       *meter.Meter // reads what the present attempt costs; nil: nothing is reserved
+	first       meter.Meter  // that of the first attempt
 	call        Call
 	estimate    price.Estimate
 	request     quota.Call // to the ledger
@@ -24,6 +25,8 @@ type Charge struct {
 	reservation *quota.Reservation // nil: none is held
 	before      quota.Neurons      // what earlier attempts cost
 	held        quota.Neurons      // reserved without a limit of output
+	evidence    evidence           // of the present attempt
+	settlement  Settlement
 }
 
 // A Settlement is what a call cost, with all its attempts.
@@ -45,7 +48,12 @@ func (ch *Charge) reserve(ctx context.Context) (quota.Decision, error) {
 
 // newMeter returns the meter of an attempt.
 func (ch *Charge) newMeter() *meter.Meter {
-	m := meter.New()
+	m := &ch.first
+	if ch.meter == nil {
+		m.Init()
+	} else {
+		m = meter.New()
+	}
 	if model := ch.call.Model; model != nil && model.SmallVocabulary {
 		m.SmallVocabulary()
 	}
@@ -161,7 +169,8 @@ func (ch *Charge) Settle(o Outcome) *Settlement {
 	}
 	ch.countTokens(ch.request.Model, r.Usage)
 	ch.noteBatch(r, day, cost.Neurons)
-	return &Settlement{Neurons: ch.before.Add(cost.Neurons), Basis: cost.Basis, Because: because}
+	ch.settlement = Settlement{Neurons: ch.before.Add(cost.Neurons), Basis: cost.Basis, Because: because}
+	return &ch.settlement
 }
 
 // learn takes up what the answer reports. What several attempts of AI Gateway came to says nothing of one.

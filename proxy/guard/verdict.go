@@ -91,18 +91,19 @@ var verdicts = []struct {
 
 // verdict returns what an attempt cost, and whose figure that is.
 func (ch *Charge) verdict(o Outcome) (quota.Cost, Because) {
-	e := evidence{Outcome: o, charge: ch, report: ch.meter.Report()}
+	ch.evidence = evidence{Outcome: o, charge: ch, report: ch.meter.Report()}
+	e := &ch.evidence
 	for _, v := range verdicts {
-		if !v.applies(&e) {
+		if !v.applies(e) {
 			continue
 		}
 		for _, known := range v.figures {
-			if cost, because, ok := known(&e); ok {
+			if cost, because, ok := known(e); ok {
 				return cost, because
 			}
 		}
 	}
-	return reservedCost(&e), Reservation // no row is left out, or the tests would say so
+	return reservedCost(e), Reservation // no row is left out, or the tests would say so
 }
 
 // evidence is all that a verdict looks at.

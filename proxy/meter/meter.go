@@ -56,9 +56,15 @@ const (
 
 // New returns a Meter that has read nothing.
 func New() *Meter {
-	m := &Meter{event: eventSummary{kind: untypedEvent}}
-	m.walker.visitor = m
+	m := new(Meter)
+	m.Init()
 	return m
+}
+
+// Init makes a Meter of the zero value that has read nothing. It must not be copied afterwards.
+func (m *Meter) Init() {
+	m.event.kind = untypedEvent
+	m.walker.visitor = m
 }
 
 // SmallVocabulary says that the model has more tokens for a text than package tokens counts.

@@ -20,14 +20,14 @@ type UploadRate struct {
 // counts: an upstream that reads an upload slowly is not the caller being slow.
 type Body struct {
 	io.ReadCloser
-	rate     UploadRate
-	deadline func(time.Time) error
-	set      time.Time     // when the deadline was
-	waited   time.Duration // for the caller
-	read     int64         // bytes
-	behind   bool          // at the last read, its average was too low to pause in full
-	http2    bool          // a deadline strikes there whether anybody reads or not
-	over     atomic.Bool
+	rate   UploadRate
+	caller http.ResponseWriter
+	set    time.Time     // when the deadline was
+	waited time.Duration // for the caller
+	read   int64         // bytes
+	behind bool          // at the last read, its average was too low to pause in full
+	http2  bool          // a deadline strikes there whether anybody reads or not
+	over   atomic.Bool
 }
 
 // A SlowError says how a caller was too slow.
@@ -41,13 +41,14 @@ func (e *SlowError) Error() string { return "the request body comes too slowly" 
 // Unwrap lets errors.Is find the deadline.
 func (e *SlowError) Unwrap() error { return os.ErrDeadlineExceeded }
 
-// NewBody bounds how slowly the body of a request may come that w answers.
-func NewBody(w http.ResponseWriter, r *http.Request, rate UploadRate) *Body {
-	return &Body{
-		ReadCloser: r.Body, rate: rate, http2: r.ProtoMajor == 2,
-		deadline: http.NewResponseController(w).SetReadDeadline,
-	}
+// Limit bounds how slowly the body of a request may come that w answers. It makes b, a zero value, the request's body.
+func (b *Body) Limit(w http.ResponseWriter, r *http.Request, rate UploadRate) {
+	b.ReadCloser, b.rate, b.caller, b.http2 = r.Body, rate, w, r.ProtoMajor == 2
+	r.Body = b
 }
+
+// deadline ends reads at a time; the zero time: none. A writer without deadlines has no slow callers.
+func (b *Body) deadline(at time.Time) { _ = http.NewResponseController(b.caller).SetReadDeadline(at) }
 
 // Over reports whether the body has ended, well or not.
 func (b *Body) Over() bool { return b.over.Load() }
@@ -62,7 +63,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	b.behind = left < b.rate.Pause
 	if b.behind || wasBehind || began.Sub(b.set) > time.Second {
 		b.set = began
-		_ = b.deadline(began.Add(min(left, b.rate.Pause))) // a writer without deadlines has no slow callers
+		b.deadline(began.Add(min(left, b.rate.Pause)))
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.waited += time.Since(began)
@@ -71,7 +72,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	case err == nil:
 		if b.http2 {
 			b.set = time.Time{}
-			_ = b.deadline(b.set)
+			b.deadline(b.set)
 		}
 		return n, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -79,7 +80,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		err = &SlowError{UploadRate: b.rate, Behind: b.behind}
 	case err == io.EOF:
 		// The deadline must not strike while the answer is on its way.
-		_ = b.deadline(time.Time{})
+		b.deadline(time.Time{})
 	}
 	b.over.Store(true)
 	return n, err

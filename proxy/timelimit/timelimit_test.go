@@ -16,6 +16,17 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// deadlines is a writer that is told the deadlines of reads.
+type deadlines struct {
+	http.ResponseWriter
+	set func(time.Time)
+}
+
+func (d deadlines) SetReadDeadline(at time.Time) error {
+	d.set(at)
+	return nil
+}
+
 // A caller who was late and has caught up may pause again.
 func TestPatienceWithWhoCaughtUp(t *testing.T) {
 	t.Parallel()
@@ -31,8 +42,8 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 				}
 				return len(p), nil
 			})),
-			rate:     UploadRate{30 * time.Second, 1 << 10},
-			deadline: func(at time.Time) error { deadline = at; return nil },
+			rate:   UploadRate{30 * time.Second, 1 << 10},
+			caller: deadlines{set: func(at time.Time) { deadline = at }},
 		}
 		for i, want := range []time.Duration{time.Second, time.Second + time.Second/1024, 30 * time.Second} {
 			if _, err := b.Read(make([]byte, 64<<10)); err != nil {
@@ -53,14 +64,13 @@ func TestPatienceOverHTTP2(t *testing.T) {
 			var set []string
 			b := &Body{
 				ReadCloser: io.NopCloser(strings.NewReader("ab")), rate: UploadRate{time.Minute, 1 << 10}, http2: http2,
-				deadline: func(at time.Time) error {
+				caller: deadlines{set: func(at time.Time) {
 					if at.IsZero() {
 						set = append(set, "none")
 					} else {
 						set = append(set, time.Until(at).String())
 					}
-					return nil
-				},
+				}},
 			}
 			if got, err := io.ReadAll(b); string(got) != "ab" || err != nil {
 				t.Fatalf("HTTP/2 %v: got %q and error %v, want \"ab\" and no error", http2, got, err)
@@ -78,7 +88,8 @@ func TestPatienceOverHTTP2(t *testing.T) {
 func TestSlowError(t *testing.T) {
 	t.Parallel()
 	for _, behind := range []bool{false, true} {
-		b := NewBody(httptest.NewRecorder(), &http.Request{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+		var b Body
+		b.Limit(httptest.NewRecorder(), &http.Request{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		}))}, UploadRate{time.Minute, 1 << 10})
 		if behind {
