@@ -55,7 +55,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.accept(c.caller)
-	p.reverse.ServeHTTP(&c.writer, c.outbound(r))
+	reverse := &p.reverse
+	if c.stream {
+		reverse = &p.streams
+	}
+	reverse.ServeHTTP(&c.writer, c.outbound(r))
 	c.complete = c.delivered()
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	eventBuffer    = 8 << 10  // where a stream's buffer begins
+	eventBuffer    = 4 << 10  // where a stream's buffer begins
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
 	maxFailedEvent = 1 << 20  // for one that is a failure, which a response has behind all that was asked of it
 )
