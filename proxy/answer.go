@@ -67,11 +67,11 @@ func (in *inspector) accepted(c *call, h http.Header) {
 	c.recovered = true
 	in.failures.rates.limitHeaders(c, h)
 	own := &c.writer.own
-	own.set("X-Request-Id", c.requestID)
-	own.set("Request-Id", c.requestID)
+	own.Set("X-Request-Id", c.requestID)
+	own.Set("Request-Id", c.requestID)
 	c.ownHeaders()
 	if c.attempt.neurons != "" {
-		own.set("X-Neuronward-Neurons", c.attempt.neurons)
+		own.Set("X-Neuronward-Neurons", c.attempt.neurons)
 	}
 }
 

@@ -39,8 +39,8 @@ func (r *rates) limitHeaders(c *call, h http.Header) {
 			delete(h, name)
 		}
 		both, end := string(append(policy, state...)), len(policy)
-		c.writer.own.set("Ratelimit-Policy", both[:end])
-		c.writer.own.set("Ratelimit", both[end:])
+		c.writer.own.Set("Ratelimit-Policy", both[:end])
+		c.writer.own.Set("Ratelimit", both[end:])
 	}
 }
 

@@ -185,10 +185,10 @@ func (c *call) rejectIfBusy() bool {
 // ownHeaders sets the headers that say how many attempts a call took, and which limit of output it got here.
 func (c *call) ownHeaders() {
 	if c.attempts > 0 {
-		c.writer.own.set("X-Neuronward-Attempts", strconv.Itoa(c.attempts))
+		c.writer.own.Set("X-Neuronward-Attempts", strconv.Itoa(c.attempts))
 	}
 	if c.maxTokensSet > 0 {
-		c.writer.own.set("X-Neuronward-Max-Tokens-Set", strconv.FormatInt(c.maxTokensSet, 10))
+		c.writer.own.Set("X-Neuronward-Max-Tokens-Set", strconv.FormatInt(c.maxTokensSet, 10))
 	}
 }
 

@@ -182,7 +182,7 @@ func (in *inspector) switched(c *call, res *http.Response) *normalize.Failure {
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	delete(h, "Sec-Websocket-Extensions")
 	in.accepted(c, h)
-	c.writer.own.copyTo(h)
+	c.writer.own.CopyTo(h)
 	s := c.session
 	if s.protocol != "" && len(h["Sec-Websocket-Protocol"]) == 0 {
 		h["Sec-Websocket-Protocol"] = []string{s.protocol}

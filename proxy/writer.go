@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/headers"
@@ -26,7 +25,7 @@ type writer struct {
 	hijacked func(caller net.Conn) // called when the connection has switched protocols
 
 	passed http.Header // upstream's, for the answer; nil: it is not upstream's
-	own    ownHeaders  // beside them, or in their place
+	own    headers.Own // beside them, or in their place
 
 	status    int  // 0 until the headers are sent
 	interim   int  // 1xx answers so far
@@ -46,38 +45,12 @@ func (w *writer) WriteHeader(status int) {
 		w.time.stop()
 		h := w.Header()
 		maps.Copy(h, w.passed)
-		w.own.copyTo(h)
+		w.own.CopyTo(h)
 		if mustClose(w.request) {
 			h["Connection"] = []string{"close"}
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// ownHeaders are headers of an answer that are this proxy's. They are part of the call, so that setting one takes no
-// memory.
-type ownHeaders struct {
-	names  [maxOwnHeaders]string
-	values [maxOwnHeaders]string
-	n      int
-}
-
-// maxOwnHeaders is how many different ones there are.
-const maxOwnHeaders = 8
-
-func (o *ownHeaders) set(name, value string) {
-	i := slices.Index(o.names[:o.n], name)
-	if i < 0 {
-		i = o.n
-		o.n++
-	}
-	o.names[i], o.values[i] = name, value
-}
-
-func (o *ownHeaders) copyTo(h http.Header) {
-	for i, name := range o.names[:o.n] {
-		h[name] = o.values[i : i+1 : i+1]
-	}
 }
 
 // maxInterim is how many 1xx answers one call may have: net/http does not limit how many it reads.
