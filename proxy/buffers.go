@@ -17,8 +17,8 @@ func (b *buffers) Get() []byte {
 	return new([bufferSize]byte)[:]
 }
 
-// A streamBuffers is a httputil.BufferPool of buffers for streams. Each stream holds one as long as it lasts, so they are
-// small: an event is, too.
+// A streamBuffers is a httputil.BufferPool of buffers for streams. Each stream holds one as long as it lasts, so they
+// are small: an event is, too.
 type streamBuffers struct{ pool sync.Pool }
 
 // streamBuffer is the size of such a buffer.

@@ -53,10 +53,10 @@ func (h *ChunkHead) RepairUsage(data []byte, id, model string, created int64) []
 	return append(chunk, "}\n\n"...)
 }
 
-// WithoutUsage appends to dst, which is empty, the event for a chunk that tells its usage though choices follow, without
-// the usage; it returns nil for any other event. raw is all of the event, whose other lines are kept. A chunk without
-// choices, which is how OpenAI tells it at the end, and a usage of null are left alone. The caller knows that no choice
-// of the chunk has finished.
+// WithoutUsage appends to dst, which is empty, the event for a chunk that tells its usage though choices follow,
+// without the usage; it returns nil for any other event. raw is all of the event, whose other lines are kept. A chunk
+// without choices, which is how OpenAI tells it at the end, and a usage of null are left alone. The caller knows that
+// no choice of the chunk has finished.
 func WithoutUsage(dst, raw, data []byte) []byte {
 	if behindName(data, `usage"`) == nil || behindName(data, `choices"`) == nil {
 		return nil // nearly every event
