@@ -179,6 +179,23 @@ func TestPrimaryOnceMore(t *testing.T) {
 	}
 }
 
+// A replica whose user may not ask for the replication id does not hide from others that it changes.
+func TestReplicationIDIsNotTold(t *testing.T) {
+	t.Parallel()
+	server := serverWith(t, "--enable-debug-command", "yes")
+	setAdvisedUser(t, server)
+	server.do(t, "ACL", "SETUSER", "advised", "-info")
+	l := newPair(t, server.url(""))
+	uninformed, d := open(t, server.url(advisedUser), l.account, patient), replica{name: "d"}
+	send(t, uninformed, d.report(request(0, 0, 0)))
+	server.do(t, "DEBUG", "CHANGE-REPL-ID")
+	send(t, uninformed, d.report(request(0, 0, 0)))
+	asks := l.b.report(request(5*n, 15*n, 10*n))
+	if got := send(t, l.storeB, asks).Granted[0]; got != 0 {
+		t.Errorf("after the change: got %v granted, want 0", got)
+	}
+}
+
 // A replica that did not report while the server settled after a loss does not make
 // it settle again.
 func TestServerSettlesOnce(t *testing.T) {

@@ -132,6 +132,7 @@ local function replication_id()
 end
 local here = replication_id()
 primary = primary or 0 -- written before it was kept
+if here == 0 then here = primary end -- who is not told does not hide a failover from others
 local block = kept[2] or ''
 local kept_external = figures(external_key, '', kept[3], 3, 0) or {0, 0, 0, 0}
 if kept_external[3] > (day + 2) * 86400 then -- the figure of a day is read on that day
@@ -153,7 +154,7 @@ if not repeated then left = leave and 1 or 0 end
 -- grants_from is too far ahead, the server's clock was set back.
 local lost = answered > last
 local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle or
-	primary ~= 0 and here ~= 0 and primary ~= here
+	primary ~= 0 and primary ~= here
 if renewed then
 	epoch = math.max(now, known + 1, epoch + 1)
 	grants_from = now + settle
