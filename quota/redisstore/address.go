@@ -20,6 +20,9 @@ const (
 	defaultSentinelPort = "26379"
 )
 
+var errEscape = errors.New("is no address of a server: a character in it has to be escaped, " +
+	"as %40 for an @ in a password, or the port is no number")
+
 // An Address is where a server is, or the servers of one that fails over, with the user and the password. As text it
 // has no password.
 type Address struct {
@@ -64,8 +67,7 @@ func Parse(text string) (Address, error) {
 	first, hosts := splitHosts(text)
 	u, err := url.Parse(first)
 	if err != nil {
-		return Address{}, errors.New("is no address of a server: a character in it has to be escaped, " +
-			"as %40 for an @ in a password, or the port is no number")
+		return Address{}, errEscape
 	}
 	a := Address{scheme: u.Scheme, username: u.User.Username()}
 	a.password, _ = u.User.Password()
@@ -90,7 +92,16 @@ func Parse(text string) (Address, error) {
 			return Address{}, errors.New("does not name the primary as the Sentinels call it; " +
 				"write redis+sentinel://host:26379,host2:26379/mymaster/0")
 		}
-		a.sentinelAuth = take("sentinel_auth") == "yes"
+		if strings.ContainsAny(a.primary, "@,") { // it may be the end of a password
+			return Address{}, errEscape
+		}
+		switch take("sentinel_auth") {
+		case "yes":
+			a.sentinelAuth = true
+		case "", "no":
+		default:
+			return Address{}, errors.New("has a sentinel_auth that is neither; write yes or no")
+		}
 	case a.cluster() && database != "" && database != "0":
 		return Address{}, errors.New("has a database, and a cluster has 0 alone; write redis+cluster://host:6379")
 	}

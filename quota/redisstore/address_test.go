@@ -71,6 +71,8 @@ func TestParse(t *testing.T) {
 		"redis+sentinel://h:some-word,i/m":          "a character in it has to be escaped",
 		"redis+sentinel://h,i:some-word/m":          "has no host",
 		"redis+sentinel://h/m/x":                    "database",
+		"redis+sentinel://u:1/some-word@h,i":        "a character in it has to be escaped",
+		"redis+sentinel://h/m?sentinel_auth=true":   "write yes or no",
 		"redis+cluster://h/1":                       "0 alone",
 		"redis+cluster://h?sentinel_auth=yes":       "has settings",
 		"redis://h?ca=some-word":                    "has settings",
