@@ -11,7 +11,10 @@ import (
 )
 
 // A connection is a client of go-redis: of one server, of what Sentinels call the primary, or of a cluster.
-type connection struct{ redis.UniversalClient }
+type connection struct {
+	redis.UniversalClient
+	toSentinels string // the password that Sentinels get, as long as the client lives; "": none
+}
 
 // server returns the client of the server that has the rows of key.
 func (c *connection) server(ctx context.Context, key string) (redis.UniversalClient, error) {
@@ -46,12 +49,12 @@ func (s *Store) connect() *connection {
 	if s.address.cluster() {
 		cluster := o.Cluster()
 		cluster.DisableRoutingPolicies = true // they would need one more command
-		return &connection{redis.NewClusterClient(cluster)}
+		return &connection{UniversalClient: redis.NewClusterClient(cluster)}
 	}
-	return &connection{redis.NewUniversalClient(o)}
+	return &connection{redis.NewUniversalClient(o), o.SentinelPassword}
 }
 
-// credentials are asked for by each new connection, so that a password can be replaced.
+// credentials are asked for by each new connection, but to Sentinels, so that a password can be replaced.
 func (s *Store) credentials() (username, password string) {
 	if s.o.Password != nil {
 		if password := s.o.Password(); password != "" {

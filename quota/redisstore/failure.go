@@ -66,8 +66,9 @@ var transient = [...]refusal{
 }
 
 const (
-	noPassword = "it wants a password; write it into the address, or set NEURONWARD_STORE_PASSWORD"
-	forbidden  = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info " +
+	noPassword   = "it wants a password; write it into the address, or set NEURONWARD_STORE_PASSWORD"
+	sentinelAuth = "; if the Sentinels want it, too: append ?sentinel_auth=yes"
+	forbidden    = "this user may not do what is needed: +@read +@write +@scripting +@connection +time +info " +
 		"on keys neuronward:*, and +publish +subscribe on channels neuronward:*; of a cluster also +cluster"
 	ofCluster = "it is a node of a Redis Cluster: write redis+cluster://host:6379"
 	readOnly  = "it is a replica and takes no changes: name the primary"
@@ -99,6 +100,9 @@ func (a Address) refusal(text string) (refusal, bool) {
 	var known []refusal
 	if a.sentinel() || a.cluster() {
 		known = transient[:]
+	}
+	if a.sentinel() && !a.sentinelAuth {
+		known = append(slices.Clip(known), refusal{"NOAUTH", noPassword + sentinelAuth, true})
 	}
 	for _, r := range append(slices.Clip(known), refusals[:]...) {
 		if strings.HasPrefix(text, r.prefix) {

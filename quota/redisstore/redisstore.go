@@ -156,6 +156,9 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		if disconnected(err) {
 			client.reload(ctx)
 		}
+		if _, password := s.credentials(); s.address.sentinelAuth && password != client.toSentinels {
+			s.reconnect(client)
+		}
 		return nil, err
 	}
 	if len(answer) == 0 || answer[0] != id {

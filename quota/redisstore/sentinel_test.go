@@ -1,10 +1,14 @@
 package redisstore
 
 import (
+	"crypto/rand"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/neuronward/neuronward/quota"
 )
@@ -103,4 +107,62 @@ func TestSentinelFailover(t *testing.T) {
 			return false
 		}
 	})
+}
+
+// A Sentinel that has a password, and a server.
+func newLockedSentinel(t *testing.T) (server, sentinel *server, at string) {
+	t.Helper()
+	server, primary := serverOnPort(t, "--port", "--requirepass", password)
+	sentinel = newServer(t)
+	sentinel.config = "sentinel monitor mymaster 127.0.0.1 " + primary + " 1\n" +
+		"sentinel auth-pass mymaster " + password + "\nrequirepass " + password + "\n"
+	_, port := sentinel.onPort(t, "--port", "--sentinel")
+	return server, sentinel, "127.0.0.1:" + port + "/mymaster/0"
+}
+
+func TestSentinelThatWantsAPassword(t *testing.T) {
+	t.Parallel()
+	_, _, at := newLockedSentinel(t)
+	_, err := open(t, "redis+sentinel://:"+password+"@"+at, rand.Text(), patient).Inspect(t.Context())
+	if !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), "?sentinel_auth=yes") {
+		t.Errorf("got error %v, want ErrUnusable with the setting", err)
+	}
+}
+
+// A new password is in use once the old connections have ended, for Sentinels too.
+func TestSentinelPasswordIsReplaced(t *testing.T) {
+	t.Parallel()
+	const next = "next-word"
+	server, sentinel, at := newLockedSentinel(t)
+	var now atomic.Value
+	now.Store(password)
+	o := patient
+	o.Password = func() string { return now.Load().(string) }
+	s, a := open(t, "redis+sentinel://"+at+"?sentinel_auth=yes", rand.Text(), o), replica{name: "a"}
+	send(t, s, a.report(request(0, 0, n)))
+	for _, at := range []struct {
+		on     *redis.Client
+		change []any
+	}{
+		{sentinel.clientWith(t, password), []any{"ACL", "SETUSER", "default", "resetpass", ">" + next}},
+		{server.clientWith(t, password), []any{"CONFIG", "SET", "requirepass", next}},
+	} {
+		c := at.on.Conn()
+		defer c.Close()
+		for _, command := range [][]any{
+			at.change, {"CLIENT", "KILL", "TYPE", "pubsub"}, {"CLIENT", "KILL", "TYPE", "normal"},
+		} {
+			if err := c.Do(t.Context(), command...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	now.Store(next)
+	var err error
+	for range 3 {
+		if _, err = s.Sync(t.Context(), a.report(request(0, 0, n))); err == nil {
+			return
+		}
+	}
+	t.Errorf("with the new password: got error %v three times, want none at last", err)
 }
