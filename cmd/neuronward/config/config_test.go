@@ -256,6 +256,11 @@ func TestLoadMistakes(t *testing.T) {
 			`^NEURONWARD_STORE: is no store; write file:PATH`,
 		},
 		{
+			"password of the store with a space",
+			[]string{"NEURONWARD_STORE=redis://h", "NEURONWARD_STORE_PASSWORD=hidden word"},
+			`^NEURONWARD_STORE_PASSWORD: holds a space, .*; put the secret alone there$`,
+		},
+		{
 			"store in Redis with two passwords",
 			[]string{"NEURONWARD_STORE=redis://u:hidden-word@h", "NEURONWARD_STORE_PASSWORD=hidden-word"},
 			`^NEURONWARD_STORE_PASSWORD: is set, and NEURONWARD_STORE has a password, too; take one of them away$`,

@@ -98,7 +98,7 @@ func (l *loader) warnOfQuotes() {
 			l.warning(v.Name, inQuotes)
 		}
 		if v.Twin && l.secret(v).file != nil && hasQuotes(l.secret(v).Value()) {
-			l.warning(v.Name+FileSuffix, "the token in the file is in quotation marks, which are part of it; "+
+			l.warning(v.Name+FileSuffix, "the secret in the file is in quotation marks, which are part of it; "+
 				"write it without them")
 		}
 	}

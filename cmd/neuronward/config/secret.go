@@ -54,9 +54,10 @@ func secretText(text []byte) (string, error) {
 	text = bytes.TrimRight(text, "\r\n")
 	switch {
 	case len(text) == 0:
-		return "", errors.New("is empty; put the token there")
+		return "", errors.New("is empty; put the secret there")
 	case bytes.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return "", errors.New("holds a space, a line break or a character that is not ASCII; put the token alone there")
+		return "", errors.New("holds a space, a line break or a character that is not ASCII; " +
+			"put the secret alone there")
 	}
 	return string(text), nil
 }
@@ -70,7 +71,7 @@ type secretFile struct {
 // newSecretFile returns the file at path, which variable names. Each of its values becomes known to red.
 func newSecretFile(variable, path string, red *Redactor) *secretFile {
 	f := new(secretFile)
-	f.files = []*smallFile{{variable: variable, path: path, content: "the token", maxSize: maxSecret, secret: true}}
+	f.files = []*smallFile{{variable: variable, path: path, content: "the secret", maxSize: maxSecret, secret: true}}
 	f.use = func(contents [][]byte) error {
 		value, err := secretText(contents[0])
 		if err != nil {
