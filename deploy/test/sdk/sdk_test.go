@@ -15,6 +15,7 @@ import (
 // TestSDKs puts every SDK into every scenario, with a demo of its own so that the counts are its own, and
 // checks what its user sees and how many requests it took.
 func TestSDKs(t *testing.T) {
+	t.Parallel()
 	bin := build(t)
 	answer := simulatedAnswer(t)
 	seen := make([][]sight, len(clients))
