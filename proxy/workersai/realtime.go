@@ -87,20 +87,18 @@ func (x *exchange) serveRealTime() *failure {
 	return nil
 }
 
-// rateOf returns how many bytes of sound are a second; 0 where that cannot be told.
+// rateOf returns how many bytes of sound are a second, as of a recording without a header where that is not told.
 func rateOf(query url.Values) float64 {
-	rate, _ := strconv.ParseFloat(query.Get("sample_rate"), 64)
-	channels, err := strconv.ParseFloat(query.Get("channels"), 64)
-	if err != nil {
+	rate, _ := strconv.ParseUint(query.Get("sample_rate"), 10, 32)
+	channels, err := strconv.ParseUint(query.Get("channels"), 10, 16)
+	if err != nil || channels == 0 {
 		channels = 1
 	}
-	switch query.Get("encoding") {
-	case "linear16":
-		return rate * channels * 2
-	case "mulaw", "alaw":
-		return rate * channels
+	width := map[string]uint64{"linear16": 2, "mulaw": 1, "alaw": 1}[query.Get("encoding")]
+	if rate *= channels * width; rate > 0 {
+		return float64(rate)
 	}
-	return 0
+	return byteRate
 }
 
 // A liveSession is a WebSocket, and what is billed for it.
@@ -154,12 +152,7 @@ func (s *liveSession) run() {
 }
 
 // seconds is how long the sound is that has come.
-func (s *liveSession) seconds() float64 {
-	if s.rate == 0 {
-		return AudioSeconds(make([]byte, s.bytes)) // as of a recording without a header
-	}
-	return float64(s.bytes) / s.rate
-}
+func (s *liveSession) seconds() float64 { return float64(s.bytes) / s.rate }
 
 // bill counts the session as one call: by the larger of its sound and its time, or by its characters.
 func (s *liveSession) bill() {
