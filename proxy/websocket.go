@@ -67,7 +67,7 @@ func locate(r *http.Request) (destination, *normalize.Failure) {
 		d.route = nil
 		failure = refuse(normalize.RouteNotProxied, "This path does not take WebSocket connections. "+
 			"GET run/{model} does, for models of real time.", "")
-	case r.Method != http.MethodGet || r.ProtoMajor != 1:
+	case r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor == 0:
 		failure = refuse(normalize.RouteNotProxied, "A WebSocket connection begins with GET over HTTP/1.1.", "")
 	case !headers.HasToken(r.Header["Connection"], "upgrade"):
 		failure = refuse(normalize.BadInput, "The header Upgrade needs Connection: Upgrade beside it.", "connection")

@@ -102,9 +102,13 @@ func (s *Session) Renew(ctx context.Context, passed, ahead workload.Session) err
 			return undecided(ctx, err)
 		}
 	}
-	s.tell(d)
 	res := ch.reservation
 	ch.reservation = nil
+	if res != nil && res.Probe() { // for a call to make: Workers AI says nothing to what goes on
+		res.Release()
+		res, d.Outcome = nil, quota.Blocked
+	}
+	s.tell(d)
 	if res == nil {
 		return ch.explain(d)
 	}
@@ -130,7 +134,10 @@ func (s *Session) foresee(missing quota.Neurons) quota.Decision {
 		own = own.Add(p.Neurons())
 	}
 	if s.ledger.Mode() == quota.Enforce && !d.Unlimited && d.Left() < own.Add(missing) {
-		d.Outcome = quota.Exhausted
+		d.Outcome, d.Used, d.Reserved = quota.Exhausted, d.Used.Add(own), max(d.Reserved-own, 0)
+		if d.Kept > d.Margin {
+			d.Outcome = quota.PriorityFloor
+		}
 	}
 	return d
 }

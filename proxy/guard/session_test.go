@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,12 +30,16 @@ func newSession(t *testing.T, limit float64, mode quota.Mode) (*Session, *Guard,
 	t.Helper()
 	ledger, err := quota.New(t.Context(), quota.Options{
 		Store: memstore.New(nil), Limit: quota.FromFloat(limit * perSecond), Mode: mode, Heartbeat: time.Second,
-		Wait: time.Second,
+		Wait: time.Second, Probe: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = ledger.Close(context.WithoutCancel(t.Context())) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
+		defer cancel()
+		_ = ledger.Close(ctx)
+	})
 	r := &recorder{}
 	g := New(Options{Ledger: ledger, Estimator: price.NewEstimator(nil, price.Tight), Recorder: r})
 	model := g.o.Estimator.Resolve(nova)
@@ -117,6 +122,11 @@ func TestASessionThatTheQuotaEnds(t *testing.T) {
 				t.Fatalf("got %v, want a failure", err)
 			}
 			wantEqual(t, "failure", f.Code, normalize.AccountLimited)
+			const want = "This call may need 348 neurons, more than the 279 that are left. The limit of 697 neurons a day " +
+				"set for this proxy allows no more today: 418 used. "
+			if !strings.HasPrefix(f.Message, want) || strings.Contains(f.Message, "max_tokens") {
+				t.Errorf("message: got %q, want %q at first", f.Message, want)
+			}
 		}
 		wantEqual(t, "waited", time.Since(began), 0)
 		if err := s.Renew(t.Context(), sound(25), sound(8)); err != nil {
@@ -179,4 +189,35 @@ func TestASessionIsBookedOnBothDays(t *testing.T) {
 		wantNear(t, "the second day", records[1].Neurons(), 45*perSecond)
 		wantEqual(t, "calls of the second day", records[1].Calls, 1)
 	})
+}
+
+// Whether a blocked account may spend again is for a call to try, which Workers AI answers: no session that goes on.
+func TestASessionIsNoProbe(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		s, g, _ := newSession(t, 1000, quota.Enforce)
+		g.ledger.Block(time.Time{})
+		time.Sleep(2 * time.Minute)
+		var f *normalize.Failure
+		if err := s.Renew(t.Context(), sound(25), Ahead()); !errors.As(err, &f) || f.Code != normalize.AccountLimited {
+			t.Errorf("got %v, want that the account is blocked", err)
+		}
+		model := g.o.Estimator.Resolve(nova)
+		ch, err := g.Reserve(t.Context(), Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
+		if err != nil {
+			t.Fatalf("a call: got %v, want it to be the probe", err)
+		}
+		ch.Release()
+		s.Settle(sound(25))
+		wantEqual(t, "reserved", g.ledger.Snapshot().Account.Reserved, 0)
+	})
+}
+
+func TestASessionLeavesWhatIsKeptForOthers(t *testing.T) {
+	s, _, _ := newSession(t, 100, quota.Enforce)
+	s.charge.request.Priority = quota.Low
+	var f *normalize.Failure
+	err := s.Renew(t.Context(), sound(60), Ahead())
+	if !errors.As(err, &f) || f.Code != normalize.PriorityFloor {
+		t.Errorf("got %v, want that the rest is kept for others", err)
+	}
 }

@@ -40,6 +40,9 @@ func heldBy(d quota.Decision) string {
 // wouldFit says what makes the call fit into what is left, "" where nothing does. then is what a smaller limit of
 // output tokens does.
 func (ch *Charge) wouldFit(left quota.Neurons, then string) string {
+	if ch.call.Session {
+		return ""
+	}
 	if n := ch.fittingLimit(left); n > 0 {
 		return fmt.Sprintf("With %s of %d or less %s. ", ch.call.LimitField, n, then)
 	}

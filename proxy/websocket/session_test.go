@@ -323,6 +323,28 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
+// Those that can't be asked hold up nobody.
+func TestAllSessionsAreFinishedAtOnce(t *testing.T) {
+	virtually(t, "", func(t *testing.T) {
+		all := &Sessions{}
+		pairs := make([]*pair, 5)
+		for i := range pairs {
+			pairs[i] = newPair(t)
+			go io.Copy(&pairs[i].got, pairs[i].caller)
+			all.Add(pairs[i].Session)
+		}
+		equal(t, "open", all.Status().Open, len(pairs))
+		began := time.Now()
+		all.Finish(func() *normalize.Failure { return &normalize.Failure{Code: normalize.ShuttingDown} })
+		for _, p := range pairs {
+			<-p.over
+			p.End()
+		}
+		equal(t, "after", time.Since(began), 3*time.Second+lingerTime)
+		equal(t, "ended", all.Status().Ended, int64(len(pairs)))
+	})
+}
+
 func TestFastSoundWaitsForItsReservation(t *testing.T) {
 	virtually(t, "in large frames", func(t *testing.T) {
 		p := newPair(t)

@@ -59,7 +59,7 @@ func (ss *Sessions) Add(s *Session) {
 	why := ss.why
 	ss.mu.Unlock()
 	if why != nil {
-		s.Finish(why())
+		go s.Finish(why())
 	}
 }
 
@@ -74,7 +74,7 @@ func (ss *Sessions) remove(s *Session, r *Report) {
 	}
 }
 
-// Finish finishes all sessions, and all that come after.
+// Finish begins to finish all sessions, and all that come after. It waits for none: upstream may take nothing.
 func (ss *Sessions) Finish(why func() *normalize.Failure) {
 	ss.mu.Lock()
 	all := make([]*Session, 0, len(ss.open))
@@ -84,6 +84,6 @@ func (ss *Sessions) Finish(why func() *normalize.Failure) {
 	ss.why = why
 	ss.mu.Unlock()
 	for _, s := range all {
-		s.Finish(why())
+		go s.Finish(why())
 	}
 }
