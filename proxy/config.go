@@ -54,7 +54,7 @@ type Config struct {
 	StreamIdleTimeout time.Duration // between bytes after that
 	MaxSessions       int           // over WebSockets at once; 0: none passes
 	SessionTimeout    time.Duration // how long one may last; 0: 1 h
-	Linger            time.Duration // of a failed stream before its connection is cut, for slow readers up to 20 times that; 0: 500 ms
+	Linger            time.Duration // before a failed stream is cut, for slow readers up to 20 times that; 0: 500 ms
 	Unrepaired        bool          // successful streams pass byte for byte, even where clients cannot read them
 	RetryAfterMax     time.Duration // a longer wait is not sent as retry-after
 
