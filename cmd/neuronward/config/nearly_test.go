@@ -97,8 +97,8 @@ func TestWarningsOfWhatIsNearlyRight(t *testing.T) {
 		"a file with a token in quotes": {
 			[]string{"CLOUDFLARE_API_TOKEN_FILE=" + quoted},
 			[]string{
-				"CLOUDFLARE_API_TOKEN_FILE: the secret in the file is in quotation marks, which are part of it; write " +
-					"it without them",
+				"CLOUDFLARE_API_TOKEN_FILE: the secret in the file is in quotation marks, which are part of it; " +
+					"write it without them",
 			},
 		},
 		"Redis with a password": {
