@@ -5,5 +5,5 @@
 // the simulator differ in it. The calls are a table as well, in calls.go. Answers are read by the packages that read
 // them in the proxy.
 //
-// It prints nothing. Secrets are taken out of all that it returns and tells. Begin with Look.
+// It prints nothing. Secrets are taken out of all that it returns and reports. Begin with Look.
 package live

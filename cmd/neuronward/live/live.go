@@ -29,7 +29,7 @@ type Config struct {
 	Prices  *price.Table
 	Wait    time.Duration // for the calls to be in the account's own figure; 0: it is read once
 
-	Secrets   []string // taken out of all that is told, beside the account and the token
+	Secrets   []string // taken out of all that is reported, beside the account and the token
 	Transport http.RoundTripper
 	Progress  func(line string) // called with each line for those who wait
 }
@@ -76,7 +76,7 @@ type Point struct {
 // errRefused ends a Look after its first call.
 var errRefused = errors.New("the token or the account is refused")
 
-// Look makes the calls. First it tells what each may cost. The error says why they were not made: they would cost too
+// Look makes the calls. First it reports what each may cost. The error says why they were not made: they would cost too
 // much by the price table, or the first one was refused.
 func Look(ctx context.Context, c Config) (Report, error) {
 	l := &looker{Config: c}
@@ -158,7 +158,7 @@ func (l *looker) report(a *answer) Call {
 	return c
 }
 
-// prepare works out what the calls may cost, and tells it.
+// prepare works out what the calls may cost, and reports it.
 func (l *looker) prepare() error {
 	bound, tight := price.NewEstimator(l.Prices, price.Bound), price.NewEstimator(l.Prices, price.Tight)
 	var sum quota.Neurons
