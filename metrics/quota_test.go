@@ -26,7 +26,7 @@ func spend(m *Metrics) {
 		return Quota{
 			Used: 1234.5, Reserved: 20, Lost: 8, Limit: 10000, Remaining: 8737.5, Blocked: true,
 			ResetsAt: time.Unix(1_795_392_000, 0), ExhaustedAt: time.Unix(1_795_390_000, 500_000_000),
-			Month: &MonthQuota{Limit: 300_000, Remaining: 1000},
+			Month: &MonthQuota{Limit: 300_000, Remaining: 1000}, USD: map[string]float64{"day": 0.25, "month": 7},
 			Clients: []ClientQuota{
 				{Client: "search-team", Used: 3, Limit: 2000, Month: &MonthQuota{Limit: 40_000}},
 				{Client: "no-budget", Used: 7},
@@ -59,6 +59,7 @@ func TestSeriesOfNeurons(t *testing.T) {
 		`neuronward_client_neurons_used{client="search-team"} 3`,
 		`neuronward_client_neurons_limit{client="search-team"} 2000`,
 		`neuronward_client_neurons_used{client="no-budget"} 7`,
+		`neuronward_cost_usd{window="day"} 0.25`, `neuronward_cost_usd{window="month"} 7`,
 		"neuronward_neurons_month_limit 300000", "neuronward_neurons_month_remaining 1000",
 		`neuronward_client_neurons_month_limit{client="search-team"} 40000`,
 		`neuronward_client_neurons_month_remaining{client="search-team"} 0`,

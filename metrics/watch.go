@@ -19,6 +19,8 @@ type Quota struct {
 	ExhaustedAt      time.Time   // when the limit is reached at the present rate, or was; zero: not before the reset
 	Month            *MonthQuota // nil: no limit of the month
 	Clients          []ClientQuota
+
+	USD map[string]float64 // what it costs in US dollars by window: day and, where it is known, month
 }
 
 // ClientQuota is the state of one client's day.
@@ -61,6 +63,8 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 			"Unix time at which the limit is reached at the present rate, or was; 0: not before the reset."),
 		blocked: gauge("neuronward_quota_latched",
 			"1 while the quota block holds: Workers AI itself said that the day is spent; else 0."),
+		cost: gauge("neuronward_cost_usd",
+			"US dollars that the account's neurons cost, of the present UTC day or calendar month.", "window"),
 		clientUsed: gauge("neuronward_client_neurons_used",
 			"Neurons that a client has spent today.", "client"),
 		clientLimit: gauge("neuronward_client_neurons_limit",
@@ -83,7 +87,7 @@ type quotaCollector struct {
 	used, reserved, limit, remaining *prometheus.Desc
 	reset, exhaustion, blocked       *prometheus.Desc
 	clientUsed, clientLimit          *prometheus.Desc
-	external, lost, reconciled       *prometheus.Desc
+	external, lost, reconciled, cost *prometheus.Desc
 
 	monthLimit, monthRemaining, clientMonthLimit, clientMonthRemaining *prometheus.Desc
 }
@@ -92,7 +96,7 @@ type quotaCollector struct {
 func (c *quotaCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.used, c.reserved, c.limit, c.remaining, c.reset, c.exhaustion, c.blocked,
-		c.clientUsed, c.clientLimit, c.external, c.lost, c.reconciled,
+		c.clientUsed, c.clientLimit, c.cost, c.external, c.lost, c.reconciled,
 		c.monthLimit, c.monthRemaining, c.clientMonthLimit, c.clientMonthRemaining,
 	} {
 		out <- d
@@ -125,6 +129,9 @@ func (c *quotaCollector) Collect(out chan<- prometheus.Metric) {
 		blocked = 1
 	}
 	gauge(c.blocked, blocked)
+	for window, usd := range q.USD {
+		gauge(c.cost, usd, window)
+	}
 	for _, client := range q.Clients {
 		gauge(c.clientUsed, client.Used, client.Client)
 		if client.Limit > 0 {

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"time"
 )
@@ -112,4 +113,18 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 		b.setLimit(b.limits, earlier[b.name])
 	}
 	return nil
+}
+
+// Days returns what counts of each of the days from to to, both included, of the account: what all replicas have spent,
+// and held when they ended, and what is external.
+func (l *Ledger) Days(ctx context.Context, from, to Day) ([]Neurons, error) {
+	days := make([]Neurons, 0, max(to-from+1, 0))
+	for day := from; day <= to; day++ {
+		of, err := l.o.Store.Committed(ctx, day, day)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrStore, err)
+		}
+		days = append(days, of[Account])
+	}
+	return days, nil
 }

@@ -61,7 +61,7 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 // source is what the status of the day is read from.
 func (n *quotas) source(c *config.Config) *status.Source {
 	return &status.Source{
-		Ledger: n.ledger, Plan: c.Plan, Mode: c.QuotaMode,
+		Ledger: n.ledger, Book: n.book, Plan: c.Plan, Mode: c.QuotaMode,
 		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, RoundTrip: n.roundTrip,
 		Budget: c.Clients.Budget, Reconciliation: n.reconciliation,
 	}

@@ -43,7 +43,7 @@ days.
 It reads these variables, unless an option says otherwise:
 
 ` + variableTable("NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS", "NEURONWARD_ESTIMATE", "NEURONWARD_RATE_LIMITS",
-		"NEURONWARD_DEFAULT_MAX_TOKENS", "NEURONWARD_PRICES") + `
+		"NEURONWARD_DEFAULT_MAX_TOKENS", "NEURONWARD_PRICES", "NEURONWARD_USD_PER_1000_NEURONS") + `
 Examples:
 
   neuronward plan --model @cf/openai/gpt-oss-120b --callers 8
@@ -122,7 +122,8 @@ func (p *planner) configure(in *invocation, given map[string]string) error {
 		}
 	}
 	c, err := config.LoadOnly(environ, in.redactor, "NEURONWARD_PLAN", "NEURONWARD_DAILY_NEURONS",
-		"NEURONWARD_ESTIMATE", "NEURONWARD_RATE_LIMITS", "NEURONWARD_DEFAULT_MAX_TOKENS", "NEURONWARD_PRICES")
+		"NEURONWARD_ESTIMATE", "NEURONWARD_RATE_LIMITS", "NEURONWARD_DEFAULT_MAX_TOKENS", "NEURONWARD_PRICES",
+		"NEURONWARD_USD_PER_1000_NEURONS")
 	if mistakes, ok := errors.AsType[config.Mistakes](err); ok {
 		m := mistakes[0]
 		if option := planOptions[m.Variable]; given[option] != "" {

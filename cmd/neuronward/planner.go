@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/dayplan"
 	"github.com/neuronward/neuronward/normalize"
@@ -189,8 +190,9 @@ func (p *planner) report() planReport {
 		n := status.Neurons(quota.FromFloat(p.c.DailyNeurons))
 		r.Limit, r.AtOnce = &n, &day.AtOnce
 	}
-	usd := max(day.Used-quota.FreeNeurons, 0).Float() * p.estimator.Table().USD()
-	r.USDADay, r.USDAMonth = cents(usd), cents(usd*30)
+	const daysAMonth = 30
+	paid, usd := bill.Paid(day.Used), bill.Price(p.c.USDPer1000)
+	r.USDADay, r.USDAMonth = cents(usd.Dollars(paid)), cents(usd.Dollars(paid*daysAMonth))
 	r.Advice = p.advice(c, limit, day)
 	return r
 }
@@ -219,7 +221,7 @@ func clock(since time.Duration) *string {
 	return &text
 }
 
-func cents(usd float64) float64 { return math.Round(usd*100) / 100 }
+func cents(usd bill.Dollars) float64 { return math.Round(float64(usd)*100) / 100 }
 
 // prose is English text of so many bytes.
 func prose(size int) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/quota"
@@ -27,6 +28,7 @@ type quotas struct {
 	estimator  *price.Estimator
 	closeStore func() error
 	deny       func() bool         // whether calls are refused while the store fails
+	book       *bill.Book          // nil if ledger is
 	reconciler *account.Reconciler // nil: the account's own figure is not read
 
 	roundTrip func() time.Duration // to the store's server; nil: it has none
@@ -73,7 +75,8 @@ func openQuotas(
 	for _, f := range adjust {
 		f(&o)
 	}
-	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimateMode(c), closeStore)
+	usd := bill.Price(c.USDPer1000)
+	n, err := newQuotas(ctx, o, c.Clients.HasBudgets, estimateMode(c), usd, closeStore)
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
@@ -99,14 +102,16 @@ func estimateMode(c *config.Config) price.Mode {
 
 // newQuotas returns those of a ledger with o. hasBudgets reports whether any client has neurons of its own.
 func newQuotas(
-	ctx context.Context, o quota.Options, hasBudgets func() bool, estimate price.Mode, closeStore func() error,
+	ctx context.Context, o quota.Options, hasBudgets func() bool, estimate price.Mode, usd bill.Price,
+	closeStore func() error,
 ) (*quotas, error) {
 	ledger, err := quota.New(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return &quotas{
-		ledger: ledger, estimator: price.NewEstimator(price.Embedded(), estimate), closeStore: closeStore,
+		ledger: ledger, book: bill.NewBook(usd, ledger.Days), closeStore: closeStore,
+		estimator: price.NewEstimator(price.Embedded(), estimate),
 		deny: func() bool {
 			return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || o.MonthLimit > 0 || hasBudgets())
 		},
@@ -229,6 +234,11 @@ func (n *quotas) gauges() metrics.Quota {
 		Limit: s.Account.Limit.Float(), Remaining: s.Account.Remaining.Float(),
 		Unlimited: s.Account.Limit == 0, Blocked: s.Block.Set, ResetsAt: s.ResetsAt, ExhaustedAt: s.ExpectedAt,
 		Month: monthGauges(s.Account, s.Day),
+	}
+	cost := n.book.Cost(context.Background(), s.Day, status.Counted(s.Account))
+	q.USD = map[string]float64{"day": float64(cost.Today)}
+	if cost.Month != nil {
+		q.USD["month"] = float64(*cost.Month)
 	}
 	for _, c := range s.Clients {
 		client := strings.TrimPrefix(string(c.Budget), string(quota.ClientBudget("")))

@@ -89,7 +89,7 @@ func TestTheStoreIsClosed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &stalled{Store: memstore.New(nil)}
 				n, err := newQuotas(t.Context(), quota.Options{Store: s, Limit: 100 * quota.OneNeuron},
-					func() bool { return false }, price.Bound, s.close)
+					func() bool { return false }, price.Bound, 0.011, s.close)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -122,7 +122,7 @@ func TestAStoreThatHangsIsReported(t *testing.T) {
 		s := &stalled{Store: memstore.New(nil)}
 		watch := &storeWatch{metrics: m, log: log, policy: "deny"}
 		o := quota.Options{Store: s, OnStoreEvent: watch.onEvent, Limit: 100 * quota.OneNeuron}
-		n, err := newQuotas(t.Context(), o, func() bool { return false }, price.Bound, s.close)
+		n, err := newQuotas(t.Context(), o, func() bool { return false }, price.Bound, 0.011, s.close)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestProcessesLearnFromEachOther(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		for i := range both {
 			n, err := newQuotas(ctx, quota.Options{Store: store, Limit: 100_000 * quota.OneNeuron},
-				func() bool { return false }, price.Tight, func() error { return nil })
+				func() bool { return false }, price.Tight, 0.011, func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -77,6 +77,16 @@ func (s screen) totals(b *strings.Builder, d status.Today) {
 		note := fmt.Sprintf("of the month's %s, %s used", s.number(m.Limit), s.number(m.Used))
 		s.line(b, "month", m.Remaining, note)
 	}
+	if c := d.Cost; c != nil {
+		note := "today"
+		if c.Month != nil {
+			note += ", " + c.Month.String() + " this month"
+		}
+		if c.Forecast != nil {
+			note += ", about " + c.Forecast.String() + " by its end"
+		}
+		fmt.Fprintf(b, "  %-9s %*s  %s\n", "dollars", numberWidth, c.Today, note)
+	}
 }
 
 // notes writes what else there is to know of the day, a paragraph each.
@@ -146,12 +156,13 @@ func (s screen) days(r usageReport) []status.Spending {
 		case 1:
 			name += " yesterday"
 		}
-		rows = append(rows, status.Spending{Name: name, Calls: d.Calls, Neurons: d.Neurons})
+		rows = append(rows, status.Spending{Name: name, Calls: d.Calls, Neurons: d.Neurons, USD: d.USD})
 	}
 	return rows
 }
 
-// table writes rows under a title, and nothing if there are none.
+// table writes rows under a title, and nothing if there are none. Dollars take the place of the bars where there are
+// any.
 func (s screen) table(b *strings.Builder, title string, rows []status.Spending) {
 	if len(rows) == 0 {
 		return
@@ -161,10 +172,18 @@ func (s screen) table(b *strings.Builder, title string, rows []status.Spending) 
 		largest, width = max(largest, r.Neurons), max(width, len([]rune(s.name(r.Name))))
 	}
 	width = max(width, len([]rune(title)))
-	fmt.Fprintf(b, "\n  %-*s %*s %6s\n", width, title, numberWidth, "neurons", "calls")
+	paid := slices.ContainsFunc(rows, func(r status.Spending) bool { return r.USD != 0 })
+	fmt.Fprintf(b, "\n  %-*s %*s %6s", width, title, numberWidth, "neurons", "calls")
+	if paid {
+		fmt.Fprintf(b, " %*s", numberWidth, "dollars")
+	}
+	b.WriteByte('\n')
 	for _, r := range rows {
 		line := fmt.Sprintf("  %-*s %*s %6d", width, s.name(r.Name), numberWidth, s.number(r.Neurons), r.Calls)
-		if s.drawn && r.Neurons > 0 {
+		switch {
+		case paid:
+			line += fmt.Sprintf(" %*s", numberWidth, r.USD)
+		case s.drawn && r.Neurons > 0:
 			line += " " + s.bar(float64(r.Neurons)/float64(largest), false)
 		}
 		fmt.Fprintln(b, line)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
@@ -141,6 +142,23 @@ func TestUsageShowsYesterday(t *testing.T) {
 	}
 	r.Today.Yesterday.ByNow = nil
 	lacks(t, "usage without the hours of yesterday", screen{}.usage(r, time.Now()), "Yesterday")
+}
+
+// Dollars are shown where something costs, in the place of the bars.
+func TestUsageInDollars(t *testing.T) {
+	r := busyDay()
+	r.Today.Cost = &bill.Cost{Today: 1.5, Month: new(bill.Dollars(20.456)), Forecast: new(bill.Dollars(31))}
+	r.Today.Clients[0].USD = 1.5
+	got := screen{drawn: true}.usage(r, time.Now())
+	for _, want := range []string{
+		"  dollars           1.50  today, 20.46 this month, about 31.00 by its end\n",
+		"  by client      neurons  calls      dollars\n  (none)        8,234.50   1201         1.50\n",
+		"8,000.00   1200 ████████████\n",
+	} {
+		contains(t, "usage", got, want)
+	}
+	r.Today.Cost = &bill.Cost{Today: 1.5}
+	contains(t, "usage without the month", screen{}.usage(r, time.Now()), "1.50  today\n")
 }
 
 // A limit of the month is shown where there is one, with or without one of the day.

@@ -96,11 +96,12 @@ func TestToday(t *testing.T) {
 			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
-				`"fits_now":999},{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
-				`"fits_now":999}]`,
-			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
+				`"usd":0,"fits_now":999},` +
+				`{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
+				`"usd":0,"fits_now":999}]`,
+			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"usd":0,` +
 				`"limit":50,"remaining":48,"month":null}`,
-			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
+			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"usd":0,` +
 				`"limit":null,"remaining":null,"month":null}`,
 			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
 				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null,` +
@@ -203,7 +204,7 @@ func TestAStoreThatFails(t *testing.T) {
 			tt.o.Store = &fallible{Store: memstore.New(nil), err: errors.New("disk on fire")}
 			c := &config.Config{OnStoreFailure: "deny", Store: config.Store{Kind: config.StoreFile, Path: "/x"}}
 			closeStore := func() error { return nil }
-			n, err := newQuotas(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, closeStore)
+			n, err := newQuotas(t.Context(), tt.o, c.Clients.HasBudgets, price.Bound, 0.011, closeStore)
 			if err != nil {
 				t.Fatal(err)
 			}

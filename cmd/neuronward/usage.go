@@ -19,14 +19,21 @@ const usageTimeout = 10 * time.Second
 
 func usageHelp() string {
 	return `Shows what a running proxy has spent: today's neurons (used, reserved, left), by
-model and by client, and the last 7 days. Exit 1 when no proxy answers.
+model and by client, the last days, and what that costs in US dollars. Exit 1
+when no proxy answers.
 
 Usage:
 
-  neuronward usage [--json] [--addr HOST:PORT]
+  neuronward usage [--days N] [--json | --csv] [--addr HOST:PORT]
 
-  --json   one JSON object: today and sessions (as in /status) and days
-  --addr   the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
+  --days N   how many days, today among them (7); 62 at most
+  --json     one JSON object: today and sessions (as in /status) and days
+  --csv      a row for each day, model and client, the oldest day first:
+             day,model,client,calls,neurons,usd
+  --addr     the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
+
+The first 10,000 neurons of each day (UTC) are free. Models and clients share
+them in proportion to what they spent on the day.
 
 It reads one variable:
 
@@ -49,9 +56,17 @@ type usageReport struct {
 func usage(ctx context.Context, in *invocation) int {
 	fs := in.flags()
 	asJSON := fs.Bool("json", false, "")
+	asCSV := fs.Bool("csv", false, "")
+	days := fs.Int("days", status.DefaultDays, "")
 	addr := fs.String("addr", "", "")
 	if _, code, ok := in.parse(fs, usageHelp(), 0); !ok {
 		return code
+	}
+	switch {
+	case *days < 1 || *days > status.MaxDays:
+		return in.misused(fmt.Sprintf("--days must be from 1 to %d", status.MaxDays))
+	case *asJSON && *asCSV:
+		return in.misused("--json and --csv exclude each other")
 	}
 	c, mistakes := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_ADMIN_LISTEN")
 	at := c.AdminListen
@@ -67,7 +82,16 @@ func usage(ctx context.Context, in *invocation) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
 	defer cancel()
-	r, err := askUsage(ctx, "http://"+callable(at))
+	base := "http://" + callable(at)
+	if *asCSV {
+		rows, err := askProxy(ctx, fmt.Sprintf("%s/status/history.csv?days=%d", base, *days))
+		if err != nil {
+			return in.fail(err)
+		}
+		in.stdout.Write(rows) //nolint:errcheck // as all that is printed
+		return exitDone
+	}
+	r, err := askUsage(ctx, base, *days)
 	if err != nil {
 		return in.fail(err)
 	}
@@ -81,7 +105,7 @@ func usage(ctx context.Context, in *invocation) int {
 }
 
 // askUsage asks the proxy whose admin listener has this base URL.
-func askUsage(ctx context.Context, base string) (usageReport, error) {
+func askUsage(ctx context.Context, base string, days int) (usageReport, error) {
 	var now struct {
 		status.Today
 		Sessions websocket.Status `json:"sessions"`
@@ -90,7 +114,7 @@ func askUsage(ctx context.Context, base string) (usageReport, error) {
 	for _, q := range []struct {
 		path string
 		into any
-	}{{"/status", &now}, {fmt.Sprintf("/status/history?days=%d", status.DefaultDays), &past}} {
+	}{{"/status", &now}, {fmt.Sprintf("/status/history?days=%d", days), &past}} {
 		if err := askJSON(ctx, base+q.path, q.into); err != nil {
 			return usageReport{}, err
 		}
@@ -99,20 +123,28 @@ func askUsage(ctx context.Context, base string) (usageReport, error) {
 }
 
 func askJSON(ctx context.Context, url string, into any) error {
-	const maxAnswer = 16 << 20
-	code, body, err := ask(ctx, url, maxAnswer)
-	switch {
-	case err != nil:
-		return fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener "+
-			"(--addr, NEURONWARD_ADMIN_LISTEN)?", err)
-	case code == http.StatusServiceUnavailable:
-		return errors.New("the proxy cannot say: " + strings.TrimSpace(string(body)))
-	case code != http.StatusOK:
-		return fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?",
-			url, code, http.StatusText(code))
+	body, err := askProxy(ctx, url)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%s did not answer as neuronward does (%w); is it its admin listener?", url, err)
 	}
 	return nil
+}
+
+func askProxy(ctx context.Context, url string) ([]byte, error) {
+	const maxAnswer = 16 << 20
+	code, body, err := ask(ctx, url, maxAnswer)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("no proxy answers: %w; is it running, and is this its admin listener "+
+			"(--addr, NEURONWARD_ADMIN_LISTEN)?", err)
+	case code == http.StatusServiceUnavailable:
+		return nil, errors.New("the proxy cannot say: " + strings.TrimSpace(string(body)))
+	case code != http.StatusOK:
+		return nil, fmt.Errorf("%s answered %d %s; is it the admin listener of neuronward?",
+			url, code, http.StatusText(code))
+	}
+	return body, nil
 }

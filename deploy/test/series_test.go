@@ -25,7 +25,8 @@ func seriesOfTheCode(t *testing.T) catalogue {
 	m.WatchQuota(func() metrics.Quota {
 		month := &metrics.MonthQuota{Limit: 1}
 		return metrics.Quota{
-			Limit: 1, Month: month, Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1, Month: month}},
+			Limit: 1, Month: month, USD: map[string]float64{"day": 1, "month": 1},
+			Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1, Month: month}},
 		}
 	})
 	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })

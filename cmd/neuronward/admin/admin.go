@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"strings"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/demo"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/page"
@@ -60,6 +61,7 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /status", a.showStatus)
 	mux.HandleFunc("GET /status/history", a.showHistory)
+	mux.HandleFunc("GET /status/history.csv", a.showHistory)
 	if a.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -131,7 +133,14 @@ func (a *admin) showHistory(w http.ResponseWriter, r *http.Request) {
 		a.text(w, http.StatusServiceUnavailable, "the days cannot be read: "+err.Error())
 		return
 	}
-	a.json(w, h)
+	if !strings.HasSuffix(r.URL.Path, ".csv") {
+		a.json(w, h)
+		return
+	}
+	head(w, http.StatusOK, "text/csv; charset=utf-8")
+	out := a.Redact(w)
+	h.WriteCSV(out) //nolint:errcheck // the caller has gone
+	out.Flush()     //nolint:errcheck // likewise
 }
 
 // json answers with v, indented for people with curl.

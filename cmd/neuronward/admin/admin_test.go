@@ -70,6 +70,7 @@ func TestAdmin(t *testing.T) {
 		{name: "status, and a secret in it", path: "/status", status: 200, body: `"commit": "[redacted]"`},
 		{name: "days", path: "/status/history", status: 200, body: `"calls": 7`},
 		{name: "more days", path: "/status/history?days=62", status: 200, body: `"calls": 62`},
+		{name: "days as CSV", path: "/status/history.csv", status: 200, body: "day,model,client,calls,neurons,usd\n"},
 		{name: "too many days", path: "/status/history?days=63", status: 400, body: "from 1 to 62"},
 		{name: "no days", path: "/status/history?days=0", status: 400, body: "from 1 to 62"},
 		{name: "days that are no number", path: "/status/history?days=week", status: 400, body: "from 1 to 62"},

@@ -31,7 +31,8 @@ func (a *admin) index(w http.ResponseWriter, r *http.Request) {
 /livez     200 while the process lives
 /readyz    200 while it accepts calls, 503 while it ends or has no store
 /status    the day's neurons, by model and client, as JSON
-/status/history?days=7   what the last days cost`
+/status/history?days=7       what the last days cost
+/status/history.csv?days=7   the same by day, model and client`
 	if a.Pprof {
 		list += "\n/debug/pprof/   Go profiles"
 	}

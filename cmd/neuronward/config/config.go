@@ -40,6 +40,7 @@ type Config struct {
 	Plan           string        `env:"NEURONWARD_PLAN" envDefault:"free" choices:"free|paid|prepaid"`
 	DailyNeurons   float64       `env:"NEURONWARD_DAILY_NEURONS"`                  // 0: no limit
 	MonthlyNeurons float64       `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"` // 0: no limit
+	USDPer1000     float64       `env:"NEURONWARD_USD_PER_1000_NEURONS" envDefault:"0.011"`
 	QuotaMode      string        `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
 	Estimate       string        `env:"NEURONWARD_ESTIMATE" envDefault:"tight" choices:"tight|bound"`
 	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`

@@ -26,6 +26,8 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_MONTHLY_NEURONS": "neurons that may be spent a calendar month (UTC), beside the limit of the " +
 		"day; what " +
 		"others spend of the account counts as far as it is known; 0 is no limit",
+	"NEURONWARD_USD_PER_1000_NEURONS": "US dollars that 1,000 neurons cost beyond the first 10,000 of each day, " +
+		"which are free on every plan",
 	"NEURONWARD_QUOTA_MODE": "observe counts what it would have refused and refuses nothing; off counts and stores " +
 		"nothing",
 	"NEURONWARD_ESTIMATE": "what is reserved for a call: tight is the tokens counted in its prompt, and the output " +

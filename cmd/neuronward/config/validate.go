@@ -46,6 +46,8 @@ func (l *loader) validate() {
 		"VALUE is not a whole number from 2 to 1000000; write one such as 4096")
 	l.require("NEURONWARD_MONTHLY_NEURONS", l.MonthlyNeurons >= 0 && l.MonthlyNeurons <= maxNeurons,
 		"VALUE is not a number of neurons; write one such as 300000, or 0 for no limit")
+	l.require("NEURONWARD_USD_PER_1000_NEURONS", l.USDPer1000 >= 0 && l.USDPer1000 <= 1,
+		"VALUE is not a price from 0 to 1; write dollars such as 0.011")
 	l.require("NEURONWARD_MAX_IN_FLIGHT", l.MaxInFlight >= 1,
 		"VALUE is not a whole number from 1 on; write one such as 1024")
 	l.require("NEURONWARD_MAX_SESSIONS", l.MaxSessions >= 0,

@@ -5,7 +5,33 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 )
+
+// Dollars are shown where something costs, and on plans that bill.
+func TestDollars(t *testing.T) {
+	in := afternoon()
+	in.Status.Cost = &bill.Cost{Month: new(bill.Dollars(0))}
+	wantNone(t, "the page on the free plan", written(t, in), "US dollars")
+	in.Status.Plan = "paid"
+	in.Status.Cost = &bill.Cost{Today: 1.234, Month: new(bill.Dollars(20.5)), Forecast: new(bill.Dollars(31))}
+	in.Status.Clients[0].USD = 0.87654
+	page := written(t, in)
+	for _, want := range []string{
+		`<dt>US dollars today</dt><dd data-figure="usd-today" data-value="1.23">1.23</dd>`,
+		`<dt>US dollars this month, about 31.00 by its end</dt><dd data-figure="usd-month" data-value="20.50">`,
+		`<br>$0.88</td>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page is\n%s\nwant in it %s", page, want)
+		}
+	}
+	if got := strings.Count(page, "<br>$"); got != 1 {
+		t.Errorf("got %d rows with dollars, want 1", got)
+	}
+	in.Status.Cost = &bill.Cost{Today: 1}
+	wantNone(t, "the page while the month is not known", written(t, in), "this month")
+}
 
 // What is left of a limit of the month is shown where there is one, of the account and of a client.
 func TestMonths(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -18,14 +19,19 @@ type History struct {
 
 // A PastDay is what one day cost.
 type PastDay struct {
-	Day       quota.Day  `json:"day"`
-	Calls     int64      `json:"calls"`
-	Neurons   Neurons    `json:"neurons"`
-	Reported  Neurons    `json:"reported"`
-	Priced    Neurons    `json:"priced"`
-	Estimated Neurons    `json:"estimated"`
-	Models    []Spending `json:"models"`
-	Clients   []Spending `json:"clients"`
+	Day       quota.Day    `json:"day"`
+	Calls     int64        `json:"calls"`
+	Neurons   Neurons      `json:"neurons"`
+	Reported  Neurons      `json:"reported"`
+	Priced    Neurons      `json:"priced"`
+	Estimated Neurons      `json:"estimated"`
+	Beyond    Neurons      `json:"beyond"` // external and lost: what the account may have spent beyond Neurons
+	USD       bill.Dollars `json:"usd"`    // of Neurons and Beyond
+	Models    []Spending   `json:"models"`
+	Clients   []Spending   `json:"clients"`
+
+	records []quota.Record
+	bill    dayBill
 }
 
 // Days that /status/history shows.
@@ -45,6 +51,12 @@ func (s *Source) History(ctx context.Context, days int) (History, error) {
 	if err != nil {
 		return h, err
 	}
+	var counted []quota.Neurons // of the days before the last
+	if days > 1 {
+		if counted = s.Book.Past(ctx, last); counted == nil {
+			return h, quota.ErrStore
+		}
+	}
 	for i := range days {
 		day := last - quota.Day(i)
 		var those []quota.Record
@@ -53,24 +65,40 @@ func (s *Source) History(ctx context.Context, days int) (History, error) {
 				those = append(those, r)
 			}
 		}
-		d := PastDay{Day: day, Models: sum(those, byModel), Clients: sum(those, byClient)}
-		for _, m := range d.Models {
-			d.Calls += m.Calls
-			d.Neurons += m.Neurons
-			d.Reported += m.Reported
-			d.Priced += m.Priced
-			d.Estimated += m.Estimated
+		whole := quota.Neurons(0)
+		if i > 0 {
+			whole = counted[len(counted)-i]
+		} else if now := s.Ledger.Snapshot(); now.Day == day {
+			whole = Counted(now.Account)
 		}
-		h.Days = append(h.Days, d)
+		h.Days = append(h.Days, s.pastDay(day, those, whole))
 	}
 	return h, nil
+}
+
+// pastDay adds up the records of a day of which so many neurons count.
+func (s *Source) pastDay(day quota.Day, records []quota.Record, counted quota.Neurons) PastDay {
+	b := s.dayBill(counted, records)
+	d := PastDay{
+		Day: day, Models: b.sum(records, byModel), Clients: b.sum(records, byClient),
+		USD: b.price.Dollars(bill.Paid(b.whole)), records: records, bill: b,
+	}
+	for _, m := range d.Models {
+		d.Calls += m.Calls
+		d.Neurons += m.Neurons
+		d.Reported += m.Reported
+		d.Priced += m.Priced
+		d.Estimated += m.Estimated
+	}
+	d.Beyond = Neurons(b.whole) - d.Neurons
+	return d
 }
 
 func byModel(r quota.Record) string  { return r.Model }
 func byClient(r quota.Record) string { return r.Client }
 
 // sum adds records up by name, the largest first.
-func sum(records []quota.Record, name func(quota.Record) string) []Spending {
+func (b dayBill) sum(records []quota.Record, name func(quota.Record) string) []Spending {
 	at := map[string]int{}
 	all := []Spending{}
 	for _, r := range records {
@@ -86,6 +114,9 @@ func sum(records []quota.Record, name func(quota.Record) string) []Spending {
 		s.Reported += Neurons(r.Reported)
 		s.Priced += Neurons(r.Priced)
 		s.Estimated += Neurons(r.Estimated)
+	}
+	for i := range all {
+		all[i].USD = b.of(quota.Neurons(all[i].Neurons))
 	}
 	slices.SortFunc(all, func(a, b Spending) int {
 		return cmp.Or(cmp.Compare(b.Neurons, a.Neurons), strings.Compare(a.Name, b.Name))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
@@ -15,6 +16,7 @@ type Source struct {
 	Version, Commit string
 
 	Ledger *quota.Ledger // nil: nothing is counted
+	Book   *bill.Book    // what the days before today cost; nil if Ledger is
 	Plan   string        // free, paid
 	Mode   string        // enforce, observe, off
 
@@ -83,14 +85,16 @@ func (s *Source) Today(ctx context.Context) Today {
 		text := now.StoreFailure.Error()
 		t.Store.Healthy, t.Store.Failure = false, &text
 	}
-	t.BasisShares, t.Models, t.Clients = shares(records), models(records, now), s.clients(records, now)
+	t.Cost = new(s.Book.Cost(ctx, now.Day, Counted(account)))
+	b := s.dayBill(Counted(account), records)
+	t.BasisShares, t.Models, t.Clients = shares(records), models(records, b, now), s.clients(records, b, now)
 	return t
 }
 
 // models adds records up by model, with how many more calls fit.
-func models(records []quota.Record, now quota.Snapshot) []Model {
+func models(records []quota.Record, b dayBill, now quota.Snapshot) []Model {
 	all := []Model{}
-	for _, spent := range sum(records, byModel) {
+	for _, spent := range b.sum(records, byModel) {
 		m := Model{Spending: spent}
 		if usual := now.Usual[spent.Name]; usual > 0 && now.Account.Limit > 0 {
 			fits := int64(now.Account.Remaining / usual)
@@ -105,9 +109,9 @@ func models(records []quota.Record, now quota.Snapshot) []Model {
 }
 
 // clients adds records up by client, with the budgets of those that have one.
-func (s *Source) clients(records []quota.Record, now quota.Snapshot) []Client {
+func (s *Source) clients(records []quota.Record, of dayBill, now quota.Snapshot) []Client {
 	all := []Client{}
-	for _, spent := range sum(records, byClient) {
+	for _, spent := range of.sum(records, byClient) {
 		c := Client{Spending: spent}
 		// A client that has called other replicas alone has a budget as well, though this ledger does not know of it.
 		name := quota.ClientBudget(spent.Name)

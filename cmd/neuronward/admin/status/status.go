@@ -3,6 +3,7 @@ package status
 import (
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
@@ -55,6 +56,7 @@ type Today struct {
 	Hours     Hourly     `json:"hours"`     // used, hour by hour
 	Yesterday *Yesterday `json:"yesterday"` // null: the store does not answer
 
+	Cost        *bill.Cost  `json:"cost"`         // in US dollars
 	BasisShares BasisShares `json:"basis_shares"` // of what was spent today
 	Models      []Model     `json:"models"`       // today, the largest first
 	Clients     []Client    `json:"clients"`      // today, the largest first
@@ -77,12 +79,13 @@ type BasisShares struct {
 
 // Spending is what the calls of one model or client cost, by where the figure comes from.
 type Spending struct {
-	Name      string  `json:"name"`
-	Calls     int64   `json:"calls"`
-	Neurons   Neurons `json:"neurons"`
-	Reported  Neurons `json:"reported"`
-	Priced    Neurons `json:"priced"`
-	Estimated Neurons `json:"estimated"`
+	Name      string       `json:"name"`
+	Calls     int64        `json:"calls"`
+	Neurons   Neurons      `json:"neurons"`
+	Reported  Neurons      `json:"reported"`
+	Priced    Neurons      `json:"priced"`
+	Estimated Neurons      `json:"estimated"`
+	USD       bill.Dollars `json:"usd"` // its part of the day's dollars; the free neurons are shared in proportion
 }
 
 // A Model is what calls of a model cost, and how many more fit.

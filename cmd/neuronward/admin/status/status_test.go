@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
@@ -21,7 +22,8 @@ import (
 // sourceOf is a source on the free plan; ledger may be nil.
 func sourceOf(ledger *quota.Ledger) *Source {
 	return &Source{
-		Ledger: ledger, Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
+		Ledger: ledger, Book: bill.NewBook(0.011, ledger.Days),
+		Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Limits { return quota.Limits{} },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
 	}
@@ -125,12 +127,14 @@ func TestKeysOfStatus(t *testing.T) {
 		basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model
 		breakers[].next_trial clients clients[].calls clients[].estimated clients[].limit clients[].month
 		clients[].name
-		clients[].neurons clients[].priced clients[].remaining clients[].reported commit day exhausted_at
+		clients[].neurons clients[].priced clients[].remaining clients[].reported clients[].usd commit
+		cost cost.usd_month cost.usd_month_forecast cost.usd_today day exhausted_at
 		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
 		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
 		holders hours in_flight latched limit lost margin mode models models[].calls models[].estimated
 		models[].fits_now models[].name
-		models[].neurons models[].priced models[].reported month plan plan_wrong prices prices.as_of prices.asked_at
+		models[].neurons models[].priced models[].reported models[].usd
+		month plan plan_wrong prices prices.as_of prices.asked_at
 		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
 		rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation
@@ -153,10 +157,13 @@ func TestKeysOfStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = strings.Fields(`
-		days days[].calls days[].clients days[].clients[].calls days[].clients[].estimated days[].clients[].name
-		days[].clients[].neurons days[].clients[].priced days[].clients[].reported days[].day days[].estimated
+		days days[].beyond days[].calls days[].clients days[].clients[].calls
+		days[].clients[].estimated days[].clients[].name
+		days[].clients[].neurons days[].clients[].priced days[].clients[].reported
+		days[].clients[].usd days[].day days[].estimated
 		days[].models days[].models[].calls days[].models[].estimated days[].models[].name days[].models[].neurons
-		days[].models[].priced days[].models[].reported days[].neurons days[].priced days[].reported`)
+		days[].models[].priced days[].models[].reported days[].models[].usd days[].neurons days[].priced
+		days[].reported days[].usd`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("got keys of the history\n%q\nwant\n%q", got, want)
 	}
@@ -170,7 +177,7 @@ func TestHistory(t *testing.T) {
 	}
 	got := asJSON(t, h)
 	want := `{"days":[{"day":` + asJSON(t, h.Days[0].Day) + `,"calls":3,"neurons":4.000001,"reported":1.5,` +
-		`"priced":0.5,"estimated":2.000001,"models":[{"name":"m2"`
+		`"priced":0.5,"estimated":2.000001,"beyond":0,"usd":0,"models":[{"name":"m2"`
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("got %s, want %s first", got, want)
 	}
