@@ -101,7 +101,10 @@ func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure
 		return in.inspectStream(c, res)
 	case opaque(kind) || kind == "text/event-stream" || res.StatusCode == http.StatusNoContent:
 		c.watch.Begin(true)
-		res.Body, res.ContentLength = body, -1 // each piece is passed at once
+		res.Body = body
+		if kind == "text/event-stream" {
+			res.ContentLength = -1 // each piece is passed at once
+		}
 		return nil
 	}
 	buf := in.buffers.Get()
