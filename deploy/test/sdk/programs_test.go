@@ -19,7 +19,7 @@ import (
 // A program that has not ended by then hangs.
 const patience = 5 * time.Minute
 
-// In one processor these programs, which take seconds to start, stand in each other's way.
+// programsAtOnce is small: they take seconds to start, and more of them stand in each other's way.
 const programsAtOnce = 3
 
 // A program is an end program that is asked one question without a terminal.

@@ -30,6 +30,7 @@ function session(path, play, protocols = [], options = bearer) {
     socket.on('unexpected-response', async (_, response) => {
       const body = await response.reduce((text, piece) => text + piece, '');
       refused = { status: response.statusCode, error: JSON.parse(body).error };
+      socket.terminate(); // else its connection keeps this process until the proxy closes it, after two minutes
       resolve({ messages, refused });
     });
     socket.on('close', (code, reason) => resolve({ messages, code, reason: reason.toString(), socket }));
