@@ -21,6 +21,7 @@ const (
 	maxNodes  = 4_000   // values inside of one, those thrown away included
 	maxDepth  = 64      // levels of values
 	maxLength = 100_000 // characters of a text, items of a list
+	maxWays   = 100_000 // in which the validator comes to look at one value
 
 	maxExponent = 400 // of a number: beyond the range of doubles, and short of hours of computing
 )
@@ -61,6 +62,9 @@ func Compile(raw []byte) (*Schema, error) {
 		}
 		root, err := c.Compile(location)
 		if err == nil {
+			if doubles(root) {
+				return nil, errors.New("the JSON schema leads to one of its parts in too many ways")
+			}
 			return &Schema{root: root, heights: heightsOf(root)}, nil
 		}
 		if first == nil {
@@ -68,6 +72,38 @@ func Compile(raw []byte) (*Schema, error) {
 		}
 	}
 	return nil, first
+}
+
+// doubles reports whether to validate a value of a schema that s leads to takes for ever.
+func doubles(s *jsonschema.Schema) bool {
+	all, known := make(map[*jsonschema.Schema]bool), make(map[*jsonschema.Schema]int)
+	collect(s, all)
+	for sub := range all {
+		if waysOf(sub, known) > maxWays {
+			return true
+		}
+	}
+	return false
+}
+
+// waysOf returns in how many ways a value of s is looked at: each reference doubles it that is made twice.
+func waysOf(s *jsonschema.Schema, known map[*jsonschema.Schema]int) int {
+	if s == nil {
+		return 0
+	}
+	ways, ok := known[s]
+	if ok {
+		return ways
+	}
+	known[s] = 0 // until it is known; no value is looked at in a circle
+	ways = 1
+	for _, list := range [][]*jsonschema.Schema{together(s), s.AnyOf, s.OneOf, {s.Not, s.If, s.Then, s.Else}} {
+		for _, sub := range list {
+			ways = min(ways+waysOf(sub, known), maxWays+1)
+		}
+	}
+	known[s] = ways
+	return ways
 }
 
 // checkNumbers refuses numbers that are beyond computing.

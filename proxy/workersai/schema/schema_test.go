@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -142,5 +143,16 @@ func TestNone(t *testing.T) {
 		if _, err := schema.Compile([]byte(doc)); err == nil {
 			t.Errorf("%s: got no error, want one", doc)
 		}
+	}
+}
+
+// Each of 40 schemas refers twice to the next one.
+func TestReferencesThatDouble(t *testing.T) {
+	raw := `{"type":"object","required":["a"],"properties":{"a":{"$ref":"#/$defs/a0"}},"$defs":{`
+	for i := range 40 {
+		raw += fmt.Sprintf(`"a%d":{"allOf":[{"$ref":"#/$defs/a%d"},{"$ref":"#/$defs/a%d"}]},`, i, i+1, i+1)
+	}
+	if _, err := schema.Compile([]byte(raw + `"a40":{"type":"object"}}}`)); err == nil {
+		t.Error("got no error, want one: to validate a value takes years")
 	}
 }
