@@ -122,8 +122,8 @@ func TestASessionThatTheQuotaEnds(t *testing.T) {
 				t.Fatalf("got %v, want a failure", err)
 			}
 			wantEqual(t, "failure", f.Code, normalize.AccountLimited)
-			const want = "This call may need 348 neurons, more than the 279 that are left. The limit of 697 neurons a day " +
-				"set for this proxy allows no more today: 418 used. "
+			const want = "This call may need 348 neurons, more than the 279 that are left. The limit of 697 neurons " +
+				"a day set for this proxy allows no more today: 418 used. "
 			if !strings.HasPrefix(f.Message, want) || strings.Contains(f.Message, "max_tokens") {
 				t.Errorf("message: got %q, want %q at first", f.Message, want)
 			}
