@@ -23,7 +23,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test test-all lint fmt bench screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
+.PHONY: help demo demo-stack build image test test-all lint fmt bench bench-peers screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +58,9 @@ bench: ## measure, and compare with the stock reverse proxy (and with BENCH_BASE
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) $(BENCH_PACKAGES) | tee $(BENCH_OUT)
 	@$(TOOL) benchstat $(BENCH_BASE) $(BENCH_OUT)
 	@if grep -q 'impl=stock' $(BENCH_OUT); then echo; $(TOOL) benchstat -col '/impl@(stock neuronward)' $(BENCH_OUT); fi
+
+bench-peers: ## CPU and memory beside a stock reverse proxy, and nginx and caddy where installed: PEERS="-rounds 5 -run TLS"
+	cd deploy/test/peers && go run . $(PEERS)
 
 screenshots: ## take the pictures of the page for people again (deploy/grafana)
 	@bash .ci/page pictures

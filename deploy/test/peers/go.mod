@@ -1,0 +1,3 @@
+module github.com/neuronward/neuronward/deploy/test/peers
+
+go 1.26.0

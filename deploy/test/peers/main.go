@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A bench is one run over all peers.
+type bench struct {
+	out    io.Writer
+	dir    string // for files of the peers
+	binary string // neuronward; "": it is built from root
+	root   string // of the repository
+	rounds int
+	time   time.Duration // of one measurement
+	peers  []string      // names; nil: all
+	only   string        // part of the scenarios' names
+	idle   int           // idle streams
+
+	upstream *upstream
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "stock" {
+		if err := serveStock(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	b := bench{out: os.Stdout}
+	flag.StringVar(&b.binary, "binary", "", "neuronward (built from -root)")
+	flag.StringVar(&b.root, "root", "../../..", "the repository")
+	flag.IntVar(&b.rounds, "rounds", 3, "rounds, of which the tables show the median")
+	flag.DurationVar(&b.time, "time", 3*time.Second, "time of each measurement")
+	flag.StringVar(&b.only, "run", "", "scenarios whose names hold this")
+	flag.IntVar(&b.idle, "idle", 500, "idle streams")
+	peers := flag.String("peers", "", "names of peers, with commas between them")
+	flag.Parse()
+	if *peers != "" {
+		b.peers = strings.Split(*peers, ",")
+	}
+	if err := b.run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A figure is one measurement: its value, and a second one beside it, such as calls a second.
+type figure struct {
+	value, beside float64
+}
+
+// A scenario is one kind of load. Its figures are compared by their values.
+type scenario struct {
+	name, unit, beside string
+	measure            func(ctx context.Context, b *bench, p *peer) (figure, error)
+}
+
+func (b *bench) run(ctx context.Context) (err error) {
+	if b.dir, err = os.MkdirTemp("", "peers"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir) //nolint:errcheck // nothing depends on it
+	if b.binary == "" {
+		b.binary = filepath.Join(b.dir, "neuronward")
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/neuronward")
+		cmd.Dir = b.root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	}
+	if b.upstream, err = newUpstream(b.dir); err != nil {
+		return err
+	}
+	defer b.upstream.close()
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Fprintf(b.out, "load of the machine at the beginning: %s", load)
+	}
+	for _, s := range scenarios() {
+		if strings.Contains(s.name, b.only) {
+			if err := b.table(ctx, &s); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// table measures all peers in turn, round by round, and prints the medians and the ratios within a round.
+func (b *bench) table(ctx context.Context, s *scenario) error {
+	secure := strings.Contains(s.name, "TLS")
+	var names []string
+	figures := map[string][]figure{}
+	for round := range b.rounds {
+		for _, k := range kinds() {
+			if b.peers != nil && !slices.Contains(b.peers, k.name) {
+				continue
+			}
+			p, err := b.start(ctx, k, secure)
+			if err != nil {
+				if round == 0 {
+					fmt.Fprintf(b.out, "%s: %s is skipped: %v\n", s.name, k.name, err)
+				}
+				continue
+			}
+			f, err := s.measure(ctx, b, p)
+			p.stop()
+			if err != nil {
+				return fmt.Errorf("%s: %w", k.name, err)
+			}
+			if round == 0 {
+				names = append(names, k.name)
+			}
+			figures[k.name] = append(figures[k.name], f)
+		}
+	}
+	fmt.Fprintf(b.out, "\n%s\n  %-12s %12s %18s %14s\n", s.name, "", s.unit, "ratio (min…max)", s.beside)
+	for _, name := range names {
+		var values, ratios, beside []float64
+		for i, f := range figures[name] {
+			values, beside = append(values, f.value), append(beside, f.beside)
+			ratios = append(ratios, f.value/figures[names[0]][i].value)
+		}
+		fmt.Fprintf(b.out, "  %-12s %12.4g %5.2f (%.2f…%.2f) %14.4g\n", name, median(values), median(ratios),
+			slices.Min(ratios), slices.Max(ratios), median(beside))
+	}
+	return nil
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

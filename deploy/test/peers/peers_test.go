@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets this binary be the peer, as the program is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "stock" {
+		if err := serveStock(os.Args[2:]); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// One short round of everything: each scenario has a figure of each proxy that is installed.
+func TestOneRound(t *testing.T) {
+	var out strings.Builder
+	b := bench{
+		out: &out, root: filepath.Join("..", "..", ".."), rounds: 1, time: 50 * time.Millisecond, idle: 5,
+		peers: []string{"stock", "stock pooled", "neuronward"},
+	}
+	if err := b.run(t.Context()); err != nil {
+		t.Fatalf("got %v, want every scenario measured; so far:\n%s", err, &out)
+	}
+	got := out.String()
+	for _, s := range scenarios() {
+		_, table, found := strings.Cut(got, "\n"+s.name+"\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		for _, peer := range b.peers {
+			if !found || !strings.Contains(table, "\n  "+peer+" ") {
+				t.Errorf("%s: got no figure of %s, want one, in:\n%s", s.name, peer, got)
+			}
+		}
+	}
+	if strings.Contains(got, "NaN") || strings.Contains(got, "Inf") {
+		t.Errorf("got a figure that is no number, in:\n%s", got)
+	}
+}
