@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"time"
 )
@@ -100,8 +99,7 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 		if l.day != day {
 			return nil // the next sync reads it for the new day
 		}
-		m.readAt = time.Now()
-		if err != nil {
+		if m.readAt = time.Now(); err != nil {
 			if must {
 				return err
 			}
@@ -115,16 +113,7 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 	return nil
 }
 
-// Days returns what counts of each of the days from to to, both included, of the account: what all replicas have spent,
-// and held when they ended, and what is external.
-func (l *Ledger) Days(ctx context.Context, from, to Day) ([]Neurons, error) {
-	days := make([]Neurons, 0, max(to-from+1, 0))
-	for day := from; day <= to; day++ {
-		of, err := l.o.Store.Committed(ctx, day, day)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrStore, err)
-		}
-		days = append(days, of[Account])
-	}
-	return days, nil
+// Committed is that of the store, within its limit of time.
+func (l *Ledger) Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error) {
+	return l.o.Store.Committed(ctx, from, to)
 }

@@ -110,7 +110,7 @@ func newQuotas(
 		return nil, err
 	}
 	return &quotas{
-		ledger: ledger, book: bill.NewBook(usd, ledger.Days), closeStore: closeStore,
+		ledger: ledger, book: bill.NewBook(usd, ledger), closeStore: closeStore,
 		estimator: price.NewEstimator(price.Embedded(), estimate),
 		deny: func() bool {
 			return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || o.MonthLimit > 0 || hasBudgets())

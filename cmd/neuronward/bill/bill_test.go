@@ -72,20 +72,18 @@ type fakeStore struct {
 	today quota.Day
 	past  []quota.Neurons
 	err   error
-	asked int // days that were read
+	asked int // how often days were read
 }
 
-func (f *fakeStore) days(_ context.Context, from, to quota.Day) ([]quota.Neurons, error) {
-	all := make([]quota.Neurons, 0, to-from+1)
+func (f *fakeStore) Committed(_ context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+	n := quota.Neurons(0)
 	for day := from; day <= to; day++ {
-		n := quota.Neurons(0)
 		if at := len(f.past) - int(f.today-day); at >= 0 && at < len(f.past) {
-			n = f.past[at]
+			n += f.past[at]
 		}
-		all = append(all, n)
-		f.asked++
 	}
-	return all, f.err
+	f.asked++
+	return map[quota.Budget]quota.Neurons{quota.Account: n, "client:a": 7}, f.err
 }
 
 func TestForecastOfTheMonth(t *testing.T) {
@@ -114,7 +112,7 @@ func TestForecastOfTheMonth(t *testing.T) {
 			for _, n := range c.past {
 				f.past = append(f.past, n*thousand)
 			}
-			got := NewBook(0.011, f.days).Cost(t.Context(), f.today, c.spent*thousand)
+			got := NewBook(0.011, f).Cost(t.Context(), f.today, c.spent*thousand)
 			if got.Month == nil || got.Month.String() != c.month.String() {
 				t.Errorf("got %v this month, want %v", got.Month, c.month)
 			}
@@ -131,7 +129,7 @@ func TestForecastOfTheMonth(t *testing.T) {
 // Days of another month are no part of the present one.
 func TestTheFirstOfAMonth(t *testing.T) {
 	f := &fakeStore{today: dayOf(t, "2026-12-01"), past: []quota.Neurons{50 * thousand, 20 * thousand}}
-	got := NewBook(0.011, f.days).Cost(t.Context(), f.today, 20*thousand)
+	got := NewBook(0.011, f).Cost(t.Context(), f.today, 20*thousand)
 	if *got.Month != 0.11 || got.Today != 0.11 {
 		t.Errorf("got %v today, %v this month; want 0.11 of both", got.Today, *got.Month)
 	}
@@ -143,7 +141,7 @@ func TestTheFirstOfAMonth(t *testing.T) {
 func TestDaysAreReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeStore{today: dayOf(t, "2026-11-28"), past: []quota.Neurons{20 * thousand, 20 * thousand}}
-		b := NewBook(0.011, f.days)
+		b := NewBook(0.011, f)
 		month := func(what, want string) {
 			t.Helper()
 			got := "unknown"

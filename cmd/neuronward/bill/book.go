@@ -31,7 +31,7 @@ const (
 // A Book knows what each day before today has cost. It is safe for concurrent use.
 type Book struct {
 	price Price
-	days  func(ctx context.Context, from, to quota.Day) ([]quota.Neurons, error)
+	store Store
 
 	mu     sync.Mutex
 	today  quota.Day       // that past ends before
@@ -39,12 +39,13 @@ type Book struct {
 	nextAt time.Time       // when it is to be read again
 }
 
-// NewBook returns a book of what days returns: the neurons of each day from from to to.
-func NewBook(
-	p Price, days func(ctx context.Context, from, to quota.Day) ([]quota.Neurons, error),
-) *Book {
-	return &Book{price: p, days: days}
+// A Store knows what counts of past days, by budget. *quota.Ledger is one.
+type Store interface {
+	Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error)
 }
+
+// NewBook returns a book of the account's days in store.
+func NewBook(p Price, store Store) *Book { return &Book{price: p, store: store} }
 
 // Price returns what 1,000 neurons cost.
 func (b *Book) Price() Price { return b.price }
@@ -104,7 +105,7 @@ func (b *Book) Past(ctx context.Context, today quota.Day) []quota.Neurons {
 	if kept {
 		from = today - 2
 	}
-	days, err := b.days(ctx, from, today-1)
+	days, err := b.read(ctx, from, today-1)
 	if err != nil {
 		if !kept {
 			b.past = nil
@@ -117,4 +118,17 @@ func (b *Book) Past(ctx context.Context, today quota.Day) []quota.Neurons {
 	}
 	b.today, b.past, b.nextAt = today, days, now.Add(refreshEvery)
 	return b.past
+}
+
+// read returns what counts of each day of the account.
+func (b *Book) read(ctx context.Context, from, to quota.Day) ([]quota.Neurons, error) {
+	days := make([]quota.Neurons, 0, to-from+1)
+	for day := from; day <= to; day++ {
+		of, err := b.store.Committed(ctx, day, day)
+		if err != nil {
+			return nil, err
+		}
+		days = append(days, of[quota.Account])
+	}
+	return days, nil
 }

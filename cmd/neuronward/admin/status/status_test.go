@@ -22,7 +22,7 @@ import (
 // sourceOf is a source on the free plan; ledger may be nil.
 func sourceOf(ledger *quota.Ledger) *Source {
 	return &Source{
-		Ledger: ledger, Book: bill.NewBook(0.011, ledger.Days),
+		Ledger: ledger, Book: bill.NewBook(0.011, ledger),
 		Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Limits { return quota.Limits{} },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
