@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,7 @@ const BasisUnmetered = "unmetered"
 // quotaSeries are the series of neurons.
 type quotaSeries struct {
 	preempted     *prometheus.CounterVec
+	clients       *clientLabels // of preempted
 	neurons       *prometheus.CounterVec
 	tokens        *prometheus.CounterVec
 	estimateRatio *prometheus.HistogramVec
@@ -44,11 +46,12 @@ type quotaSeries struct {
 
 func newQuotaSeries() quotaSeries {
 	s := quotaSeries{
+		clients: &clientLabels{known: map[string]bool{anonymous: true}},
 		preempted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_preempted_total",
 			Help: "Calls that were refused before they reached Workers AI, by reason; " +
 				"with mode observe, calls that passed and would have been refused.",
-		}, []string{"reason", "mode"}),
+		}, []string{"reason", "mode", "client"}),
 		neurons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neuronward_neurons_total",
 			Help: "Neurons that calls cost, by where the figure comes from: " +
@@ -80,8 +83,8 @@ func newQuotaSeries() quotaSeries {
 		), []string{"op"}),
 	}
 	for _, reason := range reasons {
-		s.preempted.WithLabelValues(reason, ModeEnforce)
-		s.preempted.WithLabelValues(reason, ModeObserve)
+		s.preempted.WithLabelValues(reason, ModeEnforce, anonymous)
+		s.preempted.WithLabelValues(reason, ModeObserve, anonymous)
 	}
 	for _, policy := range []string{"deny", "allow"} {
 		s.storeFailures.WithLabelValues(policy)
@@ -100,9 +103,37 @@ func (s *quotaSeries) collectors() []prometheus.Collector {
 
 // Preempted counts a call that was refused before it reached Workers AI, or would have been: mode is ModeEnforce or
 // ModeObserve, reason one of account_quota, client_budget, contended, priority_floor, rate, capacity, overload,
-// latched, plan, model and credentials.
-func (m *Metrics) Preempted(reason, mode string) {
-	m.quota.preempted.WithLabelValues(reason, mode).Inc()
+// latched, plan, model and credentials. Model must come from a bounded set; clients beyond the first 50 are Other.
+func (m *Metrics) Preempted(reason, mode, model, client string) {
+	m.quota.preempted.WithLabelValues(reason, mode, m.quota.clients.label(client)).Inc()
+	if mode == ModeObserve {
+		m.minutes.WouldRefuse(time.Now(), model, client, reason)
+	}
+}
+
+// maxClients is how many clients have a label of their own in neuronward_preempted_total, anonymous included.
+const maxClients = 50
+
+// anonymous is the client of calls without one. Its series are there from the start: a rate over a counter that appears
+// with its first event misses that event.
+const anonymous = "anonymous"
+
+// clientLabels are the clients that have a label.
+type clientLabels struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+func (l *clientLabels) label(client string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.known[client] {
+		if len(l.known) >= maxClients {
+			return Other
+		}
+		l.known[client] = true
+	}
+	return client
 }
 
 // Spent counts what a call cost, in neurons. Model and client must come from bounded sets; basis is reported, priced,

@@ -3,6 +3,7 @@ package metrics
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,8 +11,8 @@ import (
 
 // spend touches every series of neurons.
 func spend(m *Metrics) {
-	m.Preempted("account_quota", ModeEnforce)
-	m.Preempted("contended", ModeObserve)
+	m.Preempted("account_quota", ModeEnforce, "m", "team")
+	m.Preempted("contended", ModeObserve, "m", "team")
 	m.Spent("m", "c", "reported", 1.25)
 	m.Spent("m", "c", "reported", 0.25)
 	m.Spent("m", "c", "estimated", -4) // a correction
@@ -40,8 +41,8 @@ func TestSeriesOfNeurons(t *testing.T) {
 	spend(m)
 	_, body := scrape(t, m, "text/plain")
 	holds(t, body, lines(
-		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`,
-		`neuronward_preempted_total{mode="observe",reason="contended"} 1`,
+		`neuronward_preempted_total{client="team",mode="enforce",reason="account_quota"} 1`,
+		`neuronward_preempted_total{client="team",mode="observe",reason="contended"} 1`,
 		`neuronward_neurons_total{basis="reported",client="c",model="m"} 1.5`,
 		`neuronward_neurons_total{basis="estimated",client="c",model="m"} 0`,
 		`neuronward_tokens_total{kind="input",model="m"} 12`,
@@ -85,12 +86,32 @@ func TestReasonsAndPoliciesAreExportedAtZeroFromTheStart(t *testing.T) {
 		"plan", "model", "credentials",
 	} {
 		for _, mode := range []string{"enforce", "observe"} {
-			wants = append(wants, `neuronward_preempted_total{mode="`+mode+`",reason="`+reason+`"} 0`)
+			wants = append(wants,
+				`neuronward_preempted_total{client="anonymous",mode="`+mode+`",reason="`+reason+`"} 0`)
 		}
 	}
 	holds(t, body, lines(wants...)...)
 	if n := strings.Count(body, "\nneuronward_preempted_total{"); n != 22 {
 		t.Errorf("got %d series of preempted calls, want 22", n)
+	}
+}
+
+// However many clients there are, the series have 50 of them and other.
+func TestClientsOfPreemptedCallsAreBounded(t *testing.T) {
+	m := New(Build{})
+	for range 2 {
+		for i := range 60 {
+			m.Preempted("rate", ModeEnforce, "m", "client-"+strconv.Itoa(i))
+		}
+	}
+	_, body := scrape(t, m, "text/plain")
+	holds(t, body, lines(
+		`neuronward_preempted_total{client="client-0",mode="enforce",reason="rate"} 2`,
+		`neuronward_preempted_total{client="client-48",mode="enforce",reason="rate"} 2`,
+		`neuronward_preempted_total{client="other",mode="enforce",reason="rate"} 22`,
+	)...)
+	if series := `client="client-49"`; strings.Contains(body, series) {
+		t.Errorf("got %s, want other in its place", series)
 	}
 }
 

@@ -50,7 +50,7 @@ func (a *allowedModels) ours() bool {
 }
 
 func (a *allowedModels) refusal(c *call, todo string) *normalize.Failure {
-	a.metrics.Preempted("model", metrics.ModeEnforce)
+	c.preempted(a.metrics, "model")
 	return refuse(normalize.ModelNotAllowed,
 		"This proxy does not allow the model "+c.modelText+". Models outside Workers AI are "+
 			"billed in dollars that this proxy does not count. "+todo, "model")

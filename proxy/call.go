@@ -62,6 +62,8 @@ type call struct {
 
 	session *session // over a WebSocket; nil: the call is none
 
+	wouldRefuse string // the reason for which the call would have been refused were quotas enforced; "": it would not
+
 	charge     *guard.Charge     // nil: the call is not metered
 	settlement *guard.Settlement // nil: the call has not ended, or nothing was reserved for it
 	rate       pace.Key          // by which it waited for its requests per minute

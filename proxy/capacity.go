@@ -36,12 +36,10 @@ func (cp *capacity) check(c *call, send bool) error {
 		return nil
 	}
 	if cp.guard.Observes() {
-		if send { // each call is asked about twice and counted once
-			cp.metrics.Preempted("capacity", metrics.ModeObserve)
-		}
+		c.observe(cp.metrics, "capacity")
 		return nil
 	}
-	cp.metrics.Preempted("capacity", metrics.ModeEnforce)
+	c.preempted(cp.metrics, "capacity")
 	f := refuse(normalize.OutOfCapacity, fmt.Sprintf("Workers AI has no capacity for %s at present, so this call was "+
 		"not sent. One call is sent every few seconds as a trial.", c.modelText), "")
 	f.MatchedBy, f.NoRetry = normalize.MatchedRate, true

@@ -20,6 +20,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	c.own.stop()
 	c.charge, err = p.guard.Reserve(c.ctx, p.guarded(c))
 	c.own.start()
+	c.wouldRefuse = c.charge.WouldRefuse()
 	return err
 }
 

@@ -62,7 +62,7 @@ func (in *intake) Acquire(n, held int64) error {
 	case fairshare.Canceled:
 		return context.Cause(c.ctx)
 	}
-	b.metrics.Preempted("overload", metrics.ModeEnforce)
+	c.preempted(b.metrics, "overload")
 	what := "The request bodies held at once have reached this proxy's limit of"
 	if result.OverShare {
 		what = "The request bodies of your client have used up its share of what this proxy holds at once,"

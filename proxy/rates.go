@@ -48,10 +48,10 @@ func (r *rates) wait(c *call) error {
 	case d.OK:
 		return nil
 	case r.guard.Observes():
-		r.metrics.Preempted("rate", metrics.ModeObserve)
+		c.observe(r.metrics, "rate")
 		return nil
 	}
-	r.metrics.Preempted("rate", metrics.ModeEnforce)
+	c.preempted(r.metrics, "rate")
 	return r.refusal(d)
 }
 

@@ -104,6 +104,19 @@ func (r *recorder) countRetries(c *call) {
 	}
 }
 
+// preempted counts a call that is refused before it reaches Workers AI.
+func (c *call) preempted(m *metrics.Metrics, reason string) {
+	m.Preempted(reason, metrics.ModeEnforce, c.label, c.client)
+}
+
+// observe counts a call that would have been refused, by the first reason for it alone.
+func (c *call) observe(m *metrics.Metrics, reason string) {
+	if c.wouldRefuse == "" {
+		c.wouldRefuse = reason
+		m.Preempted(reason, metrics.ModeObserve, c.label, c.client)
+	}
+}
+
 // logCall writes the one line of a call. What the operator must fix is louder than what callers get wrong.
 func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	level, message := slog.LevelInfo, "call"
@@ -147,6 +160,9 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 		if f.Err != nil {
 			attrs = append(attrs, slog.String("err", c.redact(f.Err.Error())))
 		}
+	}
+	if c.wouldRefuse != "" {
+		attrs = append(attrs, slog.String("would_refuse", c.wouldRefuse))
 	}
 	if c.maxTokensSet > 0 {
 		attrs = append(attrs, slog.Int64("max_tokens_set", c.maxTokensSet))

@@ -182,13 +182,16 @@ func (c *call) rejectIfBusy() bool {
 	return c.json != nil && c.json.RejectIfBusy()
 }
 
-// ownHeaders sets the headers that say how many attempts a call took, and which limit of output it got here.
+// ownHeaders sets the headers that say what this proxy has done with the call, or would have.
 func (c *call) ownHeaders() {
 	if c.attempts > 0 {
 		c.writer.own.Set("X-Neuronward-Attempts", strconv.Itoa(c.attempts))
 	}
 	if c.maxTokensSet > 0 {
 		c.writer.own.Set("X-Neuronward-Max-Tokens-Set", strconv.FormatInt(c.maxTokensSet, 10))
+	}
+	if c.wouldRefuse != "" {
+		c.writer.own.Set("X-Neuronward-Would-Refuse", c.wouldRefuse)
 	}
 }
 

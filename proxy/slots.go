@@ -50,7 +50,7 @@ func (s *slots) acquire(c *call) error {
 				"and none came free within " + wait
 		}
 	}
-	s.metrics.Preempted("overload", metrics.ModeEnforce)
+	c.preempted(s.metrics, "overload")
 	f := refuse(normalize.Overloaded, "This proxy has too much to do: "+why+" ({MAX_IN_FLIGHT}).", "")
 	size := float64(s.pool.Size())
 	f.Limit = &normalize.Limit{Name: "in_flight", Used: size, Limit: size, Unit: "calls", Window: "at_once"}

@@ -26,7 +26,7 @@ func (o *ownToken) check(c *call, send bool) error {
 	if c.token == "" || c.simulated || o.block.Allow(c.token, time.Now(), send) {
 		return nil
 	}
-	o.metrics.Preempted("credentials", metrics.ModeEnforce)
+	c.preempted(o.metrics, "credentials")
 	f := refuse(normalize.AuthenticationFailed, "", "")
 	f.OursRefused()
 	f.MatchedBy = normalize.MatchedLatched

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
@@ -129,7 +128,7 @@ func (p *Proxy) acquireSession(c *call) error {
 	if c.session.place = p.sessionPool.TryAcquire(r); c.session.place != nil {
 		return nil
 	}
-	p.metrics.Preempted("overload", metrics.ModeEnforce)
+	c.preempted(p.metrics, "overload")
 	f := refuse(normalize.Overloaded, "As many sessions over WebSockets are open as this proxy has, or as your client "+
 		"may have of them ({MAX_SESSIONS}).", "")
 	f.Limit = &normalize.Limit{

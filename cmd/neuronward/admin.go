@@ -3,12 +3,14 @@ package main
 import (
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/cmd/neuronward/health"
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota/account"
@@ -24,6 +26,7 @@ func (in *invocation) adminHandler(
 	b := thisBuild()
 	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, c.Settings
 	source.Prices = func() status.Prices { return pricesOf(prices.Status()) }
+	source.WouldRefuse = func() (models, clients minutes.Reasons) { return m.Minutes().WouldRefuseToday(time.Now()) }
 	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, c.Pprof
 	return admin.Handler(o)
 }

@@ -332,8 +332,8 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 		`neuronward_neurons_total{basis="reported",client="b",model="` + model + `"} 2.5`,
 		`neuronward_requests_total{client="a",model="` + model + `",result="client_budget_exhausted",route="run/` +
 			`{model}"} 3`,
-		`neuronward_preempted_total{mode="enforce",reason="client_budget"} 3`,
-		`neuronward_preempted_total{mode="enforce",reason="rate"} 1`,
+		`neuronward_preempted_total{client="a",mode="enforce",reason="client_budget"} 3`,
+		`neuronward_preempted_total{client="a",mode="enforce",reason="rate"} 1`,
 	} {
 		contains(t, "series", series, line+"\n")
 	}

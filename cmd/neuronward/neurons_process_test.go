@@ -143,8 +143,8 @@ func TestProcessRefusesOnceTheLimitIsReached(t *testing.T) {
 	equal(t, "the failure's origin", page.Failures[0].Origin, "guard")
 	_, series := p.get(p.admin + "/metrics")
 	for _, want := range []string{
-		`neuronward_preempted_total{mode="enforce",reason="account_quota"} 1`, "neuronward_neurons_used 5",
-		"neuronward_neurons_remaining 0",
+		`neuronward_preempted_total{client="anonymous",mode="enforce",reason="account_quota"} 1`,
+		"neuronward_neurons_used 5", "neuronward_neurons_remaining 0",
 		`neuronward_neurons_total{basis="reported",client="anonymous",model="` + model + `"} 5`,
 		`neuronward_tokens_total{kind="output",model="` + model + `"} 10`,
 		`neuronward_estimate_ratio_count{task="text-generation"} 2`,

@@ -121,7 +121,8 @@ func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
 	if refused < 10 || passed < 4 {
 		t.Errorf("got %d calls through and %d refused, want 4 and 10 at least", passed, refused)
 	}
-	if got := p.series(`neuronward_preempted_total{mode="enforce",reason="rate"}`); got != fmt.Sprint(refused) {
+	got := p.series(`neuronward_preempted_total{client="anonymous",mode="enforce",reason="rate"}`)
+	if got != fmt.Sprint(refused) {
 		t.Errorf("got %s calls in the series, want the %d that were refused", got, refused)
 	}
 }

@@ -51,6 +51,7 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	}
 	s.table(&b, "by client", clients)
 	s.months(&b, d.Clients)
+	s.wouldRefuse(&b, d)
 	s.table(&b, "by day", s.days(r))
 	return b.String()
 }

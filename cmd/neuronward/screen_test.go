@@ -161,6 +161,22 @@ func TestUsageInDollars(t *testing.T) {
 	contains(t, "usage without the month", screen{}.usage(r, time.Now()), "1.50  today\n")
 }
 
+// In observe mode it is shown whose calls would have been refused.
+func TestUsageSaysWhomItWouldHit(t *testing.T) {
+	r := busyDay()
+	lacks(t, "usage without such calls", screen{}.usage(r, time.Now()), "would be refused")
+	r.Today.Clients = []status.Client{
+		{Spending: status.Spending{Name: "team"}, WouldRefuse: status.Reasons{"rate": 3, "client_budget": 12}},
+		{Spending: status.Spending{Name: "other-team"}, WouldRefuse: status.Reasons{}},
+	}
+	r.Today.Models[1].WouldRefuse = status.Reasons{"rate": 3}
+	contains(t, "usage", screen{drawn: true}.usage(r, time.Now()), `
+  would be refused                              calls by reason, in the process that was asked
+  team                                          client_budget 12, rate 3
+  @cf/longlonglonglonglonglonglonglonglonglon…  rate 3
+`)
+}
+
 // A limit of the month is shown where there is one, with or without one of the day.
 func TestUsageOfTheMonth(t *testing.T) {
 	r := busyDay()

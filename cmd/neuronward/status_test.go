@@ -96,13 +96,13 @@ func TestToday(t *testing.T) {
 			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
-				`"usd":0,"fits_now":999},` +
+				`"usd":0,"fits_now":999,"would_refuse":{}},` +
 				`{"name":"m1","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,` +
-				`"usd":0,"fits_now":999}]`,
+				`"usd":0,"fits_now":999,"would_refuse":{}}]`,
 			`{"name":"team","calls":2,"neurons":2,"reported":1.5,"priced":0.5,"estimated":0,"usd":0,` +
-				`"limit":50,"remaining":48,"month":null}`,
+				`"limit":50,"remaining":48,"month":null,"would_refuse":{}}`,
 			`{"name":"other","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,"usd":0,` +
-				`"limit":null,"remaining":null,"month":null}`,
+				`"limit":null,"remaining":null,"month":null,"would_refuse":{}}`,
 			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
 				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null,` +
 				`"round_trip_ms":null}`,

@@ -31,6 +31,8 @@ type Minutes struct {
 	failures ring[failures]
 	models   table
 	clients  table
+
+	wouldRefuse wouldRefuse
 }
 
 // New returns empty Minutes.

@@ -13,7 +13,7 @@ import (
 
 type noRecorder struct{}
 
-func (noRecorder) Preempted(string, string)              {}
+func (noRecorder) Preempted(_, _, _, _ string)           {}
 func (noRecorder) Spent(string, string, string, float64) {}
 func (noRecorder) EstimateRatio(string, float64)         {}
 func (noRecorder) Tokens(string, string, int64)          {}

@@ -22,6 +22,7 @@ type Charge struct {
 	request     quota.Call // to the ledger
 	decision    quota.Decision
 	decided     time.Time          // by the machine's monotonic clock
+	would       string             // the reason for which the call would have been refused; "": it would not
 	reservation *quota.Reservation // nil: none is held
 	before      quota.Neurons      // what earlier attempts cost
 	held        quota.Neurons      // reserved without a limit of output
@@ -66,6 +67,14 @@ func (ch *Charge) Decision() (d quota.Decision, at time.Time) {
 		return d, at
 	}
 	return ch.decision, ch.decided
+}
+
+// WouldRefuse returns the reason for which the call would have been refused were quotas enforced; "": it would not.
+func (ch *Charge) WouldRefuse() string {
+	if ch == nil {
+		return ""
+	}
+	return ch.would
 }
 
 // Meter returns the meter of the present attempt; nil: its answer need not be read.

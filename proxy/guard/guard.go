@@ -14,8 +14,8 @@ import (
 
 // A Recorder counts what the guard decides. *metrics.Metrics is one.
 type Recorder interface {
-	// Preempted counts a call that was refused or, in ModeObserve, would have been.
-	Preempted(reason, mode string)
+	// Preempted counts a call that was refused or, in observe mode, would have been.
+	Preempted(reason, mode, model, client string)
 	// Spent counts neurons, by the label of the basis that they rest on.
 	Spent(model, client, basis string, neurons float64)
 	// EstimateRatio observes settled neurons divided by reserved ones.
@@ -112,10 +112,12 @@ func (g *Guard) Observes() bool { return g.On() && g.ledger.Mode() == quota.Obse
 // Reserve sets aside what the call may cost. Its error is a *normalize.Failure, or that of ctx where the call has
 // ended. The charge is returned beside a refusal, too: its Decision says how the budget stands.
 func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
-	if err := g.checkPlan(&c); err != nil {
+	would, err := g.checkPlan(&c)
+	if err != nil {
 		return nil, err
 	}
 	ch := g.charge(c)
+	ch.would = would
 	if c.Poll != "" || c.Routed { // a poll costs nothing: the batch was charged when it was submitted
 		ch.meter = ch.newMeter()
 		return ch, nil
@@ -130,8 +132,9 @@ func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
 	if err != nil {
 		return ch, undecided(ctx, err)
 	}
-	if d.Would != quota.Allowed {
-		g.o.Recorder.Preempted(reasonOf(d.Would, d.Budget), modeObserve)
+	if d.Would != quota.Allowed && ch.would == "" {
+		ch.would = reasonOf(d.Would, d.Budget)
+		ch.preempted(ch.would, modeObserve)
 	}
 	if ch.reservation == nil {
 		return ch, ch.refuse(d)
@@ -181,20 +184,22 @@ func (g *Guard) Fits(c Call) func(workload.Request) bool {
 // RefusesPaid reports whether models that require a Workers Paid plan are refused.
 func (g *Guard) RefusesPaid() bool { return g.On() && g.o.FreePlan && g.ledger.Mode() == quota.Enforce }
 
-// checkPlan refuses a model that the free plan does not have; unless quotas are enforced it only counts.
-func (g *Guard) checkPlan(c *Call) error {
+// checkPlan refuses a model that the free plan does not have. Unless quotas are enforced it only counts, and returns
+// the reason for which the call would have been refused.
+func (g *Guard) checkPlan(c *Call) (would string, err error) {
+	const reason = "plan"
 	if !g.o.FreePlan || !c.Model.RequiresWorkersPaid {
-		return nil
+		return "", nil
 	}
 	if !g.RefusesPaid() {
-		g.o.Recorder.Preempted("plan", modeObserve)
-		return nil
+		g.o.Recorder.Preempted(reason, modeObserve, c.Label, c.Client)
+		return reason, nil
 	}
-	g.o.Recorder.Preempted("plan", modeEnforce)
+	g.o.Recorder.Preempted(reason, modeEnforce, c.Label, c.Client)
 	f := refusal(normalize.PaidPlanRequired, "The model "+c.ModelText+" requires a Workers Paid plan, and this proxy "+
 		"is set up for the free one. If the account is on Workers Paid, set {PLAN}=paid.")
 	f.Param, f.MatchedBy = "model", normalize.MatchedBudget
-	return f
+	return "", f
 }
 
 // Observe tells the ledger the time by upstream's clock.

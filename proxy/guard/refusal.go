@@ -34,8 +34,13 @@ func reasonOf(o quota.Outcome, budget quota.Budget) string {
 
 // refuse turns a decision against the call into a failure, and counts it.
 func (ch *Charge) refuse(d quota.Decision) *normalize.Failure {
-	ch.guard.o.Recorder.Preempted(reasonOf(d.Outcome, d.Budget), modeEnforce)
+	ch.preempted(reasonOf(d.Outcome, d.Budget), modeEnforce)
 	return ch.explain(d)
+}
+
+// preempted counts the call as refused, or as one that would have been.
+func (ch *Charge) preempted(reason, mode string) {
+	ch.guard.o.Recorder.Preempted(reason, mode, ch.call.Label, ch.call.Client)
 }
 
 // explain turns a decision against the call into a failure.

@@ -150,7 +150,7 @@ func (s *Session) tell(d quota.Decision) {
 	}
 	if outcome != quota.Allowed && !s.told {
 		s.told = true
-		s.charge.guard.o.Recorder.Preempted(reasonOf(outcome, d.Budget), mode)
+		s.charge.preempted(reasonOf(outcome, d.Budget), mode)
 	}
 }
 

@@ -31,7 +31,9 @@ type recorder struct {
 	ratios    int
 }
 
-func (r *recorder) Preempted(reason, mode string) { r.preempted = append(r.preempted, reason+" "+mode) }
+func (r *recorder) Preempted(reason, mode, _, _ string) {
+	r.preempted = append(r.preempted, reason+" "+mode)
+}
 
 func (r *recorder) Spent(_, _, _ string, neurons float64) {
 	r.spent = append(r.spent, quota.FromFloat(neurons))

@@ -33,6 +33,20 @@ func TestDollars(t *testing.T) {
 	wantNone(t, "the page while the month is not known", written(t, in), "this month")
 }
 
+// A row says how many of its calls would have been refused.
+func TestWouldRefuse(t *testing.T) {
+	in := afternoon()
+	wantNone(t, "the page without such calls", written(t, in), "would be refused:")
+	in.Status.Clients[1].WouldRefuse = status.Reasons{"rate": 3, "client_budget": 12}
+	in.Status.Models[2].WouldRefuse = status.Reasons{"plan": 1}
+	for name, want := range map[string]string{"search": "client_budget 12, rate 3", gptOSS: "plan 1"} {
+		row := shown(t, in, `data-key="`+name+`"`, "</tr>")
+		if !strings.Contains(row, "would be refused: "+want) {
+			t.Errorf("the row of %s is %q, want in it %q", name, row, want)
+		}
+	}
+}
+
 // What is left of a limit of the month is shown where there is one, of the account and of a client.
 func TestMonths(t *testing.T) {
 	in := afternoon()

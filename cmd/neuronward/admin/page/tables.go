@@ -33,7 +33,8 @@ func modelTable(all []status.Model, hours map[string]minutes.LastHour) table {
 	for _, m := range all {
 		t.Fits = t.Fits || m.FitsNow != nil
 		t.Rows = append(t.Rows, row{
-			Client: status.Client{Spending: m.Spending}, FitsNow: m.FitsNow, Hour: hours[m.Name],
+			Client:  status.Client{Spending: m.Spending, WouldRefuse: m.WouldRefuse},
+			FitsNow: m.FitsNow, Hour: hours[m.Name],
 		})
 	}
 	t.complete(hours)

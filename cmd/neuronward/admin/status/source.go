@@ -7,6 +7,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -27,6 +28,7 @@ type Source struct {
 
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
+	WouldRefuse    func() (models, clients minutes.Reasons) // of today; nil: nothing is observed
 	Prices         func() Prices
 	Settings       func() []config.Setting
 	Proxy          *proxy.Proxy
@@ -88,6 +90,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.Cost = new(s.Book.Cost(ctx, now.Day, Counted(account)))
 	b := s.dayBill(Counted(account), records)
 	t.BasisShares, t.Models, t.Clients = shares(records), models(records, b, now), s.clients(records, b, now)
+	s.addWouldRefuse(&t)
 	return t
 }
 

@@ -93,7 +93,8 @@ type Model struct {
 	Spending
 	// FitsNow is about how many more calls could be in flight beside those that are, by what is left of the account's
 	// limit and what this process has lately reserved for a call of the model; null: no limit, or none has ended here.
-	FitsNow *int64 `json:"fits_now"`
+	FitsNow     *int64  `json:"fits_now"`
+	WouldRefuse Reasons `json:"would_refuse"`
 }
 
 // A Client is what a client spent, and its own budget.
@@ -102,7 +103,13 @@ type Client struct {
 	Limit     *Neurons `json:"limit"`     // of today; null: no budget of its own
 	Remaining *Neurons `json:"remaining"` // of that budget
 	Month     *Month   `json:"month"`     // null: no budget of the month
+
+	WouldRefuse Reasons `json:"would_refuse"`
 }
+
+// Reasons are counts of today's calls, in this process, that would have been refused were quotas enforced, by the first
+// reason for it as in the series neuronward_preempted_total.
+type Reasons map[string]int64
 
 // A Month is how a limit of the UTC calendar month stands. What it has left limits the day as well.
 type Month struct {

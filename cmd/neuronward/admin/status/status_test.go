@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
 	"github.com/neuronward/neuronward/quota"
@@ -127,13 +129,15 @@ func TestKeysOfStatus(t *testing.T) {
 		basis_shares basis_shares.estimated basis_shares.priced basis_shares.reported breakers breakers[].model
 		breakers[].next_trial clients clients[].calls clients[].estimated clients[].limit clients[].month
 		clients[].name
-		clients[].neurons clients[].priced clients[].remaining clients[].reported clients[].usd commit
+		clients[].neurons clients[].priced clients[].remaining clients[].reported clients[].usd
+		clients[].would_refuse commit
 		cost cost.usd_month cost.usd_month_forecast cost.usd_today day exhausted_at
 		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
 		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
 		holders hours in_flight latched limit lost margin mode models models[].calls models[].estimated
 		models[].fits_now models[].name
 		models[].neurons models[].priced models[].reported models[].usd
+		models[].would_refuse
 		month plan plan_wrong prices prices.as_of prices.asked_at
 		prices.departures prices.departures[].live prices.departures[].model prices.departures[].refused
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
@@ -213,6 +217,33 @@ func TestBudgetsOfClients(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nis not in\n%s", want, got)
 		}
+	}
+}
+
+// Calls that would have been refused are told of each model and client, also where nothing is booked yet.
+func TestWouldRefuse(t *testing.T) {
+	s := counting(t)
+	s.WouldRefuse = func() (models, clients minutes.Reasons) {
+		return minutes.Reasons{"m1": {"rate": 2}, "m3": {"plan": 1}},
+			minutes.Reasons{"team": {"rate": 2}, "new": {"plan": 1}}
+	}
+	d := s.Today(t.Context())
+	models, clients := map[string]string{}, map[string]string{}
+	for _, m := range d.Models {
+		models[m.Name] = m.WouldRefuse.String()
+	}
+	for _, c := range d.Clients {
+		clients[c.Name] = c.WouldRefuse.String()
+	}
+	if want := (map[string]string{"m1": "rate 2", "m2": "", "m3": "plan 1"}); !maps.Equal(models, want) {
+		t.Errorf("models: got %v, want %v", models, want)
+	}
+	if want := (map[string]string{"team": "rate 2", "other": "", "new": "plan 1"}); !maps.Equal(clients, want) {
+		t.Errorf("clients: got %v, want %v", clients, want)
+	}
+	if got := asJSON(t, d.Models); !strings.Contains(got, `"would_refuse":{"rate":2}`) ||
+		!strings.Contains(got, `"would_refuse":{}`) {
+		t.Errorf("got %s, want counts in it, and an empty object", got)
 	}
 }
 
