@@ -38,6 +38,7 @@ export const unit = {
   seconds: 's',
   duration: 'dtdurations',
   bytes: 'bytes',
+  dollars: 'currencyUSD',
 };
 
 export const green = 'green';

@@ -157,6 +157,29 @@ const who = ['Who spends', [
   }),
 ]];
 
+const dollars = (window) => `max by (job) (neuronward_cost_usd{${where}, window="${window}"})`;
+
+const cost = ['What it costs', [
+  stat({
+    title: 'Dollars today',
+    description: 'What the account\'s neurons of today (UTC) cost beyond the 10,000 free ones. Three times a usual day: `neuronward usage` says which client and model.',
+    queries: [[dollars('day'), '{{job}}']],
+    unit: unit.dollars, decimals: 2, thresholds: [grey],
+  }),
+  stat({
+    title: 'Dollars this month',
+    description: 'What the calendar month (UTC) has cost until now. `neuronward usage` says what it will come to, and `usage --days 31 --csv` has the bill by day, model and client.',
+    queries: [[dollars('month'), '{{job}}']],
+    unit: unit.dollars, decimals: 2, thresholds: [grey],
+  }),
+  curves({
+    title: 'Dollars over time',
+    description: 'What today and this month have cost until then; both begin anew at 00:00 UTC. A day that climbs earlier than those before it: ask whoever is first under "Who spends".',
+    queries: [[dollars('day'), '{{job}} today'], [dollars('month'), '{{job}} this month']],
+    unit: unit.dollars, decimals: 2, min: 0, width: 16,
+  }),
+]];
+
 const known = ['How well it is known', [
   curves({
     title: 'Source of the figures',
@@ -206,5 +229,5 @@ const known = ['How well it is known', [
 export default dashboard({
   title: 'Quota',
   description: 'The account\'s day: what is used, what is left, when it will be spent, and who spends it.',
-  rows: [ok, theDay, who, known],
+  rows: [ok, theDay, who, cost, known],
 });
