@@ -30,8 +30,8 @@ import (
 func BenchmarkCost(b *testing.B) {
 	const event = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,` +
 		`"delta":{"content":"token"},"finish_reason":null}],"usage":{"prompt_tokens":9,"completion_tokens":9}}` + "\n\n"
-	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 12:00:00 GMT\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\nCf-Ray: 9a0000000000abcd-FRA\r\nServer: cloudflare\r\n"+
+	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 12:00:00 GMT\r\nServer: cloudflare\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\nCf-Ray: 9a0000000000abcd-FRA\r\n"+
 		"Cf-Ai-Req-Id: 01234567-89ab-cdef-0123-456789abcdef\r\n\r\n%s", len(chatAnswer), chatAnswer)
 	stream := []string{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"}
 	for range 100 {
