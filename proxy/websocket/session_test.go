@@ -430,6 +430,30 @@ func TestSpeech(t *testing.T) {
 	})
 }
 
+// Sound that comes as text counts as well, in one frame or many; commands do not.
+func TestTextMayBeSound(t *testing.T) {
+	for name, frames := range map[string][][]byte{
+		"one frame":  {raw(0x81, text(100), true)},
+		"fragments":  {raw(0x01, text(50), true), raw(0x80, text(50), true)},
+		"a command":  {raw(0x81, `{"type":"CloseStream"}`, true), raw(0x81, `{"type":"KeepAlive"}`, true)},
+		"no message": nil,
+	} {
+		virtually(t, name, func(t *testing.T) {
+			p := newPair(t)
+			p.listen()
+			for _, f := range frames {
+				p.say(p.caller, f)
+			}
+			synctest.Wait()
+			want := 0.0
+			if name == "one frame" || name == "fragments" {
+				want = 10
+			}
+			equal(t, "seconds", p.End().Passed.Seconds, want)
+		})
+	}
+}
+
 func TestSoundOf(t *testing.T) {
 	for query, want := range map[string]float64{
 		"encoding=linear16&sample_rate=16000":            32_000,

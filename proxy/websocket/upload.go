@@ -121,7 +121,7 @@ func (s *Session) take(p *part) error {
 	if err := s.emit(p.raw); err != nil {
 		return err
 	}
-	if p.kind == opBinary && !p.begin {
+	if !p.begin && p.mayBeSound() {
 		u.sound += int64(len(p.raw))
 	}
 	u.after = place{frame: !p.end, message: !p.final}
@@ -132,6 +132,13 @@ func (s *Session) take(p *part) error {
 		s.message(FromCaller)
 	}
 	return s.flush()
+}
+
+// mayBeSound reports whether upstream may hear the payload: it may take sound as text as well, and what models take is
+// documented in part alone. Commands that are known are short and whole.
+func (p *part) mayBeSound() bool {
+	const maxCommand = 64 // bytes
+	return p.kind == opBinary || p.length > maxCommand || !p.final || p.opcode == opContinuation
 }
 
 // takeControl holds a control frame until it is whole: it is short, and others may not be cut in two by what is sent to
