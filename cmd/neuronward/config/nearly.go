@@ -106,6 +106,9 @@ func (l *loader) warnOfQuotes() {
 
 // warnOfExposure adds what others on the network could read.
 func (l *loader) warnOfExposure() {
+	if l.good("NEURONWARD_STORE") && l.passwordGiven() && l.Store.Kind != StoreRedis {
+		l.warning("NEURONWARD_STORE_PASSWORD", "is not used: NEURONWARD_STORE names no Redis server")
+	}
 	if l.good("NEURONWARD_STORE") && l.passwordInClear() {
 		l.warning("NEURONWARD_STORE", "sends the password unencrypted to another machine; write rediss:// if the "+
 			"server has TLS")

@@ -107,6 +107,11 @@ func TestWarningsOfWhatIsNearlyRight(t *testing.T) {
 		"a cluster with a password, one of its machines elsewhere": {
 			[]string{token, "NEURONWARD_STORE=redis+cluster://u:hidden-word@localhost:1,10.0.0.1:2"}, []string{plain},
 		},
+		"a password for no server": {
+			[]string{token, "NEURONWARD_STORE=memory:", "NEURONWARD_STORE_PASSWORD=hidden-word"}, []string{
+				"NEURONWARD_STORE_PASSWORD: is not used: NEURONWARD_STORE names no Redis server",
+			},
+		},
 		"a password apart": {
 			[]string{token, "NEURONWARD_STORE=redis://10.0.0.1", "NEURONWARD_STORE_PASSWORD=hidden-word"},
 			[]string{plain},
