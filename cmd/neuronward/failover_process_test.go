@@ -92,12 +92,14 @@ func onPort(t *testing.T, args func(dir, port string) []string) (cmd *exec.Cmd, 
 			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
 			if err == nil {
 				conn.Close()
-				return cmd, port
 			}
 			select {
-			case <-ended:
-				end = time.Now() // the port was taken
+			case <-ended: // the port was taken, and another process may answer on it
+				end = time.Now()
 			default:
+				if err == nil {
+					return cmd, port
+				}
 			}
 		}
 	}

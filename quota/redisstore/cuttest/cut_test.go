@@ -26,10 +26,26 @@ const (
 	wait  = 3 * time.Second // of a call
 )
 
-// startRedis starts a server that ends with the test, and returns its address.
+// startRedis starts a server that ends with the test, and returns its address. Another process may take the port first: then the next one is tried.
 func startRedis(t *testing.T) string {
 	t.Helper()
-	address := freeAddress(t)
+	for range 20 {
+		if address, ok := tryRedis(t); ok {
+			return address
+		}
+	}
+	t.Fatal("redis-server ended on each of 20 ports, want it to accept connections")
+	return ""
+}
+
+func tryRedis(t *testing.T) (address string, ok bool) {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = free.Addr().String()
+	free.Close()
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "")
 	out, err := cmd.StdoutPipe()
@@ -45,33 +61,23 @@ func startRedis(t *testing.T) string {
 	})
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		t.Log(lines.Text())
 		if strings.Contains(lines.Text(), "eady to accept connections") {
 			go func() {
 				for lines.Scan() { // or the server blocks
 				}
 			}()
-			return address
+			return address, true
 		}
 	}
-	t.Fatal("redis-server ended, want it to accept connections first")
-	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return "", false
 }
 
 // between starts a toxiproxy to a server.
 func between(t *testing.T, server string) *toxiproxy.Proxy {
 	t.Helper()
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	p := toxiproxy.NewProxy(api, "redis", freeAddress(t), server)
+	p := toxiproxy.NewProxy(api, "redis", "127.0.0.1:0", server)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
