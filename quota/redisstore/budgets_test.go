@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -22,7 +23,7 @@ func TestClientBudgetsDoNotPinNeurons(t *testing.T) {
 	limit := 5_000 * n
 	for _, budget := range []quota.Neurons{limit / clients, limit} {
 		t.Run(fmt.Sprint("budgets of ", budget), func(t *testing.T) {
-			s := settled(t, open(t, shared.url(""), t.Name(), patient))
+			s := settled(t, open(t, shared.url(""), cryptorand.Text(), patient))
 			var ledgers [replicas]*quota.Ledger
 			for i := range ledgers {
 				l, err := quota.New(t.Context(), quota.Options{Store: s, Limit: limit, Wait: 5 * time.Second})

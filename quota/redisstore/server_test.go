@@ -209,7 +209,11 @@ func open(t testing.TB, url, account string, o Options) *Store {
 // grants from the first report on.
 func settled(t testing.TB, s *Store) *Store {
 	t.Helper()
-	c, ctx := s.client.Load(), context.Background()
+	o := s.o
+	o.Timeout = patient.Timeout
+	own := Open(s.address, "", o)
+	defer own.Close()
+	c, ctx := own.client.Load(), context.Background()
 	if err := errors.Join(c.Set(ctx, s.prefix+"epoch", "1 0", 0).Err(), s.sync.Load(ctx, c).Err()); err != nil {
 		t.Fatal(err)
 	}
