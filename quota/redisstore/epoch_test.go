@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -38,6 +39,25 @@ func (l *pair) reportA(t *testing.T) quota.Reply {
 func (l *pair) reportB(t *testing.T) quota.Reply {
 	t.Helper()
 	return send(t, l.storeB, l.b.report(request(5*n, 15*n, 0)))
+}
+
+// recover reports until another server has taken the place of the primary, and checks that it has granted nothing before
+// both have written their rows again.
+func (l *pair) recover(t *testing.T, url string) {
+	t.Helper()
+	var st quota.Reply
+	eventually(t, "the replica is the primary", func() bool {
+		var err error
+		st, err = l.storeA.Sync(t.Context(), l.a.report(request(10*n, 20*n, 0)))
+		if errors.Is(err, ErrUnusable) {
+			t.Errorf("meanwhile: got %v, want an error that may pass", err)
+		}
+		return err == nil
+	})
+	l.reportB(t)
+	if got := l.settle(t, url, st.Time); got != 50*n {
+		t.Errorf("after the failover: got %v granted, want %v", got, 50*n)
+	}
 }
 
 // settle asks as a third process for all that there is, until it is granted

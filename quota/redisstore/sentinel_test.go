@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/neuronward/neuronward/quota"
 )
 
 // A sentinels is a primary with a replica, and three Sentinels that watch them.
@@ -83,19 +81,7 @@ func TestSentinelFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.primary.kill()
-	var st quota.Reply
-	eventually(t, "the replica is the primary", func() bool {
-		var err error
-		st, err = l.storeA.Sync(t.Context(), l.a.report(request(10*n, 20*n, 0)))
-		if errors.Is(err, ErrUnusable) {
-			t.Errorf("meanwhile: got %v, want an error that may pass", err)
-		}
-		return err == nil
-	})
-	l.reportB(t)
-	if got := l.settle(t, g.url(), st.Time); got != 50*n {
-		t.Errorf("after the failover: got %v granted, want %v", got, 50*n)
-	}
+	l.recover(t, g.url())
 	eventually(t, "events come from the new primary", func() bool {
 		waits := request(10*n, 20*n, 100*n)
 		waits.Min, waits.Waiting = 100*n, 100*n

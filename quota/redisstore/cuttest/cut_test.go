@@ -26,7 +26,8 @@ const (
 	wait  = 3 * time.Second // of a call
 )
 
-// startRedis starts a server that ends with the test, and returns its address. Another process may take the port first: then the next one is tried.
+// startRedis starts a server that ends with the test, and returns its address. Another process may take the port first:
+// then the next one is tried.
 func startRedis(t *testing.T) string {
 	t.Helper()
 	for range 20 {
