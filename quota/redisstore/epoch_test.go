@@ -41,8 +41,8 @@ func (l *pair) reportB(t *testing.T) quota.Reply {
 	return send(t, l.storeB, l.b.report(request(5*n, 15*n, 0)))
 }
 
-// recover reports until another server has taken the place of the primary, and checks that it has granted nothing before
-// both have written their rows again.
+// recover reports until another server has taken the place of the primary, and checks that it grants nothing before both
+// have written their rows again.
 func (l *pair) recover(t *testing.T, url string) {
 	t.Helper()
 	var st quota.Reply
