@@ -41,7 +41,7 @@ func (l *pair) reportB(t *testing.T) quota.Reply {
 	return send(t, l.storeB, l.b.report(request(5*n, 15*n, 0)))
 }
 
-// recover reports until another server has taken the place of the primary, and checks that it grants nothing before both
+// recover reports until another server has taken the place of the primary. That one must grant nothing before both
 // have written their rows again.
 func (l *pair) recover(t *testing.T, url string) {
 	t.Helper()
