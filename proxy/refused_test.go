@@ -162,3 +162,30 @@ func TestRefusalsOfTheShellAreCounted(t *testing.T) {
 		Origin: "guard", Fault: "caller",
 	})
 }
+
+// The line of a call that was refused says what was called, without secrets and bounded; that of another call does not.
+func TestRefusedCallsAreLoggedWithTheirPath(t *testing.T) {
+	long := "/run/@cf/" + strings.Repeat("x", 180) + testToken
+	for _, c := range []struct{ name, method, path, body, want string }{
+		{
+			"model that is not allowed", "POST", chatPath, strings.Replace(chat, testModel, "openai/gpt-5.5", 1),
+			`"method":"POST","path":"/v1/chat/completions"`,
+		},
+		{"method", "DELETE", chatPath, "", `"method":"DELETE","path":"/v1/chat/completions"`},
+		{"no route", "GET", "/zones", "", `"method":"GET","path":"/zones"`},
+		{"a secret in the path", "PUT", long, "", `"method":"PUT","path":"/run/@cf/`},
+		{"success", "POST", chatPath, chat, ""},
+	} {
+		b := newBench(t, answerJSON(http.StatusOK, `{"choices":[]}`))
+		b.do(c.method, c.path, c.body)
+		b.ended()
+		line := b.log.String()
+		if got := strings.Contains(line, `"path":`); got != (c.want != "") || !strings.Contains(line, c.want) {
+			t.Errorf("%s: got the line %s, want it to have %s", c.name, line, c.want)
+		}
+		wantLacks(t, c.name, line, testToken[:6])
+		if _, path, _ := strings.Cut(line, `"path":"`); strings.IndexByte(path, '"') > maxPathText {
+			t.Errorf("%s: got the line %s, want a path of %d bytes", c.name, line, maxPathText)
+		}
+	}
+}

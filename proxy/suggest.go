@@ -31,9 +31,9 @@ func (c *call) explainNotProxied(path string) string {
 		base + "/client/v4 for Cloudflare's.")
 }
 
-// pathText is the path of the call for messages and logs, without secrets. CONNECT has a host in place of one.
+// pathText is the path of the call in maxPathText bytes, without secrets, also where that cuts one. CONNECT has a host.
 func (c *call) pathText() string {
-	return c.redact(clip(cmp.Or(c.inbound.URL.EscapedPath(), c.inbound.URL.Host), maxPathText))
+	return clip(c.redact(cmp.Or(c.inbound.URL.EscapedPath(), c.inbound.URL.Host)), maxPathText-len("…"))
 }
 
 // suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong

@@ -7,16 +7,19 @@ import (
 	"time"
 )
 
-// newLogger returns a logger that writes to w: text or JSON, UTC times, from level on. The format auto is text where
-// terminal is true. w must be a redacting writer.
+// newLogger returns a logger that writes to w: text or JSON, UTC times, from level on. The format auto is short lines
+// where terminal is true, else JSON. w must be a redacting writer.
 func newLogger(w io.Writer, level, format string, terminal bool) *slog.Logger {
 	var minLevel slog.Level
 	if err := minLevel.UnmarshalText([]byte(level)); err != nil {
 		minLevel = slog.LevelInfo
 	}
 	o := &slog.HandlerOptions{Level: minLevel, ReplaceAttr: utc}
-	if format == "text" || format == "auto" && terminal {
+	switch {
+	case format == "text":
 		return slog.New(slog.NewTextHandler(w, o))
+	case format == "auto" && terminal:
+		return slog.New(newLineHandler(w, minLevel))
 	}
 	return slog.New(slog.NewJSONHandler(w, o))
 }

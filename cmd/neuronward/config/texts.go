@@ -78,7 +78,7 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_TLS_KEY":    "PEM file of that certificate's key",
 	"NEURONWARD_DRAIN":      "how long calls in flight may continue after SIGTERM",
 	"NEURONWARD_LOG_LEVEL":  "the lowest level that is logged",
-	"NEURONWARD_LOG_FORMAT": "the format of log lines; auto is text on a terminal and json elsewhere",
+	"NEURONWARD_LOG_FORMAT": "the format of log lines; auto is a short line a call on a terminal and json elsewhere",
 	"NEURONWARD_PPROF":      "serves /debug/pprof on the admin listener",
 }
 
