@@ -29,7 +29,7 @@ func (a *access) checkOrigin(c *call, r *http.Request) error {
 			"listens on loopback. Call it by IP address or as localhost, or add the name to {HOSTS}.")
 	}
 	// A dashboard may link to the error reference; it spends nothing.
-	reference := c.route != nil && c.route.local() && r.Method != http.MethodPost
+	reference := c.Route != nil && c.Route.Local() && r.Method != http.MethodPost
 	if !reference && a.crossSite(r) {
 		return forbidden("A web page of another site sent this request. " +
 			"Call this proxy from a server, not from a browser.")
@@ -56,7 +56,7 @@ func (a *access) crossSite(r *http.Request) bool {
 // identify finds out whose call this is. With a clients file nobody passes without a key of it; only the error
 // reference is read by anyone.
 func (a *access) identify(c *call, h http.Header) error {
-	if a.clients == nil || c.route != nil && c.route.local() {
+	if a.clients == nil || c.Route != nil && c.Route.Local() {
 		return nil
 	}
 	own := a.credentials.Token() != ""
@@ -71,12 +71,12 @@ func (a *access) identify(c *call, h http.Header) error {
 // authorize refuses what the client's entry in the clients file does not allow.
 func (c *call) authorize() error {
 	switch e := c.entry; {
-	case e == nil, c.route.method == http.MethodGet && !c.route.session, c.route.finetunes:
+	case e == nil, c.Route.Method == http.MethodGet && !c.Route.Session, c.Route.Finetunes:
 		return nil
-	case c.model == "" && (!e.AllowsAll() || e.HasBudget()):
+	case c.Model == "" && (!e.AllowsAll() || e.HasBudget()):
 		return forbidden("This client has a list of models or a budget, and which models this path uses at what cost " +
 			"is not known. Ask whoever runs the proxy.")
-	case c.model != "" && !e.Allows(c.model):
+	case c.Model != "" && !e.Allows(c.Model):
 		f := forbidden("This client may not call " + c.modelText + ". GET /v1/models lists what it may call.")
 		f.Param = "model"
 		return f

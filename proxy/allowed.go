@@ -5,6 +5,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // allowedModels decides which models may be called with the operator's credentials. Cloudflare's paths of inference
@@ -19,11 +20,11 @@ type allowedModels struct {
 // check refuses a model that may not be called. This is access and no quota: it holds in every mode of the guard.
 // Callers who spend on their own credentials may call what they like.
 func (a *allowedModels) check(c *call) error {
-	if c.model == "" {
+	if c.Model == "" {
 		return nil
 	}
-	run := c.route.gateway == gatewayRun // the model is, or may become, a part of upstream's path
-	if run && modelname.APIPath(c.model) {
+	run := c.Route.Gateway == routing.GatewayRun // the model is, or may become, a part of upstream's path
+	if run && modelname.APIPath(c.Model) {
 		return refuse(normalize.InvalidModelID, "", "model")
 	}
 	switch {
@@ -34,8 +35,8 @@ func (a *allowedModels) check(c *call) error {
 		return nil
 	case a.gateway && c.thirdParty:
 		return a.refusal(c, "Through an AI Gateway this proxy calls models of Workers AI alone, whatever {MODELS} "+
-			"says; point {UPSTREAM} at "+DefaultAPI+" to call others.")
-	case !a.allows(c.model):
+			"says; point {UPSTREAM} at "+routing.DefaultAPI+" to call others.")
+	case !a.allows(c.Model):
 		return a.refusal(c, "Ask whoever runs the proxy to add it to {MODELS}.")
 	}
 	return nil

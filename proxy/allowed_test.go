@@ -13,6 +13,7 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -145,7 +146,7 @@ func TestWhichModelsAreCalled(t *testing.T) {
 	}
 	inPath := func(before string, escape func(string) string) func(string) (string, string, bool) {
 		return func(name string) (string, string, bool) {
-			return before + escape(name), `{"prompt":"x","max_tokens":9}`, plain("/" + name)
+			return before + escape(name), `{"prompt":"x","max_tokens":9}`, routing.Plain("/" + name)
 		}
 	}
 	asItIs := func(name string) string { return (&url.URL{Path: name}).EscapedPath() }

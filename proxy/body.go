@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/quota/workload"
 )
@@ -19,7 +20,7 @@ import (
 // read reads the request's body as far as it must be known, and returns the model that it names where its route has the
 // model there. Exactly one of c.body and c.upload is set for a route that has a body.
 func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
-	if c.route.body == bodyNone && r.ContentLength == 0 {
+	if c.Route.Body == routing.BodyNone && r.ContentLength == 0 {
 		return "", nil
 	}
 	if r.ContentLength > b.max {
@@ -31,7 +32,7 @@ func (b *bodies) read(c *call, r *http.Request) (model string, err error) {
 	}
 	c.unread.Limit(c.writer.ResponseWriter, r, b.slowest)
 	c.intake = intake{bodies: b, call: c, src: r.Body}
-	if c.route.body == bodyNone {
+	if c.Route.Body == routing.BodyNone {
 		return "", drainBody(&c.intake)
 	}
 	if err := b.buffer(c, r); err != nil || c.body == nil {
@@ -77,7 +78,8 @@ func (b *bodies) buffer(c *call, r *http.Request) error {
 	}
 	_, begun := jsonscan.FirstByte(head[:n])
 	blank := n == len(head) && !begun // JSON may follow
-	if !opensJSON(head[:n]) && !blank && c.route.body == bodyAny && n > 0 && !c.measuredByEnd(r.Header, head[:n]) {
+	other := c.Route.Body == routing.BodyAny && n > 0 && !blank && !opensJSON(head[:n])
+	if other && !c.measuredByEnd(r.Header, head[:n]) {
 		defer body.Release()
 		switch {
 		case c.takesJSONOnly():
@@ -140,7 +142,7 @@ func opensJSON(b []byte) bool {
 // takesJSONOnly reports whether the model of the call reads text: what is no JSON is none of its calls. The
 // models that are not known, and those of sound and pictures, take other bodies as well.
 func (c *call) takesJSONOnly() bool {
-	switch cmp.Or(c.price.Task, c.route.task) {
+	switch cmp.Or(c.price.Task, c.Route.Task) {
 	case workload.TextGeneration, workload.TextEmbeddings, workload.TextClassification, workload.Translation,
 		"summarization",
 		"reranking", "text-reranking":
@@ -152,7 +154,7 @@ func (c *call) takesJSONOnly() bool {
 // understand scans a buffered body and completes what the path said of the call.
 func (b *bodies) understand(c *call, r *http.Request) (model string, err error) {
 	found, err := measure.Scan(c.body.Text(), measure.Options{
-		Protocol: c.route.protocol, Nested: c.route.nested, InputOnly: c.route.nested && b.gateway,
+		Protocol: c.Route.Protocol, Nested: c.Route.Nested, InputOnly: c.Route.Nested && b.gateway,
 		Count: b.count, FindUnlimited: b.limits,
 	})
 	if err != nil {
@@ -161,19 +163,20 @@ func (b *bodies) understand(c *call, r *http.Request) (model string, err error) 
 		}
 		text := c.body.Text()
 		recording := binary(r.Header.Get("Content-Type")) || len(text) > 0 && measure.NeedsWhole(text[0])
-		if recording && !jsonscan.OpensObject(text) && c.route.body == bodyAny && !c.takesJSONOnly() && !c.queued {
+		takesAny := c.Route.Body == routing.BodyAny && !c.takesJSONOnly() && !c.queued
+		if takesAny && recording && !jsonscan.OpensObject(text) {
 			return "", nil // it may begin with any byte
 		}
 		return "", notJSON(err.Error())
 	}
 	c.json, c.stream = found, found.Stream
-	if c.route.native() {
+	if c.Route.Native() {
 		c.batchID = found.RequestID()
 		if c.queued && found.Polls() {
 			c.poll = c.batchID
 		}
 	}
-	if c.route.model != modelInBody {
+	if c.Route.Model != routing.ModelInBody {
 		return "", nil
 	}
 	if found.Model == "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
@@ -52,7 +53,7 @@ func FuzzMeasurePieces(f *testing.F) {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Content-Type", kind)
 		measured := func(body io.Reader, length int64) (workload.Request, error) {
-			x := callTo(p, r, destination{route: routeOf(t, "run/m"), model: model})
+			x := callTo(p, r, routing.Destination{Route: routeOf(t, "run/m"), Model: model})
 			r.Body, r.ContentLength = io.NopCloser(body), length
 			x.intake = intake{bodies: &p.bodies, call: x, src: r.Body}
 			if err := p.bodies.buffer(x, r); err != nil {

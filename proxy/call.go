@@ -155,15 +155,18 @@ func callOf(ctx context.Context) *call {
 }
 
 func (c *call) protocol() normalize.Protocol {
-	if c.route == nil {
+	if c.Route == nil {
 		return normalize.ProtocolNative
 	}
-	return c.route.protocol
+	return c.Route.Protocol
 }
 
+// noRoute is the label of calls that no route takes.
+const noRoute = "none"
+
 func (c *call) routeName() string {
-	if c.route == nil {
+	if c.Route == nil {
 		return noRoute
 	}
-	return c.route.name
+	return c.Route.Name
 }

@@ -28,10 +28,10 @@ type capacity struct {
 
 // check refuses a call while the breaker of its model is open. send says that the call is sent next if it may be.
 func (cp *capacity) check(c *call, send bool) error {
-	if c.model == "" || c.thirdParty || c.simulated {
+	if c.Model == "" || c.thirdParty || c.simulated {
 		return nil
 	}
-	wait, ok := cp.breakers.Allow(c.model, time.Now(), send)
+	wait, ok := cp.breakers.Allow(c.Model, time.Now(), send)
 	if ok {
 		return nil
 	}
@@ -51,21 +51,21 @@ func (cp *capacity) check(c *call, send bool) error {
 // nil for a success.
 func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 	switch {
-	case !cp.on || c.model == "" || c.thirdParty || status == 0 || c.simulated:
+	case !cp.on || c.Model == "" || c.thirdParty || status == 0 || c.simulated:
 	case f == nil && !c.attempt.cached: // another failure says nothing of capacity
-		if cp.breakers.Succeeded(c.model, c.attempt.started, time.Now()) {
+		if cp.breakers.Succeeded(c.Model, c.attempt.started, time.Now()) {
 			cp.log.Info("Workers AI has capacity for a model again", "model", c.modelText)
-			cp.publish(c.model, true)
+			cp.publish(c.Model, true)
 		}
 	case f != nil && f.Code == normalize.OutOfCapacity && c.attempts == 1 && !c.rejectIfBusy():
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
-		open, opened := cp.breakers.Failed(c.model, time.Now())
+		open, opened := cp.breakers.Failed(c.Model, time.Now())
 		if opened {
 			cp.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 "+
 				"until it has", "model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
-			cp.publish(c.model, false)
+			cp.publish(c.Model, false)
 		}
 	}
 }

@@ -31,11 +31,11 @@ func (p *Proxy) guarded(c *call) guard.Call {
 		Request: p.bodies.measured(c), Batch: c.queued, Poll: c.poll, Routed: c.routed,
 		OfBatch: c.batchID != "", Began: c.began, Attempts: headers.Attempts(c.inbound.Header, c.entry),
 	}
-	if c.route.session {
+	if c.Route.Session {
 		g.Session, g.Attempts = true, 0
 	}
 	if c.json != nil && c.makesText() {
-		g.LimitField = measure.LimitField(c.route.protocol)
+		g.LimitField = measure.LimitField(c.Route.Protocol)
 	}
 	if c.entry != nil {
 		g.HasClient, g.ClientBudget, g.Priority = true, c.entry.DailyNeurons, c.entry.Priority

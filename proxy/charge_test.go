@@ -25,9 +25,8 @@ import (
 
 // estimate is what is set aside for a chat completion.
 func (g *guarded) estimate(body string) quota.Neurons {
-	route := &routes["v1/chat/completions"][0]
 	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-		requestOf(route, workload.TextGeneration, body)).Neurons
+		requestOf("v1/chat/completions", workload.TextGeneration, body)).Neurons
 }
 
 // Each entry of the catalog that Workers AI says costs what its charge says:

@@ -235,5 +235,5 @@ func useUp(g *guarded, client string) *httptest.ResponseRecorder {
 // estimateOf is what is reserved for a chat.
 func estimateOf(g *guarded, body string) quota.Neurons {
 	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-		requestOf(&routes["v1/chat/completions"][0], workload.TextGeneration, body)).Neurons
+		requestOf("v1/chat/completions", workload.TextGeneration, body)).Neurons
 }

@@ -32,7 +32,7 @@ type Config struct {
 	Token        Secret   // put on calls instead of the caller's credentials; nil: theirs pass through
 	GatewayToken Secret   // put as cf-aig-authorization; nil: the caller's passes through
 	Upstream     *url.URL // such as https://api.cloudflare.com/client/v4, or an AI Gateway
-	API          *url.URL // for what an AI Gateway lacks; nil: Upstream if it ends in /client/v4, else DefaultAPI
+	API          *url.URL // for what an AI Gateway lacks; nil: Upstream if it ends in /client/v4, else Cloudflare's
 
 	Clients func() *clients.Set // those who may call, at present; nil: anyone who reaches the listener
 

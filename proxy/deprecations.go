@@ -34,12 +34,12 @@ func (d *deprecations) once(model, date string) bool {
 // warn logs once, when a model is called, that it ends within two weeks or should have ended.
 func (d *deprecations) warn(c *call) {
 	now, ends := time.Now(), c.price.DeprecatedOn
-	if ends == "" || !c.price.Deprecated(now.Add(warnBefore)) || !d.once(c.model, ends) {
+	if ends == "" || !c.price.Deprecated(now.Add(warnBefore)) || !d.once(c.Model, ends) {
 		return
 	}
 	text := "model called that ends soon; from then on Workers AI refuses it (5028): use another one"
 	if c.price.Deprecated(now) {
 		text = "deprecated model called; Workers AI may refuse it (5028): use another one"
 	}
-	d.log.Warn(text, "model", c.model, "client", c.client, "ends", ends)
+	d.log.Warn(text, "model", c.Model, "client", c.client, "ends", ends)
 }

@@ -1,13 +1,13 @@
 // Package proxy is the reverse proxy itself: it takes a call from an app to Workers AI and back, and answers every
 // failure with the one envelope. It says in which order things happen to a call; what they are is the business of the
-// packages below it (clients, headers, bodybuffer, measure, meter, modellist, event, guard, fairshare, breaker,
-// outputlimit, timelimit, websocket) and of quota and normalize. It never reads the environment, names no setting but
-// by a key, and never decides what an upstream failure means.
+// packages below it (routing, clients, headers, bodybuffer, measure, meter, modellist, event, guard, fairshare,
+// breaker, outputlimit, timelimit, websocket) and of quota and normalize. It never reads the environment, names no
+// setting but by a key, and never decides what an upstream failure means.
 //
 // Begin with ServeHTTP in serve.go, which is one call from top to bottom:
 //
 //	begin        open the record, a call            call.go
-//	admit        path, origin, client               destination.go, access.go
+//	admit        path, origin, client               routing, access.go
 //	slots        at most so many calls at once      slots.go
 //	readBody     buffer or stream, scan, target     body.go, intake.go, target.go
 //	checkLimits  upstream, client, capacity,        forward.go, access.go, capacity.go,

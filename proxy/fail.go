@@ -54,8 +54,8 @@ func (fs *failures) answer(c *call, err error) {
 	if f.Code == normalize.ClientUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="neuronward"`)
 	}
-	if f.Code == normalize.MethodNotAllowed && c.allow != "" {
-		h.Set("Allow", c.allow)
+	if f.Code == normalize.MethodNotAllowed && c.Allow != "" {
+		h.Set("Allow", c.Allow)
 	}
 	if fs.closing() {
 		h.Set("Connection", "close")
@@ -89,7 +89,7 @@ func (fs *failures) complete(c *call, f *normalize.Failure, status int, event bo
 		f.Message = "This proxy has no Cloudflare API token, and the call brought none. Send one as Authorization: " +
 			"Bearer, or have whoever runs this proxy give it one."
 	}
-	if c.ours && strings.HasPrefix(c.route.name, "v1/") && f.Unrouted(!c.thirdParty) {
+	if c.ours && strings.HasPrefix(c.Route.Name, "v1/") && f.Unrouted(!c.thirdParty) {
 		f.WrongUpstream() // such a path has nothing of the caller's
 	}
 	if f.Code == normalize.AccountLimited {

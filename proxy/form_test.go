@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -71,7 +72,9 @@ func TestWhatIsMeasuredByItsEnd(t *testing.T) {
 		{"sound that is not known", "run/" + whisper, "", "audio/x", "sound", false},
 	} {
 		g := newGuarded(t, quota.Options{Limit: neuron}, workersai.Options{})
-		d := destination{route: routeOf(t, c.path), account: c.account, model: strings.TrimPrefix(c.path, "run/")}
+		d := routing.Destination{
+			Route: routeOf(t, c.path), Account: c.account, Model: strings.TrimPrefix(c.path, "run/"),
+		}
 		x := callTo(g.proxy, httptest.NewRequest("POST", "/", nil), d)
 		if got := x.measuredByEnd(http.Header{"Content-Type": {c.kind}}, []byte(c.prefix)); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)

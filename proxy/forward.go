@@ -9,6 +9,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that
@@ -32,7 +33,7 @@ func NewTransport() *http.Transport {
 
 // A forwarder makes the upstream request out of a caller's and sends it.
 type forwarder struct {
-	upstream    upstream
+	upstream    routing.Upstream
 	credentials *headers.Credentials
 	simulate    bool // x-simulate passes
 	transport   http.RoundTripper
@@ -51,8 +52,8 @@ func (fw *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
 
 // resolveUpstream decides which URL is called, now that the model is known.
 func (fw *forwarder) resolveUpstream(c *call) (err error) {
-	c.base, c.path, err = fw.upstream.locate(&c.destination)
-	if err != nil || !fw.upstream.gateway || !c.route.nested {
+	c.base, c.path, err = fw.upstream.Locate(&c.Destination)
+	if err != nil || !fw.upstream.Gateway || !c.Route.Nested {
 		return err
 	}
 	// A gateway has the model in the path, and the input alone as the body.
@@ -60,10 +61,10 @@ func (fw *forwarder) resolveUpstream(c *call) (err error) {
 		return refuse(normalize.IncompleteRequest,
 			`Request is missing headers or body: through an AI Gateway the field "input" must be an object.`, "input")
 	}
-	if !plain("/" + c.model) {
+	if !routing.Plain("/" + c.Model) {
 		return refuse(normalize.InvalidModelID, "", "model")
 	}
-	c.path = c.base.Path + "/workers-ai/" + c.model
+	c.path = c.base.Path + "/workers-ai/" + c.Model
 	c.body.Cut(c.json.InputFrom, c.json.InputTo)
 	return nil
 }
@@ -90,12 +91,12 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	if c.session != nil {
 		out.URL.RawQuery = c.session.query
 	}
-	fw.credentials.Forward(out, r.In, c.entry, fw.upstream.gateway && c.route.gateway != gatewayAPI)
+	fw.credentials.Forward(out, r.In, c.entry, fw.upstream.Gateway && c.Route.Gateway != routing.GatewayAPI)
 	if !fw.simulate {
 		delete(h, "X-Simulate")
 	}
 	if c.session != nil {
-		c.session.rewrite(out, r.In.Header, fw.upstream.gateway)
+		c.session.rewrite(out, r.In.Header, fw.upstream.Gateway)
 	}
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity

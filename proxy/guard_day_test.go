@@ -201,7 +201,7 @@ func TestEchoedAllocationSentenceChangesNothing(t *testing.T) {
 func TestSettlementOfOtherEnds(t *testing.T) {
 	estimate := func(g *guarded) quota.Neurons {
 		return g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-			requestOf(&routes["v1/chat/completions"][0], workload.TextGeneration, chat)).Neurons
+			requestOf("v1/chat/completions", workload.TextGeneration, chat)).Neurons
 	}
 	t.Run("never written", func(t *testing.T) {
 		virtually(t, func(t *testing.T) {

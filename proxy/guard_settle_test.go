@@ -20,13 +20,13 @@ func (g *guarded) estimateOf(path, model string, body string) quota.Neurons {
 		task = price.Task
 	}
 	return g.config.Estimator.Estimate(g.config.Estimator.Resolve(model),
-		requestOf(&routes[path][0], task, body)).Neurons
+		requestOf(path, task, body)).Neurons
 }
 
 // sentOf is what the prompt of a body is taken to cost, and so many tokens of output.
 func (g *guarded) sentOf(path, model, body string, output int64) quota.Neurons {
 	m := g.config.Estimator.Resolve(model)
-	return m.Tokens(m.SentTokens(requestOf(&routes[path][0], m.Task, body)), 0, output)
+	return m.Tokens(m.SentTokens(requestOf(path, m.Task, body)), 0, output)
 }
 
 // A cf-ai-neurons of 0.00 says nothing of a model with a price, since some never set it: what passed decides then, else

@@ -338,7 +338,7 @@ func TestSettlement(t *testing.T) {
 				g.post(chatPath, c.body, "X-Simulate", c.simulate)
 				s := g.close()
 				estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-					requestOf(&routes["v1/chat/completions"][0], workload.TextGeneration, c.body)).Neurons
+					requestOf("v1/chat/completions", workload.TextGeneration, c.body)).Neurons
 				if !c.check(s.Account.Used, g.sim.Billed(), estimate) {
 					t.Errorf("got used %v, billed %v, estimate %v, want used to be %s\n%s", s.Account.Used,
 						g.sim.Billed(), estimate, c.want, g.log)
@@ -365,7 +365,7 @@ func TestAbortedCallsCostWhatHadPassedOrAll(t *testing.T) {
 			synctest.Wait()
 			s := g.close()
 			estimate := g.config.Estimator.Estimate(g.config.Estimator.Resolve(testModel),
-				requestOf(&routes["v1/chat/completions"][0], workload.TextGeneration, body)).Neurons
+				requestOf("v1/chat/completions", workload.TextGeneration, body)).Neurons
 			if all != (s.Account.Used == estimate) || s.Account.Used == 0 {
 				t.Errorf("got used %v of the estimate %v, want above 0, and all of it %v", s.Account.Used, estimate,
 					all)

@@ -18,6 +18,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
 	"github.com/neuronward/neuronward/proxy/measure"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/quota/workload"
 )
 
@@ -222,25 +223,28 @@ func answerJSON(status int, body string) http.HandlerFunc {
 	}
 }
 
-func routeOf(t testing.TB, path string) *route {
+func routeOf(t testing.TB, path string) *routing.Route {
 	t.Helper()
-	d, f := resolve(http.MethodPost, "/ai/"+path)
+	d, f := routing.Resolve(http.MethodPost, "/ai/"+path)
 	if f != nil {
 		t.Fatalf("%s: got the failure %v, want a route", path, f)
 	}
-	return d.route
+	return d.Route
 }
 
 // callTo is the record of a call to a destination.
-func callTo(p *Proxy, r *http.Request, d destination) *call {
+func callTo(p *Proxy, r *http.Request, d routing.Destination) *call {
 	c := &call{ctx: r.Context(), inbound: r, credentials: &p.credentials}
 	p.setTarget(c, d)
 	return c
 }
 
-// requestOf measures a JSON body that is sent to a route.
-func requestOf(r *route, task workload.Task, body string) workload.Request {
-	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{Protocol: r.protocol, Count: true})
+// requestOf measures a JSON body that is sent to a path below …/ai/.
+func requestOf(path string, task workload.Task, body string) workload.Request {
+	d, _ := routing.Resolve(http.MethodPost, "/ai/"+path)
+	found, err := measure.Scan(jsonscan.Pieces{[]byte(body)}, measure.Options{
+		Protocol: d.Route.Protocol, Count: true,
+	})
 	if err != nil {
 		panic(err)
 	}

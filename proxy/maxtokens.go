@@ -20,7 +20,7 @@ func (p *Proxy) limitOutput(c *call) {
 		return fits(p.bodies.measured(c))
 	})
 	c.json.Limit = c.maxTokensSet
-	c.body.Edit(c.json.LimitEdits(c.route.protocol))
+	c.body.Edit(c.json.LimitEdits(c.Route.Protocol))
 }
 
 // makesText reports whether the call spends neurons of this account on text that a limit of tokens bounds. A model of
@@ -33,5 +33,5 @@ func (c *call) makesText() bool {
 	case c.price.Task != "":
 		return c.price.Task == workload.TextGeneration
 	}
-	return c.route.protocol != normalize.ProtocolNative
+	return c.Route.Protocol != normalize.ProtocolNative
 }

@@ -27,7 +27,7 @@ type modelLister struct {
 // it, each model of the list answers by itself.
 func (l *modelLister) answer(c *call) error {
 	request := modellist.Request{
-		ID: c.listed, Task: c.inbound.URL.Query().Get("task"), Price: l.estimator.Resolve,
+		ID: c.Listed, Task: c.inbound.URL.Query().Get("task"), Price: l.estimator.Resolve,
 		MayCall: func(model string, paidOnly bool) bool { return l.mayCall(c, model, paidOnly) },
 	}
 	text, err := request.Answer(func(page int) (modellist.Page, error) { return l.search(c, page) })
@@ -35,7 +35,7 @@ func (l *modelLister) answer(c *call) error {
 		return err
 	}
 	if text == nil {
-		model := c.redact(clip(c.listed, maxModelText))
+		model := c.redact(clip(c.Listed, maxModelText))
 		f := refuse(normalize.InvalidModelID, "The list of models has no "+model+
 			": it does not exist, or this caller may not call it.", "model")
 		f.Model = model
@@ -58,8 +58,8 @@ func (l *modelLister) mayCall(c *call, model string, paidOnly bool) bool {
 
 // search asks for one page of the catalog.
 func (l *modelLister) search(c *call, number int) (page modellist.Page, err error) {
-	u := l.forward.upstream.api
-	u.Path += "/accounts/" + c.account + "/ai/models/search"
+	u := l.forward.upstream.API
+	u.Path += "/accounts/" + c.Account + "/ai/models/search"
 	u.RawQuery = modellist.PageQuery(number)
 	r, err := http.NewRequestWithContext(c.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {

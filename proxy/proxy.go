@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/outputlimit"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/timelimit"
 	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
@@ -95,15 +96,15 @@ func New(c Config) (*Proxy, error) {
 	}
 	p.sessionPool = fairshare.New(int64(c.MaxSessions), 0, 0, nil)
 	p.forward = forwarder{
-		upstream: newUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate,
+		upstream: routing.NewUpstream(c.Upstream, c.API), credentials: &p.credentials, simulate: c.Simulate,
 		transport: c.Transport,
 	}
 	p.allowed = allowedModels{
-		list: c.AllowedModels, gateway: p.forward.upstream.gateway, credentials: &p.credentials, metrics: c.Metrics,
+		list: c.AllowedModels, gateway: p.forward.upstream.Gateway, credentials: &p.credentials, metrics: c.Metrics,
 	}
 	p.bodies = bodies{
 		max: c.MaxBody, pool: bodybuffer.NewPool(c.MaxBody), room: fairshare.New(c.MaxHeld, 0, c.HeldWait, nil),
-		gateway: p.forward.upstream.gateway,
+		gateway: p.forward.upstream.Gateway,
 		count:   p.guard.On() || c.OutputLimit.IsSet(), limits: c.OutputLimit.IsSet(),
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
 	}

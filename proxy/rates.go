@@ -75,7 +75,7 @@ func rateKey(c *call) pace.Key {
 	if !c.infers() {
 		return pace.Key{Task: noTask, Client: c.client, ClientLimit: c.entry.RequestsPerMinute}
 	}
-	task := cmp.Or(c.price.Task, c.route.task)
+	task := cmp.Or(c.price.Task, c.Route.Task)
 	k := pace.Key{Task: task, Model: c.price.BilledAs, PaidOnly: c.price.RequiresWorkersPaid}
 	if c.entry != nil {
 		k.Client, k.ClientLimit = c.client, c.entry.RequestsPerMinute

@@ -40,7 +40,7 @@ func (r *recentFailures) add(c *call) {
 		Status: c.writer.status, Name: f.Code.String(), Number: f.Number,
 		Origin: string(f.Origin), Fault: string(f.Fault),
 	}
-	if c.route == nil {
+	if c.Route == nil {
 		record.Method, record.Path = clip(c.inbound.Method, 32), c.pathText()
 	}
 	r.addRecord(record)

@@ -154,7 +154,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 			slog.String("fault", string(f.Fault)),
 			slog.String("message", f.Message),
 		)
-		if c.route == nil || f.Origin == normalize.OriginGuard {
+		if c.Route == nil || f.Origin == normalize.OriginGuard {
 			attrs = append(attrs, slog.String("method", clip(c.inbound.Method, 32)), slog.String("path", c.pathText()))
 		}
 		if f.Err != nil {

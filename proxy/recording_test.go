@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/proxy/measure/mediatest"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/workersai"
 	"github.com/neuronward/neuronward/quota"
 )
@@ -23,7 +24,7 @@ func TestARecordingIsWalkedBeforeItIsSent(t *testing.T) {
 			r.Header.Set("Content-Type", kind)
 			r.ContentLength = length
 			g := newGuarded(t, quota.Options{Limit: 10_000 * neuron}, workersai.Options{})
-			c := callTo(g.proxy, r, destination{route: routeOf(t, "run/m"), model: "@cf/openai/whisper"})
+			c := callTo(g.proxy, r, routing.Destination{Route: routeOf(t, "run/m"), Model: "@cf/openai/whisper"})
 			if _, err := g.proxy.bodies.read(c, r); err != nil {
 				t.Fatalf("%q, length %d: read() = %v, want no error", kind, length, err)
 			}

@@ -1,24 +1,14 @@
 package proxy
 
 import (
-	"strings"
-
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/reference"
 )
 
-// belowErrors returns what follows /errors/ in a path, and whether the path is one of the reference.
-func belowErrors(path string) (topic string, ok bool) {
-	if path == "/errors" {
-		return "", true
-	}
-	return strings.CutPrefix(path, "/errors/")
-}
-
 // answerReference answers from the error reference.
 func answerReference(c *call) error {
 	page, ok, err := reference.Render(reference.Request{
-		Topic: c.rest, Filter: c.inbound.URL.Query().Get("q"), Accept: c.inbound.Header.Get("Accept"),
+		Topic: c.Rest, Filter: c.inbound.URL.Query().Get("q"), Accept: c.inbound.Header.Get("Accept"),
 		UserAgent: c.inbound.UserAgent(), Setting: c.setting,
 	})
 	switch {

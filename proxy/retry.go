@@ -99,7 +99,7 @@ func (t *retryTransport) shouldRetry(c *call, f *normalize.Failure, status int) 
 	if wait > maxBackoff {
 		return f
 	}
-	if t.capacity.breakers.IsOpen(c.model) || !t.budget.spend() {
+	if t.capacity.breakers.IsOpen(c.Model) || !t.budget.spend() {
 		f.NoRetry = true
 		t.metrics.Retried(f.Code, metrics.RetryBudget)
 		return f
@@ -174,7 +174,7 @@ func (c *call) maxRetries(f *normalize.Failure, status, limit int) int {
 // replayable reports whether the call can be sent again as it came, and whether doing so twice is harmless: inference
 // and reading, from a body that is held.
 func (c *call) replayable() bool {
-	return c.upload == nil && (c.route.metered() || c.route.method == http.MethodGet)
+	return c.upload == nil && (c.Route.Metered() || c.Route.Method == http.MethodGet)
 }
 
 // rejectIfBusy reports whether the body asks for 3040 at once rather than for a wait.

@@ -11,12 +11,13 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/headers"
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // ServeHTTP takes one call from top to bottom. What must happen at its end is deferred where it becomes due; each step
 // returns its error, and failures.answer answers it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if upgrades(r) {
+	if routing.Upgrades(r) {
 		r = headers.TakeKeys(r)
 	}
 	c := p.begin(w, r)
@@ -31,7 +32,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.entry != nil {
 		p.accept(c.caller)
 	}
-	if !c.route.local() {
+	if !c.Route.Local() {
 		if err := p.slots.acquire(c); err != nil {
 			p.failures.answer(c, err)
 			return
@@ -42,7 +43,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.failures.answer(c, err)
 		return
 	}
-	if c.route.answer != answeredUpstream {
+	if c.Route.Answer != routing.AnsweredUpstream {
 		if err := p.answer(c); err != nil {
 			p.failures.answer(c, err)
 		}
@@ -119,7 +120,7 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if p.refusesAll() {
 		return refuse(normalize.ShuttingDown, p.notYet, "")
 	}
-	d, failure := locate(r)
+	d, failure := routing.Locate(r)
 	p.setTarget(c, d)
 	if err := p.access.checkOrigin(c, r); err != nil {
 		return err
@@ -127,17 +128,17 @@ func (p *Proxy) admit(c *call, r *http.Request) error {
 	if err := p.access.identify(c, r.Header); err != nil {
 		return err
 	}
-	if c.finetunes() && !c.mayFinetune() {
-		d, failure = c.withoutFinetunes(r.Method)
+	if c.HasFinetunes() && !c.mayFinetune() {
+		d, failure = c.WithoutFinetunes(r.Method)
 		p.setTarget(c, d)
 	}
 	if failure != nil {
-		if failure.Code == normalize.RouteNotProxied && !upgrades(r) {
+		if failure.Code == normalize.RouteNotProxied && !routing.Upgrades(r) {
 			failure.Message = c.explainNotProxied(r.URL.Path)
 		}
 		return failure
 	}
-	if !c.ours && (p.credentials.Token() != "" || p.forward.upstream.gateway) {
+	if !c.ours && (p.credentials.Token() != "" || p.forward.upstream.Gateway) {
 		return refuse(normalize.AccountMismatch, "The path names another account than the one whose token this proxy "+
 			"holds. Use that account's id, or the paths below /v1 and /ai, which need none.", "")
 	}
@@ -153,8 +154,8 @@ func (p *Proxy) readBody(c *call, r *http.Request) error {
 	if err != nil || model == "" {
 		return err
 	}
-	d := c.destination
-	d.model = modelname.Canonical(model)
+	d := c.Destination
+	d.Model = modelname.Canonical(model)
 	p.setTarget(c, d)
 	return nil
 }
@@ -173,7 +174,7 @@ func (p *Proxy) checkBatch(c *call) error {
 
 // answer answers a call that is not for upstream.
 func (p *Proxy) answer(c *call) error {
-	if c.route.answer == answeredReference {
+	if c.Route.Answer == routing.AnsweredReference {
 		return answerReference(c)
 	}
 	if err := p.rates.wait(c); err != nil {

@@ -56,7 +56,7 @@ func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failu
 	c.stream = true
 	s := &stream{
 		call: c, failures: in.failures, res: res, src: res.Body, buf: make([]byte, eventBuffer),
-		repairs: c.route.repaired && !in.unrepaired,
+		repairs: c.Route.Repaired && !in.unrepaired,
 	}
 	for s.events == 0 && s.over == nil && s.ready < maxEventBuffer {
 		n, err := c.fill(s.src, s.room())
@@ -185,7 +185,7 @@ func (s *stream) endEvent(end int) {
 
 // note remembers of an event that passes what a failure behind it repeats.
 func (s *stream) note(e *sse.Event) {
-	if s.call.route.protocol == normalize.ProtocolResponses {
+	if s.call.Route.Protocol == normalize.ProtocolResponses {
 		s.response.Note(e.Data)
 	}
 }
@@ -196,7 +196,7 @@ func (s *stream) repair(e *sse.Event, end int, last bool) bool {
 	c := s.call
 	var by []byte
 	if last {
-		by = s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.model, c.began.Unix())
+		by = s.head.RepairUsage(e.Data, "chatcmpl-"+c.requestID, c.Model, c.began.Unix())
 	} else {
 		if by = event.WithoutUsage(s.repaired[:0], s.buf[s.ready:end], e.Data); by != nil {
 			s.repaired = by
@@ -213,7 +213,7 @@ func (s *stream) repair(e *sse.Event, end int, last bool) bool {
 func (s *stream) count(e *sse.Event) (ends bool) {
 	s.events++
 	s.meter(e)
-	ends = event.Completes(e, s.call.route.protocol)
+	ends = event.Completes(e, s.call.Route.Protocol)
 	s.complete = s.complete || ends
 	return ends
 }
@@ -231,7 +231,7 @@ func (s *stream) meter(e *sse.Event) {
 // failing handles an event that is a failure. It may report what the call cost, too.
 func (s *stream) failing(f *normalize.Failure, e *sse.Event) {
 	s.meter(e)
-	if s.complete && s.call.route.protocol == normalize.ProtocolResponses { // its caller has the last event already
+	if s.complete && s.call.Route.Protocol == normalize.ProtocolResponses { // its caller has the last event already
 		s.end, s.over = s.ready, io.EOF
 		return
 	}
@@ -296,7 +296,7 @@ func (s *stream) fail(f *normalize.Failure) {
 	}
 	if s.call.protocol() == normalize.ProtocolResponses {
 		c := s.call
-		s.terminal = s.response.AppendFailed(s.terminal, f, "resp_"+c.requestID, c.model, c.began.Unix())
+		s.terminal = s.response.AppendFailed(s.terminal, f, "resp_"+c.requestID, c.Model, c.began.Unix())
 		s.over = io.EOF
 		return
 	}

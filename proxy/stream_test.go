@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/guard"
+	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // streams answers with an event stream written by play, which may cut it.
@@ -308,7 +309,7 @@ func play(p *Proxy, path, text string, sizes []byte, end error) (out string, fai
 	x.watch.Await()
 	defer x.watch.Stop()
 	x.requestID, x.began = "fixed", time.Unix(1790000000, 0)
-	x.destination, _ = resolve("POST", path)
+	x.Destination, _ = routing.Resolve("POST", path)
 	res := &http.Response{
 		StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
 		Body: &pieces{text: text, sizes: sizes, err: end},
@@ -424,7 +425,7 @@ func BenchmarkStream(b *testing.B) {
 			for b.Loop() {
 				x := bench.proxy.begin(&discard{header: http.Header{}}, requestFor(c.path))
 				x.watch.Await()
-				x.destination, _ = resolve("POST", c.path)
+				x.Destination, _ = routing.Resolve("POST", c.path)
 				if c.metered { // as a poll is, without a ledger
 					var err error
 					if x.charge, err = guard.New(guard.Options{}).Reserve(b.Context(),

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/http"
 	"strings"
+
+	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // maxPathText bounds a path in messages and logs. Callers may write anything there.
@@ -21,7 +23,7 @@ func (c *call) explainNotProxied(path string) string {
 	if r.Method == http.MethodConnect {
 		return text + " It is no forward proxy: set its address with /v1 as your client's base URL, not as HTTPS_PROXY."
 	}
-	if meant := suggest(r.Method, path); meant != "" {
+	if meant := routing.Suggest(r.Method, path); meant != "" {
 		text += " Did you mean " + meant + "?"
 	}
 	if strings.Contains(path, "/websearch") {
@@ -34,25 +36,4 @@ func (c *call) explainNotProxied(path string) string {
 // pathText is the path of the call in maxPathText bytes, without secrets, also where that cuts one. CONNECT has a host.
 func (c *call) pathText() string {
 	return clip(c.redact(cmp.Or(c.inbound.URL.EscapedPath(), c.inbound.URL.Host)), maxPathText-len("…"))
-}
-
-// suggest returns the path that a call which no route takes probably meant: with single slashes, without what a wrong
-// base URL puts in front, or with the /v1 that it left out. It returns "" where nothing comes near.
-func suggest(method, path string) string {
-	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
-	for i := range segments {
-		rest := "/" + strings.Join(segments[i:], "/")
-		for _, candidate := range []string{rest, "/v1" + rest, "/ai" + rest, strings.ToLower(rest)} {
-			if candidate == path {
-				continue
-			}
-			if d, failure := resolve(method, candidate); failure == nil && !d.finetunes() && d.account == "" {
-				return candidate
-			}
-		}
-	}
-	if method != http.MethodPost && method != http.MethodGet {
-		return suggest(http.MethodPost, path)
-	}
-	return ""
 }

@@ -7,13 +7,14 @@ import (
 
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy/modelname"
+	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
 // A target is where a call goes and what is known of its model. It is resolved once and does not change while the call
 // is under way, even if the price table is replaced: every later question about the model is answered from here.
 type target struct {
-	destination
+	routing.Destination
 	price     price.Model // by the table in use when the target was resolved
 	label     string      // of the model, from a bounded set: metrics.Other where the model is not known
 	modelText string      // the model for messages and logs: of bounded length, without secrets
@@ -47,24 +48,24 @@ func queues(u *url.URL) (queued bool, times int) {
 }
 
 // setTarget resolves where the call goes: first by its path, and once more where the body names the model.
-func (p *Proxy) setTarget(c *call, d destination) {
-	d.account = cmp.Or(d.account, p.account)
-	c.target = target{destination: d, label: metrics.Other, ours: d.account == p.account}
+func (p *Proxy) setTarget(c *call, d routing.Destination) {
+	d.Account = cmp.Or(d.Account, p.account)
+	c.target = target{Destination: d, label: metrics.Other, ours: d.Account == p.account}
 	c.queued, _ = queues(c.inbound.URL)
-	if d.model == "" { // the route has none, or it is in the body
+	if d.Model == "" { // the route has none, or it is in the body
 		return
 	}
-	c.price, c.label, c.modelText = p.estimator.Resolve(d.model), p.models.label(d.model), d.model
-	if d.route != nil && !c.price.Known {
-		c.price.Task = cmp.Or(c.price.Task, d.route.task)
+	c.price, c.label, c.modelText = p.estimator.Resolve(d.Model), p.models.label(d.Model), d.Model
+	if d.Route != nil && !c.price.Known {
+		c.price.Task = cmp.Or(c.price.Task, d.Route.Task)
 	}
-	if !modelname.WorkersAI(d.model) {
+	if !modelname.WorkersAI(d.Model) {
 		c.thirdParty, c.label = true, metrics.ThirdParty
 	}
-	c.inference = c.ours && d.route != nil && d.route.metered() && !c.thirdParty
+	c.inference = c.ours && d.Route != nil && d.Route.Metered() && !c.thirdParty
 	c.metered = c.inference && p.guard.On()
-	c.routed = c.ours && modelname.Routed(d.model) && d.route != nil && d.route.metered() && p.guard.On()
+	c.routed = c.ours && modelname.Routed(d.Model) && d.Route != nil && d.Route.Metered() && p.guard.On()
 	if c.label == metrics.Other || c.thirdParty {
-		c.modelText = c.redact(clip(d.model, maxModelText))
+		c.modelText = c.redact(clip(d.Model, maxModelText))
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
-	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
@@ -35,61 +34,9 @@ type session struct {
 // finishTime is how long upstream may take to finish a session that must end.
 const finishTime = 3 * time.Second
 
-// sessionRoute is that of calls over a WebSocket. It is asked for by the method and the path of run/{model} or of an AI
-// Gateway, and has no entry among the routes: without the upgrade, these do not exist.
-var sessionRoute = route{
-	name: "run/{model} websocket", method: http.MethodGet, model: modelInPath, gateway: "/workers-ai", session: true,
-}
-
-// upgrades reports whether a request asks for WebSocket.
-func upgrades(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
-
-// locate finds the destination of a request.
-func locate(r *http.Request) (destination, *normalize.Failure) {
-	if !upgrades(r) {
-		return resolve(r.Method, r.URL.Path)
-	}
-	d, failure := resolve(http.MethodPost, r.URL.Path)
-	if account, found := belowGateway(r.URL.Path); found {
-		model := modelname.Canonical(r.URL.Query().Get("model"))
-		d, failure = destination{account: account, rest: "run/" + model, model: model}, nil
-		if len(r.URL.Query()["model"]) != 1 || !plain("/"+model) {
-			failure = refuse(normalize.InvalidModelID, "", "model")
-		}
-	} else if failure == nil && d.model == "" {
-		failure = notProxied()
-	}
-	d.route, d.candidates = &sessionRoute, nil
-	switch {
-	case failure != nil && failure.Code == normalize.InvalidModelID:
-	case failure != nil:
-		d.route = nil
-		failure = refuse(normalize.RouteNotProxied, "This path does not take WebSocket connections. "+
-			"GET run/{model} does, for models of real time.", "")
-	case r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor == 0:
-		failure = refuse(normalize.RouteNotProxied, "A WebSocket connection begins with GET over HTTP/1.1.", "")
-	case !headers.HasToken(r.Header["Connection"], "upgrade"):
-		failure = refuse(normalize.BadInput, "The header Upgrade needs Connection: Upgrade beside it.", "connection")
-	}
-	return d, failure
-}
-
-// belowGateway reports whether a path is that of an AI Gateway's WebSocket for Workers AI, and the account that it
-// names.
-func belowGateway(path string) (account string, ok bool) {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	switch {
-	case len(parts) == 1 && parts[0] == "workers-ai":
-		return "", true
-	case len(parts) == 4 && parts[0] == "v1" && parts[3] == "workers-ai" && plain(path):
-		return parts[1], true
-	}
-	return "", false
-}
-
 // checkSession refuses a session with a model that takes none, and prepares the others.
 func (p *Proxy) checkSession(c *call, r *http.Request) error {
-	if c.route == nil || !c.route.session {
+	if c.Route == nil || !c.Route.Session {
 		return nil
 	}
 	if !c.price.WebSocket {
@@ -97,14 +44,13 @@ func (p *Proxy) checkSession(c *call, r *http.Request) error {
 			"Those of Workers AI that do: "+strings.Join(p.realTime(), ", ")+".", "model")
 	}
 	query := r.URL.RawQuery
-	_, inbound := belowGateway(r.URL.Path)
-	switch outbound := p.forward.upstream.gateway; {
-	case outbound && !inbound:
+	switch outbound := p.forward.upstream.Gateway; {
+	case outbound && !c.OfGateway:
 		if r.URL.Query().Has("model") {
 			return refuse(normalize.BadInput, "The path names the model; the query must not.", "model")
 		}
-		query = strings.TrimSuffix("model="+c.model+"&"+query, "&")
-	case inbound && !outbound:
+		query = strings.TrimSuffix("model="+c.Model+"&"+query, "&")
+	case c.OfGateway && !outbound:
 		query = headers.CutQuery(query, func(name, _ string) bool { return name == "model" })
 	}
 	c.stream = true

@@ -1,4 +1,4 @@
-package proxy
+package routing
 
 import (
 	"slices"
@@ -8,34 +8,37 @@ import (
 	"github.com/neuronward/neuronward/proxy/modelname"
 )
 
-// A destination is what a path names: a route, an account ("" is ours), and a model.
-type destination struct {
-	route   *route
-	account string
-	rest    string // path below …/ai/, canonical
-	model   string
-	listed  string // the model of /v1/models/{id}, by its canonical name
-	allow   string // methods that the path takes, where the call's is none of them
+// A Destination is what a path names: a route, an account ("" is ours), and a model.
+type Destination struct {
+	Route   *Route
+	Account string
+	Rest    string // path below …/ai/, canonical
+	Model   string
+	Listed  string // the model of /v1/models/{id}, by its canonical name
+	Allow   string // methods that the path takes, where the call's is none of them
 
-	candidates []route // of the path
+	// OfGateway says that the path is that of an AI Gateway's WebSocket, whose query names the model.
+	OfGateway bool
+
+	candidates []Route // of the path
 }
 
-// resolve finds the destination of a method and a decoded path. The path that goes upstream is built from what was
+// Resolve finds the destination of a method and a decoded path. The path that goes upstream is built from what was
 // understood here, so that no spelling of it can mean one thing here and another there.
-func resolve(method, path string) (destination, *normalize.Failure) {
+func Resolve(method, path string) (Destination, *normalize.Failure) {
 	if topic, ok := belowErrors(path); ok {
-		return choose(method, referenceRoutes, destination{rest: topic})
+		return choose(method, referenceRoutes, Destination{Rest: topic})
 	}
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/") // one slash at the end changes nothing
 	}
 	if path == "/livez" || path == "/readyz" { // these two methods are answered before they come here
-		d := destination{allow: "GET, HEAD"}
+		d := Destination{Allow: "GET, HEAD"}
 		return d, d.notAllowed(method)
 	}
 	account, rest, ok := belowAI(path)
-	if !ok || !plain(path) {
-		return destination{}, notProxied()
+	if !ok || !Plain(path) {
+		return Destination{}, notProxied()
 	}
 	key, model := rest, ""
 	if m, found := strings.CutPrefix(rest, "run/"); found {
@@ -53,44 +56,52 @@ func resolve(method, path string) (destination, *normalize.Failure) {
 	}
 	candidates := routes[key]
 	if len(candidates) == 0 {
-		return destination{}, notProxied()
+		return Destination{}, notProxied()
 	}
-	return choose(method, candidates, destination{account: account, rest: rest, model: model, listed: listed})
+	return choose(method, candidates, Destination{Account: account, Rest: rest, Model: model, Listed: listed})
 }
 
-// choose completes a destination with the route that takes the method.
-func choose(method string, candidates []route, d destination) (destination, *normalize.Failure) {
+// choose completes a Destination with the route that takes the method.
+func choose(method string, candidates []Route, d Destination) (Destination, *normalize.Failure) {
 	d.candidates = candidates
 	for i := range candidates {
-		if candidates[i].method == method {
-			d.route = &candidates[i]
+		if candidates[i].Method == method {
+			d.Route = &candidates[i]
 			return d, nil
 		}
 	}
-	d.route, d.allow = &candidates[0], allowed(candidates)
+	d.Route, d.Allow = &candidates[0], allowed(candidates)
 	return d, d.notAllowed(method)
 }
 
-func (d *destination) notAllowed(method string) *normalize.Failure {
-	return refuse(normalize.MethodNotAllowed, "This path takes "+d.allow+", not "+clip(method, 32)+".", "")
+func (d *Destination) notAllowed(method string) *normalize.Failure {
+	return refuse(normalize.MethodNotAllowed, "This path takes "+d.Allow+", not "+method[:min(len(method), 32)]+".", "")
 }
 
-// finetunes reports whether a route of the path is only for clients that may make and change finetunes.
-func (d *destination) finetunes() bool { return slices.ContainsFunc(d.candidates, forFinetunes) }
+// HasFinetunes reports whether a route of the path is only for clients that may make and change finetunes.
+func (d *Destination) HasFinetunes() bool { return slices.ContainsFunc(d.candidates, forFinetunes) }
 
-func forFinetunes(r route) bool { return r.finetunes }
+func forFinetunes(r Route) bool { return r.Finetunes }
 
-// withoutFinetunes is the destination for callers who may not make finetunes: for them, these routes do not exist.
-func (d *destination) withoutFinetunes(method string) (destination, *normalize.Failure) {
+// WithoutFinetunes is the Destination for callers who may not make finetunes: for them, these routes do not exist.
+func (d *Destination) WithoutFinetunes(method string) (Destination, *normalize.Failure) {
 	others := slices.DeleteFunc(slices.Clone(d.candidates), forFinetunes)
 	if len(others) == 0 {
-		return destination{}, notProxied()
+		return Destination{}, notProxied()
 	}
 	return choose(method, others, *d)
 }
 
 func notProxied() *normalize.Failure {
 	return refuse(normalize.RouteNotProxied, "", "")
+}
+
+// belowErrors returns what follows /errors/ in a path, and whether the path is one of the reference.
+func belowErrors(path string) (topic string, ok bool) {
+	if path == "/errors" {
+		return "", true
+	}
+	return strings.CutPrefix(path, "/errors/")
 }
 
 // belowAI splits a path into the account that it names and what follows "…/ai/", for each of the forms in which apps
@@ -113,10 +124,10 @@ func belowAI(path string) (account, rest string, ok bool) {
 	return "", "", false
 }
 
-// plain reports whether a decoded path holds only the characters of account ids, model names and our routes, and no
+// Plain reports whether a decoded path holds only the characters of account ids, model names and our routes, and no
 // empty or dotted segment. The others (a percent sign that survived decoding, backslash, semicolon, control characters,
 // …) are what path tricks are made of.
-func plain(path string) bool {
+func Plain(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false
 	}
@@ -146,10 +157,17 @@ var pathByte = func() (ok [256]bool) {
 }()
 
 // allowed lists the methods of a path, for the Allow header.
-func allowed(candidates []route) string {
+func allowed(candidates []Route) string {
 	methods := make([]string, len(candidates))
 	for i := range candidates {
-		methods[i] = candidates[i].method
+		methods[i] = candidates[i].Method
 	}
 	return strings.Join(methods, ", ")
+}
+
+// refuse returns a failure of a call that is not let through. message "" is the catalog's.
+func refuse(code normalize.Code, message, param string) *normalize.Failure {
+	return &normalize.Failure{
+		Code: code, Message: message, Param: param, Origin: normalize.OriginGuard, MatchedBy: normalize.MatchedRequest,
+	}
 }
