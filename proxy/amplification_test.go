@@ -43,7 +43,7 @@ func repeatsAsSDKsDo(t *testing.T, p *Proxy, body string) (
 }
 
 // What one call of an SDK costs in calls to Workers AI when it fails in the same way again and again: the SDK's
-// retries times this proxy's never multiply. The table is in README.
+// retries times this proxy's never multiply. The table is in README.md of this folder.
 func TestCallsUpstreamForOneCallOfAnSDK(t *testing.T) {
 	v4 := func(code int, text string) string {
 		return `{"success":false,"errors":[{"code":` + strconv.Itoa(code) + `,"message":"AiError: ` + text +
@@ -120,11 +120,11 @@ func TestCallsUpstreamForOneCallOfAnSDK(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| %s | %d | %s | %s |\n", c.name, sdk, cells[0], cells[1])
 	}
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(readme), table.String()) {
-		t.Errorf("got README without the table, want it in:\n%s", table.String())
+		t.Errorf("got README.md without the table, want it in:\n%s", table.String())
 	}
 }

@@ -58,11 +58,11 @@ func TestClientNewForMachines(t *testing.T) {
 	}
 }
 
-// The examples in the help and in the README are files that are valid, but for the hash that they cut short.
+// The examples in the help and in proxy/clients/README.md are files that are valid, but for the hash that they cut short.
 func TestTheExamplesAreValidEntries(t *testing.T) {
 	_, help, _ := strings.Cut(clientHelp, "All keys of an entry:\n")
 	help, _, inHelp := strings.Cut(help, "\nA client sends")
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../proxy/clients/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

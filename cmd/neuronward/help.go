@@ -43,12 +43,19 @@ configuration is the environment: neuronward serve -h lists it.
 	return b.String()
 }
 
-// variableTable writes the variables of these names, or all if there are none, for a help text.
+// variableTable writes the variables of these names for a help text, or all of them by group if there are none.
 func variableTable(names ...string) string {
 	var b strings.Builder
+	group := ""
 	for _, v := range config.Variables() {
 		if len(names) > 0 && !slices.Contains(names, v.Name) {
 			continue
+		}
+		if len(names) == 0 && v.Group != group {
+			if group = v.Group; b.Len() > 0 {
+				b.WriteString("\n")
+			}
+			fmt.Fprintf(&b, "%s:\n\n", group)
 		}
 		name := v.Name
 		if v.Twin {

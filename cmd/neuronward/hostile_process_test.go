@@ -22,7 +22,7 @@ var (
 	hostileFor   = flag.Duration("hostile-time", 2*time.Second, "how long they are there")
 )
 
-// What README.md says of the memory of a process under hostile connections: with 4,096 of them, the default of
+// What proxy/README.md says of the memory of a process under hostile connections: with 4,096 of them, the default of
 // NEURONWARD_MAX_CONNECTIONS, it stays below 256 MiB.
 const (
 	maxHostile  = 4096

@@ -31,7 +31,7 @@ var (
 	slowFor      = flag.Duration("slow", time.Second, "how long slowhttptest attacks once its connections are open")
 )
 
-// What README.md says of the memory of a process.
+// What proxy/README.md says of the memory of a process.
 const (
 	restMemory = 96 << 20  // beside NEURONWARD_MAX_HELD
 	perStream  = 128 << 10 // of an open one

@@ -18,7 +18,7 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// A countRow is what stands behind a row of README's table of what the count may be wrong by.
+// A countRow is what stands behind a row of the table in quota/README.md of what the count may be wrong by.
 type countRow struct {
 	proofs []string // tests that show it, as "package TestName"
 	says   []string // what the row must say of constants
@@ -174,10 +174,10 @@ func countRows(t *testing.T) map[string]countRow {
 	}
 }
 
-// README's table of what the count may be wrong by has just the rows that a test shows, and their figures are those of
+// The table in quota/README.md of what the count may be wrong by has just the rows that a test shows, and their figures are those of
 // the code.
 func TestReadmeProvesWhatTheCountMayBeWrongBy(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "quota", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestReadmeProvesWhatTheCountMayBeWrongBy(t *testing.T) {
 	_, rest, found := strings.Cut(string(data), head)
 	table, _, _ := strings.Cut(rest, "\n\n")
 	if !found {
-		t.Fatal("README.md: got no table of what the count may be wrong by, want one")
+		t.Fatal("quota/README.md: got no table of what the count may be wrong by, want one")
 	}
 	rows := countRows(t)
 	for line := range strings.SplitSeq(table, "\n") {
@@ -213,7 +213,7 @@ func TestReadmeProvesWhatTheCountMayBeWrongBy(t *testing.T) {
 		}
 	}
 	for cause := range rows {
-		t.Errorf("%q: got no such row in README.md, want it", cause)
+		t.Errorf("%q: got no such row in quota/README.md, want it", cause)
 	}
 }
 

@@ -13,37 +13,54 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-var update = flag.Bool("update", false, "write what README.md takes from the code")
+var update = flag.Bool("update", false, "write what documents take from the code")
 
 const (
-	tableBegins = "<!-- made by go test ./cmd/neuronward -run TestReadme -update -->\n"
-	tableEnds   = "<!-- end -->\n"
+	madeBegins = "<!-- made by go test ./cmd/neuronward -run TestReadme -update: %s -->\n"
+	madeEnds   = "<!-- end -->\n"
 )
 
-// README's table of the configuration is the one that the program reads.
-func TestReadmeHasTheConfiguration(t *testing.T) {
-	name := filepath.Join("..", "..", "README.md")
-	data, err := os.ReadFile(name)
+// The commands and variables of cmd/neuronward/README.md are those of the program.
+func TestReadmeHasCommandsAndVariables(t *testing.T) {
+	data, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, begins := bytes.Cut(data, []byte(tableBegins))
-	there, after, ends := bytes.Cut(rest, []byte(tableEnds))
-	if !begins || !ends {
-		t.Fatalf("README.md: got no %q or no %q, want both", tableBegins, tableEnds)
+	fresh := string(data)
+	for of, text := range map[string]string{"commands": commandHelp(t), "variables": variableTables()} {
+		begins := fmt.Sprintf(madeBegins, of)
+		before, rest, began := strings.Cut(fresh, begins)
+		_, after, ended := strings.Cut(rest, madeEnds)
+		if !began || !ended {
+			t.Fatalf("README.md: got no %q or no %q after it, want both", begins, madeEnds)
+		}
+		fresh = before + begins + text + madeEnds + after
 	}
-	want := markdownTable(config.Variables())
-	if string(there) == want {
+	if fresh == string(data) {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md has another table of the configuration than the code; go test ./cmd/neuronward -run "+
-			"TestReadme -update writes it:\n%s", want)
+		t.Fatalf("README.md has other commands or variables than the program; "+
+			"go test ./cmd/neuronward -run TestReadme -update writes them:\n%s", fresh)
 	}
-	data = fmt.Appendf(nil, "%s%s%s%s%s", before, tableBegins, want, tableEnds, after)
-	if err := os.WriteFile(name, data, 0o644); err != nil {
+	if err := os.WriteFile("README.md", []byte(fresh), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// commandHelp has a section with the help of each command; the variables of serve are in variableTables.
+func commandHelp(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, c := range commands() {
+		var out, failures bytes.Buffer
+		if code := run(t.Context(), []string{c.name, "-h"}, nil, nil, &out, &failures); code != exitDone {
+			t.Fatalf("%s -h: got exit code %d and %q, want %d", c.name, code, failures.String(), exitDone)
+		}
+		help := strings.Replace(out.String(), variableTable(), "  All settings are listed below, by task.\n", 1)
+		fmt.Fprintf(&b, "\n### %s\n\n```text\n%s\n```\n", c.name, strings.TrimRight(help, "\n"))
+	}
+	return b.String() + "\n"
 }
 
 var readmeTest = regexp.MustCompile("`go test \\./([a-z/]+) -run (Test[A-Za-z]+)((?: -[a-z]+(?: [0-9]+)?)*)`")
@@ -83,11 +100,15 @@ func TestReadmeNamesTests(t *testing.T) {
 	}
 }
 
-// markdownTable is variableTable for a page.
-func markdownTable(vars []config.Variable) string {
+// variableTables has a table for each group of variables.
+func variableTables() string {
 	var b strings.Builder
-	b.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
-	for _, v := range vars {
+	group := ""
+	for _, v := range config.Variables() {
+		if v.Group != group {
+			group = v.Group
+			fmt.Fprintf(&b, "\n### %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", group)
+		}
 		name := "`" + v.Name + "`"
 		if v.Twin {
 			name += ", `…" + config.FileSuffix + "`"
@@ -104,5 +125,5 @@ func markdownTable(vars []config.Variable) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, value, doc)
 	}
-	return b.String()
+	return b.String() + "\n"
 }

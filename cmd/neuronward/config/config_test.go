@@ -467,7 +467,7 @@ func TestExposureIsReportedBesideAnUnreadableToken(t *testing.T) {
 	for _, m := range mistakes {
 		got = append(got, m.Variable)
 	}
-	want := []string{"CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_LISTEN", "NEURONWARD_UPSTREAM"}
+	want := []string{"CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_UPSTREAM", "NEURONWARD_LISTEN"}
 	if !slices.Equal(got, want) {
 		t.Errorf("mistakes in %q, want %q", got, want)
 	}

@@ -18,6 +18,7 @@ func SettingName(key string) string { return ownPrefix + key }
 // A Variable is a row of the table that Config is.
 type Variable struct {
 	Name    string
+	Group   string // what it is about: variables of a group follow one another
 	Default string // as people write it; "" = none
 	Doc     string // one line of Markdown
 	Choices []string
@@ -30,13 +31,18 @@ type Variable struct {
 // Variables lists every variable that there is, in the table's order.
 func Variables() []Variable {
 	var all []Variable
+	group := ""
 	for f := range reflect.TypeFor[Config]().Fields() {
 		name := f.Tag.Get("env")
 		if name == "" {
 			continue
 		}
+		if g := f.Tag.Get("group"); g != "" {
+			group = g
+		}
 		v := Variable{
 			Name:    name,
+			Group:   group,
 			Default: f.Tag.Get("envDefault"),
 			Doc:     docs[name],
 			Secret:  f.Tag.Get("secret") != "",

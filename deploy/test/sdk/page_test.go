@@ -17,8 +17,8 @@ const pageHead = `# What the users of SDKs see
 
 Each SDK below was run against the neuronward binary in front of the simulated Workers AI, by the tests in this
 folder, which also make this page. The proxy's own retries were off (` + "`NEURONWARD_RETRIES=0`" + `), so every
-repetition is the SDK's. Requests are those that reached the proxy. A code is what a program can branch on: OpenAI's
-word or the slug of [the catalog](ERRORS.md), and Workers AI's number in Cloudflare's own SDKs.
+repetition is the SDK's. Calls are those that reached the proxy. A code is what a program can branch on: OpenAI's
+word or the slug of [the catalog](../../../normalize/ERRORS.md), and Workers AI's number in Cloudflare's own SDKs.
 
 `
 
@@ -40,8 +40,7 @@ func checkPage(t *testing.T, seen [][]sight) {
 	if !begins || !ends {
 		t.Fatalf("README.md has %q: %t, %q: %t, want both", tableBegins, begins, tableEnds, ends)
 	}
-	table, _ := overview(t, seen, false)
-	hold(t, path, old, before+tableBegins+table+tableEnds+after)
+	hold(t, path, old, before+tableBegins+summary(seen)+tableEnds+after)
 }
 
 func contents(t *testing.T, path string) string {
@@ -73,11 +72,11 @@ func page(t *testing.T, seen [][]sight) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(pageHead)
-	table, titles := overview(t, seen, true)
+	table, titles := overview(t, seen)
 	b.WriteString(table)
 	for i, c := range clients {
 		fmt.Fprintf(&b, "\n## %s, %s\n\n", titles[i], c.api)
-		row(&b, "Situation", "What the caller gets", "Status", "Code", "Message", "Requests")
+		row(&b, "Situation", "What the caller gets", "Status", "Code", "Message", "Calls")
 		row(&b, "---", "---", "---", "---", "---", "---")
 		var notes []string
 		for j, sc := range scenarios {
@@ -116,43 +115,66 @@ func page(t *testing.T, seen [][]sight) string {
 }
 
 // overview has a row for each client; titles are their names with versions.
-func overview(t *testing.T, seen [][]sight, urls bool) (table string, titles []string) {
+func overview(t *testing.T, seen [][]sight) (table string, titles []string) {
 	t.Helper()
 	var b strings.Builder
-	line := func(sdk, api, url string, rest ...string) {
-		cells := []string{sdk, api}
-		if urls {
-			cells = append(cells, url)
-		}
-		row(&b, append(cells, rest...)...)
-	}
-	line("SDK", "API", "Base URL", "Day used up", "No capacity at first", "Failure in a stream")
-	line("---", "---", "---", "---", "---", "---")
+	row(&b, "SDK", "API", "Base URL", "Day used up", "No capacity at first", "Failure in a stream")
+	row(&b, "---", "---", "---", "---", "---", "---")
 	for i, c := range clients {
 		titles = append(titles, c.title(t))
-		saw := func(name string) sight {
-			return seen[i][slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == name })]
-		}
-		spent, busy, midstream := saw("spent"), saw("busy"), saw("midstream-error")
-		after := "an answer"
-		if busy.Class != "" {
-			after = "the failure"
-		}
-		inStream := "code `" + midstream.Code + "`"
-		if midstream.Code == "" {
-			inStream = "no code, `" + midstream.Message + "`"
-		}
-		line(titles[i], c.api, c.base, fmt.Sprintf("`%s`, %s", spent.Code, times(spent.requests)),
-			after+", "+times(busy.requests), inStream)
+		row(&b, append([]string{titles[i], c.api, c.base}, outcomes(seen[i])...)...)
 	}
 	return b.String(), titles
 }
 
+// summary has a row for all clients that see the same.
+func summary(seen [][]sight) string {
+	var (
+		b     strings.Builder
+		order []string
+	)
+	names := map[string][]string{}
+	for i, c := range clients {
+		saw := strings.Join(outcomes(seen[i]), " | ")
+		if name := "`" + c.name + "`"; !slices.Contains(names[saw], name) {
+			names[saw] = append(names[saw], name)
+		}
+		if !slices.Contains(order, saw) {
+			order = append(order, saw)
+		}
+	}
+	row(&b, "SDK", "Day used up", "No capacity at first", "Failure in a stream")
+	row(&b, "---", "---", "---", "---")
+	for _, saw := range order {
+		row(&b, strings.Join(names[saw], " "), saw)
+	}
+	return b.String()
+}
+
+// outcomes are the cells of a client for a day that is used up, no capacity at first and a failure in a stream.
+func outcomes(seen []sight) []string {
+	saw := func(name string) sight {
+		return seen[slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == name })]
+	}
+	spent, busy, midstream := saw("spent"), saw("busy"), saw("midstream-error")
+	after := "an answer"
+	if busy.Class != "" {
+		after = "the failure"
+	}
+	inStream := "`" + midstream.Code + "`"
+	if midstream.Code == "" {
+		inStream = "no code, `" + midstream.Message + "`"
+	}
+	return []string{
+		"`" + spent.Code + "`, " + times(spent.requests), after + ", " + times(busy.requests), inStream,
+	}
+}
+
 func times(requests int) string {
 	if requests == 1 {
-		return "1 request"
+		return "1 call"
 	}
-	return strconv.Itoa(requests) + " requests"
+	return strconv.Itoa(requests) + " calls"
 }
 
 // short leaves a body out that an SDK puts into a message.
