@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neuronward/neuronward/quota/ahead"
 	"github.com/neuronward/neuronward/quota/schedule"
 )
 
@@ -26,9 +27,9 @@ type budget struct {
 	free      Neurons // left in the store
 	external  External
 	replicas  int
-	keep      Neurons       // what may stay free here
-	recent    recentSpent   // without a limit
-	published BudgetRequest // what the store has; zero: that is not known
+	keep      Neurons               // what may stay free here
+	recent    ahead.Recent[Neurons] // without a limit
+	published BudgetRequest         // what the store has; zero: that is not known
 
 	lastUse      time.Time // when a call last asked
 	next         schedule.Next[*waiter, Neurons]
@@ -125,7 +126,7 @@ func (b *budget) newDay(earlier Neurons) {
 	b.limit, b.ofMonth = b.limits.today(earlier)
 	b.spent, b.elsewhere, b.held, b.offlineGrant = 0, 0, 0, 0
 	b.others, b.external, b.published = Balance{}, External{}, BudgetRequest{}
-	b.free, b.recent = b.limit-b.margin(), recentSpent{}
+	b.free, b.recent = b.limit-b.margin(), ahead.Recent[Neurons]{}
 }
 
 // dropFree gives up what is free here.

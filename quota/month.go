@@ -93,8 +93,8 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 	var earlier map[Budget]Neurons
 	if first := day.FirstOfMonth(); first < day {
 		l.mu.Unlock()
-		var err error
-		earlier, err = l.o.Store.Committed(ctx, first, day-1)
+		days, err := l.o.Store.Committed(ctx, first, day-1)
+		earlier = days.Sum()
 		l.mu.Lock()
 		if l.day != day {
 			return nil // the next sync reads it for the new day
@@ -114,6 +114,6 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 }
 
 // Committed is that of the store, within its limit of time.
-func (l *Ledger) Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error) {
+func (l *Ledger) Committed(ctx context.Context, from, to Day) (ByDay, error) {
 	return l.o.Store.Committed(ctx, from, to)
 }

@@ -342,7 +342,7 @@ type forgetful struct {
 	fails atomic.Bool
 }
 
-func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+func (f *forgetful) Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error) {
 	if f.fails.Load() {
 		return nil, context.DeadlineExceeded
 	}
@@ -384,7 +384,7 @@ func (b *broken) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) 
 	return b.Store.Sync(ctx, r)
 }
 
-func (b *broken) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+func (b *broken) Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error) {
 	if b.fails.Load() {
 		return nil, context.DeadlineExceeded
 	}

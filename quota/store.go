@@ -30,9 +30,9 @@ type Store interface {
 	// client, summed over all replicas, sorted by day, model and client.
 	History(ctx context.Context, from, to Day) ([]Record, error)
 
-	// Committed returns what counts of the days from to to, both included, against a limit of more than a day, summed
-	// by budget: what all replicas have spent or hold, or held when they ended, and what is external of the account.
-	Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error)
+	// Committed returns what counts of the days from to to, both included, against a limit of more than a day: what all
+	// replicas have spent or hold, or held when they ended, and what is external of the account.
+	Committed(ctx context.Context, from, to Day) (ByDay, error)
 
 	// Hours returns what was settled in each hour of a day, summed over all replicas.
 	Hours(ctx context.Context, day Day) (Hours, error)
@@ -54,6 +54,20 @@ type Store interface {
 
 	// Publish passes e on to all who watch, to those of its own replica as well. It may be lost.
 	Publish(ctx context.Context, e Event) error
+}
+
+// ByDay is what counts of some days, by budget. A day of which nothing does may be missing.
+type ByDay map[Day]map[Budget]Neurons
+
+// Sum adds the days up.
+func (d ByDay) Sum() map[Budget]Neurons {
+	sum := map[Budget]Neurons{}
+	for _, day := range d {
+		for b, n := range day {
+			sum[b] = sum[b].Add(n)
+		}
+	}
+	return sum
 }
 
 // ErrStale is returned by Sync for a Report that is older than the last one of its replica.

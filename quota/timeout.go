@@ -64,11 +64,10 @@ func (t *timeoutStore) History(ctx context.Context, from, to Day) ([]Record, err
 	})
 }
 
-func (t *timeoutStore) Committed(ctx context.Context, from, to Day) (map[Budget]Neurons, error) {
-	return limitTime(ctx, t, t.months, StoreHistory,
-		func(ctx context.Context, _ *StoreEvent) (map[Budget]Neurons, error) {
-			return t.Store.Committed(ctx, from, to)
-		})
+func (t *timeoutStore) Committed(ctx context.Context, from, to Day) (ByDay, error) {
+	return limitTime(ctx, t, t.months, StoreHistory, func(ctx context.Context, _ *StoreEvent) (ByDay, error) {
+		return t.Store.Committed(ctx, from, to)
+	})
 }
 
 func (t *timeoutStore) Hours(ctx context.Context, day Day) (Hours, error) {

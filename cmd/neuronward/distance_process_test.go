@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
 // distances makes the server as far away as it may be, in steps:
@@ -46,6 +51,41 @@ func TestReplicasFarFromRedis(t *testing.T) {
 			f.counted(a, billed, 0)
 		})
 	}
+}
+
+// All days that are kept are shown by a proxy far from its server, before anyone tires of waiting.
+func TestUsageFarFromRedis(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	address, err := redisstore.Parse("unix://:" + redisWord + "@" + server.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := redisstore.Open(address, hexAccount, redisstore.Options{Timeout: time.Minute})
+	today, two := quota.DayOf(time.Now()), quota.FromFloat(2)
+	for i := range quota.Day(quota.KeepDays) {
+		_, err := near.Sync(t.Context(), quota.Report{
+			Day: today - i, Replica: "former", Seq: 1, Leave: true,
+			Requests: []quota.BudgetRequest{{Budget: quota.Account, Limit: quota.FromFloat(10_000), Spent: two}},
+			Records:  []quota.Record{{Model: "m", Calls: 1, Reported: two}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := near.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := relay(t, server.socket, 200*time.Millisecond)
+	p := start(t, costly(t, "NEURONWARD_STORE=unix://:"+redisWord+"@"+at, "NEURONWARD_PLAN=free"))
+	var out, errs bytes.Buffer
+	run(t.Context(), []string{"usage", "--days", "62", "--csv"}, []string{
+		"NEURONWARD_ADMIN_LISTEN=" + strings.TrimPrefix(p.admin, "http://"),
+	}, strings.NewReader(""), &out, &errs)
+	if got, want := strings.Count(out.String(), ",m,,1,2,"), quota.KeepDays; got != want {
+		t.Errorf("got %d days, want %d; %s%s", got, want, out.String(), errs.String())
+	}
+	p.stop()
 }
 
 // relay passes connections on to a socket, and whatever passes arrives half a round trip later. It returns its own.

@@ -47,10 +47,11 @@ func FuzzDecode(f *testing.F) {
 func counted(t *testing.T, saved *memstore.Saved) map[quota.Budget]quota.Neurons {
 	t.Helper()
 	s := memstore.NewDurable(saved, nil, func(memstore.Change, func() *memstore.Saved) error { return nil })
-	sum, err := s.Committed(context.Background(), -1<<31, 1<<31-1)
+	days, err := s.Committed(context.Background(), -1<<31, 1<<31-1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := days.Sum()
 	for name, n := range sum {
 		if n < 0 {
 			t.Errorf("counted of %q: got %v, want no less than 0", name, n)

@@ -85,7 +85,7 @@ func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record
 }
 
 // Committed implements quota.Store.
-func (s *Store) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+func (s *Store) Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

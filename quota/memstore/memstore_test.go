@@ -36,7 +36,7 @@ func TestOlderDaysAreDropped(t *testing.T) {
 		t.Errorf("the first day of the history: got %v, want %v", got, want)
 	}
 	sum, err := m.Committed(t.Context(), 0, 1<<20)
-	if got, want := sum[quota.Account], quota.KeepDays*quota.OneNeuron; err != nil || got != want {
+	if got, want := sum.Sum()[quota.Account], quota.KeepDays*quota.OneNeuron; err != nil || got != want {
 		t.Errorf("Committed: got %v neurons of the account, %v, want %v", got, err, want)
 	}
 }

@@ -101,20 +101,22 @@ func (s *state) history(from, to quota.Day) []quota.Record {
 }
 
 // committed is quota.Store.Committed.
-func (s *state) committed(from, to quota.Day) map[quota.Budget]quota.Neurons {
-	sum := map[quota.Budget]quota.Neurons{}
+func (s *state) committed(from, to quota.Day) quota.ByDay {
+	all := quota.ByDay{}
 	for d, day := range s.days {
 		if d < from || d > to {
 			continue
 		}
+		sum := map[quota.Budget]quota.Neurons{}
 		for b, of := range day.budgets() {
 			sum[b] = sum[b].Add(of.Spent).Add(of.Held)
 			if b == quota.Account {
 				sum[b] = sum[b].Add(less(day.external, of.Held))
 			}
 		}
+		all[d] = sum
 	}
-	return sum
+	return all
 }
 
 func (d *dayState) hours() quota.Hours {

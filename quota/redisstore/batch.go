@@ -68,5 +68,5 @@ func (s *Store) askBatch(ctx context.Context, d quota.Day, days int, args ...any
 	for i := range days {
 		keys = append(keys, s.batchKey(d-quota.Day(i)))
 	}
-	return s.read(ctx, func(ctx context.Context) ([]string, error) { return s.ask(ctx, s.batch, keys, args...) })
+	return s.read(ctx, 1, func(ctx context.Context) ([]string, error) { return s.ask(ctx, s.batch, keys, args...) })
 }

@@ -127,3 +127,41 @@ func TestFewCommands(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// All days that are kept are read in a few steps, since each takes a round trip.
+func TestManyDaysTakeFewSteps(t *testing.T) {
+	t.Parallel()
+	server := serverWith(t)
+	s, a := settled(t, open(t, server.url(""), "x", patient)), replica{name: "a"}
+	for i := range quota.Day(quota.KeepDays) {
+		r := a.report(request(n, 0, 0))
+		r.Day, r.Leave = day+i, true
+		r.Records = []quota.Record{{Model: "m", Calls: 1, Reported: n}}
+		send(t, s, r)
+	}
+	last := day + quota.KeepDays - 1
+	for _, read := range []struct {
+		name string
+		days func() (int, error)
+		want int // commands, with those that load the scripts
+	}{
+		{"History", func() (int, error) {
+			records, err := s.History(t.Context(), day, last)
+			return len(records), err
+		}, 7},
+		{"Committed", func() (int, error) {
+			days, err := s.Committed(t.Context(), day, last)
+			return len(days), err
+		}, 5},
+	} {
+		before, _ := commands(t, server)
+		days, err := read.days()
+		after, _ := commands(t, server)
+		if err != nil || days != quota.KeepDays {
+			t.Errorf("%s: got %d days, %v, want %d", read.name, days, err, quota.KeepDays)
+		}
+		if got := after - before; got > read.want {
+			t.Errorf("%s of %d days: got %d commands sent, want %d at most", read.name, days, got, read.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
--- What some days count against a limit of more than a day, summed by budget: id, budget, neurons, budget,
--- neurons, and so on. The keys are three of each day: sums, external, history. ARGV[3] is the separator in names.
-local id, separator = ARGV[1], ARGV[3]
+-- What each of some days counts against a limit of more than a day: id, then for each day how many values follow, and
+-- budget, neurons, budget, neurons, and so on. The keys are three of each day: sums, external, history. ARGV[4] is the
+-- separator in names.
+local id, separator = ARGV[1], ARGV[4]
 
 local exact = 9007199254740992 -- 2^53
 
@@ -16,10 +17,10 @@ local function numbers(line, as_many, min)
 	return {0, 0, 0, 0}
 end
 
-local total = {}
-local function add(budget, n) total[budget] = (total[budget] or 0) + n end
-
+local answer = {id}
 for i = 1, #KEYS, 3 do
+	local total = {}
+	local function add(budget, n) total[budget] = (total[budget] or 0) + n end
 	local sums, external = redis.call('HGETALL', KEYS[i]), redis.call('GET', KEYS[i + 1])
 	local lost = 0
 	for j = 1, #sums, 2 do
@@ -42,10 +43,11 @@ for i = 1, #KEYS, 3 do
 		local figures = numbers(external, 2, 0)
 		add('account', figures[1] - math.min(figures[2], lost))
 	end
-end
-
-local answer = {id}
-for budget, n in pairs(total) do
-	answer[#answer + 1], answer[#answer + 2] = budget, string.format('%.0f', n)
+	answer[#answer + 1] = ''
+	local head = #answer
+	for budget, n in pairs(total) do
+		answer[#answer + 1], answer[#answer + 2] = budget, string.format('%.0f', n)
+	end
+	answer[head] = tostring(#answer - head)
 end
 return answer

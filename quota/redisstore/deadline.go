@@ -75,8 +75,14 @@ func (s *Store) deadline(connects bool) time.Duration {
 
 // withTimeout bounds one step.
 func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc, time.Duration) {
+	return s.withTimeoutOf(ctx, 1)
+}
+
+// withTimeoutOf bounds one step that reads so many days: their answer is longer, and no call waits for it.
+func (s *Store) withTimeoutOf(ctx context.Context, days int) (context.Context, context.CancelFunc, time.Duration) {
 	idle, _ := pool(s.client.Load())
 	limit := s.deadline(idle == 0)
+	limit = max(limit, min(time.Duration(days)*limit, maxDeadline))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	return ctx, cancel, limit
 }

@@ -7,67 +7,109 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/neuronward/neuronward/quota"
 )
 
-// History implements quota.Store. Each day is one step with a deadline of its
-// own: the records of a day are of one moment.
+// stepDays is how many days are read in one step: so many that a server far away is asked a few times for all that are
+// kept, and so few that it stands still for no more than some milliseconds.
+const stepDays = 16
+
+// History implements quota.Store. The records of a day are of one moment.
 func (s *Store) History(ctx context.Context, from, to quota.Day) ([]quota.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	days, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
+	known, err := s.read(ctx, 1, func(ctx context.Context) ([]string, error) {
 		return s.ask(ctx, s.days, []string{s.prefix + "days"}, int64(from), int64(to))
 	})
 	if err != nil {
 		return nil, err
 	}
-	var all []quota.Record
-	for _, text := range days {
+	var days []quota.Day
+	for _, text := range known {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
 			s.doubt(s.prefix+"days", text, "")
 			continue
 		}
-		day := quota.Day(n)
-		pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
-			prefix := s.prefix + day.String()
-			return s.ask(ctx, s.history, []string{prefix + ":history", prefix + ":silent", prefix + ":learned"})
+		days = append(days, quota.Day(n))
+	}
+	var all []quota.Record
+	err = s.readDays(ctx, s.history, days, []string{":history", ":silent", ":learned"},
+		func(day quota.Day, pairs []string) error {
+			all = append(all, s.parseRecords(day, pairs)...)
+			return nil
 		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s.parseRecords(day, pairs)...)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(all, quota.CompareRecords)
 	return all, nil
 }
 
-// Committed implements quota.Store. All days are one step.
-func (s *Store) Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
+// Committed implements quota.Store.
+func (s *Store) Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var keys []string
+	var days []quota.Day
 	for day := max(from, to-quota.KeepDays); day <= to; day++ {
-		prefix := s.prefix + day.String()
-		keys = append(keys, prefix+":sums", prefix+":external", prefix+":history")
+		days = append(days, day)
 	}
-	pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
-		return s.ask(ctx, s.committed, keys, separator)
-	})
+	all := quota.ByDay{}
+	err := s.readDays(ctx, s.committed, days, []string{":sums", ":external", ":history"},
+		func(day quota.Day, pairs []string) error {
+			sum := map[quota.Budget]quota.Neurons{}
+			for pair := range slices.Chunk(pairs, 2) {
+				n, err := figures(strings.Join(pair[1:], ""), 1)
+				if err != nil {
+					return fmt.Errorf("redisstore: %w", err)
+				}
+				sum[quota.Budget(pair[0])] = n[0]
+			}
+			if len(sum) > 0 {
+				all[day] = sum
+			}
+			return nil
+		})
 	if err != nil {
 		return nil, err
 	}
-	sum := map[quota.Budget]quota.Neurons{}
-	for pair := range slices.Chunk(pairs, 2) {
-		n, err := figures(strings.Join(pair[1:], ""), 1)
-		if err != nil {
-			return nil, fmt.Errorf("redisstore: %w", err)
+	return all, nil
+}
+
+// readDays runs script, which answers for several days at once, on the keys of days, and hands the answer for each on.
+func (s *Store) readDays(
+	ctx context.Context, script *redis.Script, days []quota.Day, names []string,
+	take func(day quota.Day, pairs []string) error,
+) error {
+	for some := range slices.Chunk(days, stepDays) {
+		var keys []string
+		for _, day := range some {
+			for _, name := range names {
+				keys = append(keys, s.prefix+day.String()+name)
+			}
 		}
-		sum[quota.Budget(pair[0])] = n[0]
+		answer, err := s.read(ctx, len(some), func(ctx context.Context) ([]string, error) {
+			return s.ask(ctx, script, keys, len(names), separator)
+		})
+		if err != nil {
+			return err
+		}
+		for _, day := range some {
+			n, err := strconv.Atoi(strings.Join(answer[:min(1, len(answer))], ""))
+			if err != nil || n < 0 || n >= len(answer) {
+				return fmt.Errorf("redisstore: %d values came back for %d days", len(answer), len(some))
+			}
+			if err := take(day, answer[1:n+1]); err != nil {
+				return err
+			}
+			answer = answer[n+1:]
+		}
 	}
-	return sum, nil
+	return nil
 }
 
 // Hours implements quota.Store.
@@ -75,25 +117,23 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (hours quota.Hours, er
 	if err := ctx.Err(); err != nil {
 		return hours, err
 	}
-	pairs, err := s.read(ctx, func(ctx context.Context) ([]string, error) {
-		return s.ask(ctx, s.history, []string{s.prefix + day.String() + ":hours"})
-	})
-	if err != nil {
-		return hours, err
-	}
-	for pair := range slices.Chunk(pairs, 2) {
-		spent, err := figures(strings.Join(pair, " "), 2)
-		if err != nil || spent[0] < 0 || int(spent[0]) >= len(hours) {
-			s.doubt(s.prefix+day.String()+":hours", pair[0], strings.Join(pair[1:], ""))
-			continue
+	err = s.readDays(ctx, s.history, []quota.Day{day}, []string{":hours"}, func(_ quota.Day, pairs []string) error {
+		for pair := range slices.Chunk(pairs, 2) {
+			spent, err := figures(strings.Join(pair, " "), 2)
+			if err != nil || spent[0] < 0 || int(spent[0]) >= len(hours) {
+				s.doubt(s.prefix+day.String()+":hours", pair[0], strings.Join(pair[1:], ""))
+				continue
+			}
+			hours[spent[0]] = spent[1]
 		}
-		hours[spent[0]] = spent[1]
-	}
-	return hours, nil
+		return nil
+	})
+	return hours, err
 }
 
-func (s *Store) read(ctx context.Context, step func(context.Context) ([]string, error)) ([]string, error) {
-	ctx, cancel, limit := s.withTimeout(ctx)
+// read runs a step that reads, of so many days.
+func (s *Store) read(ctx context.Context, days int, step func(context.Context) ([]string, error)) ([]string, error) {
+	ctx, cancel, limit := s.withTimeoutOf(ctx, days)
 	defer cancel()
 	answer, err := step(ctx)
 	return answer, s.failed(err, limit)

@@ -12,7 +12,7 @@ func committed(t *testing.T, open Place) {
 	wantCommitted := func(what string, from, to quota.Day, want map[quota.Budget]quota.Neurons) {
 		t.Helper()
 		got, err := s.Committed(t.Context(), from, to)
-		if err != nil || !maps.Equal(got, want) {
+		if err != nil || !maps.Equal(got.Sum(), want) {
 			t.Errorf("%s: got %v, %v, want %v", what, got, err, want)
 		}
 	}
@@ -69,9 +69,15 @@ func keepsDays(t *testing.T, open Place) {
 	if err != nil || len(records) != quota.KeepDays {
 		t.Errorf("got records of %d days, %v, want %d", len(records), err, quota.KeepDays)
 	}
-	sum, err := s.Committed(t.Context(), day+1, last)
+	days, err := s.Committed(t.Context(), day+1, last)
+	sum := days.Sum()
 	if want := quota.KeepDays * n; err != nil || sum[quota.Account] != want {
 		t.Errorf("got %v for the account, %v, want %v", sum[quota.Account], err, want)
+	}
+	for d, counted := range days {
+		if counted[quota.Account] != n || d <= day || d > last {
+			t.Errorf("got %v for the account of %v, want %v of each day asked for", counted[quota.Account], d, n)
+		}
 	}
 }
 

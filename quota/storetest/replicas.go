@@ -180,7 +180,7 @@ func takenBack(t *testing.T, open Place) {
 		t.Errorf("settled tomorrow: got %v, %v, want %v", got, err, want)
 	}
 	sums, err := s.Committed(t.Context(), today+1, today+1)
-	if got, want := sums[quota.Account], quota.Neurons(0); err != nil || got != want {
+	if got, want := sums.Sum()[quota.Account], quota.Neurons(0); err != nil || got != want {
 		t.Errorf("committed tomorrow: got %v, %v, want %v", got, err, want)
 	}
 }

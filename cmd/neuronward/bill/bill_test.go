@@ -75,15 +75,15 @@ type fakeStore struct {
 	asked int // how often days were read
 }
 
-func (f *fakeStore) Committed(_ context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error) {
-	n := quota.Neurons(0)
+func (f *fakeStore) Committed(_ context.Context, from, to quota.Day) (quota.ByDay, error) {
+	days := quota.ByDay{}
 	for day := from; day <= to; day++ {
 		if at := len(f.past) - int(f.today-day); at >= 0 && at < len(f.past) {
-			n += f.past[at]
+			days[day] = map[quota.Budget]quota.Neurons{quota.Account: f.past[at], "client:a": 7}
 		}
+		f.asked++
 	}
-	f.asked++
-	return map[quota.Budget]quota.Neurons{quota.Account: n, "client:a": 7}, f.err
+	return days, f.err
 }
 
 func TestForecastOfTheMonth(t *testing.T) {

@@ -41,7 +41,7 @@ type Book struct {
 
 // A Store knows what counts of past days, by budget. *quota.Ledger is one.
 type Store interface {
-	Committed(ctx context.Context, from, to quota.Day) (map[quota.Budget]quota.Neurons, error)
+	Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error)
 }
 
 // NewBook returns a book of the account's days in store.
@@ -122,13 +122,13 @@ func (b *Book) Past(ctx context.Context, today quota.Day) []quota.Neurons {
 
 // read returns what counts of each day of the account.
 func (b *Book) read(ctx context.Context, from, to quota.Day) ([]quota.Neurons, error) {
+	counted, err := b.store.Committed(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
 	days := make([]quota.Neurons, 0, to-from+1)
 	for day := from; day <= to; day++ {
-		of, err := b.store.Committed(ctx, day, day)
-		if err != nil {
-			return nil, err
-		}
-		days = append(days, of[quota.Account])
+		days = append(days, counted[day][quota.Account])
 	}
 	return days, nil
 }
