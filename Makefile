@@ -14,6 +14,8 @@ BENCH_BASE ?=
 # Time of each fuzz target, and rounds of every test, in a soak.
 FUZZTIME ?= 10m
 SOAK_COUNT ?= 20
+# Time that 64 callers and a failing upstream are held against the binary.
+SOAK_TIME ?= 1h
 # Random days that the guard is held against in a soak.
 SOAK_SEEDS ?= 1000
 # Random answers that the count is held against.
@@ -86,6 +88,7 @@ soak-load:
 	go test -v -timeout 1h ./cmd/neuronward -run TestUnderLoad -streams 2000 -uploads 64 -slow 60s
 	go test -v -timeout 1h ./cmd/neuronward -run TestHostileConnections -hostile 6000 -hostile-time 60s
 	cd proxy/toxictest && go test -race -count $(SOAK_COUNT) -parallel 8 -timeout 1h ./...
+	cd deploy/test/peers && go run . -soak $(SOAK_TIME)
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,11 @@ import (
 func chatBody(model string) string {
 	return `{"model":"` + model + `","max_tokens":256,"messages":[{"role":"user","content":"` +
 		strings.Repeat("All work and no play. ", 40) + `"}]}`
+}
+
+// vectorBody asks for an embedding.
+func vectorBody() string {
+	return `{"model":"` + embedder + `","input":["` + strings.Repeat("All work and no play. ", 40) + `"]}`
 }
 
 // streamBody asks for a stream.
@@ -38,10 +44,13 @@ type caller struct {
 	in *bufio.Reader
 }
 
-func dial(ctx context.Context, addr string) (*caller, error) {
-	conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(ctx, "tcp", addr)
+func dial(ctx context.Context, p *peer) (*caller, error) {
+	conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(ctx, "tcp", p.addr)
 	if err != nil {
 		return nil, err
+	}
+	if p.tls != nil {
+		conn = tls.Client(conn, p.tls)
 	}
 	return &caller{conn, bufio.NewReaderSize(conn, 16<<10)}, conn.SetDeadline(time.Now().Add(10 * time.Minute))
 }
@@ -58,7 +67,7 @@ func (c *caller) call(request []byte) error {
 	if err := skipBody(c.in, length); err != nil {
 		return err
 	}
-	if status >= 500 {
+	if status >= 500 || status == 0 {
 		return fmt.Errorf("got the status %d", status)
 	}
 	return nil
@@ -126,72 +135,108 @@ func readChunk(in *bufio.Reader) (n int, err error) {
 
 // A result is what a load came to.
 type result struct {
-	calls int
-	cpu   time.Duration // of the peer
-	took  time.Duration
-	p99   time.Duration
+	calls    int
+	cpu      time.Duration // of the peer
+	took     time.Duration
+	p50, p99 time.Duration
 }
 
-// warmUp is how many calls each caller makes before anything is measured.
-const warmUp = 50
+// of takes the times of all calls into a result.
+func (r *result) of(times []time.Duration) error {
+	if len(times) == 0 {
+		return errors.New("no call was made")
+	}
+	slices.Sort(times)
+	r.calls, r.p50, r.p99 = len(times), times[len(times)/2], times[len(times)*99/100]
+	return nil
+}
+
+// warmUp is how many calls each caller makes before anything is measured, unless they take too long.
+const (
+	warmUp     = 50
+	maxWarming = time.Second
+)
 
 // closedLoop has so many callers each make its next call as soon as it has the answer of the last one.
-func closedLoop(ctx context.Context, p *peer, callers int, request []byte, d time.Duration) (r result, err error) {
+func closedLoop(ctx context.Context, p *peer, callers int, request []byte, d time.Duration) (result, error) {
+	return load(ctx, p, callers, request, func(c *caller, _ int, began time.Time) (times []time.Duration, err error) {
+		for at := began; at.Sub(began) < d; {
+			if err := c.call(request); err != nil {
+				return nil, err
+			}
+			now := time.Now()
+			times, at = append(times, now.Sub(at)), now
+		}
+		return times, nil
+	})
+}
+
+// openLoop has so many callers make calls at a fixed rate, of all together. The time of a call that begins late, since
+// the one before it took long, counts from when it should have begun.
+func openLoop(
+	ctx context.Context, p *peer, callers, rate int, request []byte, d time.Duration,
+) (result, error) {
+	pause := time.Second * time.Duration(callers) / time.Duration(rate)
+	return load(ctx, p, callers, request, func(c *caller, i int, began time.Time) (times []time.Duration, err error) {
+		due := began.Add(pause * time.Duration(i) / time.Duration(callers))
+		for end := began.Add(d); due.Before(end) || len(times) == 0; due = due.Add(pause) {
+			from := due
+			if wait := time.Until(due); wait > 0 {
+				time.Sleep(wait)
+				from = time.Now() // it is no fault of the proxy's to wake late
+			}
+			if err := c.call(request); err != nil {
+				return nil, err
+			}
+			times = append(times, time.Since(from))
+		}
+		return times, nil
+	})
+}
+
+// load connects callers, has each make some calls, and measures a loop of all of them. A loop is given its number and
+// returns the times of its calls.
+func load(
+	ctx context.Context, p *peer, callers int, request []byte,
+	loop func(c *caller, i int, began time.Time) ([]time.Duration, error),
+) (r result, err error) {
 	var (
 		mu    sync.Mutex
 		times []time.Duration
 		group sync.WaitGroup
+		began time.Time
 	)
-	fail := func(e error) {
-		mu.Lock()
-		defer mu.Unlock()
-		err = errors.Join(err, e)
-	}
 	warm, begin := make(chan struct{}, callers), make(chan struct{})
-	var end time.Time
-	for range callers {
+	for i := range callers {
 		group.Go(func() {
-			c, e := dial(ctx, p.addr)
-			for range warmUp {
-				if e == nil {
-					e = c.call(request)
-				}
+			c, e := dial(ctx, p)
+			for calls, from := 0, time.Now(); e == nil && calls < warmUp && time.Since(from) < maxWarming; calls++ {
+				e = c.call(request)
 			}
 			warm <- struct{}{}
 			<-begin
-			if e != nil {
-				fail(e)
-				return
-			}
-			defer c.Close()
 			var own []time.Duration
-			for at := time.Now(); at.Before(end); {
-				if e := c.call(request); e != nil {
-					fail(e)
-					return
-				}
-				now := time.Now()
-				own, at = append(own, now.Sub(at)), now
+			if e == nil {
+				own, e = loop(c, i, began)
+			}
+			if c != nil {
+				c.Close() //nolint:errcheck // its calls have ended
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			times = append(times, own...)
+			times, err = append(times, own...), errors.Join(err, e)
 		})
 	}
 	for range callers {
 		<-warm
 	}
 	before, e := p.cpu()
-	began := time.Now()
-	end = began.Add(d)
+	began = time.Now()
 	close(begin)
 	group.Wait()
 	after, e2 := p.cpu()
-	if err = errors.Join(err, e, e2); err != nil || len(times) == 0 {
-		return r, errors.Join(err, errIf(len(times) == 0, "no call was made"))
-	}
-	slices.Sort(times)
-	return result{len(times), after - before, time.Since(began), times[len(times)*99/100]}, nil
+	r = result{cpu: after - before, took: time.Since(began)}
+	return r, errors.Join(err, e, e2, r.of(times))
 }
 
 func errIf(is bool, text string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,6 +26,9 @@ type bench struct {
 	peers  []string      // names; nil: all
 	only   string        // part of the scenarios' names
 	idle   int           // idle streams
+	cores  int           // that a proxy is pinned to, unless a scenario says more
+	keep   string        // where profiles of neuronward are kept; "": none are taken
+	admin  string        // neuronward's admin listener, for profiles; "": it has none
 
 	upstream *upstream
 }
@@ -44,12 +48,19 @@ func main() {
 	flag.DurationVar(&b.time, "time", 3*time.Second, "time of each measurement")
 	flag.StringVar(&b.only, "run", "", "scenarios whose names hold this")
 	flag.IntVar(&b.idle, "idle", 500, "idle streams")
+	flag.IntVar(&b.cores, "cores", 1, "cores that each proxy is pinned to")
+	flag.StringVar(&b.keep, "profiles", "", "a directory for CPU profiles of neuronward; they cost some of what is measured")
+	soak := flag.Duration("soak", 0, "instead of all else, hold callers with failures against neuronward for so long")
 	peers := flag.String("peers", "", "names of peers, with commas between them")
 	flag.Parse()
 	if *peers != "" {
 		b.peers = strings.Split(*peers, ",")
 	}
-	if err := b.run(context.Background()); err != nil {
+	run := b.run
+	if *soak > 0 {
+		run = func(ctx context.Context) error { return b.soak(ctx, *soak, soakPause) }
+	}
+	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -64,25 +75,18 @@ type figure struct {
 type scenario struct {
 	name, unit, beside string
 	measure            func(ctx context.Context, b *bench, p *peer) (figure, error)
+	cores              int      // that a proxy is pinned to; 0: as the bench says
+	environ            []string // of neuronward; no other proxy knows it
 }
 
-func (b *bench) run(ctx context.Context) (err error) {
-	if b.dir, err = os.MkdirTemp("", "peers"); err != nil {
+// secure reports whether upstream speaks TLS and HTTP/2.
+func (s *scenario) secure() bool { return strings.Contains(s.name, "TLS") }
+
+func (b *bench) run(ctx context.Context) error {
+	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir) //nolint:errcheck // nothing depends on it
-	if b.binary == "" {
-		b.binary = filepath.Join(b.dir, "neuronward")
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/neuronward")
-		cmd.Dir = b.root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	}
-	if b.upstream, err = newUpstream(b.dir); err != nil {
-		return err
-	}
-	defer b.upstream.close()
+	defer b.end()
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
 		fmt.Fprintf(b.out, "load of the machine at the beginning: %s", load)
 	}
@@ -96,9 +100,38 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return nil
 }
 
+// prepare builds neuronward and starts what all measurements need.
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if b.dir, err = os.MkdirTemp("", "peers"); err != nil {
+		return err
+	}
+	if b.keep != "" {
+		if b.admin, err = freeAddr(ctx); err != nil {
+			return err
+		}
+	}
+	if b.binary == "" {
+		b.binary = filepath.Join(b.dir, "neuronward")
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/neuronward")
+		cmd.Dir = b.root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	}
+	if info, err := os.Stat(b.binary); err == nil {
+		fmt.Fprintf(b.out, "the binary has %.1f MiB\n", float64(info.Size())/(1<<20))
+	}
+	b.upstream, err = newUpstream(b.dir)
+	return err
+}
+
+func (b *bench) end() {
+	b.upstream.close()
+	_ = os.RemoveAll(b.dir) // nothing depends on it
+}
+
 // table measures all peers in turn, round by round, and prints the medians and the ratios within a round.
 func (b *bench) table(ctx context.Context, s *scenario) error {
-	secure := strings.Contains(s.name, "TLS")
 	var names []string
 	figures := map[string][]figure{}
 	for round := range b.rounds {
@@ -106,14 +139,16 @@ func (b *bench) table(ctx context.Context, s *scenario) error {
 			if b.peers != nil && !slices.Contains(b.peers, k.name) {
 				continue
 			}
-			p, err := b.start(ctx, k, secure)
+			p, err := b.start(ctx, k, s)
 			if err != nil {
 				if round == 0 {
 					fmt.Fprintf(b.out, "%s: %s is skipped: %v\n", s.name, k.name, err)
 				}
 				continue
 			}
+			profiled := b.profile(ctx, k.name, fmt.Sprintf("%s, round %d", s.name, round+1))
 			f, err := s.measure(ctx, b, p)
+			err = errors.Join(err, <-profiled)
 			p.stop()
 			if err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +23,8 @@ import (
 const (
 	account = "0123456789abcdef0123456789abcdef"
 	model   = "@cf/meta/llama-3.1-8b-instruct-fp8"
+
+	embedder = "@cf/baai/bge-m3"
 )
 
 // A kind is a proxy to compare.
@@ -29,6 +32,9 @@ type kind struct {
 	name    string
 	command func(b *bench, listen string, upstream *url.URL) (args, environ []string, err error)
 }
+
+// ours is the one whose profiles are taken.
+const ours = "neuronward"
 
 // kinds are all of them; the others are compared with the first one.
 func kinds() []kind {
@@ -42,7 +48,7 @@ func kinds() []kind {
 			return []string{self, "stock", "-pool", "-listen", listen, "-upstream", upstream.String()},
 				[]string{"GOGC=400"}, err
 		}},
-		{"neuronward", neuronward},
+		{ours, neuronward},
 		{"nginx", nginx},
 		{"caddy", caddy},
 	}
@@ -52,7 +58,8 @@ func neuronward(b *bench, listen string, upstream *url.URL) (args, environ []str
 	return []string{b.binary}, []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + account, "CLOUDFLARE_API_TOKEN=0123456789-0123456789-0123456789-0123456",
 		"NEURONWARD_UPSTREAM=" + upstream.String() + "/client/v4", "NEURONWARD_LISTEN=" + listen,
-		"NEURONWARD_ADMIN_LISTEN=", "NEURONWARD_MODELS=" + model, "NEURONWARD_PLAN=paid",
+		"NEURONWARD_ADMIN_LISTEN=" + b.admin, "NEURONWARD_PPROF=" + strconv.FormatBool(b.admin != ""),
+		"NEURONWARD_MODELS=" + model + "," + embedder, "NEURONWARD_PLAN=paid",
 		"NEURONWARD_DAILY_NEURONS=1000000000", "NEURONWARD_RATE_LIMITS=off", "NEURONWARD_STORE=memory:",
 	}, nil
 }
@@ -80,10 +87,12 @@ http {
   access_log %[1]s/nginx.log;
   client_max_body_size 64m;
   client_body_temp_path %[1]s/nginx-body;
-  upstream ai { server %[2]s; keepalive 512; }
+  keepalive_requests 1000000000;
+  upstream ai { server %[2]s; keepalive 512; keepalive_requests 1000000000; }
   server {
     listen %[3]s;
-    location / { proxy_pass http://ai; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }
+    location / { proxy_pass http://ai; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_buffering off; proxy_request_buffering off; }
   }
 }
 `, b.dir, upstream.Host, listen))
@@ -109,31 +118,39 @@ http://%s {
 
 // A peer is a proxy that runs.
 type peer struct {
-	addr   string
-	cmd    *exec.Cmd
-	output string        // file of its log, as a real one is
-	ended  chan struct{} // closed once it has
-	began  time.Duration // from its start to its first answer
+	addr     string
+	tls      *tls.Config // nil: it is called without TLS
+	upstream *url.URL
+	cmd      *exec.Cmd     // nil: it is upstream itself
+	output   string        // file of its log, as a real one is
+	ended    chan struct{} // closed once it has
+	began    time.Duration // from its start to its first answer
 }
 
-// start starts a proxy and waits for its first answer.
-func (b *bench) start(ctx context.Context, k kind, secure bool) (*peer, error) {
+// start starts a proxy for a scenario and waits for its first answer.
+func (b *bench) start(ctx context.Context, k kind, s *scenario) (*peer, error) {
 	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
 	upstream := b.upstream.plain
-	if secure {
+	if s.secure() {
 		upstream = b.upstream.secure
 	}
 	args, environ, err := k.command(b, addr, upstream)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
-		args = append([]string{"taskset", "-c", strconv.Itoa(runtime.NumCPU() - 1)}, args...)
+	environ = append(environ, s.environ...)
+	cores := max(s.cores, b.cores, 1)
+	if _, err := exec.LookPath("taskset"); err == nil && cores < runtime.NumCPU() {
+		last := runtime.NumCPU() - 1
+		args = append([]string{"taskset", "-c", fmt.Sprintf("%d-%d", last-cores+1, last)}, args...)
 	}
-	p := &peer{addr: addr, cmd: exec.CommandContext(ctx, args[0], args[1:]...), output: filepath.Join(b.dir, "output")}
+	p := &peer{
+		addr: addr, upstream: upstream, cmd: exec.CommandContext(ctx, args[0], args[1:]...),
+		output: filepath.Join(b.dir, "output"),
+	}
 	p.cmd.Env = append(environ, "PATH="+os.Getenv("PATH"), "SSL_CERT_FILE="+b.upstream.cert)
 	output, err := os.Create(p.output)
 	if err != nil {
@@ -153,7 +170,7 @@ func (b *bench) start(ctx context.Context, k kind, secure bool) (*peer, error) {
 	}()
 	p.ended = ended
 	for time.Since(began) < time.Minute {
-		if c, err := dial(ctx, addr); err == nil {
+		if c, err := dial(ctx, p); err == nil {
 			err = c.call(request(chatBody(model), "json"))
 			c.Close()
 			if err == nil {
@@ -187,6 +204,9 @@ func (p *peer) stop() {
 
 // cpu is the CPU time that the threads of a peer have taken. What /proc/PID/stat says is in ticks, which are too long.
 func (p *peer) cpu() (time.Duration, error) {
+	if p.cmd == nil {
+		return 0, nil
+	}
 	var sum time.Duration
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
 	for _, t := range threads {
@@ -202,6 +222,11 @@ func (p *peer) cpu() (time.Duration, error) {
 		sum += time.Duration(ns)
 	}
 	return sum, err
+}
+
+func (p *peer) threads() (int, error) {
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid))
+	return len(all), err
 }
 
 // rss is the memory that a peer has, in bytes.

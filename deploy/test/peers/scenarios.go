@@ -12,42 +12,63 @@ import (
 const (
 	streams = 64 // at once
 	large   = 10_000_000
+
+	openCallers = 10
+	openRate    = 300 // calls a second of all of them: far from what any proxy here can take
 )
 
 func scenarios() []scenario {
 	var all []scenario
-	for _, to := range []string{"plain", "TLS and HTTP/2"} {
-		for _, callers := range []int{1, 16, 64, 256} {
-			all = append(all, scenario{
-				fmt.Sprintf("calls of 1 KB, %d at once, upstream %s", callers, to), "CPU µs a call", "p99 ms",
-				calls(callers, request(chatBody(model), "json")),
-			})
-		}
-		all = append(all, scenario{
-			fmt.Sprintf("%d streams, an event each 10 ms, upstream %s", streams, to), "CPU µs an event", "events/s",
-			events,
-		})
-	}
 	text := strings.Replace(chatBody(model), "All work", strings.Repeat("All work and no play. ", large/22), 1)
+	for _, to := range []string{"plain", "TLS and HTTP/2"} {
+		add := func(name, unit, beside string, m func(context.Context, *bench, *peer) (figure, error)) *scenario {
+			all = append(all, scenario{name: name + ", upstream " + to, unit: unit, beside: beside, measure: m})
+			return &all[len(all)-1]
+		}
+		for _, callers := range []int{1, 16, 64, 256} {
+			add(fmt.Sprintf("calls of 1 KB, %d at once", callers), "CPU µs a call", "calls/s",
+				calls(callers, request(chatBody(model), "json")))
+		}
+		add(fmt.Sprintf("%d callers, %d calls a second, 2 cores", openCallers, openRate), "µs added, p50", "p99",
+			added).cores = 2
+		add("embeddings of 1 KB, 16 at once", "CPU µs a call", "calls/s",
+			calls(16, request(vectorBody(), "vector")))
+		add(fmt.Sprintf("%d streams, an event each 10 ms", streams), "CPU µs an event", "events/s", events)
+		add("calls of 10 MB, 1 at once", "CPU µs a call", "calls/s", calls(1, request(text, "json")))
+		add("idle streams", "KiB a stream", "RSS MiB", idleStreams)
+	}
 	return append(all,
 		scenario{
-			"calls of 10 MB, 1 at once, upstream plain", "CPU µs a call", "p99 ms",
-			calls(1, request(text, "json")),
+			name: "calls that neuronward's guard refuses, and others pass on", unit: "CPU µs a call", beside: "calls/s",
+			measure: calls(16, request(chatBody(model), "json")),
+			environ: []string{"NEURONWARD_DAILY_NEURONS=1"},
 		},
-		scenario{"idle streams, upstream plain", "KiB a stream", "RSS MiB", idleStreams},
-		scenario{
-			"calls that neuronward refuses, upstream plain", "CPU µs a call", "p99 ms",
-			calls(16, request(chatBody("@cf/meta/a-model-that-may-not-be-called"), "json")),
-		},
-		scenario{"from the start to the first answer", "ms", "RSS MiB", start},
+		scenario{name: "from the start to the first answer", unit: "ms", beside: "RSS MiB", measure: start},
+		scenario{name: "at rest after the first answer", unit: "RSS MiB", beside: "threads", measure: rest},
 	)
 }
 
 func calls(callers int, request []byte) func(context.Context, *bench, *peer) (figure, error) {
 	return func(ctx context.Context, b *bench, p *peer) (figure, error) {
 		r, err := closedLoop(ctx, p, callers, request, b.time)
-		return figure{micros(r.cpu) / float64(max(r.calls, 1)), micros(r.p99) / 1000}, err
+		return figure{micros(r.cpu) / float64(max(r.calls, 1)), float64(r.calls) / r.took.Seconds()}, err
 	}
+}
+
+// added measures what a proxy adds to the time of a call at a fixed rate: the median of it, and the slowest in a
+// hundred, less those of calls to upstream itself.
+func added(ctx context.Context, b *bench, p *peer) (figure, error) {
+	direct := &peer{addr: b.upstream.plain.Host}
+	if p.upstream == b.upstream.secure {
+		direct = &peer{addr: b.upstream.secure.Host, tls: b.upstream.trust()}
+	}
+	to := request(chatBody(model), "json")
+	without, err := openLoop(ctx, direct, openCallers, openRate, to, b.time)
+	if err != nil {
+		return figure{}, fmt.Errorf("upstream: %w", err)
+	}
+	with, err := openLoop(ctx, p, openCallers, openRate, to, b.time)
+	return figure{micros(with.p50 - without.p50), micros(with.p99 - without.p99)}, err
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
@@ -93,7 +114,7 @@ func events(ctx context.Context, b *bench, p *peer) (figure, error) {
 
 // beginStream begins a stream and waits for its first event.
 func beginStream(ctx context.Context, p *peer, shape string) (*caller, error) {
-	c, err := dial(ctx, p.addr)
+	c, err := dial(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +149,17 @@ func idleStreams(ctx context.Context, b *bench, p *peer) (figure, error) {
 	time.Sleep(b.time) // for collections
 	after, err := p.rss()
 	return figure{(after - before) / 1024 / float64(b.idle), after / (1 << 20)}, err
+}
+
+// rest measures the memory of a proxy that has nothing to do.
+func rest(_ context.Context, b *bench, p *peer) (figure, error) {
+	time.Sleep(b.time)
+	threads, err := p.threads()
+	if err != nil {
+		return figure{}, err
+	}
+	rss, err := p.rss()
+	return figure{rss / (1 << 20), float64(threads)}, err
 }
 
 func start(_ context.Context, _ *bench, p *peer) (figure, error) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -22,6 +25,44 @@ const (
 		`{"content":" token"},"finish_reason":null}]}` + "\n\n"
 	pause = 10 * time.Millisecond // between events
 )
+
+// vector is the answer with one embedding.
+var vector = `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[` +
+	strings.Repeat("-0.0123456789,", 1023) + `0.5]}],"model":"m","usage":{"prompt_tokens":210,"total_tokens":210}}`
+
+// A shape is what upstream answers to a call that names it in X-Shape.
+type shape struct {
+	text  []byte // written at once, in HTTP/1.1
+	ends  bool   // then the connection ends
+	waits bool   // or nothing more comes
+	each  []byte // or this, again and again after a pause
+}
+
+// shapes are all of them. The empty name is what a proxy asks by itself.
+var shapes = func() map[string]shape {
+	whole := func(status, text string) shape {
+		return shape{text: fmt.Appendf(nil, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
+			"Cf-Ray: 9a0000000000abcd-FRA\r\nServer: cloudflare\r\n\r\n%s", status, len(text), text)}
+	}
+	const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+	chunk := func(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
+	begun := []byte(stream + chunk(event))
+	return map[string]shape{
+		"":       whole("200 OK", answer),
+		"json":   whole("200 OK", answer),
+		"vector": whole("200 OK", vector),
+		"events": {text: begun, each: []byte(chunk(event))},
+		"idle":   {text: begun, waits: true},
+		// Those of a soak.
+		"brief": {text: []byte(stream + chunk(event) + chunk(event) + chunk("data: [DONE]\n\n") + "0\r\n\r\n")},
+		"fail": whole("500 Internal Server Error",
+			`{"errors":[{"message":"AiError: Internal error","code":5001}],"success":false,"result":{},"messages":[]}`),
+		"cut": {
+			text: []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"), ends: true,
+		},
+		"torn": {text: []byte(stream + chunk(event) + chunk(event[:20])), ends: true},
+	}
+}()
 
 // An upstream answers every call: plain as raw bytes, or over TLS with HTTP/2.
 type upstream struct {
@@ -54,6 +95,13 @@ func (u *upstream) close() {
 	u.tls.CloseClientConnections()
 }
 
+// trust is the configuration of a client that trusts upstream.
+func (u *upstream) trust() *tls.Config {
+	c := u.tls.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	c.ServerName, c.NextProtos = "example.com", nil // a name that the certificate has
+	return c
+}
+
 func (u *upstream) accept() {
 	for {
 		conn, err := u.ln.Accept()
@@ -68,54 +116,45 @@ func (u *upstream) accept() {
 func serveRaw(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, 64<<10)
-	whole := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
-		"Cf-Ray: 9a0000000000abcd-FRA\r\nServer: cloudflare\r\n\r\n%s", len(answer), answer)
-	head := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-	chunk := fmt.Appendf(nil, "%x\r\n%s\r\n", len(event), event)
 	for {
-		shape := byte(0)
-		length, chunked := 0, false
-		for {
-			line, err := in.ReadSlice('\n')
-			if err != nil {
-				return
-			}
-			switch {
-			case hasName(line, "x-shape:"):
-				shape = line[len("x-shape: ")]
-			case hasName(line, "content-length:"):
-				length = number(line[len("content-length: ") : len(line)-2])
-			case hasName(line, "transfer-encoding:"):
-				chunked = true
-			}
-			if len(line) == 2 {
-				break
-			}
-		}
-		if chunked {
-			length = -1
-		}
-		if skipBody(in, length) != nil {
+		s, err := readCall(in)
+		if err != nil {
 			return
 		}
-		if shape != 'e' && shape != 'i' { // what a proxy asks by itself gets no stream either
-			if _, err := conn.Write(whole); err != nil {
-				return
-			}
-			continue
-		}
-		if _, err := conn.Write(append(head[:len(head):len(head)], chunk...)); err != nil {
+		if _, err := conn.Write(s.text); err != nil || s.ends {
 			return
 		}
-		if shape == 'i' {
+		if s.waits {
 			_, _ = in.ReadByte() // until the proxy leaves
 			return
 		}
-		for {
+		for s.each != nil {
 			time.Sleep(pause)
-			if _, err := conn.Write(chunk); err != nil {
+			if _, err := conn.Write(s.each); err != nil {
 				return
 			}
+		}
+	}
+}
+
+// readCall reads a call to its end and returns the shape that it asks for.
+func readCall(in *bufio.Reader) (s shape, err error) {
+	s = shapes[""]
+	for length := 0; ; {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return s, err
+		}
+		_, value, _ := bytes.Cut(line, []byte(":"))
+		switch value = bytes.TrimSpace(value); {
+		case hasName(line, "x-shape:"):
+			s = shapes[string(value)]
+		case hasName(line, "content-length:"):
+			length = number(value)
+		case hasName(line, "transfer-encoding:"):
+			length = -1
+		case len(line) == 2:
+			return s, skipBody(in, length)
 		}
 	}
 }
@@ -126,7 +165,11 @@ func serveHTTP2(w http.ResponseWriter, r *http.Request) {
 	if shape != "events" && shape != "idle" {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cf-Ray", "9a0000000000abcd-FRA")
-		_, _ = io.WriteString(w, answer)
+		text := answer
+		if shape == "vector" {
+			text = vector
+		}
+		_, _ = io.WriteString(w, text)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
