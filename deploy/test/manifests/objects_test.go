@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	gateway "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
@@ -28,6 +30,15 @@ type objects struct {
 	scalers   map[string]autoscalingv2.HorizontalPodAutoscaler
 	budgets   map[string]policyv1.PodDisruptionBudget
 	networks  map[string]networkingv1.NetworkPolicy
+	accounts  map[string]corev1.ServiceAccount
+	pods      map[string]corev1.Pod
+	ingresses map[string]networkingv1.Ingress
+	routes    map[string]gateway.HTTPRoute
+	monitors  map[string]monitoring.ServiceMonitor
+	scraped   map[string]monitoring.PodMonitor
+	rules     map[string]monitoring.PrometheusRule
+
+	all []map[string]any // each of them as it is written
 }
 
 // decode reads manifests strictly: a field that Kubernetes does not have, or has twice, fails the test.
@@ -65,8 +76,29 @@ func decode(t *testing.T, manifests []byte) objects {
 			keep(t, &o.budgets, document)
 		case "networking.k8s.io/v1 NetworkPolicy":
 			keep(t, &o.networks, document)
+		case "v1 ServiceAccount":
+			keep(t, &o.accounts, document)
+		case "v1 Pod":
+			keep(t, &o.pods, document)
+		case "networking.k8s.io/v1 Ingress":
+			keep(t, &o.ingresses, document)
+		case "gateway.networking.k8s.io/v1 HTTPRoute":
+			keep(t, &o.routes, document)
+		case "monitoring.coreos.com/v1 ServiceMonitor":
+			keep(t, &o.monitors, document)
+		case "monitoring.coreos.com/v1 PodMonitor":
+			keep(t, &o.scraped, document)
+		case "monitoring.coreos.com/v1 PrometheusRule":
+			keep(t, &o.rules, document)
 		default:
 			t.Errorf("kind = %s %s, want one that this test knows", kind.APIVersion, kind.Kind)
+		}
+		var tree map[string]any
+		if err := yaml.Unmarshal(document, &tree); err != nil {
+			t.Fatalf("%v in\n%s", err, document)
+		}
+		if tree != nil {
+			o.all = append(o.all, tree)
 		}
 	}
 }

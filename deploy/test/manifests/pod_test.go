@@ -54,20 +54,10 @@ func newPod(t *testing.T, spec corev1.PodSpec, o objects, secrets map[string]map
 		maps.Copy(p.environ, config.Data)
 	}
 	for _, e := range p.container.Env {
-		value := e.Value
 		if e.ValueFrom != nil {
-			ref := e.ValueFrom.SecretKeyRef
-			v, ok := p.secrets[ref.Name][ref.Key]
-			if !ok && ref.Optional != nil && *ref.Optional {
-				continue
-			}
-			if !ok {
-				t.Errorf("%s: keys of the Secret %s = %q, want %s among them", e.Name, ref.Name,
-					slices.Collect(maps.Keys(p.secrets[ref.Name])), ref.Key)
-			}
-			value = v
+			t.Errorf("%s comes from %v, want secrets as files: they can be replaced without a restart", e.Name, e.ValueFrom)
 		}
-		p.environ[e.Name] = value
+		p.environ[e.Name] = e.Value
 	}
 	return p
 }
@@ -226,7 +216,7 @@ func (p *pod) check() (said string, status int) {
 	p.t.Helper()
 	var environ []string
 	for name, value := range p.environ {
-		if name == "NEURONWARD_CLIENTS_FILE" || strings.HasSuffix(name, "_FILE") {
+		if strings.HasSuffix(name, "_FILE") || strings.HasPrefix(name, "NEURONWARD_TLS_") {
 			value = p.file(value)
 		}
 		environ = append(environ, name+"="+value)
@@ -246,12 +236,12 @@ func (p *pod) file(at string) string {
 			p.t.Errorf("subPath of %s = %q, want none: changes would not be seen", mount.MountPath, mount.SubPath)
 		}
 		for _, v := range p.spec.Volumes {
-			if v.Name != mount.Name || v.Secret == nil {
+			if v.Name != mount.Name || v.Projected == nil {
 				continue
 			}
-			for _, item := range v.Secret.Items {
-				value, ok := p.secrets[v.Secret.SecretName][item.Key]
-				if item.Path != key || !ok {
+			for _, source := range v.Projected.Sources {
+				value, ok := p.projected(source.Secret, key)
+				if !ok {
 					continue
 				}
 				copied := filepath.Join(p.t.TempDir(), path.Base(at))
@@ -264,4 +254,21 @@ func (p *pod) file(at string) string {
 	}
 	p.t.Errorf("volumeMounts = %v, want a key of a Secret at %s", p.container.VolumeMounts, at)
 	return at
+}
+
+// projected is what a Secret has at a path of the volume; one without items has each of its keys there.
+func (p *pod) projected(from *corev1.SecretProjection, at string) (value string, ok bool) {
+	if from == nil {
+		return "", false
+	}
+	key := at
+	if len(from.Items) > 0 {
+		i := slices.IndexFunc(from.Items, func(item corev1.KeyToPath) bool { return item.Path == at })
+		if i < 0 {
+			return "", false
+		}
+		key = from.Items[i].Key
+	}
+	value, ok = p.secrets[from.Name][key]
+	return value, ok
 }
