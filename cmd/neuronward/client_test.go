@@ -58,7 +58,7 @@ func TestClientNewForMachines(t *testing.T) {
 	}
 }
 
-// The examples in the help and in proxy/clients/README.md are files that are valid, but for the hash that they cut short.
+// The examples in the help and in the documents are files that are valid, but for the hash that they cut short.
 func TestTheExamplesAreValidEntries(t *testing.T) {
 	_, help, _ := strings.Cut(clientHelp, "All keys of an entry:\n")
 	help, _, inHelp := strings.Cut(help, "\nA client sends")
@@ -71,7 +71,13 @@ func TestTheExamplesAreValidEntries(t *testing.T) {
 	if !inHelp || !inReadme {
 		t.Fatalf("got an example in the help: %t, in the README: %t; want both", inHelp, inReadme)
 	}
-	for _, text := range []string{help, example} {
+	front, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, short, _ := strings.Cut(string(front), "```yaml\n")
+	short, _, _ = strings.Cut(short, "```")
+	for _, text := range []string{help, example, short} {
 		set, err := clients.Parse("f", []byte(strings.Replace(text, "5e88…", strings.Repeat("5e88", 16), 1)))
 		if err != nil {
 			t.Fatal(err)

@@ -54,23 +54,23 @@ func countRows(t *testing.T) map[string]countRow {
 			[]string{"quota TestASecondSpenderTakesHalfOfTheDay", "quota TestWhatIsSpentElsewhereCounts"},
 			[]string{"in " + minutes(unknown)},
 		},
-		"the account's figure is later than " + minutes(lag): {
+		"the figure is later than " + minutes(lag): {
 			[]string{"proxy TestCountAgreesHoweverItIsBilled", "quota TestALateFigureReleasesNothing"}, nil,
 		},
-		"the account's figure is wrong": {
+		"the figure is wrong": {
 			[]string{
 				"quota TestAFigureThatJumps", "quota TestAFigureThatWasTooHighEnds",
 				"quota TestTheFirstFigureIsTooHigh", "quota TestLedgerAndAccountAgreeForDays",
 			},
 			[]string{fmt.Sprintf("%v %% of the limit", 100/constantOf("quota/reconcile", "minGrowth")), "an hour"},
 		},
-		"the account's figure is a sample": {
+		"the figure is a sample": {
 			[]string{"proxy TestCountAgreesHoweverItIsBilled"}, nil,
 		},
 		"a call takes longer than a minute, and the figure has it before it ends": {
 			[]string{"quota TestALongCallIsExternalUntilItIsSettled"}, nil,
 		},
-		"a call is under way at 00:00 UTC": {
+		"a call is in flight at 00:00 UTC": {
 			[]string{
 				"quota TestInFlightAtMidnight", "proxy TestStreamOverMidnight",
 				"proxy/guard TestASessionIsBookedOnBothDays",
@@ -79,16 +79,16 @@ func countRows(t *testing.T) map[string]countRow {
 		"a WebSocket session with a real-time model": {
 			[]string{"proxy TestSessionsCostWhatPasses", "proxy/websocket TestReportsOfUpstream"}, nil,
 		},
-		"a call costs more than was set aside": {
+		"a call costs more than was reserved": {
 			[]string{"quota TestOverrunsAreRecordedAndStop"}, nil,
 		},
 		"prices are out of date": {
 			[]string{"proxy TestPricesThatAreOutOfDate"}, nil,
 		},
-		"an answer that says no cost: pictures, speech": {
+		"an answer without a cost: pictures, speech": {
 			[]string{"quota TestAModelThatDoesNotSayWhatItCosts", "proxy TestAPictureThatCostsOtherThanItsTable"}, nil,
 		},
-		"`cf-ai-neurons` alone says the cost": {
+		"`cf-ai-neurons` alone reports the cost": {
 			[]string{
 				"proxy TestRandomWire", "proxy TestNeuronsRoundedToZero",
 			},
@@ -109,13 +109,13 @@ func countRows(t *testing.T) map[string]countRow {
 				fmt.Sprintf("%v tokens for its frame", constantOf("proxy", "wireFrame")),
 			},
 		},
-		"the same, of nonsense that was made to look cheap": {
+		"the same, for nonsense made to look cheap": {
 			[]string{"quota/tokens TestFound"}, []string{"3.6 times"},
 		},
-		"a model without a price whose answer says nothing": {
+		"a model without a price whose answer reports nothing": {
 			[]string{"proxy/guard TestVerdicts", "quota TestAModelWithoutAPriceIsBookedAsItWasBilled"}, nil,
 		},
-		"Workers AI bills a failure that is counted as free": {
+		"Workers AI bills a failure that counts as free": {
 			[]string{"proxy TestCountAgreesHoweverItIsBilled"}, nil,
 		},
 		"a router chose the model": {
@@ -125,7 +125,7 @@ func countRows(t *testing.T) map[string]countRow {
 			[]string{"proxy TestCancelledStreams", "proxy TestCutStreams"},
 			[]string{"=" + defaultOf(t, "NEURONWARD_ABORTED") + "`"},
 		},
-		"the same, where it made no more than came": {
+		"the same, where the model stopped at once": {
 			[]string{"proxy TestRandomWire", "proxy TestCancelledStreams"}, []string{speed},
 		},
 		"a cut-off stream, `seen`": {[]string{"proxy TestCancelledStreams"}, nil},
@@ -139,7 +139,7 @@ func countRows(t *testing.T) map[string]countRow {
 			[]string{"proxy/guard TestBatch", "proxy/guard TestABatchSurvivesARestart", "quota TestCorrectTheNextDay"},
 			[]string{words(t, quota.BatchDays) + " days"},
 		},
-		"`cf-aig-max-attempts` and an answer without figures": {
+		"`cf-aig-max-attempts` and an answer without a cost": {
 			[]string{"proxy TestAttemptsByAIGateway", "proxy TestAttemptsOfAllAreCounted"}, nil,
 		},
 		"`cf-aig-max-attempts`, and Workers AI bills an attempt before the one that answers": {
@@ -174,21 +174,23 @@ func countRows(t *testing.T) map[string]countRow {
 	}
 }
 
-// The table in quota/README.md of what the count may be wrong by has just the rows that a test shows, and their figures are those of
+// countHead begins each table of what the count can be wrong by.
+const countHead = "\n| Cause | Largest error | How long | What corrects it |\n|---|---|---|---|\n"
+
+// The tables in quota/README.md of what the count can be wrong by have just the rows that a test shows, and their figures are those of
 // the code.
 func TestReadmeProvesWhatTheCountMayBeWrongBy(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "quota", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const head = "\n| Cause | Largest error | How long | What heals it |\n|---|---|---|---|\n"
-	_, rest, found := strings.Cut(string(data), head)
-	table, _, _ := strings.Cut(rest, "\n\n")
-	if !found {
-		t.Fatal("quota/README.md: got no table of what the count may be wrong by, want one")
+	var lines []string
+	for _, table := range strings.Split(string(data), countHead)[1:] {
+		table, _, _ = strings.Cut(table, "\n\n")
+		lines = append(lines, strings.Split(strings.TrimSpace(table), "\n")...)
 	}
 	rows := countRows(t)
-	for line := range strings.SplitSeq(table, "\n") {
+	for _, line := range lines {
 		cause, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
 		cause, _, _ = strings.Cut(cause, " (")
 		row, ok := rows[cause]

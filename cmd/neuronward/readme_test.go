@@ -65,36 +65,34 @@ func commandHelp(t *testing.T) string {
 
 var readmeTest = regexp.MustCompile("`go test \\./([a-z/]+) -run (Test[A-Za-z]+)((?: -[a-z]+(?: [0-9]+)?)*)`")
 
-// The tests that README names to try are there, and so are their flags.
+// The tests that documents name to try are there, and so are their flags.
 func TestReadmeNamesTests(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := readmeTest.FindAllSubmatch(data, -1)
-	if named := bytes.Count(data, []byte("`go test ")); len(found) < 5 || len(found) != named {
-		t.Errorf("got %d commands of go test, want all of %d and 5 at least", len(found), named)
-	}
-	for _, f := range found {
-		files, err := filepath.Glob(filepath.Join("..", "..", string(f[1]), "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
+	for path, text := range documents(t) {
+		found := readmeTest.FindAllStringSubmatch(text, -1)
+		if path == "README.md" && len(found) < 5 {
+			t.Errorf("%s: got %d commands of go test, want 5 at least", path, len(found))
 		}
-		var code []byte
-		for _, name := range files {
-			text, err := os.ReadFile(name)
+		for _, f := range found {
+			files, err := filepath.Glob(filepath.Join(top, f[1], "*_test.go"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			code = append(code, text...)
-		}
-		if !bytes.Contains(code, append([]byte("\nfunc "), f[2]...)) {
-			t.Errorf("%s: got no test %s, want one", f[0], f[2])
-		}
-		for word := range strings.FieldsSeq(string(f[3])) {
-			name, isFlag := strings.CutPrefix(word, "-")
-			if isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
-				t.Errorf("%s: got no flag -%s, want one", f[0], name)
+			var code []byte
+			for _, name := range files {
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				code = append(code, text...)
+			}
+			if !bytes.Contains(code, []byte("\nfunc "+f[2])) {
+				t.Errorf("%s: %s: got no test %s, want one", path, f[0], f[2])
+			}
+			for word := range strings.FieldsSeq(f[3]) {
+				name, isFlag := strings.CutPrefix(word, "-")
+				if isFlag && name != "v" && !bytes.Contains(code, []byte(`("`+name+`", `)) {
+					t.Errorf("%s: %s: got no flag -%s, want one", path, f[0], name)
+				}
 			}
 		}
 	}

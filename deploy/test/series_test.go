@@ -17,9 +17,9 @@ import (
 // catalogue is every series that the code can have, by name, with its labels and the values of them that are known.
 type catalogue map[string]map[string]map[string]bool
 
-// seriesOfTheCode asks the product's own package for all of its series, those with values that only the load
-// gives included.
-func seriesOfTheCode(t *testing.T) catalogue {
+// familiesOfTheCode asks the product's own package for all of its series, those with values that only the load gives
+// included.
+func familiesOfTheCode(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
 	m := metrics.New(metrics.Build{})
 	m.WatchQuota(func() metrics.Quota {
@@ -56,8 +56,14 @@ func seriesOfTheCode(t *testing.T) catalogue {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return families
+}
+
+// seriesOfTheCode is the catalogue of familiesOfTheCode.
+func seriesOfTheCode(t *testing.T) catalogue {
+	t.Helper()
 	all := catalogue{"up": {}} // which Prometheus makes
-	for _, family := range families {
+	for _, family := range familiesOfTheCode(t) {
 		name := family.GetName()
 		names := []string{name}
 		if family.GetType() == dto.MetricType_HISTOGRAM || family.GetType() == dto.MetricType_SUMMARY {
