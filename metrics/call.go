@@ -74,7 +74,7 @@ func observe(o prometheus.Observer, d time.Duration, requestID string) {
 func (m *Metrics) Failed(c normalize.Code, origin normalize.Origin, fault normalize.Fault) {
 	e := c.Entry()
 	m.errors.WithLabelValues(strconv.Itoa(e.Number), e.Slug, string(origin), string(fault)).Inc()
-	m.minutes.Failed(time.Now(), c, origin)
+	m.minutes.Failed(time.Now(), c, origin, fault)
 }
 
 // Unclassified counts an upstream failure that is not in the catalog, by the HTTP status that upstream sent.

@@ -20,5 +20,5 @@
 // A call that asks for WebSocket takes the same way: websocket.go says what differs, and inspect makes its session.
 //
 // A step returns its error and failures.answer alone writes it (fail.go). A call belongs to one goroutine; the locks
-// here (knownModels, recentFailures, deprecations, unknownCodes) are leaves: nothing is called under them.
+// here (knownModels, deprecations, unknownCodes) are leaves: nothing is called under them.
 package proxy

@@ -9,6 +9,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/lograte"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 // A recorder writes what is kept of a call that has ended: one observation in each series, one log line and, of a
@@ -17,8 +18,8 @@ type recorder struct {
 	access  *access
 	metrics *metrics.Metrics
 	log     *slog.Logger
-	recent  recentFailures                      // but for those that refused has
-	refused recentFailures                      // those that anybody can cause
+	recent  recent.Failures                     // but for those that refused has
+	refused recent.Failures                     // those that anybody can cause
 	lines   map[normalize.Code]*lograte.Limiter // of the log; by the codes of failures that anybody can cause
 }
 
@@ -68,9 +69,9 @@ func (r *recorder) record(c *call) {
 	if f := c.failure; f != nil {
 		r.metrics.Failed(f.Code, f.Origin, f.Fault)
 		if anyoneCauses(c) {
-			r.refused.add(c)
+			r.refused.Add(recordOf(c))
 		} else {
-			r.recent.add(c)
+			r.recent.Add(recordOf(c))
 		}
 	}
 	r.countRetries(c)
@@ -84,12 +85,27 @@ func (r *recorder) record(c *call) {
 	r.logCall(c, result, took)
 }
 
+// maxMessage is how much of a failure's message is kept for the status page, in bytes.
+const maxMessage = 300
+
+// recordOf is the failure of a call that has ended, for the status page.
+func recordOf(c *call) recent.Failure {
+	f := c.failure
+	return recent.Failure{
+		Time: c.began.UTC(), RequestID: c.requestID, Ray: c.redact(c.attempt.upstream.ray), Client: c.client,
+		Route: c.routeName(), Method: clip(c.inbound.Method, 32), Path: c.pathText(), Model: c.modelText,
+		Status: c.writer.status, Name: f.Code.String(), Number: f.Number,
+		Origin: string(f.Origin), Fault: string(f.Fault), Message: clip(f.Message, maxMessage),
+	}
+}
+
 // refusal keeps the failure of a request that was refused before it was a call.
 func (r *recorder) refusal(f normalize.Failure) {
 	r.metrics.Failed(f.Code, f.Origin, f.Fault)
-	r.refused.addRecord(FailureRecord{
+	r.refused.Add(recent.Failure{
 		Time: time.Now().UTC(), RequestID: f.RequestID, Client: anonymous, Route: noRoute, Status: f.Status,
 		Name: f.Code.String(), Number: f.Number, Origin: string(f.Origin), Fault: string(f.Fault),
+		Message: clip(f.Message, maxMessage),
 	})
 }
 

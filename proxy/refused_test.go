@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 // logged counts the lines of the log that have this message and name, and sums their count.
@@ -98,9 +100,9 @@ func TestFloodOfRefusals(t *testing.T) {
 					t.Errorf("got last failures %+v, want one, that before the flood, with status %d", failures,
 						http.StatusBadRequest)
 				}
-				if len(refusals) != maxRecent || refusals[0].Name != c.code {
+				if len(refusals) != recent.Max || refusals[0].Name != c.code {
 					t.Errorf("got %d refusals, the first %+v; want %d, the first %s", len(refusals),
-						refusals[:min(1, len(refusals))], maxRecent, c.code)
+						refusals[:min(1, len(refusals))], recent.Max, c.code)
 				}
 				if got := b.value("neuronward_requests_total", "result", c.code); got != floods*flood {
 					t.Errorf("got %v calls counted, want %d", got, floods*flood)
@@ -140,6 +142,30 @@ func TestRefusalOfAClient(t *testing.T) {
 	}
 }
 
+// The status page says of a failure what the caller was told, where he called, and Cloudflare's name for the call.
+func TestFailuresForTheStatusPage(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cf-Ray", "9a0b1c2d3e4f5a6b-FRA")
+		w.WriteHeader(http.StatusTooManyRequests)
+		io.WriteString(w, `{"errors":[{"code":3040,"message":"Capacity temporarily exceeded, `+
+			strings.Repeat("x", 2*maxMessage)+`"}]}`)
+	}))
+	b.do("POST", chatPath+"?q=1", chat, "X-Request-Id", "the-id")
+	b.ended()
+	all := b.proxy.RecentFailures()
+	if len(all) != 1 {
+		t.Fatalf("got %+v, want one failure", all)
+	}
+	f := all[0]
+	wantEqual(t, "request id", f.RequestID, "the-id")
+	wantEqual(t, "cf-ray", f.Ray, "9a0b1c2d3e4f5a6b-FRA")
+	wantEqual(t, "method and path", f.Method+" "+f.Path, "POST "+chatPath)
+	const begins = "Capacity temporarily exceeded"
+	if n := len(f.Message); !strings.HasPrefix(f.Message, begins) || n > maxMessage+len("…") {
+		t.Errorf("got a message of %d bytes, %s; want %s first and %d at most", n, f.Message, begins, maxMessage)
+	}
+}
+
 // A request that was refused because it is not valid HTTP counts as a failure of its caller and as no call.
 func TestRefusalsOfTheShellAreCounted(t *testing.T) {
 	b := newBench(t, http.NotFoundHandler())
@@ -157,9 +183,9 @@ func TestRefusalsOfTheShellAreCounted(t *testing.T) {
 	}
 	got := refusals[0]
 	got.Time = time.Time{}
-	wantEqual(t, "refusal", got, FailureRecord{
+	wantEqual(t, "refusal", got, recent.Failure{
 		RequestID: "id", Client: "anonymous", Route: "none", Status: 431, Name: "bad_input", Number: 5006,
-		Origin: "guard", Fault: "caller",
+		Origin: "guard", Fault: "caller", Message: "The input does not fit what the model takes.",
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/recent"
 	"github.com/neuronward/neuronward/proxy/websocket"
 )
 
@@ -41,11 +42,11 @@ func (p *Proxy) Breakers() []breaker.Status { return p.capacity.breakers.Status(
 func (p *Proxy) BreakerLabels() []string { return p.capacity.labels() }
 
 // RecentFailures returns the last failures but for those of RecentRefusals, at most 50, the newest first.
-func (p *Proxy) RecentFailures() []FailureRecord { return p.recorder.recent.list() }
+func (p *Proxy) RecentFailures() []recent.Failure { return p.recorder.recent.List() }
 
 // RecentRefusals returns the last calls that were refused for their key, host, origin or path, and what CountRefusal
 // was told; at most 50, the newest first.
-func (p *Proxy) RecentRefusals() []FailureRecord { return p.recorder.refused.list() }
+func (p *Proxy) RecentRefusals() []recent.Failure { return p.recorder.refused.List() }
 
 // CountRefusal counts a request that was refused because it is not valid HTTP. It is no call.
 func (p *Proxy) CountRefusal(f *normalize.Failure) { p.recorder.refusal(f.Resolved()) }

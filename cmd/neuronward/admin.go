@@ -27,6 +27,7 @@ func (in *invocation) adminHandler(
 	source.Version, source.Commit, source.Proxy, source.Settings = b.Version, b.Commit, p, c.Settings
 	source.Prices = func() status.Prices { return pricesOf(prices.Status()) }
 	source.WouldRefuse = func() (models, clients minutes.Reasons) { return m.Minutes().WouldRefuseToday(time.Now()) }
+	source.Minutes = m.Minutes()
 	o.Status, o.History, o.Minutes, o.Demo, o.Pprof = source.Status, source.History, m.Minutes(), demo, c.Pprof
 	return admin.Handler(o)
 }

@@ -27,10 +27,12 @@ const (
 // usage writes a report; now is for the time that is left of the day.
 func (s screen) usage(r usageReport, now time.Time) string {
 	d := r.Today
+	head := verdictLine(r.Verdict)
 	if d.Day == nil || d.Used == nil || d.Reserved == nil || d.Lost == nil {
-		return "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n"
+		return head + "NEURONWARD_QUOTA_MODE is off: this proxy counts nothing.\n"
 	}
 	var b strings.Builder
+	b.WriteString(head)
 	fmt.Fprintf(&b, "Neurons of %s (UTC), %s plan, %s", d.Day, d.Plan, modeWords(d.Mode))
 	if d.ResetsAt != nil {
 		left := max(d.ResetsAt.Sub(now), 0).Round(time.Minute)
@@ -54,6 +56,18 @@ func (s screen) usage(r usageReport, now time.Time) string {
 	s.wouldRefuse(&b, d)
 	s.table(&b, "by day", s.days(r))
 	return b.String()
+}
+
+// verdictLine says first what is wrong, if anything is: the worst of the quota, failures, clients and the store.
+func verdictLine(v status.Verdict) string {
+	if v.State == "" { // a proxy of an earlier version
+		return ""
+	}
+	line := strings.ToUpper(string(v.State)) + ": " + v.Because
+	if v.State != status.StateOK && v.Action != "" {
+		line += " " + v.Action
+	}
+	return line + "\n\n"
 }
 
 // totals writes the day's figures, a line each.

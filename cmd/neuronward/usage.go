@@ -27,7 +27,7 @@ Usage:
   neuronward usage [--days N] [--json | --csv] [--addr HOST:PORT]
 
   --days N   how many days, today among them (7); 62 at most
-  --json     one JSON object: today and sessions (as in /status) and days
+  --json     one JSON object: verdict, today, sessions (as in /status); days
   --csv      a row for each day, model and client, the oldest day first:
              day,model,client,calls,neurons,usd
   --addr     the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
@@ -48,6 +48,7 @@ Example:
 
 // A usageReport is what usage shows, and what --json prints.
 type usageReport struct {
+	Verdict  status.Verdict   `json:"verdict"`
 	Today    status.Today     `json:"today"`
 	Sessions websocket.Status `json:"sessions"` // over WebSockets, since the process began
 	Days     []status.PastDay `json:"days"`
@@ -108,6 +109,7 @@ func usage(ctx context.Context, in *invocation) int {
 func askUsage(ctx context.Context, base string, days int) (usageReport, error) {
 	var now struct {
 		status.Today
+		Verdict  status.Verdict   `json:"verdict"`
 		Sessions websocket.Status `json:"sessions"`
 	}
 	var past status.History
@@ -119,7 +121,7 @@ func askUsage(ctx context.Context, base string, days int) (usageReport, error) {
 			return usageReport{}, err
 		}
 	}
-	return usageReport{now.Today, now.Sessions, past.Days}, nil
+	return usageReport{now.Verdict, now.Today, now.Sessions, past.Days}, nil
 }
 
 func askJSON(ctx context.Context, url string, into any) error {

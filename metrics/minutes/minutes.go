@@ -24,7 +24,7 @@ const (
 // other is the name that counts models and clients beyond the bounds.
 const other = "other"
 
-// Minutes is what one process knows of its last minutes. It takes 94 KiB, and 11 KiB more for each model and for each
+// Minutes is what one process knows of its last minutes. It takes 172 KiB, and 11 KiB more for each model and for each
 // client that has called, 7 MiB at most. It is safe for concurrent use.
 type Minutes struct {
 	samples  samples
@@ -40,7 +40,7 @@ func New() *Minutes {
 	codes := len(normalize.Catalog())
 	m := &Minutes{failures: newRing(Hour, (*failures).reset)}
 	for i := range m.failures.slots {
-		m.failures.slots[i].s = make(failures, codes*origins)
+		m.failures.slots[i].s = make(failures, codes*kinds)
 	}
 	m.models.max, m.clients.max = maxModels, maxClients
 	return m

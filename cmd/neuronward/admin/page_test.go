@@ -15,6 +15,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 const (
@@ -70,7 +71,7 @@ func TestPage(t *testing.T) {
 	o.Redact = hiding(secret)
 	o.Unready = func() string { return "dial " + secret }
 	o.Status = func(context.Context) *status.Status {
-		return &status.Status{Today: status.Today{Mode: "off"}, Failures: []proxy.FailureRecord{
+		return &status.Status{Today: status.Today{Mode: "off"}, Failures: []recent.Failure{
 			{Client: "<script>alert(1)</script>", Model: "a", RequestID: "one"},
 			{Client: "team", Model: "b", RequestID: "two"},
 		}}
@@ -133,10 +134,17 @@ func TestWhoGetsThePage(t *testing.T) {
 	}
 }
 
+// judged is the status of a day on which no call was made lately.
+func judged(d status.Today) *status.Status {
+	s := &status.Status{Today: d}
+	s.Verdict = status.Judge(s, nil, 0, time.Now())
+	return s
+}
+
 // The page shows the figures of /status, and the last hour of the calls beside them.
 func TestPageShowsTheStatus(t *testing.T) {
 	o := pageOptions()
-	o.Status = func(context.Context) *status.Status { return &status.Status{Today: today()} }
+	o.Status = func(context.Context) *status.Status { return judged(today()) }
 	now := time.Now()
 	o.Minutes.Ended(now, &minutes.Call{Model: "m1", Client: "team", Duration: time.Second})
 	o.Minutes.Ended(now, &minutes.Call{Model: "new", Client: "free", Failed: true})

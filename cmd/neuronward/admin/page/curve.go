@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 	"github.com/neuronward/neuronward/metrics/minutes"
 )
 
@@ -22,12 +23,13 @@ const (
 
 // A curve is the account's day as a drawing.
 type curve struct {
-	Used, External, Reserved  string // areas from the lower end up; each hides a part of the next
-	Edge, Yesterday, Forecast string // lines; Edge is the upper end of what is spent
-	Limit                     *gridLine
-	Grid                      []gridLine
-	Now                       mark
-	End                       *mark // where the forecast ends
+	Used, External, Reserved string // areas from the lower end up; each hides a part of the next
+	Edge, Yesterday          string // lines; Edge is the upper end of what is spent
+	Forecast                 string // area between the slower and the faster of the present rates
+	Limit                    *gridLine
+	Grid                     []gridLine
+	Now                      mark
+	End                      *mark // where the forecast ends
 }
 
 type gridLine struct {
@@ -50,8 +52,8 @@ func (p point) top() float64   { return p.spent() + p.reserved }
 func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 	points := pointsOf(t, samples, now)
 	last := points[len(points)-1]
-	end := endOf(t, now)
-	scale := scaleOf(t, points, end)
+	ends := endsOf(t)
+	scale := scaleOf(t, points, ends)
 	y := scale.y
 
 	c := &curve{
@@ -72,13 +74,13 @@ func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 		}
 		c.Yesterday = through(yesterday, y, point.spent)
 	}
-	if end != nil {
-		c.End = &mark{Left: percent(end.at, curveWidth), Top: scale.top(end.used), Text: "about " + about(end.used)}
-		c.End.Late = c.End.Left > 50
-		if end.at < curveWidth {
-			c.End.Text = t.ExpectedAt.UTC().Format("15:04")
+	if ends != nil {
+		first := ends[0]
+		c.End = &mark{
+			Left: percent(first.at, curveWidth), Top: scale.top(first.used), Late: first.at > curveWidth/2,
+			Text: endText(t.Forecast),
 		}
-		c.Forecast = through([]point{last, *end}, y, point.spent)
+		c.Forecast = through(append([]point{last}, ends...), y, point.spent) + "Z"
 	}
 	if t.Limit != nil {
 		c.Limit = &gridLine{scale.top(t.Limit.Float()), "limit, " + inNeurons(*t.Limit)}
@@ -86,7 +88,7 @@ func curveOf(t *status.Today, samples []minutes.Sample, now time.Time) *curve {
 	for n, step := 0.0, niceStep(scale.max/4); n < scale.max; n += step {
 		nearLimit := t.Limit != nil && math.Abs(n-t.Limit.Float()) <= scale.max/16 // where its text is
 		if n > 0 && !nearLimit && scale.top(n) > 4 {
-			c.Grid = append(c.Grid, gridLine{scale.top(n), rounded(n)})
+			c.Grid = append(c.Grid, gridLine{scale.top(n), words.Rounded(n)})
 		}
 	}
 	return c
@@ -120,15 +122,36 @@ func pointsOf(t *status.Today, samples []minutes.Sample, now time.Time) []point 
 	return append(all, point{end, t.Used.Float(), t.External.Float(), t.Reserved.Float()})
 }
 
-// endOf is where the forecast ends: at the limit or at the reset; nil without a forecast.
-func endOf(t *status.Today, now time.Time) *point {
-	switch {
-	case t.ExhaustedAt != nil || t.Rate <= 0:
+// endsOf is where the forecast ends, at the limit or at the reset: first at the faster rate, last at the slower. It is
+// nil without a forecast.
+func endsOf(t *status.Today) []point {
+	f := t.Forecast
+	if f == nil {
 		return nil
-	case t.ExpectedAt != nil && t.Limit != nil:
-		return &point{at: t.ExpectedAt.Sub(t.Day.Start()).Minutes(), used: t.Limit.Float()}
 	}
-	return &point{at: curveWidth, used: spentAtReset(t, now)}
+	end := func(at *time.Time, spent status.Neurons) point {
+		if at == nil || t.Limit == nil {
+			return point{at: curveWidth, used: spent.Float()}
+		}
+		return point{at: at.Sub(t.Day.Start()).Minutes(), used: t.Limit.Float()}
+	}
+	ends := []point{end(f.Earliest, f.High)}
+	if f.Earliest != nil && f.Latest == nil && t.Limit != nil {
+		ends = append(ends, point{at: curveWidth, used: t.Limit.Float()})
+	}
+	return append(ends, end(f.Latest, f.Low))
+}
+
+// endText says when the limit is reached, or what the day comes to.
+func endText(f *status.Forecast) string {
+	const layout = "15:04"
+	switch {
+	case f.Earliest != nil && f.Latest != nil:
+		return f.Earliest.UTC().Format(layout) + " to " + f.Latest.UTC().Format(layout)
+	case f.Earliest != nil:
+		return "from " + f.Earliest.UTC().Format(layout)
+	}
+	return words.Between(f.Low.Float(), f.High.Float())
 }
 
 // yesterdayOf returns the hours of yesterday, nil where they are not known or nothing was spent.
@@ -142,12 +165,12 @@ func yesterdayOf(t *status.Today) status.Hourly {
 // A scale places whole neurons.
 type scale struct{ max float64 }
 
-func scaleOf(t *status.Today, points []point, end *point) scale {
+func scaleOf(t *status.Today, points, ends []point) scale {
 	highest := 1.0
 	for _, p := range points {
 		highest = max(highest, p.top())
 	}
-	if end != nil {
+	for _, end := range ends {
 		highest = max(highest, end.used)
 	}
 	if yesterdayOf(t) != nil {

@@ -28,7 +28,10 @@ func TestCurve(t *testing.T) {
 	now := today.Add(6 * time.Hour)
 	d := emptyDay()
 	d.Used, d.External, d.Reserved, d.Limit, d.Remaining = some(3000), some(500), some(200), some(10_000), some(6300)
-	d.Rate, d.ExpectedAt = 0.5, new(today.Add(9*time.Hour+30*time.Minute))
+	d.Forecast = &status.Forecast{
+		Low: neurons(12_000), High: neurons(19_000),
+		Earliest: new(today.Add(9*time.Hour + 30*time.Minute)), Latest: new(today.Add(11 * time.Hour)),
+	}
 	d.Hours = make(status.Hourly, 24)
 	for i, used := range []float64{100, 250, 600, 1200, 2000, 3000, 3000} { // this process began at 04:00
 		d.Hours[i] = some(used)
@@ -58,7 +61,8 @@ func TestCurve(t *testing.T) {
 	near("now", edge[len(edge)-1], 6, 3500)
 	forecast := places(t, c.Forecast, highest)
 	near("the forecast's beginning", forecast[0], 6, 3500)
-	near("the forecast's end", forecast[1], 9.5, 10_000)
+	near("the forecast's earliest end", forecast[1], 9.5, 10_000)
+	near("the forecast's latest end", forecast[2], 11, 10_000)
 	yesterday := places(t, c.Yesterday, highest)
 	near("the end of yesterday", yesterday[24], 24, 2400)
 	if got, want := len(edge), 4+2*60/curveStep+2; got > want {
@@ -73,8 +77,8 @@ func TestCurve(t *testing.T) {
 	if got, want := c.Limit.Text, "limit, 10,000 neurons"; got != want {
 		t.Errorf("got the limit %q, want %q", got, want)
 	}
-	if c.End == nil || c.End.Text != "09:30" {
-		t.Errorf("got a forecast until %+v, want 09:30", c.End)
+	if c.End == nil || c.End.Text != "09:30 to 11:00" {
+		t.Errorf("got a forecast until %+v, want 09:30 to 11:00", c.End)
 	}
 	if c.External == "" || c.Reserved == "" {
 		t.Errorf("got areas %q and %q, want both", c.External, c.Reserved)
@@ -87,23 +91,30 @@ func TestCurvesOfOddDays(t *testing.T) {
 		at       time.Duration
 		used     float64
 		limit    *status.Neurons
-		rate     float64
-		spent    bool
+		high     float64 // of a forecast; 0: none
+		from     time.Duration
 		forecast string // where it ends
 	}{
 		{name: "the first moment of a day", limit: some(10_000)},
-		{name: "the last moment", at: 24 * time.Hour, used: 10, limit: some(10_000), rate: 1, forecast: "about 10"},
+		{name: "the last moment", at: 24 * time.Hour, used: 10, limit: some(10_000), high: 10, forecast: "9 to 10"},
 		{name: "a clock that is behind the account's", at: -time.Minute, used: 1, limit: some(100)},
-		{name: "no limit", at: 12 * time.Hour, used: 1200, rate: 0.1, forecast: "about 5,500"},
+		{
+			name: "it may run out", at: 12 * time.Hour, used: 60, limit: some(100), high: 120, from: 20 * time.Hour,
+			forecast: "from 20:00",
+		},
+		{name: "no limit", at: 12 * time.Hour, used: 1200, high: 5500, forecast: "5,000 to 5,500"},
 		{name: "no limit, nothing spent", at: 12 * time.Hour},
-		{name: "more than the limit", at: 12 * time.Hour, used: 12_000, limit: some(10_000), spent: true, rate: 1},
+		{name: "more than the limit", at: 12 * time.Hour, used: 12_000, limit: some(10_000)},
 		{name: "a tiny limit", at: 12 * time.Hour, used: 0.02, limit: some(0.1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := emptyDay()
-			d.Used, d.Limit, d.Rate = some(c.used), c.limit, c.rate
-			if c.spent {
-				d.ExhaustedAt = &today
+			d.Used, d.Limit = some(c.used), c.limit
+			if c.high > 0 {
+				d.Forecast = &status.Forecast{Low: neurons(c.high / 1.1), High: neurons(c.high)}
+			}
+			if c.from > 0 {
+				d.Forecast.Earliest = new(today.Add(c.from))
 			}
 			k := curveOf(&d, nil, today.Add(c.at))
 			all := fmt.Sprintf("%+v %+v %+v", *k, k.Limit, k.End)

@@ -11,6 +11,7 @@ import (
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/recent"
 	"github.com/neuronward/neuronward/quota"
 )
 
@@ -78,6 +79,11 @@ func afternoon() *Input {
 		{Spending: spent("reports", 560, 0.14)},
 		{Spending: spent("notebooks", 211, 0.04), Limit: some(300)},
 	}
+	for i := range in.Status.Clients {
+		if c := &in.Status.Clients[i]; c.Limit != nil {
+			c.Remaining = new(*c.Limit - c.Neurons)
+		}
+	}
 	in.Models = map[string]minutes.LastHour{
 		llama70b: lastHour(148, 3, 318.4, 2410, 9800, 310, 1900),
 		scout:    lastHour(231, 64, 141.2, 1720, 6100, 260, 1450),
@@ -98,13 +104,14 @@ func afternoon() *Input {
 			Code: normalize.OutOfCapacity,
 			Hour: origins{Upstream: 33, Guard: 66}, Recent: origins{Upstream: 6, Guard: 18},
 		},
-		{Code: normalize.RateLimited, Hour: origins{Guard: 26}},
+		{Code: normalize.RateLimited, Caller: true, Hour: origins{Guard: 26}},
 		{Code: normalize.RequestsPerMinuteExceeded, Hour: origins{Upstream: 10}},
 		{Code: normalize.ClientBudgetExhausted, Hour: origins{Guard: 8}, Recent: origins{Guard: 6}},
-		{Code: normalize.ContextWindowExceeded, Hour: origins{Upstream: 6}, Recent: origins{Upstream: 1}},
-		{Code: normalize.Aborted, Hour: origins{Proxy: 3}},
+		{Code: normalize.ContextWindowExceeded, Caller: true, Hour: origins{Upstream: 6}, Recent: origins{Upstream: 1}},
+		{Code: normalize.Aborted, Caller: true, Hour: origins{Proxy: 3}},
 	}
 	in.Status.Failures = lastFailures(in)
+	in.Status = judged(in.Status, in)
 	return in
 }
 
@@ -124,7 +131,6 @@ func busyDay(now time.Time) (status.Today, []minutes.Sample) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	d := emptyDay()
-	d.Rate = 0.163
 	d.Limit, d.Reserved = some(10_000), some(61.5)
 	d.Replicas, d.Store = 3, status.Store{Kind: "redis", Policy: "deny"}
 	d.Reconciliation.CountedUntil = new(now.Add(-4 * time.Minute))
@@ -145,7 +151,7 @@ func busyDay(now time.Time) (status.Today, []minutes.Sample) {
 	last := samples[len(samples)-1]
 	left := d.Limit.Float() - last.Used - last.External - d.Reserved.Float()
 	d.Used, d.External, d.Remaining = some(last.Used), some(last.External), some(left)
-	d.ExpectedAt = new(now.Add(time.Duration(left / d.Rate * float64(time.Second))))
+	d.Forecast = status.ForecastOf(&d, samples, now)
 	d.Hours = make(status.Hourly, 24)
 	for i := range 16 {
 		d.Hours[i] = some(math.Round(min(8600*share(float64(i+1)), last.Used)))
@@ -159,9 +165,9 @@ func busyDay(now time.Time) (status.Today, []minutes.Sample) {
 	return d, samples
 }
 
-func lastFailures(in *Input) []proxy.FailureRecord {
+func lastFailures(in *Input) []recent.Failure {
 	r := rand.New(rand.NewPCG(5, 6))
-	var all []proxy.FailureRecord
+	var all []recent.Failure
 	for i := range 50 {
 		f := in.Failures[min(r.IntN(9), len(in.Failures)-1)*i%len(in.Failures)]
 		e, origin := f.Code.Entry(), normalize.OriginUpstream
@@ -172,10 +178,11 @@ func lastFailures(in *Input) []proxy.FailureRecord {
 			origin = normalize.OriginProxy
 		}
 		client, model := in.Status.Clients[r.IntN(4)], in.Status.Models[r.IntN(3)]
-		all = append(all, proxy.FailureRecord{
+		all = append(all, recent.Failure{
 			Time: in.Now.Add(-time.Duration(i*i+3) * time.Second), Route: "v1/chat/completions",
 			RequestID: fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64()), Client: client.Name, Model: model.Name,
 			Status: e.Status, Name: e.Slug, Number: e.Number, Origin: string(origin), Fault: string(e.Fault),
+			Method: "POST", Path: "/v1/chat/completions", Message: e.Summary, Ray: fmt.Sprintf("%016x-FRA", r.Uint64()),
 		})
 	}
 	return all

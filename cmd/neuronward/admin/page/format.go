@@ -5,14 +5,14 @@ import (
 	"html/template"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 )
 
 // amount shows neurons for people: whole ones from 100 on, with commas between thousands.
-func amount(n status.Neurons) string { return rounded(n.Float()) }
+func amount(n status.Neurons) string { return words.Rounded(n.Float()) }
 
 // inNeurons is amount with its unit.
 func inNeurons(n status.Neurons) string {
@@ -20,61 +20,6 @@ func inNeurons(n status.Neurons) string {
 		return s + " neurons"
 	}
 	return "1 neuron"
-}
-
-// rounded is amount for a number of whole neurons.
-func rounded(n float64) string {
-	switch abs := math.Abs(n); {
-	case abs == 0:
-		return "0"
-	case abs < 0.01:
-		return "under 0.01"
-	case abs < 100:
-		return strings.TrimSuffix(strconv.FormatFloat(n, 'f', 2, 64), ".00")
-	}
-	return grouped(int64(math.Round(n)))
-}
-
-// about shows two digits of an estimate.
-func about(n float64) string {
-	if n < 100 {
-		return rounded(math.Round(n))
-	}
-	step := math.Pow(10, math.Floor(math.Log10(n))-1)
-	return rounded(math.Round(n/step) * step)
-}
-
-// grouped shows n, a whole number, with commas between thousands.
-func grouped(n any) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// plural is n, a whole number, with the noun that fits.
-func plural(n any, one, many string) string {
-	s := grouped(n)
-	if s == "1" {
-		return s + " " + one
-	}
-	return s + " " + many
-}
-
-// span shows a time that is left: 2 h 20 min, 4 min, 30 s.
-func span(d time.Duration) string {
-	d = max(d, 0)
-	switch minutes := int(d.Round(time.Minute) / time.Minute); {
-	case d < 90*time.Second:
-		return fmt.Sprintf("%d s", int(math.Round(d.Seconds())))
-	case minutes < 60:
-		return fmt.Sprintf("%d min", minutes)
-	case minutes%60 == 0:
-		return fmt.Sprintf("%d h", minutes/60)
-	default:
-		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
-	}
 }
 
 // lasted shows how long a call took, in two or three digits: 870 ms, 1.24 s, 2.5 min.

@@ -10,9 +10,11 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/demo"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/normalize/reference"
 	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 //go:embed page.html
@@ -53,8 +55,8 @@ func Write(w io.Writer, in *Input) error {
 		*Input
 		Curve    *curve
 		Spending []table
-		Last     []proxy.FailureRecord
-		Refused  []proxy.FailureRecord
+		Last     []recent.Failure
+		Refused  []recent.Failure
 	}{
 		Input: in, Last: matching(in.Status.Failures, in.Filter), Refused: matching(in.Status.Refusals, in.Filter),
 		Spending: []table{modelTable(in.Status.Models, in.Models), clientTable(in.Status.Clients, in.Clients)},
@@ -66,11 +68,10 @@ func Write(w io.Writer, in *Input) error {
 }
 
 var sheet = template.Must(template.New("page").Funcs(template.FuncMap{
-	"amount": amount, "inNeurons": inNeurons, "rounded": rounded, "about": about,
-	"grouped": grouped, "plural": plural, "percent": percentText,
-	"clock": clock, "second": second, "bare": bare, "hour": hour, "span": span, "lasted": lasted,
-	"until": time.Time.Sub, "spent": spent, "spentAtReset": spentAtReset, "leftAtReset": leftAtReset,
-	"limiting": limiting, "origin": origin, "key": key,
+	"amount": amount, "rounded": words.Rounded, "grouped": words.Grouped, "plural": words.Plural,
+	"percent": percentText, "title": title, "finding": findingOf,
+	"clock": clock, "second": second, "bare": bare, "hour": hour, "lasted": lasted,
+	"spent": spent, "limiting": limiting, "origin": origin, "key": key,
 }).Parse(html))
 
 // ServeFile answers a request for a file that the page loads.
@@ -88,18 +89,30 @@ func ServeFile(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, r.URL.Path, time.Time{}, strings.NewReader(body))
 }
 
+// title is a state for people.
+func title(s status.State) string {
+	return map[status.State]string{
+		status.StateOff: "Not counted", status.StateOK: "OK",
+		status.StateWarning: "Warning", status.StateCritical: "Critical",
+	}[s]
+}
+
+// A finding is one of the four that the verdict is made of.
+type finding struct {
+	Name string
+	status.Finding
+}
+
+// findingOf returns a finding as a line below the verdict. What the verdict says already is not said again.
+func findingOf(name string, f status.Finding, v status.Verdict) finding {
+	if f == v.Finding || f.State == status.StateOK {
+		f.Action = ""
+	}
+	return finding{name, f}
+}
+
 // spent is what the day has cost, through this proxy and outside it.
 func spent(t *status.Today) status.Neurons { return *t.Used + *t.External }
-
-// spentAtReset is what the day will have cost at the present rate, in whole neurons.
-func spentAtReset(t *status.Today, now time.Time) float64 {
-	return spent(t).Float() + t.Rate*max(t.Day.End().Sub(now), 0).Seconds()
-}
-
-// leftAtReset is what the day will leave of its limit at the present rate, in whole neurons.
-func leftAtReset(t *status.Today, now time.Time) float64 {
-	return max((*t.Limit-*t.Lost).Float()-spentAtReset(t, now), 0)
-}
 
 // limiting returns the rates that slow calls down.
 func limiting(rates []proxy.Rate) []proxy.Rate {

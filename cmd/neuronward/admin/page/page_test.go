@@ -108,7 +108,9 @@ func TestPageKeepsItsPolicy(t *testing.T) {
 }
 
 func TestEmptyPage(t *testing.T) {
-	got := written(t, &Input{Now: three, Status: &status.Status{Today: status.Today{Mode: "off", Plan: "paid"}}})
+	in := &Input{Now: three, Status: &status.Status{Today: status.Today{Mode: "off", Plan: "paid"}}}
+	in.Status = judged(in.Status, in)
+	got := written(t, in)
 	for _, want := range []string{
 		"Neurons are not counted.", "No call has failed.", "No call has failed since the start.",
 		"Nobody has called today.", "Ready: calls are accepted.",

@@ -20,7 +20,7 @@ func shown(t *testing.T, in *Input, from, to string) string {
 	if !found || !ended {
 		t.Fatalf("got a page without %s … %s, want both on\n%s", from, to, page)
 	}
-	return words(template.HTML(text))
+	return textOf(template.HTML(text))
 }
 
 func TestStateLines(t *testing.T) {
@@ -38,16 +38,16 @@ func TestStateLines(t *testing.T) {
 	}{
 		{
 			name: "not ready", unready: "draining: it ends",
-			line: "Readiness", level: "trouble", text: "Not ready: draining: it ends",
+			line: "Readiness", level: "critical", text: "Not ready: draining: it ends",
 		},
 		{name: "idle", line: "Load", level: "ok", text: "0 of 8 slots are in use; no call waits."},
 		{
 			name: "queued", change: func(s *status.Status) { s.Requests.Queued = 1 },
-			line: "Load", level: "watch", text: "; 1 call waits for one.",
+			line: "Load", level: "warning", text: "; 1 call waits for one.",
 		},
 		{
 			name: "contended", change: func(s *status.Status) { s.Waiting = 2 },
-			line: "Load", level: "watch", text: "; 2 calls wait for neurons that other calls hold.",
+			line: "Load", level: "warning", text: "; 2 calls wait for neurons that other calls hold.",
 		},
 		{
 			name: "no rate", line: "Request rate", level: "ok",
@@ -64,7 +64,7 @@ func TestStateLines(t *testing.T) {
 				one := proxy.Rate{Task: "t", Model: new("m"), PerMinute: 1500, Pace: 700, Waiting: 1}
 				s.Rates = slices.Repeat([]proxy.Rate{one}, 4)
 			},
-			line: "Request rate", level: "watch",
+			line: "Request rate", level: "warning",
 			text: slow + ", " + slow + ", " + slow + ", " + slow + ".",
 		},
 		{name: "capacity", line: "Model capacity", level: "ok", text: "ok: no model is out of capacity."},
@@ -73,13 +73,13 @@ func TestStateLines(t *testing.T) {
 			change: func(s *status.Status) {
 				s.Breakers = slices.Repeat([]breaker.Status{{Model: "m", NextTrial: three}}, 5)
 			},
-			line: "Model capacity", level: "trouble",
+			line: "Model capacity", level: "critical",
 			text: strings.Repeat("m (next trial 15:24:07 UTC), ", 4) + "m (next trial 15:24:07 UTC).",
 		},
 		{name: "no block", line: "Quota block", level: "ok", text: "none: "},
 		{
 			name: "blocked", change: func(s *status.Status) { s.Blocked = true },
-			line: "Quota block", level: "trouble", text: "set: ",
+			line: "Quota block", level: "critical", text: "set: ",
 		},
 		{name: "store", line: "Store", level: "ok", text: "file: usage is stored."},
 		{
@@ -88,17 +88,17 @@ func TestStateLines(t *testing.T) {
 		},
 		{
 			name: "store fails", change: func(s *status.Status) { s.Store.Failure = new("no route") },
-			line: "Store", level: "trouble", text: "file fails, calls that need it are refused: no route",
+			line: "Store", level: "critical", text: "file fails, calls that need it are refused: no route",
 		},
 		{
 			name:   "store fails, calls go on",
 			change: func(s *status.Status) { s.Store.Failure, s.Store.Policy = new("no route"), "allow" },
-			line:   "Store", level: "trouble", text: "file fails, calls go on, counted in memory: no route",
+			line:   "Store", level: "critical", text: "file fails, calls go on, counted in memory: no route",
 		},
 		{name: "alone", line: "Replicas", level: "ok", text: "1 process."},
 		{
 			name: "lost", change: func(s *status.Status) { s.Replicas, s.Lost = 3, some(20) },
-			line: "Replicas", level: "watch", text: "3 processes." + died,
+			line: "Replicas", level: "warning", text: "3 processes." + died,
 		},
 		{name: "no figure", line: "Account", level: "none", text: "has not been read"},
 		{
@@ -110,7 +110,7 @@ func TestStateLines(t *testing.T) {
 		},
 		{
 			name: "figure fails", change: func(s *status.Status) { s.Reconciliation.Failure = new("403") },
-			line: "Account", level: "watch", text: "cannot be read: 403",
+			line: "Account", level: "warning", text: "cannot be read: 403",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

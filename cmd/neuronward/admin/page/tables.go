@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 	"github.com/neuronward/neuronward/metrics/minutes"
-	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 // A table is that of models or of clients.
@@ -86,19 +87,19 @@ func (r *row) Fits() string {
 	if r.FitsNow == nil {
 		return "–"
 	}
-	return "about " + grouped(*r.FitsNow)
+	return "about " + words.Grouped(*r.FitsNow)
 }
 
 // Link leads to the last failures of a model or client.
 func (r *row) Link() string { return "/?q=" + url.QueryEscape(r.Name) + "#last" }
 
 // matching returns the failures in which each word of filter occurs. The script filters in the same way.
-func matching(all []proxy.FailureRecord, filter string) []proxy.FailureRecord {
+func matching(all []recent.Failure, filter string) []recent.Failure {
 	words := strings.Fields(strings.ToLower(filter))
-	return slices.DeleteFunc(slices.Clone(all), func(f proxy.FailureRecord) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(f recent.Failure) bool {
 		text := strings.ToLower(strings.Join([]string{
 			f.Time.UTC().Format("15:04:05"), strconv.Itoa(f.Number), f.Name, strconv.Itoa(f.Status),
-			origin(f.Origin), f.Fault, f.Client, f.Model, f.Path, f.RequestID,
+			origin(f.Origin), f.Fault, f.Client, f.Model, f.Path, f.Message, f.RequestID, f.Ray,
 		}, " "))
 		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 	})
@@ -110,6 +111,6 @@ func origin(o string) string {
 }
 
 // key tells a failure from all others.
-func key(f proxy.FailureRecord) string {
+func key(f recent.Failure) string {
 	return f.RequestID + " " + strconv.FormatInt(f.Time.UnixMicro(), 36)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/neuronward/neuronward/metrics/minutes"
-	"github.com/neuronward/neuronward/proxy"
+	"github.com/neuronward/neuronward/proxy/recent"
 )
 
 func TestFilterOfFailures(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRefusals(t *testing.T) {
 	if got := written(t, in); strings.Contains(got, "were refused for") {
 		t.Error("got a table of refusals, want none: nothing was refused")
 	}
-	in.Status.Refusals = []proxy.FailureRecord{
+	in.Status.Refusals = []recent.Failure{
 		{Name: "client_unauthorized", Number: 90003, Status: 401, RequestID: "no-key"},
 		{Name: "route_not_proxied", Number: 90001, Status: 404, RequestID: "no-path"},
 	}
@@ -100,7 +100,7 @@ func TestOriginsInWords(t *testing.T) {
 		}
 	}
 	in := &Input{Now: three, Status: afternoon().Status}
-	in.Status.Failures = []proxy.FailureRecord{{Name: "timeout", RequestID: "r"}}
+	in.Status.Failures = []recent.Failure{{Name: "timeout", RequestID: "r"}}
 	want := `<code>–</code></td><td role="cell" class="number" data-of="status">–</td>`
 	if !strings.Contains(written(t, in), want) {
 		t.Errorf("a failure without model and status: %s is not on the page", want)

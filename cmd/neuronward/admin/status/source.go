@@ -29,6 +29,7 @@ type Source struct {
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	WouldRefuse    func() (models, clients minutes.Reasons) // of today; nil: nothing is observed
+	Minutes        *minutes.Minutes
 	Prices         func() Prices
 	Settings       func() []config.Setting
 	Proxy          *proxy.Proxy
@@ -36,12 +37,18 @@ type Source struct {
 
 // Status returns all that is known now.
 func (s *Source) Status(ctx context.Context) *Status {
-	return &Status{
+	now := time.Now()
+	st := &Status{
 		Version: s.Version, Commit: s.Commit, Today: s.Today(ctx),
 		Requests: s.Proxy.Load(), Sessions: s.Proxy.Sessions(), Rates: s.Proxy.Rates(), Breakers: s.Proxy.Breakers(),
 		Prices: s.Prices(), Settings: s.Settings(),
 		Failures: s.Proxy.RecentFailures(), Refusals: s.Proxy.RecentRefusals(),
 	}
+	if st.Day != nil {
+		st.Forecast = ForecastOf(&st.Today, s.Minutes.Samples(int64(*st.Day), now), now)
+	}
+	st.Verdict = Judge(st, s.Minutes.Failures(now), s.Minutes.RecentCalls(now), now)
+	return st
 }
 
 // Today returns the state of the day. It publishes first what this process has spent, so that all replicas agree.
@@ -76,7 +83,6 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.Reconciliation = s.Reconciliation(now.FigureAt)
 	t.ResetsAt, t.Blocked, t.RetryAt = Time(now.ResetsAt), now.Block.Set, Time(now.RetryAt)
 	t.ExhaustedAt, t.ExpectedAt = Time(now.ExhaustedAt), Time(now.ExpectedAt)
-	t.Rate = now.Rate
 	t.PlanWrong = s.Plan == "free" && account.Used > quota.FreeNeurons
 	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
 	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures

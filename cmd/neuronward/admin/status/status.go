@@ -7,6 +7,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/recent"
 	"github.com/neuronward/neuronward/proxy/websocket"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/price"
@@ -18,17 +19,18 @@ type Status struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit"`
 
+	Verdict Verdict `json:"verdict"`
 	Today
-	Requests proxy.Load            `json:"requests"` // of this process
-	Sessions websocket.Status      `json:"sessions"` // over WebSockets, of this process
-	Rates    []proxy.Rate          `json:"rates"`    // limits of requests per minute that are in use
-	Breakers []breaker.Status      `json:"breakers"` // models out of capacity: most calls of them are refused here
-	Prices   Prices                `json:"prices"`
-	Failures []proxy.FailureRecord `json:"failures"` // of this process, at most 50, the newest first
+	Requests proxy.Load       `json:"requests"` // of this process
+	Sessions websocket.Status `json:"sessions"` // over WebSockets, of this process
+	Rates    []proxy.Rate     `json:"rates"`    // limits of requests per minute that are in use
+	Breakers []breaker.Status `json:"breakers"` // models out of capacity: most calls of them are refused here
+	Prices   Prices           `json:"prices"`
+	Failures []recent.Failure `json:"failures"` // of this process, at most 50, the newest first
 	// Refusals are those of Failures that need no key: calls refused for their key, host, origin or path, and
 	// requests that are not valid HTTP; likewise.
-	Refusals []proxy.FailureRecord `json:"refusals"`
-	Settings []config.Setting      `json:"settings"` // those in effect; secrets are hidden
+	Refusals []recent.Failure `json:"refusals"`
+	Settings []config.Setting `json:"settings"` // those in effect; secrets are hidden
 }
 
 // Today is the state of the account's day. Where nothing is counted (mode off), day and all figures are null and the
@@ -51,7 +53,7 @@ type Today struct {
 	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today
 	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when one call tests the quota block
-	Rate        float64    `json:"-"`            // whole neurons a second at present
+	Forecast    *Forecast  `json:"forecast"`     // null: too little was counted, or nothing was spent of late
 
 	Hours     Hourly     `json:"hours"`     // used, hour by hour
 	Yesterday *Yesterday `json:"yesterday"` // null: the store does not answer

@@ -16,6 +16,7 @@ import (
 	"github.com/neuronward/neuronward/metrics/minutes"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/breaker"
+	"github.com/neuronward/neuronward/proxy/recent"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/memstore"
 	"github.com/neuronward/neuronward/quota/price"
@@ -118,9 +119,10 @@ func TestKeysOfStatus(t *testing.T) {
 	page := Status{
 		Today: s.Today(t.Context()),
 		Rates: []proxy.Rate{{}}, Breakers: []breaker.Status{{}},
-		Failures: []proxy.FailureRecord{{}}, Refusals: []proxy.FailureRecord{{}}, Settings: []config.Setting{{}},
+		Failures: []recent.Failure{{}}, Refusals: []recent.Failure{{}}, Settings: []config.Setting{{}},
 		Prices: Prices{Departures: []price.Deviation{{}}},
 	}
+	page.Forecast = &Forecast{}
 	body, err := json.Marshal(page)
 	if err != nil {
 		t.Fatal(err)
@@ -132,9 +134,12 @@ func TestKeysOfStatus(t *testing.T) {
 		clients[].neurons clients[].priced clients[].remaining clients[].reported clients[].usd
 		clients[].would_refuse commit
 		cost cost.usd_month cost.usd_month_forecast cost.usd_today day exhausted_at
-		expected_at external failures failures[].client failures[].fault failures[].model failures[].name
+		expected_at external failures failures[].client failures[].fault failures[].message failures[].model
+		failures[].name
 		failures[].number failures[].origin failures[].request_id failures[].route failures[].status failures[].time
-		holders hours in_flight latched limit lost margin mode models models[].calls models[].estimated
+		forecast forecast.earliest forecast.high forecast.latest forecast.low holders
+		hours in_flight latched limit lost margin mode models
+		models[].calls models[].estimated
 		models[].fits_now models[].name
 		models[].neurons models[].priced models[].reported models[].usd
 		models[].would_refuse
@@ -143,12 +148,17 @@ func TestKeysOfStatus(t *testing.T) {
 		prices.departures[].table prices.departures[].unit prices.failure prices.models prices.source rates
 		rates[].model rates[].pace rates[].requests_per_minute rates[].task rates[].waiting reconciliation
 		reconciliation.counted_until reconciliation.failure refusals refusals[].client refusals[].fault
-		refusals[].model refusals[].name refusals[].number refusals[].origin refusals[].request_id refusals[].route
+		refusals[].message refusals[].model refusals[].name refusals[].number refusals[].origin
+		refusals[].request_id refusals[].route
 		refusals[].status refusals[].time remaining requests requests.in_flight requests.limit
 		requests.queued reserved resets_at retry_at sessions sessions.characters sessions.ended sessions.limit
 		sessions.messages_in sessions.messages_out sessions.open sessions.sound_seconds
 		settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy store.round_trip_ms used version
+		store store.failure store.failures store.healthy store.kind store.policy store.round_trip_ms used verdict
+		verdict.action verdict.because verdict.clients verdict.clients.action verdict.clients.because
+		verdict.clients.state verdict.failures verdict.failures.action verdict.failures.because verdict.failures.state
+		verdict.quota verdict.quota.action verdict.quota.because verdict.quota.state verdict.state verdict.store
+		verdict.store.action verdict.store.because verdict.store.state version
 		waiting yesterday yesterday.by_now yesterday.day yesterday.hours yesterday.used`)
 	if got := keys(t, body); !slices.Equal(got, want) {
 		t.Errorf("got keys\n%q\nwant\n%q", got, want)
@@ -197,12 +207,6 @@ func TestHistory(t *testing.T) {
 	off := sourceOf(nil)
 	if h, err := off.History(t.Context(), 3); err != nil || asJSON(t, h) != `{"days":[]}` {
 		t.Errorf("off: got %+v, %v; want no days", h, err)
-	}
-}
-
-func TestRate(t *testing.T) {
-	if got := counting(t).Today(t.Context()).Rate; got <= 0 {
-		t.Errorf("got %g neurons a second after calls that cost some, want more", got)
 	}
 }
 
