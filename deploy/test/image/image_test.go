@@ -59,6 +59,7 @@ func TestImage(t *testing.T) {
 		}
 	})
 	t.Run("answers", func(t *testing.T) { testAnswers(t, s) })
+	t.Run("starts as the chart has it", func(t *testing.T) { testChart(t, s) })
 }
 
 func testFiles(t *testing.T, s *storage) {

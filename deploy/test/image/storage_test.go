@@ -79,7 +79,13 @@ func (s *storage) run(t *testing.T, environ []string, args ...string) (string, i
 // start runs the image in the background; what it printed is shown when the test fails.
 func (s *storage) start(t *testing.T, environ []string, args ...string) (container string) {
 	t.Helper()
-	container = s.podman(t, slices.Concat([]string{"run", "--detach"}, confined(environ), []string{image}, args)...)
+	return s.startWith(t, confined(environ), args...)
+}
+
+// startWith does so with these options.
+func (s *storage) startWith(t *testing.T, options []string, args ...string) (container string) {
+	t.Helper()
+	container = s.podman(t, slices.Concat([]string{"run", "--detach"}, options, []string{image}, args)...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			logs, _ := s.command("podman", "logs", container).CombinedOutput()
