@@ -1,6 +1,7 @@
 package manifeststest
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -29,19 +30,7 @@ func TestSystemdUnit(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 
-	// verify looks for the program that is started.
-	program, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	installed := filepath.Join(t.TempDir(), "neuronward.service")
-	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward",
-		"ExecStart="+program, 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := analyze(t, "verify", "--man=no", installed); err != nil || out != "" {
-		t.Errorf("systemd-analyze verify: error %v, said %q, want neither", err, out)
-	}
+	wantVerified(t, unit)
 
 	var names []string
 	for _, m := range regexp.MustCompile(`(?m)^(?:# )?(?:Environment=)?([A-Z_]+)=`).FindAllStringSubmatch(unit, -1) {
@@ -60,10 +49,60 @@ func TestSystemdUnit(t *testing.T) {
 	if err != nil || stop < drain+after {
 		t.Errorf("TimeoutStopSec = %v, error %v, want NEURONWARD_DRAIN (%v) and %v at least", stop, err, drain, after)
 	}
-	// What is loaded is what is named.
-	name, _, _ := strings.Cut(setting(t, unit, "LoadCredential"), ":")
-	if want := "Environment=CLOUDFLARE_API_TOKEN_FILE=%d/" + name + "\n"; !strings.Contains(unit, want) {
-		t.Errorf("the credential %q is loaded, want %q in\n%s", name, want, unit)
+}
+
+// wantVerified: systemd takes the unit.
+func wantVerified(t *testing.T, unit string) {
+	t.Helper()
+	program, err := binary() // verify looks for the program that is started
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := filepath.Join(t.TempDir(), "neuronward.service")
+	if err := os.WriteFile(installed, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/neuronward",
+		"ExecStart="+program, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := analyze(t, "verify", "--man=no", installed); err != nil || out != "" {
+		t.Errorf("systemd-analyze verify: error %v, said %q, want neither", err, out)
+	}
+}
+
+// Each secret that the product reads from a file is a credential, or becomes one when # is removed.
+func TestSystemdCredentials(t *testing.T) {
+	text := string(read(t, "deploy", "systemd", "neuronward.service"))
+	unit := regexp.MustCompile(`(?m)^#(LoadCredential|Environment)=`).ReplaceAllString(text, "$1=")
+	if unit == text {
+		t.Fatalf("the unit, want credentials in it that # leaves out:\n%s", text)
+	}
+	wantVerified(t, unit)
+
+	certificate, key := somePair(t)
+	credentials := t.TempDir()
+	content := map[string]string{"tls.crt": certificate, "tls.key": key}
+	loaded := regexp.MustCompile(`(?m)^LoadCredential=(\S+):/etc/neuronward/(\S+)$`)
+	for _, m := range loaded.FindAllStringSubmatch(unit, -1) {
+		if m[1] != m[2] {
+			t.Errorf("the credential %s is loaded from %s, want the same name", m[1], m[2])
+		}
+		if err := os.WriteFile(filepath.Join(credentials, m[1]), []byte(cmp.Or(content[m[1]], "some-word")),
+			0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := []string{"CLOUDFLARE_ACCOUNT_ID=" + someAccount, "NEURONWARD_STORE=" + someStore}
+	for _, m := range regexp.MustCompile(`(?m)^Environment=(.*%d.*)$`).FindAllStringSubmatch(unit, -1) {
+		environ = append(environ, strings.Fields(strings.ReplaceAll(m[1], "%d", credentials))...)
+	}
+	for variable := range variables(t) {
+		set := func(one string) bool { return strings.HasPrefix(one, variable+"=") }
+		// The clients are no credential: their file is read again when it changes.
+		if strings.HasSuffix(variable, "_FILE") && variable != "NEURONWARD_CLIENTS_FILE" && !slices.ContainsFunc(environ, set) {
+			t.Errorf("variables of credentials = %q, want %s among them", environ, variable)
+		}
+	}
+	if said, status := say(t, environ, "check", "--offline"); status == mistakes {
+		t.Errorf("check: exit status %d, want no mistakes:\n%s", status, said)
 	}
 }
 
