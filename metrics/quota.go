@@ -40,6 +40,7 @@ type quotaSeries struct {
 	estimateRatio *prometheus.HistogramVec
 	storeFailures *prometheus.CounterVec
 	storeDuration *prometheus.HistogramVec
+	storeUncopied prometheus.Counter
 
 	reconcileFailures prometheus.Counter
 }
@@ -72,6 +73,10 @@ func newQuotaSeries() quotaSeries {
 			Name: "neuronward_store_failures_total",
 			Help: "Operations of the store that failed, by what then happens to calls that need it: deny or allow.",
 		}, []string{"policy"}),
+		storeUncopied: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "neuronward_store_grants_uncopied_total",
+			Help: "Grants of a Redis server with replicas that none of them had in time.",
+		}),
 		reconcileFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "neuronward_reconcile_failures_total",
 			Help: "Readings of the account's own figure that failed.",
@@ -97,7 +102,8 @@ func newQuotaSeries() quotaSeries {
 
 func (s *quotaSeries) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration, s.reconcileFailures,
+		s.preempted, s.neurons, s.tokens, s.estimateRatio, s.storeFailures, s.storeDuration, s.storeUncopied,
+		s.reconcileFailures,
 	}
 }
 
@@ -152,6 +158,9 @@ func (m *Metrics) Tokens(model, kind string, n int64) {
 func (m *Metrics) EstimateRatio(task string, ratio float64) {
 	m.quota.estimateRatio.WithLabelValues(task).Observe(ratio)
 }
+
+// StoreUncopied counts a grant that no replica of the store's server had in time.
+func (m *Metrics) StoreUncopied() { m.quota.storeUncopied.Inc() }
 
 // StoreFailed counts an operation of the store that failed; policy is what then happens to calls: deny or allow.
 func (m *Metrics) StoreFailed(policy string) { m.quota.storeFailures.WithLabelValues(policy).Inc() }

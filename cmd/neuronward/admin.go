@@ -66,7 +66,7 @@ func (in *invocation) adminOptions(c *config.Config, m *metrics.Metrics, unready
 func (n *quotas) source(c *config.Config) *status.Source {
 	return &status.Source{
 		Ledger: n.ledger, Book: n.book, Plan: c.Plan, Mode: c.QuotaMode,
-		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, RoundTrip: n.roundTrip,
+		StoreKind: c.Store.Kind, StorePolicy: c.OnStoreFailure, RoundTrip: n.roundTrip, Uncopied: n.uncopied,
 		Budget: c.Clients.Budget, Reconciliation: n.reconciliation,
 	}
 }

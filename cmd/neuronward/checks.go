@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -109,7 +108,7 @@ func (k *checker) checkFile(ctx context.Context) {
 		return
 	}
 	other := ""
-	store, closeStore, err := openStore(ctx, c.Store, c.Account, slog.New(slog.DiscardHandler), filestore.Options{
+	store, closeStore, err := openStore(ctx, c.Store, c.Account, unwatched(), filestore.Options{
 		LockWait: 100 * time.Millisecond, Waiting: func(pid string) { other = pid },
 	})
 	if err != nil && other != "" {

@@ -4,7 +4,6 @@ import (
 	crand "crypto/rand"
 	"flag"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -148,7 +147,7 @@ func (p *process) callUntilKilled() {
 // countedIn returns what store has of today: spent, and held by the dead, which is lost.
 func countedIn(t *testing.T, at config.Store) float64 {
 	t.Helper()
-	store, closeStore, err := openStore(t.Context(), at, hexAccount, slog.New(slog.DiscardHandler), filestore.Options{})
+	store, closeStore, err := openStore(t.Context(), at, hexAccount, unwatched(), filestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type quotas struct {
 	reconciler *account.Reconciler // nil: the account's own figure is not read
 
 	roundTrip func() time.Duration // to the store's server; nil: it has none
+	uncopied  func() int64         // grants that no replica of the server had in time; nil likewise
 }
 
 // openQuotas opens the store and the ledger on it. Where another process has the store, it calls waiting with that
@@ -49,11 +50,11 @@ func openQuotas(
 		return &quotas{pace: limiter, estimator: price.NewEstimator(nil, price.Tight)}, nil
 	}
 	wait := filestore.Options{LockWait: takeoverWait(c), Waiting: waiting}
-	store, closeStore, err := openStore(ctx, c.Store, c.Account, log, wait)
+	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFailure}
+	store, closeStore, err := openStore(ctx, c.Store, c.Account, watch, wait)
 	if err != nil {
 		return nil, err
 	}
-	watch := &storeWatch{metrics: m, log: log, policy: c.OnStoreFailure}
 	watch.plan.free = c.Plan == config.PlanFree
 	o := quota.Options{
 		Store:             store,
@@ -82,7 +83,7 @@ func openQuotas(
 	}
 	n.pace, n.capacity = limiter, newCapacityBroadcast(store)
 	if server, ok := store.(interface{ RoundTrip() time.Duration }); ok {
-		n.roundTrip = server.RoundTrip
+		n.roundTrip, n.uncopied = server.RoundTrip, watch.uncopied.Load
 	}
 	m.WatchQuota(n.gauges)
 	n.recall(ctx)

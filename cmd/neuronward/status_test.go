@@ -105,7 +105,7 @@ func TestToday(t *testing.T) {
 				`"limit":null,"remaining":null,"month":null,"would_refuse":{}}`,
 			`"holders":1,"in_flight":1,"waiting":0,` + nowhere +
 				`"store":{"kind":"memory","policy":"deny","healthy":true,"failures":0,"failure":null,` +
-				`"round_trip_ms":null}`,
+				`"round_trip_ms":null,"grants_uncopied":0}`,
 		}},
 		{"no limit", []string{"NEURONWARD_PLAN=paid", "NEURONWARD_ON_STORE_FAILURE=allow"}, []string{
 			`"plan":"paid","plan_wrong":false,"mode":"enforce",` + used + `"limit":null,"margin":0,"remaining":null,`,

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
@@ -21,17 +22,14 @@ import (
 
 // openStore opens the store that s names, for account; o is for a file.
 func openStore(
-	ctx context.Context, s config.Store, account string, log *slog.Logger, o filestore.Options,
+	ctx context.Context, s config.Store, account string, watch *storeWatch, o filestore.Options,
 ) (store quota.Store, closeStore func() error, err error) {
+	log := watch.log
 	switch s.Kind {
 	case config.StoreMemory:
 		return memstore.New(nil), func() error { return nil }, nil
 	case config.StoreRedis:
-		shared, warnings, err := openRedis(ctx, s, account, func(key, value string) {
-			log.Warn("a value in Redis is damaged or was not made by this program: it is not counted, the day goes on "+
-				"with what is known otherwise; find out who else writes there",
-				"store", s.String(), "key", key, "value", value)
-		})
+		shared, warnings, err := openRedis(ctx, s, account, watch)
 		if err != nil {
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w", err)
 		}
@@ -72,9 +70,16 @@ func openDirectory(path string) string {
 // not answer is a warning only: it may come back, and until then NEURONWARD_ON_STORE_FAILURE says what happens to
 // calls.
 func openRedis(
-	ctx context.Context, s config.Store, account string, onDoubt func(key, value string),
+	ctx context.Context, s config.Store, account string, watch *storeWatch,
 ) (store *redisstore.Store, warnings []string, err error) {
-	store = redisstore.Open(s.Redis, account, redisstore.Options{OnDoubt: onDoubt, Password: s.Password})
+	store = redisstore.Open(s.Redis, account, redisstore.Options{
+		Password: s.Password, OnCopy: watch.copied, OnDistance: watch.moved,
+		OnDoubt: func(key, value string) {
+			watch.log.Warn("a value in Redis is damaged or was not made by this program: it is not counted, the day "+
+				"goes on with what is known otherwise; find out who else writes there",
+				"store", s.String(), "key", key, "value", value)
+		},
+	})
 	warnings, err = store.Inspect(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrUnusable):
@@ -95,7 +100,40 @@ type storeWatch struct {
 	batches atomic.Bool // whether batches could not be kept last
 	late    atomic.Bool // whether the last answer was late, which alone is no failure
 	plan    planWatch
+
+	uncopied atomic.Int64 // grants that no replica of the server had in time
+	copyLate atomic.Bool  // whether the last one is among them
 }
+
+// copied is a redisstore.Options.OnCopy.
+func (w *storeWatch) copied(err error) {
+	if err != nil {
+		w.uncopied.Add(1)
+		w.metrics.StoreUncopied()
+	}
+	if late := err != nil; !w.copyLate.CompareAndSwap(!late, late) {
+		return
+	}
+	if err != nil {
+		w.log.Warn("the store's replica is late: a failover now forgets the last grants until the proxies report again, "+
+			"and for good what those spent that end before", "error", err)
+	} else {
+		w.log.Info("the store's replica is in time again")
+	}
+}
+
+// moved is a redisstore.Options.OnDistance.
+func (w *storeWatch) moved(trip time.Duration, far bool) {
+	took := trip.Round(time.Millisecond).String()
+	if far {
+		w.log.Warn("the store is far away, and calls wait for it now and then: name a server nearby", "round_trip", took)
+	} else {
+		w.log.Info("the store is near again", "round_trip", took)
+	}
+}
+
+// unwatched returns one for a store that is opened for a moment.
+func unwatched() *storeWatch { return &storeWatch{log: slog.New(slog.DiscardHandler)} }
 
 // onEvent is a quota.Options.OnStoreEvent.
 func (w *storeWatch) onEvent(e quota.StoreEvent) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
@@ -48,7 +49,7 @@ func TestAStoreOfAnUnknownKind(t *testing.T) {
 	t.Parallel()
 	unknown := config.Store{Kind: "cloud", Path: filepath.Join(t.TempDir(), "neurons")}
 	const found = `there is no store of the kind "cloud"`
-	store, closeStore, err := openStore(t.Context(), unknown, "x", slog.New(slog.DiscardHandler), filestore.Options{})
+	store, closeStore, err := openStore(t.Context(), unknown, "x", unwatched(), filestore.Options{})
 	if err == nil || err.Error() != "NEURONWARD_STORE: "+found {
 		t.Errorf("openStore(%v): got the error %v, want NEURONWARD_STORE: %s", unknown, err, found)
 	}
@@ -70,7 +71,7 @@ func TestAStoreOfAnUnknownKind(t *testing.T) {
 func opened(t *testing.T, path string) (quota.Store, error) {
 	t.Helper()
 	store, closeStore, err := openStore(t.Context(), config.Store{Kind: config.StoreFile, Path: path}, "x",
-		slog.New(slog.DiscardHandler), filestore.Options{})
+		unwatched(), filestore.Options{})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := closeStore(); err != nil {
@@ -173,7 +174,7 @@ func TestAStoreInADirectoryThatEverybodyCanWrite(t *testing.T) {
 		s := config.Store{Kind: config.StoreFile, Path: filepath.Join(dir, "neurons")}
 		var log bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&log, nil))
-		_, closeStore, err := openStore(t.Context(), s, "x", logger, filestore.Options{})
+		_, closeStore, err := openStore(t.Context(), s, "x", &storeWatch{log: logger}, filestore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,4 +187,24 @@ func TestAStoreInADirectoryThatEverybodyCanWrite(t *testing.T) {
 		k.checkStore(t.Context())
 		equal(t, fmt.Sprintf("warnings by check at mode %v", mode), strings.Count(fmt.Sprint(k.results), warning), want)
 	}
+}
+
+// Grants that no replica of the server had in time are counted, and told when they begin and end; so is the distance.
+func TestReplicasAndDistanceOfAServerAreWatched(t *testing.T) {
+	var out bytes.Buffer
+	m := metrics.New(metrics.Build{})
+	w := &storeWatch{metrics: m, log: slog.New(slog.NewTextHandler(&out, nil))}
+	late := errors.New("it hangs")
+	for _, err := range []error{nil, late, late, nil, nil, late} {
+		w.copied(err)
+	}
+	equal(t, "lines of the replica that is late", strings.Count(out.String(), "replica is late"), 2)
+	equal(t, "lines of the replica that is in time", strings.Count(out.String(), "replica is in time again"), 1)
+	contains(t, "the log", out.String(), "it hangs")
+	contains(t, "the series", seriesOf(t, m), "neuronward_store_grants_uncopied_total 3\n")
+	equal(t, "grants in the status", w.uncopied.Load(), 3)
+	w.moved(150*time.Millisecond, true)
+	w.moved(20*time.Millisecond, false)
+	contains(t, "the log", out.String(), `name a server nearby" round_trip=150ms`)
+	contains(t, "the log", out.String(), `the store is near again" round_trip=20ms`)
 }

@@ -26,9 +26,28 @@ const (
 	// measureTimeout is how long the server may take to be measured, in the background.
 	measureTimeout = 2 * time.Second
 
-	// farAway is the round trip above which Inspect warns.
-	farAway = 100 * time.Millisecond
+	// farAway is the round trip above which is warned, and nearAgain that below which a server is no longer far.
+	farAway   = 100 * time.Millisecond
+	nearAgain = 80 * time.Millisecond
 )
+
+// A distance is whether the server is far away, as was told.
+type distance struct {
+	mu  sync.Mutex
+	far bool
+}
+
+// observe takes up how far the server is, and tells if that makes a difference.
+func (d *distance) observe(trip time.Duration, tell func(trip time.Duration, far bool)) {
+	d.mu.Lock()
+	was := d.far
+	d.far = trip > farAway || was && trip >= nearAgain
+	far := d.far
+	d.mu.Unlock()
+	if far != was && tell != nil {
+		tell(trip, far)
+	}
+}
 
 // A roundTrip is how long the server takes to answer, smoothed as TCP does it (RFC 6298). The zero value is not known.
 type roundTrip struct {
@@ -90,12 +109,20 @@ func (s *Store) withTimeoutOf(ctx context.Context, days int) (context.Context, c
 // timed runs question on client and observes how long it takes. What a connection takes that had to be made is not
 // part of the round trip.
 func (s *Store) timed(client redis.UniversalClient, question func() error) {
+	s.timedUntil(client, func() (time.Time, error) {
+		err := question()
+		return time.Now(), err
+	})
+}
+
+// timedUntil is timed for a question that says when the answer came.
+func (s *Store) timedUntil(client redis.UniversalClient, question func() (came time.Time, err error)) {
 	_, before := pool(client)
 	began := time.Now()
-	err := question()
-	took := time.Since(began)
+	came, err := question()
 	if _, made := pool(client); made == before && !disconnected(err) {
-		s.trip.observe(took)
+		s.trip.observe(came.Sub(began))
+		s.distance.observe(s.RoundTrip(), s.o.OnDistance)
 	}
 }
 

@@ -209,3 +209,29 @@ func TestTheDeadlineHasBounds(t *testing.T) {
 		t.Error("a deadline that is set does not hold")
 	}
 }
+
+// A server that moves away while it is in use is told of once, and once more when it is near again.
+func TestADistanceThatChangesIsTold(t *testing.T) {
+	away(t, 10*time.Millisecond, func(t *testing.T, f *far, s *Store) {
+		var told []bool
+		s.o.OnDistance = func(trip time.Duration, far bool) {
+			told = append(told, far)
+			if far != (trip > farAway) {
+				t.Errorf("told of %v: got far %v, want %v", trip, far, !far)
+			}
+		}
+		for i, step := range []struct {
+			ms   int64
+			told string
+		}{{10, "[]"}, {95, "[]"}, {150, "[true]"}, {95, "[true]"}, {10, "[true false]"}, {150, "[true false true]"}} {
+			f.takes.Store(step.ms * int64(time.Millisecond))
+			for range 100 {
+				_, _ = s.Lease(t.Context(), "x", time.Second) // some are late
+				time.Sleep(100 * time.Millisecond)
+			}
+			if got := fmt.Sprint(told); got != step.told {
+				t.Errorf("after step %d, of %d ms: told %s, want %s", i, step.ms, got, step.told)
+			}
+		}
+	})
+}

@@ -22,7 +22,7 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 		return nil, s.explain(err, limit)
 	}
 	s.timed(client, func() error { return client.Ping(ctx).Err() })
-	if trip := s.RoundTrip(); trip > farAway {
+	if trip := s.RoundTrip(); trip > farAway && s.o.OnDistance == nil {
 		warnings = append(warnings, fmt.Sprintf("an answer takes %v, and calls wait for it now and then: "+
 			"name a server nearby", trip.Round(time.Millisecond)))
 	}

@@ -71,7 +71,17 @@ type Options struct {
 	// What is known otherwise counts. It may be nil, and must not call back.
 	OnDoubt func(key, value string)
 
-	dial func(ctx context.Context, network, address string) (net.Conn, error) // of tests; nil: as go-redis does it
+	// OnCopy is called for each grant of a server that has replicas: with nil if one of them had it in time, else with
+	// the reason. It may be nil, and must not call back.
+	OnCopy func(err error)
+
+	// OnDistance is called when the server turns out to be more than 100 ms away, and when it no longer is. Without it
+	// Inspect warns. It must not call back.
+	OnDistance func(trip time.Duration, far bool)
+
+	// Of tests:
+	dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: as go-redis does it
+	copyWait time.Duration                                                        // 0: by the deadline
 }
 
 // Store is a quota.Store in a Redis server. Several processes may share it,
@@ -91,12 +101,14 @@ type Store struct {
 	subscribed                 chan struct{}  // closed when the first subscription is made or has failed
 	running                    sync.WaitGroup // begun with inBackground
 	trip                       roundTrip
+	distance                   distance
 	measuring                  atomic.Bool     // the round trip, after a step that had no answer in time
 	ctx                        context.Context // ends with the store
 	cancel                     context.CancelFunc
 	closeOnce                  sync.Once
 
 	mu       sync.Mutex
+	copies   copyState
 	epoch    uint64                // the largest that the server has named
 	answered map[replicaDay]uint64 // Seq of the last report that was answered
 	doubted  map[string]bool       // keys and fields that OnDoubt was told of
@@ -136,21 +148,33 @@ func Open(a Address, account string, o Options) *Store {
 // not keep scripts when it restarts, nor does a replica of the server have those of
 // its primary.
 func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]string, error) {
+	answer, _, err := s.askAndWait(ctx, 0, script, keys, args...)
+	return answer, err
+}
+
+// askAndWait is ask for what a replica of the server is to have after wait at most; 0: it does not matter. copied says
+// whether it has.
+func (s *Store) askAndWait(
+	ctx context.Context, wait time.Duration, script *redis.Script, keys []string, args ...any,
+) (answer []string, copied, err error) {
 	client := s.client.Load()
 	id := strconv.FormatUint(s.lastID.Add(1), 10)
 	args = append([]any{id, 0}, args...)
-	var answer []string
-	var err error
-	s.timed(client, func() error {
-		answer, err = script.EvalSha(ctx, client, keys, args...).StringSlice()
-		return err
-	})
+	if wait > 0 {
+		answer, copied, err = s.evalAndWait(ctx, client, wait, script, keys, args...)
+	}
+	if wait == 0 || redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") {
+		s.timed(client, func() error {
+			answer, err = script.EvalSha(ctx, client, keys, args...).StringSlice()
+			return err
+		})
+	}
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		args[1] = 1
 		answer, err = script.Eval(ctx, client, keys, args...).StringSlice()
 	}
 	if s.ctx.Err() != nil {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if err != nil {
 		if disconnected(err) {
@@ -159,13 +183,13 @@ func (s *Store) ask(ctx context.Context, script *redis.Script, keys []string, ar
 		if _, password := s.credentials(); s.address.sentinelAuth && password != client.toSentinels {
 			s.reconnect(client)
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	if len(answer) == 0 || answer[0] != id {
 		s.reconnect(client)
-		return nil, errMixedUp
+		return nil, nil, errMixedUp
 	}
-	return answer[1:], nil
+	return answer[1:], copied, nil
 }
 
 // reconnect replaces the connections of client by new ones.

@@ -37,7 +37,8 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	if !ok {
 		return quota.Reply{}, ErrTooLarge
 	}
-	answer, err := s.ask(ctx, s.sync, s.keys(r.Day), args...)
+	wait := s.copyWait(r, limit)
+	answer, copied, err := s.askAndWait(ctx, wait, s.sync, s.keys(r.Day), args...)
 	if redis.HasErrorPrefix(err, "WRONGTYPE") { // another program's key
 		args, _ = s.arguments(r, epoch, answered, true)
 		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
@@ -63,6 +64,7 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 		s.doubt(s.prefix+"latch", "", answer[6])
 	}
 	s.remember(here, r, epoch)
+	s.copied(answer[8] != "0", wait > 0, copied, reply.Granted)
 	return reply, nil
 }
 
@@ -151,7 +153,7 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64, mend bool) (ar
 const separator = "\x00"
 
 // head is how many values of the answer of sync.lua are before those of the requests.
-const head = 8
+const head = 9
 
 // decode reads the answer of sync.lua, but for the block and what is behind the requests.
 func decode(answer []string, requests int) (r quota.Reply, epoch uint64, err error) {

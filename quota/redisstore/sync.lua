@@ -124,13 +124,12 @@ local epoch, grants_from, primary = 0, 0, 0
 local kept_epoch = figures(epoch_key, '', kept[1], 2, 0)
 if kept_epoch then epoch, grants_from, primary = unpack(kept_epoch) end
 
--- The first 52 bits of the server's replication id, which is another one after a failover; 0 if it is not told.
-local function replication_id()
-	local info = redis.pcall('INFO', 'replication')
-	local found = type(info) == 'string' and string.match(info, 'master_replid:(%x+)')
-	return found and tonumber(string.sub(found, 1, 13), 16) or 0
-end
-local here = replication_id()
+-- The first 52 bits of the server's replication id, which is another one after a failover, and how many replicas it
+-- has; 0 if it is not told.
+local info = redis.pcall('INFO', 'replication')
+if type(info) ~= 'string' then info = '' end
+local here = tonumber(string.sub(string.match(info, 'master_replid:(%x+)') or '0', 1, 13), 16)
+local copies = string.match(info, 'connected_slaves:(%d+)') or '0'
 primary = primary or 0 -- written before it was kept
 if here == 0 then here = primary end -- who is not told does not hide a failover from others
 local block = kept[2] or ''
@@ -358,7 +357,7 @@ if returned then redis.pcall('PUBLISH', events, '3 ' .. replica) end
 
 local answer = {
 	id, 'kept', time[1], time[2], digits(epoch), (lost or not me) and '1' or '0', digits(#others + 1 - left), block,
-	digits(unpack(external)),
+	digits(unpack(external)), copies,
 }
 for _, r in ipairs(requests) do
 	local row, sum, living = rows[r.budget], sums[r.budget], alive[r.budget]

@@ -89,8 +89,12 @@ const replicas = ['Replicas', [
 const store = ['Store', [
   curves({
     title: 'Failures, by policy',
-    description: 'Operations of the store that failed, by what then happens to calls that need it: deny, they are refused; allow, they go on uncounted by the others.',
-    queries: [[rate('neuronward_store_failures_total', '', 'policy'), '{{policy}}']],
+    description: 'Operations of the store that failed, by what then happens to calls that need it: deny, they are refused; allow, they go on uncounted by the others. '
+      + 'Uncopied: grants of a Redis server that none of its replicas had in time.',
+    queries: [
+      [rate('neuronward_store_failures_total', '', 'policy'), '{{policy}}'],
+      [rate('neuronward_store_grants_uncopied_total'), 'uncopied'],
+    ],
     unit: 'suffix:failures/s', width: 8, colours: { deny: red, allow: yellow },
   }),
   curves({

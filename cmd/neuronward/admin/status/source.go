@@ -24,6 +24,7 @@ type Source struct {
 	StoreKind   string // file, memory, redis
 	StorePolicy string // deny, allow
 
+	Uncopied  func() int64         // grants that no replica of the server had in time; nil likewise
 	RoundTrip func() time.Duration // to the store's server, 0 while it is not known; nil: it has none
 
 	Budget         func(client string) quota.Limits // of a client's own neurons
@@ -87,7 +88,7 @@ func (s *Source) Today(ctx context.Context) Today {
 	t.Replicas, t.InFlight, t.Waiting = now.Replicas, now.InFlight, now.Waiting
 	t.Store.Kind, t.Store.Failures = s.StoreKind, now.StoreFailures
 	if s.RoundTrip != nil {
-		t.Store.RoundTrip = milliseconds(s.RoundTrip())
+		t.Store.RoundTrip, t.Store.Uncopied = milliseconds(s.RoundTrip()), s.Uncopied()
 	}
 	if now.StoreFailure != nil {
 		text := now.StoreFailure.Error()

@@ -131,6 +131,9 @@ type Store struct {
 
 	// RoundTrip is how long a server took to answer of late, in milliseconds; null: that is not known.
 	RoundTrip *float64 `json:"round_trip_ms"`
+
+	// Uncopied is how many grants no replica of the server had in time, of a server that has any.
+	Uncopied int64 `json:"grants_uncopied"`
 }
 
 // Prices says which price table is in use.

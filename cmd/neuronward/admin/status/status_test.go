@@ -154,7 +154,8 @@ func TestKeysOfStatus(t *testing.T) {
 		requests.queued reserved resets_at retry_at sessions sessions.characters sessions.ended sessions.limit
 		sessions.messages_in sessions.messages_out sessions.open sessions.sound_seconds
 		settings settings[].source settings[].value settings[].variable
-		store store.failure store.failures store.healthy store.kind store.policy store.round_trip_ms used verdict
+		store store.failure store.failures store.grants_uncopied store.healthy store.kind store.policy
+		store.round_trip_ms used verdict
 		verdict.action verdict.because verdict.clients verdict.clients.action verdict.clients.because
 		verdict.clients.state verdict.failures verdict.failures.action verdict.failures.because verdict.failures.state
 		verdict.quota verdict.quota.action verdict.quota.because verdict.quota.state verdict.state verdict.store
