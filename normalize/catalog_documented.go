@@ -72,7 +72,7 @@ var documented = []Entry{
 	{
 		Code: AccountBlocked, Slug: "account_blocked", Number: 3023, Status: 403, Type: TypePermission,
 		Retry: RetryNever, Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceDocumented,
-		Summary:   "Cloudflare has shut Workers AI off for this account.",
+		Summary:   "Cloudflare has blocked Workers AI for this account.",
 		Action:    "Look for a notice in the Cloudflare dashboard and write to Cloudflare's support.",
 		Automatic: "The answer is passed on as it is; the call is not repeated.",
 		Wire:      "`Service unavailable for account`; a different thing from a 503.",
@@ -117,8 +117,8 @@ var documented = []Entry{
 		Source:  SourceDocumented,
 		Summary: "The request body is larger than is accepted.",
 		Action:  "Send a smaller body: fewer or smaller images, shorter audio, less text.",
-		Automatic: "A body over {MAX_BODY} is refused before Workers AI is called where its length is " +
-			"declared, and cut off where it is not.",
+		Automatic: "A body over {MAX_BODY} is refused: before Workers AI is called if its length is declared, else " +
+			"when it gets too long.",
 		Wire: "`Request is too large`, once behind 3010; a bare 413.",
 	},
 	{
@@ -129,7 +129,7 @@ var documented = []Entry{
 		Action: "Ask for less: a shorter prompt, fewer output tokens, a smaller model; or stream, so that the " +
 			"first token comes early.",
 		Automatic: "Nothing is repeated, and the answer tells SDKs not to repeat it by themselves: the model may " +
-			"have run. What the call may have cost is counted as its estimate.",
+			"have run. The call is charged its estimate.",
 		Wire: "`Request timeout` after 120 to 360 seconds, with 3046 rather than 3007; on /v1/responses 400 " +
 			"`invalid_prompt` with that text; " +
 			"`Request waiting timeout reached.` in a stream; 504 and 524.",
@@ -139,7 +139,7 @@ var documented = []Entry{
 		Retry: RetryOnce, Fault: FaultCaller, Origins: byUpstreamAndProxy, Charge: ChargeEstimate,
 		Source:    SourceDocumented,
 		Summary:   "The call was cancelled before it was answered.",
-		Action:    "If nobody broke it off on purpose, raise the client's own timeout and call again.",
+		Action:    "If nobody cancelled it on purpose, raise the client's own timeout and call again.",
 		Automatic: "When the caller leaves, the upstream call is cancelled as well; what had passed is counted.",
 		Wire:      "`Request was aborted`.",
 	},
@@ -152,8 +152,8 @@ var documented = []Entry{
 		Summary: "The account's neurons of today are used up; they come back at 00:00 UTC.",
 		Action: "Wait for the reset, make the call as small as the message says, raise the plan, or use a cheaper " +
 			"model.",
-		Automatic: "Nothing is repeated. With the neuron guard on, further calls are refused here until the reset " +
-			"once Workers AI has said it, but for one now and then to see.",
+		Automatic: "Nothing is repeated. Once Workers AI has said it, further calls are refused here until the " +
+			"reset, except for one now and then that tries.",
 		Wire: "`you have used up your daily free allocation of 10,000 neurons, …` with 4006, once with 3040; 3036 " +
 			"itself in a binding's text. " +
 			"The sentence counts only at the start of the message, never where a caller's input is echoed.",
@@ -165,8 +165,8 @@ var documented = []Entry{
 		Summary: "No data center has room for this model right now.",
 		Action:  "Call again shortly, or fall back to another model.",
 		Automatic: "The call is repeated up to {RETRIES} times after short random waits, as far as " +
-			"{RETRY_BUDGET} allows, but not where options.rejectIfBusy is set. While it goes on, most " +
-			"calls of the model are answered here (origin guard) and a few find out when there is room again.",
+			"{RETRY_BUDGET} allows, but not where options.rejectIfBusy is set. While it lasts, most calls to the " +
+			"model are refused here (origin guard), and a few are sent to see whether there is room again.",
 		Wire: "`Capacity temporarily exceeded, please try again.`, earlier `No more data centers to forward " +
 			"the request to`; 429, also 400 through a gateway.",
 	},

@@ -12,8 +12,8 @@ var observed = []Entry{
 		Fault: FaultAccount, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "The account sends this task more requests a minute than Workers AI allows.",
 		Action:  "Send fewer calls at once, spread them over the minute, or batch the inputs.",
-		Automatic: "The answer is passed on, and the proxy halves its own pace for the model and raises it again " +
-			"step by step: somebody else spends the same limit.",
+		Automatic: "The answer is passed on. Someone else uses the same limit, so the proxy halves its own rate for " +
+			"the model and raises it again step by step.",
 		Wire: "`rate limiting: inference request per min rate reached`, also as the first event of a stream " +
 			"with status 200. No Retry-After ever came with it.",
 	},
@@ -78,7 +78,7 @@ var observed = []Entry{
 		Summary: "The model answered, but not in the form that the JSON schema asks for.",
 		Action:  "Call again; if it stays, simplify the schema or leave the answer more tokens.",
 		Automatic: "The body says that trying once more may help; neither the proxy nor SDKs do so by themselves, " +
-			"for the call was billed.",
+			"because the call was billed.",
 		Wire: "`JSON Mode couldn't be met`, also with success false in an answer of status 200.",
 	},
 	{
@@ -94,7 +94,7 @@ var observed = []Entry{
 		Code: UpstreamInternalError, Slug: "upstream_internal_error", Number: 3043,
 		Aliases: []int{8004, 8005, 8008, 4007, 3001, 5017, 1000, 2002}, Status: 500, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byUpstream, Charge: ChargeReported, Source: SourceObserved,
-		Summary: "Workers AI failed inside itself.",
+		Summary: "Workers AI had an internal error.",
 		Action: "Call again; if one model keeps failing, use another and report the upstream request id to " +
 			"Cloudflare.",
 		Automatic: "The call is repeated once after a short random wait, as far as {RETRY_BUDGET} allows.",
@@ -121,8 +121,8 @@ var observed = []Entry{
 		Summary: "Cloudflare does not accept the token, or the token lacks the permission Workers AI.",
 		Action:  "Check that the token is whole and not expired, and that it has Workers AI: Read for this account.",
 		Automatic: "Nothing is repeated. When the token is the proxy's own the caller gets 502 and the fault is " +
-			"the operator's; for ten seconds, and until one call that is sent to see passes or the token changes, " +
-			"calls are answered so without asking Cloudflare (origin guard).",
+			"the operator's; for ten seconds, and until one trial call passes or the token changes, calls get this " +
+			"answer without a call to Cloudflare (origin guard).",
 		Wire: "10000 `Authentication error` with 401 or 403; 9106 and 6003 with 400, `Missing X-Auth-Key, " +
 			"X-Auth-Email or Authorization headers`.",
 	},
@@ -141,7 +141,7 @@ var observed = []Entry{
 		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "Cloudflare's API has no such path, or not for this method.",
 		Action:  "Check the account id and the path; an unfilled placeholder in the base URL is the usual cause.",
-		Automatic: "The path that Cloudflare echoes is removed from the message, for people paste tokens into it. " +
+		Automatic: "The path that Cloudflare echoes is removed from the message, because people paste tokens into it. " +
 			"Below /v1 the proxy makes the path: there the status is 502, and the operator can fix it.",
 		Wire: "`Could not route to …, perhaps your object identifier is invalid?`, `No route for that URI`; " +
 			"404, also 400 and 405, once with code 1000.",
@@ -155,7 +155,7 @@ var observed = []Entry{
 		Summary: "Cloudflare's edge could not reach Workers AI or had no usable answer from it.",
 		Action:  "Call again; if it lasts, look at www.cloudflarestatus.com.",
 		Automatic: "With 502, 503, 521, 522 or 523 the call is repeated up to {RETRIES} times after short " +
-			"random waits, as far as {RETRY_BUDGET} allows; with another status it may have run, and is not.",
+			"random waits, as far as {RETRY_BUDGET} allows; with another status it may have run, and is not repeated.",
 		Wire: "7009 `Upstream service unavailable`; an HTML page with 502, 503, 52x, 1101 or even 200; " +
 			"`upstream connect error`; an empty body.",
 	},
@@ -167,8 +167,8 @@ var observed = []Entry{
 		Summary: "Cloudflare's API or edge limits this user or address, whatever the model: 1,200 requests in 5 " +
 			"minutes for the API.",
 		Action: "Stop for five minutes, then find what calls Cloudflare's API so often; it need not be inference.",
-		Automatic: "The wait is told in the body; by default it is too long to be sent as retry-after, and " +
-			"SDKs are told not to repeat the call by themselves.",
+		Automatic: "The wait is in the body. By default it is too long for retry-after, and SDKs are told not to " +
+			"repeat the call by themselves.",
 		Wire: "Code 971, `error code: 1015` as plain text, or a 429 that says nothing else.",
 	},
 	{

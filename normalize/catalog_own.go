@@ -13,7 +13,7 @@ var own = []Entry{
 		Action:  "Spread the calls over the minute, or have the client's or the model's limit raised.",
 		Automatic: "The call waited its turn for {RATE_WAIT} before it was refused; it never reached " +
 			"Workers AI.",
-		Wire: "Never sent by Workers AI, whose own word for it is 3021.",
+		Wire: "Never sent by Workers AI, whose own code is 3021.",
 	},
 	{
 		Code: ClientBudgetExhausted, Slug: "client_budget_exhausted", Number: 90002, Status: 429, Type: TypeRateLimit,
@@ -23,7 +23,7 @@ var own = []Entry{
 			"the next one.",
 		Action: "Wait for the reset, make the call as small as the message says, use a cheaper model, or have " +
 			"daily_neurons or monthly_neurons of this client raised in the clients file.",
-		Automatic: "Calls of this client are refused until the reset; other clients go on.",
+		Automatic: "Calls of this client are refused until the reset; other clients continue.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
@@ -31,7 +31,7 @@ var own = []Entry{
 		OpenAI: "rate_limit_exceeded",
 		Retry:  RetryAfterDelay, Delay: 5 * time.Second,
 		Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary: "Calls in flight hold the neurons that this call may need; some will come back.",
+		Summary: "Calls in flight hold the neurons that this call may need; some will be released.",
 		Action: "Call again after retry-after, make the call as small as the message says, or send fewer calls at " +
 			"once. Calls without max_tokens reserve the most: set it, or have {DEFAULT_MAX_TOKENS} set.",
 		Automatic: "The call waited for {QUOTA_WAIT} before it was refused; it never reached Workers AI.",
@@ -44,7 +44,7 @@ var own = []Entry{
 		Summary:   "The proxy knows no client with this key, or no key came.",
 		Action:    "Send the client's key as Authorization: Bearer, x-api-key or cf-aig-authorization.",
 		Automatic: "The call is refused; it never reached Workers AI.",
-		Wire:      "Never sent by Workers AI, whose own word for it is 10000.",
+		Wire:      "Never sent by Workers AI, whose own code is 10000.",
 	},
 	{
 		Code: ClientForbidden, Slug: "client_forbidden", Number: 90005, Status: 403, Type: TypePermission,
@@ -71,7 +71,7 @@ var own = []Entry{
 		Action: "Check the base URL: http://host:3036/v1 for OpenAI clients, http://host:3036/client/v4 for " +
 			"Cloudflare's.",
 		Automatic: "The call is refused; it never reached Cloudflare.",
-		Wire:      "Never sent by Workers AI, whose own word for it is 7003.",
+		Wire:      "Never sent by Workers AI, whose own code is 7003.",
 	},
 	{
 		Code: MethodNotAllowed, Slug: "method_not_allowed", Number: 90008, Status: 405, Type: TypeInvalidRequest,
@@ -85,17 +85,17 @@ var own = []Entry{
 		Code: Overloaded, Slug: "overloaded", Number: 90009, Status: 503, Type: TypeOverloaded,
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary: "The proxy itself has too many calls in flight or too many bytes held.",
+		Summary: "The proxy itself has too many calls in flight, or too many request bytes in memory.",
 		Action: "Call again shortly; if it lasts, raise {MAX_IN_FLIGHT} or {MAX_HELD}, or run " +
 			"more replicas.",
-		Automatic: "The call is refused rather than queued without end; it never reached Workers AI.",
+		Automatic: "The call is refused instead of waiting without end; it never reached Workers AI.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
 		Code: ShuttingDown, Slug: "shutting_down", Number: 90010, Status: 503, Type: TypeOverloaded,
 		Retry: RetryAfterDelay, Delay: time.Second,
 		Fault: FaultProxy, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
-		Summary: "This proxy process is going away and takes no new calls.",
+		Summary: "This proxy process is stopping and takes no new calls.",
 		Action:  "Call again; a load balancer will choose another replica.",
 		Automatic: "Calls in flight are finished within {DRAIN}; new ones are refused. So does a process " +
 			"that is starting and waits for the one before it to let the state file go.",
@@ -109,17 +109,16 @@ var own = []Entry{
 		Action: "Check name resolution, the network and a firewall between the proxy and the upstream, then " +
 			"www.cloudflarestatus.com.",
 		Automatic: "A connection that was refused, or broke before anything of the call was written, is tried " +
-			"again up to {RETRIES} times, as far as {RETRY_BUDGET} allows. Once something was " +
-			"written the call is not repeated, for it may run; its estimate is counted.",
+			"again up to {RETRIES} times, as far as {RETRY_BUDGET} allows. Once something was written the call is " +
+			"not repeated, because it may run; it is charged its estimate.",
 		Wire: "No answer at all: a failed lookup, a refused or reset connection, a TLS error.",
 	},
 	{
 		Code: StreamInterrupted, Slug: "stream_interrupted", Number: 90012, Status: 502, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultUpstream, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
-		Summary: "Upstream cut the stream off or fell silent before it was complete.",
-		Action:  "Discard or keep what came, and ask again; the answer is not complete.",
-		Automatic: "The incomplete event is dropped, this failure is sent as the last event, and the connection " +
-			"is cut.",
+		Summary:   "Upstream cut the stream, or sent nothing for too long, before it was complete.",
+		Action:    "The answer is not complete: keep or discard what arrived, and call again.",
+		Automatic: "The incomplete event is dropped, this failure is the last event, and the connection is closed.",
 		Wire: "A stream that ends without [DONE], a finish_reason, message_stop, response.completed or the " +
 			"final usage.",
 	},
@@ -130,16 +129,16 @@ var own = []Entry{
 		Summary: "The store that counts neurons cannot be used, so no call can be admitted safely.",
 		Action: "Bring the store of {STORE} back, or set {ON_STORE_FAILURE}=allow to go on " +
 			"without it.",
-		Automatic: "Calls are refused until the store is back; the proxy is not ready meanwhile.",
+		Automatic: "Calls are refused until the store is back. Until then the proxy is not ready.",
 		Wire:      "Never sent by Workers AI.",
 	},
 	{
 		Code: Internal, Slug: "internal", Number: 90014, Status: 500, Type: TypeAPI,
 		Retry: RetryOnce, Fault: FaultProxy, Origins: byProxy, Charge: ChargeEstimate, Source: SourceOwn,
 		Summary:   "The proxy itself failed.",
-		Action:    "Look for the request id in the proxy's log and report what stands there.",
-		Automatic: "The failure is logged with its cause; the other calls go on.",
-		Wire:      "Never sent by Workers AI, whose own word for it is 3043.",
+		Action:    "Look for the request id in the proxy's log, and report what it says.",
+		Automatic: "The failure is logged with its cause; other calls continue.",
+		Wire:      "Never sent by Workers AI, whose own code is 3043.",
 	},
 	{
 		Code: PriorityFloor, Slug: "priority_floor", Number: 90015, Status: 429, Type: TypeRateLimit,
@@ -147,8 +146,8 @@ var own = []Entry{
 		Retry:  RetryAtReset, Fault: FaultAccount, Origins: byGuard, Charge: ChargeNone, Source: SourceOwn,
 		Summary: "What is left of the account's neurons today is kept for clients of higher priority.",
 		Action:  "Wait for the reset, or have this client's priority raised in the clients file.",
-		Automatic: "Clients of normal priority stop at 95 % of the account's day, of low priority at 80 %; the " +
-			"others go on.",
+		Automatic: "Clients of normal priority stop at 95 % of the account's day, of low priority at 80 %; others " +
+			"continue.",
 		Wire: "Never sent by Workers AI.",
 	},
 	{

@@ -211,7 +211,7 @@ func TestProcessDrainsOpenStreams(t *testing.T) {
 	isAnswer(t, "readyz while draining", status, body, http.StatusServiceUnavailable)
 	status, body = p.get(p.app + "/readyz")
 	isAnswer(t, "readyz for apps while draining", status, body, http.StatusServiceUnavailable,
-		`"name":"shutting_down"`, `"origin":"guard"`, "This proxy process is going away")
+		`"name":"shutting_down"`, `"origin":"guard"`, "This proxy process is stopping")
 	status, body = p.get(p.app + "/livez")
 	isAnswer(t, "livez for apps while draining", status, body, http.StatusOK)
 	status, body = p.do(http.MethodPost, p.app+"/v1/chat/completions", streamCall)
