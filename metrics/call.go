@@ -32,6 +32,7 @@ type Call struct {
 	FirstByte            time.Duration // arrival to the first byte of the body; 0 where there was none
 	Overhead             time.Duration // what this proxy added before the headers of the answer
 	RequestID            string        // exemplar; never a label
+	TraceID              string        // likewise; "": the call is part of no trace
 }
 
 // Began counts a call that arrived.
@@ -47,9 +48,9 @@ func (m *Metrics) Unqueued() { m.queued.Dec() }
 func (m *Metrics) Ended(c *Call) {
 	m.inFlight.Dec()
 	m.requests.WithLabelValues(c.Route, c.Model, c.Client, c.Result).Inc()
-	observe(m.duration.WithLabelValues(c.Route, strconv.FormatBool(c.Stream)), c.Duration, c.RequestID)
+	observe(m.duration.WithLabelValues(c.Route, strconv.FormatBool(c.Stream)), c.Duration, c)
 	if c.FirstByte > 0 {
-		observe(m.firstByte.WithLabelValues(c.Route), c.FirstByte, c.RequestID)
+		observe(m.firstByte.WithLabelValues(c.Route), c.FirstByte, c)
 	}
 	m.overhead.Observe(c.Overhead.Seconds())
 	m.minutes.Ended(time.Now(), &minutes.Call{
@@ -61,13 +62,23 @@ func (m *Metrics) Ended(c *Call) {
 // exemplar costs allocations where there are none otherwise.
 const exemplarFrom = time.Second
 
-func observe(o prometheus.Observer, d time.Duration, requestID string) {
-	// Prometheus refuses an exemplar of more than 128 characters, the label's name included.
-	if e, ok := o.(prometheus.ExemplarObserver); ok && d >= exemplarFrom && len(requestID) <= 100 {
-		e.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"request_id": requestID})
+// maxExemplar bounds the labels of an exemplar, their names included: Prometheus refuses more.
+const maxExemplar = 128
+
+func observe(o prometheus.Observer, d time.Duration, c *Call) {
+	e, ok := o.(prometheus.ExemplarObserver)
+	if !ok || d < exemplarFrom {
+		o.Observe(d.Seconds())
 		return
 	}
-	o.Observe(d.Seconds())
+	labels, left := prometheus.Labels{}, maxExemplar
+	for _, l := range [...]struct{ name, value string }{{"trace_id", c.TraceID}, {"request_id", c.RequestID}} {
+		if n := len(l.name) + len(l.value); l.value != "" && n <= left {
+			labels[l.name] = l.value
+			left -= n
+		}
+	}
+	e.ObserveWithExemplar(d.Seconds(), labels)
 }
 
 // Failed counts a failure that was delivered to a caller.

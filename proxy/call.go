@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neuronward/neuronward/metrics/tracing"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/clients"
@@ -63,6 +64,9 @@ type call struct {
 	session *session // over a WebSocket; nil: the call is none
 
 	wouldRefuse string // the reason for which the call would have been refused were quotas enforced; "": it would not
+
+	trace   *tracing.Call // nil: nothing is exported
+	traceID string        // of the trace that the call is part of; "": none
 
 	charge     *guard.Charge     // nil: the call is not metered
 	settlement *guard.Settlement // nil: the call has not ended, or nothing was reserved for it

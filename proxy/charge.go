@@ -20,6 +20,8 @@ func (p *Proxy) reserve(c *call) (err error) {
 	c.own.stop()
 	c.charge, err = p.guard.Reserve(c.ctx, p.guarded(c))
 	c.own.start()
+	d, _ := c.charge.Decision()
+	c.trace.QuotaWaited(d.Waited)
 	c.wouldRefuse = c.charge.WouldRefuse()
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/metrics/tracing"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/clients"
 	"github.com/neuronward/neuronward/proxy/guard"
@@ -88,6 +89,7 @@ type Config struct {
 	Simulate  bool                  // let x-simulate through; for the demo alone
 	Transport http.RoundTripper     // nil: NewTransport()
 	Metrics   *metrics.Metrics
+	Tracer    *tracing.Tracer // tells OpenTelemetry of calls; nil: nothing does
 	Log       *slog.Logger
 }
 

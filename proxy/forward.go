@@ -43,6 +43,7 @@ type forwarder struct {
 func (fw *forwarder) send(c *call, r *http.Request) (*http.Response, error) {
 	c.attempts++
 	c.attempt.started = time.Now()
+	c.beginAttempt(r)
 	c.own.stop()
 	c.watch.Await()
 	res, err := fw.transport.RoundTrip(r)

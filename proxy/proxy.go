@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
+	"github.com/neuronward/neuronward/metrics/tracing"
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/bodybuffer"
 	"github.com/neuronward/neuronward/proxy/fairshare"
@@ -33,6 +34,7 @@ type Proxy struct {
 	lingers   time.Duration // Config.Linger
 	estimator *price.Estimator
 	metrics   *metrics.Metrics
+	tracer    *tracing.Tracer
 	log       *slog.Logger
 	accept    func(request context.Context)
 
@@ -71,7 +73,7 @@ func New(c Config) (*Proxy, error) {
 		account: c.Account, notYet: c.NotYet, simulate: c.Simulate, setting: c.Setting, estimator: c.Estimator,
 		lingers: c.Linger,
 		limits:  timelimit.Limits{FirstByte: c.FirstByteTimeout, Idle: c.StreamIdleTimeout, Stalled: c.ReadPause},
-		metrics: c.Metrics, log: c.Log, outputLimit: c.OutputLimit, accept: c.OnAccept,
+		metrics: c.Metrics, tracer: c.Tracer, log: c.Log, outputLimit: c.OutputLimit, accept: c.OnAccept,
 	}
 	p.lifecycle.init()
 	p.models.add(c.Models)

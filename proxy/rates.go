@@ -66,6 +66,7 @@ func (r *rates) acquire(c *call) (pace.Decision, error) {
 	d, err := r.limiter.Acquire(c.ctx, c.rate, r.maxWait)
 	c.own.start()
 	r.metrics.RateWaited(d.Waited)
+	c.trace.RateWaited(d.Waited)
 	return d, err
 }
 

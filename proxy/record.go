@@ -81,7 +81,9 @@ func (r *recorder) record(c *call) {
 	r.metrics.Ended(&metrics.Call{
 		Route: c.routeName(), Model: c.label, Client: r.access.clientLabel(c), Stream: c.stream, Result: result,
 		Duration: took, FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
+		TraceID: c.traceID,
 	})
+	c.endTrace(result)
 	r.logCall(c, result, took)
 }
 
@@ -198,6 +200,9 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	}
 	if c.unmetered() {
 		attrs = append(attrs, slog.String("basis", metrics.BasisUnmetered))
+	}
+	if c.traceID != "" {
+		attrs = append(attrs, slog.String("trace_id", c.traceID))
 	}
 	if id := c.attempt.upstream.request; id != "" {
 		attrs = append(attrs, slog.String("cf_ai_req_id", id))

@@ -48,6 +48,7 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		t.token.observe(c, f)
+		c.endAttempt(f, status)
 		c.watch.Stop()
 		if f = t.shouldRetry(c, f, status); f != nil {
 			return nil, f

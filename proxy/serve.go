@@ -74,6 +74,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
 	c.requestID = p.credentials.RequestID(r.Header)
 	c.caller = r.Context()
+	p.beginTrace(c, r.Header)
 	c.ctx, c.cancel = context.WithCancelCause((*callContext)(c))
 	c.writer = writer{
 		ResponseWriter: w, watch: &c.watch, time: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,

@@ -47,7 +47,7 @@ configuration is the environment: neuronward serve -h lists it.
 func variableTable(names ...string) string {
 	var b strings.Builder
 	group := ""
-	for _, v := range config.Variables() {
+	for _, v := range append(config.Variables(), config.TelemetryVariables(false)...) {
 		if len(names) > 0 && !slices.Contains(names, v.Name) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,9 +134,18 @@ func (p *process) get(url string) (int, string) {
 
 func (p *process) do(method, url, body string) (int, string) {
 	p.t.Helper()
+	return p.doWith(method, url, body)
+}
+
+// doWith is do with headers: name, value, name, value.
+func (p *process) doWith(method, url, body string, headers ...string) (int, string) {
+	p.t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	for h := range slices.Chunk(headers, 2) {
+		r.Header.Set(h[0], h[1])
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {

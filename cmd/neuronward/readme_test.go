@@ -20,31 +20,33 @@ const (
 	madeEnds   = "<!-- end -->\n"
 )
 
-// The commands and variables of cmd/neuronward/README.md are those of the program.
+// What documents say of commands and variables is what the program says.
 func TestReadmeHasCommandsAndVariables(t *testing.T) {
-	data, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := string(data)
-	for of, text := range map[string]string{"commands": commandHelp(t), "variables": variableTables()} {
-		begins := fmt.Sprintf(madeBegins, of)
-		before, rest, began := strings.Cut(fresh, begins)
-		_, after, ended := strings.Cut(rest, madeEnds)
-		if !began || !ended {
-			t.Fatalf("README.md: got no %q or no %q after it, want both", begins, madeEnds)
+	first := append(config.Variables(), config.TelemetryVariables(false)...)
+	for _, made := range []struct{ file, of, text string }{
+		{"README.md", "commands", commandHelp(t)},
+		{"README.md", "variables", variableTables(first)},
+		{"../../metrics/README.md", "variables of OpenTelemetry", variableTables(config.TelemetryVariables(true))},
+	} {
+		data, err := os.ReadFile(made.file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		fresh = before + begins + text + madeEnds + after
-	}
-	if fresh == string(data) {
-		return
-	}
-	if !*update {
-		t.Fatalf("README.md has other commands or variables than the program; "+
-			"go test ./cmd/neuronward -run TestReadme -update writes them:\n%s", fresh)
-	}
-	if err := os.WriteFile("README.md", []byte(fresh), 0o644); err != nil {
-		t.Fatal(err)
+		begins := fmt.Sprintf(madeBegins, made.of)
+		before, rest, began := strings.Cut(string(data), begins)
+		there, after, ended := strings.Cut(rest, madeEnds)
+		switch {
+		case !began || !ended:
+			t.Errorf("%s: got no %q or no %q after it, want both", made.file, begins, madeEnds)
+		case there == made.text:
+		case !*update:
+			t.Errorf("%s has other %s than the program; "+
+				"go test ./cmd/neuronward -run TestReadme -update writes them:\n%s", made.file, made.of, made.text)
+		default:
+			if err := os.WriteFile(made.file, []byte(before+begins+made.text+madeEnds+after), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
@@ -99,15 +101,18 @@ func TestReadmeNamesTests(t *testing.T) {
 }
 
 // variableTables has a table for each group of variables.
-func variableTables() string {
+func variableTables(vars []config.Variable) string {
 	var b strings.Builder
 	group := ""
-	for _, v := range config.Variables() {
+	for _, v := range vars {
 		if v.Group != group {
 			group = v.Group
 			fmt.Fprintf(&b, "\n### %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", group)
 		}
 		name := "`" + v.Name + "`"
+		if v.Signals {
+			name += ", of traces, of metrics"
+		}
 		if v.Twin {
 			name += ", `…" + config.FileSuffix + "`"
 		}

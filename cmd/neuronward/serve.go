@@ -129,6 +129,12 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Con
 		return in.startFailed(opening, log, err)
 	}
 	settings := proxyConfig(c, n, log, m)
+	tracer, err := newTracer(c, b, log)
+	if err != nil {
+		ln.close()
+		return in.fail(errors.Join(err, n.close(0, log)))
+	}
+	settings.Tracer = tracer
 	if v.adjust != nil {
 		v.adjust(&settings)
 	}
@@ -183,7 +189,10 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Con
 	log.Info("listening", "scheme", c.Scheme(), "listen", at.app, "admin_listen", at.admin,
 		"upstream", settings.Upstream.String(), "version", b.Version, "commit", b.Commit)
 	v.started(at)
-	err = errors.Join(s.run(ctx, signals), n.closeOrAbandon(signals, cutGrace, log))
+	err = s.run(ctx, signals)
+	flushed := flush(tracer, errors.Is(err, errCut), log)
+	err = errors.Join(err, n.closeOrAbandon(signals, cutGrace, log))
+	flushed()
 	log.Info("ended")
 	if err != nil {
 		return in.fail(err)

@@ -101,7 +101,7 @@ func (x *exchange) call() Call {
 		Model: cmp.Or(x.model.name, x.asked), Task: x.model.task, Path: x.r.URL.EscapedPath(), Stream: x.streams,
 		Aborted: x.r.Context().Err() != nil, Failed: x.failed,
 		Input: x.usage.Prompt, Cached: x.usage.Details.Cached, Output: x.usage.Completion, Neurons: x.neurons,
-		Session: x.directive.session,
+		Session: x.directive.session, Traceparent: x.r.Header.Get("Traceparent"),
 	}
 }
 
@@ -118,6 +118,8 @@ type loggedCall struct {
 	Output  int64           `json:"output_tokens"`
 	Neurons float64         `json:"neurons"`
 	Body    json.RawMessage `json:"body"` // a text where it is no JSON, or was too long
+
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
 // CallsPath is where the log of a session's calls can be read:
@@ -142,6 +144,7 @@ func (s *Simulator) serveCalls(w http.ResponseWriter, r *http.Request) {
 		calls = append(calls, loggedCall{
 			Model: c.Model, Task: string(c.Task), Path: c.Path, Stream: c.Stream, Aborted: c.Aborted, Code: c.Code,
 			Input: c.Input, Cached: c.Cached, Output: c.Output, Neurons: c.Neurons.Float(), Body: body,
+			Traceparent: c.Traceparent,
 		})
 	}
 	_, _ = w.Write(append(compact(struct {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/neuronward/neuronward/metrics/tracing"
 	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/quota/pace"
@@ -77,6 +78,9 @@ type Config struct {
 	LogLevel  string        `env:"NEURONWARD_LOG_LEVEL" envDefault:"info" choices:"debug|info|warn|error"`
 	LogFormat string        `env:"NEURONWARD_LOG_FORMAT" envDefault:"auto" choices:"auto|text|json"`
 	Pprof     bool          `env:"NEURONWARD_PPROF" envDefault:"false"`
+
+	// Telemetry is what OpenTelemetry's variables say; telemetryvars.go has these.
+	Telemetry tracing.Options
 
 	// What the files hold that the variables name.
 

@@ -66,6 +66,7 @@ func load(environ map[string]string, red *Redactor) (*Config, Mistakes) {
 	l.resolve()
 	l.readFiles(red)
 	slices.SortStableFunc(l.mistakes, func(a, b Mistake) int { return l.row(a) - l.row(b) })
+	l.readTelemetry()
 	l.explainQuotes()
 	l.mistakes = append(l.mistakes, unknownNames(l.vars, environ)...)
 	l.warn()
@@ -128,6 +129,9 @@ func (l *loader) resolve() {
 
 // RedactEnvironment makes red know the secrets that stand in environ itself.
 func RedactEnvironment(environ map[string]string, red *Redactor) {
+	for _, secret := range otelSecrets(environ) {
+		red.Add(secret)
+	}
 	for _, v := range Variables() {
 		value := environ[v.Name]
 		switch {

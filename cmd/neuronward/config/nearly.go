@@ -24,7 +24,8 @@ var misnamed = map[string]string{ //nolint:gosec // names of variables, not cred
 
 // meant returns the variable that a name outside of NEURONWARD_… most likely stands for, "" for none.
 func meant(name string, known []string) string {
-	if name == "" || strings.HasPrefix(name, ownPrefix) || slices.Contains(known, name) {
+	if name == "" || strings.HasPrefix(name, ownPrefix) || slices.Contains(known, name) ||
+		strings.HasPrefix(name, "OTEL_BLRP_") { // of logs, and near to those of traces
 		return ""
 	}
 	upper := strings.ToUpper(name)
@@ -46,7 +47,7 @@ func meant(name string, known []string) string {
 
 // misnamedAs returns the first name in the environment that stands for a variable, "" where there is none.
 func (l *loader) misnamedAs(variable string) string {
-	known := names(l.vars)
+	known := append(names(l.vars), otelNames()...)
 	for _, name := range slices.Sorted(maps.Keys(l.environ)) {
 		if l.environ[name] != "" && meant(name, known) == variable {
 			return name
@@ -57,7 +58,7 @@ func (l *loader) misnamedAs(variable string) string {
 
 // warnOfNames adds the names that are not read though they seem to be for this program.
 func (l *loader) warnOfNames() {
-	known := names(l.vars)
+	known := append(names(l.vars), otelNames()...)
 	for _, name := range slices.Sorted(maps.Keys(l.environ)) {
 		is := meant(name, known)
 		switch {

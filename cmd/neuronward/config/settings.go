@@ -38,7 +38,7 @@ func (c *Config) Settings() []Setting {
 		}
 		all = append(all, s)
 	}
-	return all
+	return append(all, c.telemetrySettings()...)
 }
 
 // show writes the value of a variable for people.

@@ -25,6 +25,7 @@ type Variable struct {
 	Secret  bool // its value is never shown
 	Twin    bool // Name_FILE names a file that holds the value
 	Empty   bool // an empty value is a value
+	Signals bool // of OpenTelemetry: there is one for traces and one for metrics as well
 	field   int  // of Config
 }
 
