@@ -10,7 +10,7 @@ import (
 
 // An app reads the body of a failed call and branches on the code, not on strings.
 func ExampleParse() {
-	// as it came from the proxy
+	// as received from the proxy
 	body := (&normalize.Failure{Code: normalize.OutOfCapacity, RequestID: "req-1"}).Append(nil)
 
 	failure, ok := normalize.Parse(body)

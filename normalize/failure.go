@@ -35,7 +35,7 @@ type Failure struct {
 	final bool // Parse: the envelope says that no retry can succeed, whatever the entry says
 }
 
-// Upstream is what upstream sent, as it came but for secrets and echoed paths.
+// Upstream is what upstream sent, as received but for secrets and echoed paths.
 type Upstream struct {
 	Status    int
 	Code      any // int, string or nil

@@ -14,12 +14,12 @@ type evidence struct {
 	page    *page    // the answer is HTML
 	codes   []int    // numbers that may be Workers AI's, the most telling first
 	nested  []int    // numbers inside JSON that is a string in a message
-	raw     any      // the first code as it came: int, string or nil
+	raw     any      // the first code as received: int, string or nil
 	hint    int      // an HTTP status that the body names
 	edge    int      // the number of "error code: NNNN"
 	words   []string // codes and types that are words
 	texts   []text   // messages without their grammar
-	said    string   // the first message as it came
+	said    string   // the first message as received
 	gateway bool     // an AI Gateway speaks
 	array   bool     // error is an array, as an AI Gateway writes it, and hardly anybody else
 	relayed bool     // the text tells of a failure behind the one who says it: InferenceUpstreamError

@@ -46,7 +46,7 @@ func TestWhatStandsInFrontOfABody(t *testing.T) {
 				return
 			}
 			if got != sent {
-				t.Errorf("got %d bytes %.60q upstream, want the %d bytes %.60q as they came", len(got), got, len(sent),
+				t.Errorf("got %d bytes %.60q upstream, want the %d bytes %.60q unchanged", len(got), got, len(sent),
 					sent)
 			}
 		})

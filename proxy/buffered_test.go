@@ -32,7 +32,7 @@ func promptOf(size int, seed byte) string {
 	return head + string(text) + tail
 }
 
-// A body reaches upstream as it came, whatever its length, and leaves no room taken.
+// A body reaches upstream unchanged, whatever its length, and leaves no room taken.
 func TestBufferedBodiesArriveWhole(t *testing.T) {
 	const maxBody = 400_000 // no multiple of a piece
 	b := newBench(t, echo, func(c *Config) { c.MaxBody, c.MaxHeld = maxBody, maxBody })

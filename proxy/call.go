@@ -41,7 +41,7 @@ type call struct {
 	batchID   string            // request id of a batch that the body names, "" where it names none
 	poll      string            // likewise, of a call that does nothing but ask for it
 
-	maxTokensSet int64 // the limit of output tokens that was put into the body; 0: it went as it came
+	maxTokensSet int64 // the limit of output tokens that was put into the body; 0: it went unchanged
 
 	ctx     context.Context // ends when the caller leaves or a time limit is over
 	cancel  context.CancelCauseFunc
@@ -86,9 +86,9 @@ type attempt struct {
 	cached   bool         // an AI Gateway answered from its cache
 	answered bool         // upstream has sent headers of success
 	streams  time.Time    // since when the caller gets events; zero: no event has come
-	neurons  string       // cf-ai-neurons as it came
+	neurons  string       // cf-ai-neurons as received
 	ranModel string       // the model that a router chose, by the headers of the answer; "": they do not say
-	payment  string       // payment-required as it came, the terms of x402
+	payment  string       // payment-required as received, the terms of x402
 	upstream upstreamIDs
 }
 

@@ -65,7 +65,7 @@ type Config struct {
 	FreePlan  bool             // models that require a Workers Paid plan are refused
 
 	// OutputLimit is put into calls of text models whose callers name no limit of output tokens. The zero value is
-	// none: bodies go as they came.
+	// none: bodies are sent unchanged.
 	OutputLimit outputlimit.Default
 
 	NotYet string // not "": every call is refused as shutting_down, with this as the reason

@@ -57,7 +57,7 @@ func TestDefaultMaxTokens(t *testing.T) {
 	prompt, hello := `{"prompt":"Hello"}`, `"messages":[{"role":"user","content":"Hello"}]`
 	for _, c := range []struct {
 		name, path, body string
-		want             string // "": as it came
+		want             string // "": unchanged
 		gateway          bool
 		change           func(*Config)
 		header           []string
@@ -199,7 +199,7 @@ func TestDefaultMaxTokensIsRepeated(t *testing.T) {
 			}
 		}
 		g.post(chatPath, strings.Replace(chat, "{", `{"max_tokens":5,`, 1), digests...)
-		wantEqual(t, "Digest of what is sent as it came", upstream.headers[3].Get("Digest"), "sha-256=AA==")
+		wantEqual(t, "Digest of what is sent unchanged", upstream.headers[3].Get("Digest"), "sha-256=AA==")
 	})
 }
 

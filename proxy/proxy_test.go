@@ -115,7 +115,7 @@ func TestOurRefusedTokenIsTheOperators(t *testing.T) {
 	wantEqual(t, "number", e.Error.Number, 10000)
 	b.ended()
 	if !strings.Contains(b.log.String(), `"level":"ERROR","msg":"call failed"`) {
-		t.Errorf("got the log %s, want in it an error, \"call failed\", for what the operator must mend", b.log)
+		t.Errorf("got the log %s, want in it an error, \"call failed\", for what the operator must fix", b.log)
 	}
 	if n := b.value("neuronward_errors_total", "code", "10000", "fault", "operator", "origin", "upstream"); n != 1 {
 		t.Errorf("got errors_total %v of the operator, want 1", n)

@@ -35,7 +35,7 @@ type randomDay struct {
 	unlimited bool // callers name no max_tokens
 	bills     workersai.Cancelled
 	aborted   guard.Aborted
-	heals     bool    // many calls fail at first; they are repeated, and each attempt is paced
+	recovers  bool    // many calls fail at first; they are repeated, and each attempt is paced
 	exact     bool    // what is counted is what is billed
 	shortfall float64 // how far below the limit the bill may end, in per cent of the limit: see byChance
 	excess    float64 // how far above it, likewise
@@ -72,8 +72,8 @@ func TestNeverOverAlwaysUsed(t *testing.T) {
 		{name: "all calls are cancelled", leavers: leaversOfAll, shortfall: 20},
 		{name: "no max_tokens", unlimited: true, exact: true, shortfall: 1},
 		{name: "no max_tokens, streams are cancelled", unlimited: true, leavers: leaversOfStreams, shortfall: 6},
-		{name: "failures are retried", heals: true, exact: true, shortfall: 1},
-		{name: "failures are retried, streams are cancelled", heals: true, leavers: leaversOfStreams, shortfall: 6},
+		{name: "failures are retried", recovers: true, exact: true, shortfall: 1},
+		{name: "failures are retried, streams are cancelled", recovers: true, leavers: leaversOfStreams, shortfall: 6},
 		{
 			name:    "cut-off streams are billed whole and counted fairly",
 			leavers: leaversOfStreams, bills: workersai.CancelledWhole,
@@ -112,7 +112,7 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 		},
 	}, func(c *Config) {
 		c.Aborted = d.aborted
-		if d.heals {
+		if d.recovers {
 			c.Retries, c.RetryBudget = 3, 1
 			atPace(t, "text-generation=100", time.Minute)(c)
 		}
@@ -123,7 +123,7 @@ func (d *randomDay) run(t *testing.T, seed uint64) float64 {
 		wg.Go(func() { d.call(g, rng) })
 	}
 	wg.Wait()
-	if d.heals {
+	if d.recovers {
 		d.recovered(g, seed)
 	}
 	billed, passed := g.sim.Billed(), quota.Neurons(0)
@@ -161,9 +161,9 @@ var dayModels = []string{
 	"@cf/qwen/qwen3-30b-a3b-fp8", testModel,
 }
 
-// healable are failures that further attempts heal, one that they do not but that
+// recoverable are failures that further attempts recover from, one that they do not but that
 // slows the pace down, and none.
-var healable = []string{
+var recoverable = []string{
 	"3040; times=1; ", "3040; times=2; ", "3050; times=2; ", "html-502; times=1; ",
 	"3021; times=1; ", "", "",
 }
@@ -213,8 +213,8 @@ func (d *randomDay) call(g *guarded, rng *rand.Rand) {
 			stream, strings.Repeat("word ", rng.IntN(size/10+1)))
 		simulate := "tokens=" + strconv.Itoa(tokens)
 		ctx, leave := context.WithCancel(context.Background())
-		if d.heals {
-			simulate = healable[rng.IntN(len(healable))] + simulate
+		if d.recovers {
+			simulate = recoverable[rng.IntN(len(recoverable))] + simulate
 		}
 		switch rng.IntN(12) {
 		case 0:

@@ -172,7 +172,7 @@ func (c *call) maxRetries(f *normalize.Failure, status, limit int) int {
 	return 0
 }
 
-// replayable reports whether the call can be sent again as it came, and whether doing so twice is harmless: inference
+// replayable reports whether the call can be sent again unchanged, and whether doing so twice is harmless: inference
 // and reading, from a body that is held.
 func (c *call) replayable() bool {
 	return c.upload == nil && (c.Route.Metered() || c.Route.Method == http.MethodGet)

@@ -46,7 +46,7 @@ type reconciliation struct {
 
 // newDay begins another day. fromStart says that this replica has been there since then.
 func (r *reconciliation) newDay(fromStart bool) {
-	r.history, r.fromStart = reconcile.History[Neurons]{Patience: ReplicaTimeout}, fromStart
+	r.history, r.fromStart = reconcile.History[Neurons]{MaxWait: ReplicaTimeout}, fromStart
 	r.drop, r.jump = reconcile.Drop[Neurons]{}, reconcile.Jump[Neurons]{}
 }
 

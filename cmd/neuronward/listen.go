@@ -41,7 +41,7 @@ func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners,
 		return bindBoth(ctx, c) // it may have ended while it was asked
 	}
 	log.Warn("waiting for the addresses: the process that has them is ending",
-		"listen", c.Listen, "admin_listen", c.AdminListen, "patience", takeoverWait(c).String())
+		"listen", c.Listen, "admin_listen", c.AdminListen, "max_wait", takeoverWait(c).String())
 	retry := time.NewTicker(pause)
 	defer retry.Stop()
 	timeout := time.After(takeoverWait(c))

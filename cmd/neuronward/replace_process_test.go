@@ -29,7 +29,7 @@ func TestAProcessWaitsForTheStoreOfAnother(t *testing.T) {
 
 	next := launch(t, environ)
 	said := next.waiting()
-	for key, want := range map[string]any{"process": pid, "store": "file:" + path, "patience": "1h0m6s"} {
+	for key, want := range map[string]any{"process": pid, "store": "file:" + path, "max_wait": "1h0m6s"} {
 		equal(t, "the line that it waits: "+key, said[key], want)
 	}
 	for path, want := range map[string]struct {
@@ -132,7 +132,7 @@ func TestAProcessWaitsForTheAddressesOfAnother(t *testing.T) {
 			signaled.ends(exitDone)
 			next := launch(t, same)
 			said := next.await("waiting for the addresses")
-			equal(t, "the line that it waits: patience", said["patience"], any("1h0m6s"))
+			equal(t, "the line that it waits: max_wait", said["max_wait"], any("1h0m6s"))
 			equal(t, "the line that it waits: listen", "http://"+said["listen"].(string), first.app)
 			close(release)
 			if _, err := stream.WriteTo(new(bytes.Buffer)); err != nil {

@@ -34,7 +34,7 @@ const (
 	lengthLine  = "Content-Length: 14\r\n"
 )
 
-// A rawUpstream keeps each request as it came, byte for byte, and answers it with bytes that the test chooses.
+// A rawUpstream keeps each request as received, byte for byte, and answers it with bytes that the test chooses.
 type rawUpstream struct {
 	addr  string
 	conns sync.WaitGroup // connections that are served
@@ -208,8 +208,8 @@ func newSecureShell(t *testing.T, protocol string) shell {
 	return s
 }
 
-// patience is how long a row may take: only what is broken takes as long.
-const patience = 3 * time.Second
+// maxWait is how long a row may take: only what is broken takes as long.
+const maxWait = 3 * time.Second
 
 // A halfConn is a connection that can be closed in one direction.
 type halfConn interface {
@@ -231,7 +231,7 @@ func (s shell) dial(t *testing.T) halfConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(maxWait)); err != nil {
 		t.Fatal(err)
 	}
 	return conn.(halfConn)
@@ -292,7 +292,7 @@ func (s shell) check(t *testing.T, row *shellRow) (ok bool) {
 		go func() { s.conns.Wait(); close(dropped) }()
 		select {
 		case <-dropped:
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			wrong("the connection to upstream stays open")
 		}
 	}

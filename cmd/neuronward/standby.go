@@ -82,7 +82,7 @@ func (in *invocation) standBy(s *standby, c *config.Config, m *metrics.Metrics, 
 	at := s.ln.endpoints()
 	s.log.Warn("waiting for the store: another process has it; "+
 		"until it lets go this one is not ready and refuses calls",
-		"store", c.Store.String(), "process", other, "patience", takeoverWait(c).String(),
+		"store", c.Store.String(), "process", other, "max_wait", takeoverWait(c).String(),
 		"listen", at.app, "admin_listen", at.admin)
 	waits := health.Verdict{
 		Reason: "starting: waiting for another process (" + other + ") to let the store go, " + c.Store.String(),

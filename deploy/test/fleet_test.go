@@ -64,7 +64,7 @@ func startFleet(t *testing.T, command string, replicas int, environ []string) *f
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, keys: make(map[string]string), client: &http.Client{Timeout: patience, Transport: &http.Transport{
+	f := &fleet{t: t, keys: make(map[string]string), client: &http.Client{Timeout: maxWait, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64,
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, // a test's certificate is nobody's word
 	}}}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// patience is how long anything may take on a machine that has much else to do.
-const patience = time.Minute
+// maxWait is how long anything may take on a machine that has much else to do.
+const maxWait = time.Minute
 
 // scratch is a directory that ends with the tests.
 var scratch string
@@ -87,7 +87,7 @@ func launch(t *testing.T, environ []string, name string, args ...string) *proces
 // await reads lines of output up to one that found accepts.
 func (p *process) await(what string, found func(line string) bool) {
 	p.t.Helper()
-	end := time.After(patience)
+	end := time.After(maxWait)
 	for {
 		select {
 		case line, ok := <-p.lines:
@@ -98,7 +98,7 @@ func (p *process) await(what string, found func(line string) bool) {
 				return
 			}
 		case <-end:
-			p.t.Fatalf("%s did not say within %v, want it to, that %s", p.name, patience, what)
+			p.t.Fatalf("%s did not say within %v, want it to, that %s", p.name, maxWait, what)
 		}
 	}
 }
@@ -126,9 +126,9 @@ func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); !ok(); <-tick.C {
+	for end := time.Now().Add(maxWait); !ok(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not within %v, want it sooner", what, patience)
+			t.Fatalf("%s: not within %v, want it sooner", what, maxWait)
 		}
 	}
 }

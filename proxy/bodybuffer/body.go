@@ -60,7 +60,7 @@ type Body struct {
 
 	mu     sync.Mutex
 	text   jsonscan.Pieces // nil once released
-	edited jsonscan.Pieces // what goes to upstream, nil while that is a part of text as it came
+	edited jsonscan.Pieces // what goes to upstream, nil while that is an unchanged part of text
 	first  [1][]byte       // memory of text for a body of one piece
 	end    [1]byte         // for the read that finds the end
 }

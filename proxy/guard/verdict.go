@@ -18,7 +18,7 @@ type Outcome struct {
 	Streaming     bool               // and events, which the caller has or is about to get
 	Streamed      time.Duration      // from the first event to the end
 	Complete      bool               // the answer was delivered whole
-	HeaderNeurons string             // cf-ai-neurons as it came
+	HeaderNeurons string             // cf-ai-neurons as received
 	RanModel      string             // the model that a router chose, as the answer's headers name it; "": they do not
 	Failure       *normalize.Failure // nil: none, or a caller who left before one was found
 }

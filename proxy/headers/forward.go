@@ -128,7 +128,7 @@ func hasKeyInName(name string) bool {
 	return strings.Contains(name, "_") && clients.HasKey(strings.ToLower(name)) // a key has one, few names do
 }
 
-// withoutSecrets returns what of a query holds no secret, as it came. What cannot be read may be one.
+// withoutSecrets returns what of a query holds no secret, unchanged. What cannot be read may be one.
 func withoutSecrets(query string, secrets finder) string {
 	return CutQuery(query, func(name, value string) bool {
 		_, err := url.QueryUnescape(name + value)

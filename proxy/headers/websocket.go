@@ -65,7 +65,7 @@ func Protocols(values []string) string {
 	return strings.Join(kept, ", ")
 }
 
-// CutQuery returns a query without the fields that cut names. What is left stays as it came, repeated names and their
+// CutQuery returns a query without the fields that cut names. What is left stays unchanged, repeated names and their
 // order included.
 func CutQuery(query string, cut func(name, value string) bool) string {
 	var kept []string

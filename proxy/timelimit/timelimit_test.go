@@ -28,7 +28,7 @@ func (d deadlines) SetReadDeadline(at time.Time) error {
 }
 
 // A caller who was late and has caught up may pause again.
-func TestPatienceWithWhoCaughtUp(t *testing.T) {
+func TestNoLimitForACallerWhoCaughtUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var deadline time.Time
@@ -57,7 +57,7 @@ func TestPatienceWithWhoCaughtUp(t *testing.T) {
 }
 
 // A deadline over HTTP/2 strikes whether anybody reads or not; it must be gone while nobody does.
-func TestPatienceOverHTTP2(t *testing.T) {
+func TestLimitsOverHTTP2(t *testing.T) {
 	t.Parallel()
 	for http2, want := range map[bool]string{false: "1m0s none", true: "1m0s none 1m0s none"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,6 @@
 // Package websocket passes the frames of a session over a WebSocket between a caller and Workers AI, and meters them on
 // the way: it reads their headers, and of their payloads no more than what it must know (the text of a Speak, what
-// Workers AI reports of the time). Frames pass as they came.
+// Workers AI reports of the time). Frames pass unchanged.
 //
 // A Session is the upstream side of a connection that httputil.ReverseProxy has switched over. It says what has passed
 // and ends when it must; what that costs is the business of its Charge. The package knows nothing of a call, of

@@ -59,7 +59,7 @@ func (f *frame) control() bool { return f.opcode >= opClose }
 type part struct {
 	frame
 	kind  byte   // opcode of the message that the frame belongs to, or of a control frame
-	raw   []byte // as it came; it may be of the bytes that were given, and is valid until the next call
+	raw   []byte // as received; it may be of the bytes that were given, and is valid until the next call
 	at    int64  // where raw begins in the payload
 	begin bool   // raw is the header
 	end   bool   // the frame ends with raw

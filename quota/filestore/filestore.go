@@ -25,8 +25,8 @@ const defaultFlush = time.Minute
 // maxSize bounds the file, in bytes. One of 62 days of which each has a thousand records has a third of this.
 const maxSize = 64 << 20
 
-// mend is what to do where something else is at the path.
-const mend = "it was left as it was: name another path, or move it away to begin with nothing counted"
+// whatToDo says what to do where something else is at the path.
+const whatToDo = "it was left as it was: name another path, or move it away to begin with nothing counted"
 
 // Options are the settings of a Store. The zero value is usable.
 type Options struct {
@@ -120,7 +120,7 @@ func makeDir(path string) error {
 		return fmt.Errorf("filestore: %s is a directory: name a file in it", path)
 	case err == nil:
 		if err := datafile.Check(path, info, maxSize); err != nil {
-			return fmt.Errorf("filestore: %w: %s", err, mend)
+			return fmt.Errorf("filestore: %w: %s", err, whatToDo)
 		}
 	}
 	err = os.MkdirAll(filepath.Dir(path), 0o700)

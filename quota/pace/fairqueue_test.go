@@ -66,16 +66,16 @@ func TestLimiterRefusesByThePlaceOfTheClient(t *testing.T) {
 			ok bool
 			at time.Duration
 		}{
-			"the flood's first":               {flood[0], true, time.Second * 10 / 9},
-			"the other's":                     {other, true, 2 * time.Second * 10 / 9},
-			"the flood's second":              {flood[1], true, 3 * time.Second * 10 / 9},
-			"the other's second":              {second, true, 4 * time.Second * 10 / 9},
-			"the flood's third, pushed back":  {flood[2], false, 5 * time.Second},
-			"the flood's fourth, pushed back": {flood[3], false, 5 * time.Second},
-			"the flood's fifth":               {flood[4], false, 0},
-			"the flood's next":                {again, false, 0},
-			"the other's in a hurry":          {hasty, false, 0},
-			"the other's third":               {third, false, 0},
+			"the flood's first":                 {flood[0], true, time.Second * 10 / 9},
+			"the other's":                       {other, true, 2 * time.Second * 10 / 9},
+			"the flood's second":                {flood[1], true, 3 * time.Second * 10 / 9},
+			"the other's second":                {second, true, 4 * time.Second * 10 / 9},
+			"the flood's third, pushed back":    {flood[2], false, 5 * time.Second},
+			"the flood's fourth, pushed back":   {flood[3], false, 5 * time.Second},
+			"the flood's fifth":                 {flood[4], false, 0},
+			"the flood's next":                  {again, false, 0},
+			"the other's with a short deadline": {hasty, false, 0},
+			"the other's third":                 {third, false, 0},
 		} {
 			if !c.done {
 				t.Errorf("%s: got a call that still waits, want it decided", name)

@@ -25,7 +25,7 @@ type minute[N ~int64] struct {
 // A History has the last minutes of a day, without those in which the store did not answer. The account's own figure
 // is always some minutes old: it is compared with what had been settled then. Each day begins with another one.
 type History[N ~int64] struct {
-	Patience  time.Duration // how long a store that may have lost rows is waited for
+	MaxWait   time.Duration // how long a store that may have lost rows is waited for
 	Forgotten N             // by the store for good, since the caller last set it to 0
 
 	minutes    [historyMinutes]minute[N]
@@ -44,7 +44,7 @@ func (h *History[N]) Known() bool { return h.begun && h.doubtUntil.IsZero() }
 func (h *History[N]) Record(now time.Time, s State[N]) {
 	h.begun = true
 	if s.Spent < h.spent && h.doubtUntil.IsZero() && (s.Joined || s.Failed) {
-		h.doubtUntil = now.Add(h.Patience)
+		h.doubtUntil = now.Add(h.MaxWait)
 	}
 	if !h.doubtUntil.IsZero() {
 		h.emptied = h.emptied || s.Joined

@@ -38,7 +38,7 @@ func TestCompare(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := reconcile.History[int64]{Patience: 5 * time.Second}
+			h := reconcile.History[int64]{MaxWait: 5 * time.Second}
 			if h.Known() {
 				t.Error("Known() = true before a record, want false")
 			}
@@ -77,7 +77,7 @@ func TestDropFromAFirstFigure(t *testing.T) {
 // good was not settled.
 func TestAStoreThatForgets(t *testing.T) {
 	t.Parallel()
-	h := reconcile.History[int64]{Patience: 5 * time.Second}
+	h := reconcile.History[int64]{MaxWait: 5 * time.Second}
 	h.Record(at(0), state{Spent: 100 * n})
 	h.Record(at(1), state{Spent: 40 * n, Joined: true})
 	if h.Known() {
@@ -85,7 +85,7 @@ func TestAStoreThatForgets(t *testing.T) {
 	}
 	h.Record(at(1).Add(5*time.Second), state{Spent: 40 * n})
 	if !h.Known() {
-		t.Error("Known() = false after the patience, want true")
+		t.Error("Known() = false after the wait, want true")
 	}
 	if least, most := h.Settled(at(0).Add(59 * time.Second)); least != 40*n || most != 40*n {
 		t.Errorf("Settled: got %d and %d, want %d and %d", least, most, 40*n, 40*n)

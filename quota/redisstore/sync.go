@@ -92,10 +92,10 @@ func (s *Store) keys(d quota.Day) []string {
 	}
 }
 
-// arguments are those of sync.lua, without the first two, which ask adds. mend
+// arguments are those of sync.lua, without the first two, which ask adds. repairs
 // says to put aside what is of another type than it should be. ok is
 // false if a figure is too large for the server to count exactly.
-func (s *Store) arguments(r quota.Report, epoch, answered uint64, mend bool) (args []any, ok bool) {
+func (s *Store) arguments(r quota.Report, epoch, answered uint64, repairs bool) (args []any, ok bool) {
 	ok = r.Seq < maxExact
 	add := func(all ...any) { args = append(args, all...) }
 	figures := func(all ...int64) {
@@ -122,11 +122,11 @@ func (s *Store) arguments(r quota.Report, epoch, answered uint64, mend bool) (ar
 		add(d.Milliseconds())
 	}
 	figures(int64(r.External.Spent), int64(r.External.Released), r.External.At.Unix(), int64(r.External.Billed))
-	mending := 0
-	if mend {
-		mending = 1
+	repair := 0
+	if repairs {
+		repair = 1
 	}
-	add(len(r.Requests), len(r.Records), len(r.Hours), mending)
+	add(len(r.Requests), len(r.Records), len(r.Hours), repair)
 	for _, c := range r.Requests {
 		add(string(c.Budget))
 		figures(int64(c.Limit), int64(c.Spent), int64(c.Held), int64(c.Reserved))

@@ -60,11 +60,11 @@ local block_change, block_at, block_until = text(), text(), text()
 local settle, timeout, day_ttl, history_ttl, epoch_ttl = number(), number(), number(), number(), number()
 local external = {number(), number(), number(), number()}
 local num_requests, num_records, num_hours = number(), number(), number()
-local mend = number() == 1
+local repair = number() == 1
 
 -- What is of another type was not made here. It is put aside. Rows, sums and last reports belong together: without one
 -- of them the replicas begin anew, as on a server that was emptied.
-if mend then
+if repair then
 	local function misplaced(key, want)
 		local kind = redis.call('TYPE', key).ok
 		return kind ~= want and kind ~= 'none' and kind

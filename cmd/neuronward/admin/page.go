@@ -86,7 +86,7 @@ func (a *admin) errors(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// demoCall answers a button with request and answer as plain text, as they come.
+// demoCall answers a button with request and answer as plain text, while they arrive.
 func (a *admin) demoCall(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<10)
 	out := &flushing{w: w, flusher: http.NewResponseController(w)}

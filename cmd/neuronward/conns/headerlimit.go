@@ -12,7 +12,7 @@ const maxLines = 256
 
 var errOverHeader = errors.New("the headers have too many lines or bytes")
 
-// A headerCounter counts the lines and bytes of one request's headers as they come.
+// A headerCounter counts the lines and bytes of one request's headers while they arrive.
 type headerCounter struct {
 	lines int
 	size  int  // the request line included

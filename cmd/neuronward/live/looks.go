@@ -121,7 +121,7 @@ func headerNeurons(a *answer) (n float64, ok bool) {
 	return n, err == nil && n >= 0
 }
 
-// headerText is cf-ai-neurons as it came.
+// headerText is cf-ai-neurons as received.
 func headerText(a *answer) string {
 	if values := a.header.Values("cf-ai-neurons"); len(values) > 0 {
 		return strings.Join(values, ", ")

@@ -51,7 +51,7 @@ const (
 	spent = "You have used up your daily free allocation of 10,000 neurons. " +
 		"Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage."
 	busy = "Capacity temporarily exceeded, please try again."
-	cut  = "Upstream cut the stream off or fell silent before it was complete."
+	cut  = "Upstream cut the stream, or sent nothing for too long, before it was complete."
 )
 
 // scenarios are in the order of the page.
@@ -110,7 +110,7 @@ var scenarios = []scenario{
 		want:   want{text: beginning, requests: 1, code: "out_of_capacity", number: 3040, message: busy},
 	},
 	{
-		name: "midstream-cut", title: "A stream that upstream cuts off", simulate: "midstream=cut; after=8",
+		name: "midstream-cut", title: "A stream that upstream cuts", simulate: "midstream=cut; after=8",
 		stream: true,
 		want:   want{text: beginning, requests: 1, code: "stream_interrupted", number: 90012, message: cut},
 	},

@@ -65,7 +65,7 @@ var situations = []situation{
 		stream: true, slow: slowly, codes: []string{"out_of_capacity", "3040"}, upstream: 1,
 	},
 	{
-		name: "cut", title: "A stream that upstream cuts off", simulate: "midstream=cut; after=8",
+		name: "cut", title: "A stream that upstream cuts", simulate: "midstream=cut; after=8",
 		stream: true, codes: []string{"stream_interrupted", "90012"}, upstream: 1,
 	},
 	{

@@ -17,7 +17,7 @@ import (
 )
 
 // A program that has not ended by then hangs.
-const patience = 5 * time.Minute
+const maxWait = 5 * time.Minute
 
 // programsAtOnce is small: they take seconds to start, and more of them stand in each other's way.
 const programsAtOnce = 3
@@ -66,7 +66,7 @@ func (p program) ask(t *testing.T, home string, e errand) sight {
 		t.Error(err)
 		return s
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	args := append(append([]string{}, p.command[1:]...), question)
 	cmd := exec.CommandContext(ctx, filepath.Join(modules, p.command[0]), args...)
@@ -86,7 +86,7 @@ func (p program) ask(t *testing.T, home string, e errand) sight {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		t.Errorf("%s: %v has not ended after %v", e.Scenario, p.command, patience)
+		t.Errorf("%s: %v has not ended after %v", e.Scenario, p.command, maxWait)
 	case errors.As(err, &exit) && s.Class == "":
 		s.Class, s.Message = "exit "+exit.String(), strings.TrimSpace(stderr.String())
 	case err == nil && s.Class != "":

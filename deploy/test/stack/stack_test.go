@@ -19,8 +19,8 @@ import (
 	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
-// patience is how long anything may take on a machine that has much else to do, compiling the demo included.
-const patience = 4 * time.Minute
+// maxWait is how long anything may take on a machine that has much else to do, compiling the demo included.
+const maxWait = 4 * time.Minute
 
 // grafana stands in for the one that cannot be had where this test runs: it answers only if it finds what it
 // needs where it is told to look, and shows where that is.
@@ -102,8 +102,8 @@ func testStack(t *testing.T, withGrafana bool, queries []query) {
 		if err != nil && cmd.ProcessState.ExitCode() != 2 && !strings.Contains(err.Error(), "interrupt") {
 			t.Errorf("the end after Ctrl-C = %v, want exit status 2, or an interrupt", err)
 		}
-	case <-time.After(patience):
-		t.Fatalf("it did not end within %v after Ctrl-C, want it sooner:\n%s", patience, said.String())
+	case <-time.After(maxWait):
+		t.Fatalf("it did not end within %v after Ctrl-C, want it sooner:\n%s", maxWait, said.String())
 	}
 	out := said.String()
 	for _, want := range []string{"http://" + app, "http://" + prometheus + "/alerts", "demo-stack: ended"} {
@@ -178,14 +178,14 @@ func fetch(t *testing.T, from string, into any) {
 // until waits until ok says so.
 func until(t *testing.T, what string, ended <-chan error, said *bytes.Buffer, ok func() bool) {
 	t.Helper()
-	tick, end := time.NewTicker(200*time.Millisecond), time.After(patience)
+	tick, end := time.NewTicker(200*time.Millisecond), time.After(maxWait)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended with %v, want first %s:\n%s", err, what, said.String())
 		case <-end:
-			t.Fatalf("%s: not within %v, want it sooner", what, patience)
+			t.Fatalf("%s: not within %v, want it sooner", what, maxWait)
 		case <-tick.C:
 		}
 	}

@@ -27,7 +27,7 @@ for (const [key, w] of t.pairs) { const b = Math.floor(key / 0x200000); (next.ge
 const starts = [...next.keys()];
 
 // Raises weights, those first that real text has least, until the text counts its tokens.
-function mend(text, real) {
+function repair(text, real) {
 	let missing = Math.round((real - weigh(t, text)) * unit);
 	const uses = new Map();
 	visit(t, text, (p) => { if (uses.has(p.id)) uses.get(p.id).n++; else uses.set(p.id, { ...p, n: 1 }); });
@@ -48,7 +48,7 @@ function report(s) {
 	worst.push([ratio, s.text]);
 	if (ratio <= 1.03 || !found) return;
 	appendFileSync(found, JSON.stringify({ text: s.text, max: s.real }) + '\n');
-	mend(s.text, s.real);
+	repair(s.text, s.real);
 }
 const grow = (u) => { const out = []; while (out.length < size) out.push(...u); return out.slice(0, size); };
 const signs = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';

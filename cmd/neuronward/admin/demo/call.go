@@ -34,7 +34,7 @@ func NewCaller(base string) *Caller {
 	}}}
 }
 
-// Call makes the call that key names and writes request and answer to w as they come. ok reports whether there is such
+// Call makes the call that key names and writes request and answer to w while they arrive. ok reports whether there is such
 // a call.
 func (c *Caller) Call(ctx context.Context, key string, w io.Writer) (ok bool) {
 	for _, g := range Groups() {

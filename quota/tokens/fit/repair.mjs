@@ -1,5 +1,5 @@
 // Raises the weights of ../weights.gz by a linear program until every text of testdata/repeats.gz and testdata/found.gz
-// counts its tokens; it costs real text as little as it can: node mend.mjs [FROM TO FOUND REPEATS]
+// counts its tokens; it costs real text as little as it can: node repair.mjs [FROM TO FOUND REPEATS]
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import loadHighs from 'highs';
