@@ -28,6 +28,7 @@ type budget struct {
 	external  External
 	replicas  int
 	keep      Neurons               // what may stay free here
+	need      ahead.Need[Neurons]   // with a limit
 	recent    ahead.Recent[Neurons] // without a limit
 	published BudgetRequest         // what the store has; zero: that is not known
 
@@ -53,6 +54,9 @@ func (b *budget) lost() Neurons { return max(b.others.Lost-b.external.Released, 
 // inFlight is what calls in flight have reserved, over all replicas.
 func (b *budget) inFlight() Neurons { return b.others.Reserved + b.reserved }
 
+// othersLack reports whether calls wait at other replicas for more than the store has left.
+func (b *budget) othersLack() bool { return b.others.Waiting > max(b.free, 0) }
+
 // margin is what of the limit no call may reserve.
 func (b *budget) margin() Neurons { return marginOf(b.limit, b.marginPart) }
 
@@ -77,7 +81,7 @@ func (b *budget) runningLow() bool {
 	if b.limit == 0 {
 		return b.available() < b.keep/4
 	}
-	return b.free > 0 && b.available() < b.chunk()/8
+	return b.free > 0 && b.available() < b.need.Low(b.chunk())
 }
 
 // debit reserves n.
@@ -132,13 +136,6 @@ func (b *budget) newDay(earlier Neurons) {
 // dropFree gives up what is free here.
 func (b *budget) dropFree() { b.held = min(b.held, b.reserved) }
 
-// maxFree is how much may stay free here when the process is as old as age.
-func (b *budget) maxFree(age time.Duration) Neurons {
-	full := b.limit / 100
-	slow := max(b.spent/4, Neurons(float64(full)*min(1, float64(age)/float64(slowStart))))
-	return min(full, slow)
-}
-
 // chunk is how much to have free after a request: less where others share what is left.
 func (b *budget) chunk() Neurons {
 	if b.replicas > 1 {
@@ -147,51 +144,52 @@ func (b *budget) chunk() Neurons {
 	return b.keep
 }
 
-// request makes the request of the next report, and gives back what should not stay here. wanted and smallest are
-// what waiting calls need together and the smallest of them alone; 0: none waits. raise is what the report claims
-// without a grant.
-func (b *budget) request(now time.Time, age time.Duration, wanted, smallest Neurons) (q BudgetRequest, raise Neurons) {
+// request makes the request of the next report, and gives back what should not stay here. wanted and one are
+// what waiting calls need together and the smallest of them alone; 0: none waits. The neurons that it returns are what
+// the report claims without a grant.
+func (b *budget) request(now time.Time, age, trip time.Duration, wanted, one Neurons) (BudgetRequest, Neurons) {
 	if b.limit == 0 {
 		return b.requestUnlimited(age, wanted)
 	}
-	b.keep = b.maxFree(age)
-	idle := now.Sub(b.lastUse) >= idleAfter
-	b.held -= b.surplus(wanted, idle)
-	raise = max(b.reserved-b.held, 0) // an overrun, or the new day: it has happened, whatever the store has left
-	q = BudgetRequest{Budget: b.name, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
+	b.need.Observe(age, minSpan, trip)
+	b.keep = b.need.Keep(b.limit, b.spent, age)
+	unused := now.Sub(b.lastUse)
+	b.held -= b.surplus(wanted, unused)
+	raise := max(b.reserved-b.held, 0) // an overrun, or the new day: it has happened, whatever the store has left
+	q := BudgetRequest{Budget: b.name, Spent: b.spent, Held: b.held + raise, Reserved: b.reserved}
 	limit, ofMonth := b.limits.today(b.earlier)
-	if q.Limit, q.Month = limit-marginOf(limit, b.marginPart), ofMonth; idle {
+	if q.Limit, q.Month = limit-marginOf(limit, b.marginPart), ofMonth; unused >= idleAfter {
 		q.Month = false // a limit that has changed meanwhile, as a client's may, is known here when a call asks again
 	}
-	available, otherWaits := max(b.available(), 0), b.others.Waiting > 0
+	available, otherWaits := max(b.available(), 0), b.othersLack()
 	switch {
 	case wanted > available:
-		q.Min, q.Want, q.Waiting = max(smallest-available, 1), wanted-available, wanted-available
+		q.Min, q.Want, q.Waiting = max(one-available, 1), wanted-available, wanted-available
 		if !otherWaits {
 			q.Want += b.chunk()
 		}
-	case !otherWaits && !idle && b.runningLow():
+	case !otherWaits && unused < idleAfter && b.runningLow():
 		q.Min, q.Want = 1, b.chunk()-available
 	}
 	return q, raise
 }
 
 // surplus is what of the free neurons should go back to the store.
-func (b *budget) surplus(wanted Neurons, idle bool) Neurons {
+func (b *budget) surplus(wanted Neurons, unused time.Duration) Neurons {
 	available := b.available()
 	switch {
 	case available <= 0:
 		return 0
 	case b.offlineGrant > 0: // the store fails: what is given back now is gone until it works again
 		return 0
-	case b.others.Waiting > 0:
+	case b.othersLack():
 		// Also when calls wait here: what is free is not enough for them, and two replicas must not sit on two
 		// halves.
 		return available
 	case wanted > 0:
 		return 0
-	case b.replicas > 1 && idle:
-		return available
+	case b.replicas > 1 && unused >= idleAfter:
+		return max(available-min(b.need.Idle(unused, b.name == Account), b.keep), 0)
 	}
 	return max(available-b.keep, 0)
 }

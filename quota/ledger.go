@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neuronward/neuronward/quota/ahead"
 	"github.com/neuronward/neuronward/quota/clock"
 	"github.com/neuronward/neuronward/quota/schedule"
 )
@@ -25,6 +26,7 @@ type Ledger struct {
 	end     context.CancelFunc
 	stopped chan struct{}
 	syncing chan struct{} // full during a sync; filled before mu is locked
+	trip    ahead.Trip
 
 	mu             sync.Mutex // guards what follows; never held while the store is asked
 	clock          clock.Clock

@@ -11,6 +11,7 @@ import (
 func (b *budget) began(r *Reservation) {
 	b.calls++
 	b.debit(r.call.Amount)
+	b.need.Took(r.call.Amount)
 	b.next.Began(r.call.Began, r.call.Amount)
 }
 

@@ -18,12 +18,8 @@ const (
 	trimDelay = 50 * time.Millisecond
 
 	// idleAfter is how long no call must have asked for a budget until what is free of it goes back, if there are
-	// other replicas.
+	// other replicas, but for what a few calls need.
 	idleAfter = 2 * time.Second
-
-	// slowStart is how long after its start a replica may keep the full 1 %. Before, it keeps the same part of 1 %
-	// that has passed of this time, or a quarter of what it spent, if that is more: a crash loop loses little.
-	slowStart = 30 * time.Minute
 
 	// MaxCost bounds one estimate or cost, so that sums never wrap.
 	MaxCost = 1_000_000_000 * OneNeuron

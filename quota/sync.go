@@ -112,7 +112,9 @@ func (l *Ledger) sendUnlocked(ctx context.Context, r Report) (Reply, error) {
 }
 
 func (l *Ledger) send(ctx context.Context, r Report) (Reply, error) {
+	began := time.Now()
 	reply, err := l.o.Store.Sync(ctx, r)
+	l.trip.Observe(time.Since(began))
 	if err == nil && (len(reply.Granted) != len(r.Requests) || len(reply.Balances) != len(r.Requests)) {
 		err = fmt.Errorf("%d grants and %d balances for %d requests",
 			len(reply.Granted), len(reply.Balances), len(r.Requests))
@@ -130,7 +132,7 @@ func (l *Ledger) report() (r Report, raised []Neurons, published []*tally) {
 	r = l.outbox.number(Report{Day: l.day, Block: l.block.change, External: l.account.external})
 	for i, b := range l.budgets.all {
 		wanted, smallest := l.queue.wanted(b)
-		q, raise := b.request(now, age, wanted, smallest)
+		q, raise := b.request(now, age, l.trip.Usual(), wanted, smallest)
 		due := b == l.account || l.outbox.whole || (uint64(i)+r.Seq)%quietFor == 0
 		if !due && q == b.published && q.Held == 0 && q.Want == 0 {
 			continue
