@@ -16,26 +16,33 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-func composed(t *testing.T) *types.Project {
+// composed is docker compose config of a file.
+func composed(t *testing.T, path string, environ types.Mapping) (*types.Project, error) {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(top, "deploy", "compose", "compose.yml"))
+	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir: filepath.Dir(path), ConfigFiles: []types.ConfigFile{{Filename: path}},
+	return loader.LoadWithContext(t.Context(), types.ConfigDetails{
+		WorkingDir: filepath.Dir(path), ConfigFiles: []types.ConfigFile{{Filename: path}}, Environment: environ,
 	})
+}
+
+// demonstration is the project that shows all at work.
+func demonstration(t *testing.T) *types.Project {
+	t.Helper()
+	project, err := composed(t, filepath.Join(top, "deploy", "compose", "compose.yml"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return project
 }
 
-func TestCompose(t *testing.T) {
-	project := composed(t)
-	if names := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(names,
-		[]string{"demo", "grafana", "load", "prometheus"}) {
-		t.Errorf("services = %q, want demo, grafana, load and prometheus", names)
+// wantConfined: services are what is wanted, each may do little and is watched, and its image does not change.
+func wantConfined(t *testing.T, project *types.Project, services ...string) {
+	t.Helper()
+	if names := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(names, services) {
+		t.Errorf("services = %q, want %q", names, services)
 	}
 	for name, s := range project.Services {
 		if !s.ReadOnly || s.Privileged {
@@ -47,15 +54,15 @@ func TestCompose(t *testing.T) {
 		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("%s: security_opt = %q, want no-new-privileges:true among them", name, s.SecurityOpt)
 		}
-		if pinned := regexp.MustCompile(`^docker\.io/[^:]+:v?\d+\.\d+\.\d+$`); s.Build == nil &&
-			!pinned.MatchString(s.Image) {
+		ours := s.Build != nil || strings.HasPrefix(s.Image, "ghcr.io/neuronward/neuronward:v")
+		if pinned := regexp.MustCompile(`^docker\.io/[^:]+:v?\d+\.\d+\.\d+$`); !ours && !pinned.MatchString(s.Image) {
 			t.Errorf("%s: image = %q, want one like %v", name, s.Image, pinned)
 		}
-		if s.HealthCheck == nil && name != "load" && name != "demo" { // the demo's image has one
+		if s.HealthCheck == nil && name != "load" && !ours { // our image has one
 			t.Errorf("%s: healthcheck = nil, want one", name)
 		}
 		for _, p := range s.Ports {
-			if p.HostIP != "127.0.0.1" {
+			if p.HostIP != "127.0.0.1" && name != "caddy" {
 				t.Errorf("%s: port %s is published on %q, want 127.0.0.1", name, p.Published, p.HostIP)
 			}
 		}
@@ -68,35 +75,36 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestCompose(t *testing.T) {
+	project := demonstration(t)
+	wantConfined(t, project, "demo", "grafana", "load", "prometheus")
 
 	demo := project.Services["demo"]
 	if _, err := os.Stat(filepath.Join(demo.Build.Context, demo.Build.Dockerfile)); err != nil {
 		t.Error(err)
 	}
 	wantVariables(t, "compose.yml", slices.Collect(maps.Keys(demo.Environment))...)
+	wantTimeToDrain(t, demo)
+}
+
+func wantTimeToDrain(t *testing.T, s types.ServiceConfig) {
+	t.Helper()
 	drain, err := time.ParseDuration(variables(t)["NEURONWARD_DRAIN"])
-	if err != nil || time.Duration(*demo.StopGracePeriod) < drain+after {
-		t.Errorf("stop_grace_period of the demo = %v, want NEURONWARD_DRAIN (%v, error %v) and %v at least",
-			demo.StopGracePeriod, drain, err, after)
+	if err != nil || time.Duration(*s.StopGracePeriod) < drain+after {
+		t.Errorf("stop_grace_period of %s = %v, want NEURONWARD_DRAIN (%v, error %v) and %v at least",
+			s.Name, s.StopGracePeriod, drain, err, after)
 	}
 }
 
 // Each service finds what it is told to look for where it is mounted.
 func TestComposeMounts(t *testing.T) {
-	project := composed(t)
+	project := demonstration(t)
 	demo, prometheus, grafana := mounted(t, project, "demo"), mounted(t, project, "prometheus"), mounted(t, project,
 		"grafana")
 
-	// promtool follows the names of the rules.
-	cmd := exec.CommandContext(t.Context(), "promtool", "check", "config",
-		filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
-	if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "rules found") != 2 {
-		t.Errorf("promtool check config: error %v, want none and two files of rules found:\n%s", err, out)
-	}
-	scraped, err := os.ReadFile(filepath.Join(prometheus, "etc/prometheus/prometheus.yml"))
-	if err != nil || !strings.Contains(string(scraped), `"demo:3037"`) {
-		t.Errorf("prometheus.yml: error %v, want the target demo:3037 in\n%s", err, scraped)
-	}
+	wantScrapes(t, prometheus, "demo:3037")
 
 	provider, err := os.ReadFile(filepath.Join(grafana, "etc/grafana/provisioning/dashboards/neuronward.yml"))
 	if err != nil {
@@ -122,6 +130,21 @@ func TestComposeMounts(t *testing.T) {
 	}, "check", "--offline")
 	if status == mistakes || !strings.Contains(said, "4 clients") {
 		t.Errorf("check of the file of clients: exit status %d, want no mistake and 4 clients:\n%s", status, said)
+	}
+}
+
+// wantScrapes: the Prometheus of a directory has rules and alerts, and scrapes a target.
+func wantScrapes(t *testing.T, root, target string) {
+	t.Helper()
+	// promtool follows the names of the rules.
+	path := filepath.Join(root, "etc/prometheus/prometheus.yml")
+	out, err := exec.CommandContext(t.Context(), "promtool", "check", "config", path).CombinedOutput()
+	if err != nil || strings.Count(string(out), "rules found") != 2 {
+		t.Errorf("promtool check config: error %v, want none and two files of rules found:\n%s", err, out)
+	}
+	scraped, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(scraped), `"`+target+`"`) {
+		t.Errorf("prometheus.yml: error %v, want the target %s in\n%s", err, target, scraped)
 	}
 }
 
