@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics"
@@ -21,6 +22,7 @@ type recorder struct {
 	recent  recent.Failures                     // but for those that refused has
 	refused recent.Failures                     // those that anybody can cause
 	lines   map[normalize.Code]*lograte.Limiter // of the log; by the codes of failures that anybody can cause
+	attrs   sync.Pool                           // of *[maxAttrs]slog.Attr
 }
 
 // maxRefusedLines is how many refusals of one kind are logged a second by themselves.
@@ -135,6 +137,9 @@ func (c *call) observe(m *metrics.Metrics, reason string) {
 	}
 }
 
+// maxAttrs is room for the attributes of most calls.
+const maxAttrs = 32
+
 // logCall writes the one line of a call. What the operator must fix is louder than what callers get wrong.
 func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	level, message := slog.LevelInfo, "call"
@@ -155,8 +160,11 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	if !r.log.Enabled(ctx, level) || c.failure != nil && anyoneCauses(c) && !r.lines[c.failure.Code].Allow() {
 		return
 	}
-	var fields [24]slog.Attr
-	attrs := append(fields[:0],
+	memory, ok := r.attrs.Get().(*[maxAttrs]slog.Attr)
+	if !ok {
+		memory = new([maxAttrs]slog.Attr)
+	}
+	attrs := append(memory[:0],
 		slog.String("request_id", c.requestID),
 		slog.String("client", c.client),
 		slog.String("route", c.routeName()),
@@ -210,7 +218,12 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 	if ray := c.attempt.upstream.ray; ray != "" {
 		attrs = append(attrs, slog.String("cf_ray", ray))
 	}
-	r.log.LogAttrs(ctx, level, message, attrs...)
+	// A group without a name stands for its attributes: they are not copied, as those of a record are.
+	record := slog.NewRecord(time.Now(), level, message, 0)
+	record.AddAttrs(slog.GroupAttrs("", attrs...))
+	_ = r.log.Handler().Handle(ctx, record) // nothing can be done about a log that fails
+	clear(memory[:])
+	r.attrs.Put(memory)
 }
 
 // neuronsText is what the call cost: as it was settled, else by upstream's header.

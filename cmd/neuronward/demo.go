@@ -97,7 +97,7 @@ func demo(ctx context.Context, in *invocation) int {
 		ln.Close()
 		return in.mistakes(err)
 	}
-	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
+	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal, in.batch.Flush)
 	ai := workersai.New(demoWorkersAI(c.Plan))
 	simulator := newSimulator(ai, log)
 	ended := make(chan struct{})

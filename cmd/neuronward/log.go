@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/neuronward/neuronward/cmd/neuronward/jsonlog"
 )
 
 // newLogger returns a logger that writes to w: text or JSON, UTC times, from level on. The format auto is short lines
-// where terminal is true, else JSON. w must be a redacting writer.
-func newLogger(w io.Writer, level, format string, terminal bool) *slog.Logger {
+// where terminal is true, else JSON. w must be a redacting writer; flush is called after warnings and errors in JSON.
+func newLogger(w io.Writer, level, format string, terminal bool, flush func() error) *slog.Logger {
 	var minLevel slog.Level
 	if err := minLevel.UnmarshalText([]byte(level)); err != nil {
 		minLevel = slog.LevelInfo
@@ -21,7 +23,7 @@ func newLogger(w io.Writer, level, format string, terminal bool) *slog.Logger {
 	case format == "auto" && terminal:
 		return slog.New(newLineHandler(w, minLevel))
 	}
-	return slog.New(slog.NewJSONHandler(w, o))
+	return slog.New(jsonlog.New(w, slog.NewJSONHandler(w, o), flush))
 }
 
 // utc writes a record's time in UTC to the millisecond.

@@ -16,12 +16,15 @@ import (
 // A fake token with characters that each encoding writes differently.
 const oddToken = `fake+token/with "odd" <chars>&\32`
 
+// flushed is for writers that keep nothing.
+func flushed() error { return nil }
+
 func TestLogIsRedactedInEveryFormat(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		red := new(config.Redactor)
 		red.Add(oddToken)
 		var out bytes.Buffer
-		log := newLogger(red.Writer(&out), "debug", format, false)
+		log := newLogger(red.Writer(&out), "debug", format, false, flushed)
 		log.Debug("message "+oddToken, "attr", oddToken, "any", struct{ Token string }{oddToken},
 			slog.Group("g", "b", []string{oddToken}))
 		equal(t, format+": secrets replaced", strings.Count(out.String(), config.RedactedMark), 4)
@@ -44,7 +47,7 @@ func TestLogFormatAndLevel(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			newLogger(&out, c.level, c.format, c.terminal).Info("hello")
+			newLogger(&out, c.level, c.format, c.terminal, flushed).Info("hello")
 			got := out.String()
 			if !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
 				t.Errorf("wrote %q, want it to begin with %q", got, c.want)
@@ -98,7 +101,7 @@ func TestLinesOnATerminal(t *testing.T) {
 		},
 	} {
 		var out bytes.Buffer
-		newLogger(&out, "info", "auto", true).Log(context.Background(), c.level, c.message, c.attrs...)
+		newLogger(&out, "info", "auto", true, flushed).Log(context.Background(), c.level, c.message, c.attrs...)
 		line, whole := strings.CutSuffix(out.String(), "\n")
 		at := regexp.MustCompile(`^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z `).FindString(line)
 		if !whole || at == "" {
@@ -111,7 +114,7 @@ func TestLinesOnATerminal(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	log := newLogger(&out, "info", "auto", true).With("a", 1).WithGroup("g").With("b", 2)
+	log := newLogger(&out, "info", "auto", true, flushed).With("a", 1).WithGroup("g").With("b", 2)
 	log.Debug("too quiet")
 	log.Info("hello", "c", 3)
 	contains(t, "groups", out.String(), " INFO  hello a=1 g.b=2 g.c=3\n")

@@ -60,7 +60,11 @@ func (h *lineHandler) named(attrs []slog.Attr) []slog.Attr {
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
+		if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+			attrs = append(attrs, a.Value.Group()...) // as slog's own handlers do
+		} else {
+			attrs = append(attrs, a)
+		}
 		return true
 	})
 	attrs = append(slices.Clip(h.attrs), h.named(attrs)...)

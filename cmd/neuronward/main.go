@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/jsonlog"
 )
 
 // Exit codes.
@@ -53,6 +54,7 @@ type invocation struct {
 	environ        map[string]string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	batch          *jsonlog.Batch // below stderr
 	redactor       *config.Redactor
 	terminal       bool // people read stderr as it is written
 	screen         bool // people read stdout as it is written
@@ -61,14 +63,16 @@ type invocation struct {
 // run does what the command line says and returns the exit code. ctx ends a command that would run on, as SIGTERM does.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	red := new(config.Redactor)
-	out, errw := red.Writer(stdout), red.Writer(stderr)
+	batch := jsonlog.NewBatch(stderr)
+	defer batch.Flush() //nolint:errcheck // only a panic leaves something to write
+	out, errw := red.Writer(stdout), red.Writer(batch)
 	in := &invocation{
-		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, redactor: red,
+		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, batch: batch, redactor: red,
 		terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
 	config.RedactEnvironment(in.environ, red)
 	code := dispatch(ctx, args, in)
-	if err := errors.Join(out.Flush(), errw.Flush()); err != nil && code == exitDone {
+	if err := errors.Join(out.Flush(), errw.Flush(), batch.Flush()); err != nil && code == exitDone {
 		return exitFailed
 	}
 	return code

@@ -65,7 +65,7 @@ func serve(ctx context.Context, in *invocation) int {
 	if err != nil {
 		return in.mistakes(err)
 	}
-	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal)
+	log := newLogger(in.stderr, c.LogLevel, c.LogFormat, in.terminal, in.batch.Flush)
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w)
 	}

@@ -122,7 +122,11 @@ func (w *RedactingWriter) Write(p []byte) (int, error) {
 	}
 	out, rest := redact(text, needles)
 	keep := beginning(rest, needles)
-	out = append(out, rest[:len(rest)-keep]...)
+	if len(out) == 0 { // nothing was replaced, as in nearly every line
+		out = rest[:len(rest)-keep]
+	} else {
+		out = append(out, rest[:len(rest)-keep]...)
+	}
 	w.held = slices.Clone(rest[len(rest)-keep:])
 	if len(out) > 0 {
 		if _, err := w.w.Write(out); err != nil {
@@ -165,6 +169,9 @@ func redact(text []byte, needles [][]byte) (out, rest []byte) {
 // beginning returns the length of the longest end of text that a needle begins with. No needle has a newline in it, so
 // a whole line is never held.
 func beginning(text []byte, needles [][]byte) int {
+	if len(text) > 0 && text[len(text)-1] == '\n' {
+		return 0
+	}
 	longest := 0
 	for _, n := range needles {
 		for k := min(len(n)-1, len(text)); k > longest; k-- {
