@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,29 +9,30 @@ import (
 	"runtime/debug"
 )
 
-// version and commit are set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes them. The commit is
-// set only where there is no .git to read it from, as where the image is built.
-var version, commit string
+// version, commit and date are set by the linker: -ldflags "-X main.version=v1.2.3". Nothing else writes them. Commit
+// and date are set only where there is no .git to read them from, as where the image is built.
+var version, commit, date string
 
-const versionHelp = `Prints the version, the commit that it was built from, and the version of Go.
+const versionHelp = `Prints the version, the commit that it was built from, the commit's date, and the version of Go.
 
 Usage:
 
   neuronward version [--json]
 
-  --json   one JSON object: version, commit, go
+  --json   one JSON object: version, commit, date, go
 `
 
 // A build is what is known about how this binary was made.
 type build struct {
 	Version string `json:"version"` // "dev" when nobody said
 	Commit  string `json:"commit"`  // with "-dirty" when the tree had changes; "unknown" outside git
+	Date    string `json:"date"`    // of the commit; "unknown" with it
 	Go      string `json:"go"`
 }
 
 // thisBuild reads what the linker and the Go command wrote into the binary.
 func thisBuild() build {
-	b := build{Version: version, Commit: commit, Go: runtime.Version()}
+	b := build{Version: version, Commit: commit, Date: date, Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
@@ -46,13 +48,13 @@ func thisBuild() build {
 		switch {
 		case s.Key == "vcs.revision":
 			b.Commit = s.Value
+		case s.Key == "vcs.time":
+			b.Date = s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
 			dirty = "-dirty"
 		}
 	}
-	if b.Commit == "" {
-		b.Commit = "unknown"
-	}
+	b.Commit, b.Date = cmp.Or(b.Commit, "unknown"), cmp.Or(b.Date, "unknown")
 	b.Commit += dirty
 	return b
 }
@@ -67,8 +69,8 @@ func printVersion(_ context.Context, in *invocation) int {
 	if *asJSON {
 		return in.printJSON(b)
 	}
-	fmt.Fprintf(in.stdout, "neuronward %s\ncommit %s\n%s %s/%s\n",
-		b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(in.stdout, "neuronward %s\ncommit %s\ndate %s\n%s %s/%s\n",
+		b.Version, b.Commit, b.Date, b.Go, runtime.GOOS, runtime.GOARCH)
 	return exitDone
 }
 
