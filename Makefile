@@ -25,7 +25,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image test test-all lint fmt bench bench-peers screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
+.PHONY: help demo demo-stack build image release test test-all lint fmt bench bench-peers screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,7 +41,11 @@ build: ## build bin/neuronward with its version and commit
 
 image: ## build the container image neuronward, with docker, or with CONTAINER=podman
 	$(CONTAINER) build -f deploy/Dockerfile -t neuronward \
-		--build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg COMMIT="$$(git rev-parse HEAD)" .
+		--build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg COMMIT="$$(git rev-parse HEAD)" \
+		--build-arg DATE="$$(git log -1 --format=%cI)" .
+
+release: ## build all that a release publishes, in dist/: archives, SBOMs, chart, image, SHA256SUMS
+	@bash .ci/release
 
 test: ## what a contributor runs: build, lint, tests with the race detector, README
 	@bash .ci/test quick
@@ -49,7 +53,7 @@ test: ## what a contributor runs: build, lint, tests with the race detector, REA
 test-all: test ## what CI runs: make test, then random days, SDKs, bad networks, dashboards, the page in a browser
 	@bash .ci/test long
 
-lint: ## go vet, golangci-lint, dead code, shellcheck
+lint: ## go vet, golangci-lint, dead code, shellcheck, actionlint
 	@bash .ci/test vet lint
 
 fmt: ## format the Go code

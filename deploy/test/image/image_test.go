@@ -23,17 +23,20 @@ import (
 	"github.com/neuronward/neuronward/deploy/test/loopback"
 )
 
-// nobody is the user and the group that the image runs as.
+// nobody is the user that the image runs as.
 const nobody = 65532
+
+const home = "https://github.com/neuronward/neuronward"
 
 func TestImage(t *testing.T) {
 	s := newStorage(t)
 	s.build(t)
 	t.Run("holds a static binary, certificates and a directory of its user", func(t *testing.T) { testFiles(t, s) })
 	t.Run("declares user, volume, health and what it was made from", func(t *testing.T) { testDeclared(t, s) })
-	t.Run("tells its version and commit", func(t *testing.T) {
-		if out, _ := s.run(t, nil, "version"); !strings.Contains(out, "neuronward v1.2.3-test\ncommit "+commit+"\n") {
-			t.Errorf("version = %q, want v1.2.3-test and the commit %s", out, commit)
+	t.Run("tells its version, commit and date", func(t *testing.T) {
+		if out, _ := s.run(t, nil, "version"); !strings.Contains(out,
+			"neuronward v1.2.3-test\ncommit "+commit+"\ndate "+date+"\n") {
+			t.Errorf("version = %q, want v1.2.3-test, the commit %s and %s", out, commit, date)
 		}
 	})
 	t.Run("refuses a token that every neighbour could spend", func(t *testing.T) {
@@ -58,7 +61,9 @@ func TestImage(t *testing.T) {
 			}
 		}
 	})
-	t.Run("answers", func(t *testing.T) { testAnswers(t, s) })
+	for name, user := range map[string]int{"answers": nobody, "answers as any user of group 0": 1000650000} {
+		t.Run(name, func(t *testing.T) { testAnswers(t, s, user) })
+	}
 	t.Run("starts as the chart has it", func(t *testing.T) { testChart(t, s) })
 }
 
@@ -85,8 +90,8 @@ func testFiles(t *testing.T, s *storage) {
 		case "neuronward":
 			static(t, archive)
 		case "var/lib/neuronward/":
-			if h.Uid != nobody || h.Gid != nobody {
-				t.Errorf("/var/lib/neuronward belongs to %d:%d, want %d", h.Uid, h.Gid, nobody)
+			if h.Uid != nobody || h.Gid != 0 || h.Mode&0o777 != 0o775 {
+				t.Errorf("/var/lib/neuronward is %d:%d with mode %o, want %d:0 with 775", h.Uid, h.Gid, h.Mode, nobody)
 			}
 		}
 		// The runtime adds empty directories and files to mount things on.
@@ -156,17 +161,21 @@ func testDeclared(t *testing.T, s *storage) {
 	if got := declared[0].Healthcheck.Test; !slices.Equal(got, want) {
 		t.Errorf("health check = %q, want %q", got, want)
 	}
-	for label, want := range map[string]string{"version": version, "revision": commit, "licenses": "Apache-2.0"} {
+	for label, want := range map[string]string{
+		"title": "neuronward", "description": "A reverse proxy in front of Cloudflare Workers AI",
+		"version": version, "revision": commit, "created": date, "licenses": "Apache-2.0",
+		"url": home, "source": home, "documentation": home + "/blob/main/deploy/README.md",
+	} {
 		if got := c.Labels["org.opencontainers.image."+label]; got != want {
 			t.Errorf("label %s is %q, want %q", label, got, want)
 		}
 	}
 }
 
-func testAnswers(t *testing.T, s *storage) {
+func testAnswers(t *testing.T, s *storage, user int) {
 	_, app, _ := net.SplitHostPort(loopback.Free(t))
 	_, admin, _ := net.SplitHostPort(loopback.Free(t))
-	container := s.start(t, []string{
+	container := s.start(t, user, []string{
 		"NEURONWARD_LISTEN=:" + app, "NEURONWARD_ADMIN_LISTEN=:" + admin,
 		"NEURONWARD_STORE=file:/var/lib/neuronward/demo",
 	}, "demo")
@@ -176,7 +185,7 @@ func testAnswers(t *testing.T, s *storage) {
 	})
 
 	top := s.podman(t, "top", container, "user", "capeff", "capbnd")
-	want := []string{strconv.Itoa(nobody), "none", "none"}
+	want := []string{strconv.Itoa(user), "none", "none"}
 	if fields := strings.Fields(top); len(fields) < 3 || !slices.Equal(fields[len(fields)-3:], want) {
 		t.Errorf("user and capabilities of the process = %q, want %q in the last row", fields, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,7 @@ const (
 	image   = "localhost/neuronward:test"
 	version = "v1.2.3-test"
 	commit  = "0123456789abcdef0123456789abcdef01234567"
+	date    = "2026-01-31T12:00:00Z"
 )
 
 // A storage keeps images and containers apart from those of the machine, for one test.
@@ -76,10 +78,15 @@ func (s *storage) run(t *testing.T, environ []string, args ...string) (string, i
 		slices.Concat([]string{"run", "--rm"}, confined(environ), []string{image}, args)...))
 }
 
-// start runs the image in the background; what it printed is shown when the test fails.
-func (s *storage) start(t *testing.T, environ []string, args ...string) (container string) {
+// start runs the image in the background, as nobody or as another user, who gets the group that a number alone has; what
+// it printed is shown when the test fails.
+func (s *storage) start(t *testing.T, user int, environ []string, args ...string) (container string) {
 	t.Helper()
-	return s.startWith(t, confined(environ), args...)
+	options := confined(environ)
+	if user != nobody {
+		options = append(options, "--user", strconv.Itoa(user))
+	}
+	return s.startWith(t, options, args...)
 }
 
 // startWith does so with these options.
@@ -119,6 +126,7 @@ func (s *storage) build(t *testing.T) {
 		args = append(args, "--volume", goEnv(t, variable)+":"+inside)
 	}
 	s.buildah(t, append(args, "--build-arg", "VERSION="+version, "--build-arg", "COMMIT="+commit,
+		"--build-arg", "DATE="+date,
 		"--file", filepath.Join(top, "deploy", "Dockerfile"), "--tag", image, top)...)
 }
 
