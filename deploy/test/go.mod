@@ -105,6 +105,7 @@ require (
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
+	golang.org/x/mod v0.42.0
 	sigs.k8s.io/gateway-api v1.6.3
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730
 )
