@@ -48,6 +48,7 @@ type fleet struct {
 	slow struct {
 		sync.Mutex
 		longest time.Duration
+		early   []time.Duration // of calls before nine tenths of the day were spent
 	}
 	outcomes sync.Map // what an answer says, to *atomic.Int64
 }
@@ -181,6 +182,9 @@ func (f *fleet) call(p *process) {
 	took := time.Since(began)
 	f.slow.Lock()
 	f.slow.longest = max(f.slow.longest, took)
+	if f.billed() < 0.9**fleetDay {
+		f.slow.early = append(f.slow.early, took)
+	}
 	f.slow.Unlock()
 	n, _ := f.outcomes.LoadOrStore(outcome, new(atomic.Int64))
 	n.(*atomic.Int64).Add(1)
