@@ -143,7 +143,7 @@ func TestSpansOfAStream(t *testing.T) {
 			t.Errorf("%s: got none, want some", name)
 		}
 	}
-	// A stream that breaks off is a failure, although its status is 200.
+	// A stream that is cut is a failure, although its status is 200.
 	r, err := http.NewRequest(http.MethodPost, p.app+"/v1/chat/completions", strings.NewReader(streamCall))
 	if err != nil {
 		t.Fatal(err)

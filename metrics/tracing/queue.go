@@ -20,7 +20,7 @@ type queue struct {
 
 func newQueue(exporter sdktrace.SpanExporter, o *Options) *queue {
 	q := &queue{max: int64(o.MaxQueue), lost: newLosses(o.Log, "spans were dropped: the collector does not take them, "+
-		"or not as fast as they come; calls are not concerned")}
+		"or not fast enough; calls are not concerned")}
 	q.SpanProcessor = sdktrace.NewBatchSpanProcessor(
 		exit{exporter, q},
 		sdktrace.WithMaxQueueSize(o.MaxQueue), sdktrace.WithMaxExportBatchSize(o.MaxBatch),

@@ -103,7 +103,7 @@ type Call struct {
 	Code    int    // in the log of a session: of the failure that it was answered with; 0: none
 	Body    string // for Options.Answer and in the log of a session: the request's body
 
-	Traceparent string // the header, as it came
+	Traceparent string // the header, unchanged
 }
 
 // Simulator answers like Workers AI. It is an http.Handler, safe for many

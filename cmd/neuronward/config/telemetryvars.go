@@ -65,7 +65,7 @@ var otelVariables = []otelVariable{
 	},
 	{
 		name: "OTEL_PROPAGATORS", value: "tracecontext,baggage",
-		doc: "without tracecontext a caller's traceparent is sent on as it came, and each call begins a trace; " +
+		doc: "without tracecontext a caller's traceparent is sent on unchanged, and each call begins a trace; " +
 			"baggage is sent on in any case",
 	},
 	{name: "OTEL_BSP_SCHEDULE_DELAY", value: "5000", doc: "milliseconds that a span waits for others"},

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Span is one span as it came.
+// A Span is one span as received.
 type Span struct {
 	Trace, ID, Parent string // hexadecimal; no Parent: ""
 	State             string // tracestate
