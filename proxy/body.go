@@ -155,7 +155,7 @@ func (c *call) takesJSONOnly() bool {
 func (b *bodies) understand(c *call, r *http.Request) (model string, err error) {
 	found, err := measure.Scan(c.body.Text(), measure.Options{
 		Protocol: c.Route.Protocol, Nested: c.Route.Nested, InputOnly: c.Route.Nested && b.gateway,
-		Count: b.count, FindUnlimited: b.limits,
+		Count: b.count, FindUnlimited: b.limits, Model: c.price.Name, Enough: b.enough, Kinds: c.body.Kinds(),
 	})
 	if err != nil {
 		if wrong, ok := errors.AsType[*jsonscan.FieldError](err); ok {

@@ -18,9 +18,10 @@ type bodies struct {
 	pool    *bodybuffer.Pool
 	room    *fairshare.Pool // bytes of all buffered bodies
 	slowest timelimit.UploadRate
-	gateway bool // calls go to an AI Gateway
-	count   bool // the tokens of prompts are counted
-	limits  bool // calls that name no limit of output tokens get one
+	gateway bool                     // calls go to an AI Gateway
+	count   bool                     // the tokens of prompts are counted
+	limits  bool                     // calls that name no limit of output tokens get one
+	enough  func(model string) int64 // measure.Options.Enough
 	metrics *metrics.Metrics
 }
 

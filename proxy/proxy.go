@@ -14,6 +14,7 @@ import (
 	"github.com/neuronward/neuronward/proxy/fairshare"
 	"github.com/neuronward/neuronward/proxy/guard"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/proxy/outputlimit"
 	"github.com/neuronward/neuronward/proxy/routing"
 	"github.com/neuronward/neuronward/proxy/timelimit"
@@ -109,6 +110,7 @@ func New(c Config) (*Proxy, error) {
 		gateway: p.forward.upstream.Gateway,
 		count:   p.guard.On() || c.OutputLimit.IsSet(), limits: c.OutputLimit.IsSet(),
 		slowest: timelimit.UploadRate{Pause: c.UploadPause, Rate: c.UploadRate}, metrics: c.Metrics,
+		enough: func(model string) int64 { return c.Estimator.Resolve(modelname.Canonical(model)).Enough() },
 	}
 	p.rates = rates{
 		limiter: c.Pace, maxWait: c.RateWait, guard: p.guard, models: &p.models, metrics: c.Metrics, log: c.Log,

@@ -61,6 +61,7 @@ type Body struct {
 	mu     sync.Mutex
 	text   jsonscan.Pieces // nil once released
 	edited jsonscan.Pieces // what goes to upstream, nil while that is an unchanged part of text
+	kinds  []jsonscan.Kind // of the pieces of text but the last one
 	first  [1][]byte       // memory of text for a body of one piece
 	end    [1]byte         // for the read that finds the end
 }
@@ -74,6 +75,9 @@ func (p *Pool) NewBody(room Room, declared int64) *Body {
 
 // Text returns the whole body.
 func (b *Body) Text() jsonscan.Pieces { return b.text }
+
+// Kinds returns what is known of the pieces of Text.
+func (b *Body) Kinds() []jsonscan.Kind { return b.kinds }
 
 // Cut makes a part of the body what goes to upstream.
 func (b *Body) Cut(from, to int64) { b.from, b.to = from, to }
@@ -198,6 +202,7 @@ func (b *Body) ReadRest(src io.Reader, n int64, err error) error {
 		case n == limit:
 			piece = b.end[:] // only the end should come
 		default:
+			b.kinds = append(b.kinds, jsonscan.KindOf(b.text[len(b.text)-1]))
 			if piece, err = b.Grow(); err != nil {
 				return err
 			}

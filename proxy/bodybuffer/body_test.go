@@ -61,6 +61,14 @@ func TestBodiesAreWhole(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d bytes, declared %d: got error %v, want none", size, declared, err)
 			}
+			for i, kind := range b.Kinds() {
+				if want := jsonscan.KindOf(b.Text()[i]); kind != want || kind == jsonscan.Mixed {
+					t.Errorf("%d bytes: got the kind %d of piece %d, want %d", size, kind, i, want)
+				}
+			}
+			if got, want := len(b.Kinds()), len(b.Text())-1; got < want {
+				t.Errorf("%d bytes: got the kinds of %d pieces, want %d", size, got, want)
+			}
 			got, err := io.ReadAll(b.Open(new(atomic.Bool)))
 			if string(got) != text || err != nil {
 				t.Errorf("%d bytes, declared %d: got %d bytes %.40q, error %v, want %d bytes %.40q, no error", size,

@@ -28,6 +28,9 @@ type Scanner struct {
 	tapped int64 // offset of what Tap has not been given yet
 	held   bool
 
+	// Kinds are those of the pieces, as far as somebody knows them: strings in such a piece are skipped unread.
+	Kinds []Kind
+
 	// Unless the text has ended, data[pos] is the next byte.
 	text Pieces
 	next int    // index of the piece behind data

@@ -29,15 +29,11 @@ func (s *Scanner) Base64(skip int) (from int64, ok bool, err error) {
 		return from, false, err
 	}
 	for {
-		d, i := s.data, s.pos
-		for i+8 <= len(d) && notBase64[d[i]]|notBase64[d[i+1]]|notBase64[d[i+2]]|notBase64[d[i+3]]|
-			notBase64[d[i+4]]|notBase64[d[i+5]]|notBase64[d[i+6]]|notBase64[d[i+7]] == 0 {
-			i += 8
+		n := len(s.data) - s.pos
+		if s.kind() != Base64 {
+			n = base64Length(s.data[s.pos:])
 		}
-		for i < len(d) && notBase64[d[i]] == 0 {
-			i++
-		}
-		s.advance(i - s.pos)
+		s.advance(n)
 		switch c := s.Peek(); {
 		case c == '"':
 			s.advance(1)
@@ -54,6 +50,38 @@ func (s *Scanner) Base64(skip int) (from int64, ok bool, err error) {
 		_, err := s.rest()
 		return from, false, err
 	}
+}
+
+// base64Length returns how many bytes of b are base64 of either alphabet, from its beginning.
+func base64Length(b []byte) (n int) {
+	for len(b)-n >= 16 {
+		w := b[n : n+16 : n+16]
+		w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
+		if plainBase64(w0)&plainBase64(w1)&topBits == topBits {
+			n += 16
+			continue
+		}
+		for range w { // the other alphabet, or the end
+			if notBase64[b[n]] != 0 {
+				return n
+			}
+			n++
+		}
+	}
+	for n < len(b) && notBase64[b[n]] == 0 {
+		n++
+	}
+	return n
+}
+
+// plainBase64 marks the letters and digits of a word, pluses and slashes, by the top bit of each byte. A byte beyond
+// ASCII has no mark and may spoil the marks of those behind it.
+func plainBase64(w uint64) uint64 {
+	lower := w | eachByte*0x20
+	letter := (lower + eachByte*(0x80-'a')) &^ (lower + eachByte*(0x80-'z'-1))
+	digitOrSlash := (w + eachByte*(0x80-'/')) &^ (w + eachByte*(0x80-'9'-1))
+	plus := ^((w ^ eachByte*'+') + eachByte*0x7f)
+	return (letter | digitOrSlash | plus) &^ w
 }
 
 // notBase64 is 1 for the bytes that are not base64 of any alphabet.
@@ -100,7 +128,10 @@ func (s *Scanner) readUpTo(end int64) (units int64, closed bool, err error) {
 		if left := end - s.Offset(); left < int64(len(part)) {
 			part = part[:left]
 		}
-		n, u := plain(part)
+		n, u := len(part), int64(len(part))
+		if s.kind() == Mixed {
+			n, u = plain(part)
+		}
 		units += u
 		s.advance(n)
 		if s.pos == len(s.data) {
@@ -168,16 +199,9 @@ func plain(b []byte) (n int, units int64) {
 			n += 8
 			units += 8
 			// ASCII usually goes on.
-			for len(b)-n >= 32 {
-				w := b[n : n+32]
-				w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
-				w2, w3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
-				if special(w0)|special(w1)|special(w2)|special(w3)|(w0|w1|w2|w3)&topBits != 0 {
-					break
-				}
-				n += 32
-				units += 32
-			}
+			ascii := plainASCII(b[n:])
+			n += ascii
+			units += int64(ascii)
 			continue
 		}
 		length := 8
@@ -213,6 +237,28 @@ func plain(b []byte) (n int, units int64) {
 		}
 	}
 	return n, units
+}
+
+// plainASCII returns how many bytes of b, at least, are ASCII that plain would read, in steps of 32.
+func plainASCII(b []byte) (n int) {
+	for len(b)-n >= 32 {
+		w := b[n : n+32 : n+32]
+		w0, w1 := binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:])
+		w2, w3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])
+		if (unusual(w0)|unusual(w1)|unusual(w2)|unusual(w3))&topBits != 0 {
+			break
+		}
+		n += 32
+	}
+	return n
+}
+
+// unusual sets a top bit if a word has anything but plain ASCII. Quotes change places with spaces, so that one
+// subtraction finds them with the control characters.
+func unusual(w uint64) uint64 {
+	controlOrQuote := (w ^ eachByte*(' '^'"')) - eachByte*(' '+1)
+	backslash := (w ^ eachByte*'\\') - eachByte
+	return w | controlOrQuote | backslash
 }
 
 // special marks quotes, backslashes and control characters in a word, by the top bit of each byte. The first mark is

@@ -87,3 +87,64 @@ func TestPromptTokensOfParts(t *testing.T) {
 		t.Errorf("nobody counts: got %d tokens, want 0", got)
 	}
 }
+
+// A prompt of more tokens than its model can read is measured by its bytes, wherever the body or the path names the
+// model. All others are counted to the end.
+func TestPromptTokensUpToWhatMatters(t *testing.T) {
+	const small, large, wide = "@cf/a/small", "@cf/a/large", "@cf/a/wide"
+	var asked []string
+	enough := func(model string) int64 {
+		asked = append(asked, model)
+		return map[string]int64{small: 20_000, large: 10_000_000}[model]
+	}
+	words := strings.Repeat("some words and no more of them. ", 10_000)
+	prompt := `"prompt":"` + words + `"`
+	for _, c := range []struct {
+		name, path, body string
+		text             string // that is counted; "": none is
+		asked            string
+	}{
+		{"named before", "", `{"model":"` + small + `",` + prompt + `}`, "", small},
+		{"named behind", "", `{` + prompt + `,"model":"` + small + `"}`, "", small},
+		{"named by the path", small, `{` + prompt + `}`, "", small},
+		{
+			"fewer than matter", "", `{` + prompt + `,"model":"` + large + `"}`,
+			`{` + prompt + `,"model":"` + large + `"}`, large,
+		},
+		{"no limit is known", wide, `{` + prompt + `}`, `{` + prompt + `}`, wide},
+		{"no model is named", "", `{` + prompt + `}`, `{` + prompt + `}`, ""},
+		{"a short text", small, `{"prompt":"some words"}`, `{"prompt":"some words"}`, "nobody"},
+		{"many short texts", small, `{"n":[` + strings.Repeat(`"some words", `, 20_000) + `1]}`, "", small},
+	} {
+		want := int64(0)
+		if c.text != "" {
+			want = tokens.Count([]byte(c.text))
+		}
+		for _, size := range []int{1000, 1 << 20} {
+			asked = nil
+			found, err := Scan(cut([]byte(c.body), size), Options{Count: true, Model: c.path, Enough: enough})
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			q := found.Request(workload.TextGeneration)
+			if q.PromptTokens != want || q.PromptBytes != int64(len(c.body)) {
+				t.Errorf("%s, in pieces of %d: got %d tokens in %d bytes, want %d in %d", c.name, size, q.PromptTokens,
+					q.PromptBytes, want, len(c.body))
+			}
+			if got := strings.Join(asked, ", "); got != c.asked && !(asked == nil && c.asked == "nobody") {
+				t.Errorf("%s, in pieces of %d: asked for %q, want %q", c.name, size, got, c.asked)
+			}
+		}
+	}
+	batch, err := Scan(pieces([]byte(`{"requests":[{`+prompt+`},{"prompt":"x"}]}`)),
+		Options{Count: true, Model: small, Enough: enough})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{`{` + prompt + `}`, `{"prompt":"x"}`} {
+		got, want := batch.Request("").Parts[i].PromptTokens, tokens.Count([]byte(text))
+		if got != want {
+			t.Errorf("request %d of a batch: got %d tokens, want %d", i, got, want)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
-	"github.com/neuronward/neuronward/quota/tokens"
 	"github.com/neuronward/neuronward/quota/workload"
 )
 
@@ -15,6 +14,13 @@ type Options struct {
 	Nested    bool // the parameters stand in the field "input", the model beside it
 	InputOnly bool // with Nested: only the value of "input" is sent to upstream and measured, as if it were the body
 	Count     bool // the tokens of the text are counted, too
+
+	Kinds []jsonscan.Kind // of the pieces of the text, as far as they are known
+
+	// Model is the one that the path names; "": the body does. Enough returns how many tokens of a prompt a model's
+	// estimate depends on; 0: on all of them. What has more is left uncounted. nil: all is counted.
+	Model  string
+	Enough func(model string) int64
 
 	FindUnlimited bool // find the calls that name no limit of output tokens
 }
@@ -52,8 +58,9 @@ type span struct{ from, to int64 }
 func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 	j := &JSON{text: text}
 	r := reader{Scanner: jsonscan.New(text), Options: o, j: j}
+	r.Scanner.Kinds = o.Kinds
 	if o.Count {
-		r.Tap = r.counter.JSON
+		r.Tap = r.count
 	}
 	r.SkipBlank()
 	switch {
@@ -104,7 +111,7 @@ type reader struct {
 	jsonscan.Scanner
 	Options
 	j       *JSON
-	counter tokens.Counter // of the object that is measured
+	counter counter // of the object that is measured
 }
 
 func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
@@ -123,10 +130,10 @@ func (r *reader) body(f *findings, at scope) error {
 	start := r.Offset()
 	r.Flush()
 	outer := r.counter
-	r.counter = tokens.Counter{}
+	r.counter = newCounter(r.Options, f.inBatch)
 	err := r.object(f, at)
 	r.Flush()
-	f.PromptTokens = r.counter.Tokens()
+	f.PromptTokens = r.counter.tokens()
 	r.counter = outer
 	f.finish(r.Offset()-start, r.Protocol)
 	r.noteUnlimited(f)

@@ -176,3 +176,33 @@ func TestSentTokens(t *testing.T) {
 		}
 	}
 }
+
+// What a model cannot read is no part of a prompt, whether it was counted or not; the estimate is the same.
+func TestSentTokensBeyondTheWindow(t *testing.T) {
+	e := price.NewEstimator(nil, price.Tight)
+	m := e.Resolve("@cf/meta/llama-3.1-8b-instruct-fp8")
+	enough := m.Enough()
+	if enough != m.ContextWindow || enough == 0 {
+		t.Fatalf("Enough() = %d, want the context window, %d", enough, m.ContextWindow)
+	}
+	for _, calls := range []int64{0, 3} {
+		counted := workload.Request{PromptBytes: 9_000_000, PromptTokens: 3*enough + 1, Calls: calls}
+		uncounted := counted
+		uncounted.PromptTokens = 0
+		for _, q := range []workload.Request{counted, uncounted} {
+			if got, want := m.SentTokens(q), enough*max(calls, 1); got != want {
+				t.Errorf("%d calls: SentTokens() of %d tokens = %d, want %d", calls, q.PromptTokens, got, want)
+			}
+			if got := m.Room(q, 1000); got > 0 {
+				t.Errorf("%d calls: Room() beside %d tokens = %d, want none", calls, q.PromptTokens, got)
+			}
+		}
+		if got, want := e.Estimate(m, uncounted), e.Estimate(m, counted); got != want {
+			t.Errorf("%d calls: got the estimate %+v of what was not counted, want that of what was, %+v", calls, got,
+				want)
+		}
+	}
+	if got := (price.Row{Task: workload.TextEmbeddings, ContextWindow: 512}).Enough(); got != 0 {
+		t.Errorf("Enough() of embeddings = %d, want 0: each text has the window", got)
+	}
+}

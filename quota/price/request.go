@@ -216,15 +216,33 @@ func (r request) characters() int64 {
 	return max(r.PromptBytes, 0)
 }
 
+// Enough returns how many tokens of a prompt the estimate of a call depends on: what is longer than the context window
+// is refused, or cut. 0: it depends on all of them.
+func (r Row) Enough() int64 {
+	if r.Task != workload.TextGeneration {
+		return 0
+	}
+	return r.ContextWindow
+}
+
 // SentTokens returns how many input tokens the prompt of q is taken for where none were reported: those of its text,
-// and the bound for images and audio, and for what upstream fetches or remembers.
+// and the bound for images and audio, and for what upstream fetches or remembers; no more than the model can read.
 func (r Row) SentTokens(q workload.Request) int64 {
-	call := request{Request: q}
-	sent := call.promptTokens(r) + int64(call.mediaTokens())
-	if q.Unseen > 0 {
-		sent += int64(r.window())
+	sent := r.promptSize(q)
+	if enough := r.Enough(); enough > 0 {
+		sent = min(sent, enough*max(q.Calls, 1))
 	}
 	return sent
+}
+
+// promptSize is SentTokens for a model that could read any number of them.
+func (r Row) promptSize(q workload.Request) int64 {
+	call := request{Request: q}
+	size := call.promptTokens(r) + int64(call.mediaTokens())
+	if q.Unseen > 0 {
+		size += int64(r.window())
+	}
+	return size
 }
 
 // bytesPerToken is what a token of plain text takes on average, its JSON included.

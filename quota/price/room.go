@@ -19,5 +19,5 @@ func (r Row) Room(q workload.Request, most int64) int64 {
 	}
 	q.Unseen = 0 // nobody knows what upstream fetches
 	q.PromptTokens += q.PromptTokens * countedLow / 100
-	return min(most, r.ContextWindow-templateTokens-r.SentTokens(q)/max(q.Calls, 1))
+	return min(most, r.ContextWindow-templateTokens-r.promptSize(q)/max(q.Calls, 1))
 }

@@ -23,7 +23,7 @@ func (b *bench) profile(ctx context.Context, peer, name string) <-chan error {
 	go func() {
 		seconds := math.Ceil(b.time.Seconds())
 		name := strings.Map(func(r rune) rune {
-			if r == ' ' || r == ',' {
+			if r == ' ' || r == ',' || r == '/' {
 				return '-'
 			}
 			return r
