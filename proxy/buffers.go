@@ -17,24 +17,6 @@ func (b *buffers) Get() []byte {
 	return new([bufferSize]byte)[:]
 }
 
-// A streamBuffers is a httputil.BufferPool of buffers for streams. Each stream holds one as long as it lasts, so they
-// are small: an event is, too.
-type streamBuffers struct{ pool sync.Pool }
-
-// streamBuffer is the size of such a buffer.
-const streamBuffer = 4 << 10
-
-// Get returns a buffer of streamBuffer bytes.
-func (b *streamBuffers) Get() []byte {
-	if a, ok := b.pool.Get().(*[streamBuffer]byte); ok {
-		return a[:]
-	}
-	return new([streamBuffer]byte)[:]
-}
-
-// Put takes back a buffer that Get returned.
-func (b *streamBuffers) Put(buf []byte) { b.pool.Put((*[streamBuffer]byte)(buf)) }
-
 // Put takes back a buffer that Get returned.
 func (b *buffers) Put(buf []byte) {
 	if cap(buf) >= bufferSize {

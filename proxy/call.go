@@ -56,6 +56,7 @@ type call struct {
 	writer       writer
 	passed       http.Response // the answer that ReverseProxy gets
 	answer       meteredBody   // its body, if it is no stream
+	streaming    *stream       // what follows it, if it is one
 	attempts     int
 	attempt      attempt          // the present one, else the last
 	retriedCodes []normalize.Code // what the attempts but the last failed with

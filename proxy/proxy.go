@@ -58,7 +58,6 @@ type Proxy struct {
 	recorder     recorder
 	buffers      buffers
 	reverse      httputil.ReverseProxy
-	streams      httputil.ReverseProxy // the same with streamBuffers, for calls that ask for a stream
 	retries      retryTransport
 	sessions     websocket.Sessions
 	sessionPool  *fairshare.Pool // of Config.MaxSessions
@@ -147,8 +146,6 @@ func New(c Config) (*Proxy, error) {
 		BufferPool: &p.buffers,
 		ErrorLog:   slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
-	p.streams = p.reverse
-	p.streams.BufferPool = new(streamBuffers)
 	return p, nil
 }
 

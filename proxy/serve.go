@@ -56,13 +56,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.accept(c.caller)
-	reverse := &p.reverse
-	if c.stream {
-		reverse = &p.streams
+	p.passOn(c, r)
+	if c.streaming != nil {
+		c.streaming.ended(c.streaming.deliver())
 	}
-	reverse.ServeHTTP(&c.writer, c.outbound(r))
 	c.complete = c.delivered()
 }
+
+// passOn sends a call to upstream and the answer to the caller; of a stream, the headers.
+func (p *Proxy) passOn(c *call, r *http.Request) { p.reverse.ServeHTTP(&c.writer, c.outbound(r)) }
 
 // begin opens the record of a call.
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {

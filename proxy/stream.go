@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	eventBuffer    = 4 << 10  // where a stream's buffer begins
+	eventBuffer    = 1 << 10  // where a stream's buffer begins: an idle stream holds it
+	burstBuffer    = 4 << 10  // where it goes to once so much comes at once that it is full
 	maxEventBuffer = 64 << 10 // and how far it grows for an incomplete event
 	maxFailedEvent = 1 << 20  // for one that is a failure, which a response has behind all that was asked of it
 )
@@ -35,7 +36,8 @@ type stream struct {
 
 	buf               []byte
 	begin, ready, end int
-	scanned           int // how far the bytes were split
+	scanned           int  // how far the bytes were split
+	full              bool // the last read had no room for more
 	splitter          sse.Splitter
 	oversized         bool // the present event outgrew the buffer and is streamed unchanged, in pieces
 
@@ -70,33 +72,57 @@ func (in *inspector) inspectStream(c *call, res *http.Response) *normalize.Failu
 	// Its length may change: by a repair, or by a terminal event.
 	delete(res.Header, "Content-Length")
 	res.ContentLength = -1
-	res.Body = s
+	res.Body = http.NoBody // deliver follows
+	c.streaming = s
+	if c.body != nil {
+		c.body.ReleaseSent()
+	}
 	return nil
 }
 
-// Read implements io.Reader: whole events first, then the terminal event, then the end.
-func (s *stream) Read(p []byte) (int, error) {
+// deliver passes the events to the caller once the headers are sent: whatever is whole in one write, at once. It is no
+// io.Reader that ReverseProxy copies from: that takes a second buffer and a deeper stack for as long as a stream waits.
+func (s *stream) deliver() error {
 	for {
 		if s.begin < s.ready {
-			n := copy(p, s.buf[s.begin:s.ready])
-			s.begin += n
-			return n, nil
-		}
-		if len(s.terminal) > 0 {
-			n := copy(p, s.terminal)
-			s.terminal = s.terminal[n:]
-			return n, nil
+			if err := s.write(s.buf[s.begin:s.ready]); err != nil {
+				return err
+			}
+			s.begin = s.ready
 		}
 		if s.over != nil {
-			return 0, s.over
+			break
 		}
 		n, err := s.call.watch.Read(s.src, s.room())
 		s.take(n, err)
 	}
+	if len(s.terminal) > 0 {
+		if err := s.write(s.terminal); err != nil {
+			return err
+		}
+	}
+	if s.over == io.EOF {
+		return nil
+	}
+	return s.over
 }
 
-// Close implements io.Closer.
-func (s *stream) Close() error { return s.src.Close() }
+// ended closes what deliver read from. A stream that has failed is cut, as ReverseProxy cuts any other answer: to end
+// it in order would make it look whole.
+func (s *stream) ended(err error) {
+	_ = s.src.Close() // it was read, or is given up
+	if err != nil && s.call.caller.Value(http.ServerContextKey) != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (s *stream) write(events []byte) error {
+	_, err := s.call.writer.Write(events)
+	if err == nil {
+		_ = s.call.writer.FlushError() // it notes a caller who has gone
+	}
+	return err
+}
 
 // room returns the free end of the buffer, made larger if need be.
 func (s *stream) room() []byte {
@@ -105,9 +131,9 @@ func (s *stream) room() []byte {
 		s.ready, s.end, s.scanned = s.ready-s.begin, s.end-s.begin, s.scanned-s.begin
 		s.begin = 0
 	}
-	if s.end == len(s.buf) {
-		larger := make([]byte, max(2*len(s.buf), eventBuffer))
-		copy(larger, s.buf)
+	if s.end == len(s.buf) || s.full && len(s.buf) < burstBuffer {
+		larger := make([]byte, max(2*len(s.buf), burstBuffer))
+		copy(larger, s.buf[:s.end])
 		s.buf = larger
 	}
 	return s.buf[s.end:]
@@ -116,6 +142,7 @@ func (s *stream) room() []byte {
 // take handles n bytes that were read into room, and the end of the stream.
 func (s *stream) take(n int, err error) {
 	s.end += n
+	s.full = s.end == len(s.buf)
 	s.split()
 	if s.over == nil && !s.oversized && s.end-s.ready >= maxEventBuffer {
 		s.outgrow()

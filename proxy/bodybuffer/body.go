@@ -59,6 +59,7 @@ type Body struct {
 	capacity int64 // bytes of memory
 
 	mu     sync.Mutex
+	read   bool            // a reader has come to the end
 	text   jsonscan.Pieces // nil once released
 	edited jsonscan.Pieces // what goes to upstream, nil while that is an unchanged part of text
 	kinds  []jsonscan.Kind // of the pieces of text but the last one
@@ -135,10 +136,16 @@ func (r *reader) Read(p []byte) (int, error) {
 	r.sent.Store(true)
 	r.body.mu.Lock()
 	defer r.body.mu.Unlock()
+	if r.text.Left() == 0 {
+		r.body.read = true
+		return 0, io.EOF
+	}
 	if r.body.text == nil {
 		return 0, errReleased
 	}
-	return r.text.Read(p)
+	n, err := r.text.Read(p)
+	r.body.read = r.body.read || r.text.Left() == 0
+	return n, err
 }
 
 // Close ends this reader only; the body stays for another attempt.
@@ -245,7 +252,7 @@ func (b *Body) fit(length int64) {
 	}
 }
 
-// Release gives the memory of a body back.
+// Release gives the memory of a body back. It may be called more than once, by one goroutine.
 func (b *Body) Release() {
 	b.mu.Lock()
 	text := b.text
@@ -254,7 +261,21 @@ func (b *Body) Release() {
 	for _, piece := range text {
 		b.pool.put(piece)
 	}
-	b.room.Release(b.held)
+	if b.held > 0 {
+		b.room.Release(b.held)
+		b.held = 0
+	}
+}
+
+// ReleaseSent is Release for a body that upstream has answered and that will not be sent again. One that upstream has
+// not had to its end stays.
+func (b *Body) ReleaseSent() {
+	b.mu.Lock()
+	read := b.read
+	b.mu.Unlock()
+	if read {
+		b.Release()
+	}
 }
 
 // put gives a piece back to its pool.

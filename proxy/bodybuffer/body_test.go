@@ -239,3 +239,37 @@ func TestEditedBody(t *testing.T) {
 		t.Errorf("got %d bytes of room still taken, want 0", room.taken)
 	}
 }
+
+// A body that upstream has had to its end gives its memory back before the call ends, one that it has not had keeps it.
+func TestReleaseSent(t *testing.T) {
+	t.Parallel()
+	room, text := &counted{}, textOf(3*smallPiece+5)
+	b, err := read(NewPool(400_000), room, -1, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream := b.Open(new(atomic.Bool))
+	half := make([]byte, len(text)/2)
+	if _, err := io.ReadFull(upstream, half); err != nil {
+		t.Fatal(err)
+	}
+	b.ReleaseSent()
+	if room.taken == 0 || b.Text() == nil {
+		t.Errorf("half sent: got %d bytes of room taken, want what the body has", room.taken)
+	}
+	rest := make([]byte, len(text)-len(half))
+	if _, err := io.ReadFull(upstream, rest); err != nil || string(half)+string(rest) != text {
+		t.Errorf("got %q and error %v, want the text and no error", half, err)
+	}
+	b.ReleaseSent()
+	if room.taken != 0 || b.Text() != nil {
+		t.Errorf("sent: got %d bytes of room taken, want 0", room.taken)
+	}
+	if n, err := upstream.Read(rest); n != 0 || err != io.EOF {
+		t.Errorf("behind the end: got %d bytes and error %v, want none and io.EOF", n, err)
+	}
+	b.Release()
+	if room.taken != 0 {
+		t.Errorf("released twice: got %d bytes of room taken, want 0", room.taken)
+	}
+}

@@ -69,6 +69,9 @@ func (r *Reader) next(limit int) []byte {
 	return part
 }
 
+// Left returns how many bytes are left.
+func (r *Reader) Left() int64 { return r.left }
+
 // Pieces yields what is left.
 func (r *Reader) Pieces() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {

@@ -120,37 +120,46 @@ func noteState(c net.Conn, state http.ConnState) {
 // A handler notes that a request has come, before the next one answers it.
 type handler struct{ next http.Handler }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. Its frame is small: the stack of a stream that waits has room for all frames below
+// it, and little more.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n, ok := r.Context().Value(noterKey{}).(noter)
-	if ok {
+	n, _ := r.Context().Value(noterKey{}).(noter)
+	if n != nil {
 		n.begin()
 	}
-	if h1, ok := n.(*http1); ok && r.ProtoMajor == 2 { // how HTTP/2 begins, which net/http takes for a request
+	if r.ProtoMajor == 2 {
+		h.serveHTTP2(w, r, n)
+		return
+	}
+	h.next.ServeHTTP(w, r)
+	if c := connOf(n); c != nil && !failed(w) {
+		c.prove()
+	}
+}
+
+func (h *handler) serveHTTP2(w http.ResponseWriter, r *http.Request, n noter) {
+	if h1, ok := n.(*http1); ok { // how HTTP/2 begins, which net/http takes for a request
 		h1.of.from.refuse(w, http2InTheClear)
 		return
 	}
 	c := connOf(n)
-	if c != nil && r.ProtoMajor == 2 {
-		if u := c.unproven.Load(); u != nil {
-			defer u.begin()()
-		}
+	if c == nil {
+		h.next.ServeHTTP(w, r)
+		return
 	}
-	if over := overHeader(r); over != nil && c != nil {
+	if u := c.unproven.Load(); u != nil {
+		defer u.begin()()
+	}
+	if over := overHeader(r); over != nil {
 		c.from.refuse(w, *over)
 	} else {
 		h.next.ServeHTTP(w, r)
 	}
-	if c == nil {
-		return
-	}
-	failed := w.Header().Get("X-Should-Retry") != "" // as every failure has it
-	if r.ProtoMajor == 2 {
-		c.finish(w, failed)
-	} else if !failed {
-		c.prove()
-	}
+	c.finish(w, failed(w))
 }
+
+// failed reports whether an answer is a failure: each of them has this header.
+func failed(w http.ResponseWriter) bool { return w.Header().Get("X-Should-Retry") != "" }
 
 // Prove notes that the request of a context became a call. Until then there are limits on what its connection may take.
 func Prove(request context.Context) {
