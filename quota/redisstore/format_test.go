@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	random "math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/neuronward/neuronward/quota"
 )
@@ -181,4 +185,68 @@ func TestCommittedOfDaysWhoseSumsHaveExpired(t *testing.T) {
 	wantCommitted("by the records", map[quota.Budget]quota.Neurons{
 		quota.Account: 30 * n, quota.ClientBudget("x"): 15 * n,
 	})
+}
+
+// Replicas of this version and of the former one, whose script is in testdata, count the same on one server, and so does
+// another account beside them.
+func TestTwoVersionsAndTwoAccounts(t *testing.T) {
+	t.Parallel()
+	server := serverWith(t)
+	script, err := os.ReadFile("testdata/former.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const formerHead = 8 // values before those of the requests
+	s, other := settled(t, open(t, server.url(""), "x", patient)), settled(t, open(t, server.url(""), "y", patient))
+	former := redis.NewScript("-- " + s.prefix + "\n" + string(script))
+	if err := former.Load(t.Context(), server.client(t)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	a, b, c := replica{name: "a"}, replica{name: "b"}, replica{name: "c"}
+	var answered uint64
+	asFormer := func(r quota.Report) (granted, sum quota.Neurons) {
+		t.Helper()
+		args, ok := s.arguments(r, 0, answered, false)
+		if !ok {
+			t.Fatal("got figures that are too large")
+		}
+		answer, err := s.ask(t.Context(), former, s.keys(r.Day), args...)
+		if err != nil || len(answer) < formerHead+1 || answer[0] != "kept" {
+			t.Fatalf("the former version: got %q, %v, want an answer", answer, err)
+		}
+		n, err := figures(answer[formerHead], 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered = r.Seq
+		return n[0], n[2]
+	}
+	rnd := random.New(random.NewPCG(1, 2))
+	var spentA, spentB, spentC quota.Neurons
+	for i := range 300 {
+		switch rnd.IntN(3) {
+		case 0:
+			spentA += send(t, s, a.report(request(spentA, 0, n/4))).Granted[0]
+		case 1:
+			granted, _ := asFormer(b.report(request(spentB, 0, n/4)))
+			spentB += granted
+		case 2:
+			spentC += send(t, other, c.report(request(spentC, 0, n/4))).Granted[0]
+		}
+		if i%10 != 9 {
+			continue
+		}
+		_, byFormer := asFormer(b.report(request(spentB, 0, 0)))
+		bySent := send(t, s, a.report(request(spentA, 0, 0))).Balances[0].Spent
+		_, again := asFormer(b.report(request(spentB, 0, 0)))
+		if want := spentA + spentB; bySent != want || again != want || byFormer > want {
+			t.Fatalf("after step %d: got %v spent by this version, %v by the former one; want %v", i, bySent, again, want)
+		}
+		if got := send(t, other, c.report(request(spentC, 0, 0))).Balances[0].Spent; got != spentC {
+			t.Fatalf("after step %d: got %v spent of the other account, want %v", i, got, spentC)
+		}
+	}
+	if spentA == 0 || spentB == 0 || spentC == 0 {
+		t.Errorf("granted: got %v, %v and %v, want something to each", spentA, spentB, spentC)
+	}
 }

@@ -152,8 +152,10 @@ if not repeated then left = leave and 1 or 0 end
 -- primary may have missed the last writes. Replicas that are alive write their rows again within a heartbeat. If
 -- grants_from is too far ahead, the server's clock was set back.
 local lost = answered > last
+-- A server that evicts keys may have forgotten the rows alone. Their sums are no use then: the same would be added again.
+local evicted = me and redis.call('EXISTS', rows_key) == 0 and redis.call('EXISTS', sums_key) == 1
 local renewed = epoch == 0 or unknown or known > epoch or (lost and known == epoch) or grants_from > now + settle or
-	primary ~= 0 and primary ~= here
+	primary ~= 0 and primary ~= here or evicted
 if renewed then
 	epoch = math.max(now, known + 1, epoch + 1)
 	grants_from = now + settle
@@ -174,7 +176,7 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - 
 		for _, r in ipairs(requests) do fields[#fields + 1] = name .. '\0' .. r.budget end
 	end
 end
-local found, found_sums = fetch(rows_key, fields), fetch(sums_key, budgets)
+local found, found_sums = fetch(rows_key, fields), evicted and {} or fetch(sums_key, budgets)
 
 -- A sum that is not believed is made anew of the rows, also of those that left.
 local function sum_up(budget)
@@ -315,6 +317,7 @@ if not repeated then
 		new_sums[2 * i - 1], new_sums[2 * i] = r.budget, digits(unpack(sums[r.budget]))
 	end
 	put(replicas_key, {replica, digits(seq, left)})
+	if evicted then redis.call('DEL', sums_key) end
 	if external[3] ~= kept_external[3] then
 		redis.call('SET', external_key, digits(unpack(external)), 'PX', history_ttl)
 	end
