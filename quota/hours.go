@@ -1,9 +1,6 @@
 package quota
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Hours is what was settled in each hour of a UTC day, the first from 00:00 to 01:00. An hour in which a cost was
 // corrected may be negative.
@@ -81,7 +78,3 @@ func (h *hours) newDay() (ended []HourSpent) {
 	*h = hours{}
 	return ended
 }
-
-// Hours returns what all replicas have settled in each hour of a day, as far as they have published it: History
-// publishes what this one has.
-func (l *Ledger) Hours(ctx context.Context, day Day) (Hours, error) { return l.o.Store.Hours(ctx, day) }

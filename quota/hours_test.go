@@ -13,7 +13,7 @@ import (
 func published(t *testing.T, l *quota.Ledger, day quota.Day) quota.Hours {
 	t.Helper()
 	time.Sleep(2 * quota.Heartbeat)
-	h, err := l.Hours(t.Context(), day)
+	h, err := l.Archive().Hours(t.Context(), day)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,8 +112,3 @@ func (l *Ledger) readMonth(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Committed is that of the store, within its limit of time.
-func (l *Ledger) Committed(ctx context.Context, from, to Day) (ByDay, error) {
-	return l.o.Store.Committed(ctx, from, to)
-}

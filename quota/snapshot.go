@@ -124,3 +124,7 @@ func (l *Ledger) History(ctx context.Context, from, to Day) ([]Record, error) {
 	}
 	return l.o.Store.History(ctx, from, to)
 }
+
+// Archive returns what the store keeps of days, as far as replicas have published it: History publishes what this one
+// has. Each operation takes no longer than one of the store may.
+func (l *Ledger) Archive() Archive { return l.o.Store }

@@ -30,12 +30,7 @@ type Store interface {
 	// client, summed over all replicas, sorted by day, model and client.
 	History(ctx context.Context, from, to Day) ([]Record, error)
 
-	// Committed returns what counts of the days from to to, both included, against a limit of more than a day: what all
-	// replicas have spent or hold, or held when they ended, and what is external of the account.
-	Committed(ctx context.Context, from, to Day) (ByDay, error)
-
-	// Hours returns what was settled in each hour of a day, summed over all replicas.
-	Hours(ctx context.Context, day Day) (Hours, error)
+	Archive
 
 	// PutBatch keeps a batch (durably, if the store outlives the process) until BatchDays after its day.
 	PutBatch(ctx context.Context, b Batch) error
@@ -54,6 +49,27 @@ type Store interface {
 
 	// Publish passes e on to all who watch, to those of its own replica as well. It may be lost.
 	Publish(ctx context.Context, e Event) error
+}
+
+// An Archive is what a Store keeps of days beside their records.
+type Archive interface {
+	// Committed returns what counts of the days from to to, both included, against a limit of more than a day: what all
+	// replicas have spent or hold, or held when they ended, and what is external of the account.
+	Committed(ctx context.Context, from, to Day) (ByDay, error)
+
+	// Hours returns what was settled in each hour of a day, summed over all replicas. Those of today and of yesterday
+	// are kept.
+	Hours(ctx context.Context, day Day) (Hours, error)
+
+	// Prices keeps p as the price of day, unless it is zero or the one that is kept is of a later Since, and returns
+	// the prices of all days that have one. A price may be lost in a crash.
+	Prices(ctx context.Context, day Day, p DayPrice) (map[Day]DayPrice, error)
+}
+
+// A DayPrice is what neurons of one day cost.
+type DayPrice struct {
+	Nanodollars int64     `json:"nanodollars"` // billionths of a US dollar, for 1,000 neurons
+	Since       time.Time `json:"since"`       // when the process began that says so, in whole milliseconds
 }
 
 // ByDay is what counts of some days, by budget. A day of which nothing does may be missing.

@@ -80,7 +80,7 @@ func TestADayThatWasBegunWronglyIsTakenBack(t *testing.T) {
 				refused(t, other, quota.Call{Estimate: 251 * n}, quota.Exhausted)
 				spend(t, other, 100*n)
 				time.Sleep(10 * time.Second)
-				hours, err := l.Hours(t.Context(), 10957)
+				hours, err := l.Archive().Hours(t.Context(), 10957)
 				fails(t, "Hours", err, nil)
 				equal(t, "settled in the last hour", hours[23], 850*n)
 

@@ -2,8 +2,9 @@ package quota
 
 import (
 	"context"
-	"fmt"
 	"time"
+
+	"github.com/neuronward/neuronward/quota/single"
 )
 
 // A StoreOp names a kind of store operation.
@@ -12,7 +13,7 @@ type StoreOp string
 // The operations that a StoreEvent tells of.
 const (
 	StoreSync    StoreOp = "sync"
-	StoreHistory StoreOp = "history" // Hours and Committed as well
+	StoreHistory StoreOp = "history" // those of Archive as well
 	StoreLease   StoreOp = "lease"
 	StoreBatch   StoreOp = "batch"
 )
@@ -32,20 +33,19 @@ type StoreEvent struct {
 }
 
 // timeoutStore limits the time of each operation of a store, and reports its end. A write to a disk that does not
-// answer ignores its context: such an operation is left behind, and no other of its kind begins before it has returned.
-// Its late result is dropped, which is the same as an answer that was lost: the next report has a higher number and
-// absolute figures, so it replaces the late one whether that was stored or not.
+// answer ignores its context. Its late result is dropped, which is the same as an answer that was lost: the next report
+// has a higher number and absolute figures, so it replaces the late one whether that was stored or not.
 type timeoutStore struct {
 	Store
 	limit   time.Duration
 	onEvent func(StoreEvent)
 
-	syncs, histories, months, hours, leases, batches chan struct{} // full while such an operation runs
+	syncs, histories, months, hours, prices, leases, batches single.Lane
 }
 
 func newTimeoutStore(s Store, limit time.Duration, onEvent func(StoreEvent)) *timeoutStore {
-	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one(), one(), one()}
+	one := single.NewLane
+	return &timeoutStore{s, limit, onEvent, one(), one(), one(), one(), one(), one(), one()}
 }
 
 func (t *timeoutStore) Sync(ctx context.Context, r Report) (Reply, error) {
@@ -76,6 +76,11 @@ func (t *timeoutStore) Hours(ctx context.Context, day Day) (Hours, error) {
 	})
 }
 
+func (t *timeoutStore) Prices(ctx context.Context, day Day, p DayPrice) (map[Day]DayPrice, error) {
+	return limitTime(ctx, t, t.prices, StoreHistory,
+		func(ctx context.Context, _ *StoreEvent) (map[Day]DayPrice, error) { return t.Store.Prices(ctx, day, p) })
+}
+
 func (t *timeoutStore) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	return limitTime(ctx, t, t.leases, StoreLease, func(ctx context.Context, _ *StoreEvent) (bool, error) {
 		return t.Store.Lease(ctx, name, ttl)
@@ -97,51 +102,20 @@ func (t *timeoutStore) Batch(ctx context.Context, today Day, id string, settle b
 	return b, ok, err
 }
 
-// limitTime runs do as soon as it is alone in busy, and waits for each of the two for t.limit at most. do does not see
-// that ctx has ended, only that its time is over: a caller who leaves is no failure of the store.
+// limitTime is single.Do with the events of a store.
 func limitTime[T any](
-	ctx context.Context, t *timeoutStore, busy chan struct{}, op StoreOp,
+	ctx context.Context, t *timeoutStore, lane single.Lane, op StoreOp,
 	do func(context.Context, *StoreEvent) (T, error),
-) (none T, err error) {
-	alone := time.NewTimer(t.limit)
-	defer alone.Stop()
-	select {
-	case busy <- struct{}{}:
-	case <-alone.C:
-		return none, fmt.Errorf("it stands still: the step before has not ended: %w", context.DeadlineExceeded)
-	case <-ctx.Done():
-		return none, ctx.Err()
-	}
-	var value T // with failure, what do returns; both are read once returned is closed
-	var failure error
-	returned := make(chan struct{})
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.limit)
-	noAnswer := fmt.Errorf("it stands still: no answer within %v: %w", t.limit, context.DeadlineExceeded)
-	go func() {
-		defer cancel()
-		e, began := StoreEvent{Op: op}, time.Now()
-		inTime := context.AfterFunc(limited, func() {
-			t.onEvent(StoreEvent{Op: op, Took: t.limit, Err: noAnswer, Pending: true})
-		})
-		value, failure = do(limited, &e)
-		e.Took, e.Err, e.Late = time.Since(began), failure, !inTime()
-		t.onEvent(e)
-		<-busy
-		close(returned)
-	}()
-	select {
-	case <-returned:
-		return value, failure
-	case <-limited.Done():
-	case <-ctx.Done():
-	}
-	select {
-	case <-returned: // select takes any of the cases that are ready
-		return value, failure
-	default:
-	}
-	if err := ctx.Err(); err != nil {
-		return none, err
-	}
-	return none, noAnswer
+) (T, error) {
+	e := StoreEvent{Op: op}
+	return single.Do(ctx, lane, t.limit, single.Operation[T]{
+		Do: func(ctx context.Context) (T, error) { return do(ctx, &e) },
+		Pending: func(err error) {
+			t.onEvent(StoreEvent{Op: op, Took: t.limit, Err: err, Pending: true})
+		},
+		Ended: func(took time.Duration, err error, late bool) {
+			e.Took, e.Err, e.Late = took, err, late
+			t.onEvent(e)
+		},
+	})
 }

@@ -297,7 +297,7 @@ func TestStoreEvents(t *testing.T) {
 		if _, err := l.History(t.Context(), 0, 1<<20); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.Hours(t.Context(), 0); err != nil {
+		if _, err := l.Archive().Hours(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		worked := since()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -19,11 +22,12 @@ import (
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
+	"github.com/neuronward/neuronward/cmd/neuronward/bill"
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 	"github.com/neuronward/neuronward/metrics"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/quota"
-	"github.com/neuronward/neuronward/quota/memstore"
+	"github.com/neuronward/neuronward/quota/filestore"
 	"github.com/neuronward/neuronward/quota/price"
 )
 
@@ -32,9 +36,10 @@ type costSite struct {
 	t       *testing.T
 	n       *quotas
 	handler http.Handler
+	stop    context.CancelFunc
 }
 
-func openCostSite(t *testing.T, store quota.Store, beat time.Duration) *costSite {
+func openCostSite(t *testing.T, store quota.Store, beat time.Duration, usd bill.Price) *costSite {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	c, err := config.Load(environ("NEURONWARD_PLAN=paid", "NEURONWARD_STORE=memory:"), new(config.Redactor))
@@ -42,7 +47,7 @@ func openCostSite(t *testing.T, store quota.Store, beat time.Duration) *costSite
 		t.Fatal(err)
 	}
 	n, err := newQuotas(t.Context(), quota.Options{Store: store, Heartbeat: beat}, func() bool { return false },
-		price.Bound, 0.011, func() error { return nil })
+		price.Bound, usd, func() error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,15 +60,19 @@ func openCostSite(t *testing.T, store quota.Store, beat time.Duration) *costSite
 	source := n.source(c)
 	source.Proxy, source.Prices = p, func() status.Prices { return status.Prices{} }
 	source.Settings = func() []config.Setting { return nil }
+	source.Minutes = m.Minutes()
 	red := new(config.Redactor)
+	watching, stop := context.WithCancel(t.Context())
+	go n.keepRecalling(watching)
 	return &costSite{t, n, admin.Handler(admin.Options{
 		Metrics: m.Handler(), Unready: func() string { return "" }, Status: source.Status, History: source.History,
 		Minutes: m.Minutes(), Redact: func(w io.Writer) admin.Redactor { return red.Writer(w) },
 		Setting: config.SettingName,
-	})}
+	}), stop}
 }
 
 func (s *costSite) close() {
+	s.stop()
 	if err := s.n.close(time.Minute, slog.New(slog.DiscardHandler)); err != nil {
 		s.t.Error(err)
 	}
@@ -92,26 +101,43 @@ func (s *costSite) get(path string) string {
 	return w.Body.String()
 }
 
-// A costLog is what the test itself has spent: micro-neurons by day and client.
-type costLog map[string]map[string]int64
+// A costLog is what the test itself has spent.
+type costLog map[string]*costDay
 
-// bill is what Workers AI asks for these days: 0.011 dollars for 1,000 neurons beyond 10,000 on each of them. client
-// has a share in proportion; "" is all of it.
+// A costDay has micro-neurons by client, of which one is elsewhere, and the price of 1,000 neurons.
+type costDay struct {
+	clients map[string]int64
+	usd     *big.Rat
+}
+
+// elsewhere stands for what was spent outside of the proxy, or lost with a process.
+const elsewhere = "elsewhere"
+
+// on returns a day.
+func (l costLog) on(day string) *costDay {
+	if l[day] == nil {
+		l[day] = &costDay{clients: map[string]int64{}}
+	}
+	return l[day]
+}
+
+// bill is what Workers AI asks for these days: for what is beyond 10,000 neurons on each of them. client has a share
+// in proportion; "" is all of it.
 func (l costLog) bill(days string, client string) string {
 	sum := new(big.Rat)
-	for day, clients := range l {
+	for day, of := range l {
 		if !strings.HasPrefix(day, days) {
 			continue
 		}
 		whole, part := int64(0), int64(0)
-		for name, n := range clients {
+		for name, n := range of.clients {
 			whole += n
 			if client == "" || name == client {
 				part += n
 			}
 		}
 		if paid := whole - 10_000_000_000; paid > 0 {
-			usd := new(big.Rat).Mul(big.NewRat(paid, 1_000_000_000), big.NewRat(11, 1000))
+			usd := new(big.Rat).Mul(big.NewRat(paid, 1_000_000_000), of.usd)
 			sum.Add(sum, usd.Mul(usd, big.NewRat(part, whole)))
 		}
 	}
@@ -163,20 +189,17 @@ func (s *costSite) agrees(l costLog, now time.Time, days int) {
 		s.t.Fatal(err)
 	}
 	is("CSV head", strings.Join(rows[0], ","), "day,model,client,calls,neurons,usd")
-	ofMonth, ofClient := 0.0, map[string]float64{}
+	sums := map[[2]string]float64{} // by month and client
 	for _, row := range rows[1:] {
 		usd, err := strconv.ParseFloat(row[5], 64)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if strings.HasPrefix(row[0], month) {
-			ofMonth += usd
-			ofClient[row[2]] += usd
-		}
+		sums[[2]string{row[0][:7], ""}] += usd
+		sums[[2]string{row[0][:7], cmp.Or(row[2], elsewhere)}] += usd
 	}
-	is("CSV of the month", strconv.FormatFloat(ofMonth, 'f', 2, 64), wantMonth)
-	for client, usd := range ofClient {
-		is("CSV of client "+client, strconv.FormatFloat(usd, 'f', 2, 64), l.bill(month, client))
+	for of, usd := range sums {
+		is(fmt.Sprintf("CSV of %q", of), strconv.FormatFloat(usd, 'f', 2, 64), l.bill(of[0], of[1]))
 	}
 }
 
@@ -196,45 +219,104 @@ func toCents(t *testing.T, value string) string {
 	return strconv.FormatFloat(f, 'f', 2, 64)
 }
 
-// Two replicas serve two clients over a month's end; one of them is started anew in between. All that shows dollars
-// agrees to the cent, with each other and with the bill.
+// Two replicas serve two clients over 62 days in three months, in which the price changes four times. They and their
+// store are started anew every day, are there at some midnights, and share the account with others and with processes
+// that died. All that shows dollars agrees to the cent, with each other and with the bill.
 func TestDollarsAgreeWithTheBill(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	path := filepath.Join(t.TempDir(), "neurons")
 	synctest.Test(t, func(t *testing.T) {
-		store, spent := memstore.New(nil), costLog{}
 		const beat = 2 * time.Second
-		start := time.Now().UTC().Truncate(24 * time.Hour)
-		begin := start.Add(29 * 24 * time.Hour) // 30 January
-		time.Sleep(time.Until(begin))
-		a, b := openCostSite(t, store, beat), openCostSite(t, store, beat)
-		const days = 4
-		for i := range days * 4 {
-			at := begin.Add(time.Duration(i)*6*time.Hour + time.Minute)
-			time.Sleep(time.Until(at))
-			day := at.Format(time.DateOnly)
-			if spent[day] == nil {
-				spent[day] = map[string]int64{}
+		prices := map[int]string{0: "0.011", 12: "0.02", 31: "0.0105", 44: "0", 50: "0.123456789"}
+		spent, begin, usd := costLog{}, time.Now().UTC().Truncate(24*time.Hour), prices[0]
+		for i := range quota.KeepDays {
+			noon := begin.Add(time.Duration(i)*24*time.Hour + 12*time.Hour)
+			time.Sleep(time.Until(noon))
+			day := spent.on(noon.Format(time.DateOnly))
+			store, err := filestore.Open(t.Context(), path, filestore.Options{})
+			if err != nil {
+				t.Fatal(err)
 			}
-			// From 4,000 to 36,000 neurons a day, with odd millionths.
-			x := 700_000_007 + int64(i/4%5)*1_700_000_123 + int64(i%4)*333_333_333
-			y := 300_000_001 + int64(i/4%3)*901_234_567
-			a.spend("@cf/one", "alpha", x)
-			b.spend("@cf/two", "beta", y)
-			b.spend("@cf/one", "beta", y/3)
-			spent[day]["alpha"] += x
-			spent[day]["beta"] += y + y/3
-			time.Sleep(2 * time.Minute)
-			if i == 9 {
+			open := func() *costSite { return openCostSite(t, store, beat, costPrice(t, usd)) }
+			a, b := open(), open()
+			// From 4,000 to 60,000 neurons a day, with odd millionths.
+			x := 2_800_000_007 + int64(i%5)*6_800_000_123 + int64(i%4)*333_333_333
+			y := 1_200_000_001 + int64(i%3)*9_901_234_567
+			spend := func() {
+				a.spend("@cf/one", "alpha", x)
+				b.spend("@cf/two", "beta", y)
+				b.spend("@cf/one", "beta", y/3)
+				day.clients["alpha"] += x
+				day.clients["beta"] += y + y/3
+			}
+			spend()
+			day.usd, _ = new(big.Rat).SetString(usd)
+			changed := i > 0 && prices[i] != ""
+			if changed { // one replica after the other is started with it
+				usd = prices[i]
+				day.usd, _ = new(big.Rat).SetString(usd)
+				time.Sleep(time.Second)
 				b.close()
-				b = openCostSite(t, store, beat)
+				b = open()
 			}
-			if i%3 == 0 || at.Day() == 1 {
-				a.agrees(spent, time.Now().UTC(), days)
-				b.agrees(spent, time.Now().UTC(), days)
+			if i%4 == 1 {
+				beyond := spendElsewhere(t, store, quota.DayOf(noon), int64(i)*101_000_003)
+				day.clients[elsewhere] += beyond
+			}
+			time.Sleep(2 * time.Minute)
+			if changed || i%6 == 5 || noon.Day() == 1 || i == quota.KeepDays-1 {
+				a.agrees(spent, time.Now().UTC(), quota.KeepDays)
+				b.agrees(spent, time.Now().UTC(), quota.KeepDays)
+			}
+			if i%15 == 14 { // 30 and 31 January are among the others
+				a.close()
+				b.close()
+				time.Sleep(time.Until(noon.Add(12*time.Hour - time.Minute)))
+				a, b = open(), open()
+				spend()
+				time.Sleep(2 * time.Minute)
+				day = spent.on(noon.Add(24 * time.Hour).Format(time.DateOnly))
+				day.usd, _ = new(big.Rat).SetString(usd)
+				spend()
+				time.Sleep(2 * time.Minute)
+				a.agrees(spent, time.Now().UTC(), quota.KeepDays)
+				b.agrees(spent, time.Now().UTC(), quota.KeepDays)
+			}
+			if i == quota.KeepDays-1 {
+				lacks(t, "status after whole days", a.get("/status"), `"usd_month_forecast": null`)
+			}
+			a.close()
+			b.close()
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
 			}
 		}
-		lacks(t, "status after whole days", a.get("/status"), `"usd_month_forecast": null`)
-		a.close()
-		b.close()
 	})
+}
+
+func costPrice(t *testing.T, text string) bill.Price {
+	t.Helper()
+	usd, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bill.Price(usd)
+}
+
+// spendElsewhere has the account's own figure show n micro-neurons beyond the proxy, of which a third is gone by the
+// next reading, and a process die that holds as many. It returns what counts.
+func spendElsewhere(t *testing.T, store quota.Store, day quota.Day, n int64) int64 {
+	t.Helper()
+	for i, external := range []int64{n, n - n/3} {
+		at := time.Now().Add(time.Duration(i) * time.Second).Truncate(time.Second)
+		_, err := store.Sync(t.Context(), quota.Report{
+			Day: day, Replica: "dies", Seq: uint64(i + 1),
+			Requests: []quota.BudgetRequest{{Budget: quota.Account, Held: quota.Neurons(n)}},
+			External: quota.External{Spent: quota.Neurons(external), At: at},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n - n/3 + n
 }

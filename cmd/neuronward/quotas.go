@@ -111,7 +111,7 @@ func newQuotas(
 		return nil, err
 	}
 	return &quotas{
-		ledger: ledger, book: bill.NewBook(usd, ledger), closeStore: closeStore,
+		ledger: ledger, book: bill.NewBook(usd, ledger.Archive()), closeStore: closeStore,
 		estimator: price.NewEstimator(price.Embedded(), estimate),
 		deny: func() bool {
 			return o.Mode == quota.Enforce && !o.AllowOfflineGrant && (o.Limit > 0 || o.MonthLimit > 0 || hasBudgets())
@@ -130,10 +130,10 @@ func (n *quotas) recall(ctx context.Context) {
 	}
 }
 
-// recallEvery is how often a process takes up what the others have learned.
+// recallEvery is how often a process takes up what the others have learned, and keeps the price of the day.
 const recallEvery = time.Minute
 
-// keepRecalling takes up what the other processes on the store learn, until ctx ends.
+// keepRecalling takes up what the other processes on the store learn, and keeps the price of each day, until ctx ends.
 func (n *quotas) keepRecalling(ctx context.Context) {
 	if n.ledger == nil {
 		return
@@ -141,6 +141,7 @@ func (n *quotas) keepRecalling(ctx context.Context) {
 	tick := time.NewTicker(recallEvery)
 	defer tick.Stop()
 	for {
+		n.book.Keep(ctx, n.ledger.Snapshot().Day)
 		select {
 		case <-ctx.Done():
 			return

@@ -22,6 +22,7 @@ func checkDay(d *memstore.SavedDay) error {
 		{"the external neurons", d.External.Spent, 0},
 		{"the released neurons", d.External.Released, 0},
 		{"the billed neurons", d.External.Billed, 0},
+		{"the price", quota.Neurons(d.Price.Nanodollars), 0},
 	}
 	for name, b := range d.Budgets {
 		of := " of the budget " + string(name)
@@ -50,7 +51,7 @@ func checkDay(d *memstore.SavedDay) error {
 	}
 	for _, f := range figures {
 		if f.n < f.min || f.n > maxFigure {
-			return fmt.Errorf("%s on %v cannot be %d micro-neurons", f.name, d.Day, f.n)
+			return fmt.Errorf("%s on %v cannot be %d", f.name, d.Day, f.n)
 		}
 	}
 	return nil

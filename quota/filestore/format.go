@@ -40,6 +40,7 @@ type fileDay struct {
 	// Missing in files of versions without them. Those skip what they do not know.
 
 	Hours   quota.Hours            `json:"hours,omitzero"`
+	Price   quota.DayPrice         `json:"price,omitzero"`
 	Batches map[string]quota.Batch `json:"batches,omitempty"`
 }
 

@@ -55,6 +55,9 @@ func TestAbsurdFiguresAreNotBelieved(t *testing.T) {
 		},
 		"negative calls": {oneDay(`"pots":{},"records":[{"model":"m","calls":-1}]`), "the calls of the model m"},
 		"an absurd hour": {oneDay(`"pots":{},"hours":[0,9223372036854775807]`), "what hour 1 spent"},
+		"a negative price": {
+			oneDay(`"pots":{},"price":{"nanodollars":-1,"since":"2026-11-23T01:00:00Z"}`), "the price on 2026-11-23",
+		},
 		"a negative charge": {
 			oneDay(`"pots":{},"batches":{"8f0c":{"model":"m","charged":-1,"replica":"a"}}`),
 			"what was charged for the batch 8f0c",

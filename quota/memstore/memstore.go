@@ -107,6 +107,34 @@ func (s *Store) Hours(ctx context.Context, day quota.Day) (quota.Hours, error) {
 	return quota.Hours{}, nil
 }
 
+// Prices implements quota.Store.
+func (s *Store) Prices(ctx context.Context, day quota.Day, p quota.DayPrice) (map[quota.Day]quota.DayPrice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !p.Since.IsZero() {
+		d := s.state.day(day)
+		former := d.past.Price
+		if p != former && !p.Since.Before(former.Since) {
+			d.past.Price, d.saved = p, nil
+			if err := s.keep(Deferrable, s.state.saved); err != nil {
+				d.past.Price, d.saved = former, nil
+				return nil, err
+			}
+			s.state.prune()
+		}
+	}
+	all := map[quota.Day]quota.DayPrice{}
+	for day, d := range s.state.days {
+		if d.past.Price != (quota.DayPrice{}) {
+			all[day] = d.past.Price
+		}
+	}
+	return all, nil
+}
+
 // Lease implements quota.Store.
 func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
 	if err := ctx.Err(); err != nil {

@@ -23,10 +23,22 @@ func TestOlderDaysAreDropped(t *testing.T) {
 			Day: day, Replica: "a", Seq: 1,
 			Requests: []quota.BudgetRequest{{Budget: quota.Account, Spent: quota.OneNeuron}},
 			Records:  []quota.Record{{Model: "m", Reported: quota.OneNeuron}},
+			Hours:    []quota.HourSpent{{Hour: 3, Spent: quota.OneNeuron}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	withHours := 0
+	for day := range quota.Day(quota.KeepDays + 2) {
+		if hours, err := m.Hours(t.Context(), day); err != nil {
+			t.Fatal(err)
+		} else if hours != (quota.Hours{}) {
+			withHours++
+		}
+	}
+	if withHours != 3 {
+		t.Errorf("got hours of %d days, want those of the last 3", withHours)
 	}
 	records, err := m.History(t.Context(), 0, 1<<20)
 	if err != nil || len(records) != quota.KeepDays {

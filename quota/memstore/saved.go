@@ -21,7 +21,8 @@ type SavedDay struct {
 	External quota.External
 	Budgets  map[quota.Budget]BudgetSum
 	Records  []quota.Record // sorted by model and client
-	Hours    quota.Hours
+	Hours    quota.Hours    // of the last two days
+	Price    quota.DayPrice
 	Batches  map[string]quota.Batch // by id
 }
 
@@ -42,7 +43,7 @@ func (s *state) saved() *Saved {
 		if day.saved == nil {
 			day.saved = &SavedDay{
 				Day: d, External: day.external, Budgets: day.budgets(), Records: day.records(d), Hours: day.hours(),
-				Batches: maps.Clone(day.batches),
+				Price: day.past.Price, Batches: maps.Clone(day.batches),
 			}
 		}
 		all.Days = append(all.Days, day.saved)

@@ -23,7 +23,7 @@ type dayState struct {
 	replicas map[quota.Replica]*replicaState
 	external quota.External
 	batches  map[string]quota.Batch
-	past     SavedDay  // of replicas of former processes; what they held is lost
+	past     SavedDay  // of replicas of former processes, what they held is lost; and the price
 	saved    *SavedDay // the sum of all; nil: something changed since it was made
 }
 
@@ -57,6 +57,7 @@ func newState(s *Saved) *state {
 		st.days[d.Day].batches = maps.Clone(d.Batches)
 	}
 	st.prune()
+	st.dropHours()
 	return st
 }
 
@@ -111,8 +112,29 @@ func (s *state) day(d quota.Day) *dayState {
 	if day == nil {
 		day = &dayState{replicas: map[quota.Replica]*replicaState{}}
 		s.days[d] = day
+		s.dropHours()
 	}
 	return day
+}
+
+// keepHours is of how many days hours are kept: today, yesterday, and one that was begun wrongly.
+const keepHours = 3
+
+// dropHours forgets the hours of all days but the last ones.
+func (s *state) dropHours() {
+	all := slices.Sorted(maps.Keys(s.days))
+	for _, d := range all[:max(len(all)-keepHours, 0)] {
+		day := s.days[d]
+		if day.hours() == (quota.Hours{}) {
+			continue
+		}
+		day.past.Hours, day.saved = quota.Hours{}, nil
+		for name, replica := range day.replicas {
+			without := *replica // undo may need the former one
+			without.hours = quota.Hours{}
+			day.replicas[name] = &without
+		}
+	}
 }
 
 // next returns the state of a replica after the report r; its receiver is nil if there is none yet. Budgets that are

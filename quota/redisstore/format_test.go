@@ -60,10 +60,13 @@ func TestKeys(t *testing.T) {
 	if _, err := s.Lease(t.Context(), "probe", time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Prices(t.Context(), day, quota.DayPrice{Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	c := server.client(t)
 	keys, err := c.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 13 {
-		t.Errorf("got keys %q, %v, want 13", keys, err)
+	if err != nil || len(keys) != 14 {
+		t.Errorf("got keys %q, %v, want 14", keys, err)
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, s.prefix) || strings.Contains(key, account) {
@@ -71,11 +74,11 @@ func TestKeys(t *testing.T) {
 		}
 		minTTL, maxTTL := 7*24*time.Hour, 9*24*time.Hour
 		switch {
-		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":hours"), strings.HasSuffix(key, ":silent"),
+		case strings.HasSuffix(key, ":history"), strings.HasSuffix(key, ":silent"),
 			strings.HasSuffix(key, ":learned"),
 			strings.HasSuffix(key, ":sums"), strings.HasSuffix(key, ":external"):
 			minTTL, maxTTL = 62*24*time.Hour, 64*24*time.Hour
-		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"):
+		case strings.HasSuffix(key, ":epoch"), strings.HasSuffix(key, ":days"), strings.HasSuffix(key, ":prices"):
 			minTTL, maxTTL = 65*24*time.Hour, 69*24*time.Hour
 		case strings.HasSuffix(key, ":lease:probe"):
 			minTTL, maxTTL = 50*time.Second, time.Minute

@@ -94,7 +94,7 @@ type Store struct {
 
 	client                     atomic.Pointer[connection]
 	sync, lease, days, history *redis.Script
-	committed, batch           *redis.Script
+	committed, batch, prices   *redis.Script
 	lastID                     atomic.Uint64 // of the questions
 	watchers                   watch.Watchers
 	subscribeOnce              sync.Once
@@ -130,7 +130,7 @@ func Open(a Address, account string, o Options) *Store {
 		prefix: "neuronward:{" + hex.EncodeToString(sum[:12]) + "}:",
 		lease:  redis.NewScript(leaseScript), days: redis.NewScript(daysScript),
 		history: redis.NewScript(historyScript), committed: redis.NewScript(committedScript),
-		batch:      redis.NewScript(batchScript),
+		batch: redis.NewScript(batchScript), prices: redis.NewScript(pricesScript),
 		subscribed: make(chan struct{}), answered: map[replicaDay]uint64{}, doubted: map[string]bool{},
 	}
 	// The script of each account differs: if a server does not have it yet, its rows of this account may be lost.

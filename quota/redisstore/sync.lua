@@ -349,8 +349,8 @@ end
 -- All keys of the replicas of a day expire together, since they are counted together. The sums outlive them: they count
 -- against limits of the month.
 if grew then
-	for _, key in ipairs({replicas_key, seen_key, rows_key, records_key}) do redis.call('PEXPIRE', key, day_ttl) end
-	for _, key in ipairs({sums_key, history_key, silent_key, learned_key, hours_key}) do redis.call('PEXPIRE', key, history_ttl) end
+	for _, key in ipairs({replicas_key, seen_key, rows_key, records_key, hours_key}) do redis.call('PEXPIRE', key, day_ttl) end
+	for _, key in ipairs({sums_key, history_key, silent_key, learned_key}) do redis.call('PEXPIRE', key, history_ttl) end
 end
 
 -- A user that may not publish does no harm: others learn of it with their next heartbeat.

@@ -102,9 +102,10 @@ func canceled(t *testing.T, open Place) {
 	_, syncErr := s.Sync(ctx, a.report(request(0, 0, 1, n)))
 	_, historyErr := s.History(ctx, day, day)
 	_, hoursErr := s.Hours(ctx, day)
+	_, pricesErr := s.Prices(ctx, day, quota.DayPrice{Since: time.Now()})
 	_, leaseErr := s.Lease(ctx, "x", time.Hour)
 	for name, err := range map[string]error{
-		"Sync": syncErr, "History": historyErr, "Hours": hoursErr, "Lease": leaseErr,
+		"Sync": syncErr, "History": historyErr, "Hours": hoursErr, "Prices": pricesErr, "Lease": leaseErr,
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)

@@ -41,6 +41,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"what days count for the month", committed},
 		{"the lowest limit of the month counts", lowestLimit},
 		{"the days of two months are kept", keepsDays},
+		{"prices are kept with the days", prices},
 		{"external use counts for all, once, and the latest reading holds", external},
 		{"what is lost is released, and no more", released},
 		{"a block reaches all replicas", block},

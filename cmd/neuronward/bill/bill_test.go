@@ -3,6 +3,7 @@ package bill
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -73,6 +74,18 @@ type fakeStore struct {
 	past  []quota.Neurons
 	err   error
 	asked int // how often days were read
+
+	prices map[quota.Day]quota.DayPrice
+}
+
+func (f *fakeStore) Prices(_ context.Context, day quota.Day, p quota.DayPrice) (map[quota.Day]quota.DayPrice, error) {
+	if f.prices == nil {
+		f.prices = map[quota.Day]quota.DayPrice{}
+	}
+	if !p.Since.Before(f.prices[day].Since) {
+		f.prices[day] = p
+	}
+	return maps.Clone(f.prices), f.err
 }
 
 func (f *fakeStore) Committed(_ context.Context, from, to quota.Day) (quota.ByDay, error) {
@@ -172,5 +185,45 @@ func TestDaysAreReadAgain(t *testing.T) {
 		month("at once after that", "unknown")
 		time.Sleep(retryEvery)
 		month("when the store is back", "0.66")
+	})
+}
+
+// A changed price counts from the day on which it is set. What was stored without a price keeps that of the first
+// process that stores one.
+func TestPastDaysKeepTheirPrice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeStore{today: dayOf(t, "2026-11-28"), past: []quota.Neurons{110 * thousand, 20 * thousand}}
+		month := func(what string, b *Book, spent quota.Neurons, today, month string) {
+			t.Helper()
+			got := b.Cost(t.Context(), f.today, spent)
+			if got.Today.String() != today || got.Month == nil || got.Month.String() != month {
+				t.Errorf("%s: got %v today, %v this month; want %s, %s", what, got.Today, got.Month, today, month)
+			}
+		}
+		old := NewBook(0.01, f)
+		month("an old store", old, 110*thousand, "1.00", "2.10")
+		time.Sleep(time.Second)
+		changed := NewBook(0.02, f)
+		month("the price is doubled", changed, 110*thousand, "2.00", "3.10")
+		time.Sleep(refreshEvery)
+		month("a process that began before", old, 110*thousand, "2.00", "3.10")
+		f.past, f.today = append(f.past, 110*thousand), f.today+1
+		month("the next day", changed, 110*thousand, "2.00", "5.10")
+		time.Sleep(time.Second)
+		free := NewBook(0, f)
+		month("for nothing", free, 110*thousand, "0.00", "3.10")
+		f.past, f.today = append(f.past, 110*thousand), f.today+1
+		f.past, f.today = append(f.past, 0), f.today+1
+		time.Sleep(time.Second)
+		month("December, after an idle day", NewBook(0.05, f), 110*thousand, "5.00", "5.00")
+		if got, want := free.Past(t.Context(), f.today), []Price{0.01, 0.01, 0.02, 0, 0.05}; len(got) < len(want) {
+			t.Errorf("got %d days, want at least %d", len(got), len(want))
+		} else {
+			for i, day := range got[len(got)-len(want):] {
+				if day.Price != want[i] {
+					t.Errorf("%d days before: got the price %v, want %v", len(want)-i, day.Price, want[i])
+				}
+			}
+		}
 	})
 }

@@ -2,6 +2,7 @@ package bill
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ type Cost struct {
 
 const (
 	// refreshEvery is how often the last two days before today are read again: calls that end after midnight and the
-	// account's own figure change them.
+	// account's own figure change them. Prices are read, and that of today is kept, as often.
 	refreshEvery = time.Minute
 
 	// retryEvery is how long a store that did not answer is left alone.
@@ -28,54 +29,81 @@ const (
 	usualDays = 7
 )
 
-// A Book knows what each day before today has cost. It is safe for concurrent use.
+// A Day is what counts of one day, and the price of its neurons.
+type Day struct {
+	Spent quota.Neurons
+	Price Price
+}
+
+// Dollars returns what the day costs.
+func (d Day) Dollars() Dollars { return d.Price.Dollars(Paid(d.Spent)) }
+
+// A Book knows what each day has cost. A day keeps the price that it had: that of the process which began last on it.
+// It is safe for concurrent use.
 type Book struct {
-	price Price
+	price quota.DayPrice // of this process
 	store Store
 
 	mu     sync.Mutex
-	today  quota.Day       // that past ends before
-	past   []quota.Neurons // of the days before today, KeepDays-1 of them; nil: not known
-	nextAt time.Time       // when it is to be read again
+	today  quota.Day
+	now    Price     // of today
+	past   []Day     // before today, KeepDays-1 of them; nil: not known
+	nextAt time.Time // when it is to be read again
 }
 
-// A Store knows what counts of past days, by budget. *quota.Ledger is one.
+// A Store knows what counts of past days, by budget, and keeps the prices of days. A quota.Archive is one.
 type Store interface {
 	Committed(ctx context.Context, from, to quota.Day) (quota.ByDay, error)
+	Prices(ctx context.Context, day quota.Day, p quota.DayPrice) (map[quota.Day]quota.DayPrice, error)
 }
 
-// NewBook returns a book of the account's days in store.
-func NewBook(p Price, store Store) *Book { return &Book{price: p, store: store} }
+// NewBook returns a book of the account's days in store. From now on 1,000 neurons cost p.
+func NewBook(p Price, store Store) *Book {
+	return &Book{price: p.since(time.Now()), now: p, store: store}
+}
 
-// Price returns what 1,000 neurons cost.
-func (b *Book) Price() Price { return b.price }
+// Price returns what 1,000 neurons of today cost.
+func (b *Book) Price(ctx context.Context, today quota.Day) Price {
+	_, now := b.read(ctx, today)
+	return now
+}
+
+// Past returns the days before today, the last of them yesterday, nil while the store does not answer. They are not
+// to be changed.
+func (b *Book) Past(ctx context.Context, today quota.Day) []Day {
+	past, _ := b.read(ctx, today)
+	return past
+}
+
+// Keep keeps the price of today in the store, unless that was done within the last minute.
+func (b *Book) Keep(ctx context.Context, today quota.Day) { b.read(ctx, today) }
 
 // Cost returns what the account has spent, of which spent is today's.
 func (b *Book) Cost(ctx context.Context, today quota.Day, spent quota.Neurons) Cost {
-	c := Cost{Today: b.price.Dollars(Paid(spent))}
-	past := b.Past(ctx, today)
+	past, price := b.read(ctx, today)
+	c := Cost{Today: Day{spent, price}.Dollars()}
 	if past == nil {
 		return c
 	}
-	month := Paid(spent)
+	month := c.Today
 	first := today.FirstOfMonth()
 	for _, day := range past[len(past)-int(today-first):] {
-		month = month.Add(Paid(day))
+		month = month.Add(day.Dollars())
 	}
-	c.Month = new(b.price.Dollars(month))
+	c.Month = &month
 	if usual, ok := usualDay(past); ok {
 		ends := quota.DayOf(today.MonthEnd())
 		rest := usual * quota.Neurons(ends-today-1)
-		c.Forecast = new(b.price.Dollars(month.Add(max(usual-Paid(spent), 0)).Add(rest)))
+		c.Forecast = new(month.Add(price.Dollars(max(usual-Paid(spent), 0).Add(rest))))
 	}
 	return c
 }
 
 // usualDay returns what of a day's neurons is paid for on average of the last whole days. The first day that counted
 // anything is none: it may have begun at noon.
-func usualDay(past []quota.Neurons) (usual quota.Neurons, ok bool) {
+func usualDay(past []Day) (usual quota.Neurons, ok bool) {
 	first := 0
-	for first < len(past) && past[first] == 0 {
+	for first < len(past) && past[first].Spent == 0 {
 		first++
 	}
 	whole := past[min(first+1, len(past)):]
@@ -85,19 +113,18 @@ func usualDay(past []quota.Neurons) (usual quota.Neurons, ok bool) {
 	}
 	sum := quota.Neurons(0)
 	for _, day := range whole {
-		sum = sum.Add(Paid(day))
+		sum = sum.Add(Paid(day.Spent))
 	}
 	return sum / quota.Neurons(len(whole)), true
 }
 
-// Past returns the neurons of the days before today, the last of them yesterday's, nil while the store does not answer.
-// They are not to be changed.
-func (b *Book) Past(ctx context.Context, today quota.Day) []quota.Neurons {
+// read returns the days before today and today's price, and keeps that in the store.
+func (b *Book) read(ctx context.Context, today quota.Day) (past []Day, now Price) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	if b.today == today && now.Before(b.nextAt) {
-		return b.past
+	at := time.Now()
+	if b.today == today && at.Before(b.nextAt) {
+		return b.past, b.now
 	}
 	const all = quota.KeepDays - 1
 	from := today - all
@@ -105,30 +132,64 @@ func (b *Book) Past(ctx context.Context, today quota.Day) []quota.Neurons {
 	if kept {
 		from = today - 2
 	}
-	days, err := b.read(ctx, from, today-1)
+	days, err := b.spent(ctx, from, today-1)
+	if kept && err == nil {
+		days = append(b.past[:all-2:all-2], days...)
+	}
+	var prices map[quota.Day]quota.DayPrice
+	if err == nil {
+		prices, err = b.prices(ctx, today, days)
+	}
 	if err != nil {
 		if !kept {
 			b.past = nil
 		}
-		b.today, b.nextAt = today, now.Add(retryEvery)
-		return b.past
+		b.today, b.nextAt = today, at.Add(retryEvery)
+		return b.past, b.now
 	}
-	if kept {
-		days = append(b.past[:all-2:all-2], days...)
-	}
-	b.today, b.past, b.nextAt = today, days, now.Add(refreshEvery)
-	return b.past
+	b.today, b.nextAt = today, at.Add(refreshEvery)
+	b.now, b.past = priced(days, today, prices, b.price)
+	return b.past, b.now
 }
 
-// read returns what counts of each day of the account.
-func (b *Book) read(ctx context.Context, from, to quota.Day) ([]quota.Neurons, error) {
+// spent returns what counts of each day of the account.
+func (b *Book) spent(ctx context.Context, from, to quota.Day) ([]Day, error) {
 	counted, err := b.store.Committed(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}
-	days := make([]quota.Neurons, 0, to-from+1)
+	days := make([]Day, 0, to-from+1)
 	for day := from; day <= to; day++ {
-		days = append(days, counted[day][quota.Account])
+		days = append(days, Day{Spent: counted[day][quota.Account]})
 	}
 	return days, nil
+}
+
+// prices keeps the price of today and returns those of all days. Where days were stored before prices were, today's
+// becomes yesterday's as well: they have it from now on, whatever becomes of today's.
+func (b *Book) prices(ctx context.Context, today quota.Day, past []Day) (map[quota.Day]quota.DayPrice, error) {
+	known, err := b.store.Prices(ctx, today, b.price)
+	if err == nil && len(known) == 1 && slices.ContainsFunc(past, func(d Day) bool { return d.Spent != 0 }) {
+		return b.store.Prices(ctx, today-1, b.price)
+	}
+	return known, err
+}
+
+// priced returns the price of today, and the days before it with theirs: those without one have that of the day after.
+func priced(
+	spent []Day, today quota.Day, prices map[quota.Day]quota.DayPrice, price quota.DayPrice,
+) (now Price, past []Day) {
+	past = make([]Day, len(spent))
+	for i := len(spent); i >= 0; i-- {
+		day := today - quota.Day(len(spent)-i)
+		if p, ok := prices[day]; ok {
+			price = p
+		}
+		if i == len(spent) {
+			now = priceOf(price)
+			continue
+		}
+		past[i] = Day{spent[i].Spent, priceOf(price)}
+	}
+	return now, past
 }

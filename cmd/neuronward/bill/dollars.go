@@ -4,12 +4,21 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"time"
 
 	"github.com/neuronward/neuronward/quota"
 )
 
 // A Price is what 1,000 neurons cost in US dollars.
 type Price float64
+
+// since returns p as a store keeps it.
+func (p Price) since(t time.Time) quota.DayPrice {
+	return quota.DayPrice{Nanodollars: int64(math.Round(float64(p) * 1e9)), Since: t.UTC().Truncate(time.Millisecond)}
+}
+
+// priceOf returns a price as it was stored.
+func priceOf(p quota.DayPrice) Price { return Price(float64(p.Nanodollars) / 1e9) }
 
 // Dollars are US dollars, rounded to a billionth, so that sums of thousands of them are right to the cent.
 type Dollars float64
@@ -21,6 +30,9 @@ func (d Dollars) String() string { return strconv.FormatFloat(float64(d), 'f', 2
 func (p Price) Dollars(paid quota.Neurons) Dollars {
 	return Dollars(math.Round(paid.Float()*float64(p)*1e6) / 1e9)
 }
+
+// Add returns d + o.
+func (d Dollars) Add(o Dollars) Dollars { return Dollars(math.Round(float64(d+o)*1e9) / 1e9) }
 
 // Paid returns what of a day's neurons is paid for: those beyond the free ones.
 func Paid(day quota.Neurons) quota.Neurons { return max(day-quota.FreeNeurons, 0) }

@@ -25,7 +25,7 @@ var docs = map[string]string{ //nolint:gosec // names of variables, not credenti
 	"NEURONWARD_MONTHLY_NEURONS": "the limit of neurons a calendar month (UTC), beside the limit of the day. What " +
 		"others spend on the account counts as far as it is known; 0 is no limit",
 	"NEURONWARD_USD_PER_1000_NEURONS": "US dollars for 1,000 neurons beyond the first 10,000 of each day, which are " +
-		"free on every plan",
+		"free on every plan; a changed price counts from the day on which the proxy is started with it",
 	"NEURONWARD_QUOTA_MODE": "enforce refuses calls that do not fit; observe counts them and refuses nothing; off " +
 		"counts and stores nothing",
 	"NEURONWARD_ESTIMATE": "what is reserved for a call. tight: the tokens counted in the prompt, and the output " +

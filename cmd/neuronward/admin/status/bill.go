@@ -22,13 +22,13 @@ type dayBill struct {
 	whole quota.Neurons
 }
 
-// dayBill returns that of a day of which so many neurons count. Its records may be newer than that figure.
-func (s *Source) dayBill(counted quota.Neurons, records []quota.Record) dayBill {
+// newDayBill returns that of a day of which so many neurons count. Its records may be newer than that figure.
+func newDayBill(price bill.Price, counted quota.Neurons, records []quota.Record) dayBill {
 	sum := quota.Neurons(0)
 	for _, r := range records {
 		sum = sum.Add(r.Neurons())
 	}
-	return dayBill{s.Book.Price(), max(counted, sum)}
+	return dayBill{price, max(counted, sum)}
 }
 
 // of is what a part of the day's neurons costs.

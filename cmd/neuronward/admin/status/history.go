@@ -51,9 +51,9 @@ func (s *Source) History(ctx context.Context, days int) (History, error) {
 	if err != nil {
 		return h, err
 	}
-	var counted []quota.Neurons // of the days before the last
+	var past []bill.Day // before the last
 	if days > 1 {
-		if counted = s.Book.Past(ctx, last); counted == nil {
+		if past = s.Book.Past(ctx, last); past == nil {
 			return h, quota.ErrStore
 		}
 	}
@@ -65,20 +65,20 @@ func (s *Source) History(ctx context.Context, days int) (History, error) {
 				those = append(those, r)
 			}
 		}
-		whole := quota.Neurons(0)
+		of := bill.Day{Price: s.Book.Price(ctx, last)}
 		if i > 0 {
-			whole = counted[len(counted)-i]
+			of = past[len(past)-i]
 		} else if now := s.Ledger.Snapshot(); now.Day == day {
-			whole = Counted(now.Account)
+			of.Spent = Counted(now.Account)
 		}
-		h.Days = append(h.Days, s.pastDay(day, those, whole))
+		h.Days = append(h.Days, pastDay(day, those, of))
 	}
 	return h, nil
 }
 
-// pastDay adds up the records of a day of which so many neurons count.
-func (s *Source) pastDay(day quota.Day, records []quota.Record, counted quota.Neurons) PastDay {
-	b := s.dayBill(counted, records)
+// pastDay adds up the records of a day.
+func pastDay(day quota.Day, records []quota.Record, of bill.Day) PastDay {
+	b := newDayBill(of.Price, of.Spent, records)
 	d := PastDay{
 		Day: day, Models: b.sum(records, byModel), Clients: b.sum(records, byClient),
 		USD: b.price.Dollars(bill.Paid(b.whole)), records: records, bill: b,

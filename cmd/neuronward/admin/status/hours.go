@@ -35,7 +35,7 @@ func hourlyOf(hours quota.Hours, day quota.Day, now time.Time) Hourly {
 
 // hours returns the hours of today and of yesterday; before are the records of yesterday.
 func (s *Source) hours(ctx context.Context, now quota.Snapshot, before []quota.Record) (Hourly, *Yesterday) {
-	today, err := s.Ledger.Hours(ctx, now.Day)
+	today, err := s.Ledger.Archive().Hours(ctx, now.Day)
 	if err != nil {
 		today = now.Hours // of this process alone, as its models and clients then are
 	}
@@ -43,7 +43,7 @@ func (s *Source) hours(ctx context.Context, now quota.Snapshot, before []quota.R
 	for _, r := range before {
 		yesterday.Used += Neurons(r.Neurons())
 	}
-	hours, err := s.Ledger.Hours(ctx, yesterday.Day)
+	hours, err := s.Ledger.Archive().Hours(ctx, yesterday.Day)
 	// A day that cost something and has no hours was stored by a version that kept none.
 	if err == nil && (hours != quota.Hours{} || yesterday.Used == 0) {
 		yesterday.ByNow = neurons(hours.Until(now.At.Sub(now.Day.Start())))

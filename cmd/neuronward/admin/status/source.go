@@ -95,7 +95,7 @@ func (s *Source) Today(ctx context.Context) Today {
 		t.Store.Healthy, t.Store.Failure = false, &text
 	}
 	t.Cost = new(s.Book.Cost(ctx, now.Day, Counted(account)))
-	b := s.dayBill(Counted(account), records)
+	b := newDayBill(s.Book.Price(ctx, now.Day), Counted(account), records)
 	t.BasisShares, t.Models, t.Clients = shares(records), models(records, b, now), s.clients(records, b, now)
 	s.addWouldRefuse(&t)
 	return t

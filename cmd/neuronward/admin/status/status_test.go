@@ -24,8 +24,12 @@ import (
 
 // sourceOf is a source on the free plan; ledger may be nil.
 func sourceOf(ledger *quota.Ledger) *Source {
+	var book *bill.Book
+	if ledger != nil {
+		book = bill.NewBook(0.011, ledger.Archive())
+	}
 	return &Source{
-		Ledger: ledger, Book: bill.NewBook(0.011, ledger),
+		Ledger: ledger, Book: book,
 		Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Limits { return quota.Limits{} },
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
