@@ -25,7 +25,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 CONTAINER ?= docker
 
-.PHONY: help demo demo-stack build image release test test-all lint fmt bench bench-peers screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation clean
+.PHONY: help demo demo-stack build image release test test-all lint fmt bench bench-peers screenshots soak soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation soak-release clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -71,7 +71,7 @@ bench-peers: ## CPU and memory beside a stock reverse proxy, and nginx and caddy
 screenshots: ## take the pictures of the page for people again (deploy/grafana)
 	@bash .ci/page pictures
 
-soak: soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, real tokenizers, frameworks and programs, mutants
+soak: soak-tests soak-load soak-fuzz soak-tokens soak-clients soak-mutation soak-release ## hours: every test SOAK_COUNT times under the race detector, random days, kills, load, every fuzz target for FUZZTIME, real tokenizers, frameworks and programs, mutants, a release with signatures
 
 soak-tests:
 	go test -race -shuffle=on -count $(SOAK_COUNT) -timeout 4h ./...
@@ -109,6 +109,11 @@ soak-clients:
 soak-mutation:
 	GOFLAGS='-count=1 -vet=off -buildvcs=false' go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash \
 		--workers 2 --timeout-coefficient 10 --threshold-efficacy 85 ./normalize
+
+# A release for all platforms, signed and verified as deploy/README.md says. cosign is compiled first, which takes minutes.
+soak-release:
+	cd deploy/test && go test -count=1 -timeout 4h ./release -platforms all \
+		-cosign 'go run github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3'
 
 clean: ## remove what was built
 	rm -rf bin dist coverage

@@ -21,8 +21,12 @@ import (
 
 const version = "v1.2.3"
 
-// The other platforms need all packages compiled once more each.
-var platforms = flag.String("platforms", "linux/"+runtime.GOARCH, "platforms to make a release for, or all")
+var (
+	// The other platforms need all packages compiled once more each.
+	platforms = flag.String("platforms", "linux/"+runtime.GOARCH, "platforms to make a release for, or all")
+	// Compiling cosign takes minutes.
+	cosign = flag.String("cosign", "", "the program cosign, to sign and verify as deploy/README.md says")
+)
 
 // command runs a command to its end and returns what it printed.
 func command(t *testing.T, dir string, environ []string, name string, args ...string) (out string, status int) {
@@ -135,6 +139,9 @@ func TestRelease(t *testing.T) {
 	})
 	t.Run("chart", func(t *testing.T) { testChart(t, files["neuronward-1.2.3.tgz"], first) })
 	t.Run("image", func(t *testing.T) { testImage(t, files, commit) })
+	if *cosign != "" {
+		t.Run("signature", func(t *testing.T) { testSignature(t, dist) })
+	}
 }
 
 // contents are the files below a folder.
@@ -167,6 +174,10 @@ type bom struct {
 	BOMFormat string
 	Metadata  struct {
 		Component struct{ Name, Version string }
+		Tools     []struct {
+			Name, Version string
+			Hashes        []any
+		}
 	}
 	// Components are the modules that are compiled in, and Go's standard library.
 	Components []struct {
@@ -187,6 +198,9 @@ func testModules(t *testing.T, binary, sbom []byte, licenses string) {
 	}
 	if got := b.Metadata.Component; b.BOMFormat != "CycloneDX" || got.Name != info.Main.Path || got.Version != version {
 		t.Errorf("the SBOM is a %s of %+v, want CycloneDX of %s %s", b.BOMFormat, got, info.Main.Path, version)
+	}
+	if got := b.Metadata.Tools; len(got) != 1 || got[0].Name != "cyclonedx-gomod" || len(got[0].Hashes) > 0 {
+		t.Errorf("the SBOM was made by %+v, want cyclonedx-gomod, without the checksums of what this machine compiled", got)
 	}
 	want := []string{"std " + strings.Fields(info.GoVersion)[0]}
 	for _, m := range info.Deps {
