@@ -65,12 +65,16 @@ func (ch *Charge) fittingLimit(left quota.Neurons) int64 {
 	const most = 1 << 17
 	one := *ch
 	r.MayIgnoreLimit, r.OddLimit = false, false
-	tooMany := sort.Search(most, func(n int) bool {
+	passes := func(n int) bool {
 		r.MaxTokens = int64(n) + 1
 		one.estimate = ch.guard.o.Estimator.Estimate(*ch.call.Model, r)
 		return one.bound() > left
-	})
-	if tooMany < minLimit || tooMany == most { // with none it would fit as well, and did not
+	}
+	if passes(minLimit - 1) { // as usual: the day is spent
+		return 0
+	}
+	tooMany := sort.Search(most, passes)
+	if tooMany == most { // with none it would fit as well, and did not
 		return 0
 	}
 	unit := int64(math.Pow10(max(len(strconv.Itoa(tooMany))-2, 0)))
