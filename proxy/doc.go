@@ -12,8 +12,9 @@
 //	readBody     buffer or stream, scan, target     body.go, intake.go, target.go
 //	checkLimits  upstream, client, capacity,        forward.go, access.go, capacity.go,
 //	             neurons, requests a minute         maxtokens.go, charge.go, rates.go
-//	reverse      rewrite, send, retry               forward.go, retry.go
-//	inspect      failure or success, stream         answer.go, stream.go, meteredbody.go
+//	passOn       rewrite, send, retry               forward.go, retry.go
+//	inspect      failure or success                 answer.go, stream.go, meteredbody.go
+//	deliver      the events of a stream             stream.go
 //	settle       what it cost                       charge.go
 //	end          series, one log line               record.go
 //
