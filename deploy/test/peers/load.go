@@ -16,7 +16,7 @@ import (
 )
 
 // chatBody is a call of about a kilobyte.
-func chatBody(model string) string {
+func chatBody() string {
 	return `{"model":"` + model + `","max_tokens":256,"messages":[{"role":"user","content":"` +
 		strings.Repeat("All work and no play. ", 40) + `"}]}`
 }
@@ -28,7 +28,7 @@ func vectorBody() string {
 
 // streamBody asks for a stream.
 func streamBody() string {
-	return strings.Replace(chatBody(model), `"max_tokens"`, `"stream":true,"max_tokens"`, 1)
+	return strings.Replace(chatBody(), `"max_tokens"`, `"stream":true,"max_tokens"`, 1)
 }
 
 // request is a call as it is written. shape says what the upstream answers.

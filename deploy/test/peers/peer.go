@@ -171,7 +171,7 @@ func (b *bench) start(ctx context.Context, k kind, s *scenario) (*peer, error) {
 	p.ended = ended
 	for time.Since(began) < time.Minute {
 		if c, err := dial(ctx, p); err == nil {
-			err = c.call(request(chatBody(model), "json"))
+			err = c.call(request(chatBody(), "json"))
 			c.Close()
 			if err == nil {
 				p.began = time.Since(began)

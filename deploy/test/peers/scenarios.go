@@ -19,7 +19,7 @@ const (
 
 func scenarios() []scenario {
 	var all []scenario
-	text := strings.Replace(chatBody(model), "All work", strings.Repeat("All work and no play. ", large/22), 1)
+	text := strings.Replace(chatBody(), "All work", strings.Repeat("All work and no play. ", large/22), 1)
 	for _, to := range []string{"plain", "TLS and HTTP/2"} {
 		add := func(name, unit, beside string, m func(context.Context, *bench, *peer) (figure, error)) *scenario {
 			all = append(all, scenario{name: name + ", upstream " + to, unit: unit, beside: beside, measure: m})
@@ -27,7 +27,7 @@ func scenarios() []scenario {
 		}
 		for _, callers := range []int{1, 16, 64, 256} {
 			add(fmt.Sprintf("calls of 1 KB, %d at once", callers), "CPU µs a call", "calls/s",
-				calls(callers, request(chatBody(model), "json")))
+				calls(callers, request(chatBody(), "json")))
 		}
 		add(fmt.Sprintf("%d callers, %d calls a second, 2 cores", openCallers, openRate), "µs added, p50", "p99",
 			added).cores = 2
@@ -40,7 +40,7 @@ func scenarios() []scenario {
 	return append(all,
 		scenario{
 			name: "calls that neuronward's guard refuses, and others pass on", unit: "CPU µs a call", beside: "calls/s",
-			measure: calls(16, request(chatBody(model), "json")),
+			measure: calls(16, request(chatBody(), "json")),
 			environ: []string{"NEURONWARD_DAILY_NEURONS=1"},
 		},
 		scenario{name: "from the start to the first answer", unit: "ms", beside: "RSS MiB", measure: start},
@@ -62,7 +62,7 @@ func added(ctx context.Context, b *bench, p *peer) (figure, error) {
 	if p.upstream == b.upstream.secure {
 		direct = &peer{addr: b.upstream.secure.Host, tls: b.upstream.trust()}
 	}
-	to := request(chatBody(model), "json")
+	to := request(chatBody(), "json")
 	without, err := openLoop(ctx, direct, openCallers, openRate, to, b.time)
 	if err != nil {
 		return figure{}, fmt.Errorf("upstream: %w", err)

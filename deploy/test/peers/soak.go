@@ -89,7 +89,7 @@ func (b *bench) soak(ctx context.Context, d, pause time.Duration) error {
 // that is cut: that is how a stream fails.
 func soakCall(ctx context.Context, p *peer, random *rand.Rand) error {
 	shape := soakShapes[random.IntN(len(soakShapes))]
-	body := chatBody(model)
+	body := chatBody()
 	switch shape {
 	case "vector":
 		body = vectorBody()

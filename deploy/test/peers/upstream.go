@@ -58,7 +58,8 @@ var shapes = func() map[string]shape {
 		"fail": whole("500 Internal Server Error",
 			`{"errors":[{"message":"AiError: Internal error","code":5001}],"success":false,"result":{},"messages":[]}`),
 		"cut": {
-			text: []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"), ends: true,
+			text: []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"),
+			ends: true,
 		},
 		"torn": {text: []byte(stream + chunk(event) + chunk(event[:20])), ends: true},
 	}
