@@ -115,6 +115,19 @@ func TestExemplarsGoToScrapersThatAsk(t *testing.T) {
 		t.Errorf("got %s, want %s", kind, want)
 	}
 	holds(t, body, `# {request_id="req-1"} 2`)
+	m.Began()
+	m.Ended(&Call{
+		Route: "models", Result: ResultOK, Duration: 2 * time.Second, RequestID: "req-2",
+		TraceID: strings.Repeat("a", 32),
+	})
+	m.Began()
+	m.Ended(&Call{ // of both ids Prometheus would refuse the exemplar
+		Route: "errors", Result: ResultOK, Duration: 2 * time.Second, RequestID: strings.Repeat("r", 79),
+		TraceID: strings.Repeat("b", 32),
+	})
+	_, body = scrape(t, m, "application/openmetrics-text; version=1.0.0")
+	holds(t, body, `request_id="req-2"`, `trace_id="`+strings.Repeat("a", 32)+`"`,
+		`# {trace_id="`+strings.Repeat("b", 32)+`"} 2`)
 }
 
 func BenchmarkEnded(b *testing.B) {

@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/neuronward/neuronward/metrics/tracing/otlptest"
+	"github.com/neuronward/neuronward/proxy/workersai"
 )
 
 const (
@@ -161,5 +164,143 @@ func TestSpansOfAStream(t *testing.T) {
 		if s.Attrs["error.type"] == nil {
 			t.Errorf("%s: got no error.type, want one", s.Name)
 		}
+	}
+}
+
+// Without an exporter a caller's traceparent passes unchanged, and its trace is in the log line.
+func TestTraceparentWithoutAnExporter(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "demo")
+	status, _ := p.send(hello, "x-simulate", "session=a", "traceparent", callersParent)
+	equal(t, "status", status, http.StatusOK)
+	equal(t, "trace_id in the log", p.await("call")["trace_id"], any(callersTrace))
+	_, calls := p.get(p.app + "/__simulate/calls?session=a")
+	contains(t, "what Workers AI got", calls, `"traceparent":"`+callersParent+`"`)
+	p.send(hello)
+	if got := p.await("call")["trace_id"]; got != nil {
+		t.Errorf("trace_id without a traceparent: got %v, want none", got)
+	}
+}
+
+// A session over a WebSocket is one span of each kind, to its end.
+func TestSpansOfASession(t *testing.T) {
+	t.Parallel()
+	collector := otlptest.New(t)
+	p := serveSessions(t, workersai.New(workersai.Options{Account: hexAccount, Token: fakeToken}),
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_BSP_SCHEDULE_DELAY=10")
+	conn := p.session("/run/" + nova + pcm16)
+	hear(t, conn, 2)
+	equal(t, "spans of an open session", len(collector.Spans()), 0)
+	if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
+	s := collector.Await(2)
+	equal(t, "name", s[0].Name, "GET /run/{model}")
+	has(t, s[0], map[string]any{
+		"http.response.status_code": int64(101), "error.type": nil, "neuronward.result": "ok",
+	})
+	if n, _ := s[0].Attrs["neuronward.neurons"].(float64); n < 2*novaSecond-0.001 {
+		t.Errorf("neuronward.neurons: got %v, want %v at least", n, 2*novaSecond)
+	}
+	equal(t, "parent of the client span", s[1].Parent, s[0].ID)
+	equal(t, "name of the client span", s[1].Name, "automatic-speech-recognition "+nova)
+	has(t, s[1], map[string]any{"http.response.status_code": int64(101), "error.type": nil})
+}
+
+// What a process still holds is sent when it ends.
+func TestSpansAreSentAtTheEnd(t *testing.T) {
+	t.Parallel()
+	p, collector := traced(t, "OTEL_BSP_SCHEDULE_DELAY=3600000", "OTEL_METRICS_EXPORTER=otlp",
+		"OTEL_METRIC_EXPORT_INTERVAL=3600000")
+	status, _ := p.send(hello)
+	equal(t, "status", status, http.StatusOK)
+	p.signal()
+	p.ends(exitDone)
+	equal(t, "spans", len(collector.Spans()), 2)
+	var names []string
+	for _, m := range collector.Metrics() {
+		names = append(names, m.GetName())
+	}
+	for _, name := range []string{"gen_ai.client.token.usage", "gen_ai.client.operation.duration"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("metrics: got %q, want %s among them", names, name)
+		}
+	}
+}
+
+// A collector that is not there costs callers nothing, and does not keep the process at its end.
+func TestWithoutACollector(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hangs.Close)
+	for _, endpoint := range []string{gone.URL, hangs.URL} {
+		p := start(t, []string{
+			"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BSP_MAX_QUEUE_SIZE=10",
+			"OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1", "OTEL_EXPORTER_OTLP_TIMEOUT=3600000", "OTEL_BSP_EXPORT_TIMEOUT=3600000",
+			"NEURONWARD_RATE_LIMITS=off",
+		}, "demo")
+		for range 10 {
+			status, _ := p.send(hello)
+			equal(t, "status", status, http.StatusOK)
+		}
+		p.await("spans were dropped")
+		p.signal()
+		p.ends(exitDone)
+	}
+}
+
+// Nothing of a prompt, of an answer or of a credential is exported, wherever a caller puts it.
+func TestSpansHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	const key, word = "callers-key-0123456789abcdefgh", "confidential"
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cf-Ray", fakeToken)
+		w.Header().Set("Cf-Aig-Model", fakeToken)
+		if r.Header.Get("X-Fail") != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"errors":[{"message":"`+fakeToken+` `+word+`","code":5006}],"success":false}`)
+			return
+		}
+		io.WriteString(w, `{"result":{"response":"`+word+`"},"success":true,"errors":[],"messages":[]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	collector := otlptest.New(t)
+	p := start(t, []string{
+		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken, "NEURONWARD_MODELS=*",
+		"NEURONWARD_UPSTREAM=" + upstream.URL + "/client/v4",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_BSP_SCHEDULE_DELAY=10",
+		"OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20collectors-token", "NEURONWARD_LOG_LEVEL=debug",
+	})
+	body := `{"prompt":"` + word + `","messages":[{"role":"user","content":"` + word + `"}],"model":"`
+	for _, model := range []string{demoChat, fakeToken, key, "openai/" + key} {
+		for _, path := range []string{
+			"/run/" + model, "/v1/chat/completions?key=" + key, "/run/@cf/" + key + "?q=" + word,
+			"/nothing/" + fakeToken,
+		} {
+			p.doWith(http.MethodPost, p.app+path, body+model+`"}`, "authorization", "Bearer "+key,
+				"x-fail", strings.Repeat("1", len(path)%2), "traceparent", callersParent,
+				"tracestate", "a="+fakeToken+",b="+key, "baggage", "c="+key, "user-agent", key, "cookie", word)
+		}
+	}
+	collector.Await(16)
+	p.signal()
+	p.ends(exitDone)
+	for _, secret := range []string{fakeToken, key, word, "collectors-token"} {
+		if raw := string(collector.Raw()); strings.Contains(raw, secret) {
+			at := strings.Index(raw, secret)
+			t.Errorf("exported: got %q, want no %q", raw[max(0, at-100):at+len(secret)], secret)
+		}
+		if secret != word {
+			lacks(t, "log", p.log.String(), secret)
+		}
+	}
+	for _, h := range collector.Headers() {
+		equal(t, "the collector's credentials", h.Get("Authorization"), "Bearer collectors-token")
 	}
 }

@@ -52,8 +52,11 @@ func (c *Call) RateWaited(d time.Duration) { c.waited(eventRateWait, d) }
 // QuotaWaited is described at RateWaited.
 func (c *Call) QuotaWaited(d time.Duration) { c.waited(eventQuotaWait, d) }
 
+// minWait is the shortest wait that is an event: below, a call was only handed from one goroutine to another.
+const minWait = time.Millisecond
+
 func (c *Call) waited(event string, d time.Duration) {
-	if c != nil && d > 0 && c.recording() {
+	if c != nil && d >= minWait && c.recording() {
 		c.span.AddEvent(event, trace.WithTimestamp(time.Now().Add(-d)),
 			trace.WithAttributes(keyWaited.Float64(d.Seconds())))
 	}
