@@ -9,16 +9,19 @@ import (
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/headers"
+	"github.com/neuronward/neuronward/proxy/joinwrites"
 	"github.com/neuronward/neuronward/proxy/routing"
 )
 
 // NewTransport returns a transport for one upstream host and many streams: so many connections are kept for reuse that
 // a burst needs no new ones, HTTP/2 connections are pinged so that a dead one is found before a call uses it, and
-// nothing is decompressed or redirected.
+// nothing is decompressed or redirected. Headers are not kept in a table for later ones over HTTP/2: each call has an
+// id of its own, which pushes the others out of it.
 func NewTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            joinwrites.Dialer(dialer.DialContext),
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    1024,
 		IdleConnTimeout:        90 * time.Second,
@@ -26,7 +29,9 @@ func NewTransport() *http.Transport {
 		ExpectContinueTimeout:  time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 256 << 10,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second, MaxEncoderHeaderTableSize: 1,
+		},
 	}
 }
 

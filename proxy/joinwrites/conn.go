@@ -1,0 +1,144 @@
+package joinwrites
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+)
+
+const (
+	// maxWaiting is how many bytes wait at most while others are being written.
+	maxWaiting = 128 << 10
+
+	// maxKept is how much memory a connection keeps for them.
+	maxKept = 32 << 10
+
+	// closeWait is how long the end of a connection waits for what is to be written.
+	closeWait = time.Second
+
+	// handshake is the first byte of a connection on which TLS is spoken.
+	handshake = 22
+)
+
+// Dialer returns a dial function whose connections join their writes where TLS is spoken on them. On others each write
+// is made by whoever asks for it.
+func Dialer(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(
+	ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return newConn(c), nil
+	}
+}
+
+// A conn has a goroutine that writes, once TLS is spoken on it. What others write meanwhile waits for that together.
+type conn struct {
+	net.Conn
+
+	mu      sync.Mutex
+	changed sync.Cond // waiting, busy or err
+	began   bool      // something was written
+	joins   bool      // there is the goroutine
+	waiting []byte
+	spare   []byte // memory
+	busy    bool   // there is a write
+	closing bool
+	err     error         // why nothing can be written any longer
+	wake    chan struct{} // full: something waits; closed with the connection
+}
+
+func newConn(c net.Conn) *conn {
+	joined := &conn{Conn: c, wake: make(chan struct{}, 1)}
+	joined.changed.L = &joined.mu
+	return joined
+}
+
+// Write implements net.Conn. Where writes are joined, an error is that of an earlier one.
+func (c *conn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if !c.began {
+		c.began = true
+		if c.joins = len(p) > 0 && p[0] == handshake; c.joins {
+			go c.writeAll()
+		}
+	}
+	if !c.joins {
+		c.mu.Unlock()
+		return c.Conn.Write(p)
+	}
+	defer c.mu.Unlock()
+	for len(c.waiting) >= maxWaiting && c.err == nil && !c.closing {
+		c.changed.Wait()
+	}
+	switch {
+	case c.err != nil:
+		return 0, c.err
+	case c.closing:
+		return 0, net.ErrClosed
+	}
+	c.waiting = append(c.waiting, p...)
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// writeAll writes what waits until the connection is closed.
+func (c *conn) writeAll() {
+	for range c.wake {
+		runtime.Gosched() // others may be about to write
+		c.mu.Lock()
+		text := c.waiting
+		c.waiting, c.spare, c.busy = c.spare[:0], nil, len(text) > 0
+		c.changed.Broadcast()
+		c.mu.Unlock()
+		if len(text) == 0 {
+			continue
+		}
+		_, err := c.Conn.Write(text)
+		c.mu.Lock()
+		c.busy, c.err = false, err
+		if cap(text) <= maxKept {
+			c.spare = text
+		}
+		c.changed.Broadcast()
+		c.mu.Unlock()
+		if err != nil {
+			c.Conn.Close() //nolint:errcheck // so that whoever reads from it hears of the error
+			return
+		}
+	}
+}
+
+// Read implements net.Conn. Its error is that of a write, where that came first.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.err != nil {
+			err = c.err
+		}
+	}
+	return n, err
+}
+
+// Close writes what waits, within a second, and closes the connection. Called again, it does not wait.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	if c.joins && !c.closing {
+		c.closing = true
+		_ = c.SetWriteDeadline(time.Now().Add(closeWait)) // one that is closed already has no write
+		for c.err == nil && (len(c.waiting) > 0 || c.busy) {
+			c.changed.Wait()
+		}
+		close(c.wake)
+	}
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
