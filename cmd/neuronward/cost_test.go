@@ -175,7 +175,11 @@ func (s *costSite) agrees(l costLog, now time.Time, days int) {
 	contains(s.t, "page", page, `data-figure="usd-month" data-value="`+wantMonth+`">`)
 
 	series := s.get("/metrics")
-	for window, want := range map[string]string{"day": wantDay, "month": wantMonth} {
+	windows := map[string]string{"day": wantDay, "month": wantMonth}
+	if f := r.Today.Cost.Forecast; f != nil {
+		windows["month_forecast"] = f.String()
+	}
+	for window, want := range windows {
 		of := regexp.MustCompile(`(?m)^neuronward_cost_usd\{window="` + window + `"\} (.*)$`)
 		found := of.FindStringSubmatch(series)
 		if found == nil {

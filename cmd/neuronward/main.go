@@ -90,6 +90,8 @@ func dispatch(ctx context.Context, args []string, in *invocation) int {
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(in.stdout, overview())
 		return exitDone
+	case "-v", "-version", "--version":
+		name = "version"
 	}
 	var known []string
 	for _, c := range commands() {

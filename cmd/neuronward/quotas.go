@@ -242,6 +242,9 @@ func (n *quotas) gauges() metrics.Quota {
 	if cost.Month != nil {
 		q.USD["month"] = float64(*cost.Month)
 	}
+	if cost.Forecast != nil {
+		q.USD["month_forecast"] = float64(*cost.Forecast)
+	}
 	for _, c := range s.Clients {
 		client := strings.TrimPrefix(string(c.Budget), string(quota.ClientBudget("")))
 		q.Clients = append(q.Clients, metrics.ClientQuota{

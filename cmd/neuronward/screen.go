@@ -52,7 +52,15 @@ func (s screen) usage(r usageReport, now time.Time) string {
 		clients = append(clients, c.Spending)
 	}
 	s.table(&b, "by client", clients)
-	s.months(&b, d.Clients)
+	s.budgets(&b, "budgets of today", d.Clients, func(c status.Client) (left, limit *status.Neurons) {
+		return c.Remaining, c.Limit
+	})
+	s.budgets(&b, "budgets of the month", d.Clients, func(c status.Client) (left, limit *status.Neurons) {
+		if c.Month == nil {
+			return nil, nil
+		}
+		return &c.Month.Remaining, &c.Month.Limit
+	})
 	s.wouldRefuse(&b, d)
 	s.table(&b, "by day", s.days(r))
 	return b.String()
@@ -205,11 +213,15 @@ func (s screen) table(b *strings.Builder, title string, rows []status.Spending) 
 	}
 }
 
-// months writes the clients' budgets of the month, and nothing if there are none.
-func (s screen) months(b *strings.Builder, clients []status.Client) {
-	const title = "budgets of the month"
+// budgets writes what of returns of the clients that have a budget, and nothing if there are none.
+func (s screen) budgets(
+	b *strings.Builder, title string, clients []status.Client, of func(status.Client) (left, limit *status.Neurons),
+) {
 	width := len(title)
-	clients = slices.DeleteFunc(slices.Clone(clients), func(c status.Client) bool { return c.Month == nil })
+	clients = slices.DeleteFunc(slices.Clone(clients), func(c status.Client) bool {
+		left, limit := of(c)
+		return left == nil || limit == nil
+	})
 	for _, c := range clients {
 		width = max(width, len([]rune(s.name(c.Name))))
 	}
@@ -217,8 +229,9 @@ func (s screen) months(b *strings.Builder, clients []status.Client) {
 		if i == 0 {
 			fmt.Fprintf(b, "\n  %-*s %*s %*s\n", width, title, numberWidth, "left", numberWidth, "of")
 		}
+		left, limit := of(c)
 		fmt.Fprintf(b, "  %-*s %*s %*s\n", width, s.name(c.Name),
-			numberWidth, s.number(c.Month.Remaining), numberWidth, s.number(c.Month.Limit))
+			numberWidth, s.number(*left), numberWidth, s.number(*limit))
 	}
 }
 

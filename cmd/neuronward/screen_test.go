@@ -188,11 +188,13 @@ func TestUsageOfTheMonth(t *testing.T) {
 	r.Today.Month = month(300_000_000_000, 100_000_000_000)
 	r.Today.Clients = []status.Client{
 		{Spending: status.Spending{Name: "a"}},
-		{Spending: status.Spending{Name: "team"}, Limit: number(1), Month: month(40_000_000_000, 500_000)},
+		{Spending: status.Spending{Name: "team"}, Limit: number(12_000_000), Remaining: number(500_000),
+			Month: month(40_000_000_000, 500_000)},
 	}
 	got := screen{}.usage(r, time.Now())
 	for _, want := range []string{
 		"no limit\n  month        200000.00  of the month's 300000.00, 100000.00 used\n",
+		"\n  budgets of today         left           of\n  team                     0.50        12.00\n",
 		"\n  budgets of the month         left           of\n  team                     39999.50     40000.00\n",
 	} {
 		if !strings.Contains(got, want) {

@@ -115,7 +115,7 @@ func dashboards(t *testing.T) map[string]*dashboard {
 		all[d.Title] = d
 	}
 	if got, want := slices.Sorted(maps.Keys(all)), []string{
-		"neuronward / Errors", "neuronward / Fleet",
+		"neuronward / Cost", "neuronward / Errors", "neuronward / Fleet",
 		"neuronward / Quota", "neuronward / Traffic",
 	}; !slices.Equal(got, want) {
 		t.Fatalf("dashboards are %q, want %q", got, want)

@@ -25,7 +25,7 @@ func familiesOfTheCode(t *testing.T) []*dto.MetricFamily {
 	m.WatchQuota(func() metrics.Quota {
 		month := &metrics.MonthQuota{Limit: 1}
 		return metrics.Quota{
-			Limit: 1, Month: month, USD: map[string]float64{"day": 1, "month": 1},
+			Limit: 1, Month: month, USD: map[string]float64{"day": 1, "month": 1, "month_forecast": 1},
 			Clients: []metrics.ClientQuota{{Client: metrics.Other, Limit: 1, Month: month}},
 		}
 	})

@@ -1,7 +1,7 @@
 // Writes dashboards/*.json. With --check nothing is written: the exit status says whether they are what the source makes.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const names = ['errors', 'quota', 'traffic', 'fleet'];
+const names = ['errors', 'quota', 'cost', 'traffic', 'fleet'];
 const check = process.argv.includes('--check');
 
 for (const name of names) {

@@ -1,4 +1,4 @@
-// What the four dashboards have in common: variables, links to each other, annotations.
+// What the five dashboards have in common: variables, links to each other, annotations.
 import {
   AnnotationQueryBuilder, DashboardBuilder, DashboardCursorSync, DatasourceVariableBuilder, QueryVariableBuilder, RowBuilder,
   TextBoxVariableBuilder, VariableRefresh, VariableSort,
@@ -47,7 +47,7 @@ export function account(gauge, worst = 'max', by = 'job') {
 }
 
 const dashboards = [
-  ['Errors', 'neuronward-errors'], ['Quota', 'neuronward-quota'], ['Traffic', 'neuronward-traffic'], ['Fleet', 'neuronward-fleet'],
+  ['Errors', 'neuronward-errors'], ['Quota', 'neuronward-quota'], ['Cost', 'neuronward-cost'], ['Traffic', 'neuronward-traffic'], ['Fleet', 'neuronward-fleet'],
 ];
 
 /** A page of the error reference of the proxy that the variable proxy names, for a slug. */
@@ -87,12 +87,12 @@ function annotation(name, colour, expression, title, text) {
 }
 
 /**
- * A dashboard of rows: [title, panels]. All rows are open: who is on call at night should not have to know what is hidden.
+ * A dashboard of rows: [title, panels], in UTC as days are counted. All rows are open: who is on call at night should not have to know what is hidden.
  */
-export function dashboard({ title, description, rows, ofCalls = true }) {
+export function dashboard({ title, description, rows, ofCalls = true, from = 'now-3h' }) {
   const uid = dashboards.find(([name]) => name === title)[1];
   const made = new DashboardBuilder(`neuronward / ${title}`).uid(uid).description(description).tags(['neuronward'])
-    .timezone('browser').tooltip(DashboardCursorSync.Crosshair).refresh('30s').time({ from: 'now-3h', to: 'now' })
+    .timezone('utc').tooltip(DashboardCursorSync.Crosshair).refresh('30s').time({ from, to: 'now' })
     .variables(variables(ofCalls))
     .links(dashboards.filter(([name]) => name !== title).map(([name, other]) => ({
       build: () => ({

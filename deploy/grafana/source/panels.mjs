@@ -4,6 +4,7 @@
 //   queries              [expression, legend, options]; options: exemplar, instant, table
 //   unit                 Grafana's, or one of `unit` below
 //   width, height        of a grid of 24 columns
+//   interval             the shortest step of curves
 //   thresholds           [colour of the base, [value, colour], …]
 //   colours, matching    colour by legend, and [pattern of legends, colour]
 //   noValue, noColour    what is shown where there is no value
@@ -131,6 +132,12 @@ export function curves(p) {
   }
   if (p.thresholds) {
     panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));
+  }
+  if (p.bars) {
+    panel.drawStyle(GraphDrawStyle.Bars).fillOpacity(70);
+  }
+  if (p.interval) { // of the steps, at least
+    panel.interval(p.interval);
   }
   if (p.logarithmic) {
     panel.scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Log).log(10)).min(1);

@@ -230,4 +230,5 @@ export default dashboard({
   title: 'Quota',
   description: 'The account\'s day: what is used, what is left, when it will be spent, and who spends it.',
   rows: [ok, theDay, who, cost, known],
+  from: 'now/d',
 });
