@@ -33,7 +33,8 @@ func TestCallsDoNotWaitForTheStore(t *testing.T) {
 	for _, replicas := range []int{1, 3} {
 		for _, perSecond := range []int{1, 10, 100} {
 			for _, ms := range []int{1, 30, 100, 200} {
-				t.Run(fmt.Sprintf("%d replicas, %d calls a second, %d ms", replicas, perSecond, ms), func(t *testing.T) {
+				name := fmt.Sprintf("%d replicas, %d calls a second, %d ms", replicas, perSecond, ms)
+				t.Run(name, func(t *testing.T) {
 					virtually(t, func(t *testing.T) {
 						store := &distant{memstore.New(nil), time.Duration(ms) * time.Millisecond}
 						limit := quota.Neurons(perSecond) * 40_000 * n // so much that a hundredth is enough

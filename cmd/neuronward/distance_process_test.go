@@ -49,8 +49,8 @@ func TestReplicasFarFromRedis(t *testing.T) {
 			t.Logf("billed %.2f of %.0f (%.2f %%) in %v; measured %.1f ms; longest call %v; %s", billed, limit,
 				billed/limit*100, took.Round(time.Millisecond), *s.Store.RoundTrip, f.longest().Round(time.Millisecond),
 				f.summary())
-			t.Logf("away %v: %.1f %% used; calls took %v (p50), %v (p90), %v (p99); %.0f commands for 1,000 calls", trip,
-				billed/limit*100, f.percentile(0.5), f.percentile(0.9), f.percentile(0.99), perThousand)
+			t.Logf("away %v: %.1f %% used; calls took %v (p50), %v (p90), %v (p99); %.0f commands for 1,000 calls",
+				trip, billed/limit*100, f.percentile(0.5), f.percentile(0.9), f.percentile(0.99), perThousand)
 			// An exchange is for all calls that wait at its process.
 			if perThousand > 200 {
 				t.Errorf("got %.0f commands for 1,000 calls, want 200 at most", perThousand)
@@ -60,7 +60,7 @@ func TestReplicasFarFromRedis(t *testing.T) {
 			}
 			// None where the machine has time; a busy one makes the server late.
 			if failed := f.count("store_unavailable"); failed > f.asked.Load()/100 && trip <= 100*time.Millisecond {
-				t.Errorf("got %d calls that were refused since the server was late, want one in a hundred at most", failed)
+				t.Errorf("got %d calls that were refused since the server was late, want 1 %% at most", failed)
 			}
 			f.counted(a, billed, 0)
 		})
@@ -85,8 +85,8 @@ func (r *redisServer) commands() (n int) {
 	return n
 }
 
-// percentile is how long all but a part of the calls took at most that were answered before the end of the day was near,
-// where calls wait for others in flight.
+// percentile is how long a part of the calls took at most, of those before the end of the day was near: then calls wait
+// for others in flight.
 func (f *fleet) percentile(part float64) time.Duration {
 	f.slow.Lock()
 	defer f.slow.Unlock()

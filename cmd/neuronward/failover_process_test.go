@@ -62,6 +62,11 @@ func watchRedis(t *testing.T) *watchedServer {
 			return len(others) == 2 && len(replicas) == 1
 		})
 	}
+	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + w.ports[1], Password: redisWord})
+	defer c.Close()
+	w.until("the replica has what the primary has", func() bool {
+		return strings.Contains(c.Info(t.Context(), "replication").Val(), "master_link_status:up")
+	})
 	return w
 }
 

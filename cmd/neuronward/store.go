@@ -115,8 +115,8 @@ func (w *storeWatch) copied(err error) {
 		return
 	}
 	if err != nil {
-		w.log.Warn("the store's replica is late: a failover now forgets the last grants until the proxies report again, "+
-			"and for good what those spent that end before", "error", err)
+		w.log.Warn("the store's replica is late: a failover now forgets the last grants until the proxies report "+
+			"again, and for good what those spent that end before", "error", err)
 	} else {
 		w.log.Info("the store's replica is in time again")
 	}
@@ -126,7 +126,8 @@ func (w *storeWatch) copied(err error) {
 func (w *storeWatch) moved(trip time.Duration, far bool) {
 	took := trip.Round(time.Millisecond).String()
 	if far {
-		w.log.Warn("the store is far away, and calls wait for it now and then: name a server nearby", "round_trip", took)
+		w.log.Warn("the store is far away, and calls wait for it now and then: name a server nearby",
+			"round_trip", took)
 	} else {
 		w.log.Info("the store is near again", "round_trip", took)
 	}

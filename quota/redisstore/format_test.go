@@ -190,8 +190,8 @@ func TestCommittedOfDaysWhoseSumsHaveExpired(t *testing.T) {
 	})
 }
 
-// Replicas of this version and of the former one, whose script is in testdata, count the same on one server, and so does
-// another account beside them.
+// Replicas of this version and of the former one, whose script is in testdata, count the same on one server. Another
+// account beside them counts its own.
 func TestTwoVersionsAndTwoAccounts(t *testing.T) {
 	t.Parallel()
 	server := serverWith(t)

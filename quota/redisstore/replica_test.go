@@ -70,7 +70,7 @@ func slowly(t *testing.T, port string, lags *atomic.Bool) (address string) {
 				near.Close()
 				far.Close()
 			})
-			running.Go(func() { io.Copy(far, near) }) //nolint:errcheck // it ends with the test
+			running.Go(func() { io.Copy(far, near) })
 			running.Go(func() {
 				for b := make([]byte, 1<<16); ; {
 					n, err := far.Read(b)
@@ -84,7 +84,7 @@ func slowly(t *testing.T, port string, lags *atomic.Bool) (address string) {
 							return
 						}
 					}
-					near.Write(b[:n]) //nolint:errcheck // it ends with the test
+					near.Write(b[:n])
 				}
 			})
 		}
