@@ -4,7 +4,7 @@
 // pace.
 //
 // It knows nothing of HTTP, of error envelopes or of series. Most packages below it import it; it imports those alone
-// that know no type of its own: clock, rate, reconcile, schedule and single.
+// that know no type of its own: ahead, clock, rate, reconcile, schedule and single.
 //
 // Locks: Ledger.mu guards all that a ledger knows. It is never held while the store is asked; functions that release
 // it meanwhile say so. Ledger.syncing, which lets one sync run at a time, is taken before mu. A Ledger calls a
