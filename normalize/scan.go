@@ -90,10 +90,18 @@ func (s *scanner) key() (key []byte, ok bool) {
 	}
 }
 
+// structural marks what begins or ends an object, a list or a string. All else changes nothing for skip within one.
+var structural = [256]bool{'{': true, '}': true, '[': true, ']': true, '"': true, '\'': true}
+
 // skip reads one value of any depth without keeping it.
 func (s *scanner) skip() {
 	depth := 0
 	for {
+		if depth > 0 { // an embedding has thousands of numbers
+			for s.i < len(s.b) && !structural[s.b[s.i]] {
+				s.i++
+			}
+		}
 		switch s.peek() {
 		case 0:
 			return
