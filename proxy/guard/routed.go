@@ -5,6 +5,7 @@ import (
 
 	"github.com/neuronward/neuronward/proxy/modelname"
 	"github.com/neuronward/neuronward/quota"
+	"github.com/neuronward/neuronward/quota/price"
 )
 
 // settleRouted books what a call cost whose model a router chose. Nothing was reserved for it, since only the answer
@@ -39,9 +40,11 @@ func (ch *Charge) reserved() quota.Neurons {
 }
 
 // bound is what the call may cost, with all its attempts by AI Gateway.
-func (ch *Charge) bound() (sum quota.Neurons) {
-	for range max(ch.call.Attempts, 1) {
-		sum = sum.Add(ch.estimate.Neurons)
+func (ch *Charge) bound() quota.Neurons { return ch.call.withAttempts(ch.estimate) }
+
+func (c *Call) withAttempts(one price.Estimate) (sum quota.Neurons) {
+	for range max(c.Attempts, 1) {
+		sum = sum.Add(one.Neurons)
 	}
 	return sum
 }

@@ -63,12 +63,10 @@ func (ch *Charge) fittingLimit(left quota.Neurons) int64 {
 		return 0
 	}
 	const most = 1 << 17
-	one := *ch
 	r.MayIgnoreLimit, r.OddLimit = false, false
 	passes := func(n int) bool {
 		r.MaxTokens = int64(n) + 1
-		one.estimate = ch.guard.o.Estimator.Estimate(*ch.call.Model, r)
-		return one.bound() > left
+		return ch.call.withAttempts(ch.guard.o.Estimator.Estimate(*ch.call.Model, r)) > left
 	}
 	if passes(minLimit - 1) { // as usual: the day is spent
 		return 0
