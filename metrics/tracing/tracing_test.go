@@ -46,7 +46,7 @@ func tracer(t testing.TB, o tracing.Options) *tracing.Tracer {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		tr.Close(ctx) //nolint:errcheck // what is left is of no interest
+		tr.Close(ctx)
 	})
 	return tr
 }
@@ -126,8 +126,13 @@ func TestSampling(t *testing.T) {
 		sampler, flags string
 		exported       bool
 	}{
-		{"", "00", false}, {"", "01", true}, {"parentbased_always_off", "01", true}, {"always_on", "00", true},
-		{"always_off", "01", false}, {"parentbased_traceidratio", "00", false}, {"traceidratio", "00", true},
+		{"", "00", false},
+		{"", "01", true},
+		{"parentbased_always_off", "01", true},
+		{"always_on", "00", true},
+		{"always_off", "01", false},
+		{"parentbased_traceidratio", "00", false},
+		{"traceidratio", "00", true},
 	} {
 		c := otlptest.New(t)
 		o := options(t, c)
