@@ -96,6 +96,7 @@ func (p *Proxy) end(c *call) {
 	p.releaseSession(c)
 	c.own.stop()
 	p.recorder.record(c)
+	c.charge.Close()
 	p.leave()
 }
 

@@ -16,7 +16,6 @@ import (
 type Charge struct {
 	guard       *Guard
 	meter       *meter.Meter // reads what the present attempt costs; nil: nothing is reserved
-	first       meter.Meter  // that of the first attempt
 	call        Call
 	estimate    price.Estimate
 	request     quota.Call // to the ledger
@@ -49,16 +48,19 @@ func (ch *Charge) reserve(ctx context.Context) (quota.Decision, error) {
 
 // newMeter returns the meter of an attempt.
 func (ch *Charge) newMeter() *meter.Meter {
-	m := &ch.first
-	if ch.meter == nil {
-		m.Init()
-	} else {
-		m = meter.New()
-	}
+	m := ch.guard.meter()
 	if model := ch.call.Model; model != nil && model.SmallVocabulary {
 		m.SmallVocabulary()
 	}
 	return m
+}
+
+// Close gives back the memory of a charge that is settled, or released. Its meter must not be used any longer.
+func (ch *Charge) Close() {
+	if ch != nil && ch.meter != nil {
+		ch.guard.meters.Put(ch.meter)
+		ch.meter = nil
+	}
 }
 
 // Decision returns what the ledger said last of the budget that matters to the call, and when.

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/normalize"
@@ -64,6 +65,7 @@ type Guard struct {
 	batches batches
 	speeds  speeds
 	noLimit noLimit
+	meters  sync.Pool // of *meter.Meter, each half of what a charge takes
 }
 
 // New returns a Guard.
@@ -101,6 +103,17 @@ func (g *Guard) SubmittedByOther(ctx context.Context, id, client string) bool {
 // Watch returns the charge of a call that is not counted, and whose answer is read only to know whose batch it submits.
 func (g *Guard) Watch(c Call) *Charge {
 	return &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}, meter: meter.New()}
+}
+
+// meter returns a meter that has read nothing, in memory that may have been one's before.
+func (g *Guard) meter() *meter.Meter {
+	m, ok := g.meters.Get().(*meter.Meter)
+	if !ok {
+		return meter.New()
+	}
+	*m = meter.Meter{}
+	m.Init()
+	return m
 }
 
 // On reports whether calls are counted at all.

@@ -103,7 +103,8 @@ func appendAttr(line []byte, a slog.Attr) (_ []byte, ok bool) {
 	case slog.KindFloat64:
 		f := a.Value.Float64()
 		abs := math.Abs(f)
-		return strconv.AppendFloat(line, f, 'f', -1, 64), abs == 0 || abs >= 1e-6 && abs < 1e21 // others have an exponent
+		ok = abs == 0 || abs >= 1e-6 && abs < 1e21 // others have an exponent
+		return strconv.AppendFloat(line, f, 'f', -1, 64), ok
 	}
 	return line, false
 }
