@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
@@ -24,12 +27,13 @@ when no proxy answers.
 
 Usage:
 
-  neuronward usage [--days N] [--json | --csv] [--addr HOST:PORT]
+  neuronward usage [--days N] [--json | --csv | --watch] [--addr HOST:PORT]
 
   --days N   how many days, today among them (7); 62 at most
   --json     one JSON object: verdict, today, sessions (as in /status); days
   --csv      a row for each day, model and client, the oldest day first:
              day,model,client,calls,neurons,usd
+  --watch    again every 2 seconds, in place on a terminal, until Ctrl-C
   --addr     the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
 
 The first 10,000 neurons of each day (UTC) are free. Models and clients share
@@ -58,6 +62,7 @@ func usage(ctx context.Context, in *invocation) int {
 	fs := in.flags()
 	asJSON := fs.Bool("json", false, "")
 	asCSV := fs.Bool("csv", false, "")
+	watch := fs.Bool("watch", false, "")
 	days := fs.Int("days", status.DefaultDays, "")
 	addr := fs.String("addr", "", "")
 	if _, code, ok := in.parse(fs, usageHelp(), 0); !ok {
@@ -68,6 +73,8 @@ func usage(ctx context.Context, in *invocation) int {
 		return in.misused(fmt.Sprintf("--days must be from 1 to %d", status.MaxDays))
 	case *asJSON && *asCSV:
 		return in.misused("--json and --csv exclude each other")
+	case *watch && (*asJSON || *asCSV):
+		return in.misused("--watch excludes --json and --csv")
 	}
 	c, mistakes := config.LoadOnly(in.environ, in.redactor, "NEURONWARD_ADMIN_LISTEN")
 	at := c.AdminListen
@@ -81,9 +88,16 @@ func usage(ctx context.Context, in *invocation) int {
 	} else if at == "" {
 		return in.misused("the admin listener is off (NEURONWARD_ADMIN_LISTEN is empty), so there is nothing to ask")
 	}
+	base := "http://" + callable(at)
+	s := screen{drawn: in.screen && in.environ["TERM"] != "dumb"}
+	s.colored = s.drawn && in.environ["NO_COLOR"] == ""
+	if *watch {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return in.watch(ctx, s, func(ctx context.Context) (usageReport, error) { return askUsage(ctx, base, *days) })
+	}
 	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
 	defer cancel()
-	base := "http://" + callable(at)
 	if *asCSV {
 		rows, err := askProxy(ctx, fmt.Sprintf("%s/status/history.csv?days=%d", base, *days))
 		if err != nil {
@@ -99,8 +113,6 @@ func usage(ctx context.Context, in *invocation) int {
 	if *asJSON {
 		return in.printJSON(r)
 	}
-	s := screen{drawn: in.screen && in.environ["TERM"] != "dumb"}
-	s.colored = s.drawn && in.environ["NO_COLOR"] == ""
 	fmt.Fprint(in.stdout, s.usage(r, time.Now()))
 	return exitDone
 }
