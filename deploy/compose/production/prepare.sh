@@ -40,11 +40,12 @@ printf 'DOMAIN=%s\nCLOUDFLARE_ACCOUNT_ID=%s\nRUN_AS=%s\n' "$1" "$2" "$owner" >.e
 chown -R "$owner" secrets/neuronward
 
 # Nobody is the default user, but it must keep its rights: Redis takes them when it reads its file at the start, and forgets what they
-# do not allow. The proxy may do what it needs, and the health check may ask whether the server is there.
+# do not allow. The proxy may do what it asks for, quota/redisstore/README.md, on its own keys, and nothing that is dangerous to others. The
+# health check may ask whether the server is there.
 cat >secrets/redis/users.acl <<EOF
 user default off resetpass ~* &* +@all
 user health on nopass resetkeys resetchannels -@all +ping
-user neuronward on #$(printf '%s' "$password" | hash) resetkeys resetchannels ~neuronward:* &neuronward:* -@all +eval +evalsha +ping +select +time +info +publish +subscribe +unsubscribe +mget +hget +hmget +hset +hgetall +zadd +zrem +zrangebyscore +set +del +pexpire
+user neuronward on #$(printf '%s' "$password" | hash) resetkeys resetchannels ~neuronward:* &neuronward:* -@all +@read +@write +@scripting +@connection -@dangerous +time +info +publish +subscribe +unsubscribe
 EOF
 chmod 755 secrets/redis
 chmod 644 secrets/redis/users.acl

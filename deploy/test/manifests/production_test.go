@@ -180,6 +180,11 @@ func TestProductionAtWork(t *testing.T) {
 
 	app, admin := loopback.Free(t), loopback.Free(t)
 	said := new(strings.Builder)
+	t.Cleanup(func() { // once those who write it have ended
+		if t.Failed() {
+			t.Logf("the proxy said:\n%s", said)
+		}
+	})
 	serve := func() *exec.Cmd {
 		cmd := product(t, []string{
 			"NEURONWARD_LISTEN=" + app, "NEURONWARD_ADMIN_LISTEN=" + admin,
