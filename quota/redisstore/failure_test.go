@@ -194,7 +194,7 @@ func TestMinimalUser(t *testing.T) {
 	server := serverWith(t)
 	server.do(t, "ACL", "SETUSER", "proxy", "on", ">some-word", "resetchannels", "~neuronward:*", "-@all",
 		"+eval", "+evalsha", "+ping", "+select", "+time", "+mget", "+hget", "+hmget", "+hset", "+hgetall",
-		"+zadd", "+zrem", "+zrangebyscore", "+set", "+del", "+pexpire")
+		"+zadd", "+zrem", "+zrangebyscore", "+set", "+del", "+pexpire", "+exists")
 	s := open(t, server.url("proxy:some-word@"), rand.Text(), patient)
 	if w, err := s.Inspect(t.Context()); err != nil || len(w) > 0 {
 		t.Errorf("Inspect: got %q, %v, want no warning of what cannot be seen", w, err)
