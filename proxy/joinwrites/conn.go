@@ -94,12 +94,13 @@ func (c *conn) writeAll() {
 		runtime.Gosched() // others may be about to write
 		c.mu.Lock()
 		text := c.waiting
-		c.waiting, c.spare, c.busy = c.spare[:0], nil, len(text) > 0
-		c.changed.Broadcast()
-		c.mu.Unlock()
-		if len(text) == 0 {
+		if len(text) == 0 { // the last write took what this one was to write
+			c.mu.Unlock()
 			continue
 		}
+		c.waiting, c.spare, c.busy = c.spare[:0], nil, true
+		c.changed.Broadcast()
+		c.mu.Unlock()
 		_, err := c.Conn.Write(text)
 		c.mu.Lock()
 		c.busy, c.err = false, err

@@ -116,6 +116,28 @@ func TestWritesAreJoined(t *testing.T) {
 	})
 }
 
+// A wake-up for what was written already does not cost the memory of what will be.
+func TestMemoryOfWritesIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn := newConn(newWire())
+		write(t, conn, hello, "a")
+		synctest.Wait()
+		for range 4 {
+			conn.wake <- struct{}{}
+			synctest.Wait()
+			write(t, conn, "a")
+			synctest.Wait()
+		}
+		if cap(conn.spare) == 0 || cap(conn.waiting) == 0 {
+			t.Errorf("the connection keeps buffers of %d and %d bytes, want both", cap(conn.spare), cap(conn.waiting))
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWritesWithoutTLS(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"GET / HTTP/1.1", ""} {
