@@ -20,7 +20,7 @@ type Quota struct {
 	Month            *MonthQuota // nil: no limit of the month
 	Clients          []ClientQuota
 
-	USD map[string]float64 // what it costs in US dollars by window: day and, where they are known, month, month_forecast
+	USD map[string]float64 // what it costs in US dollars by window: day and, once known, month, month_forecast
 }
 
 // ClientQuota is the state of one client's day.
@@ -64,7 +64,7 @@ func (m *Metrics) WatchQuota(read func() Quota) {
 		blocked: gauge("neuronward_quota_latched",
 			"1 while the quota block holds: Workers AI itself said that the day is spent; else 0."),
 		cost: gauge("neuronward_cost_usd",
-			"US dollars that the account's neurons cost: of the UTC day, of the calendar month, and what that will cost.",
+			"US dollars that the account's neurons cost: of the UTC day, of the month, and what the month will cost.",
 			"window"),
 		clientUsed: gauge("neuronward_client_neurons_used",
 			"Neurons that a client has spent today.", "client"),

@@ -188,8 +188,10 @@ func TestUsageOfTheMonth(t *testing.T) {
 	r.Today.Month = month(300_000_000_000, 100_000_000_000)
 	r.Today.Clients = []status.Client{
 		{Spending: status.Spending{Name: "a"}},
-		{Spending: status.Spending{Name: "team"}, Limit: number(12_000_000), Remaining: number(500_000),
-			Month: month(40_000_000_000, 500_000)},
+		{
+			Spending: status.Spending{Name: "team"}, Limit: number(12_000_000), Remaining: number(500_000),
+			Month: month(40_000_000_000, 500_000),
+		},
 	}
 	got := screen{}.usage(r, time.Now())
 	for _, want := range []string{
