@@ -141,8 +141,8 @@ var observed = []Entry{
 		Retry: RetryNever, Fault: FaultCaller, Origins: byUpstream, Charge: ChargeNone, Source: SourceObserved,
 		Summary: "Cloudflare's API has no such path, or not for this method.",
 		Action:  "Check the account id and the path; an unfilled placeholder in the base URL is the usual cause.",
-		Automatic: "The path that Cloudflare echoes is removed from the message, because people paste tokens into it. " +
-			"Below /v1 the proxy makes the path: there the status is 502, and the operator can fix it.",
+		Automatic: "The path that Cloudflare echoes is removed from the message, because people paste tokens into " +
+			"it. Below /v1 the proxy makes the path: there the status is 502, and the operator can fix it.",
 		Wire: "`Could not route to …, perhaps your object identifier is invalid?`, `No route for that URI`; " +
 			"404, also 400 and 405, once with code 1000.",
 	},

@@ -12,15 +12,15 @@ import (
 	"testing"
 )
 
-// The envelopes that the documents show are that of a failure as Workers AI sends it. "…" stands for any text; README.md
-// of the repository leaves fields out, README.md here has all of them.
+// The envelopes that the documents show are that of a failure as Workers AI sends it. "…" stands for any text.
+// README.md here has all fields, that of the repository leaves some out.
 func TestEnvelopeInReadme(t *testing.T) {
 	f := Classify(http.StatusTooManyRequests, http.Header{"Cf-Ray": {"8f00-AMS"}, "Cf-Ai-Req-Id": {"req"}}, []byte(
 		`{"errors":[{"message":"AiError: Capacity temporarily exceeded, please try again.","code":3040}],`+
 			`"success":false,"result":{},"messages":[]}`))
 	f.Model, f.RequestID = "@cf/meta/llama-3.1-8b-instruct-fp8", "id"
-	var real any
-	if err := json.Unmarshal(f.Append(nil), &real); err != nil {
+	var made any
+	if err := json.Unmarshal(f.Append(nil), &made); err != nil {
 		t.Fatal(err)
 	}
 	for file, whole := range map[string]bool{"README.md": true, "../README.md": false} {
@@ -37,17 +37,17 @@ func TestEnvelopeInReadme(t *testing.T) {
 		if err := json.Unmarshal(block[1], &shown); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
-		for _, difference := range differences("", shown, real, whole) {
+		for _, difference := range differences("", shown, made, whole) {
 			t.Errorf("%s: %s", file, difference)
 		}
 	}
 }
 
 // differences lists where a document does not show what is there, by path.
-func differences(path string, shown, real any, whole bool) []string {
+func differences(path string, shown, made any, whole bool) []string {
 	switch shown := shown.(type) {
 	case map[string]any:
-		fields, _ := real.(map[string]any)
+		fields, _ := made.(map[string]any)
 		var all []string
 		for _, name := range slices.Sorted(maps.Keys(shown)) {
 			if _, ok := fields[name]; !ok {
@@ -62,7 +62,7 @@ func differences(path string, shown, real any, whole bool) []string {
 		}
 		return all
 	case []any:
-		items, _ := real.([]any)
+		items, _ := made.([]any)
 		if len(items) != len(shown) {
 			return []string{"got another number of items in " + path}
 		}
@@ -72,13 +72,13 @@ func differences(path string, shown, real any, whole bool) []string {
 		}
 		return all
 	case string:
-		if text, ok := real.(string); ok && strings.HasSuffix(shown, "…") &&
+		if text, ok := made.(string); ok && strings.HasSuffix(shown, "…") &&
 			strings.HasPrefix(text, strings.TrimSuffix(shown, "…")) {
 			return nil
 		}
 	}
-	if !reflect.DeepEqual(shown, real) {
-		want, _ := json.Marshal(real)
+	if !reflect.DeepEqual(shown, made) {
+		want, _ := json.Marshal(made)
 		got, _ := json.Marshal(shown)
 		return []string{"got " + path + ": " + string(got) + ", want " + string(want)}
 	}

@@ -177,8 +177,8 @@ func countRows(t *testing.T) map[string]countRow {
 // countHead begins each table of what the count can be wrong by.
 const countHead = "\n| Cause | Largest error | How long | What corrects it |\n|---|---|---|---|\n"
 
-// The tables in quota/README.md of what the count can be wrong by have just the rows that a test shows, and their figures are those of
-// the code.
+// The tables in quota/README.md of what the count can be wrong by have just the rows that a test shows, and their
+// figures are those of the code.
 func TestReadmeProvesWhatTheCountMayBeWrongBy(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "quota", "README.md"))
 	if err != nil {

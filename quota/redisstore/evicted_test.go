@@ -33,7 +33,8 @@ func TestAKeyThatIsEvicted(t *testing.T) {
 					return
 				}
 				if time.Now().After(end) {
-					t.Fatalf("got %v spent, %v held, %v granted after a minute; want 15, 35, 50", b.Spent, b.Held, granted)
+					t.Fatalf("got %v spent, %v held, %v granted after a minute; want 15, 35, 50",
+						b.Spent, b.Held, granted)
 				}
 				time.Sleep(50 * time.Millisecond)
 			}

@@ -243,7 +243,8 @@ func TestTwoVersionsAndTwoAccounts(t *testing.T) {
 		bySent := send(t, s, a.report(request(spentA, 0, 0))).Balances[0].Spent
 		_, again := asFormer(b.report(request(spentB, 0, 0)))
 		if want := spentA + spentB; bySent != want || again != want || byFormer > want {
-			t.Fatalf("after step %d: got %v spent by this version, %v by the former one; want %v", i, bySent, again, want)
+			t.Fatalf("after step %d: got %v spent by this version, %v by the former one; want %v",
+				i, bySent, again, want)
 		}
 		if got := send(t, other, c.report(request(spentC, 0, 0))).Balances[0].Spent; got != spentC {
 			t.Fatalf("after step %d: got %v spent of the other account, want %v", i, got, spentC)

@@ -46,18 +46,20 @@ type Config struct {
 	MaxBody        int64  `env:"NEURONWARD_MAX_BODY" envDefault:"32MiB"`   // bytes
 	MaxHeld        int64  `env:"NEURONWARD_MAX_HELD" envDefault:"256MiB"`  // bytes
 
-	DailyNeurons     float64             `env:"NEURONWARD_DAILY_NEURONS" group:"Neurons and dollars"` // 0: no limit
-	MonthlyNeurons   float64             `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"`            // 0: no limit
-	QuotaMode        string              `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
-	Estimate         string              `env:"NEURONWARD_ESTIMATE" envDefault:"tight" choices:"tight|bound"`
+	DailyNeurons   float64 `env:"NEURONWARD_DAILY_NEURONS" group:"Neurons and dollars"` // 0: no limit
+	MonthlyNeurons float64 `env:"NEURONWARD_MONTHLY_NEURONS" envDefault:"0"`            // 0: no limit
+	QuotaMode      string  `env:"NEURONWARD_QUOTA_MODE" envDefault:"enforce" choices:"enforce|observe|off"`
+	Estimate       string  `env:"NEURONWARD_ESTIMATE" envDefault:"tight" choices:"tight|bound"`
+
 	DefaultMaxTokens outputlimit.Default `env:"NEURONWARD_DEFAULT_MAX_TOKENS"`
-	QuotaWait        time.Duration       `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s"`
-	QuotaProbe       time.Duration       `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m"` // 0: never
-	Aborted          string              `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`
-	USDPer1000       float64             `env:"NEURONWARD_USD_PER_1000_NEURONS" envDefault:"0.011"`
-	Prices           string              `env:"NEURONWARD_PRICES" envDefault:"live"`  // live, embedded or a path
-	Reconcile        time.Duration       `env:"NEURONWARD_RECONCILE" envDefault:"5m"` // 0: never
-	AnalyticsToken   Secret              `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file"`
+
+	QuotaWait      time.Duration `env:"NEURONWARD_QUOTA_WAIT" envDefault:"10s"`
+	QuotaProbe     time.Duration `env:"NEURONWARD_QUOTA_PROBE" envDefault:"30m"` // 0: never
+	Aborted        string        `env:"NEURONWARD_ABORTED" envDefault:"fair" choices:"fair|seen|estimate"`
+	USDPer1000     float64       `env:"NEURONWARD_USD_PER_1000_NEURONS" envDefault:"0.011"`
+	Prices         string        `env:"NEURONWARD_PRICES" envDefault:"live"`  // live, embedded or a path
+	Reconcile      time.Duration `env:"NEURONWARD_RECONCILE" envDefault:"5m"` // 0: never
+	AnalyticsToken Secret        `env:"NEURONWARD_ANALYTICS_TOKEN" secret:"file"`
 
 	Store          Store  `env:"NEURONWARD_STORE" secret:"hidden" group:"Usage store"`
 	StorePassword  Secret `env:"NEURONWARD_STORE_PASSWORD" secret:"file"`

@@ -1,7 +1,7 @@
 package config
 
 // docs say what each variable means, in one line of Markdown without a final full stop.
-var docs = map[string]string{ //nolint:gosec // names of variables, not credentials
+var docs = map[string]string{
 	"CLOUDFLARE_ACCOUNT_ID":   "the Cloudflare account whose Workers AI is called",
 	"CLOUDFLARE_API_TOKEN":    "the token for upstream calls; without it each caller's own Authorization is passed on",
 	"CF_AIG_TOKEN":            "the token for an authenticated AI Gateway, sent as cf-aig-authorization",

@@ -62,10 +62,14 @@ spec: {selector: {app.kubernetes.io/name: neuronward}}`},
 	},
 	{someRedis + `secrets: {storePassword: {value: word}}`, `{kind: Secret, stringData: {store-password: word}}`},
 	{`secrets: {analyticsToken: {value: word}}`, `{kind: Secret, stringData: {analytics-token: word}}`},
-	{someRedis + `replicaCount: 3`,
-		`{kind: Deployment, spec: {replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 0}}}}`},
-	{strings.Replace(someRedis, "redis://", "redis+sentinel://user@a:26379,b:26379/mymaster/0?x=", 1),
-		`{kind: ConfigMap}`},
+	{
+		someRedis + `replicaCount: 3`,
+		`{kind: Deployment, spec: {replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 0}}}}`,
+	},
+	{
+		strings.Replace(someRedis, "redis://", "redis+sentinel://user@a:26379,b:26379/mymaster/0?x=", 1),
+		`{kind: ConfigMap}`,
+	},
 	{strings.Replace(someRedis, "redis://", "rediss+cluster://user@a,b?x=", 1), `{kind: ConfigMap}`},
 	{
 		`persistence: {size: 1Gi, storageClass: slow}`,

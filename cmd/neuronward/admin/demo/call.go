@@ -34,8 +34,8 @@ func NewCaller(base string) *Caller {
 	}}}
 }
 
-// Call makes the call that key names and writes request and answer to w while they arrive. ok reports whether there is such
-// a call.
+// Call makes the call that key names and writes request and answer to w while they arrive. ok reports whether there is
+// such a call.
 func (c *Caller) Call(ctx context.Context, key string, w io.Writer) (ok bool) {
 	for _, g := range Groups() {
 		for i := range g.Actions {
