@@ -3,6 +3,7 @@ package tracing
 import (
 	"crypto/tls"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -40,6 +41,19 @@ type Exporter struct {
 	Timeout time.Duration // of one request
 	Gzip    bool
 	TLS     *tls.Config // nil: the system's certificates
+}
+
+// client returns what requests to the collector are made with. It follows no redirect: headers with credentials would
+// go wherever an answer says.
+func (e *Exporter) client() *http.Client {
+	return &http.Client{
+		Timeout: e.Timeout,
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: e.TLS, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // On reports whether anything is sent.

@@ -2,7 +2,9 @@ package tracing
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +100,17 @@ func (l *losses) report(err error) {
 	case err == nil:
 		l.log.Warn(l.message, "count", n)
 	default:
-		l.log.Warn(l.message, "count", n, "error", err)
+		l.log.Warn(l.message, "count", n, "error", brief(err))
 	}
+}
+
+// maxReason is how much of an error is logged, in bytes: it may quote what a collector answered, up to megabytes.
+const maxReason = 500
+
+// brief returns an error with so much of its text.
+func brief(err error) error {
+	if err == nil || len(err.Error()) <= maxReason {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(err.Error()[:maxReason], "") + "…")
 }

@@ -91,13 +91,11 @@ func (t *Tracer) exportSpans(ctx context.Context, o *Options, res *resource.Reso
 	e := &o.Traces
 	options := []otlptracehttp.Option{
 		otlptracehttp.WithEndpointURL(e.URL.String()), otlptracehttp.WithHeaders(e.Headers),
-		otlptracehttp.WithTimeout(e.Timeout), otlptracehttp.WithCompression(otlptracehttp.NoCompression),
+		otlptracehttp.WithHTTPClient(e.client()), otlptracehttp.WithTLSClientConfig(nil),
+		otlptracehttp.WithCompression(otlptracehttp.NoCompression),
 	}
 	if e.Gzip {
 		options = append(options, otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
-	}
-	if e.TLS != nil {
-		options = append(options, otlptracehttp.WithTLSClientConfig(e.TLS))
 	}
 	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
@@ -115,13 +113,11 @@ func (t *Tracer) exportMetrics(ctx context.Context, o *Options, res *resource.Re
 	e := &o.Metrics
 	options := []otlpmetrichttp.Option{
 		otlpmetrichttp.WithEndpointURL(e.URL.String()), otlpmetrichttp.WithHeaders(e.Headers),
-		otlpmetrichttp.WithTimeout(e.Timeout), otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression),
+		otlpmetrichttp.WithHTTPClient(e.client()), otlpmetrichttp.WithTLSClientConfig(nil),
+		otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression),
 	}
 	if e.Gzip {
 		options = append(options, otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
-	}
-	if e.TLS != nil {
-		options = append(options, otlpmetrichttp.WithTLSClientConfig(e.TLS))
 	}
 	exporter, err := otlpmetrichttp.New(ctx, options...)
 	if err != nil {
@@ -147,7 +143,7 @@ func (t *Tracer) Close(ctx context.Context) error {
 	if t.meters != nil {
 		err = errors.Join(err, t.meters.Shutdown(ctx))
 	}
-	return err
+	return brief(err)
 }
 
 // Dropped returns how many spans were lost so far: by a queue that was full, or because the collector did not take
