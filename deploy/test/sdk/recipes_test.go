@@ -61,7 +61,9 @@ func checkRun(t *testing.T, name, text, said, pages string) {
 // Recipes show the configuration that the programs were run with.
 func TestRecipePrograms(t *testing.T) {
 	all := recipes(t)
-	for name, p := range map[string]program{"codex.md": codexOnce, "continue.md": continueCLI, "opencode.md": openCode} {
+	for name, p := range map[string]program{
+		"codex.md": codexOnce, "continue.md": continueCLI, "opencode.md": openCode,
+	} {
 		for _, config := range p.files {
 			want := "\n" + strings.TrimSpace(p.fill(config, "http://127.0.0.1:3036")) + "\n```\n"
 			_, block, _ := strings.Cut(all[name], "\n<!-- test: TestRecipePrograms -->\n```")
