@@ -2,7 +2,9 @@ package joinwrites
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -46,6 +48,8 @@ type conn struct {
 	waiting []byte
 	spare   []byte // memory
 	busy    bool   // there is a write
+	blocked int    // writes that wait for room
+	late    bool   // the deadline of further writes is over
 	closing bool
 	err     error         // why nothing can be written any longer
 	wake    chan struct{} // full: something waits; closed with the connection
@@ -71,14 +75,18 @@ func (c *conn) Write(p []byte) (int, error) {
 		return c.Conn.Write(p)
 	}
 	defer c.mu.Unlock()
-	for len(c.waiting) >= maxWaiting && c.err == nil && !c.closing {
+	for len(c.waiting) >= maxWaiting && c.err == nil && !c.closing && !c.late {
+		c.blocked++
 		c.changed.Wait()
+		c.blocked--
 	}
 	switch {
 	case c.err != nil:
 		return 0, c.err
 	case c.closing:
 		return 0, net.ErrClosed
+	case c.late:
+		return 0, os.ErrDeadlineExceeded
 	}
 	c.waiting = append(c.waiting, p...)
 	select {
@@ -110,7 +118,9 @@ func (c *conn) writeAll() {
 		c.changed.Broadcast()
 		c.mu.Unlock()
 		if err != nil {
-			c.Conn.Close() //nolint:errcheck // so that whoever reads from it hears of the error
+			// What has come stays to be read, as the answer to a call that was too long. Then whoever reads hears of the
+			// error.
+			_ = c.SetReadDeadline(time.Now().Add(closeWait))
 			return
 		}
 	}
@@ -129,13 +139,31 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close writes what waits, within a second, and closes the connection. Called again, it does not wait.
+// SetWriteDeadline implements net.Conn. One that is over ends the writes that have not begun: crypto/tls sets it behind
+// its last record, and what it has written until then goes out.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = c.joins && !t.IsZero() && !t.After(time.Now())
+	if c.late {
+		c.changed.Broadcast()
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error { return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t)) }
+
+// Close writes what waits, within a second, and closes the connection. It does not wait where a write waits for room,
+// which it is to end, nor where it is called again.
 func (c *conn) Close() error {
 	c.mu.Lock()
 	if c.joins && !c.closing {
 		c.closing = true
-		_ = c.SetWriteDeadline(time.Now().Add(closeWait)) // one that is closed already has no write
-		for c.err == nil && (len(c.waiting) > 0 || c.busy) {
+		c.changed.Broadcast()
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(closeWait)) // one that is closed already has no write
+		for c.err == nil && c.blocked == 0 && (len(c.waiting) > 0 || c.busy) {
 			c.changed.Wait()
 		}
 		close(c.wake)

@@ -26,9 +26,10 @@ type wire struct {
 	err    error         // of every write
 	stuck  chan struct{} // a write lasts until it is closed, or the deadline is over; nil: none does
 	until  time.Time
+	unread chan struct{} // closed: the deadline of reads is over
 }
 
-func newWire() *wire { return &wire{closed: make(chan struct{})} }
+func newWire() *wire { return &wire{closed: make(chan struct{}), unread: make(chan struct{})} }
 
 func (w *wire) Write(p []byte) (int, error) {
 	if w.stuck != nil {
@@ -38,6 +39,9 @@ func (w *wire) Write(p []byte) (int, error) {
 		var late <-chan time.Time
 		if !until.IsZero() {
 			late = time.After(time.Until(until))
+		}
+		if late != nil && !until.After(time.Now()) {
+			return 0, os.ErrDeadlineExceeded
 		}
 		select {
 		case <-w.stuck:
@@ -54,8 +58,17 @@ func (w *wire) Write(p []byte) (int, error) {
 }
 
 func (w *wire) Read([]byte) (int, error) {
-	<-w.closed
-	return 0, net.ErrClosed
+	select {
+	case <-w.closed:
+		return 0, net.ErrClosed
+	case <-w.unread:
+		return 0, os.ErrDeadlineExceeded
+	}
+}
+
+func (w *wire) SetReadDeadline(t time.Time) error {
+	time.AfterFunc(time.Until(t), func() { close(w.unread) })
+	return nil
 }
 
 func (w *wire) SetWriteDeadline(t time.Time) error {
@@ -196,8 +209,107 @@ func TestFailedWrite(t *testing.T) {
 		if _, err := conn.Write([]byte("x")); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("Write: got the error %v, want that of the first one", err)
 		}
-		if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Close() = %v, want that it was closed", err)
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What the peer has sent before it closed the connection is read, also when a write has failed by then: a call that the
+// peer refused before it had all of it has an answer.
+func TestAnswerBeforeAFailedWrite(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := Dialer(new(net.Dialer).DialContext)(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, peer, "answer")
+	peer.Close()
+	for err == nil {
+		_, err = conn.Write([]byte(hello))
+	}
+	got := make([]byte, 100)
+	if n, err := conn.Read(got); string(got[:n]) != "answer" || err != nil {
+		t.Errorf("Read: got %q and error %v, want what the peer has sent", got[:n], err)
+	}
+	if n, err := conn.Read(got); n > 0 || err == nil {
+		t.Errorf("Read: got %q and error %v, want that of the write", got[:n], err)
+	}
+}
+
+// Close of crypto/tls ends with a deadline of now: what was written before it goes out, what comes behind it fails.
+func TestDeadlineBehindTheLastWrite(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*conn) error{
+		"SetWriteDeadline": func(c *conn) error { return c.SetWriteDeadline(time.Now()) },
+		"SetDeadline":      func(c *conn) error { return c.SetDeadline(time.Now()) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWire()
+			w.stuck = make(chan struct{})
+			conn := newConn(w)
+			write(t, conn, hello)
+			synctest.Wait()
+			write(t, conn, string(make([]byte, maxWaiting)))
+			var err error
+			go func() { _, err = conn.Write([]byte("x")) }()
+			synctest.Wait()
+			if err := set(conn); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: a write that waited for room: got the error %v, want %v", name, err, os.ErrDeadlineExceeded)
+			}
+			close(w.stuck)
+			synctest.Wait()
+			if _, err := conn.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: a write behind it: got the error %v, want %v", name, err, os.ErrDeadlineExceeded)
+			}
+			if err := conn.SetWriteDeadline(time.Time{}); err != nil {
+				t.Error(err)
+			}
+			write(t, conn, "y")
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+			if got, want := strings.ReplaceAll(w.joined(), "|", ""), hello+string(make([]byte, maxWaiting))+"y"; got != want {
+				t.Errorf("%s: got %d bytes, want all %d", name, len(got), len(want))
+			}
+		})
+	}
+}
+
+// A write that waits for room is ended by Close, which waits for nothing then.
+func TestCloseEndsAWriteThatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.stuck = make(chan struct{})
+		conn := newConn(w)
+		write(t, conn, hello)
+		synctest.Wait()
+		write(t, conn, string(make([]byte, maxWaiting)))
+		var err error
+		go func() { _, err = conn.Write([]byte("x")) }()
+		synctest.Wait()
+		began := time.Now()
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if took := time.Since(began); took != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("took %v, and the write has the error %v; want nothing and %v", took, err, net.ErrClosed)
 		}
 	})
 }
