@@ -59,7 +59,8 @@ type Body struct {
 	capacity int64 // bytes of memory
 
 	mu     sync.Mutex
-	read   bool            // a reader has come to the end
+	last   *reader         // that was opened: the others are of attempts that have failed
+	read   bool            // it has come to the end
 	text   jsonscan.Pieces // nil once released
 	edited jsonscan.Pieces // what goes to upstream, nil while that is an unchanged part of text
 	kinds  []jsonscan.Kind // of the pieces of text but the last one
@@ -109,7 +110,7 @@ func (b *Body) sent() jsonscan.Reader {
 // Open returns a reader over what goes to upstream. It sets sent once something was read: from then on upstream may
 // have seen the call.
 func (b *Body) Open(sent *atomic.Bool) io.ReadCloser {
-	return &reader{body: b, text: b.sent(), sent: sent}
+	return b.opened(&reader{body: b, text: b.sent(), sent: sent})
 }
 
 // OpenFirst is like Open, with a new sent.
@@ -119,7 +120,14 @@ func (b *Body) OpenFirst() (r io.ReadCloser, sent *atomic.Bool) {
 		sent atomic.Bool
 	}{reader: reader{body: b, text: b.sent()}}
 	first.reader.sent = &first.sent
-	return &first.reader, &first.sent
+	return b.opened(&first.reader), &first.sent
+}
+
+func (b *Body) opened(r *reader) *reader {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last, b.read = r, false
+	return r
 }
 
 type reader struct {
@@ -136,15 +144,21 @@ func (r *reader) Read(p []byte) (int, error) {
 	r.sent.Store(true)
 	r.body.mu.Lock()
 	defer r.body.mu.Unlock()
-	if r.text.Left() == 0 {
-		r.body.read = true
-		return 0, io.EOF
-	}
-	if r.body.text == nil {
+	var (
+		n   int
+		err error
+	)
+	switch {
+	case r.text.Left() == 0:
+		err = io.EOF
+	case r.body.text == nil:
 		return 0, errReleased
+	default:
+		n, err = r.text.Read(p)
 	}
-	n, err := r.text.Read(p)
-	r.body.read = r.body.read || r.text.Left() == 0
+	if r == r.body.last && r.text.Left() == 0 {
+		r.body.read = true
+	}
 	return n, err
 }
 
@@ -268,7 +282,7 @@ func (b *Body) Release() {
 }
 
 // ReleaseSent is Release for a body that upstream has answered and that will not be sent again. One that upstream has
-// not had to its end stays.
+// not had to its end stays, whatever an attempt before had of it.
 func (b *Body) ReleaseSent() {
 	b.mu.Lock()
 	read := b.read

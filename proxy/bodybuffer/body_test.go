@@ -273,3 +273,30 @@ func TestReleaseSent(t *testing.T) {
 		t.Errorf("released twice: got %d bytes of room taken, want 0", room.taken)
 	}
 }
+
+// An attempt that has failed may have sent all of a body. The next one may have an answer before it has.
+func TestReleaseSentOfAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	room, text := &counted{}, textOf(3*smallPiece+5)
+	b, err := read(NewPool(400_000), room, -1, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed, sent := b.OpenFirst()
+	half := make([]byte, len(text)/2)
+	if _, err := io.ReadFull(failed, half); err != nil {
+		t.Fatal(err)
+	}
+	second := b.Open(sent)
+	if _, err := io.Copy(io.Discard, failed); err != nil { // the transport may still be sending it
+		t.Fatal(err)
+	}
+	b.ReleaseSent()
+	if got, err := io.ReadAll(second); string(got) != text || err != nil {
+		t.Errorf("the second attempt sends %d bytes and has error %v, want all %d", len(got), err, len(text))
+	}
+	b.ReleaseSent()
+	if room.taken != 0 {
+		t.Errorf("sent: got %d bytes of room taken, want 0", room.taken)
+	}
+}
