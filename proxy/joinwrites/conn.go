@@ -118,8 +118,7 @@ func (c *conn) writeAll() {
 		c.changed.Broadcast()
 		c.mu.Unlock()
 		if err != nil {
-			// What has come stays to be read, as the answer to a call that was too long. Then whoever reads hears of the
-			// error.
+			// What has come stays to be read: it may be the answer. Then whoever reads hears of the error.
 			_ = c.SetReadDeadline(time.Now().Add(closeWait))
 			return
 		}
@@ -153,7 +152,9 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 }
 
 // SetDeadline implements net.Conn.
-func (c *conn) SetDeadline(t time.Time) error { return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t)) }
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
 
 // Close writes what waits, within a second, and closes the connection. It does not wait where a write waits for room,
 // which it is to end, nor where it is called again.

@@ -250,6 +250,7 @@ func TestAnswerBeforeAFailedWrite(t *testing.T) {
 // Close of crypto/tls ends with a deadline of now: what was written before it goes out, what comes behind it fails.
 func TestDeadlineBehindTheLastWrite(t *testing.T) {
 	t.Parallel()
+	late, text := os.ErrDeadlineExceeded, string(make([]byte, maxWaiting))
 	for name, set := range map[string]func(*conn) error{
 		"SetWriteDeadline": func(c *conn) error { return c.SetWriteDeadline(time.Now()) },
 		"SetDeadline":      func(c *conn) error { return c.SetDeadline(time.Now()) },
@@ -260,7 +261,7 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 			conn := newConn(w)
 			write(t, conn, hello)
 			synctest.Wait()
-			write(t, conn, string(make([]byte, maxWaiting)))
+			write(t, conn, text)
 			var err error
 			go func() { _, err = conn.Write([]byte("x")) }()
 			synctest.Wait()
@@ -268,13 +269,13 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 				t.Error(err)
 			}
 			synctest.Wait()
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%s: a write that waited for room: got the error %v, want %v", name, err, os.ErrDeadlineExceeded)
+			if !errors.Is(err, late) {
+				t.Errorf("%s: a write that waited for room: got the error %v, want %v", name, err, late)
 			}
 			close(w.stuck)
 			synctest.Wait()
-			if _, err := conn.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%s: a write behind it: got the error %v, want %v", name, err, os.ErrDeadlineExceeded)
+			if _, err := conn.Write([]byte("x")); !errors.Is(err, late) {
+				t.Errorf("%s: a write behind it: got the error %v, want %v", name, err, late)
 			}
 			if err := conn.SetWriteDeadline(time.Time{}); err != nil {
 				t.Error(err)
@@ -283,7 +284,7 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 			if err := conn.Close(); err != nil {
 				t.Error(err)
 			}
-			if got, want := strings.ReplaceAll(w.joined(), "|", ""), hello+string(make([]byte, maxWaiting))+"y"; got != want {
+			if got, want := strings.ReplaceAll(w.joined(), "|", ""), hello+text+"y"; got != want {
 				t.Errorf("%s: got %d bytes, want all %d", name, len(got), len(want))
 			}
 		})
