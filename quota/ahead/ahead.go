@@ -32,8 +32,12 @@ const (
 	// little.
 	slowStart = 30 * time.Minute
 
-	// fewCalls is how many calls find what they need although none came of late; as many as came before at most, so
-	// that a crash loop loses little. It goes back once none has come for longIdle, or soonIdle.
+	// needStart is how long after its start a process may keep all that calls need, up to the hundredth; before, as
+	// large a part of the hundredth as has passed of this time.
+	needStart = 6 * time.Minute
+
+	// fewCalls is how many calls find what they need although none came of late; as many as came before at most. It
+	// goes back once none has come for longIdle, or soonIdle.
 	fewCalls = 4
 	longIdle = time.Minute
 	soonIdle = 10 * time.Second
@@ -48,7 +52,7 @@ type Need[N ~int64] struct {
 	taken  N // by all calls
 	peak   N // by one call of late
 	recent Recent[N]
-	all    N
+	all    N // together, as of the last Observe and Keep
 }
 
 // Took takes up that a call reserves an amount.
@@ -79,8 +83,9 @@ func (n *Need[N]) Low(full N) N { return max(full/8, min(n.all/2, full/2)) }
 // Keep is how much of a limit may stay free in a process of this age that has spent so much of it: a hundredth at most.
 func (n *Need[N]) Keep(limit, spent N, age time.Duration) N {
 	full := limit / 100
-	slow := max(spent/4, N(float64(full)*min(1, float64(age)/float64(slowStart))))
-	return min(full, max(slow, n.all))
+	part := func(of time.Duration) N { return N(float64(full) * min(1, float64(age)/float64(of))) }
+	n.all = min(n.all, part(needStart))
+	return min(full, max(spent/4, part(slowStart), n.all))
 }
 
 // A Trip is how long exchanges with the store take of late. The zero value is not known. It may be used without a lock.
