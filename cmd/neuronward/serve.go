@@ -155,6 +155,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Con
 	m.WatchBreakers(p.BreakerLabels)
 	m.WatchPace(p.PaceSeries)
 	m.WatchSessions(p.SessionSeries)
+	m.WatchSpans(tracer.Dropped)
 
 	if client := figureClient(c, settings.Token, n.observeDate, log); client != nil {
 		n.reconciler = newReconciler(c, n, client, log, m)

@@ -249,6 +249,9 @@ func TestWithoutACollector(t *testing.T) {
 			equal(t, "status", status, http.StatusOK)
 		}
 		p.await("spans were dropped")
+		_, series := p.get(p.admin + "/metrics")
+		contains(t, "series", series, "\nneuronward_spans_dropped_total ")
+		lacks(t, "series", series, "\nneuronward_spans_dropped_total 0\n")
 		p.signal()
 		p.ends(exitDone)
 	}

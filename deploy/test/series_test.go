@@ -31,6 +31,7 @@ func familiesOfTheCode(t *testing.T) []*dto.MetricFamily {
 	})
 	m.WatchPace(func() []metrics.Pace { return []metrics.Pace{{}} })
 	m.WatchSessions(func() metrics.Sessions { return metrics.Sessions{} })
+	m.WatchSpans(func() int64 { return 0 })
 	m.WatchBreakers(func() []string { return []string{metrics.Other} })
 	m.WatchClients(func() metrics.ClientsFile {
 		return metrics.ClientsFile{Keys: []metrics.ClientKey{{Client: "a", ID: "00000000"}}}

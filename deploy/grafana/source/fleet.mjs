@@ -195,13 +195,20 @@ const runtime = ['Runtime', [
     title: 'Garbage collection',
     description: 'Share of the time in which garbage collection stops the process. Above 1 % memory is short: raise GOMEMLIMIT and the container\'s limit.',
     queries: [[`rate(go_gc_duration_seconds_sum{${where}}[${rateRange}])`, '{{instance}}']],
-    unit: unit.share, decimals: 3, width: 12,
+    unit: unit.share, decimals: 3, width: 8,
   }),
   curves({
     title: 'Open files',
     description: 'Open files and connections, and as many as there may be. Near the limit connections are refused: raise it (LimitNOFILE).',
     queries: [[`process_open_fds{${where}}`, '{{instance}}'], [`min(process_max_fds{${where}})`, 'limit']],
-    unit: unit.count, decimals: 0, width: 12, colours: { limit: grey }, logarithmic: true,
+    unit: unit.count, decimals: 0, width: 8, colours: { limit: grey }, logarithmic: true,
+  }),
+  curves({
+    title: 'Spans dropped',
+    description: 'Spans that did not reach the OpenTelemetry collector: it is down, refuses them (the log says why) or is too slow '
+      + '(OTEL_BSP_MAX_QUEUE_SIZE). Calls are not affected. 0 without OTEL_EXPORTER_OTLP_ENDPOINT.',
+    queries: [[`sum by (instance) (increase(neuronward_spans_dropped_total{${where}}[${rateRange}]))`, '{{instance}}']],
+    unit: unit.count, decimals: 0, width: 8,
   }),
 ]];
 
