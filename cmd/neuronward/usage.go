@@ -33,7 +33,8 @@ Usage:
   --json     one JSON object: verdict, today, sessions (as in /status); days
   --csv      a row for each day, model and client, the oldest day first:
              day,model,client,calls,neurons,usd
-  --watch    again every 2 seconds, in place on a terminal, until Ctrl-C
+  --watch    again every 2 seconds, in place on a terminal, until Ctrl-C, which
+             is exit 0
   --addr     the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
 
 The first 10,000 neurons of each day (UTC) are free. Models and clients share
