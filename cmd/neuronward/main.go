@@ -43,6 +43,7 @@ func commands() []command {
 		{"plan", "work out what a day of calls to a model comes to", plan},
 		{"client", "make an API key for an app: client new NAME", client},
 		{"healthcheck", "exit 0 when the proxy of this environment is ready", healthcheck},
+		{"completion", "print completion for a shell: completion bash|zsh|fish", completion},
 		{"version", "print version, commit and Go version", printVersion},
 	}
 }
@@ -58,6 +59,9 @@ type invocation struct {
 	redactor       *config.Redactor
 	terminal       bool // people read stderr as it is written
 	screen         bool // people read stdout as it is written
+
+	// inspect is given the flags in the place of parse, which then says that the command should not continue.
+	inspect func(*flag.FlagSet)
 }
 
 // run does what the command line says and returns the exit code. ctx ends a command that would run on, as SIGTERM does.
@@ -126,6 +130,10 @@ func (in *invocation) flags() *flag.FlagSet {
 // parse reads flags and arguments in any order and returns the arguments, of which there may be maxArgs. It reports
 // whether the command should continue; if not, code is what to exit with.
 func (in *invocation) parse(fs *flag.FlagSet, help string, maxArgs int) (args []string, code int, ok bool) {
+	if in.inspect != nil {
+		in.inspect(fs)
+		return nil, exitDone, false
+	}
 	rest := in.args
 	for {
 		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {

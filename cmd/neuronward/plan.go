@@ -23,6 +23,7 @@ Usage:
 
   neuronward plan --model MODEL [OPTIONS]
 
+  --model MODEL          required, such as @cf/openai/gpt-oss-120b
   --prompt-bytes N       length of the prompt, of English prose (2000)
   --prompt-file FILE     the prompt itself; - is standard input
   --output-tokens N      tokens that an answer has on average (300)
