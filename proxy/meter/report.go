@@ -19,8 +19,8 @@ type Report struct {
 
 	// ObservedInput and ObservedOutput are the tokens of a stream as far as it was received, or of a JSON answer: the
 	// input that it reported, else 0, and the output that passed: text, reasoning and arguments of tool calls by
-	// package tokens, and at least a token for each event that has some, since engines send each as it comes; a usage that
-	// counts more replaces that. Observed says that ObservedOutput stands for all of the answer: false for a JSON
+	// package tokens, and at least a token for each event that has some, since engines send each as it comes; a usage
+	// that counts more replaces that. Observed says that ObservedOutput stands for all of the answer: false for a JSON
 	// answer that was cut, that has no text, or in which an object stands where text was expected.
 	ObservedInput, ObservedOutput int64
 	Observed                      bool
