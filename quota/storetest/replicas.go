@@ -138,7 +138,7 @@ func takenBack(t *testing.T, open Place) {
 	spend(both[0], 300*n)
 	spend(both[1], 200*n)
 	for range 2 {
-		both[0].Observe(today.End().Add(5 * time.Minute))
+		both[0].Observe(today.End()) // at most a day ahead: a date beyond that is not believed
 	}
 	if got := both[0].Snapshot().Day; got != today+1 {
 		t.Errorf("the day after two dates of tomorrow: got %v, want %v", got, today+1)
