@@ -93,7 +93,7 @@ func TestToday(t *testing.T) {
 		{"a limit", nil, []string{
 			`"plan":"free","plan_wrong":false,"mode":"enforce",` + used +
 				`"limit":10000,"margin":0,"remaining":9992.999999,`,
-			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"hours":[`,
+			`"exhausted_at":null,"expected_at":null,"latched":false,"retry_at":null,"forecast":null,"hours":[`,
 			`],"yesterday":{"day":"`, `"basis_shares":{"reported":0.375,"priced":0.125,"estimated":0.5}`,
 			`"models":[{"name":"m2","calls":1,"neurons":2.000001,"reported":0,"priced":0,"estimated":2.000001,` +
 				`"usd":0,"fits_now":999,"would_refuse":{}},` +
