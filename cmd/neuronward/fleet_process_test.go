@@ -35,6 +35,7 @@ type fleet struct {
 	client    *http.Client
 	atWork    sync.WaitGroup // calls that are at Workers AI
 	came      arrivals
+	takes     time.Duration // of a call at Workers AI
 
 	mu   sync.Mutex
 	live []*process
@@ -107,6 +108,7 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 		f.atWork.Add(1)
 		defer f.atWork.Done()
 		f.came.now()
+		<-time.After(f.takes)
 		f.simulator.ServeHTTP(w, r)
 	}))
 	t.Cleanup(f.upstream.Close)
@@ -122,7 +124,14 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 
 func (f *fleet) join() *process {
 	f.t.Helper()
-	p := start(f.t, append(f.environ, "NEURONWARD_LOG_LEVEL=info"))
+	return f.joinAs("neuronward")
+}
+
+// joinAs is join of a certain binary.
+func (f *fleet) joinAs(binary string) *process {
+	f.t.Helper()
+	p := launchBinary(f.t, binary, processLimit, append(f.environ, "NEURONWARD_LOG_LEVEL=info"))
+	p.listening()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.live = append(f.live, p)

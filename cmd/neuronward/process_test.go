@@ -48,10 +48,13 @@ func (p *process) listening() {
 	p.app, p.admin = at["scheme"].(string)+"://"+at["listen"].(string), "http://"+at["admin_listen"].(string)
 }
 
+// processLimit is how long a process lives at most.
+const processLimit = 10 * time.Minute
+
 // launch is start without the wait.
 func launch(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
-	return launchBinary(t, "neuronward", 10*time.Minute, environ, args...)
+	return launchBinary(t, "neuronward", processLimit, environ, args...)
 }
 
 // launchBinary is launch of a certain binary. A test that hangs fails by itself; the process must not outlive it by

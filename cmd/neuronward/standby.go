@@ -1,11 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -24,6 +24,7 @@ type standby struct {
 	log     *slog.Logger
 	servers []*http.Server
 	running sync.WaitGroup
+	open    sync.WaitGroup // connections
 }
 
 // A keptListener is a listener that its server can only leave: Close makes Accept return and closes nothing.
@@ -32,8 +33,31 @@ type keptListener struct{ net.Listener }
 // deadlineSetter is what a keptListener must be.
 type deadlineSetter interface{ SetDeadline(time.Time) error }
 
+// Accept says that the listener is closed when it was left: a server tries again after a deadline.
+func (l keptListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = net.ErrClosed
+	}
+	return c, err
+}
+
 // Close makes Accept return.
 func (l keptListener) Close() error { return l.Listener.(deadlineSetter).SetDeadline(time.Unix(1, 0)) }
+
+// counted counts the connections of a server, besides what note does.
+func (s *standby) counted(note func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	return func(c net.Conn, state http.ConnState) {
+		note(c, state)
+		switch state {
+		case http.StateNew:
+			s.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.open.Done()
+		case http.StateActive, http.StateIdle:
+		}
+	}
+}
 
 // start begins to answer.
 func (s *standby) start(app, admin *http.Server) {
@@ -44,9 +68,10 @@ func (s *standby) start(app, admin *http.Server) {
 		if at.ln == nil {
 			continue
 		}
+		at.server.ConnState = s.counted(at.server.ConnState)
 		s.servers = append(s.servers, at.server)
 		s.running.Go(func() {
-			if err := serveOn(at.server, keptListener{at.ln}); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(at.server, keptListener{at.ln}); !errors.Is(err, net.ErrClosed) {
 				s.log.Error("a listener failed", "error", err)
 			}
 		})
@@ -58,14 +83,29 @@ func (s *standby) stop() {
 	if len(s.servers) == 0 {
 		return
 	}
-	const maxWait = 500 * time.Millisecond // every answer is short; connections without a call are not waited for
-	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
-	defer cancel()
-	for _, server := range s.servers {
-		server.Shutdown(ctx) //nolint:errcheck // Close cuts what is left
-		server.Close()       //nolint:errcheck // the listener stays open
+	for _, ln := range []net.Listener{s.ln.app, s.ln.admin} {
+		if ln != nil {
+			keptListener{ln}.Close() //nolint:errcheck // serving it fails if it is broken
+		}
 	}
 	s.running.Wait()
+	// A server that is shut down answers no call that it reads from then on, so what has come is answered before.
+	for _, server := range s.servers {
+		server.SetKeepAlivesEnabled(false)
+	}
+	answered := make(chan struct{})
+	go func() {
+		s.open.Wait()
+		close(answered)
+	}()
+	const maxWait = 500 * time.Millisecond // every answer is short; connections without a call are not waited for
+	select {
+	case <-answered:
+	case <-time.After(maxWait):
+	}
+	for _, server := range s.servers {
+		server.Close() //nolint:errcheck // the listener stays open
+	}
 	for _, ln := range []net.Listener{s.ln.app, s.ln.admin} {
 		if ln != nil {
 			ln.(deadlineSetter).SetDeadline(time.Time{}) //nolint:errcheck // serving it fails if it is broken
