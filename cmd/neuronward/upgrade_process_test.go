@@ -65,12 +65,12 @@ func (f *fleet) nothingIsLost(ps ...*process) {
 // instead lets callers call next instead of p, and ends p while calls of theirs are in flight there.
 func (f *fleet) instead(p, next *process) {
 	f.t.Helper()
-	f.without(p)
 	f.mu.Lock()
 	if !slices.Contains(f.live, next) {
 		f.live = append(f.live, next)
 	}
 	f.mu.Unlock()
+	f.without(p)
 	p.stop()
 }
 
@@ -89,7 +89,7 @@ func TestUpgradeAndBackOutWithAFile(t *testing.T) {
 			next := launchBinary(t, binary, processLimit, append(f.environ, "NEURONWARD_LOG_LEVEL=info"))
 			next.waiting()
 			f.instead(p, next)
-			next.listening()
+			next.await("listening")
 			p = next
 		}
 		f.until(f.billed() + 200)
