@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +101,11 @@ func (l *loader) readExporter(signal, path string) (e tracing.Exporter) {
 	}
 	_, headers := l.otelOf(signal, "HEADERS")
 	e.Headers = l.otelPairs(headers)
+	for key := range e.Headers {
+		if !headerName.MatchString(key) {
+			l.addOnce(headers, "names a header that cannot be; write key=value, with a name such as x-api-key")
+		}
+	}
 	_, timeout := l.otelOf(signal, "TIMEOUT")
 	e.Timeout = l.otelTime(timeout)
 	e.TLS = l.otelTLS(signal)
@@ -108,6 +114,9 @@ func (l *loader) readExporter(signal, path string) (e tracing.Exporter) {
 	}
 	return e
 }
+
+// headerName is what a header may be called.
+var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
 func (l *loader) otelURL(name, text string) *url.URL {
 	const want = "write one such as http://127.0.0.1:4318"
@@ -121,6 +130,8 @@ func (l *loader) otelURL(name, text string) *url.URL {
 		l.addOnce(name, "has no host; %s", want)
 	case u.User != nil:
 		l.addOnce(name, "holds a user or a password; put it into OTEL_EXPORTER_OTLP_HEADERS and %s", want)
+	case u.RawQuery != "" || u.Fragment != "": // it would not be sent, and may be a key
+		l.addOnce(name, "holds more than a path; put keys into OTEL_EXPORTER_OTLP_HEADERS and %s", want)
 	default:
 		return u
 	}

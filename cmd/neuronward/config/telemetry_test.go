@@ -89,7 +89,9 @@ func TestTelemetryMistakes(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json", `^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: .* not supported`},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", `^OTEL_EXPORTER_OTLP_ENDPOINT: does not begin with http`},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://u:hidden-word@h", `^OTEL_EXPORTER_OTLP_ENDPOINT: holds a user`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://h/?key=hidden-word", `^OTEL_EXPORTER_OTLP_ENDPOINT: holds more than`},
 		{"OTEL_EXPORTER_OTLP_HEADERS=hidden-word", `^OTEL_EXPORTER_OTLP_HEADERS: is no list; write key=value`},
+		{"OTEL_EXPORTER_OTLP_HEADERS=a hidden-word=1", `^OTEL_EXPORTER_OTLP_HEADERS: names a header that cannot be`},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT=10s", `^OTEL_EXPORTER_OTLP_TIMEOUT: "10s" is not a whole number .* 10000`},
 		{"OTEL_EXPORTER_OTLP_COMPRESSION=zstd", `^OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" is none of its values`},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE=/nowhere.pem", `^OTEL_EXPORTER_OTLP_CERTIFICATE: cannot be read`},
@@ -163,6 +165,21 @@ func TestTelemetryHeadersAreHidden(t *testing.T) {
 	} {
 		if seen[name] != want {
 			t.Errorf("%s: got %q, want %q", name, seen[name], want)
+		}
+	}
+}
+
+// What is refused where it is used is not shown where it is not.
+func TestAnEndpointWithSecretsIsHidden(t *testing.T) {
+	for _, url := range []string{"http://user:short@h", "http://h/?key=short"} {
+		c, err := Load(environ("OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_ENDPOINT="+url), new(Redactor))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range c.Settings() {
+			if strings.Contains(s.Value, "short") {
+				t.Errorf("%s: got %q, want no secret", s.Variable, s.Value)
+			}
 		}
 	}
 }

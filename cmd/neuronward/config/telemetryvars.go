@@ -161,7 +161,9 @@ func (c *Config) telemetrySettings() []Setting {
 			case value == "" && i == 0 && (v.main && c.Telemetry.On() || name == otlpPrefix+"ENDPOINT"):
 				all = append(all, Setting{Variable: name, Value: v.value, Source: SourceDefault})
 			case value == "":
-			case strings.HasSuffix(name, "HEADERS"):
+			case strings.HasSuffix(name, "HEADERS"),
+				// It is refused, unless nothing is exported.
+				strings.HasSuffix(name, "ENDPOINT") && strings.ContainsAny(value, "@?#"):
 				all = append(all, Setting{
 					Variable: name, Value: fmt.Sprintf("set, %d characters", len(value)),
 					Source: sourceEnvironment,
