@@ -10,22 +10,22 @@ import (
 )
 
 func checkHelp() string {
-	return `Reads the configuration as serve does, reports all mistakes in it at once, and
-prints what is in effect. Then it checks whether that can work: the tokens and
-their permissions, the account and the clock at Cloudflare; the store, the
-clients and the addresses here. Each line is ok, a warning or a failure, and
-says what to do. It calls no model, and secrets are never shown.
+	return `Reads the settings as serve does, reports all mistakes in them at once, and
+prints the settings in effect. Then it checks whether they work: at Cloudflare
+the tokens with their permissions, the account and the clock; on this machine
+the store, the clients file and the addresses. Each line is ok, a warning or a
+failure, and says what to do. It calls no model and shows no secrets.
 
-With --live it looks at the real Workers AI instead: it makes six cheap calls,
-which cost less than 5 neurons together, and says for each point that this proxy
-assumes (headers, usage, prices, failures, streams, the account's own figure)
-what was seen, and whether that agrees. What each call may cost is said first,
-nothing is asked. The calls are billed to the account. A proxy that runs does
-not see them: it counts them once it has read the account's own figure. The
-report holds neither tokens nor the account, and can be pasted into a bug
-report. The calls go to NEURONWARD_API, past an AI Gateway.
+With --live it tests the real Workers AI instead. It makes six cheap calls,
+which cost less than 5 neurons together. For each thing that the proxy assumes
+(headers, usage, prices, failures, streams, the account's own figure) it prints
+what it saw, and whether that agrees. It prints first what each call may cost,
+and does not ask. The calls are billed to the account. A running proxy does not
+see them, and counts them once it has read the account's own figure. The report
+has no token and no account id, so you can paste it into a bug report. The calls
+go to NEURONWARD_API, not through an AI Gateway.
 
-Exit 1 when there are failures or points that differ, 2 when there are mistakes
+Exit 1: a check failed or a point differs. Exit 2: the settings have mistakes,
 or --live is refused.
 
 Usage:
@@ -35,10 +35,10 @@ Usage:
 
   --json      one JSON object: ok, mistakes, warnings, settings, checks; with
               --live ok, version, commit, calls, points and more
-  --offline   asks nothing of Cloudflare
+  --offline   sends nothing to Cloudflare
   --live      makes calls that cost neurons
-  --wait      how long to wait for them to be in the account's own figure; 2m
-              is the default. It may take more than 5m
+  --wait      how long to wait until the account's own figure has them; 2m is
+              the default. It may take more than 5m
 
 Variables that are most often wrong:
 

@@ -11,38 +11,38 @@ import (
 )
 
 const clientHelp = `Makes an API key for a client: an app or a team that may call the proxy. The key
-is printed this once and kept nowhere; the file that NEURONWARD_CLIENTS_FILE
-names holds its hash alone.
+is printed once and stored nowhere. The clients file, which
+NEURONWARD_CLIENTS_FILE names, has only its hash.
 
 Usage:
 
   neuronward client new [--json] NAME
   neuronward client rotate [--json] [--keep DURATION] NAME
 
-  new      a key and the entry of a new client
-  rotate   a further key for a client of the file, and what to write into its
+  new      prints a key and the entry of a new client
+  rotate   prints a second key for a client in the file, and how to change its
            entry: both keys are valid until the old one expires
-  --json   one JSON object: name, key, key_sha256; of rotate also expires
+  --json   one JSON object: name, key, key_sha256; for rotate also expires
   --keep   how long the old keys stay valid; 168h is the default
 
-NAME is 1 to 63 lower-case letters, digits, -, _ or . and appears in metrics
-and logs. Nothing is written: add the entry to the file yourself. neuronward
-check reports all mistakes in it. All keys of an entry:
+NAME has 1 to 63 lower-case letters, digits, -, _ or . and appears in metrics
+and logs. The file is not changed: add the entry yourself. "neuronward check"
+reports all mistakes in the file. An entry can have these fields:
 
   clients:
     - name: search-team
-      key_sha256: 5e88…           # of the key; required, as is the name. While
-                                  # a key is replaced, a list of hashes and of
+      key_sha256: 5e88…           # hash of the key; name and hash are required.
+                                  # For several keys: a list of hashes, or of
                                   # {sha256: …, expires: 2026-12-31T00:00:00Z}
-      daily_neurons: 2000         # of its own; the account's limit applies too
-      monthly_neurons: 40000      # likewise, of the calendar month (UTC)
+      daily_neurons: 2000         # its budget; the account's limit applies too
+      monthly_neurons: 40000      # its budget for the calendar month (UTC)
       requests_per_minute: 60
-      priority: normal            # high (the default) may spend all of the
+      priority: normal            # high (the default) may use all of the
                                   # account's day, normal 95 %, low 80 %
-      finetunes: false            # may make finetunes
-      models: ["@cf/meta/*"]      # * is any run of characters, / included
-      gateway_headers: ["cf-aig-cache-key"] # further headers of AI Gateway that
-                                  # the client may send
+      finetunes: false            # true: may create finetunes
+      models: ["@cf/meta/*"]      # * is any run of characters, also /
+      gateway_headers: ["cf-aig-cache-key"] # further headers that it may send
+                                  # to an AI Gateway
 
 A client sends its key as Authorization: Bearer, x-api-key or
 cf-aig-authorization.

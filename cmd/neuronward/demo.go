@@ -30,42 +30,42 @@ const (
 
 func demoHelp() string {
 	return `Runs the proxy in front of a simulated Workers AI inside the process. It needs
-no account, calls nobody and costs nothing; the answers are made up. It prints
+no account and no network and costs nothing; the answers are made up. It prints
 calls to try.
 
 Usage:
 
   neuronward demo
 
-The configuration is that of serve, but for CLOUDFLARE_*, CF_AIG_TOKEN and
-NEURONWARD_UPSTREAM, which are ignored. These matter here:
+It reads the same variables as serve, except CLOUDFLARE_*, CF_AIG_TOKEN and
+NEURONWARD_UPSTREAM, which it ignores. The most useful ones are:
 
 ` + variableTable("NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_PLAN",
 		"NEURONWARD_DAILY_NEURONS", "NEURONWARD_LOG_LEVEL") + `
-Usage is forgotten at the end, unless NEURONWARD_STORE is set. On the free plan
-the simulated account has 10,000 neurons a day as well: with a higher
-NEURONWARD_DAILY_NEURONS Workers AI refuses calls first.
+Usage is kept in memory, unless NEURONWARD_STORE is set. On the free plan the
+simulated account also has 10,000 neurons a day: with a higher
+NEURONWARD_DAILY_NEURONS the simulated Workers AI refuses calls first.
 
-A request header simulates a failure, to see how an app handles it; serve always
-removes that header:
+The request header x-simulate makes a call fail, so that you see how an app
+handles it. The command serve always removes this header.
 
   x-simulate: 3040        any documented or observed code
   x-simulate: 4006        what Workers AI says once the day is spent
-  x-simulate: 3040; times=2   no capacity twice: the proxy retries by itself
+  x-simulate: 3040; times=2   no capacity for two attempts: the proxy retries
   x-simulate: hang        no answer; also: reset, html-502, empty, ok-false
 
-It also says what is answered, to test agents. JSON schemas and the arguments of
-tools are satisfied without it.
+To test agents, it also sets the answer. Answers satisfy JSON schemas and the
+arguments of tools without it.
 
   x-simulate: tool        call the first tool that the app offers, once; tool=2
                           calls two, tool=NAME that one
   x-simulate: say=Done%21 answer with this text, percent-encoded
   x-simulate: latency=2s  wait before the answer; slow=50ms: for each token
-  x-simulate: session=a   a day, limits and a log of calls of its own, for tests
-                          that run at once
-  x-simulate: reset-day   nothing is spent or blocked any more
+  x-simulate: session=a   a separate day, limits and log of calls, for tests
+                          that run in parallel
+  x-simulate: reset-day   sets what was spent today to zero, unblocks the quota
 
-They go together: "session=a; tool; say=Done%21".
+Combine them with a semicolon: "session=a; tool; say=Done%21".
 GET ` + workersai.CallsPath + `?session=NAME returns the calls of a session.
 
 Example:

@@ -17,18 +17,18 @@ const explainHelp = `Says what an error is, what to do, who can fix it and wheth
 Usage:
 
   neuronward explain [--json]              the whole catalog
-  neuronward explain [--json] WHAT         the errors that WHAT names
-  neuronward explain [--json] -            what a failure on standard input is
+  neuronward explain [--json] WHAT         all errors that match WHAT
+  neuronward explain [--json] -            the failure on standard input
 
-WHAT is a name, a number or another number for it, a word of error.code or
-error.type, an HTTP status, a line of neuronward's log, or a message. Put quotes
-around what has spaces. A word or status may be that of several errors.
+WHAT is the name or a number of an error, a value of error.code or error.type,
+an HTTP status, a line of neuronward's log, or a message. Quote it if it has
+spaces. Several errors can have the same value or status.
 
-With - it reads any of these, or a body, a stream's event, or a whole HTTP
-response with its status line and headers, as curl -i prints it, and says also
-how it knew.
+Standard input can be any of these, or a body, an event of a stream, or a whole
+HTTP response with status line and headers, as curl -i prints it. The output
+then also says how the failure was recognized.
 
-  --json   entries, or what was recognized, for machines
+  --json   JSON: the entries, or what was recognized
 
 Examples:
 

@@ -20,15 +20,15 @@ const healthTimeout = 5 * time.Second
 var healthVariables = []string{"NEURONWARD_LISTEN", "NEURONWARD_ADMIN_LISTEN", "NEURONWARD_TLS_CERT"}
 
 func healthcheckHelp() string {
-	return `Asks the proxy that runs with this environment whether it is ready: exit 0 if
-so, 1 if not. It is for container images without a shell.
+	return `Asks the proxy that runs with the same environment whether it is ready. Exit 0:
+ready. Exit 1: not ready. It is for container images without a shell.
 
 Usage:
 
   neuronward healthcheck
 
-It reads these variables alone and asks /readyz on the admin listener; if that
-is off, on the app listener (over TLS, if it has a certificate).
+It calls /readyz on the admin listener. If that is off, it calls the app
+listener, over TLS if that has a certificate. It reads only these variables:
 
 ` + variableTable(healthVariables...) + `
 Example, in a Dockerfile:

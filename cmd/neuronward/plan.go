@@ -15,30 +15,30 @@ import (
 )
 
 func planHelp() string {
-	return `Works out a day before it comes: how many calls of one kind it has room for, how
-many of them run at once, and what they cost. It asks nobody: prices, the count
-of a prompt's tokens and what is reserved are those of the proxy.
+	return `Calculates how many calls of one kind fit into a day's limit, how many of them
+can run at once, and what they cost. It works offline, with the proxy's own
+prices, token counts and reservations.
 
 Usage:
 
   neuronward plan --model MODEL [OPTIONS]
 
   --model MODEL          required, such as @cf/openai/gpt-oss-120b
-  --prompt-bytes N       length of the prompt, of English prose (2000)
+  --prompt-bytes N       length of the prompt, as English prose (2000)
   --prompt-file FILE     the prompt itself; - is standard input
-  --output-tokens N      tokens that an answer has on average (300)
-  --max-tokens N         the limit that calls name; fit is the one of
+  --output-tokens N      average tokens of an answer (300)
+  --max-tokens N         max_tokens of the calls; fit is as in
                          NEURONWARD_DEFAULT_MAX_TOKENS
-  --callers N            each of them makes one call after the other (1)
-  --seconds-per-call S   (1, and 1 more for 100 tokens of the answer)
+  --callers N            callers, each with one call at a time (1)
+  --seconds-per-call S   (1, plus 1 for each 100 tokens of the answer)
   --plan PLAN            free, paid or prepaid
-  --limit N              neurons that may be spent a day; 0 is no limit
+  --limit N              the limit of neurons a day; 0 is no limit
   --json                 one JSON object
 
-A prompt counts as many tokens as the proxy reserves for it, which is about a
-quarter more than English has. What the proxy learns from answers is left out,
-and with tight a hundredth of the day, which it keeps back until the last hour.
-Dollars are for what is beyond the 10,000 free neurons a day; a month has 30
+The prompt is counted as the proxy reserves it: about a quarter more tokens than
+English text has. Two things are not included: what the proxy learns from
+answers, and, with tight, the 1 % of the limit that it keeps free until the last
+hour. Dollars are for neurons beyond the 10,000 free ones a day. A month has 30
 days.
 
 It reads these variables, unless an option says otherwise:

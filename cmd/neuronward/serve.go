@@ -21,27 +21,29 @@ import (
 )
 
 func serveHelp() string {
-	return `Runs the proxy. Apps call the first address, people and Prometheus the second.
+	return `Runs the proxy. Apps call NEURONWARD_LISTEN; people and Prometheus use
+NEURONWARD_ADMIN_LISTEN.
 
 Usage:
 
   neuronward [serve]
 
-The configuration is the environment. A variable with a …_FILE twin may be read
-from the file that the twin names instead; a change of the file is picked up.
+All settings are environment variables. For a variable with …_FILE you can set
+NAME_FILE to the path of a file with the value. A changed file is used without a
+restart.
 
 ` + variableTable() + `
-SIGTERM or SIGINT ends it: it is not ready at once, calls in flight may finish
-for NEURONWARD_DRAIN, then they are cut. A second signal ends it at once. SIGHUP
-has NEURONWARD_CLIENTS_FILE read at once.
+SIGTERM or SIGINT stops the proxy: /readyz is 503 at once, calls in flight may
+continue for NEURONWARD_DRAIN, then they are cut. A second signal stops it at
+once. SIGHUP reads NEURONWARD_CLIENTS_FILE again.
 
 Usage is counted in neurons and stored in a file, or in a Redis server that
-several processes share. Calls that would exceed the day's limit are refused.
-neuronward usage shows the day.
+several processes share. Calls that would exceed the limit are refused. The
+command "neuronward usage" shows what was spent.
 
-A new process waits for one that is ending: for its addresses, if they are the
-same, and for its store, a little longer than NEURONWARD_DRAIN. While it waits
-for the store /readyz is 503 and calls are refused.
+A new process waits until an old one has stopped: for its addresses, if both
+have the same, and for its file, a little longer than NEURONWARD_DRAIN. While it
+waits for the file, /readyz is 503 and calls are refused.
 
 Example:
 
@@ -71,9 +73,9 @@ func serve(ctx context.Context, in *invocation) int {
 	}
 	return in.serve(ctx, log, c, variant{started: func(endpoints) {
 		if c.PlanAssumed() {
-			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: 10,000 neurons a day are a hard " +
-				"limit, and models that need Workers Paid are refused; on Workers Paid set it to paid, with " +
-				"prepaid credits to prepaid")
+			log.Info("NEURONWARD_PLAN is not set, so the free plan is assumed: the limit is 10,000 neurons a day, " +
+				"and models that need Workers Paid are refused; on Workers Paid set it to paid, with prepaid " +
+				"credits to prepaid")
 		}
 	}})
 }

@@ -21,20 +21,20 @@ import (
 const usageTimeout = 10 * time.Second
 
 func usageHelp() string {
-	return `Shows what a running proxy has spent: today's neurons (used, reserved, left), by
-model and by client, the last days, and what that costs in US dollars. Exit 1
-when no proxy answers.
+	return `Shows what a running proxy has spent, in neurons and US dollars: today (used,
+reserved, left) by model and by client, and the last days. Exit 1: no proxy
+answers.
 
 Usage:
 
   neuronward usage [--days N] [--json | --csv | --watch] [--addr HOST:PORT]
 
-  --days N   how many days, today among them (7); 62 at most
+  --days N   number of days, including today (7); 62 at most
   --json     one JSON object: verdict, today, sessions (as in /status); days
-  --csv      a row for each day, model and client, the oldest day first:
+  --csv      a row for each day, model and client, oldest day first:
              day,model,client,calls,neurons,usd
-  --watch    again every 2 seconds, in place on a terminal, until Ctrl-C, which
-             is exit 0
+  --watch    refresh every 2 seconds, in place on a terminal; Ctrl-C ends it
+             with exit 0
   --addr     the proxy's admin listener, instead of NEURONWARD_ADMIN_LISTEN
 
 The first 10,000 neurons of each day (UTC) are free. Models and clients share

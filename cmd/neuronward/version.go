@@ -13,8 +13,7 @@ import (
 // and date are set only where there is no .git to read them from, as where the image is built.
 var version, commit, date string
 
-const versionHelp = `Prints the version, the commit that it was built from and its date, and the
-version of Go.
+const versionHelp = `Prints the version, the commit and its date, and the version of Go.
 
 Usage:
 
