@@ -14,7 +14,7 @@ func TestPromisesAreTested(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(text), "| What is protected |")
+	_, table, _ := strings.Cut(string(text), "| Promise |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	rows := strings.Split(table, "\n")[2:]
 	if len(rows) < 10 {
