@@ -178,6 +178,9 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - 
 end
 local found, found_sums = fetch(rows_key, fields), evicted and {} or fetch(sums_key, budgets)
 
+-- Then a replica is to report all its budgets again. Each report has the account first.
+local forgotten = me and budgets[1] == 'account' and not found[1]
+
 -- A sum that is not believed is made anew of the rows, also of those that left.
 local function sum_up(budget)
 	local sum, all, ending = {0, 0, 0}, redis.call('HGETALL', rows_key), '\0' .. budget
@@ -359,8 +362,8 @@ if wanted then redis.pcall('PUBLISH', events, '2 ' .. replica) end
 if returned then redis.pcall('PUBLISH', events, '3 ' .. replica) end
 
 local answer = {
-	id, 'kept', time[1], time[2], digits(epoch), (lost or not me) and '1' or '0', digits(#others + 1 - left), block,
-	digits(unpack(external)), copies,
+	id, 'kept', time[1], time[2], digits(epoch), (lost or not me or forgotten) and '1' or '0', digits(#others + 1 - left),
+	block, digits(unpack(external)), copies,
 }
 for _, r in ipairs(requests) do
 	local row, sum, living = rows[r.budget], sums[r.budget], alive[r.budget]
