@@ -100,11 +100,13 @@ type copyTest struct {
 	told  []error
 }
 
-func newCopyTest(t *testing.T, primary *server) *copyTest {
+func newCopyTest(t *testing.T, primary *server) *copyTest { return newCopyTestOver(t, primary, nil) }
+
+func newCopyTestOver(t *testing.T, primary *server, dial dialer) *copyTest {
 	t.Helper()
 	c := &copyTest{a: replica{name: "a"}}
 	o := patient
-	o.copyWait = inTime
+	o.copyWait, o.dial = inTime, dial
 	o.OnCopy = func(err error) { c.told = append(c.told, err) }
 	c.Store = settled(t, open(t, primary.url(""), rand.Text(), o))
 	send(t, c.Store, c.a.report(request(0, 0, 0))) // it learns that there are replicas
@@ -216,5 +218,40 @@ func TestAReplicaThatGoesOn(t *testing.T) {
 		if told := c.grant(t); len(told) != 1 || !errors.Is(told[0], s.want) {
 			t.Errorf("after %v: told %v, want %v", s.signal, told, s.want)
 		}
+	}
+}
+
+// dialer makes connections as Options.dial does.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// A breaking connection is closed instead of asked once, as soon as it is to be asked to wait.
+type breaking struct {
+	net.Conn
+	due *atomic.Bool
+}
+
+func (b breaking) Write(p []byte) (int, error) {
+	if strings.Contains(strings.ToLower(string(p)), "wait\r\n") && b.due.CompareAndSwap(true, false) {
+		b.Close()
+	}
+	return b.Conn.Write(p)
+}
+
+// What is asked again on another connection does not wait for a replica, and is not told as if one had it.
+func TestAConnectionThatBreaksDuringTheWait(t *testing.T) {
+	t.Parallel()
+	primary, port := serverOnPort(t, "--port")
+	follow(t, primary, "127.0.0.1:"+port)
+	due := &atomic.Bool{}
+	c := newCopyTestOver(t, primary, func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return breaking{conn, due}, err
+	})
+	due.Store(true)
+	if told := c.grant(t); len(told) != 1 || !errors.Is(told[0], errReplicaLate) {
+		t.Errorf("told: got %v, want that it is not known to be copied", told)
+	}
+	if due.Load() {
+		t.Error("the connection did not break")
 	}
 }

@@ -39,6 +39,9 @@ func (s *Store) Sync(ctx context.Context, r quota.Report) (quota.Reply, error) {
 	}
 	wait := s.copyWait(r, limit)
 	answer, copied, err := s.askAndWait(ctx, wait, s.sync, s.keys(r.Day), args...)
+	if err != nil { // nobody waits for a replica then
+		copied = errReplicaLate
+	}
 	if redis.HasErrorPrefix(err, "WRONGTYPE") { // another program's key
 		args, _ = s.arguments(r, epoch, answered, true)
 		answer, err = s.ask(ctx, s.sync, s.keys(r.Day), args...)
