@@ -178,8 +178,8 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', seen_key, '(' .. digits(now - 
 end
 local found, found_sums = fetch(rows_key, fields), evicted and {} or fetch(sums_key, budgets)
 
--- Then a replica is to report all its budgets again. Each report has the account first.
-local forgotten = me and budgets[1] == 'account' and not found[1]
+-- While nothing is granted, a replica whose row of the account is gone is to report all its budgets again.
+local forgotten = now < grants_from and me and budgets[1] == 'account' and not found[1]
 
 -- A sum that is not believed is made anew of the rows, also of those that left.
 local function sum_up(budget)
