@@ -99,8 +99,8 @@ func TestPage(t *testing.T) {
 		t.Errorf("a button that is not there: got %d, want 404 or 405", w.Code)
 	}
 	w = browse(t, o, "GET", "/?q=two", "")
-	holds(t, w, "<code>two</code>")
-	lacks(t, w, "<code>one</code>")
+	holds(t, w, `data-id="request">two</code>`)
+	lacks(t, w, `data-id="request">one</code>`)
 	lacks(t, browse(t, o, "GET", "/?q="+strings.Repeat("x", 5000), ""), strings.Repeat("x", maxFilter+1))
 
 	o.CheckHost, o.Hosts = true, proxy.NewHosts()

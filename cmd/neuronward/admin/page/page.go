@@ -12,6 +12,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 	"github.com/neuronward/neuronward/metrics/minutes"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/normalize/reference"
 	"github.com/neuronward/neuronward/proxy"
 	"github.com/neuronward/neuronward/proxy/recent"
@@ -53,13 +54,29 @@ type Input struct {
 func Write(w io.Writer, in *Input) error {
 	v := struct {
 		*Input
-		Curve    *curve
-		Spending []table
-		Last     []recent.Failure
-		Refused  []recent.Failure
+		Curve      *curve
+		Spending   []table
+		Failing    []minutes.CodeFailures // that somebody else than callers can fix
+		CallersOwn []minutes.CodeFailures
+		Last, Own  []recent.Failure // likewise
+		Refused    []recent.Failure
 	}{
-		Input: in, Last: matching(in.Status.Failures, in.Filter), Refused: matching(in.Status.Refusals, in.Filter),
+		Input: in, Refused: matching(in.Status.Refusals, in.Filter),
 		Spending: []table{modelTable(in.Status.Models, in.Models), clientTable(in.Status.Clients, in.Clients)},
+	}
+	for _, f := range in.Failures {
+		if f.Caller {
+			v.CallersOwn = append(v.CallersOwn, f)
+		} else {
+			v.Failing = append(v.Failing, f)
+		}
+	}
+	for _, f := range matching(in.Status.Failures, in.Filter) {
+		if f.Fault == string(normalize.FaultCaller) {
+			v.Own = append(v.Own, f)
+		} else {
+			v.Last = append(v.Last, f)
+		}
 	}
 	if in.Status.Day != nil {
 		v.Curve = curveOf(&in.Status.Today, in.Samples, in.Now)
@@ -72,6 +89,7 @@ var sheet = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": percentText, "title": title, "finding": findingOf,
 	"clock": clock, "second": second, "bare": bare, "hour": hour, "lasted": lasted,
 	"spent": spent, "limiting": limiting, "origin": origin, "key": key,
+	"refusers": refusers, "fixer": fixer, "total": total,
 }).Parse(html))
 
 // ServeFile answers a request for a file that the page loads.

@@ -30,7 +30,7 @@
       return;
     }
     for (const a of [...old.attributes]) {
-      if (!now.hasAttribute(a.name) && a.name !== "hidden" && a.name !== "title") old.removeAttribute(a.name);
+      if (!now.hasAttribute(a.name) && !["hidden", "open", "title"].includes(a.name)) old.removeAttribute(a.name);
     }
     for (const a of now.attributes) {
       if (old.getAttribute(a.name) === a.value) continue;
@@ -77,6 +77,7 @@
       table.hidden = shown === before;
       all += rows.length;
     }
+    if (words.length) for (const d of document.querySelectorAll("#last details")) d.open = true;
     found.textContent = words.length ? `${shown} of ${all}` : "";
   };
 
@@ -92,7 +93,7 @@
     const verdict = byId("verdict");
     if (verdict.dataset.state !== state) {
       state = verdict.dataset.state;
-      announcement.textContent = verdict.querySelector("h1").textContent + " " + verdict.querySelector(".then").textContent;
+      announcement.textContent = `${verdict.querySelector("h1").textContent} ${verdict.querySelector(".then")?.textContent ?? ""}`;
     }
   };
 
@@ -131,7 +132,6 @@
     e.preventDefault();
     const button = e.submitter;
     button.disabled = true;
-    answer.hidden = false;
     answer.textContent = "…";
     try {
       const r = await fetch("/demo/try", { method: "POST", headers: { Accept: "text/plain" }, body: new URLSearchParams({ try: button.value }) });

@@ -10,6 +10,7 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
 	"github.com/neuronward/neuronward/metrics/minutes"
+	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/recent"
 )
 
@@ -108,6 +109,38 @@ func matching(all []recent.Failure, filter string) []recent.Failure {
 // origin says who refused or failed a call.
 func origin(o string) string {
 	return map[string]string{"upstream": "Workers AI", "guard": "this proxy", "proxy": "this proxy (failed)"}[o]
+}
+
+// refusers says who refused or failed calls, and how many.
+func refusers(o minutes.Origins) string {
+	var all []string
+	for _, one := range []struct {
+		origin normalize.Origin
+		n      int64
+	}{
+		{normalize.OriginUpstream, o.Upstream}, {normalize.OriginGuard, o.Guard}, {normalize.OriginProxy, o.Proxy},
+	} {
+		if one.n > 0 {
+			all = append(all, origin(string(one.origin))+" "+words.Grouped(one.n))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// fixer says who can fix what callers cannot.
+func fixer(e *normalize.Entry) string {
+	if e.Fault == normalize.FaultCaller { // credentials, which are this proxy's own
+		return string(normalize.FaultOperator)
+	}
+	return string(e.Fault)
+}
+
+// total adds up the failures of the last hour.
+func total(codes []minutes.CodeFailures) (n int64) {
+	for _, f := range codes {
+		n += f.Hour.Total()
+	}
+	return n
 }
 
 // key tells a failure from all others.

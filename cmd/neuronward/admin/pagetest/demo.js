@@ -37,9 +37,8 @@ export async function start(environment = {}) {
     child.once('exit', () => failed(new Error(`it ended: ${log.join('\n')}`)));
     createInterface(child.stderr).on('line', (line) => {
       log.push(line);
-      const entry = JSON.parse(line);
-      if (entry.msg === 'listening') {
-        listening(entry);
+      if (line.startsWith('{"') && line.includes('"msg":"listening"')) {
+        listening(JSON.parse(line));
       }
     });
   });

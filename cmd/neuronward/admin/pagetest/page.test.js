@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { launch } from './chromium.js';
 import { embedding, eventually, model, start, sum } from './demo.js';
+import { situations } from './situations.js';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const hostile = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>';
@@ -84,7 +85,16 @@ async function open(t, path = '/', { at = demo.admin, ...options } = {}) {
 
 const figure = (tab, name) => tab.locator(`[data-figure=${name}]`).getAttribute('data-value');
 const text = async (locator) => (await locator.textContent()).trim();
+/** What the page says first, without the word before it. */
+const headline = async (tab) => (await text(tab.locator('h1'))).replace(/^(OK|Off|Warning|Critical)\s+/, '');
+const finding = (tab, name) => text(tab.locator(`[data-finding=${name}] dd`));
 const number = (shown) => Number(shown.replaceAll(',', ''));
+
+/** Opens all that can be folded. */
+const unfold = (tab) => tab.evaluate(() => {
+  for (const box of document.querySelectorAll('.fold')) box.checked = true;
+  for (const more of document.querySelectorAll('details')) more.open = true;
+});
 
 /** Waits until the page has brought itself up to date. */
 async function updated(tab) {
@@ -112,7 +122,10 @@ test('figures are those of /status and /metrics', async (t) => {
     assert.equal(shown, status[name], name);
     assert.ok(Math.abs(shown - sum(metrics, `neuronward_${ofSeries}`)) < 1e-6, `${name} in /metrics`);
   }
-  assert.match(await text(tab.locator('h1')), /^\d+(\.\d+)? of 10,000 neurons spent\.$/);
+  assert.equal(await headline(tab), status.verdict.because);
+  for (const name of ['Quota', 'Failures', 'Clients', 'Store']) {
+    assert.ok((await finding(tab, name)).startsWith(status.verdict[name.toLowerCase()].because), name);
+  }
 
   for (const [id, label] of [['models', 'model'], ['clients', 'client']]) {
     const rows = await spending(tab, id);
@@ -138,8 +151,10 @@ test('figures are those of /status and /metrics', async (t) => {
     assert.equal(Number(row.here), sum(failed, 'neuronward_errors_total', { name: row.code }) - there, `${row.code}: from this proxy`);
   }
 
-  const ids = (await tab.locator('#rows tbody tr td:last-child').allTextContents()).map((id) => id.trim());
-  assert.deepEqual(ids, status.failures.map((f) => f.request_id), 'the last failures');
+  for (const [table, own] of [['#rows', false], ['#own', true]]) {
+    const ids = await tab.locator(`${table} tbody [data-id=request]`).allTextContents();
+    assert.deepEqual(ids, status.failures.filter((f) => (f.fault === 'caller') === own).map((f) => f.request_id), `the last failures, ${table}`);
+  }
 });
 
 describe('axe finds nothing', () => {
@@ -153,18 +168,18 @@ describe('axe finds nothing', () => {
       const tab = await open(t, path, { colorScheme, viewport: { width, height: 800 } });
       if (path === '/') {
         await tab.locator('#live').click(); // no updates
-        await tab.locator('summary').first().click();
-        await tab.evaluate(() => { const a = document.getElementById('answer'); a.hidden = false; a.textContent = 'An answer.'; });
+        await unfold(tab);
       }
       await tab.evaluate(await readFile(axe, 'utf8'));
       const { violations, incomplete } = await tab.evaluate(() => window.axe.run(document, {
         runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
       }));
       assert.deepEqual(violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]), []);
-      // What axe cannot judge are texts of the curve, which stand on the paper or on a rim in its colour.
+      // What axe cannot judge: texts of the curve, which stand on the paper or on a rim in its colour, and the answer, which
+      // stays in sight while the page moves below it.
       const unsure = incomplete.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
-      assert.deepEqual(unsure.filter((node) => !node.startsWith('color-contrast: <text ')), []);
-      for (const [words, ratio] of await tab.evaluate(contrasts, '.curve text')) {
+      assert.deepEqual(unsure.filter((node) => !/^color-contrast: <(text |pre id="answer")/.test(node)), []);
+      for (const [words, ratio] of await tab.evaluate(contrasts, '.curve text, #answer')) {
         assert.ok(ratio >= 4.5, `the contrast of ${words} is ${ratio}`);
       }
     });
@@ -178,13 +193,13 @@ test('it brings itself up to date without being loaded again', async (t) => {
   await link.focus();
   const key = await tab.evaluate(() => document.activeElement.closest('tr').dataset.key);
   const used = await figure(tab, 'used');
-  await demo.chat('Hello again', { 'x-request-id': 'the-newest', 'x-simulate': '5004' });
+  await demo.chat('Hello again', { 'x-request-id': 'the-newest', 'x-simulate': '7009' });
   await demo.chat('Hello again');
   await tab.waitForFunction((was) => document.querySelector('[data-figure=used]').dataset.value !== was, used);
   await tab.locator('#rows tbody tr', { hasText: 'the-newest' }).waitFor();
   assert.equal(await tab.evaluate(() => window.mark), 'the same document');
   assert.equal(await tab.evaluate(() => document.activeElement.closest('tr')?.dataset.key), key, 'what had the focus has it still');
-  assert.equal(await text(tab.locator('#rows tbody tr').first().locator('td').last()), 'the-newest', 'the newest is first');
+  assert.equal(await text(tab.locator('#rows tbody tr').first().locator('[data-id=request]')), 'the-newest', 'the newest is first');
 
   await tab.locator('#live').click();
   assert.equal(await tab.locator('#live').getAttribute('aria-pressed'), 'false');
@@ -199,7 +214,7 @@ test('it brings itself up to date without being loaded again', async (t) => {
 test('a filter leaves the failures that match, also when there are new ones', async (t) => {
   const tab = await open(t);
   const rows = tab.locator('#last tbody tr:visible');
-  const all = await rows.count();
+  const all = await tab.locator('#last tbody tr').count();
   await tab.fill('#filter', 'THE-ONE request_too');
   assert.equal(await rows.count(), 1);
   assert.match(await text(rows.first()), /3006/);
@@ -209,7 +224,7 @@ test('a filter leaves the failures that match, also when there are new ones', as
   await tab.locator('#filter').press('Enter');
   assert.equal(await rows.count(), 1, 'after Enter');
   await tab.fill('#filter', '');
-  assert.ok(await rows.count() >= all);
+  assert.ok(await rows.count() >= all, 'what was opened stays open');
 
   const linked = await open(t, `/?q=${encodeURIComponent(model)}#last`);
   await updated(linked);
@@ -251,8 +266,8 @@ test('every link leads somewhere', async (t) => {
 
 test('text of callers is inert', async (t) => {
   const tab = await open(t);
-  const row = tab.locator('#rows tbody tr', { hasText: '<img src=x onerror=' }).first();
-  await row.waitFor();
+  const row = tab.locator('#last tbody tr', { hasText: '<img src=x onerror=' }).first();
+  await row.waitFor({ state: 'attached' });
   await updated(tab);
   const there = await open(t, `/?q=${encodeURIComponent(hostile)}`, { javaScriptEnabled: false });
   assert.equal(await there.locator('#filter').inputValue(), hostile);
@@ -265,7 +280,7 @@ test('text of callers is inert', async (t) => {
 test('buttons show their answers', async (t) => {
   const tab = await open(t);
   const answer = tab.locator('#answer');
-  assert.ok(await answer.isHidden());
+  assert.match(await text(answer), /^The answer to a button is shown here/);
   await tab.getByRole('button', { name: 'Send a stream' }).click();
   await answer.getByText('HTTP/1.1 200 OK').waitFor();
   await eventually('the answer is complete', async () => (await answer.textContent()).includes('(after '));
@@ -299,7 +314,7 @@ test('the page is complete without a script', async (t) => {
   assert.ok(await tab.locator('.plot path.edge').isVisible());
   assert.ok(await tab.locator('#live').isHidden());
   assert.ok(await tab.getByRole('link', { name: 'Reload', exact: true }).isVisible());
-  const [{ request_id: id }] = (await demo.status()).failures;
+  const { request_id: id } = (await demo.status()).failures.find((f) => f.fault !== 'caller');
   await tab.fill('#filter', id);
   await tab.locator('#filter').press('Enter');
   await tab.waitForURL(`**/?q=${id}#last`);
@@ -313,13 +328,44 @@ test('nothing has to be pushed sideways', async (t) => {
   for (const [path, ...widths] of [['/', 320, 360, 700, 1280, 3840], ['/errors', 360, 1280], ['/errors/requests_per_minute_exceeded', 360], ['/errors/bad_input', 320], ['/errors?q=429', 320]]) {
     const tab = await open(t, path);
     if (path === '/') {
-      await tab.locator('summary').first().click();
-      await tab.evaluate(() => { const a = document.getElementById('answer'); a.hidden = false; a.textContent = 'x'.repeat(5000); });
+      await unfold(tab);
+      await tab.evaluate(() => { document.getElementById('answer').textContent = 'x'.repeat(5000); });
     }
     for (const width of widths) {
       await tab.setViewportSize({ width, height: 800 });
       assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), width, `${path} at ${width} px`);
     }
+  }
+});
+
+// What is wrong, in words, in nine situations; axe looks at each, and nothing has to be pushed sideways. With PICTURES=DIRECTORY
+// it takes pictures to look at.
+describe('what is wrong is said first', () => {
+  for (const one of situations) {
+    test(one.name, async (t) => {
+      const there = await one.make();
+      t.after(() => there.stop());
+      await eventually(`the page says ${one.because}`, async () => one.because.test((await there.status()).verdict.because));
+      const { verdict } = await there.status();
+      assert.equal(verdict.state, one.state, JSON.stringify(verdict));
+      for (const [width, colorScheme] of [[360, 'dark'], [1280, 'light'], [1920, 'dark']]) {
+        const tab = await open(t, '/', { at: there.admin, colorScheme, viewport: { width, height: 900 } });
+        assert.match(await headline(tab), one.because);
+        for (const [name, says] of Object.entries(one.others)) {
+          assert.match(await finding(tab, name), says, name);
+        }
+        assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), width, `${width} px`);
+        if (width !== 1920) {
+          await tab.evaluate(await readFile(axe, 'utf8'));
+          const { violations } = await tab.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
+          assert.deepEqual(violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]), []);
+        }
+        if (process.env.PICTURES) {
+          await tab.screenshot({ path: `${process.env.PICTURES}/${one.name.replaceAll(' ', '-')}-${width}.png`, fullPage: true });
+        }
+        await tab.context().close(); // before the demo ends, which it would ask
+      }
+    });
   }
 });
 
@@ -331,8 +377,9 @@ function contrasts(selector) {
   };
   const paper = light(getComputedStyle(document.body).backgroundColor);
   return [...document.querySelectorAll(selector)].map((text) => {
-    const ink = light(getComputedStyle(text).fill);
-    return [text.textContent, Math.max(ink, paper) / Math.min(ink, paper)];
+    const { fill, color, backgroundColor } = getComputedStyle(text);
+    const [ink, below] = text instanceof SVGElement ? [light(fill), paper] : [light(color), light(backgroundColor)];
+    return [text.textContent, Math.max(ink, below) / Math.min(ink, below)];
   });
 }
 
@@ -360,11 +407,12 @@ test('a screen reader announces when the verdict changes, and only then', async 
   assert.equal(await tab.locator('[aria-live]').count(), 1, 'only the verdict speaks');
   await updated(tab);
   assert.equal(await text(tab.locator('#announcement')), '');
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 8; i++) {
     await small.chat('Hello', { 'x-simulate': 'tokens=200' }, { max_tokens: 200 });
   }
-  await eventually('it is announced', async () => /neurons spent\. At the present rate the day’s neurons last until/.test(await text(tab.locator('#announcement'))));
-  assert.equal(await tab.locator('#verdict').getAttribute('data-state'), 'will run out');
+  await eventually('it is announced', async () => /neurons/.test(await text(tab.locator('#announcement'))));
+  assert.notEqual(await tab.locator('#verdict').getAttribute('data-level'), 'ok');
+  await tab.context().close(); // before the demo ends, which it would ask
 });
 
 test('no page had an error', () => {

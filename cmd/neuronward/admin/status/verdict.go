@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/words"
@@ -38,8 +39,9 @@ type Verdict struct {
 
 // Judge returns the verdict on s. failures and calls are those of the last minutes.
 func Judge(s *Status, failures []minutes.CodeFailures, calls int64, now time.Time) Verdict {
+	sums := sumsOf(failures, calls)
 	v := Verdict{
-		Quota: quotaFinding(s, now), Failures: failuresFinding(failures, calls),
+		Quota: quotaFinding(s, &sums, now), Failures: sums.finding(),
 		Clients: clientsFinding(s, now), Store: storeFinding(s.Store),
 	}
 	v.Finding = v.Quota
@@ -59,7 +61,7 @@ func rank(s State) int {
 // nearlySpent is the part of a day's limit from which on the quota is a warning.
 const nearlySpent = 0.9
 
-func quotaFinding(s *Status, now time.Time) Finding {
+func quotaFinding(s *Status, sums *sums, now time.Time) Finding {
 	t := &s.Today
 	if t.Day == nil {
 		return Finding{StateOff, "Neurons are not counted.", "NEURONWARD_QUOTA_MODE is off: this proxy enforces no " +
@@ -90,7 +92,19 @@ func quotaFinding(s *Status, now time.Time) Finding {
 		if gone := t.Limit.Float() - t.Remaining.Float(); t.Limit.Float() > 0 && gone >= nearlySpent*t.Limit.Float() {
 			f.State, f.Because = StateWarning, fmt.Sprintf("Nearly spent: %s of %s are left.",
 				words.Rounded(t.Remaining.Float()), inWords(t.Limit.Float()))
+			f.Action = "They must last until " + reset
+			if t.Forecast != nil {
+				f.Action = expectation(t, reset)
+			}
 			f.Action += " Large calls are refused first. " + raise(t)
+			if sums.isCritical(sums.byQuota) {
+				f.State = StateCritical
+			}
+		} else if sums.byQuota > 0 {
+			f.State, f.Because = StateWarning, fmt.Sprintf("%s refused in the last 5 minutes: too large for the "+
+				"neurons that are left.", words.Plural(sums.byQuota, "call was", "calls were"))
+			f.Action = words.Rounded(t.Remaining.Float()) + " of " + inWords(t.Limit.Float()) + " are left until " +
+				reset + " A call reserves what it may cost: ask for fewer output tokens, or for less at once."
 		}
 		if t.Forecast != nil && t.Forecast.Earliest != nil {
 			f.State = StateWarning
@@ -132,7 +146,7 @@ func expectation(t *Today, reset string) string {
 	case f == nil && t.Remaining != nil:
 		return words.Rounded(t.Remaining.Float()) + " are left until " + reset
 	case f == nil:
-		return "The day ends at " + reset
+		return "The day ends at " + strings.TrimPrefix(reset, "the reset at ")
 	case f.Earliest != nil && f.Latest != nil:
 		return fmt.Sprintf("At the present rate they last until %s to %s UTC; the reset is at 00:00 UTC.",
 			minute(f.Earliest), minute(f.Latest))

@@ -82,7 +82,7 @@ func TestVerdict(t *testing.T) {
 			name:   "nearly spent",
 			change: func(s *Status) { s.Used, s.Remaining = whole(9200), whole(800) },
 			part:   "quota", state: StateWarning, because: "Nearly spent: 800 of 10,000 neurons are left.",
-			action: "800 are left until " + reset + " Large calls are refused first.", also: "NEURONWARD_PLAN=paid",
+			action: "They must last until " + reset + " Large calls are refused first.", also: "NEURONWARD_PLAN=paid",
 		},
 		{
 			name: "spent",
@@ -129,7 +129,7 @@ func TestVerdict(t *testing.T) {
 		{
 			name: "no limit", change: func(s *Status) { s.Limit, s.Remaining = nil, nil },
 			part: "quota", state: StateOK, because: "6,000 neurons spent today; no limit is set.",
-			action: "The day ends at " + reset,
+			action: "The day ends at 00:00 UTC, in 8 h 36 min.",
 		},
 		{
 			name: "no limit, with a forecast",
@@ -189,9 +189,27 @@ func TestVerdict(t *testing.T) {
 			part: "quota", state: StateOK, because: "6,000 of",
 		},
 		{
-			name:     "limits refuse",
-			failures: []minutes.CodeFailures{upstreamFailures(normalize.AccountLimited, 30)}, calls: 40,
+			name:     "a client's limit refuses",
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.ClientBudgetExhausted, 30)}, calls: 40,
 			part: "quota", state: StateOK, because: "6,000 of",
+		},
+		{
+			name:     "the store is missed",
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.StoreUnavailable, 30)}, calls: 40,
+			part: "quota", state: StateOK, because: "6,000 of",
+		},
+		{
+			name:     "large calls are refused",
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.AccountLimited, 2)}, calls: 40,
+			part: "quota", state: StateWarning,
+			because: "2 calls were refused in the last 5 minutes: too large for the neurons that are left.",
+			action:  "4,000 of 10,000 neurons are left until " + reset,
+		},
+		{
+			name:     "nearly spent, and calls are refused",
+			change:   func(s *Status) { s.Used, s.Remaining = whole(9200), whole(800) },
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.AccountLimited, 20)}, calls: 40,
+			part: "quota", state: StateCritical, because: "Nearly spent: 800 of 10,000 neurons are left.",
 		},
 		{
 			name: "one client is over",

@@ -19,56 +19,76 @@ const (
 	criticalCalls = 3
 )
 
-// ofLimits are the codes of refusals that the findings of the quota and of clients are about.
-func ofLimits(c normalize.Code) bool {
-	return c == normalize.AccountLimited || c == normalize.ClientBudgetExhausted || c == normalize.PriorityFloor
+// sums are the calls and failures of the last minutes.
+type sums struct {
+	calls   int64 // that somebody else than their caller, or a limit, could have failed
+	failed  int64
+	callers int64 // failures that callers alone can fix
+	byQuota int64 // refusals for want of the account's neurons
+	byRest  int64 // refusals of which the findings of clients and of the store speak
+	worst   *minutes.CodeFailures
 }
 
-func failuresFinding(failures []minutes.CodeFailures, calls int64) Finding {
-	var failed, leftOut, byLimits int64
-	var worst *minutes.CodeFailures
+func sumsOf(failures []minutes.CodeFailures, calls int64) sums {
+	var s sums
 	for i := range failures {
 		f := &failures[i]
-		switch n := f.Recent.Total(); {
-		case f.Caller:
-			leftOut += n
-		case ofLimits(f.Code):
-			byLimits += n
+		n := f.Recent.Total()
+		if f.Caller {
+			s.callers += n
+			continue
+		}
+		switch f.Code {
+		case normalize.AccountLimited:
+			s.byQuota += n
+		case normalize.ClientBudgetExhausted, normalize.PriorityFloor, normalize.StoreUnavailable:
+			s.byRest += n
 		default:
-			if failed += n; n > 0 && (worst == nil || n > worst.Recent.Total()) {
-				worst = f
+			s.failed += n
+			if n > 0 && (s.worst == nil || n > s.worst.Recent.Total()) {
+				s.worst = f
 			}
 		}
 	}
-	calls = max(calls-leftOut-byLimits, failed) // some refusals are no calls
+	s.calls = max(calls-s.callers-s.byQuota-s.byRest, s.failed) // some refusals are no calls
+	return s
+}
+
+// isCritical reports whether so many of the calls are too many.
+func (s *sums) isCritical(n int64) bool {
+	return n >= criticalCalls && float64(n) >= criticalShare*float64(s.calls+s.byQuota)
+}
+
+func (s *sums) finding() Finding {
 	var besides string
-	if byLimits > 0 {
-		besides += fmt.Sprintf(" %s refused by a limit.", words.Plural(byLimits, "more was", "more were"))
+	if n := s.byQuota + s.byRest; n > 0 {
+		besides += fmt.Sprintf(" %s refused by a limit, or for lack of the store.",
+			words.Plural(n, "more was", "more were"))
 	}
-	if leftOut > 0 {
-		besides += fmt.Sprintf(" %s by the caller's own fault.", words.Plural(leftOut, "more failed", "more failed"))
+	if s.callers > 0 {
+		besides += fmt.Sprintf(" %s by the caller's own fault.",
+			words.Plural(s.callers, "more failed", "more failed"))
+	}
+	switch {
+	case s.calls == 0:
+		return Finding{StateOK, "No call in the last 5 minutes." + besides, ""}
+	case s.failed == 0:
+		none := "None of " + words.Plural(s.calls, "call", "calls") + " failed in the last 5 minutes."
+		return Finding{StateOK, none + besides, ""}
 	}
 	f := Finding{State: StateOK}
+	share := float64(s.failed) / float64(s.calls)
 	switch {
-	case calls == 0:
-		f.Because = "No call in the last 5 minutes." + besides
-		return f
-	case failed == 0:
-		f.Because = "None of " + words.Plural(calls, "call", "calls") + " failed in the last 5 minutes." + besides
-		return f
-	}
-	share := float64(failed) / float64(calls)
-	switch {
-	case share >= criticalShare && failed >= criticalCalls:
+	case share >= criticalShare && s.failed >= criticalCalls:
 		f.State = StateCritical
 	case share >= warningShare:
 		f.State = StateWarning
 	}
 	f.Because = fmt.Sprintf("%s of %s failed in the last 5 minutes (%s).",
-		words.Grouped(failed), words.Plural(calls, "call", "calls"), percentOf(share))
-	e := worst.Code.Entry().Named(config.SettingName)
+		words.Grouped(s.failed), words.Plural(s.calls, "call", "calls"), percentOf(share))
+	e := s.worst.Code.Entry().Named(config.SettingName)
 	most := "Most with"
-	if failed == worst.Recent.Total() {
+	if s.failed == s.worst.Recent.Total() {
 		most = "With"
 	}
 	f.Action = fmt.Sprintf("%s %d %s. %s%s", most, e.Number, e.Slug, e.Action, besides)
