@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -105,4 +106,68 @@ func hasAnchor(text, anchor string) bool {
 		}
 	}
 	return false
+}
+
+var (
+	mdFence  = regexp.MustCompile("(?m)(^ *<!-- .* -->\n)?^ *```([a-z]+)$")
+	mdTested = regexp.MustCompile(`<!-- test: (\w+) -->`)
+)
+
+// triedWhole are documents that a test makes or checks as a whole.
+var triedWhole = map[string]string{
+	"deploy/prometheus/runbooks/": "TestRunbooksNameWhatExists",
+	"deploy/test/sdk/MATRIX.md":   "TestMatrix",
+}
+
+// Each block of code says where it is tried (run, test, sdk), or why it is only shown. The tests are there.
+func TestDocumentsSayWhereTheirCodeIsTried(t *testing.T) {
+	tests := testSources(t)
+	exists := func(path, name string) {
+		if !bytes.Contains(tests, []byte("\nfunc "+name+"(t *testing.T)")) {
+			t.Errorf("%s: got no test %s, want it", path, name)
+		}
+	}
+	for path, name := range triedWhole {
+		exists(path, name)
+	}
+	for path, text := range documents(t) {
+		if triedWhole[path] != "" || triedWhole[filepath.Dir(path)+"/"] != "" {
+			continue
+		}
+		for _, m := range mdFence.FindAllStringSubmatch(text, -1) {
+			mark, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(m[1]), "<!-- "), ":")
+			switch mark {
+			case "run", "expect", "sdk", "test", "shown":
+			default:
+				if m[2] != "text" {
+					t.Errorf("%s: got a block of %s without <!-- run, test, sdk or shown: … --> before it, want one",
+						path, m[2])
+				}
+			}
+		}
+		for _, m := range mdTested.FindAllStringSubmatch(text, -1) {
+			exists(path, m[1])
+		}
+	}
+}
+
+// testSources are the test files of the repository, one after the other.
+func testSources(t *testing.T) []byte {
+	t.Helper()
+	var all []byte
+	err := fs.WalkDir(os.DirFS(top), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(top, path))
+		all = append(all, text...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
