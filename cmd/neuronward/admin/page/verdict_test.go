@@ -38,9 +38,29 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 	wantNone(t, "the page", page, "only observes")
-	s.Mode = "observe"
+	s.Mode, s.Verdict.Quota.State = "observe", status.StateOK // else the finding says so
 	if got := written(t, in); !strings.Contains(got, "This proxy only observes (NEURONWARD_QUOTA_MODE)") {
 		t.Errorf("got\n%s\nwant it to say that it only observes", got)
+	}
+}
+
+// The store's finding says why calls are refused: it is not said twice. For another reason the page says it by itself.
+func TestWhyCallsAreRefused(t *testing.T) {
+	in := &Input{Now: three, Status: &status.Status{Today: emptyDay()}, Unready: "draining"}
+	if got := written(t, in); !strings.Contains(got, `<p class="alarm">Calls are refused: draining</p>`) {
+		t.Errorf("got\n%s\nwant the reason", got)
+	}
+	in.Status.Verdict.Store.State = status.StateCritical
+	wantNone(t, "the page without a store", written(t, in), `class="alarm"`)
+}
+
+// What fails comes right below the verdict.
+func TestFailuresComeFirst(t *testing.T) {
+	page := written(t, afternoon())
+	verdict, failing, curve := strings.Index(page, `id="verdict"`), strings.Index(page, `id="failing"`),
+		strings.Index(page, `id="curve"`)
+	if verdict < 0 || failing < verdict || curve < failing {
+		t.Errorf("got the verdict at %d, failures at %d, the curve at %d; want this order", verdict, failing, curve)
 	}
 }
 

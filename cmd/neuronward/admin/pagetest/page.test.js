@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { launch } from './chromium.js';
 import { embedding, eventually, model, start, sum } from './demo.js';
-import { situations } from './situations.js';
+import { draw, situations } from './situations.js';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const hostile = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>';
@@ -340,7 +340,7 @@ test('nothing has to be pushed sideways', async (t) => {
 
 // What is wrong, in words, in nine situations; axe looks at each, and nothing has to be pushed sideways. With PICTURES=DIRECTORY
 // it takes pictures to look at.
-describe('what is wrong is said first', () => {
+describe('what is wrong is said first', { concurrency: 3 }, () => {
   for (const one of situations) {
     test(one.name, async (t) => {
       const there = await one.make();
@@ -390,7 +390,8 @@ test('it can be used by keyboard, and shows the reader’s own times', async (t)
   const outline = await tab.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
   assert.notEqual(outline, 'none');
   const reached = new Set();
-  for (let i = 0; i < 20; i++) {
+  const links = await tab.locator('#failing a').count(); // they come before the buttons
+  for (let i = 0; i < 20 + links; i++) {
     await tab.keyboard.press('Tab');
     reached.add(await tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()));
   }
@@ -401,16 +402,14 @@ test('it can be used by keyboard, and shows the reader’s own times', async (t)
 });
 
 test('a screen reader announces when the verdict changes, and only then', async (t) => {
-  const small = await start({ NEURONWARD_RECONCILE: '0', NEURONWARD_DAILY_NEURONS: '20' });
+  const small = await start({ NEURONWARD_RECONCILE: '0', NEURONWARD_DAILY_NEURONS: '3400' });
   t.after(() => small.stop());
   const tab = await open(t, '/', { at: small.admin });
   assert.equal(await tab.locator('[aria-live]').count(), 1, 'only the verdict speaks');
   await updated(tab);
   assert.equal(await text(tab.locator('#announcement')), '');
-  for (let i = 0; i < 8; i++) {
-    await small.chat('Hello', { 'x-simulate': 'tokens=200' }, { max_tokens: 200 });
-  }
-  await eventually('it is announced', async () => /neurons/.test(await text(tab.locator('#announcement'))));
+  await draw(small, 1);
+  await eventually('it is announced', async () => /^Warning Nearly spent: /.test(await text(tab.locator('#announcement'))));
   assert.notEqual(await tab.locator('#verdict').getAttribute('data-level'), 'ok');
   await tab.context().close(); // before the demo ends, which it would ask
 });

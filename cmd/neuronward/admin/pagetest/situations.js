@@ -13,7 +13,7 @@ const many = (n, make) => Promise.all(Array.from({ length: n }, (_, i) => make(i
 const spend = (demo, tokens, headers) => demo.chat('Hello', { 'x-simulate': `tokens=${tokens}`, ...headers }, { max_tokens: tokens });
 
 /** Pictures of 3,120 neurons each, one after the other. */
-async function draw(demo, n) {
+export async function draw(demo, n) {
   for (let i = 0; i < n; i++) {
     await demo.call('/run/@cf/leonardo/phoenix-1.0', { prompt: 'A lighthouse', width: 1024, height: 1024 });
   }
@@ -88,11 +88,11 @@ export const situations = [
     },
   },
   {
-    name: 'one client over', state: 'warning', because: /^notebooks has spent its own limit and is refused\.$/, others: { Quota: /of 10,000 neurons spent/ },
+    name: 'one client over', state: 'warning', because: /^notebooks is refused: too little is left of its own limit\.$/, others: { Quota: /of 10,000 neurons spent/ },
     async make() {
       const directory = await mkdtemp(join(tmpdir(), 'neuronward-page-'));
       const clients = [];
-      for (const [name, limit] of [['support-bot', 500], ['notebooks', 3]]) {
+      for (const [name, limit] of [['support-bot', 500], ['notebooks', 6]]) {
         const { key, key_sha256: hash } = JSON.parse((await run(process.env.NEURONWARD, ['client', 'new', name, '--json'])).stdout);
         clients.push({ entry: `  - name: ${name}\n    key_sha256: ${hash}\n    daily_neurons: ${limit}\n`, headers: { authorization: `Bearer ${key}` } });
       }
@@ -109,7 +109,7 @@ export const situations = [
   },
   {
     name: 'store gone', state: 'critical', because: /^The store \(file\) does not answer; calls are refused\.$/,
-    others: { Failures: /more were refused by a limit, or for lack of the store\.$/ },
+    others: { Failures: /more were refused for lack of the store\.$/ },
     async make() {
       const directory = await mkdtemp(join(tmpdir(), 'neuronward-page-'));
       const inner = join(directory, 'store');

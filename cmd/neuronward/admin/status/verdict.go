@@ -73,8 +73,8 @@ func quotaFinding(s *Status, sums *sums, now time.Time) Finding {
 	switch {
 	case t.Blocked:
 		f.State, f.Because = StateCritical, "Workers AI says that the day's neurons are spent (quota block)."
-		f.Action = fmt.Sprintf("%s%s until %s This proxy knows of %s.%s", refused(t, "Calls are refused"),
-			since(t.ExhaustedAt), reset, inWords(spent), probe(t.RetryAt))
+		f.Action = fmt.Sprintf("%s%s until %s This proxy knows of %s.%s%s", refused(t, "Calls are refused"),
+			since(t.ExhaustedAt), reset, inWords(spent), probe(t.RetryAt), paidPlan(t))
 	case t.Limit == nil:
 		f.Because = inWords(spent) + " spent today; no limit is set."
 	case t.PlanWrong && t.ExhaustedAt != nil:
@@ -106,8 +106,10 @@ func quotaFinding(s *Status, sums *sums, now time.Time) Finding {
 			f.Action = words.Rounded(t.Remaining.Float()) + " of " + inWords(t.Limit.Float()) + " are left until " +
 				reset + " A call reserves what it may cost: ask for fewer output tokens, or for less at once."
 		}
-		if t.Forecast != nil && t.Forecast.Earliest != nil {
-			f.State = StateWarning
+		if f.State == StateOK && t.Forecast != nil && t.Forecast.Earliest != nil {
+			f.State, f.Because = StateWarning, expectation(t, reset)
+			f.Action = words.Rounded(spent) + " of " + inWords(t.Limit.Float()) +
+				" are spent. Stop what can wait until " + reset
 		}
 		if t.PlanWrong {
 			f.State = StateWarning
@@ -148,11 +150,11 @@ func expectation(t *Today, reset string) string {
 	case f == nil:
 		return "The day ends at " + strings.TrimPrefix(reset, "the reset at ")
 	case f.Earliest != nil && f.Latest != nil:
-		return fmt.Sprintf("At the present rate they last until %s to %s UTC; the reset is at 00:00 UTC.",
+		return fmt.Sprintf("At the present rate the neurons last until %s to %s UTC, not until 00:00.",
 			minute(f.Earliest), minute(f.Latest))
 	case f.Earliest != nil:
-		return fmt.Sprintf("At the present rate they may be spent from %s UTC on, and may just last until %s",
-			minute(f.Earliest), reset)
+		return fmt.Sprintf("At the present rate the neurons may be spent from %s UTC on, before the reset at 00:00.",
+			minute(f.Earliest))
 	case t.Remaining != nil:
 		low, high := t.Limit.Float()-f.High.Float()-t.Lost.Float(), t.Limit.Float()-f.Low.Float()-t.Lost.Float()
 		return "At the present rate " + words.Between(max(low, 0), max(high, 0)) + " are left at " + reset
@@ -174,6 +176,14 @@ func probe(at *time.Time) string {
 	return " One call tests the block at " + minute(at) + " UTC."
 }
 
+// paidPlan says how an account on the free plan gets more neurons.
+func paidPlan(t *Today) string {
+	if t.Plan != config.PlanFree {
+		return ""
+	}
+	return " On Workers Paid, set NEURONWARD_PLAN=paid."
+}
+
 func minute(at *time.Time) string { return at.UTC().Format("15:04") }
 
 // inWords shows whole neurons with their unit.
@@ -185,6 +195,10 @@ func inWords(n float64) string {
 }
 
 func storeFinding(s Store) Finding {
+	var failure string
+	if s.Failure != nil {
+		failure = " (" + strings.TrimPrefix(*s.Failure, "quota: the store fails: ") + ")"
+	}
 	switch {
 	case s.Kind == "none":
 		return Finding{StateOff, "Nothing is stored.", ""}
@@ -196,11 +210,11 @@ func storeFinding(s Store) Finding {
 		return Finding{
 			StateWarning, "The store (" + s.Kind + ") does not answer; calls go on.",
 			"Meanwhile each process counts by itself, and limits may be passed. Look at the server in " +
-				"NEURONWARD_STORE: " + *s.Failure,
+				"NEURONWARD_STORE." + failure,
 		}
 	}
 	return Finding{
 		StateCritical, "The store (" + s.Kind + ") does not answer; calls are refused.",
-		"Bring back what NEURONWARD_STORE names; calls are taken again by themselves: " + *s.Failure,
+		"Bring back what NEURONWARD_STORE names; then calls are taken again by themselves." + failure,
 	}
 }

@@ -69,14 +69,16 @@ func TestVerdict(t *testing.T) {
 		{
 			name:   "it will run out",
 			change: func(s *Status) { s.Forecast = &Forecast{Earliest: at(19, 5), Latest: at(21, 40)} },
-			part:   "quota", state: StateWarning, because: "6,000 of",
-			action: "At the present rate they last until 19:05 to 21:40 UTC; the reset is at 00:00 UTC.",
+			part:   "quota", state: StateWarning,
+			because: "At the present rate the neurons last until 19:05 to 21:40 UTC, not until 00:00.",
+			action:  "6,000 of 10,000 neurons are spent. Stop what can wait until " + reset,
 		},
 		{
 			name:   "it may run out",
 			change: func(s *Status) { s.Forecast = &Forecast{Earliest: at(19, 5)} },
-			part:   "quota", state: StateWarning, because: "6,000 of",
-			action: "At the present rate they may be spent from 19:05 UTC on, and may just last until " + reset,
+			part:   "quota", state: StateWarning,
+			because: "At the present rate the neurons may be spent from 19:05 UTC on, before the reset at 00:00.",
+			action:  "6,000 of 10,000 neurons are spent.",
 		},
 		{
 			name:   "nearly spent",
@@ -124,7 +126,7 @@ func TestVerdict(t *testing.T) {
 			part: "quota", state: StateCritical,
 			because: "Workers AI says that the day's neurons are spent (quota block).",
 			action:  "Calls are refused since 15:02 UTC until " + reset + " This proxy knows of 6,000 neurons.",
-			also:    "One call tests the block at 15:32 UTC.",
+			also:    "One call tests the block at 15:32 UTC. On Workers Paid, set NEURONWARD_PLAN=paid.",
 		},
 		{
 			name: "no limit", change: func(s *Status) { s.Limit, s.Remaining = nil, nil },
@@ -216,8 +218,8 @@ func TestVerdict(t *testing.T) {
 			change: func(s *Status) {
 				s.Clients = []Client{client("a", 10, 300), client("notebooks", 298, 300), client("c", 10, 300)}
 			},
-			part: "clients", state: StateWarning, because: "notebooks has spent its own limit and is refused.",
-			action: "Wait until 00:00 UTC, or raise the client's daily_neurons",
+			part: "clients", state: StateWarning, because: "notebooks is refused: too little is left of its own limit.",
+			action: "Ask for fewer output tokens, wait until 00:00 UTC, or raise the client's daily_neurons",
 		},
 		{
 			name: "clients are refused for their limits",
@@ -229,8 +231,9 @@ func TestVerdict(t *testing.T) {
 					{Time: three.Add(-10 * time.Minute), Client: "c", Name: "client_budget_exhausted"},
 				}
 			},
-			part: "clients", state: StateWarning, because: "a and b have spent their own limits and are refused.",
-			also: "Refused for low priority besides: d.",
+			part: "clients", state: StateWarning,
+			because: "a and b are refused: too little is left of their own limits.",
+			also:    "Refused for low priority besides: d.",
 		},
 		{
 			name: "a client is below its floor",
@@ -246,13 +249,16 @@ func TestVerdict(t *testing.T) {
 				s.Mode = "observe"
 				s.Clients = []Client{{Spending: Spending{Name: "a"}, WouldRefuse: Reasons{"client_budget": 3}}}
 			},
-			part: "clients", state: StateWarning, because: "a would be refused for their own limit.",
+			part: "clients", state: StateWarning,
+			because: "a would be refused: too little is left of the client's own limit.",
 		},
 		{
-			name:   "the store is gone",
-			change: func(s *Status) { s.Store = Store{Kind: "redis", Policy: "deny", Failure: new("no route")} },
-			part:   "store", state: StateCritical, because: "The store (redis) does not answer; calls are refused.",
-			action: "Bring back what NEURONWARD_STORE names", also: "no route",
+			name: "the store is gone",
+			change: func(s *Status) {
+				s.Store = Store{Kind: "redis", Policy: "deny", Failure: new("quota: the store fails: no route")}
+			},
+			part: "store", state: StateCritical, because: "The store (redis) does not answer; calls are refused.",
+			action: "Bring back what NEURONWARD_STORE names; then calls are taken again by themselves. (no route)",
 		},
 		{
 			name:   "the store is gone, calls go on",

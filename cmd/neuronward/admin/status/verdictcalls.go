@@ -25,7 +25,8 @@ type sums struct {
 	failed  int64
 	callers int64 // failures that callers alone can fix
 	byQuota int64 // refusals for want of the account's neurons
-	byRest  int64 // refusals of which the findings of clients and of the store speak
+	byRest  int64 // refusals of which the finding of clients speaks
+	byStore int64 // refusals for lack of the store
 	worst   *minutes.CodeFailures
 }
 
@@ -41,8 +42,10 @@ func sumsOf(failures []minutes.CodeFailures, calls int64) sums {
 		switch f.Code {
 		case normalize.AccountLimited:
 			s.byQuota += n
-		case normalize.ClientBudgetExhausted, normalize.PriorityFloor, normalize.StoreUnavailable:
+		case normalize.ClientBudgetExhausted, normalize.PriorityFloor:
 			s.byRest += n
+		case normalize.StoreUnavailable:
+			s.byStore += n
 		default:
 			s.failed += n
 			if n > 0 && (s.worst == nil || n > s.worst.Recent.Total()) {
@@ -50,7 +53,7 @@ func sumsOf(failures []minutes.CodeFailures, calls int64) sums {
 			}
 		}
 	}
-	s.calls = max(calls-s.callers-s.byQuota-s.byRest, s.failed) // some refusals are no calls
+	s.calls = max(calls-s.callers-s.byQuota-s.byRest-s.byStore, s.failed) // some refusals are no calls
 	return s
 }
 
@@ -62,8 +65,11 @@ func (s *sums) isCritical(n int64) bool {
 func (s *sums) finding() Finding {
 	var besides string
 	if n := s.byQuota + s.byRest; n > 0 {
-		besides += fmt.Sprintf(" %s refused by a limit, or for lack of the store.",
-			words.Plural(n, "more was", "more were"))
+		besides += fmt.Sprintf(" %s refused by a limit.", words.Plural(n, "more was", "more were"))
+	}
+	if s.byStore > 0 {
+		besides += fmt.Sprintf(" %s refused for lack of the store.",
+			words.Plural(s.byStore, "more was", "more were"))
 	}
 	if s.callers > 0 {
 		besides += fmt.Sprintf(" %s by the caller's own fault.",
@@ -136,10 +142,11 @@ func clientsFinding(s *Status, now time.Time) Finding {
 	if names := chosen(over); len(names) > 0 {
 		return Finding{
 			StateWarning,
-			becoming(names, "has spent its own limit and is refused.", "have spent their own limits and are refused.",
-				"would be refused for their own limit."),
-			"Wait until 00:00 UTC, or raise the client's daily_neurons or monthly_neurons in the clients file; " +
-				"it is read again by itself." + floorToo(chosen(low)),
+			becoming(names, "is refused: too little is left of its own limit.",
+				"are refused: too little is left of their own limits.",
+				"would be refused: too little is left of the client's own limit."),
+			"Ask for fewer output tokens, wait until 00:00 UTC, or raise the client's daily_neurons or " +
+				"monthly_neurons in the clients file, which is read again by itself." + floorToo(chosen(low)),
 		}
 	}
 	if names := chosen(low); len(names) > 0 {
