@@ -61,8 +61,8 @@ func (cp *capacity) observe(c *call, f *normalize.Failure, status int) {
 		// A call that asks not to be queued gets 3040 more often than others: it does not count.
 		open, opened := cp.breakers.Failed(c.Model, time.Now())
 		if opened {
-			cp.log.Warn("Workers AI has no capacity for a model; until it has, most calls to it are refused here "+
-				"with 3040", "model", c.modelText)
+			cp.log.Warn("Workers AI has no capacity for a model; most of its calls are answered here with 3040 "+
+				"until it has", "model", c.modelText)
 		}
 		if open { // with each trial, so that a message that was lost comes again
 			cp.publish(c.Model, false)

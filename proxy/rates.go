@@ -110,9 +110,9 @@ func (r *rates) observe(c *call, f *normalize.Failure) {
 		return
 	}
 	if r.limiter.Throttled(c.rate, time.Now()) {
-		r.log.Warn("Workers AI refuses calls that are within its limit of requests a minute (3021): another program "+
-			"on this account uses the same limit. The rate of the model is halved and returns step by step; if this "+
-			"continues, lower it with "+r.setting("RATE_LIMITS"), "model", c.modelText, "task", string(c.rate.Task))
+		r.log.Warn("Workers AI refuses calls that are within its limit of requests per minute (3021): another program "+
+			"on this account spends the same limit. The pace of the model is halved and recovers step by step; if "+
+			"this goes on, lower it with "+r.setting("RATE_LIMITS"), "model", c.modelText, "task", string(c.rate.Task))
 	}
 }
 

@@ -35,7 +35,7 @@ func refusalLines(log *slog.Logger) map[normalize.Code]*lograte.Limiter {
 		normalize.ClientUnauthorized, normalize.ClientForbidden, normalize.RouteNotProxied,
 	} {
 		lines[code] = lograte.New(maxRefusedLines, func(more int) {
-			log.Warn("further calls were refused and not logged one by one", "name", code.String(), "count", more)
+			log.Warn("more calls were refused than are logged one by one", "name", code.String(), "count", more)
 		})
 	}
 	return lines

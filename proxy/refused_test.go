@@ -113,7 +113,7 @@ func TestFloodOfRefusals(t *testing.T) {
 				if lines, _ := b.logged("call failed", c.code); lines != floods*maxRefusedLines {
 					t.Errorf("got %d refusals logged by themselves, want %d", lines, floods*maxRefusedLines)
 				}
-				more := "further calls were refused and not logged one by one"
+				more := "more calls were refused than are logged one by one"
 				lines, count := b.logged(more, c.code)
 				if lines != floods || count != floods*(flood-maxRefusedLines) {
 					t.Errorf("got %d lines of %d more, want %d of %d", lines, count, floods,

@@ -48,8 +48,8 @@ func (o *ownToken) observe(c *call, err error) {
 		}
 	case f.RefusesToken():
 		if o.block.Refused(c.token, time.Now()) {
-			o.log.Error("Cloudflare refuses this proxy's API token: replace it. Calls are refused here, and one "+
-				"every "+tokenblock.Pause.String()+" is sent as a trial", "request_id", c.requestID, "number", f.Number)
+			o.log.Error("Cloudflare refuses this proxy's API token: replace it. Calls are answered here, and one "+
+				"every "+tokenblock.Pause.String()+" is sent to see", "request_id", c.requestID, "number", f.Number)
 		}
 	}
 }

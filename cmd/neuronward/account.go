@@ -27,12 +27,12 @@ func newPriceFeed(
 	case c.Prices != config.PricesLive:
 		o.Source = account.PricesFile
 	case token == nil:
-		log.Info("prices are from the embedded table: without an API token the proxy cannot read Cloudflare's catalog",
-			"as_of", o.Base.AsOf())
+		log.Info("prices are those of the embedded table: the catalog cannot be read without a token of this proxy's "+
+			"own", "as_of", o.Base.AsOf())
 	default:
 		client, err := newAccountClient(c, token, onDate)
 		if err != nil { // what is wrong with the settings was reported before
-			log.Warn("prices are from the embedded table: Cloudflare's catalog cannot be read", "error", err)
+			log.Warn("prices are those of the embedded table: the catalog cannot be read", "error", err)
 			break
 		}
 		o.Client = client
@@ -72,13 +72,13 @@ func figureClient(
 		token = c.AnalyticsToken.Value
 	}
 	if token == nil {
-		log.Info("what others spend on the account is unknown: the account's own figure cannot be read without " +
-			"NEURONWARD_ANALYTICS_TOKEN or an API token; NEURONWARD_RECONCILE=0 ends this message")
+		log.Info("what others spend of the account is not known: the account's own figure cannot be read without a " +
+			"token of this proxy's own (NEURONWARD_ANALYTICS_TOKEN; or NEURONWARD_RECONCILE=0 if that is intended)")
 		return nil
 	}
 	client, err := newAccountClient(c, token, onDate)
 	if err != nil { // what is wrong with the settings was reported before
-		log.Warn("what others spend on the account is unknown", "error", err)
+		log.Warn("what others spend of the account is not known", "error", err)
 		return nil
 	}
 	return client

@@ -285,7 +285,7 @@ func TestProcessAppliesChangedEntries(t *testing.T) {
 		t.Helper()
 		replace(t, path, clientsText(entry, "b"))
 		p.hangUp()
-		p.await("the clients file was read and is in use")
+		p.await("the clients file is in use as it is now")
 	}
 	want := func(result string) {
 		t.Helper()

@@ -47,14 +47,14 @@ func TestProcessFollowsTheClientsFile(t *testing.T) {
 	contains(t, "reason", line["reason"].(string), path+":1: clients: is not a list")
 	want("0", false)
 	put(noClient)
-	if line := p.await("the clients file was read and is in use"); line["clients"] != 0.0 {
+	if line := p.await("the clients file is in use as it is now"); line["clients"] != 0.0 {
 		t.Errorf("got %v, want 0 clients", line)
 	}
 	want("1", true)
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	p.await("the clients file was read and is in use") // unchanged, and logged once more
+	p.await("the clients file is in use as it is now") // unchanged, and logged once more
 	want("1", true)
 	_, status := p.get(p.admin + "/status")
 	contains(t, "the settings in /status", status, path+", 0 clients")

@@ -40,7 +40,7 @@ func listen(ctx context.Context, c *config.Config, log *slog.Logger) (listeners,
 	if !ending(ctx, c) {
 		return bindBoth(ctx, c) // it may have ended while it was asked
 	}
-	log.Warn("waiting for the addresses: the process that uses them is stopping",
+	log.Warn("waiting for the addresses: the process that has them is ending",
 		"listen", c.Listen, "admin_listen", c.AdminListen, "max_wait", takeoverWait(c).String())
 	retry := time.NewTicker(pause)
 	defer retry.Stop()
@@ -119,8 +119,8 @@ func bindBoth(ctx context.Context, c *config.Config) (listeners, error) {
 func (ln listeners) limit(c *config.Config, log *slog.Logger) listeners {
 	fits, needed, allowed := conns.Fit(c.MaxConnections, c.MaxInFlight)
 	if fits < c.MaxConnections {
-		log.Warn("the limit of open files is too low for NEURONWARD_MAX_CONNECTIONS, so fewer connections are "+
-			"accepted; raise it (ulimit -n, LimitNOFILE), or lower NEURONWARD_MAX_CONNECTIONS",
+		log.Warn("this process may open fewer files than its limits need, so fewer connections are accepted at once; "+
+			"raise that (ulimit -n, LimitNOFILE), or lower NEURONWARD_MAX_CONNECTIONS",
 			"allowed", allowed, "needed", needed, "max_connections", c.MaxConnections, "accepted", fits)
 	}
 	ln.app = conns.Limit(ln.app, fits, log)

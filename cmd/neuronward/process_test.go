@@ -246,7 +246,7 @@ func TestProcessCutsStreamsAfterDrain(t *testing.T) {
 	if strings.Contains(string(rest), "[DONE]") || err == nil && !strings.Contains(string(rest), "error") {
 		t.Errorf("the cut stream: got %q, %v; want an error and no [DONE]", rest, err)
 	}
-	p.await("NEURONWARD_DRAIN is over")
+	p.await("the drain time is over")
 	p.ends(exitDone)
 }
 

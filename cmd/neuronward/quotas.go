@@ -181,7 +181,7 @@ func (n *quotas) closeOrAbandon(signals <-chan os.Signal, maxWait time.Duration,
 	case err := <-closed:
 		return err
 	case <-time.After(signalGrace):
-		log.Warn("second signal: the store is not closed and may lack the latest usage")
+		log.Warn("second signal: the store is not closed, it may lack the last usage")
 		return errAbandoned
 	}
 }
@@ -196,7 +196,7 @@ func (n *quotas) close(maxWait time.Duration, log *slog.Logger) error {
 	err := errors.Join(n.ledger.Close(ctx), n.closeInTime())
 	s := n.ledger.Snapshot()
 	if err != nil {
-		log.Error("the store may lack the latest usage",
+		log.Error("the store may lack the last usage",
 			"day", s.Day.String(), "used", s.Account.Used.Float(), "error", err)
 		return err
 	}

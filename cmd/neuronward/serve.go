@@ -206,7 +206,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Con
 // startFailed reports why serve did not begin to take calls. A signal to end until then is no failure.
 func (in *invocation) startFailed(opening context.Context, log *slog.Logger, err error) int {
 	if opening.Err() != nil && errors.Is(err, context.Canceled) {
-		log.Info("stopped while waiting; no call was accepted", "reason", context.Cause(opening).Error())
+		log.Info("ended while it waited; no call was taken", "reason", context.Cause(opening).Error())
 		return exitDone
 	}
 	return in.fail(err)

@@ -81,7 +81,7 @@ var errCut = errors.New("a second signal cut the calls in flight")
 // listener is closed last, so that readiness can be asked all the time.
 func (s *server) end(signals <-chan os.Signal) error {
 	s.calls.Drain()
-	s.log.Info("draining: /readyz is 503, new calls are refused, calls in flight may finish",
+	s.log.Info("draining: not ready, new calls are refused, those in flight may finish",
 		"drain", config.ShortDuration(s.drain))
 	err := s.await(signals, s.drain)
 	switch {
@@ -91,7 +91,7 @@ func (s *server) end(signals <-chan os.Signal) error {
 		s.log.Warn("second signal: calls in flight are cut, without an error to their callers")
 		return errors.Join(err, s.close())
 	default:
-		s.log.Warn("NEURONWARD_DRAIN is over: calls in flight are cut")
+		s.log.Warn("the drain time is over; calls in flight are cut")
 		s.calls.Abort()
 		if errors.Is(s.await(signals, cutGrace), errCut) {
 			return errors.Join(errCut, s.close())

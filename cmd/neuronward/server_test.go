@@ -75,11 +75,11 @@ func TestServerEnds(t *testing.T) {
 		},
 		{
 			name: "calls take too long", endOnAbort: true, signals: []time.Duration{time.Second},
-			took: drain, aborted: true, logged: `draining.*NEURONWARD_DRAIN is over`,
+			took: drain, aborted: true, logged: `draining.*the drain time is over`,
 		},
 		{
 			name: "calls that not even a cut ends", signals: []time.Duration{time.Second},
-			took: drain + cutGrace, aborted: true, logged: `NEURONWARD_DRAIN is over`,
+			took: drain + cutGrace, aborted: true, logged: `the drain time is over`,
 		},
 		{
 			name: "second signal", signals: []time.Duration{time.Second, 3 * time.Second},

@@ -120,7 +120,8 @@ const notYet = "This proxy process is starting and takes no calls yet: it waits 
 // then.
 func (in *invocation) standBy(s *standby, c *config.Config, m *metrics.Metrics, other string) {
 	at := s.ln.endpoints()
-	s.log.Warn("waiting for the store: another process uses it; until that stops, /readyz is 503 and calls are refused",
+	s.log.Warn("waiting for the store: another process has it; "+
+		"until it lets go this one is not ready and refuses calls",
 		"store", c.Store.String(), "process", other, "max_wait", takeoverWait(c).String(),
 		"listen", at.app, "admin_listen", at.admin)
 	waits := health.Verdict{

@@ -34,7 +34,7 @@ func openStore(
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w", err)
 		}
 		for _, w := range warnings {
-			log.Warn("the store may fail or lose usage", "store", s.String(), "warning", w)
+			log.Warn("the store may fail or forget", "store", s.String(), "warning", w)
 		}
 		return shared, shared.Close, nil
 	case config.StoreFile:
@@ -48,7 +48,7 @@ func openStore(
 			return nil, nil, fmt.Errorf("NEURONWARD_STORE: %w%s", err, hint)
 		}
 		if w := openDirectory(s.Path); w != "" {
-			log.Warn("the store may fail or lose usage", "store", s.String(), "warning", w)
+			log.Warn("the store may fail or forget", "store", s.String(), "warning", w)
 		}
 		return file, file.Close, nil
 	default:
@@ -75,8 +75,8 @@ func openRedis(
 	store = redisstore.Open(s.Redis, account, redisstore.Options{
 		Password: s.Password, OnCopy: watch.copied, OnDistance: watch.moved,
 		OnDoubt: func(key, value string) {
-			watch.log.Warn("a value in Redis is damaged or was written by another program, and is not counted; find "+
-				"out what else writes to the key",
+			watch.log.Warn("a value in Redis is damaged or was not made by this program: it is not counted, the day "+
+				"goes on with what is known otherwise; find out who else writes there",
 				"store", s.String(), "key", key, "value", value)
 		},
 	})
@@ -115,10 +115,10 @@ func (w *storeWatch) copied(err error) {
 		return
 	}
 	if err != nil {
-		w.log.Warn("the Redis replica is late: a failover now loses the last grants until the proxies report again, "+
-			"and the latest usage of a proxy that stops before it does", "error", err)
+		w.log.Warn("the store's replica is late: a failover now forgets the last grants until the proxies report "+
+			"again, and for good what those spent that end before", "error", err)
 	} else {
-		w.log.Info("the Redis replica keeps up again")
+		w.log.Info("the store's replica is in time again")
 	}
 }
 
@@ -126,7 +126,7 @@ func (w *storeWatch) copied(err error) {
 func (w *storeWatch) moved(trip time.Duration, far bool) {
 	took := trip.Round(time.Millisecond).String()
 	if far {
-		w.log.Warn("the store is far away, so some calls wait for it; use a server nearby",
+		w.log.Warn("the store is far away, and calls wait for it now and then: name a server nearby",
 			"round_trip", took)
 	} else {
 		w.log.Info("the store is near again", "round_trip", took)
@@ -187,9 +187,9 @@ func (w *storeWatch) reportBatches(err error) {
 		return
 	}
 	if failing {
-		w.log.Warn("the store fails for batches: only this process knows those in flight, and their charge may not be "+
-			"corrected", "error", err)
+		w.log.Warn("the store fails for batches: one in flight is known to this process alone, and may stay at what "+
+			"it was charged", "error", err)
 	} else {
-		w.log.Info("the store saves batches again")
+		w.log.Info("the store keeps batches again")
 	}
 }

@@ -158,7 +158,7 @@ func TestBatchesThatCannotBeKeptAreLogged(t *testing.T) {
 		w.onEvent(quota.StoreEvent{Op: quota.StoreBatch, Err: err})
 	}
 	equal(t, "lines of the failure", strings.Count(out.String(), "the store fails for batches"), 1)
-	equal(t, "lines of the recovery", strings.Count(out.String(), "the store saves batches again"), 1)
+	equal(t, "lines of the recovery", strings.Count(out.String(), "the store keeps batches again"), 1)
 	contains(t, "the series", seriesOf(t, m), `neuronward_store_duration_seconds_count{op="batch"} 5`+"\n")
 	contains(t, "the series", seriesOf(t, m), `neuronward_store_failures_total{policy="deny"} 2`+"\n")
 }
@@ -199,12 +199,12 @@ func TestReplicasAndDistanceOfAServerAreWatched(t *testing.T) {
 		w.copied(err)
 	}
 	equal(t, "lines of the replica that is late", strings.Count(out.String(), "replica is late"), 2)
-	equal(t, "lines of the replica that is in time", strings.Count(out.String(), "replica keeps up again"), 1)
+	equal(t, "lines of the replica that is in time", strings.Count(out.String(), "replica is in time again"), 1)
 	contains(t, "the log", out.String(), "it hangs")
 	contains(t, "the series", seriesOf(t, m), "neuronward_store_grants_uncopied_total 3\n")
 	equal(t, "grants in the status", w.uncopied.Load(), 3)
 	w.moved(150*time.Millisecond, true)
 	w.moved(20*time.Millisecond, false)
-	contains(t, "the log", out.String(), `use a server nearby" round_trip=150ms`)
+	contains(t, "the log", out.String(), `name a server nearby" round_trip=150ms`)
 	contains(t, "the log", out.String(), `the store is near again" round_trip=20ms`)
 }

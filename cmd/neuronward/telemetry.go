@@ -30,7 +30,7 @@ func flush(t *tracing.Tracer, cut bool, log *slog.Logger) (wait func()) {
 	go func() {
 		defer close(ended)
 		if err := t.Close(ctx); err != nil {
-			log.Warn("the last traces or metrics were not sent", "error", err)
+			log.Warn("the last spans or metrics were not sent", "error", err)
 		}
 	}()
 	return func() {

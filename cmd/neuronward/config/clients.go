@@ -49,7 +49,7 @@ func newClientsFile(path string) *ClientsFile {
 		if !changed { // as it was before a file that was refused
 			f.state.Store(&ClientsState{OK: true, LoadedAt: time.Now()})
 		}
-		log.Info("the clients file was read and is in use", "file", path, "clients", len(f.Set().Clients()))
+		log.Info("the clients file is in use as it is now", "file", path, "clients", len(f.Set().Clients()))
 	}
 	f.refuse = func(log *slog.Logger, err error) {
 		const maxLogged = 10 // mistakes of one reading
@@ -74,8 +74,8 @@ func (f *ClientsFile) run(ctx context.Context, log *slog.Logger, reload <-chan o
 		case <-ctx.Done():
 			return
 		case <-reload:
-			log.Warn("the clients file is a pipe or a device and cannot be read again; "+
-				"its content at the start stays in use", "file", f.path)
+			log.Warn("the clients file is a pipe or a device, which cannot be read again; "+
+				"what it said at the start stays in use", "file", f.path)
 		}
 	}
 }

@@ -136,7 +136,7 @@ func TestAChangeIsInUseWithinASecond(t *testing.T) {
 		if at := f.file.State().LoadedAt; at.Before(began) || at.After(began.Add(time.Second)) {
 			f.t.Errorf("loaded at %v, want within a second after %v", at, began)
 		}
-		f.logged("the clients file was read and is in use", 1)
+		f.logged("the clients file is in use as it is now", 1)
 		f.logged("clients=1", 1)
 		f.overwrite(strings.Replace(onlyA, "{a}", "{b}", 1)) // of the same size: no time stamp needs to change for it
 		f.want("b", true)
@@ -169,7 +169,7 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 		}
 		f.put(onlyA) // as it was
 		f.want("a", true)
-		f.logged("the clients file was read and is in use", 1)
+		f.logged("the clients file is in use as it is now", 1)
 		f.put(both)
 		f.want("ab", true)
 		f.logged(hashOf("fake-key-b"), 0)
@@ -207,7 +207,7 @@ func TestSIGHUPReadsAtOnce(t *testing.T) {
 		}
 		f.hup <- syscall.SIGHUP // unchanged: the outcome is logged once more
 		f.want("a", true)
-		f.logged("the clients file was read and is in use", 2)
+		f.logged("the clients file is in use as it is now", 2)
 		f.put("clients: nobody\n")
 		f.hup <- syscall.SIGHUP
 		if got := f.after(time.Millisecond); got != "a" || f.file.State().OK {
@@ -282,7 +282,7 @@ func TestNoLookupFailsForAReload(t *testing.T) {
 		}
 		cancel()
 		callers.Wait()
-		f.logged("the clients file was read and is in use", 3*rounds) // each good kind, and SIGHUP
+		f.logged("the clients file is in use as it is now", 3*rounds) // each good kind, and SIGHUP
 		f.logged("the clients file is refused", rounds)
 	})
 }

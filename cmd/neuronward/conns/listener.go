@@ -59,10 +59,10 @@ func Limit(ln net.Listener, limit int, log *slog.Logger) *Listener {
 		Listener: ln, log: log, slots: make(chan struct{}, limit), share: max(limit/2, 1),
 		open: map[*conn]struct{}{}, counts: map[netip.Prefix]int{}, stopped: make(chan struct{}),
 		handshakeLines: lograte.New(maxLogLines, func(more int) {
-			log.Warn("further TLS handshakes failed and were not logged one by one", "count", more)
+			log.Warn("more TLS handshakes failed than are logged one by one", "count", more)
 		}),
 		refusalLines: lograte.New(maxLogLines, func(more int) {
-			log.Info("further requests were not valid HTTP and were not logged one by one", "count", more)
+			log.Info("more requests are not valid HTTP than are logged one by one", "count", more)
 		}),
 	}
 }
