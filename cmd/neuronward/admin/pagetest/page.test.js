@@ -21,7 +21,7 @@ before(async () => {
   if (left < 180_000) {
     await pause(left + 1000);
   }
-  [demo, browser] = await Promise.all([start({ NEURONWARD_RECONCILE: '0', NEURONWARD_RATE_LIMITS: 'text-generation=3000' }), launch()]);
+  [demo, browser] = await Promise.all([start({ NEURONWARD_RECONCILE: '0', NEURONWARD_RATE_LIMITS: 'text-generation=3000', NEURONWARD_RETRY_BUDGET: '1' }), launch()]);
   await load();
 });
 after(async () => {
@@ -288,11 +288,18 @@ test('buttons show their answers', async (t) => {
   await tab.getByRole('button', { name: 'Too expensive for the day' }).click();
   await eventually('it is refused', async () => /HTTP\/1\.1 429[^]*"name":"account_limited"[^]*"origin":"guard"/.test(await answer.textContent()));
 
-  // All of them, at once, as the page's script calls.
-  const brought = await tab.evaluate(async () => Object.fromEntries(await Promise.all([...document.querySelectorAll('#actions button')].map(async ({ value }) => {
-    const response = await fetch('/demo/try', { method: 'POST', headers: { Accept: 'text/plain' }, body: new URLSearchParams({ try: value }) });
-    return [value, await response.text()];
-  }))));
+  // All of them, as the page's script calls. The one that is repeated until the model has room comes alone, after calls that
+  // succeed: beside the failures of others the proxy would find that the model has none, or that enough is repeated.
+  await Promise.all(Array.from({ length: 12 }, () => demo.chat('Hello')));
+  const brought = await tab.evaluate(async () => {
+    const press = async (value) => {
+      const response = await fetch('/demo/try', { method: 'POST', headers: { Accept: 'text/plain' }, body: new URLSearchParams({ try: value }) });
+      return [value, await response.text()];
+    };
+    const recovered = await press('recovered');
+    const others = [...document.querySelectorAll('#actions button')].map(({ value }) => value).filter((value) => value !== 'recovered');
+    return Object.fromEntries([recovered, ...await Promise.all(others.map(press))]);
+  });
   assert.ok(Object.keys(brought).length > 40);
   for (const [key, answered] of Object.entries(brought)) {
     assert.match(answered, /^\$ curl -siN http:/, key);
@@ -343,28 +350,34 @@ test('nothing has to be pushed sideways', async (t) => {
 describe('what is wrong is said first', { concurrency: 3 }, () => {
   for (const one of situations) {
     test(one.name, async (t) => {
-      const there = await one.make();
-      t.after(() => there.stop());
+      const begin = async (environment) => {
+        const begun = await start(environment);
+        t.after(() => begun.stop()); // also when the situation cannot be made
+        return begun;
+      };
+      const there = await one.make(begin, (last) => t.after(last));
       await eventually(`the page says ${one.because}`, async () => one.because.test((await there.status()).verdict.because));
       const { verdict } = await there.status();
       assert.equal(verdict.state, one.state, JSON.stringify(verdict));
+      const tab = await open(t, '/', { at: there.admin });
+      await tab.evaluate(await readFile(axe, 'utf8'));
       for (const [width, colorScheme] of [[360, 'dark'], [1280, 'light'], [1920, 'dark']]) {
-        const tab = await open(t, '/', { at: there.admin, colorScheme, viewport: { width, height: 900 } });
+        await tab.setViewportSize({ width, height: 900 });
+        await tab.emulateMedia({ colorScheme });
         assert.match(await headline(tab), one.because);
         for (const [name, says] of Object.entries(one.others)) {
           assert.match(await finding(tab, name), says, name);
         }
         assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), width, `${width} px`);
         if (width !== 1920) {
-          await tab.evaluate(await readFile(axe, 'utf8'));
           const { violations } = await tab.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
           assert.deepEqual(violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]), []);
         }
         if (process.env.PICTURES) {
           await tab.screenshot({ path: `${process.env.PICTURES}/${one.name.replaceAll(' ', '-')}-${width}.png`, fullPage: true });
         }
-        await tab.context().close(); // before the demo ends, which it would ask
       }
+      await tab.context().close(); // before the demo ends, which it would ask
     });
   }
 });

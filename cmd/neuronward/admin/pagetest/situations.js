@@ -1,11 +1,12 @@
 // What somebody on call may find. Each situation is made in front of a demo of its own; because is what the page must say
-// first, and others what its further lines say.
+// first, and others what its further lines say. make is given the function that starts the demo, and one that takes what is to be
+// done once it has ended.
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { embedding, eventually, start } from './demo.js';
+import { embedding, eventually } from './demo.js';
 
 const run = promisify(execFile);
 const usual = { NEURONWARD_RECONCILE: '0', NEURONWARD_RATE_LIMITS: 'text-generation=3000' };
@@ -19,22 +20,17 @@ export async function draw(demo, n) {
   }
 }
 
-const limited = (neurons, more) => start({ ...usual, NEURONWARD_DAILY_NEURONS: String(neurons), ...more });
-
-async function temporary(demo, directory) {
-  const { stop } = demo;
-  return { ...demo, stop: () => stop().finally(() => rm(directory, { recursive: true, force: true })) };
-}
+const limited = (start, neurons, more) => start({ ...usual, NEURONWARD_DAILY_NEURONS: String(neurons), ...more });
 
 export const situations = [
   {
     name: 'quiet', state: 'ok', because: /^0 of 10,000 neurons spent\.$/, others: { Failures: /^No call in the last 5 minutes\.$/ },
-    make: () => start(usual),
+    make: (start) => start(usual),
   },
   {
     name: 'busy', state: 'ok', because: /^3,1\d\d of 10,000 neurons spent\.$/,
     others: { Failures: /^None of 62 calls failed in the last 5 minutes\. 2 more failed by the caller's own fault\.$/ },
-    async make() {
+    async make(start) {
       const demo = await start(usual);
       await draw(demo, 1);
       await many(40, (i) => spend(demo, 20 + i));
@@ -47,8 +43,8 @@ export const situations = [
   {
     name: 'nearly spent', state: 'warning', because: /^Nearly spent: 4\d\d of 9,950 neurons are left\.$/,
     others: { Failures: /^None of 13 calls failed in the last 5 minutes\.$/ },
-    async make() {
-      const demo = await limited(9950);
+    async make(start) {
+      const demo = await limited(start, 9950);
       await draw(demo, 3);
       await many(10, () => spend(demo, 20));
       return demo;
@@ -57,8 +53,8 @@ export const situations = [
   {
     name: 'spent', state: 'critical', because: /^The day's 9,500 neurons are spent since \d\d:\d\d UTC\.$/,
     others: { Failures: /^None of 3 calls failed in the last 5 minutes\. 8 more were refused by a limit/ },
-    async make() {
-      const demo = await limited(9500);
+    async make(start) {
+      const demo = await limited(start, 9500);
       await draw(demo, 3);
       await many(8, () => spend(demo, 2000));
       return demo;
@@ -67,8 +63,8 @@ export const situations = [
   {
     name: 'quota block', state: 'critical', because: /^Workers AI says that the day's neurons are spent \(quota block\)\.$/,
     others: { Failures: /more were refused by a limit/ },
-    async make() {
-      const demo = await limited(20_000);
+    async make(start) {
+      const demo = await limited(start, 20_000);
       await draw(demo, 5);
       await many(6, () => spend(demo, 30));
       return demo;
@@ -77,7 +73,7 @@ export const situations = [
   {
     name: 'provider failing', state: 'critical', because: /^13 of 23 calls failed in the last 5 minutes \(57 %\)\.$/,
     others: { Quota: /of 10,000 neurons spent/ },
-    async make() {
+    async make(start) {
       const demo = await start({ ...usual, NEURONWARD_RETRIES: '0' });
       await many(10, () => spend(demo, 30));
       for (const simulate of ['3043', '7009', 'html-502', '3007']) {
@@ -89,7 +85,7 @@ export const situations = [
   },
   {
     name: 'one client over', state: 'warning', because: /^notebooks is refused: too little is left of its own limit\.$/, others: { Quota: /of 10,000 neurons spent/ },
-    async make() {
+    async make(start, after) {
       const directory = await mkdtemp(join(tmpdir(), 'neuronward-page-'));
       const clients = [];
       for (const [name, limit] of [['support-bot', 500], ['notebooks', 6]]) {
@@ -99,37 +95,39 @@ export const situations = [
       const file = join(directory, 'clients.yaml');
       await writeFile(file, `clients:\n${clients.map((c) => c.entry).join('')}`);
       const demo = await start({ ...usual, NEURONWARD_CLIENTS_FILE: file });
+      after(() => rm(directory, { recursive: true }));
       const [bot, notebooks] = clients.map((c) => c.headers);
       await many(12, () => spend(demo, 60, bot));
       for (let i = 0; i < 12; i++) {
         await spend(demo, 60, notebooks);
       }
-      return temporary(demo, directory);
+      return demo;
     },
   },
   {
     name: 'store gone', state: 'critical', because: /^The store \(file\) does not answer; calls are refused\.$/,
     others: { Failures: /more were refused for lack of the store\.$/ },
-    async make() {
+    async make(start, after) {
       const directory = await mkdtemp(join(tmpdir(), 'neuronward-page-'));
       const inner = join(directory, 'store');
       await mkdir(inner);
       const demo = await start({ ...usual, NEURONWARD_STORE: `file:${join(inner, 'usage')}` });
+      after(() => rm(directory, { recursive: true }));
       await many(10, () => spend(demo, 30));
-      await rm(inner, { recursive: true });
+      await rename(inner, join(directory, 'elsewhere')); // in one step: the store writes to it meanwhile
       await eventually('the store fails', async () => {
         await spend(demo, 30);
         return !(await demo.status()).store.healthy;
       });
       await many(3, () => spend(demo, 30));
-      return temporary(demo, directory);
+      return demo;
     },
   },
   {
     name: 'observe', state: 'warning', because: /^The day's 6,000 neurons are spent since \d\d:\d\d UTC\.$/,
     others: { Failures: /^None of 8 calls failed in the last 5 minutes\.$/ },
-    async make() {
-      const demo = await limited(6000, { NEURONWARD_QUOTA_MODE: 'observe' });
+    async make(start) {
+      const demo = await limited(start, 6000, { NEURONWARD_QUOTA_MODE: 'observe' });
       await draw(demo, 3);
       await many(5, () => spend(demo, 40));
       return demo;
