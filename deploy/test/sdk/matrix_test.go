@@ -217,9 +217,16 @@ func told(s sight) string {
 
 // tidy leaves out of a message what no two runs have in common, and puts it on one line.
 func tidy(message string) string {
-	message = variable.ReplaceAllString(message, "…")
+	message = firstHour.ReplaceAllString(variable.ReplaceAllString(message, "…"), otherHours)
 	return strings.ReplaceAll(strings.Join(strings.Fields(message), " "), "|", "\\|")
 }
+
+// In the first hour of a UTC day the reset may be late, and the refusal of a day that is used up says so: the page has the
+// words of the other hours.
+var firstHour = regexp.MustCompile(`Workers AI still says that (.*?) is used up, although a new day has begun, ` +
+	`so this call was not sent\. The next call is sent as a trial at …\.`)
+
+const otherHours = "Workers AI has said that $1 is used up, so this call was not sent. It resets at …."
 
 // variable is an address, a time or an id.
 var variable = regexp.MustCompile(`127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{32}|` +
@@ -315,5 +322,21 @@ func (c *matrixClient) calls(s situation, v view) string {
 		return fmt.Sprintf("%d in 10 s at most", calls)
 	default:
 		return fmt.Sprintf("%d at most", calls)
+	}
+}
+
+// The page does not depend on the hour of the day at which it is made.
+func TestMatrixAtAnyHour(t *testing.T) {
+	for _, message := range []string{
+		"Workers AI has said that the account's daily allocation is used up, so this call was not sent. It resets at " +
+			"2026-12-02T00:00:00Z.",
+		"Workers AI still says that the account's daily allocation is used up, although a new day has begun, so this " +
+			"call was not sent. The next call is sent as a trial at 2026-12-01T00:58:31Z.",
+	} {
+		const want = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. It " +
+			"resets at …."
+		if got := tidy(message); got != want {
+			t.Errorf("tidy(%q): got %q, want %q", message, got, want)
+		}
 	}
 }
