@@ -39,6 +39,8 @@ type bench struct {
 	metrics  *metrics.Metrics
 	log      *safeBuffer
 	serving  sync.WaitGroup // calls that have not ended
+
+	simulating sync.WaitGroup // calls that the simulator has not ended
 }
 
 // safeBuffer is a bytes.Buffer for several goroutines.
@@ -169,11 +171,12 @@ func wantLacks(t testing.TB, what, text, part string) {
 	}
 }
 
-// ended waits until no call is in flight and its record is written.
+// ended waits until no call is in flight, its record is written, and the simulator, where there is one, has billed it.
 func (b *bench) ended() {
 	b.t.Helper()
 	b.proxy.Drain()
 	<-b.proxy.Idle()
+	b.simulating.Wait()
 }
 
 // value sums the samples of a series whose labels include the given pairs.

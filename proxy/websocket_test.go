@@ -43,7 +43,13 @@ func newSessions(t *testing.T, o workersai.Options, limit quota.Neurons, change 
 	change = append([]func(*Config){func(c *Config) {
 		c.Ledger, c.Estimator, c.Models = ledger, price.NewEstimator(nil, price.Tight), []string{nova, flux, aura}
 	}}, change...)
-	return newBench(t, simulator, change...), simulator, ledger
+	var b *bench
+	b = newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.simulating.Add(1) // the proxy may be done with a session before
+		defer b.simulating.Done()
+		simulator.ServeHTTP(w, r)
+	}), change...)
+	return b, simulator, ledger
 }
 
 // dial opens a session.

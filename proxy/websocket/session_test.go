@@ -313,6 +313,7 @@ func TestSessionsEnd(t *testing.T) {
 		all := &Sessions{}
 		all.Finish(func() *normalize.Failure { return &normalize.Failure{Code: normalize.ShuttingDown} })
 		all.Add(p.Session)
+		synctest.Wait() // another goroutine finishes it
 		p.say(p.caller, raw(0x82, text(50), true))
 		p.say(p.upstream, raw(0x81, "last words", false))
 		p.say(p.upstream, raw(0x88, "\x03\xe8", false))
