@@ -6,6 +6,9 @@ import (
 	"github.com/neuronward/neuronward/quota/rate"
 )
 
+// MinCounted is how long neurons must have been counted before there is a forecast: a few calls after a start say little.
+const MinCounted = 15 * time.Minute
+
 // forecast is when the account's day was spent, or will be.
 type forecast struct {
 	rate.Spending[Neurons]
@@ -28,9 +31,9 @@ func (f *forecast) exhaustedAt(b *blockState, now time.Time) time.Time {
 }
 
 // expectedAt is when the day, which ends at end, will be spent at the present rate, or was; zero stands for not before
-// the reset. Calls in flight count once they are settled.
+// the reset, or too little counted. Calls in flight count once they are settled.
 func (f *forecast) expectedAt(account *budget, b *blockState, end, now time.Time) time.Time {
-	if at := f.exhaustedAt(b, now); !at.IsZero() || account.limit == 0 {
+	if at := f.exhaustedAt(b, now); !at.IsZero() || account.limit == 0 || now.Sub(f.Since()) < MinCounted {
 		return at
 	}
 	left := max(account.reservable(), 0).Float()

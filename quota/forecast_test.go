@@ -90,9 +90,12 @@ func TestForecast(t *testing.T) {
 				time.Sleep(time.Minute)
 			}
 		}, 380 * time.Minute, 1000 * n},
-		{"the first minute is a minute", func(t *testing.T, a, _ *quota.Ledger) {
-			spend(t, a, 100*n)
-		}, 9 * time.Minute, 1000 * n},
+		{"too little was counted", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 14, 10*n)
+		}, 0, 1000 * n},
+		{"just enough was counted", func(t *testing.T, a, _ *quota.Ledger) {
+			each(t, a, 15, 10*n)
+		}, 85 * time.Minute, 1000 * n},
 		{"a burst an hour ago", func(t *testing.T, a, _ *quota.Ledger) {
 			spend(t, a, 900*n)
 			time.Sleep(time.Hour)

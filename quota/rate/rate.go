@@ -22,6 +22,9 @@ func (s *Spending[N]) Begin(now time.Time) {
 	*s = Spending[N]{since: minuteOf(now), newest: minuteOf(now)}
 }
 
+// Since returns the beginning of the first minute that is known.
+func (s *Spending[N]) Since() time.Time { return time.Unix(60*s.since, 0) }
+
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
 // Add counts n as spent at now. A clock that went back adds to the newest minute.

@@ -10,7 +10,7 @@ import (
 // A forecast looks at the last minutes and at the last hour, or as much of it as was counted, and takes the slower and
 // the faster of both, with some more to each side: how people call is never even.
 const (
-	minCounted = 15 * time.Minute // before that there is no forecast
+	minCounted = quota.MinCounted
 	maxCounted = time.Hour
 	spread     = 0.1
 )

@@ -50,7 +50,7 @@ type Today struct {
 	ResetsAt    *time.Time `json:"resets_at"`
 	Month       *Month     `json:"month"`        // null: no limit of the month
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
-	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today
+	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today, or not known
 	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when one call tests the quota block
 	Forecast    *Forecast  `json:"forecast"`     // null: too little was counted, or nothing was spent of late
