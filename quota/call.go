@@ -18,13 +18,18 @@ type Priority uint8
 // The priorities.
 const (
 	High   Priority = iota // all of it
-	Normal                 // 95 %
-	Low                    // 80 %
+	Normal                 // normalPercent
+	Low                    // lowPercent
+)
+
+const (
+	normalPercent = 95
+	lowPercent    = 80
 )
 
 // share returns the part of limit that p may spend.
 func (p Priority) share(limit Neurons) Neurons {
-	percent := [...]Neurons{High: 100, Normal: 95, Low: 80}[p]
+	percent := [...]Neurons{High: 100, Normal: normalPercent, Low: lowPercent}[p]
 	return limit/100*percent + limit%100*percent/100
 }
 

@@ -239,29 +239,59 @@ func hasTest(t *testing.T, dir, name string) bool {
 }
 
 // A constantTable has the constants of packages and of their tests, by the folder.
-type constantTable map[string][]*types.Package
+type constantTable map[string]*folder
+
+// A folder is what the packages in one have.
+type folder struct {
+	packages  []*types.Package
+	constants map[string]float64 // in functions
+	fallbacks map[string]float64 // of fields that are left out: F of x.F = cmp.Or(x.F, value)
+}
+
+func (all constantTable) folder(t *testing.T, dir string) *folder {
+	t.Helper()
+	if all[dir] == nil {
+		all[dir] = readFolder(t, dir)
+	}
+	return all[dir]
+}
 
 // of returns the value of a constant.
 func (all constantTable) of(t *testing.T, dir, name string) float64 {
 	t.Helper()
-	if all[dir] == nil {
-		all[dir] = typesOf(t, dir)
-	}
-	for _, p := range all[dir] {
+	f := all.folder(t, dir)
+	for _, p := range f.packages {
 		if is, ok := p.Scope().Lookup(name).(*types.Const); ok && is.Val().Kind() != constant.Unknown {
-			v, _ := constant.Float64Val(constant.ToFloat(is.Val()))
-			return v
+			return valueOf(is.Val())
 		}
 	}
-	t.Errorf("%s: got no constant %s, want one", dir, name)
-	return 0
+	v, ok := f.constants[name]
+	if !ok {
+		t.Errorf("%s: got no constant %s, want one", dir, name)
+	}
+	return v
 }
 
-// typesOf returns the packages in a folder, as far as their constants go.
-func typesOf(t *testing.T, dir string) (all []*types.Package) {
+// fallback returns what the field of an options struct is where it is left out.
+func (all constantTable) fallback(t *testing.T, dir, field string) float64 {
+	t.Helper()
+	v, ok := all.folder(t, dir).fallbacks[field]
+	if !ok {
+		t.Errorf("%s: got no cmp.Or with the default of %s, want one", dir, field)
+	}
+	return v
+}
+
+func valueOf(of constant.Value) float64 {
+	v, _ := constant.Float64Val(constant.ToFloat(of))
+	return v
+}
+
+// readFolder reads the packages in a folder, as far as their constants go.
+func readFolder(t *testing.T, dir string) *folder {
 	t.Helper()
 	files := token.NewFileSet()
-	names, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
+	names, err := filepath.Glob(filepath.Join(top, dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,12 +303,35 @@ func typesOf(t *testing.T, dir string) (all []*types.Package) {
 		}
 		packages[file.Name.Name] = append(packages[file.Name.Name], file)
 	}
+	f := &folder{constants: map[string]float64{}, fallbacks: map[string]float64{}}
 	for _, of := range packages {
-		c := types.Config{Importer: onlyConstants{}, Error: func(error) {}, IgnoreFuncBodies: true}
-		p, _ := c.Check(dir, files, of, nil) // an error: of what is imported only constants are there
-		all = append(all, p)
+		info := types.Info{
+			Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{},
+		}
+		c := types.Config{Importer: onlyConstants{}, Error: func(error) {}}
+		p, _ := c.Check(dir, files, of, &info) // an error: of what is imported only constants are there
+		f.packages = append(f.packages, p)
+		for name, is := range info.Defs {
+			if c, ok := is.(*types.Const); ok && c.Val().Kind() != constant.Unknown && c.Parent() != p.Scope() {
+				f.constants[name.Name] = valueOf(c.Val())
+			}
+		}
+		for _, file := range of {
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok || len(call.Args) != 2 {
+					return true
+				}
+				field, ok := call.Args[0].(*ast.SelectorExpr)
+				name, isName := call.Fun.(*ast.SelectorExpr)
+				if v := info.Types[call.Args[1]].Value; ok && isName && name.Sel.Name == "Or" && v != nil {
+					f.fallbacks[field.Sel.Name] = valueOf(v)
+				}
+				return true
+			})
+		}
 	}
-	return all
+	return f
 }
 
 // onlyConstants imports no more than the constants that others are made of.
@@ -288,7 +341,7 @@ func (onlyConstants) Import(path string) (*types.Package, error) {
 	p := types.NewPackage(path, filepath.Base(path))
 	for name, v := range map[string]int64{
 		"Millisecond": int64(time.Millisecond), "Second": int64(time.Second), "Minute": int64(time.Minute),
-		"Hour": int64(time.Hour), "OneNeuron": int64(quota.OneNeuron),
+		"Hour": int64(time.Hour), "OneNeuron": int64(quota.OneNeuron), "Heartbeat": int64(quota.Heartbeat),
 	} {
 		p.Scope().Insert(types.NewConst(token.NoPos, p, name, types.Typ[types.UntypedInt], constant.MakeInt64(v)))
 	}
