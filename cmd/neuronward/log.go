@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/jsonlog"
@@ -24,6 +27,31 @@ func newLogger(w io.Writer, level, format string, terminal bool, flush func() er
 		return slog.New(newLineHandler(w, minLevel))
 	}
 	return slog.New(jsonlog.New(w, slog.NewJSONHandler(w, o), flush))
+}
+
+// logGrace is how long the log's reader may keep a process that is to end.
+const logGrace = time.Second
+
+// limitLogAtEnd lets a log that nobody reads keep the process for logGrace at most, from the second signal on, or when
+// the drain time is over after the first one. Until then no line is lost. It lasts until ctx ends.
+func (in *invocation) limitLogAtEnd(ctx context.Context, drain time.Duration) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer signal.Stop(signals)
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-signals:
+		case <-time.After(drain):
+		case <-ctx.Done():
+			return
+		}
+		in.batch.LimitWaits(logGrace)
+	}()
 }
 
 // utc writes a record's time in UTC to the millisecond.

@@ -75,6 +75,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		terminal: isTerminal(stderr), screen: isTerminal(stdout),
 	}
 	config.RedactEnvironment(in.environ, red)
+	ctx, returned := context.WithCancel(ctx)
+	defer returned()
 	code := dispatch(ctx, args, in)
 	if err := errors.Join(out.Flush(), errw.Flush(), batch.Flush()); err != nil && code == exitDone {
 		return exitFailed

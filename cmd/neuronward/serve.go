@@ -99,6 +99,7 @@ func (in *invocation) serve(ctx context.Context, log *slog.Logger, c *config.Con
 		signal.Notify(reload, syscall.SIGHUP)
 		defer signal.Stop(reload)
 	}
+	in.limitLogAtEnd(ctx, c.Drain)
 	untuned := tuneMemory(in.environ, c.MaxHeld)
 	defer untuned()
 

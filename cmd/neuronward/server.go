@@ -64,26 +64,33 @@ func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 		go func() { failed <- serveOn(s.admin, s.ln.admin) }()
 	}
 	var failure error
+	var reason string
 	select {
 	case <-ctx.Done():
-		s.log.Info("ending", "reason", context.Cause(ctx).Error())
+		reason = context.Cause(ctx).Error()
 	case sig := <-signals:
-		s.log.Info("ending", "reason", sig.String())
+		reason = sig.String()
 	case failure = <-failed:
-		s.log.Error("a listener failed", "error", failure)
 	}
-	return errors.Join(failure, s.end(signals))
+	// Before anything is logged, which may take as long as the log's reader likes.
+	s.calls.Drain()
+	until := time.Now().Add(s.drain)
+	if failure != nil {
+		s.log.Error("a listener failed", "error", failure)
+	} else {
+		s.log.Info("ending", "reason", reason)
+	}
+	return errors.Join(failure, s.end(signals, until))
 }
 
 var errCut = errors.New("a second signal cut the calls in flight")
 
-// end lets the calls in flight finish within the drain time, cuts what is left, and closes the listeners. The admin
-// listener is closed last, so that readiness can be asked all the time.
-func (s *server) end(signals <-chan os.Signal) error {
-	s.calls.Drain()
+// end lets the calls in flight finish until the drain time is over, cuts what is left, and closes the listeners. The
+// admin listener is closed last, so that readiness can be asked all the time.
+func (s *server) end(signals <-chan os.Signal, until time.Time) error {
 	s.log.Info("draining: not ready, new calls are refused, those in flight may finish",
 		"drain", config.ShortDuration(s.drain))
-	err := s.await(signals, s.drain)
+	err := s.await(signals, time.Until(until))
 	switch {
 	case err == nil:
 		s.log.Info("no call is in flight")

@@ -18,7 +18,7 @@ const (
 // A Batch is a writer that joins writes which come close together. One that comes alone is written at once. It is safe
 // for concurrent use.
 type Batch struct {
-	to io.Writer
+	to *output
 
 	mu      sync.Mutex
 	written sync.Cond // what was being written is
@@ -33,7 +33,7 @@ type Batch struct {
 
 // NewBatch returns a Batch of writes to w.
 func NewBatch(w io.Writer) *Batch {
-	b := &Batch{to: w}
+	b := &Batch{to: newOutput(w)}
 	b.written.L = &b.mu
 	return b
 }
@@ -70,6 +70,10 @@ func (b *Batch) Flush() error {
 	b.err = nil
 	return err
 }
+
+// LimitWaits lets no write to w keep anybody for longer than d from now on. What w does not take in time is lost. It is
+// for the end of a process, which nobody may prevent by not reading what it logs.
+func (b *Batch) LimitWaits(d time.Duration) { b.to.limitWaits(d) }
 
 // arm sees to it that what waits is written.
 func (b *Batch) arm() {

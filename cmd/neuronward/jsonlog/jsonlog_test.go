@@ -201,6 +201,49 @@ func TestBatchBehindASlowWrite(t *testing.T) {
 	})
 }
 
+// Once waits are limited, a write that lasts keeps nobody for longer: neither whoever makes it, nor whoever waits for
+// room or flushes. When it has ended, what comes is written again.
+func TestBatchWithLimitedWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &file{slow: time.Hour}
+		b := NewBatch(f)
+		began := time.Now()
+		var group sync.WaitGroup
+		waits := func(do func() error) {
+			group.Go(func() {
+				if err := do(); err == nil {
+					t.Error("got no error, want one: it was not written")
+				}
+			})
+			synctest.Wait()
+		}
+		waits(func() error { _, err := b.Write([]byte("a")); return err })
+		_, _ = b.Write(make([]byte, maxBatch))
+		waits(func() error { _, err := b.Write([]byte("b")); return err })
+		time.Sleep(time.Minute)
+		b.LimitWaits(time.Second)
+		group.Wait()
+		if took, want := time.Since(began), time.Minute+time.Second; took != want {
+			t.Errorf("those who waited go on after %v, want %v", took, want)
+		}
+		waits(func() error { _, _ = b.Write([]byte("c")); return b.Flush() })
+		group.Wait()
+		if took, want := time.Since(began), time.Minute+time.Second; took != want {
+			t.Errorf("further ones go on after %v, want %v", took, want)
+		}
+		time.Sleep(time.Hour)
+		f.slow = time.Second / 2
+		_, _ = b.Write([]byte("d"))
+		if err := b.Flush(); err != nil {
+			t.Error(err)
+		}
+		if got, want := f.joined(), "a|d"; got != want {
+			t.Errorf("got the writes %q, want %q", got, want)
+		}
+	})
+}
+
 func TestBatchReportsErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
