@@ -19,9 +19,9 @@ import (
 // id of its own, which pushes the others out of it.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
+	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            joinwrites.Dialer(dialer.DialContext),
+		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    1024,
 		IdleConnTimeout:        90 * time.Second,
@@ -33,6 +33,8 @@ func NewTransport() *http.Transport {
 			SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second, MaxEncoderHeaderTableSize: 1,
 		},
 	}
+	joinwrites.Install(t)
+	return t
 }
 
 // A forwarder makes the upstream request out of a caller's and sends it.

@@ -1,7 +1,6 @@
 package joinwrites
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -19,31 +18,14 @@ const (
 
 	// closeWait is how long the end of a connection waits for what is to be written.
 	closeWait = time.Second
-
-	// handshake is the first byte of a connection on which TLS is spoken.
-	handshake = 22
 )
 
-// Dialer returns a dial function whose connections join their writes where TLS is spoken on them. On others each write
-// is made by whoever asks for it.
-func Dialer(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(
-	ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		return newConn(c), nil
-	}
-}
-
-// A conn has a goroutine that writes, once TLS is spoken on it. What others write meanwhile waits for that together.
+// A conn has a goroutine that writes, once join was called. What others write meanwhile waits for that together.
 type conn struct {
 	net.Conn
 
 	mu      sync.Mutex
 	changed sync.Cond // waiting, busy or err
-	began   bool      // something was written
 	joins   bool      // there is the goroutine
 	waiting []byte
 	spare   []byte // memory
@@ -61,15 +43,19 @@ func newConn(c net.Conn) *conn {
 	return joined
 }
 
+// join joins all further writes. Nobody may be writing.
+func (c *conn) join() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.joins && !c.closing {
+		c.joins = true
+		go c.writeAll()
+	}
+}
+
 // Write implements net.Conn. Where writes are joined, an error is that of an earlier one.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if !c.began {
-		c.began = true
-		if c.joins = len(p) > 0 && p[0] == handshake; c.joins {
-			go c.writeAll()
-		}
-	}
 	if !c.joins {
 		c.mu.Unlock()
 		return c.Conn.Write(p)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -96,7 +95,14 @@ func (w *wire) joined() string {
 	return strings.Join(w.writes, "|")
 }
 
-const hello = "\x16hello"
+// newJoined returns a connection that joins its writes.
+func newJoined(c net.Conn) *conn {
+	joined := newConn(c)
+	joined.join()
+	return joined
+}
+
+const hello = "hello"
 
 func write(t *testing.T, c net.Conn, texts ...string) {
 	t.Helper()
@@ -112,7 +118,7 @@ func TestWritesAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.stuck = make(chan struct{})
-		conn := newConn(w)
+		conn := newJoined(w)
 		write(t, conn, hello)
 		synctest.Wait() // it is being written
 		write(t, conn, "a", "b", "c", "d")
@@ -133,7 +139,7 @@ func TestWritesAreJoined(t *testing.T) {
 func TestMemoryOfWritesIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conn := newConn(newWire())
+		conn := newJoined(newWire())
 		write(t, conn, hello, "a")
 		synctest.Wait()
 		for range 4 {
@@ -151,15 +157,12 @@ func TestMemoryOfWritesIsKept(t *testing.T) {
 	})
 }
 
-func TestWritesWithoutTLS(t *testing.T) {
+func TestWritesThatAreNotJoined(t *testing.T) {
 	t.Parallel()
-	for _, first := range []string{"GET / HTTP/1.1", ""} {
-		w := newWire()
-		conn := newConn(w)
-		write(t, conn, first, "a", "b")
-		if got, want := w.joined(), first+"|a|b"; got != want {
-			t.Errorf("got the writes %q, want %q", got, want)
-		}
+	w := newWire()
+	write(t, newConn(w), "a", "b")
+	if got, want := w.joined(), "a|b"; got != want {
+		t.Errorf("got the writes %q, want %q", got, want)
 	}
 }
 
@@ -169,7 +172,7 @@ func TestWritesBehindASlowOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.stuck = make(chan struct{})
-		conn := newConn(w)
+		conn := newJoined(w)
 		write(t, conn, hello)
 		synctest.Wait()
 		write(t, conn, string(make([]byte, maxWaiting)))
@@ -201,7 +204,7 @@ func TestFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.err = io.ErrShortWrite
-		conn := newConn(w)
+		conn := newJoined(w)
 		write(t, conn, hello)
 		if _, err := conn.Read(nil); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("Read: got the error %v, want that of the write", err)
@@ -224,10 +227,11 @@ func TestAnswerBeforeAFailedWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	conn, err := Dialer(new(net.Dialer).DialContext)(t.Context(), "tcp", l.Addr().String())
+	raw, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn := newJoined(raw)
 	defer conn.Close()
 	peer, err := l.Accept()
 	if err != nil {
@@ -258,7 +262,7 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWire()
 			w.stuck = make(chan struct{})
-			conn := newConn(w)
+			conn := newJoined(w)
 			write(t, conn, hello)
 			synctest.Wait()
 			write(t, conn, text)
@@ -297,7 +301,7 @@ func TestCloseEndsAWriteThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.stuck = make(chan struct{})
-		conn := newConn(w)
+		conn := newJoined(w)
 		write(t, conn, hello)
 		synctest.Wait()
 		write(t, conn, string(make([]byte, maxWaiting)))
@@ -322,7 +326,7 @@ func TestCloseWithAPeerThatReadsNothing(t *testing.T) {
 	for twice, want := range map[bool]time.Duration{false: closeWait, true: closeWait / 4} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWire()
-			conn := newConn(w)
+			conn := newJoined(w)
 			write(t, conn, hello)
 			synctest.Wait()
 			w.stuck = make(chan struct{})
@@ -343,25 +347,29 @@ func TestCloseWithAPeerThatReadsNothing(t *testing.T) {
 // Many calls at once over one connection of HTTP/2 are answered with what they sent.
 func TestManyCallsOverHTTP2(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_, _ = w.Write(body)
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	defer server.Close()
+	server, config := serveTLS(t, true)
 	var mu sync.Mutex
-	dialed := 0
-	dial := Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+	dialed, joined := 0, 0
+	transport := &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: new(net.Dialer).DialContext,
+	}
+	Install(transport)
+	dial, speak := transport.DialContext, transport.TLSNextProto["h2"]
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		mu.Lock()
 		dialed++
 		mu.Unlock()
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	})
-	transport := &http.Transport{
-		DialContext: dial, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
-			RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs,
-		},
+		return dial(ctx, network, addr)
+	}
+	transport.TLSNextProto["h2"] = func(authority string, over *tls.Conn) http.RoundTripper {
+		defer func() {
+			if c, ok := over.NetConn().(*conn); ok && c.joins {
+				mu.Lock()
+				joined++
+				mu.Unlock()
+			}
+		}()
+		return speak(authority, over)
 	}
 	defer transport.CloseIdleConnections()
 	var group sync.WaitGroup
@@ -385,7 +393,8 @@ func TestManyCallsOverHTTP2(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if dialed > 32 {
-		t.Errorf("dialed %d times, want connections to be used again", dialed)
+	if dialed > 32 || joined == 0 {
+		t.Errorf("dialed %d times, %d join their writes; want connections to be used again, and joined writes", dialed,
+			joined)
 	}
 }

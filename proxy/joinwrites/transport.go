@@ -1,0 +1,34 @@
+package joinwrites
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+)
+
+// Install lets the connections of a transport that was not used yet join their writes where HTTP/2 is spoken on them,
+// over TLS. On those of HTTP/1.1 each write is made by whoever asks for it: net/http must learn that a connection which
+// had been idle took nothing of a call, which it then makes on another one. t has a DialContext. What it is given in
+// the place of its TLSClientConfig must name h2 among its protocols, if it is to be spoken.
+func Install(t *http.Transport) {
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return newConn(c), nil
+	}
+	t.CloseIdleConnections() // there are none: it makes net/http set TLSNextProto
+	speak := t.TLSNextProto["h2"]
+	if speak == nil { // GODEBUG says so
+		return
+	}
+	t.TLSNextProto["h2"] = func(authority string, over *tls.Conn) http.RoundTripper {
+		if c, ok := over.NetConn().(*conn); ok {
+			c.join()
+		}
+		return speak(authority, over)
+	}
+}
