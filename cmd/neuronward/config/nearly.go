@@ -128,7 +128,9 @@ func (l *loader) passwordInClear() bool {
 	return slices.ContainsFunc(l.Store.Redis.HostsInClear(), func(host string) bool { return !loopbackHost(host) })
 }
 
-// warning adds what works, but should be reported. It must not hold a secret.
+// warning adds what works, but should be reported, once. It must not hold a secret.
 func (l *loader) warning(variable, format string, args ...any) {
-	l.Warnings = append(l.Warnings, variable+": "+fmt.Sprintf(format, args...))
+	if text := variable + ": " + fmt.Sprintf(format, args...); !slices.Contains(l.Warnings, text) {
+		l.Warnings = append(l.Warnings, text)
+	}
 }

@@ -33,6 +33,7 @@ func (l *loader) readTelemetry() {
 	}{{"TRACES", "/v1/traces", traces, &t.Traces}, {"METRICS", "/v1/metrics", metrics, &t.Metrics}} {
 		if exporter := l.readExporter(s.name, s.path); s.on {
 			*s.to = exporter
+			l.warnOfUnusedTLS(s.name, &exporter)
 		}
 	}
 	t.Service = l.otel("OTEL_SERVICE_NAME")
@@ -256,6 +257,21 @@ func (l *loader) otelTLS(signal string) *tls.Config {
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c
+}
+
+// warnOfUnusedTLS adds what is set for TLS while the endpoint of a signal says that there is none.
+func (l *loader) warnOfUnusedTLS(signal string, e *tracing.Exporter) {
+	if e.URL == nil || e.URL.Scheme != "http" {
+		return
+	}
+	_, endpoint := l.otelOf(signal, "ENDPOINT")
+	for _, key := range []string{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"} {
+		if value, name := l.otelOf(signal, key); value != "" {
+			l.warning(name, "is not used: %s begins with http://, so nothing is encrypted and the collector is not "+
+				"checked; write https:// there, or unset this one", endpoint)
+			return
+		}
+	}
 }
 
 // warnOfTelemetry adds what is probably not meant.

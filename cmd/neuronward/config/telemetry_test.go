@@ -115,6 +115,12 @@ func TestTelemetryMistakes(t *testing.T) {
 }
 
 func TestTelemetryWarnings(t *testing.T) {
+	pair := certtest.NewFiles(t, certtest.New(t, 1, time.Now()))
+	const (
+		both    = "\nOTEL_METRICS_EXPORTER=otlp"
+		notUsed = `is not used: OTEL_EXPORTER_OTLP_ENDPOINT begins with http://.*; write https:// there, or unset this one`
+	)
+	certificate, key := "\nOTEL_EXPORTER_OTLP_CERTIFICATE="+pair.Cert, "OTEL_EXPORTER_OTLP_TRACES_CLIENT_"
 	for _, c := range []struct{ set, want string }{
 		{"OTEL_EXPORTER_OTLP_ENDPIONT=http://h", `^OTEL_EXPORTER_OTLP_ENDPIONT: .*mean OTEL_EXPORTER_OTLP_ENDPOINT\?$`},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://h:4317", `^OTEL_EXPORTER_OTLP_ENDPOINT: names port 4317`},
@@ -123,6 +129,13 @@ func TestTelemetryWarnings(t *testing.T) {
 			`^OTEL_EXPORTER_OTLP_TRACES_HEADERS: they go unencrypted to another machine`,
 		},
 		{anEndpoint + "\nOTEL_TRACES_SAMPLER_ARG=0.1", `^OTEL_TRACES_SAMPLER_ARG: is not used`},
+		{anEndpoint + both + certificate, `^OTEL_EXPORTER_OTLP_CERTIFICATE: ` + notUsed + `$`},
+		{
+			anEndpoint + "\n" + key + "CERTIFICATE=" + pair.Cert + "\n" + key + "KEY=" + pair.Key,
+			`^OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: ` + notUsed + `$`,
+		},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=https://h" + both + certificate, ``},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://h\n" + anEndpoint + certificate, ``}, // no metrics are exported
 		{"OTEL_METRICS_EXPORTER=otlp", `^OTEL_METRICS_EXPORTER: has no effect`},
 		{anEndpoint + "\nOTEL_BLRP_SCHEDULE_DELAY=1\nOTEL_LOGS_EXPORTER=otlp\nOTEL_METRICS_EXPORTER=prometheus", ``},
 	} {
