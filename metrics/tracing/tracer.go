@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -130,20 +131,25 @@ func (t *Tracer) exportMetrics(ctx context.Context, o *Options, res *resource.Re
 	return err
 }
 
-// Close sends what waits, until ctx ends, and lets go of the rest.
+// Close sends what waits, until ctx ends, and lets go of the rest. Spans and metrics may have different endpoints:
+// neither waits for the other.
 func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	var err error
+	var both sync.WaitGroup
+	var spans, metrics error
 	if t.provider != nil {
-		err = t.provider.Shutdown(ctx)
-		t.queue.close()
+		both.Go(func() {
+			spans = t.provider.Shutdown(ctx)
+			t.queue.close()
+		})
 	}
 	if t.meters != nil {
-		err = errors.Join(err, t.meters.Shutdown(ctx))
+		both.Go(func() { metrics = t.meters.Shutdown(ctx) })
 	}
-	return brief(err)
+	both.Wait()
+	return brief(errors.Join(spans, metrics))
 }
 
 // Dropped returns how many spans were lost so far: by a queue that was full, or because the collector did not take

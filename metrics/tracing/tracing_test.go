@@ -246,6 +246,36 @@ func TestACollectorThatHangs(t *testing.T) {
 	}
 }
 
+// At the end spans and metrics are sent at once: an endpoint that takes one of them slowly does not keep the other from
+// being sent.
+func TestSlowSpansDoNotKeepMetrics(t *testing.T) {
+	c := otlptest.New(t)
+	sent := make(chan struct{})
+	c.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/metrics") {
+			close(sent)
+			return false
+		}
+		io.Copy(io.Discard, r.Body)
+		select {
+		case <-sent:
+		case <-r.Context().Done():
+			t.Error("the spans were given up before the metrics were sent")
+		}
+		return true
+	})
+	o := options(t, c)
+	o.Metrics = o.Traces
+	o.Metrics.URL = o.Traces.URL.JoinPath("../metrics")
+	tr := tracer(t, o)
+	call(t, tr)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := tr.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a collector refuses is dropped and counted, and the log says why.
 func TestACollectorThatRefuses(t *testing.T) {
 	c := otlptest.New(t)
