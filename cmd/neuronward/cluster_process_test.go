@@ -36,7 +36,7 @@ func startCluster(t *testing.T) *clusterServer {
 		c.nodes[i], c.ports[i] = onPort(t, func(dir, port string) []string {
 			return []string{
 				"--port", port, "--dir", dir, "--save", "", "--cluster-enabled", "yes",
-				"--cluster-node-timeout", "1500", "--cluster-replica-validity-factor", "0",
+				"--cluster-node-timeout", "5000", "--cluster-replica-validity-factor", "0",
 				"--cluster-allow-replica-migration", "no", "--repl-diskless-sync-delay", "0",
 			}
 		})
@@ -86,9 +86,9 @@ func (c *clusterServer) do(node int, args ...any) any {
 
 func (c *clusterServer) until(what string, is func() bool) {
 	c.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); pause() {
+	for end := time.Now().Add(5 * time.Minute); !is(); pause() {
 		if time.Now().After(end) {
-			c.t.Fatalf("after a minute: got no end of the wait until %s", what)
+			c.t.Fatalf("after 5 minutes: got no end of the wait until %s", what)
 		}
 	}
 }

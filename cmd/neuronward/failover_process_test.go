@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +49,7 @@ func watchRedis(t *testing.T) *watchedServer {
 			path := filepath.Join(dir, "sentinel.conf")
 			text := "port " + port + "\nsentinel monitor mymaster 127.0.0.1 " + w.ports[0] + " 2\n" +
 				"sentinel auth-pass mymaster " + redisWord + "\n" +
-				"sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n"
+				"sentinel down-after-milliseconds mymaster 5000\nsentinel failover-timeout mymaster 5000\n"
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -70,22 +74,30 @@ func watchRedis(t *testing.T) *watchedServer {
 	return w
 }
 
-// onPort starts a server on a free port. Another process may take the port first: then the next one is tried.
+// onPort starts a server on a free port, and waits until it takes connections. Another process may take the port first,
+// or the port of the cluster's bus: then the next one is tried.
 func onPort(t *testing.T, args func(dir, port string) []string) (cmd *exec.Cmd, port string) {
 	t.Helper()
 	for range 20 {
-		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		port = freePort(t)
+		cmd = exec.CommandContext(context.Background(), "redis-server", args(t.TempDir(), port)...)
+		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, port, _ = net.SplitHostPort(ln.Addr().String())
-		ln.Close()
-		cmd = exec.CommandContext(context.Background(), "redis-server", args(t.TempDir(), port)...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan struct{})
+		ready, ended := make(chan struct{}), make(chan struct{})
 		go func() {
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if text := lines.Text(); strings.Contains(text, "Ready to accept connections") ||
+					strings.Contains(text, "Sentinel ID is") {
+					close(ready)
+					break
+				}
+			}
+			_, _ = io.Copy(io.Discard, out)
 			cmd.Wait() //nolint:errcheck // that it was killed
 			close(ended)
 		}()
@@ -93,30 +105,35 @@ func onPort(t *testing.T, args func(dir, port string) []string) (cmd *exec.Cmd, 
 			cmd.Process.Kill()
 			<-ended
 		})
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); pause() {
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
-			if err == nil {
-				conn.Close()
-			}
-			select {
-			case <-ended: // the port was taken, and another process may answer on it
-				end = time.Now()
-			default:
-				if err == nil {
-					return cmd, port
-				}
-			}
+		select {
+		case <-ready:
+			return cmd, port
+		case <-ended:
 		}
 	}
 	t.Fatal("got no redis-server on 20 ports, want one")
 	return nil, ""
 }
 
+// freePort is one that nobody listens on, and below those that the system gives to whoever asks for any. So is the port
+// of a cluster's bus, which is 10,000 above it.
+func freePort(t testing.TB) string {
+	t.Helper()
+	for {
+		port := strconv.Itoa(12_000 + rand.IntN(10_000))
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			ln.Close()
+			return port
+		}
+	}
+}
+
 func (w *watchedServer) until(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); pause() {
+	for end := time.Now().Add(5 * time.Minute); !is(); pause() {
 		if time.Now().After(end) {
-			w.t.Fatalf("after a minute: got no end of the wait until %s", what)
+			w.t.Fatalf("after 5 minutes: got no end of the wait until %s", what)
 		}
 	}
 }

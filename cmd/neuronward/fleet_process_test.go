@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -34,6 +35,7 @@ type fleet struct {
 	body      string
 	client    *http.Client
 	atWork    sync.WaitGroup // calls that are at Workers AI
+	arrives   sync.Map       // request id to func(), called once the call is there
 	came      arrivals
 	takes     time.Duration // of a call at Workers AI
 
@@ -108,6 +110,9 @@ func newFleet(t *testing.T, server *redisServer, more ...string) *fleet {
 		f.atWork.Add(1)
 		defer f.atWork.Done()
 		f.came.now()
+		if arrived, ok := f.arrives.Load(r.Header.Get("X-Request-Id")); ok {
+			arrived.(func())()
+		}
 		<-time.After(f.takes)
 		f.simulator.ServeHTTP(w, r)
 	}))
@@ -138,8 +143,9 @@ func (f *fleet) joinAs(binary string) *process {
 	return p
 }
 
-// without takes a process out of the load balancer.
+// without takes a process out of the load balancer, and waits until it has taken each call that was sent to it.
 func (f *fleet) without(p *process) {
+	defer p.coming.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var live []*process
@@ -151,12 +157,14 @@ func (f *fleet) without(p *process) {
 	f.live = live
 }
 
-// next is the process that the next call goes to.
+// next is the process that the next call goes to. The call is on its way there from now on.
 func (f *fleet) next() *process {
 	n := f.asked.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.live[n%int64(len(f.live))]
+	p := f.live[n%int64(len(f.live))]
+	p.coming.Add(1)
+	return p
 }
 
 // load lets callers call until end, or until the day is spent.
@@ -176,9 +184,20 @@ func (f *fleet) load(callers int) {
 }
 
 func (f *fleet) call(p *process) {
+	arrived, id := sync.OnceFunc(p.coming.Done), rand.Text()
+	f.arrives.Store(id, arrived)
+	defer f.arrives.Delete(id)
+	defer arrived() // one that is refused never is at Workers AI
 	began := time.Now()
 	outcome := "broken"
-	resp, err := f.client.Post(p.app+"/v1/chat/completions", "application/json", strings.NewReader(f.body))
+	r, err := http.NewRequest(http.MethodPost, p.app+"/v1/chat/completions", strings.NewReader(f.body))
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Request-Id", id)
+	resp, err := f.client.Do(r)
 	if err == nil {
 		var answer struct{ Error struct{ Name string } }
 		err = json.NewDecoder(resp.Body).Decode(&answer)
@@ -238,7 +257,7 @@ func (f *fleet) billed() float64 { return f.simulator.Billed().Float() }
 // until waits until so much was billed.
 func (f *fleet) until(billed float64) {
 	f.t.Helper()
-	end := time.After(50 * time.Second)
+	end := time.After(5 * time.Minute)
 	for f.billed() < billed {
 		select {
 		case <-f.answered:
@@ -316,19 +335,21 @@ func TestReplicasSpendADay(t *testing.T) {
 	}
 }
 
-// counted checks what a process reports against what was billed: no less, and above it what was lost at most.
+// counted checks what a process reports against what was billed: no less, and above it what was lost at most. It waits
+// until the process has heard of what the others spent.
 func (f *fleet) counted(p *process, billed, lost float64) {
 	f.t.Helper()
-	s := p.status()
-	used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
-	if used+held < billed-1e-6 || used > billed+1e-6 {
-		f.t.Errorf("got %.2f neurons used and %.2f lost, want the %.2f that were billed between them",
-			used, held, billed)
-	}
-	if held > lost {
-		f.t.Errorf("got %.2f neurons lost, want %.2f at most", held, lost)
-	}
-	if got := p.series("neuronward_neurons_lost"); got != strconv.FormatFloat(held, 'g', -1, 64) {
-		f.t.Errorf("got the gauge %s of lost neurons, want %v as in the status", got, held)
+	for end := time.Now().Add(time.Minute); ; pause() {
+		s := p.status()
+		used, held := float64(*s.Used)/1e6, float64(*s.Lost)/1e6
+		gauge, want := p.series("neuronward_neurons_lost"), strconv.FormatFloat(held, 'g', -1, 64)
+		if used+held >= billed-1e-6 && used <= billed+1e-6 && held <= lost && gauge == want {
+			return
+		}
+		if time.Now().After(end) {
+			f.t.Errorf("got %.2f neurons used and %.2f lost, want the %.2f that were billed between them, and %.2f "+
+				"lost at most; got the gauge %s of lost neurons", used, held, billed, lost, gauge)
+			return
+		}
 	}
 }

@@ -199,7 +199,10 @@ func TestProcessWhoseStoreIsGone(t *testing.T) {
 	status, body = p.get(p.admin + "/readyz")
 	isAnswer(t, "readyz once the store is back", status, body, http.StatusOK)
 	p.stop()
-	equal(t, "lines that the store fails", strings.Count(p.log.String(), `"msg":"the store fails"`), 1)
+	// A busy machine may make the store late once more.
+	log := p.log.String()
+	equal(t, "lines that the store fails", strings.Count(log, `"msg":"the store fails"`),
+		strings.Count(log, `"msg":"the store works again"`))
 }
 
 func TestUsageOfAProcess(t *testing.T) {

@@ -94,7 +94,7 @@ func TestASignalEndsAStartThatHangs(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.ends(c.exit)
-				if took := time.Since(began); took > 20*time.Second {
+				if took := time.Since(began); took > time.Minute {
 					t.Errorf("the end took %v, want about a second", took)
 				}
 			})

@@ -153,6 +153,9 @@ func TestReplicasWithoutRedis(t *testing.T) {
 				c.strike(f, wire, func() {
 					struck = f.billed()
 					f.pass(length)
+					if policy == "deny" && c.name != "flushed" {
+						a.until("a call is refused", func() bool { return f.count("store_unavailable") > 0 })
+					}
 					during = f.billed() - struck
 				})
 				back := time.Now()
@@ -182,8 +185,8 @@ func TestReplicasWithoutRedis(t *testing.T) {
 					f.summary())
 				f.counted(a, billed, 0)
 				f.counted(b, billed, 0)
-				// Its own wait is 2 s, and the rest for a busy machine.
-				if maxTime := 8 * time.Second; longest > maxTime {
+				// Its own wait is 2 s, and the rest for a busy machine: one that hangs would take for ever.
+				if maxTime := time.Minute; longest > maxTime {
 					t.Errorf("longest call: got %v, want %v at most", longest, maxTime)
 				}
 				if away := c.name != "flushed"; away && policy == "deny" != (f.count("store_unavailable") > 0) {
@@ -242,6 +245,7 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 	f.load(24)
 	f.until(limit / 5)
 	server.kill()
+	f.until(limit * 0.95)
 	for quiet := false; !quiet; {
 		select {
 		case <-f.answered:
@@ -249,9 +253,9 @@ func TestReplicasOnTheirOwn(t *testing.T) {
 			quiet = true
 		}
 	}
-	billed := f.billed()
 	f.end()
 	f.wait()
+	billed := f.billed()
 	server.start()
 	for _, p := range all {
 		p.until("it continues", func() bool { return p.status().Store.Healthy })

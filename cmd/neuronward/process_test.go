@@ -30,6 +30,7 @@ type process struct {
 	lines      chan map[string]any
 	log        logtest.Buffer // all of stderr so far
 	out        bytes.Buffer   // all of stdout, once it has ended
+	coming     sync.WaitGroup // calls of a fleet that are on their way here
 }
 
 // start runs neuronward with arguments and nothing but these variables, on ports of its own, and waits until it
@@ -61,7 +62,7 @@ func launch(t *testing.T, environ []string, args ...string) *process {
 // more than limit.
 func launchBinary(t *testing.T, binary string, limit time.Duration, environ []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, lines: make(chan map[string]any, 1024)}
+	p := &process{t: t, lines: make(chan map[string]any)}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	p.cmd = exec.CommandContext(ctx, binary, args...)
@@ -77,19 +78,18 @@ func launchBinary(t *testing.T, binary string, limit time.Duration, environ []st
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	logged := make(chan map[string]any)
 	go func() {
-		defer close(p.lines)
+		defer close(logged)
 		for s := bufio.NewScanner(stderr); s.Scan(); {
 			fmt.Fprintln(&p.log, s.Text())
 			line := map[string]any{}
 			if json.Unmarshal(s.Bytes(), &line) == nil {
-				select {
-				case p.lines <- line:
-				default: // nobody awaits the lines of a thousand calls
-				}
+				logged <- line
 			}
 		}
 	}()
+	go p.keep(logged)
 	t.Cleanup(func() {
 		if p.cmd.ProcessState == nil {
 			p.cmd.Process.Kill()
@@ -100,6 +100,33 @@ func launchBinary(t *testing.T, binary string, limit time.Duration, environ []st
 		}
 	})
 	return p
+}
+
+// keep passes lines on to lines, and keeps those that nobody awaits yet. Of a call's lines, which nobody awaits under
+// load, it keeps only some.
+func (p *process) keep(logged chan map[string]any) {
+	const maxCalls = 1024
+	defer close(p.lines)
+	var kept []map[string]any
+	for logged != nil || len(kept) > 0 {
+		var out chan map[string]any
+		var next map[string]any
+		if len(kept) > 0 {
+			out, next = p.lines, kept[0]
+		}
+		select {
+		case line, ok := <-logged:
+			msg, _ := line["msg"].(string)
+			switch {
+			case !ok:
+				logged = nil
+			case len(kept) < maxCalls || !strings.HasPrefix(msg, "call"):
+				kept = append(kept, line)
+			}
+		case out <- next:
+			kept = kept[1:]
+		}
+	}
 }
 
 // await reads log lines up to one whose message begins with prefix.

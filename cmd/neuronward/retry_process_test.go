@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/neuronward/neuronward/proxy/workersai"
 )
@@ -62,12 +63,7 @@ func TestDemoRetriesTransientFailures(t *testing.T) {
 // Connections that upstream resets before it has read anything, and a server
 // that comes up a moment later: real sockets.
 func TestUpstreamThatComesBack(t *testing.T) {
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close() // refused from now on
+	address := "127.0.0.1:" + freePort(t) // refused at first
 	p := start(t, []string{
 		"CLOUDFLARE_ACCOUNT_ID=" + hexAccount, "CLOUDFLARE_API_TOKEN=" + fakeToken,
 		"NEURONWARD_UPSTREAM=http://" + address + "/client/v4",
@@ -85,7 +81,7 @@ func TestUpstreamThatComesBack(t *testing.T) {
 	if s := p.status(); s.Used == nil || *s.Used != 0 {
 		t.Errorf("got %v neurons for a call that was never sent, want 0", s.Used)
 	}
-	ln, err = new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +106,7 @@ func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
 	})
 	p := start(t, upstream.environ("NEURONWARD_RATE_LIMITS=text-generation=40", "NEURONWARD_RATE_WAIT=0s"))
 	passed, refused := 0, 0
-	for range 20 {
+	for began := time.Now(); refused < 10 && time.Since(began) < time.Minute; {
 		switch status, body := p.do(http.MethodPost, p.app+"/run/"+model, `{"prompt":"x"}`); {
 		case strings.Contains(body, `"name":"rate_limited"`) && status == http.StatusTooManyRequests:
 			refused++
@@ -118,8 +114,8 @@ func TestBinaryKeepsRequestsPerMinute(t *testing.T) {
 			passed++
 		}
 	}
-	if refused < 10 || passed < 4 {
-		t.Errorf("got %d calls through and %d refused, want 4 and 10 at least", passed, refused)
+	if refused < 10 || passed < 4 || passed > 40 {
+		t.Errorf("got %d calls through and %d refused within a minute, want 4 to 40, and 10", passed, refused)
 	}
 	got := p.series(`neuronward_preempted_total{client="anonymous",mode="enforce",reason="rate"}`)
 	if got != fmt.Sprint(refused) {

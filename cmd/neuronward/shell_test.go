@@ -209,7 +209,7 @@ func newSecureShell(t *testing.T, protocol string) shell {
 }
 
 // maxWait is how long a row may take: only what is broken takes as long.
-const maxWait = 3 * time.Second
+const maxWait = time.Minute
 
 // A halfConn is a connection that can be closed in one direction.
 type halfConn interface {
