@@ -134,6 +134,7 @@ type reader struct {
 	body *Body
 	text jsonscan.Reader
 	sent *atomic.Bool
+	set  bool // sent, by this reader
 }
 
 var errReleased = errors.New("the call has ended")
@@ -141,7 +142,9 @@ var errReleased = errors.New("the call has ended")
 // Read implements io.Reader. The transport may still read when the call has ended: an answer may come before the whole
 // request was sent.
 func (r *reader) Read(p []byte) (int, error) {
-	r.sent.Store(true)
+	if !r.sent.Swap(true) {
+		r.set = true
+	}
 	r.body.mu.Lock()
 	defer r.body.mu.Unlock()
 	var (
@@ -160,6 +163,13 @@ func (r *reader) Read(p []byte) (int, error) {
 		r.body.read = true
 	}
 	return n, err
+}
+
+// Unsent takes back that something was read: none of it has gone to upstream.
+func (r *reader) Unsent() {
+	if r.set {
+		r.sent.Store(false)
+	}
 }
 
 // Close ends this reader only; the body stays for another attempt.

@@ -26,7 +26,9 @@ type conn struct {
 
 	mu      sync.Mutex
 	changed sync.Cond // waiting, busy or err
+	began   bool      // something was written
 	joins   bool      // there is the goroutine
+	held    *block    // headers of HTTP/1 that wait for their body; nil: there are none
 	waiting []byte
 	spare   []byte // memory
 	busy    bool   // there is a write
@@ -56,9 +58,18 @@ func (c *conn) join() {
 // Write implements net.Conn. Where writes are joined, an error is that of an earlier one.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
+	fresh := !c.began
+	c.began = true
 	if !c.joins {
+		held, holds := c.held, c.hold(p, fresh)
+		if !holds {
+			c.held = nil
+		}
 		c.mu.Unlock()
-		return c.Conn.Write(p)
+		if holds {
+			return len(p), nil
+		}
+		return c.writeAlone(held, p)
 	}
 	defer c.mu.Unlock()
 	for len(c.waiting) >= maxWaiting && c.err == nil && !c.closing && !c.late {

@@ -8,9 +8,10 @@ import (
 )
 
 // Install lets the connections of a transport that was not used yet join their writes where HTTP/2 is spoken on them,
-// over TLS. On those of HTTP/1.1 each write is made by whoever asks for it: net/http must learn that a connection which
-// had been idle took nothing of a call, which it then makes on another one. t has a DialContext. What it is given in
-// the place of its TLSClientConfig must name h2 among its protocols, if it is to be spoken.
+// over TLS. On those of HTTP/1.1 each write is made by whoever asks for it, but for the headers of a call without TLS,
+// which go out with its body: net/http must learn that a connection which had been idle took nothing of a call, which
+// it then makes on another one. t has a DialContext. What it is given in the place of its TLSClientConfig must name h2
+// among its protocols, if it is to be spoken.
 func Install(t *http.Transport) {
 	dial := t.DialContext
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
