@@ -3,7 +3,6 @@ package joinwrites
 import (
 	"bytes"
 	"io"
-	"sync"
 )
 
 // A Ready body is all there: to read it does not wait.
@@ -12,34 +11,20 @@ type Ready interface {
 	Unsent() // nothing was written of what was read
 }
 
-// blockSize is how much of a body is written at once.
-const blockSize = 64 << 10
-
-// A block is memory for that.
-type block struct {
-	bytes [blockSize]byte
-	head  int  // bytes of headers at the beginning
-	fresh bool // nothing was written on the connection before them
-}
-
-var blocks = sync.Pool{New: func() any { return new(block) }}
-
 // hold keeps the headers of a request of HTTP/1 until its body comes: net/http writes them by themselves, and passes
 // the body to ReadFrom at once. It reports whether p is that. c.mu is held.
 func (c *conn) hold(p []byte, fresh bool) bool {
 	if c.held != nil || !awaitsBody(p) {
 		return false
 	}
-	b := blocks.Get().(*block)
-	b.head, b.fresh = copy(b.bytes[:], p), fresh
-	c.held = b
+	c.held, c.first = append(newBlock(), p...), fresh
 	return true
 }
 
 // awaitsBody reports whether p is the headers of a request whose body has a length and follows at once.
 func awaitsBody(p []byte) bool {
 	const end, length = "\r\n\r\n", "\r\nContent-Length: "
-	if len(p) > blockSize/2 || !bytes.HasSuffix(p, []byte(end)) || p[0] < 'A' || p[0] > 'Z' {
+	if len(p) > maxWaiting/2 || !bytes.HasSuffix(p, []byte(end)) || p[0] < 'A' || p[0] > 'Z' {
 		return false
 	}
 	at := bytes.Index(p, []byte(length))
@@ -48,18 +33,18 @@ func awaitsBody(p []byte) bool {
 }
 
 // takeHeld takes the headers that are held; nil: there are none.
-func (c *conn) takeHeld() (held *block, joins bool) {
+func (c *conn) takeHeld() (held []byte, first, joins bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	held, c.held = c.held, nil
-	return held, c.joins
+	return held, c.first, c.joins
 }
 
 // writeAlone writes headers that are held after all, and then p.
-func (c *conn) writeAlone(held *block, p []byte) (int, error) {
+func (c *conn) writeAlone(held, p []byte) (int, error) {
 	if held != nil {
-		defer blocks.Put(held)
-		if _, err := c.Conn.Write(held.bytes[:held.head]); err != nil {
+		defer freeBlock(held)
+		if _, err := c.Conn.Write(held); err != nil {
 			return 0, err
 		}
 	}
@@ -73,12 +58,12 @@ func (c *conn) writeAlone(held *block, p []byte) (int, error) {
 // error, but takes the headers back from the count of what was written. For net/http nothing of the request has gone
 // out, and it uses another connection.
 func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
-	b, joins := c.takeHeld()
+	b, first, joins := c.takeHeld()
+	head := len(b)
 	if b == nil {
-		b = blocks.Get().(*block)
-		b.head = 0
+		b = newBlock()
 	}
-	defer blocks.Put(b)
+	defer freeBlock(b)
 	write := c.Conn.Write
 	if joins {
 		write = c.Write
@@ -88,29 +73,28 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 		body = part.R
 	}
 	ready, isReady := body.(Ready)
-	head, filled := b.head, b.head
 	for err == nil {
-		for err == nil && filled < blockSize && (isReady || filled == 0) {
+		for err == nil && len(b) < maxWaiting && (isReady || len(b) == 0) {
 			var m int
-			m, err = r.Read(b.bytes[filled:])
-			filled += m
+			m, err = r.Read(b[len(b):maxWaiting])
+			b = b[:len(b)+m]
 		}
-		if filled == 0 {
+		if len(b) == 0 {
 			break
 		}
-		m, failed := write(b.bytes[:filled])
+		m, failed := write(b)
 		n += int64(m - head)
 		if failed != nil {
 			if head == 0 || m > 0 || !isReady {
 				return n, failed
 			}
 			ready.Unsent()
-			if b.fresh { // another one would be no better
+			if first { // another one would be no better
 				return n, failed
 			}
 			return n, nil
 		}
-		head, filled = 0, 0
+		head, b = 0, b[:0]
 	}
 	if err == io.EOF {
 		err = nil

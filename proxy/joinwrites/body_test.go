@@ -104,7 +104,7 @@ func TestLargeBodies(t *testing.T) {
 	transport := &http.Transport{DialContext: new(net.Dialer).DialContext}
 	Install(transport)
 	defer transport.CloseIdleConnections()
-	for _, size := range []int{1, blockSize - 200, blockSize, blockSize + 1, 5*blockSize + 7} {
+	for _, size := range []int{1, maxWaiting - 200, maxWaiting, maxWaiting + 1, 5*maxWaiting + 7} {
 		text := strings.Repeat("0123456789abcdef-", size/17+1)[:size]
 		for name, body := range map[string]io.ReadCloser{
 			"ready":     &held{Reader: strings.NewReader(text)},

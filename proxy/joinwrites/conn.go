@@ -28,7 +28,8 @@ type conn struct {
 	changed sync.Cond // waiting, busy or err
 	began   bool      // something was written
 	joins   bool      // there is the goroutine
-	held    *block    // headers of HTTP/1 that wait for their body; nil: there are none
+	held    []byte    // headers of HTTP/1 that wait for their body, in a block; nil: there are none
+	first   bool      // they are the first bytes on the connection
 	waiting []byte
 	spare   []byte // memory
 	busy    bool   // there is a write
@@ -85,7 +86,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	case c.late:
 		return 0, os.ErrDeadlineExceeded
 	}
-	c.waiting = append(c.waiting, p...)
+	c.add(p)
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -112,6 +113,7 @@ func (c *conn) writeAll() {
 		if cap(text) <= maxKept {
 			c.spare = text
 		}
+		freeBlock(text)
 		c.changed.Broadcast()
 		c.mu.Unlock()
 		if err != nil {

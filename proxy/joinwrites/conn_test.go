@@ -398,3 +398,31 @@ func TestManyCallsOverHTTP2(t *testing.T) {
 			joined)
 	}
 }
+
+// More waits in a block, which the connection gives back, rather than in memory that grows.
+func TestLargeWrites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.stuck = make(chan struct{})
+		conn := newJoined(w)
+		write(t, conn, hello)
+		synctest.Wait()
+		record := strings.Repeat("r", 16<<10)
+		write(t, conn, record, record, record)
+		if got := cap(conn.waiting); got != blockSize {
+			t.Errorf("got memory of %d bytes for what waits, want %d", got, blockSize)
+		}
+		close(w.stuck)
+		synctest.Wait()
+		if got, want := w.joined(), hello+"|"+record+record+record; got != want {
+			t.Errorf("got writes of %d bytes, want %d", len(got), len(want))
+		}
+		if a, b := cap(conn.waiting), cap(conn.spare); a > maxKept || b > maxKept {
+			t.Errorf("the connection keeps buffers of %d and %d bytes, want %d at most", a, b, maxKept)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
