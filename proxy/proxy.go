@@ -127,7 +127,7 @@ func New(c Config) (*Proxy, error) {
 	p.lister = modelLister{
 		forward: &p.forward, failures: &p.failures, allowed: &p.allowed, guard: p.guard, estimator: c.Estimator,
 	}
-	p.recorder = recorder{access: &p.access, metrics: c.Metrics, log: c.Log, lines: refusalLines(c.Log)}
+	p.recorder = newRecorder(&p.access, c.Metrics, c.Log)
 	p.retries = retryTransport{
 		forward: &p.forward,
 		inspector: &inspector{

@@ -19,30 +19,50 @@ type recorder struct {
 	access  *access
 	metrics *metrics.Metrics
 	log     *slog.Logger
-	recent  recent.Failures                     // but for those that refused has
-	refused recent.Failures                     // those that anybody can cause
-	lines   map[normalize.Code]*lograte.Limiter // of the log; by the codes of failures that anybody can cause
-	attrs   sync.Pool                           // of *[maxAttrs]slog.Attr
+	recent  recent.Failures // but for those that refused has
+	refused recent.Failures // those that anybody can cause
+	lines   refusals        // in the log
+	spans   refusals        // for OpenTelemetry
+	attrs   sync.Pool       // of *[maxAttrs]slog.Attr
 }
 
-// maxRefusedLines is how many refusals of one kind are logged a second by themselves.
-const maxRefusedLines = 10
+// maxRefused is how many refusals of one kind are logged a second by themselves, and how many have a span.
+const maxRefused = 10
 
-// refusalLines limits the log lines of failures that anybody can cause, by their codes.
-func refusalLines(log *slog.Logger) map[normalize.Code]*lograte.Limiter {
-	lines := map[normalize.Code]*lograte.Limiter{}
+// refusals limit what is kept of failures that anybody can cause, by their codes.
+type refusals map[normalize.Code]*lograte.Limiter
+
+// limitRefusals returns refusals. For each second with more of them than maxRefused, report is called with their code
+// and how many more there were.
+func limitRefusals(report func(code normalize.Code, more int)) refusals {
+	limits := refusals{}
 	for _, code := range []normalize.Code{
 		normalize.ClientUnauthorized, normalize.ClientForbidden, normalize.RouteNotProxied,
 	} {
-		lines[code] = lograte.New(maxRefusedLines, func(more int) {
-			log.Warn("more calls were refused than are logged one by one", "name", code.String(), "count", more)
-		})
+		limits[code] = lograte.New(maxRefused, func(more int) { report(code, more) })
 	}
-	return lines
+	return limits
+}
+
+// allow counts a call that has ended, and reports whether it is kept by itself.
+func (r refusals) allow(c *call) bool {
+	return c.failure == nil || !anyoneCauses(c) || r[c.failure.Code].Allow()
+}
+
+// newRecorder returns a recorder that writes to the log and the metrics.
+func newRecorder(a *access, m *metrics.Metrics, log *slog.Logger) recorder {
+	return recorder{
+		access: a, metrics: m, log: log,
+		lines: limitRefusals(func(code normalize.Code, more int) {
+			log.Warn("more calls were refused than are logged one by one", "name", code.String(), "count", more)
+		}),
+		spans: limitRefusals(func(normalize.Code, int) {}),
+	}
 }
 
 // anyoneCauses reports whether a call was refused for its key, its host, its origin or its path. Anybody who reaches
-// the listener can cause as many of these as he likes: they must not displace other failures, nor fill the log.
+// the listener can cause as many of these as he likes: they must not displace other failures or the spans of calls, nor
+// fill the log.
 func anyoneCauses(c *call) bool {
 	switch c.failure.Code {
 	case normalize.ClientUnauthorized, normalize.RouteNotProxied:
@@ -85,7 +105,9 @@ func (r *recorder) record(c *call) {
 		Duration: took, FirstByte: c.writer.firstByte, Overhead: c.own.total, RequestID: c.requestID,
 		TraceID: c.traceID,
 	})
-	c.endTrace(result)
+	if !c.trace.Recording() || r.spans.allow(c) {
+		c.endTrace(result)
+	}
 	r.logCall(c, result, took)
 }
 
@@ -157,7 +179,7 @@ func (r *recorder) logCall(c *call, result string, took time.Duration) {
 		}
 	}
 	ctx := context.Background()
-	if !r.log.Enabled(ctx, level) || c.failure != nil && anyoneCauses(c) && !r.lines[c.failure.Code].Allow() {
+	if !r.log.Enabled(ctx, level) || !r.lines.allow(c) {
 		return
 	}
 	memory, ok := r.attrs.Get().(*[maxAttrs]slog.Attr)

@@ -110,14 +110,14 @@ func TestFloodOfRefusals(t *testing.T) {
 				if got := b.value("neuronward_errors_total", "name", c.code); got != floods*flood {
 					t.Errorf("got %v failures counted, want %d", got, floods*flood)
 				}
-				if lines, _ := b.logged("call failed", c.code); lines != floods*maxRefusedLines {
-					t.Errorf("got %d refusals logged by themselves, want %d", lines, floods*maxRefusedLines)
+				if lines, _ := b.logged("call failed", c.code); lines != floods*maxRefused {
+					t.Errorf("got %d refusals logged by themselves, want %d", lines, floods*maxRefused)
 				}
 				more := "more calls were refused than are logged one by one"
 				lines, count := b.logged(more, c.code)
-				if lines != floods || count != floods*(flood-maxRefusedLines) {
+				if lines != floods || count != floods*(flood-maxRefused) {
 					t.Errorf("got %d lines of %d more, want %d of %d", lines, count, floods,
-						floods*(flood-maxRefusedLines))
+						floods*(flood-maxRefused))
 				}
 			})
 		})
@@ -126,7 +126,7 @@ func TestFloodOfRefusals(t *testing.T) {
 
 // A client of ours that may not call a model is for somebody to look at: it is listed and logged as any failure.
 func TestRefusalOfAClient(t *testing.T) {
-	const calls = 3 * maxRefusedLines
+	const calls = 3 * maxRefused
 	b := newBench(t, http.HandlerFunc(http.NotFound), withClients(t, "a, models: ['@cf/baai/*']"))
 	for range calls {
 		if res, body := b.do("POST", chatPath, chat, "X-Api-Key", keyOf("a")); res.StatusCode != http.StatusForbidden {

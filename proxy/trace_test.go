@@ -82,6 +82,34 @@ func TestTracesThatAreOffAllocateNothing(t *testing.T) {
 	}
 }
 
+// Calls that anybody can make as many of as he likes, and that are refused, do not fill the queue for the collector.
+func TestRefusedCallsHaveFewSpans(t *testing.T) {
+	const calls = 500
+	collector := otlptest.New(t)
+	p := tracedProxy(t, collector)
+	began := time.Now()
+	for range calls {
+		p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://localhost/wp-login.php", http.NoBody))
+	}
+	limit := maxRefused * (2 + int(time.Since(began)/time.Second))
+	serveOne(p, "")
+	if err := p.tracer.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused, others := 0, 0
+	for _, s := range collector.Spans() {
+		if s.Attrs["neuronward.result"] == "route_not_proxied" {
+			refused++
+		} else {
+			others++
+		}
+	}
+	if refused < maxRefused || refused > limit || others != 2 {
+		t.Errorf("got %d spans of %d refused calls and %d others, want %d to %d and 2", refused, calls, others,
+			maxRefused, limit)
+	}
+}
+
 // BenchmarkTraces compares calls that are exported with others: the handler alone, without a network.
 func BenchmarkTraces(b *testing.B) {
 	for _, export := range []bool{false, true} {

@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Call is one call: a server span and, for each attempt at it, a client span. It belongs to one goroutine. The nil
-// Call does nothing.
+// A Call is one call: a server span and, for each attempt at it, a client span. It belongs to one goroutine. One that
+// is not ended is not exported. The nil Call does nothing.
 type Call struct {
 	tracer  *Tracer
 	ctx     context.Context // with span
