@@ -81,7 +81,7 @@ func Render(r Request) (p Page, ok bool, err error) {
 	switch {
 	case Prefers(r.Accept, "text/html", "json"):
 		p.ContentType = "text/html; charset=utf-8"
-		err = page.Execute(&b, s)
+		err = page().Execute(&b, s)
 	case strings.Contains(r.Accept, "text/plain"),
 		!strings.Contains(r.Accept, "json") && strings.HasPrefix(r.UserAgent, "curl/"):
 		p.ContentType = "text/plain; charset=utf-8"
@@ -156,8 +156,11 @@ func (s *sheet) writeText(b *bytes.Buffer) {
 	b.WriteString("\nOne of them: /errors/NAME or /errors/NUMBER. Some of them: /errors?q=WORDS\n")
 }
 
-var page = template.Must(template.New("reference").Funcs(template.FuncMap{
-	"rows":    func(e *normalize.Entry) []Row { return Rows(e)[1:] }, // the first is shown apart
-	"numbers": func(e normalize.Entry) string { return numbers(&e) },
-	"retry":   func(e normalize.Entry) string { return RetryRule(&e) },
-}).Parse(layout))
+// page is parsed when it is asked for first.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("reference").Funcs(template.FuncMap{
+		"rows":    func(e *normalize.Entry) []Row { return Rows(e)[1:] }, // the first is shown apart
+		"numbers": func(e normalize.Entry) string { return numbers(&e) },
+		"retry":   func(e normalize.Entry) string { return RetryRule(&e) },
+	}).Parse(layout))
+})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/demo"
@@ -81,16 +82,19 @@ func Write(w io.Writer, in *Input) error {
 	if in.Status.Day != nil {
 		v.Curve = curveOf(&in.Status.Today, in.Samples, in.Now)
 	}
-	return sheet.Execute(w, v)
+	return sheet().Execute(w, v)
 }
 
-var sheet = template.Must(template.New("page").Funcs(template.FuncMap{
-	"amount": amount, "rounded": words.Rounded, "grouped": words.Grouped, "plural": words.Plural,
-	"percent": percentText, "title": title, "finding": findingOf,
-	"clock": clock, "second": second, "bare": bare, "hour": hour, "lasted": lasted,
-	"spent": spent, "limiting": limiting, "origin": origin, "key": key,
-	"refusers": refusers, "fixer": fixer, "total": total,
-}).Parse(html))
+// sheet is parsed when it is asked for first: most processes start without anybody who looks at them.
+var sheet = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"amount": amount, "rounded": words.Rounded, "grouped": words.Grouped, "plural": words.Plural,
+		"percent": percentText, "title": title, "finding": findingOf,
+		"clock": clock, "second": second, "bare": bare, "hour": hour, "lasted": lasted,
+		"spent": spent, "limiting": limiting, "origin": origin, "key": key,
+		"refusers": refusers, "fixer": fixer, "total": total,
+	}).Parse(html))
+})
 
 // ServeFile answers a request for a file that the page loads.
 func ServeFile(w http.ResponseWriter, r *http.Request) {
