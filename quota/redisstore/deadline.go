@@ -148,12 +148,33 @@ func (s *Store) failed(err error, limit time.Duration) error {
 			defer s.measuring.Store(false)
 			ctx, cancel := context.WithTimeout(s.ctx, measureTimeout)
 			defer cancel()
-			if client, err := s.reach(ctx, measureTimeout); err == nil {
-				s.timed(client, func() error { return client.Ping(ctx).Err() })
-			}
+			s.measure(ctx)
 		})
 	}
 	return err
+}
+
+// measure observes how far the server is, over a connection that it has for itself: steps that are late would take
+// another one from it, and end it.
+func (s *Store) measure(ctx context.Context) {
+	client, err := s.client.Load().server(ctx, s.prefix)
+	if err != nil {
+		return
+	}
+	single, ok := client.(*redis.Client)
+	if !ok {
+		return
+	}
+	conn := single.Conn()
+	defer conn.Close()
+	if conn.Ping(ctx).Err() != nil { // which makes the connection
+		return
+	}
+	began := time.Now()
+	if conn.Ping(ctx).Err() == nil {
+		s.trip.observe(time.Since(began))
+		s.distance.observe(s.RoundTrip(), s.o.OnDistance)
+	}
 }
 
 // inBackground runs f, unless the store is closed, which waits for it.

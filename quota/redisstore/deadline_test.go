@@ -151,6 +151,25 @@ func TestAServerThatIsFarAway(t *testing.T) {
 	}
 }
 
+// Steps that come without a pause, and end their connections since the server is further away than it seemed, do not
+// keep it from being measured.
+func TestAFarServerIsMeasuredUnderLoad(t *testing.T) {
+	away(t, 200*time.Millisecond, func(t *testing.T, _ *far, s *Store) {
+		var callers sync.WaitGroup
+		for range 8 {
+			callers.Go(func() {
+				for range 40 {
+					_, _ = s.Lease(t.Context(), "x", time.Second) // the first ones are late
+				}
+			})
+		}
+		callers.Wait()
+		if got := leases(t, s, 5); got != 0 {
+			t.Errorf("steps that failed of 5 after 320: got %d, want 0", got)
+		}
+	})
+}
+
 // A server that was not reached at first, or is far away all of a sudden, is found to be there after a few steps, which
 // do not wait for that longer than their deadline.
 func TestAServerThatMovesAway(t *testing.T) {
