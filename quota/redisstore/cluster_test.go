@@ -23,7 +23,7 @@ func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{}
 	for i := range c.nodes {
-		c.nodes[i], c.ports[i] = serverOnPort(t, "--port", "--cluster-enabled", "yes", "--cluster-node-timeout", "1500",
+		c.nodes[i], c.ports[i] = serverOnPort(t, "--port", "--cluster-enabled", "yes", "--cluster-node-timeout", "5000",
 			"--cluster-replica-validity-factor", "0", "--cluster-allow-replica-migration", "no")
 	}
 	for i := range 3 {

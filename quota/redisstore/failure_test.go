@@ -11,8 +11,9 @@ import (
 	"github.com/neuronward/neuronward/quota"
 )
 
-// slack is how much longer than its deadline a step may take on a busy machine.
-const slack = time.Second
+// slack is how much longer than its deadline a step may take on a busy machine. One that hangs would take for ever;
+// deadline_test.go has the times themselves.
+const slack = time.Minute
 
 // timed sends a report, and fails the test if that takes longer than the deadline.
 func timed(t *testing.T, s *Store, r *replica) error {
@@ -28,13 +29,13 @@ func timed(t *testing.T, s *Store, r *replica) error {
 // recovers sends reports until one succeeds.
 func recovers(t *testing.T, s *Store, r *replica) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		err := timed(t, s, r)
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s: got error %v, want none", err)
+			t.Fatalf("after a minute: got error %v, want none", err)
 		}
 	}
 }
@@ -59,7 +60,7 @@ func TestRestart(t *testing.T) {
 	// The subscription comes back by itself.
 	other, b := open(t, server.url(""), s.address.String(), patient), replica{name: "b"}
 	other.prefix = s.prefix
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(time.Minute); ; {
 		waits := request(0, 0, 100*n)
 		waits.Min, waits.Waiting = 100*n, 100*n
 		send(t, other, b.report(waits))
@@ -75,7 +76,7 @@ func TestRestart(t *testing.T) {
 
 func TestNoServer(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"redis://127.0.0.1:" + freePort(t), "unix://" + filepath.Join(t.TempDir(), "none")} {
+	for _, url := range []string{"redis://127.0.0.1:1", "unix://" + filepath.Join(t.TempDir(), "none")} {
 		s, a := open(t, url, rand.Text(), Options{}), replica{name: "a"}
 		if err := timed(t, s, &a); err == nil || errors.Is(err, ErrUnusable) {
 			t.Errorf("%s: Sync: got error %v, want one that may pass", url, err)
@@ -255,7 +256,7 @@ func TestUserAsAdvised(t *testing.T) {
 		if want := (quota.Event{Kind: quota.BlockChanged, Replica: "a"}); e != want {
 			t.Errorf("got event %+v, want %+v", e, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("got no event, want one")
 	}
 }

@@ -29,8 +29,7 @@ func TestPaused(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGSTOP)
-	steps := 0
-	for end := time.Now().Add(time.Second); time.Now().Before(end); steps++ {
+	for range 10 {
 		began := time.Now()
 		if st, err := fast.Sync(t.Context(), c.report(request(10*n, 20*n, 5*n))); err == nil {
 			t.Fatalf("server that hangs: got %+v, want an error", st)
@@ -38,9 +37,6 @@ func TestPaused(t *testing.T) {
 		if took := time.Since(began); took > minDeadline+slack {
 			t.Errorf("a step took %v, want at most %v", took, minDeadline+slack)
 		}
-	}
-	if steps < 10 {
-		t.Errorf("got %d steps in 1 s, want at least 10", steps)
 	}
 	signal(syscall.SIGCONT)
 	// It was longer: the reports of a and b are older than ReplicaTimeout by now.

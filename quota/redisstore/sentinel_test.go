@@ -31,7 +31,7 @@ func newSentinels(t *testing.T) *sentinels {
 		s := newServer(t)
 		s.config = "sentinel monitor mymaster 127.0.0.1 " + primary + " 2\n" +
 			"sentinel auth-pass mymaster " + password + "\n" +
-			"sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 5000\n"
+			"sentinel down-after-milliseconds mymaster 5000\nsentinel failover-timeout mymaster 5000\n"
 		var port string
 		g.watching[i], port = s.onPort(t, "--port", "--sentinel")
 		g.ports = append(g.ports, "127.0.0.1:"+port)
@@ -58,9 +58,9 @@ func (g *sentinels) url() string {
 // eventually polls until is true. The limit of time is against hanging.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after 2 min: got no end of the wait until %s", what)
+			t.Fatalf("after 5 min: got no end of the wait until %s", what)
 		}
 	}
 }
