@@ -60,7 +60,7 @@ func TestFloodOfRefusals(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				b := &bench{t: t, log: &safeBuffer{}}
 				config := testConfig(b.log)
 				b.metrics = config.Metrics

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/proxy/tokenblock"
@@ -49,7 +48,7 @@ func tokenBench(t *testing.T, refusal string, change ...func(*Config)) (*Proxy, 
 }
 
 func TestRefusedTokenIsNotSentAgainAndAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		p, config, tc := tokenBench(t, tokenRefused)
 		first := through(p, t.Context(), chat)
 		wantEqual(t, "status", first.Code, http.StatusBadGateway)
@@ -85,7 +84,7 @@ func TestRefusedTokenIsNotSentAgainAndAgain(t *testing.T) {
 }
 
 func TestAnswerWhileTheTokenIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		p, _, tc := tokenBench(t, tokenRefused)
 		through(p, t.Context(), chat)
 		w := through(p, t.Context(), chat)
@@ -109,7 +108,7 @@ func TestAnswerWhileTheTokenIsRefused(t *testing.T) {
 }
 
 func TestAnotherTokenIsTriedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		var token atomic.Value
 		token.Store("refused-token")
 		p, _, _ := tokenBench(t, tokenRefused, func(c *Config) {
@@ -123,7 +122,7 @@ func TestAnotherTokenIsTriedAtOnce(t *testing.T) {
 }
 
 func TestTokensOfCallersBlockNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		p, _, tc := tokenBench(t, tokenRefused, func(c *Config) { c.Token = func() string { return "" } })
 		for range 3 {
 			w := through(p, t.Context(), chat, "Authorization", "Bearer wrong")
@@ -145,7 +144,7 @@ func TestOtherRefusalsBlockNothing(t *testing.T) {
 		"a provider's key": `{"error":{"message":"No auth credentials found","code":401}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				p, _, tc := tokenBench(t, refusal)
 				for range 3 {
 					w := through(p, t.Context(), chat)

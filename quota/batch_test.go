@@ -3,7 +3,6 @@ package quota_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -30,7 +29,7 @@ func TestAnotherReplicaCorrectsABatch(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				o := quota.Options{Limit: 100 * n, Now: before(2 * time.Hour), Wait: time.Minute}
 				if c.nextDay {
 					o.Now = before(time.Minute)
@@ -75,7 +74,7 @@ func TestAnotherReplicaCorrectsABatch(t *testing.T) {
 
 // A batch that was charged here is corrected whole, also where charges of other replicas were corrected here before.
 func TestOwnBatchesAreCorrectedBesideOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o := quota.Options{Limit: 200 * n, Store: memstore.New(nil)}
 		l, other := open(t, o), open(t, o)
 		call := quota.Call{Model: "m", Client: "x", CountClient: true, Estimate: 50 * n}
@@ -119,7 +118,7 @@ func TestACorrectionIsLostWithTheCharge(t *testing.T) {
 
 // The replica that was charged takes back no more than it has booked, as Correct does.
 func TestTheReplicaThatWasChargedCorrectsABatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n})
 		day := spendEstimated(t, l, 50*n)
 		kept, err := l.KeepBatch(t.Context(), quota.Batch{ID: "8f0c", Model: "m", Charged: 70 * n})

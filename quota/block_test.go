@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -12,7 +11,7 @@ import (
 // blocked runs a test on a ledger whose account is blocked two hours before midnight. until is how long it is to a
 // time by the ledger's clock.
 func blocked(t *testing.T, test func(t *testing.T, l *quota.Ledger, until func(time.Time) time.Duration)) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		now := before(2 * time.Hour)
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now})
 		spend(t, l, n)
@@ -57,7 +56,7 @@ func TestAnUnclearProbe(t *testing.T) {
 }
 
 func TestNeverProbe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Hour)})
 		l.Block(time.Time{})
 		time.Sleep(time.Hour - time.Nanosecond)
@@ -113,7 +112,7 @@ func TestALateReset(t *testing.T) {
 
 // A refusal of yesterday's call says that yesterday was spent: it makes one call go first, and no more.
 func TestTheBlockIsOfTheDayOfTheCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{
 			Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: before(time.Second),
 		})
@@ -139,7 +138,7 @@ func TestTheBlockIsOfTheDayOfTheCall(t *testing.T) {
 
 // Refused just after midnight, after little was spent, though nobody had noticed that yesterday was spent.
 func TestALateResetAfterNoBlock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		now := before(0)
 		store := memstore.New(now)
 		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second, Probe: 30 * time.Minute, Now: now}
@@ -192,7 +191,7 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 		"just before it has for long": {time.Hour - time.Second, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: 100 * n, Probe: 30 * time.Minute, Now: before(-c.into)})
 				spend(t, l, c.spent)
 				l.Block(time.Time{})
@@ -211,7 +210,7 @@ func TestARefusalThatIsNoLateReset(t *testing.T) {
 
 // The pauses of a reset that stayed out all day end with the next one, and so does the lease of the evening's probe.
 func TestTheNextResetIsTriedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{
 			Limit: 100 * n, Wait: 10 * time.Second, Heartbeat: longBeat, Now: before(10 * time.Minute),
 		})
@@ -243,7 +242,7 @@ func TestTheNextResetIsTriedAtOnce(t *testing.T) {
 
 // A replica learns of the block from another one, and one call probes for both.
 func TestTheBlockReachesAllReplicas(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		noon := before(12 * time.Hour)
 		store := memstore.New(noon)
 		o := quota.Options{Store: store, Limit: 100 * n, Probe: 30 * time.Minute, Wait: time.Second, Now: noon}

@@ -3,7 +3,6 @@ package quota_test
 import (
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -73,7 +72,7 @@ func TestWhatWasLearnedIsKept(t *testing.T) {
 	const model = "@cf/meta/llama-3.1-8b-instruct-fp8"
 	r := workload.Request{PromptBytes: 936, MaxTokens: 1000}
 	of := price.NewEstimator(nil, price.Bound).Estimate(price.Embedded().Resolve(model), r)
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "quota")
 		kept := func(then func(*quota.Ledger)) []quota.Record {
 			s, err := filestore.Open(t.Context(), path, filestore.Options{})

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCloseGivesEverythingBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n})
 		spend(t, a, 4*n)
@@ -39,7 +39,7 @@ func TestCloseGivesEverythingBack(t *testing.T) {
 
 // A drain that is cut short: what is in flight is lost for the day, the rest is given back.
 func TestCloseDoesNotWaitForever(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n})
 		take(t, a, quota.Call{Estimate: 10 * n})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -48,7 +47,7 @@ func before(d time.Duration) func() time.Time {
 }
 
 func TestResetToTheSecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Minute)})
 		spend(t, l, 100*n)
 		time.Sleep(time.Minute - time.Nanosecond)
@@ -65,7 +64,7 @@ func TestResetToTheSecond(t *testing.T) {
 }
 
 func TestInFlightAtMidnight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		now := before(time.Minute)
 		store := memstore.New(now)
 		a := open(t, quota.Options{Store: store, Limit: 100 * n, Now: now})
@@ -90,7 +89,7 @@ func TestInFlightAtMidnight(t *testing.T) {
 
 // A limit that is set, changed or taken away in the course of a day counts what was spent before, here and elsewhere.
 func TestABudgetThatChanges(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		store := memstore.New(nil)
 		a := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
 		b := open(t, quota.Options{Store: store, Limit: 1000 * n, Wait: 5 * time.Second})
@@ -123,7 +122,7 @@ func TestABudgetThatChanges(t *testing.T) {
 
 // Waiting over midnight ends with the new day's neurons.
 func TestMidnightServesThoseWhoWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: time.Minute, Now: before(10 * time.Second)})
 		spend(t, l, 20*n)
 		take(t, l, quota.Call{Estimate: 60 * n})
@@ -139,7 +138,7 @@ func TestMidnightServesThoseWhoWait(t *testing.T) {
 }
 
 func TestTwoDaysSkipped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		var off atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 		l := open(t, quota.Options{Limit: 100 * n, Now: now})
@@ -238,7 +237,7 @@ func TestAClockThatJumps(t *testing.T) {
 		}, "2000-01-01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				var off clockOff
 				noon := before(12 * time.Hour)
 				now := func() time.Time { return noon().Add(time.Duration(off.Load())) }
@@ -255,7 +254,7 @@ func TestAClockThatJumps(t *testing.T) {
 
 // Two replicas whose clocks differ take the store's, from their start on.
 func TestTheStoresClockIsTheDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		store := memstore.New(before(30 * time.Second))
 		fast := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(-30 * time.Second)})
 		slow := open(t, quota.Options{Store: store, Limit: 100 * n, Now: before(90 * time.Second)})

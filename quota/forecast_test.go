@@ -3,7 +3,6 @@ package quota_test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -53,7 +52,7 @@ func TestWhenTheDayWasFoundSpent(t *testing.T) {
 		}, zero},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: 100 * n, Heartbeat: longBeat, Now: before(12 * time.Hour)})
 				c.test(t, l)
 				s := l.Snapshot()
@@ -114,7 +113,7 @@ func TestForecast(t *testing.T) {
 		}, 499 * time.Minute, 1000 * n},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				o := quota.Options{Limit: c.limit, Now: before(12 * time.Hour), Heartbeat: sharedBeat}
 				if strings.Contains(c.name, "evening") || strings.Contains(c.name, "last hour") {
 					o.Now = before(time.Hour)
@@ -146,7 +145,7 @@ func each(t *testing.T, l *quota.Ledger, minutes int, amount quota.Neurons) {
 
 // What others spent before a process came is not of the minute in which it came.
 func TestForecastOfOneWhoComesLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o := quota.Options{Limit: 1000 * n, Now: before(12 * time.Hour)}
 		o.Store = memstore.New(o.Now)
 		spend(t, open(t, o), 900*n)

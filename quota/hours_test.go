@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -21,7 +20,7 @@ func published(t *testing.T, l *quota.Ledger, day quota.Day) quota.Hours {
 }
 
 func TestHoursOverMidnight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o := quota.Options{Limit: 1000 * n, Now: before(90 * time.Minute)}
 		o.Store = memstore.New(o.Now)
 		a, b := open(t, o), open(t, o)
@@ -45,7 +44,7 @@ func TestHoursOverMidnight(t *testing.T) {
 
 // A correction changes the hour in which it is made, so that the hours always add up to what is spent.
 func TestHoursAddUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 1000 * n, Now: before(12 * time.Hour)})
 		c := quota.Call{Model: "m", Estimate: 30 * n}
 		on := take(t, l, c).Settle(quota.Cost{Neurons: 30 * n, Basis: quota.Estimated})

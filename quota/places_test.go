@@ -3,7 +3,6 @@ package quota_test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -21,7 +20,7 @@ func keepingWith(
 	t *testing.T, o quota.Options,
 	test func(t *testing.T, l *quota.Ledger, large quota.Call, inFlight [2]*quota.Reservation),
 ) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o.Limit, o.Wait, o.KeepPlace = 100*n, 10*time.Second, time.Minute
 		l := open(t, o)
 		var inFlight [3]*quota.Reservation
@@ -71,7 +70,7 @@ func TestThereIsRoomForACallWhosePlaceIsKept(t *testing.T) {
 
 // A call that comes back and fits at once takes its place: nothing is set aside for it any more.
 func TestACallThatComesBackAndFitsTakesItsPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second, KeepPlace: time.Minute})
 		inFlight := take(t, l, quota.Call{Model: "m", Estimate: 99 * n})
 		large := quota.Call{Model: "m", Client: "x", Estimate: 48 * n}
@@ -194,7 +193,7 @@ func TestWhenACallIsToComeBackWhateverTheClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
 		for _, when := range []string{"during a call before", "while calls are in flight", "after one was told"} {
 			t.Run(name+", corrected "+when, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
+				virtually(t, func(t *testing.T) {
 					l := open(t, quota.Options{Limit: 103 * n, Wait: time.Millisecond, Now: noon(ahead)})
 					step := func(now string) {
 						if now == when {
@@ -245,7 +244,7 @@ func TestWhenACallIsToComeBack(t *testing.T) {
 		{"behind more than is in flight", 30 * n, 5, 42 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: 103 * n, Wait: time.Millisecond, KeepPlace: time.Minute})
 				call := quota.Call{Model: "m", Estimate: 30 * n}
 				usual := take(t, l, call)

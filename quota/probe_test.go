@@ -3,7 +3,6 @@ package quota_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -129,7 +128,7 @@ func TestAProbeThatIsNotUsedEnds(t *testing.T) {
 		"the next day":        {11*time.Hour + 25*time.Minute, 10 * time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				noon := before(12 * time.Hour)
 				o := quota.Options{
 					Store: memstore.New(noon), Limit: 100 * n, Probe: 30 * time.Minute,

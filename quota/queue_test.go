@@ -75,7 +75,7 @@ func (a *asked) mustFail(t *testing.T, want error) {
 
 // bubble runs a test on a ledger of 100 neurons of which 60 are reserved.
 func bubble(t *testing.T, test func(t *testing.T, l *quota.Ledger, inFlight *quota.Reservation)) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second})
 		test(t, l, take(t, l, quota.Call{Estimate: 60 * n}))
 	})

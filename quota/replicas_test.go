@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -56,7 +55,7 @@ func TestWhatIsTooMuchGoesBack(t *testing.T) {
 
 // Two replicas: one is idle and gives back, and one that waits gets what the other has free within a heartbeat.
 func TestReplicasShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		store := memstore.New(nil)
 		o := quota.Options{Store: store, Limit: 100 * n, Wait: 10 * time.Second}
 		a := open(t, o)
@@ -89,7 +88,7 @@ func TestReplicasShare(t *testing.T) {
 
 // Where others share it, what a replica keeps shrinks as the budget empties.
 func TestReplicasKeepLessNearTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o := quota.Options{Store: memstore.New(nil), Limit: 1000 * n, Wait: 10 * time.Second}
 		a := open(t, o)
 		open(t, o)
@@ -111,7 +110,7 @@ func TestReplicasKeepLessNearTheEnd(t *testing.T) {
 
 // A replica that reports no more: what it held is lost for the day, and only for the day.
 func TestWhatADeadReplicaHeldIsLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		memory := memstore.New(nil)
 		s := &spy{Store: memory}
 		a := open(t, quota.Options{Store: s, Limit: 100 * n})

@@ -2,14 +2,13 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
 )
 
 func TestSettleOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n})
 		res := take(t, l, quota.Call{Model: "m", Client: "x", Estimate: 10 * n})
 		res.Settle(quota.Cost{Neurons: 3 * n, Basis: quota.Priced})
@@ -55,7 +54,7 @@ func TestCorrect(t *testing.T) {
 		"less than none":  {50 * n, cost(-10*n, quota.Reported), quota.Record{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: 100 * n})
 				batch := quota.Call{Model: "m", Client: "x", ClientLimit: 100 * n, Estimate: 50 * n}
 				day := take(t, l, batch).Settle(quota.Cost{Neurons: 50 * n, Basis: quota.Estimated})
@@ -74,7 +73,7 @@ func TestCorrect(t *testing.T) {
 // The day of the charge is over, and its figures are published: only what the batch cost beyond the charge is added,
 // to the new day.
 func TestCorrectTheNextDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Now: before(time.Hour)})
 		batch := quota.Call{Model: "m", Estimate: 50 * n}
 		day := take(t, l, batch).Settle(quota.Cost{Neurons: 50 * n, Basis: quota.Estimated})

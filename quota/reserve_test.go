@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -122,7 +121,7 @@ func TestDecisions(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
 				l := open(t, quota.Options{Limit: c.limit})
 				if c.spent > 0 {
 					spend(t, l, c.spent)
@@ -165,7 +164,7 @@ func TestDecisions(t *testing.T) {
 }
 
 func TestAllBudgetsOrNone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n})
 		x := quota.Call{Client: "x", ClientLimit: 30 * n, Estimate: 20 * n}
 		res := take(t, l, x)
@@ -189,7 +188,7 @@ func TestAllBudgetsOrNone(t *testing.T) {
 }
 
 func TestObserveRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Mode: quota.Observe, Wait: time.Hour})
 		ask := func(c quota.Call, want quota.Outcome) *quota.Reservation {
 			t.Helper()
@@ -219,7 +218,7 @@ func TestObserveRefusesNothingAndSaysWhatItWouldHave(t *testing.T) {
 }
 
 func TestOffCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Mode: quota.Off})
 		l.Block(time.Time{})
 		res, d, err := l.Reserve(t.Context(), quota.Call{Model: "m", Estimate: 900 * n, Client: "x", ClientLimit: 1})

@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/neuronward/neuronward/quota"
@@ -11,7 +10,7 @@ import (
 
 // A day that was spent and blocked is as new, here and in the store, but for calls in flight.
 func TestRestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		client := quota.Call{Model: "m", Client: "c", ClientLimit: 60 * n, Estimate: 50 * n}
 		o := quota.Options{Limit: 100 * n, Now: before(12 * time.Hour)}
 		o.Store = memstore.New(o.Now)

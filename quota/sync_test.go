@@ -77,7 +77,7 @@ func (s *spy) grants() []quota.Neurons {
 }
 
 func spied(t *testing.T, o quota.Options, test func(t *testing.T, s *spy, l *quota.Ledger)) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		s := &spy{Store: memstore.New(o.Now)}
 		o.Store = s
 		test(t, s, open(t, o))

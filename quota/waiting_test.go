@@ -226,7 +226,7 @@ func TestFiftyCallsOfAClientWaitBesideOneOfAnother(t *testing.T) {
 
 // What was set aside for a call is gone when that has begun: it does not stop calls behind it.
 func TestWhatWasSetAsideIsUsed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		l := open(t, quota.Options{Limit: 100 * n, Wait: 10 * time.Second})
 		inFlight := take(t, l, quota.Call{Estimate: 100 * n})
 		first := ask(t.Context(), l, quota.Call{Estimate: 60 * n})
@@ -241,7 +241,7 @@ func TestWhatWasSetAsideIsUsed(t *testing.T) {
 // At the end of a day two replicas hold the last neurons, and neither has a call in flight: none sets its part aside
 // for its own next call, which would keep both from any, until the waits end.
 func TestTheLastNeuronsAreNotSetAsideForNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtually(t, func(t *testing.T) {
 		o := quota.Options{Store: memstore.New(nil), Limit: 100 * n, Wait: 20 * time.Second}
 		a, b := open(t, o), open(t, o)
 		inFlight := [2]*quota.Reservation{
