@@ -96,7 +96,7 @@ func testConfig(log io.Writer) Config {
 		Account: testAccount, Token: func() string { return testToken }, Loopback: true,
 		Upstream: &url.URL{Scheme: "http", Host: "upstream.invalid", Path: "/client/v4"},
 		MaxBody:  1 << 20, MaxHeld: 16 << 20, HeldWait: 50 * time.Millisecond,
-		FirstByteTimeout: 10 * time.Second, StreamIdleTimeout: 10 * time.Second, RetryAfterMax: time.Minute,
+		FirstByteTimeout: time.Minute, StreamIdleTimeout: time.Minute, RetryAfterMax: time.Minute,
 		Linger: time.Millisecond, MaxSessions: 100,
 		Setting: func(key string) string { return "NEURONWARD_" + key },
 		Models:  []string{testModel}, Metrics: metrics.New(metrics.Build{Version: "test"}),

@@ -168,9 +168,8 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 			_, _ = w.Write(event)
 		}
 	}
-	impatient := func(c *Config) { c.UploadPause, c.ReadPause = 50*time.Millisecond, 50*time.Millisecond }
 	t.Run("a body that stops", func(t *testing.T) {
-		b := newBench(t, http.HandlerFunc(endless), impatient)
+		b := newBench(t, http.HandlerFunc(endless), func(c *Config) { c.UploadPause = 50 * time.Millisecond })
 		res, body := b.raw(postHead(chatPath, 1000) + "{")
 		e := b.envelope(body).Error
 		wantEqual(t, "status", res.StatusCode, 400)
@@ -180,7 +179,7 @@ func TestSlowCallersOnRealSockets(t *testing.T) {
 	})
 	for _, major := range []int{1, 2} {
 		t.Run(fmt.Sprintf("a reader that stops, HTTP/%d", major), func(t *testing.T) {
-			b := newBench(t, http.HandlerFunc(endless), impatient)
+			b := newBench(t, http.HandlerFunc(endless), func(c *Config) { c.ReadPause = 50 * time.Millisecond })
 			server := httptest.NewUnstartedServer(b.proxy)
 			server.Config.Protocols = new(http.Protocols)
 			server.Config.Protocols.SetHTTP1(true)

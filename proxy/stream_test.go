@@ -156,7 +156,11 @@ func TestStreamThatFailsMidway(t *testing.T) {
 				b := newBench(t, streams(func(w http.ResponseWriter, r *http.Request, send func(string)) {
 					send(ordinary)
 					c.play(w, r, send)
-				}), func(c *Config) { c.StreamIdleTimeout = 100 * time.Millisecond })
+				}), func(config *Config) {
+					if c.slug == "timeout" {
+						config.StreamIdleTimeout = 100 * time.Millisecond
+					}
+				})
 				res, answer, cut := b.stream(path, streamChat)
 				rest, ok := strings.CutPrefix(answer, ordinary)
 				if res.StatusCode != 200 || !ok {

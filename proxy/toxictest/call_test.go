@@ -42,7 +42,7 @@ const (
 
 // call makes one call and returns how it ended: whole, cut, a slug, or what is wrong with its end.
 func (s *site) call(k kind, simulate string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	ctx, cancel := context.WithTimeout(context.Background(), hanging)
 	defer cancel()
 	model, size := plainModel, tokens
 	switch k {

@@ -3,6 +3,7 @@ package toxictest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -31,12 +32,7 @@ func resets(direction string) toxic { return toxic{"reset_peer", direction, "", 
 // network returns a Toxiproxy in front of an address. It has an address of its own and is not started yet.
 func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close() // refused until it is started
+	address := freeAddress() // refused until it is started
 	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), t.Name(), address,
 		to)
 	for _, x := range toxics {
@@ -48,6 +44,17 @@ func network(t *testing.T, to string, toxics ...toxic) *toxiproxy.Proxy {
 	}
 	t.Cleanup(p.Stop)
 	return p
+}
+
+// freeAddress is one that nobody listens on. Its port is below those that the system gives to whoever asks for any.
+func freeAddress() string {
+	for {
+		address := fmt.Sprint("127.0.0.1:", 12_000+rand.IntN(20_000))
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
+		}
+	}
 }
 
 // A dialer counts the connections of the proxy to that network.
@@ -80,11 +87,14 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
+// hanging is how long what hangs is waited for: far longer than a busy machine takes.
+const hanging = time.Minute
+
 // soon waits until something is so, and reports whether it came to be.
 func soon(is func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(hanging); time.Now().Before(end); <-tick.C {
 		if is() {
 			return true
 		}

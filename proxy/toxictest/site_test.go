@@ -41,7 +41,6 @@ func TestMain(m *testing.M) {
 // A site is a proxy with every feature on and a simulated Workers AI, with a network between the two.
 type site struct {
 	t       *testing.T
-	limit   time.Duration // of each call
 	url     string
 	client  *http.Client // of the callers
 	proxy   *proxy.Proxy
@@ -81,7 +80,7 @@ func newSite(t *testing.T, n *situation) *site {
 	}
 	s.price, _ = price.Embedded().Row(countingModel)
 	var err error
-	options := quota.Options{Store: memstore.New(nil), Limit: 1_000_000 * quota.OneNeuron, Wait: time.Second}
+	options := quota.Options{Store: memstore.New(nil), Limit: 1_000_000 * quota.OneNeuron, Wait: hanging}
 	if s.ledger, err = quota.New(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
@@ -95,20 +94,16 @@ func newSite(t *testing.T, n *situation) *site {
 	c := proxy.Config{
 		Account: account, Token: func() string { return "token" }, Loopback: true, Simulate: true,
 		Upstream: &url.URL{Scheme: "http", Host: between.Listen, Path: "/client/v4"}, Transport: s.onward,
-		MaxBody: 1 << 20, MaxHeld: 16 << 20, MaxInFlight: 64, InFlightWait: time.Second,
-		FirstByteTimeout: 5 * time.Second, StreamIdleTimeout: 5 * time.Second, RetryAfterMax: time.Minute,
+		MaxBody: 1 << 20, MaxHeld: 16 << 20, MaxInFlight: 64, InFlightWait: hanging,
+		FirstByteTimeout: hanging, StreamIdleTimeout: hanging, RetryAfterMax: time.Minute,
 		Ledger: s.ledger, Estimator: price.NewEstimator(nil, price.Bound),
-		Pace: s.pace, RateWait: time.Second, Retries: 2, RetryBudget: 1,
+		Pace: s.pace, RateWait: hanging, Retries: 2, RetryBudget: 1,
 		Models:  price.Embedded().Models(),
 		Metrics: metrics.New(metrics.Build{Version: "test"}), Log: slog.New(slog.DiscardHandler),
 	}
 	if n.silent {
 		c.FirstByteTimeout, c.StreamIdleTimeout = silence, silence
 	}
-	// A slot, a rate, the first bytes of three attempts with two pauses between them, and the rest of the
-	// answer. The last part is for a busy machine.
-	s.limit = c.InFlightWait + c.RateWait + 3*c.FirstByteTimeout + 1500*time.Millisecond + c.StreamIdleTimeout +
-		5*time.Second
 	if s.proxy, err = proxy.New(c); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +143,7 @@ func (s *site) close() {
 	s.proxy.Drain()
 	select {
 	case <-s.proxy.Idle():
-	case <-time.After(10 * time.Second):
+	case <-time.After(hanging):
 		s.t.Errorf("got %+v, want no call in flight", s.proxy.Load())
 	}
 	s.server.Close()

@@ -74,6 +74,7 @@ func callUntilKilled(path string, out io.Writer) int {
 					return
 				}
 				if res == nil {
+					<-time.After(time.Minute) // a busy machine may kill it late
 					return
 				}
 				write("reserved %d\n", estimate)

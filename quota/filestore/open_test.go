@@ -97,8 +97,8 @@ func TestTwoProcesses(t *testing.T) {
 	if _, err := filestore.Open(ctx, path, filestore.Options{LockWait: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: got error %v, want %v", err, context.Canceled)
 	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("both took %v, want at most 5s", d)
+	if d := time.Since(start); d > time.Minute {
+		t.Errorf("both took %v, want at most a minute: neither waits", d)
 	}
 	wantGrant(t, first, "a", 30*n, 30*n)
 	// A rolling restart: the second waits until the first closes the file, and sees what it did.
