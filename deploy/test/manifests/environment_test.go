@@ -45,7 +45,7 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 		}
 		return true
 	}
-	tick, end := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
+	tick, end := time.NewTicker(50*time.Millisecond), time.After(5*time.Minute)
 	defer tick.Stop()
 	for !ready() {
 		select {
@@ -54,7 +54,7 @@ func TestEnvironmentOfKubernetes(t *testing.T) {
 		case <-end:
 			cmd.Process.Kill()
 			<-ended //nolint:errcheck // it was killed
-			t.Fatalf("not ready after a minute, want %q answered:\n%s", probed, said.String())
+			t.Fatalf("not ready after 5 minutes, want %q answered:\n%s", probed, said.String())
 		case <-tick.C:
 		}
 	}
