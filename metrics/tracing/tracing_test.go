@@ -347,8 +347,8 @@ func TestWaits(t *testing.T) {
 	began := time.Now()
 	x := tr.Start(http.Header{}, began)
 	x.RateWaited(time.Microsecond)
-	x.RateWaited(3 * time.Second)
-	x.QuotaWaited(500 * time.Millisecond)
+	x.RateWaited(3 * time.Hour)
+	x.QuotaWaited(90 * time.Minute) // much more than the machine may stand still
 	x.End(&tracing.Result{Method: "BREW", Status: 503, Result: "overloaded", Error: "overloaded", Broken: true})
 	s := c.Await(1)[0]
 	got := []string{s.Name, fmt.Sprint(s.Failed, s.Attrs["http.request.method"], s.Attrs["error.type"])}
@@ -356,7 +356,7 @@ func TestWaits(t *testing.T) {
 		got = append(got, fmt.Sprint(e.Name, " ", e.Attrs["neuronward.waited"], " ", e.Time.Before(began)))
 	}
 	want := []string{
-		"HTTP", "true_OTHERoverloaded", "neuronward.rate_wait 3 true", "neuronward.quota_wait 0.5 true",
+		"HTTP", "true_OTHERoverloaded", "neuronward.rate_wait 10800 true", "neuronward.quota_wait 5400 true",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
