@@ -22,7 +22,7 @@ func built(t *testing.T, container string) (dir string) {
 	m := manifest{SchemaVersion: 2, MediaType: "manifest", Config: &blob{MediaType: "config"}}
 	layer := blob{MediaType: "layer.tar"}
 	of := blob{MediaType: "manifest", Platform: &platform{"linux", "arm64"}}
-	if err := keep(dir, "", []byte("all files"), &layer); err != nil {
+	if err := keep(dir, "", []byte(strings.Repeat("all files", 1000)), &layer); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeJSON(dir, "", config, m.Config); err != nil {
@@ -82,8 +82,20 @@ func TestImageForgetsItsContainer(t *testing.T) {
 		t.Errorf("the configuration = %s, want %s", got, want)
 	}
 	layer := first[hexOf(m.Layers[0])]
-	if got := m.Layers[0].MediaType; got != "layer.tar.gzip" || !strings.HasPrefix(layer, "\x1f\x8b") {
-		t.Errorf("the layer is a %s: %q, want it compressed", got, layer)
+	if got := m.Layers[0].MediaType; got != "layer.tar.gzip" || !strings.HasPrefix(layer, "\x1f\x8b") ||
+		len(layer) > 1000 {
+		t.Errorf("the layer is a %s of %d bytes: %.9q, want it compressed", got, len(layer), layer)
+	}
+	for name, size := range map[string]int{
+		hexOf(list.Manifests[0]) + ".manifest.json": list.Manifests[0].Size, hexOf(*m.Config): m.Config.Size,
+		hexOf(m.Layers[0]): m.Layers[0].Size,
+	} {
+		if len(first[name]) != size {
+			t.Errorf("%s has %d bytes and is said to have %d", name, len(first[name]), size)
+		}
+	}
+	if got, want := first["version"], "Directory Transport Version: 1.1\n"; got != want {
+		t.Errorf("the version = %q, want %q", got, want)
 	}
 	if got := slices.Sorted(maps.Keys(first)); len(got) != 5 {
 		t.Errorf("files = %q, want list, manifest, configuration, layer and version", got)

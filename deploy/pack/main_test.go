@@ -38,9 +38,14 @@ func lay(t *testing.T, umask os.FileMode, modified time.Time) (binary, text stri
 // packed returns the bytes of the archive called name.
 func packed(t *testing.T, name string, files ...string) []byte {
 	t.Helper()
+	return packedAt(t, stamp, name, files...)
+}
+
+func packedAt(t *testing.T, at, name string, files ...string) []byte {
+	t.Helper()
 	out := filepath.Join(t.TempDir(), name)
 	var complaints bytes.Buffer
-	if status := run(append([]string{"-time", stamp, out}, files...), &complaints); status != exitDone {
+	if status := run(append([]string{"-time", at, out}, files...), &complaints); status != exitDone {
 		t.Fatalf("exit status %d, want %d: %s", status, exitDone, &complaints)
 	}
 	content, err := os.ReadFile(out)
@@ -56,8 +61,9 @@ func TestSameBytes(t *testing.T) {
 			binary, text := lay(t, 0o022, time.Unix(1e9, 0))
 			first := packed(t, name, "b/text="+text, "a="+binary)
 			binary, text = lay(t, 0o077, time.Unix(1.5e9, 0))
-			if second := packed(t, name, "a="+binary, "b/text="+text); !bytes.Equal(first, second) {
-				t.Error("another order, folder, umask and time of the files gave other bytes, want the same")
+			second := packedAt(t, "2026-01-31T13:00:02+01:00", name, "a="+binary, "b/text="+text)
+			if !bytes.Equal(first, second) {
+				t.Error("another order, folder, umask, zone and time of the files gave other bytes, want the same")
 			}
 		})
 	}
@@ -123,7 +129,10 @@ func unzip(t *testing.T, content []byte) (entries []string) {
 }
 
 func TestRefused(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "x.zip")
+	out, single := filepath.Join(t.TempDir(), "x.zip"), t.TempDir()
+	if err := put(single, "manifest.json", []byte(`{"schemaVersion":2}`)); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		args   []string
 		status int
@@ -133,6 +142,8 @@ func TestRefused(t *testing.T) {
 		"no time":             {[]string{out, "a=b"}, exitUsage, "-time"},
 		"a file without name": {[]string{"-time", stamp, out, "b"}, exitFailed, "NAME=FILE"},
 		"a file that is gone": {[]string{"-time", stamp, out, "a=" + out}, exitFailed, "no such file"},
+		"a file beside image": {[]string{"-image", single, out, "a=" + out}, exitUsage, "Usage"},
+		"no list of images":   {[]string{"-image", single, filepath.Join(t.TempDir(), "a")}, exitFailed, "several"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var complaints bytes.Buffer
