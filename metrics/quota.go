@@ -145,7 +145,8 @@ func (l *clientLabels) label(client string) string {
 // Spent counts what a call cost, in neurons. Model and client must come from bounded sets; basis is reported, priced,
 // estimated or BasisUnmetered. A correction below 0 is not counted, because a counter never falls.
 func (m *Metrics) Spent(model, client, basis string, neurons float64) {
-	m.quota.neurons.WithLabelValues(model, client, basis).Add(max(neurons, 0))
+	neurons = max(neurons, 0)
+	m.quota.neurons.WithLabelValues(model, client, basis).Add(neurons)
 	m.minutes.Spent(time.Now(), model, client, neurons)
 }
 

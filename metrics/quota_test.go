@@ -40,6 +40,9 @@ func TestSeriesOfNeurons(t *testing.T) {
 	m := New(Build{})
 	spend(m)
 	_, body := scrape(t, m, "text/plain")
+	if got := m.Minutes().Models(time.Now())["m"].Neurons; got != 1.5 {
+		t.Errorf("got %v neurons in the last minutes, want 1.5, without the correction", got)
+	}
 	holds(t, body, lines(
 		`neuronward_preempted_total{client="team",mode="enforce",reason="account_quota"} 1`,
 		`neuronward_preempted_total{client="team",mode="observe",reason="contended"} 1`,

@@ -75,7 +75,7 @@ func (m *Minutes) Ended(now time.Time, c *Call) {
 
 // Spent counts neurons of a call that ended at now.
 func (m *Minutes) Spent(now time.Time, model, client string, neurons float64) {
-	minute, n := minuteOf(now), int64(max(neurons, 0)*micro)
+	minute, n := minuteOf(now), int64(neurons*micro)
 	m.models.of(model).tallies.at(minute).neurons.Add(n)
 	m.clients.of(client).tallies.at(minute).neurons.Add(n)
 }

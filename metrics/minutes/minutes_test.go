@@ -52,6 +52,19 @@ func TestWhatIsOlderThanAnHourIsForgotten(t *testing.T) {
 	}
 }
 
+// Durations of calls that succeeded are known for as long as the calls, wherever in a histogram's minutes they ended.
+func TestDurationsOfAWholeHour(t *testing.T) {
+	for minute := range spanMinutes {
+		m, at := New(), noon.Add(time.Duration(minute)*time.Minute)
+		m.Ended(at, &Call{Model: "m", Client: "c", Duration: time.Second})
+		m.Ended(at, &Call{Model: "m", Client: "c", Duration: time.Hour, FirstByte: time.Hour, Failed: true})
+		s := m.one(at.Add((Hour-1)*time.Minute), "m")
+		if s.P99 < 700*time.Millisecond || s.P99 > 1300*time.Millisecond || s.FirstByteP99 != 0 {
+			t.Errorf("minute %d: got %v, first byte %v; want about 1s, none", minute, s.P99, s.FirstByteP99)
+		}
+	}
+}
+
 // The ring wraps around several times and over midnight: a slot that is used again holds the new minute alone.
 func TestMinutesWrapAround(t *testing.T) {
 	m := New()
@@ -67,6 +80,10 @@ func TestMinutesWrapAround(t *testing.T) {
 	want := CodeFailures{Code: normalize.Timeout, Hour: Origins{Proxy: Hour}, Recent: Origins{Proxy: RecentMinutes}}
 	if f := m.Failures(at); len(f) != 1 || f[0] != want {
 		t.Errorf("got %+v, want %+v alone", f, want)
+	}
+	m.Ended(at.Add(-Hour*time.Minute), &Call{Model: "m", Client: "c"})
+	if s := m.one(at, "m"); s.Calls != Hour+1 {
+		t.Errorf("the clock went back: got %d calls in the last hour, want %d", s.Calls, Hour+1)
 	}
 }
 
