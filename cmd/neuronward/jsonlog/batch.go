@@ -95,7 +95,7 @@ func (b *Batch) late() {
 	if b.busy {
 		return // whoever writes sees to it
 	}
-	if err := b.write(); err != nil && b.err == nil {
+	if err := b.write(); err != nil {
 		b.err = err
 	}
 }

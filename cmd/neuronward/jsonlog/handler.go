@@ -59,7 +59,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 // appendRecord appends the line of a record, and reports whether all of it could be copied.
 func appendRecord(line []byte, r *slog.Record) (_ []byte, ok bool) {
 	at := r.Time.UTC()
-	if year := at.Year(); r.Time.IsZero() || year < 0 || year > 9999 || !isPlain(r.Message) {
+	if r.Time.IsZero() || !isPlain(r.Message) {
 		return line, false
 	}
 	line = append(line, `{"time":"`...)

@@ -45,6 +45,7 @@ func FuzzHandler(f *testing.F) {
 	f.Add("say \"hi\"", "a\\b", "<&> ü \x00\xff\u2028", int64(math.MinInt64), 1e21, false, int64(-1))
 	f.Add("", "", "\n", int64(0), math.Copysign(0, -1), false, int64(0))
 	f.Add("", "", "", int64(0), 1e-7, false, int64(math.MaxInt64))
+	f.Add("", "", "", int64(0), 1e21, false, int64(0))
 	f.Add("", "", "", int64(0), 1e-6, false, int64(999999))
 	f.Fuzz(func(t *testing.T, message, key, text string, n int64, float float64, is bool, at int64) {
 		if math.IsNaN(float) || math.IsInf(float, 0) {
@@ -75,8 +76,12 @@ func TestHandlerOfOtherValues(t *testing.T) {
 			t.Errorf("%s:\ngot  %swant %s", name, ours, theirs)
 		}
 	}
-	if ours, theirs := both(t, slog.NewRecord(time.Time{}, slog.LevelInfo, "no time", 0)); ours != theirs {
-		t.Errorf("got  %swant %s", ours, theirs)
+	for _, at := range []time.Time{
+		{}, time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		if ours, theirs := both(t, slog.NewRecord(at, slog.LevelInfo, "none, or an odd one", 0)); ours != theirs {
+			t.Errorf("got  %swant %s", ours, theirs)
+		}
 	}
 	var out bytes.Buffer
 	slog.New(New(&out, standard(&out), nothing)).With("a", 1).WithGroup("g").Info("m", "b", 2)
@@ -170,6 +175,15 @@ func TestBatchJoinsWhatComesTogether(t *testing.T) {
 		write("f")
 		time.Sleep(interval)
 		equal("after the timer of what was flushed", "a|bc|d|e|f")
+		time.Sleep(interval)
+		write("g")
+		time.Sleep(interval / 2)
+		write("h")
+		time.Sleep(interval / 2)
+		write("i")
+		equal("what waits is waited for", "a|bc|d|e|f|g")
+		time.Sleep(interval / 2)
+		equal("since the first of it", "a|bc|d|e|f|g|hi")
 	})
 }
 
@@ -197,6 +211,9 @@ func TestBatchBehindASlowWrite(t *testing.T) {
 		}
 		if got, want := len(f.joined()), len("a|bcd")+maxBatch; got != want && got != want+1 {
 			t.Errorf("wrote %d bytes, want %d", got, want)
+		}
+		if kept := max(cap(b.waiting), cap(b.spare)); kept > 2*fullBatch {
+			t.Errorf("keeps a buffer of %d bytes, want %d at most", kept, 2*fullBatch)
 		}
 	})
 }
@@ -242,6 +259,31 @@ func TestBatchWithLimitedWaits(t *testing.T) {
 			t.Errorf("got the writes %q, want %q", got, want)
 		}
 	})
+}
+
+// What came while a write lasted is written soon after it, by itself. Flush waits for both.
+func TestBatchAfterASlowWrite(t *testing.T) {
+	t.Parallel()
+	for _, flush := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &file{slow: time.Second}
+			b := NewBatch(f)
+			go b.Write([]byte("a"))
+			synctest.Wait()
+			b.Write([]byte("b"))
+			if flush {
+				if err := b.Flush(); err != nil {
+					t.Error(err)
+				}
+			} else {
+				time.Sleep(2*f.slow + interval)
+				synctest.Wait()
+			}
+			if got := f.joined(); got != "a|b" {
+				t.Errorf("flushed %v: got the writes %q, want one behind the other", flush, got)
+			}
+		})
+	}
 }
 
 func TestBatchReportsErrors(t *testing.T) {
