@@ -161,7 +161,6 @@ func (c *conn) Close() error {
 	c.mu.Lock()
 	if c.joins && !c.closing {
 		c.closing = true
-		c.changed.Broadcast()
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(closeWait)) // one that is closed already has no write
 		for c.err == nil && c.blocked == 0 && (len(c.waiting) > 0 || c.busy) {
 			c.changed.Wait()

@@ -160,9 +160,13 @@ func TestMemoryOfWritesIsKept(t *testing.T) {
 func TestWritesThatAreNotJoined(t *testing.T) {
 	t.Parallel()
 	w := newWire()
-	write(t, newConn(w), "a", "b")
+	conn := newConn(w)
+	write(t, conn, "a", "b")
 	if got, want := w.joined(), "a|b"; got != want {
 		t.Errorf("got the writes %q, want %q", got, want)
+	}
+	if err := conn.SetWriteDeadline(time.Now()); err != nil || w.until.IsZero() {
+		t.Errorf("SetWriteDeadline() = %v, and the deadline is %v, want it passed on", err, w.until)
 	}
 }
 
@@ -185,10 +189,15 @@ func TestWritesBehindASlowOne(t *testing.T) {
 		if done {
 			t.Error("a write returned while maxWaiting bytes waited, want it to wait")
 		}
-		close(w.stuck)
+		w.stuck <- struct{}{} // the first write ends, and the one of what waited begins
 		synctest.Wait()
 		if !done {
 			t.Error("a write waits although there is room")
+		}
+		close(w.stuck)
+		synctest.Wait()
+		if kept := max(cap(conn.spare), cap(conn.waiting)); kept > maxKept {
+			t.Errorf("the connection keeps a buffer of %d bytes, want %d at most", kept, maxKept)
 		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)
