@@ -91,14 +91,14 @@ func TestPromptTokensOfParts(t *testing.T) {
 // A prompt of more tokens than its model can read is measured by its bytes, wherever the body or the path names the
 // model. All others are counted to the end.
 func TestPromptTokensUpToWhatMatters(t *testing.T) {
-	const small, large, wide = "@cf/a/small", "@cf/a/large", "@cf/a/wide"
+	const small, large, wide, exact = "@cf/a/small", "@cf/a/large", "@cf/a/wide", "@cf/a/exact"
+	words := strings.Repeat("some words and no more of them. ", 10_000)
+	prompt := `"prompt":"` + words + `"`
 	var asked []string
 	enough := func(model string) int64 {
 		asked = append(asked, model)
-		return map[string]int64{small: 20_000, large: 10_000_000}[model]
+		return map[string]int64{small: 20_000, large: 10_000_000, exact: tokens.Count([]byte(`{` + prompt + `}`))}[model]
 	}
-	words := strings.Repeat("some words and no more of them. ", 10_000)
-	prompt := `"prompt":"` + words + `"`
 	for _, c := range []struct {
 		name, path, body string
 		text             string // that is counted; "": none is
@@ -111,6 +111,7 @@ func TestPromptTokensUpToWhatMatters(t *testing.T) {
 			"fewer than matter", "", `{` + prompt + `,"model":"` + large + `"}`,
 			`{` + prompt + `,"model":"` + large + `"}`, large,
 		},
+		{"as many as matter", exact, `{` + prompt + `}`, `{` + prompt + `}`, exact},
 		{"no limit is known", wide, `{` + prompt + `}`, `{` + prompt + `}`, wide},
 		{"no model is named", "", `{` + prompt + `}`, `{` + prompt + `}`, ""},
 		{"a short text", small, `{"prompt":"some words"}`, `{"prompt":"some words"}`, "nobody"},
@@ -146,5 +147,19 @@ func TestPromptTokensUpToWhatMatters(t *testing.T) {
 		if got != want {
 			t.Errorf("request %d of a batch: got %d tokens, want %d", i, got, want)
 		}
+	}
+}
+
+// What is more than matters is not counted, since that takes time.
+func TestTokensThatDoNotMatterAreNotCounted(t *testing.T) {
+	r := &reader{Options: Options{Model: "m", Enough: func(string) int64 { return 20_000 }}}
+	r.counter = newCounter(r.Options, false)
+	text := []byte(strings.Repeat("some words and no more of them. ", 10_000))
+	for range 2 {
+		r.count(text)
+	}
+	part := tokens.Count(text[:countedAtOnce])
+	if got := r.counter.Tokens(); got <= 20_000 || got > 20_000+part {
+		t.Errorf("got %d tokens counted, want more than 20000 and %d at most", got, 20_000+part)
 	}
 }
