@@ -52,6 +52,15 @@ func TestWhatIsOlderThanAnHourIsForgotten(t *testing.T) {
 	}
 }
 
+// What a batch is found to have cost counts although its call ended long before.
+func TestNeuronsWithoutACall(t *testing.T) {
+	m := New()
+	m.Spent(noon, "m", "c", 1.5)
+	if s := m.one(noon, "m"); s.Neurons != 1.5 || s.Calls != 0 {
+		t.Errorf("got %v neurons and %d calls, want 1.5 and none", s.Neurons, s.Calls)
+	}
+}
+
 // Durations of calls that succeeded are known for as long as the calls, wherever in a histogram's minutes they ended.
 func TestDurationsOfAWholeHour(t *testing.T) {
 	for minute := range spanMinutes {

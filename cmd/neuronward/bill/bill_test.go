@@ -169,10 +169,14 @@ func TestDaysAreReadAgain(t *testing.T) {
 		if f.asked != quota.KeepDays-1 {
 			t.Errorf("got %d days read, want %d", f.asked, quota.KeepDays-1)
 		}
+		held := b.Past(t.Context(), f.today)
 		f.past[1] = 30 * thousand // calls ended after midnight
 		month("within a minute", "0.22")
 		time.Sleep(refreshEvery)
 		month("after a minute", "0.33")
+		if got := held[len(held)-1].Spent; got != 20*thousand {
+			t.Errorf("got %v in days that were returned before, want them unchanged", got)
+		}
 		if f.asked != quota.KeepDays+1 {
 			t.Errorf("got %d days read, want 2 more", f.asked)
 		}

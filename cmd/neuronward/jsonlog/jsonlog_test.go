@@ -270,10 +270,11 @@ func TestBatchAfterASlowWrite(t *testing.T) {
 			b := NewBatch(f)
 			go b.Write([]byte("a"))
 			synctest.Wait()
+			began := time.Now()
 			b.Write([]byte("b"))
 			if flush {
-				if err := b.Flush(); err != nil {
-					t.Error(err)
+				if err := b.Flush(); err != nil || time.Since(began) != 2*f.slow {
+					t.Errorf("Flush() = %v after %v, want none after both writes", err, time.Since(began))
 				}
 			} else {
 				time.Sleep(2*f.slow + interval)

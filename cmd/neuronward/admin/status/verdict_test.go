@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -280,6 +281,10 @@ func TestVerdict(t *testing.T) {
 			}
 			if v.State != c.state {
 				t.Errorf("got state %s, want %s", v.State, c.state)
+			}
+			lately := fmt.Sprintf("in the last %d minutes", minutes.RecentMinutes)
+			if !strings.Contains(v.Failures.Because, lately) {
+				t.Errorf("got failures because %q, want %q in it", v.Failures.Because, lately)
 			}
 			if !strings.HasPrefix(v.Because, c.because) {
 				t.Errorf("got because %q, want %q", v.Because, c.because)
