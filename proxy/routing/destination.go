@@ -109,7 +109,7 @@ func belowErrors(path string) (topic string, ok bool) {
 func belowAI(path string) (account, rest string, ok bool) {
 	if below, found := strings.CutPrefix(path, "/client/v4/accounts/"); found {
 		account, below, found = strings.Cut(below, "/")
-		if !found || account == "" {
+		if !found {
 			return "", "", false
 		}
 		rest, found = strings.CutPrefix(below, "ai/")

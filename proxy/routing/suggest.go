@@ -12,9 +12,6 @@ func Suggest(method, path string) string {
 	for i := range segments {
 		rest := "/" + strings.Join(segments[i:], "/")
 		for _, candidate := range []string{rest, "/v1" + rest, "/ai" + rest, strings.ToLower(rest)} {
-			if candidate == path {
-				continue
-			}
 			if d, failure := Resolve(method, candidate); failure == nil && !d.HasFinetunes() && d.Account == "" {
 				return candidate
 			}
