@@ -41,7 +41,8 @@ var refusals = [...]refusal{
 	{"ERR DB index", "it has no such database", true},
 	{"ERR invalid DB index", "it has no such database", true},
 	{"NOPERM", forbidden, true},
-	{"ERR The user executing the script can't", forbidden, true},
+	{"ERR The user executing the script can't", forbidden, true}, // Redis 7.0
+	{"ERR ACL failure in script", forbidden, true},               // Redis 7.2 and Valkey
 	{"MOVED", ofCluster, true},
 	{"ASK", ofCluster, true},
 	{"CLUSTERDOWN", ofCluster, true},

@@ -95,7 +95,7 @@ func TestRefusals(t *testing.T) {
 	locked := serverWith(t, "--requirepass", "right-word")
 	clustered, _ := serverOnPort(t, "--port", "--cluster-enabled", "yes")
 	follower := serverWith(t, "--replicaof", "127.0.0.1", freePort(t))
-	sentinel := serverWith(t, "--sentinel")
+	sentinel, ofValkey := serverOf(t, "redis-server", "--sentinel"), serverOf(t, "valkey-server", "--sentinel")
 	lonely := serverWith(t, "--min-replicas-to-write", "1")
 	const (
 		wrong     = "the user or the password is wrong"
@@ -117,6 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"without replicas", lonely.url(""), false, "it has too few replicas to take changes", ""},
 		{"replica", follower.url(""), false, readOnly, "it is a replica"},
 		{"sentinel", sentinel.url(""), false, "unknown command", "it is a Sentinel"},
+		{"sentinel of Valkey", ofValkey.url(""), false, "unknown command", "it is a Sentinel"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, a := open(t, c.url, rand.Text(), patient), replica{name: "a"}
@@ -135,7 +136,7 @@ func TestRefusals(t *testing.T) {
 			if !strings.Contains(text, c.inspect) {
 				t.Errorf("Inspect: got %q, %v, want %q", warnings, inspectErr, c.inspect)
 			}
-			if want := c.unusable || c.name == "sentinel"; (inspectErr != nil) != want {
+			if want := c.unusable || strings.HasPrefix(c.name, "sentinel"); (inspectErr != nil) != want {
 				t.Errorf("Inspect: got error %v, want one: %v", inspectErr, want)
 			}
 			if strings.Contains(text+err.Error(), "-word") {
@@ -192,7 +193,13 @@ func TestInspectWarns(t *testing.T) {
 // A user that may do what is needed and nothing else, not even publish.
 func TestMinimalUser(t *testing.T) {
 	t.Parallel()
-	server := serverWith(t)
+	for _, binary := range binaries {
+		t.Run(binary, func(t *testing.T) { minimalUser(t, serverOf(t, binary)) })
+	}
+}
+
+func minimalUser(t *testing.T, server *server) {
+	t.Helper()
 	server.do(t, "ACL", "SETUSER", "proxy", "on", ">some-word", "resetchannels", "~neuronward:*", "-@all",
 		"+eval", "+evalsha", "+ping", "+select", "+time", "+mget", "+hget", "+hmget", "+hset", "+hgetall",
 		"+zadd", "+zrem", "+zrangebyscore", "+set", "+del", "+pexpire", "+exists")

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -36,10 +37,11 @@ func (s *Store) Inspect(ctx context.Context) (warnings []string, err error) {
 			info[name] = value
 		}
 	}
+	mode := cmp.Or(info["redis_mode"], info["server_mode"]) // of Redis, of Valkey
 	switch {
-	case !s.address.cluster() && (info["redis_mode"] == "cluster" || info["cluster_enabled"] == "1"):
+	case !s.address.cluster() && (mode == "cluster" || info["cluster_enabled"] == "1"):
 		return nil, fmt.Errorf("redisstore: %w: %s", ErrUnusable, ofCluster)
-	case info["redis_mode"] == "sentinel":
+	case mode == "sentinel":
 		return nil, fmt.Errorf("redisstore: %w: it is a Sentinel: "+
 			"write redis+sentinel://host:26379/PRIMARY, with the name that it has for the primary", ErrUnusable)
 	}

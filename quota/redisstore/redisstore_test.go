@@ -33,13 +33,18 @@ func wantReply(t *testing.T, r quota.Reply, granted quota.Neurons, want quota.Ba
 
 // All of it as a user with the permissions that the error of one with less names.
 func TestConformance(t *testing.T) {
-	setAdvisedUser(t, shared)
-	storetest.Run(t, func(t *testing.T) storetest.Place {
-		account := rand.Text()
-		return func(t *testing.T) quota.Store {
-			return settled(t, open(t, shared.url(advisedUser), account, patient))
-		}
-	})
+	for _, binary := range binaries {
+		t.Run(binary, func(t *testing.T) {
+			server := serverOf(t, binary)
+			setAdvisedUser(t, server)
+			storetest.Run(t, func(t *testing.T) storetest.Place {
+				account := rand.Text()
+				return func(t *testing.T) quota.Store {
+					return settled(t, open(t, server.url(advisedUser), account, patient))
+				}
+			})
+		})
+	}
 }
 
 // A replica makes reports with rising numbers.

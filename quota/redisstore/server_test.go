@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -19,10 +20,18 @@ import (
 	"go.uber.org/goleak"
 )
 
+// binary is the server that tests start which do not start both:
+//
+//	go test ./quota/redisstore -server valkey-server
+var binary = flag.String("server", "redis-server", "the server to test with: redis-server or valkey-server")
+
+var binaries = []string{"redis-server", "valkey-server"}
+
 // shared is a real server for all tests that do not change its state or settings.
 var shared *server
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(run(m))
 }
 
@@ -32,7 +41,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	shared = &server{dir: dir}
+	shared = &server{binary: *binary, dir: dir}
 	if err := shared.start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -50,9 +59,10 @@ func run(m *testing.M) int {
 	return status
 }
 
-// A server is a redis-server in a directory of its own, on a socket there. Its data
+// A server is a Redis or Valkey server in a directory of its own, on a socket there. Its data
 // are lost when it ends, unless args say otherwise.
 type server struct {
+	binary string
 	dir    string
 	args   []string
 	config string // of a Sentinel, beyond its socket
@@ -62,7 +72,14 @@ type server struct {
 // serverWith starts a server that ends with the test.
 func serverWith(t testing.TB, args ...string) *server {
 	t.Helper()
+	return serverOf(t, *binary, args...)
+}
+
+// serverOf is serverWith for one of binaries.
+func serverOf(t testing.TB, binary string, args ...string) *server {
+	t.Helper()
 	s := newServer(t, args...)
+	s.binary = binary
 	s.mustStart(t)
 	return s
 }
@@ -97,7 +114,7 @@ func newServer(t testing.TB, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{dir: dir, args: args}
+	s := &server{binary: *binary, dir: dir, args: args}
 	t.Cleanup(func() {
 		s.kill()
 		if err := os.RemoveAll(dir); err != nil {
@@ -126,20 +143,20 @@ func (s *server) start() error {
 		}
 		args = append([]string{config}, s.args...)
 	}
-	s.cmd = exec.CommandContext(context.Background(), "redis-server", args...)
+	s.cmd = exec.CommandContext(context.Background(), s.binary, args...)
 	s.cmd.SysProcAttr = diesWithUs()
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return fmt.Errorf("these tests need redis-server, of the Debian package redis-server: %w", err)
+		return fmt.Errorf("these tests need %s; .ci/install installs it: %w", s.binary, err)
 	}
 	var printed []string
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		printed = append(printed, lines.Text())
-		ready := strings.Contains(lines.Text(), "accept connections at")
+		ready := strings.Contains(lines.Text(), "eady to accept connections")
 		if ready || strings.Contains(lines.Text(), "Sentinel ID is") {
 			go func() {
 				for lines.Scan() { // or the server blocks
@@ -149,7 +166,7 @@ func (s *server) start() error {
 		}
 	}
 	s.kill()
-	return fmt.Errorf("redis-server ended: %s", strings.Join(printed, "\n"))
+	return fmt.Errorf("%s ended: %s", s.binary, strings.Join(printed, "\n"))
 }
 
 // kill ends the server as a crash would.
