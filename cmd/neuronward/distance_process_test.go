@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"net"
 	"path/filepath"
 	"slices"
@@ -13,60 +14,99 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/neuronward/neuronward/metrics/tracing/otlptest"
 	"github.com/neuronward/neuronward/quota"
 	"github.com/neuronward/neuronward/quota/redisstore"
 )
 
-// distances makes the server as far away as it may be, in steps:
+// distances makes the server as far away as it may be, in steps, under several loads:
 //
-//	go test -v ./cmd/neuronward -run TestReplicasFarFromRedis -distances
-var distances = flag.Bool("distances", false, "replicas 1, 10, 30, 60, 100 and 200 ms away from Redis")
+//	go test -v ./cmd/neuronward -run TestReplicasFarFromRedis -distances -day 10000
+var distances = flag.Bool("distances", false, "replicas 0, 1, 10, 30, 60, 100 and 200 ms away from Redis")
+
+// A load is callers of three replicas, who spend -day neurons of so many times as much.
+type load struct {
+	callers int
+	times   float64
+}
 
 // Replicas far from their server spend a day as those nearby do: no call waits for more than it must, the limit is not
 // passed, and nearly all of it is used.
 func TestReplicasFarFromRedis(t *testing.T) {
 	t.Parallel()
-	trips := []time.Duration{30 * time.Millisecond}
+	trips, loads := []time.Duration{30 * time.Millisecond}, []load{{96, 1}}
 	if *distances {
-		trips = []time.Duration{1e6, 10e6, 30e6, 60e6, 100e6, 200e6}
+		trips, loads = []time.Duration{0, 1e6, 10e6, 30e6, 60e6, 100e6, 200e6}, []load{{96, 1}, {3, 1}, {3, 100}}
 	}
 	for _, trip := range trips {
-		t.Run(trip.String(), func(t *testing.T) {
-			server := startRedis(t)
-			at := relay(t, server.socket, trip)
-			f := newFleet(t, server, "NEURONWARD_STORE=unix://:"+redisWord+"@"+at, "NEURONWARD_QUOTA_WAIT=5s")
-			a := f.join()
-			f.join()
-			f.join()
-			before := server.commands()
-			began := time.Now()
-			f.load(96)
-			f.wait()
-			took := time.Since(began)
-			sent := server.commands() - before
-			s, billed, limit := a.status(), f.billed(), *fleetDay
-			perThousand := float64(sent) * 1000 / float64(f.asked.Load())
-			t.Logf("billed %.2f of %.0f (%.2f %%) in %v; measured %.1f ms; longest call %v; %s", billed, limit,
-				billed/limit*100, took.Round(time.Millisecond), *s.Store.RoundTrip, f.longest().Round(time.Millisecond),
-				f.summary())
-			t.Logf("away %v: %.1f %% used; calls took %v (p50), %v (p90), %v (p99); %.0f commands for 1,000 calls",
-				trip, billed/limit*100, f.percentile(0.5), f.percentile(0.9), f.percentile(0.99), perThousand)
-			// An exchange is for all calls that wait at its process, beside the reports that come however long it takes.
-			reports := 3 * 2 * took.Seconds() / quota.Heartbeat.Seconds()
-			if maxSent := 0.2*float64(f.asked.Load()) + reports; float64(sent) > maxSent {
-				t.Errorf("got %d commands for %d calls in %v, want %.0f at most", sent, f.asked.Load(), took, maxSent)
-			}
-			if billed > limit || billed < 0.97*limit {
-				t.Errorf("got %.2f neurons billed, want 97 to 100 %% of %.0f", billed, limit)
-			}
-			// None where the machine has time; a busy one, as in CI, makes the server late.
-			failed := f.count("store_unavailable")
-			if *distances && failed > f.asked.Load()/100 && trip <= 100*time.Millisecond {
-				t.Errorf("got %d calls that were refused since the server was late, want 1 %% at most", failed)
-			}
-			f.counted(a, billed, 0)
-		})
+		for _, l := range loads {
+			limit := l.times * *fleetDay
+			t.Run(fmt.Sprintf("%v, %d callers, limit %v", trip, l.callers, limit), func(t *testing.T) {
+				spendFarAway(t, trip, l.callers, limit)
+			})
+		}
 	}
+}
+
+func spendFarAway(t *testing.T, trip time.Duration, callers int, limit float64) {
+	t.Helper()
+	server := startRedis(t)
+	at := relay(t, server.socket, trip)
+	environ := []string{
+		"NEURONWARD_STORE=unix://:" + redisWord + "@" + at, "NEURONWARD_QUOTA_WAIT=5s",
+		fmt.Sprintf("NEURONWARD_DAILY_NEURONS=%f", limit),
+	}
+	var spans *otlptest.Collector // a busy machine, as in CI, may lose some
+	if *distances {
+		spans = otlptest.New(t)
+		environ = append(environ, "OTEL_EXPORTER_OTLP_ENDPOINT="+spans.URL, "OTEL_BSP_SCHEDULE_DELAY=10")
+	}
+	f := newFleet(t, server, environ...)
+	a := f.join()
+	for _, p := range []*process{a, f.join(), f.join()} { // a new server grants nothing for a second
+		f.asked.Add(1)
+		f.call(p)
+	}
+	before := server.commands()
+	began := time.Now()
+	f.load(callers)
+	if limit > *fleetDay {
+		f.until(*fleetDay)
+		f.end()
+	}
+	f.wait()
+	took := time.Since(began)
+	sent := server.commands() - before
+	s, billed := a.status(), f.billed()
+	perThousand := float64(sent) * 1000 / float64(f.asked.Load())
+	t.Logf("billed %.2f of %.0f (%.2f %%) in %v; round trip %.1f ms; longest call %v; %s", billed, limit,
+		billed/limit*100, took.Round(time.Millisecond), *s.Store.RoundTrip, f.longest().Round(time.Millisecond),
+		f.summary())
+	if *distances {
+		waits, calls := f.waits(spans, began)
+		none, _ := slices.BinarySearch(waits, 1) // calls that did not wait
+		t.Logf("away %v, %d callers, limit %v, until 90 %% of a day were spent: calls took %v (p50), %v (p90), %v (p99), "+
+			"of which they waited for neurons %v (p50), %v (p90), %v (p99), %.1f %% of them at all; "+
+			"%.0f commands for 1,000 calls",
+			trip, callers, limit, percentile(calls, 0.5), percentile(calls, 0.9), percentile(calls, 0.99),
+			percentile(waits, 0.5), percentile(waits, 0.9), percentile(waits, 0.99),
+			float64(len(waits)-none)/float64(max(len(waits), 1))*100, perThousand)
+	}
+	// An exchange is for all calls that wait at its process, beside the reports that come however long it takes.
+	reports := 3 * 2 * took.Seconds() / quota.Heartbeat.Seconds()
+	if maxSent := 0.2*float64(f.asked.Load()) + reports; callers > 3 && float64(sent) > maxSent {
+		t.Errorf("got %d commands for %d calls in %v, want %.0f at most", sent, f.asked.Load(), took, maxSent)
+	}
+	if billed > limit || billed < 0.97**fleetDay {
+		t.Errorf("got %.2f neurons billed of %.0f, want 97 %% of %.0f at least", billed, limit, *fleetDay)
+	}
+	// None where the machine has time; a busy one, as in CI, makes the server late.
+	failed := f.count("store_unavailable")
+	if *distances && failed > f.asked.Load()/100 && trip <= 100*time.Millisecond {
+		t.Errorf("got %d calls that were refused since the server was late, want 1 %% at most", failed)
+	}
+	a.until("all is counted", func() bool { return float64(*a.status().Used)/1e6 > billed-1e-6 })
+	f.counted(a, billed, 0)
 }
 
 // commands is how many commands the server was sent by proxies: scripts, waits for a replica, and pings.
@@ -87,16 +127,34 @@ func (r *redisServer) commands() (n int) {
 	return n
 }
 
-// percentile is how long a part of the calls took at most, of those before the end of the day was near: then calls wait
-// for others in flight.
-func (f *fleet) percentile(part float64) time.Duration {
-	f.slow.Lock()
-	defer f.slow.Unlock()
-	if len(f.slow.early) == 0 {
+// waits is how long calls that came after began waited for neurons, by their traces, and how long they took, of those
+// that ended before the end of the day was near: then calls wait for others in flight. The shortest come first.
+func (f *fleet) waits(c *otlptest.Collector, began time.Time) (waits, calls []time.Duration) {
+	f.t.Helper()
+	for _, s := range c.Await(int(f.asked.Load()) + int(f.simulator.Calls())) {
+		if s.Parent != "" || s.Start.Before(began) || s.End.After(f.slow.nearEnd) {
+			continue
+		}
+		var waited float64
+		for _, e := range s.Events {
+			if e.Name == "neuronward.quota_wait" {
+				waited, _ = e.Attrs["neuronward.waited"].(float64)
+			}
+		}
+		waits = append(waits, time.Duration(waited*float64(time.Second)))
+		calls = append(calls, s.End.Sub(s.Start))
+	}
+	slices.Sort(waits)
+	slices.Sort(calls)
+	return waits, calls
+}
+
+// percentile is how long a part of them was at most.
+func percentile(sorted []time.Duration, part float64) time.Duration {
+	if len(sorted) == 0 {
 		return 0
 	}
-	slices.Sort(f.slow.early)
-	return f.slow.early[int(part*float64(len(f.slow.early)-1))].Round(time.Millisecond / 10)
+	return sorted[int(part*float64(len(sorted)-1))].Round(time.Millisecond / 10)
 }
 
 // All days that are kept are shown by a proxy far from its server, before anyone tires of waiting.

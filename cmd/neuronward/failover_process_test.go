@@ -80,7 +80,7 @@ func onPort(t *testing.T, args func(dir, port string) []string) (cmd *exec.Cmd, 
 	t.Helper()
 	for range 20 {
 		port = freePort(t)
-		cmd = exec.CommandContext(context.Background(), "redis-server", args(t.TempDir(), port)...)
+		cmd = exec.CommandContext(context.Background(), *redisBinary, args(t.TempDir(), port)...)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func onPort(t *testing.T, args func(dir, port string) []string) (cmd *exec.Cmd, 
 		case <-ended:
 		}
 	}
-	t.Fatal("got no redis-server on 20 ports, want one")
+	t.Fatalf("got no %s on 20 ports, want one", *redisBinary)
 	return nil, ""
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,11 +18,16 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
+// redisBinary is the server that tests start which do not start both:
+//
+//	go test ./cmd/neuronward -run TestReplicas -server valkey-server
+var redisBinary = flag.String("server", "redis-server", "the store's server: redis-server or valkey-server")
+
 // A redisServer is a real one, on a socket, with a password.
 type redisServer struct {
-	t      *testing.T
-	socket string
-	cmd    *exec.Cmd
+	t              *testing.T
+	binary, socket string
+	cmd            *exec.Cmd
 }
 
 const redisWord = "hidden-word"
@@ -29,11 +35,17 @@ const redisWord = "hidden-word"
 // startRedis starts one that ends with the test. What it keeps is lost when it ends, unless more says otherwise.
 func startRedis(t *testing.T, more ...string) *redisServer {
 	t.Helper()
+	return startServer(t, *redisBinary, more...)
+}
+
+// startServer is startRedis for redis-server or valkey-server.
+func startServer(t *testing.T, binary string, more ...string) *redisServer {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // its path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &redisServer{t: t, socket: filepath.Join(dir, "s")}
+	r := &redisServer{t: t, binary: binary, socket: filepath.Join(dir, "s")}
 	t.Cleanup(func() {
 		r.kill()
 		if err := os.RemoveAll(dir); err != nil {
@@ -47,7 +59,7 @@ func startRedis(t *testing.T, more ...string) *redisServer {
 // start waits until the server takes connections.
 func (r *redisServer) start(more ...string) {
 	r.t.Helper()
-	r.cmd = exec.Command("redis-server", append([]string{
+	r.cmd = exec.Command(r.binary, append([]string{
 		"--port", "0", "--unixsocket", r.socket, "--dir", filepath.Dir(r.socket), "--save", "", "--requirepass",
 		redisWord,
 	}, more...)...)
@@ -56,11 +68,11 @@ func (r *redisServer) start(more ...string) {
 		r.t.Fatal(err)
 	}
 	if err := r.cmd.Start(); err != nil {
-		r.t.Fatalf("got %v, want redis-server, of the Debian package redis-server", err)
+		r.t.Fatalf("got %v, want %s, which .ci/install installs", err, r.binary)
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "accept connections at") {
+		if strings.Contains(lines.Text(), "eady to accept connections") {
 			go func() {
 				for lines.Scan() { // or the server blocks
 				}
@@ -68,7 +80,7 @@ func (r *redisServer) start(more ...string) {
 			return
 		}
 	}
-	r.t.Fatal("redis-server ended, want it to accept connections")
+	r.t.Fatalf("%s ended, want it to accept connections", r.binary)
 }
 
 func (r *redisServer) kill() {

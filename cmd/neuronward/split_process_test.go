@@ -14,10 +14,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// splits is how often a primary of Redis is cut off:
+// splits is how often a primary of Redis is cut off, and splitTime for how long:
 //
-//	go test -v ./cmd/neuronward -run TestReplicasInASplitBrain -splits 20
-var splits = flag.Int("splits", 1, "how often a primary of Redis is cut off from all but one proxy")
+//	go test -v ./cmd/neuronward -run TestReplicasInASplitBrain -splits 20 -split-time 10s
+var (
+	splits    = flag.Int("splits", 1, "how often a primary of Redis is cut off from all but one proxy")
+	splitTime = flag.Duration("split-time", 0, "for how long; 0: until both sides have spent the day")
+)
 
 // A moving address passes connections on to the port that it has now, as a name in DNS does that is changed.
 type moving struct {
@@ -109,22 +112,30 @@ func TestReplicasInASplitBrain(t *testing.T) {
 			f.until(limit / 4)
 
 			cut := f.billed() // before either side can spend what the other one has spent
+			began := time.Now()
 			// Only the user of the one proxy is still let in.
 			do(nodes[0], "ACL SETUSER default resetpass >another-word")
 			do(nodes[0], "CLIENT KILL TYPE replica")
 			do(nodes[0], "CLIENT KILL USER default SKIPME yes")
 			w.until("the replica is the primary", w.failedOver)
-			f.wait()
-			billed := f.billed()
-			t.Logf("%.2f of %d were billed at the cut, %.2f at the end: %.2f too many; longest call %v; %s", cut, limit,
-				billed, billed-limit, f.longest().Round(time.Millisecond), f.summary())
-			if bound := limit + limit - cut; billed > bound {
-				t.Errorf("got %.2f neurons billed, want %.2f at most: what was left at the cut, twice", billed, bound)
+			if *splitTime > 0 {
+				time.Sleep(time.Until(began.Add(*splitTime)))
+			} else {
+				f.wait()
 			}
+			apart, split := f.billed(), time.Since(began)
 
 			do(nodes[0], "ACL SETUSER default resetpass >"+redisWord)
 			do(nodes[0], "REPLICAOF 127.0.0.1 "+w.ports[1])
 			name.move(w.ports[1])
+			f.wait()
+			billed := f.billed()
+			t.Logf("%.2f of %d were billed at the cut, %.2f after %v apart, %.2f at the end: %.2f too many; "+
+				"longest call %v; %s", cut, limit, apart, split.Round(time.Millisecond), billed, billed-limit,
+				f.longest().Round(time.Millisecond), f.summary())
+			if bound := limit + limit - cut; billed > bound {
+				t.Errorf("got %.2f neurons billed, want %.2f at most: what was left at the cut, twice", billed, bound)
+			}
 			for _, p := range []*process{watches, isolated} {
 				p.until("all is counted", func() bool {
 					s := p.status()
