@@ -60,6 +60,11 @@ func TestCatalogIsComplete(t *testing.T) {
 				(e.Retry == RetryAfterDelay) != (e.Delay > 0) {
 				t.Errorf("got retry %q after %v, want a delay with after_delay alone", e.Retry, e.Delay)
 			}
+			for _, text := range e.Texts {
+				if text != strings.ToLower(text) {
+					t.Errorf("got the text %q, want it in lower case: it is compared with messages in lower case", text)
+				}
+			}
 			if e.Fault == FaultCaller && e.Retry != RetryNever && e.Code != RateLimited && e.Code != Aborted {
 				t.Errorf("got retry %q of a caller's mistake, want %q", e.Retry, RetryNever)
 			}
