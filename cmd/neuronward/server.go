@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
@@ -31,6 +32,9 @@ type server struct {
 	app, admin *http.Server // admin is nil when it is off
 	ln         listeners
 	drain      time.Duration
+
+	serving sync.WaitGroup // app
+	conns   openConns      // of app
 }
 
 // newHTTPServer returns a server of one of the listeners, which serveOn serves.
@@ -59,7 +63,8 @@ func serveOn(s *http.Server, ln net.Listener) error { return conns.Serve(s, ln) 
 // says that a second signal cut the calls in flight.
 func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
-	go func() { failed <- serveOn(s.app, s.ln.app) }()
+	s.conns.count(s.app)
+	s.serving.Go(func() { failed <- serveOn(s.app, s.ln.app) })
 	if s.admin != nil {
 		go func() { failed <- serveOn(s.admin, s.ln.admin) }()
 	}
@@ -104,6 +109,9 @@ func (s *server) end(signals <-chan os.Signal, until time.Time) error {
 			return errors.Join(errCut, s.close())
 		}
 	}
+	s.ln.app.Close() //nolint:errcheck // nothing is accepted any longer
+	s.serving.Wait()
+	s.conns.answer(s.app)
 	// The last bytes of the last answers may still be in the server's buffers.
 	ctx, cancel := context.WithTimeout(context.Background(), cutGrace)
 	defer cancel()

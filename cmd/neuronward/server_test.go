@@ -12,6 +12,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -180,6 +182,90 @@ func (l pipeListener) Accept() (net.Conn, error) {
 		return c, nil
 	case <-l.closed:
 		return nil, net.ErrClosed
+	}
+}
+
+// A request that comes on a connection which was accepted before the process ended has an answer, whatever the process
+// does at that moment.
+func TestServerAnswersWhatComesAsItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := slog.New(slog.DiscardHandler)
+		f := &fakeCalls{idle: make(chan struct{})}
+		close(f.idle)
+		conn := make(chan net.Conn)
+		s := &server{
+			log: log, calls: f, drain: time.Minute, app: newHTTPServer(http.NotFoundHandler(), log),
+			ln: listeners{app: conns.Limit(pipeListener{silentListener{make(chan struct{})}, conn}, 10, log)},
+		}
+		signals := make(chan os.Signal, 1)
+		ended := make(chan error, 1)
+		go func() { ended <- s.run(t.Context(), signals) }()
+		ours, theirs := net.Pipe()
+		conn <- theirs
+		synctest.Wait()
+		signals <- syscall.SIGTERM
+		synctest.Wait() // it ends
+		if _, err := io.WriteString(ours, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(ours)
+		if err != nil {
+			t.Error(err)
+		}
+		contains(t, "the answer", string(answer), "HTTP/1.1 404 Not Found\r\n")
+		contains(t, "the answer", string(answer), "\r\nConnection: close\r\n")
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Of callers that come on new connections all the time, none loses a request that was read, however often a process ends:
+// what it gets instead of an answer comes from the system, which refuses or resets what was not accepted.
+func TestServerEndsUnderLoad(t *testing.T) {
+	t.Parallel()
+	const rounds, callers, calls = 10, 16, 200
+	log := slog.New(slog.DiscardHandler)
+	for range rounds {
+		f := &fakeCalls{idle: make(chan struct{})}
+		close(f.idle)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &server{
+			log: log, calls: f, drain: time.Minute, app: newHTTPServer(http.NotFoundHandler(), log),
+			ln: listeners{app: conns.Limit(l, 1000, log)},
+		}
+		signals := make(chan os.Signal, 1)
+		var answered atomic.Int64
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+				for {
+					res, err := client.Get("http://" + l.Addr().String())
+					if err == nil {
+						_, err = io.Copy(io.Discard, res.Body)
+						res.Body.Close()
+					}
+					switch {
+					case err == nil:
+						if answered.Add(1) == calls {
+							signals <- syscall.SIGTERM
+						}
+					case errors.Is(err, syscall.ECONNREFUSED):
+						return
+					case !errors.Is(err, syscall.ECONNRESET):
+						t.Errorf("a request has the error %v, want an answer", err)
+					}
+				}
+			})
+		}
+		if err := s.run(t.Context(), signals); err != nil {
+			t.Error(err)
+		}
+		group.Wait()
 	}
 }
 

@@ -24,7 +24,7 @@ type standby struct {
 	log     *slog.Logger
 	servers []*http.Server
 	running sync.WaitGroup
-	open    sync.WaitGroup // connections
+	conns   openConns
 }
 
 // A keptListener is a listener that its server can only leave: Close makes Accept return and closes nothing.
@@ -45,20 +45,6 @@ func (l keptListener) Accept() (net.Conn, error) {
 // Close makes Accept return.
 func (l keptListener) Close() error { return l.Listener.(deadlineSetter).SetDeadline(time.Unix(1, 0)) }
 
-// counted counts the connections of a server, besides what note does.
-func (s *standby) counted(note func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
-	return func(c net.Conn, state http.ConnState) {
-		note(c, state)
-		switch state {
-		case http.StateNew:
-			s.open.Add(1)
-		case http.StateClosed, http.StateHijacked:
-			s.open.Done()
-		case http.StateActive, http.StateIdle:
-		}
-	}
-}
-
 // start begins to answer.
 func (s *standby) start(app, admin *http.Server) {
 	for _, at := range []struct {
@@ -68,7 +54,7 @@ func (s *standby) start(app, admin *http.Server) {
 		if at.ln == nil {
 			continue
 		}
-		at.server.ConnState = s.counted(at.server.ConnState)
+		s.conns.count(at.server)
 		s.servers = append(s.servers, at.server)
 		s.running.Go(func() {
 			if err := serveOn(at.server, keptListener{at.ln}); !errors.Is(err, net.ErrClosed) {
@@ -89,20 +75,7 @@ func (s *standby) stop() {
 		}
 	}
 	s.running.Wait()
-	// A server that is shut down answers no call that it reads from then on, so what has come is answered before.
-	for _, server := range s.servers {
-		server.SetKeepAlivesEnabled(false)
-	}
-	answered := make(chan struct{})
-	go func() {
-		s.open.Wait()
-		close(answered)
-	}()
-	const maxWait = 500 * time.Millisecond // every answer is short; connections without a call are not waited for
-	select {
-	case <-answered:
-	case <-time.After(maxWait):
-	}
+	s.conns.answer(s.servers...)
 	for _, server := range s.servers {
 		server.Close() //nolint:errcheck // the listener stays open
 	}
