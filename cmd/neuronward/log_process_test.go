@@ -43,8 +43,11 @@ func TestProcessEndsThoughNobodyReadsItsLog(t *testing.T) {
 			if c.signals > 1 {
 				p.signal()
 			}
-			ended := make(chan error, 1)
-			go func() { ended <- p.cmd.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				p.cmd.Wait() //nolint:errcheck // the exit code says it
+			}()
 			select {
 			case <-ended:
 				equal(t, "exit", p.cmd.ProcessState.ExitCode(), exitFailed)

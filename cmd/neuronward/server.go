@@ -109,7 +109,7 @@ func (s *server) end(signals <-chan os.Signal, until time.Time) error {
 			return errors.Join(errCut, s.close())
 		}
 	}
-	s.ln.app.Close() //nolint:errcheck // nothing is accepted any longer
+	s.ln.app.Close()
 	s.serving.Wait()
 	s.conns.answer(s.app)
 	// The last bytes of the last answers may still be in the server's buffers.

@@ -220,8 +220,8 @@ func TestServerAnswersWhatComesAsItEnds(t *testing.T) {
 	})
 }
 
-// Of callers that come on new connections all the time, none loses a request that was read, however often a process ends:
-// what it gets instead of an answer comes from the system, which refuses or resets what was not accepted.
+// Of callers that come on new connections all the time, none loses a request that was read, however often a process
+// ends: what it gets instead of an answer comes from the system, which refuses or resets what was not accepted.
 func TestServerEndsUnderLoad(t *testing.T) {
 	t.Parallel()
 	const rounds, callers, calls = 10, 16, 200

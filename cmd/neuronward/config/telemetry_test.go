@@ -118,7 +118,7 @@ func TestTelemetryWarnings(t *testing.T) {
 	pair := certtest.NewFiles(t, certtest.New(t, 1, time.Now()))
 	const (
 		both    = "\nOTEL_METRICS_EXPORTER=otlp"
-		notUsed = `is not used: OTEL_EXPORTER_OTLP_ENDPOINT begins with http://.*; write https:// there, or unset this one`
+		notUsed = `is not used: OTEL_EXPORTER_OTLP_ENDPOINT begins with http://.*; write https:// there, or unset`
 	)
 	certificate, key := "\nOTEL_EXPORTER_OTLP_CERTIFICATE="+pair.Cert, "OTEL_EXPORTER_OTLP_TRACES_CLIENT_"
 	for _, c := range []struct{ set, want string }{
@@ -129,10 +129,10 @@ func TestTelemetryWarnings(t *testing.T) {
 			`^OTEL_EXPORTER_OTLP_TRACES_HEADERS: they go unencrypted to another machine`,
 		},
 		{anEndpoint + "\nOTEL_TRACES_SAMPLER_ARG=0.1", `^OTEL_TRACES_SAMPLER_ARG: is not used`},
-		{anEndpoint + both + certificate, `^OTEL_EXPORTER_OTLP_CERTIFICATE: ` + notUsed + `$`},
+		{anEndpoint + both + certificate, `^OTEL_EXPORTER_OTLP_CERTIFICATE: ` + notUsed + ` this one$`},
 		{
 			anEndpoint + "\n" + key + "CERTIFICATE=" + pair.Cert + "\n" + key + "KEY=" + pair.Key,
-			`^OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: ` + notUsed + `$`,
+			`^OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: ` + notUsed + ` this one$`,
 		},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=https://h" + both + certificate, ``},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://h\n" + anEndpoint + certificate, ``}, // no metrics are exported

@@ -10,8 +10,8 @@ import (
 
 var errNoReader = errors.New("the log's reader does not read")
 
-// An output writes in a goroutine, so that whoever waits for a write can give it up: nothing else ends a write to a pipe
-// that nobody reads. A Batch makes one write at a time.
+// An output writes in a goroutine, so that whoever waits for a write can give it up: nothing else ends a write to a
+// pipe that nobody reads. A Batch makes one write at a time.
 type output struct {
 	to      io.Writer
 	busy    atomic.Bool // a write is under way, which may have been given up
