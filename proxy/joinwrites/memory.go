@@ -5,7 +5,9 @@ import "sync"
 // blockSize is how much memory a large write takes: what may wait, and the record of TLS that comes last.
 const blockSize = maxWaiting + 32<<10
 
-var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+var blocks = sync.Pool{ //nolint:gochecknoglobals // memory, which all connections share
+	New: func() any { return new([blockSize]byte) },
+}
 
 func newBlock() []byte { return blocks.Get().(*[blockSize]byte)[:0] }
 
