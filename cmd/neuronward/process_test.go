@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/logtest"
+	"github.com/neuronward/neuronward/quota"
 )
 
 // A process is the real binary, run as people run it.
@@ -62,6 +63,10 @@ func launch(t *testing.T, environ []string, args ...string) *process {
 // more than limit.
 func launchBinary(t *testing.T, binary string, limit time.Duration, environ []string, args ...string) *process {
 	t.Helper()
+	// Shortly before the end of a day the process begins after it: else it would count on two days.
+	if left := time.Until(quota.DayOf(time.Now()).End()); left < 2*time.Minute {
+		<-time.After(left + time.Second)
+	}
 	p := &process{t: t, lines: make(chan map[string]any)}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)

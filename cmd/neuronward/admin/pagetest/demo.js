@@ -50,7 +50,7 @@ export async function start(environment = {}) {
     log,
     async stop() {
       child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      const late = setTimeout(() => child.kill('SIGKILL'), 120_000);
       await ended;
       clearTimeout(late);
     },
