@@ -38,7 +38,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a negative price", `"tile": 4.8`, `"tile": -4.8`, "tile: -4.8 is not between"},
 		{"a free tile", `"tile": 4.8`, `"tile": 0`, "tile: 0 is not between"},
 		{"no task", `"task": "text-to-image", `, ``, `task: ""`},
-		{"a task that does not exist", `"text-to-image"`, `"text-to-video"`, `task: "text-to-video"`},
+		{"a task that does not exist", `"text-to-image"`, `"no-such-task"`, `task: "no-such-task"`},
 		{"no price", `"tile": 4.8, "step": 9.6, `, ``, "no price"},
 		{"a cached token dearer than another", `_per_m": 100,`, `_per_m": 1001,`, "dearer"},
 		{"more steps than there may be", `"default_steps": 4`, `"default_steps": 9`, "do not go together"},
