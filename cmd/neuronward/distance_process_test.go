@@ -63,9 +63,10 @@ func spendFarAway(t *testing.T, trip time.Duration, callers int, limit float64) 
 	}
 	f := newFleet(t, server, environ...)
 	a := f.join()
-	for _, p := range []*process{a, f.join(), f.join()} { // a new server grants nothing for a second
-		f.asked.Add(1)
-		f.call(p)
+	f.join()
+	f.join()
+	for range 3 { // a new server grants nothing for a second
+		f.call(f.next())
 	}
 	before := server.commands()
 	began := time.Now()
