@@ -84,6 +84,8 @@ soak-tests:
 	go test -timeout 1h ./cmd/neuronward -run TestProcessKilled -crashes 50
 	go test -timeout 1h ./cmd/neuronward -run TestReplicas -fleets 20 -day 10000 -outages -minute
 	go test -timeout 1h ./cmd/neuronward -run 'TestReplicasFailOver|TestReplicasFarFromRedis|TestReplicasInASplitBrain|TestReplicasOnACluster' -failovers 20 -distances -splits 20 -moves 20
+	go test -timeout 1h ./quota/redisstore -server valkey-server
+	go test -timeout 1h ./cmd/neuronward -run TestReplicas -server valkey-server -failovers 20
 	go test -timeout 1h ./cmd/neuronward -run TestUpgrade -formers 44b7a5c,532bf13
 	go test -race -timeout 1h ./cmd/neuronward -run 'TestProcess.*UnderLoad' -reloads 200 -swaps 48
 
