@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/admin/status"
@@ -57,6 +58,19 @@ func moment(t time.Time, layout string) template.HTML {
 
 // hour is the end of the hour with this index, from 0 to 23.
 func hour(i int) string { return fmt.Sprintf("%02d:00", i+1) }
+
+// parts splits the name of a model or code where a line may end.
+func parts(name string) []string {
+	var all []string
+	for name != "" {
+		end := strings.IndexAny(name, "/-_") + 1
+		if end == 0 {
+			end = len(name)
+		}
+		all, name = append(all, name[:end]), name[end:]
+	}
+	return all
+}
 
 // percent is a part of a whole, from 0 to 100, with two decimals.
 func percent(part, whole float64) float64 {

@@ -92,7 +92,7 @@ var sheet = sync.OnceValue(func() *template.Template {
 		"percent": percentText, "title": title, "finding": findingOf,
 		"clock": clock, "second": second, "bare": bare, "hour": hour, "lasted": lasted,
 		"spent": spent, "limiting": limiting, "origin": origin, "key": key,
-		"refusers": refusers, "fixer": fixer, "total": total,
+		"refusers": refusers, "fixer": fixer, "total": total, "parts": parts,
 	}).Parse(html))
 })
 

@@ -345,6 +345,40 @@ test('nothing has to be pushed sideways', async (t) => {
   }
 });
 
+/** Runs on the page: the names of models and codes in tables that a line's end breaks elsewhere than behind / - or _. */
+function broken() {
+  const found = new Set();
+  for (const code of document.querySelectorAll('table code:not(.id)')) {
+    const letters = [];
+    const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      for (let i = 0; i < text.length; i++) {
+        const range = document.createRange();
+        range.setStart(text, i);
+        range.setEnd(text, i + 1);
+        letters.push([text.data[i], range.getBoundingClientRect().top]);
+      }
+    }
+    for (const [i, [, top]] of letters.entries()) {
+      if (i > 0 && top > letters[i - 1][1] + 2 && !'/-_'.includes(letters[i - 1][0])) {
+        found.add(`${code.textContent.slice(0, i)}|${code.textContent.slice(i)}`);
+      }
+    }
+  }
+  return [...found];
+}
+
+test('names of models and codes break between their words', async (t) => {
+  const tab = await open(t);
+  await tab.locator('#live').click(); // no updates
+  await unfold(tab);
+  for (const width of [1024, 1280]) {
+    await tab.setViewportSize({ width, height: 900 });
+    const names = (await tab.evaluate(broken)).filter((name) => /^[@\w./|-]+$/.test(name)); // not text of callers
+    assert.deepEqual(names, [], `${width} px`);
+  }
+});
+
 // What is wrong, in words, in nine situations; axe looks at each, and nothing has to be pushed sideways. With PICTURES=DIRECTORY
 // it takes pictures to look at.
 describe('what is wrong is said first', { concurrency: 3 }, () => {
