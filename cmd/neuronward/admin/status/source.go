@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,7 +31,7 @@ type Source struct {
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	WouldRefuse    func() (models, clients minutes.Reasons) // of today; nil: nothing is observed
-	Minutes        *minutes.Minutes
+	Minutes        *minutes.Minutes                         // of this process
 	Prices         func() Prices
 	Settings       func() []config.Setting
 	Proxy          *proxy.Proxy
@@ -118,10 +119,18 @@ func models(records []quota.Record, b dayBill, now quota.Snapshot) []Model {
 	return all
 }
 
-// clients adds records up by client, with the budgets of those that have one.
+// clients adds records up by client, with the budgets of those that have one. A client with a budget whose calls of the
+// last hour were all refused has no record, and comes last.
 func (s *Source) clients(records []quota.Record, of dayBill, now quota.Snapshot) []Client {
 	all := []Client{}
-	for _, spent := range of.sum(records, byClient) {
+	spenders := of.sum(records, byClient)
+	for _, name := range slices.Sorted(maps.Keys(s.Minutes.Clients(time.Now()))) {
+		has := func(spent Spending) bool { return spent.Name == name }
+		if s.Budget(name) != (quota.Limits{}) && !slices.ContainsFunc(spenders, has) {
+			spenders = append(spenders, Spending{Name: name})
+		}
+	}
+	for _, spent := range spenders {
 		c := Client{Spending: spent}
 		// A client that has called other replicas alone has a budget as well, though this ledger does not know of it.
 		name := quota.ClientBudget(spent.Name)

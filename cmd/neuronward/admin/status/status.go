@@ -50,7 +50,7 @@ type Today struct {
 	ResetsAt    *time.Time `json:"resets_at"`
 	Month       *Month     `json:"month"`        // null: no limit of the month
 	ExhaustedAt *time.Time `json:"exhausted_at"` // when the day was first found spent or blocked; null: it is neither
-	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at the present rate, or was; null: not today, or not known
+	ExpectedAt  *time.Time `json:"expected_at"`  // when it is spent at this rate, or was; null: not today, or unknown
 	Blocked     bool       `json:"latched"`      // the quota block: Workers AI itself said that the day is spent
 	RetryAt     *time.Time `json:"retry_at"`     // when one call tests the quota block
 	Forecast    *Forecast  `json:"forecast"`     // null: too little was counted, or nothing was spent of late
@@ -61,7 +61,7 @@ type Today struct {
 	Cost        *bill.Cost  `json:"cost"`         // in US dollars
 	BasisShares BasisShares `json:"basis_shares"` // of what was spent today
 	Models      []Model     `json:"models"`       // today, the largest first
-	Clients     []Client    `json:"clients"`      // today, the largest first
+	Clients     []Client    `json:"clients"`      // likewise, and those with a budget that were only refused of late
 
 	Replicas int `json:"holders"`   // processes that share the day
 	InFlight int `json:"in_flight"` // calls of this process that are not settled

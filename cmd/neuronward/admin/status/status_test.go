@@ -32,6 +32,7 @@ func sourceOf(ledger *quota.Ledger) *Source {
 		Ledger: ledger, Book: book,
 		Plan: "free", Mode: "enforce", StoreKind: "memory", StorePolicy: "deny",
 		Budget:         func(string) quota.Limits { return quota.Limits{} },
+		Minutes:        minutes.New(),
 		Reconciliation: func(until time.Time) Reconciliation { return Reconciliation{CountedUntil: Time(until)} },
 	}
 }
@@ -226,6 +227,31 @@ func TestBudgetsOfClients(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nis not in\n%s", want, got)
 		}
+	}
+}
+
+// A client with a budget of which all calls were refused is listed with its budget; one without is not.
+func TestBudgetOfAClientThatWasOnlyRefused(t *testing.T) {
+	s := counting(t)
+	s.Budget = func(client string) quota.Limits {
+		return map[string]quota.Limits{"refused": {Day: 3 * quota.OneNeuron}}[client]
+	}
+	for _, client := range []string{"refused", "team", "free"} {
+		s.Minutes.Ended(time.Now(), &minutes.Call{Model: "m1", Client: client, Failed: true})
+	}
+	var names []string
+	all := s.Today(t.Context()).Clients
+	for _, c := range all {
+		names = append(names, c.Name)
+	}
+	if want := []string{"other", "team", "refused"}; !slices.Equal(names, want) {
+		t.Fatalf("got clients %q, want %q", names, want)
+	}
+	if got, want := asJSON(t, all[2]), `"calls":0,"neurons":0,`; !strings.Contains(got, want) {
+		t.Errorf("%s\nis not in\n%s", want, got)
+	}
+	if got, want := asJSON(t, all[2]), `"limit":3,"remaining":3,`; !strings.Contains(got, want) {
+		t.Errorf("%s\nis not in\n%s", want, got)
 	}
 }
 
