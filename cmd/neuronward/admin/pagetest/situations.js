@@ -52,7 +52,7 @@ export const situations = [
   },
   {
     name: 'spent', state: 'critical', because: /^The day's 9,500 neurons are spent since \d\d:\d\d UTC\.$/,
-    others: { Failures: /^None of 3 calls failed in the last 5 minutes\. 8 more were refused by a limit/ },
+    others: { Failures: /^8 of 11 calls were refused by a limit in the last 5 minutes\./ },
     async make(start) {
       const demo = await limited(start, 9500);
       await draw(demo, 3);
@@ -62,7 +62,7 @@ export const situations = [
   },
   {
     name: 'quota block', state: 'critical', because: /^Workers AI says that the day's neurons are spent \(quota block\)\.$/,
-    others: { Failures: /more were refused by a limit/ },
+    others: { Failures: /were refused by a limit/ },
     async make(start) {
       const demo = await limited(start, 20_000);
       await draw(demo, 5);

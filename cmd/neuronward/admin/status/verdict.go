@@ -45,7 +45,11 @@ func Judge(s *Status, failures []minutes.CodeFailures, calls int64, now time.Tim
 		Clients: clientsFinding(s, now), Store: storeFinding(s.Store),
 	}
 	v.Finding = v.Quota
-	for _, f := range []Finding{v.Failures, v.Clients, v.Store} {
+	others := []Finding{v.Failures, v.Clients, v.Store}
+	if sums.mostRefused() { // the finding of clients says whose limit it is
+		others[0], others[1] = others[1], others[0]
+	}
+	for _, f := range others {
 		if rank(f.State) > rank(v.State) {
 			v.Finding = f
 		}

@@ -192,9 +192,43 @@ func TestVerdict(t *testing.T) {
 			part: "quota", state: StateOK, because: "6,000 of",
 		},
 		{
-			name:     "a client's limit refuses",
-			failures: []minutes.CodeFailures{upstreamFailures(normalize.ClientBudgetExhausted, 30)}, calls: 40,
+			name:     "a client's limit refuses some calls",
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.ClientBudgetExhausted, 10)}, calls: 40,
 			part: "quota", state: StateOK, because: "6,000 of",
+		},
+		{
+			name: "limits refuse most calls",
+			failures: []minutes.CodeFailures{
+				upstreamFailures(normalize.PriorityFloor, 10), upstreamFailures(normalize.ClientBudgetExhausted, 20), callers,
+			},
+			calls: 90, part: "failures", state: StateWarning,
+			because: "30 of 40 calls were refused by a limit in the last 5 minutes.",
+			action:  "Most with 90002 client_budget_exhausted. Wait for the reset,",
+			also:    "50 more failed by the caller's own fault.",
+		},
+		{
+			name:     "a limit refuses all calls",
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.PriorityFloor, 3)}, calls: 3,
+			part: "failures", state: StateWarning, because: "3 of 3 calls were refused by a limit",
+			action: "With 90015 priority_floor.",
+		},
+		{
+			name: "limits refuse most calls, and of the others some fail",
+			failures: []minutes.CodeFailures{
+				upstreamFailures(normalize.ClientBudgetExhausted, 30), upstreamFailures(normalize.OutOfCapacity, 4),
+			},
+			calls: 40, part: "failures", state: StateCritical, because: "4 of 10 calls failed",
+			also: " 30 more were refused by a limit.",
+		},
+		{
+			name: "a client's limit refuses most calls, and it is known whose",
+			change: func(s *Status) {
+				s.Failures = []recent.Failure{
+					{Time: three.Add(-time.Minute), Client: "a", Name: "client_budget_exhausted"},
+				}
+			},
+			failures: []minutes.CodeFailures{upstreamFailures(normalize.ClientBudgetExhausted, 30)}, calls: 40,
+			part: "clients", state: StateWarning, because: "a is refused: too little is left of its own limit.",
 		},
 		{
 			name:     "the store is missed",

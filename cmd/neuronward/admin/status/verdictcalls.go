@@ -28,6 +28,7 @@ type sums struct {
 	byRest  int64 // refusals of which the finding of clients speaks
 	byStore int64 // refusals for lack of the store
 	worst   *minutes.CodeFailures
+	limit   *minutes.CodeFailures // that refused most calls
 }
 
 func sumsOf(failures []minutes.CodeFailures, calls int64) sums {
@@ -42,19 +43,33 @@ func sumsOf(failures []minutes.CodeFailures, calls int64) sums {
 		switch f.Code {
 		case normalize.AccountLimited:
 			s.byQuota += n
+			s.limit = larger(s.limit, f)
 		case normalize.ClientBudgetExhausted, normalize.PriorityFloor:
 			s.byRest += n
+			s.limit = larger(s.limit, f)
 		case normalize.StoreUnavailable:
 			s.byStore += n
 		default:
 			s.failed += n
-			if n > 0 && (s.worst == nil || n > s.worst.Recent.Total()) {
-				s.worst = f
-			}
+			s.worst = larger(s.worst, f)
 		}
 	}
 	s.calls = max(calls-s.callers-s.byQuota-s.byRest-s.byStore, s.failed) // some refusals are no calls
 	return s
+}
+
+// larger returns which of two codes more calls failed with of late, nil if none did.
+func larger(a, b *minutes.CodeFailures) *minutes.CodeFailures {
+	if n := b.Recent.Total(); n > 0 && (a == nil || n > a.Recent.Total()) {
+		return b
+	}
+	return a
+}
+
+// mostRefused reports whether limits refuse most calls, and hardly any other call fails.
+func (s *sums) mostRefused() bool {
+	refused := s.byQuota + s.byRest
+	return refused >= criticalCalls && refused > s.calls && float64(s.failed) < warningShare*float64(max(s.calls, 1))
 }
 
 // isCritical reports whether so many of the calls are too many.
@@ -64,8 +79,9 @@ func (s *sums) isCritical(n int64) bool {
 
 func (s *sums) finding() Finding {
 	var besides string
-	if n := s.byQuota + s.byRest; n > 0 {
-		besides += fmt.Sprintf(" %s refused by a limit.", words.Plural(n, "more was", "more were"))
+	refused := s.byQuota + s.byRest
+	if refused > 0 && !s.mostRefused() {
+		besides += fmt.Sprintf(" %s refused by a limit.", words.Plural(refused, "more was", "more were"))
 	}
 	if s.byStore > 0 {
 		besides += fmt.Sprintf(" %s refused for lack of the store.",
@@ -76,6 +92,11 @@ func (s *sums) finding() Finding {
 			words.Plural(s.callers, "more failed", "more failed"))
 	}
 	switch {
+	case s.mostRefused():
+		return Finding{
+			StateWarning, fmt.Sprintf("%s of %s were refused by a limit in the last 5 minutes.", words.Grouped(refused),
+				words.Plural(refused+s.calls, "call", "calls")), codeOf(s.limit, refused) + besides,
+		}
 	case s.calls == 0:
 		return Finding{StateOK, "No call in the last 5 minutes." + besides, ""}
 	case s.failed == 0:
@@ -92,13 +113,18 @@ func (s *sums) finding() Finding {
 	}
 	f.Because = fmt.Sprintf("%s of %s failed in the last 5 minutes (%s).",
 		words.Grouped(s.failed), words.Plural(s.calls, "call", "calls"), percentOf(share))
-	e := s.worst.Code.Entry().Named(config.SettingName)
-	most := "Most with"
-	if s.failed == s.worst.Recent.Total() {
-		most = "With"
-	}
-	f.Action = fmt.Sprintf("%s %d %s. %s%s", most, e.Number, e.Slug, e.Action, besides)
+	f.Action = codeOf(s.worst, s.failed) + besides
 	return f
+}
+
+// codeOf says with which code most of n calls failed, and what to do.
+func codeOf(most *minutes.CodeFailures, n int64) string {
+	with := "Most with"
+	if n == most.Recent.Total() {
+		with = "With"
+	}
+	e := most.Code.Entry().Named(config.SettingName)
+	return fmt.Sprintf("%s %d %s. %s", with, e.Number, e.Slug, e.Action)
 }
 
 func percentOf(share float64) string {
