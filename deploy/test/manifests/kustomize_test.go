@@ -158,8 +158,8 @@ func TestSidecarOfReadme(t *testing.T) {
 	if component, err = filepath.Rel(dir, component); err != nil {
 		t.Fatal(err)
 	}
-	local := strings.Replace(string(shown[1]), "https://github.com/neuronward/neuronward//deploy/kubernetes/sidecar",
-		component, 1)
+	const published = "https://github.com/neuronward/neuronward//deploy/kubernetes/sidecar?ref=v1.0.0"
+	local := strings.Replace(string(shown[1]), published, component, 1)
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte("resources: [app.yaml]\n"+local),
 		0o600); err != nil {
 		t.Fatal(err)
