@@ -246,7 +246,7 @@ func inGo(call func(context.Context, errand, *sight) error, describe func(error,
 		t.Helper()
 		all := make([]sight, 0, len(errands))
 		for _, e := range errands {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 			began := time.Now()
 			s := sight{Scenario: e.Scenario}
 			if err := call(ctx, e, &s); err != nil {

@@ -41,7 +41,7 @@ function session(path, play, protocols = [], options = bearer) {
 const send = (socket, message) => socket.send(JSON.stringify(message));
 
 describe('sessions', { concurrency: true }, () => {
-  test('speech to text', { timeout: 60_000 }, async () => {
+  test('speech to text', { timeout: 300_000 }, async () => {
     const seen = await session(nova, (socket, message) => {
       if (!message) {
         socket.ping();
@@ -57,7 +57,7 @@ describe('sessions', { concurrency: true }, () => {
     assert.equal(seen.socket.extensions, '');
   });
 
-  test('a message in fragments', { timeout: 60_000 }, async () => {
+  test('a message in fragments', { timeout: 300_000 }, async () => {
     const seen = await session(nova, (socket, message) => {
       if (!message) {
         socket.send(second, { fin: false });
@@ -69,7 +69,7 @@ describe('sessions', { concurrency: true }, () => {
     assert.equal(seen.messages.at(-1).duration, 2);
   });
 
-  test('turns', { timeout: 60_000 }, async () => {
+  test('turns', { timeout: 300_000 }, async () => {
     const seen = await session(nova.replace('nova-3', 'flux'), (socket, message) => {
       if (!message) {
         socket.send(second);
@@ -80,7 +80,7 @@ describe('sessions', { concurrency: true }, () => {
     assert.equal(seen.code, 1000);
   });
 
-  test('text to speech', { timeout: 60_000 }, async () => {
+  test('text to speech', { timeout: 300_000 }, async () => {
     const seen = await session('/run/@cf/deepgram/aura-2-en?encoding=linear16', (socket, message) => {
       if (!message) {
         send(socket, { type: 'Speak', text: 'Fifteen letters' });
@@ -93,24 +93,24 @@ describe('sessions', { concurrency: true }, () => {
     assert.equal(seen.code, 1000);
   });
 
-  test('a text that the model does not know', { timeout: 60_000 }, async () => {
+  test('a text that the model does not know', { timeout: 300_000 }, async () => {
     const seen = await session(nova, (socket, message) => message || send(socket, { type: 'KeepAlive' }));
     assert.deepEqual([seen.messages.at(-1).type, seen.code, seen.reason], ['Error', 1008, 'DATA-0000']);
   });
 
-  test('the key as a subprotocol, by the path of AI Gateway', { timeout: 60_000 }, async () => {
+  test('the key as a subprotocol, by the path of AI Gateway', { timeout: 300_000 }, async () => {
     const protocol = `cf-aig-authorization.${key}`;
     const path = '/v1/demo/gate/workers-ai?model=@cf/deepgram/nova-3&encoding=linear16&sample_rate=16000';
     const seen = await session(path, (socket, message) => message && socket.close(1000), [protocol], {});
     assert.deepEqual([seen.code, seen.socket.protocol], [1000, protocol]);
   });
 
-  test('the key in the query', { timeout: 60_000 }, async () => {
+  test('the key in the query', { timeout: 300_000 }, async () => {
     const seen = await session(`${nova}&api_key=${key}`, (socket, message) => message && socket.close(1000), [], {});
     assert.equal(seen.code, 1000);
   });
 
-  test('refusals', { timeout: 60_000 }, async () => {
+  test('refusals', { timeout: 300_000 }, async () => {
     const none = () => {};
     const unknown = await session(nova, none, [], {});
     assert.deepEqual([unknown.refused.status, unknown.refused.error.name], [401, 'client_unauthorized']);
