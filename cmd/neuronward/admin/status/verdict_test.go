@@ -82,6 +82,16 @@ func TestVerdict(t *testing.T) {
 			action:  "6,000 of 10,000 neurons are spent.",
 		},
 		{
+			name:   "not nearly spent",
+			change: func(s *Status) { s.Used, s.Remaining = whole(8900), whole(1001) },
+			part:   "quota", state: StateOK, because: "8,900 of 10,000 neurons spent.",
+		},
+		{
+			name:   "nearly spent with what is reserved or lost",
+			change: func(s *Status) { s.Reserved, s.Lost, s.Remaining = whole(2000), whole(1000), whole(1000) },
+			part:   "quota", state: StateWarning, because: "Nearly spent: 1,000 of 10,000 neurons are left.",
+		},
+		{
 			name:   "nearly spent",
 			change: func(s *Status) { s.Used, s.Remaining = whole(9200), whole(800) },
 			part:   "quota", state: StateWarning, because: "Nearly spent: 800 of 10,000 neurons are left.",
