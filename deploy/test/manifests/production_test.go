@@ -2,6 +2,7 @@ package manifeststest
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -219,22 +220,32 @@ func TestProductionAtWork(t *testing.T) {
 	started(t, caddy)
 	eventually(t, "Caddy passes calls on", func() bool { return answers(t, "http://"+front+"/livez") })
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+front+"/v1/chat/completions",
-		strings.NewReader(`{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", "stream": true,
-			"messages": [{"role": "user", "content": "Hello"}]}`))
-	if err != nil {
-		t.Fatal(err)
+	call := func() (status int, stream string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+front+"/v1/chat/completions",
+			strings.NewReader(`{"model": "@cf/meta/llama-3.1-8b-instruct-fp8", "stream": true,
+				"messages": [{"role": "user", "content": "Hello"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Errorf("the stream: error %v, want none", err)
+		}
+		return resp.StatusCode, string(text)
 	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stream bytes.Buffer
-	_, err = stream.ReadFrom(resp.Body)
-	resp.Body.Close()
-	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(stream.String(), "data: [DONE]") {
-		t.Errorf("the stream: status %d, error %v, want 200 and data: [DONE] at its end:\n%s", resp.StatusCode, err, &stream)
+	status, stream := 0, ""
+	eventually(t, "Redis answers in time", func() bool { // on a busy machine it may be too late for a call
+		status, stream = call()
+		return !strings.Contains(stream, "store_unavailable")
+	})
+	if status != http.StatusOK || !strings.Contains(stream, "data: [DONE]") {
+		t.Errorf("the stream: status %d, want 200 and data: [DONE] at its end:\n%s", status, stream)
 	}
 
 	// The count is in Redis, also after that was killed.
@@ -254,8 +265,12 @@ func TestProductionAtWork(t *testing.T) {
 	proxy = serve()
 	eventually(t, "the count is what it was, "+before, func() bool { return used() == before })
 	end(proxy)
-	if warned := regexp.MustCompile(`(?m)^.*level"?[:=]"?(WARN|ERROR).*$`).FindString(said.String()); warned != "" {
-		t.Errorf("the proxy says %s, want it content with its user and its server", warned)
+	warns := regexp.MustCompile(`level"?[:=]"?(WARN|ERROR)`)
+	late := regexp.MustCompile("no answer within|the store is far away|store_unavailable") // on a busy machine
+	for line := range strings.Lines(said.String()) {
+		if warns.MatchString(line) && !late.MatchString(line) {
+			t.Errorf("the proxy says %s, want it content with its user and its server", line)
+		}
 	}
 }
 
