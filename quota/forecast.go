@@ -6,7 +6,8 @@ import (
 	"github.com/neuronward/neuronward/quota/rate"
 )
 
-// MinCounted is how long neurons must have been counted before there is a forecast: a few calls after a start say little.
+// MinCounted is how long neurons must have been counted before there is a forecast: a few calls after a start say
+// little.
 const MinCounted = 15 * time.Minute
 
 // forecast is when the account's day was spent, or will be.

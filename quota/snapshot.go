@@ -21,7 +21,7 @@ type Snapshot struct {
 	Block         Block
 	RetryAt       time.Time // of the next probe; zero: none is planned
 	ExhaustedAt   time.Time // when the account's day was found spent, or blocked; zero: it is not
-	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset, or not known
+	ExpectedAt    time.Time // when it will be spent at the present rate, or was; zero: not before the reset, or unknown
 	Rate          float64   // neurons a second that are spent at present, by all replicas and outside of them
 	FigureAt      time.Time // until when the account's own figure counts that was read last, on any day; zero: none was
 	Margin        float64   // part of each limit that no call may reserve now; see Options

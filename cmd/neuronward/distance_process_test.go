@@ -86,8 +86,9 @@ func spendFarAway(t *testing.T, trip time.Duration, callers int, limit float64) 
 	if *distances {
 		waits, calls := f.waits(spans, began)
 		none, _ := slices.BinarySearch(waits, 1) // calls that did not wait
-		t.Logf("away %v, %d callers, limit %v, until 90 %% of a day were spent: calls took %v (p50), %v (p90), %v (p99), "+
-			"of which they waited for neurons %v (p50), %v (p90), %v (p99), %.1f %% of them at all; "+
+		t.Logf("away %v, %d callers, limit %v, until 90 %% of a day were spent: "+
+			"calls took %v (p50), %v (p90), %v (p99), "+
+			"and waited for neurons %v (p50), %v (p90), %v (p99), %.1f %% of them at all; "+
 			"%.0f commands for 1,000 calls",
 			trip, callers, limit, percentile(calls, 0.5), percentile(calls, 0.9), percentile(calls, 0.99),
 			percentile(waits, 0.5), percentile(waits, 0.9), percentile(waits, 0.99),

@@ -298,7 +298,8 @@ func TestReplicasSpendADay(t *testing.T) {
 				f.wait()
 				s := a.status()
 				billed := f.billed()
-				t.Logf("three replicas: billed %.2f of %.0f (%.2f %%), used %v, lost %v, replicas %d; longest call %v; %s",
+				t.Logf("three replicas: billed %.2f of %.0f (%.2f %%), used %v, lost %v, replicas %d; "+
+					"longest call %v; %s",
 					billed, limit, billed/limit*100, s.Used, s.Lost, s.Replicas,
 					f.longest().Round(time.Millisecond), f.summary())
 				if billed > limit || billed < 0.98*limit {

@@ -65,8 +65,13 @@ func (f figureTable) spell(d time.Duration) string {
 		d   time.Duration
 		one string
 	}{
-		{7 * 24 * time.Hour, "a week"}, {24 * time.Hour, "a day"}, {time.Hour, "an hour"}, {time.Minute, "a minute"},
-		{time.Second, "a second"}, {time.Second / 2, "half a second"}, {time.Millisecond, "a millisecond"},
+		{7 * 24 * time.Hour, "a week"},
+		{24 * time.Hour, "a day"},
+		{time.Hour, "an hour"},
+		{time.Minute, "a minute"},
+		{time.Second, "a second"},
+		{time.Second / 2, "half a second"},
+		{time.Millisecond, "a millisecond"},
 	}
 	for _, u := range units {
 		switch {

@@ -97,7 +97,8 @@ func TestPromptTokensUpToWhatMatters(t *testing.T) {
 	var asked []string
 	enough := func(model string) int64 {
 		asked = append(asked, model)
-		return map[string]int64{small: 20_000, large: 10_000_000, exact: tokens.Count([]byte(`{` + prompt + `}`))}[model]
+		whole := tokens.Count([]byte(`{` + prompt + `}`))
+		return map[string]int64{small: 20_000, large: 10_000_000, exact: whole}[model]
 	}
 	for _, c := range []struct {
 		name, path, body string

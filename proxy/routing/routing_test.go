@@ -116,7 +116,8 @@ func TestUpstreams(t *testing.T) {
 	}{
 		{
 			base: "http://api/client/v4", api: "http://api/client/v4",
-			run: "http://api /client/v4/accounts/a/ai/run/m", search: "http://api /client/v4/accounts/a/ai/models/search",
+			run:    "http://api /client/v4/accounts/a/ai/run/m",
+			search: "http://api /client/v4/accounts/a/ai/models/search",
 		},
 		{
 			base: "http://api/other", api: DefaultAPI,
@@ -124,11 +125,13 @@ func TestUpstreams(t *testing.T) {
 		},
 		{
 			base: "http://gw/v1/a/g/openai", api: DefaultAPI,
-			run: "http://gw /v1/a/g/openai/accounts/a/ai/run/m", search: "http://gw /v1/a/g/openai/accounts/a/ai/models/search",
+			run:    "http://gw /v1/a/g/openai/accounts/a/ai/run/m",
+			search: "http://gw /v1/a/g/openai/accounts/a/ai/models/search",
 		},
 		{
 			base: "http://gw/v1/a/g/workers-ai", gateway: true, api: DefaultAPI,
-			run: "http://gw /v1/a/g/workers-ai/m", search: "https://api.cloudflare.com /client/v4/accounts/a/ai/models/search",
+			run:    "http://gw /v1/a/g/workers-ai/m",
+			search: "https://api.cloudflare.com /client/v4/accounts/a/ai/models/search",
 		},
 	} {
 		base, err := url.Parse(c.base)

@@ -166,7 +166,7 @@ func (s *Store) measure(ctx context.Context) {
 		return
 	}
 	conn := single.Conn()
-	defer conn.Close()
+	defer conn.Close()               //nolint:errcheck // it is not used again
 	if conn.Ping(ctx).Err() != nil { // which makes the connection
 		return
 	}

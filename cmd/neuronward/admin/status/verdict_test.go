@@ -209,7 +209,8 @@ func TestVerdict(t *testing.T) {
 		{
 			name: "limits refuse most calls",
 			failures: []minutes.CodeFailures{
-				upstreamFailures(normalize.PriorityFloor, 10), upstreamFailures(normalize.ClientBudgetExhausted, 20), callers,
+				upstreamFailures(normalize.PriorityFloor, 10),
+				upstreamFailures(normalize.ClientBudgetExhausted, 20), callers,
 			},
 			calls: 90, part: "failures", state: StateWarning,
 			because: "30 of 40 calls were refused by a limit in the last 5 minutes.",
