@@ -31,7 +31,7 @@ type Source struct {
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	WouldRefuse    func() (models, clients minutes.Reasons) // of today; nil: nothing is observed
-	Minutes        *minutes.Minutes                         // of this process
+	Minutes        *minutes.Minutes                         // of this process; Status needs it
 	Prices         func() Prices
 	Settings       func() []config.Setting
 	Proxy          *proxy.Proxy
@@ -124,7 +124,11 @@ func models(records []quota.Record, b dayBill, now quota.Snapshot) []Model {
 func (s *Source) clients(records []quota.Record, of dayBill, now quota.Snapshot) []Client {
 	all := []Client{}
 	spenders := of.sum(records, byClient)
-	for _, name := range slices.Sorted(maps.Keys(s.Minutes.Clients(time.Now()))) {
+	var called map[string]minutes.LastHour
+	if s.Minutes != nil {
+		called = s.Minutes.Clients(time.Now())
+	}
+	for _, name := range slices.Sorted(maps.Keys(called)) {
 		has := func(spent Spending) bool { return spent.Name == name }
 		if s.Budget(name) != (quota.Limits{}) && !slices.ContainsFunc(spenders, has) {
 			spenders = append(spenders, Spending{Name: name})
