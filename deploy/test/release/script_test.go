@@ -66,6 +66,8 @@ func TestVulnerabilities(t *testing.T) {
 		}})
 		write("ID/"+id+".json", map[string]any{
 			"schema_version": "1.3.1", "id": id, "modified": since, "published": since, "details": "Anybody may.",
+			// Without it govulncheck panics, and its status is 0 or 2 by chance.
+			"database_specific": map[string]any{"url": "https://pkg.go.dev/vuln/" + id},
 			"affected": []any{map[string]any{
 				"package":            map[string]string{"name": module, "ecosystem": "Go"},
 				"ranges":             []any{map[string]any{"type": "SEMVER", "events": []any{map[string]string{"introduced": "0"}}}},
