@@ -18,8 +18,8 @@ type Priority uint8
 // The priorities.
 const (
 	High   Priority = iota // all of it
-	Normal                 // normalPercent
-	Low                    // lowPercent
+	Normal                 // normalPercent of it
+	Low                    // lowPercent of it
 )
 
 const (

@@ -254,7 +254,8 @@ func testChartAs(t *testing.T, s *storage, values, user string, group int) {
 	}
 	// Workers AI has a certificate of the authority that caBundle names.
 	if first, second := status("first"), status("second"); first != http.StatusOK || second != http.StatusUnauthorized {
-		t.Errorf("calls with the first and the second key = %d and %d, want 200 and 401: one is in the file", first, second)
+		t.Errorf("calls with the first and the second key = %d and %d, want 200 and 401: one is in the file",
+			first, second)
 	}
 	p.secrets["neuronward"]["clients.yaml"] = clientsOf("second")
 	for i, option := range options {

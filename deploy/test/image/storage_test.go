@@ -78,8 +78,8 @@ func (s *storage) run(t *testing.T, environ []string, args ...string) (string, i
 		slices.Concat([]string{"run", "--rm"}, confined(environ), []string{image}, args)...))
 }
 
-// start runs the image in the background, as nobody or as another user, who gets the group that a number alone has; what
-// it printed is shown when the test fails.
+// start runs the image in the background, as nobody or as another user, who gets the group that a number alone has.
+// What it printed is shown when the test fails.
 func (s *storage) start(t *testing.T, user int, environ []string, args ...string) (container string) {
 	t.Helper()
 	options := confined(environ)

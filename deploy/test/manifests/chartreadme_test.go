@@ -114,7 +114,8 @@ func rows(t *testing.T, table *strings.Builder, path string, node *yaml.Node, p 
 		if !inside {
 			shown = "`" + flow(t, value) + "`"
 		}
-		fmt.Fprintf(table, "| `%s%s` | %s | %s |\n", path, name, shown, strings.ReplaceAll(below.Description, "|", "\\|"))
+		description := strings.ReplaceAll(below.Description, "|", "\\|")
+		fmt.Fprintf(table, "| `%s%s` | %s | %s |\n", path, name, shown, description)
 		if inside {
 			rows(t, table, path+name+".", value, below)
 		}
@@ -157,14 +158,26 @@ func TestChartLints(t *testing.T) {
 
 // What is printed after an installation names what there is, and what is missing.
 func TestNotesOfTheChart(t *testing.T) {
+	const (
+		paid    = "config: {NEURONWARD_PLAN: paid}\ntls: {enabled: true, existingSecret: x}"
+		ingress = "ingress: {enabled: true, hosts: [{host: ai.example.com}]}"
+	)
 	for set, want := range map[string]string{
-		oneReplica: `(?s)http://neuronward\.ai:3036/v1.*helm test -n ai neuronward.*\* The free plan.*\* Nothing scrapes`,
-		oneReplica + "persistence: {enabled: false}":                                            `\* The count of the day's neurons goes with the pod`,
-		oneReplica + "config: {NEURONWARD_PLAN: paid}\ntls: {enabled: true, existingSecret: x}": `(?s)https://neuronward.*\* No limit`,
-		oneReplica + "service: {type: LoadBalancer}":                                            `(?s)get service neuronward.*\* Keys come unencrypted`,
-		oneReplica + "ingress: {enabled: true, hosts: [{host: ai.example.com}]}":                `(?s)http://ai\.example\.com/v1.*set ingress\.tls`,
-		oneReplica + "httpRoute: {enabled: true, parentRefs: [{name: x}], hostnames: [a.b]}":    `https://a\.b/v1`,
-		oneReplica + "config: {NEURONWARD_ALLOW_ANONYMOUS: true}":                               `\* Whoever reaches the Service`,
+		oneReplica: `(?s)http://neuronward\.ai:3036/v1.*helm test -n ai neuronward.*` +
+			`\* The free plan.*\* Nothing scrapes`,
+
+		oneReplica + "persistence: {enabled: false}": `\* The count of the day's neurons goes with the pod`,
+
+		oneReplica + paid: `(?s)https://neuronward.*\* No limit`,
+
+		oneReplica + "service: {type: LoadBalancer}": `(?s)get service neuronward.*\* Keys come unencrypted`,
+
+		oneReplica + ingress: `(?s)http://ai\.example\.com/v1.*set ingress\.tls`,
+
+		oneReplica + "httpRoute: {enabled: true, parentRefs: [{name: x}], hostnames: [a.b]}": `https://a\.b/v1`,
+
+		oneReplica + "config: {NEURONWARD_ALLOW_ANONYMOUS: true}": `\* Whoever reaches the Service`,
+
 		team: `\* The autoscaler needs the custom metric`,
 	} {
 		layers := strings.SplitAfter(set, oneReplica)

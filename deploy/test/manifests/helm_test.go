@@ -151,7 +151,8 @@ func TestChart(t *testing.T) {
 			_, gateway := p.environ["CF_AIG_TOKEN_FILE"]
 			_, analytics := p.environ["NEURONWARD_ANALYTICS_TOKEN_FILE"]
 			if want := strings.Contains(set, "gatewayToken"); gateway != want || analytics != want {
-				t.Errorf("further tokens: gateway %t, analytics %t, want those that are set: %t", gateway, analytics, want)
+				t.Errorf("further tokens: gateway %t, analytics %t, want those that are set: %t",
+					gateway, analytics, want)
 			}
 			if name == "one replica" {
 				only(t, o.volumes)

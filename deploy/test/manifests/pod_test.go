@@ -55,7 +55,8 @@ func newPod(t *testing.T, spec corev1.PodSpec, o objects, secrets map[string]map
 	}
 	for _, e := range p.container.Env {
 		if e.ValueFrom != nil {
-			t.Errorf("%s comes from %v, want secrets as files: they can be replaced without a restart", e.Name, e.ValueFrom)
+			t.Errorf("%s comes from %v, want secrets as files: they can be replaced without a restart",
+				e.Name, e.ValueFrom)
 		}
 		p.environ[e.Name] = e.Value
 	}

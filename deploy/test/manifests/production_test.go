@@ -99,7 +99,8 @@ func TestProduction(t *testing.T) {
 	}
 	if said, status := say(t, given, "check", "--offline"); status == mistakes || strings.Contains(said, "by others") ||
 		!strings.Contains(said, "1 client") {
-		t.Errorf("check: exit status %d, want no mistakes, 1 client and no files that others can read:\n%s", status, said)
+		t.Errorf("check: exit status %d, want no mistakes, 1 client and no files that others can read:\n%s",
+			status, said)
 	}
 	wantScrapes(t, mounted(t, project, "prometheus"), "neuronward:3037")
 }
@@ -119,7 +120,8 @@ func TestProductionIsPreparedOnce(t *testing.T) {
 		!bytes.Equal(before, again) {
 		t.Errorf("the password after the second run (error %v) is another one, want it kept", err)
 	}
-	if err := filepath.WalkDir(filepath.Join(dir, "secrets", "neuronward"), func(path string, e fs.DirEntry, err error) error {
+	secrets := filepath.Join(dir, "secrets", "neuronward")
+	if err := filepath.WalkDir(secrets, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -141,7 +143,8 @@ func TestProductionIsPreparedOnce(t *testing.T) {
 		}
 		out, err := prepare(t, fresh, "token\n", args...)
 		if entries, _ := os.ReadDir(fresh); err == nil || len(entries) != 1 {
-			t.Errorf("prepare.sh %q: error %v, %d files, want it refused and nothing written: %s", args, err, len(entries), out)
+			t.Errorf("prepare.sh %q: error %v, %d files, want it refused and nothing written: %s",
+				args, err, len(entries), out)
 		}
 	}
 }

@@ -97,7 +97,8 @@ func TestSystemdCredentials(t *testing.T) {
 	for variable := range variables(t) {
 		set := func(one string) bool { return strings.HasPrefix(one, variable+"=") }
 		// The clients are no credential: their file is read again when it changes.
-		if strings.HasSuffix(variable, "_FILE") && variable != "NEURONWARD_CLIENTS_FILE" && !slices.ContainsFunc(environ, set) {
+		secret := strings.HasSuffix(variable, "_FILE") && variable != "NEURONWARD_CLIENTS_FILE"
+		if secret && !slices.ContainsFunc(environ, set) {
 			t.Errorf("variables of credentials = %q, want %s among them", environ, variable)
 		}
 	}

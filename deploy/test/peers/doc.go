@@ -1,5 +1,6 @@
-// Peers measures what a call costs in CPU beside other proxies on the same machine: the reverse proxy of the standard
-// library, with and without a larger heap, and nginx and caddy where they are installed. `make bench-peers` runs it.
+// Command peers measures what a call costs in CPU beside other proxies on the same machine: the reverse proxy of the
+// standard library, with and without a larger heap, and nginx and caddy where they are installed. `make bench-peers`
+// runs it.
 //
 // All proxies are called in turn within each round, and the tables show ratios to the first one in the same round: a
 // machine that has other work to do changes both. The CPU time is that of the proxy's process alone, from /proc, so

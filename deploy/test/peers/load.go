@@ -33,7 +33,8 @@ func streamBody() string {
 
 // request is a call as it is written. shape says what the upstream answers.
 func request(body, shape string) []byte {
-	return fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:3036\r\nAccept: application/json\r\n"+
+	return fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\n"+
+		"Host: 127.0.0.1:3036\r\nAccept: application/json\r\n"+
 		"Content-Type: application/json\r\nUser-Agent: OpenAI/Python 1.99.0\r\nX-Shape: %s\r\n"+
 		"Authorization: Bearer nothing-to-see-here\r\nContent-Length: %d\r\n\r\n%s", shape, len(body), body)
 }

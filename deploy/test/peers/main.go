@@ -49,7 +49,7 @@ func main() {
 	flag.StringVar(&b.only, "run", "", "scenarios whose names hold this")
 	flag.IntVar(&b.idle, "idle", 500, "idle streams")
 	flag.IntVar(&b.cores, "cores", 1, "cores that each proxy is pinned to")
-	flag.StringVar(&b.keep, "profiles", "", "a directory for profiles of neuronward, which cost some of what is measured")
+	flag.StringVar(&b.keep, "profiles", "", "a directory for profiles of neuronward, which cost some CPU")
 	soak := flag.Duration("soak", 0, "instead of all else, hold callers with failures against neuronward for so long")
 	peers := flag.String("peers", "", "names of peers, with commas between them")
 	flag.Parse()

@@ -26,7 +26,8 @@ func TestGoInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer archive.Close()
-	if err := modzip.CreateFromVCS(archive, module.Version{Path: path, Version: version}, clone, commit, ""); err != nil {
+	this := module.Version{Path: path, Version: version}
+	if err := modzip.CreateFromVCS(archive, this, clone, commit, ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{

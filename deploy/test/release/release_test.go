@@ -84,7 +84,8 @@ func TestRelease(t *testing.T) {
 	}
 	t.Log(must(t, first, nil, "bash", append([]string{".ci/release"}, of...)...))
 	elsewhere := []string{"TZ=Asia/Tokyo", "LANG=C.UTF-8", "CGO_ENABLED=1", "GOFLAGS=-buildvcs=false"}
-	must(t, second, elsewhere, "bash", append([]string{"-c", `umask 077; exec bash .ci/release "$@"`, "release"}, of...)...)
+	private := []string{"-c", `umask 077; exec bash .ci/release "$@"`, "release"}
+	must(t, second, elsewhere, "bash", append(private, of...)...)
 
 	dist := filepath.Join(first, "dist")
 	files := contents(t, dist)
@@ -200,7 +201,8 @@ func testModules(t *testing.T, binary, sbom []byte, licenses string) {
 		t.Errorf("the SBOM is a %s of %+v, want CycloneDX of %s %s", b.BOMFormat, got, info.Main.Path, version)
 	}
 	if got := b.Metadata.Tools; len(got) != 1 || got[0].Name != "cyclonedx-gomod" || len(got[0].Hashes) > 0 {
-		t.Errorf("the SBOM was made by %+v, want cyclonedx-gomod, without the checksums of what this machine compiled", got)
+		t.Errorf("the SBOM was made by %+v, want cyclonedx-gomod, without the checksums of what this machine compiled",
+			got)
 	}
 	want := []string{"std " + strings.Fields(info.GoVersion)[0]}
 	for _, m := range info.Deps {

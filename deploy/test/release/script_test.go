@@ -23,7 +23,8 @@ func TestNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := "# Changelog\n\nHead.\n\n## Unreleased\n\n* New.\n\n## 1.10.0 (2026-02-01)\n\n* Ten.\n\n## 1.1.0\n\n* One.\n### More\n* Two.\n"
+	changes := "# Changelog\n\nHead.\n\n## Unreleased\n\n* New.\n\n" +
+		"## 1.10.0 (2026-02-01)\n\n* Ten.\n\n## 1.1.0\n\n* One.\n### More\n* Two.\n"
 	for path, content := range map[string]string{".ci/release": string(script), ".github/CHANGELOG.md": changes} {
 		if err := os.WriteFile(filepath.Join(top, path), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -69,8 +70,10 @@ func TestVulnerabilities(t *testing.T) {
 			// Without it govulncheck panics, and its status is 0 or 2 by chance.
 			"database_specific": map[string]any{"url": "https://pkg.go.dev/vuln/" + id},
 			"affected": []any{map[string]any{
-				"package":            map[string]string{"name": module, "ecosystem": "Go"},
-				"ranges":             []any{map[string]any{"type": "SEMVER", "events": []any{map[string]string{"introduced": "0"}}}},
+				"package": map[string]string{"name": module, "ecosystem": "Go"},
+				"ranges": []any{map[string]any{
+					"type": "SEMVER", "events": []any{map[string]string{"introduced": "0"}},
+				}},
 				"ecosystem_specific": map[string]any{},
 			}},
 		})

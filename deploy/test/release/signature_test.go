@@ -59,14 +59,16 @@ func testSignature(t *testing.T, dist string) {
 	}
 	must(t, keys, environ, "bash", "-c", "cosign generate-key-pair")
 	services := filepath.Join(keys, "none.json") // nothing is sent to a log
-	err := os.WriteFile(services, []byte(`{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}`), 0o600)
+	const none = `{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}`
+	err := os.WriteFile(services, []byte(none), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	must(t, dist, environ, "bash", "-c", "cosign sign-blob --yes --bundle SHA256SUMS.sigstore.json SHA256SUMS --key "+
 		filepath.Join(keys, "cosign.key")+" --signing-config "+services)
 	workflow := regexp.MustCompile(`--certificate-identity-regexp.*`)
-	verify := workflow.ReplaceAllString(documented(t)[0], "--insecure-ignore-tlog --key "+filepath.Join(keys, "cosign.pub"))
+	byKey := "--insecure-ignore-tlog --key " + filepath.Join(keys, "cosign.pub")
+	verify := workflow.ReplaceAllString(documented(t)[0], byKey)
 	if out := must(t, dist, environ, "bash", "-c", verify); !strings.Contains(out, "Verified OK") {
 		t.Errorf("%s = %s, want it verified", verify, out)
 	}

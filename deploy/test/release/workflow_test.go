@@ -69,7 +69,8 @@ vulnerabilities) ;;
 esac
 `
 	must(t, top, nil, "git", "init", "--quiet")
-	for path, content := range map[string]string{".gitignore": string(ignored), ".ci/release": script, ".ci/install": ""} {
+	files := map[string]string{".gitignore": string(ignored), ".ci/release": script, ".ci/install": ""}
+	for path, content := range files {
 		path = filepath.Join(top, path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -79,7 +80,8 @@ esac
 		}
 	}
 	must(t, top, nil, "git", "add", ".")
-	must(t, top, nil, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "all")
+	must(t, top, nil, "git", "-c", "user.name=test", "-c", "user.email=test@localhost",
+		"commit", "--quiet", "-m", "all")
 	environ := []string{"TAG=v1.2.3", "RUNNER_TEMP=" + t.TempDir()}
 	built := false
 	for _, s := range releaseWorkflow(t).Jobs["build"].Steps {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAgents runs agents, tools and structured output of real SDKs against the demo, which plays the model. Each test has
-// a session of its own, so that all share one demo.
+// TestAgents runs agents, tools and structured output of real SDKs against the demo, which plays the model. Each test
+// has a session of its own, so that all share one demo.
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	demo := start(t, build(t), "demo")

@@ -100,7 +100,8 @@ var scenarios = []scenario{
 		name: "operator", title: "The proxy's token is refused", simulate: "10000",
 		want: want{
 			text: nothing, requests: 1, status: http.StatusBadGateway, code: "authentication_failed",
-			number: 10000, message: "Cloudflare refuses this proxy's own API token; the caller's key is not at fault. " +
+			number: 10000,
+			message: "Cloudflare refuses this proxy's own API token; the caller's key is not at fault. " +
 				"Whoever runs this proxy must replace it.",
 		},
 	},

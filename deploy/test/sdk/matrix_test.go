@@ -161,7 +161,8 @@ func (c *matrixClient) observe(t *testing.T, bin string) []view {
 			v.requests += n
 		}
 		views[i] = view{sight: v, upstream: int(calls[i].Load())}
-		t.Logf("%s: %s, %d requests, %d of Workers AI, %.1f s", s.name, told(v), v.requests, views[i].upstream, v.Seconds)
+		t.Logf("%s: %s, %d requests, %d of Workers AI, %.1f s",
+			s.name, told(v), v.requests, views[i].upstream, v.Seconds)
 	}
 	return views
 }
@@ -225,8 +226,8 @@ func tidy(message string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(message), " "), "|", "\\|")
 }
 
-// In the first hour of a UTC day the reset may be late, and the refusal of a day that is used up says so: the page has the
-// words of the other hours.
+// In the first hour of a UTC day the reset may be late, and the refusal of a day that is used up says so: the page has
+// the words of the other hours.
 var firstHour = regexp.MustCompile(`Workers AI still says that (.*?) is used up, although a new day has begun, ` +
 	`so this call was not sent\. The next call is sent as a trial at …\.`)
 
@@ -337,8 +338,8 @@ func TestMatrixAtAnyHour(t *testing.T) {
 		"Workers AI still says that the account's daily allocation is used up, although a new day has begun, so this " +
 			"call was not sent. The next call is sent as a trial at 2026-12-01T00:58:31Z.",
 	} {
-		const want = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. It " +
-			"resets at …."
+		const want = "Workers AI has said that the account's daily allocation is used up, so this call was not sent. " +
+			"It resets at …."
 		if got := tidy(message); got != want {
 			t.Errorf("tidy(%q): got %q, want %q", message, got, want)
 		}

@@ -94,7 +94,8 @@ var matrix = []matrixClient{
 	},
 	{
 		client: client{
-			name: "@ai-sdk/openai", npm: true, api: "chat completions", through: "ai", run: inNode("ai-openai-chat.test.js"),
+			name: "@ai-sdk/openai", npm: true, api: "chat completions", through: "ai",
+			run: inNode("ai-openai-chat.test.js"),
 		},
 		repeats: vercelRepeats,
 	},
@@ -121,8 +122,10 @@ var matrix = []matrixClient{
 	{client: client{name: "@openai/agents", npm: true, api: "responses", run: inNode("agents-responses.test.js")}},
 	{client: client{name: "@openai/agents", npm: true, api: "chat completions", run: inNode("agents-chat.test.js")}},
 	{
-		client: client{name: "llamaindex", npm: true, api: "chat completions", run: inNode("../soak/llamaindex.test.js")},
-		soak:   true,
+		client: client{
+			name: "llamaindex", npm: true, api: "chat completions", run: inNode("../soak/llamaindex.test.js"),
+		},
+		soak: true,
 	},
 	{
 		client: client{name: "@mastra/core", npm: true, api: "chat completions", run: inNode("../soak/mastra.test.js")},
@@ -130,7 +133,8 @@ var matrix = []matrixClient{
 	},
 	{
 		client: client{
-			name: "agents", npm: true, api: "native by `createAI`", through: "ai", run: inNode("../soak/createai.test.js"),
+			name: "agents", npm: true, api: "native by `createAI`", through: "ai",
+			run: inNode("../soak/createai.test.js"),
 		},
 		soak: true, recipe: createAIRecipe, repeats: vercelRepeats,
 		hides: hiding("It keeps the message of an error event alone.", midway...),

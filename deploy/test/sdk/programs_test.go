@@ -56,7 +56,8 @@ func (p program) ask(t *testing.T, home string, e errand) sight {
 	for name, text := range p.files {
 		path := filepath.Join(home, name)
 		text = p.fill(text, e.URL)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600))
+		if err != nil {
 			t.Error(err)
 			return s
 		}

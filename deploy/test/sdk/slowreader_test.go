@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestNodeSlowReaders shows that an app in Node which takes its time loses neither text nor code of a stream that fails.
+// TestNodeSlowReaders shows that an app in Node which takes its time loses neither text nor code of a stream that
+// fails.
 func TestNodeSlowReaders(t *testing.T) {
 	demo := start(t, build(t), "demo")
 	defer demo.stop()

@@ -10,7 +10,6 @@ import (
 // A forecast looks at the last minutes and at the last hour, or as much of it as was counted, and takes the slower and
 // the faster of both, with some more to each side: how people call is never even.
 const (
-	minCounted = quota.MinCounted
 	maxCounted = time.Hour
 	spread     = 0.1
 )
@@ -26,11 +25,11 @@ type Forecast struct {
 // ForecastOf returns the forecast of a day from its samples, the oldest first; nil where too little was counted, where
 // the day is spent already, and where nothing was spent of late.
 func ForecastOf(t *Today, samples []minutes.Sample, now time.Time) *Forecast {
-	if t.Day == nil || t.ExhaustedAt != nil || len(samples) == 0 || now.Sub(samples[0].At) < minCounted {
+	if t.Day == nil || t.ExhaustedAt != nil || len(samples) == 0 || now.Sub(samples[0].At) < quota.MinCounted {
 		return nil
 	}
 	spent := (*t.Used + *t.External).Float()
-	slow, fast := rateSince(samples, spent, now, minCounted), rateSince(samples, spent, now, maxCounted)
+	slow, fast := rateSince(samples, spent, now, quota.MinCounted), rateSince(samples, spent, now, maxCounted)
 	slow, fast = (1-spread)*min(slow, fast), (1+spread)*max(slow, fast)
 	if fast <= 0 {
 		return nil

@@ -31,7 +31,7 @@ type Source struct {
 	Budget         func(client string) quota.Limits // of a client's own neurons
 	Reconciliation func(countedUntil time.Time) Reconciliation
 	WouldRefuse    func() (models, clients minutes.Reasons) // of today; nil: nothing is observed
-	Minutes        *minutes.Minutes                         // of this process; Status needs it
+	Minutes        *minutes.Minutes                         // of this process; Today can do without
 	Prices         func() Prices
 	Settings       func() []config.Setting
 	Proxy          *proxy.Proxy
