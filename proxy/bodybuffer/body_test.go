@@ -300,3 +300,32 @@ func TestReleaseSentOfAnotherAttempt(t *testing.T) {
 		t.Errorf("sent: got %d bytes of room taken, want 0", room.taken)
 	}
 }
+
+// A reader of which nothing went out takes back its own mark alone: what an attempt before it sent stays sent.
+func TestUnsent(t *testing.T) {
+	b, err := read(NewPool(1<<20), &counted{}, -1, strings.NewReader("abc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, sent := b.OpenFirst()
+	for _, c := range []struct {
+		name   string
+		reader io.Reader
+		unsent bool
+		want   bool
+	}{
+		{"the first, of which nothing went out", first, true, false},
+		{"the next", b.Open(sent), false, true},
+		{"another one, of which nothing went out", b.Open(sent), true, true},
+	} {
+		if _, err := io.ReadAll(c.reader); err != nil || !sent.Load() {
+			t.Errorf("%s: read: error %v, sent %v, want none, true", c.name, err, sent.Load())
+		}
+		if c.unsent {
+			c.reader.(interface{ Unsent() }).Unsent()
+		}
+		if got := sent.Load(); got != c.want {
+			t.Errorf("%s: sent %v, want %v", c.name, got, c.want)
+		}
+	}
+}

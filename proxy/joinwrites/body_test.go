@@ -84,6 +84,19 @@ func TestBodyWithAnError(t *testing.T) {
 	}
 }
 
+// A write that fails after a part of it may have reached upstream.
+func TestRequestThatWasWrittenInPart(t *testing.T) {
+	t.Parallel()
+	w := newWire()
+	w.err = syscall.ECONNRESET
+	conn := newConn(w)
+	write(t, conn, "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n")
+	body := &held{Reader: strings.NewReader("abc")}
+	if _, err := conn.ReadFrom(body); !errors.Is(err, syscall.ECONNRESET) || body.unsent {
+		t.Errorf("ReadFrom() = %v, unsent %v, want %v, false", err, body.unsent, w.err)
+	}
+}
+
 type errReader struct{ error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.error }
