@@ -101,18 +101,16 @@ type errReader struct{ error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.error }
 
-// newEcho returns a server that answers what it was sent.
-func newEcho() *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_, _ = w.Write(body)
-	}))
-}
+// echo answers what it was sent.
+var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	_, _ = w.Write(body)
+})
 
 // A large body is whole, whatever it comes in.
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
-	server := newEcho()
+	server := httptest.NewServer(echo)
 	defer server.Close()
 	transport := &http.Transport{DialContext: new(net.Dialer).DialContext}
 	Install(transport)
@@ -142,7 +140,7 @@ func TestLargeBodies(t *testing.T) {
 // first one on a new connection, it fails, and nothing of it counts as sent.
 func TestRequestOnABrokenConnection(t *testing.T) {
 	t.Parallel()
-	server := newEcho()
+	server := httptest.NewServer(echo)
 	defer server.Close()
 	var broken []*atomic.Bool
 	breakNext := false

@@ -102,6 +102,17 @@ func newJoined(c net.Conn) *conn {
 	return joined
 }
 
+// newStuck returns a connection whose first write lasts until w.stuck is closed. It is for a bubble.
+func newStuck(t *testing.T) (w *wire, c *conn) {
+	t.Helper()
+	w = newWire()
+	w.stuck = make(chan struct{})
+	c = newJoined(w)
+	write(t, c, hello)
+	synctest.Wait() // it is being written
+	return w, c
+}
+
 const hello = "hello"
 
 func write(t *testing.T, c net.Conn, texts ...string) {
@@ -116,11 +127,7 @@ func write(t *testing.T, c net.Conn, texts ...string) {
 func TestWritesAreJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		w.stuck = make(chan struct{})
-		conn := newJoined(w)
-		write(t, conn, hello)
-		synctest.Wait() // it is being written
+		w, conn := newStuck(t)
 		write(t, conn, "a", "b", "c", "d")
 		close(w.stuck)
 		if err := conn.Close(); err != nil {
@@ -174,11 +181,7 @@ func TestWritesThatAreNotJoined(t *testing.T) {
 func TestWritesBehindASlowOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		w.stuck = make(chan struct{})
-		conn := newJoined(w)
-		write(t, conn, hello)
-		synctest.Wait()
+		w, conn := newStuck(t)
 		write(t, conn, string(make([]byte, maxWaiting)))
 		var done bool
 		go func() {
@@ -269,11 +272,7 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 		"SetDeadline":      func(c *conn) error { return c.SetDeadline(time.Now()) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWire()
-			w.stuck = make(chan struct{})
-			conn := newJoined(w)
-			write(t, conn, hello)
-			synctest.Wait()
+			w, conn := newStuck(t)
 			write(t, conn, text)
 			var err error
 			go func() { _, err = conn.Write([]byte("x")) }()
@@ -308,11 +307,7 @@ func TestDeadlineBehindTheLastWrite(t *testing.T) {
 func TestCloseEndsAWriteThatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		w.stuck = make(chan struct{})
-		conn := newJoined(w)
-		write(t, conn, hello)
-		synctest.Wait()
+		_, conn := newStuck(t)
 		write(t, conn, string(make([]byte, maxWaiting)))
 		var err error
 		go func() { _, err = conn.Write([]byte("x")) }()
@@ -412,11 +407,7 @@ func TestManyCallsOverHTTP2(t *testing.T) {
 func TestLargeWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWire()
-		w.stuck = make(chan struct{})
-		conn := newJoined(w)
-		write(t, conn, hello)
-		synctest.Wait()
+		w, conn := newStuck(t)
 		record := strings.Repeat("r", 16<<10)
 		write(t, conn, record, record, record)
 		if got := cap(conn.waiting); got != blockSize {

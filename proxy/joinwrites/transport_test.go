@@ -26,13 +26,10 @@ func (c resetConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// serveTLS serves calls with their own bodies, over HTTP/2 or HTTP/1.1.
+// serveTLS answers calls with their own bodies, over HTTP/2 or HTTP/1.1.
 func serveTLS(t *testing.T, http2 bool) (*httptest.Server, *tls.Config) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_, _ = w.Write(body)
-	}))
+	server := httptest.NewUnstartedServer(echo)
 	server.EnableHTTP2 = http2
 	server.StartTLS()
 	t.Cleanup(server.Close)
