@@ -33,11 +33,11 @@ func awaitsBody(p []byte) bool {
 }
 
 // takeHeld takes the headers that are held; nil: there are none.
-func (c *conn) takeHeld() (held []byte, first, joins bool) {
+func (c *conn) takeHeld() (held []byte, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	held, c.held = c.held, nil
-	return held, c.first, c.joins
+	return held, c.first
 }
 
 // writeAlone writes headers that are held after all, and then p.
@@ -58,16 +58,12 @@ func (c *conn) writeAlone(held, p []byte) (int, error) {
 // error, but takes the headers back from the count of what was written. For net/http nothing of the request has gone
 // out, and it uses another connection.
 func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
-	b, first, joins := c.takeHeld()
+	b, first := c.takeHeld()
 	head := len(b)
 	if b == nil {
 		b = newBlock()
 	}
 	defer freeBlock(b)
-	write := c.Conn.Write
-	if joins {
-		write = c.Write
-	}
 	body := r
 	if part, ok := r.(*io.LimitedReader); ok {
 		body = part.R
@@ -82,7 +78,7 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 		if len(b) == 0 {
 			break
 		}
-		m, failed := write(b)
+		m, failed := c.Conn.Write(b)
 		n += int64(m - head)
 		if failed != nil {
 			if head == 0 || m > 0 || !isReady {

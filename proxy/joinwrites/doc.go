@@ -3,6 +3,6 @@
 // of TLS and a system call. So would be the headers and the body over HTTP/1. It knows bytes and connections, and of
 // what they mean only where the headers of a request end.
 //
-// Begin with Install; body.go is for HTTP/1 without TLS. The lock of a connection is a leaf; nothing is written under
-// it.
+// Begin with Install; joined.go is for HTTP/2, above TLS, and body.go for HTTP/1 without TLS. The lock of a joined
+// connection is held for no write; that of a conn, below it, is held for each.
 package joinwrites

@@ -20,7 +20,7 @@ func freeBlock(b []byte) {
 
 // add appends to what waits. It takes a block for more than a connection keeps memory for: to grow would copy it again
 // and again. c.mu is held.
-func (c *conn) add(p []byte) {
+func (c *joined) add(p []byte) {
 	if size := len(c.waiting) + len(p); size > maxKept && cap(c.waiting) < blockSize && size <= blockSize {
 		small := c.waiting
 		c.waiting = append(newBlock(), small...)

@@ -22,14 +22,21 @@ func Install(t *http.Transport) {
 		return newConn(c), nil
 	}
 	t.CloseIdleConnections() // there are none: it makes net/http set TLSNextProto
-	speak := t.TLSNextProto["h2"]
-	if speak == nil { // GODEBUG says so
+	speak, speakOver := t.TLSNextProto["h2"], t.TLSNextProto["unencrypted_http2"]
+	if speak == nil || speakOver == nil { // GODEBUG says so
 		return
 	}
 	t.TLSNextProto["h2"] = func(authority string, over *tls.Conn) http.RoundTripper {
-		if c, ok := over.NetConn().(*conn); ok {
-			c.join()
+		below, ok := over.NetConn().(*conn)
+		if !ok {
+			return speak(authority, over)
 		}
-		return speak(authority, over)
+		return speakOver(authority, tls.Client(handover{newJoined(over, below)}, nil))
 	}
 }
+
+// A handover is how net/http and golang.org/x/net/http2 pass each other a connection that is no *tls.Conn, below one
+// that is not used.
+type handover struct{ net.Conn }
+
+func (h handover) UnencryptedNetConn() net.Conn { return h.Conn }

@@ -20,6 +20,7 @@ type bench struct {
 	out    io.Writer
 	dir    string // for files of the peers
 	binary string // neuronward; "": it is built from root
+	before string // another neuronward, to compare with; "": there is none
 	root   string // of the repository
 	rounds int
 	time   time.Duration // of one measurement
@@ -43,6 +44,7 @@ func main() {
 	}
 	b := bench{out: os.Stdout}
 	flag.StringVar(&b.binary, "binary", "", "neuronward (built from -root)")
+	flag.StringVar(&b.before, "before", "", "another binary of neuronward, to compare with in the same rounds")
 	flag.StringVar(&b.root, "root", "../../..", "the repository")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds, of which the tables show the median")
 	flag.DurationVar(&b.time, "time", 3*time.Second, "time of each measurement")
@@ -121,6 +123,14 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if info, err := os.Stat(b.binary); err == nil {
 		fmt.Fprintf(b.out, "the binary has %.1f MiB\n", float64(info.Size())/(1<<20))
 	}
+	for _, path := range []*string{&b.binary, &b.before} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
 	b.upstream, err = newUpstream(b.dir)
 	return err
 }
@@ -135,7 +145,7 @@ func (b *bench) table(ctx context.Context, s *scenario) error {
 	var names []string
 	figures := map[string][]figure{}
 	for round := range b.rounds {
-		for _, k := range kinds() {
+		for _, k := range b.kinds() {
 			if b.peers != nil && !slices.Contains(b.peers, k.name) {
 				continue
 			}

@@ -37,8 +37,8 @@ type kind struct {
 const ours = "neuronward"
 
 // kinds are all of them; the others are compared with the first one.
-func kinds() []kind {
-	return []kind{
+func (b *bench) kinds() []kind {
+	all := []kind{
 		{"stock", func(_ *bench, listen string, upstream *url.URL) ([]string, []string, error) {
 			self, err := os.Executable()
 			return []string{self, "stock", "-listen", listen, "-upstream", upstream.String()}, nil, err
@@ -52,6 +52,13 @@ func kinds() []kind {
 		{"nginx", nginx},
 		{"caddy", caddy},
 	}
+	if b.before != "" {
+		all = append(all, kind{"before", func(b *bench, listen string, to *url.URL) ([]string, []string, error) {
+			_, environ, err := neuronward(b, listen, to)
+			return []string{b.before}, environ, err
+		}})
+	}
+	return all
 }
 
 func neuronward(b *bench, listen string, upstream *url.URL) (args, environ []string, err error) {

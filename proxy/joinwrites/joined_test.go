@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +25,7 @@ type wire struct {
 	writes []string
 	closed chan struct{}
 	err    error         // of every write
-	stuck  chan struct{} // a write lasts until it is closed, or the deadline is over; nil: none does
-	until  time.Time
+	stuck  chan struct{} // a write lasts until it is closed, or the connection is; nil: none does
 	unread chan struct{} // closed: the deadline of reads is over
 }
 
@@ -32,20 +33,8 @@ func newWire() *wire { return &wire{closed: make(chan struct{}), unread: make(ch
 
 func (w *wire) Write(p []byte) (int, error) {
 	if w.stuck != nil {
-		w.mu.Lock()
-		until := w.until
-		w.mu.Unlock()
-		var late <-chan time.Time
-		if !until.IsZero() {
-			late = time.After(time.Until(until))
-		}
-		if late != nil && !until.After(time.Now()) {
-			return 0, os.ErrDeadlineExceeded
-		}
 		select {
 		case <-w.stuck:
-		case <-late:
-			return 0, os.ErrDeadlineExceeded
 		case <-w.closed:
 			return 0, net.ErrClosed
 		}
@@ -70,13 +59,6 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-func (w *wire) SetWriteDeadline(t time.Time) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.until = t
-	return nil
-}
-
 func (w *wire) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,19 +77,18 @@ func (w *wire) joined() string {
 	return strings.Join(w.writes, "|")
 }
 
-// newJoined returns a connection that joins its writes.
-func newJoined(c net.Conn) *conn {
-	joined := newConn(c)
-	joined.join()
-	return joined
+// join returns a connection that joins its writes to c.
+func join(c net.Conn) *joined {
+	below := newConn(c)
+	return newJoined(below, below)
 }
 
 // newStuck returns a connection whose first write lasts until w.stuck is closed. It is for a bubble.
-func newStuck(t *testing.T) (w *wire, c *conn) {
+func newStuck(t *testing.T) (w *wire, c *joined) {
 	t.Helper()
 	w = newWire()
 	w.stuck = make(chan struct{})
-	c = newJoined(w)
+	c = join(w)
 	write(t, c, hello)
 	synctest.Wait() // it is being written
 	return w, c
@@ -146,7 +127,7 @@ func TestWritesAreJoined(t *testing.T) {
 func TestMemoryOfWritesIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conn := newJoined(newWire())
+		conn := join(newWire())
 		write(t, conn, hello, "a")
 		synctest.Wait()
 		for range 4 {
@@ -171,9 +152,6 @@ func TestWritesThatAreNotJoined(t *testing.T) {
 	write(t, conn, "a", "b")
 	if got, want := w.joined(), "a|b"; got != want {
 		t.Errorf("got the writes %q, want %q", got, want)
-	}
-	if err := conn.SetWriteDeadline(time.Now()); err != nil || w.until.IsZero() {
-		t.Errorf("SetWriteDeadline() = %v, and the deadline is %v, want it passed on", err, w.until)
 	}
 }
 
@@ -216,7 +194,7 @@ func TestFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.err = io.ErrShortWrite
-		conn := newJoined(w)
+		conn := join(w)
 		write(t, conn, hello)
 		if _, err := conn.Read(nil); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("Read: got the error %v, want that of the write", err)
@@ -243,7 +221,7 @@ func TestAnswerBeforeAFailedWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := newJoined(raw)
+	conn := join(raw)
 	defer conn.Close()
 	peer, err := l.Accept()
 	if err != nil {
@@ -260,46 +238,6 @@ func TestAnswerBeforeAFailedWrite(t *testing.T) {
 	}
 	if n, err := conn.Read(got); n > 0 || err == nil {
 		t.Errorf("Read: got %q and error %v, want that of the write", got[:n], err)
-	}
-}
-
-// Close of crypto/tls ends with a deadline of now: what was written before it goes out, what comes behind it fails.
-func TestDeadlineBehindTheLastWrite(t *testing.T) {
-	t.Parallel()
-	late, text := os.ErrDeadlineExceeded, string(make([]byte, maxWaiting))
-	for name, set := range map[string]func(*conn) error{
-		"SetWriteDeadline": func(c *conn) error { return c.SetWriteDeadline(time.Now()) },
-		"SetDeadline":      func(c *conn) error { return c.SetDeadline(time.Now()) },
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			w, conn := newStuck(t)
-			write(t, conn, text)
-			var err error
-			go func() { _, err = conn.Write([]byte("x")) }()
-			synctest.Wait()
-			if err := set(conn); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
-			if !errors.Is(err, late) {
-				t.Errorf("%s: a write that waited for room: got the error %v, want %v", name, err, late)
-			}
-			close(w.stuck)
-			synctest.Wait()
-			if _, err := conn.Write([]byte("x")); !errors.Is(err, late) {
-				t.Errorf("%s: a write behind it: got the error %v, want %v", name, err, late)
-			}
-			if err := conn.SetWriteDeadline(time.Time{}); err != nil {
-				t.Error(err)
-			}
-			write(t, conn, "y")
-			if err := conn.Close(); err != nil {
-				t.Error(err)
-			}
-			if got, want := strings.ReplaceAll(w.joined(), "|", ""), hello+text+"y"; got != want {
-				t.Errorf("%s: got %d bytes, want all %d", name, len(got), len(want))
-			}
-		})
 	}
 }
 
@@ -323,14 +261,14 @@ func TestCloseEndsAWriteThatWaits(t *testing.T) {
 	})
 }
 
-// A peer that reads nothing does not keep a connection from being closed: not for longer than a second, and not at all
-// where it is closed twice, as net/http does after a quarter of that.
+// A peer that reads nothing does not keep a connection from being closed: not for longer than closeWait, and not at all
+// once it is closed again.
 func TestCloseWithAPeerThatReadsNothing(t *testing.T) {
 	t.Parallel()
 	for twice, want := range map[bool]time.Duration{false: closeWait, true: closeWait / 4} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWire()
-			conn := newJoined(w)
+			conn := join(w)
 			write(t, conn, hello)
 			synctest.Wait()
 			w.stuck = make(chan struct{})
@@ -348,40 +286,31 @@ func TestCloseWithAPeerThatReadsNothing(t *testing.T) {
 	}
 }
 
-// Many calls at once over one connection of HTTP/2 are answered with what they sent.
+// Many calls at once over one connection of HTTP/2 are answered with what they sent, and know that it speaks TLS.
 func TestManyCallsOverHTTP2(t *testing.T) {
 	t.Parallel()
 	server, config := serveTLS(t, true)
-	var mu sync.Mutex
-	dialed, joined := 0, 0
+	var dialed, joins atomic.Int64
 	transport := &http.Transport{
-		TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: new(net.Dialer).DialContext,
+		TLSClientConfig: config, ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dialed.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
 	}
 	Install(transport)
-	dial, speak := transport.DialContext, transport.TLSNextProto["h2"]
-	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		mu.Lock()
-		dialed++
-		mu.Unlock()
-		return dial(ctx, network, addr)
-	}
-	transport.TLSNextProto["h2"] = func(authority string, over *tls.Conn) http.RoundTripper {
-		defer func() {
-			if c, ok := over.NetConn().(*conn); ok && c.joins {
-				mu.Lock()
-				joined++
-				mu.Unlock()
-			}
-		}()
-		return speak(authority, over)
-	}
 	defer transport.CloseIdleConnections()
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		if _, ok := i.Conn.(*joined); ok {
+			joins.Add(1)
+		}
+	}})
 	var group sync.WaitGroup
 	for i := range 32 {
 		group.Go(func() {
 			body := bytes.Repeat([]byte{byte(i)}, 1+i*i*97)
 			for range 8 {
-				r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, bytes.NewReader(body))
+				r, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, bytes.NewReader(body))
 				res, err := transport.RoundTrip(r)
 				if err != nil {
 					t.Error(err)
@@ -389,18 +318,62 @@ func TestManyCallsOverHTTP2(t *testing.T) {
 				}
 				got, err := io.ReadAll(res.Body)
 				res.Body.Close()
-				if err != nil || !bytes.Equal(got, body) || res.ProtoMajor != 2 {
-					t.Errorf("call %d over HTTP/%d: got %d bytes, %v; want %d over HTTP/2", i, res.ProtoMajor, len(got),
-						err, len(body))
+				if err != nil || !bytes.Equal(got, body) || res.ProtoMajor != 2 ||
+					res.TLS == nil || res.TLS.NegotiatedProtocol != "h2" {
+					t.Errorf("call %d over HTTP/%d and TLS %v: got %d bytes, %v; want %d over HTTP/2 and TLS", i,
+						res.ProtoMajor, res.TLS != nil, len(got), err, len(body))
 				}
 			}
 		})
 	}
 	group.Wait()
-	if dialed > 32 || joined == 0 {
-		t.Errorf("dialed %d times, %d join their writes; want connections to be used again, and joined writes", dialed,
-			joined)
+	if dialed.Load() > 32 || joins.Load() < 7*32 {
+		t.Errorf("dialed %d times, %d calls join their writes; want connections to be used again, and joined writes",
+			dialed.Load(), joins.Load())
 	}
+}
+
+// All records of TLS that a text makes are one write, also of one that is longer than a block.
+func TestRecordsOfOneWrite(t *testing.T) {
+	t.Parallel()
+	server, config := serveTLS(t, true)
+	raw, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &intercepted{Conn: raw}
+	below := newConn(w)
+	config.ServerName = "example.com"
+	over := tls.Client(below, config)
+	if err := over.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.written = make(chan int)
+	c := newJoined(over, below)
+	for _, size := range []int{oneRecord, oneRecord + 1, maxWaiting, 2 * blockSize} {
+		write(t, c, strings.Repeat("x", size))
+		if got := <-w.written; got < size {
+			t.Errorf("a text of %d bytes: got a write of %d bytes, want all of it and what TLS adds", size, got)
+		}
+	}
+	w.written = nil
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// intercepted tells of writes instead of making them, once written is set.
+type intercepted struct {
+	net.Conn
+	written chan int // bytes of each
+}
+
+func (c *intercepted) Write(p []byte) (int, error) {
+	if c.written == nil {
+		return c.Conn.Write(p)
+	}
+	c.written <- len(p)
+	return len(p), nil
 }
 
 // More waits in a block, which the connection gives back, rather than in memory that grows.
