@@ -76,10 +76,11 @@ func (fw *forwarder) resolveUpstream(c *call) (err error) {
 	return nil
 }
 
-// outbound is the request that httputil.ReverseProxy copies. It has no body: rewrite attaches it.
+// outbound is the request that httputil.ReverseProxy copies. It has neither headers nor a body: rewrite attaches what of
+// them goes upstream, so that they are not copied before.
 func (c *call) outbound(r *http.Request) *http.Request {
 	out := r.WithContext(c.ctx)
-	out.Body = http.NoBody
+	out.Header, out.Body, out.ContentLength = nil, nil, 0
 	return out
 }
 
@@ -94,16 +95,16 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 	out.Host = ""
 	out.Trailer = nil // it could bring an Authorization behind ours
 
-	h := out.Header
 	if c.session != nil {
 		out.URL.RawQuery = c.session.query
 	}
-	fw.credentials.Forward(out, r.In, c.entry, fw.upstream.Gateway && c.Route.Gateway != routing.GatewayAPI)
+	fw.credentials.Forward(out, c.inbound, c.entry, fw.upstream.Gateway && c.Route.Gateway != routing.GatewayAPI)
+	h := out.Header
 	if !fw.simulate {
 		delete(h, "X-Simulate")
 	}
 	if c.session != nil {
-		c.session.rewrite(out, r.In.Header, fw.upstream.Gateway)
+		c.session.rewrite(out, c.inbound.Header, fw.upstream.Gateway)
 	}
 	// A compressed answer could not be inspected.
 	h["Accept-Encoding"] = identity
@@ -113,11 +114,11 @@ func (fw *forwarder) rewrite(r *httputil.ProxyRequest) {
 			delete(h, digest)
 		}
 	}
-	attachBody(c, r.In, out)
+	attachBody(c, out)
 }
 
 // attachBody gives the outbound request what the caller sent.
-func attachBody(c *call, in, out *http.Request) {
+func attachBody(c *call, out *http.Request) {
 	out.TransferEncoding = nil
 	switch {
 	case c.body != nil:
@@ -129,7 +130,7 @@ func attachBody(c *call, in, out *http.Request) {
 		body := c.body
 		out.GetBody = func() (io.ReadCloser, error) { return body.Open(sent), nil }
 	case c.upload != nil:
-		out.ContentLength = in.ContentLength
+		out.ContentLength = c.inbound.ContentLength
 		c.attempt.sent = &c.upload.sent
 		out.Body = c.upload
 	default:

@@ -54,7 +54,7 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, f
 		}
 		r = r.WithContext(r.Context()) // a copy: the transport may still hold the last one
-		attachBody(c, c.inbound, r)
+		attachBody(c, r)
 	}
 }
 

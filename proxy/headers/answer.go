@@ -2,6 +2,7 @@ package headers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,17 +16,19 @@ var ofOneConnection = []string{
 // 9110, section 7.6.1), whether its Connection header names it or not, and what would let web pages in. It must come
 // before our own headers are set, or upstream could name them.
 func FilterAnswer(h http.Header) {
-	for _, names := range h["Connection"] {
-		for name := range strings.SplitSeq(names, ",") {
-			h.Del(strings.TrimSpace(name))
+	removeNamed(h, h["Connection"])
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") || slices.Contains(ofOneConnection, name) {
+			delete(h, name)
 		}
 	}
-	for _, name := range ofOneConnection {
-		delete(h, name)
-	}
-	for name := range h {
-		if strings.HasPrefix(name, "Access-Control-") {
-			delete(h, name)
+}
+
+// removeNamed removes the headers that a Connection header names.
+func removeNamed(h http.Header, connection []string) {
+	for _, names := range connection {
+		for name := range strings.SplitSeq(names, ",") {
+			h.Del(strings.TrimSpace(name))
 		}
 	}
 }

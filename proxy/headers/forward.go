@@ -10,11 +10,12 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// Headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they come from outside.
-var notForwarded = []string{
-	"Expect",     // what it asks for has happened
-	"Connection", // it was for this proxy alone
-	"Upgrade",    // Java offers h2c on every call; a server may ignore that
+// notForwarded are the headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they
+// come from outside. Upgrade is among those of one connection: Java offers h2c on every call, and a server may ignore
+// that.
+var notForwarded = setOf(ofOneConnection, []string{
+	"Content-Length", // net/http writes it
+	"Expect",         // what it asks for has happened
 	"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
 	"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
 	// An answer must be whole to be inspected.
@@ -23,7 +24,17 @@ var notForwarded = []string{
 	// Our token is used only for the method and the path that were checked.
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
 	// Where the caller runs is not Cloudflare's business.
-	"Origin", "Referer",
+	"Origin", "Referer", "Forwarded",
+})
+
+func setOf(lists ...[]string) map[string]bool {
+	set := map[string]bool{}
+	for _, list := range lists {
+		for _, name := range list {
+			set[name] = true
+		}
+	}
+	return set
 }
 
 // payments are headers by which a caller pays for a call (x402). With our token the account would pay instead.
@@ -41,33 +52,33 @@ const (
 	gatewayCacheKey = "Cf-Aig-Cache-Key"
 )
 
-// Forward makes the headers and the query of a request to upstream out of a copy of the caller's: without what is not
-// for upstream, and with our credentials where we have some. client is the caller's entry in the clients file, nil
+// Forward makes the headers of a request to upstream out of the caller's, and its query out of its own: without what is
+// not for upstream, and with our credentials where we have some. client is the caller's entry in the clients file, nil
 // where there is none. gateway says that the call goes to an AI Gateway.
 func (cr *Credentials) Forward(out, caller *http.Request, client *clients.Client, gateway bool) {
+	const ours = 4 // headers that this proxy adds
+	h := make(http.Header, len(caller.Header)+ours)
 	token := cr.Token()
-	filter(out.Header, client, token != "")
+	pass(h, caller.Header, client, token != "")
+	out.Header = h
 	cr.removeSecrets(out, caller.Header)
-	cr.replace(out.Header, token, gateway)
+	cr.replace(h, token, gateway)
 }
 
-// filter removes from h what does not go upstream. ownToken says that the call is made with our token.
-func filter(h http.Header, client *clients.Client, ownToken bool) {
-	for _, name := range notForwarded {
-		delete(h, name)
-	}
-	for name := range h {
+// pass puts into h what of a caller's headers goes upstream. ownToken says that the call is made with our token.
+func pass(h, caller http.Header, client *clients.Client, ownToken bool) {
+	for name, values := range caller {
 		switch {
-		case strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Cf-Access-"):
-			delete(h, name)
+		case notForwarded[name], strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Cf-Access-"):
 		case client != nil && strings.HasPrefix(name, gatewayPrefix) && !mayGateway(client, name):
-			delete(h, name)
+		case ownToken && slices.Contains(payments, name):
+		default:
+			h[name] = values
 		}
 	}
-	if ownToken {
-		for _, name := range payments {
-			delete(h, name)
-		}
+	removeNamed(h, caller["Connection"])
+	if HasToken(caller["Te"], "trailers") {
+		h["Te"] = []string{"trailers"}
 	}
 	if client != nil {
 		h[gatewayMetadata] = []string{metadata(h.Get(gatewayMetadata), client.Name)}
