@@ -72,16 +72,13 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *call {
 	p.metrics.Began()
 	c := &call{client: anonymous, began: time.Now(), inbound: r, credentials: &p.credentials, setting: p.setting}
 	c.label = metrics.Other
-	c.own.since = c.began
+	c.own.start()
 	c.simulated = p.simulate && r.Header.Get("X-Simulate") != ""
 	c.requestID = p.credentials.RequestID(r.Header)
 	c.caller = r.Context()
 	p.beginTrace(c, r.Header)
 	c.ctx, c.cancel = context.WithCancelCause((*callContext)(c))
-	c.writer = writer{
-		ResponseWriter: w, watch: &c.watch, time: &c.own, request: r, credentials: &p.credentials, cancel: c.cancel,
-		began: c.began,
-	}
+	c.writer.ResponseWriter, c.writer.call = w, c
 	c.watch.Limits, c.watch.Began, c.watch.Expired, c.watch.Caller = p.limits, c.began, c.cancel, w
 	return c
 }
@@ -96,7 +93,9 @@ func (p *Proxy) end(c *call) {
 	p.releaseSession(c)
 	c.own.stop()
 	p.recorder.record(c)
+	c.json.Release()
 	c.charge.Close()
+	c.json, c.charge, c.settlement = nil, nil, nil
 	p.leave()
 }
 

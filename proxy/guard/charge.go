@@ -26,6 +26,7 @@ type Charge struct {
 	before      quota.Neurons      // what earlier attempts cost
 	held        quota.Neurons      // reserved without a limit of output
 	evidence    evidence           // of the present attempt
+	session     bool               // a Session refers to it
 	settlement  Settlement
 }
 
@@ -55,11 +56,19 @@ func (ch *Charge) newMeter() *meter.Meter {
 	return m
 }
 
-// Close gives back the memory of a charge that is settled, or released. Its meter must not be used any longer.
+// Close gives back the memory of a charge that is settled, or released. Neither it nor its meter and its settlement may
+// be used any longer.
 func (ch *Charge) Close() {
-	if ch != nil && ch.meter != nil {
-		ch.guard.meters.Put(ch.meter)
-		ch.meter = nil
+	if ch == nil {
+		return
+	}
+	g := ch.guard
+	if ch.meter != nil {
+		g.meters.Put(ch.meter)
+	}
+	if !ch.session {
+		*ch = Charge{}
+		g.charges.Put(ch)
 	}
 }
 

@@ -66,6 +66,7 @@ type Guard struct {
 	speeds  speeds
 	noLimit noLimit
 	meters  sync.Pool // of *meter.Meter, each half of what a charge takes
+	charges sync.Pool // of *Charge, empty
 }
 
 // New returns a Guard.
@@ -172,7 +173,11 @@ func undecided(ctx context.Context, err error) error {
 
 // charge returns the charge of a call for which nothing is reserved yet.
 func (g *Guard) charge(c Call) *Charge {
-	ch := &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}}
+	ch, ok := g.charges.Get().(*Charge)
+	if !ok {
+		ch = new(Charge)
+	}
+	ch.guard, ch.call, ch.request = g, c, quota.Call{Model: c.Label, Client: c.Client}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
 		ch.request.ClientMonth = c.ClientMonth

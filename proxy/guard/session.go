@@ -50,7 +50,7 @@ func (ch *Charge) Session() *Session {
 		charge: ch, ledger: ch.guard.ledger, call: ch.request, pieces: []piece{{Reservation: ch.reservation}},
 		told: ch.decision.Would != quota.Allowed,
 	}
-	ch.reservation = nil
+	ch.reservation, ch.session = nil, true
 	return s
 }
 

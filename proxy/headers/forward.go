@@ -56,7 +56,7 @@ const (
 // not for upstream, and with our credentials where we have some. client is the caller's entry in the clients file, nil
 // where there is none. gateway says that the call goes to an AI Gateway.
 func (cr *Credentials) Forward(out, caller *http.Request, client *clients.Client, gateway bool) {
-	const ours = 4 // headers that this proxy adds
+	const ours = 2 // headers that this proxy adds, but for one that nearly every caller has
 	h := make(http.Header, len(caller.Header)+ours)
 	token := cr.Token()
 	pass(h, caller.Header, client, token != "")

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/neuronward/neuronward/normalize"
 	"github.com/neuronward/neuronward/proxy/jsonscan"
@@ -44,6 +45,9 @@ type JSON struct {
 	places    []place
 }
 
+// Memory that is not in use: *JSON and *reader.
+var jsons, readers sync.Pool //nolint:gochecknoglobals // all calls share it
+
 // A span is a part of the text. The zero value is no part of it.
 type span struct{ from, to int64 }
 
@@ -56,12 +60,13 @@ type span struct{ from, to int64 }
 //
 // The text must stay as it is while the JSON is in use.
 func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
-	j := &JSON{text: text}
-	r := reader{Scanner: jsonscan.New(text), Options: o, j: j}
-	r.Scanner.Kinds = o.Kinds
-	if o.Count {
-		r.Tap = r.count
+	j, _ := jsons.Get().(*JSON)
+	if j == nil {
+		j = new(JSON)
 	}
+	j.text = text
+	r := newReader(o, j)
+	defer r.release()
 	r.SkipBlank()
 	switch {
 	case r.Offset() == text.Len():
@@ -81,6 +86,14 @@ func Scan(text jsonscan.Pieces, o Options) (*JSON, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// Release gives back the memory of a JSON, which must not be used any longer. The nil JSON has none.
+func (j *JSON) Release() {
+	if j != nil {
+		*j = JSON{}
+		jsons.Put(j)
+	}
 }
 
 // Request returns the measurement for a model of the given task, "" for a model that is not known.
@@ -111,7 +124,28 @@ type reader struct {
 	jsonscan.Scanner
 	Options
 	j       *JSON
-	counter counter // of the object that is measured
+	counter counter            // of the object that is measured
+	tap     func(piece []byte) // count, of this reader
+}
+
+// newReader returns a reader of what j has as its text.
+func newReader(o Options, j *JSON) *reader {
+	r, _ := readers.Get().(*reader)
+	if r == nil {
+		r = new(reader)
+		r.tap = r.count
+	}
+	r.Scanner, r.Options, r.j = jsonscan.New(j.text), o, j
+	r.Scanner.Kinds = o.Kinds
+	if o.Count {
+		r.Tap = r.tap
+	}
+	return r
+}
+
+func (r *reader) release() {
+	*r = reader{tap: r.tap}
+	readers.Put(r)
 }
 
 func (r *reader) native() bool { return r.Protocol == normalize.ProtocolNative }
