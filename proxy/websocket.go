@@ -163,8 +163,8 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.time.stop()
-	w.status, w.firstByte = http.StatusSwitchingProtocols, time.Since(w.began)
+	w.call.own.stop()
+	w.status, w.firstByte = http.StatusSwitchingProtocols, time.Since(w.call.began)
 	w.hijacked(conn)
 	return conn, rw, nil
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"net"
@@ -15,12 +14,7 @@ import (
 // A writer writes the answer to the caller and remembers what was sent.
 type writer struct {
 	http.ResponseWriter
-	watch       *timelimit.Watchdog
-	time        *ownTime
-	request     *http.Request
-	credentials *headers.Credentials    // that no answer shows
-	cancel      context.CancelCauseFunc // of the call
-	began       time.Time               // the call
+	call *call // that it answers, and is part of
 
 	hijacked func(caller net.Conn) // called when the connection has switched protocols
 
@@ -42,11 +36,11 @@ func (w *writer) WriteHeader(status int) {
 	}
 	if w.status == 0 {
 		w.status = status
-		w.time.stop()
+		w.call.own.stop()
 		h := w.Header()
 		maps.Copy(h, w.passed)
 		w.own.CopyTo(h)
-		if mustClose(w.request) {
+		if mustClose(w.call.inbound) {
 			h["Connection"] = []string{"close"}
 		}
 	}
@@ -62,7 +56,7 @@ var errInterim = errors.New("more 1xx answers than a call may have")
 // section 15.2). Of its headers, which come before upstream's answer was looked at, it passes the links of a 103 alone.
 func (w *writer) writeInterim(status int) {
 	if w.interim++; w.interim > maxInterim {
-		w.cancel(errInterim)
+		w.call.cancel(errInterim)
 		return
 	}
 	h := w.Header()
@@ -70,10 +64,10 @@ func (w *writer) writeInterim(status int) {
 	clear(h)
 	if status == http.StatusEarlyHints {
 		for _, link := range links {
-			h.Add("Link", w.credentials.Redact(link, w.request.Header))
+			h.Add("Link", w.call.redact(link))
 		}
 	}
-	if w.request.ProtoAtLeast(1, 1) {
+	if w.call.inbound.ProtoAtLeast(1, 1) {
 		w.ResponseWriter.WriteHeader(status)
 	}
 }
@@ -83,9 +77,9 @@ func (w *writer) Write(b []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.written == 0 && len(b) > 0 {
-		w.firstByte = time.Since(w.began)
+		w.firstByte = time.Since(w.call.began)
 	}
-	n, err := w.watch.Write(b)
+	n, err := w.call.watch.Write(b)
 	w.written += int64(n)
 	if err != nil && !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed) {
 		w.failed = true
@@ -98,7 +92,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // FlushError is what http.ResponseController calls.
 func (w *writer) FlushError() error {
-	err := w.watch.Flush()
+	err := w.call.watch.Flush()
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		w.failed = true
 	}
@@ -112,11 +106,11 @@ const maxDrain = 5 * time.Second
 // limitDrain bounds how long a failed call waits for the rest of its body, be its caller slow or not. Over HTTP/2
 // nothing waits for it.
 func (w *writer) limitDrain() {
-	body := w.request.Body
+	body := w.call.inbound.Body
 	if p, ok := body.(*timelimit.Body); body == nil || body == http.NoBody || ok && p.Over() {
 		return
 	}
-	if w.request.ProtoMajor == 2 {
+	if w.call.inbound.ProtoMajor == 2 {
 		return
 	}
 	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(maxDrain))
