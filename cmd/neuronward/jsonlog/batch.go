@@ -8,7 +8,7 @@ import (
 
 const (
 	// interval is how long what was written waits for more, unless the last write was longer ago than that.
-	interval = time.Millisecond
+	interval = 5 * time.Millisecond
 
 	// fullBatch is how many bytes do not wait. While they are being written, maxBatch may wait.
 	fullBatch = 32 << 10
