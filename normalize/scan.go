@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/neuronward/neuronward/normalize/numbers"
 )
 
 // A scanner reads JSON that need not be whole: cut short, with raw newlines in strings, or the repr of a Python
@@ -99,7 +101,9 @@ func (s *scanner) skip() {
 	for {
 		if depth > 0 { // an embedding has thousands of numbers
 			for s.i < len(s.b) && !structural[s.b[s.i]] {
-				s.i++
+				if s.i++; s.b[s.i-1] == ',' {
+					s.i += numbers.Length(s.b[s.i:])
+				}
 			}
 		}
 		switch s.peek() {

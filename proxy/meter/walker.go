@@ -3,6 +3,7 @@ package meter
 import (
 	"bytes"
 
+	"github.com/neuronward/neuronward/normalize/numbers"
 	"github.com/neuronward/neuronward/quota/tokens"
 )
 
@@ -249,6 +250,8 @@ func (w *walker) skip(p []byte, i int) int {
 		case '"':
 			w.open(skipping, false)
 			return i + 1
+		case ',':
+			i += numbers.Length(p[i+1:])
 		case '{', '[':
 			w.skipped++
 		case '}', ']':
