@@ -68,7 +68,7 @@ type invocation struct {
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	red := new(config.Redactor)
 	batch := jsonlog.NewBatch(stderr)
-	defer batch.Flush() //nolint:errcheck // only a panic leaves something to write
+	defer batch.Flush() //nolint:errcheck // a panic leaves something to write
 	out, errw := red.Writer(stdout), red.Writer(batch)
 	in := &invocation{
 		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, batch: batch, redactor: red,

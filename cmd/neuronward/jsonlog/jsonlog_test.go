@@ -184,6 +184,9 @@ func TestBatchJoinsWhatComesTogether(t *testing.T) {
 		equal("what waits is waited for", "a|bc|d|e|f|g")
 		time.Sleep(interval / 2)
 		equal("since the first of it", "a|bc|d|e|f|g|hi")
+		much := strings.Repeat("j", fullBatch)
+		write(much)
+		equal("much does not wait", "a|bc|d|e|f|g|hi|"+much)
 	})
 }
 
@@ -193,8 +196,7 @@ func TestBatchBehindASlowWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &file{slow: time.Second}
 		b := NewBatch(f)
-		go b.Write([]byte("a"))
-		synctest.Wait()
+		b.Write([]byte("a"))
 		began := time.Now()
 		b.Write([]byte("b"))
 		b.Write([]byte("c"))
@@ -203,8 +205,8 @@ func TestBatchBehindASlowWrite(t *testing.T) {
 		}
 		b.Write(make([]byte, maxBatch))
 		b.Write([]byte("d"))
-		if took := time.Since(began); took != 2*time.Second {
-			t.Errorf("with a full batch a write took %v, want it to wait for the slow one and to write the batch", took)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("with a full batch a write took %v, want it to wait for the slow one", took)
 		}
 		if err := b.Flush(); err != nil {
 			t.Error(err)
@@ -235,7 +237,8 @@ func TestBatchWithLimitedWaits(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		waits(func() error { _, err := b.Write([]byte("a")); return err })
+		_, _ = b.Write([]byte("a"))
+		waits(b.Flush)
 		_, _ = b.Write(make([]byte, maxBatch))
 		waits(func() error { _, err := b.Write([]byte("b")); return err })
 		time.Sleep(time.Minute)
@@ -250,12 +253,22 @@ func TestBatchWithLimitedWaits(t *testing.T) {
 			t.Errorf("further ones go on after %v, want %v", took, want)
 		}
 		time.Sleep(time.Hour)
+		if err := b.Flush(); !errors.Is(err, errNoReader) {
+			t.Errorf("Flush() = %v, want it to say that something was lost", err)
+		}
 		f.slow = time.Second / 2
 		_, _ = b.Write([]byte("d"))
 		if err := b.Flush(); err != nil {
 			t.Error(err)
 		}
-		if got, want := f.joined(), "a|d"; got != want {
+		f.slow = time.Hour
+		began = time.Now()
+		_, _ = b.Write([]byte("e"))
+		if err := b.Flush(); !errors.Is(err, errNoReader) || time.Since(began) != time.Second {
+			t.Errorf("Flush() of a write that lasts = %v after %v, want an error after a second", err, time.Since(began))
+		}
+		time.Sleep(time.Hour)
+		if got, want := f.joined(), "a|d|e"; got != want {
 			t.Errorf("got the writes %q, want %q", got, want)
 		}
 	})
@@ -268,8 +281,7 @@ func TestBatchAfterASlowWrite(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &file{slow: time.Second}
 			b := NewBatch(f)
-			go b.Write([]byte("a"))
-			synctest.Wait()
+			b.Write([]byte("a"))
 			began := time.Now()
 			b.Write([]byte("b"))
 			if flush {
@@ -292,16 +304,16 @@ func TestBatchReportsErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &file{err: io.ErrShortWrite}
 		b := NewBatch(f)
-		if _, err := b.Write([]byte("a")); !errors.Is(err, io.ErrShortWrite) {
-			t.Errorf("a write at once: got the error %v, want that of the file", err)
+		for _, line := range []string{"a", "b"} { // one that is written at once, and one that waits
+			if _, err := b.Write([]byte(line)); err != nil {
+				t.Errorf("Write(%q): got the error %v, want none yet", line, err)
+			}
+			time.Sleep(interval)
+			synctest.Wait()
+			f.err = nil
 		}
-		if _, err := b.Write([]byte("b")); err != nil {
-			t.Errorf("a write that waits: got the error %v, want none yet", err)
-		}
-		time.Sleep(interval)
-		synctest.Wait()
 		if err := b.Flush(); !errors.Is(err, io.ErrShortWrite) {
-			t.Errorf("Flush() = %v, want the error of what waited", err)
+			t.Errorf("Flush() = %v, want the error of the first write", err)
 		}
 		if err := b.Flush(); err != nil {
 			t.Errorf("Flush() again = %v, want none", err)
