@@ -23,6 +23,7 @@ type inspector struct {
 	buffers    *buffers
 	unrepaired bool // Config.Unrepaired
 	log        *slog.Logger
+	dates      dates
 
 	sessions       *websocket.Sessions
 	sessionTimeout time.Duration
@@ -33,11 +34,11 @@ type inspector struct {
 func (in *inspector) inspect(c *call, res *http.Response) *normalize.Failure {
 	h := res.Header
 	headers.FilterAnswer(h)
-	c.attempt.upstream = upstreamIDs{request: h.Get("Cf-Ai-Req-Id"), ray: h.Get("Cf-Ray")}
-	c.attempt.payment = h.Get("Payment-Required")
+	c.attempt.upstream = upstreamIDs{request: headers.First(h, "Cf-Ai-Req-Id"), ray: headers.First(h, "Cf-Ray")}
+	c.attempt.payment = headers.First(h, "Payment-Required")
 	in.observeHeaders(c, h)
-	c.attempt.neurons = h.Get("Cf-Ai-Neurons")
-	c.attempt.ranModel = cmp.Or(h.Get("Cf-Aig-Model"), h.Get("Cf-Aig-Routed-Model"))
+	c.attempt.neurons = headers.First(h, "Cf-Ai-Neurons")
+	c.attempt.ranModel = cmp.Or(headers.First(h, "Cf-Aig-Model"), headers.First(h, "Cf-Aig-Routed-Model"))
 	if c.session != nil && res.StatusCode < 300 {
 		return in.switched(c, res)
 	}
@@ -81,11 +82,11 @@ func (in *inspector) observeHeaders(c *call, h http.Header) {
 	if !in.guard.On() {
 		return
 	}
-	c.attempt.cached = strings.EqualFold(h.Get("Cf-Aig-Cache-Status"), "HIT")
-	if c.attempt.cached || h.Get("Age") != "" {
+	c.attempt.cached = strings.EqualFold(headers.First(h, "Cf-Aig-Cache-Status"), "HIT")
+	if c.attempt.cached || headers.First(h, "Age") != "" {
 		return
 	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+	if date, ok := in.dates.parse(headers.First(h, "Date")); ok {
 		in.guard.Observe(date)
 	}
 }
@@ -93,7 +94,7 @@ func (in *inspector) observeHeaders(c *call, h http.Header) {
 // inspectBody decides by the first bytes of a 2xx answer whether it is a success, and replaces the body by one that
 // begins with these bytes.
 func (in *inspector) inspectBody(c *call, res *http.Response) *normalize.Failure {
-	kind := mediaType(res.Header.Get("Content-Type"))
+	kind := mediaType(headers.First(res.Header, "Content-Type"))
 	c.answer = meteredBody{call: c, src: res.Body}
 	body := &c.answer
 	switch {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/neuronward/neuronward/proxy/headers"
 )
 
 // mediaType returns the lower-case type of a Content-Type, without parameters.
@@ -22,14 +24,14 @@ func opaque(kind string) bool {
 }
 
 func encoded(h http.Header) bool {
-	e := h.Get("Content-Encoding")
+	e := headers.First(h, "Content-Encoding")
 	return e != "" && !strings.EqualFold(e, "identity")
 }
 
 // decoded returns the beginning of an answer without its compression. Upstream is asked not to compress; what stands in
 // front of it may do so all the same.
 func decoded(h http.Header, b []byte) []byte {
-	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
+	if !strings.EqualFold(headers.First(h, "Content-Encoding"), "gzip") {
 		return b
 	}
 	r, err := gzip.NewReader(bytes.NewReader(b))

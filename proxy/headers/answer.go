@@ -32,3 +32,12 @@ func removeNamed(h http.Header, connection []string) {
 		}
 	}
 }
+
+// First returns the first value of a header, "" where there is none, as http.Header.Get does, for a name in canonical
+// form.
+func First(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
