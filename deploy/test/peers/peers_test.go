@@ -46,12 +46,14 @@ func TestOneRound(t *testing.T) {
 
 // A short soak: callers of every shape, of whom some leave early, and a process that lives on.
 func TestSoak(t *testing.T) {
-	var out strings.Builder
-	b := bench{out: &out, root: filepath.Join("..", "..", "..")}
-	if err := b.soak(t.Context(), 3*time.Second, 20*time.Millisecond); err != nil {
-		t.Fatalf("got %v, want a soak without failures of the process; so far:\n%s", err, &out)
-	}
-	if n := strings.Count(out.String(), "RSS"); n != soakReports {
-		t.Errorf("got %d reports of memory, want %d, in:\n%s", n, soakReports, &out)
+	for _, upstream := range []string{"plain", "TLS"} {
+		var out strings.Builder
+		b := bench{out: &out, root: filepath.Join("..", "..", ".."), only: upstream}
+		if err := b.soak(t.Context(), 3*time.Second, 20*time.Millisecond); err != nil {
+			t.Fatalf("got %v, want a soak without failures of the process; so far:\n%s", err, &out)
+		}
+		if n := strings.Count(out.String(), "RSS"); n != soakReports {
+			t.Errorf("got %d reports of memory, want %d, in:\n%s", n, soakReports, &out)
+		}
 	}
 }

@@ -24,12 +24,13 @@ var soakShapes = []string{"json", "json", "vector", "brief", "brief", "fail", "c
 
 // soak holds callers against neuronward who also leave before the end, and an upstream that fails in several ways. It
 // tells how much memory the process has, and fails where that grows from the second quarter of the time to the last.
+// Upstream speaks TLS and HTTP/2 where -run says TLS.
 func (b *bench) soak(ctx context.Context, d, pause time.Duration) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
 	defer b.end()
-	p, err := b.start(ctx, kind{ours, neuronward}, &scenario{cores: 2})
+	p, err := b.start(ctx, kind{ours, neuronward}, &scenario{name: b.only, cores: 2})
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ const (
 	event = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":` +
 		`{"content":" token"},"finish_reason":null}]}` + "\n\n"
 	pause = 10 * time.Millisecond // between events
+
+	internalError = `{"errors":[{"message":"AiError: Internal error","code":5001}],"success":false,"result":{},` +
+		`"messages":[]}`
 )
 
 // vector is the answer with one embedding.
@@ -55,8 +58,7 @@ var shapes = func() map[string]shape {
 		"idle":   {text: begun, waits: true},
 		// Those of a soak.
 		"brief": {text: []byte(stream + chunk(event) + chunk(event) + chunk("data: [DONE]\n\n") + "0\r\n\r\n")},
-		"fail": whole("500 Internal Server Error",
-			`{"errors":[{"message":"AiError: Internal error","code":5001}],"success":false,"result":{},"messages":[]}`),
+		"fail":  whole("500 Internal Server Error", internalError),
 		"cut": {
 			text: []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"),
 			ends: true,
@@ -162,31 +164,51 @@ func readCall(in *bufio.Reader) (s shape, err error) {
 
 func serveHTTP2(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
-	shape := r.Header.Get("X-Shape")
-	if shape != "events" && shape != "idle" {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cf-Ray", "9a0000000000abcd-FRA")
-		text := answer
-		if shape == "vector" {
-			text = vector
-		}
-		_, _ = io.WriteString(w, text)
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cf-Ray", "9a0000000000abcd-FRA")
 	flush := http.NewResponseController(w)
-	for {
-		if _, err := io.WriteString(w, event); err != nil || flush.Flush() != nil {
+	write := func(text string) bool {
+		_, err := io.WriteString(w, text)
+		return err == nil && flush.Flush() == nil
+	}
+	shape := r.Header.Get("X-Shape")
+	switch shape {
+	case "events", "idle", "brief", "torn":
+		h.Set("Content-Type", "text/event-stream")
+		if !write(event) {
 			return
 		}
-		if shape == "idle" {
-			<-r.Context().Done()
-			return
+	}
+	switch shape {
+	case "vector":
+		_, _ = io.WriteString(w, vector)
+	case "fail":
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, internalError)
+	case "cut":
+		h.Set("Content-Length", "5000")
+		write("{")
+		panic(http.ErrAbortHandler)
+	case "torn":
+		write(event[:20])
+		panic(http.ErrAbortHandler)
+	case "brief":
+		_, _ = io.WriteString(w, event+"data: [DONE]\n\n")
+	case "idle":
+		<-r.Context().Done()
+	case "events":
+		for {
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+				return
+			}
+			if !write(event) {
+				return
+			}
 		}
-		select {
-		case <-time.After(pause):
-		case <-r.Context().Done():
-			return
-		}
+	default:
+		_, _ = io.WriteString(w, answer)
 	}
 }
