@@ -31,7 +31,7 @@ func TestLengthOfAnyByte(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for c := range 256 {
 		for at := range 8 {
-			for _, others := range []string{"00000000", "99999999", "++++++++", "\x00\x00\x00\x00\x00\x00\x00\x00", ""} {
+			for _, others := range []string{"00000000", "99999999", "++++++++", strings.Repeat("\x00", 8), ""} {
 				in := []byte(others)
 				if others == "" {
 					in = make([]byte, 8)

@@ -10,31 +10,26 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// notForwarded are the headers that are not forwarded. Those of Cloudflare's edge are refused or trusted by it when they
-// come from outside. Upgrade is among those of one connection: Java offers h2c on every call, and a server may ignore
-// that.
-var notForwarded = setOf(ofOneConnection, []string{
-	"Content-Length", // net/http writes it
-	"Expect",         // what it asks for has happened
-	"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
-	"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
-	// An answer must be whole to be inspected.
-	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
-	"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
-	// Our token is used only for the method and the path that were checked.
-	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
-	// Where the caller runs is not Cloudflare's business.
-	"Origin", "Referer", "Forwarded",
-})
-
-func setOf(lists ...[]string) map[string]bool {
-	set := map[string]bool{}
-	for _, list := range lists {
-		for _, name := range list {
-			set[name] = true
-		}
+// forwarded reports whether a header goes upstream, by its name alone. Those of Cloudflare's edge are refused or trusted
+// by it when they come from outside. Upgrade is among those of one connection: Java offers h2c on every call, and a
+// server may ignore that.
+func forwarded(name string) bool {
+	switch name {
+	case "Content-Length", // net/http writes it
+		"Expect", // what it asks for has happened
+		"Cookie", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Cf-Ray",
+		"Idempotency-Key", "X-Idempotency-Key", // net/http would send a call again that has run, by itself
+		// An answer must be whole to be inspected.
+		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
+		"Cf-Visitor", "Cf-Worker", "Cf-Ew-Via", "Cdn-Loop",
+		// Our token is used only for the method and the path that were checked.
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
+		// Where the caller runs is not Cloudflare's business.
+		"Origin", "Referer", "Forwarded":
+		return false
 	}
-	return set
+	return !strings.HasPrefix(name, "X-Forwarded-") && !strings.HasPrefix(name, "Cf-Access-") &&
+		!slices.Contains(ofOneConnection, name)
 }
 
 // payments are headers by which a caller pays for a call (x402). With our token the account would pay instead.
@@ -69,7 +64,7 @@ func (cr *Credentials) Forward(out, caller *http.Request, client *clients.Client
 func pass(h, caller http.Header, client *clients.Client, ownToken bool) {
 	for name, values := range caller {
 		switch {
-		case notForwarded[name], strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Cf-Access-"):
+		case !forwarded(name):
 		case client != nil && strings.HasPrefix(name, gatewayPrefix) && !mayGateway(client, name):
 		case ownToken && slices.Contains(payments, name):
 		default:

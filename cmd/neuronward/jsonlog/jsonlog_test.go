@@ -265,7 +265,7 @@ func TestBatchWithLimitedWaits(t *testing.T) {
 		began = time.Now()
 		_, _ = b.Write([]byte("e"))
 		if err := b.Flush(); !errors.Is(err, errNoReader) || time.Since(began) != time.Second {
-			t.Errorf("Flush() of a write that lasts = %v after %v, want an error after a second", err, time.Since(began))
+			t.Errorf("Flush() while a write lasts = %v after %v, want an error after 1 s", err, time.Since(began))
 		}
 		time.Sleep(time.Hour)
 		if got, want := f.joined(), "a|d|e"; got != want {
