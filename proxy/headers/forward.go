@@ -10,9 +10,9 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-// forwarded reports whether a header goes upstream, by its name alone. Those of Cloudflare's edge are refused or trusted
-// by it when they come from outside. Upgrade is among those of one connection: Java offers h2c on every call, and a
-// server may ignore that.
+// forwarded reports whether a header goes upstream, by its name alone. Those of Cloudflare's edge are refused or
+// trusted by it when they come from outside. Upgrade is among those of one connection: Java offers h2c on every call,
+// and a server may ignore that.
 func forwarded(name string) bool {
 	switch name {
 	case "Content-Length", // net/http writes it
