@@ -34,7 +34,7 @@ func (c *Counter) Tokens() int64 {
 
 // Text counts the next piece of a text in UTF-8. A byte that belongs to no character counts one token.
 func (c *Counter) Text(piece []byte) {
-	t := weights()
+	t := weights
 	for c.partLen > 0 && len(piece) > 0 {
 		piece = c.finish(t, piece)
 	}

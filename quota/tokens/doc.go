@@ -16,7 +16,7 @@
 // some English. For their models count a token a byte: price.Row.SmallVocabulary says which they are.
 //
 // Every byte of ASCII has a weight that depends on it and the three before it, every other character one that
-// depends on it and the one before. The weights, weights.gz, are fitted to real text where a sequence is known from
+// depends on it and the one before. The weights, weights.bin, are fitted to real text where a sequence is known from
 // there, and to random strings where it is not: see fit/README.md. TestTexts prints the ratios kind by kind.
 //
 // The package knows no other of ours. Begin with Counter.

@@ -1,13 +1,8 @@
 package tokens
 
 import (
-	"bytes"
-	"compress/gzip"
 	_ "embed" // the weights
 	"encoding/binary"
-	"errors"
-	"io"
-	"sync"
 )
 
 // One token is unit in the weights of ASCII, and a quarter of it in the weights of all other characters.
@@ -17,6 +12,7 @@ const (
 )
 
 const (
+	numASCII = 128
 	numThree = 1 << 18 // sequences of three classes
 	numFour  = 1 << 16
 	numRune  = 0x10000 + 0x4000 // the Basic Multilingual Plane, then one for each 64 characters
@@ -27,98 +23,43 @@ const (
 // a slot has the sequence itself beside its weight: were it a tag, others would have the same tag, and whoever finds
 // one of those has a text that counts too little. A sequence that is not there weighs what its end weighs alone.
 type table struct {
-	classes [256]uint8 // of a byte: 0 stands for nothing before, 1 for controls and for everything beyond ASCII
-	three   [numThree]uint8
-	four    [numFour]uint16 // the lower byte of the mixed classes, whose upper bytes are the slot, then the weight
-	single  [numRune]uint8
-	pair    [numPair]uint64 // both characters, then the weight
+	classes *[numASCII]uint8 // of a byte: 0 stands for nothing before, 1 for controls and for everything beyond ASCII
+	three   *[numThree]uint8
+	single  *[numRune]uint8
+	four    *[numFour * 2]uint8 // of each slot the weight, then the lower byte of the mixed classes; the slot is the rest
+	pair    *[numPair * 8]uint8 // both characters and the weight
 }
 
-// Four classes, 24 bits, are mixed by a multiplication modulo 1<<24, which unmix undoes: no two have the same slot and
-// the same lower byte.
-const (
-	mix   = 0x9e3779b1
-	unmix = 0x8b2f51
-)
+// Four classes, 24 bits, are mixed by a multiplication modulo 1<<24: no two have the same slot and the same lower byte.
+const mix = 0x9e3779b1
 
-//go:embed weights.gz
-var packed []byte
+// weights.bin is laid out as the table is, so nothing is unpacked: of the program's file the pages are read that a text
+// needs. fit/table.mjs writes it.
+//
+//go:embed weights.bin
+var file []byte
 
-// weights is the table. It is unpacked by the first count, which takes some 3 ms.
-var weights = sync.OnceValue(func() *table {
-	t := new(table)
-	if err := t.read(packed); err != nil {
-		panic("tokens: weights.gz: " + err.Error()) // the file is a part of the program
-	}
-	return t
-})
+var weights = tableOf(file)
 
-func (t *table) read(packed []byte) error {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return err
+// tableOf returns the table in a file. It panics if the file is too short.
+func tableOf(file []byte) *table {
+	next := func(n int) (part []byte) {
+		part, file = file[:n], file[n:]
+		return part
 	}
-	raw, err := io.ReadAll(z)
-	if err != nil {
-		return err
+	return &table{
+		classes: (*[numASCII]uint8)(next(numASCII)),
+		three:   (*[numThree]uint8)(next(numThree)),
+		single:  (*[numRune]uint8)(next(numRune)),
+		four:    (*[numFour * 2]uint8)(next(numFour * 2)),
+		pair:    (*[numPair * 8]uint8)(next(numPair * 8)),
 	}
-	for i := range t.classes {
-		t.classes[i] = 1
-	}
-	if len(raw) < 128+numThree+numRune {
-		return errTooShort
-	}
-	raw = raw[copy(t.classes[:128], raw):]
-	raw = raw[copy(t.three[:], raw):]
-	raw = raw[copy(t.single[:], raw):]
-	for i := range t.four {
-		// No slot is empty: one that nothing has a place in has a sequence and what its end weighs alone.
-		classes := uint32(i) << 8 * unmix
-		t.four[i] = uint16(t.three[classes&(numThree-1)])
-	}
-	raw, err = list(raw, 3, func(classes uint64, weight byte) {
-		mixed := uint32(classes) * mix & 0xffffff
-		t.four[mixed>>8] = uint16(mixed)<<8 | uint16(weight)
-	})
-	if err != nil {
-		return err
-	}
-	raw, err = list(raw, 6, func(key uint64, weight byte) {
-		before, r := rune(key>>21), rune(key&0x1fffff)
-		t.pair[pairSlot(before, r)] = key<<8 | uint64(weight)
-	})
-	if err == nil && len(raw) > 0 {
-		return errors.New("too long")
-	}
-	return err
-}
-
-var errTooShort = errors.New("too short")
-
-// list reads sequences with their weights and returns what follows them: their number, the upper byte of each, all
-// bytes below in the same way, and the weights. That packs best, since they are sorted.
-func list(raw []byte, size int, add func(sequence uint64, weight byte)) ([]byte, error) {
-	if len(raw) < 4 {
-		return nil, errTooShort
-	}
-	n := int(binary.LittleEndian.Uint32(raw))
-	if raw = raw[4:]; len(raw)/(size+1) < n {
-		return nil, errTooShort
-	}
-	for i := range n {
-		var sequence uint64
-		for b := range size {
-			sequence = sequence<<8 | uint64(raw[b*n+i])
-		}
-		add(sequence, raw[size*n+i])
-	}
-	return raw[(size+1)*n:], nil
 }
 
 // ascii returns the weight of an ASCII byte, by its class and the classes of the three bytes before it, six bits each.
 func (t *table) ascii(classes uint32) int {
 	mixed := classes * mix & 0xffffff // the bits above 24 of classes have no part in it
-	slot := t.four[mixed>>8]
+	slot := t.fourAt(mixed >> 8)
 	weight := uint16(t.three[classes&(numThree-1)])
 	if uint32(slot>>8) == mixed&0xff {
 		weight = slot & 0xff
@@ -128,13 +69,23 @@ func (t *table) ascii(classes uint32) int {
 
 // other returns the weight of a character beyond ASCII after another one, 0 for none.
 func (t *table) other(before, r rune) int {
-	if slot := t.pair[pairSlot(before, r)]; slot>>8 == uint64(before)<<21|uint64(r) {
+	if slot := t.pairAt(pairSlot(before, r)); slot>>8 == uint64(before)<<21|uint64(r) {
 		return quarter * int(slot&0xff)
 	}
 	if r > 0xffff {
 		r = 0x10000 + (r-0x10000)>>6
 	}
 	return quarter * int(t.single[r])
+}
+
+func (t *table) fourAt(slot uint32) uint16 {
+	at := slot % numFour * 2
+	return binary.LittleEndian.Uint16(t.four[at : at+2])
+}
+
+func (t *table) pairAt(slot uint32) uint64 {
+	at := slot % numPair * 8
+	return binary.LittleEndian.Uint64(t.pair[at : at+8])
 }
 
 func pairSlot(before, r rune) uint32 {

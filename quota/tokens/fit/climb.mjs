@@ -8,7 +8,7 @@ import { estimate, pairKey, quarter, read, unit, visit, weigh } from './table.mj
 import { counts } from './tokenizers.mjs';
 
 const [what, seconds, seed, found] = process.argv.slice(2);
-const t = read('../weights.gz'), r = random(+seed);
+const t = read('../weights.bin'), r = random(+seed);
 
 // How often real text has each place, and four characters of ASCII that follow each other in it.
 const often = new Map();

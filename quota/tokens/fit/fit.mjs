@@ -1,4 +1,4 @@
-// Fits the weights to what texts.mjs has made, and writes ../weights.gz.
+// Fits the weights to what texts.mjs has made, and writes ../weights.bin.
 import { readFileSync } from 'node:fs';
 import loadHighs from 'highs';
 import { bytesOf, kindOf, places, runePlace, script } from './model.mjs';
@@ -161,4 +161,4 @@ for (const [index, [n]] of seen.four) {
 }
 const table = { three, runes, fours: placeFours(fours), pairs: placePairs(pairs) };
 console.log('fours kept', table.fours.size, 'of', fours.length, 'pairs kept', table.pairs.size, 'of', pairs.length);
-write('../weights.gz', table);
+write('../weights.bin', table);

@@ -1,11 +1,11 @@
-// Raises the weights of ../weights.gz by a linear program until every text of testdata/repeats.gz and testdata/found.gz
+// Raises the weights of ../weights.bin by a linear program until every text of testdata/repeats.gz and testdata/found.gz
 // counts its tokens; it costs real text as little as it can: node repair.mjs [FROM TO FOUND REPEATS]
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import loadHighs from 'highs';
 import { read, unit, visit, weigh, write } from './table.mjs';
 
-const [from = '../weights.gz', to = '../weights.gz', found = '../testdata/found.gz', repeats = '../testdata/repeats.gz'] = process.argv.slice(2);
+const [from = '../weights.bin', to = '../weights.bin', found = '../testdata/found.gz', repeats = '../testdata/repeats.gz'] = process.argv.slice(2);
 const t = read(from);
 const lines = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const facts = (file) => gunzipSync(readFileSync(file)).toString().split('\n').filter(Boolean).map((line) => line.split('\t'));

@@ -1,36 +1,43 @@
-// The table of weights, as ../weights.gz has it and as package tokens looks it up.
+// The table of weights, as ../weights.bin has it and as package tokens looks it up.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { bytesOf, classes, fourSlot, fourSlots, pairSlot, pairSlots, places, runePlace } from './model.mjs';
 
 export const unit = 160, quarter = 4;
 export const pairKey = (before, rune) => before * 0x200000 + rune;
-const numThree = 1 << 18, numRune = 0x10000 + 0x4000, fourBytes = 3, pairBytes = 6;
+const numThree = 1 << 18, numRune = 0x10000 + 0x4000;
 
-// A list is its length, then each byte of its sorted keys, the upper ones first, then its weights.
-function list(weights, bytes) {
-	const keys = [...weights.keys()].sort((a, b) => a - b);
-	const out = Buffer.alloc(4 + keys.length * (bytes + 1));
-	out.writeUInt32LE(keys.length);
-	for (let b = 0; b < bytes; b++) keys.forEach((key, i) => { out[4 + b * keys.length + i] = Math.floor(key / 256 ** (bytes - 1 - b)) & 0xff; });
-	keys.forEach((key, i) => { out[4 + bytes * keys.length + i] = weights.get(key); });
-	return out;
-}
+// A sequence of four classes is mixed by a multiplication modulo 1 << 24, which unmix undoes.
+const mixed = (four) => Math.imul(four, 0x9e3779b1) & 0xffffff;
+const unmixed = (mixed) => Math.imul(mixed, 0x8b2f51) & 0xffffff;
 
+// The file has the classes of ASCII, the weights of three classes, those of runes, and both hash tables. A slot for four
+// classes has their weight and the lower byte of what they are mixed to, one for a pair its weight and its key.
 export function write(file, { three, fours, runes, pairs }) {
-	writeFileSync(file, gzipSync(Buffer.concat([classes, three, runes, list(fours, fourBytes), list(pairs, pairBytes)]), { level: 9 }));
+	const fourTable = Buffer.alloc(2 * fourSlots), pairTable = Buffer.alloc(8 * pairSlots);
+	// No slot for four classes is empty: one that nothing has a place in has a sequence and what its end weighs alone.
+	for (let slot = 0; slot < fourSlots; slot++) fourTable[2 * slot] = three[unmixed(slot << 8) & (numThree - 1)];
+	for (const [four, weight] of fours) fourTable.writeUInt16LE((mixed(four) & 0xff) << 8 | weight, 2 * fourSlot(four));
+	for (const [key, weight] of pairs) {
+		const slot = pairSlot(Math.floor(key / 0x200000), key % 0x200000);
+		pairTable.writeBigUInt64LE(BigInt(key) << 8n | BigInt(weight), 8 * slot);
+	}
+	writeFileSync(file, Buffer.concat([classes, three, runes, fourTable, pairTable]));
 }
 
 export function read(file) {
-	let raw = gunzipSync(readFileSync(file)).subarray(128);
+	let raw = readFileSync(file).subarray(128);
 	const take = (n) => { const part = Buffer.from(raw.subarray(0, n)); raw = raw.subarray(n); return part; };
-	const map = (bytes) => {
-		const n = take(4).readUInt32LE();
-		const columns = Array.from({ length: bytes + 1 }, () => take(n)), weights = new Map();
-		for (let i = 0; i < n; i++) weights.set(columns.slice(0, bytes).reduce((key, c) => key * 256 + c[i], 0), columns[bytes][i]);
-		return weights;
-	};
-	return { three: take(numThree), runes: take(numRune), fours: map(fourBytes), pairs: map(pairBytes) };
+	const three = take(numThree), runes = take(numRune), fourTable = take(2 * fourSlots), pairTable = take(8 * pairSlots);
+	const fours = new Map(), pairs = new Map();
+	for (let slot = 0; slot < fourSlots; slot++) {
+		const weight = fourTable[2 * slot], low = fourTable[2 * slot + 1], four = unmixed(slot << 8 | low);
+		if (low !== 0 || weight !== three[four & (numThree - 1)]) fours.set(four, weight);
+	}
+	for (let slot = 0; slot < pairSlots; slot++) {
+		const entry = pairTable.readBigUInt64LE(8 * slot);
+		if (entry !== 0n) pairs.set(Number(entry >> 8n), Number(entry & 0xffn));
+	}
+	return { three, runes, fours, pairs };
 }
 
 // At most one sequence has a slot: the one that saves most. all: [key, weight, what it saves].
