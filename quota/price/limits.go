@@ -20,7 +20,7 @@ var parseLimits = sync.OnceValue(func() map[string]Row {
 		Columns map[string]string `json:"columns"`
 		Models  map[string]Row    `json:"models"`
 	}
-	if err := cmp.Or(uniqueKeys(embeddedLimits), decode(embeddedLimits, &f, true)); err != nil {
+	if err := decode(embeddedLimits, &f, true); err != nil {
 		panic("price: the embedded limits of the models: " + err.Error())
 	}
 	return f.Models

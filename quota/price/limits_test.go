@@ -1,6 +1,7 @@
 package price
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -55,6 +56,20 @@ func TestLimitsOfEveryModel(t *testing.T) {
 	}
 	if windows != 55 || defaults != 38 {
 		t.Errorf("got %d windows and %d defaults, want 55 and 38", windows, defaults)
+	}
+}
+
+// Nothing checks the embedded files when they are read.
+func TestEmbeddedFilesHaveNoMistakes(t *testing.T) {
+	table, err := Parse(embedded)
+	if err != nil {
+		t.Fatalf("prices.json: %v", err)
+	}
+	if got := Embedded(); !reflect.DeepEqual(got, table) {
+		t.Errorf("got the table %+v, want %+v", got, table)
+	}
+	if err := uniqueKeys(embeddedLimits); err != nil {
+		t.Errorf("limits.json: %v", err)
 	}
 }
 

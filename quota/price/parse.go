@@ -52,11 +52,14 @@ func Parse(data []byte) (*Table, error) {
 	if err := cmp.Or(uniqueKeys(data), decode(data, &f, true), decode(data, &given, false)); err != nil {
 		return nil, fmt.Errorf("price table: %w", err)
 	}
-	t := &Table{
-		asOf: f.AsOf, usd: f.USD, free: quota.FromFloat(f.Free),
-		models: make(map[string]Row, len(f.Models)), names: slices.Sorted(maps.Keys(f.Models)),
-		documented: parseLimits(),
+	if err := f.check(given.Models); err != nil {
+		return nil, fmt.Errorf("price table: %w", err)
 	}
+	return f.table(), nil
+}
+
+// check returns all mistakes of the table. given has the keys that each row is written with.
+func (f *tableFile) check(given map[string]map[string]any) error {
 	var errs mistakes
 	if _, err := time.Parse(time.DateOnly, f.AsOf); err != nil {
 		errs.add("as_of: %q is not a date", f.AsOf)
@@ -70,18 +73,30 @@ func Parse(data []byte) (*Table, error) {
 	if len(f.Models) == 0 {
 		errs.add("models: there is none")
 	}
-	for _, name := range t.names {
-		row, err := f.Models[name].check(given.Models[name], f.Models)
-		if err != nil {
+	for _, name := range slices.Sorted(maps.Keys(f.Models)) {
+		if err := f.Models[name].check(given[name], f.Models); err != nil {
 			errs.add("%s: %w", name, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// table returns the table, which check has found no mistake in.
+func (f *tableFile) table() *Table {
+	t := &Table{
+		asOf: f.AsOf, usd: f.USD, free: quota.FromFloat(f.Free),
+		models: make(map[string]Row, len(f.Models)), names: slices.Sorted(maps.Keys(f.Models)),
+		documented: parseLimits(),
+	}
+	for name, r := range f.Models {
+		row := r.Row
+		if r.ImagesPerM != nil {
+			row.Image = *r.ImagesPerM / 1e6
 		}
 		row.join(t.documented[name])
 		t.models[name] = row
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("price table: %w", err)
-	}
-	return t, nil
+	return t
 }
 
 func decode(data []byte, v any, strict bool) error {
@@ -96,9 +111,8 @@ type mistakes []error
 
 func (m *mistakes) add(format string, args ...any) { *m = append(*m, fmt.Errorf(format, args...)) }
 
-// check returns the row, and what is wrong with it. given has the keys that the row
-// is written with, all has the rows of all models.
-func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error) {
+// check returns what is wrong with the row. given has the keys that it is written with, all has the rows of all models.
+func (r fileRow) check(given map[string]any, all map[string]fileRow) error {
 	var errs mistakes
 	units := 0
 	check := func(name string, v float64, l limits) {
@@ -107,10 +121,9 @@ func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error
 		}
 		units++
 	}
-	row := r.Row
-	for _, c := range row.columns() {
+	for _, c := range r.columns() {
 		// Some models do not bill their output.
-		if written(given, c.name) && (*c.value != 0 || c.value != &row.OutputPerM) {
+		if written(given, c.name) && (*c.value != 0 || c.value != &r.OutputPerM) {
 			check(c.name, *c.value, c.limits)
 		}
 	}
@@ -123,7 +136,6 @@ func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error
 		if written(given, "image") && (each < r.Image*0.999 || each > r.Image*1.001) {
 			errs.add("image: %v a piece is not images_per_m, %v a million", r.Image, *r.ImagesPerM)
 		}
-		row.Image = each
 	}
 	if r.CachedInputPerM > r.InputPerM {
 		errs.add("cached_input_tokens_per_m: %v is dearer than input_tokens_per_m", r.CachedInputPerM)
@@ -154,7 +166,7 @@ func (r fileRow) check(given map[string]any, all map[string]fileRow) (Row, error
 			errs.add("aliased_to: %q is no model of the table that answers itself", r.AliasedTo)
 		}
 	}
-	return row, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // written reports whether a row has a key, in whatever case: encoding/json reads it
