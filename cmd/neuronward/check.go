@@ -67,7 +67,7 @@ func check(ctx context.Context, in *invocation) int {
 	offline := fs.Bool("offline", false, "")
 	live := fs.Bool("live", false, "")
 	wait := fs.Duration("wait", 2*time.Minute, "")
-	_, code, ok := in.parse(fs, checkHelp(), 0)
+	_, code, ok := in.parse(fs, checkHelp, 0)
 	switch {
 	case !ok:
 		return code

@@ -10,7 +10,8 @@ import (
 	"github.com/neuronward/neuronward/proxy/clients"
 )
 
-const clientHelp = `Makes an API key for a client: an app or a team that may call the proxy. The key
+func clientHelp() string {
+	return `Makes an API key for a client: an app or a team that may call the proxy. The key
 is printed once and stored nowhere. The clients file, which
 NEURONWARD_CLIENTS_FILE names, has only its hash.
 
@@ -51,6 +52,7 @@ Example:
 
   neuronward client new search-team
 `
+}
 
 // A newClient is what client new and client rotate make.
 type newClient struct {

@@ -60,7 +60,7 @@ func TestClientNewForMachines(t *testing.T) {
 
 // The examples in the help and in the documents are files that are valid, but for the hash that they cut short.
 func TestTheExamplesAreValidEntries(t *testing.T) {
-	_, help, _ := strings.Cut(clientHelp, "An entry can have these fields:\n")
+	_, help, _ := strings.Cut(clientHelp(), "An entry can have these fields:\n")
 	help, _, inHelp := strings.Cut(help, "\nA client sends")
 	readme, err := os.ReadFile("../../proxy/clients/README.md")
 	if err != nil {

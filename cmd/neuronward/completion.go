@@ -10,7 +10,8 @@ import (
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
 )
 
-const completionHelp = `Prints a script with which a shell completes commands, options and their values.
+func completionHelp() string {
+	return `Prints a script with which a shell completes commands, options and their values.
 
 Usage:
 
@@ -22,6 +23,7 @@ Add the line of your shell to the file that it reads at its start:
   source <(neuronward completion zsh)       # ~/.zshrc, after compinit
   neuronward completion fish | source       # ~/.config/fish/config.fish
 `
+}
 
 func completion(_ context.Context, in *invocation) int {
 	args, code, ok := in.parse(in.flags(), completionHelp, 1)

@@ -75,7 +75,7 @@ Example:
 }
 
 func demo(ctx context.Context, in *invocation) int {
-	if _, code, ok := in.parse(in.flags(), demoHelp(), 0); !ok {
+	if _, code, ok := in.parse(in.flags(), demoHelp, 0); !ok {
 		return code
 	}
 	environ := maps.Clone(in.environ)

@@ -12,7 +12,8 @@ import (
 	"github.com/neuronward/neuronward/normalize/reference"
 )
 
-const explainHelp = `Says what an error is, what to do, who can fix it and whether to retry.
+func explainHelp() string {
+	return `Says what an error is, what to do, who can fix it and whether to retry.
 
 Usage:
 
@@ -38,6 +39,7 @@ Examples:
   curl -si … | neuronward explain -
   journalctl -u neuronward | grep 'call failed' | tail -1 | neuronward explain -
 `
+}
 
 func explain(_ context.Context, in *invocation) int {
 	fs := in.flags()

@@ -38,7 +38,7 @@ Example, in a Dockerfile:
 }
 
 func healthcheck(ctx context.Context, in *invocation) int {
-	if _, code, ok := in.parse(in.flags(), healthcheckHelp(), 0); !ok {
+	if _, code, ok := in.parse(in.flags(), healthcheckHelp, 0); !ok {
 		return code
 	}
 	c, err := config.LoadOnly(in.environ, in.redactor, healthVariables...)

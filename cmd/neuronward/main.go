@@ -131,7 +131,7 @@ func (in *invocation) flags() *flag.FlagSet {
 
 // parse reads flags and arguments in any order and returns the arguments, of which there may be maxArgs. It reports
 // whether the command should continue; if not, code is what to exit with.
-func (in *invocation) parse(fs *flag.FlagSet, help string, maxArgs int) (args []string, code int, ok bool) {
+func (in *invocation) parse(fs *flag.FlagSet, help func() string, maxArgs int) (args []string, code int, ok bool) {
 	if in.inspect != nil {
 		in.inspect(fs)
 		return nil, exitDone, false
@@ -139,7 +139,7 @@ func (in *invocation) parse(fs *flag.FlagSet, help string, maxArgs int) (args []
 	rest := in.args
 	for {
 		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(in.stdout, help)
+			fmt.Fprint(in.stdout, help())
 			return nil, exitDone, false
 		} else if err != nil {
 			return nil, in.misused(err.Error()), false

@@ -69,7 +69,7 @@ func plan(_ context.Context, in *invocation) int {
 	for _, option := range planOptions {
 		fs.String(option, "", "")
 	}
-	if _, code, ok := in.parse(fs, planHelp(), 0); !ok {
+	if _, code, ok := in.parse(fs, planHelp, 0); !ok {
 		return code
 	}
 	given := map[string]string{}

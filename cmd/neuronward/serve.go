@@ -54,7 +54,7 @@ Example:
 }
 
 func serve(ctx context.Context, in *invocation) int {
-	if _, code, ok := in.parse(in.flags(), serveHelp(), 0); !ok {
+	if _, code, ok := in.parse(in.flags(), serveHelp, 0); !ok {
 		return code
 	}
 	opening, opened := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)

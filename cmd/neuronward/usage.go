@@ -66,7 +66,7 @@ func usage(ctx context.Context, in *invocation) int {
 	watch := fs.Bool("watch", false, "")
 	days := fs.Int("days", status.DefaultDays, "")
 	addr := fs.String("addr", "", "")
-	if _, code, ok := in.parse(fs, usageHelp(), 0); !ok {
+	if _, code, ok := in.parse(fs, usageHelp, 0); !ok {
 		return code
 	}
 	switch {

@@ -13,7 +13,8 @@ import (
 // and date are set only where there is no .git to read them from, as where the image is built.
 var version, commit, date string
 
-const versionHelp = `Prints the version, the commit and its date, and the version of Go.
+func versionHelp() string {
+	return `Prints the version, the commit and its date, and the version of Go.
 
 Usage:
 
@@ -21,6 +22,7 @@ Usage:
 
   --json   one JSON object: version, commit, date, go
 `
+}
 
 // A build is what is known about how this binary was made.
 type build struct {
