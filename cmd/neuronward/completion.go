@@ -33,7 +33,7 @@ func completion(_ context.Context, in *invocation) int {
 	case len(args) == 0 || !slices.Contains(shells(), args[0]):
 		return in.misused("name a shell: " + strings.Join(shells(), ", "))
 	}
-	if err := completionScripts.ExecuteTemplate(in.stdout, args[0], completions()); err != nil {
+	if err := completionScripts().ExecuteTemplate(in.stdout, args[0], completions()); err != nil {
 		return in.fail(err)
 	}
 	return exitDone
@@ -87,11 +87,12 @@ func flagsOf(c command) (fs *flag.FlagSet) {
 	return fs
 }
 
-// completionScripts are the scripts by the names of their shells.
-var completionScripts = template.Must(template.New("").Funcs(template.FuncMap{
-	"join":  func(words []string) string { return strings.Join(words, " ") },
-	"quote": func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'"'"'`) + "'" },
-}).Parse(`
+// completionScripts returns the scripts by the names of their shells.
+func completionScripts() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"join":  func(words []string) string { return strings.Join(words, " ") },
+		"quote": func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'"'"'`) + "'" },
+	}).Parse(`
 {{- define "bash" -}}
 _neuronward() {
   local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
@@ -196,3 +197,4 @@ complete -c neuronward -n '__neuronward_at {{$c}}' -l {{.Name}}
 {{- end}}
 {{- end}}
 {{end}}`))
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/neuronward/neuronward/metrics/tracing"
@@ -103,7 +104,7 @@ func (l *loader) readExporter(signal, path string) (e tracing.Exporter) {
 	_, headers := l.otelOf(signal, "HEADERS")
 	e.Headers = l.otelPairs(headers)
 	for key := range e.Headers {
-		if !headerName.MatchString(key) {
+		if !headerName().MatchString(key) {
 			l.addOnce(headers, "names a header that cannot be; write key=value, with a name such as x-api-key")
 		}
 	}
@@ -117,7 +118,9 @@ func (l *loader) readExporter(signal, path string) (e tracing.Exporter) {
 }
 
 // headerName is what a header may be called.
-var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+var headerName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+})
 
 func (l *loader) otelURL(name, text string) *url.URL {
 	const want = "write one such as http://127.0.0.1:4318"

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const (
@@ -14,7 +15,9 @@ const (
 )
 
 // belowBase is what follows a base URL in the URLs that Cloudflare's documentation shows.
-var belowBase = regexp.MustCompile(`(/accounts/[^/]+(/ai(/.*)?)?|/ai/(v1|run)(/.*)?)$`)
+var belowBase = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(/accounts/[^/]+(/ai(/.*)?)?|/ai/(v1|run)(/.*)?)$`)
+})
 
 // upstreamProblem says why calls cannot be sent to an upstream, and what to write instead; "": they can. account is ""
 // where it is not known. Hosts that are not Cloudflare's may have any path but one that is too long.
@@ -25,7 +28,7 @@ func upstreamProblem(u *url.URL, account string) string {
 	case gatewayHost:
 		return gatewayProblem(u, account)
 	}
-	if base := belowBase.ReplaceAllString(u.Path, ""); base != u.Path {
+	if base := belowBase().ReplaceAllString(u.Path, ""); base != u.Path {
 		short := url.URL{Scheme: u.Scheme, Host: u.Host, Path: base}
 		return "is too long: the proxy itself adds /accounts/{account}/ai and what follows; write " + short.String()
 	}

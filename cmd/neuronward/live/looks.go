@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/neuronward/neuronward/quota"
 )
@@ -129,13 +130,13 @@ func headerText(a *answer) string {
 	return "missing"
 }
 
-var twoDecimals = regexp.MustCompile(`^\d+\.\d\d$`)
+var twoDecimals = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+\.\d\d$`) })
 
 // header: cf-ai-neurons says what the body does.
 func header(name string) look {
 	return on(name, func(a *answer) (result, seen string) {
 		n, ok := headerNeurons(a)
-		ok = ok && twoDecimals.MatchString(headerText(a))
+		ok = ok && twoDecimals().MatchString(headerText(a))
 		said, known := cost(a)
 		if !known {
 			return judge(ok, "%s; the body does not say it", headerText(a))
@@ -284,7 +285,9 @@ func code(name string, number int, slug string) look {
 	})
 }
 
-var identified = regexp.MustCompile(`(?s)^AiError: .*\([0-9a-f-]{8,}\)$`)
+var identified = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)^AiError: .*\([0-9a-f-]{8,}\)$`)
+})
 
 func shape(name string) look {
 	return onFailure(name, func(a *answer) (result, seen string) {
@@ -293,7 +296,7 @@ func shape(name string) look {
 			message = u.Message
 		}
 		keys := strings.Join(a.keys(), ", ")
-		return judge(keys == "errors, messages, result, success" && identified.MatchString(message), "%s; %q", keys,
+		return judge(keys == "errors, messages, result, success" && identified().MatchString(message), "%s; %q", keys,
 			message)
 	})
 }
