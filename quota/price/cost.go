@@ -32,11 +32,11 @@ func (e *Estimator) Cost(m Model, u workload.Usage) (c quota.Cost, ok bool) {
 	switch {
 	case u.HasTokens && (m.InputPerM > 0 || m.OutputPerM > 0):
 		c.Table = m.Tokens(u.Input, u.Cached, u.Output)
-	case u.HasAudio && r.minutePrice(m.Row) > 0:
-		c.Table = quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minutePrice(m.Row))
+	case u.HasAudio && r.minutePrice(&m.Row) > 0:
+		c.Table = quota.FromFloat(max(u.AudioSeconds, 0) / 60 * r.minutePrice(&m.Row))
 	case u.HasImages && (m.Task == workload.TextToImage || m.Image > 0):
-		c.Table = r.bound(m.Row)
-		if r.assumes(m.Row) {
+		c.Table = r.bound(&m.Row)
+		if r.assumes(&m.Row) {
 			c.Basis = quota.Estimated
 		}
 	default:
@@ -73,7 +73,7 @@ func (e *Estimator) DefaultCost(m Model, of Estimate, reserved quota.Neurons) qu
 }
 
 // assumes reports whether the price of r's images rests on an assumption.
-func (r request) assumes(row Row) bool {
+func (r *request) assumes(row *Row) bool {
 	bySteps := row.Step+row.InputTileStep+row.OutputTileStep > 0
 	bySize := row.Tile+row.OutputTile+row.OutputTileStep+row.NextMegapixel > 0
 	byInput := row.InputTile+row.InputTileStep > 0

@@ -74,11 +74,11 @@ func (e *Estimator) Estimate(m Model, r workload.Request) Estimate {
 		return sum
 	}
 	call := request{Request: r, mode: e.mode}
-	bound := e.bound(m, call)
+	bound := e.bound(&m, &call)
 	neurons := bound
 	if f := e.learned.factors(m.Name); f != (factors{}) {
 		call.factors = f
-		neurons = quota.FromFloat(e.bound(m, call).Float() * (1 + f.cost))
+		neurons = quota.FromFloat(e.bound(&m, &call).Float() * (1 + f.cost))
 	}
 	return Estimate{
 		Neurons: max(neurons, minEstimate), Bound: bound, Known: m.Known,
@@ -87,16 +87,17 @@ func (e *Estimator) Estimate(m Model, r workload.Request) Estimate {
 }
 
 // bound is what a call of m can cost at most by the table.
-func (e *Estimator) bound(m Model, r request) (n quota.Neurons) {
+func (e *Estimator) bound(m *Model, r *request) (n quota.Neurons) {
 	switch {
 	case m.Known:
-		n = r.withDefaults(m.Row).bound(m.Row)
+		sized := r.withDefaults(&m.Row)
+		n = sized.bound(&m.Row)
 	case m.Task == workload.TextEmbeddings:
 		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		n = e.dearestTokens(m, workload.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
+		n = e.dearestTokens(*m, workload.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
 	default:
 		r.guessed = true
-		n = cmp.Or(m.table, e.Table()).dearest(r, r.tasks(m), m.Row)
+		n = cmp.Or(m.table, e.Table()).dearest(r, r.tasks(m), &m.Row)
 	}
 	return min(max(n, minEstimate), quota.MaxCost)
 }
@@ -105,13 +106,14 @@ func (e *Estimator) bound(m Model, r request) (n quota.Neurons) {
 const unknownTask = 50 * quota.OneNeuron
 
 // dearest is the bound of r by the dearest model of these tasks, within the limits of the call's own model.
-func (t *Table) dearest(r request, tasks []workload.Task, own Row) (bound quota.Neurons) {
+func (t *Table) dearest(r *request, tasks []workload.Task, own *Row) (bound quota.Neurons) {
 	priced := false
 	for _, row := range t.ofTasks(tasks) {
 		priced = true
 		row.ContextWindow, row.DefaultOutput = own.ContextWindow, own.DefaultOutput
 		row.SmallVocabulary = own.SmallVocabulary
-		bound = max(bound, r.withDefaults(row).bound(row))
+		sized := r.withDefaults(&row)
+		bound = max(bound, sized.bound(&row))
 	}
 	if !priced && len(tasks) > 0 {
 		return unknownTask

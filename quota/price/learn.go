@@ -86,7 +86,7 @@ func (e *Estimator) Learn(m Model, r workload.Request, of Estimate, told Told) (
 		return c
 	}
 	call := request{Request: r}
-	counted := call.inputTokens(m.Row)
+	counted := call.inputTokens(&m.Row)
 	if excess := float64(told.Input)/counted - 1; excess > 0 && r.PromptTokens > 0 && !of.Foreign {
 		excess = min(excess, maxPromptExcess)
 		s.prompt.raise(excess, now)
@@ -102,7 +102,7 @@ func (e *Estimator) Learn(m Model, r workload.Request, of Estimate, told Told) (
 			s.output.raise(excess, now)
 			c.Output = quota.RatioOf(1 + excess)
 		}
-	case call.documented(m.Row):
+	case call.documented(&m.Row):
 		if each > float64(m.DefaultOutput) {
 			s.byDefault.raise(each, now)
 			c.ByDefault = int64(each)

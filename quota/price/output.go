@@ -15,7 +15,7 @@ const (
 )
 
 // outputLimit is what one answer may have in tokens.
-func (r request) outputLimit(row Row) float64 {
+func (r *request) outputLimit(row *Row) float64 {
 	limit := float64(r.MaxTokens)
 	if limit > 0 {
 		limit += r.output * max(limit, smallLimit)
@@ -30,11 +30,11 @@ func (r request) outputLimit(row Row) float64 {
 }
 
 // documented reports whether the model documents what limits the answer to a call of this form that sets no limit.
-func (r request) documented(row Row) bool { return row.DefaultOutput > 0 && !r.NoDefault }
+func (r *request) documented(row *Row) bool { return row.DefaultOutput > 0 && !r.NoDefault }
 
 // unlimited is what one answer may have in tokens that the call does not limit: what the model documents, else what was
 // seen, else what is rarely passed. Bound takes the context window for the latter two.
-func (r request) unlimited(row Row) float64 {
+func (r *request) unlimited(row *Row) float64 {
 	if r.documented(row) {
 		return max(float64(row.DefaultOutput), margin*r.byDefault)
 	}

@@ -49,7 +49,7 @@ type request struct {
 }
 
 // bound is what r can cost at most by a row.
-func (r request) bound(row Row) quota.Neurons {
+func (r *request) bound(row *Row) quota.Neurons {
 	in, out := r.tokens(row)
 	made := float64(max(r.MakeImages, 1))
 	width, height := side(r.Width, row.DefaultWidth), side(r.Height, row.DefaultHeight)
@@ -72,7 +72,7 @@ func (r request) bound(row Row) quota.Neurons {
 }
 
 // inputTiles bounds the tiles of all images given.
-func (r request) inputTiles() float64 {
+func (r *request) inputTiles() float64 {
 	images := max(r.Images, 0)
 	sized := min(max(r.Sized, 0), images)
 	return float64(images-sized)*workload.MaxInputTiles +
@@ -81,22 +81,23 @@ func (r request) inputTiles() float64 {
 
 // withDefaults returns r with a size and steps that are at least the model's
 // defaults: some models ignore those that they are given.
-func (r request) withDefaults(row Row) request {
+func (r *request) withDefaults(row *Row) request {
+	sized := *r
 	if r.Width > 0 {
-		r.Width = max(r.Width, int64(side(0, row.DefaultWidth)))
+		sized.Width = max(r.Width, int64(side(0, row.DefaultWidth)))
 	}
 	if r.Height > 0 {
-		r.Height = max(r.Height, int64(side(0, row.DefaultHeight)))
+		sized.Height = max(r.Height, int64(side(0, row.DefaultHeight)))
 	}
 	if r.Steps > 0 {
-		r.Steps = max(r.Steps, int64(row.DefaultSteps))
+		sized.Steps = max(r.Steps, int64(row.DefaultSteps))
 	}
-	return r
+	return sized
 }
 
 // tokens bounds the tokens of r. They cost nothing with a model that is not billed
 // by tokens.
-func (r request) tokens(row Row) (in, out float64) {
+func (r *request) tokens(row *Row) (in, out float64) {
 	in = r.inputTokens(row)
 	switch row.Task {
 	case workload.TextClassification:
@@ -119,13 +120,13 @@ func (r request) tokens(row Row) (in, out float64) {
 }
 
 // inputTokens are those of the prompt, its template, images and audio.
-func (r request) inputTokens(row Row) float64 {
+func (r *request) inputTokens(row *Row) float64 {
 	return float64(r.promptTokens(row)) + templateTokens + r.mediaTokens()
 }
 
 // promptTokens are those of the text: as many as were counted in it and others have shown to be left out, at most its
 // bytes, which hold where none were counted or the model's vocabulary is small.
-func (r request) promptTokens(row Row) int64 {
+func (r *request) promptTokens(row *Row) int64 {
 	most := max(r.PromptBytes, 0)
 	if r.PromptTokens <= 0 || row.SmallVocabulary || r.mode == Bound {
 		return most
@@ -136,7 +137,7 @@ func (r request) promptTokens(row Row) int64 {
 // window is the model's context window in tokens.
 func (r Row) window() float64 { return float64(cmp.Or(r.ContextWindow, unknownWindow)) }
 
-func (r request) steps(row Row) float64 {
+func (r *request) steps(row *Row) float64 {
 	steps := r.Steps
 	switch {
 	case steps > 0:
@@ -153,7 +154,7 @@ func (r request) steps(row Row) float64 {
 }
 
 // mediaTokens bounds what images and audio given to a language model count as.
-func (r request) mediaTokens() float64 {
+func (r *request) mediaTokens() float64 {
 	tokens := float64(max(r.Images, 0)) * imageTokens
 	if r.AudioSeconds > 0 || r.AudioBytes > 0 {
 		tokens += r.seconds() * audioTokens
@@ -175,7 +176,7 @@ func side(pixels int64, modelDefault int) float64 {
 
 // minutePrice is the price of a minute of audio. A model that is only billed live
 // has only that price, and one whose price is the same live has no other.
-func (r request) minutePrice(row Row) float64 {
+func (r *request) minutePrice(row *Row) float64 {
 	if r.Live && row.AudioMinuteLive > 0 || row.AudioMinute == 0 {
 		return row.AudioMinuteLive
 	}
@@ -183,7 +184,7 @@ func (r request) minutePrice(row Row) float64 {
 }
 
 // minutes bounds the audio that is billed: what is given, or what is spoken.
-func (r request) minutes(row Row) float64 {
+func (r *request) minutes(row *Row) float64 {
 	if row.Task == workload.TextToSpeech {
 		return (1 + r.spoken()) / 60
 	}
@@ -191,7 +192,7 @@ func (r request) minutes(row Row) float64 {
 }
 
 // spoken bounds how long the text takes to be spoken.
-func (r request) spoken() float64 {
+func (r *request) spoken() float64 {
 	switch {
 	case r.SpokenSeconds > 0:
 		return min(r.SpokenSeconds, 1e9)
@@ -202,14 +203,14 @@ func (r request) spoken() float64 {
 }
 
 // seconds bounds the length of the audio given.
-func (r request) seconds() float64 {
+func (r *request) seconds() float64 {
 	if r.AudioSeconds > 0 {
 		return min(r.AudioSeconds, 1e9)
 	}
 	return 1 + float64(max(r.AudioBytes, 0))/bytesPerSecond
 }
 
-func (r request) characters() int64 {
+func (r *request) characters() int64 {
 	if r.Characters > 0 {
 		return r.Characters
 	}
@@ -238,7 +239,7 @@ func (r Row) SentTokens(q workload.Request) int64 {
 // promptSize is SentTokens for a model that could read any number of them.
 func (r Row) promptSize(q workload.Request) int64 {
 	call := request{Request: q}
-	size := call.promptTokens(r) + int64(call.mediaTokens())
+	size := call.promptTokens(&r) + int64(call.mediaTokens())
 	if q.Unseen > 0 {
 		size += int64(r.window())
 	}
@@ -250,5 +251,5 @@ const bytesPerToken = 3
 
 // textTokens is what the text of r has on average. It is no bound.
 func textTokens(r workload.Request) int64 {
-	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64(request{Request: r}.mediaTokens())
+	return (max(r.PromptBytes, 0)+bytesPerToken-1)/bytesPerToken + int64((&request{Request: r}).mediaTokens())
 }

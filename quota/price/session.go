@@ -26,5 +26,5 @@ func (r Row) livePrices() (minute, characters float64) {
 	if r.Task == workload.TextToSpeech {
 		return 0, r.CharactersPerK
 	}
-	return request{Request: workload.Request{Live: true}}.minutePrice(r), 0
+	return (&request{Request: workload.Request{Live: true}}).minutePrice(&r), 0
 }

@@ -35,7 +35,7 @@ var betas = []string{"stable-diffusion", "dreamshaper"}
 // tasks returns the tasks that a call of a model without a price may be of: the model's own or that of the call where
 // one is known, else all that its fields and the model's name suggest. Without any the call is taken for the cheapest
 // there is.
-func (r request) tasks(m Model) []workload.Task {
+func (r *request) tasks(m *Model) []workload.Task {
 	model := strings.ToLower(m.Name)
 	if slices.ContainsFunc(betas, func(part string) bool { return strings.Contains(model, part) }) {
 		return nil
