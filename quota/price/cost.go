@@ -20,7 +20,7 @@ func (e *Estimator) Cost(m Model, u workload.Usage) (c quota.Cost, ok bool) {
 		return quota.Cost{Neurons: quota.FromFloat(u.Neurons), Basis: quota.Reported}, true
 	}
 	if !m.Known {
-		c = e.dearestTokens(m, u)
+		c = e.dearestTokens(&m, u)
 		return c, c.Table > 0
 	}
 	r := request{Request: workload.Request{
@@ -48,7 +48,7 @@ func (e *Estimator) Cost(m Model, u workload.Usage) (c quota.Cost, ok bool) {
 
 // dearestTokens returns what the tokens of a call cost whose model has no price: at most those of the dearest model of
 // its task; nothing where no tokens were reported, or the task is not billed by them.
-func (e *Estimator) dearestTokens(m Model, u workload.Usage) quota.Cost {
+func (e *Estimator) dearestTokens(m *Model, u workload.Usage) quota.Cost {
 	if !u.HasTokens {
 		return quota.Cost{}
 	}

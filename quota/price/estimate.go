@@ -86,15 +86,15 @@ func (e *Estimator) Estimate(m Model, r workload.Request) Estimate {
 	}
 }
 
-// bound is what a call of m can cost at most by the table.
+// bound is what a call of m can cost at most by the table. It raises r to the defaults of m.
 func (e *Estimator) bound(m *Model, r *request) (n quota.Neurons) {
 	switch {
 	case m.Known:
-		sized := r.withDefaults(&m.Row)
-		n = sized.bound(&m.Row)
+		r.raise(&m.Row)
+		n = r.bound(&m.Row)
 	case m.Task == workload.TextEmbeddings:
 		// The price is a guess that is far too high for the models seen: the text need not be bounded on top.
-		n = e.dearestTokens(*m, workload.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
+		n = e.dearestTokens(m, workload.Usage{HasTokens: true, Input: textTokens(r.Request)}).Table
 	default:
 		r.guessed = true
 		n = cmp.Or(m.table, e.Table()).dearest(r, r.tasks(m), &m.Row)
@@ -112,7 +112,8 @@ func (t *Table) dearest(r *request, tasks []workload.Task, own *Row) (bound quot
 		priced = true
 		row.ContextWindow, row.DefaultOutput = own.ContextWindow, own.DefaultOutput
 		row.SmallVocabulary = own.SmallVocabulary
-		sized := r.withDefaults(&row)
+		sized := *r
+		sized.raise(&row)
 		bound = max(bound, sized.bound(&row))
 	}
 	if !priced && len(tasks) > 0 {

@@ -79,20 +79,17 @@ func (r *request) inputTiles() float64 {
 		float64(min(max(r.SizedTiles, sized), sized*workload.MaxInputTiles))
 }
 
-// withDefaults returns r with a size and steps that are at least the model's
-// defaults: some models ignore those that they are given.
-func (r *request) withDefaults(row *Row) request {
-	sized := *r
+// raise makes the size and the steps of r at least the model's defaults: some models ignore those that they are given.
+func (r *request) raise(row *Row) {
 	if r.Width > 0 {
-		sized.Width = max(r.Width, int64(side(0, row.DefaultWidth)))
+		r.Width = max(r.Width, int64(side(0, row.DefaultWidth)))
 	}
 	if r.Height > 0 {
-		sized.Height = max(r.Height, int64(side(0, row.DefaultHeight)))
+		r.Height = max(r.Height, int64(side(0, row.DefaultHeight)))
 	}
 	if r.Steps > 0 {
-		sized.Steps = max(r.Steps, int64(row.DefaultSteps))
+		r.Steps = max(r.Steps, int64(row.DefaultSteps))
 	}
-	return sized
 }
 
 // tokens bounds the tokens of r. They cost nothing with a model that is not billed
