@@ -11,19 +11,24 @@ import (
 // caller's own token, are not metered.
 func (p *Proxy) reserve(c *call) (err error) {
 	if !c.metered && !c.routed {
-		batch := c.queued || c.json != nil && c.json.Batch()
-		if batch && c.entry != nil && c.ours && c.batchID == "" {
-			c.charge = p.guard.Watch(guard.Call{Model: &c.price, Label: c.label, Client: c.client, Began: c.began})
-		}
+		p.watch(c)
 		return nil
 	}
 	c.own.stop()
-	c.charge, err = p.guard.Reserve(c.ctx, p.guarded(c))
+	g := p.guarded(c)
+	c.charge, err = p.guard.Reserve(c.ctx, &g)
 	c.own.start()
-	d, _ := c.charge.Decision()
-	c.trace.QuotaWaited(d.Waited)
+	c.trace.QuotaWaited(c.charge.Waited())
 	c.wouldRefuse = c.charge.WouldRefuse()
 	return err
+}
+
+// watch has the guard look at the answer to a batch that is not counted, for whose it is.
+func (p *Proxy) watch(c *call) {
+	batch := c.queued || c.json != nil && c.json.Batch()
+	if batch && c.entry != nil && c.ours && c.batchID == "" {
+		c.charge = p.guard.Watch(&guard.Call{Model: &c.price, Label: c.label, Client: c.client, Began: c.began})
+	}
 }
 
 // guarded is what the guard must know of the call.

@@ -14,7 +14,7 @@ func (p *Proxy) limitOutput(c *call) {
 	}
 	g := p.guarded(c)
 	room := c.price.Room(g.Request, p.outputLimit.Most())
-	fits := p.guard.Fits(g)
+	fits := p.guard.Fits(&g)
 	c.maxTokensSet = p.outputLimit.Choose(room, func(limit int64) bool {
 		c.json.Limit = limit
 		return fits(p.bodies.measured(c))

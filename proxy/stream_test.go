@@ -434,7 +434,7 @@ func BenchmarkStream(b *testing.B) {
 				if c.metered { // as a poll is, without a ledger
 					var err error
 					if x.charge, err = guard.New(guard.Options{}).Reserve(b.Context(),
-						guard.Call{Poll: "p"}); err != nil {
+						&guard.Call{Poll: "p"}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -100,9 +100,13 @@ func (l *Ledger) lockAndRoll() time.Time {
 
 // roll begins a new day if now is in one. The clock alone never takes it back.
 func (l *Ledger) roll(now time.Time) {
-	if now.Before(l.dayEnd) {
-		return
+	if !now.Before(l.dayEnd) {
+		l.beginDay(now)
 	}
+}
+
+// beginDay is a function of its own because each call rolls: what it needs of the stack is needed once a day.
+func (l *Ledger) beginDay(now time.Time) {
 	next := DayOf(now)
 	l.outbox.add(Report{
 		Day: l.day, Replica: l.outbox.replica, Leave: true,

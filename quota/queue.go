@@ -26,7 +26,7 @@ type waiter struct {
 	ready    chan struct{} // closed when decided
 	done     bool
 	res      *Reservation
-	decision Decision
+	decision *Decision // of one that waits: those that need not wait have no use for so much of their stack
 	err      error
 }
 
@@ -110,7 +110,7 @@ func (q *queue) before(w *waiter, b *budget) (sum Neurons) {
 func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision, error) {
 	w := &call
 	w.since = time.Now()
-	w.ready = make(chan struct{})
+	w.ready, w.decision = make(chan struct{}), new(Decision)
 	now := l.clock.Now()
 	if !l.comeBack(w) {
 		l.queue.Add(w, w.call.Client, w.call.Estimate)
@@ -124,17 +124,17 @@ func (l *Ledger) await(ctx context.Context, call waiter) (*Reservation, Decision
 	for {
 		select {
 		case <-w.ready:
-			return w.res, w.decision, w.err
+			return w.res, *w.decision, w.err
 		case <-end.C:
 		case <-ctx.Done():
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if w.done {
-				return w.res, w.decision, w.err
+				return w.res, *w.decision, w.err
 			}
 			l.finish(w, nil, l.decision(Contended, w, l.clock.Now()), ctx.Err())
 			l.serve(l.clock.Now()) // nothing is set aside for it any more
-			return nil, w.decision, w.err
+			return nil, *w.decision, w.err
 		}
 		l.mu.Lock()
 		l.serve(l.clock.Now())
@@ -204,6 +204,6 @@ func (l *Ledger) finish(w *waiter, res *Reservation, d Decision, err error) {
 }
 
 func (w *waiter) answer(res *Reservation, d Decision, err error) {
-	w.done, w.res, w.decision, w.err = true, res, d, err
+	w.done, w.res, *w.decision, w.err = true, res, d, err
 	close(w.ready)
 }

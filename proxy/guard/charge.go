@@ -80,6 +80,14 @@ func (ch *Charge) Decision() (d quota.Decision, at time.Time) {
 	return ch.decision, ch.decided
 }
 
+// Waited returns how long the call waited for neurons when it last asked for them.
+func (ch *Charge) Waited() time.Duration {
+	if ch == nil {
+		return 0
+	}
+	return ch.decision.Waited
+}
+
 // WouldRefuse returns the reason for which the call would have been refused were quotas enforced; "": it would not.
 func (ch *Charge) WouldRefuse() string {
 	if ch == nil {

@@ -12,7 +12,7 @@ func TestChargesAreUsedAgain(t *testing.T) {
 	g := New(Options{})
 	used := func(ch *Charge) meter.Report { return ch.Meter().Report() }
 	for range 3 {
-		ch, err := g.Reserve(t.Context(), Call{Poll: "p"})
+		ch, err := g.Reserve(t.Context(), &Call{Poll: "p"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,8 +102,8 @@ func (g *Guard) SubmittedByOther(ctx context.Context, id, client string) bool {
 }
 
 // Watch returns the charge of a call that is not counted, and whose answer is read only to know whose batch it submits.
-func (g *Guard) Watch(c Call) *Charge {
-	return &Charge{guard: g, call: c, request: quota.Call{Model: c.Label, Client: c.Client}, meter: meter.New()}
+func (g *Guard) Watch(c *Call) *Charge {
+	return &Charge{guard: g, call: *c, request: quota.Call{Model: c.Label, Client: c.Client}, meter: meter.New()}
 }
 
 // meter returns a meter that has read nothing, in memory that may have been one's before.
@@ -125,8 +125,8 @@ func (g *Guard) Observes() bool { return g.On() && g.ledger.Mode() == quota.Obse
 
 // Reserve sets aside what the call may cost. Its error is a *normalize.Failure, or that of ctx where the call has
 // ended. The charge is returned beside a refusal, too: its Decision says how the budget stands.
-func (g *Guard) Reserve(ctx context.Context, c Call) (*Charge, error) {
-	would, err := g.checkPlan(&c)
+func (g *Guard) Reserve(ctx context.Context, c *Call) (*Charge, error) {
+	would, err := g.checkPlan(c)
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +172,12 @@ func undecided(ctx context.Context, err error) error {
 }
 
 // charge returns the charge of a call for which nothing is reserved yet.
-func (g *Guard) charge(c Call) *Charge {
+func (g *Guard) charge(c *Call) *Charge {
 	ch, ok := g.charges.Get().(*Charge)
 	if !ok {
 		ch = new(Charge)
 	}
-	ch.guard, ch.call, ch.request = g, c, quota.Call{Model: c.Label, Client: c.Client}
+	ch.guard, ch.call, ch.request = g, *c, quota.Call{Model: c.Label, Client: c.Client}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
 		ch.request.ClientMonth = c.ClientMonth
@@ -187,14 +187,14 @@ func (g *Guard) charge(c Call) *Charge {
 
 // Fits returns what reports whether c would be reserved at once with a request in place of its own, by what is left
 // now. Where nobody is refused, each would.
-func (g *Guard) Fits(c Call) func(workload.Request) bool {
+func (g *Guard) Fits(c *Call) func(workload.Request) bool {
 	if !g.On() || g.ledger.Mode() != quota.Enforce {
 		return func(workload.Request) bool { return true }
 	}
 	ch := g.charge(c)
 	d := g.ledger.Peek(ch.request)
 	return func(r workload.Request) bool {
-		ch.estimate = g.o.Estimator.Estimate(*c.Model, r)
+		ch.estimate = g.o.Estimator.Estimate(*ch.call.Model, r)
 		return d.Unlimited || ch.bound() <= d.Remaining
 	}
 }

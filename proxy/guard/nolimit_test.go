@@ -25,7 +25,7 @@ func TestCallsWithoutALimitAreTold(t *testing.T) {
 				}
 			},
 		})
-		limited, unlimited := callOf(g, llama), callOf(g, llama)
+		limited, unlimited := *callOf(g, llama), *callOf(g, llama)
 		limited.Request.MaxTokens, unlimited.Request.MaxTokens = 100, 0
 		limited.LimitField, unlimited.LimitField = "max_tokens", "max_tokens"
 		other := unlimited // a call that can set none
@@ -66,7 +66,7 @@ func TestCallsWithoutALimitAreTold(t *testing.T) {
 				}
 				held = nil
 			}
-			ch, err := g.Reserve(t.Context(), step.call)
+			ch, err := g.Reserve(t.Context(), &step.call)
 			if err != nil {
 				t.Fatalf("%s: got %v, want a reservation", step.name, err)
 			}

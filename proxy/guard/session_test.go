@@ -43,7 +43,7 @@ func newSession(t *testing.T, limit float64, mode quota.Mode) (*Session, *Guard,
 	r := &recorder{}
 	g := New(Options{Ledger: ledger, Estimator: price.NewEstimator(nil, price.Tight), Recorder: r})
 	model := g.o.Estimator.Resolve(nova)
-	ch, err := g.Reserve(t.Context(), Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
+	ch, err := g.Reserve(t.Context(), &Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestASessionIsNoProbe(t *testing.T) {
 			t.Errorf("got %v, want that the account is blocked", err)
 		}
 		model := g.o.Estimator.Resolve(nova)
-		ch, err := g.Reserve(t.Context(), Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
+		ch, err := g.Reserve(t.Context(), &Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
 		if err != nil {
 			t.Fatalf("a call: got %v, want it to be the probe", err)
 		}

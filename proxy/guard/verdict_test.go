@@ -64,13 +64,13 @@ func newGuard(t *testing.T, o Options) (*Guard, *recorder) {
 }
 
 // callOf is a call of a model with a prompt of 300 bytes and an answer of 1,000 tokens or one picture at most.
-func callOf(g *Guard, model string) Call {
+func callOf(g *Guard, model string) *Call {
 	m := g.o.Estimator.Resolve(model)
 	r := workload.Request{Task: m.Task, PromptBytes: 300, PromptTokens: 100, MaxTokens: 1000}
 	if m.Task == workload.TextToImage {
 		r.MakeImages, r.Width, r.Height, r.Steps = 1, 1024, 1024, 4
 	}
-	return Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
+	return &Call{Model: &m, ModelText: model, Label: model, Client: "anonymous", Request: r}
 }
 
 // What a call costs, and by whose figure: each row of the table, and each figure of it.
@@ -455,7 +455,7 @@ func TestVerdicts(t *testing.T) {
 			}
 			call := callOf(g, model)
 			if c.call != nil {
-				c.call(&call)
+				c.call(call)
 			}
 			ch, err := g.Reserve(t.Context(), call)
 			if err != nil {
