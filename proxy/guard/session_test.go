@@ -202,7 +202,8 @@ func TestASessionIsNoProbe(t *testing.T) {
 			t.Errorf("got %v, want that the account is blocked", err)
 		}
 		model := g.o.Estimator.Resolve(nova)
-		ch, err := g.Reserve(t.Context(), &Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true})
+		c := Call{Model: &model, ModelText: nova, Label: nova, Client: "a", Session: true}
+		ch, err := g.Reserve(t.Context(), &c)
 		if err != nil {
 			t.Fatalf("a call: got %v, want it to be the probe", err)
 		}

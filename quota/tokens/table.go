@@ -26,7 +26,7 @@ type table struct {
 	classes *[numASCII]uint8 // of a byte: 0 stands for nothing before, 1 for controls and for everything beyond ASCII
 	three   *[numThree]uint8
 	single  *[numRune]uint8
-	four    *[numFour * 2]uint8 // of each slot the weight, then the lower byte of the mixed classes; the slot is the rest
+	four    *[numFour * 2]uint8 // of a slot the weight, and the lower byte of the mixed classes; the slot is the rest
 	pair    *[numPair * 8]uint8 // both characters and the weight
 }
 
@@ -39,7 +39,7 @@ const mix = 0x9e3779b1
 //go:embed weights.bin
 var file []byte
 
-var weights = tableOf(file)
+var weights = tableOf(file) //nolint:gochecknoglobals // a table
 
 // tableOf returns the table in a file. It panics if the file is too short.
 func tableOf(file []byte) *table {
