@@ -116,6 +116,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		b.binary = filepath.Join(b.dir, "neuronward")
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/neuronward")
 		cmd.Dir = b.root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build: %w\n%s", err, out)
 		}
