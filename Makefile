@@ -95,7 +95,7 @@ soak-load:
 	go test -v -timeout 1h ./cmd/neuronward -run TestUnderLoad -streams 2000 -uploads 64 -slow 60s
 	go test -v -timeout 1h ./cmd/neuronward -run TestHostileConnections -hostile 6000 -hostile-time 60s
 	cd proxy/toxictest && go test -race -count $(SOAK_COUNT) -parallel 8 -timeout 1h ./...
-	cd deploy/test/peers && go run . -soak $(SOAK_TIME) -run TLS
+	cd deploy/test/peers && go run . -soak $(SOAK_TIME) && go run . -soak $(SOAK_TIME) -run TLS
 
 soak-fuzz:
 	@bash .ci/fuzz $(FUZZTIME)

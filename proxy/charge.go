@@ -23,7 +23,7 @@ func (p *Proxy) reserve(c *call) (err error) {
 	return err
 }
 
-// watch has the guard look at the answer to a batch that is not counted, for whose it is.
+// watch lets the guard note whose batch a call submits that is not counted.
 func (p *Proxy) watch(c *call) {
 	batch := c.queued || c.json != nil && c.json.Batch()
 	if batch && c.entry != nil && c.ours && c.batchID == "" {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// dates parses the Date headers of answers. The same one comes with all answers of a second.
+// dates parses the Date headers of answers. All answers of one second have the same.
 type dates struct{ last atomic.Pointer[parsedDate] }
 
 type parsedDate struct {

@@ -76,8 +76,8 @@ func (fw *forwarder) resolveUpstream(c *call) (err error) {
 	return nil
 }
 
-// outbound is the request that httputil.ReverseProxy copies. It has neither headers nor a body: rewrite attaches what
-// of them goes upstream, so that they are not copied before.
+// outbound is the request that httputil.ReverseProxy copies. It has neither headers nor a body: rewrite adds what of
+// them goes upstream.
 func (c *call) outbound(r *http.Request) *http.Request {
 	out := r.WithContext(c.ctx)
 	out.Header, out.Body, out.ContentLength = nil, nil, 0

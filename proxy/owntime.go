@@ -6,7 +6,7 @@ import "time"
 // waiting for limits. The zero value stands still.
 type ownTime struct {
 	runs         bool
-	since, total time.Duration // since is by now
+	since, total time.Duration // since counts from epoch
 }
 
 // epoch is a moment at which the process had begun: the time since then takes one reading of a clock, not two.

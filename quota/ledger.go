@@ -105,7 +105,7 @@ func (l *Ledger) roll(now time.Time) {
 	}
 }
 
-// beginDay is a function of its own because each call rolls: what it needs of the stack is needed once a day.
+// beginDay begins the day of now. Every call runs roll, whose stack stays small without it.
 func (l *Ledger) beginDay(now time.Time) {
 	next := DayOf(now)
 	l.outbox.add(Report{

@@ -26,7 +26,7 @@ type waiter struct {
 	ready    chan struct{} // closed when decided
 	done     bool
 	res      *Reservation
-	decision *Decision // of one that waits: those that need not wait have no use for so much of their stack
+	decision *Decision // nil until it waits: it is large, and most calls need not wait
 	err      error
 }
 

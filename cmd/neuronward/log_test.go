@@ -3,14 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/neuronward/neuronward/cmd/neuronward/config"
+	"github.com/neuronward/neuronward/cmd/neuronward/jsonlog"
 )
 
 // A fake token with characters that each encoding writes differently.
@@ -119,4 +123,26 @@ func TestLinesOnATerminal(t *testing.T) {
 	log.Info("hello", "c", 3)
 	contains(t, "groups", out.String(), " INFO  hello a=1 g.b=2 g.c=3\n")
 	equal(t, "lines", strings.Count(out.String(), "\n"), 1)
+}
+
+// What a command prints comes behind what it has logged before.
+func TestPrintedAfterTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var screen slowBuffer
+		batch := jsonlog.NewBatch(&screen)
+		_, _ = batch.Write([]byte("logged"))
+		_, _ = io.WriteString(afterLog{&screen, batch}, ", printed")
+		if got, want := screen.String(), "logged, printed"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// A slowBuffer takes a second for each write.
+type slowBuffer struct{ strings.Builder }
+
+func (b *slowBuffer) Write(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return b.Builder.Write(p)
 }

@@ -69,7 +69,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	red := new(config.Redactor)
 	batch := jsonlog.NewBatch(stderr)
 	defer batch.Flush() //nolint:errcheck // a panic leaves something to write
-	out, errw := red.Writer(stdout), red.Writer(batch)
+	out, errw := red.Writer(afterLog{stdout, batch}), red.Writer(batch)
 	in := &invocation{
 		environ: toMap(environ), stdin: stdin, stdout: out, stderr: errw, batch: batch, redactor: red,
 		terminal: isTerminal(stderr), screen: isTerminal(stdout),
@@ -82,6 +82,17 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		return exitFailed
 	}
 	return code
+}
+
+// afterLog writes behind what was logged before: people may read both on one screen.
+type afterLog struct {
+	io.Writer
+	log *jsonlog.Batch
+}
+
+func (w afterLog) Write(p []byte) (int, error) {
+	_ = w.log.Flush() // nobody reads the log who could be told
+	return w.Writer.Write(p)
 }
 
 func dispatch(ctx context.Context, args []string, in *invocation) int {

@@ -241,7 +241,7 @@ func documentFigures(f figureTable) map[string][]string {
 			say("without secrets, %v bytes at most", f.of("proxy", "maxPathText")),
 			say("`url.path` (%v bytes at most", f.of("proxy", "maxPathText")),
 			say("the rest for %v seconds at most", f.time("cmd/neuronward", "flushTime").Seconds()),
-			say("unless %v KiB of lines wait", f.of("cmd/neuronward/jsonlog", "maxBatch")/1024),
+			say("only if %v KiB of lines wait", f.of("cmd/neuronward/jsonlog", "maxBatch")/1024),
 			say("within %v ms of each other", f.time("cmd/neuronward/jsonlog", "interval").Milliseconds()),
 			say("those of the last %v ms", f.time("cmd/neuronward/jsonlog", "interval").Milliseconds()),
 			say("once %s at most", f.spell(f.time("metrics/tracing", "reportEvery"))),

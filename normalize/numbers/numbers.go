@@ -4,13 +4,13 @@ package numbers
 
 import "encoding/binary"
 
-// Length returns how many bytes of b, from its beginning, can only be part of a list of numbers: digits, signs, points
-// and commas. It looks at eight bytes at a time, and leaves out up to seven at the end.
+// Length returns how many bytes of b, from its beginning, can only be part of a list of numbers: digits, signs, points,
+// commas, and slashes, which no list has. It looks at eight bytes at a time, and leaves out up to seven at the end.
 func Length(b []byte) (n int) {
 	for ; n+8 <= len(b); n += 8 {
-		// The bytes from '+' to '9' are these, and '/', which stands nowhere between the elements of a list. Any other
-		// makes a top bit 1: its own, that of a difference from '+', or that of a sum which is 0x80 for the byte behind
-		// '9'. What a byte carries or borrows matters only where its own top bit is 1 already.
+		// These are the bytes from '+' to '9'. One above 0x7f has a top bit of its own. One below '+' has it in the
+		// difference. One above '9' has it in the sum. What a byte borrows from the next one, or carries to it, changes
+		// nothing: it has set its own bit then.
 		const each, top = 0x0101010101010101, 0x80 * 0x0101010101010101
 		w := binary.LittleEndian.Uint64(b[n:])
 		if (w|(w-'+'*each)|(w+(0x80-'9'-1)*each))&top != 0 {

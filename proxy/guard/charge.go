@@ -56,8 +56,8 @@ func (ch *Charge) newMeter() *meter.Meter {
 	return m
 }
 
-// Close gives back the memory of a charge that is settled, or released. Neither it nor its meter and its settlement may
-// be used any longer.
+// Close gives back the memory of a charge that is settled, or released. The charge, its meter and its settlement must
+// not be used afterwards. The charge of a Session is left to that.
 func (ch *Charge) Close() {
 	if ch == nil {
 		return
@@ -65,6 +65,7 @@ func (ch *Charge) Close() {
 	g := ch.guard
 	if ch.meter != nil {
 		g.meters.Put(ch.meter)
+		ch.meter = nil
 	}
 	if !ch.session {
 		*ch = Charge{}

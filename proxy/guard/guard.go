@@ -177,12 +177,17 @@ func (g *Guard) charge(c *Call) *Charge {
 	if !ok {
 		ch = new(Charge)
 	}
+	ch.begin(g, c)
+	return ch
+}
+
+// begin makes an empty charge that of a call.
+func (ch *Charge) begin(g *Guard, c *Call) {
 	ch.guard, ch.call, ch.request = g, *c, quota.Call{Model: c.Label, Client: c.Client}
 	if c.HasClient {
 		ch.request.ClientLimit, ch.request.CountClient, ch.request.Priority = c.ClientBudget, true, c.Priority
 		ch.request.ClientMonth = c.ClientMonth
 	}
-	return ch
 }
 
 // Fits returns what reports whether c would be reserved at once with a request in place of its own, by what is left
@@ -191,7 +196,8 @@ func (g *Guard) Fits(c *Call) func(workload.Request) bool {
 	if !g.On() || g.ledger.Mode() != quota.Enforce {
 		return func(workload.Request) bool { return true }
 	}
-	ch := g.charge(c)
+	var ch Charge
+	ch.begin(g, c)
 	d := g.ledger.Peek(ch.request)
 	return func(r workload.Request) bool {
 		ch.estimate = g.o.Estimator.Estimate(*ch.call.Model, r)

@@ -47,11 +47,11 @@ const (
 	gatewayCacheKey = "Cf-Aig-Cache-Key"
 )
 
-// Forward makes the headers of a request to upstream out of the caller's, and its query out of its own: without what is
-// not for upstream, and with our credentials where we have some. client is the caller's entry in the clients file, nil
-// where there is none. gateway says that the call goes to an AI Gateway.
+// Forward makes the headers of out from the caller's, without what is not for upstream and with our credentials where
+// we have some, and takes secrets out of its query. client is the caller's entry in the clients file, nil where there
+// is none. gateway says that the call goes to an AI Gateway.
 func (cr *Credentials) Forward(out, caller *http.Request, client *clients.Client, gateway bool) {
-	const ours = 2 // headers that this proxy adds, but for one that nearly every caller has
+	const ours = 2 // X-Request-Id and Authorization; nearly every caller sends Accept-Encoding
 	h := make(http.Header, len(caller.Header)+ours)
 	token := cr.Token()
 	pass(h, caller.Header, client, token != "")

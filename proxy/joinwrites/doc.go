@@ -4,5 +4,5 @@
 // what they mean only where the headers of a request end.
 //
 // Begin with Install; joined.go is for HTTP/2, above TLS, and body.go for HTTP/1 without TLS. The lock of a joined
-// connection is held for no write; that of a conn, below it, is held for each.
+// connection is held for no write; that of a conn, below it, is held for each but those of ReadFrom.
 package joinwrites

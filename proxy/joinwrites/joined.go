@@ -128,8 +128,8 @@ func (c *joined) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close writes what waits, and the end of TLS, within closeWait, and closes the connection. It does not wait where a
-// write waits for room, which it is to end, nor where it is called again.
+// Close writes what waits, and the end of TLS, within closeWait, and closes the connection. Where a write waits for
+// room, which it is to end, or where it is called again, it does not wait for what waits.
 func (c *joined) Close() error {
 	defer time.AfterFunc(closeWait, func() { _ = c.below.Close() }).Stop()
 	c.mu.Lock()

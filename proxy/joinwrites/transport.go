@@ -35,8 +35,8 @@ func Install(t *http.Transport) {
 	}
 }
 
-// A handover is how net/http and golang.org/x/net/http2 pass each other a connection that is no *tls.Conn, below one
-// that is not used.
+// A handover stands below a *tls.Conn that is never used. net/http takes the connection out of it by
+// UnencryptedNetConn, and asks that for its ConnectionState. So golang.org/x/net/http2 gets its connections, too.
 type handover struct{ net.Conn }
 
 func (h handover) UnencryptedNetConn() net.Conn { return h.Conn }

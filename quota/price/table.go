@@ -99,8 +99,8 @@ type Table struct {
 //go:embed prices.json
 var embedded []byte
 
-// parseEmbedded leaves the checks of Parse to a test: they take longer than all else, and each process waits for them
-// when it starts.
+// parseEmbedded leaves the checks of Parse to a test: they would be most of the time that it takes, and a process that
+// starts waits for it.
 var parseEmbedded = sync.OnceValue(func() *Table {
 	var f tableFile
 	if err := decode(embedded, &f, true); err != nil {

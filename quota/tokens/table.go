@@ -26,15 +26,15 @@ type table struct {
 	classes *[numASCII]uint8 // of a byte: 0 stands for nothing before, 1 for controls and for everything beyond ASCII
 	three   *[numThree]uint8
 	single  *[numRune]uint8
-	four    *[numFour * 2]uint8 // of a slot the weight, and the lower byte of the mixed classes; the slot is the rest
+	four    *[numFour * 2]uint8 // of each slot the weight, then the lower byte of the mixed classes
 	pair    *[numPair * 8]uint8 // both characters and the weight
 }
 
 // Four classes, 24 bits, are mixed by a multiplication modulo 1<<24: no two have the same slot and the same lower byte.
 const mix = 0x9e3779b1
 
-// weights.bin is laid out as the table is, so nothing is unpacked: of the program's file the pages are read that a text
-// needs. fit/table.mjs writes it.
+// weights.bin is laid out as the table is, so nothing is unpacked: only the pages that a text needs are read from the
+// program's file. fit/table.mjs writes it.
 //
 //go:embed weights.bin
 var file []byte

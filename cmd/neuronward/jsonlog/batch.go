@@ -26,14 +26,14 @@ type Batch struct {
 	to io.Writer
 
 	mu       sync.Mutex
-	changed  sync.Cond // what follows
+	changed  sync.Cond // the fields below have changed
 	waiting  []byte
 	spare    []byte // memory
 	accepted int64  // bytes
 	ended    int64  // bytes of them that were written, or lost
 	writes   int64  // that were begun
 	busy     bool   // the last one has not ended
-	stuck    bool   // it was given up, and all that comes until it ends
+	stuck    bool   // it was given up; what comes until it ends is lost
 	last     time.Time
 	timer    *time.Timer
 	armed    bool

@@ -6,7 +6,7 @@ export const unit = 160, quarter = 4;
 export const pairKey = (before, rune) => before * 0x200000 + rune;
 const numThree = 1 << 18, numRune = 0x10000 + 0x4000;
 
-// A sequence of four classes is mixed by a multiplication modulo 1 << 24, which unmix undoes.
+// A sequence of four classes is mixed by a multiplication modulo 1 << 24, which unmixed undoes.
 const mixed = (four) => Math.imul(four, 0x9e3779b1) & 0xffffff;
 const unmixed = (mixed) => Math.imul(mixed, 0x8b2f51) & 0xffffff;
 
