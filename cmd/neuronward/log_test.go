@@ -129,8 +129,8 @@ func TestLinesOnATerminal(t *testing.T) {
 func TestPrintedAfterTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var screen slowBuffer
-		batch := jsonlog.NewBatch(&screen)
+		var screen strings.Builder
+		batch := jsonlog.NewBatch(slowWriter{&screen})
 		_, _ = batch.Write([]byte("logged"))
 		_, _ = io.WriteString(afterLog{&screen, batch}, ", printed")
 		if got, want := screen.String(), "logged, printed"; got != want {
@@ -139,10 +139,10 @@ func TestPrintedAfterTheLog(t *testing.T) {
 	})
 }
 
-// A slowBuffer takes a second for each write.
-type slowBuffer struct{ strings.Builder }
+// A slowWriter takes a second for each write.
+type slowWriter struct{ io.Writer }
 
-func (b *slowBuffer) Write(p []byte) (int, error) {
+func (w slowWriter) Write(p []byte) (int, error) {
 	time.Sleep(time.Second)
-	return b.Builder.Write(p)
+	return w.Writer.Write(p)
 }
