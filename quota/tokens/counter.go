@@ -61,10 +61,11 @@ func (c *Counter) Text(piece []byte) {
 // ascii counts the ASCII that a piece begins with and returns its length.
 func (c *Counter) ascii(t *table, piece []byte) int {
 	recent, weight := c.recent, 0
+	classes, three, four := t.classes, t.three, t.four
 	i := 0
 	for ; i < len(piece) && piece[i] < utf8.RuneSelf; i++ {
-		recent = recent<<6 | uint32(t.classes[piece[i]])
-		weight += t.ascii(recent)
+		recent = recent<<6 | uint32(classes[piece[i]])
+		weight += asciiWeight(three, four, recent)
 	}
 	if i > 0 {
 		c.recent, c.before = recent, rune(piece[i-1])

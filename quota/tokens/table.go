@@ -57,12 +57,15 @@ func tableOf(file []byte) *table {
 }
 
 // ascii returns the weight of an ASCII byte, by its class and the classes of the three bytes before it, six bits each.
-func (t *table) ascii(classes uint32) int {
+func (t *table) ascii(classes uint32) int { return asciiWeight(t.three, t.four, classes) }
+
+// asciiWeight is given parts of the table, which a loop keeps in registers.
+func asciiWeight(three *[numThree]uint8, four *[numFour * 2]uint8, classes uint32) int {
 	mixed := classes * mix & 0xffffff // the bits above 24 of classes have no part in it
-	slot := t.fourAt(mixed >> 8)
-	weight := uint16(t.three[classes&(numThree-1)])
-	if uint32(slot>>8) == mixed&0xff {
-		weight = slot & 0xff
+	at := mixed >> 8 << 1
+	weight := three[classes&(numThree-1)]
+	if uint32(four[at+1]) == mixed&0xff {
+		weight = four[at]
 	}
 	return int(weight)
 }
@@ -76,11 +79,6 @@ func (t *table) other(before, r rune) int {
 		r = 0x10000 + (r-0x10000)>>6
 	}
 	return quarter * int(t.single[r])
-}
-
-func (t *table) fourAt(slot uint32) uint16 {
-	at := slot % numFour * 2
-	return binary.LittleEndian.Uint16(t.four[at : at+2])
 }
 
 func (t *table) pairAt(slot uint32) uint64 {
