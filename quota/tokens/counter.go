@@ -65,7 +65,7 @@ func (c *Counter) ascii(t *table, piece []byte) int {
 	i := 0
 	for ; i < len(piece) && piece[i] < utf8.RuneSelf; i++ {
 		recent = recent<<6 | uint32(classes[piece[i]])
-		weight += asciiWeight(three, four, recent)
+		weight += ascii(three, four, recent)
 	}
 	if i > 0 {
 		c.recent, c.before = recent, rune(piece[i-1])

@@ -56,11 +56,9 @@ func tableOf(file []byte) *table {
 	}
 }
 
-// ascii returns the weight of an ASCII byte, by its class and the classes of the three bytes before it, six bits each.
-func (t *table) ascii(classes uint32) int { return asciiWeight(t.three, t.four, classes) }
-
-// asciiWeight is given parts of the table, which a loop keeps in registers.
-func asciiWeight(three *[numThree]uint8, four *[numFour * 2]uint8, classes uint32) int {
+// ascii returns the weight of an ASCII byte, by its class and those of the three bytes before it, six bits each. It is
+// given parts of a table, which a loop keeps in registers.
+func ascii(three *[numThree]uint8, four *[numFour * 2]uint8, classes uint32) int {
 	mixed := classes * mix & 0xffffff // the bits above 24 of classes have no part in it
 	at := mixed >> 8 << 1
 	weight := three[classes&(numThree-1)]

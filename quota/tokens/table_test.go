@@ -11,7 +11,7 @@ func TestSequencesAreExact(t *testing.T) {
 	table := weights
 	slots, others := [numFour]int{}, 0
 	for classes := range uint32(1 << 24) {
-		if table.ascii(classes) != int(table.three[classes&(numThree-1)]) {
+		if ascii(table.three, table.four, classes) != int(table.three[classes&(numThree-1)]) {
 			others++
 			slots[classes*mix&0xffffff>>8]++
 		}
