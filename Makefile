@@ -14,7 +14,7 @@ BENCH_BASE ?=
 # Time of each fuzz target, and rounds of every test, in a soak.
 FUZZTIME ?= 10m
 SOAK_COUNT ?= 20
-# Time that 64 callers and a failing upstream are held against the binary.
+# Time that 64 callers and a failing upstream are held against the binary, without TLS and then with it.
 SOAK_TIME ?= 1h
 # Random days that the guard is held against in a soak.
 SOAK_SEEDS ?= 1000

@@ -95,7 +95,7 @@ func (p *Proxy) end(c *call) {
 	p.recorder.record(c)
 	c.json.Release()
 	c.charge.Close()
-	c.json, c.charge, c.settlement = nil, nil, nil
+	c.json, c.charge, c.settlement = nil, nil, nil // another call may have them now
 	p.leave()
 }
 

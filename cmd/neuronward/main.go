@@ -91,7 +91,7 @@ type afterLog struct {
 }
 
 func (w afterLog) Write(p []byte) (int, error) {
-	_ = w.log.Flush() // nobody reads the log who could be told
+	_ = w.log.Flush() // a log that cannot be written is no reason not to print
 	return w.Writer.Write(p)
 }
 

@@ -103,7 +103,9 @@ func (g *Guard) SubmittedByOther(ctx context.Context, id, client string) bool {
 
 // Watch returns the charge of a call that is not counted, and whose answer is read only to know whose batch it submits.
 func (g *Guard) Watch(c *Call) *Charge {
-	return &Charge{guard: g, call: *c, request: quota.Call{Model: c.Label, Client: c.Client}, meter: meter.New()}
+	ch := g.charge(c)
+	ch.meter = ch.newMeter()
+	return ch
 }
 
 // meter returns a meter that has read nothing, in memory that may have been one's before.

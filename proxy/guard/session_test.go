@@ -191,6 +191,17 @@ func TestASessionIsBookedOnBothDays(t *testing.T) {
 	})
 }
 
+// The charge of a session is not another call's once the call is closed: what the session still has to book is its own.
+func TestChargeOfASessionIsKept(t *testing.T) {
+	s, g, _ := newSession(t, 1000, quota.Enforce)
+	s.charge.Close()
+	if s.charge.guard != g || s.charge.call.Label != nova {
+		t.Fatalf("the charge has the guard %p and the model %q, want those of its session", s.charge.guard,
+			s.charge.call.Label)
+	}
+	wantNear(t, "settled", s.Settle(sound(25)).Neurons, 25*perSecond)
+}
+
 // Whether a blocked account may spend again is for a call to try, which Workers AI answers: no session that goes on.
 func TestASessionIsNoProbe(t *testing.T) {
 	virtually(t, func(t *testing.T) {

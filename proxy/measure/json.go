@@ -143,6 +143,7 @@ func newReader(o Options, j *JSON) *reader {
 	return r
 }
 
+// release gives back the memory of r, which keeps nothing of the text.
 func (r *reader) release() {
 	*r = reader{tap: r.tap}
 	readers.Put(r)

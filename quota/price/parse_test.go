@@ -85,6 +85,25 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// A picture has the price that its row says, of one or of a million, which is exact.
+func TestPriceOfAPicture(t *testing.T) {
+	const both = `"images_per_m": 228055, "image": 0.228055`
+	for row, want := range map[string]float64{
+		both:                     0.228055,
+		`"images_per_m": 228055`: 0.228055,
+		`"image": 0.2281`:        0.2281,
+		`"images_per_m": 228055, "image": 0.2281`: 0.228055,
+	} {
+		parsed, err := price.Parse([]byte(strings.Replace(table, both, row, 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", row, err)
+		}
+		if got, _ := parsed.Row("@cf/c/net"); got.Image != want {
+			t.Errorf("%s: got %v a picture, want %v", row, got.Image, want)
+		}
+	}
+}
+
 func TestParseNamesAllMistakes(t *testing.T) {
 	broken := strings.NewReplacer("2026-05-30", "never", "4.8", "-1", "0.011", "-1").Replace(table)
 	_, err := price.Parse([]byte(broken))
