@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +57,30 @@ func TestSoak(t *testing.T) {
 		if n := strings.Count(out.String(), "RSS"); n != soakReports {
 			t.Errorf("got %d reports of memory, want %d, in:\n%s", n, soakReports, &out)
 		}
+	}
+}
+
+// With -before another binary of neuronward is measured with the settings of ours, last of all.
+func TestBefore(t *testing.T) {
+	upstream := &url.URL{Scheme: "http", Host: "upstream.invalid"}
+	b := bench{binary: "/new", before: "/old"}
+	var commands [][]string
+	for _, k := range b.kinds() {
+		if k.name != ours && k.name != "before" {
+			continue
+		}
+		args, environ, err := k.command(&b, "127.0.0.1:1", upstream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands = append(commands, append(args, environ...))
+	}
+	if len(commands) != 2 || commands[0][0] != "/new" || commands[1][0] != "/old" ||
+		!slices.Equal(commands[0][1:], commands[1][1:]) {
+		t.Errorf("got the commands %q, want those of /new and /old with the same settings", commands)
+	}
+	b.before = ""
+	if kinds := b.kinds(); kinds[len(kinds)-1].name == "before" {
+		t.Error("without -before there is a binary from before, want none")
 	}
 }
